@@ -1,0 +1,2 @@
+//! vpngw.
+fn main() {}

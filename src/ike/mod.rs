@@ -1,0 +1,1 @@
+//! The `ike` module.

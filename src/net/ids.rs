@@ -1,0 +1,45 @@
+//! Numbers with a role, each in a type of its own.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// Security Parameters Index of an ESP SA (RFC 4303 §2.1), in host byte order.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct EspSpi(pub u32);
+
+impl EspSpi {
+    /// The lowest SPI that may be given to an SA; 1 to 255 are reserved by IANA (RFC 4303 §2.1).
+    pub const FIRST: EspSpi = EspSpi(256);
+}
+
+impl fmt::Display for EspSpi {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:08x}", self.0)
+    }
+}
+
+impl fmt::Debug for EspSpi {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "EspSpi({self})")
+    }
+}
+
+/// One VPC of this gateway, numbered by its place in the configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct VpcId(pub u16);
+
+/// One configured peer, which is one tunnel for one VPC. The number stays the same over a
+/// reload as long as the peer's name does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct PeerId(pub u32);
+
+/// A four-octet autonomous system number (RFC 6793).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Asn(pub u32);
+
+impl fmt::Display for Asn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}

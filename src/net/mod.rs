@@ -1,0 +1,12 @@
+//! Addresses as values: prefixes, longest-prefix maps, address ranges, and the numbers by which
+//! the parts of a gateway name things to each other. No socket and no protocol lives here.
+
+mod ids;
+mod map;
+mod prefix;
+mod range;
+
+pub use ids::{Asn, EspSpi, PeerId, VpcId};
+pub use map::{PrefixMap, PrefixSet};
+pub use prefix::{ParsePrefixError, Prefix};
+pub use range::AddressRange;
