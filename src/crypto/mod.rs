@@ -1,1 +1,20 @@
-//! The `crypto` module.
+//! Algorithms: suites, PRF+, AEAD, key exchange, signatures, and secrets that wipe themselves.
+//!
+//! What a protocol does with them (its key schedule, its payloads, its packets) lives with the
+//! protocol. The primitives come from `ring`, `x25519-dalek` and `chacha20poly1305`.
+//!
+//! This module is pure with one exception: `ring` generates the private keys of its ECP groups
+//! from its own [`ring::rand::SystemRandom`] only, because its `SecureRandom` trait is sealed
+//! (see [`kex`]).
+//!
+//! Wiping: bytes that we own are wiped when dropped ([`secret::Secret`]). `ring` does not wipe
+//! its expanded AES keys, HMAC states, ECDH scalars and Ed25519 key pairs; where such a copy
+//! exists, the type that holds it says so.
+
+pub mod aead;
+pub mod digest;
+pub mod kex;
+pub mod prf;
+pub mod secret;
+pub mod sign;
+pub mod suite;

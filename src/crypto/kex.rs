@@ -1,0 +1,157 @@
+//! Key exchange: Curve25519 (RFC 8031, RFC 7748), ECP-256 and ECP-384 (RFC 5903).
+//!
+//! Public values have their IKE wire form: 32 bytes for Curve25519, x ‖ y without the leading
+//! 0x04 for the ECP groups (RFC 5903 §7).
+//!
+//! Chance: Curve25519 draws from the [`Random`] that it is given. The ECP groups draw from
+//! `ring`'s own [`SystemRandom`], the operating system's generator, because `ring` takes no
+//! other; this is the one place in the pure part that does so.
+//!
+//! Wiping: `x25519-dalek` wipes its scalars and shared secrets; `ring` wipes neither its
+//! private keys nor the shared secret on its stack.
+
+use super::secret::Secret;
+use crate::random::Random;
+use ring::agreement::{self, ECDH_P256, ECDH_P384, EphemeralPrivateKey, UnparsedPublicKey};
+use ring::rand::SystemRandom;
+use std::fmt;
+use x25519_dalek::{PublicKey, StaticSecret};
+use zeroize::Zeroizing;
+
+/// A key exchange method.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Group {
+    /// Curve25519, transform 31 (RFC 8031).
+    Curve25519,
+    /// The 256-bit random ECP group, NIST P-256, transform 19 (RFC 5903).
+    Ecp256,
+    /// The 384-bit random ECP group, NIST P-384, transform 20 (RFC 5903).
+    Ecp384,
+}
+
+impl Group {
+    /// Every group.
+    pub const ALL: [Group; 3] = [Group::Curve25519, Group::Ecp256, Group::Ecp384];
+
+    /// Bytes of a public value on the wire.
+    pub const fn public_len(self) -> usize {
+        match self {
+            Group::Curve25519 => 32,
+            Group::Ecp256 => 64,
+            Group::Ecp384 => 96,
+        }
+    }
+}
+
+/// Why no shared secret came about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum KexError {
+    /// The peer's public value has the wrong length for the group.
+    #[error("a public value of {group:?} has {} bytes, not {given}", group.public_len())]
+    Length {
+        /// The group of the exchange.
+        group: Group,
+        /// Bytes that the peer sent.
+        given: usize,
+    },
+    /// The peer's public value is no point of the curve, or one that makes the secret known
+    /// to everyone (RFC 5903 §9, RFC 8031 §2).
+    #[error("the peer's public value is not acceptable for {0:?}")]
+    PublicValue(Group),
+    /// The operating system gave no randomness for a private key.
+    #[error("no randomness for a private key")]
+    NoRandomness,
+}
+
+/// Our half of a key exchange, good for one agreement.
+pub struct KeyExchange {
+    group: Group,
+    private: Private,
+    public: Vec<u8>,
+}
+
+enum Private {
+    Curve25519(StaticSecret),
+    Ecp(EphemeralPrivateKey),
+}
+
+impl KeyExchange {
+    /// A fresh private key and its public value.
+    pub fn generate(group: Group, random: &mut dyn Random) -> Result<KeyExchange, KexError> {
+        match group {
+            Group::Curve25519 => Ok(KeyExchange::curve25519(random)),
+            Group::Ecp256 => KeyExchange::ecp(group, &ECDH_P256),
+            Group::Ecp384 => KeyExchange::ecp(group, &ECDH_P384),
+        }
+    }
+
+    fn curve25519(random: &mut dyn Random) -> KeyExchange {
+        let mut scalar = Zeroizing::new([0; 32]);
+        random.fill(&mut *scalar);
+        let private = StaticSecret::from(*scalar);
+        let public = PublicKey::from(&private).to_bytes().to_vec();
+        KeyExchange { group: Group::Curve25519, private: Private::Curve25519(private), public }
+    }
+
+    fn ecp(
+        group: Group,
+        algorithm: &'static agreement::Algorithm,
+    ) -> Result<KeyExchange, KexError> {
+        let private = EphemeralPrivateKey::generate(algorithm, &SystemRandom::new())
+            .map_err(|_| KexError::NoRandomness)?;
+        let point = private.compute_public_key().map_err(|_| KexError::NoRandomness)?;
+        let public = point.as_ref().iter().skip(1).copied().collect(); // without 0x04
+        Ok(KeyExchange { group, private: Private::Ecp(private), public })
+    }
+
+    /// The group of this exchange.
+    pub fn group(&self) -> Group {
+        self.group
+    }
+
+    /// Our public value in its wire form.
+    pub fn public(&self) -> &[u8] {
+        &self.public
+    }
+
+    /// The shared secret with the owner of `peer`, a public value in its wire form.
+    ///
+    /// Refused: a wrong length, a point that is not on the curve, and for Curve25519 every
+    /// value that leads to the all-zero secret (RFC 8031 §2, RFC 7748 §6.1).
+    pub fn agree(self, peer: &[u8]) -> Result<Secret, KexError> {
+        let group = self.group;
+        if peer.len() != group.public_len() {
+            return Err(KexError::Length { group, given: peer.len() });
+        }
+        match self.private {
+            Private::Curve25519(private) => agree_curve25519(&private, peer),
+            Private::Ecp(private) => agree_ecp(group, private, peer),
+        }
+    }
+}
+
+impl fmt::Debug for KeyExchange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "KeyExchange({:?}, «redacted»)", self.group)
+    }
+}
+
+fn agree_curve25519(private: &StaticSecret, peer: &[u8]) -> Result<Secret, KexError> {
+    let refused = KexError::PublicValue(Group::Curve25519);
+    let peer = <[u8; 32]>::try_from(peer).map_err(|_| refused)?;
+    let shared = private.diffie_hellman(&PublicKey::from(peer));
+    if !shared.was_contributory() {
+        return Err(refused);
+    }
+    Ok(Secret::copy_of(shared.as_bytes()))
+}
+
+fn agree_ecp(group: Group, private: EphemeralPrivateKey, peer: &[u8]) -> Result<Secret, KexError> {
+    let point = [&[0x04], peer].concat();
+    let peer = UnparsedPublicKey::new(private.algorithm(), point);
+    agreement::agree_ephemeral(private, &peer, Secret::copy_of)
+        .map_err(|_| KexError::PublicValue(group))
+}
+
+#[cfg(test)]
+mod tests;
