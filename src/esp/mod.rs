@@ -1,1 +1,71 @@
-//! The `esp` module.
+//! ESP in tunnel mode: Security Associations in use (RFC 4303; AES-GCM by RFC 4106, ChaCha20-
+//! Poly1305 by RFC 7634).
+//!
+//! Negotiation lives in `ike`, routing and selectors in `forward`, UDP framing (RFC 3948) in
+//! `wire`. What is here seals and opens packets, guards the sequence numbers, counts usage.
+//!
+//! ```text
+//!  0                   1                   2                   3
+//!  0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
+//! +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+//! |                            SPI                                | │
+//! |                      Sequence number                          | │ authenticated, with the
+//! +---------------------------------------------------------------+ │ high half of an ESN
+//! |                     IV (the sequence number)                  |
+//! |                                                               |
+//! +---------------------------------------------------------------+ ┐
+//! ~                        Inner packet                           ~ │ encrypted
+//! |               +-----------------------------------------------+ │
+//! |               | Padding 1, 2, 3 … | Pad length  | Next header | │
+//! +---------------------------------------------------------------+ ┘
+//! ~                 ICV (the AEAD tag, 16 bytes)                  ~
+//! +---------------------------------------------------------------+
+//! ```
+//!
+//! An SA may be shared by several workers: it holds atomics only, and nothing is allocated or
+//! locked for a packet.
+
+mod discard;
+pub mod ecn;
+mod inbound;
+mod layout;
+mod outbound;
+mod usage;
+mod window;
+
+pub use discard::{Discard, DiscardCounters};
+pub use inbound::{InboundSa, Opened};
+pub use layout::{
+    ESP_HEADER_LEN, ICV_LEN, IV_LEN, NEXT_HEADER_DUMMY, NEXT_HEADER_IPV4, NEXT_HEADER_IPV6,
+    max_inner, sealed_len,
+};
+pub use outbound::{OutboundSa, Train};
+pub use usage::{Limits, Usage};
+pub use window::ReplayWindow;
+
+use crate::crypto::secret::Secret;
+use crate::crypto::suite::EspSuite;
+use crate::net::EspSpi;
+
+/// The replay window, in packets, of an SA whose configuration names none.
+pub const DEFAULT_REPLAY_WINDOW: u32 = 8192;
+
+/// What an SA is made from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SaConfig {
+    /// The SPI in every packet of the SA.
+    pub spi: EspSpi,
+    /// Its algorithms.
+    pub suite: EspSuite,
+    /// Key ‖ salt, `suite.aead.keymat_len()` bytes.
+    pub keymat: Secret,
+    /// Beyond these the SA refuses packets.
+    pub hard: Limits,
+    /// Beyond these the SA wants to be replaced.
+    pub soft: Limits,
+    /// Size of the replay window in packets (inbound SAs); see [`ReplayWindow::new`].
+    pub replay_window: u32,
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,224 @@
+//! Opening packets (RFC 4303 §3.4).
+
+use super::layout::{
+    BODY_AT, ICV_LEN, NEXT_HEADER_DUMMY, NEXT_HEADER_IPV4, NEXT_HEADER_IPV6, TRAILER_LEN,
+};
+use super::outbound::associated_data;
+use super::usage::Counter;
+use super::{Discard, Limits, ReplayWindow, SaConfig, Usage};
+use crate::crypto::aead::{AeadKey, KeyError};
+use crate::net::EspSpi;
+
+/// An inbound SA, shared by reference between workers.
+#[derive(Debug)]
+pub struct InboundSa {
+    spi: EspSpi,
+    key: AeadKey,
+    /// Sequence numbers have 64 bits, of which packets carry the lower 32.
+    esn: bool,
+    hard: Limits,
+    soft: Limits,
+    window: ReplayWindow,
+    packets: Counter,
+    bytes: Counter,
+    replayed: Counter,
+    late: Counter,
+    not_authentic: Counter,
+}
+
+/// A packet that was authenticated, was not received before, and holds an IP packet.
+#[derive(Debug)]
+pub struct Opened<'a> {
+    /// The packet's sequence number; 64 bits of it with ESN.
+    pub sequence: u64,
+    /// 4 for an inner IPv4 packet, 41 for IPv6; the version in `inner` is the same.
+    pub next_header: u8,
+    /// The inner packet, cut to the length that its IP header names.
+    pub inner: &'a mut [u8],
+    _proof: (),
+}
+
+/// The proof that a packet with this sequence number passed the integrity check. Only opening
+/// one makes it, and only it moves a replay window.
+#[derive(Debug)]
+pub struct Authentic {
+    sequence: u64,
+}
+
+impl Authentic {
+    pub(super) fn sequence(&self) -> u64 {
+        self.sequence
+    }
+
+    /// What opening a packet would give, for tests of the window alone.
+    #[cfg(test)]
+    pub(super) fn for_test(sequence: u64) -> Authentic {
+        Authentic { sequence }
+    }
+}
+
+impl InboundSa {
+    /// An SA that has received nothing yet.
+    pub fn new(config: SaConfig) -> Result<InboundSa, KeyError> {
+        let key = AeadKey::new(config.suite.aead, config.keymat.as_bytes())?;
+        Ok(InboundSa {
+            spi: config.spi,
+            key,
+            esn: config.suite.esn,
+            hard: config.hard,
+            soft: config.soft,
+            window: ReplayWindow::new(config.replay_window),
+            packets: Counter::default(),
+            bytes: Counter::default(),
+            replayed: Counter::default(),
+            late: Counter::default(),
+            not_authentic: Counter::default(),
+        })
+    }
+
+    /// The SPI that we gave the SA.
+    pub fn spi(&self) -> EspSpi {
+        self.spi
+    }
+
+    /// Opens an ESP packet where it lies, from the SPI to the end of the ICV.
+    ///
+    /// The order is that of RFC 4303 §3.4.3: replay check, integrity check, and only then the
+    /// window moves. After an error the content of `packet` is unspecified.
+    #[inline]
+    pub fn open<'a>(&self, packet: &'a mut [u8]) -> Result<Opened<'a>, Discard> {
+        let opened = self.open_uncounted(packet);
+        if let Err(reason) = &opened {
+            self.count(*reason);
+        }
+        opened
+    }
+
+    fn open_uncounted<'a>(&self, packet: &'a mut [u8]) -> Result<Opened<'a>, Discard> {
+        let (authentic, body) = self.decrypt(packet)?;
+        self.window.accept(&authentic)?;
+        self.packets.add(1);
+        let (payload, next_header) = split_trailer(body)?;
+        self.bytes.add(payload.len() as u64);
+        if next_header == NEXT_HEADER_DUMMY {
+            return Err(Discard::Dummy);
+        }
+        let inner = cut_to_ip_length(payload, next_header)?;
+        Ok(Opened { sequence: authentic.sequence, next_header, inner, _proof: () })
+    }
+
+    /// The decrypted body, padding and trailer included, of an authentic packet.
+    #[inline]
+    fn decrypt<'a>(&self, packet: &'a mut [u8]) -> Result<(Authentic, &'a mut [u8]), Discard> {
+        if packet.len() < BODY_AT + TRAILER_LEN + ICV_LEN {
+            return Err(Discard::MalformedEsp);
+        }
+        let (header, body) =
+            packet.split_first_chunk_mut::<BODY_AT>().ok_or(Discard::MalformedEsp)?;
+        let (spi, sequence, iv) = read_header(header);
+        if spi != self.spi {
+            return Err(Discard::UnknownSpi);
+        }
+        if self.hard.reached_by(self.bytes.read(), self.packets.read()) {
+            return Err(Discard::HardLifetime);
+        }
+        let sequence = match self.esn {
+            true => self.window.extend(sequence).ok_or(Discard::Late)?,
+            false => u64::from(sequence),
+        };
+        self.window.check(sequence)?;
+        let (aad, aad_len) = associated_data(spi, sequence, self.esn);
+        let body = self.key.open_in_place(iv, &aad[..aad_len], body);
+        Ok((Authentic { sequence }, body.map_err(|_| Discard::NotAuthentic)?))
+    }
+
+    fn count(&self, reason: Discard) {
+        match reason {
+            Discard::Replayed => self.replayed.add(1),
+            Discard::Late => self.late.add(1),
+            Discard::NotAuthentic => self.not_authentic.add(1),
+            _ => {} // counted by the caller only
+        }
+    }
+
+    /// Authenticated packets and their bytes so far.
+    pub fn usage(&self) -> Usage {
+        let (bytes, packets) = (self.bytes.read(), self.packets.read());
+        Usage {
+            bytes,
+            packets,
+            soft_exceeded: self.soft.reached_by(bytes, packets),
+            hard_exceeded: self.hard.reached_by(bytes, packets),
+        }
+    }
+
+    /// Authenticated packets so far: grows with every sign of life of the peer.
+    pub fn opened_packets(&self) -> u64 {
+        self.packets.read()
+    }
+
+    /// Packets received before.
+    pub fn replayed(&self) -> u64 {
+        self.replayed.read()
+    }
+
+    /// Packets that came when the window had left them behind.
+    pub fn late(&self) -> u64 {
+        self.late.read()
+    }
+
+    /// Packets whose integrity check failed.
+    pub fn not_authentic(&self) -> u64 {
+        self.not_authentic.read()
+    }
+
+    /// Sequence numbers up to the highest that have not arrived: lost, late, or still on the way.
+    pub fn lost(&self) -> u64 {
+        self.window.highest().saturating_sub(self.packets.read())
+    }
+
+    /// The replay window, to look at.
+    pub fn window(&self) -> &ReplayWindow {
+        &self.window
+    }
+}
+
+#[inline]
+fn read_header(header: &[u8; BODY_AT]) -> (EspSpi, u32, [u8; 8]) {
+    let [s0, s1, s2, s3, q0, q1, q2, q3, iv @ ..] = *header;
+    (EspSpi(u32::from_be_bytes([s0, s1, s2, s3])), u32::from_be_bytes([q0, q1, q2, q3]), iv)
+}
+
+/// The body without its padding and trailer, and the next header. The padding must be 1, 2, 3 …
+/// (RFC 4303 §2.4).
+#[inline]
+fn split_trailer(body: &mut [u8]) -> Result<(&mut [u8], u8), Discard> {
+    let (rest, [pad_len, next_header]) =
+        body.split_last_chunk_mut::<TRAILER_LEN>().ok_or(Discard::BadPadding)?;
+    let payload_len = rest.len().checked_sub(usize::from(*pad_len)).ok_or(Discard::BadPadding)?;
+    let (payload, padding) = rest.split_at_mut(payload_len);
+    if !padding.iter().copied().eq(1..=*pad_len) {
+        return Err(Discard::BadPadding);
+    }
+    Ok((payload, *next_header))
+}
+
+/// The inner packet without traffic flow confidentiality padding, which may follow it (RFC 4303
+/// §2.7): its own header says how long it is.
+#[inline]
+fn cut_to_ip_length(payload: &mut [u8], next_header: u8) -> Result<&mut [u8], Discard> {
+    let len = match (next_header, &*payload) {
+        (NEXT_HEADER_IPV4, [0x45..=0x4f, _, high, low, ..]) => be_len(*high, *low),
+        (NEXT_HEADER_IPV6, [0x60..=0x6f, _, _, _, high, low, ..]) => 40 + be_len(*high, *low),
+        (NEXT_HEADER_IPV4 | NEXT_HEADER_IPV6, _) => return Err(Discard::MalformedInner),
+        _ => return Err(Discard::NotTunnelMode),
+    };
+    payload.get_mut(..len).ok_or(Discard::MalformedInner)
+}
+
+fn be_len(high: u8, low: u8) -> usize {
+    usize::from(u16::from_be_bytes([high, low]))
+}
+
+#[cfg(test)]
+mod tests;
