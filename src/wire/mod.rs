@@ -4,13 +4,26 @@
 //! Nothing here decides, keeps state or computes cryptography. Decoders are total (no input
 //! makes them panic), exact (octets that no field accounts for are refused) and bounded (lengths
 //! and counts are checked before anything is allocated).
+//!
+//! | for | module | form |
+//! |---|---|---|
+//! | the packet path | [`ip`] [`tcp`] [`udp`] [`esp`] [`checksum`] | views and numbers, no allocation |
+//! | replies to inner hosts | [`icmp`] | whole packets |
+//! | IKEv2 | [`ike`] | values |
+//! | the virtual router | [`vrrp`] [`ethernet`] | values, whole frames |
 
 mod error;
 mod reader;
 mod registry;
 mod writer;
 
+pub mod checksum;
+pub mod esp;
+pub mod icmp;
 pub mod ike;
+pub mod ip;
+pub mod tcp;
+pub mod udp;
 
 pub use error::{DecodeError, Fault};
 pub use reader::Reader;

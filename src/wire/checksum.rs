@@ -1,0 +1,142 @@
+//! The Internet checksum: computing it (RFC 1071) and keeping it true over a change (RFC 1624).
+//!
+//! Sums are kept in the machine's byte order, which changes nothing but the order of the two
+//! octets of the result (RFC 1071 §2(B)), and 32 bits at a time in 64-bit lanes, which compilers
+//! turn into vector instructions.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// A one's complement sum under way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sum(u64);
+
+impl Sum {
+    /// The sum of nothing.
+    pub const ZERO: Sum = Sum(0);
+
+    /// The sum of `bytes` alone.
+    pub fn of(bytes: &[u8]) -> Sum {
+        Sum::ZERO.bytes(bytes)
+    }
+
+    /// Adds `bytes`. All but the last piece of a checksum's input must have even lengths; an odd
+    /// last piece counts as padded with a zero octet.
+    #[inline]
+    pub fn bytes(self, bytes: &[u8]) -> Sum {
+        let (blocks, tail) = bytes.as_chunks::<32>();
+        let mut lanes = [0u64; 8];
+        for block in blocks {
+            for (lane, word) in lanes.iter_mut().zip(block.as_chunks::<4>().0) {
+                *lane += u64::from(u32::from_ne_bytes(*word));
+            }
+        }
+        let whole_blocks = lanes.iter().fold(0, |sum, &lane| add(sum, lane));
+        Sum(add(add(self.0, whole_blocks), sum_of_tail(tail)))
+    }
+
+    /// Adds one 16-bit number.
+    #[inline]
+    pub fn u16(self, value: u16) -> Sum {
+        Sum(add(self.0, u16::from_ne_bytes(value.to_be_bytes()).into()))
+    }
+
+    /// Adds another sum, of input with even length or of the last piece.
+    #[inline]
+    pub fn and(self, other: Sum) -> Sum {
+        Sum(add(self.0, other.0))
+    }
+
+    /// The sum folded into 16 bits, as a number in network order, not complemented.
+    #[inline]
+    pub fn folded(self) -> u16 {
+        let mut sum = self.0;
+        while sum > 0xffff {
+            sum = (sum & 0xffff) + (sum >> 16);
+        }
+        u16::from_be_bytes((sum as u16).to_ne_bytes())
+    }
+
+    /// The checksum: the complement of the folded sum. Over input that contains a right
+    /// checksum it is zero.
+    #[inline]
+    pub fn finish(self) -> u16 {
+        !self.folded()
+    }
+
+    /// The checksum for a UDP header, where zero means "none" and is sent as all ones (RFC 768).
+    #[inline]
+    pub fn finish_udp(self) -> u16 {
+        match self.finish() {
+            0 => 0xffff,
+            checksum => checksum,
+        }
+    }
+}
+
+fn sum_of_tail(tail: &[u8]) -> u64 {
+    let (words, rest) = tail.as_chunks::<2>();
+    let mut sum: u64 = words.iter().map(|word| u64::from(u16::from_ne_bytes(*word))).sum();
+    if let [odd] = rest {
+        sum += u64::from(u16::from_ne_bytes([*odd, 0]));
+    }
+    sum
+}
+
+/// One's complement addition: a carry out of the top comes in again at the bottom.
+#[inline]
+fn add(a: u64, b: u64) -> u64 {
+    let (sum, carry) = a.overflowing_add(b);
+    sum + u64::from(carry)
+}
+
+/// The sum of an IPv4 pseudo-header (RFC 9293 §3.1, RFC 768); `length` is that of the segment.
+#[inline]
+pub fn pseudo_header_v4(source: Ipv4Addr, destination: Ipv4Addr, protocol: u8, length: u16) -> Sum {
+    Sum::of(&source.octets()).bytes(&destination.octets()).u16(protocol.into()).u16(length)
+}
+
+/// The sum of an IPv6 pseudo-header (RFC 8200 §8.1); `length` is that of the upper-layer packet.
+#[inline]
+pub fn pseudo_header_v6(source: Ipv6Addr, destination: Ipv6Addr, protocol: u8, length: u32) -> Sum {
+    Sum::of(&source.octets())
+        .bytes(&destination.octets())
+        .bytes(&length.to_be_bytes())
+        .u16(protocol.into())
+}
+
+/// The sum of the pseudo-header between two addresses of one family; `None` for two families.
+/// `length` is that of the upper-layer packet, at most 65535.
+#[inline]
+pub fn pseudo_header(
+    source: IpAddr,
+    destination: IpAddr,
+    protocol: u8,
+    length: u16,
+) -> Option<Sum> {
+    match (source, destination) {
+        (IpAddr::V4(source), IpAddr::V4(destination)) => {
+            Some(pseudo_header_v4(source, destination, protocol, length))
+        }
+        (IpAddr::V6(source), IpAddr::V6(destination)) => {
+            Some(pseudo_header_v6(source, destination, protocol, length.into()))
+        }
+        (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => None,
+    }
+}
+
+/// The checksum of a message in which one 16-bit word changed from `old` to `new`
+/// (RFC 1624 §3, equation 3).
+#[inline]
+pub fn update(checksum: u16, old: u16, new: u16) -> u16 {
+    Sum::ZERO.u16(!checksum).u16(!old).u16(new).finish()
+}
+
+/// The checksum of a message in which a whole piece changed. Both pieces start at even offsets
+/// and have even lengths.
+pub fn update_bytes(checksum: u16, old: &[u8], new: &[u8]) -> u16 {
+    let removed = !Sum::of(old).folded();
+    Sum::ZERO.u16(!checksum).u16(removed).bytes(new).finish()
+}
+
+#[cfg(test)]
+mod tests;
