@@ -1,1 +1,21 @@
-//! The `os` module.
+//! The operating system, and nothing else: every socket, namespace, device and clock that
+//! vpngw touches is made here. The only `unsafe` outside the data plane lives in this folder.
+//!
+//! Functions here know Linux and no protocol: they carry bytes and addresses. Errors say what
+//! was being done, so that a person can act on the message alone.
+
+pub mod caps;
+pub mod capture;
+pub mod clock;
+pub mod file;
+pub mod neighbor;
+pub mod netlink;
+pub mod netns;
+pub mod packet;
+pub mod process;
+pub mod random;
+mod readiness;
+pub mod signal;
+pub mod sysctl;
+pub mod tcp;
+pub mod vrrp;

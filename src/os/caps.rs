@@ -1,0 +1,76 @@
+//! What the daemon needs from the machine before it starts. Every check that fails says in one
+//! sentence what is missing and how to get it.
+
+use std::fs::{self, OpenOptions};
+use std::io;
+
+use anyhow::{Result, anyhow, bail};
+
+use super::sysctl;
+
+/// A capability of `capabilities(7)`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Capability {
+    bit: u8,
+    name: &'static str,
+}
+
+/// Ports below 1024: IKE's 500 and BGP's 179.
+pub const NET_BIND_SERVICE: Capability = Capability { bit: 10, name: "CAP_NET_BIND_SERVICE" };
+/// Devices, addresses and routes.
+pub const NET_ADMIN: Capability = Capability { bit: 12, name: "CAP_NET_ADMIN" };
+/// VRRP and neighbour announcements.
+pub const NET_RAW: Capability = Capability { bit: 13, name: "CAP_NET_RAW" };
+/// Entering network namespaces.
+pub const SYS_ADMIN: Capability = Capability { bit: 21, name: "CAP_SYS_ADMIN" };
+
+/// Checks that this thread holds all of `needed`.
+pub fn require(needed: &[Capability]) -> Result<()> {
+    let status = fs::read_to_string("/proc/thread-self/status")?;
+    let held = effective(&status).ok_or_else(|| anyhow!("/proc shows no capabilities"))?;
+    let missing: Vec<_> =
+        needed.iter().filter(|cap| held & (1 << cap.bit) == 0).map(|cap| cap.name).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    bail!(
+        "vpngwd lacks {}: run it as root, or grant it with AmbientCapabilities= in its unit",
+        missing.join(" and ")
+    );
+}
+
+/// Checks that TUN devices can be made.
+pub fn require_tun() -> Result<()> {
+    match OpenOptions::new().read(true).write(true).open("/dev/net/tun") {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            bail!("/dev/net/tun may not be opened: allow it with DeviceAllow=/dev/net/tun rw")
+        }
+        Err(error) => {
+            bail!("/dev/net/tun cannot be opened ({error}): load the module with 'modprobe tun'")
+        }
+    }
+}
+
+/// The forwarding settings that are off in a namespace, as the commands that turn them on.
+/// The daemon warns of them: without forwarding the kernel drops what the tunnels carry.
+pub fn forwarding_off(namespace: Option<&str>) -> Vec<&'static str> {
+    let off = |key: &str| sysctl::read(namespace, key).is_ok_and(|value| value == "0");
+    [
+        ("net.ipv4.ip_forward", "sysctl -w net.ipv4.ip_forward=1"),
+        ("net.ipv6.conf.all.forwarding", "sysctl -w net.ipv6.conf.all.forwarding=1"),
+    ]
+    .into_iter()
+    .filter(|(key, _)| off(key))
+    .map(|(_, remedy)| remedy)
+    .collect()
+}
+
+/// The `CapEff` line of a `/proc/…/status`.
+fn effective(status: &str) -> Option<u64> {
+    let hex = status.lines().find_map(|line| line.strip_prefix("CapEff:"))?;
+    u64::from_str_radix(hex.trim(), 16).ok()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,36 @@
+//! The monotonic clock as [`Timestamp`]s.
+
+use std::time::Instant;
+
+use crate::time::Timestamp;
+
+/// A monotonic clock; copies of one clock agree with each other, on every thread.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock {
+    start: Instant,
+}
+
+impl Clock {
+    /// A clock that starts at [`Timestamp::ZERO`] now.
+    pub fn start() -> Self {
+        Clock { start: Instant::now() }
+    }
+
+    /// The present.
+    pub fn now(&self) -> Timestamp {
+        Timestamp::ZERO + self.start.elapsed()
+    }
+
+    /// The instant that a timestamp of this clock names, for timers of the runtime.
+    ///
+    /// Timestamps too far ahead to be an `Instant` (such as [`Timestamp::MAX`]) become a day
+    /// from now: a timer that wakes up early does no harm.
+    pub fn instant(&self, at: Timestamp) -> Instant {
+        const FAR: std::time::Duration = std::time::Duration::from_secs(86_400);
+        let after = at.since(Timestamp::ZERO).min(self.start.elapsed() + FAR);
+        self.start + after
+    }
+}
+
+#[cfg(test)]
+mod tests;

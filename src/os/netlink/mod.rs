@@ -1,0 +1,84 @@
+//! Devices, addresses, routes and rules of one network namespace, by rtnetlink.
+//!
+//! A [`Netlink`] belongs to the namespace that it was opened in, whichever thread uses it.
+//! Adding what is there and removing what is not there succeeds, so that a caller can bring
+//! about a state without knowing the one before. Everything that is added carries
+//! [`PROTOCOL`], by which the next start finds what a crash has left.
+
+mod address;
+mod link;
+mod route;
+mod rule;
+mod watch;
+
+use std::io;
+
+use anyhow::Result;
+use nix::errno::Errno;
+use rtnetlink::Handle;
+use tokio::task::JoinHandle;
+
+pub use address::InterfaceAddress;
+pub use link::Link;
+pub use route::{Route, Via};
+pub use rule::GuardRule;
+pub use watch::{LinkEvent, LinkWatch};
+
+use super::netns;
+
+/// The number that marks our addresses, routes and rules in the kernel's tables
+/// (`rtm_protocol`, `IFA_PROTO`, `FRA_PROTOCOL`). iproute2 shows it as `proto 79`.
+pub const PROTOCOL: u8 = 79;
+
+/// A connection to one namespace's tables. Needs a tokio runtime.
+#[derive(Debug)]
+pub struct Netlink {
+    handle: Handle,
+    connection: JoinHandle<()>,
+}
+
+impl Netlink {
+    /// The namespace of this thread.
+    pub fn here() -> Result<Self> {
+        Self::open(None)
+    }
+
+    /// A namespace by name; `None` is that of this thread.
+    pub fn open(namespace: Option<&str>) -> Result<Self> {
+        let runtime = tokio::runtime::Handle::current();
+        let connect = || -> io::Result<_> {
+            let _inside = runtime.enter();
+            rtnetlink::new_connection()
+        };
+        let (connection, handle, _) = netns::within_or_here(namespace, connect)??;
+        Ok(Netlink { handle, connection: tokio::spawn(connection) })
+    }
+}
+
+impl Drop for Netlink {
+    fn drop(&mut self) {
+        self.connection.abort();
+    }
+}
+
+/// The error number in a kernel's answer.
+fn errno(error: &rtnetlink::Error) -> Option<Errno> {
+    match error {
+        rtnetlink::Error::NetlinkError(message) => Some(Errno::from_raw(-message.raw_code())),
+        _ => None,
+    }
+}
+
+/// Success also when the kernel answers that it is already so.
+fn unless(
+    outcome: Result<(), rtnetlink::Error>,
+    already: &[Errno],
+) -> Result<(), rtnetlink::Error> {
+    match outcome {
+        Err(error) if errno(&error).is_some_and(|number| already.contains(&number)) => Ok(()),
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,67 @@
+//! Changes of devices as they happen.
+
+use std::io;
+
+use anyhow::Result;
+use futures::StreamExt;
+use futures::channel::mpsc::UnboundedReceiver;
+use rtnetlink::MulticastGroup;
+use rtnetlink::packet_core::{NetlinkMessage, NetlinkPayload};
+use rtnetlink::packet_route::RouteNetlinkMessage;
+use rtnetlink::sys::SocketAddr;
+use tokio::task::JoinHandle;
+
+use super::Link;
+use crate::os::netns;
+
+/// What happened to a device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LinkEvent {
+    /// It is new, or something of it has changed: the state it has now.
+    Changed(Link),
+    /// It is gone.
+    Removed(Link),
+}
+
+/// The changes in one namespace since the watch was opened.
+#[derive(Debug)]
+pub struct LinkWatch {
+    messages: UnboundedReceiver<(NetlinkMessage<RouteNetlinkMessage>, SocketAddr)>,
+    connection: JoinHandle<()>,
+}
+
+impl LinkWatch {
+    /// Watches a namespace by name; `None` is that of this thread. Needs a tokio runtime.
+    pub fn open(namespace: Option<&str>) -> Result<Self> {
+        let runtime = tokio::runtime::Handle::current();
+        let connect = || -> io::Result<_> {
+            let _inside = runtime.enter();
+            rtnetlink::new_multicast_connection(&[MulticastGroup::Link])
+        };
+        let (connection, _, messages) = netns::within_or_here(namespace, connect)??;
+        Ok(LinkWatch { messages, connection: tokio::spawn(connection) })
+    }
+
+    /// Waits for the next change; `None` when the kernel has closed the connection.
+    /// Cancelling the wait loses none.
+    pub async fn next(&mut self) -> Option<LinkEvent> {
+        loop {
+            let (message, _) = self.messages.next().await?;
+            match message.payload {
+                NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewLink(link)) => {
+                    return Some(LinkEvent::Changed(Link::from_message(&link)));
+                }
+                NetlinkPayload::InnerMessage(RouteNetlinkMessage::DelLink(link)) => {
+                    return Some(LinkEvent::Removed(Link::from_message(&link)));
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+impl Drop for LinkWatch {
+    fn drop(&mut self) {
+        self.connection.abort();
+    }
+}

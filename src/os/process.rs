@@ -1,0 +1,120 @@
+//! Processes named by number and start time, so that a number used again is never mistaken.
+#![expect(unsafe_code, reason = "a child process changes its mounts between fork and exec")]
+
+use std::fs;
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use nix::errno::Errno;
+use nix::mount::{MsFlags, mount};
+use nix::sched::{CloneFlags, unshare};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::{Pid, setsid};
+use serde::{Deserialize, Serialize};
+
+/// How often [`Process::wait`] looks.
+const GLANCE: Duration = Duration::from_millis(10);
+
+/// One process of this machine; stays valid after the process has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Process {
+    pid: i32,
+    /// Clock ticks between boot and the process's start (`proc_pid_stat(5)`, field 22).
+    started: u64,
+}
+
+impl Process {
+    /// The process that has the number `pid` now.
+    pub fn of(pid: u32) -> Result<Self> {
+        let pid = i32::try_from(pid).context("no such process number")?;
+        let started = start_time(pid).with_context(|| format!("process {pid} has ended"))?;
+        Ok(Process { pid, started })
+    }
+
+    /// Its number.
+    pub fn pid(&self) -> i32 {
+        self.pid
+    }
+
+    /// True while it runs. A zombie has ended.
+    pub fn is_alive(&self) -> bool {
+        start_time(self.pid) == Some(self.started)
+    }
+
+    /// Sends a signal; a process that has ended needs none, which is success.
+    pub fn signal(&self, signal: Signal) -> Result<()> {
+        if !self.is_alive() {
+            return Ok(());
+        }
+        match kill(Pid::from_raw(self.pid), signal) {
+            Ok(()) | Err(Errno::ESRCH) => Ok(()),
+            Err(error) => Err(error).with_context(|| format!("sending {signal} to {}", self.pid)),
+        }
+    }
+
+    /// Waits until it has ended; false when it has not within `patience`.
+    pub fn wait(&self, patience: Duration) -> bool {
+        let until = Instant::now() + patience;
+        while self.is_alive() {
+            if Instant::now() >= until {
+                return false;
+            }
+            std::thread::sleep(GLANCE);
+        }
+        true
+    }
+
+    /// Asks it to end, and after `patience` makes it.
+    pub fn end(&self, patience: Duration) -> Result<()> {
+        self.signal(Signal::SIGTERM)?;
+        if !self.wait(patience) {
+            self.signal(Signal::SIGKILL)?;
+            self.wait(patience);
+        }
+        Ok(())
+    }
+}
+
+/// Makes `command` outlive this process and its terminal.
+pub fn detach(command: &mut Command) {
+    // SAFETY: `setsid` is async-signal-safe and allocates nothing.
+    unsafe {
+        command.pre_exec(|| setsid().map(drop).map_err(io::Error::from));
+    }
+}
+
+/// Gives `command` an empty `/run` of its own, for daemons whose pid file has one fixed place.
+pub fn give_private_run(command: &mut Command) {
+    // SAFETY: `unshare` and `mount` are plain system calls, the paths are literals that `nix`
+    // copies to the stack, and nothing is allocated between fork and exec.
+    unsafe {
+        command.pre_exec(|| {
+            let none = None::<&str>;
+            unshare(CloneFlags::CLONE_NEWNS)?;
+            mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none)?;
+            mount(Some("none"), "/run", Some("tmpfs"), MsFlags::empty(), none)?;
+            Ok(())
+        });
+    }
+}
+
+/// The start time of a process that runs and is no zombie.
+fn start_time(pid: i32) -> Option<u64> {
+    parse_stat(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
+}
+
+/// State and start time stand after the last `)`: the name before it may hold anything.
+fn parse_stat(stat: &str) -> Option<u64> {
+    let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace();
+    let state = fields.next()?;
+    if matches!(state, "Z" | "X" | "x") {
+        return None;
+    }
+    fields.nth(18)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests;
