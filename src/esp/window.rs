@@ -88,7 +88,7 @@ impl ReplayWindow {
             None if low >= highest_low + (1 << 32) - span => high.checked_sub(1),
             None => Some(high),
         };
-        high.map(|high| high << 32 | low)
+        high.map(|high| (high << 32) | low)
     }
 
     /// Whether a packet with this sequence number would be accepted; nothing changes.
@@ -130,7 +130,7 @@ impl ReplayWindow {
         let words = self.ring.len() as u64;
         Place {
             slot: (block & (words - 1)) as usize, // a power of two
-            epoch: block / words << BLOCK,
+            epoch: (block / words) << BLOCK,
             bit: 1 << (sequence % BLOCK),
         }
     }

@@ -4,8 +4,11 @@ use super::*;
 use crate::random::Seeded;
 use hex_literal::hex;
 
-/// Seed, public key, message, signature (RFC 8032 §7.1, tests 1 to 3).
-const RFC_8032: [([u8; 32], [u8; 32], &[u8], [u8; 64]); 3] = [
+/// Seed, public key, message, signature.
+type Vector = ([u8; 32], [u8; 32], &'static [u8], [u8; 64]);
+
+/// RFC 8032 §7.1, tests 1 to 3.
+const RFC_8032: [Vector; 3] = [
     (
         hex!("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60"),
         hex!("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"),
