@@ -1,2 +1,1 @@
-mod properties;
-mod vectors;
+

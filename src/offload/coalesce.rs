@@ -1,0 +1,318 @@
+//! Merging: runs of packets of one flow into super-packets, by reference.
+//!
+//! A packet joins a run only if splitting the run again gives back every packet bit by bit (with
+//! one exception: the identification of IPv4 packets that forbid fragmentation, which has no
+//! meaning, RFC 6864 §4.1). Therefore its checksum is verified first: the splitter would give a
+//! damaged packet a fresh, valid one. Order within a flow is kept; order between flows is free.
+
+use super::layer4::{self, Layout, Transport, is_ipv4, put_u16, u16_at, u32_at};
+use super::vnet::{Segmentation, VirtioNetHeader};
+use super::{MAX_HEAD, MAX_PACKET, MAX_SEGMENTS};
+use crate::wire::tcp::flags;
+
+/// Flows that are merged side by side.
+const MAX_RUNS: usize = 8;
+/// Don't-fragment in byte 6 of the IPv4 header.
+const DONT_FRAGMENT: u8 = 0x40;
+
+/// What is to be written as one packet: a header and the pieces that follow it.
+#[derive(Debug)]
+pub struct Merged<'r, 'a> {
+    /// The virtio-net header.
+    pub vnet: VirtioNetHeader,
+    /// IP and transport header of a super-packet; empty for a packet that stays as it was.
+    pub head: &'r [u8],
+    /// The payloads, or the whole packet.
+    pub parts: &'r [&'a [u8]],
+}
+
+impl Merged<'_, '_> {
+    /// How many packets this stands for.
+    pub fn count(&self) -> usize {
+        self.parts.len()
+    }
+}
+
+/// Merges the packets of one batch. `K` tells apart what must never mix: the device to write to.
+#[derive(Debug)]
+pub struct Coalescer<'a, K> {
+    runs: [Run<'a>; MAX_RUNS],
+    keys: [Option<K>; MAX_RUNS],
+    victim: usize,
+}
+
+impl<K: Copy + PartialEq> Default for Coalescer<'_, K> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<'a, K: Copy + PartialEq> Coalescer<'a, K> {
+    /// A coalescer without open runs.
+    pub fn new() -> Self {
+        Coalescer { runs: [Run::EMPTY; MAX_RUNS], keys: [None; MAX_RUNS], victim: 0 }
+    }
+
+    /// Takes one finished packet; `write` gets what can no longer grow.
+    pub fn push(&mut self, key: K, packet: &'a [u8], write: &mut impl FnMut(K, Merged<'_, 'a>)) {
+        let Some(layout) = flow_layout(packet) else {
+            return write(key, single(&[packet]));
+        };
+        let candidate = Candidate::new(packet, layout);
+        let slot = self.slot_of(key, packet, layout);
+        if let (Some(slot), Some(candidate)) = (slot, &candidate) {
+            if self.runs[slot].append(candidate) {
+                return;
+            }
+        }
+        if let Some(slot) = slot {
+            self.close(slot, write);
+        }
+        match candidate.filter(Candidate::checksum_holds) {
+            Some(candidate) => {
+                let slot = slot.or_else(|| self.free_slot()).unwrap_or_else(|| self.evict(write));
+                self.keys[slot] = Some(key);
+                self.runs[slot].begin(&candidate);
+            }
+            None => write(key, single(&[packet])),
+        }
+    }
+
+    /// Writes all open runs.
+    pub fn flush(&mut self, write: &mut impl FnMut(K, Merged<'_, 'a>)) {
+        for slot in 0..MAX_RUNS {
+            self.close(slot, write);
+        }
+    }
+
+    fn slot_of(&self, key: K, packet: &[u8], layout: Layout) -> Option<usize> {
+        (0..MAX_RUNS).find(|&slot| {
+            self.keys[slot] == Some(key) && self.runs[slot].is_of_flow(packet, layout)
+        })
+    }
+
+    fn free_slot(&self) -> Option<usize> {
+        self.keys.iter().position(Option::is_none)
+    }
+
+    fn evict(&mut self, write: &mut impl FnMut(K, Merged<'_, 'a>)) -> usize {
+        let slot = self.victim;
+        self.victim = (slot + 1) % MAX_RUNS;
+        self.close(slot, write);
+        slot
+    }
+
+    fn close(&mut self, slot: usize, write: &mut impl FnMut(K, Merged<'_, 'a>)) {
+        if let Some(key) = self.keys[slot].take() {
+            write(key, self.runs[slot].finish());
+        }
+    }
+}
+
+fn single<'r, 'a>(parts: &'r [&'a [u8]]) -> Merged<'r, 'a> {
+    Merged { vnet: VirtioNetHeader::PLAIN, head: &[], parts }
+}
+
+/// Where the headers of a whole TCP or UDP packet without IP options lie.
+fn flow_layout(packet: &[u8]) -> Option<Layout> {
+    let (protocol, l4, total) = if packet.len() >= 20 && packet[0] == 0x45 {
+        let fragment = u16_at(packet, 6) & 0x3fff != 0;
+        if fragment {
+            return None;
+        }
+        (packet[9], 20, usize::from(u16_at(packet, 2)))
+    } else if packet.len() >= 40 && packet[0] >> 4 == 6 {
+        (packet[6], 40, 40 + usize::from(u16_at(packet, 4)))
+    } else {
+        return None;
+    };
+    if total != packet.len() {
+        return None;
+    }
+    Layout::of(packet, Transport::from_protocol(protocol)?, l4).ok()
+}
+
+/// A packet that may begin or continue a run: it carries payload and nothing unusual.
+struct Candidate<'a> {
+    packet: &'a [u8],
+    layout: Layout,
+    payload: &'a [u8],
+}
+
+impl<'a> Candidate<'a> {
+    fn new(packet: &'a [u8], layout: Layout) -> Option<Self> {
+        let payload = &packet[layout.head_len..];
+        let usual = match layout.transport {
+            // A plain acknowledgement, pushed or not, maybe echoing congestion.
+            Transport::Tcp => {
+                let optional = flags::PSH | flags::ECE;
+                packet[layout.l4 + 13] & !optional == flags::ACK && reserved_clear(packet, layout)
+            }
+            // The length is that of IP, and there is a checksum: the splitter would add one.
+            Transport::Udp => {
+                usize::from(u16_at(packet, layout.l4 + 4)) == packet.len() - layout.l4
+                    && u16_at(packet, layout.l4 + 6) != 0
+            }
+        };
+        (usual && !payload.is_empty()).then_some(Candidate { packet, layout, payload })
+    }
+
+    fn checksum_holds(&self) -> bool {
+        layer4::checksum_holds(self.packet, self.layout)
+    }
+
+    fn pushes(&self) -> bool {
+        self.layout.transport == Transport::Tcp
+            && self.packet[self.layout.l4 + 13] & flags::PSH != 0
+    }
+
+    fn sequence(&self) -> u32 {
+        match self.layout.transport {
+            Transport::Tcp => u32_at(self.packet, self.layout.l4 + 4),
+            Transport::Udp => 0,
+        }
+    }
+}
+
+/// The reserved bits and AE (RFC 9768) beside the data offset are zero.
+fn reserved_clear(packet: &[u8], layout: Layout) -> bool {
+    packet[layout.l4 + 12] & 0x0f == 0
+}
+
+/// Packets of one flow, each continuing the one before.
+#[derive(Clone, Copy, Debug)]
+struct Run<'a> {
+    head: [u8; MAX_HEAD],
+    layout: Layout,
+    first: [&'a [u8]; 1],
+    parts: [&'a [u8]; MAX_SEGMENTS],
+    count: usize,
+    segment_size: usize,
+    payload_len: usize,
+    next_sequence: u32,
+    /// A packet that ends its run has come: one that pushes, or a shorter one.
+    closed: bool,
+}
+
+impl<'a> Run<'a> {
+    const EMPTY: Run<'static> = Run {
+        head: [0; MAX_HEAD],
+        layout: Layout { transport: Transport::Udp, l4: 20, head_len: 28 },
+        first: [&[]],
+        parts: [&[]; MAX_SEGMENTS],
+        count: 0,
+        segment_size: 0,
+        payload_len: 0,
+        next_sequence: 0,
+        closed: true,
+    };
+
+    fn begin(&mut self, packet: &Candidate<'a>) {
+        self.layout = packet.layout;
+        let head_len = packet.layout.head_len;
+        self.head[..head_len].copy_from_slice(&packet.packet[..head_len]);
+        self.first = [packet.packet];
+        self.parts[0] = packet.payload;
+        self.count = 1;
+        self.segment_size = packet.payload.len();
+        self.payload_len = packet.payload.len();
+        self.next_sequence = packet.sequence().wrapping_add(packet.payload.len() as u32);
+        self.closed = packet.pushes();
+    }
+
+    /// Whether `packet` has the addresses and ports of this run.
+    fn is_of_flow(&self, packet: &[u8], layout: Layout) -> bool {
+        let l4 = layout.l4;
+        let addresses = if is_ipv4(packet) { 12..20 } else { 8..40 };
+        self.layout.transport == layout.transport
+            && self.head[0] >> 4 == packet[0] >> 4
+            && self.head[l4..l4 + 4] == packet[l4..l4 + 4]
+            && self.head[addresses.clone()] == packet[addresses]
+    }
+
+    /// Adds `packet` if it continues this run.
+    fn append(&mut self, packet: &Candidate<'a>) -> bool {
+        let length = packet.payload.len();
+        let room = !self.closed
+            && self.count < MAX_SEGMENTS
+            && length <= self.segment_size
+            && self.layout.head_len + self.payload_len + length <= MAX_PACKET;
+        if !(room && self.continues(packet) && packet.checksum_holds()) {
+            return false;
+        }
+        self.parts[self.count] = packet.payload;
+        self.count += 1;
+        self.payload_len += length;
+        self.next_sequence = self.next_sequence.wrapping_add(length as u32);
+        self.closed = packet.pushes() || length < self.segment_size;
+        if packet.pushes() {
+            self.head[self.layout.l4 + 13] |= flags::PSH;
+        }
+        true
+    }
+
+    fn continues(&self, packet: &Candidate<'_>) -> bool {
+        self.layout == packet.layout
+            && self.same_ip(packet.packet)
+            && match self.layout.transport {
+                Transport::Tcp => self.continues_tcp(packet),
+                Transport::Udp => true,
+            }
+    }
+
+    /// The IP headers differ in nothing but length, identification and checksum.
+    fn same_ip(&self, packet: &[u8]) -> bool {
+        let head = &self.head;
+        if !is_ipv4(packet) {
+            // Traffic class, flow label, hop limit.
+            return head[..4] == packet[..4] && head[7] == packet[7];
+        }
+        let expected = u16_at(head, 4).wrapping_add(self.count as u16);
+        let identified = packet[6] & DONT_FRAGMENT != 0 || u16_at(packet, 4) == expected;
+        identified && head[1] == packet[1] && head[6..9] == packet[6..9]
+    }
+
+    /// The next byte in order, with the same acknowledgement, flags, window, urgent pointer and
+    /// options.
+    fn continues_tcp(&self, packet: &Candidate<'_>) -> bool {
+        let Layout { l4, head_len, .. } = self.layout;
+        let (head, packet_bytes) = (&self.head, packet.packet);
+        let same_flags = (head[l4 + 13] ^ packet_bytes[l4 + 13]) & !flags::PSH == 0;
+        packet.sequence() == self.next_sequence
+            && same_flags
+            && head[l4 + 8..l4 + 12] == packet_bytes[l4 + 8..l4 + 12]
+            && head[l4 + 14..l4 + 16] == packet_bytes[l4 + 14..l4 + 16]
+            && head[l4 + 18..head_len] == packet_bytes[l4 + 18..head_len]
+    }
+
+    /// The run as one packet to write.
+    fn finish(&mut self) -> Merged<'_, 'a> {
+        if self.count == 1 {
+            return single(&self.first);
+        }
+        let Layout { transport, l4, head_len } = self.layout;
+        let head = &mut self.head[..head_len];
+        let total = head_len + self.payload_len;
+        layer4::set_lengths(head, self.layout, total);
+        // The kernel completes it: the field holds the pseudo-header's sum, not complemented.
+        let pseudo = layer4::pseudo_header(head, transport, total - l4);
+        put_u16(head, l4 + transport.checksum_at(), pseudo.folded());
+        let segmentation = match (transport, is_ipv4(head)) {
+            (Transport::Udp, _) => Segmentation::Udp,
+            (Transport::Tcp, true) => Segmentation::TcpV4,
+            (Transport::Tcp, false) => Segmentation::TcpV6,
+        };
+        let vnet = VirtioNetHeader {
+            needs_checksum: true,
+            segmentation,
+            head_len: head_len as u16,
+            segment_size: self.segment_size as u16,
+            checksum_start: l4 as u16,
+            checksum_offset: transport.checksum_at() as u16,
+        };
+        Merged { vnet, head, parts: &self.parts[..self.count] }
+    }
+}
+
+#[cfg(test)]
+mod tests;

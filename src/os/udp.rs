@@ -1,0 +1,163 @@
+//! UDP sockets for ESP in UDP (RFC 3948): one socket a worker on the same address, datagrams
+//! steered to workers by SPI, segmentation offload in both directions, DSCP and ECN of every datagram.
+//!
+//! Checksums are always real: GRO merges no datagram without one, and RFC 3948 §2.1 lets a receiver
+//! take either.
+#![expect(unsafe_code, reason = "sendmmsg and recvmmsg with control messages of their own")]
+
+mod receive;
+mod send;
+
+pub use receive::{MAX_DATAGRAM, Message, ReceiveBatch};
+pub use send::{MAX_TRAIN_BYTES, MAX_TRAIN_SEGMENTS, MAX_TRAINS, SendBatch, Train};
+
+use anyhow::{Context, Result, anyhow};
+use nix::libc;
+use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+
+/// Socket buffers in bytes: a few milliseconds at full rate.
+const BUFFER: libc::c_int = 16 << 20;
+
+/// A bound, unconnected, non-blocking socket of a group.
+#[derive(Debug)]
+pub struct UdpSocket {
+    socket: Socket,
+    local: SocketAddr,
+}
+
+/// Binds `workers` sockets to `local`. A datagram whose first four bytes are the number `n` goes to
+/// socket `n mod workers`: an ESP packet by its SPI, IKE (whose marker is zero) to the first.
+pub fn open_group(local: SocketAddr, workers: usize) -> Result<Vec<UdpSocket>> {
+    probe(local)?;
+    let count = u32::try_from(workers).ok().filter(|&count| count > 0);
+    let count = count.ok_or_else(|| anyhow!("a socket group needs a worker"))?;
+    let group: Vec<UdpSocket> =
+        (0..count).map(|_| open(local)).collect::<io::Result<_>>().context(fault(local))?;
+    if let [first, _, ..] = group.as_slice() {
+        steer(first, count).context("no steering of UDP datagrams by SPI")?;
+    }
+    Ok(group)
+}
+
+/// Finds out whether somebody else has the port: with `SO_REUSEPORT` two daemons of one user
+/// would share it without an error, and each would get half of the datagrams.
+fn probe(local: SocketAddr) -> Result<()> {
+    let alone = new_socket(local).context(fault(local))?;
+    alone.bind(&SockAddr::from(local)).map_err(|error| explain(local, error))
+}
+
+fn explain(local: SocketAddr, error: io::Error) -> anyhow::Error {
+    match error.raw_os_error() {
+        Some(libc::EADDRINUSE) => {
+            anyhow!("UDP {local} is in use by another program (another IPsec daemon?); stop it")
+        }
+        Some(libc::EADDRNOTAVAIL) => {
+            anyhow!("UDP {local}: this machine does not have the address {}", local.ip())
+        }
+        Some(libc::EACCES) => {
+            anyhow!("UDP {local}: ports below 1024 need CAP_NET_BIND_SERVICE")
+        }
+        _ => anyhow::Error::new(error).context(fault(local)),
+    }
+}
+
+fn fault(local: SocketAddr) -> String {
+    format!("cannot open UDP {local}")
+}
+
+fn new_socket(local: SocketAddr) -> io::Result<Socket> {
+    let kind = Type::DGRAM.nonblocking().cloexec();
+    let socket = Socket::new(Domain::for_address(local), kind, Some(Protocol::UDP))?;
+    if local.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    Ok(socket)
+}
+
+fn open(local: SocketAddr) -> io::Result<UdpSocket> {
+    let socket = new_socket(local)?;
+    socket.set_reuse_port(true)?;
+    set_buffers(&socket)?;
+    // Absent below Linux 5.0: datagrams then come one by one.
+    let _ = set(&socket, libc::SOL_UDP, libc::UDP_GRO, 1);
+    if local.is_ipv4() {
+        set(&socket, libc::IPPROTO_IP, libc::IP_RECVTOS, 1)?;
+        set(&socket, libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, libc::IP_PMTUDISC_PROBE)?;
+    } else {
+        set(&socket, libc::IPPROTO_IPV6, libc::IPV6_RECVTCLASS, 1)?;
+        set(&socket, libc::IPPROTO_IPV6, libc::IPV6_MTU_DISCOVER, libc::IPV6_PMTUDISC_PROBE)?;
+    }
+    socket.bind(&SockAddr::from(local))?;
+    Ok(UdpSocket { socket, local })
+}
+
+/// Large buffers: beyond the sysctl's limit where we may, else up to it.
+fn set_buffers(socket: &Socket) -> io::Result<()> {
+    if set(socket, libc::SOL_SOCKET, libc::SO_RCVBUFFORCE, BUFFER).is_err() {
+        socket.set_recv_buffer_size(BUFFER as usize)?;
+    }
+    if set(socket, libc::SOL_SOCKET, libc::SO_SNDBUFFORCE, BUFFER).is_err() {
+        socket.set_send_buffer_size(BUFFER as usize)?;
+    }
+    Ok(())
+}
+
+/// Attaches `return (first four bytes) mod workers` to the whole group of `first`. The program sees
+/// the UDP payload; where that has fewer than four bytes (a keepalive) it returns zero.
+fn steer(first: &UdpSocket, workers: u32) -> io::Result<()> {
+    let instruction = |code, k| libc::sock_filter { code, jt: 0, jf: 0, k };
+    let mut program = [
+        instruction((libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16, 0),
+        instruction((libc::BPF_ALU | libc::BPF_MOD | libc::BPF_K) as u16, workers),
+        // RET | A; libc does not name BPF_A on every target.
+        instruction(libc::BPF_RET as u16 | 0x10, 0),
+    ];
+    let program =
+        libc::sock_fprog { len: program.len() as u16, filter: program.as_mut_ptr() };
+    set(&first.socket, libc::SOL_SOCKET, libc::SO_ATTACH_REUSEPORT_CBPF, program)
+}
+
+fn set<T>(socket: &Socket, level: i32, name: i32, value: T) -> io::Result<()> {
+    let length = size_of::<T>() as libc::socklen_t;
+    // SAFETY: the pointer and the length describe `value`, which lives through the call; the
+    // kernel copies it, and what a program's pointer points at, before it returns.
+    let result = unsafe {
+        libc::setsockopt(socket.as_raw_fd(), level, name, (&raw const value).cast(), length)
+    };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+impl UdpSocket {
+    /// The address that the socket is bound to.
+    pub fn local(&self) -> SocketAddr {
+        self.local
+    }
+
+    /// Sends one datagram now or not at all.
+    pub fn send_to(&self, remote: SocketAddr, bytes: &[u8]) -> io::Result<()> {
+        self.socket.send_to(bytes, &SockAddr::from(remote)).map(drop)
+    }
+
+    /// Another handle of the same socket, for another thread.
+    pub fn try_clone(&self) -> io::Result<UdpSocket> {
+        Ok(UdpSocket { socket: self.socket.try_clone()?, local: self.local })
+    }
+}
+
+impl AsRawFd for UdpSocket {
+    fn as_raw_fd(&self) -> RawFd {
+        self.socket.as_raw_fd()
+    }
+}
+
+impl AsFd for UdpSocket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests;
