@@ -18,4 +18,6 @@ mod readiness;
 pub mod signal;
 pub mod sysctl;
 pub mod tcp;
+pub mod tun;
+pub mod udp;
 pub mod vrrp;

@@ -115,8 +115,7 @@ fn steer(first: &UdpSocket, workers: u32) -> io::Result<()> {
         // RET | A; libc does not name BPF_A on every target.
         instruction(libc::BPF_RET as u16 | 0x10, 0),
     ];
-    let program =
-        libc::sock_fprog { len: program.len() as u16, filter: program.as_mut_ptr() };
+    let program = libc::sock_fprog { len: program.len() as u16, filter: program.as_mut_ptr() };
     set(&first.socket, libc::SOL_SOCKET, libc::SO_ATTACH_REUSEPORT_CBPF, program)
 }
 

@@ -74,7 +74,12 @@ impl SendBatch {
     /// Sends the first of `trains` that the socket takes, at most [`MAX_TRAINS`], and returns how
     /// many those were. An error means that the first of them was refused. A train that does not
     /// lie in `buffer` is an error too.
-    pub fn send(&mut self, socket: &UdpSocket, buffer: &[u8], trains: &[Train]) -> io::Result<usize> {
+    pub fn send(
+        &mut self,
+        socket: &UdpSocket,
+        buffer: &[u8],
+        trains: &[Train],
+    ) -> io::Result<usize> {
         let count = trains.len().min(MAX_TRAINS);
         let places = self.headers.iter_mut().zip(self.slots.iter_mut());
         for (train, (header, slot)) in trains.iter().take(count).zip(places) {
@@ -87,14 +92,16 @@ impl SendBatch {
         let (fd, headers) = (socket.as_raw_fd(), self.headers.as_mut_ptr());
         // SAFETY: the first `count` headers point at slots of `self` and slices of `buffer`, all of
         // which are borrowed for the call.
-        let sent = unsafe { libc::sendmmsg(fd, headers, count as libc::c_uint, libc::MSG_DONTWAIT) };
+        let sent =
+            unsafe { libc::sendmmsg(fd, headers, count as libc::c_uint, libc::MSG_DONTWAIT) };
         usize::try_from(sent).map_err(|_| io::Error::last_os_error())
     }
 }
 
 impl Slot {
     fn fill(&mut self, bytes: &[u8], train: &Train) {
-        self.part = libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
+        self.part =
+            libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
         write_address(&mut self.address, train.remote);
     }
 
@@ -115,7 +122,8 @@ impl Slot {
         };
         let mut used = put_control(&header, 0, level, kind, tos);
         if train.count > 1 {
-            used = put_control(&header, used, libc::SOL_UDP, libc::UDP_SEGMENT, train.segment as u16);
+            used =
+                put_control(&header, used, libc::SOL_UDP, libc::UDP_SEGMENT, train.segment as u16);
         }
         header.msg_controllen = used as _;
         header
