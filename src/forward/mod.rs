@@ -1,1 +1,37 @@
-//! The `forward` module.
+//! What becomes of a packet: the per-packet path over an immutable [`Snapshot`].
+//!
+//! ```text
+//!            ┌ no prefix, group down: discarded, never sent in the clear
+//!   TUN ──► route ──► selectors ──► size ──► MSS ──► seal ──► datagrams         (outbound)
+//!                                     └ too big: fragment, or tell the inner host
+//!
+//!   datagram ──► SPI ──► open ──► policy ──► ECN ──► MSS ──► Permitted ──► TUN  (inbound)
+//! ```
+//!
+//! Control decides, data obeys: the gateway publishes whole snapshots, and switching a next-hop
+//! group to another tunnel costs the same for one prefix as for a million. Nothing here allocates
+//! (except to tell a host about a packet that is too big), locks, or reads a clock. The same code
+//! runs in the data plane, which hands in super-packets, and in simulations, which hand in single
+//! packets.
+//!
+//! Implements the outbound and inbound processing of RFC 4301 §5.1 and §5.2 in tunnel mode, path MTU
+//! handling of RFC 4301 §8.2, and ECN by RFC 6040 (in normal mode). TTLs are the kernel's: it
+//! decrements them when it forwards a packet to or from the TUN device (RFC 4301 §5.1.2.1).
+
+mod counters;
+mod flow;
+mod fragment;
+mod inbound;
+mod outbound;
+mod selectors;
+mod single;
+mod snapshot;
+
+pub use counters::TunnelCounters;
+pub use inbound::{Inbound, Permitted};
+pub use outbound::{Egress, outbound};
+pub use selectors::Selectors;
+pub use single::{Datagram, Outcome, inbound_packet, outbound_packet};
+pub use snapshot::{
+    GroupId, InboundEntry, InboundTable, Snapshot, TunnelEntry, TunnelIndex, VpcTable,
+};

@@ -1,0 +1,88 @@
+//! A packet as policy sees it: addresses, protocol, ports.
+
+use super::Selectors;
+use crate::esp::Discard;
+use crate::wire::ip::{Fragment, InnerPacket, protocol};
+use crate::wire::tcp::{self, ChecksumState, TcpHeader};
+use std::net::IpAddr;
+
+/// What selectors and prefix policies ask about; packets of one flow are equal here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Flow {
+    pub source: IpAddr,
+    pub destination: IpAddr,
+    protocol: u8,
+    /// Source and destination port; `None` where the packet shows none.
+    ports: Option<(u16, u16)>,
+    later_fragment: bool,
+}
+
+impl Flow {
+    pub fn of(inner: &InnerPacket, packet: &[u8]) -> Flow {
+        Flow {
+            source: inner.source,
+            destination: inner.destination,
+            protocol: inner.protocol,
+            ports: inner.ports(packet),
+            later_fragment: inner.fragment == Fragment::Later,
+        }
+    }
+
+    /// Multicast, broadcast, loopback and link-local traffic never crosses the tunnel.
+    pub fn check_forwardable(&self) -> Result<(), Discard> {
+        let stays = |addr| !crosses_links(addr);
+        if stays(self.source) || stays(self.destination) {
+            return Err(Discard::NotForwardable);
+        }
+        Ok(())
+    }
+
+    /// Checks both ends against the selectors of an SA (RFC 4301 §5.1, §5.2).
+    pub fn check_selectors(
+        &self,
+        source: &Selectors,
+        destination: &Selectors,
+    ) -> Result<(), Discard> {
+        let (source_port, destination_port) = self.ports.unzip();
+        let permitted = source.permit(self.source, self.protocol, source_port)
+            && destination.permit(self.destination, self.protocol, destination_port);
+        match (permitted, self.later_fragment) {
+            (true, _) => Ok(()),
+            (false, true) => Err(Discard::Fragment),
+            (false, false) => Err(Discard::SelectorMismatch),
+        }
+    }
+}
+
+fn crosses_links(addr: IpAddr) -> bool {
+    match addr {
+        IpAddr::V4(v4) => {
+            !(v4.is_multicast()
+                || v4.is_broadcast()
+                || v4.is_loopback()
+                || v4.is_link_local()
+                || v4.is_unspecified())
+        }
+        IpAddr::V6(v6) => {
+            !(v6.is_multicast()
+                || v6.is_loopback()
+                || v6.is_unicast_link_local()
+                || v6.is_unspecified())
+        }
+    }
+}
+
+/// Lowers the MSS that a SYN announces to what fits into a packet of `mtu` bytes (RFC 4459 §3.2),
+/// so that no segment of the connection has to be fragmented or refused.
+pub(super) fn clamp_mss(packet: &mut [u8], inner: &InnerPacket, mtu: u16) {
+    if inner.protocol != protocol::TCP || inner.fragment == Fragment::Later {
+        return;
+    }
+    let Some(segment) = packet.get_mut(inner.transport_offset..) else { return };
+    let flags = segment.get(TcpHeader::FLAGS_AT).copied().unwrap_or(0);
+    if flags & tcp::flags::SYN != 0 {
+        // RFC 9293 §3.7.1: the MSS counts neither IP nor TCP options.
+        let headers = if inner.is_ipv4() { 40 } else { 60 };
+        tcp::clamp_mss(segment, mtu.saturating_sub(headers), ChecksumState::Complete);
+    }
+}

@@ -1,0 +1,141 @@
+//! From the underlay to the TUN device (RFC 4301 §5.2).
+
+use super::flow::{self, Flow};
+use super::{InboundEntry, Snapshot};
+use crate::esp::{Discard, ecn};
+use crate::net::{EspSpi, VpcId};
+use crate::wire::checksum;
+use crate::wire::esp::EspHeader;
+use crate::wire::ip::InnerPacket;
+
+/// An inner packet that passed its SA's selectors and its VPC's prefix policy. Only this may be
+/// written to a TUN device, and only to that of [`vpc`](Permitted::vpc).
+#[derive(Debug)]
+pub struct Permitted<'a> {
+    vpc: VpcId,
+    packet: &'a mut [u8],
+}
+
+impl<'a> Permitted<'a> {
+    /// The VPC whose device gets the packet.
+    pub fn vpc(&self) -> VpcId {
+        self.vpc
+    }
+
+    /// The inner packet.
+    pub fn packet(self) -> &'a [u8] {
+        self.packet
+    }
+}
+
+/// Receives one batch of datagrams over one snapshot. Remembers the last SA and the last
+/// permitted flow, so that a train of one flow is looked up and judged once.
+#[derive(Debug)]
+pub struct Inbound<'s> {
+    snapshot: &'s Snapshot,
+    last: Option<Last<'s>>,
+}
+
+#[derive(Debug)]
+struct Last<'s> {
+    spi: EspSpi,
+    entry: &'s InboundEntry,
+    permitted: Option<Flow>,
+    packets: u64,
+    bytes: u64,
+}
+
+impl<'s> Inbound<'s> {
+    /// Begins a batch.
+    pub fn new(snapshot: &'s Snapshot) -> Self {
+        Inbound { snapshot, last: None }
+    }
+
+    /// Opens an ESP packet in place and judges what is inside. `outer_tos` is the TOS of the
+    /// datagram that brought it. What is discarded is counted here.
+    pub fn open<'a>(
+        &mut self,
+        outer_tos: u8,
+        datagram: &'a mut [u8],
+    ) -> Result<Permitted<'a>, Discard> {
+        let discards = &self.snapshot.discards;
+        let last = self.find(datagram).inspect_err(|reason| discards.add(*reason))?;
+        last.open(outer_tos, datagram)
+            .inspect_err(|reason| last.entry.counters.discards.add(*reason))
+    }
+
+    fn find(&mut self, datagram: &[u8]) -> Result<&mut Last<'s>, Discard> {
+        let header = EspHeader::parse(datagram).map_err(|_| Discard::MalformedEsp)?;
+        if self.last.as_ref().is_none_or(|last| last.spi != header.spi) {
+            let entry = self.snapshot.inbound.get(header.spi).ok_or(Discard::UnknownSpi)?;
+            self.last =
+                Some(Last { spi: header.spi, entry, permitted: None, packets: 0, bytes: 0 });
+        }
+        self.last.as_mut().ok_or(Discard::UnknownSpi)
+    }
+}
+
+impl Last<'_> {
+    fn open<'a>(
+        &mut self,
+        outer_tos: u8,
+        datagram: &'a mut [u8],
+    ) -> Result<Permitted<'a>, Discard> {
+        let packet = self.entry.sa.open(datagram)?.inner;
+        let inner = InnerPacket::parse(packet).map_err(|_| Discard::MalformedInner)?;
+        self.check_policy(Flow::of(&inner, packet))?;
+        let tos = ecn::decapsulate(inner.tos, outer_tos)?;
+        if tos != inner.tos {
+            write_tos(packet, tos);
+        }
+        flow::clamp_mss(packet, &inner, self.entry.inner_mtu);
+        self.packets += 1;
+        self.bytes += packet.len() as u64;
+        Ok(Permitted { vpc: self.entry.vpc, packet })
+    }
+
+    /// The packet is what the SA was negotiated for, comes from where the peer may send from and
+    /// goes where it may send to.
+    fn check_policy(&mut self, flow: Flow) -> Result<(), Discard> {
+        if self.permitted == Some(flow) {
+            return Ok(());
+        }
+        let entry = self.entry;
+        flow.check_selectors(&entry.remote_ts, &entry.local_ts)?;
+        if !entry.allowed_sources.covers_addr(flow.source) {
+            return Err(Discard::SourceNotAllowed);
+        }
+        if !entry.local_prefixes.covers_addr(flow.destination) {
+            return Err(Discard::DestinationNotLocal);
+        }
+        flow.check_forwardable()?;
+        self.permitted = Some(flow);
+        Ok(())
+    }
+}
+
+impl Drop for Last<'_> {
+    fn drop(&mut self) {
+        if self.packets > 0 {
+            self.entry.counters.count_received(self.packets, self.bytes);
+        }
+    }
+}
+
+/// Writes the TOS or traffic class of a packet that was parsed.
+fn write_tos(packet: &mut [u8], tos: u8) {
+    match packet {
+        [first @ 0x40..=0x4f, old, _, _, _, _, _, _, _, _, high, low, ..] => {
+            let checksum = u16::from_be_bytes([*high, *low]);
+            let before = u16::from_be_bytes([*first, *old]);
+            let after = u16::from_be_bytes([*first, tos]);
+            [*high, *low] = checksum::update(checksum, before, after).to_be_bytes();
+            *old = tos;
+        }
+        [first, second, ..] => {
+            *first = *first & 0xf0 | tos >> 4;
+            *second = tos << 4 | *second & 0x0f;
+        }
+        _ => {}
+    }
+}

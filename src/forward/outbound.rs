@@ -1,0 +1,152 @@
+//! From the TUN device to the underlay (RFC 4301 §5.1).
+
+use super::flow::{self, Flow};
+use super::fragment::Fragments;
+use super::{Snapshot, TunnelEntry, VpcTable};
+use crate::esp::{self, Discard, ecn};
+use crate::net::VpcId;
+use crate::offload::{Segment, SuperPacket};
+use crate::wire::icmp::{self, Problem};
+use crate::wire::ip::InnerPacket;
+use std::net::IpAddr;
+
+/// Where sealed datagrams go, and what is said to inner hosts.
+pub trait Egress {
+    /// Makes room for a datagram of `length` bytes to the tunnel's peer with the outer TOS `tos`
+    /// and has `seal` fill it. `Err` is what `seal` says, or that there is no room.
+    fn datagram(
+        &mut self,
+        tunnel: &TunnelEntry,
+        tos: u8,
+        length: usize,
+        seal: impl FnOnce(&mut [u8]) -> Result<usize, Discard>,
+    ) -> Result<(), Discard>;
+
+    /// Takes an ICMP error for the host that sent the packet.
+    fn reply(&mut self, packet: &[u8]);
+}
+
+/// Sends one packet, or all that a super-packet stands for. What is discarded is counted here.
+pub fn outbound(
+    snapshot: &Snapshot,
+    vpc: VpcId,
+    mut packet: SuperPacket<'_>,
+    egress: &mut impl Egress,
+) -> Result<(), Discard> {
+    let table = snapshot.vpc(vpc).ok_or(Discard::NoRoute);
+    let table = table.inspect_err(|reason| snapshot.discards.add(*reason))?;
+    let packets = packet.count() as u64;
+    let (inner, flow, tunnel) = route(snapshot, vpc, table, packet.bytes())
+        .inspect_err(|reason| table.discards.add_many(*reason, packets))?;
+    flow.check_selectors(&tunnel.local_ts, &tunnel.remote_ts)
+        .and_then(|()| send(tunnel, &inner, &mut packet, egress))
+        .inspect_err(|reason| tunnel.counters.discards.add_many(*reason, packets))
+}
+
+/// Parses the packet and finds its tunnel.
+fn route<'s>(
+    snapshot: &'s Snapshot,
+    vpc: VpcId,
+    table: &VpcTable,
+    packet: &[u8],
+) -> Result<(InnerPacket, Flow, &'s TunnelEntry), Discard> {
+    let inner = InnerPacket::parse(packet).map_err(|_| Discard::MalformedInner)?;
+    let flow = Flow::of(&inner, packet);
+    flow.check_forwardable()?;
+    let (_, group) = table.fib.longest_match(inner.destination).ok_or(Discard::NoRoute)?;
+    let tunnel = table.active(*group).and_then(|index| snapshot.tunnel(index));
+    let tunnel = tunnel.filter(|tunnel| tunnel.vpc == vpc).ok_or(Discard::TunnelDown)?;
+    Ok((inner, flow, tunnel))
+}
+
+fn send(
+    tunnel: &TunnelEntry,
+    inner: &InnerPacket,
+    packet: &mut SuperPacket<'_>,
+    egress: &mut impl Egress,
+) -> Result<(), Discard> {
+    if let Some(single) = packet.single_mut() {
+        flow::clamp_mss(single, inner, tunnel.inner_mtu);
+    }
+    let sealer = Sealer { tunnel, inner };
+    if packet.longest() <= usize::from(tunnel.inner_mtu) {
+        return sealer.seal_all(packet, egress);
+    }
+    if inner.dont_fragment {
+        tell_too_big(tunnel, inner, packet, egress);
+        return Err(Discard::TooBig);
+    }
+    sealer.fragment_all(packet, egress)
+}
+
+/// Tells the sender the size that fits (RFC 1191 §4, RFC 8201 §4; RFC 4301 §8.2.1).
+///
+/// The answer comes from the address that the packet was sent to: an address of our own would be
+/// taken for a spoofed one when it comes in from the TUN device.
+fn tell_too_big(
+    tunnel: &TunnelEntry,
+    inner: &InnerPacket,
+    packet: &SuperPacket<'_>,
+    egress: &mut impl Egress,
+) {
+    let mut segments = packet.segments();
+    let Some(first) = segments.next() else { return };
+    let original = [first.head, first.payload].concat();
+    let problem = Problem::TooBig { mtu: tunnel.inner_mtu };
+    let from: IpAddr = inner.destination;
+    if let Some(error) = icmp::error_about(&original, problem, from) {
+        egress.reply(&error);
+    }
+}
+
+/// Seals packets of one flow for one tunnel.
+struct Sealer<'s> {
+    tunnel: &'s TunnelEntry,
+    inner: &'s InnerPacket,
+}
+
+impl Sealer<'_> {
+    fn seal_all(&self, packet: &SuperPacket<'_>, egress: &mut impl Egress) -> Result<(), Discard> {
+        let (packets, bytes) = (packet.count(), packet.total() as u64);
+        let mut train = self.tunnel.outbound.reserve(packets as u32, bytes)?;
+        let mut segments = packet.segments();
+        while let Some(segment) = segments.next() {
+            self.seal(&mut train, segment, egress)?;
+        }
+        self.tunnel.counters.count_sent(packets as u64, bytes);
+        Ok(())
+    }
+
+    /// Cuts every packet to what fits, and seals the pieces.
+    fn fragment_all(
+        &self,
+        packet: &SuperPacket<'_>,
+        egress: &mut impl Egress,
+    ) -> Result<(), Discard> {
+        let mtu = usize::from(self.tunnel.inner_mtu);
+        let mut segments = packet.segments();
+        while let Some(segment) = segments.next() {
+            let mut fragments = Fragments::new(segment, mtu).ok_or(Discard::TooBig)?;
+            while let Some(fragment) = fragments.next() {
+                let bytes = fragment.len() as u64;
+                let mut train = self.tunnel.outbound.reserve(1, bytes)?;
+                self.seal(&mut train, fragment, egress)?;
+                self.tunnel.counters.count_sent(1, bytes);
+            }
+        }
+        Ok(())
+    }
+
+    fn seal(
+        &self,
+        train: &mut esp::Train<'_>,
+        segment: Segment<'_>,
+        egress: &mut impl Egress,
+    ) -> Result<(), Discard> {
+        let tos = ecn::encapsulate(self.inner.tos);
+        let next_header = self.inner.esp_next_header();
+        egress.datagram(self.tunnel, tos, esp::sealed_len(segment.len()), |out| {
+            train.seal(next_header, segment.head, segment.payload, out)
+        })
+    }
+}

@@ -1,0 +1,70 @@
+//! Packets one by one, with owned results: for simulations and for whoever has no buffers of
+//! its own. The decisions are those of [`outbound`] and [`Inbound`].
+
+use super::{Egress, Inbound, Permitted, Snapshot, TunnelEntry, outbound};
+use crate::esp::Discard;
+use crate::net::VpcId;
+use crate::offload::SuperPacket;
+use std::net::SocketAddr;
+
+/// A sealed datagram.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Datagram {
+    /// Our address and port.
+    pub local: SocketAddr,
+    /// The peer's address and port.
+    pub remote: SocketAddr,
+    /// Outer TOS or traffic class.
+    pub tos: u8,
+    /// The ESP packet.
+    pub bytes: Vec<u8>,
+}
+
+/// What became of one packet from a TUN device.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// What leaves: one datagram, or one for each fragment.
+    pub datagrams: Vec<Datagram>,
+    /// The ICMP error for the inner host.
+    pub reply: Option<Vec<u8>>,
+    /// Why the packet was discarded.
+    pub discarded: Option<Discard>,
+}
+
+impl Egress for Outcome {
+    fn datagram(
+        &mut self,
+        tunnel: &TunnelEntry,
+        tos: u8,
+        length: usize,
+        seal: impl FnOnce(&mut [u8]) -> Result<usize, Discard>,
+    ) -> Result<(), Discard> {
+        let mut bytes = vec![0; length];
+        let sealed = seal(&mut bytes)?;
+        bytes.truncate(sealed);
+        let (local, remote) = (tunnel.local, tunnel.remote);
+        self.datagrams.push(Datagram { local, remote, tos, bytes });
+        Ok(())
+    }
+
+    fn reply(&mut self, packet: &[u8]) {
+        self.reply = Some(packet.to_vec());
+    }
+}
+
+/// Sends one packet of a VPC. Its MSS may be lowered in place.
+pub fn outbound_packet(snapshot: &Snapshot, vpc: VpcId, packet: &mut [u8]) -> Outcome {
+    let mut outcome = Outcome::default();
+    let result = outbound(snapshot, vpc, SuperPacket::whole(packet), &mut outcome);
+    outcome.discarded = result.err();
+    outcome
+}
+
+/// Opens and judges one ESP packet in place.
+pub fn inbound_packet<'a>(
+    snapshot: &Snapshot,
+    outer_tos: u8,
+    datagram: &'a mut [u8],
+) -> Result<Permitted<'a>, Discard> {
+    Inbound::new(snapshot).open(outer_tos, datagram)
+}
