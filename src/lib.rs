@@ -41,5 +41,8 @@ pub mod dataplane;
 pub mod lab;
 pub mod os;
 
+// for tests and fuzzers
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 #[cfg(test)]
 mod testing;

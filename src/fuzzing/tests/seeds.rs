@@ -1,0 +1,196 @@
+//! Small inputs to start fuzzing from: one of each message kind, and a few that are broken.
+
+use crate::wire::ike::*;
+use crate::wire::ip::protocol;
+use crate::wire::vrrp::{self, Advertisement};
+use crate::wire::{ethernet, icmp};
+use hex_literal::hex;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+type Seed = (&'static str, String, Vec<u8>);
+
+/// Target, file name and octets of every seed; each also cut short and with an octet changed.
+pub fn all() -> Vec<Seed> {
+    let whole = [messages(), chains(), packets(), datagrams(), advertisements()].concat();
+    whole.into_iter().flat_map(with_broken_ones).collect()
+}
+
+fn with_broken_ones((target, name, bytes): Seed) -> Vec<Seed> {
+    let middle = bytes.len() / 2;
+    let cut = bytes[..middle].to_vec();
+    let mut changed = bytes.clone();
+    if let Some(octet) = changed.get_mut(middle) {
+        *octet ^= 0xff;
+    }
+    vec![
+        (target, format!("{name}-cut"), cut),
+        (target, format!("{name}-changed"), changed),
+        (target, name, bytes),
+    ]
+}
+
+fn seed(target: &'static str, name: &str, bytes: impl Into<Vec<u8>>) -> Seed {
+    (target, name.to_owned(), bytes.into())
+}
+
+fn proposals() -> Payload {
+    let proposal = |number, protocol, spi: &[u8], transforms| Proposal {
+        number,
+        protocol,
+        spi: spi.to_vec(),
+        transforms,
+    };
+    let encr =
+        || Transform::new(TransformType::ENCR, EncryptionId::AES_GCM_16).with_key_length(256);
+    let ke = Transform::new(TransformType::KE, KeyExchangeMethod::CURVE25519);
+    let prf = Transform::new(TransformType::PRF, PrfId::HMAC_SHA2_384);
+    let mut odd = Transform::new(TransformType::ESN, EsnId::ESN);
+    odd.attributes.push(Attribute { attribute_type: 99, value: AttributeValue::Long(vec![1, 2]) });
+    Payload::SecurityAssociation(SecurityAssociation {
+        proposals: vec![
+            proposal(1, ProtocolId::IKE, &[], vec![encr(), prf, ke]),
+            proposal(2, ProtocolId::ESP, &[0xc0, 0, 0, 1], vec![encr(), odd]),
+        ],
+    })
+}
+
+fn selectors() -> TrafficSelectors {
+    let all =
+        |prefix: &str| TrafficSelector::any_protocol(prefix.parse::<crate::net::Prefix>().unwrap());
+    let unknown =
+        UnknownTrafficSelector { ts_type: TsType::SECLABEL, protocol: 0, body: vec![1, 2] };
+    TrafficSelectors {
+        selectors: vec![all("10.1.0.0/16"), all("fd00::/8")],
+        unknown: vec![unknown],
+    }
+}
+
+/// One payload of every kind that may stand in an encrypted chain.
+fn every_payload() -> Vec<(&'static str, Payload)> {
+    let id = Identification { id_type: IdType::FQDN, data: b"east-a".to_vec() };
+    let certificate = Certificate { encoding: CertEncoding::RAW_PUBLIC_KEY, data: vec![0x30, 0] };
+    let auth = Authentication { method: AuthMethod::DIGITAL_SIGNATURE, data: vec![7; 12] };
+    let ke = KeyExchange { method: KeyExchangeMethod::CURVE25519, data: vec![1; 32] };
+    let spis = vec![vec![0xc0, 0, 0, 1], vec![0xc0, 0, 0, 2]];
+    let attributes = hex!("0001 0000").to_vec();
+    let unknown =
+        UnknownPayload { payload_type: PayloadType(200), critical: true, body: vec![1, 2] };
+    vec![
+        ("sa", proposals()),
+        ("ke", Payload::KeyExchange(ke)),
+        ("nonce", Payload::Nonce(vec![2; 32])),
+        ("id-i", Payload::IdInitiator(id.clone())),
+        ("id-r", Payload::IdResponder(id)),
+        ("cert", Payload::Certificate(certificate.clone())),
+        ("certreq", Payload::CertificateRequest(certificate)),
+        ("auth", Payload::Authentication(auth)),
+        ("notify", Payload::Notify(Notify::new(NotifyType::COOKIE, [9; 16]))),
+        ("delete", Payload::Delete(Delete { protocol: ProtocolId::ESP, spis })),
+        ("vendor", Payload::VendorId(b"vpngw".to_vec())),
+        ("ts-i", Payload::TrafficSelectorsInitiator(selectors())),
+        ("ts-r", Payload::TrafficSelectorsResponder(selectors())),
+        (
+            "cp",
+            Payload::Configuration(Configuration {
+                cfg_type: ConfigurationType::CFG_REQUEST,
+                attributes,
+            }),
+        ),
+        ("eap", Payload::Eap(vec![1, 0, 0, 4])),
+        ("unknown", Payload::Unknown(unknown)),
+    ]
+}
+
+fn header(exchange_type: ExchangeType) -> Header {
+    let flags = Flags { initiator: true, response: false, version: false };
+    Header::new(IkeSpi([1; 8]), IkeSpi([2; 8]), exchange_type, flags, MessageId(3))
+}
+
+fn messages() -> Vec<Seed> {
+    let payloads: Vec<_> = every_payload().into_iter().map(|(_, payload)| payload).collect();
+    let init =
+        Message { header: header(ExchangeType::IKE_SA_INIT), payloads: payloads[..3].into() };
+    let sealed = Draft::new(&header(ExchangeType::IKE_AUTH), &payloads);
+    let probe = Draft::new(&header(ExchangeType::INFORMATIONAL), &[]);
+    let fragment = Payload::EncryptedFragment(EncryptedFragment {
+        first_inner: PayloadType::IDi,
+        fragment_number: 1,
+        total_fragments: 2,
+        body: vec![5; 40],
+    });
+    let fragment = Message { header: header(ExchangeType::IKE_AUTH), payloads: vec![fragment] };
+    vec![
+        seed("ike_message", "ike-sa-init", init.encode()),
+        seed("ike_message", "ike-auth", sealed.into_bytes()),
+        seed("ike_message", "probe", probe.into_bytes()),
+        seed("ike_message", "fragment", fragment.encode()),
+    ]
+}
+
+fn chains() -> Vec<Seed> {
+    let as_chain = |payloads: &[Payload]| {
+        let (first, bytes) = encode_chain(payloads);
+        [&[first.0], &bytes[..]].concat()
+    };
+    let every = every_payload();
+    let all: Vec<_> = every.iter().map(|(_, payload)| payload.clone()).collect();
+    let mut seeds = vec![seed("ike_chain", "all", as_chain(&all))];
+    seeds.extend(
+        every.into_iter().map(|(name, payload)| seed("ike_chain", name, as_chain(&[payload]))),
+    );
+    seeds
+}
+
+fn packets() -> Vec<Seed> {
+    let tcp_syn = hex!(
+        "4500 002c 0000 4000 40 06 26ca 0a010009 0a020009"
+        "0016 c000 00000001 00000000 60 02 ffff 0000 0000 020405b4"
+    );
+    let v6_fragment = hex!(
+        "60000000 0014 00 3f fd000000000000000000000000000009 fd010000000000000000000000000009"
+        "2c 00 0104 00000000 06 00 0001 00000007 0016 c000"
+    );
+    let from = IpAddr::V4(Ipv4Addr::new(10, 1, 0, 1));
+    let error = icmp::error_about(&tcp_syn, icmp::Problem::NoRoute, from).unwrap();
+    let advertisement =
+        ethernet::announcement("fd00::1".parse().unwrap(), ethernet::MacAddress([2; 6]));
+    let mut options = v6_fragment[..40].to_vec();
+    options[6] = protocol::DESTINATION_OPTIONS;
+    options.extend(hex!("11 00 0104 00000000 0035 0035 000c 0000 01020304"));
+    vec![
+        seed("ip_packet", "tcp-syn", tcp_syn),
+        seed("ip_packet", "ipv6-fragment", v6_fragment),
+        seed("ip_packet", "ipv6-options", options),
+        seed("ip_packet", "icmp-error", error),
+        seed("ip_packet", "neighbor-advertisement", &advertisement[14..]),
+    ]
+}
+
+fn datagrams() -> Vec<Seed> {
+    let probe = Draft::new(&header(ExchangeType::INFORMATIONAL), &[]).into_bytes();
+    vec![
+        seed("esp_classify", "keepalive", hex!("ff")),
+        seed("esp_classify", "ike", [&[0; 4], &probe[..]].concat()),
+        seed(
+            "esp_classify",
+            "esp",
+            hex!("c0000001 00000001 0000000000000001 00112233445566778899"),
+        ),
+    ]
+}
+
+fn advertisements() -> Vec<Seed> {
+    let advertise = |addresses: Vec<IpAddr>, source: IpAddr, group: IpAddr| {
+        let interval = 30;
+        Advertisement { virtual_router_id: 7, priority: 100, interval, addresses }
+            .encode(source, group)
+    };
+    let v4 = Ipv4Addr::new(10, 0, 0, 2).into();
+    let v6 = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 2).into();
+    let over_v4 = advertise(vec![Ipv4Addr::new(10, 0, 0, 1).into()], v4, vrrp::GROUP_V4.into());
+    let virtual_v6 = vec!["fe80::1".parse().unwrap(), "fd00::1".parse().unwrap()];
+    vec![
+        seed("vrrp_advertisement", "over-ipv4", over_v4),
+        seed("vrrp_advertisement", "over-ipv6", advertise(virtual_v6, v6, vrrp::GROUP_V6.into())),
+    ]
+}
