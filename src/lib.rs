@@ -36,6 +36,7 @@ pub mod routing;
 pub mod gateway;
 // shell
 pub mod cli;
+pub mod config_file;
 pub mod daemon;
 pub mod dataplane;
 pub mod lab;

@@ -1,1 +1,151 @@
-//! The `control` module.
+//! The contract between a running gateway and those who look at it or steer it: requests,
+//! replies and the views that replies carry.
+//!
+//! It travels as JSON over HTTP on a Unix socket, so `curl --unix-socket` speaks it as well as
+//! `vpnctl`. Sockets and printing live elsewhere; here are the values and their HTTP form.
+//!
+//! Times in views are spans that end (`…_ago_ms`, `…_for_ms`) or begin (`…_in_ms`) when the view
+//! was made: a gateway's clock has no date.
+
+mod http;
+mod metrics;
+mod views;
+
+pub use http::{HttpReply, Method};
+pub use metrics::{MetricsSource, render as render_metrics};
+pub use views::{
+    BgpView, ChildSaState, ChildSaView, EventView, FailureView, Family, GatewayView, IkeSaView,
+    LivenessView, PathView, PeerState, PeerSummary, PeerView, PeersView, RejectedRouteView,
+    ReplayView, Role, RouteView, RoutesView, SasView, StatsView, TimerView, Traffic, TunnelSas,
+    VirtualRouterState, VirtualRouterView, VpcRoutes, VrrpView,
+};
+
+use serde::{Deserialize, Serialize};
+
+/// What a gateway is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// All peers, one line each.
+    Peers,
+    /// One peer in depth.
+    Peer(String),
+    /// All routes with their choice.
+    Routes,
+    /// All SAs.
+    Sas,
+    /// The virtual routers.
+    Vrrp,
+    /// Counters of the gateway as a whole.
+    Stats,
+    /// Everything that can be counted, for Prometheus.
+    Metrics,
+    /// Read the configuration again. This one is for the daemon: a gateway reads no files.
+    Reload,
+    /// Replace SAs of a peer now.
+    Rekey {
+        /// The peer's name.
+        peer: String,
+        /// Which SAs.
+        sa: SaKind,
+    },
+    /// Start the tunnel to a peer.
+    Initiate {
+        /// The peer's name.
+        peer: String,
+    },
+    /// Close the tunnel to a peer and leave it closed until it is initiated.
+    Terminate {
+        /// The peer's name.
+        peer: String,
+    },
+}
+
+/// The two kinds of SA (RFC 7296 §1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SaKind {
+    /// The SA that protects IKE itself.
+    Ike,
+    /// The SAs that carry traffic.
+    Child,
+}
+
+/// What a gateway answers.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Reply {
+    /// To [`Request::Peers`].
+    Peers(PeersView),
+    /// To [`Request::Peer`].
+    Peer(Box<PeerView>),
+    /// To [`Request::Routes`].
+    Routes(RoutesView),
+    /// To [`Request::Sas`].
+    Sas(SasView),
+    /// To [`Request::Vrrp`].
+    Vrrp(VrrpView),
+    /// To [`Request::Stats`].
+    Stats(StatsView),
+    /// To [`Request::Metrics`]: the text exposition format of Prometheus.
+    Metrics(String),
+    /// To a request for an action: it was started.
+    Done(Done),
+    /// The request could not be answered.
+    Failed(Failure),
+}
+
+/// An action that was started.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Done {
+    /// What happens now, in a sentence.
+    pub message: String,
+}
+
+/// Why a request could not be answered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{message}")]
+pub struct Failure {
+    /// The kind of failure, for programs.
+    pub kind: FailureKind,
+    /// What is wrong and what to do, for people.
+    pub message: String,
+}
+
+/// Kinds of failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FailureKind {
+    /// There is no such path, or not with this method.
+    BadRequest,
+    /// There is no peer of this name.
+    NoSuchPeer,
+    /// The new configuration is invalid; the old one goes on.
+    InvalidConfig,
+    /// The tunnel is not in a state in which this can be done.
+    NotNow,
+    /// The gateway failed.
+    Internal,
+}
+
+impl Failure {
+    /// A peer that is not configured; `names` are those that are.
+    pub fn no_such_peer<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> Failure {
+        let names: Vec<&str> = names.collect();
+        let message = format!("there is no peer {name:?}; the peers are: {}", names.join(", "));
+        Failure { kind: FailureKind::NoSuchPeer, message }
+    }
+}
+
+impl Reply {
+    /// An action that was started.
+    pub fn done(message: impl Into<String>) -> Reply {
+        Reply::Done(Done { message: message.into() })
+    }
+
+    /// A failure.
+    pub fn failed(kind: FailureKind, message: impl Into<String>) -> Reply {
+        Reply::Failed(Failure { kind, message: message.into() })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -140,7 +140,7 @@ pub struct ControlAead(Provider);
 
 #[derive(Debug)]
 enum Provider {
-    Ring(AeadKey),
+    Ring(Box<AeadKey>),
     RustCrypto(Box<ChaChaKey>),
 }
 
@@ -149,7 +149,7 @@ impl ControlAead {
     pub fn new(algorithm: AeadAlgorithm, keymat: &[u8]) -> Result<ControlAead, KeyError> {
         match algorithm {
             AeadAlgorithm::Aes128Gcm16 | AeadAlgorithm::Aes256Gcm16 => {
-                AeadKey::new(algorithm, keymat).map(Provider::Ring)
+                AeadKey::new(algorithm, keymat).map(Box::new).map(Provider::Ring)
             }
             AeadAlgorithm::ChaCha20Poly1305 => {
                 ChaChaKey::new(keymat).map(Box::new).map(Provider::RustCrypto)

@@ -28,6 +28,7 @@ pub struct InboundSa {
 
 /// A packet that was authenticated, was not received before, and holds an IP packet.
 #[derive(Debug)]
+#[expect(clippy::manual_non_exhaustive, reason = "other modules of this crate may not make one")]
 pub struct Opened<'a> {
     /// The packet's sequence number; 64 bits of it with ESN.
     pub sequence: u64,

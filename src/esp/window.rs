@@ -1,13 +1,13 @@
 //! The anti-replay window (RFC 4303 §3.4.3 and Appendix A), lock-free and safe for many
 //! writers.
 //!
-//! Sequence numbers are grouped in blocks of 32. A ring of words holds the newest blocks:
+//! Sequence numbers are grouped in blocks of 16. A ring of words holds the newest blocks:
 //!
 //! ```text
-//! sequence ──► block = sequence / 32 ──► slot  = block mod ring
-//!                                        epoch = block / ring, its low 32 bits
+//! sequence ──► block = sequence / 16 ──► slot  = block mod ring
+//!                                        epoch = block / ring
 //!
-//! word = epoch (32 bits) ‖ one bit for each sequence number of the block (32 bits)
+//! word = epoch (48 bits) ‖ one bit for each sequence number of the block (16 bits)
 //! ```
 //!
 //! A word whose epoch is older than the block's stands for a block that the ring has left
@@ -15,6 +15,10 @@
 //! window jumps, and a compare-and-swap of one word decides about a packet. Because a word's
 //! epoch only grows, a bit once set stays set until its whole block is out of reach: no sequence
 //! number is ever accepted twice, however threads interleave.
+//!
+//! Epochs are compared in serial number arithmetic. A word would have to stay untouched for 2⁴⁷
+//! epochs, at least 2⁵⁴ packets, to be mistaken for a newer one; its packets would then be
+//! refused as late.
 
 use super::discard::Discard;
 use super::inbound::Authentic;
@@ -22,7 +26,9 @@ use super::usage::Counter;
 use std::cmp::Ordering as Age;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-const BLOCK: u64 = 32;
+const BLOCK: u64 = 16;
+/// The bits of a word that stand for sequence numbers.
+const RECEIVED: u64 = (1 << BLOCK) - 1;
 const SMALLEST: u32 = 64;
 const LARGEST: u32 = 65_536;
 
@@ -37,7 +43,9 @@ pub struct ReplayWindow {
 /// Where a sequence number lives in the ring.
 struct Place {
     slot: usize,
-    epoch: u32,
+    /// The epoch where a word has it: in the upper 48 bits.
+    epoch: u64,
+    /// The packet's bit in the lower 16.
     bit: u64,
 }
 
@@ -80,7 +88,7 @@ impl ReplayWindow {
             None if low >= highest_low + (1 << 32) - span => high.checked_sub(1),
             None => Some(high),
         };
-        high.map(|high| high << 32 | low)
+        high.map(|high| (high << 32) | low)
     }
 
     /// Whether a packet with this sequence number would be accepted; nothing changes.
@@ -122,7 +130,7 @@ impl ReplayWindow {
         let words = self.ring.len() as u64;
         Place {
             slot: (block & (words - 1)) as usize, // a power of two
-            epoch: (block / words) as u32,
+            epoch: (block / words) << BLOCK,
             bit: 1 << (sequence % BLOCK),
         }
     }
@@ -131,18 +139,17 @@ impl ReplayWindow {
 impl Place {
     /// The word with this place marked as received.
     fn mark(&self, word: u64) -> Result<u64, Discard> {
-        let fresh = u64::from(self.epoch) << 32 | self.bit;
         match self.age_of(word) {
-            Age::Less => Ok(fresh),
+            Age::Less => Ok(self.epoch | self.bit),
             Age::Equal if word & self.bit == 0 => Ok(word | self.bit),
             Age::Equal => Err(Discard::Replayed),
             Age::Greater => Err(Discard::Late),
         }
     }
 
-    /// Whether the word's epoch lies before, at or after this one, in serial number arithmetic.
+    /// Whether the word's epoch lies before, at or after this one.
     fn age_of(&self, word: u64) -> Age {
-        let ahead = ((word >> 32) as u32).wrapping_sub(self.epoch) as i32;
+        let ahead = (word & !RECEIVED).wrapping_sub(self.epoch) as i64;
         ahead.cmp(&0)
     }
 }

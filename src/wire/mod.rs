@@ -19,11 +19,13 @@ mod writer;
 
 pub mod checksum;
 pub mod esp;
+pub mod ethernet;
 pub mod icmp;
 pub mod ike;
 pub mod ip;
 pub mod tcp;
 pub mod udp;
+pub mod vrrp;
 
 pub use error::{DecodeError, Fault};
 pub use reader::Reader;

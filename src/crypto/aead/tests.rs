@@ -1,1 +1,148 @@
-//! Tests.
+//! Published vectors, and `ring` against `chacha20poly1305`.
+
+use super::*;
+use hex_literal::hex;
+use proptest::prelude::*;
+
+const PLAINTEXT: [u8; 60] = hex!(
+    "d9313225f88406e5a55909c5aff5269a86a7a9531534f7da2e4c303d8a318a72"
+    "1c3c0c95956809532fcf0e2449a6b525b16aedf5aa0de657ba637b39"
+);
+const AAD: [u8; 20] = hex!("feedfacedeadbeeffeedfacedeadbeefabaddad2");
+const AES_KEY: [u8; 16] = hex!("feffe9928665731c6d6a8f9467308308");
+const CHACHA_KEYMAT: [u8; 36] =
+    hex!("808182838485868788898a8b8c8d8e8f909192939495969798999a9b9c9d9e9fa0a1a2a3");
+
+/// Seals and opens again with both kinds of key and compares with `ciphertext ‖ tag`.
+fn check_vector(
+    algorithm: AeadAlgorithm,
+    keymat: &[u8],
+    iv: [u8; 8],
+    aad: &[u8],
+    plaintext: &[u8],
+    expected: &[u8],
+) {
+    let data = AeadKey::new(algorithm, keymat).unwrap();
+    let control = ControlAead::new(algorithm, keymat).unwrap();
+    let mut body = plaintext.to_vec();
+    let tag = data.seal_in_place(iv, aad, &mut body);
+    assert_eq!([&body[..], &tag].concat(), expected);
+    let mut body = plaintext.to_vec();
+    let tag = control.seal_in_place(iv, aad, &mut body);
+    assert_eq!([&body[..], &tag].concat(), expected);
+    assert_eq!(data.open_in_place(iv, aad, &mut expected.to_vec()).unwrap(), plaintext);
+    assert_eq!(control.open_in_place(iv, aad, &mut expected.to_vec()).unwrap(), plaintext);
+}
+
+#[test]
+fn aes_128_gcm_test_case_4() {
+    let expected = hex!(
+        "42831ec2217774244b7221b784d0d49ce3aa212f2c02a4e035c17e2329aca12e"
+        "21d514b25466931c7d8f6a5aac84aa051ba30b396a0aac973d58e091"
+        "5bc94fbc3221a5db94fae95ae7121a47"
+    );
+    let keymat = [&AES_KEY[..], &hex!("cafebabe")].concat();
+    let iv = hex!("facedbaddecaf888");
+    check_vector(AeadAlgorithm::Aes128Gcm16, &keymat, iv, &AAD, &PLAINTEXT, &expected);
+}
+
+#[test]
+fn aes_256_gcm_test_case_16() {
+    let expected = hex!(
+        "522dc1f099567d07f47f37a32a84427d643a8cdcbfe5c0c97598a2bd2555d1aa"
+        "8cb08e48590dbb3da7b08b1056828838c5f61e6393ba7a0abcc9f662"
+        "76fc6ece0f4e1768cddf8853bb2d551b"
+    );
+    let keymat = [&AES_KEY[..], &AES_KEY, &hex!("cafebabe")].concat();
+    let iv = hex!("facedbaddecaf888");
+    check_vector(AeadAlgorithm::Aes256Gcm16, &keymat, iv, &AAD, &PLAINTEXT, &expected);
+}
+
+#[test]
+fn chacha20_poly1305_of_rfc_8439_section_2_8_2() {
+    let expected = hex!(
+        "d31a8d34648e60db7b86afbc53ef7ec2a4aded51296e08fea9e2b5a736ee62d6"
+        "3dbea45e8ca9671282fafb69da92728b1a71de0a9e060b2905d6a5b67ecd3b36"
+        "92ddbd7f2d778b8c9803aee328091b58fab324e4fad675945585808b4831d7bc"
+        "3ff4def08e4b7a9de576d26586cec64b6116"
+        "1ae10b594f09e26a7e902ecbd0600691"
+    );
+    let plaintext = b"Ladies and Gentlemen of the class of '99: If I could offer you only one \
+        tip for the future, sunscreen would be it.";
+    let keymat = [&CHACHA_KEYMAT[..32], &hex!("07000000")].concat();
+    let aad = hex!("50515253c0c1c2c3c4c5c6c7");
+    let iv = hex!("4041424344454647");
+    check_vector(AeadAlgorithm::ChaCha20Poly1305, &keymat, iv, &aad, plaintext, &expected);
+}
+
+#[test]
+fn ike_message_of_rfc_7634_appendix_b() {
+    let aad = hex!("c0c1c2c3c4c5c6c7d0d1d2d3d4d5d6d72e202500000000090000004529000029");
+    let expected = hex!("610394701f8d017f7c129248896b71bfe25236efd7cdc67066906315b2");
+    check_vector(
+        AeadAlgorithm::ChaCha20Poly1305,
+        &CHACHA_KEYMAT,
+        hex!("1011121314151617"),
+        &aad,
+        &hex!("0000000c000040010000000a00"),
+        &expected,
+    );
+}
+
+#[test]
+fn key_material_of_another_length_is_refused() {
+    for algorithm in AeadAlgorithm::ALL {
+        for len in (0..64).filter(|len| *len != algorithm.keymat_len()) {
+            let refused = AeadKey::new(algorithm, &vec![0; len]).unwrap_err();
+            assert_eq!(refused, KeyError { algorithm, given: len });
+            assert!(ControlAead::new(algorithm, &vec![0; len]).is_err());
+        }
+    }
+}
+
+#[test]
+fn any_flipped_bit_and_any_truncation_is_not_authentic() {
+    for algorithm in AeadAlgorithm::ALL {
+        let keymat = vec![7; algorithm.keymat_len()];
+        let (data, control) = (
+            AeadKey::new(algorithm, &keymat).unwrap(),
+            ControlAead::new(algorithm, &keymat).unwrap(),
+        );
+        let mut sealed = b"twelve bytes".to_vec();
+        let tag = data.seal_in_place([1; 8], b"aad", &mut sealed);
+        sealed.extend(tag);
+        for bit in 0..sealed.len() * 8 {
+            let mut forged = sealed.clone();
+            forged[bit / 8] ^= 1 << (bit % 8);
+            assert!(data.open_in_place([1; 8], b"aad", &mut forged.clone()).is_err());
+            assert!(control.open_in_place([1; 8], b"aad", &mut forged).is_err());
+        }
+        for len in 0..sealed.len() {
+            assert!(data.open_in_place([1; 8], b"aad", &mut sealed[..len].to_vec()).is_err());
+            assert!(control.open_in_place([1; 8], b"aad", &mut sealed[..len].to_vec()).is_err());
+        }
+        assert!(data.open_in_place([1; 8], b"aae", &mut sealed.clone()).is_err());
+        assert!(control.open_in_place([2; 8], b"aad", &mut sealed).is_err());
+    }
+}
+
+proptest! {
+    #[test]
+    fn two_implementations_of_chacha20_poly1305_agree(
+        keymat in any::<[u8; 32]>(),
+        salt in any::<[u8; 4]>(),
+        iv in any::<[u8; 8]>(),
+        aad in prop::collection::vec(any::<u8>(), 0..40),
+        plaintext in prop::collection::vec(any::<u8>(), 0..2000),
+    ) {
+        let keymat = [&keymat[..], &salt].concat();
+        let data = AeadKey::new(AeadAlgorithm::ChaCha20Poly1305, &keymat).unwrap();
+        let control = ControlAead::new(AeadAlgorithm::ChaCha20Poly1305, &keymat).unwrap();
+        let (mut by_ring, mut by_rust_crypto) = (plaintext.clone(), plaintext.clone());
+        let tag = data.seal_in_place(iv, &aad, &mut by_ring);
+        prop_assert_eq!(tag, control.seal_in_place(iv, &aad, &mut by_rust_crypto));
+        prop_assert_eq!(&by_ring, &by_rust_crypto);
+        by_ring.extend(tag);
+        prop_assert_eq!(control.open_in_place(iv, &aad, &mut by_ring).unwrap(), &plaintext[..]);
+    }
+}

@@ -1,1 +1,72 @@
-//! Tests.
+//! Tests of the names of suites.
+
+use super::*;
+
+#[test]
+fn every_default_survives_text_and_serde() {
+    for suite in DEFAULT_IKE_SUITES {
+        assert_eq!(suite.to_string().parse(), Ok(*suite));
+        let json = serde_json::to_string(suite).unwrap();
+        assert_eq!(serde_json::from_str::<IkeSuite>(&json).unwrap(), *suite);
+    }
+    for suite in DEFAULT_ESP_SUITES {
+        assert_eq!(suite.to_string().parse(), Ok(*suite));
+        let json = serde_json::to_string(suite).unwrap();
+        assert_eq!(serde_json::from_str::<EspSuite>(&json).unwrap(), *suite);
+    }
+}
+
+#[test]
+fn names_are_those_of_strongswan() {
+    let ike = IkeSuite {
+        aead: AeadAlgorithm::Aes256Gcm16,
+        prf: Prf::HmacSha384,
+        group: Group::Curve25519,
+    };
+    assert_eq!(ike.to_string(), "aes256gcm16-prfsha384-curve25519");
+    for text in [
+        "aes256gcm16-prfsha384-x25519",
+        "AES256GCM16-PRFSHA384-CURVE25519",
+        "aes256gcm-prfsha384-curve25519",
+        " curve25519-prfsha384-aes256gcm16 ",
+    ] {
+        assert_eq!(text.parse(), Ok(ike), "{text}");
+    }
+}
+
+#[test]
+fn esn_and_pfs_are_optional_words() {
+    let parse = |text: &str| text.parse::<EspSuite>().unwrap();
+    let plain = EspSuite { aead: AeadAlgorithm::ChaCha20Poly1305, esn: false, group: None };
+    assert_eq!(parse("chacha20poly1305"), plain);
+    assert_eq!(parse("chacha20poly1305-noesn"), plain);
+    assert_eq!(parse("chacha20poly1305-esn"), EspSuite { esn: true, ..plain });
+    let with_pfs = EspSuite { group: Some(Group::Ecp384), esn: true, ..plain };
+    assert_eq!(parse("chacha20poly1305-ecp384-esn"), with_pfs);
+    assert_eq!(with_pfs.to_string(), "chacha20poly1305-ecp384-esn");
+}
+
+#[test]
+fn a_misspelt_word_names_the_nearest() {
+    let error = "aes265gcm16-prfsha384-curve25519".parse::<IkeSuite>().unwrap_err();
+    assert!(error.to_string().contains("did you mean \"aes256gcm16\"?"), "{error}");
+    let error = "aes256gcm16-curve25591".parse::<EspSuite>().unwrap_err();
+    assert!(error.to_string().contains("did you mean \"curve25519\"?"), "{error}");
+    let error = "aes256gcm16-prfsha384-modp2048".parse::<IkeSuite>().unwrap_err();
+    assert!(error.to_string().contains("\"modp2048\""), "{error}");
+    assert!(!error.to_string().contains("did you mean"), "{error}");
+    assert!(error.to_string().contains("ecp384"), "{error}");
+}
+
+#[test]
+fn missing_and_doubled_words_are_named() {
+    let error = "aes256gcm16-curve25519".parse::<IkeSuite>().unwrap_err();
+    assert!(error.to_string().contains("lacks a PRF"), "{error}");
+    let error = "prfsha256-curve25519".parse::<IkeSuite>().unwrap_err();
+    assert!(error.to_string().contains("lacks a cipher"), "{error}");
+    let error = "aes256gcm16-aes128gcm16".parse::<EspSuite>().unwrap_err();
+    assert!(error.to_string().contains("names the cipher twice"), "{error}");
+    assert!("".parse::<EspSuite>().is_err());
+    assert!("aes256gcm16-prfsha256".parse::<EspSuite>().is_err());
+    assert!("aes256gcm16-prfsha256-curve25519-esn".parse::<IkeSuite>().is_err());
+}

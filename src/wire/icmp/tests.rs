@@ -1,1 +1,116 @@
+use super::*;
+use hex_literal::hex;
 
+const GATEWAY_V4: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 1, 0, 1));
+const HOST_V4: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 1, 0, 9));
+const GATEWAY_V6: IpAddr = IpAddr::V6(Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 1));
+const HOST_V6: IpAddr = IpAddr::V6(Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 9));
+
+/// A UDP packet of 1500 octets from 10.1.0.9 to 10.2.0.9.
+fn large_v4() -> Vec<u8> {
+    let mut packet = hex!("4500 05dc 0000 4000 40 11 0000 0a010009 0a020009").to_vec();
+    packet.resize(1500, 0x55);
+    packet
+}
+
+/// A UDP packet of 1500 octets from fd00::9 to fd01::9.
+fn large_v6() -> Vec<u8> {
+    let mut packet = hex!(
+        "60000000 05b4 11 40 fd000000000000000000000000000009 fd010000000000000000000000000009"
+    )
+    .to_vec();
+    packet.resize(1500, 0x55);
+    packet
+}
+
+#[test]
+fn a_large_ipv4_packet_is_answered_with_fragmentation_needed() {
+    let original = large_v4();
+    let reply = error_about(&original, Problem::TooBig { mtu: 1390 }, GATEWAY_V4).unwrap();
+    let packet = InnerPacket::parse(&reply).unwrap();
+    assert_eq!((packet.source, packet.destination), (GATEWAY_V4, HOST_V4));
+    assert_eq!((packet.protocol, packet.total_len), (protocol::ICMP, LARGEST_V4));
+    assert!(Ipv4Header::parse(&reply).unwrap().checksum_is_valid());
+    assert_eq!(reply[20..22], [3, 4]);
+    assert_eq!(reply[24..28], [0, 0, 5, 0x6e], "the MTU in the low half of the unused field");
+    assert_eq!(reply[28..], original[..LARGEST_V4 - 28]);
+    assert_eq!(Sum::of(&reply[20..]).finish(), 0);
+}
+
+#[test]
+fn a_large_ipv6_packet_is_answered_with_packet_too_big() {
+    let original = large_v6();
+    let reply = error_about(&original, Problem::TooBig { mtu: 1390 }, GATEWAY_V6).unwrap();
+    let packet = InnerPacket::parse(&reply).unwrap();
+    assert_eq!((packet.source, packet.destination), (GATEWAY_V6, HOST_V6));
+    assert_eq!((packet.protocol, packet.total_len), (protocol::ICMPV6, LARGEST_V6));
+    assert_eq!(reply[40..42], [2, 0]);
+    assert_eq!(reply[44..48], 1390u32.to_be_bytes());
+    assert_eq!(reply[48..], original[..LARGEST_V6 - 48]);
+    let pseudo = checksum::pseudo_header(GATEWAY_V6, HOST_V6, protocol::ICMPV6, 1240).unwrap();
+    assert_eq!(pseudo.bytes(&reply[40..]).finish(), 0);
+}
+
+#[test]
+fn other_problems_have_their_codes() {
+    let code = |original: &[u8], problem, from: IpAddr| {
+        let reply = error_about(original, problem, from).unwrap();
+        let at = if from.is_ipv4() { 20 } else { 40 };
+        [reply[at], reply[at + 1]]
+    };
+    assert_eq!(code(&large_v4(), Problem::NoRoute, GATEWAY_V4), [3, 0]);
+    assert_eq!(code(&large_v4(), Problem::Prohibited, GATEWAY_V4), [3, 13]);
+    assert_eq!(code(&large_v6(), Problem::NoRoute, GATEWAY_V6), [1, 0]);
+    assert_eq!(code(&large_v6(), Problem::Prohibited, GATEWAY_V6), [1, 1]);
+}
+
+#[test]
+fn no_error_is_sent_about_an_error() {
+    let about_v4 = error_about(&large_v4(), Problem::NoRoute, GATEWAY_V4).unwrap();
+    assert_eq!(error_about(&about_v4, Problem::NoRoute, GATEWAY_V4), None);
+    let about_v6 = error_about(&large_v6(), Problem::NoRoute, GATEWAY_V6).unwrap();
+    assert_eq!(error_about(&about_v6, Problem::NoRoute, GATEWAY_V6), None);
+}
+
+#[test]
+fn an_echo_request_deserves_an_error() {
+    let mut ping = large_v4();
+    ping[9] = protocol::ICMP;
+    ping[20] = IcmpType::ECHO.0;
+    assert!(error_about(&ping, Problem::NoRoute, GATEWAY_V4).is_some());
+}
+
+#[test]
+fn no_error_goes_to_or_about_groups_and_later_fragments() {
+    let mut later = large_v4();
+    later[7] = 1;
+    assert_eq!(error_about(&later, Problem::NoRoute, GATEWAY_V4), None);
+    let mut group = large_v4();
+    group[16] = 224;
+    assert_eq!(error_about(&group, Problem::NoRoute, GATEWAY_V4), None);
+    let mut nobody = large_v4();
+    nobody[12..16].fill(0);
+    assert_eq!(error_about(&nobody, Problem::NoRoute, GATEWAY_V4), None);
+}
+
+#[test]
+fn only_path_mtu_discovery_answers_an_ipv6_group() {
+    let mut group = large_v6();
+    group[24] = 0xff;
+    assert_eq!(error_about(&group, Problem::NoRoute, GATEWAY_V6), None);
+    assert!(error_about(&group, Problem::TooBig { mtu: 1280 }, GATEWAY_V6).is_some());
+}
+
+#[test]
+fn a_gateway_without_an_address_of_the_family_says_nothing() {
+    assert_eq!(error_about(&large_v4(), Problem::NoRoute, GATEWAY_V6), None);
+    assert_eq!(error_about(&large_v6(), Problem::NoRoute, GATEWAY_V4), None);
+}
+
+proptest::proptest! {
+    #[test]
+    fn any_octets_are_answered_or_not(bytes: Vec<u8>) {
+        let _ = error_about(&bytes, Problem::NoRoute, GATEWAY_V4);
+        let _ = error_about(&bytes, Problem::TooBig { mtu: 1280 }, GATEWAY_V6);
+    }
+}

@@ -1,0 +1,196 @@
+//! What is wrong with a configuration, where, and what to write instead; drawn the way `rustc`
+//! draws its errors.
+
+use annotate_snippets::renderer::DecorStyle;
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use std::fmt;
+use std::ops::Range;
+
+/// Everything that is wrong with one file; never empty.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigErrors {
+    file: String,
+    text: String,
+    errors: Vec<ConfigError>,
+}
+
+/// One thing that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigError {
+    /// What is wrong, in one sentence.
+    pub message: String,
+    /// Line in the file, from 1.
+    pub line: usize,
+    /// Column in that line in characters, from 1.
+    pub column: usize,
+    /// What to write instead.
+    pub help: Option<String>,
+    place: Place,
+    related: Vec<Place>,
+}
+
+/// A stretch of the file, with what to say about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Place {
+    span: Range<usize>,
+    label: String,
+}
+
+/// A fault in one value, before anybody knows where in the file the value stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Fault {
+    message: String,
+    label: String,
+    help: Option<String>,
+    related: Vec<Place>,
+}
+
+impl Fault {
+    pub(super) fn new(message: impl Into<String>) -> Fault {
+        let (label, help, related) = (String::new(), None, Vec::new());
+        Fault { message: message.into(), label, help, related }
+    }
+
+    /// What stands beside the marked text.
+    pub(super) fn label(mut self, label: impl Into<String>) -> Fault {
+        self.label = label.into();
+        self
+    }
+
+    /// What to write instead.
+    pub(super) fn help(mut self, help: impl Into<String>) -> Fault {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// Another place in the file that matters.
+    pub(super) fn beside(mut self, span: Range<usize>, label: impl Into<String>) -> Fault {
+        self.related.push(Place { span, label: label.into() });
+        self
+    }
+}
+
+/// Collects the faults of one file.
+#[derive(Debug, Default)]
+pub(super) struct Report {
+    faults: Vec<(Range<usize>, Fault)>,
+}
+
+impl Report {
+    /// Notes a fault of the text at `span`.
+    pub(super) fn add(&mut self, span: Range<usize>, fault: Fault) {
+        self.faults.push((span, fault));
+    }
+
+    /// Whether nothing is wrong so far.
+    pub(super) fn is_empty(&self) -> bool {
+        self.faults.is_empty()
+    }
+
+    /// All faults in the order of the file, with their places.
+    pub(super) fn into_errors(mut self, file: &str, text: &str) -> ConfigErrors {
+        self.faults.sort_by_key(|(span, _)| span.start);
+        let errors = self.faults.into_iter().map(|(span, fault)| locate(text, span, fault));
+        ConfigErrors { file: file.to_owned(), text: text.to_owned(), errors: errors.collect() }
+    }
+}
+
+fn locate(text: &str, span: Range<usize>, fault: Fault) -> ConfigError {
+    let span = within(text, span);
+    let before = text.get(..span.start).unwrap_or_default();
+    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    let column = before.get(line_start..).unwrap_or_default().chars().count() + 1;
+    let related = fault.related.into_iter();
+    ConfigError {
+        message: fault.message,
+        line: before.matches('\n').count() + 1,
+        column,
+        help: fault.help,
+        place: Place { span, label: fault.label },
+        related: related
+            .map(|place| Place { span: within(text, place.span), label: place.label })
+            .collect(),
+    }
+}
+
+/// `span` moved to character boundaries inside `text`, so that it can always be drawn.
+fn within(text: &str, span: Range<usize>) -> Range<usize> {
+    let boundary = |at: usize| (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at));
+    let start = boundary(span.start).unwrap_or(0);
+    let end = boundary(span.end).unwrap_or(0).max(start);
+    start..end
+}
+
+impl ConfigErrors {
+    /// The single errors, in the order of the file.
+    pub fn errors(&self) -> &[ConfigError] {
+        &self.errors
+    }
+
+    /// The errors as text for people, in colours or plain.
+    pub fn render(&self, colours: bool) -> String {
+        let renderer = if colours { Renderer::styled() } else { Renderer::plain() };
+        let renderer = renderer.decor_style(DecorStyle::Ascii);
+        let reports = self.errors.iter().map(|error| renderer.render(&self.report(error)));
+        let mut text = reports.collect::<Vec<_>>().join("\n\n");
+        if let [_, _, ..] = self.errors.as_slice() {
+            text += &format!("\n\n{}: {} errors", self.file, self.errors.len());
+        }
+        text
+    }
+
+    fn report<'a>(&'a self, error: &'a ConfigError) -> Vec<Group<'a>> {
+        let place = |kind: AnnotationKind, place: &'a Place| {
+            kind.span(place.span.clone()).label(place.label.as_str())
+        };
+        let related = error.related.iter().map(|other| place(AnnotationKind::Context, other));
+        let snippet = Snippet::source(self.text.as_str())
+            .path(self.file.as_str())
+            .annotation(place(AnnotationKind::Primary, &error.place))
+            .annotations(related);
+        let group = Level::ERROR.primary_title(error.message.as_str()).element(snippet);
+        vec![match &error.help {
+            Some(help) => group.element(Level::HELP.message(help.as_str())),
+            None => group,
+        }]
+    }
+}
+
+impl fmt::Display for ConfigErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.render(false))
+    }
+}
+
+impl std::error::Error for ConfigErrors {}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}, column {}: {}", self.line, self.column, self.message)?;
+        match &self.help {
+            Some(help) => write!(f, "; {help}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The word of `words` that is nearest to `written`, when it is near enough to be meant.
+pub(super) fn nearest<'w>(
+    written: &str,
+    words: impl IntoIterator<Item = &'w str>,
+) -> Option<&'w str> {
+    let tolerated = (written.chars().count() / 3).max(1);
+    words
+        .into_iter()
+        .map(|word| (strsim::damerau_levenshtein(written, word), word))
+        .filter(|(distance, word)| *distance <= tolerated || contains_word(word, written))
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, word)| word)
+}
+
+/// Whether one of two words of at least three letters begins or ends with the other
+/// (`address` is meant as `remote_address`).
+fn contains_word(word: &str, written: &str) -> bool {
+    let (short, long) = if word.len() < written.len() { (word, written) } else { (written, word) };
+    short.len() >= 3 && (long.starts_with(short) || long.ends_with(short))
+}

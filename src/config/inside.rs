@@ -1,0 +1,40 @@
+//! Addresses inside the tunnels that nobody has to configure.
+//!
+//! BGP runs between two addresses inside a tunnel. Both gateways derive both addresses from
+//! what they know anyway: each other's identity and the name of the VPC.
+
+use super::Identity;
+use crate::crypto::digest::sha256;
+use std::net::{IpAddr, Ipv6Addr};
+
+/// The Unique Local prefix of derived addresses, fd76:706e:6777::/48 ("vpngw" in ASCII). Its
+/// Global ID is not random as RFC 4193 §3.2 asks: these addresses never leave a tunnel, and
+/// both ends must arrive at the same one without talking.
+const PREFIX: [u8; 6] = [0xfd, b'v', b'p', b'n', b'g', b'w'];
+
+/// The inside address of the gateway `identity` in the VPC named `vpc`: the /48 followed by 80
+/// bits of a SHA-256. Two gateways of one VPC collide with a probability of 2⁻⁸⁰.
+pub fn derive_inside_address(identity: &Identity, vpc: &str) -> Ipv6Addr {
+    let digest = sha256(&[&canonical(identity), &[0], vpc.as_bytes()]);
+    let mut octets = [0; 16];
+    let (prefix, host) = octets.split_at_mut(PREFIX.len());
+    prefix.copy_from_slice(&PREFIX);
+    host.copy_from_slice(&digest[..host.len()]);
+    Ipv6Addr::from(octets)
+}
+
+/// The identity as bytes: its ID type of RFC 7296 §3.5, then its data, lengths in front so that
+/// no two identities look the same.
+fn canonical(identity: &Identity) -> Vec<u8> {
+    let (id_type, data): (u8, Vec<u8>) = match identity {
+        Identity::Address(IpAddr::V4(v4)) => (1, v4.octets().to_vec()),
+        Identity::Fqdn(name) => (2, name.as_bytes().to_vec()),
+        Identity::Address(IpAddr::V6(v6)) => (5, v6.octets().to_vec()),
+        Identity::KeyId(bytes) => (11, bytes.clone()),
+    };
+    let length = u16::try_from(data.len()).unwrap_or(u16::MAX).to_be_bytes();
+    [&[id_type][..], &length, &data].concat()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,160 @@
+//! Keys and shared secrets. They stand in files of their own, never in the configuration, so
+//! that a configuration can be shown, mailed and committed.
+//!
+//! Nothing here opens a file: whoever parses a configuration hands in a [`KeyFiles`].
+
+use super::diagnostics::Fault;
+use super::limits;
+use crate::crypto::secret::Secret;
+use crate::crypto::sign::{KeyFormatError, SigningKey, VerifyingKey};
+use std::collections::BTreeMap;
+
+/// How both ends of a tunnel prove who they are (RFC 7296 §2.15).
+#[derive(Clone, Debug, PartialEq)]
+pub enum Credentials {
+    /// Both know the same secret.
+    Psk(Secret),
+    /// Each knows the other's Ed25519 public key (RFC 7427, RFC 7670, RFC 8420).
+    PublicKey {
+        /// Our private key.
+        own: SigningKey,
+        /// The peer's public key.
+        peer: VerifyingKey,
+    },
+}
+
+/// Where the contents of key files come from.
+pub trait KeyFiles {
+    /// The file at `path`, which is as the configuration has it: a relative path begins at the
+    /// folder of the configuration. The error is a sentence without the path.
+    fn read(&self, path: &str) -> Result<KeyFile, String>;
+}
+
+/// A key file as it was found.
+#[derive(Clone, Debug, PartialEq)]
+pub struct KeyFile {
+    /// Its permission bits.
+    pub mode: u32,
+    /// What it holds.
+    pub contents: Secret,
+}
+
+/// Key files held in memory.
+#[derive(Clone, Debug, Default)]
+pub struct KeysInMemory(BTreeMap<String, KeyFile>);
+
+impl KeysInMemory {
+    /// No files.
+    pub fn new() -> KeysInMemory {
+        KeysInMemory::default()
+    }
+
+    /// Adds a file that only its owner may read.
+    pub fn with(self, path: &str, contents: &str) -> KeysInMemory {
+        self.with_mode(path, 0o600, contents)
+    }
+
+    /// Adds a file with these permission bits.
+    pub fn with_mode(mut self, path: &str, mode: u32, contents: &str) -> KeysInMemory {
+        let contents = Secret::copy_of(contents.as_bytes());
+        self.0.insert(path.to_owned(), KeyFile { mode, contents });
+        self
+    }
+}
+
+impl KeyFiles for KeysInMemory {
+    fn read(&self, path: &str) -> Result<KeyFile, String> {
+        self.0.get(path).cloned().ok_or_else(|| "no such file".to_owned())
+    }
+}
+
+/// Permission bits by which others than the owner get at a file.
+const OTHERS: u32 = 0o077;
+
+/// The private key in the file at `path`: PKCS#8 PEM, or one line of base64.
+pub(super) fn private_key(files: &dyn KeyFiles, path: &str) -> Result<SigningKey, Fault> {
+    let make = format!("make one with `vpnctl keygen -o {path}`");
+    let file = read(files, path, "private key", &make)?;
+    private(&file, path)?;
+    let text = text_of(&file, path)?;
+    let key = match text.contains("-----BEGIN") {
+        true => SigningKey::from_pkcs8_pem(text),
+        false => SigningKey::from_base64(text),
+    };
+    key.map_err(|error| not_a_key(path, "a private Ed25519 key", error).help(make))
+}
+
+/// The public key in the file at `path`: one line of base64, or PEM.
+pub(super) fn public_key_file(files: &dyn KeyFiles, path: &str) -> Result<VerifyingKey, Fault> {
+    let make = "the peer shows its public key with `vpnctl pubkey FILE`; put that line in the file";
+    let file = read(files, path, "public key", make)?;
+    let text = text_of(&file, path)?;
+    public_key_text(text).map_err(|error| not_a_key(path, "a public Ed25519 key", error).help(make))
+}
+
+/// A public key as written in the configuration itself.
+pub(super) fn public_key(text: &str) -> Result<VerifyingKey, Fault> {
+    public_key_text(text).map_err(|error| {
+        Fault::new(format!("this is not a public Ed25519 key: {error}"))
+            .label("not a public key")
+            .help("write the one line that `vpnctl pubkey FILE` prints at the peer")
+    })
+}
+
+fn public_key_text(text: &str) -> Result<VerifyingKey, KeyFormatError> {
+    match text.contains("-----BEGIN") {
+        true => VerifyingKey::from_spki_pem(text),
+        false => VerifyingKey::from_base64(text),
+    }
+}
+
+/// The shared secret in the file at `path`: its text, less the line end.
+pub(super) fn psk(files: &dyn KeyFiles, path: &str) -> Result<Secret, Fault> {
+    let make = format!("make one with `vpnctl keygen --psk -o {path}` and give it to the peer");
+    let file = read(files, path, "shared secret", &make)?;
+    private(&file, path)?;
+    let secret = file.contents.as_bytes().trim_ascii_end();
+    match secret.len() {
+        length if length < limits::PSK_MIN_BYTES => Err(Fault::new(format!(
+            "the shared secret in {path} has only {length} characters; whoever records one \
+             handshake can guess it offline"
+        ))
+        .label(format!("at least {} are needed", limits::PSK_MIN_BYTES))
+        .help(make)),
+        length if length > limits::PSK_MAX_BYTES => {
+            let message = format!("{path} holds {length} bytes, which is no shared secret");
+            Err(Fault::new(message).label(format!("at most {}", limits::PSK_MAX_BYTES)).help(make))
+        }
+        _ => Ok(Secret::copy_of(secret)),
+    }
+}
+
+fn read(files: &dyn KeyFiles, path: &str, what: &str, make: &str) -> Result<KeyFile, Fault> {
+    files.read(path).map_err(|why| {
+        Fault::new(format!("the {what} {path} cannot be read: {why}"))
+            .label("named here")
+            .help(make.to_owned())
+    })
+}
+
+/// Refuses a file that others than its owner may read or write.
+fn private(file: &KeyFile, path: &str) -> Result<(), Fault> {
+    if file.mode & OTHERS == 0 {
+        return Ok(());
+    }
+    let mode = file.mode & 0o7777;
+    let message = format!("others may read or write {path}: its permissions are {mode:04o}");
+    Err(Fault::new(message).label("named here").help(format!("chmod 600 {path}")))
+}
+
+fn text_of<'f>(file: &'f KeyFile, path: &str) -> Result<&'f str, Fault> {
+    let not_text = |_| Fault::new(format!("{path} is not a text file")).label("named here");
+    std::str::from_utf8(file.contents.as_bytes()).map_err(not_text)
+}
+
+fn not_a_key(path: &str, what: &str, error: KeyFormatError) -> Fault {
+    Fault::new(format!("{path} does not hold {what}: {error}")).label("named here")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,46 @@
+//! How far the numbers of a configuration may go, and what sets the limit.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+const fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+const DAY: u64 = 86_400;
+
+/// The longest file that is read: a thousand peers fit ten times.
+pub(super) const FILE_BYTES: usize = 4 << 20;
+/// VPCs have 16-bit numbers, and every one has a TUN device and its own workers' queues.
+pub(super) const VPCS: usize = 4096;
+/// IPv6 wants 1280 bytes of every link (RFC 8200 §5); jumbo frames end at 9216.
+pub(super) const MTU: RangeInclusive<u16> = 1280..=9216;
+/// Room for 1280 bytes inside and our headers outside.
+pub(super) const UNDERLAY_MTU: RangeInclusive<u16> = 1400..=9216;
+/// More threads than any host here has cores is a slip of the keyboard. The low bits of an SPI
+/// name the worker.
+pub(super) const WORKERS: RangeInclusive<u16> = 1..=256;
+/// VRID 0 does not exist (RFC 9568 §5.2.3).
+pub(super) const VRID: RangeInclusive<u8> = 1..=255;
+/// 0 means "I leave" and 255 "I own the addresses" (RFC 9568 §5.2.4).
+pub(super) const VRRP_PRIORITY: RangeInclusive<u8> = 1..=254;
+/// Max Advertise Interval has 12 bits of centiseconds (RFC 9568 §5.2.7).
+pub(super) const VRRP_INTERVAL: RangeInclusive<Duration> =
+    Duration::from_millis(10)..=Duration::from_millis(40_950);
+/// Hold Time is zero or at least three seconds, in 16 bits (RFC 4271 §4.2); we want a watched
+/// session.
+pub(super) const BGP_HOLD_TIME: RangeInclusive<Duration> = seconds(3)..=seconds(65_535);
+/// Probes faster than this find nothing that slower ones miss.
+pub(super) const LIVENESS: RangeInclusive<Duration> = Duration::from_millis(50)..=seconds(DAY);
+/// Rekeying takes a few round trips; below this it would never rest.
+pub(super) const LIFETIME: RangeInclusive<Duration> = seconds(5)..=seconds(7 * DAY);
+/// At least 64 KiB, so that a rekey is done before the next one is due.
+pub(super) const CHILD_BYTES: RangeInclusive<u64> = (1 << 16)..=(1 << 60);
+/// The sequence number of the last packet without ESN (RFC 4303 §3.3.3) is far enough.
+pub(super) const CHILD_PACKETS: RangeInclusive<u64> = (1 << 10)..=(1 << 32) - 1;
+/// Sizes of the replay window; RFC 4303 §3.4.3 asks for at least 32.
+pub(super) const REPLAY_WINDOW: RangeInclusive<u32> = 64..=65_536;
+/// A shared secret must hold against guessing offline (RFC 7296 §2.15): 16 characters.
+pub(super) const PSK_MIN_BYTES: usize = 16;
+/// No secret needs more; a longer file is another file.
+pub(super) const PSK_MAX_BYTES: usize = 512;

@@ -1,0 +1,139 @@
+//! The settings of a tunnel that `[defaults]` may give for all peers and `[[peer]]` for one.
+
+use super::diagnostics::{Fault, Report};
+use super::reader::Section;
+use super::{Lifetimes, Liveness, defaults, limits, words};
+use crate::crypto::suite::{DEFAULT_ESP_SUITES, DEFAULT_IKE_SUITES, EspSuite, IkeSuite};
+use std::time::Duration;
+
+pub(super) const KEYS: [&str; 12] = [
+    "ike_suites",
+    "esp_suites",
+    "ike_lifetime",
+    "child_lifetime",
+    "child_bytes",
+    "child_packets",
+    "liveness",
+    "replay_window",
+    "local_preference",
+    "hold_time",
+    "initiate",
+    "force_encapsulation",
+];
+
+const LIVENESS_KEYS: [&str; 3] = ["interval", "timeout", "give_up"];
+
+/// How a tunnel is run.
+#[derive(Clone, Debug)]
+pub(super) struct Tuning {
+    pub(super) ike_suites: Vec<IkeSuite>,
+    pub(super) esp_suites: Vec<EspSuite>,
+    pub(super) lifetimes: Lifetimes,
+    pub(super) liveness: Liveness,
+    pub(super) replay_window: u32,
+    pub(super) local_preference: u32,
+    pub(super) hold_time: Duration,
+    pub(super) initiate: Option<bool>,
+    pub(super) force_encapsulation: bool,
+}
+
+impl Default for Tuning {
+    fn default() -> Tuning {
+        Tuning {
+            ike_suites: DEFAULT_IKE_SUITES.to_vec(),
+            esp_suites: DEFAULT_ESP_SUITES.to_vec(),
+            lifetimes: defaults::LIFETIMES,
+            liveness: defaults::LIVENESS,
+            replay_window: defaults::REPLAY_WINDOW,
+            local_preference: defaults::LOCAL_PREFERENCE,
+            hold_time: defaults::BGP_HOLD_TIME,
+            initiate: None,
+            force_encapsulation: true,
+        }
+    }
+}
+
+impl Tuning {
+    /// These settings, changed by what stands in `section`.
+    pub(super) fn read_over(&self, section: &Section<'_>, report: &mut Report) -> Tuning {
+        let hold_time = words::duration("the hold time", limits::BGP_HOLD_TIME);
+        let local_preference = words::integer("the local preference", 0..=u32::MAX);
+        Tuning {
+            ike_suites: suites(section, "ike_suites", words::ike_suite, report)
+                .unwrap_or_else(|| self.ike_suites.clone()),
+            esp_suites: suites(section, "esp_suites", words::esp_suite, report)
+                .unwrap_or_else(|| self.esp_suites.clone()),
+            lifetimes: lifetimes(section, self.lifetimes, report),
+            liveness: liveness(section, self.liveness, report),
+            replay_window: section
+                .optional("replay_window", words::replay_window, report)
+                .unwrap_or(self.replay_window),
+            local_preference: section
+                .optional("local_preference", local_preference, report)
+                .unwrap_or(self.local_preference),
+            hold_time: section
+                .optional("hold_time", hold_time, report)
+                .map_or(self.hold_time, whole_seconds),
+            initiate: section.optional("initiate", words::boolean, report).or(self.initiate),
+            force_encapsulation: section
+                .optional("force_encapsulation", words::boolean, report)
+                .unwrap_or(self.force_encapsulation),
+        }
+    }
+}
+
+/// Hold Time travels in whole seconds (RFC 4271 §4.2).
+fn whole_seconds(duration: Duration) -> Duration {
+    Duration::from_secs(duration.as_secs())
+}
+
+fn suites<S: PartialEq>(
+    section: &Section<'_>,
+    key: &str,
+    parser: impl super::reader::Parser<S>,
+    report: &mut Report,
+) -> Option<Vec<S>> {
+    let written = section.list(key, parser, report)?;
+    let nothing_written = section.raw(key).and_then(|raw| raw.get_ref().as_array());
+    if nothing_written.is_some_and(|items| items.is_empty()) {
+        let fault = Fault::new(format!("`{key}` is empty, so no tunnel could come up"));
+        report.add(section.span_of(key), fault.help("leave it out for the default suites"));
+    }
+    Some(written.into_iter().map(|at| at.value).collect())
+}
+
+fn lifetimes(section: &Section<'_>, base: Lifetimes, report: &mut Report) -> Lifetimes {
+    let time = || words::duration("a lifetime", limits::LIFETIME);
+    let bytes = words::integer("a lifetime in bytes", limits::CHILD_BYTES);
+    let packets = words::integer("a lifetime in packets", limits::CHILD_PACKETS);
+    Lifetimes {
+        ike: section.optional("ike_lifetime", time(), report).unwrap_or(base.ike),
+        child: section.optional("child_lifetime", time(), report).unwrap_or(base.child),
+        child_bytes: section.optional("child_bytes", bytes, report).unwrap_or(base.child_bytes),
+        child_packets: section
+            .optional("child_packets", packets, report)
+            .unwrap_or(base.child_packets),
+    }
+}
+
+fn liveness(section: &Section<'_>, base: Liveness, report: &mut Report) -> Liveness {
+    let Some(section) = section.subsection("liveness", &LIVENESS_KEYS, report) else { return base };
+    let time = || words::duration("a time of liveness", limits::LIVENESS);
+    let read = Liveness {
+        interval: section.optional("interval", time(), report).unwrap_or(base.interval),
+        timeout: section.optional("timeout", time(), report).unwrap_or(base.timeout),
+        give_up: section.optional("give_up", time(), report).unwrap_or(base.give_up),
+    };
+    if read.timeout < read.interval || read.give_up <= read.timeout {
+        let Liveness { interval, timeout, give_up } = read;
+        let fault = Fault::new(format!(
+            "`timeout` ({timeout:?}) must not be shorter than `interval` ({interval:?}), \
+             and `give_up` ({give_up:?}) must be longer than both"
+        ));
+        let fault = fault.label("out of order").help(
+            "for example liveness = { interval = \"1s\", timeout = \"1.5s\", give_up = \"30s\" }",
+        );
+        report.add(section.span(), fault);
+    }
+    read
+}

@@ -1,0 +1,225 @@
+//! A valid configuration as values. What a word of the file means stands at its field here;
+//! what it is when left out stands in [`super::defaults`].
+//!
+//! Everything compares by value, so a reload is the difference of two [`Config`]s.
+
+use super::{Credentials, Identity};
+use crate::crypto::suite::{EspSuite, IkeSuite};
+use crate::net::{Asn, PeerId, Prefix, VpcId};
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::num::NonZeroU16;
+use std::time::Duration;
+
+/// The configuration of one gateway. Only [`super::parse`] makes one, so what it says has been
+/// checked.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// The gateway itself.
+    pub gateway: GatewayConfig,
+    /// The VPCs that it serves.
+    pub vpcs: BTreeMap<VpcId, VpcConfig>,
+    /// The remote gateways, each one tunnel for one VPC.
+    pub peers: BTreeMap<PeerId, PeerConfig>,
+    pub(super) checked: Checked,
+}
+
+/// Proof that a configuration went through validation.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Checked;
+
+/// This gateway: `[gateway]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GatewayConfig {
+    /// Its name, unique among the gateways of the deployment.
+    pub name: String,
+    /// The region it stands in, for people; empty when not said.
+    pub region: String,
+    /// The availability zone it stands in, for people; empty when not said.
+    pub zone: String,
+    /// Underlay addresses on which IKE and ESP-in-UDP are received; unspecified addresses mean
+    /// every address of the family.
+    pub listen: Vec<IpAddr>,
+    /// UDP port for IKE (RFC 7296 §2).
+    pub ike_port: u16,
+    /// UDP port for IKE behind NAT and for ESP (RFC 3948).
+    pub natt_port: u16,
+    /// The identity that peers expect of us (RFC 7296 §3.5) where a peer's section says no other.
+    pub identity: Identity,
+    /// Our autonomous system; `None` when no peer speaks BGP.
+    pub asn: Option<Asn>,
+    /// BGP Identifier (RFC 6286): unique within the autonomous system, not zero.
+    pub router_id: Ipv4Addr,
+    /// MTU of the underlay, from which the MTU inside the tunnels follows.
+    pub underlay_mtu: u16,
+    /// Data-plane threads.
+    pub workers: Workers,
+    /// Path of the control socket.
+    pub control_socket: String,
+}
+
+/// How many data-plane threads run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Workers {
+    /// One for each core that the process may use.
+    Auto,
+    /// Exactly this many.
+    Exactly(NonZeroU16),
+}
+
+/// A VPC: `[[vpc]]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct VpcConfig {
+    /// Its name; gateways that connect the same VPC call it the same.
+    pub name: String,
+    /// Name of its TUN device.
+    pub tun: String,
+    /// Network namespace in which the TUN device and the VPC's interface live; `None` is the
+    /// namespace of the daemon.
+    pub netns: Option<String>,
+    /// The interface towards the VPC's hosts.
+    pub interface: Option<String>,
+    /// The VPC's prefixes on this side: announced to peers, and the only addresses that packets
+    /// from peers may be sent to.
+    pub prefixes: Vec<Prefix>,
+    /// MTU inside the tunnels; `None` follows from the underlay's MTU and the suite.
+    pub mtu: Option<u16>,
+    /// Whether prefixes learned from one peer are announced to the others.
+    pub transit: bool,
+    /// Addresses shared with the other gateways of the region.
+    pub vrrp: Vec<VrrpConfig>,
+}
+
+/// Virtual routers with one VRID on one interface (RFC 9568): `[[vpc.vrrp]]`. IPv4 and IPv6 are
+/// two virtual routers that share these settings; one with no addresses does not exist.
+#[derive(Clone, Debug, PartialEq)]
+pub struct VrrpConfig {
+    /// Interface on which the virtual router lives.
+    pub interface: String,
+    /// Virtual Router Identifier.
+    pub vrid: u8,
+    /// Priority, 1 to 254; 255 would mean that we own the addresses.
+    pub priority: u8,
+    /// Priority while no peer can be reached, so that a gateway without tunnels gives the
+    /// addresses up.
+    pub isolated_priority: u8,
+    /// Virtual IPv4 addresses.
+    pub ipv4: Vec<Ipv4Addr>,
+    /// Virtual IPv6 addresses, the link-local one first (RFC 9568 §5.2.9).
+    pub ipv6: Vec<Ipv6Addr>,
+    /// Advertisement_Interval in centiseconds, 1 to 4095.
+    pub interval_centiseconds: u16,
+    /// Preempt_Mode: whether a higher priority takes over from a running Active Router.
+    pub preempt: bool,
+}
+
+/// A remote gateway and the tunnel to it: `[[peer]]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PeerConfig {
+    /// Its name, unique in this file.
+    pub name: String,
+    /// The VPC that the tunnel belongs to.
+    pub vpc: VpcId,
+    /// Its address on the underlay; `None` when it may come from any.
+    pub remote_address: Option<IpAddr>,
+    /// The UDP port where its IKE listens.
+    pub remote_port: u16,
+    /// Our address on the underlay for this peer; `None` leaves the choice to the routing table.
+    pub local_address: Option<IpAddr>,
+    /// Who we say we are.
+    pub local_identity: Identity,
+    /// Who the peer must prove to be.
+    pub remote_identity: Identity,
+    /// How both prove it.
+    pub credentials: Credentials,
+    /// Where routes through the tunnel come from.
+    pub routing: Routing,
+    /// Prefixes that the peer may announce and send from; longer ones inside them are accepted.
+    pub accept: Vec<Prefix>,
+    /// LOCAL_PREF of routes through this peer: the highest wins (RFC 4271 §9.1.1).
+    pub local_preference: u32,
+    /// IKE suites, the preferred first.
+    pub ike_suites: Vec<IkeSuite>,
+    /// ESP suites, the preferred first.
+    pub esp_suites: Vec<EspSuite>,
+    /// When SAs are replaced.
+    pub lifetimes: Lifetimes,
+    /// How fast a dead peer is noticed.
+    pub liveness: Liveness,
+    /// Size of the anti-replay window in packets, a power of two (RFC 4303 §3.4.3).
+    pub replay_window: u32,
+    /// Whether we start the tunnel, or wait for the peer to.
+    pub initiate: bool,
+    /// Whether ESP goes over UDP even when no NAT is on the path.
+    pub force_encapsulation: bool,
+    /// Our side's traffic selectors (RFC 7296 §2.9).
+    pub local_ts: Vec<Prefix>,
+    /// The peer's side's traffic selectors.
+    pub remote_ts: Vec<Prefix>,
+}
+
+/// Where routes through a tunnel come from.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Routing {
+    /// The peer announces them by BGP-4 inside the tunnel.
+    Bgp(BgpConfig),
+    /// They are written in the file and hold while the tunnel is up.
+    Static {
+        /// The prefixes behind the peer.
+        prefixes: Vec<Prefix>,
+    },
+}
+
+/// The BGP session inside a tunnel.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BgpConfig {
+    /// The peer's autonomous system.
+    pub remote_asn: Asn,
+    /// Our address inside the tunnel.
+    pub inside_local: IpAddr,
+    /// The peer's address inside the tunnel.
+    pub inside_remote: IpAddr,
+    /// Hold Time that we propose (RFC 4271 §4.2); keepalives go out at a third of what is agreed.
+    pub hold_time: Duration,
+}
+
+/// When SAs are replaced. These are hard limits: rekeying begins earlier, with jitter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lifetimes {
+    /// Lifetime of an IKE SA.
+    pub ike: Duration,
+    /// Lifetime of a Child SA.
+    pub child: Duration,
+    /// Bytes that a Child SA carries in one direction.
+    pub child_bytes: u64,
+    /// Packets that a Child SA carries in one direction.
+    pub child_packets: u64,
+}
+
+/// How fast a dead peer is noticed (RFC 7296 §2.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Liveness {
+    /// Time between probes.
+    pub interval: Duration,
+    /// Silence after which traffic moves to another peer.
+    pub timeout: Duration,
+    /// Silence after which the SAs are deleted.
+    pub give_up: Duration,
+}
+
+impl Config {
+    /// The VPC with this name.
+    pub fn vpc_named(&self, name: &str) -> Option<(VpcId, &VpcConfig)> {
+        self.vpcs.iter().find(|(_, vpc)| vpc.name == name).map(|(id, vpc)| (*id, vpc))
+    }
+
+    /// The peer with this name.
+    pub fn peer_named(&self, name: &str) -> Option<(PeerId, &PeerConfig)> {
+        self.peers.iter().find(|(_, peer)| peer.name == name).map(|(id, peer)| (*id, peer))
+    }
+
+    /// The peers of one VPC.
+    pub fn peers_of(&self, vpc: VpcId) -> impl Iterator<Item = (PeerId, &PeerConfig)> {
+        self.peers.iter().filter(move |(_, peer)| peer.vpc == vpc).map(|(id, peer)| (*id, peer))
+    }
+}

@@ -1,0 +1,275 @@
+//! The words of the file: how each kind of value is written, and what is said when it is not.
+
+use super::diagnostics::Fault;
+use super::reader::described;
+use super::{Identity, ParseIdentityError, limits};
+use crate::crypto::suite::{EspSuite, IkeSuite, SuiteError};
+use crate::net::{Asn, Prefix};
+use std::fmt::Display;
+use std::net::{IpAddr, Ipv4Addr};
+use std::ops::RangeInclusive;
+use std::time::Duration;
+use toml::de::DeValue;
+
+/// The longest name of a network interface (Linux `IFNAMSIZ` less the terminator).
+const INTERFACE_NAME_MAX: usize = 15;
+/// The longest name of a gateway, a VPC or a peer: it becomes part of file names and labels.
+const NAME_MAX: usize = 63;
+
+/// Any text.
+pub(super) fn text(value: &DeValue<'_>) -> Result<String, Fault> {
+    string(value).map(str::to_owned)
+}
+
+fn string<'v>(value: &'v DeValue<'_>) -> Result<&'v str, Fault> {
+    let wrong = || {
+        let message = format!("a string is expected here, not {}", described(value));
+        Fault::new(message).label("write it in \"quotes\"")
+    };
+    value.as_str().ok_or_else(wrong)
+}
+
+/// Text that names a file.
+pub(super) fn path(value: &DeValue<'_>) -> Result<String, Fault> {
+    let path = string(value)?;
+    if path.is_empty() || path.contains('\0') {
+        return Err(Fault::new("a path of a file is expected here").label("not a path"));
+    }
+    Ok(path.to_owned())
+}
+
+/// `true` or `false`.
+pub(super) fn boolean(value: &DeValue<'_>) -> Result<bool, Fault> {
+    let message = || format!("true or false is expected here, not {}", described(value));
+    value.as_bool().ok_or_else(|| Fault::new(message()).label("write true or false"))
+}
+
+/// The name of a gateway, a VPC or a peer.
+pub(super) fn name(value: &DeValue<'_>) -> Result<String, Fault> {
+    let name = string(value)?;
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let starts_well = name.starts_with(|c: char| c.is_ascii_alphanumeric());
+    if starts_well && name.chars().all(allowed) && name.len() <= NAME_MAX {
+        return Ok(name.to_owned());
+    }
+    Err(Fault::new(format!("{name:?} cannot be a name")).label("not a name").help(format!(
+        "a name begins with a letter or digit, has letters, digits, '-', '_' and '.', \
+         and at most {NAME_MAX} of them, for example \"east-a\""
+    )))
+}
+
+/// The name of a network interface or a namespace.
+pub(super) fn interface(value: &DeValue<'_>) -> Result<String, Fault> {
+    let name = string(value)?;
+    let allowed = |c: char| c.is_ascii_graphic() && !matches!(c, '/' | ':');
+    let special = matches!(name, "" | "." | "..");
+    if !special && name.len() <= INTERFACE_NAME_MAX && name.chars().all(allowed) {
+        return Ok(name.to_owned());
+    }
+    Err(Fault::new(format!("{name:?} cannot name a network interface"))
+        .label("not an interface name")
+        .help(format!(
+            "Linux takes 1 to {INTERFACE_NAME_MAX} characters without spaces, '/' and ':'"
+        )))
+}
+
+/// An integer in `range`, which messages call `what`.
+pub(super) fn integer<T>(
+    what: &'static str,
+    range: RangeInclusive<T>,
+) -> impl Fn(&DeValue<'_>) -> Result<T, Fault>
+where
+    T: TryFrom<i128> + PartialOrd + Display,
+{
+    move |value| {
+        let DeValue::Integer(digits) = value else {
+            let message = format!("{what} must be an integer, not {}", described(value));
+            return Err(Fault::new(message).label(limits(&range)));
+        };
+        let number = i128::from_str_radix(digits.as_str(), digits.radix()).ok();
+        let fitting = number.and_then(|number| T::try_from(number).ok());
+        fitting.filter(|number| range.contains(number)).ok_or_else(|| {
+            let message = format!("{what} is out of range");
+            Fault::new(message).label(limits(&range))
+        })
+    }
+}
+
+fn limits<T: Display>(range: &RangeInclusive<T>) -> String {
+    format!("must be from {} to {}", range.start(), range.end())
+}
+
+/// A four-octet ASN that may be used (RFC 7607 forbids 0, RFC 7300 the last ones; RFC 6793
+/// keeps 23456 for AS_TRANS).
+pub(super) fn asn(value: &DeValue<'_>) -> Result<Asn, Fault> {
+    let number = integer("an autonomous system number", 1..=u32::MAX - 1)(value)?;
+    let reserved = match number {
+        23456 => Some("23456 stands for AS_TRANS (RFC 6793)"),
+        65535 => Some("65535 is reserved (RFC 7300)"),
+        _ => None,
+    };
+    match reserved {
+        Some(why) => Err(Fault::new("this autonomous system number is reserved")
+            .label(why)
+            .help("private numbers are 64512 to 65534 and 4200000000 to 4294967294 (RFC 6996)")),
+        None => Ok(Asn(number)),
+    }
+}
+
+/// A unicast address.
+pub(super) fn address(value: &DeValue<'_>) -> Result<IpAddr, Fault> {
+    let address = any_address(value)?;
+    if address.is_unspecified() || address.is_multicast() || address == Ipv4Addr::BROADCAST {
+        let message = format!("{address} is not the address of one host");
+        return Err(Fault::new(message).label("a unicast address is expected"));
+    }
+    Ok(address)
+}
+
+/// An address to receive on: unicast, or unspecified for all.
+pub(super) fn listen_address(value: &DeValue<'_>) -> Result<IpAddr, Fault> {
+    let all = any_address(value)?;
+    if all.is_unspecified() { Ok(all) } else { address(value) }
+}
+
+fn any_address(value: &DeValue<'_>) -> Result<IpAddr, Fault> {
+    let text = string(value)?;
+    text.parse().map_err(|_| {
+        let fault = Fault::new(format!("{text:?} is not an IP address")).label("not an address");
+        match text.split_once('/').map(|(address, _)| address.parse::<IpAddr>()) {
+            Some(Ok(address)) => fault.help(format!("leave the length out: \"{address}\"")),
+            Some(Err(_)) | None => {
+                fault.help("write it as \"192.0.2.1\" or \"2001:db8::1\"; names are not resolved")
+            }
+        }
+    })
+}
+
+/// The address of a peer, or `"any"`.
+pub(super) fn address_or_any(value: &DeValue<'_>) -> Result<Option<IpAddr>, Fault> {
+    if value.as_str() == Some("any") { Ok(None) } else { address(value).map(Some) }
+}
+
+/// An address inside a tunnel; a prefix length, as clouds print it, may follow.
+pub(super) fn inside_address(value: &DeValue<'_>) -> Result<IpAddr, Fault> {
+    let text = string(value)?;
+    let Some((bare, length)) = text.split_once('/') else { return address(value) };
+    let length_is_number = length.parse::<u8>().is_ok_and(|length| length <= 128);
+    let bare = DeValue::String(bare.into());
+    if length_is_number { address(&bare) } else { address(value) }
+}
+
+/// A prefix in canonical form.
+pub(super) fn prefix(value: &DeValue<'_>) -> Result<Prefix, Fault> {
+    use crate::net::ParsePrefixError::{HostBits, Malformed};
+    let text = string(value)?;
+    text.parse().map_err(|error| match error {
+        HostBits { given, network } => {
+            Fault::new(format!("{given} is an address in a network, not a network"))
+                .label("has bits set after the prefix length")
+                .help(format!("write \"{network}\""))
+        }
+        Malformed(given) => Fault::new(format!("{given:?} is not a prefix"))
+            .label("not a prefix")
+            .help("write it as address/length, for example \"10.1.0.0/16\" or \"fd00:1::/48\""),
+    })
+}
+
+/// An identity (RFC 7296 §3.5).
+pub(super) fn identity(value: &DeValue<'_>) -> Result<Identity, Fault> {
+    string(value)?.parse().map_err(|error: ParseIdentityError| {
+        Fault::new(error.to_string()).label("not an identity").help(
+            "write a name (\"east-a\"), an address (\"192.0.2.1\") or \"keyid:…\" for opaque bytes",
+        )
+    })
+}
+
+/// A duration with its unit, in `range`.
+pub(super) fn duration(
+    what: &'static str,
+    range: RangeInclusive<Duration>,
+) -> impl Fn(&DeValue<'_>) -> Result<Duration, Fault> {
+    move |value| {
+        let text = match value {
+            DeValue::Integer(digits) => return Err(unitless(what, digits.as_str())),
+            DeValue::Float(digits) => return Err(unitless(what, digits.as_str())),
+            other => string(other)?,
+        };
+        let duration = parse_duration(text).ok_or_else(|| {
+            Fault::new(format!("{text:?} is not a duration"))
+                .label("not a duration")
+                .help("write a number with ms, s, m, h or d, for example \"1.5s\" or \"4h\"")
+        })?;
+        if range.contains(&duration) {
+            return Ok(duration);
+        }
+        let limits = format!("must be from {:?} to {:?}", range.start(), range.end());
+        Err(Fault::new(format!("{what} is out of range")).label(limits))
+    }
+}
+
+fn unitless(what: &str, digits: &str) -> Fault {
+    Fault::new(format!("{what} needs a unit")).label(format!("write \"{digits}s\" for seconds"))
+}
+
+fn parse_duration(text: &str) -> Option<Duration> {
+    let unit_at = text.find(|c: char| c.is_ascii_alphabetic())?;
+    let (number, unit) = text.split_at(unit_at);
+    let seconds = match unit {
+        "ms" => 0.001,
+        "s" => 1.0,
+        "m" | "min" => 60.0,
+        "h" => 3600.0,
+        "d" => 86_400.0,
+        _ => return None,
+    };
+    let number: f64 = number.trim_end().parse().ok()?;
+    let micros = (number * seconds * 1e6).round();
+    (0.0..1e18).contains(&micros).then(|| Duration::from_micros(micros as u64))
+}
+
+/// A size of the anti-replay window.
+pub(super) fn replay_window(value: &DeValue<'_>) -> Result<u32, Fault> {
+    let packets = integer("the replay window", limits::REPLAY_WINDOW)(value)?;
+    if packets.is_power_of_two() {
+        return Ok(packets);
+    }
+    Err(Fault::new(format!("the replay window must be a power of two, {packets} is not"))
+        .label("not a power of two")
+        .help(format!("write {}", packets.next_power_of_two())))
+}
+
+/// An IKE suite by its words, as in `aes256gcm16-prfsha384-curve25519`.
+pub(super) fn ike_suite(value: &DeValue<'_>) -> Result<IkeSuite, Fault> {
+    string(value)?.parse().map_err(suite_fault)
+}
+
+/// An ESP suite by its words, as in `aes256gcm16-esn`.
+pub(super) fn esp_suite(value: &DeValue<'_>) -> Result<EspSuite, Fault> {
+    string(value)?.parse().map_err(suite_fault)
+}
+
+fn suite_fault(error: SuiteError) -> Fault {
+    match error {
+        SuiteError::Unknown { word, kind, nearest, known, .. } => {
+            let message = format!("`{word}` is not a word of {kind} suites that vpngw has");
+            let fault = Fault::new(message).label(format!("`{word}` is not known"));
+            let exist = format!("{kind} suites are made of: {}", known.join(", "));
+            match nearest {
+                Some(near) => fault.help(format!("did you mean `{near}`? {exist}")),
+                None => fault.help(exist),
+            }
+        }
+        SuiteError::Twice { role, .. } => {
+            Fault::new(format!("this suite names {role} twice")).label("write one suite per string")
+        }
+        SuiteError::Missing { suite, role, example } => {
+            Fault::new(format!("this suite lacks {role}"))
+                .label(format!("no {role}").replace("no a ", "no "))
+                .help(format!("for example \"{suite}-{example}\""))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

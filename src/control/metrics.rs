@@ -1,0 +1,176 @@
+//! The views once more, as Prometheus reads them (text exposition format 0.0.4).
+
+use super::views::{
+    GatewayView, PeerState, PeerView, StatsView, Traffic, VirtualRouterState, VirtualRouterView,
+};
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+/// What metrics are made of.
+#[derive(Clone, Copy, Debug)]
+pub struct MetricsSource<'v> {
+    /// The gateway.
+    pub gateway: &'v GatewayView,
+    /// All its peers.
+    pub peers: &'v [PeerView],
+    /// Its virtual routers.
+    pub virtual_routers: &'v [VirtualRouterView],
+    /// Its counters.
+    pub stats: &'v StatsView,
+}
+
+const PEER_STATES: [PeerState; 4] =
+    [PeerState::Up, PeerState::Unreachable, PeerState::Connecting, PeerState::Down];
+
+/// The metrics as text.
+pub fn render(source: &MetricsSource<'_>) -> String {
+    let mut page = Page { text: String::new(), gateway: label_value(&source.gateway.name) };
+    gateway(&mut page, source.gateway);
+    tunnels(&mut page, source.peers);
+    traffic(&mut page, source.peers);
+    routes(&mut page, source.peers);
+    virtual_routers(&mut page, source.virtual_routers);
+    stats(&mut page, source.stats);
+    page.text
+}
+
+fn gateway(page: &mut Page, view: &GatewayView) {
+    page.metric("vpngw_info", "gauge", "Always 1; what runs where.");
+    let labels = [
+        ("version", view.version.as_str()),
+        ("region", view.region.as_str()),
+        ("zone", view.zone.as_str()),
+    ];
+    page.sample("vpngw_info", &labels, 1.0);
+    page.metric("vpngw_uptime_seconds", "gauge", "Time since the gateway started.");
+    page.sample("vpngw_uptime_seconds", &[], seconds(view.up_for_ms));
+}
+
+fn tunnels(page: &mut Page, peers: &[PeerView]) {
+    page.metric("vpngw_peer_state", "gauge", "1 for the state that the tunnel is in.");
+    for peer in peers {
+        for state in PEER_STATES {
+            let (name, is) = (state.to_string(), peer.summary.state == state);
+            let labels = [peer_label(peer), vpc_label(peer), ("state", &name)];
+            page.sample("vpngw_peer_state", &labels, f64::from(u8::from(is)));
+        }
+    }
+    page.metric("vpngw_peer_state_seconds", "gauge", "Time since the state last changed.");
+    for peer in peers {
+        let since = seconds(peer.summary.state_for_ms);
+        page.sample("vpngw_peer_state_seconds", &[peer_label(peer), vpc_label(peer)], since);
+    }
+    page.metric("vpngw_peer_rtt_seconds", "gauge", "Round-trip time of the last liveness probe.");
+    for peer in peers {
+        if let Some(rtt) = peer.summary.rtt_us {
+            let labels = [peer_label(peer), vpc_label(peer)];
+            page.sample("vpngw_peer_rtt_seconds", &labels, rtt as f64 / 1e6);
+        }
+    }
+}
+
+fn traffic(page: &mut Page, peers: &[PeerView]) {
+    let received = |peer: &PeerView| peer.summary.received;
+    let sent = |peer: &PeerView| peer.summary.sent;
+    let directions: [(&str, &dyn Fn(&PeerView) -> Traffic); 2] =
+        [("received", &received), ("sent", &sent)];
+    for (direction, of) in directions {
+        let name = format!("vpngw_peer_{direction}_bytes_total");
+        page.metric(&name, "counter", "Bytes of inner packets.");
+        for peer in peers {
+            page.sample(&name, &[peer_label(peer), vpc_label(peer)], of(peer).bytes as f64);
+        }
+        let name = format!("vpngw_peer_{direction}_packets_total");
+        page.metric(&name, "counter", "Inner packets.");
+        for peer in peers {
+            page.sample(&name, &[peer_label(peer), vpc_label(peer)], of(peer).packets as f64);
+        }
+    }
+    page.metric("vpngw_peer_discards_total", "counter", "Packets not let through, by reason.");
+    for peer in peers {
+        for (reason, count) in &peer.discards {
+            let labels = [peer_label(peer), vpc_label(peer), ("reason", reason.as_str())];
+            page.sample("vpngw_peer_discards_total", &labels, *count as f64);
+        }
+    }
+}
+
+fn routes(page: &mut Page, peers: &[PeerView]) {
+    page.metric("vpngw_peer_prefixes", "gauge", "Prefixes of the peer, by what became of them.");
+    for peer in peers {
+        let counts = [
+            ("accepted", peer.summary.prefixes_accepted),
+            ("rejected", peer.summary.prefixes_rejected),
+            ("active", peer.summary.prefixes_active),
+        ];
+        for (state, count) in counts {
+            let labels = [peer_label(peer), vpc_label(peer), ("state", state)];
+            page.sample("vpngw_peer_prefixes", &labels, f64::from(count));
+        }
+    }
+}
+
+fn virtual_routers(page: &mut Page, routers: &[VirtualRouterView]) {
+    page.metric("vpngw_vrrp_active", "gauge", "1 while this gateway answers for the addresses.");
+    for router in routers {
+        let (vrid, family) = (router.vrid.to_string(), router.family.to_string());
+        let labels = [
+            ("vpc", router.vpc.as_str()),
+            ("interface", router.interface.as_str()),
+            ("vrid", vrid.as_str()),
+            ("family", family.as_str()),
+        ];
+        let active = router.state == VirtualRouterState::Active;
+        page.sample("vpngw_vrrp_active", &labels, f64::from(u8::from(active)));
+    }
+}
+
+fn stats(page: &mut Page, stats: &StatsView) {
+    let mut family = |name: &str, help: &str, label: &str, counts: &BTreeMap<String, u64>| {
+        page.metric(name, "counter", help);
+        for (reason, count) in counts {
+            page.sample(name, &[(label, reason.as_str())], *count as f64);
+        }
+    };
+    let help = "IKE messages and exchanges, by what became of them.";
+    family("vpngw_ike_total", help, "outcome", &stats.ike);
+    let help = "Packets of no tunnel that were discarded, by reason.";
+    family("vpngw_discards_total", help, "reason", &stats.discards);
+}
+
+fn peer_label(peer: &PeerView) -> (&'static str, &str) {
+    ("peer", &peer.summary.name)
+}
+
+fn vpc_label(peer: &PeerView) -> (&'static str, &str) {
+    ("vpc", &peer.summary.vpc)
+}
+
+fn seconds(millis: u64) -> f64 {
+    millis as f64 / 1e3
+}
+
+/// The text so far. Writing to a `String` cannot fail.
+struct Page {
+    text: String,
+    gateway: String,
+}
+
+impl Page {
+    fn metric(&mut self, name: &str, kind: &str, help: &str) {
+        let _ = writeln!(self.text, "# HELP {name} {help}\n# TYPE {name} {kind}");
+    }
+
+    fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: f64) {
+        let _ = write!(self.text, "{name}{{gateway=\"{}\"", self.gateway);
+        for (label, text) in labels {
+            let _ = write!(self.text, ",{label}=\"{}\"", label_value(text));
+        }
+        let _ = writeln!(self.text, "}} {value}");
+    }
+}
+
+/// A label's value with the three characters escaped that the format asks for.
+fn label_value(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+}

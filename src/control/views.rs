@@ -1,0 +1,472 @@
+//! What a gateway shows of itself.
+
+use crate::net::{Asn, Prefix};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+/// The gateway itself.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct GatewayView {
+    /// Its name.
+    pub name: String,
+    /// Its region; empty when not said.
+    pub region: String,
+    /// Its zone; empty when not said.
+    pub zone: String,
+    /// The version of vpngw that runs.
+    pub version: String,
+    /// The identity that peers expect.
+    pub identity: String,
+    /// Its autonomous system.
+    pub asn: Option<Asn>,
+    /// Its BGP Identifier.
+    pub router_id: Ipv4Addr,
+    /// How long it has been running.
+    pub up_for_ms: u64,
+}
+
+/// `GET /v1/peers`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PeersView {
+    /// Who answers.
+    pub gateway: GatewayView,
+    /// The peers in the order of their names.
+    pub peers: Vec<PeerSummary>,
+}
+
+/// A peer in one line.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PeerSummary {
+    /// Its name.
+    pub name: String,
+    /// The VPC of its tunnel.
+    pub vpc: String,
+    /// Where it is, with the port in use; `None` while it may be anywhere.
+    pub remote: Option<SocketAddr>,
+    /// How the tunnel is.
+    pub state: PeerState,
+    /// For how long it has been so.
+    pub state_for_ms: u64,
+    /// The suite of the IKE SA.
+    pub ike_suite: Option<String>,
+    /// The suite of the Child SA in use.
+    pub esp_suite: Option<String>,
+    /// The last round-trip time.
+    pub rtt_us: Option<u64>,
+    /// What came from the peer and was let through.
+    pub received: Traffic,
+    /// What went to the peer.
+    pub sent: Traffic,
+    /// Prefixes that it announced (or that are static) and that are accepted.
+    pub prefixes_accepted: u32,
+    /// Prefixes that it announced and that are not.
+    pub prefixes_rejected: u32,
+    /// Prefixes whose traffic goes to this peer now.
+    pub prefixes_active: u32,
+    /// What went wrong last.
+    pub last_failure: Option<FailureView>,
+}
+
+/// How a tunnel is, as the data plane sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PeerState {
+    /// A Child SA stands and the peer answers.
+    Up,
+    /// A Child SA stands, but the peer does not answer; its traffic goes elsewhere.
+    Unreachable,
+    /// There is no Child SA; one is being negotiated.
+    Connecting,
+    /// There is no Child SA and nobody is making one.
+    Down,
+}
+
+impl fmt::Display for PeerState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            PeerState::Up => "up",
+            PeerState::Unreachable => "unreachable",
+            PeerState::Connecting => "connecting",
+            PeerState::Down => "down",
+        })
+    }
+}
+
+/// Traffic in one direction.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Traffic {
+    /// Inner packets since the start.
+    pub packets: u64,
+    /// Inner bytes since the start.
+    pub bytes: u64,
+    /// The rate over the last seconds.
+    pub bits_per_second: u64,
+}
+
+/// Something that went wrong.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FailureView {
+    /// What and why.
+    pub reason: String,
+    /// When.
+    pub ago_ms: u64,
+}
+
+/// `GET /v1/peers/{name}`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PeerView {
+    /// What the one line says.
+    #[serde(flatten)]
+    pub summary: PeerSummary,
+    /// Who we say we are.
+    pub local_identity: String,
+    /// Who the peer must prove to be.
+    pub remote_identity: String,
+    /// How both prove it: `psk` or `public_key`.
+    pub authentication: String,
+    /// Our side of the tunnel on the underlay.
+    pub local: Option<SocketAddr>,
+    /// LOCAL_PREF of routes through it.
+    pub local_preference: u32,
+    /// MTU inside the tunnel.
+    pub inner_mtu: Option<u16>,
+    /// The IKE SA.
+    pub ike_sa: Option<IkeSaView>,
+    /// Child SAs, the one in use first.
+    pub child_sas: Vec<ChildSaView>,
+    /// Packets that were not let through, by reason; reasons that never happened are left out.
+    pub discards: BTreeMap<String, u64>,
+    /// Whether the peer answers.
+    pub liveness: LivenessView,
+    /// The BGP session inside the tunnel.
+    pub bgp: Option<BgpView>,
+    /// What happens next, the soonest first.
+    pub timers: Vec<TimerView>,
+    /// What happened last, the latest first.
+    pub events: Vec<EventView>,
+}
+
+/// An IKE SA.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct IkeSaView {
+    /// The initiator's SPI in hexadecimal.
+    pub initiator_spi: String,
+    /// The responder's SPI in hexadecimal.
+    pub responder_spi: String,
+    /// Our part in it.
+    pub role: Role,
+    /// Its suite.
+    pub suite: String,
+    /// Where we are.
+    pub local: SocketAddr,
+    /// Where the peer is.
+    pub remote: SocketAddr,
+    /// Which side is behind NAT, in words: `none`, `local`, `remote`, `both`.
+    pub nat: String,
+    /// Its age.
+    pub age_ms: u64,
+    /// Time until it is replaced.
+    pub rekey_in_ms: Option<u64>,
+}
+
+/// Who began an IKE SA.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// We did.
+    Initiator,
+    /// The peer did.
+    Responder,
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Role::Initiator => "initiator",
+            Role::Responder => "responder",
+        })
+    }
+}
+
+/// A Child SA: a pair of ESP SAs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ChildSaView {
+    /// SPI of what the peer sends, in hexadecimal.
+    pub inbound_spi: String,
+    /// SPI of what we send, in hexadecimal.
+    pub outbound_spi: String,
+    /// Its suite.
+    pub suite: String,
+    /// What it is used for now.
+    pub state: ChildSaState,
+    /// Its age.
+    pub age_ms: u64,
+    /// Time until it is replaced.
+    pub rekey_in_ms: Option<u64>,
+    /// ESP packets received on it, and their inner bytes.
+    pub received: Traffic,
+    /// ESP packets sent on it, and their inner bytes.
+    pub sent: Traffic,
+    /// The anti-replay window.
+    pub replay: ReplayView,
+    /// Our side's traffic selectors.
+    pub local_ts: Vec<String>,
+    /// The peer's side's traffic selectors.
+    pub remote_ts: Vec<String>,
+}
+
+/// What a Child SA is used for now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChildSaState {
+    /// For sending and receiving.
+    Active,
+    /// For receiving; the peer has not used it yet.
+    Receiving,
+    /// For receiving what is still on the way; another one has taken over.
+    Draining,
+}
+
+impl fmt::Display for ChildSaState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            ChildSaState::Active => "active",
+            ChildSaState::Receiving => "receiving",
+            ChildSaState::Draining => "draining",
+        })
+    }
+}
+
+/// An anti-replay window (RFC 4303 §3.4.3).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReplayView {
+    /// Its size in packets.
+    pub window: u32,
+    /// Packets that came twice.
+    pub replayed: u64,
+    /// Packets that came after the window had passed them.
+    pub late: u64,
+    /// Sequence numbers that the window passed and nobody ever sent us.
+    pub lost: u64,
+}
+
+/// Whether the peer answers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LivenessView {
+    /// Time between probes.
+    pub interval_ms: u64,
+    /// Silence after which traffic moves.
+    pub timeout_ms: u64,
+    /// Silence after which the SAs are deleted.
+    pub give_up_ms: u64,
+    /// When something authentic came last.
+    pub heard_ago_ms: Option<u64>,
+}
+
+/// A BGP session (RFC 4271 §8).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BgpView {
+    /// The state of the session, as the RFC calls it.
+    pub state: String,
+    /// For how long it has been in it.
+    pub state_for_ms: u64,
+    /// Our address inside the tunnel.
+    pub local: IpAddr,
+    /// The peer's address inside the tunnel.
+    pub remote: IpAddr,
+    /// Our autonomous system.
+    pub local_asn: Asn,
+    /// The peer's autonomous system.
+    pub remote_asn: Asn,
+    /// The agreed Hold Time.
+    pub hold_time_ms: u64,
+    /// Prefixes that we announce to it.
+    pub prefixes_announced: u32,
+    /// Why the session ended last.
+    pub last_down: Option<String>,
+}
+
+/// Something that will happen.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TimerView {
+    /// What.
+    pub what: String,
+    /// When.
+    pub in_ms: u64,
+}
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EventView {
+    /// When.
+    pub ago_ms: u64,
+    /// What, with its cause.
+    pub what: String,
+}
+
+/// `GET /v1/routes`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RoutesView {
+    /// Who answers.
+    pub gateway: String,
+    /// The routes by VPC.
+    pub vpcs: Vec<VpcRoutes>,
+}
+
+/// The routes of one VPC.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct VpcRoutes {
+    /// The VPC.
+    pub vpc: String,
+    /// Its routes in the order of their prefixes.
+    pub routes: Vec<RouteView>,
+    /// What peers announced and may not.
+    pub rejected: Vec<RejectedRouteView>,
+}
+
+/// The routes to one prefix and the choice between them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RouteView {
+    /// The prefix.
+    pub prefix: Prefix,
+    /// Whether it is our own.
+    pub local: bool,
+    /// The peer to which traffic goes now; `None` for our own and for unreachable prefixes.
+    pub active: Option<String>,
+    /// Why this one, in words.
+    pub reason: String,
+    /// All paths, the best first.
+    pub paths: Vec<PathView>,
+}
+
+/// One way to a prefix.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PathView {
+    /// The peer it leads through.
+    pub peer: String,
+    /// Whether its tunnel carries traffic now.
+    pub usable: bool,
+    /// LOCAL_PREF.
+    pub local_preference: u32,
+    /// AS_PATH as BGP tools print it; empty for static routes.
+    pub as_path: String,
+}
+
+/// An announced prefix that is not used.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RejectedRouteView {
+    /// The prefix.
+    pub prefix: Prefix,
+    /// Who announced it.
+    pub peer: String,
+    /// Why it is not used.
+    pub reason: String,
+}
+
+/// `GET /v1/sas`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SasView {
+    /// Who answers.
+    pub gateway: String,
+    /// The SAs by peer.
+    pub tunnels: Vec<TunnelSas>,
+}
+
+/// The SAs with one peer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TunnelSas {
+    /// The peer.
+    pub peer: String,
+    /// The VPC.
+    pub vpc: String,
+    /// The IKE SA.
+    pub ike_sa: Option<IkeSaView>,
+    /// The Child SAs.
+    pub child_sas: Vec<ChildSaView>,
+}
+
+/// `GET /v1/vrrp`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct VrrpView {
+    /// Who answers.
+    pub gateway: String,
+    /// The virtual routers.
+    pub routers: Vec<VirtualRouterView>,
+}
+
+/// A virtual router (RFC 9568).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct VirtualRouterView {
+    /// The VPC.
+    pub vpc: String,
+    /// The interface.
+    pub interface: String,
+    /// Its VRID.
+    pub vrid: u8,
+    /// Its address family.
+    pub family: Family,
+    /// Whether we answer for its addresses.
+    pub state: VirtualRouterState,
+    /// For how long it has been so.
+    pub state_for_ms: u64,
+    /// Our priority now.
+    pub priority: u8,
+    /// Its addresses.
+    pub addresses: Vec<IpAddr>,
+    /// The Active Router as last heard of, when it is another one.
+    pub active_router: Option<IpAddr>,
+}
+
+/// An address family.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Family {
+    /// IPv4.
+    Ipv4,
+    /// IPv6.
+    Ipv6,
+}
+
+impl fmt::Display for Family {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Family::Ipv4 => "IPv4",
+            Family::Ipv6 => "IPv6",
+        })
+    }
+}
+
+/// The state of a virtual router (RFC 9568 §6.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum VirtualRouterState {
+    /// It waits for its interface.
+    Initialize,
+    /// Another router answers for the addresses.
+    Backup,
+    /// We answer for them.
+    Active,
+}
+
+impl fmt::Display for VirtualRouterState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            VirtualRouterState::Initialize => "initialize",
+            VirtualRouterState::Backup => "backup",
+            VirtualRouterState::Active => "active",
+        })
+    }
+}
+
+/// `GET /v1/stats`: counters of the gateway as a whole, by name.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct StatsView {
+    /// Who answers.
+    pub gateway: String,
+    /// IKE messages and exchanges, by what became of them.
+    pub ike: BTreeMap<String, u64>,
+    /// Packets that belong to no tunnel and were discarded, by reason.
+    pub discards: BTreeMap<String, u64>,
+}

@@ -1,0 +1,153 @@
+//! VRRP version 3 advertisements and the addresses of a virtual router (RFC 9568 §5, §7.3).
+//!
+//! ```text
+//!  0                   1                   2                   3
+//!  0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
+//! +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+//! |Version| Type  | Virtual Rtr ID|   Priority    |IPvX Addr Count|
+//! +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+//! |Reserve| Max Advertise Interval|          Checksum             |
+//! +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+//! |                       IPvX Address(es)                        |
+//! ```
+//!
+//! The IPv6 checksum covers a pseudo-header, the IPv4 checksum does not (RFC 9568 §5.2.8; some
+//! implementations of RFC 5798 read it otherwise). That the hop limit is 255 is checked by whoever
+//! has the IP header (RFC 9568 §7.1).
+
+use super::checksum::{self, Sum};
+use super::ethernet::MacAddress;
+use super::ip::protocol;
+use super::{DecodeError, Fault, Reader, Writer};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// Where advertisements over IPv4 go (RFC 9568 §5.1.1.2).
+pub const GROUP_V4: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 18);
+/// Where advertisements over IPv6 go (RFC 9568 §5.1.2.2).
+pub const GROUP_V6: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x12);
+/// TTL or hop limit of advertisements; others come from elsewhere (RFC 9568 §5.1.1.3).
+pub const HOP_LIMIT: u8 = 255;
+/// Octets in front of the addresses.
+pub const HEADER_LEN: usize = 8;
+/// Longest interval that the field can say, in centiseconds.
+pub const MAX_INTERVAL: u16 = 0x0fff;
+
+/// Priority of a router that gives up being active (RFC 9568 §5.2.4).
+pub const PRIORITY_RESIGNING: u8 = 0;
+/// Priority of the router that owns the virtual addresses.
+pub const PRIORITY_OWNER: u8 = 255;
+
+const VERSION_AND_TYPE: u8 = 3 << 4 | 1;
+const CHECKSUM_AT: usize = 6;
+
+/// What an active router says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Advertisement {
+    /// Virtual Router Identifier, 1 to 255.
+    pub virtual_router_id: u8,
+    /// Priority of the sender; 0 when it resigns.
+    pub priority: u8,
+    /// Max Advertise Interval in centiseconds, 12 bits.
+    pub interval: u16,
+    /// The virtual addresses, all of the family that carries the advertisement; for IPv6 the
+    /// link-local one first.
+    pub addresses: Vec<IpAddr>,
+}
+
+impl Advertisement {
+    /// Reads the IP payload of a packet from `source` to `destination`.
+    pub fn decode(
+        bytes: &[u8],
+        source: IpAddr,
+        destination: IpAddr,
+    ) -> Result<Advertisement, DecodeError> {
+        let mut reader = Reader::new("VRRP advertisement", bytes);
+        if reader.u8()? != VERSION_AND_TYPE {
+            return Err(reader.invalid("neither version 3 nor an advertisement"));
+        }
+        let virtual_router_id = reader.u8()?;
+        let priority = reader.u8()?;
+        let count = reader.u8()?;
+        let interval = reader.u16()? & MAX_INTERVAL;
+        reader.u16()?; // Checksum, verified over the whole
+        if virtual_router_id == 0 || count == 0 {
+            return Err(reader.invalid("no virtual router or no address"));
+        }
+        let addresses =
+            (0..count).map(|_| read_address(&mut reader, source)).collect::<Result<Vec<_>, _>>()?;
+        let end = reader.clone();
+        reader.finish()?;
+        match checksum_base(source, destination, bytes.len()) {
+            Some(base) if base.bytes(bytes).finish() == 0 => {}
+            Some(_) | None => return Err(end.error(Fault::Checksum)),
+        }
+        Ok(Advertisement { virtual_router_id, priority, interval, addresses })
+    }
+
+    /// The IP payload of a packet from `source` to `destination`, which are of one family.
+    /// Addresses of the other family, and those past the 255th, are left out; they have no place
+    /// in the format.
+    pub fn encode(&self, source: IpAddr, destination: IpAddr) -> Vec<u8> {
+        let family = |address: &&IpAddr| address.is_ipv4() == source.is_ipv4();
+        let addresses: Vec<_> = self.addresses.iter().filter(family).take(255).collect();
+        let mut writer = Writer::with_capacity(HEADER_LEN + 16 * addresses.len());
+        writer.u8(VERSION_AND_TYPE);
+        writer.u8(self.virtual_router_id);
+        writer.u8(self.priority);
+        writer.u8(addresses.len() as u8);
+        writer.u16(self.interval.min(MAX_INTERVAL));
+        writer.u16(0);
+        for address in addresses {
+            write_address(*address, &mut writer);
+        }
+        let mut bytes = writer.into_bytes();
+        set_checksum(&mut bytes, source, destination);
+        bytes
+    }
+}
+
+fn read_address(reader: &mut Reader<'_>, family: IpAddr) -> Result<IpAddr, DecodeError> {
+    Ok(match family {
+        IpAddr::V4(_) => Ipv4Addr::from(reader.array::<4>()?).into(),
+        IpAddr::V6(_) => Ipv6Addr::from(reader.array::<16>()?).into(),
+    })
+}
+
+fn write_address(address: IpAddr, writer: &mut Writer) {
+    match address {
+        IpAddr::V4(v4) => writer.bytes(&v4.octets()),
+        IpAddr::V6(v6) => writer.bytes(&v6.octets()),
+    }
+}
+
+/// What the checksum covers besides the message (RFC 9568 §5.2.8).
+fn checksum_base(source: IpAddr, destination: IpAddr, length: usize) -> Option<Sum> {
+    match (source, destination) {
+        (IpAddr::V4(_), IpAddr::V4(_)) => Some(Sum::ZERO),
+        _ => {
+            let length = u16::try_from(length).ok()?;
+            checksum::pseudo_header(source, destination, protocol::VRRP, length)
+        }
+    }
+}
+
+fn set_checksum(bytes: &mut [u8], source: IpAddr, destination: IpAddr) {
+    let base = checksum_base(source, destination, bytes.len()).unwrap_or_default();
+    let checksum = base.bytes(bytes).finish();
+    if let Some(field) = bytes.get_mut(CHECKSUM_AT..CHECKSUM_AT + 2) {
+        field.copy_from_slice(&checksum.to_be_bytes());
+    }
+}
+
+/// The MAC address of a virtual router for IPv4, 00-00-5E-00-01-{VRID} (RFC 9568 §7.3).
+pub fn virtual_mac_v4(virtual_router_id: u8) -> MacAddress {
+    MacAddress([0x00, 0x00, 0x5e, 0x00, 0x01, virtual_router_id])
+}
+
+/// The MAC address of a virtual router for IPv6, 00-00-5E-00-02-{VRID} (RFC 9568 §7.3).
+pub fn virtual_mac_v6(virtual_router_id: u8) -> MacAddress {
+    MacAddress([0x00, 0x00, 0x5e, 0x00, 0x02, virtual_router_id])
+}
+
+#[cfg(test)]
+mod tests;
