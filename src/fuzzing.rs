@@ -5,6 +5,12 @@
 //! committed corpora through the same functions. None of this is part of the gateway: the module
 //! exists under `cfg(test)` and `cfg(fuzzing)` only.
 
+use crate::crypto::aead::AeadAlgorithm;
+use crate::crypto::secret::Secret;
+use crate::crypto::sign::{SigningKey, VerifyingKey};
+use crate::crypto::suite::{EspSuite, IkeSuite};
+use crate::esp::{InboundSa, Limits, NEXT_HEADER_IPV4, OutboundSa, SaConfig, sealed_len};
+use crate::net::EspSpi;
 use crate::wire::ike::{self, Message, PayloadType, Protected, decode_chain, encode_chain};
 use crate::wire::ip::InnerPacket;
 use crate::wire::tcp::{ChecksumState, clamp_mss};
@@ -22,6 +28,9 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("ip_packet", ip_packet),
     ("esp_classify", esp_classify),
     ("vrrp_advertisement", vrrp_advertisement),
+    ("esp_packet", esp_packet),
+    ("key_file", key_file),
+    ("suite_name", suite_name),
 ];
 
 /// An IKE message that was read reads back from its own encoding, and its protected parts lie
@@ -88,6 +97,62 @@ pub fn vrrp_advertisement(bytes: &[u8]) {
         let Ok(advertisement) = Advertisement::decode(bytes, source, group) else { continue };
         let encoded = advertisement.encode(source, group);
         assert_eq!(Advertisement::decode(&encoded, source, group), Ok(advertisement));
+    }
+}
+
+/// Octets that nobody sealed never open, and move nothing. Octets that an authentic peer sealed,
+/// the first of them as next header, open to a packet of the version that it names, or not at all.
+pub fn esp_packet(bytes: &[u8]) {
+    let config = SaConfig {
+        spi: EspSpi(0x0000_1000),
+        suite: EspSuite { aead: AeadAlgorithm::ChaCha20Poly1305, esn: true, group: None },
+        keymat: Secret::copy_of(&[7; 36]),
+        hard: Limits::NONE,
+        soft: Limits::NONE,
+        replay_window: 64,
+    };
+    let outbound = OutboundSa::new(config.clone()).expect("36 octets of key material");
+    let inbound = InboundSa::new(config).expect("36 octets of key material");
+    let forged = [&[0, 0, 0x10, 0], bytes].concat();
+    for packet in [bytes, &forged] {
+        assert!(inbound.open(&mut packet.to_vec()).is_err());
+        assert_eq!(inbound.window().highest(), 0);
+    }
+    let Some((&next_header, payload)) = bytes.split_first() else { return };
+    let mut packet = vec![0; sealed_len(payload.len())];
+    outbound.seal(next_header, payload, &[], &mut packet).expect("room and sequence numbers");
+    if let Ok(opened) = inbound.open(&mut packet) {
+        let version = if opened.next_header == NEXT_HEADER_IPV4 { 4 } else { 6 };
+        assert_eq!(opened.inner[0] >> 4, version);
+        assert_eq!(*opened.inner, payload[..opened.inner.len()]);
+    }
+    assert_eq!(inbound.window().highest(), 1);
+}
+
+/// A key that was read is written and read again, from PEM, DER and base64.
+pub fn key_file(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    let from_pem = SigningKey::from_pkcs8_pem(&text);
+    for key in from_pem.into_iter().chain(SigningKey::from_pkcs8_der(bytes)) {
+        assert_eq!(SigningKey::from_pkcs8_pem(&key.to_pkcs8_pem()).as_ref(), Ok(&key));
+    }
+    let parsed = text.parse::<VerifyingKey>();
+    for key in parsed.into_iter().chain(VerifyingKey::from_spki_der(bytes)) {
+        assert_eq!(key.to_base64().parse(), Ok(key));
+        assert_eq!(VerifyingKey::from_spki_pem(&key.to_spki_pem()), Ok(key));
+    }
+}
+
+/// A suite that was read reads back from its own name; a refusal can be said.
+pub fn suite_name(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    match text.parse::<IkeSuite>() {
+        Ok(suite) => assert_eq!(suite.to_string().parse(), Ok(suite)),
+        Err(error) => assert!(!error.to_string().is_empty()),
+    }
+    match text.parse::<EspSuite>() {
+        Ok(suite) => assert_eq!(suite.to_string().parse(), Ok(suite)),
+        Err(error) => assert!(!error.to_string().is_empty()),
     }
 }
 

@@ -120,4 +120,3 @@ fn copied_options(mut options: &[u8], kept: &mut [u8; MAX_HEADER]) -> usize {
     }
     length.next_multiple_of(4)
 }
-
