@@ -1,1 +1,18 @@
-//! The `routing` module.
+//! The routes of one VPC: BGP sessions ([`bgp`]), the table and its decisions ([`rib`]), and the
+//! [`Router`] that composes them. Beside it, [`vrrp`]: who of a region's gateways answers for
+//! the address that the VPC's hosts use as their next hop.
+//!
+//! All of it is pure: bytes, tunnels' states and points in time come in; actions come out.
+
+mod attributes;
+pub mod bgp;
+pub mod rib;
+mod router;
+
+pub use attributes::{Aggregator, AsPath, Attributes, Origin, Segment, TransitiveAttribute};
+pub use bgp::{ConnectionId, DownReason};
+pub use rib::{Reason, RejectReason};
+pub use router::{
+    Action, FibChange, NeighborConfig, NeighborCounters, NeighborKind, NeighborView, PathView,
+    RouteView, Router, RouterConfig, Why,
+};

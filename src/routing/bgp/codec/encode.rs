@@ -1,0 +1,179 @@
+//! Messages, written. UPDATEs are filled up to the largest message and put attributes in
+//! ascending order, multiprotocol ones first (RFC 4271 §5, RFC 7606 §5.1).
+
+mod attributes;
+
+use super::{Context, prefixes};
+use crate::net::{Asn, Prefix};
+use crate::routing::attributes::Attributes;
+use crate::routing::bgp::{AS_TRANS, Family, HEADER, MAX_MESSAGE, Notification, Open};
+use ipnetwork::IpNetwork;
+use netgauze_bgp_pkt::BgpMessage;
+use netgauze_bgp_pkt::capabilities::{
+    BgpCapability, FourOctetAsCapability, MultiProtocolExtensionsCapability,
+};
+use netgauze_bgp_pkt::iana::RouteRefreshSubcode;
+use netgauze_bgp_pkt::nlri::{Ipv4Unicast, Ipv4UnicastAddress, Ipv6Unicast, Ipv6UnicastAddress};
+use netgauze_bgp_pkt::open::{BgpOpenMessage, BgpOpenMessageParameter};
+use netgauze_bgp_pkt::path_attribute::PathAttribute;
+use netgauze_bgp_pkt::route_refresh::BgpRouteRefreshMessage;
+use netgauze_bgp_pkt::update::BgpUpdateMessage;
+use netgauze_iana::address_family::AddressType;
+use netgauze_parse_utils::WritablePdu;
+
+/// Octets of an UPDATE that are neither attributes nor prefixes.
+const UPDATE_FIXED: usize = HEADER + 4;
+
+/// OPEN.
+pub fn open(open: &Open) -> Vec<u8> {
+    let multiprotocol = |family: &Family| {
+        let address_type = MultiProtocolExtensionsCapability::new(address_type(*family));
+        BgpCapability::MultiProtocolExtensions(address_type)
+    };
+    let mut capabilities: Vec<BgpCapability> = open.families.iter().map(multiprotocol).collect();
+    if open.route_refresh {
+        capabilities.push(BgpCapability::RouteRefresh);
+    }
+    if open.four_octet {
+        capabilities.push(BgpCapability::FourOctetAs(FourOctetAsCapability::new(open.asn.0)));
+    }
+    let parameters = [BgpOpenMessageParameter::new_capabilities(capabilities)];
+    let my_as = two_octet(open.asn);
+    let message = BgpOpenMessage::new(my_as, open.hold_time, open.identifier, parameters);
+    written(&BgpMessage::Open(message))
+}
+
+/// KEEPALIVE.
+pub fn keepalive() -> Vec<u8> {
+    written(&BgpMessage::KeepAlive)
+}
+
+/// NOTIFICATION. Written here: the library's values know only codes that are registered.
+pub fn notification(notification: &Notification) -> Vec<u8> {
+    let Notification { code, subcode, data } = notification;
+    let room = MAX_MESSAGE - HEADER - 2;
+    let data = data.get(..room).unwrap_or(data);
+    let length = (HEADER + 2 + data.len()) as u16;
+    [&[0xff; 16], length.to_be_bytes().as_slice(), &[3, *code, *subcode], data].concat()
+}
+
+/// ROUTE-REFRESH (RFC 2918 §3).
+pub fn route_refresh(family: Family) -> Vec<u8> {
+    let request = RouteRefreshSubcode::NormalRequest;
+    let message = BgpRouteRefreshMessage::new(address_type(family), request);
+    written(&BgpMessage::RouteRefresh(message))
+}
+
+/// UPDATEs that announce `prefixes`, all of `family`, with `attributes`; as few as hold them.
+/// None when the attributes leave no room for a prefix (RFC 4271 §9.2: such a route is not
+/// announced).
+pub fn announcements(
+    attributes: &Attributes,
+    family: Family,
+    prefixes: &[Prefix],
+    context: &Context,
+) -> Vec<Vec<u8>> {
+    let common = attributes::common(attributes, context);
+    let message = |batch: &[Prefix]| match family {
+        Family::Ipv4 => {
+            let list = attributes::with_next_hop(&common, attributes.next_hop);
+            BgpUpdateMessage::new(vec![], list, ipv4(batch))
+        }
+        Family::Ipv6 => {
+            let reach = attributes::mp_reach(attributes.next_hop, ipv6(batch));
+            let list: Vec<PathAttribute> =
+                reach.into_iter().chain(common.iter().cloned()).collect();
+            BgpUpdateMessage::new(vec![], list, vec![])
+        }
+    };
+    let fixed = UPDATE_FIXED
+        + common.iter().map(WritablePdu::len).sum::<usize>()
+        + match family {
+            Family::Ipv4 => attributes::NEXT_HOP_LEN,
+            Family::Ipv6 => attributes::MP_REACH_FIXED,
+        };
+    batches(prefixes, fixed).map(message).map(written_update).collect()
+}
+
+/// UPDATEs that withdraw `prefixes`, all of `family`; as few as hold them.
+pub fn withdrawals(family: Family, prefixes: &[Prefix]) -> Vec<Vec<u8>> {
+    let message = |batch: &[Prefix]| match family {
+        Family::Ipv4 => BgpUpdateMessage::new(ipv4(batch), vec![], vec![]),
+        Family::Ipv6 => {
+            let list: Vec<PathAttribute> =
+                attributes::mp_unreach(ipv6(batch)).into_iter().collect();
+            BgpUpdateMessage::new(vec![], list, vec![])
+        }
+    };
+    let fixed = UPDATE_FIXED + attributes::MP_UNREACH_FIXED;
+    batches(prefixes, fixed).map(message).map(written_update).collect()
+}
+
+/// `prefixes` in runs that fit a message of which `fixed` octets are taken. None at all when the
+/// longest prefix does not fit.
+fn batches(prefixes: &[Prefix], fixed: usize) -> impl Iterator<Item = &[Prefix]> {
+    let longest = prefixes.iter().map(prefixes::encoded_len).max().unwrap_or(0);
+    let room = MAX_MESSAGE.saturating_sub(fixed);
+    let mut rest = if longest <= room { prefixes } else { &[] };
+    std::iter::from_fn(move || {
+        let mut used = 0;
+        let fits = |prefix: &&Prefix| {
+            used += prefixes::encoded_len(prefix);
+            used <= room
+        };
+        let count = rest.iter().take_while(fits).count();
+        let (batch, after) = rest.split_at(count);
+        rest = after;
+        (!batch.is_empty()).then_some(batch)
+    })
+}
+
+/// An AS number as the old two-octet fields hold it (RFC 6793 §4.2.2).
+fn two_octet(asn: Asn) -> u16 {
+    u16::try_from(asn.0).unwrap_or(AS_TRANS)
+}
+
+fn address_type(family: Family) -> AddressType {
+    match family {
+        Family::Ipv4 => AddressType::Ipv4Unicast,
+        Family::Ipv6 => AddressType::Ipv6Unicast,
+    }
+}
+
+fn ipv4(batch: &[Prefix]) -> Vec<Ipv4UnicastAddress> {
+    let address = |prefix: &Prefix| match prefix.network() {
+        IpNetwork::V4(v4) => {
+            let net = ipnet::Ipv4Net::new(v4.ip(), v4.prefix()).ok()?;
+            Some(Ipv4UnicastAddress::new_no_path_id(Ipv4Unicast::from_net(net).ok()?))
+        }
+        IpNetwork::V6(_) => None,
+    };
+    batch.iter().filter_map(address).collect()
+}
+
+fn ipv6(batch: &[Prefix]) -> Vec<Ipv6UnicastAddress> {
+    let address = |prefix: &Prefix| match prefix.network() {
+        IpNetwork::V6(v6) => {
+            let net = ipnet::Ipv6Net::new(v6.ip(), v6.prefix()).ok()?;
+            Some(Ipv6UnicastAddress::new(None, Ipv6Unicast::from_net(net).ok()?))
+        }
+        IpNetwork::V4(_) => None,
+    };
+    batch.iter().filter_map(address).collect()
+}
+
+fn written_update(update: BgpUpdateMessage) -> Vec<u8> {
+    written(&BgpMessage::Update(update))
+}
+
+/// Writing into memory cannot fail, and every length was bounded before.
+fn written(message: &BgpMessage) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(WritablePdu::len(message));
+    match message.write(&mut bytes) {
+        Ok(()) => bytes,
+        Err(error) => {
+            tracing::error!(%error, "a BGP message could not be written");
+            Vec::new()
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! BGP-4 sessions (RFC 4271) without sockets or clocks: bytes and points in time in, bytes and
+//! routes out. Which routes are believed, chosen and announced is decided elsewhere
+//! ([`super::rib`] and [`super::Router`]).
+//!
+//! ```text
+//!   bytes ─► framing ─► codec ─► session ─► Update, Refresh, Up, Down
+//!                                   │
+//!                   fsm: (state, event) ─► (state, steps)      one per TCP connection
+//! ```
+//!
+//! RFCs: 4271 (BGP-4), 4760 (multiprotocol), 6793 (four-octet AS numbers), 2918 (route refresh),
+//! 5492 (capabilities), 6286 (AS-wide unique identifiers), 6608 (FSM error subcodes), 7606
+//! (error handling), 7607 (AS 0), 4486 (Cease subcodes).
+
+mod cause;
+pub mod codec;
+mod framing;
+mod fsm;
+mod message;
+mod session;
+
+pub use cause::{Cause, CeaseReason, Notification};
+pub use framing::{Frame, FrameBuffer};
+pub use fsm::{Event, State, Step, Transition, transition};
+pub use message::{Announcement, AttributeFault, Family, Message, MessageType, Open, Update};
+pub use session::{DownReason, Negotiated, Output, Session, SessionConfig, Timer};
+
+/// Most octets in a message (RFC 4271 §4.1); the larger size of RFC 8654 is not offered.
+pub const MAX_MESSAGE: usize = 4096;
+/// Octets of the message header: marker, length, type.
+pub const HEADER: usize = 19;
+/// The two-octet AS number that stands for one that does not fit (RFC 6793 §9).
+pub const AS_TRANS: u16 = 23456;
+
+/// One TCP connection, as the shell and the sessions name it to each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConnectionId(pub u64);
+
+impl ConnectionId {
+    const ACCEPTED: u64 = 1 << 63;
+
+    /// The name of the `n`th connection that the shell accepted; the shell counts.
+    pub fn accepted(n: u64) -> ConnectionId {
+        ConnectionId(n | Self::ACCEPTED)
+    }
+
+    /// The name of the `n`th connection that the session of `neighbor` opens.
+    pub(super) fn opened(neighbor: u32, n: u32) -> ConnectionId {
+        ConnectionId((u64::from(neighbor) << 31) | u64::from(n & 0x7fff_ffff))
+    }
+}

@@ -1,0 +1,561 @@
+//! The session with one neighbour: all TCP connections to it, of which one at most survives
+//! (RFC 4271 §6.8, §8.2.1), their timers, and the waits between attempts.
+//!
+//! Every connection, ours or the peer's, is an instance of the state machine ([`super::fsm`]).
+//! This file feeds it events and carries out its steps; it decides nothing that the machine
+//! decides.
+
+mod connection;
+mod handshake;
+
+use super::codec::{self, Context};
+use super::{
+    Cause, CeaseReason, ConnectionId, Event, Family, Frame, Message, MessageType, Notification,
+    State, Step, Transition, Update, transition,
+};
+use crate::net::Asn;
+use crate::random::{Random, Seeded};
+use crate::time::{Timestamp, soonest};
+use connection::Connection;
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+/// Time that the peer's OPEN may take. RFC 4271 §8.2.2 suggests four minutes; inside a tunnel
+/// that stands, half a minute is long.
+const OPEN_HOLD_TIME: Duration = Duration::from_secs(30);
+/// The first wait after a failure; it doubles up to the configured `connect_retry`.
+const FIRST_RETRY: Duration = Duration::from_millis(500);
+/// The wait after a neighbour announced too many prefixes: the operator has to look.
+const TOO_MANY_PREFIXES_WAIT: Duration = Duration::from_secs(60);
+/// A session that lasted this long was sound: the next failure starts counting anew.
+const SOUND_AFTER: Duration = Duration::from_secs(10);
+/// An established session yields to a new connection of the peer once it is this old. Younger, the
+/// two are a collision; older, the peer has lost the old one, or it would not have opened another
+/// (RFC 4271 §6.8, CollisionDetectEstablishedState).
+const COLLISION_WINDOW: Duration = Duration::from_secs(5);
+/// Connections of the peer that are looked at at a time.
+const MAX_INCOMING: usize = 2;
+
+/// What a session must know of both ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionConfig {
+    /// Names the neighbour inside connection names.
+    pub neighbor: u32,
+    /// Our AS.
+    pub local_asn: Asn,
+    /// The AS that the peer must be of.
+    pub remote_asn: Asn,
+    /// Our BGP Identifier.
+    pub identifier: Ipv4Addr,
+    /// Proposed hold time in whole seconds; zero turns keepalives off.
+    pub hold_time: Duration,
+    /// Longest wait between attempts, and for one attempt.
+    pub connect_retry: Duration,
+    /// Never connect, only wait for the peer.
+    pub passive: bool,
+}
+
+/// What both ends agreed on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Negotiated {
+    /// Hold time; zero when there are no keepalives.
+    pub hold_time: Duration,
+    /// How messages are read and written.
+    pub context: Context,
+    /// Whether the peer answers ROUTE-REFRESH.
+    pub route_refresh: bool,
+    /// The peer's BGP Identifier.
+    pub identifier: Ipv4Addr,
+}
+
+/// What the session wants done, or tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Open a TCP connection.
+    Connect(ConnectionId),
+    /// Send octets.
+    Send(ConnectionId, Vec<u8>),
+    /// Send what is queued, then close.
+    Close(ConnectionId),
+    /// Routes can be exchanged.
+    Up,
+    /// No routes can be exchanged any more; those of the peer are void.
+    Down(DownReason),
+    /// The peer's routes changed.
+    Update(Update),
+    /// The peer wants to hear our routes of this family again.
+    Refresh(Family),
+}
+
+/// Why an established session, or an attempt at one, ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DownReason {
+    /// The TCP connection ended, or could not be made.
+    TransportClosed,
+    /// The connection attempt took too long.
+    ConnectTimeout,
+    /// We ended it and said why.
+    Sent(Notification),
+    /// The peer ended it and said why.
+    Received(Notification),
+}
+
+impl fmt::Display for DownReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            DownReason::TransportClosed => f.write_str("TCP connection closed"),
+            DownReason::ConnectTimeout => f.write_str("TCP connection attempt timed out"),
+            DownReason::Sent(notification) => write!(f, "sent {notification}"),
+            DownReason::Received(notification) => write!(f, "peer sent {notification}"),
+        }
+    }
+}
+
+/// What a deadline is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Timer {
+    /// A connection attempt has taken long enough (RFC 4271 §8.1.1).
+    ConnectRetry,
+    /// The peer must have been heard (RFC 4271 §4.4).
+    Hold,
+    /// The peer must hear us.
+    Keepalive,
+    /// The wait before the next attempt is over (IdleHoldTimer).
+    IdleHold,
+}
+
+/// Whether connections are wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mode {
+    /// None; those of the peer are refused.
+    Stopped,
+    /// None of ours: the tunnel is down. What stands may stay, the peer may come.
+    Paused,
+    /// One.
+    Running,
+}
+
+/// What comes with an event.
+enum Payload {
+    Nothing,
+    Cause(Cause),
+    Notification(Notification),
+    Update(Update),
+    Refresh(Option<Family>),
+    Agreed(Negotiated),
+}
+
+/// A connection among those of one session.
+type Key = u32;
+
+/// The session with one neighbour.
+#[derive(Debug)]
+pub struct Session {
+    config: SessionConfig,
+    mode: Mode,
+    connections: BTreeMap<Key, Connection>,
+    next_key: Key,
+    opened: u32,
+    idle_hold: Option<Timestamp>,
+    /// The neighbour may not even connect before this.
+    refused_until: Timestamp,
+    failures: u32,
+    last_failure: Option<DownReason>,
+    jitter: Seeded,
+    outputs: VecDeque<Output>,
+}
+
+impl Session {
+    /// A session that does nothing until it is started.
+    pub fn new(config: SessionConfig, seed: u64) -> Session {
+        Session {
+            config,
+            mode: Mode::Stopped,
+            connections: BTreeMap::new(),
+            next_key: 0,
+            opened: 0,
+            idle_hold: None,
+            refused_until: Timestamp::ZERO,
+            failures: 0,
+            last_failure: None,
+            jitter: Seeded::new(seed),
+            outputs: VecDeque::new(),
+        }
+    }
+
+    /// Connects now, unless a session stands or is coming about.
+    pub fn start(&mut self, now: Timestamp) {
+        self.mode = Mode::Running;
+        if now >= self.refused_until {
+            self.idle_hold = None;
+            self.connect(now);
+        }
+    }
+
+    /// Makes no further attempt. An established session may live through it, up to its hold time.
+    pub fn pause(&mut self, now: Timestamp) {
+        if self.mode == Mode::Stopped {
+            return;
+        }
+        self.mode = Mode::Paused;
+        self.idle_hold = None;
+        for key in self.keys(|connection| connection.state < State::Established) {
+            self.fire(key, Event::Stop, Payload::Cause(Cause::Cease(CeaseReason::Shutdown)), now);
+        }
+    }
+
+    /// Ends everything and refuses the peer until the next start.
+    pub fn stop(&mut self, reason: CeaseReason, now: Timestamp) {
+        self.mode = Mode::Stopped;
+        self.idle_hold = None;
+        for key in self.keys(|_| true) {
+            self.fire(key, Event::Stop, Payload::Cause(Cause::Cease(reason)), now);
+        }
+    }
+
+    /// Ends the established session for a reason that its routes gave.
+    pub fn end(&mut self, reason: CeaseReason, now: Timestamp) {
+        for key in self.keys(|connection| connection.state == State::Established) {
+            self.fire(key, Event::Stop, Payload::Cause(Cause::Cease(reason)), now);
+        }
+    }
+
+    /// Where the session stands: the most advanced of its connections.
+    pub fn state(&self) -> State {
+        let furthest = self.connections.values().map(|connection| connection.state).max();
+        let waiting = match self.mode {
+            Mode::Stopped | Mode::Paused => State::Idle,
+            Mode::Running => State::Active,
+        };
+        furthest.unwrap_or(State::Idle).max(waiting)
+    }
+
+    /// What was agreed, while the session is established.
+    pub fn established(&self) -> Option<&Negotiated> {
+        let established = |connection: &&Connection| connection.state == State::Established;
+        self.connections.values().find(established)?.negotiated.as_ref()
+    }
+
+    /// Why the last attempt or session ended.
+    pub fn last_failure(&self) -> Option<&DownReason> {
+        self.last_failure.as_ref()
+    }
+
+    /// Sends a message that was encoded for this session, while it is established.
+    pub fn send(&mut self, message: Vec<u8>) {
+        let established = |connection: &&Connection| connection.state == State::Established;
+        if let Some(id) = self.connections.values().find(established).and_then(|c| c.id) {
+            self.outputs.push_back(Output::Send(id, message));
+        }
+    }
+
+    /// The next thing to do or to know.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// The earliest deadline.
+    pub fn poll_timeout(&self) -> Option<(Timestamp, Timer)> {
+        let of_connections = self.connections.values().map(Connection::deadline);
+        let idle_hold = self.idle_hold.map(|at| (at, Timer::IdleHold));
+        soonest(of_connections.chain([idle_hold]))
+    }
+
+    /// A connection of ours stands.
+    pub fn handle_connected(&mut self, id: ConnectionId, now: Timestamp) {
+        if let Some(key) = self.key_of(id) {
+            self.fire(key, Event::TcpConnected, Payload::Nothing, now);
+        }
+    }
+
+    /// The peer connected.
+    pub fn handle_accepted(&mut self, id: ConnectionId, now: Timestamp) {
+        if self.mode == Mode::Stopped || now < self.refused_until {
+            self.outputs.push_back(Output::Close(id));
+            return;
+        }
+        self.make_room(now);
+        let key = self.insert(Connection::incoming(id));
+        self.fire(key, Event::StartPassive, Payload::Nothing, now);
+        self.fire(key, Event::TcpConnected, Payload::Nothing, now);
+    }
+
+    /// A connection could not be made, or is gone.
+    pub fn handle_closed(&mut self, id: ConnectionId, now: Timestamp) {
+        if let Some(key) = self.key_of(id) {
+            self.fire(key, Event::TcpFails, Payload::Nothing, now);
+        }
+    }
+
+    /// Octets arrived.
+    pub fn handle_bytes(&mut self, id: ConnectionId, mut bytes: &[u8], now: Timestamp) {
+        while let Some(key) = self.key_of(id) {
+            let Some(connection) = self.connections.get_mut(&key) else { return };
+            match connection.frames.next(&mut bytes) {
+                Ok(Some(frame)) => self.handle_frame(key, &frame, now),
+                Ok(None) => return,
+                Err(cause) => self.fire(key, Event::HeaderError, Payload::Cause(cause), now),
+            }
+        }
+    }
+
+    /// Every timer that is due fires.
+    pub fn handle_timeout(&mut self, now: Timestamp) {
+        for key in self.keys(|_| true) {
+            for timer in [Timer::Hold, Timer::ConnectRetry, Timer::Keepalive] {
+                if self.connections.get_mut(&key).is_some_and(|c| c.take_due(timer, now)) {
+                    self.expire(key, timer, now);
+                }
+            }
+        }
+        if self.idle_hold.is_some_and(|at| at <= now) {
+            self.idle_hold = None;
+            self.connect(now);
+        }
+    }
+
+    fn expire(&mut self, key: Key, timer: Timer, now: Timestamp) {
+        match timer {
+            Timer::Hold => {
+                let cause = Payload::Cause(Cause::HoldTimerExpired);
+                self.fire(key, Event::HoldTimerExpires, cause, now);
+            }
+            Timer::ConnectRetry => {
+                self.last_failure = Some(DownReason::ConnectTimeout);
+                self.fire(key, Event::ConnectRetryTimerExpires, Payload::Nothing, now);
+            }
+            Timer::Keepalive => {
+                self.fire(key, Event::KeepaliveTimerExpires, Payload::Nothing, now);
+            }
+            Timer::IdleHold => {}
+        }
+    }
+
+    fn handle_frame(&mut self, key: Key, frame: &Frame, now: Timestamp) {
+        let Some(connection) = self.connections.get(&key) else { return };
+        let (event, payload) = match read(frame, connection) {
+            Ok(Message::Open(open)) => return self.handle_open(key, &open, now),
+            Ok(Message::Keepalive) => (Event::Keepalive, Payload::Nothing),
+            Ok(Message::Update(update)) => (Event::Update, Payload::Update(update)),
+            Ok(Message::RouteRefresh(family)) => (Event::RouteRefresh, Payload::Refresh(family)),
+            Ok(Message::Notification(notification)) if notification.is_version_error() => {
+                (Event::NotificationVersionError, Payload::Notification(notification))
+            }
+            Ok(Message::Notification(notification)) => {
+                (Event::Notification, Payload::Notification(notification))
+            }
+            Err(cause) => (error_event(frame.message_type), Payload::Cause(cause)),
+        };
+        self.fire(key, event, payload, now);
+    }
+
+    /// The one place where a connection changes its state.
+    fn fire(&mut self, key: Key, event: Event, payload: Payload, now: Timestamp) {
+        let Some(connection) = self.connections.get_mut(&key) else { return };
+        let before = connection.state;
+        let Transition { next, steps } = transition(before, event);
+        connection.state = next;
+        if let Payload::Agreed(negotiated) = &payload {
+            connection.negotiated = Some(negotiated.clone());
+        }
+        if before != next {
+            let (neighbor, connection) = (self.config.neighbor, connection.id);
+            tracing::debug!(neighbor, ?connection, ?event, from = %before, to = %next, "BGP state");
+        }
+        for step in steps {
+            self.carry_out(key, *step, before, &payload, now);
+        }
+        match (before, next) {
+            (State::Established, State::Established) => {}
+            (_, State::Established) => self.on_established(key, now),
+            (_, State::Idle) => {
+                self.on_ended(key, before, end_reason(before, steps, &payload), now);
+            }
+            // The peer's connection is gone; to wait for another is the session's business.
+            (State::OpenSent, State::Active) if self.is_incoming(key) => {
+                self.on_ended(key, before, DownReason::TransportClosed, now);
+            }
+            _ => {}
+        }
+    }
+
+    fn carry_out(&mut self, key: Key, step: Step, state: State, payload: &Payload, now: Timestamp) {
+        let Some(connection) = self.connections.get_mut(&key) else { return };
+        match step {
+            Step::Connect => {
+                self.opened += 1;
+                let id = ConnectionId::opened(self.config.neighbor, self.opened);
+                connection.attempt(id);
+                self.outputs.push_back(Output::Connect(id));
+            }
+            Step::StartConnectRetry => {
+                let wait = jittered(self.config.connect_retry, &mut self.jitter);
+                connection.connect_retry = Some(now + wait);
+            }
+            Step::StopConnectRetry => connection.connect_retry = None,
+            Step::SendOpen => {
+                connection.hold = Some(now + OPEN_HOLD_TIME);
+                self.write(key, codec::open(&self.config.open()));
+            }
+            Step::SendKeepalive => {
+                let interval = jittered(connection.hold_time() / 3, &mut self.jitter);
+                connection.keepalive = (!interval.is_zero()).then_some(now + interval);
+                self.write(key, codec::keepalive());
+            }
+            Step::RestartHold => {
+                let hold_time = connection.hold_time();
+                connection.hold = (!hold_time.is_zero()).then_some(now + hold_time);
+            }
+            Step::Notify => {
+                if let Payload::Cause(cause) = payload {
+                    self.write(key, codec::notification(&cause.notification()));
+                }
+            }
+            Step::NotifyUnexpected => {
+                let notification = Cause::Unexpected(state).notification();
+                self.write(key, codec::notification(&notification));
+            }
+            Step::Drop => self.outputs.extend(connection.drop_transport().map(Output::Close)),
+            Step::Deliver => self.outputs.extend(delivery(payload)),
+        }
+    }
+
+    fn write(&mut self, key: Key, message: Vec<u8>) {
+        if let Some(id) = self.connections.get(&key).and_then(|connection| connection.id) {
+            self.outputs.push_back(Output::Send(id, message));
+        }
+    }
+
+    fn on_established(&mut self, key: Key, now: Timestamp) {
+        if let Some(connection) = self.connections.get_mut(&key) {
+            connection.established_at = now;
+        }
+        self.idle_hold = None;
+        self.outputs.push_back(Output::Up);
+        for other in self.keys(|connection| connection.state < State::OpenSent) {
+            self.fire(other, Event::Stop, Payload::Nothing, now);
+        }
+    }
+
+    fn on_ended(&mut self, key: Key, before: State, reason: DownReason, now: Timestamp) {
+        let Some(connection) = self.connections.remove(&key) else { return };
+        let was_established = before == State::Established;
+        if !was_established && self.state() >= State::OpenConfirm {
+            return;
+        }
+        let sound = was_established && now.since(connection.established_at) >= SOUND_AFTER;
+        self.failures = if sound { 0 } else { self.failures.saturating_add(1) };
+        if reason == DownReason::Sent(Cause::Cease(CeaseReason::TooManyPrefixes).notification()) {
+            self.refused_until = now + TOO_MANY_PREFIXES_WAIT;
+        }
+        self.last_failure = Some(reason.clone());
+        if was_established {
+            self.outputs.push_back(Output::Down(reason));
+        }
+        self.schedule(now);
+    }
+
+    /// Plans the next attempt when nothing else is under way.
+    fn schedule(&mut self, now: Timestamp) {
+        if self.mode != Mode::Running || !self.connections.is_empty() || self.config.passive {
+            return;
+        }
+        let doubled = FIRST_RETRY.saturating_mul(1 << self.failures.min(16));
+        let wait = jittered(doubled.min(self.config.connect_retry), &mut self.jitter);
+        self.idle_hold = Some((now + wait).max(self.refused_until));
+    }
+
+    /// Opens a connection when there is none.
+    fn connect(&mut self, now: Timestamp) {
+        if self.mode == Mode::Running && self.connections.is_empty() && !self.config.passive {
+            let key = self.insert(Connection::outgoing());
+            self.fire(key, Event::Start, Payload::Nothing, now);
+        }
+    }
+
+    /// Lets go of the oldest unfinished connection of a peer that opens many.
+    fn make_room(&mut self, now: Timestamp) {
+        let unfinished = self.keys(|c| c.incoming && c.state < State::Established);
+        if let [oldest, ..] = unfinished.as_slice()
+            && unfinished.len() >= MAX_INCOMING
+        {
+            let cause = Cause::Cease(CeaseReason::Collision);
+            self.fire(*oldest, Event::CollisionDump, Payload::Cause(cause), now);
+        }
+    }
+
+    fn insert(&mut self, connection: Connection) -> Key {
+        self.next_key = self.next_key.wrapping_add(1);
+        self.connections.insert(self.next_key, connection);
+        self.next_key
+    }
+
+    fn keys(&self, wanted: impl Fn(&Connection) -> bool) -> Vec<Key> {
+        let matching = self.connections.iter().filter(|(_, connection)| wanted(connection));
+        matching.map(|(key, _)| *key).collect()
+    }
+
+    fn is_incoming(&self, key: Key) -> bool {
+        self.connections.get(&key).is_some_and(|connection| connection.incoming)
+    }
+
+    fn key_of(&self, id: ConnectionId) -> Option<Key> {
+        let named = |(_, connection): &(&Key, &Connection)| connection.id == Some(id);
+        self.connections.iter().find(named).map(|(key, _)| *key)
+    }
+}
+
+/// Reads a message. One that has no place before the session is established is named, not read:
+/// its layout depends on what is not agreed yet.
+fn read(frame: &Frame, connection: &Connection) -> Result<Message, Cause> {
+    match (frame.message_type, &connection.negotiated) {
+        (MessageType::Update, None) => Ok(Message::Update(Update::default())),
+        (_, None) => codec::decode(frame, &Context::default()),
+        (_, Some(negotiated)) => codec::decode(frame, &negotiated.context),
+    }
+}
+
+fn error_event(message_type: MessageType) -> Event {
+    match message_type {
+        MessageType::Open => Event::OpenError,
+        MessageType::Update => Event::UpdateError,
+        MessageType::Notification | MessageType::Keepalive | MessageType::RouteRefresh => {
+            Event::HeaderError
+        }
+    }
+}
+
+/// Why a connection in `state` ended, from what was done and what came with the event.
+fn end_reason(state: State, steps: &[Step], payload: &Payload) -> DownReason {
+    if steps.contains(&Step::NotifyUnexpected) {
+        return DownReason::Sent(Cause::Unexpected(state).notification());
+    }
+    match payload {
+        Payload::Cause(cause) => DownReason::Sent(cause.notification()),
+        Payload::Notification(notification) => DownReason::Received(notification.clone()),
+        Payload::Nothing | Payload::Update(_) | Payload::Refresh(_) | Payload::Agreed(_) => {
+            DownReason::TransportClosed
+        }
+    }
+}
+
+fn delivery(payload: &Payload) -> Option<Output> {
+    match payload {
+        Payload::Update(update) => Some(Output::Update(update.clone())),
+        Payload::Refresh(family) => family.map(Output::Refresh),
+        Payload::Nothing | Payload::Cause(_) | Payload::Notification(_) | Payload::Agreed(_) => {
+            None
+        }
+    }
+}
+
+/// RFC 4271 §10: a time between three quarters and the whole of `base`.
+fn jittered(base: Duration, random: &mut Seeded) -> Duration {
+    let micros = u64::try_from(base.as_micros()).unwrap_or(u64::MAX);
+    Duration::from_micros(micros - random.below(micros / 4 + 1))
+}
+
+#[cfg(test)]
+mod tests;

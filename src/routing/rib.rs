@@ -1,0 +1,333 @@
+//! The routes of one VPC: what each neighbour announced (Adj-RIB-In), which of it may be used,
+//! which path wins and why (RFC 4271 §9.1). Nothing here knows sessions or messages.
+//!
+//! ```text
+//!  announce ─► admission ─► Adj-RIB-In ─► decision ─► ranked paths ─► changes
+//!                  │ no                       ▲
+//!                  └─► rejected, with reason  └── usable? local prefixes
+//! ```
+
+mod admission;
+mod decision;
+
+pub use admission::{RejectReason, Rejections};
+pub use decision::{Reason, Source};
+
+use crate::net::{Asn, PeerId, Prefix, PrefixSet};
+use crate::routing::attributes::Attributes;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+/// What the table must know of a neighbour.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Policy {
+    /// What the neighbour may announce: prefixes that one of these covers.
+    pub import: PrefixSet,
+    /// How much its paths are preferred; the higher wins.
+    pub local_preference: u32,
+    /// Most prefixes that are kept of it, rejected ones included.
+    pub max_prefixes: u32,
+    /// What kind of neighbour it is.
+    pub source: Source,
+}
+
+/// The paths of one neighbour.
+#[derive(Debug)]
+struct AdjRibIn {
+    policy: Policy,
+    usable: bool,
+    /// The neighbour's BGP Identifier, for the last steps of the decision.
+    identifier: Ipv4Addr,
+    accepted: BTreeMap<Prefix, Arc<Attributes>>,
+    rejected: Rejections,
+}
+
+/// The neighbour announced more than it may; its session has to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooManyPrefixes;
+
+/// A usable path, with all that it is judged by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Path {
+    /// The neighbour that announced it.
+    pub peer: PeerId,
+    /// What kind of neighbour that is.
+    pub source: Source,
+    /// Preference of the neighbour.
+    pub local_preference: u32,
+    /// BGP Identifier of the neighbour.
+    pub identifier: Ipv4Addr,
+    /// Attributes as announced.
+    pub attributes: Arc<Attributes>,
+}
+
+/// How packets to a prefix leave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chosen {
+    /// The usable paths, best first.
+    pub ranked: Vec<Path>,
+    /// Why the first is first.
+    pub reason: Reason,
+}
+
+/// The table.
+#[derive(Debug)]
+pub struct Rib {
+    asn: Asn,
+    local: PrefixSet,
+    peers: BTreeMap<PeerId, AdjRibIn>,
+    /// Who has an accepted path to a prefix.
+    candidates: BTreeMap<Prefix, BTreeSet<PeerId>>,
+    chosen: BTreeMap<Prefix, Chosen>,
+    dirty: BTreeSet<Prefix>,
+}
+
+impl Rib {
+    /// An empty table of a speaker of AS `asn`.
+    pub fn new(asn: Asn) -> Rib {
+        Rib {
+            asn,
+            local: PrefixSet::new(),
+            peers: BTreeMap::new(),
+            candidates: BTreeMap::new(),
+            chosen: BTreeMap::new(),
+            dirty: BTreeSet::new(),
+        }
+    }
+
+    /// Changes our own AS.
+    pub fn set_asn(&mut self, asn: Asn) {
+        if self.asn != asn {
+            self.asn = asn;
+            for peer in self.peer_ids() {
+                self.readmit(peer);
+            }
+        }
+    }
+
+    /// Sets the prefixes that are at home here. Neither they nor parts of them are ever reached
+    /// through a neighbour.
+    pub fn set_local(&mut self, local: PrefixSet) {
+        if self.local == local {
+            return;
+        }
+        self.local = local;
+        for peer in self.peer_ids() {
+            self.readmit(peer);
+        }
+    }
+
+    /// Adds a neighbour, or judges what it announced by a new policy.
+    pub fn set_policy(&mut self, peer: PeerId, policy: Policy) {
+        match self.peers.get_mut(&peer) {
+            Some(rib) if rib.policy == policy => return,
+            Some(rib) => rib.policy = policy,
+            None => {
+                self.peers.insert(peer, AdjRibIn::new(policy));
+            }
+        }
+        self.readmit(peer);
+    }
+
+    /// Says whether the tunnel of a neighbour carries packets. Its paths wait while it does not.
+    pub fn set_usable(&mut self, peer: PeerId, usable: bool) {
+        let Some(rib) = self.peers.get_mut(&peer) else { return };
+        if rib.usable != usable {
+            rib.usable = usable;
+            self.dirty.extend(rib.accepted.keys());
+        }
+    }
+
+    /// Notes the BGP Identifier of a neighbour.
+    pub fn set_identifier(&mut self, peer: PeerId, identifier: Ipv4Addr) {
+        if let Some(rib) = self.peers.get_mut(&peer) {
+            rib.identifier = identifier;
+            self.dirty.extend(rib.accepted.keys());
+        }
+    }
+
+    /// Takes in a path; an earlier one of the neighbour to the same prefix is replaced (implicit
+    /// withdraw, RFC 4271 §9.1.4). Comes back with the reason when it is rejected.
+    ///
+    /// # Errors
+    /// The neighbour has announced more prefixes than its policy lets it.
+    pub fn announce(
+        &mut self,
+        peer: PeerId,
+        prefix: Prefix,
+        attributes: Arc<Attributes>,
+    ) -> Result<Option<RejectReason>, TooManyPrefixes> {
+        let verdict = self.judge(peer, &prefix, &attributes);
+        let Some(rib) = self.peers.get_mut(&peer) else { return Ok(None) };
+        if !rib.has_room_for(&prefix) {
+            return Err(TooManyPrefixes);
+        }
+        match verdict {
+            None => self.accept(peer, prefix, attributes),
+            Some(reason) => {
+                let changed = rib.rejected.insert(prefix, reason, attributes);
+                self.drop_accepted(peer, &prefix);
+                return Ok(changed.then_some(reason));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Takes out a path.
+    pub fn withdraw(&mut self, peer: PeerId, prefix: &Prefix) {
+        if let Some(rib) = self.peers.get_mut(&peer) {
+            rib.rejected.remove(prefix);
+        }
+        self.drop_accepted(peer, prefix);
+    }
+
+    /// Takes out every path of a neighbour: its session ended.
+    pub fn forget(&mut self, peer: PeerId) {
+        let Some(rib) = self.peers.get_mut(&peer) else { return };
+        rib.rejected = Rejections::default();
+        for prefix in rib.accepted.keys().copied().collect::<Vec<_>>() {
+            self.drop_accepted(peer, &prefix);
+        }
+    }
+
+    /// Removes a neighbour.
+    pub fn remove(&mut self, peer: PeerId) {
+        self.forget(peer);
+        self.peers.remove(&peer);
+    }
+
+    /// Decides anew about every prefix whose paths changed; comes back with those whose ranking
+    /// did. A prefix without usable paths has an empty ranking.
+    pub fn decide(&mut self) -> Vec<Prefix> {
+        let mut changed = Vec::new();
+        for prefix in std::mem::take(&mut self.dirty) {
+            let ranked = decision::rank(self.usable_paths(&prefix));
+            let before = self.chosen.get(&prefix);
+            if before == ranked.as_ref() {
+                continue;
+            }
+            changed.push(prefix);
+            match ranked {
+                Some(chosen) => self.chosen.insert(prefix, chosen),
+                None => self.chosen.remove(&prefix),
+            };
+        }
+        changed
+    }
+
+    /// How packets to `prefix` leave, as last decided.
+    pub fn chosen(&self, prefix: &Prefix) -> Option<&Chosen> {
+        self.chosen.get(prefix)
+    }
+
+    /// Every prefix that is reached through a neighbour, as last decided.
+    pub fn all_chosen(&self) -> impl Iterator<Item = (&Prefix, &Chosen)> {
+        self.chosen.iter()
+    }
+
+    /// Accepted paths that wait for their tunnels, by prefix.
+    pub fn waiting(&self) -> impl Iterator<Item = (Prefix, PeerId, &Arc<Attributes>)> {
+        let waiting = self.peers.iter().filter(|(_, rib)| !rib.usable);
+        waiting.flat_map(|(peer, rib)| rib.accepted.iter().map(|(p, a)| (*p, *peer, a)))
+    }
+
+    /// How many prefixes of a neighbour are accepted.
+    pub fn accepted_count(&self, peer: PeerId) -> usize {
+        self.peers.get(&peer).map_or(0, |rib| rib.accepted.len())
+    }
+
+    /// What of a neighbour was rejected, and why.
+    pub fn rejections(&self, peer: PeerId) -> Option<&Rejections> {
+        self.peers.get(&peer).map(|rib| &rib.rejected)
+    }
+
+    fn peer_ids(&self) -> Vec<PeerId> {
+        self.peers.keys().copied().collect()
+    }
+
+    fn judge(&self, peer: PeerId, prefix: &Prefix, path: &Attributes) -> Option<RejectReason> {
+        let rib = self.peers.get(&peer)?;
+        admission::judge(&rib.policy, &self.local, self.asn, prefix, path)
+    }
+
+    /// Judges everything that a neighbour announced once more.
+    fn readmit(&mut self, peer: PeerId) {
+        let Some(rib) = self.peers.get_mut(&peer) else { return };
+        let rejected = std::mem::take(&mut rib.rejected);
+        self.dirty.extend(rib.accepted.keys());
+        let accepted: Vec<_> = rib.accepted.iter().map(|(p, a)| (*p, a.clone())).collect();
+        for (prefix, attributes) in accepted.into_iter().chain(rejected.into_paths()) {
+            match self.judge(peer, &prefix, &attributes) {
+                None => self.accept(peer, prefix, attributes),
+                Some(reason) => {
+                    self.drop_accepted(peer, &prefix);
+                    if let Some(rib) = self.peers.get_mut(&peer) {
+                        rib.rejected.insert(prefix, reason, attributes);
+                    }
+                }
+            }
+        }
+    }
+
+    fn accept(&mut self, peer: PeerId, prefix: Prefix, attributes: Arc<Attributes>) {
+        let Some(rib) = self.peers.get_mut(&peer) else { return };
+        rib.rejected.remove(&prefix);
+        let before = rib.accepted.insert(prefix, attributes.clone());
+        self.candidates.entry(prefix).or_default().insert(peer);
+        if before.is_none_or(|before| before != attributes) {
+            self.dirty.insert(prefix);
+        }
+    }
+
+    fn drop_accepted(&mut self, peer: PeerId, prefix: &Prefix) {
+        let Some(rib) = self.peers.get_mut(&peer) else { return };
+        if rib.accepted.remove(prefix).is_none() {
+            return;
+        }
+        self.dirty.insert(*prefix);
+        if let Some(peers) = self.candidates.get_mut(prefix) {
+            peers.remove(&peer);
+            if peers.is_empty() {
+                self.candidates.remove(prefix);
+            }
+        }
+    }
+
+    fn usable_paths(&self, prefix: &Prefix) -> Vec<Path> {
+        let peers = self.candidates.get(prefix).into_iter().flatten();
+        peers.filter_map(|peer| self.peers.get(peer)?.path(*peer, prefix)).collect()
+    }
+}
+
+impl AdjRibIn {
+    fn new(policy: Policy) -> AdjRibIn {
+        AdjRibIn {
+            policy,
+            usable: false,
+            identifier: Ipv4Addr::UNSPECIFIED,
+            accepted: BTreeMap::new(),
+            rejected: Rejections::default(),
+        }
+    }
+
+    fn has_room_for(&self, prefix: &Prefix) -> bool {
+        let known = self.accepted.contains_key(prefix) || self.rejected.contains(prefix);
+        let count = self.accepted.len() + self.rejected.len();
+        known || count < usize::try_from(self.policy.max_prefixes).unwrap_or(usize::MAX)
+    }
+
+    fn path(&self, peer: PeerId, prefix: &Prefix) -> Option<Path> {
+        let attributes = self.accepted.get(prefix).filter(|_| self.usable)?.clone();
+        Some(Path {
+            peer,
+            source: self.policy.source,
+            local_preference: self.policy.local_preference,
+            identifier: self.identifier,
+            attributes,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

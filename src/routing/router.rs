@@ -1,0 +1,527 @@
+//! The router of one VPC: composes sessions and table, and says which tunnels lead to a prefix.
+//!
+//! ```text
+//!   tunnels ──► usable? ───────────────┐
+//!   TCP ──► sessions ──► updates ──► table ──► decision ──► Action::Fib (ranked peers)
+//!              ▲                                   │
+//!              └──────────── export ◄──────────────┘ own prefixes; others' when transit
+//! ```
+//!
+//! A tunnel that goes down makes the paths of its peer unusable at once, while the session lives
+//! on for up to its hold time; when the tunnel comes back sooner, the paths are usable again
+//! without being learned anew.
+
+mod export;
+mod neighbor;
+mod view;
+
+pub use neighbor::NeighborCounters;
+pub use view::{NeighborView, PathView, RouteView};
+
+use crate::net::{Asn, PeerId, Prefix, PrefixSet};
+use crate::random::{Random, Seeded};
+use crate::routing::bgp::{self, CeaseReason, ConnectionId, DownReason, Timer};
+use crate::routing::rib::{RejectReason, Rib};
+use crate::time::{Timestamp, soonest};
+use neighbor::{Neighbor, Speaker};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
+
+/// What all sessions of a router share.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RouterConfig {
+    /// Our AS.
+    pub asn: Asn,
+    /// Our BGP Identifier, and the next hop of IPv4 routes where no inside IPv4 address is.
+    pub router_id: Ipv4Addr,
+    /// Hold time that is proposed to peers, in whole seconds; keepalives go three times as often.
+    pub hold_time: Duration,
+    /// Longest wait between attempts to connect, and for one attempt.
+    pub connect_retry: Duration,
+    /// Announce to peers what other peers announced.
+    pub transit: bool,
+}
+
+impl RouterConfig {
+    /// The defaults: hold time 9 s, retry after 5 s at most, no transit.
+    pub fn new(asn: Asn, router_id: Ipv4Addr) -> RouterConfig {
+        RouterConfig {
+            asn,
+            router_id,
+            hold_time: Duration::from_secs(9),
+            connect_retry: Duration::from_secs(5),
+            transit: false,
+        }
+    }
+}
+
+/// How routes of a peer come to be known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NeighborKind {
+    /// By a BGP session between the inside addresses.
+    Bgp {
+        /// The AS that the peer must be of.
+        remote_asn: Asn,
+        /// Our inside address.
+        local: IpAddr,
+        /// The peer's inside address.
+        remote: IpAddr,
+        /// Never connect, wait for the peer.
+        passive: bool,
+    },
+    /// By configuration: reachable whenever the tunnel is up.
+    Static {
+        /// What lies behind the peer.
+        prefixes: BTreeSet<Prefix>,
+    },
+}
+
+/// One peer, as far as routing is concerned.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NeighborConfig {
+    /// How its routes come to be known.
+    pub kind: NeighborKind,
+    /// What it may announce: every prefix that one of these covers.
+    pub import: PrefixSet,
+    /// How much its paths are preferred; the higher wins. 100 is usual.
+    pub local_preference: u32,
+    /// Most prefixes that it may announce before its session is ended.
+    pub max_prefixes: u32,
+}
+
+/// The peers through which a prefix is reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FibChange {
+    /// Where packets go.
+    pub prefix: Prefix,
+    /// Through whose tunnel, best first; empty when there is no way.
+    pub paths: Vec<PeerId>,
+}
+
+/// What the router wants done, or tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Open a TCP connection from `local` to port 179 of `remote`.
+    Connect {
+        /// For whom.
+        peer: PeerId,
+        /// How it is named from now on.
+        connection: ConnectionId,
+        /// Source address.
+        local: IpAddr,
+        /// Destination address.
+        remote: IpAddr,
+    },
+    /// Send octets on a connection.
+    Send {
+        /// Which.
+        connection: ConnectionId,
+        /// What.
+        bytes: Vec<u8>,
+    },
+    /// Send what is queued, then close; nothing to do when it is closed already.
+    Close {
+        /// Which.
+        connection: ConnectionId,
+    },
+    /// Ways to prefixes changed.
+    Fib(Vec<FibChange>),
+    /// The session with a peer is established.
+    NeighborUp {
+        /// Whose.
+        peer: PeerId,
+    },
+    /// The session with a peer ended.
+    NeighborDown {
+        /// Whose.
+        peer: PeerId,
+        /// Why.
+        reason: DownReason,
+    },
+    /// A peer announced what it may not.
+    Rejected {
+        /// Who.
+        peer: PeerId,
+        /// What.
+        prefix: Prefix,
+        /// Why not.
+        why: RejectReason,
+    },
+}
+
+/// What a deadline of the router is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Why {
+    /// Whose session.
+    pub peer: PeerId,
+    /// Which of its timers.
+    pub timer: Timer,
+}
+
+/// The router of one VPC.
+#[derive(Debug)]
+pub struct Router {
+    config: RouterConfig,
+    own: BTreeSet<Prefix>,
+    announced: bool,
+    neighbors: BTreeMap<PeerId, Neighbor>,
+    rib: Rib,
+    owners: BTreeMap<ConnectionId, PeerId>,
+    seeds: Seeded,
+    actions: VecDeque<Action>,
+}
+
+impl Router {
+    /// A router without neighbours. `random` seeds the jitter of its timers.
+    pub fn new(config: RouterConfig, random: &mut dyn Random) -> Router {
+        Router {
+            rib: Rib::new(config.asn),
+            config,
+            own: BTreeSet::new(),
+            announced: true,
+            neighbors: BTreeMap::new(),
+            owners: BTreeMap::new(),
+            seeds: Seeded::new(random.u64()),
+            actions: VecDeque::new(),
+        }
+    }
+
+    /// Takes over changed settings. Sessions start anew unless only `transit` changed.
+    pub fn reconfigure(&mut self, config: RouterConfig, now: Timestamp) {
+        let before = std::mem::replace(&mut self.config, config);
+        if before == self.config {
+            return;
+        }
+        self.rib.set_asn(self.config.asn);
+        let lasting = RouterConfig { transit: self.config.transit, ..before };
+        if lasting != self.config {
+            for peer in self.peers() {
+                self.restart(peer, CeaseReason::ConfigurationChange, now);
+            }
+        }
+        self.settle(now);
+        self.export_all();
+        self.drain(now);
+    }
+
+    /// Sets the prefixes that are at home in this VPC. They are announced, and neither they nor
+    /// parts of them are ever reached through a tunnel.
+    pub fn set_local_prefixes(&mut self, own: BTreeSet<Prefix>, now: Timestamp) {
+        if self.own == own {
+            return;
+        }
+        let before = std::mem::replace(&mut self.own, own);
+        self.rib.set_local(self.own.iter().copied().collect());
+        let touched: BTreeSet<Prefix> = before.union(&self.own).copied().collect();
+        self.export(&touched);
+        self.settle(now);
+    }
+
+    /// Says whether our own prefixes can be reached through us, and are thus announced.
+    pub fn set_announced(&mut self, announced: bool, now: Timestamp) {
+        if self.announced != announced {
+            self.announced = announced;
+            self.export(&self.own.clone());
+            self.settle(now);
+        }
+    }
+
+    /// Adds a neighbour. Its tunnel is down until [`Router::on_tunnel`] says otherwise.
+    pub fn add_neighbor(&mut self, peer: PeerId, config: NeighborConfig, now: Timestamp) {
+        self.remove_neighbor(peer, now);
+        self.insert_neighbor(peer, config, false, now);
+        self.settle(now);
+    }
+
+    /// Takes over changed settings of a neighbour. Its session starts anew only when who it is
+    /// with changed; filter and preference apply to what was announced already.
+    pub fn update_neighbor(&mut self, peer: PeerId, config: NeighborConfig, now: Timestamp) {
+        let Some(neighbor) = self.neighbors.get_mut(&peer) else {
+            return self.add_neighbor(peer, config, now);
+        };
+        if neighbor.config.kind == config.kind {
+            let wider = neighbor.config.import != config.import;
+            self.rib.set_policy(peer, config.policy(self.config.asn));
+            neighbor.config = config;
+            if wider {
+                neighbor.ask_again();
+            }
+        } else {
+            let tunnel_up = neighbor.tunnel_up;
+            self.discard_neighbor(peer, CeaseReason::ConfigurationChange, now);
+            self.insert_neighbor(peer, config, tunnel_up, now);
+        }
+        self.settle(now);
+    }
+
+    /// Removes a neighbour and its routes.
+    pub fn remove_neighbor(&mut self, peer: PeerId, now: Timestamp) {
+        self.discard_neighbor(peer, CeaseReason::Deconfigured, now);
+        self.settle(now);
+    }
+
+    /// Ends the session with a neighbour and starts another.
+    pub fn reset_neighbor(&mut self, peer: PeerId, now: Timestamp) {
+        self.restart(peer, CeaseReason::Reset, now);
+        self.settle(now);
+    }
+
+    /// Says whether the tunnel to a peer carries packets.
+    pub fn on_tunnel(&mut self, peer: PeerId, up: bool, now: Timestamp) {
+        let Some(neighbor) = self.neighbors.get_mut(&peer) else { return };
+        neighbor.set_tunnel(up, now);
+        self.rib.set_usable(peer, up);
+        self.settle(now);
+    }
+
+    /// Ends every session, and says so to the peers.
+    pub fn shutdown(&mut self, now: Timestamp) {
+        for neighbor in self.neighbors.values_mut() {
+            neighbor.stop(CeaseReason::Shutdown, now);
+        }
+        self.settle(now);
+    }
+
+    /// The peer connected from `remote` to our `local`; the shell named the connection by
+    /// [`ConnectionId::accepted`].
+    pub fn handle_accepted(
+        &mut self,
+        connection: ConnectionId,
+        local: IpAddr,
+        remote: IpAddr,
+        now: Timestamp,
+    ) {
+        let matching =
+            |(_, neighbor): &(&PeerId, &mut Neighbor)| neighbor.is_between(local, remote);
+        let found = self.neighbors.iter_mut().find(matching);
+        let Some((peer, speaker)) = found.and_then(|(p, n)| Some((*p, n.speaker_mut()?))) else {
+            self.actions.push_back(Action::Close { connection });
+            return;
+        };
+        self.owners.insert(connection, peer);
+        speaker.session.handle_accepted(connection, now);
+        self.settle(now);
+    }
+
+    /// A connection that we asked for stands.
+    pub fn handle_connected(&mut self, connection: ConnectionId, now: Timestamp) {
+        self.with_session(connection, now, |session| session.handle_connected(connection, now));
+    }
+
+    /// A connection that we asked for could not be made.
+    pub fn handle_connect_failed(&mut self, connection: ConnectionId, now: Timestamp) {
+        self.handle_closed(connection, now);
+    }
+
+    /// Octets arrived.
+    pub fn handle_bytes(&mut self, connection: ConnectionId, bytes: &[u8], now: Timestamp) {
+        self.with_session(connection, now, |session| session.handle_bytes(connection, bytes, now));
+    }
+
+    /// A connection ended, orderly or not.
+    pub fn handle_closed(&mut self, connection: ConnectionId, now: Timestamp) {
+        self.with_session(connection, now, |session| session.handle_closed(connection, now));
+    }
+
+    /// Every timer that is due fires.
+    pub fn handle_timeout(&mut self, now: Timestamp) {
+        for speaker in self.neighbors.values_mut().filter_map(Neighbor::speaker_mut) {
+            speaker.session.handle_timeout(now);
+        }
+        self.settle(now);
+    }
+
+    /// The next thing to do or to know.
+    pub fn poll_action(&mut self) -> Option<Action> {
+        self.actions.pop_front()
+    }
+
+    /// The earliest deadline.
+    pub fn poll_timeout(&self) -> Option<(Timestamp, Why)> {
+        soonest(self.neighbors.iter().map(|(peer, neighbor)| {
+            let (at, timer) = neighbor.speaker()?.session.poll_timeout()?;
+            Some((at, Why { peer: *peer, timer }))
+        }))
+    }
+
+    fn peers(&self) -> Vec<PeerId> {
+        self.neighbors.keys().copied().collect()
+    }
+
+    fn insert_neighbor(
+        &mut self,
+        peer: PeerId,
+        config: NeighborConfig,
+        tunnel_up: bool,
+        now: Timestamp,
+    ) {
+        self.rib.set_policy(peer, config.policy(self.config.asn));
+        let mut neighbor = Neighbor::new(peer, config, &self.config, self.seeds.u64(), now);
+        neighbor.set_tunnel(tunnel_up, now);
+        self.rib.set_usable(peer, tunnel_up);
+        for (prefix, attributes) in neighbor.static_routes() {
+            self.admit(peer, prefix, attributes);
+        }
+        self.neighbors.insert(peer, neighbor);
+    }
+
+    fn discard_neighbor(&mut self, peer: PeerId, reason: CeaseReason, now: Timestamp) {
+        if let Some(neighbor) = self.neighbors.get_mut(&peer) {
+            neighbor.stop(reason, now);
+            self.drain(now);
+            self.neighbors.remove(&peer);
+            self.rib.remove(peer);
+        }
+    }
+
+    /// Replaces the session of a neighbour by one of the present settings.
+    fn restart(&mut self, peer: PeerId, reason: CeaseReason, now: Timestamp) {
+        let Some(neighbor) = self.neighbors.get_mut(&peer) else { return };
+        neighbor.stop(reason, now);
+        self.drain(now);
+        let seed = self.seeds.u64();
+        if let Some(neighbor) = self.neighbors.get_mut(&peer) {
+            self.rib.set_policy(peer, neighbor.config.policy(self.config.asn));
+            neighbor.renew(peer, &self.config, seed, now);
+        }
+    }
+
+    fn with_session(
+        &mut self,
+        connection: ConnectionId,
+        now: Timestamp,
+        act: impl FnOnce(&mut bgp::Session),
+    ) {
+        let owner = self.owners.get(&connection).and_then(|peer| self.neighbors.get_mut(peer));
+        if let Some(speaker) = owner.and_then(Neighbor::speaker_mut) {
+            act(&mut speaker.session);
+            self.settle(now);
+        }
+    }
+
+    /// Brings everything that follows from an input to its end: sessions' outputs into the table,
+    /// the table's decisions to the data plane and to the peers.
+    fn settle(&mut self, now: Timestamp) {
+        self.drain(now);
+        let changed = self.rib.decide();
+        if changed.is_empty() {
+            return;
+        }
+        let change = |prefix: &Prefix| {
+            let ranked = self.rib.chosen(prefix).map(|chosen| &chosen.ranked);
+            let paths = ranked.into_iter().flatten().map(|path| path.peer).collect();
+            FibChange { prefix: *prefix, paths }
+        };
+        self.actions.push_back(Action::Fib(changed.iter().map(change).collect()));
+        if self.config.transit {
+            self.export(&changed.into_iter().collect());
+            self.drain(now);
+        }
+    }
+
+    /// Handles what the sessions put out, until they are silent.
+    fn drain(&mut self, now: Timestamp) {
+        for peer in self.peers() {
+            while let Some(output) = self.next_output(peer) {
+                self.handle_output(peer, output, now);
+            }
+        }
+    }
+
+    fn next_output(&mut self, peer: PeerId) -> Option<bgp::Output> {
+        self.neighbors.get_mut(&peer)?.speaker_mut()?.session.poll_output()
+    }
+
+    fn handle_output(&mut self, peer: PeerId, output: bgp::Output, now: Timestamp) {
+        match output {
+            bgp::Output::Connect(connection) => {
+                self.owners.insert(connection, peer);
+                let addresses = self.neighbors.get(&peer).and_then(Neighbor::addresses);
+                if let Some((local, remote)) = addresses {
+                    self.actions.push_back(Action::Connect { peer, connection, local, remote });
+                }
+            }
+            bgp::Output::Send(connection, bytes) => {
+                self.actions.push_back(Action::Send { connection, bytes });
+            }
+            bgp::Output::Close(connection) => {
+                self.owners.remove(&connection);
+                self.actions.push_back(Action::Close { connection });
+            }
+            bgp::Output::Up => self.on_up(peer, now),
+            bgp::Output::Down(reason) => self.on_down(peer, reason, now),
+            bgp::Output::Update(update) => self.on_update(peer, update, now),
+            bgp::Output::Refresh(family) => {
+                if let Some(speaker) = self.speaker_mut(peer) {
+                    speaker.sent.retain(|prefix, _| bgp::Family::of(prefix) != family);
+                }
+                self.export_to(peer, &self.exportable());
+            }
+        }
+    }
+
+    fn on_up(&mut self, peer: PeerId, now: Timestamp) {
+        let Some(neighbor) = self.neighbors.get_mut(&peer) else { return };
+        neighbor.since = now;
+        neighbor.counters.established += 1;
+        if let Some(identifier) = neighbor.identifier() {
+            self.rib.set_identifier(peer, identifier);
+        }
+        self.actions.push_back(Action::NeighborUp { peer });
+        self.export_to(peer, &self.exportable());
+    }
+
+    fn on_down(&mut self, peer: PeerId, reason: DownReason, now: Timestamp) {
+        let Some(neighbor) = self.neighbors.get_mut(&peer) else { return };
+        neighbor.since = now;
+        if let Some(speaker) = neighbor.speaker_mut() {
+            speaker.sent.clear();
+        }
+        self.rib.forget(peer);
+        self.actions.push_back(Action::NeighborDown { peer, reason });
+    }
+
+    fn on_update(&mut self, peer: PeerId, update: bgp::Update, now: Timestamp) {
+        if let Some(neighbor) = self.neighbors.get_mut(&peer) {
+            neighbor.counters.count(&update);
+        }
+        for prefix in &update.withdrawn {
+            self.rib.withdraw(peer, prefix);
+        }
+        for bgp::Announcement { attributes, prefixes } in update.announced {
+            for prefix in prefixes {
+                if !self.admit(peer, prefix, attributes.clone()) {
+                    if let Some(speaker) = self.speaker_mut(peer) {
+                        speaker.session.end(CeaseReason::TooManyPrefixes, now);
+                    }
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Hands a path to the table; whether the neighbour stayed within its limit.
+    fn admit(
+        &mut self,
+        peer: PeerId,
+        prefix: Prefix,
+        attributes: std::sync::Arc<super::Attributes>,
+    ) -> bool {
+        match self.rib.announce(peer, prefix, attributes) {
+            Ok(None) => true,
+            Ok(Some(why)) => {
+                self.actions.push_back(Action::Rejected { peer, prefix, why });
+                true
+            }
+            Err(_too_many) => false,
+        }
+    }
+
+    fn speaker_mut(&mut self, peer: PeerId) -> Option<&mut Speaker> {
+        self.neighbors.get_mut(&peer)?.speaker_mut()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,136 @@
+//! What peers are told (RFC 4271 §9.1.3, §9.2): our own prefixes while they can be reached, and,
+//! when we carry transit, the best paths of other peers. Only changes are told, and as many
+//! prefixes in one UPDATE as share their attributes and fit.
+
+use super::Router;
+use super::neighbor::{Neighbor, Speaker};
+use crate::net::{PeerId, Prefix};
+use crate::routing::Attributes;
+use crate::routing::bgp::Family;
+use crate::routing::bgp::codec::{self, Context};
+use crate::routing::rib::{Path, Source};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// LOCAL_PREF of our own prefixes towards speakers of our AS.
+const OWN_PREFERENCE: u32 = 100;
+
+impl Router {
+    /// Every prefix that some peer may have to hear of.
+    pub(super) fn exportable(&self) -> BTreeSet<Prefix> {
+        let learned = self.rib.all_chosen().map(|(prefix, _)| *prefix);
+        let learned = learned.filter(|_| self.config.transit);
+        self.own.iter().copied().chain(learned).collect()
+    }
+
+    /// Tells every peer what changed about everything.
+    pub(super) fn export_all(&mut self) {
+        let mut touched = self.exportable();
+        let sent = self.neighbors.values().filter_map(Neighbor::speaker);
+        touched.extend(sent.flat_map(|speaker| speaker.sent.keys()));
+        self.export(&touched);
+    }
+
+    /// Tells every peer what changed about `prefixes`.
+    pub(super) fn export(&mut self, prefixes: &BTreeSet<Prefix>) {
+        for peer in self.neighbors.keys().copied().collect::<Vec<_>>() {
+            self.export_to(peer, prefixes);
+        }
+    }
+
+    /// Tells one peer what changed about `prefixes`.
+    pub(super) fn export_to(&mut self, peer: PeerId, prefixes: &BTreeSet<Prefix>) {
+        let Some(neighbor) = self.neighbors.get(&peer) else { return };
+        let Some(context) = neighbor.context() else { return };
+        let wanted: Vec<_> =
+            prefixes.iter().map(|p| (*p, self.wanted(peer, neighbor, context, p))).collect();
+        let context = context.clone();
+        if let Some(speaker) = self.speaker_mut(peer) {
+            speaker.tell(wanted, &context);
+        }
+    }
+
+    /// The attributes with which `peer` should know `prefix`; `None` when it should not.
+    fn wanted(
+        &self,
+        peer: PeerId,
+        neighbor: &Neighbor,
+        context: &Context,
+        prefix: &Prefix,
+    ) -> Option<Arc<Attributes>> {
+        let family = Family::of(prefix);
+        if !context.families.contains(&family) {
+            return None;
+        }
+        let next_hop = neighbor.own_next_hop(family, self.config.router_id);
+        let path = if self.own.contains(prefix) {
+            self.announced.then(|| Attributes {
+                local_preference: Some(OWN_PREFERENCE),
+                ..Attributes::originated(next_hop)
+            })?
+        } else {
+            let chosen = self.rib.chosen(prefix).filter(|_| self.config.transit)?;
+            let best = chosen.ranked.first()?;
+            may_carry(best, peer, neighbor, context).then(|| Attributes {
+                next_hop,
+                local_preference: Some(best.local_preference),
+                ..best.attributes.as_ref().clone()
+            })?
+        };
+        Some(Arc::new(if context.internal { path } else { self.outward(path) }))
+    }
+
+    /// Attributes as they cross the border of our AS (RFC 4271 §5.1.2, §5.1.4, §5.1.5).
+    fn outward(&self, path: Attributes) -> Attributes {
+        Attributes {
+            as_path: path.as_path.prepended(self.config.asn),
+            med: None,
+            local_preference: None,
+            ..path
+        }
+    }
+}
+
+/// Whether a learned path goes on to `peer`: not back to where it came from, not from one
+/// internal speaker to another (RFC 4271 §9.2), not where it would loop, and only where its
+/// communities let it.
+fn may_carry(path: &Path, peer: PeerId, neighbor: &Neighbor, context: &Context) -> bool {
+    let backwards = path.peer == peer;
+    let inside = context.internal && path.source == Source::Internal;
+    let loops = neighbor.remote_asn().is_some_and(|asn| path.attributes.as_path.contains(asn));
+    let allowed = path.attributes.may_be_announced(!context.internal);
+    !backwards && !inside && !loops && allowed
+}
+
+impl Speaker {
+    /// Sends what differs from what the peer was told before.
+    fn tell(&mut self, wanted: Vec<(Prefix, Option<Arc<Attributes>>)>, context: &Context) {
+        let mut withdrawn: BTreeMap<Family, Vec<Prefix>> = BTreeMap::new();
+        let mut announced: BTreeMap<(Arc<Attributes>, Family), Vec<Prefix>> = BTreeMap::new();
+        for (prefix, attributes) in wanted {
+            let family = Family::of(&prefix);
+            match (attributes, self.sent.get(&prefix)) {
+                (Some(new), Some(old)) if new == *old => {}
+                (Some(new), _) => announced.entry((new, family)).or_default().push(prefix),
+                (None, Some(_)) => withdrawn.entry(family).or_default().push(prefix),
+                (None, None) => {}
+            }
+        }
+        for ((attributes, family), prefixes) in announced {
+            let messages = codec::announcements(&attributes, family, &prefixes, context);
+            if messages.is_empty() {
+                // Attributes too long for a message: what was told before no longer holds.
+                let told = prefixes.into_iter().filter(|prefix| self.sent.contains_key(prefix));
+                withdrawn.entry(family).or_default().extend(told);
+                continue;
+            }
+            self.sent.extend(prefixes.into_iter().map(|prefix| (prefix, attributes.clone())));
+            messages.into_iter().for_each(|message| self.session.send(message));
+        }
+        for (family, prefixes) in withdrawn {
+            prefixes.iter().for_each(|prefix| drop(self.sent.remove(prefix)));
+            let messages = codec::withdrawals(family, &prefixes);
+            messages.into_iter().for_each(|message| self.session.send(message));
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! One neighbour of the router: its settings, its tunnel, its session if it has one.
+
+use super::{NeighborConfig, NeighborKind, RouterConfig};
+use crate::net::{Asn, PeerId, Prefix};
+use crate::routing::Attributes;
+use crate::routing::bgp::{self, CeaseReason, Family, Session, SessionConfig};
+use crate::routing::rib::{Policy, Source};
+use crate::time::Timestamp;
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+
+/// What a neighbour did, counted since it was configured.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NeighborCounters {
+    /// Sessions that came to be established.
+    pub established: u64,
+    /// UPDATEs received.
+    pub updates: u64,
+    /// UPDATEs treated as withdrawals because of what was wrong with them (RFC 7606).
+    pub treated_as_withdraw: u64,
+    /// Attributes ignored because of what was wrong with them (RFC 7606).
+    pub discarded_attributes: u64,
+    /// Prefixes ignored because they are not unicast, or of a family that was not agreed.
+    pub ignored_prefixes: u64,
+}
+
+impl NeighborCounters {
+    pub(super) fn count(&mut self, update: &bgp::Update) {
+        self.updates += 1;
+        self.treated_as_withdraw += u64::from(update.fault.is_some());
+        self.discarded_attributes += u64::from(update.discarded);
+        self.ignored_prefixes += u64::from(update.ignored);
+    }
+}
+
+/// A neighbour's session and what was announced by it.
+#[derive(Debug)]
+pub struct Speaker {
+    pub session: Session,
+    /// Adj-RIB-Out: what the peer was told, to tell only changes.
+    pub sent: BTreeMap<Prefix, Arc<Attributes>>,
+}
+
+#[derive(Debug)]
+pub struct Neighbor {
+    pub config: NeighborConfig,
+    pub tunnel_up: bool,
+    /// When the session, or the tunnel of a static neighbour, last changed.
+    pub since: Timestamp,
+    pub counters: NeighborCounters,
+    speaker: Option<Speaker>,
+}
+
+impl NeighborConfig {
+    /// What the table must know of this neighbour of a speaker of AS `asn`.
+    pub(super) fn policy(&self, asn: Asn) -> Policy {
+        let source = match &self.kind {
+            NeighborKind::Bgp { remote_asn, .. } if *remote_asn == asn => Source::Internal,
+            NeighborKind::Bgp { remote_asn, .. } => Source::External(*remote_asn),
+            NeighborKind::Static { .. } => Source::Static,
+        };
+        Policy {
+            import: self.import.clone(),
+            local_preference: self.local_preference,
+            max_prefixes: self.max_prefixes,
+            source,
+        }
+    }
+
+    /// The session that this neighbour is reached by.
+    fn speaker(&self, peer: PeerId, router: &RouterConfig, seed: u64) -> Option<Speaker> {
+        let NeighborKind::Bgp { remote_asn, passive, .. } = self.kind else { return None };
+        let config = SessionConfig {
+            neighbor: peer.0,
+            local_asn: router.asn,
+            remote_asn,
+            identifier: router.router_id,
+            hold_time: router.hold_time,
+            connect_retry: router.connect_retry,
+            passive,
+        };
+        Some(Speaker { session: Session::new(config, seed), sent: BTreeMap::new() })
+    }
+}
+
+impl Neighbor {
+    pub fn new(
+        peer: PeerId,
+        config: NeighborConfig,
+        router: &RouterConfig,
+        seed: u64,
+        now: Timestamp,
+    ) -> Neighbor {
+        let speaker = config.speaker(peer, router, seed);
+        let counters = NeighborCounters::default();
+        Neighbor { config, tunnel_up: false, since: now, counters, speaker }
+    }
+
+    pub fn speaker(&self) -> Option<&Speaker> {
+        self.speaker.as_ref()
+    }
+
+    pub fn speaker_mut(&mut self) -> Option<&mut Speaker> {
+        self.speaker.as_mut()
+    }
+
+    /// A fresh session in place of a stopped one.
+    pub fn renew(&mut self, peer: PeerId, router: &RouterConfig, seed: u64, now: Timestamp) {
+        self.speaker = self.config.speaker(peer, router, seed);
+        self.set_tunnel(self.tunnel_up, now);
+    }
+
+    /// Lets the session make attempts only while the tunnel carries them.
+    pub fn set_tunnel(&mut self, up: bool, now: Timestamp) {
+        if self.speaker.is_none() && self.tunnel_up != up {
+            self.since = now;
+        }
+        self.tunnel_up = up;
+        match &mut self.speaker {
+            Some(speaker) if up => speaker.session.start(now),
+            Some(speaker) => speaker.session.pause(now),
+            None => {}
+        }
+    }
+
+    pub fn stop(&mut self, reason: CeaseReason, now: Timestamp) {
+        if let Some(speaker) = &mut self.speaker {
+            speaker.session.stop(reason, now);
+        }
+    }
+
+    /// Asks the peer for all its routes once more, after a filter changed (RFC 2918).
+    pub fn ask_again(&mut self) {
+        let Some(Speaker { session, .. }) = &mut self.speaker else { return };
+        let Some(negotiated) = session.established().filter(|n| n.route_refresh) else { return };
+        for family in negotiated.context.families.clone() {
+            session.send(bgp::codec::route_refresh(family));
+        }
+    }
+
+    /// Our inside address and the peer's.
+    pub fn addresses(&self) -> Option<(IpAddr, IpAddr)> {
+        match self.config.kind {
+            NeighborKind::Bgp { local, remote, .. } => Some((local, remote)),
+            NeighborKind::Static { .. } => None,
+        }
+    }
+
+    pub fn is_between(&self, local: IpAddr, remote: IpAddr) -> bool {
+        self.addresses() == Some((local, remote))
+    }
+
+    /// The BGP Identifier of the peer, while a session stands.
+    pub fn identifier(&self) -> Option<Ipv4Addr> {
+        Some(self.speaker.as_ref()?.session.established()?.identifier)
+    }
+
+    /// How messages to the peer are written, while a session stands.
+    pub fn context(&self) -> Option<&bgp::codec::Context> {
+        Some(&self.speaker.as_ref()?.session.established()?.context)
+    }
+
+    /// The next hop that the peer is told for routes of `family`: our inside address where it is
+    /// of the family; else the router id for IPv4, the mapped address for IPv6.
+    pub fn own_next_hop(&self, family: Family, router_id: Ipv4Addr) -> IpAddr {
+        match (self.addresses(), family) {
+            (Some((IpAddr::V4(local), _)), Family::Ipv4) => local.into(),
+            (Some((IpAddr::V4(local), _)), Family::Ipv6) => local.to_ipv6_mapped().into(),
+            (Some((IpAddr::V6(local), _)), Family::Ipv6) => local.into(),
+            (Some((IpAddr::V6(_), _)) | None, Family::Ipv4) => router_id.into(),
+            (None, Family::Ipv6) => router_id.to_ipv6_mapped().into(),
+        }
+    }
+
+    /// Routes that the configuration gives this neighbour.
+    pub fn static_routes(&self) -> Vec<(Prefix, Arc<Attributes>)> {
+        let NeighborKind::Static { prefixes } = &self.config.kind else { return Vec::new() };
+        let attributes = Arc::new(Attributes::originated(Ipv4Addr::UNSPECIFIED.into()));
+        prefixes.iter().map(|prefix| (*prefix, attributes.clone())).collect()
+    }
+}

@@ -1,0 +1,148 @@
+//! What operators see: routes with the reason for the choice, neighbours with what they announced.
+
+use super::{Neighbor, NeighborCounters, NeighborKind, Router};
+use crate::net::{Asn, PeerId, Prefix};
+use crate::routing::Attributes;
+use crate::routing::bgp::{DownReason, State};
+use crate::routing::rib::{Path, Reason, RejectReason};
+use crate::time::Timestamp;
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// One path to a prefix.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PathView {
+    /// Through whose tunnel.
+    pub peer: PeerId,
+    /// Whether that tunnel is up; a path that is not usable waits for it.
+    pub usable: bool,
+    /// Preference of the peer.
+    pub local_preference: u32,
+    /// The path's attributes.
+    pub attributes: Arc<Attributes>,
+}
+
+/// The ways to one prefix.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RouteView {
+    /// Where to.
+    pub prefix: Prefix,
+    /// At home here: delivered to the VPC, never into a tunnel.
+    pub local: bool,
+    /// The usable paths, best first, then those that wait.
+    pub paths: Vec<PathView>,
+    /// Why the first path is used; `None` when there is no usable one.
+    pub reason: Option<Reason>,
+}
+
+/// One neighbour.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NeighborView {
+    /// Which.
+    pub peer: PeerId,
+    /// Its AS; `None` for a static neighbour.
+    pub remote_asn: Option<Asn>,
+    /// State of its session; `None` for a static neighbour.
+    pub state: Option<State>,
+    /// Whether its tunnel is up.
+    pub tunnel_up: bool,
+    /// When the session was established or lost; for a static neighbour, the tunnel.
+    pub since: Timestamp,
+    /// Agreed hold time while established.
+    pub hold_time: Option<Duration>,
+    /// Its BGP Identifier while established.
+    pub identifier: Option<Ipv4Addr>,
+    /// Prefixes of it that may be used.
+    pub accepted: usize,
+    /// Prefixes that it was told.
+    pub announced: usize,
+    /// Prefixes of it that may not be used, and why.
+    pub rejected: Vec<(Prefix, RejectReason)>,
+    /// Further rejected announcements, for which there was no room.
+    pub rejected_overflow: u64,
+    /// What it did.
+    pub counters: NeighborCounters,
+    /// Why its last session or attempt ended.
+    pub last_down: Option<DownReason>,
+}
+
+impl Router {
+    /// Every known prefix, ours included.
+    pub fn routes(&self) -> Vec<RouteView> {
+        let mut routes: BTreeMap<Prefix, RouteView> = BTreeMap::new();
+        for prefix in &self.own {
+            routes.entry(*prefix).or_insert_with(|| RouteView::of(*prefix)).local = true;
+        }
+        for (prefix, chosen) in self.rib.all_chosen() {
+            let route = routes.entry(*prefix).or_insert_with(|| RouteView::of(*prefix));
+            route.reason = Some(chosen.reason);
+            route.paths.extend(chosen.ranked.iter().map(PathView::usable));
+        }
+        for (prefix, peer, attributes) in self.rib.waiting() {
+            let route = routes.entry(prefix).or_insert_with(|| RouteView::of(prefix));
+            let neighbor = self.neighbors.get(&peer);
+            route.paths.push(PathView {
+                peer,
+                usable: false,
+                local_preference: neighbor.map_or(0, |n| n.config.local_preference),
+                attributes: attributes.clone(),
+            });
+        }
+        routes.into_values().collect()
+    }
+
+    /// Every neighbour.
+    pub fn neighbors(&self) -> Vec<NeighborView> {
+        self.neighbors.iter().map(|(peer, neighbor)| self.neighbor(*peer, neighbor)).collect()
+    }
+
+    fn neighbor(&self, peer: PeerId, neighbor: &Neighbor) -> NeighborView {
+        let speaker = neighbor.speaker();
+        let negotiated = speaker.and_then(|speaker| speaker.session.established());
+        let rejections = self.rib.rejections(peer);
+        NeighborView {
+            peer,
+            remote_asn: neighbor.remote_asn(),
+            state: speaker.map(|speaker| speaker.session.state()),
+            tunnel_up: neighbor.tunnel_up,
+            since: neighbor.since,
+            hold_time: negotiated.map(|negotiated| negotiated.hold_time),
+            identifier: negotiated.map(|negotiated| negotiated.identifier),
+            accepted: self.rib.accepted_count(peer),
+            announced: speaker.map_or(0, |speaker| speaker.sent.len()),
+            rejected: rejections.map(|kept| kept.iter().collect()).unwrap_or_default(),
+            rejected_overflow: rejections.map_or(0, |kept| kept.overflow()),
+            counters: neighbor.counters,
+            last_down: speaker.and_then(|speaker| speaker.session.last_failure().cloned()),
+        }
+    }
+}
+
+impl Neighbor {
+    /// The AS of a neighbour with a session.
+    pub fn remote_asn(&self) -> Option<Asn> {
+        match self.config.kind {
+            NeighborKind::Bgp { remote_asn, .. } => Some(remote_asn),
+            NeighborKind::Static { .. } => None,
+        }
+    }
+}
+
+impl RouteView {
+    fn of(prefix: Prefix) -> RouteView {
+        RouteView { prefix, local: false, paths: Vec::new(), reason: None }
+    }
+}
+
+impl PathView {
+    fn usable(path: &Path) -> PathView {
+        PathView {
+            peer: path.peer,
+            usable: true,
+            local_preference: path.local_preference,
+            attributes: path.attributes.clone(),
+        }
+    }
+}
