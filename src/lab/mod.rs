@@ -1,1 +1,368 @@
-//! The `lab` module.
+//! A live deployment in network namespaces of one machine: real daemons, real configuration
+//! files, real packets; nothing outside the namespaces is touched.
+//!
+//! `vpnctl lab` and the tests drive the same [`Lab`]. It needs root and a kernel with network
+//! namespaces, veth, bridges and TUN, and no tool besides the daemon. All functions block; do
+//! not call them from inside an async runtime.
+
+pub mod control;
+pub mod daemon;
+pub mod fault;
+pub mod network;
+pub mod reference;
+pub mod state;
+pub mod topology;
+pub mod traffic;
+
+use std::future::Future;
+use std::process::{Command, ExitStatus};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+use crate::os::netlink::{GuardRule, Netlink};
+use crate::os::process::Process;
+use crate::os::{caps, netns};
+pub use fault::{Fault, FaultKind};
+pub use state::Settings;
+use state::State;
+use topology::{Plug, Role, Topology};
+
+/// The prefix of the lab that `vpnctl lab` means when nothing else is said.
+pub const DEFAULT_PREFIX: &str = "vpngw";
+/// Six handshakes on one core, BGP and VRRP fit many times into this.
+const SETTLING: Duration = Duration::from_secs(60);
+const GLANCE: Duration = Duration::from_millis(100);
+
+/// The reference deployment, up.
+#[derive(Debug)]
+pub struct Lab {
+    state: State,
+    topology: Topology,
+}
+
+/// A gateway of a lab.
+#[derive(Clone, Debug)]
+pub struct GatewayStatus {
+    /// Its name.
+    pub name: String,
+    /// Its process while it runs.
+    pub process: Option<Process>,
+    /// What is broken there.
+    pub faults: Vec<FaultKind>,
+}
+
+impl Lab {
+    /// Brings the reference deployment up and waits until every host reaches every host of
+    /// another region. Removes what an earlier lab of that prefix has left. `tell` hears of
+    /// each step; when one fails, everything is taken down again.
+    pub fn up(settings: Settings, tell: &mut dyn FnMut(&str)) -> Result<Self> {
+        caps::require(&[caps::NET_ADMIN, caps::NET_RAW, caps::SYS_ADMIN])
+            .context("a lab makes network namespaces, which takes root")?;
+        caps::require_tun()?;
+        remove(&settings.prefix)?;
+        let topology = reference::three_regions();
+        let mut lab = Lab { state: State::new(settings), topology };
+        let stands = lab.assemble(tell).and_then(|()| lab.wait_until_connected(tell));
+        match stands {
+            Ok(()) => Ok(lab),
+            Err(error) => {
+                let _ = lab.down();
+                Err(error)
+            }
+        }
+    }
+
+    /// The lab that an earlier command has brought up.
+    pub fn open(prefix: &str) -> Result<Self> {
+        match State::load(prefix)? {
+            Some(state) => Ok(Lab { state, topology: reference::three_regions() }),
+            None => bail!("no lab is up: start one with 'vpnctl lab up'"),
+        }
+    }
+
+    /// Ends the daemons and removes every namespace. Logs stay.
+    pub fn down(self) -> Result<()> {
+        remove(&self.state.settings.prefix)
+    }
+
+    /// How it was brought up.
+    pub fn settings(&self) -> &Settings {
+        &self.state.settings
+    }
+
+    /// The networks that it consists of.
+    pub fn topology(&self) -> &Topology {
+        &self.topology
+    }
+
+    /// The namespace of a host, gateway or router.
+    pub fn namespace(&self, node: &str) -> String {
+        network::namespace(&self.state.settings.prefix, node)
+    }
+
+    /// The gateways in order, with what runs and what is broken.
+    pub fn status(&self) -> Vec<GatewayStatus> {
+        let gateways = self.topology.names(Role::Gateway);
+        gateways.map(|name| self.gateway_status(name)).collect()
+    }
+
+    fn gateway_status(&self, name: &str) -> GatewayStatus {
+        let process = self.state.gateways.get(name).copied();
+        let faults = self.state.faults.iter().filter(|fault| fault.gateway == name);
+        GatewayStatus {
+            name: name.to_owned(),
+            process: process.filter(Process::is_alive),
+            faults: faults.map(|fault| fault.kind).collect(),
+        }
+    }
+
+    /// The path of a gateway's control socket, as its configuration has it.
+    pub fn control_socket(&self, gateway: &str) -> Result<String> {
+        control::socket_of(&daemon::config(&self.state.settings, gateway))
+    }
+
+    /// Runs a program in a host, gateway or router, and waits for it.
+    pub fn exec(&self, node: &str, argv: &[String]) -> Result<ExitStatus> {
+        self.known(node)?;
+        let [program, arguments @ ..] = argv else { bail!("there is no program to run") };
+        let mut command = Command::new(program);
+        command.args(arguments);
+        netns::place(&mut command, &self.namespace(node))?;
+        command.status().with_context(|| format!("running {program} in {node}"))
+    }
+
+    /// Breaks something.
+    pub fn fail(&mut self, kind: FaultKind, gateway: &str) -> Result<()> {
+        if self.topology.find(gateway).is_none_or(|node| node.role != Role::Gateway) {
+            let names: Vec<&str> = self.topology.names(Role::Gateway).collect();
+            bail!("there is no gateway '{gateway}': choose one of {}", names.join(", "));
+        }
+        let fault = Fault { kind, gateway: gateway.to_owned() };
+        self.inflict(&fault)?;
+        if !self.state.faults.contains(&fault) {
+            self.state.faults.push(fault);
+        }
+        self.state.save()
+    }
+
+    /// Repairs what was broken, at one gateway or everywhere, and starts daemons that do not
+    /// run. Says what it repaired.
+    pub fn heal(&mut self, gateway: Option<&str>) -> Result<Vec<Fault>> {
+        if let Some(name) = gateway {
+            self.known(name)?;
+        }
+        let meant = |name: &str| gateway.is_none_or(|gateway| gateway == name);
+        let (healed, kept): (Vec<Fault>, Vec<Fault>) =
+            self.state.faults.drain(..).partition(|fault| meant(&fault.gateway));
+        self.state.faults = kept;
+        for fault in &healed {
+            self.mend(fault)?;
+        }
+        let gateways: Vec<String> = self.topology.names(Role::Gateway).map(str::to_owned).collect();
+        for name in gateways.iter().filter(|name| meant(name)) {
+            if self.gateway_status(name).process.is_none() {
+                self.start(name)?;
+            }
+        }
+        self.state.save()?;
+        Ok(healed)
+    }
+
+    /// Waits until every host reaches every host of the other regions, over IPv4 and IPv6.
+    pub fn wait_until_connected(&self, tell: &mut dyn FnMut(&str)) -> Result<()> {
+        let begin = Instant::now();
+        tell("waiting until every host reaches every host of the other regions");
+        let mut missing = self.journeys();
+        while !missing.is_empty() {
+            self.require_daemons()?;
+            missing.retain(|journey| !journey.succeeds());
+            if begin.elapsed() > SETTLING
+                && let Some(journey) = missing.first()
+            {
+                bail!(
+                    "after {} s, {} of {} paths do not work, {journey} among them; the logs are in {}",
+                    SETTLING.as_secs(),
+                    missing.len(),
+                    self.journeys().len(),
+                    self.state.settings.state_dir.display()
+                );
+            }
+        }
+        let paths = self.journeys().len();
+        tell(&format!("all {paths} paths work after {:.1} s", begin.elapsed().as_secs_f64()));
+        Ok(())
+    }
+
+    fn assemble(&mut self, tell: &mut dyn FnMut(&str)) -> Result<()> {
+        // Written before anything exists, so that an interrupted start can be taken down.
+        self.state.save()?;
+        let gateways: Vec<String> = self.topology.names(Role::Gateway).map(str::to_owned).collect();
+        let settings = &self.state.settings;
+        let names = gateways.iter().map(String::as_str);
+        let made = daemon::make_missing_keys(&settings.keys_dir, names)?;
+        if !made.is_empty() {
+            tell(&format!("made keys for {} in {}", made.join(", "), settings.keys_dir.display()));
+        }
+        wait_for(network::build(&settings.prefix, &self.topology))?;
+        let nodes = self.topology.nodes.len();
+        tell(&format!("made {nodes} network namespaces, {}-*", settings.prefix));
+        for name in &gateways {
+            self.start(name)?;
+        }
+        self.require_daemons()?;
+        tell(&format!("started vpngwd for {}", gateways.join(", ")));
+        Ok(())
+    }
+
+    fn start(&mut self, gateway: &str) -> Result<()> {
+        let namespace = self.namespace(gateway);
+        let process = daemon::start(&self.state.settings, &namespace, gateway)?;
+        self.state.gateways.insert(gateway.to_owned(), process);
+        self.state.save()
+    }
+
+    /// An error with the last words of a daemon that should run and does not.
+    fn require_daemons(&self) -> Result<()> {
+        std::thread::sleep(GLANCE);
+        let is_hurt = |name: &str| {
+            let mut faults = self.state.faults.iter().filter(|fault| fault.gateway == name);
+            faults.any(|fault| {
+                matches!(fault.kind, FaultKind::Kill | FaultKind::Stop | FaultKind::Zone)
+            })
+        };
+        let ended = self.state.gateways.iter().find(|(name, p)| !p.is_alive() && !is_hurt(name));
+        match ended {
+            Some((name, _)) => {
+                let log = daemon::log(&self.state.settings, name);
+                bail!("the daemon of {name} has ended; {}", daemon::last_lines(&log))
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn journeys(&self) -> Vec<traffic::Journey> {
+        let hosts: Vec<&topology::Node> =
+            self.topology.nodes.iter().filter(|node| node.role == Role::Host).collect();
+        let region = |name: &str| name.split('-').next().unwrap_or_default().to_owned();
+        let mut journeys = Vec::new();
+        for from in &hosts {
+            for to in hosts.iter().filter(|to| region(&to.name) != region(&from.name)) {
+                for (_, address) in &to.addresses {
+                    journeys.push(traffic::Journey {
+                        from: from.name.clone(),
+                        namespace: self.namespace(&from.name),
+                        to: to.name.clone(),
+                        target: address.address,
+                    });
+                }
+            }
+        }
+        journeys
+    }
+
+    fn inflict(&self, fault: &Fault) -> Result<()> {
+        let process = self.state.gateways.get(&fault.gateway).copied();
+        match fault.kind {
+            FaultKind::Kill => kill(process),
+            FaultKind::Stop => daemon::stop(process.into_iter()),
+            FaultKind::WanDown | FaultKind::LanDown => self.set_cables(fault, false),
+            FaultKind::Blackhole | FaultKind::OneWay => self.set_guards(fault, true),
+            FaultKind::Zone => {
+                kill(process)?;
+                self.set_cables(fault, false)
+            }
+        }
+    }
+
+    fn mend(&self, fault: &Fault) -> Result<()> {
+        match fault.kind {
+            FaultKind::Kill | FaultKind::Stop => Ok(()),
+            FaultKind::WanDown | FaultKind::LanDown | FaultKind::Zone => {
+                self.set_cables(fault, true)
+            }
+            FaultKind::Blackhole | FaultKind::OneWay => self.set_guards(fault, false),
+        }
+    }
+
+    /// Pulls a cable at the far end, as a switch that dies: the device sees its carrier go.
+    fn set_cables(&self, fault: &Fault, plugged: bool) -> Result<()> {
+        let gateway = fault.gateway.as_str();
+        let zone = reference::in_zone(gateway);
+        let host = zone.as_ref().map_or(gateway, |(_, host)| host.as_str());
+        let ends = match fault.kind {
+            FaultKind::WanDown => vec![(gateway, "wan0")],
+            FaultKind::LanDown => vec![(gateway, "vpc0")],
+            FaultKind::Zone => vec![(gateway, "wan0"), (gateway, "vpc0"), (host, "eth0")],
+            FaultKind::Kill | FaultKind::Stop | FaultKind::Blackhole | FaultKind::OneWay => {
+                Vec::new()
+            }
+        };
+        for (node, device) in ends {
+            let far = self.topology.far_end(node, device);
+            let far = far.with_context(|| format!("{node} has no cable at {device}"))?;
+            wait_for(self.set_plug(far, plugged))?;
+        }
+        Ok(())
+    }
+
+    async fn set_plug(&self, plug: &Plug, plugged: bool) -> Result<()> {
+        let netlink = Netlink::open(Some(&self.namespace(&plug.node)))?;
+        match plugged {
+            true => netlink.set_up(&plug.device).await,
+            false => netlink.set_down(&plug.device).await,
+        }
+    }
+
+    /// The router between the regions drops a gateway's packets.
+    fn set_guards(&self, fault: &Fault, standing: bool) -> Result<()> {
+        let node = self.topology.find(&fault.gateway).context("there is no such gateway")?;
+        let wan = node.addresses.iter().find(|(device, _)| device == "wan0");
+        let (_, address) = wan.context("the gateway has no underlay address")?;
+        let host = format!("{}/32", address.address).parse().context("not an IPv4 address")?;
+        let mut guards = vec![GuardRule::to(host)];
+        if fault.kind == FaultKind::Blackhole {
+            guards.push(GuardRule::from(host));
+        }
+        let router = self.namespace(reference::UNDERLAY);
+        wait_for(async {
+            let netlink = Netlink::open(Some(&router))?;
+            for guard in &guards {
+                match standing {
+                    true => netlink.add_guard(guard).await?,
+                    false => netlink.remove_guard(guard).await?,
+                }
+            }
+            Ok(())
+        })
+    }
+
+    fn known(&self, node: &str) -> Result<()> {
+        if self.topology.find(node).is_some() {
+            return Ok(());
+        }
+        let names: Vec<&str> = self.topology.nodes.iter().map(|node| node.name.as_str()).collect();
+        bail!("there is no '{node}' in the lab: choose one of {}", names.join(", "))
+    }
+}
+
+/// Takes a lab down, whatever state it is in; without one, nothing happens.
+pub fn remove(prefix: &str) -> Result<()> {
+    if let Some(state) = State::load(prefix)? {
+        daemon::stop(state.gateways.values().copied())?;
+    }
+    network::remove(prefix, &reference::three_regions())?;
+    State::forget(prefix)
+}
+
+fn kill(process: Option<Process>) -> Result<()> {
+    let Some(process) = process else { return Ok(()) };
+    process.signal(nix::sys::signal::Signal::SIGKILL)?;
+    process.wait(SETTLING);
+    Ok(())
+}
+
+/// Runs netlink's futures to their end.
+pub fn wait_for<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
+}

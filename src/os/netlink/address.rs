@@ -58,7 +58,7 @@ impl Netlink {
         let handle = self.handle.address();
         let mut request = handle.add(index, address.address, address.prefix_len);
         let message = request.message_mut();
-        message.attributes.push(AddressAttribute::Protocol(AddressProtocol::Other(PROTOCOL)));
+        message.attributes.push(AddressAttribute::Protocol(AddressProtocol::Other(self.protocol)));
         if address.address.is_ipv6() {
             message.header.flags |= AddressHeaderFlags::Nodad;
             message.attributes.push(AddressAttribute::Flags(AddressFlags::Nodad));

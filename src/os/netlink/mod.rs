@@ -29,12 +29,15 @@ use super::netns;
 /// The number that marks our addresses, routes and rules in the kernel's tables
 /// (`rtm_protocol`, `IFA_PROTO`, `FRA_PROTOCOL`). iproute2 shows it as `proto 79`.
 pub const PROTOCOL: u8 = 79;
+/// What an administrator's own settings carry (`RTPROT_STATIC`).
+const STATIC: u8 = 4;
 
 /// A connection to one namespace's tables. Needs a tokio runtime.
 #[derive(Debug)]
 pub struct Netlink {
     handle: Handle,
     connection: JoinHandle<()>,
+    protocol: u8,
 }
 
 impl Netlink {
@@ -51,7 +54,17 @@ impl Netlink {
             rtnetlink::new_connection()
         };
         let (connection, handle, _) = netns::within_or_here(namespace, connect)??;
-        Ok(Netlink { handle, connection: tokio::spawn(connection) })
+        Ok(Netlink { handle, connection: tokio::spawn(connection), protocol: PROTOCOL })
+    }
+
+    /// From now on marks what it adds as an administrator's, which nothing of ours removes.
+    pub fn as_administrator(self) -> Self {
+        self.marking(STATIC)
+    }
+
+    fn marking(mut self, protocol: u8) -> Self {
+        self.protocol = protocol;
+        self
     }
 }
 

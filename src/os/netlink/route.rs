@@ -63,13 +63,13 @@ impl Route {
         }
     }
 
-    fn message(&self, device: Option<u32>) -> RouteMessage {
+    fn message(&self, protocol: u8, device: Option<u32>) -> RouteMessage {
         let mut message = RouteMessage::default();
         message.header = RouteHeader {
             address_family: family(&self.prefix),
             destination_prefix_length: self.prefix.len(),
             table: u8::try_from(self.table).unwrap_or(RouteHeader::RT_TABLE_UNSPEC),
-            protocol: RouteProtocol::from(PROTOCOL),
+            protocol: RouteProtocol::from(protocol),
             scope: RouteScope::Universe,
             kind: self.kind(),
             ..RouteHeader::default()
@@ -97,7 +97,7 @@ impl Netlink {
             Via::Device(name) => Some(self.link(name).await?.index),
             Via::Gateway(_) | Via::Unreachable | Via::Blackhole => None,
         };
-        let request = self.handle.route().add(route.message(device)).replace();
+        let request = self.handle.route().add(route.message(self.protocol, device)).replace();
         request.execute().await.with_context(|| format!("adding a route to {}", route.prefix))
     }
 
@@ -111,7 +111,7 @@ impl Netlink {
             },
             Via::Gateway(_) | Via::Unreachable | Via::Blackhole => None,
         };
-        let removed = self.handle.route().del(route.message(device)).execute().await;
+        let removed = self.handle.route().del(route.message(self.protocol, device)).execute().await;
         unless(removed, &[Errno::ESRCH, Errno::ENODEV])
             .with_context(|| format!("removing the route to {}", route.prefix))
     }
