@@ -169,29 +169,54 @@ impl Lab {
         Ok(healed)
     }
 
-    /// Waits until every host reaches every host of the other regions, over IPv4 and IPv6.
+    /// Waits until every tunnel is up and every host reaches every host of the other regions,
+    /// over IPv4 and IPv6.
     pub fn wait_until_connected(&self, tell: &mut dyn FnMut(&str)) -> Result<()> {
         let begin = Instant::now();
-        tell("waiting until every host reaches every host of the other regions");
-        let mut missing = self.journeys();
+        let total = self.wait_for_tunnels(begin + SETTLING)?;
+        let seconds = || begin.elapsed().as_secs_f64();
+        tell(&format!("all {total} tunnels are up after {:.1} s", seconds()));
+        let all = self.journeys();
+        let mut missing = all.clone();
         while !missing.is_empty() {
             self.require_daemons()?;
             missing.retain(|journey| !journey.succeeds());
-            if begin.elapsed() > SETTLING
-                && let Some(journey) = missing.first()
-            {
+            let Some(journey) = missing.first() else { break };
+            if begin.elapsed() > SETTLING {
+                let logs = self.state.settings.state_dir.display();
                 bail!(
-                    "after {} s, {} of {} paths do not work, {journey} among them; the logs are in {}",
-                    SETTLING.as_secs(),
+                    "{} of {} paths do not work, {journey} among them; the logs are in {logs}",
                     missing.len(),
-                    self.journeys().len(),
-                    self.state.settings.state_dir.display()
+                    all.len()
                 );
             }
         }
-        let paths = self.journeys().len();
-        tell(&format!("all {paths} paths work after {:.1} s", begin.elapsed().as_secs_f64()));
+        tell(&format!("all {} paths between hosts work after {:.1} s", all.len(), seconds()));
         Ok(())
+    }
+
+    /// Each tunnel has two ends. Says how many tunnels there are.
+    fn wait_for_tunnels(&self, until: Instant) -> Result<usize> {
+        let gateways: Vec<&str> = self.topology.names(Role::Gateway).collect();
+        let sockets: Vec<String> =
+            gateways.iter().map(|name| self.control_socket(name)).collect::<Result<_>>()?;
+        loop {
+            self.require_daemons()?;
+            let ends: Vec<Result<(usize, usize)>> =
+                sockets.iter().map(|socket| control::tunnels(socket)).collect();
+            let all: usize = ends.iter().flatten().map(|(_, all)| all).sum();
+            let is_up = |ends: &Result<(usize, usize)>| matches!(ends, Ok((up, all)) if up == all);
+            if ends.iter().all(is_up) {
+                return Ok(all / 2);
+            }
+            if Instant::now() > until {
+                let late = gateways.iter().zip(ends).find(|(_, ends)| !is_up(ends));
+                let (name, ends) = late.context("no gateway is late")?;
+                let (up, all) = ends.with_context(|| format!("{name} does not answer"))?;
+                let log = daemon::log(&self.state.settings, name);
+                bail!("only {up} of {all} tunnels of {name} are up; see {}", log.display());
+            }
+        }
     }
 
     fn assemble(&mut self, tell: &mut dyn FnMut(&str)) -> Result<()> {
