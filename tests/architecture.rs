@@ -1,0 +1,190 @@
+//! Holds the tree to the cut of ARCHITECTURE.md: which module may import which, what a pure
+//! module may not name, and a few rules that every file obeys.
+//!
+//! The rules stand in `architecture/table.rs`. When one is in the way for a good reason, change
+//! it there and in ARCHITECTURE.md in the same commit, and say why.
+
+#[path = "architecture/code.rs"]
+mod code;
+#[path = "architecture/table.rs"]
+mod table;
+#[path = "architecture/tree.rs"]
+mod tree;
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use table::{Kind, MODULES, Module};
+use tree::{SourceFile, source_files};
+
+/// Fails with every violation, each as `file:line: what is wrong`.
+fn report(rule: &str, violations: Vec<String>) {
+    if violations.is_empty() {
+        return;
+    }
+    let mut text = format!("{} violations of: {rule}\n", violations.len());
+    for violation in violations {
+        let _ = writeln!(text, "  {violation}");
+    }
+    panic!("{text}");
+}
+
+fn module_of(file: &SourceFile) -> Option<&'static Module> {
+    table::find(&file.module)
+}
+
+/// Files of the product: tests and what only tests use have other rules.
+fn product_files() -> Vec<SourceFile> {
+    let tests_only =
+        |file: &SourceFile| module_of(file).is_some_and(|module| module.kind == Kind::TestsOnly);
+    source_files().into_iter().filter(|file| !file.is_test && !tests_only(file)).collect()
+}
+
+#[test]
+fn every_module_stands_in_the_table() {
+    let in_table = |name: &str| MODULES.iter().any(|module| module.name == name);
+    let mut violations: Vec<_> = tree::declared_modules()
+        .into_iter()
+        .filter(|name| !in_table(name))
+        .map(|name| format!("src/lib.rs declares `{name}`, which no row of the table describes"))
+        .collect();
+    let declared = tree::declared_modules();
+    let top_level = MODULES.iter().filter(|module| !module.name.contains("::"));
+    violations.extend(
+        top_level
+            .filter(|module| !declared.contains(module.name))
+            .map(|module| format!("the table has `{}`, which src/lib.rs lacks", module.name)),
+    );
+    report("the table and src/lib.rs name the same modules", violations);
+}
+
+#[test]
+fn the_table_has_floors() {
+    let mut below = BTreeSet::new();
+    let mut violations = Vec::new();
+    for module in MODULES {
+        for import in module.imports {
+            if !below.contains(import) {
+                violations.push(format!("`{}` may import `{import}`, not below it", module.name));
+            }
+            let pure = table::find(import).is_some_and(|import| import.kind == Kind::Pure);
+            if module.kind == Kind::Pure && !pure {
+                violations.push(format!("pure `{}` may import `{import}`, a shell", module.name));
+            }
+        }
+        below.insert(module.name);
+    }
+    report("a module imports only what stands above its row, and pure only pure", violations);
+}
+
+#[test]
+fn modules_import_only_what_the_table_lets_them() {
+    let mut violations = Vec::new();
+    for file in product_files() {
+        let Some(module) = module_of(&file) else { continue };
+        for (line, path) in file.crate_paths() {
+            let Some(target) = table::find(&path) else { continue };
+            if target.name != module.name && !module.imports.contains(&target.name) {
+                violations.push(format!(
+                    "{}:{line}: `{}` may not import `{}` (it may: {})",
+                    file.path,
+                    module.name,
+                    target.name,
+                    module.imports.join(", ")
+                ));
+            }
+        }
+    }
+    report("imports follow the table of ARCHITECTURE.md", violations);
+}
+
+#[test]
+fn pure_modules_do_not_touch_the_world() {
+    let mut violations = Vec::new();
+    for file in product_files() {
+        if !module_of(&file).is_some_and(|module| module.kind == Kind::Pure) {
+            continue;
+        }
+        for (line, name) in file.names(table::FORBIDDEN_IN_PURE) {
+            let excused = table::EXCEPTIONS
+                .iter()
+                .any(|exception| exception.path == file.path && exception.name == name);
+            if !excused {
+                violations.push(format!("{}:{line}: `{name}`", file.path));
+            }
+        }
+    }
+    report("no socket, file, thread, async, clock, OS randomness or environment", violations);
+}
+
+#[test]
+fn exceptions_are_still_needed() {
+    let files = source_files();
+    let violations = table::EXCEPTIONS
+        .iter()
+        .filter(|exception| {
+            let file = files.iter().find(|file| file.path == exception.path);
+            !file.is_some_and(|file| !file.names(&[exception.name]).is_empty())
+        })
+        .map(|exception| format!("{} no longer names `{}`", exception.path, exception.name))
+        .collect();
+    report("an exception that nothing needs is removed from the table", violations);
+}
+
+#[test]
+fn files_are_short() {
+    let violations = product_files()
+        .into_iter()
+        .filter(|file| file.line_count() > table::MAX_LINES)
+        .map(|file| format!("{}: {} lines", file.path, file.line_count()))
+        .collect();
+    report(
+        "a file is one idea, of 500 lines at most; tests live in files of their own",
+        violations,
+    );
+}
+
+#[test]
+fn files_say_what_they_are() {
+    let violations = product_files()
+        .into_iter()
+        .filter(|file| !file.text.starts_with("//!"))
+        .map(|file| format!("{}:1: the first line is not `//! …`", file.path))
+        .collect();
+    report("a file opens with `//!`: what it is and which RFC sections it implements", violations);
+}
+
+#[test]
+fn tests_live_in_their_own_files() {
+    let violations = product_files()
+        .into_iter()
+        .filter_map(|file| file.inline_tests().map(|line| format!("{}:{line}", file.path)))
+        .collect();
+    report("tests of `foo.rs` live in `foo/tests.rs`", violations);
+}
+
+#[test]
+fn nothing_but_tests_may_panic_on_purpose() {
+    let mut violations = Vec::new();
+    for file in product_files() {
+        for (line, name) in file.names(table::PANICS) {
+            violations.push(format!("{}:{line}: `{name}`", file.path));
+        }
+    }
+    report("no unwrap and no deliberate panic outside tests", violations);
+}
+
+#[test]
+fn unsafe_stays_where_it_is_measured_and_explained() {
+    let mut violations = Vec::new();
+    for file in product_files() {
+        let allowed = table::UNSAFE_ALLOWED.iter().any(|folder| file.path.starts_with(folder));
+        for (line, _) in file.names(&["unsafe"]) {
+            if !allowed {
+                violations.push(format!("{}:{line}: unsafe in this module", file.path));
+            } else if !file.is_explained(line) {
+                violations.push(format!("{}:{line}: no `// SAFETY:` above it", file.path));
+            }
+        }
+    }
+    report("unsafe only in src/os and src/dataplane, each with its `// SAFETY:`", violations);
+}

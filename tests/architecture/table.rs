@@ -1,0 +1,155 @@
+//! The rules as data: the module table and the forbidden names.
+
+/// What a module may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// No socket, file, thread, async, clock, OS randomness, environment or process.
+    Pure,
+    /// Moves values between the pure part and Linux.
+    Shell,
+    /// Not part of the product.
+    TestsOnly,
+}
+
+/// A row of the table.
+#[derive(Debug)]
+pub struct Module {
+    /// Its path below `crate::`. The row of the longest matching path rules a file.
+    pub name: &'static str,
+    pub kind: Kind,
+    /// The modules that it may import, besides itself.
+    pub imports: &'static [&'static str],
+}
+
+use Kind::{Pure, Shell, TestsOnly};
+
+const fn row(name: &'static str, kind: Kind, imports: &'static [&'static str]) -> Module {
+    Module { name, kind, imports }
+}
+
+/// Lowest floor first: a row imports only rows above it.
+#[rustfmt::skip]
+pub const MODULES: &[Module] = &[
+    // floor 0: values without a clock or dice of their own ("ground")
+    row("time",          Pure,  &[]),
+    row("random",        Pure,  &[]),
+    row("net",           Pure,  &[]),
+    // floor 1: codecs and algorithms
+    row("wire",          Pure,  &["net"]),
+    row("crypto",        Pure,  &["random"]),
+    // floor 2: engines
+    row("ike",           Pure,  &["wire", "crypto", "net", "time", "random"]),
+    row("esp",           Pure,  &["wire", "crypto", "net", "time", "random"]),
+    row("offload",       Pure,  &["wire", "net"]),
+    row("routing::bgp",  Pure,  &["wire", "net", "time", "random"]),
+    row("routing::rib",  Pure,  &["wire", "net", "time", "random"]),
+    row("routing::vrrp", Pure,  &["wire", "net", "time", "random"]),
+    // floor 3: what a gateway consists of
+    row("routing",       Pure,  &["routing::bgp", "routing::rib", "routing::vrrp",
+                                  "wire", "net", "time", "random"]),
+    row("forward",       Pure,  &["esp", "offload", "wire", "net", "time", "random"]),
+    row("config",        Pure,  &["wire", "crypto", "net"]),
+    row("control",       Pure,  &["net", "time"]),
+    // floor 4: one state, inputs in, outputs out
+    row("gateway",       Pure,  &["routing", "routing::bgp", "routing::rib", "routing::vrrp",
+                                  "forward", "config", "control", "ike", "esp", "offload",
+                                  "wire", "crypto", "net", "time", "random"]),
+    // the shell
+    row("os",            Shell, &["net", "time", "random"]),
+    row("config_file",   Shell, &["os", "config", "crypto", "net"]),
+    row("dataplane",     Shell, &["os", "forward", "offload", "esp", "wire",
+                                  "net", "time", "random"]),
+    row("daemon",        Shell, &["dataplane", "os", "config_file", "gateway", "routing",
+                                  "routing::bgp", "routing::rib", "routing::vrrp", "forward",
+                                  "config", "control", "ike", "esp", "offload", "wire", "crypto",
+                                  "net", "time", "random"]),
+    row("lab",           Shell, &["os", "config_file", "config", "control",
+                                  "net", "time", "random"]),
+    row("cli",           Shell, &["lab", "config_file", "control", "config", "crypto",
+                                  "net", "time", "random"]),
+    // tests and fuzzers: any pure module, and never part of the product
+    row("testing",       TestsOnly, &[]),
+    row("fuzzing",       TestsOnly, &[]),
+];
+
+/// The row for a module path such as `ike::sa` or `net`.
+pub fn find(path: &str) -> Option<&'static Module> {
+    let matches = |name: &str| {
+        path.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+    };
+    MODULES.iter().filter(|module| matches(module.name)).max_by_key(|module| module.name.len())
+}
+
+/// What a pure module does not name. `std::net` has value types, too, so there the sockets are
+/// listed one by one.
+pub const FORBIDDEN_IN_PURE: &[&str] = &[
+    // sockets
+    "TcpStream",
+    "TcpListener",
+    "UdpSocket",
+    "UnixStream",
+    "UnixListener",
+    "UnixDatagram",
+    "ToSocketAddrs",
+    "socket2",
+    // files, environment, processes, threads
+    "std::fs",
+    "std::env",
+    "std::process",
+    "std::thread",
+    "std::os",
+    "File::open",
+    "stdin",
+    "stdout",
+    "stderr",
+    "println",
+    "eprintln",
+    "print",
+    "eprint",
+    // async
+    "tokio",
+    "async",
+    "await",
+    "futures",
+    // clocks
+    "Instant",
+    "SystemTime",
+    // the operating system's randomness
+    "getrandom",
+    "OsRng",
+    "SystemRandom",
+    "thread_rng",
+    // Linux
+    "libc",
+    "nix",
+    "rtnetlink",
+    "netlink_packet_route",
+    "tun_rs",
+    "axum",
+    "hyper",
+    "sd_notify",
+    "anyhow",
+    "tracing_subscriber",
+    "clap",
+];
+
+/// A name that one pure file may use all the same.
+pub struct Exception {
+    pub path: &'static str,
+    pub name: &'static str,
+}
+
+pub const EXCEPTIONS: &[Exception] = &[
+    // ring makes private keys of its ECP groups from its own generator only: its SecureRandom
+    // trait is sealed.
+    Exception { path: "src/crypto/kex.rs", name: "SystemRandom" },
+];
+
+/// Lines of a file at most, tests aside.
+pub const MAX_LINES: usize = 500;
+
+/// What panics on purpose. `expect` is for invariants visible on the same screen.
+pub const PANICS: &[&str] = &[".unwrap()", "panic!", "todo!", "unimplemented!", "dbg!"];
+
+/// Folders in which `unsafe` may stand.
+pub const UNSAFE_ALLOWED: &[&str] = &["src/os/", "src/dataplane/"];
