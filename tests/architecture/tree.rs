@@ -75,8 +75,10 @@ impl SourceFile {
     /// Modules in files of their own that this one declares under `#[cfg(test)]`.
     fn test_modules(&self) -> Vec<String> {
         let declared = self.code.split("#[cfg(test)]").skip(1).filter_map(|rest| {
-            let name = rest.trim_start().trim_start_matches("pub ").strip_prefix("mod ")?;
-            name.split_once(';').map(|(name, _)| name).filter(|name| !name.contains('{'))
+            let (declaration, _) = rest.split_once(';')?;
+            let (visibility, name) = declaration.trim_start().split_once("mod ")?;
+            let is_declaration = visibility.is_empty() || visibility.starts_with("pub");
+            is_declaration.then_some(name).filter(|name| !name.contains('{'))
         });
         declared.map(|name| format!("{}::{name}", self.module)).collect()
     }
