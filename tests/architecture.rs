@@ -85,10 +85,9 @@ fn modules_import_only_what_the_table_lets_them() {
             let Some(target) = table::find(&path) else { continue };
             if target.name != module.name && !module.imports.contains(&target.name) {
                 violations.push(format!(
-                    "{}:{line}: `{}` may not import `{}` (it may: {})",
+                    "{}:{line}: `{}` may not import `{path}` (it may: {})",
                     file.path,
                     module.name,
-                    target.name,
                     module.imports.join(", ")
                 ));
             }
