@@ -1,1 +1,248 @@
-//! The `dataplane` module.
+//! The packet path between TUN devices and the underlay: pinned threads that share nothing.
+//!
+//! ```text
+//!               ┌──────────────── worker (one thread, epoll) ────────────────┐
+//!   TUN queue ──┼─► read ─► split ─► decide ─► seal into trains ─► sendmmsg ─┼─► UDP socket
+//!   TUN queue ◄─┼── writev ◄─ merge ◄─ judge ◄─ open in place ◄─ recvmmsg ◄──┼── UDP socket
+//!               └───────┬─────────────────────────────┬──────────────────────┘
+//!                snapshots (ArcSwap)      IKE datagrams (bounded channel)
+//! ```
+//!
+//! Every worker has one queue of each VPC's TUN device and one socket of each listening address;
+//! the kernel steers datagrams to sockets by SPI. A packet stays in one thread from device to
+//! device, without a lock, a queue or an allocation of its own. When a socket is full the worker
+//! stops reading from the devices until it drains, so packets wait in the device's queue, where
+//! the inner hosts' congestion control sees them. Decisions are those of [`crate::forward`].
+//!
+//! VPCs come and go while the workers run; the number of workers and the listening addresses stay
+//! what they were at the start.
+
+mod counters;
+mod lan;
+mod outbox;
+mod tun;
+mod wan;
+mod worker;
+
+pub use counters::DataplaneCounters;
+
+use crate::forward::Snapshot;
+use crate::net::VpcId;
+use crate::os::tun::{self as os_tun, TunConfig};
+use crate::os::udp::{self, UdpSocket};
+use anyhow::{Context, Result, anyhow};
+use arc_swap::ArcSwap;
+use nix::sys::eventfd::{EfdFlags, EventFd};
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, mpsc};
+use std::thread::{self, JoinHandle};
+use worker::{Command, Worker};
+
+/// IKE datagrams that wait for the control plane; more are dropped, and IKE retransmits.
+const CONTROL_BACKLOG: usize = 1024;
+/// Beyond this many workers one machine's devices and links are the limit.
+const MOST_WORKERS: usize = 8;
+
+/// What the data plane is made of.
+#[derive(Clone, Debug)]
+pub struct DataplaneConfig {
+    /// How many worker threads; see [`default_workers`].
+    pub workers: usize,
+    /// Addresses and ports for ESP in UDP and IKE (port 4500), each a real address of the host.
+    pub listen: Vec<SocketAddr>,
+    /// The VPCs at the start.
+    pub vpcs: Vec<VpcDevice>,
+}
+
+/// The device of one VPC.
+#[derive(Clone, Debug)]
+pub struct VpcDevice {
+    /// The VPC.
+    pub vpc: VpcId,
+    /// Its device's name in the system.
+    pub name: String,
+    /// The named network namespace in which the device appears; `None` for our own.
+    pub netns: Option<String>,
+    /// The device's MTU in bytes.
+    pub mtu: u16,
+}
+
+/// What workers tell the control plane.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FromDataplane {
+    /// A datagram that is not ESP, with its non-ESP marker (RFC 3948 §2.2).
+    Datagram {
+        /// The listening address that it came to.
+        local: SocketAddr,
+        /// Who sent it.
+        remote: SocketAddr,
+        /// All of it.
+        bytes: Vec<u8>,
+    },
+    /// A device or socket is gone for good: the daemon cannot go on.
+    Failed {
+        /// What happened, in one sentence.
+        why: String,
+    },
+}
+
+/// Where [`FromDataplane`] comes out.
+pub type ControlReceiver = tokio::sync::mpsc::Receiver<FromDataplane>;
+
+/// One worker for one or two cores, where the kernel and the hosts need the other; else all
+/// cores but one, at most eight.
+pub fn default_workers() -> usize {
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    if cores <= 2 { 1 } else { (cores - 1).min(MOST_WORKERS) }
+}
+
+/// The running data plane. Dropping it stops the workers and removes the devices.
+pub struct Dataplane {
+    workers: Vec<Handle>,
+    snapshot: Arc<ArcSwap<Snapshot>>,
+    /// A handle of the first worker's socket on every listening address.
+    control_sockets: Vec<UdpSocket>,
+    counters: Arc<DataplaneCounters>,
+}
+
+struct Handle {
+    commands: mpsc::Sender<Command>,
+    wake: Arc<EventFd>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Dataplane {
+    /// Opens devices and sockets and starts the workers. Until the first
+    /// [`publish`](Dataplane::publish) everything but IKE is discarded. Errors leave nothing behind.
+    pub fn start(config: DataplaneConfig) -> Result<(Dataplane, ControlReceiver)> {
+        let count = config.workers.max(1);
+        let mut sockets: Vec<Vec<UdpSocket>> = (0..count).map(|_| Vec::new()).collect();
+        let mut control_sockets = Vec::new();
+        for address in &config.listen {
+            let group = udp::open_group(*address, count)?;
+            control_sockets.extend(group.first().map(UdpSocket::try_clone).transpose()?);
+            group.into_iter().zip(&mut sockets).for_each(|(socket, of)| of.push(socket));
+        }
+        let (control, receiver) = tokio::sync::mpsc::channel(CONTROL_BACKLOG);
+        let mut dataplane = Dataplane {
+            workers: Vec::with_capacity(count),
+            snapshot: Arc::default(),
+            control_sockets,
+            counters: Arc::default(),
+        };
+        for (index, sockets) in sockets.into_iter().enumerate() {
+            let handle = dataplane.start_worker(index, count, sockets, control.clone())?;
+            dataplane.workers.push(handle);
+        }
+        for device in &config.vpcs {
+            dataplane.add_vpc(device)?;
+        }
+        Ok((dataplane, receiver))
+    }
+
+    fn start_worker(
+        &self,
+        index: usize,
+        count: usize,
+        sockets: Vec<UdpSocket>,
+        control: tokio::sync::mpsc::Sender<FromDataplane>,
+    ) -> Result<Handle> {
+        let wake = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?;
+        let wake = Arc::new(wake);
+        let (commands, inbox) = mpsc::channel();
+        let shared = worker::Shared {
+            snapshot: self.snapshot.clone(),
+            counters: self.counters.clone(),
+            control,
+        };
+        let worker = Worker::new(sockets, wake.clone(), inbox, shared)?;
+        // With one worker the scheduler knows better than we where there is room for it.
+        let core = (count > 1).then_some(index);
+        let thread = thread::Builder::new()
+            .name(format!("data-{index}"))
+            .spawn(move || worker.run(core))
+            .context("no thread for a data plane worker")?;
+        Ok(Handle { commands, wake, thread: Some(thread) })
+    }
+
+    /// Makes the device of a VPC and gives every worker a queue of it.
+    pub fn add_vpc(&self, device: &VpcDevice) -> Result<()> {
+        let queues = os_tun::open(&TunConfig {
+            name: device.name.clone(),
+            netns: device.netns.clone(),
+            mtu: device.mtu,
+            queues: self.workers.len(),
+            transmit_queue: None,
+        })?;
+        for (worker, queue) in self.workers.iter().zip(queues) {
+            worker.tell(Command::AddTun(device.vpc, queue))?;
+        }
+        Ok(())
+    }
+
+    /// Removes the device of a VPC.
+    pub fn remove_vpc(&self, vpc: VpcId) -> Result<()> {
+        self.workers.iter().try_for_each(|worker| worker.tell(Command::RemoveTun(vpc)))
+    }
+
+    /// Puts a snapshot in force: every worker uses it from its next batch on.
+    pub fn publish(&self, snapshot: Arc<Snapshot>) {
+        self.snapshot.store(snapshot);
+        // Idle workers let go of the old one, and with it of keys that are no longer in use.
+        self.workers.iter().for_each(Handle::wake);
+    }
+
+    /// Sends a datagram of the control plane (with its non-ESP marker) from `local`, one of the
+    /// listening addresses, now or not at all.
+    pub fn send_control(
+        &self,
+        local: SocketAddr,
+        remote: SocketAddr,
+        bytes: &[u8],
+    ) -> io::Result<()> {
+        let socket = self.control_sockets.iter().find(|socket| socket.local() == local);
+        let socket = socket.ok_or_else(|| {
+            let text = format!("{local} is not an address that the data plane listens on");
+            io::Error::new(io::ErrorKind::AddrNotAvailable, text)
+        })?;
+        socket.send_to(remote, bytes)
+    }
+
+    /// What happened to datagrams outside any tunnel.
+    pub fn counters(&self) -> &DataplaneCounters {
+        &self.counters
+    }
+
+    /// Stops the workers and removes the devices; returns when all of them are gone.
+    pub fn stop(self) {
+        drop(self);
+    }
+}
+
+impl Drop for Dataplane {
+    fn drop(&mut self) {
+        for worker in &self.workers {
+            // A worker that is gone already needs no telling.
+            let _ = worker.tell(Command::Stop);
+        }
+        for thread in self.workers.iter_mut().filter_map(|worker| worker.thread.take()) {
+            if thread.join().is_err() {
+                tracing::error!("a data plane worker panicked");
+            }
+        }
+    }
+}
+
+impl Handle {
+    fn tell(&self, command: Command) -> Result<()> {
+        self.commands.send(command).map_err(|_| anyhow!("a data plane worker has ended"))?;
+        self.wake();
+        Ok(())
+    }
+
+    fn wake(&self) {
+        // It fails only when the counter is full, and then the worker is about to wake up.
+        let _ = self.wake.write(1);
+    }
+}

@@ -1,0 +1,60 @@
+//! What happens to datagrams outside any tunnel.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+macro_rules! counters {
+    ($($(#[doc = $doc:literal])* $name:ident),* $(,)?) => {
+        /// Counters of the whole data plane, shared by its workers.
+        #[derive(Debug, Default)]
+        pub struct DataplaneCounters {
+            $($(#[doc = $doc])* pub $name: Counter,)*
+        }
+
+        impl DataplaneCounters {
+            /// All counters with their names.
+            pub fn read(&self) -> impl Iterator<Item = (&'static str, u64)> {
+                [$((stringify!($name), self.$name.read())),*].into_iter()
+            }
+        }
+    };
+}
+
+counters! {
+    /// Datagrams handed to the control plane.
+    control_received,
+    /// Datagrams for the control plane that came faster than it takes them.
+    control_dropped,
+    /// NAT keepalives received (RFC 3948 §2.3).
+    keepalives,
+    /// Datagrams that are neither ESP nor IKE.
+    malformed,
+    /// Datagrams that the underlay refused.
+    send_failed,
+    /// Times that a socket was full and its worker stopped reading.
+    backpressure,
+    /// Trains that the kernel did not take as one and that went out datagram by datagram.
+    train_fallbacks,
+    /// Errors reported by receiving sockets.
+    receive_errors,
+    /// Packets from a device that were not what their virtio-net header says.
+    malformed_super_packets,
+    /// Packets that a device did not take.
+    write_failed,
+    /// Merged packets that a device did not take as one.
+    merge_fallbacks,
+}
+
+/// A number that only grows.
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// The count so far.
+    pub fn read(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn add(&self, amount: u64) {
+        self.0.fetch_add(amount, Ordering::Relaxed);
+    }
+}

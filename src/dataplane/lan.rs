@@ -1,0 +1,81 @@
+//! From the devices to the underlay: one turn of a worker.
+
+use super::counters::DataplaneCounters;
+use super::outbox::Outbox;
+use super::tun::VpcTun;
+use crate::esp::Discard;
+use crate::forward::{self, Egress, Snapshot, TunnelEntry};
+use crate::net::VpcId;
+use crate::offload::{MAX_PACKET, SuperPacket, VirtioNetHeader};
+use std::io;
+
+/// Reads of one turn at most, so that the other direction gets its turn.
+const READS: usize = 256;
+
+/// Where one read of a device goes.
+pub(super) struct ReadBuffer(Box<[u8]>);
+
+impl ReadBuffer {
+    pub fn new() -> ReadBuffer {
+        ReadBuffer(vec![0; VirtioNetHeader::LEN + MAX_PACKET].into_boxed_slice())
+    }
+}
+
+/// Takes packets from the device and seals them into the outboxes, until the device is empty or
+/// an outbox is full.
+pub(super) fn turn(
+    tun: &mut VpcTun,
+    outboxes: &mut [Outbox],
+    snapshot: &Snapshot,
+    buffer: &mut ReadBuffer,
+    counters: &DataplaneCounters,
+) -> io::Result<()> {
+    for _ in 0..READS {
+        if !outboxes.iter().all(Outbox::has_room) {
+            break;
+        }
+        let Some(length) = tun.queue.read(&mut buffer.0)? else { break };
+        let packet = VirtioNetHeader::split_from(&mut buffer.0[..length])
+            .and_then(|(header, packet)| SuperPacket::new(header, packet));
+        let Ok(packet) = packet else {
+            counters.malformed_super_packets.add(1);
+            continue;
+        };
+        let vpc = tun.vpc;
+        let mut egress = Ports { outboxes: &mut *outboxes, tun: &mut *tun, counters };
+        // Counted by reason where it is decided.
+        let _ = forward::outbound(snapshot, vpc, packet, &mut egress);
+    }
+    Ok(())
+}
+
+/// The ways out of a turn.
+struct Ports<'w> {
+    outboxes: &'w mut [Outbox],
+    tun: &'w mut VpcTun,
+    counters: &'w DataplaneCounters,
+}
+
+impl Egress for Ports<'_> {
+    #[inline]
+    fn datagram(
+        &mut self,
+        tunnel: &TunnelEntry,
+        tos: u8,
+        length: usize,
+        seal: impl FnOnce(&mut [u8]) -> Result<usize, Discard>,
+    ) -> Result<(), Discard> {
+        let mut outboxes = self.outboxes.iter_mut();
+        let outbox = outboxes.find(|outbox| outbox.socket.local() == tunnel.local);
+        outbox.ok_or(Discard::SendFailed)?.push(tunnel.remote, tos, length, seal)
+    }
+
+    fn reply(&mut self, packet: &[u8]) {
+        self.tun.write_packet(packet, self.counters);
+    }
+}
+
+/// The queue of `vpc`.
+pub(super) fn queue_of(tuns: &mut [VpcTun], vpc: VpcId) -> Option<&mut VpcTun> {
+    tuns.iter_mut().find(|tun| tun.vpc == vpc)
+}

@@ -1,0 +1,230 @@
+//! One worker: an epoll loop over its queues and sockets, each packet to its end at once.
+
+use super::FromDataplane;
+use super::counters::DataplaneCounters;
+use super::lan::{self, ReadBuffer};
+use super::outbox::{Flush, Outbox};
+use super::tun::VpcTun;
+use super::wan::{self, Exits};
+use crate::forward::Snapshot;
+use crate::net::VpcId;
+use crate::os::tun::TunQueue;
+use crate::os::udp::{ReceiveBatch, SendBatch, UdpSocket};
+use anyhow::{Context, Result};
+use arc_swap::{ArcSwap, Cache};
+use nix::errno::Errno;
+use nix::libc;
+use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use nix::sys::eventfd::EventFd;
+use nix::unistd::Pid;
+use std::io;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
+
+/// Events of one wake-up; what does not fit comes with the next.
+const EVENTS: usize = 32;
+/// Epoll's name of the wake-up; sockets are named by their number, TUN queues by their VPC.
+const WAKE: u64 = 0;
+const SOCKET: u64 = 1 << 32;
+const TUN: u64 = 2 << 32;
+
+/// What the control plane tells a worker.
+pub(super) enum Command {
+    AddTun(VpcId, TunQueue),
+    RemoveTun(VpcId),
+    Stop,
+}
+
+/// What all workers have in common.
+pub(super) struct Shared {
+    pub snapshot: Arc<ArcSwap<Snapshot>>,
+    pub counters: Arc<DataplaneCounters>,
+    pub control: tokio::sync::mpsc::Sender<FromDataplane>,
+}
+
+pub(super) struct Worker {
+    epoll: Epoll,
+    wake: Arc<EventFd>,
+    commands: Receiver<Command>,
+    snapshot: Cache<Arc<ArcSwap<Snapshot>>, Arc<Snapshot>>,
+    counters: Arc<DataplaneCounters>,
+    control: tokio::sync::mpsc::Sender<FromDataplane>,
+    tuns: Vec<VpcTun>,
+    outboxes: Vec<Outbox>,
+    /// A socket is full: the devices are not read.
+    blocked: bool,
+    read_buffer: ReadBuffer,
+    receive: ReceiveBatch,
+    send: SendBatch,
+}
+
+impl Worker {
+    pub fn new(
+        sockets: Vec<UdpSocket>,
+        wake: Arc<EventFd>,
+        commands: Receiver<Command>,
+        shared: Shared,
+    ) -> Result<Worker> {
+        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
+        epoll.add(&*wake, EpollEvent::new(EpollFlags::EPOLLIN, WAKE))?;
+        for (index, socket) in sockets.iter().enumerate() {
+            epoll.add(socket, EpollEvent::new(EpollFlags::EPOLLIN, SOCKET | index as u64))?;
+        }
+        Ok(Worker {
+            epoll,
+            wake,
+            commands,
+            snapshot: Cache::new(shared.snapshot),
+            counters: shared.counters,
+            control: shared.control,
+            tuns: Vec::new(),
+            outboxes: sockets.into_iter().map(Outbox::new).collect(),
+            blocked: false,
+            read_buffer: ReadBuffer::new(),
+            receive: ReceiveBatch::new(),
+            send: SendBatch::new(),
+        })
+    }
+
+    /// Works until told to stop, on the `core`-th of the cores that this process may use. A
+    /// device or socket that fails for good is reported, and the daemon decides.
+    pub fn run(mut self, core: Option<usize>) {
+        if let Some(core) = core {
+            pin(core);
+        }
+        let ended = self.work();
+        if let Err(error) = ended {
+            let why = format!("a data plane worker has ended: {error:#}");
+            tracing::error!("{why}");
+            // With a full channel the control plane still sees the channel close.
+            let _ = self.control.try_send(FromDataplane::Failed { why });
+        }
+    }
+
+    fn work(&mut self) -> Result<()> {
+        let mut events = [EpollEvent::empty(); EVENTS];
+        loop {
+            let count = match self.epoll.wait(&mut events, EpollTimeout::NONE) {
+                Ok(count) => count,
+                Err(Errno::EINTR) => continue,
+                Err(error) => return Err(error).context("epoll"),
+            };
+            for event in &events[..count] {
+                if self.handle(event)?.is_break() {
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    fn handle(&mut self, event: &EpollEvent) -> Result<ControlFlow<()>> {
+        let (kind, index) = (event.data() >> 32 << 32, event.data() as u32);
+        match kind {
+            SOCKET => self.handle_socket(index as usize, event.events())?,
+            TUN => self.handle_tun(VpcId(index as u16))?,
+            _ => return self.handle_commands(),
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    fn handle_socket(&mut self, index: usize, ready: EpollFlags) -> Result<()> {
+        if ready.contains(EpollFlags::EPOLLOUT) {
+            self.flush()?;
+        }
+        let Some(outbox) = self.outboxes.get(index) else { return Ok(()) };
+        let (control, counters) = (&self.control, &*self.counters);
+        let mut exits = Exits { tuns: &mut self.tuns, control, counters };
+        let snapshot = self.snapshot.load();
+        match wan::turn(&outbox.socket, &mut self.receive, snapshot, &mut exits) {
+            Ok(()) => Ok(()),
+            Err(error) if is_fatal(&error) => {
+                Err(error).with_context(|| format!("receiving on {}", outbox.socket.local()))
+            }
+            // An ICMP error about something that we sent (RFC 4301 §8.2: not to be trusted).
+            Err(_) => {
+                self.counters.receive_errors.add(1);
+                Ok(())
+            }
+        }
+    }
+
+    fn handle_tun(&mut self, vpc: VpcId) -> Result<()> {
+        if self.blocked {
+            return Ok(());
+        }
+        let Some(tun) = lan::queue_of(&mut self.tuns, vpc) else { return Ok(()) };
+        let (snapshot, counters) = (self.snapshot.load(), &*self.counters);
+        lan::turn(tun, &mut self.outboxes, snapshot, &mut self.read_buffer, counters)
+            .with_context(|| format!("the TUN device {} is gone", tun.queue.name()))?;
+        self.flush()
+    }
+
+    /// Sends what waits in the outboxes, and reads from the devices only while none of it stays.
+    fn flush(&mut self) -> Result<()> {
+        let mut blocked = false;
+        for (index, outbox) in self.outboxes.iter_mut().enumerate() {
+            let stuck = outbox.flush(&mut self.send, &self.counters) == Flush::Blocked;
+            if stuck != outbox.waiting {
+                outbox.waiting = stuck;
+                let mut flags = EpollFlags::EPOLLIN;
+                flags.set(EpollFlags::EPOLLOUT, stuck);
+                let mut event = EpollEvent::new(flags, SOCKET | index as u64);
+                self.epoll.modify(&outbox.socket, &mut event)?;
+            }
+            blocked |= stuck;
+        }
+        if blocked != self.blocked {
+            self.blocked = blocked;
+            self.tuns.iter().try_for_each(|tun| self.watch(tun))?;
+        }
+        Ok(())
+    }
+
+    /// Makes epoll tell of packets in the queue, unless a socket is full.
+    fn watch(&self, tun: &VpcTun) -> Result<()> {
+        let mut event = tun_event(tun.vpc, self.blocked);
+        Ok(self.epoll.modify(&tun.queue, &mut event)?)
+    }
+
+    fn handle_commands(&mut self) -> Result<ControlFlow<()>> {
+        // Clearing first: a command that comes now wakes us again.
+        let _ = self.wake.read();
+        self.snapshot.load();
+        while let Ok(command) = self.commands.try_recv() {
+            match command {
+                Command::AddTun(vpc, queue) => {
+                    self.epoll.add(&queue, tun_event(vpc, self.blocked))?;
+                    self.tuns.push(VpcTun { vpc, queue, merging: true });
+                }
+                // Closing the last queue removes the device, and epoll forgets it.
+                Command::RemoveTun(vpc) => self.tuns.retain(|tun| tun.vpc != vpc),
+                Command::Stop => return Ok(ControlFlow::Break(())),
+            }
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+}
+
+fn tun_event(vpc: VpcId, blocked: bool) -> EpollEvent {
+    let flags = if blocked { EpollFlags::empty() } else { EpollFlags::EPOLLIN };
+    EpollEvent::new(flags, TUN | u64::from(vpc.0))
+}
+
+/// The descriptor itself is bad; anything else is about one datagram.
+fn is_fatal(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EBADF | libc::ENOTSOCK | libc::EFAULT | libc::EINVAL))
+}
+
+/// Binds this thread to the `index`-th core that the process may run on.
+fn pin(index: usize) {
+    let this = Pid::from_raw(0);
+    let Ok(allowed) = sched_getaffinity(this) else { return };
+    let mut cores = (0..CpuSet::count()).filter(|&core| allowed.is_set(core).unwrap_or(false));
+    let mut chosen = CpuSet::new();
+    let bound = cores.nth(index).and_then(|core| chosen.set(core).ok());
+    if bound.is_some() && sched_setaffinity(this, &chosen).is_err() {
+        tracing::debug!(index, "this worker is not bound to a core");
+    }
+}
