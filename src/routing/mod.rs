@@ -8,6 +8,7 @@ mod attributes;
 pub mod bgp;
 pub mod rib;
 mod router;
+pub mod vrrp;
 
 pub use attributes::{Aggregator, AsPath, Attributes, Origin, Segment, TransitiveAttribute};
 pub use bgp::{ConnectionId, DownReason};

@@ -1,0 +1,201 @@
+use super::*;
+use std::net::Ipv4Addr;
+
+const LOW: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 2));
+const HIGH: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 3));
+const VIRTUAL: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1));
+
+#[test]
+fn every_cell_of_the_state_machine() {
+    use Event as E;
+    use State::{Active, Backup, Initialize};
+    use Step as Do;
+    const TAKE: &[Step] = &[Do::Advertise, Do::TakeAddresses, Do::StartAdvertisementTimer];
+    const AGAIN: &[Step] = &[Do::Advertise, Do::StartAdvertisementTimer];
+    const WATCH: &[Step] =
+        &[Do::ForgetActiveInterval, Do::StartActiveDownTimer, Do::LeaveAddresses];
+    const RESIGN: &[Step] = &[Do::StopTimer, Do::Resign, Do::LeaveAddresses];
+    const YIELD: &[Step] = &[Do::StartActiveDownTimer, Do::LeaveAddresses];
+    let start = E::Startup { owner: false };
+    let start_owner = E::Startup { owner: true };
+    let resigning = E::Advertisement(Claim::Resigning);
+    let superior = E::Advertisement(Claim::Superior);
+    let inferior = E::Advertisement(Claim::Inferior);
+    let table: &[(Event, [(State, &[Step]); 3])] = &[
+        (start, [(Backup, WATCH), (Backup, &[]), (Active, &[])]),
+        (start_owner, [(Active, TAKE), (Backup, &[]), (Active, &[])]),
+        (E::Shutdown, [(Initialize, &[]), (Initialize, &[Do::StopTimer]), (Initialize, RESIGN)]),
+        (E::AdvertisementTimer, [(Initialize, &[]), (Backup, &[]), (Active, AGAIN)]),
+        (E::ActiveDownTimer, [(Initialize, &[]), (Active, TAKE), (Active, &[])]),
+        (resigning, [(Initialize, &[]), (Backup, &[Do::StartSkewTimer]), (Active, AGAIN)]),
+        (superior, [(Initialize, &[]), (Backup, &[Do::StartActiveDownTimer]), (Backup, YIELD)]),
+        (inferior, [(Initialize, &[]), (Backup, &[]), (Active, AGAIN)]),
+        (E::PriorityChanged, [(Initialize, &[]), (Backup, &[]), (Active, AGAIN)]),
+    ];
+    assert_eq!(table.len(), Event::ALL.len());
+    for (event, row) in table {
+        assert!(Event::ALL.contains(event));
+        for (state, (next, steps)) in State::ALL.into_iter().zip(row) {
+            let expected = Transition { next: *next, steps };
+            assert_eq!(transition(state, *event), expected, "{state} {event:?}");
+        }
+    }
+}
+
+#[test]
+fn a_silent_link_makes_the_backup_active_after_three_intervals_and_skew() {
+    let mut router = router(100, LOW);
+    router.startup(Timestamp::ZERO);
+    assert_eq!(drain(&mut router), [Action::BecomeBackup { addresses: vec![VIRTUAL] }]);
+    // 3 * 300 ms + (256 - 100) / 256 * 300 ms
+    let expected = Timestamp::from_micros(900_000 + 300_000 * 156 / 256);
+    assert_eq!(router.poll_timeout(), Some((expected, Timer::ActiveDown)));
+    router.handle_timeout(expected);
+    let [Action::Send(first), Action::BecomeActive { .. }] = &drain(&mut router)[..] else {
+        panic!("the new active router advertises and takes the addresses")
+    };
+    assert_eq!((first.priority, first.interval, first.virtual_router_id), (100, 30, 7));
+    assert_eq!(router.state(), State::Active);
+    router.handle_timeout(expected + Duration::from_millis(300));
+    assert!(matches!(&drain(&mut router)[..], [Action::Send(_)]));
+}
+
+#[test]
+fn the_owner_is_active_at_once_and_yields_to_nobody() {
+    let mut router = router(255, LOW);
+    router.startup(Timestamp::ZERO);
+    assert_eq!(router.state(), State::Active);
+    router.handle_advertisement(HIGH, &advertisement(255), Timestamp::ZERO);
+    assert_eq!(router.state(), State::Active);
+    assert_eq!(router.discards().owner, 1);
+}
+
+#[test]
+fn a_resigning_active_router_is_followed_after_skew_only() {
+    let mut router = router(254, LOW);
+    router.startup(Timestamp::ZERO);
+    router.handle_advertisement(HIGH, &advertisement(0), Timestamp::from_millis(10));
+    let (at, timer) = router.poll_timeout().expect("a timer");
+    assert_eq!(timer, Timer::ActiveDown);
+    assert_eq!(at.since(Timestamp::from_millis(10)), Duration::from_micros(300_000 * 2 / 256));
+}
+
+#[test]
+fn the_interval_of_the_active_router_is_learned() {
+    let mut router = router(128, LOW);
+    router.startup(Timestamp::ZERO);
+    let slow = Advertisement { interval: 200, ..advertisement(200) };
+    router.handle_advertisement(HIGH, &slow, Timestamp::ZERO);
+    let (at, _) = router.poll_timeout().expect("a timer");
+    assert_eq!(at, Timestamp::from_millis(6000 + 1000));
+}
+
+#[test]
+fn preemption_decides_whether_a_lower_priority_stays_active() {
+    for (preempt, becomes) in [(true, State::Active), (false, State::Backup)] {
+        let config = VirtualRouterConfig { preempt, ..config(200, LOW) };
+        let mut router = VirtualRouter::new(config);
+        router.startup(Timestamp::ZERO);
+        for step in 1..=20 {
+            let now = Timestamp::from_millis(100 * step);
+            router.handle_advertisement(HIGH, &advertisement(100), now);
+            router.handle_timeout(now);
+        }
+        assert_eq!(router.state(), becomes, "preempt {preempt}");
+    }
+}
+
+#[test]
+fn equal_priorities_are_decided_by_the_address() {
+    let mut low = active(100, LOW);
+    low.handle_advertisement(HIGH, &advertisement(100), Timestamp::from_millis(2000));
+    assert_eq!(low.state(), State::Backup);
+    assert!(matches!(&drain(&mut low)[..], [Action::BecomeBackup { .. }]));
+    let mut high = active(100, HIGH);
+    high.handle_advertisement(LOW, &advertisement(100), Timestamp::from_millis(2000));
+    assert_eq!(high.state(), State::Active);
+    assert!(matches!(&drain(&mut high)[..], [Action::Send(_)]), "it asserts itself");
+}
+
+#[test]
+fn a_lowered_priority_is_told_at_once() {
+    let mut router = active(200, LOW);
+    router.set_priority(50, Timestamp::from_millis(2100));
+    let [Action::Send(advertisement)] = &drain(&mut router)[..] else { panic!("one message") };
+    assert_eq!(advertisement.priority, 50);
+}
+
+#[test]
+fn shutdown_resigns_and_leaves_the_addresses() {
+    let mut router = active(200, LOW);
+    router.shutdown(Timestamp::from_millis(2100));
+    let [Action::Send(last), Action::BecomeBackup { .. }] = &drain(&mut router)[..] else {
+        panic!("a resignation")
+    };
+    assert_eq!(last.priority, 0);
+    assert_eq!(router.poll_timeout(), None);
+    assert_eq!(router.state(), State::Initialize);
+}
+
+#[test]
+fn what_is_not_for_us_changes_nothing() {
+    let mut router = router(100, LOW);
+    router.startup(Timestamp::ZERO);
+    let before = router.poll_timeout();
+    let now = Timestamp::from_millis(50);
+    let other = Advertisement { virtual_router_id: 8, ..advertisement(200) };
+    router.handle_advertisement(HIGH, &other, now);
+    let hasty = Advertisement { interval: 0, ..advertisement(200) };
+    router.handle_advertisement(HIGH, &hasty, now);
+    router.handle_advertisement(LOW, &advertisement(200), now);
+    assert_eq!(router.poll_timeout(), before);
+    let expected = Discards { other_vrid: 1, zero_interval: 1, owner: 0, own: 1 };
+    assert_eq!(router.discards(), expected);
+}
+
+/// Two routers on one lossless link: exactly one is active, and it is the better one.
+#[test]
+fn of_two_routers_the_higher_priority_ends_up_active() {
+    let mut routers = [(LOW, router(100, LOW)), (HIGH, router(150, HIGH))];
+    let mut now = Timestamp::ZERO;
+    routers.iter_mut().for_each(|(_, router)| router.startup(now));
+    for _ in 0..400 {
+        now += Duration::from_millis(10);
+        for sender in 0..2 {
+            routers[sender].1.handle_timeout(now);
+            let source = routers[sender].0;
+            for action in drain(&mut routers[sender].1) {
+                if let Action::Send(advertisement) = action {
+                    routers[1 - sender].1.handle_advertisement(source, &advertisement, now);
+                }
+            }
+        }
+    }
+    assert_eq!(routers.map(|(_, router)| router.state()), [State::Backup, State::Active]);
+}
+
+fn config(priority: u8, local: IpAddr) -> VirtualRouterConfig {
+    let addresses = vec![VIRTUAL];
+    VirtualRouterConfig { vrid: 7, priority, interval: 30, preempt: true, addresses, local }
+}
+
+fn router(priority: u8, local: IpAddr) -> VirtualRouter {
+    VirtualRouter::new(config(priority, local))
+}
+
+fn active(priority: u8, local: IpAddr) -> VirtualRouter {
+    let mut router = router(priority, local);
+    router.startup(Timestamp::ZERO);
+    router.handle_timeout(Timestamp::from_millis(2000));
+    assert_eq!(router.state(), State::Active);
+    drain(&mut router);
+    router
+}
+
+fn advertisement(priority: u8) -> Advertisement {
+    Advertisement { virtual_router_id: 7, priority, interval: 30, addresses: vec![VIRTUAL] }
+}
+
+fn drain(router: &mut VirtualRouter) -> Vec<Action> {
+    std::iter::from_fn(|| router.poll_action()).collect()
+}
