@@ -83,7 +83,7 @@ fn modules_import_only_what_the_table_lets_them() {
         let Some(module) = module_of(&file) else { continue };
         for (line, path) in file.crate_paths() {
             let Some(target) = table::find(&path) else { continue };
-            if target.name != module.name && !module.imports.contains(&target.name) {
+            if !module.may_import(target) {
                 violations.push(format!(
                     "{}:{line}: `{}` may not import `{path}` (it may: {})",
                     file.path,

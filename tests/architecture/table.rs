@@ -17,7 +17,7 @@ pub struct Module {
     /// Its path below `crate::`. The row of the longest matching path rules a file.
     pub name: &'static str,
     pub kind: Kind,
-    /// The modules that it may import, besides itself.
+    /// The modules that it may import, besides itself; a module stands for all below it.
     pub imports: &'static [&'static str],
 }
 
@@ -41,29 +41,28 @@ pub const MODULES: &[Module] = &[
     row("ike",           Pure,  &["wire", "crypto", "net", "time", "random"]),
     row("esp",           Pure,  &["wire", "crypto", "net", "time", "random"]),
     row("offload",       Pure,  &["wire", "net"]),
-    row("routing::bgp",  Pure,  &["wire", "net", "time", "random"]),
-    row("routing::rib",  Pure,  &["wire", "net", "time", "random"]),
+    row("routing::attributes", Pure, &["wire", "net"]),
+    row("routing::bgp",  Pure,  &["routing::attributes", "wire", "net", "time", "random"]),
+    row("routing::rib",  Pure,  &["routing::attributes", "wire", "net", "time", "random"]),
     row("routing::vrrp", Pure,  &["wire", "net", "time", "random"]),
     // floor 3: what a gateway consists of
-    row("routing",       Pure,  &["routing::bgp", "routing::rib", "routing::vrrp",
-                                  "wire", "net", "time", "random"]),
+    row("routing",       Pure,  &["routing::attributes", "routing::bgp", "routing::rib",
+                                  "routing::vrrp", "wire", "net", "time", "random"]),
     row("forward",       Pure,  &["esp", "offload", "wire", "net", "time", "random"]),
     row("config",        Pure,  &["wire", "crypto", "net"]),
     row("control",       Pure,  &["net", "time"]),
     // floor 4: one state, inputs in, outputs out
-    row("gateway",       Pure,  &["routing", "routing::bgp", "routing::rib", "routing::vrrp",
-                                  "forward", "config", "control", "ike", "esp", "offload",
-                                  "wire", "crypto", "net", "time", "random"]),
+    row("gateway",       Pure,  &["routing", "forward", "config", "control", "ike", "esp",
+                                  "offload", "wire", "crypto", "net", "time", "random"]),
     // the shell
     row("os",            Shell, &["net", "time", "random"]),
     row("config_file",   Shell, &["os", "config", "crypto", "net"]),
     row("dataplane",     Shell, &["os", "forward", "offload", "esp", "wire",
                                   "net", "time", "random"]),
     row("daemon",        Shell, &["dataplane", "os", "config_file", "gateway", "routing",
-                                  "routing::bgp", "routing::rib", "routing::vrrp", "forward",
-                                  "config", "control", "ike", "esp", "offload", "wire", "crypto",
-                                  "net", "time", "random"]),
-    row("lab",           Shell, &["os", "config_file", "config", "control",
+                                  "forward", "config", "control", "ike", "esp", "offload",
+                                  "wire", "crypto", "net", "time", "random"]),
+    row("lab",           Shell, &["os", "config_file", "config", "control", "crypto",
                                   "net", "time", "random"]),
     row("cli",           Shell, &["lab", "config_file", "control", "config", "crypto",
                                   "net", "time", "random"]),
@@ -72,12 +71,22 @@ pub const MODULES: &[Module] = &[
     row("fuzzing",       TestsOnly, &[]),
 ];
 
+impl Module {
+    /// Whether a file of this module may import from `target`.
+    pub fn may_import(&self, target: &Module) -> bool {
+        self.name == target.name || self.imports.iter().any(|import| lies_in(target.name, import))
+    }
+}
+
+/// Whether the module at `path` is `module` or one below it.
+fn lies_in(path: &str, module: &str) -> bool {
+    path.strip_prefix(module).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+}
+
 /// The row for a module path such as `ike::sa` or `net`.
 pub fn find(path: &str) -> Option<&'static Module> {
-    let matches = |name: &str| {
-        path.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
-    };
-    MODULES.iter().filter(|module| matches(module.name)).max_by_key(|module| module.name.len())
+    let rows = MODULES.iter().filter(|module| lies_in(path, module.name));
+    rows.max_by_key(|module| module.name.len())
 }
 
 /// What a pure module does not name. `std::net` has value types, too, so there the sockets are
