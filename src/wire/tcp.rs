@@ -165,7 +165,8 @@ fn announced_mss(segment: &[u8]) -> Option<(u16, usize)> {
 /// Updates the checksum for a 16-bit field at `at` that changed from `old` to `new`. At an odd
 /// offset its octets belong to two words, which is the same as the swapped field at an even one.
 fn adjust_checksum(segment: &mut [u8], at: usize, old: u16, new: u16) {
-    let (old, new) = if at % 2 == 0 { (old, new) } else { (old.swap_bytes(), new.swap_bytes()) };
+    let (old, new) =
+        if at.is_multiple_of(2) { (old, new) } else { (old.swap_bytes(), new.swap_bytes()) };
     let Some(field) =
         segment.get_mut(TcpHeader::CHECKSUM_AT..).and_then(|rest| rest.first_chunk_mut::<2>())
     else {

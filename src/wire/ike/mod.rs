@@ -14,6 +14,7 @@
 //! Values larger than their length or count field can say encode to a message that its receiver
 //! refuses.
 
+mod bodies;
 mod header;
 mod message;
 mod payload;
@@ -22,12 +23,13 @@ mod protected;
 mod registries;
 mod selector;
 
+pub use bodies::{
+    Authentication, Certificate, Configuration, Delete, EncryptedBody, EncryptedFragment,
+    Identification, KeyExchange, Notify, UnknownPayload,
+};
 pub use header::{Flags, Header, IkeSpi, MessageId, Version};
 pub use message::Message;
-pub use payload::{
-    Authentication, Certificate, Configuration, Delete, EncryptedBody, EncryptedFragment,
-    Identification, KeyExchange, Notify, Payload, UnknownPayload, decode_chain, encode_chain,
-};
+pub use payload::{Payload, decode_chain, encode_chain};
 pub use proposal::{Attribute, AttributeValue, Proposal, SecurityAssociation, Transform};
 pub use protected::{Draft, ICV_LEN, IV_LEN, Parts, Protected, strip_padding};
 pub use registries::*;
