@@ -1,1 +1,66 @@
-//! The `ike` module.
+//! IKEv2 (RFC 7296): an engine without I/O.
+//!
+//! [`Endpoint`] negotiates IKE SAs and Child SAs with configured peers, keeps their keys fresh
+//! and watches whether the peers live. It takes datagrams, points in time and wishes, and gives
+//! datagrams and [`Event`]s. It knows nothing of ESP packets, routes or tunnels' names.
+//!
+//! ```text
+//!                          Endpoint
+//!              ┌──────────────┼──────────────────┐
+//!         connection     initiator, responder    sa: an established IKE SA
+//!         wanted?        IKE_SA_INIT, IKE_AUTH    CREATE_CHILD_SA, INFORMATIONAL
+//!         retry when?         │                   │
+//!                             └── child, auth, keys, proposal, selector, exchange, liveness, path
+//! ```
+//!
+//! Implemented: RFC 7296 with cookies (§2.6), NAT traversal (§2.23), rekeying with all
+//! collisions (§2.8, §2.25); RFC 5282 and RFC 7634 (AEADs), RFC 7427 and RFC 8420 (Ed25519).
+//! Not implemented, and not announced: fragmentation (RFC 7383), MOBIKE (RFC 4555), EAP,
+//! certificates, transport mode, configuration payloads.
+//!
+//! No datagram changes anything before it has proved to be authentic, with two exceptions that
+//! the protocol leaves no way around, both bounded: an IKE_SA_INIT request may make a half-open
+//! IKE SA, and the first acceptable answer to our own IKE_SA_INIT is taken at its word until
+//! IKE_AUTH shows whose it was.
+
+mod auth;
+mod child;
+mod config;
+mod connection;
+mod context;
+mod cookie;
+mod endpoint;
+mod event;
+mod exchange;
+mod failure;
+mod half_open;
+mod identity;
+mod initiator;
+mod keys;
+mod liveness;
+mod path;
+mod payloads;
+mod proposal;
+mod protect;
+mod responder;
+mod sa;
+mod selector;
+mod stats;
+mod view;
+
+pub use config::{
+    Backoff, ConnectionConfig, ConnectionId, Credentials, EndpointConfig, HalfOpenLimits, Lifetime,
+    LivenessConfig, RemoteAddress, Retransmit,
+};
+pub use endpoint::Endpoint;
+pub use event::{
+    ChildId, ChildKeys, ChildUp, Established, Event, IkeSaId, NatStatus, Role, TimerReason,
+    Transmit,
+};
+pub use failure::{AuthFailure, ChildRefusal, DownReason, FailureReason, NoProposal};
+pub use identity::Identity;
+pub use stats::{Discard, Stats};
+pub use view::{ChildView, ConnectionState, ConnectionView, IkeView};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,143 @@
+//! Proof of identity: the AUTH payload (RFC 7296 §2.15), by pre-shared key or by an Ed25519
+//! signature (RFC 7427 §3, RFC 8420 §2).
+
+use super::config::Credentials;
+use super::failure::AuthFailure;
+use super::identity::Identity;
+use super::payloads::Payloads;
+use crate::crypto::prf::Prf;
+use crate::crypto::secret::{Secret, ct_eq};
+use crate::wire::ike::{AuthMethod, Authentication, HashAlgorithm, NotifyType, Payload};
+
+const KEY_PAD: &[u8] = b"Key Pad for IKEv2";
+
+/// DER of the AlgorithmIdentifier of Ed25519: SEQUENCE { OID 1.3.101.112 } (RFC 8410 §3).
+const ED25519_ALGORITHM: [u8; 7] = [0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70];
+
+/// What one side's AUTH payload covers:
+///
+/// ```text
+/// SignedOctets = RealMessage | Nonce of the other side | prf(SK_p, RestOfIDPayload)
+/// ```
+pub(super) struct Signed<'a> {
+    /// That side's IKE_SA_INIT message.
+    pub message: &'a [u8],
+    /// The other side's nonce.
+    pub nonce: &'a [u8],
+    /// That side's identity.
+    pub identity: &'a Identity,
+    /// That side's SK_pi or SK_pr.
+    pub sk_p: &'a Secret,
+    /// The PRF of the IKE SA.
+    pub prf: Prf,
+}
+
+/// The peer has proved to be who the connection wants it to be. Without such a value no IKE SA
+/// is established; only [`verify`] makes one.
+#[derive(Debug)]
+pub(super) struct Authenticated {
+    identity: Identity,
+}
+
+impl Authenticated {
+    pub fn into_identity(self) -> Identity {
+        self.identity
+    }
+}
+
+impl Signed<'_> {
+    fn octets(&self) -> Vec<u8> {
+        let id = self.identity.to_wire().body();
+        let maced_id = self.prf.compute(self.sk_p.as_bytes(), &[&id]);
+        [self.message, self.nonce, maced_id.as_bytes()].concat()
+    }
+
+    /// prf(prf(Shared Secret, "Key Pad for IKEv2"), SignedOctets)
+    fn shared_key_mic(&self, psk: &Secret) -> Secret {
+        let key = self.prf.compute(psk.as_bytes(), &[KEY_PAD]);
+        self.prf.compute(key.as_bytes(), &[&self.octets()])
+    }
+}
+
+/// Our own AUTH payload.
+pub(super) fn prove(credentials: &Credentials, signed: &Signed<'_>) -> Authentication {
+    match credentials {
+        Credentials::Psk(psk) => Authentication {
+            method: AuthMethod::SHARED_KEY_MIC,
+            data: signed.shared_key_mic(psk).as_bytes().to_vec(),
+        },
+        Credentials::PublicKey { own, .. } => Authentication {
+            method: AuthMethod::DIGITAL_SIGNATURE,
+            data: signature_value(&own.sign(&signed.octets())),
+        },
+    }
+}
+
+/// Checks the peer's AUTH payload.
+pub(super) fn verify(
+    credentials: &Credentials,
+    signed: &Signed<'_>,
+    auth: &Authentication,
+) -> Result<Authenticated, AuthFailure> {
+    let wanted = method(credentials);
+    if auth.method != wanted {
+        return Err(AuthFailure::Method { used: auth.method, wanted });
+    }
+    match credentials {
+        Credentials::Psk(psk) => {
+            if !ct_eq(signed.shared_key_mic(psk).as_bytes(), &auth.data) {
+                return Err(AuthFailure::PskMismatch(signed.identity.clone()));
+            }
+        }
+        Credentials::PublicKey { peer, .. } => {
+            let signature = signature_in(&auth.data).ok_or(AuthFailure::SignatureAlgorithm)?;
+            peer.verify(&signed.octets(), signature)
+                .map_err(|_| AuthFailure::BadSignature(signed.identity.clone()))?;
+        }
+    }
+    Ok(Authenticated { identity: signed.identity.clone() })
+}
+
+fn method(credentials: &Credentials) -> AuthMethod {
+    match credentials {
+        Credentials::Psk(_) => AuthMethod::SHARED_KEY_MIC,
+        Credentials::PublicKey { .. } => AuthMethod::DIGITAL_SIGNATURE,
+    }
+}
+
+/// ASN.1 length, AlgorithmIdentifier, signature (RFC 7427 §3).
+fn signature_value(signature: &[u8]) -> Vec<u8> {
+    let length = [ED25519_ALGORITHM.len() as u8];
+    [length.as_slice(), &ED25519_ALGORITHM, signature].concat()
+}
+
+fn signature_in(data: &[u8]) -> Option<&[u8]> {
+    let (&length, rest) = data.split_first()?;
+    let (algorithm, signature) = rest.split_at_checked(length.into())?;
+    (algorithm == ED25519_ALGORITHM).then_some(signature)
+}
+
+/// SIGNATURE_HASH_ALGORITHMS: we verify signatures that hash by themselves (RFC 8420 §2).
+pub(super) fn hash_algorithms() -> Payload {
+    let identity = HashAlgorithm::IDENTITY.0.to_be_bytes();
+    super::payloads::notify(NotifyType::SIGNATURE_HASH_ALGORITHMS, identity)
+}
+
+/// Whether the sender of these payloads verifies Ed25519 signatures.
+pub(super) fn verifies_ed25519(payloads: Payloads<'_>) -> bool {
+    let identity = HashAlgorithm::IDENTITY.0.to_be_bytes();
+    payloads
+        .notify(NotifyType::SIGNATURE_HASH_ALGORITHMS)
+        .is_some_and(|notify| notify.data.chunks_exact(2).any(|hash| hash == identity))
+}
+
+/// Whether a peer that does or does not verify Ed25519 signatures can be shown `credentials`.
+pub(super) fn can_prove(credentials: &Credentials, peer_verifies: bool) -> Result<(), AuthFailure> {
+    match credentials {
+        Credentials::PublicKey { .. } if !peer_verifies => Err(AuthFailure::NoEd25519),
+        Credentials::PublicKey { .. } | Credentials::Psk(_) => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,189 @@
+//! Negotiation of a Child SA: what both roles of IKE_AUTH and CREATE_CHILD_SA have in common
+//! (RFC 7296 §1.2, §1.3, §2.9).
+
+use super::config::ConnectionConfig;
+use super::context::Context;
+use super::failure::{ChildRefusal, NoProposal};
+use super::payloads::Payloads;
+use super::proposal::{self, Choice, describe_suites};
+use super::selector::{describe, is_within, narrow};
+use crate::crypto::kex::Group;
+use crate::crypto::suite::EspSuite;
+use crate::net::EspSpi;
+use crate::wire::ike::{NotifyType, Payload, TrafficSelector};
+
+/// What both sides agreed on.
+#[derive(Clone, Debug)]
+pub(super) struct Agreed {
+    pub suite: EspSuite,
+    pub inbound: EspSpi,
+    pub outbound: EspSpi,
+    pub local_ts: Vec<TrafficSelector>,
+    pub remote_ts: Vec<TrafficSelector>,
+}
+
+/// Our offer of a Child SA, as initiator.
+#[derive(Debug)]
+pub(super) struct Offer {
+    pub spi: EspSpi,
+    suites: Vec<EspSuite>,
+    local_ts: Vec<TrafficSelector>,
+    remote_ts: Vec<TrafficSelector>,
+}
+
+impl Offer {
+    pub fn new(config: &ConnectionConfig, suites: Vec<EspSuite>, ctx: &mut Context<'_>) -> Self {
+        Offer {
+            spi: ctx.esp_spi(),
+            suites,
+            local_ts: config.local_ts.clone(),
+            remote_ts: config.remote_ts.clone(),
+        }
+    }
+
+    /// The groups that the peer may ask for.
+    pub fn groups(&self) -> impl Iterator<Item = Group> + '_ {
+        self.suites.iter().filter_map(|suite| suite.group)
+    }
+
+    pub fn sa(&self) -> Payload {
+        Payload::SecurityAssociation(proposal::offer(&self.suites, &self.spi.0.to_be_bytes()))
+    }
+
+    pub fn selectors(&self) -> [Payload; 2] {
+        [
+            Payload::TrafficSelectorsInitiator(self.local_ts.clone().into()),
+            Payload::TrafficSelectorsResponder(self.remote_ts.clone().into()),
+        ]
+    }
+
+    /// Checks the peer's answer.
+    pub fn accept(&self, answer: Payloads<'_>) -> Result<Agreed, ChildRefusal> {
+        if let Some(error) = answer.error() {
+            return Err(self.explain(error.notify_type));
+        }
+        let (Some(sa), Some(ts_initiator), Some(ts_responder)) =
+            (answer.sa(), answer.ts_initiator(), answer.ts_responder())
+        else {
+            return Err(ChildRefusal::Breach("the answer holds neither a Child SA nor an error"));
+        };
+        let choice = proposal::chosen(sa, &self.suites)
+            .ok_or(ChildRefusal::Breach("the answer chooses a proposal that was not offered"))?;
+        let narrowed =
+            is_within(ts_initiator, &self.local_ts) && is_within(ts_responder, &self.remote_ts);
+        if !narrowed {
+            return Err(ChildRefusal::Breach("the answer widens the traffic selectors"));
+        }
+        Ok(Agreed {
+            suite: choice.suite,
+            inbound: self.spi,
+            outbound: outbound_spi(&choice.spi)?,
+            local_ts: ts_initiator.to_vec(),
+            remote_ts: ts_responder.to_vec(),
+        })
+    }
+
+    fn explain(&self, notify: NotifyType) -> ChildRefusal {
+        match notify {
+            NotifyType::NO_PROPOSAL_CHOSEN => ChildRefusal::Proposal(NoProposal::Theirs {
+                offered: describe_suites(&self.suites),
+            }),
+            NotifyType::TS_UNACCEPTABLE => ChildRefusal::Selectors(format!(
+                "the peer accepts none of local {} with remote {}",
+                describe(&self.local_ts),
+                describe(&self.remote_ts)
+            )),
+            other => ChildRefusal::Notified(other),
+        }
+    }
+}
+
+/// The peer's request, accepted as far as proposals and selectors go. Nothing is allocated yet.
+#[derive(Debug)]
+pub(super) struct Accepted {
+    pub choice: Choice<EspSuite>,
+    outbound: EspSpi,
+    local_ts: Vec<TrafficSelector>,
+    remote_ts: Vec<TrafficSelector>,
+}
+
+impl Accepted {
+    /// Checks the peer's request against the connection, choosing one of `suites`; the peer
+    /// has begun a key exchange of `begun`.
+    pub fn check(
+        config: &ConnectionConfig,
+        suites: &[EspSuite],
+        request: Payloads<'_>,
+        begun: Option<Group>,
+    ) -> Result<Accepted, ChildRefusal> {
+        let (Some(sa), Some(ts_initiator), Some(ts_responder)) =
+            (request.sa(), request.ts_initiator(), request.ts_responder())
+        else {
+            return Err(ChildRefusal::Breach("the request holds no Child SA"));
+        };
+        let choice = proposal::choose(sa, suites, begun).map_err(ChildRefusal::Proposal)?;
+        let outbound = outbound_spi(&choice.spi)?;
+        let remote_ts = narrow(ts_initiator, &config.remote_ts);
+        let local_ts = narrow(ts_responder, &config.local_ts);
+        if remote_ts.is_empty() || local_ts.is_empty() {
+            return Err(no_common_traffic(config, ts_initiator, ts_responder));
+        }
+        Ok(Accepted { choice, outbound, local_ts, remote_ts })
+    }
+
+    pub fn agree(&self, ctx: &mut Context<'_>) -> Agreed {
+        Agreed {
+            suite: self.choice.suite,
+            inbound: ctx.esp_spi(),
+            outbound: self.outbound,
+            local_ts: self.local_ts.clone(),
+            remote_ts: self.remote_ts.clone(),
+        }
+    }
+
+    pub fn sa(&self, agreed: &Agreed) -> Payload {
+        let spi = agreed.inbound.0.to_be_bytes();
+        Payload::SecurityAssociation(proposal::answer(&self.choice, &spi))
+    }
+
+    pub fn selectors(&self) -> [Payload; 2] {
+        [
+            Payload::TrafficSelectorsInitiator(self.remote_ts.clone().into()),
+            Payload::TrafficSelectorsResponder(self.local_ts.clone().into()),
+        ]
+    }
+}
+
+fn no_common_traffic(
+    config: &ConnectionConfig,
+    ts_initiator: &[TrafficSelector],
+    ts_responder: &[TrafficSelector],
+) -> ChildRefusal {
+    ChildRefusal::Selectors(format!(
+        "the peer offers {} on its side with {} on this one; this side accepts {} with {}",
+        describe(ts_initiator),
+        describe(ts_responder),
+        describe(&config.remote_ts),
+        describe(&config.local_ts)
+    ))
+}
+
+/// The notification that tells the peer.
+pub(super) fn notify_of(refusal: &ChildRefusal) -> NotifyType {
+    match refusal {
+        ChildRefusal::Proposal(_) => NotifyType::NO_PROPOSAL_CHOSEN,
+        ChildRefusal::Selectors(_) => NotifyType::TS_UNACCEPTABLE,
+        ChildRefusal::Notified(notify) => *notify,
+        ChildRefusal::Breach(_) => NotifyType::INVALID_SYNTAX,
+        ChildRefusal::PublicValue => NotifyType::INVALID_KE_PAYLOAD,
+    }
+}
+
+/// The peer's inbound SPI, which is our outbound one.
+fn outbound_spi(spi: &[u8]) -> Result<EspSpi, ChildRefusal> {
+    let octets = <[u8; 4]>::try_from(spi)
+        .map_err(|_| ChildRefusal::Breach("the SPI of an ESP SA has 4 octets"))?;
+    let spi = EspSpi(u32::from_be_bytes(octets));
+    let reserved = spi < EspSpi::FIRST;
+    if reserved { Err(ChildRefusal::Breach("the SPI is a reserved one")) } else { Ok(spi) }
+}

@@ -1,0 +1,269 @@
+//! What an operator decides: limits of an endpoint, and per connection who talks to whom, with
+//! which algorithms, for which traffic and with how much patience.
+
+use super::identity::Identity;
+use crate::crypto::secret::Secret;
+use crate::crypto::sign::{SigningKey, VerifyingKey};
+use crate::crypto::suite::{DEFAULT_ESP_SUITES, DEFAULT_IKE_SUITES, EspSuite, IkeSuite};
+use crate::wire::ike::TrafficSelector;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+/// One configured connection, numbered by its owner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConnectionId(pub u32);
+
+/// What holds for all connections of an [`Endpoint`](super::Endpoint).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EndpointConfig {
+    /// Local port without the non-ESP marker: 500.
+    pub ike_port: u16,
+    /// Local port with the non-ESP marker (RFC 7296 §2.23): 4500.
+    pub natt_port: u16,
+    /// Workers of the data plane, at least 1. The low bits of every inbound ESP SPI, as many as
+    /// it takes to count them, name the worker.
+    pub workers: u32,
+    /// How many strangers may be half-way in.
+    pub half_open: HalfOpenLimits,
+    /// Answers without protection per second, such as NO_PROPOSAL_CHOSEN or INVALID_IKE_SPI.
+    /// Beyond it such datagrams are only counted.
+    pub unprotected_replies_per_second: u32,
+}
+
+/// Bounds on IKE SAs whose initiator has not authenticated itself yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HalfOpenLimits {
+    /// All together.
+    pub total: usize,
+    /// From one address.
+    pub per_source: usize,
+    /// Above so many, an initiator must return a cookie first (RFC 7296 §2.6).
+    pub cookies_above: usize,
+    /// How long one may take to authenticate.
+    pub lifetime: Duration,
+}
+
+impl Default for EndpointConfig {
+    fn default() -> Self {
+        EndpointConfig {
+            ike_port: 500,
+            natt_port: 4500,
+            workers: 1,
+            half_open: HalfOpenLimits::default(),
+            unprotected_replies_per_second: 50,
+        }
+    }
+}
+
+impl Default for HalfOpenLimits {
+    fn default() -> Self {
+        HalfOpenLimits {
+            total: 1000,
+            per_source: 32,
+            cookies_above: 64,
+            lifetime: Duration::from_secs(15),
+        }
+    }
+}
+
+/// Where the peer is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RemoteAddress {
+    /// At this address. Port 500 begins on port 500 and moves to 4500; another port is talked to
+    /// with the non-ESP marker from the start.
+    At(SocketAddr),
+    /// Anywhere: the connection only answers.
+    Any,
+}
+
+impl RemoteAddress {
+    /// Whether a datagram from `address` may be the peer's.
+    pub fn admits(&self, address: IpAddr) -> bool {
+        match self {
+            RemoteAddress::At(remote) => remote.ip() == address,
+            RemoteAddress::Any => true,
+        }
+    }
+}
+
+/// How both sides prove who they are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Credentials {
+    /// A secret that both know (RFC 7296 §2.15).
+    Psk(Secret),
+    /// Ed25519 keys without certificates (RFC 7427, RFC 8420).
+    PublicKey {
+        /// The key that we sign with.
+        own: SigningKey,
+        /// The key that the peer's signature must fit.
+        peer: VerifyingKey,
+    },
+}
+
+/// One connection: an IKE SA to one peer and the Child SAs under it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConnectionConfig {
+    /// Our address.
+    pub local: IpAddr,
+    /// The peer's.
+    pub remote: RemoteAddress,
+    /// Who we are.
+    pub local_id: Identity,
+    /// Who the peer must be.
+    pub remote_id: Identity,
+    /// How both prove it.
+    pub credentials: Credentials,
+    /// Offered and accepted for the IKE SA, best first.
+    pub ike_suites: Vec<IkeSuite>,
+    /// Offered and accepted for Child SAs, best first.
+    pub esp_suites: Vec<EspSuite>,
+    /// Traffic of our side.
+    pub local_ts: Vec<TrafficSelector>,
+    /// Traffic of the peer's side.
+    pub remote_ts: Vec<TrafficSelector>,
+    /// Whether we bring the connection up and keep it up, rather than wait for the peer.
+    pub initiate: bool,
+    /// When a silent peer counts as unreachable, and when as gone.
+    pub liveness: LivenessConfig,
+    /// Lifetime of an IKE SA's keys.
+    pub ike_lifetime: Lifetime,
+    /// Lifetime of a Child SA's keys.
+    pub child_lifetime: Lifetime,
+    /// How requests are repeated until an answer comes.
+    pub retransmit: Retransmit,
+    /// How long to wait between attempts to connect.
+    pub reconnect: Backoff,
+    /// Make the peer believe in a NAT on our side, so that it encapsulates ESP in UDP: the only
+    /// form of ESP that we speak (RFC 7296 §2.23).
+    pub force_encapsulation: bool,
+}
+
+impl ConnectionConfig {
+    /// A connection with defaults for all that can have one.
+    pub fn new(
+        local: IpAddr,
+        remote: RemoteAddress,
+        (local_id, remote_id): (Identity, Identity),
+        credentials: Credentials,
+        (local_ts, remote_ts): (Vec<TrafficSelector>, Vec<TrafficSelector>),
+    ) -> Self {
+        ConnectionConfig {
+            local,
+            remote,
+            local_id,
+            remote_id,
+            credentials,
+            ike_suites: DEFAULT_IKE_SUITES.to_vec(),
+            esp_suites: DEFAULT_ESP_SUITES.to_vec(),
+            local_ts,
+            remote_ts,
+            initiate: true,
+            liveness: LivenessConfig::default(),
+            ike_lifetime: Lifetime::of(Duration::from_secs(4 * 3600)),
+            child_lifetime: Lifetime::of(Duration::from_secs(3600)),
+            retransmit: Retransmit::default(),
+            reconnect: Backoff::default(),
+            force_encapsulation: true,
+        }
+    }
+
+    /// Whether an IKE SA made under `self` is just as good under `other`: all but timers equal.
+    pub fn same_tunnel(&self, other: &ConnectionConfig) -> bool {
+        let timers_of_other = ConnectionConfig {
+            initiate: other.initiate,
+            liveness: other.liveness.clone(),
+            ike_lifetime: other.ike_lifetime.clone(),
+            child_lifetime: other.child_lifetime.clone(),
+            retransmit: other.retransmit.clone(),
+            reconnect: other.reconnect.clone(),
+            ..self.clone()
+        };
+        timers_of_other == *other
+    }
+}
+
+/// Probing of a peer (RFC 7296 §2.4).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LivenessConfig {
+    /// From one probe to the next.
+    pub interval: Duration,
+    /// A request unanswered for so long makes the peer unreachable; twice as long when ESP or
+    /// IKE traffic of the peer still comes in.
+    pub timeout: Duration,
+    /// Silence for so long ends the IKE SA.
+    pub give_up: Duration,
+    /// Unreachable for so long, a connection that initiates begins anew beside the old IKE SA,
+    /// for a peer that restarted.
+    pub restart_after: Duration,
+    /// From one NAT keepalive to the next, when we are behind a NAT (RFC 3948 §4).
+    pub keepalive: Duration,
+}
+
+impl Default for LivenessConfig {
+    fn default() -> Self {
+        LivenessConfig {
+            interval: Duration::from_secs(1),
+            timeout: Duration::from_millis(1500),
+            give_up: Duration::from_secs(30),
+            restart_after: Duration::from_secs(2),
+            keepalive: Duration::from_secs(20),
+        }
+    }
+}
+
+/// How long keys may be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lifetime {
+    /// New keys are made after so long …
+    pub soft: Duration,
+    /// … less a random part of this, so that both sides seldom begin at once.
+    pub jitter: Duration,
+    /// The keys end after so long, replaced or not.
+    pub hard: Duration,
+}
+
+impl Lifetime {
+    /// A lifetime that ends at `hard`, with new keys made at nine tenths of it or a little before.
+    pub fn of(hard: Duration) -> Self {
+        Lifetime { soft: hard * 9 / 10, jitter: hard / 10, hard }
+    }
+}
+
+/// The schedule on which one request is repeated (RFC 7296 §2.1).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Retransmit {
+    /// Wait before the first repetition.
+    pub first: Duration,
+    /// Every wait is so many hundredths of the one before.
+    pub growth_percent: u32,
+    /// But never longer than this.
+    pub cap: Duration,
+    /// A handshake request unanswered for so long has failed.
+    pub give_up: Duration,
+}
+
+impl Default for Retransmit {
+    fn default() -> Self {
+        Retransmit {
+            first: Duration::from_millis(300),
+            growth_percent: 180,
+            cap: Duration::from_secs(8),
+            give_up: Duration::from_secs(60),
+        }
+    }
+}
+
+/// Growing, jittered waits between attempts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Backoff {
+    /// The first wait; doubled by every failure.
+    pub first: Duration,
+    /// The longest.
+    pub cap: Duration,
+}
+
+impl Default for Backoff {
+    fn default() -> Self {
+        Backoff { first: Duration::from_millis(500), cap: Duration::from_secs(30) }
+    }
+}

@@ -1,0 +1,105 @@
+//! One connection: whether it should be up, whether it is, and when to try again.
+
+use super::config::{ConnectionConfig, RemoteAddress};
+use super::failure::{DownReason, FailureReason};
+use crate::random::Random;
+use crate::time::Timestamp;
+use crate::wire::ike::IkeSpi;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Our attempt to connect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Attempt {
+    /// None is needed.
+    Idle,
+    /// The next begins then.
+    Waiting { until: Timestamp },
+    /// One is under way, under this SPI of ours.
+    Running { spi: IkeSpi },
+}
+
+/// What the owner has been told about the connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Told {
+    Down,
+    Up,
+    Unreachable { since: Timestamp },
+}
+
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub config: Arc<ConnectionConfig>,
+    /// Whether we bring it up whenever it is down.
+    pub wanted: bool,
+    pub attempt: Attempt,
+    pub told: Told,
+    failures: u32,
+    /// Why the last IKE SA ended.
+    pub ended: Option<DownReason>,
+    pub last_failure: Option<(Timestamp, FailureReason)>,
+    /// When to look again at duplicate IKE SAs.
+    pub settle_at: Option<Timestamp>,
+}
+
+impl Connection {
+    pub fn new(config: ConnectionConfig) -> Self {
+        Connection {
+            wanted: config.initiate && config.remote != RemoteAddress::Any,
+            config: Arc::new(config),
+            attempt: Attempt::Idle,
+            told: Told::Down,
+            failures: 0,
+            ended: None,
+            last_failure: None,
+            settle_at: None,
+        }
+    }
+
+    /// Where we would send IKE_SA_INIT.
+    pub fn target(&self) -> Option<SocketAddr> {
+        match self.config.remote {
+            RemoteAddress::At(remote) => Some(remote),
+            RemoteAddress::Any => None,
+        }
+    }
+
+    /// The connection is up: the next failure is the first.
+    pub fn on_success(&mut self) {
+        self.failures = 0;
+    }
+
+    /// Plans the next attempt, later after every failure; says when.
+    pub fn plan_retry(&mut self, now: Timestamp, random: &mut dyn Random) -> Option<Timestamp> {
+        if !self.wanted {
+            self.attempt = Attempt::Idle;
+            return None;
+        }
+        let until = now + self.backoff(random);
+        self.failures = self.failures.saturating_add(1);
+        self.attempt = Attempt::Waiting { until };
+        Some(until)
+    }
+
+    /// Half of the wait is random, so that two sides do not keep colliding.
+    fn backoff(&self, random: &mut dyn Random) -> Duration {
+        let backoff = &self.config.reconnect;
+        let doubled = backoff.first.saturating_mul(1 << self.failures.min(16));
+        let wait = doubled.min(backoff.cap);
+        let half = u64::try_from(wait.as_micros() / 2).unwrap_or(u64::MAX);
+        wait / 2 + Duration::from_micros(random.below(half.saturating_add(1)))
+    }
+
+    /// When an attempt is to begin, as far as is known now.
+    pub fn attempt_at(&self) -> Option<Timestamp> {
+        match (self.attempt, self.told) {
+            (Attempt::Running { .. }, _) => None,
+            (Attempt::Waiting { until }, _) => Some(until),
+            (Attempt::Idle, Told::Unreachable { since }) if self.wanted => {
+                Some(since + self.config.liveness.timeout + self.config.liveness.restart_after)
+            }
+            (Attempt::Idle, Told::Down | Told::Up | Told::Unreachable { .. }) => None,
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! What a handler is given besides its own state: time, chance, what may be allocated, and
+//! where output goes.
+
+use super::config::{ConnectionId, EndpointConfig};
+use super::event::{ChildId, Event, Transmit};
+use super::path::Path;
+use super::stats::{Discard, Stats};
+use crate::net::EspSpi;
+use crate::random::Random;
+use crate::time::Timestamp;
+use crate::wire::ike::IkeSpi;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+pub(super) struct Context<'a> {
+    pub now: Timestamp,
+    pub random: &'a mut dyn Random,
+    pub settings: &'a EndpointConfig,
+    pub pool: &'a mut Pool,
+    pub out: &'a mut Outbox,
+}
+
+impl Context<'_> {
+    /// A nonce: "at least half the key size of the negotiated PRF", and at least 16 octets
+    /// (RFC 7296 §2.10). 32 octets do for every PRF that we know.
+    pub fn nonce(&mut self) -> Vec<u8> {
+        let mut nonce = vec![0; 32];
+        self.random.fill(&mut nonce);
+        nonce
+    }
+
+    /// An SPI for an IKE SA; never zero.
+    pub fn ike_spi(&mut self) -> IkeSpi {
+        let mut spi = [0; 8];
+        self.random.fill(&mut spi);
+        if spi == [0; 8] { IkeSpi([0xff; 8]) } else { IkeSpi(spi) }
+    }
+
+    pub fn esp_spi(&mut self) -> EspSpi {
+        self.pool.esp_spi(self.settings.workers, self.random)
+    }
+}
+
+/// What an endpoint lends to handlers.
+#[derive(Debug)]
+pub(super) struct Core {
+    pub settings: EndpointConfig,
+    pub pool: Pool,
+    pub out: Outbox,
+}
+
+impl Core {
+    pub fn context<'a>(&'a mut self, now: Timestamp, random: &'a mut dyn Random) -> Context<'a> {
+        let Core { settings, pool, out } = self;
+        Context { now, random, settings, pool, out }
+    }
+}
+
+/// Numbers that must not be given out twice.
+#[derive(Debug, Default)]
+pub(super) struct Pool {
+    next_child: u64,
+    next_worker: u32,
+    esp_spis: BTreeSet<EspSpi>,
+}
+
+impl Pool {
+    pub fn child_id(&mut self) -> ChildId {
+        self.next_child += 1;
+        ChildId(self.next_child)
+    }
+
+    /// An inbound ESP SPI not in use, whose low bits name the workers in turn.
+    fn esp_spi(&mut self, workers: u32, random: &mut dyn Random) -> EspSpi {
+        let workers = workers.clamp(1, 1 << 16);
+        let mask = workers.next_power_of_two() - 1;
+        let worker = self.next_worker % workers;
+        self.next_worker = self.next_worker.wrapping_add(1);
+        loop {
+            let spi = EspSpi(random.u32() & !mask | worker);
+            if spi >= EspSpi::FIRST && self.esp_spis.insert(spi) {
+                return spi;
+            }
+        }
+    }
+
+    pub fn release(&mut self, spi: EspSpi) {
+        self.esp_spis.remove(&spi);
+    }
+}
+
+/// Output waiting to be polled.
+#[derive(Debug, Default)]
+pub(super) struct Outbox {
+    transmits: VecDeque<Transmit>,
+    events: VecDeque<(ConnectionId, Event)>,
+    /// The Child SA that each connection sends on, as told by the events.
+    sending: BTreeMap<ConnectionId, ChildId>,
+    pub stats: Stats,
+    natt_port: u16,
+}
+
+/// Four octets of zero where ESP has its SPI: this is IKE (RFC 3948 §2.2).
+pub(super) const NON_ESP_MARKER: [u8; 4] = [0; 4];
+/// A NAT keepalive (RFC 3948 §2.3).
+const KEEPALIVE: [u8; 1] = [0xff];
+/// Datagrams that wait at most. One input makes a few; an owner that drains after every input,
+/// as it should, never gets near.
+const MAX_TRANSMITS: usize = 4096;
+
+impl Outbox {
+    pub fn new(natt_port: u16) -> Self {
+        Outbox { natt_port, ..Outbox::default() }
+    }
+
+    pub fn send(&mut self, path: &Path, message: &[u8]) {
+        let marker: &[u8] = if path.local.port() == self.natt_port { &NON_ESP_MARKER } else { &[] };
+        self.push(path, [marker, message].concat());
+    }
+
+    pub fn send_keepalive(&mut self, path: &Path) {
+        self.push(path, KEEPALIVE.to_vec());
+    }
+
+    fn push(&mut self, path: &Path, bytes: Vec<u8>) {
+        if self.transmits.len() >= MAX_TRANSMITS {
+            self.stats.count(Discard::QueueFull);
+            return;
+        }
+        self.stats.sent += 1;
+        self.transmits.push_back(Transmit { local: path.local, remote: path.remote, bytes });
+    }
+
+    pub fn event(&mut self, connection: ConnectionId, event: Event) {
+        self.follow(connection, &event);
+        self.events.push_back((connection, event));
+    }
+
+    /// Keeps in mind what the owner now sends on.
+    fn follow(&mut self, connection: ConnectionId, event: &Event) {
+        match event {
+            Event::ChildUp(up) if up.sendable => {
+                self.sending.insert(connection, up.child);
+            }
+            Event::ChildSendable(child) => {
+                self.sending.insert(connection, *child);
+            }
+            Event::ChildDown { child, .. } if self.sending.get(&connection) == Some(child) => {
+                self.sending.remove(&connection);
+            }
+            _ => {}
+        }
+    }
+
+    /// The Child SA that the connection sends on.
+    pub fn sending(&self, connection: ConnectionId) -> Option<ChildId> {
+        self.sending.get(&connection).copied()
+    }
+
+    pub fn count(&mut self, reason: Discard) {
+        self.stats.count(reason);
+    }
+
+    pub fn poll_transmit(&mut self) -> Option<Transmit> {
+        self.transmits.pop_front()
+    }
+
+    pub fn poll_event(&mut self) -> Option<(ConnectionId, Event)> {
+        self.events.pop_front()
+    }
+}

@@ -1,0 +1,266 @@
+//! From a datagram to the IKE SA that it is for (RFC 7296 §2.6, §2.21.4, §2.5).
+
+use super::super::config::{ConnectionId, RemoteAddress};
+use super::super::context::NON_ESP_MARKER;
+use super::super::cookie::Bearer;
+use super::super::failure::FailureReason;
+use super::super::path::Path;
+use super::super::payloads::{Payloads, notify};
+use super::super::responder::{Candidate, HalfOpen, InitRefusal, stateless_answer};
+use super::super::stats::Discard;
+use super::{Endpoint, IkeSa};
+use crate::random::Random;
+use crate::time::Timestamp;
+use crate::wire::ike::{ExchangeType, Flags, Header, IkeSpi, Message, MessageId, NotifyType};
+use std::net::SocketAddr;
+
+/// A NAT keepalive (RFC 3948 §2.3).
+const KEEPALIVE: [u8; 1] = [0xff];
+
+impl Endpoint {
+    /// One datagram as it came from the wire: on the NAT traversal port with the non-ESP marker.
+    pub fn handle_datagram(
+        &mut self,
+        local: SocketAddr,
+        remote: SocketAddr,
+        datagram: &[u8],
+        now: Timestamp,
+        random: &mut dyn Random,
+    ) {
+        self.core.out.stats.received += 1;
+        let path = Path { local, remote };
+        let message = if local.port() == self.core.settings.natt_port {
+            datagram.strip_prefix(&NON_ESP_MARKER)
+        } else {
+            Some(datagram)
+        };
+        match message {
+            None if datagram == KEEPALIVE => {}
+            None => self.core.out.count(Discard::NoMarker),
+            Some(message) => self.handle_message(message, path, now, random),
+        }
+    }
+
+    fn handle_message(
+        &mut self,
+        datagram: &[u8],
+        path: Path,
+        now: Timestamp,
+        random: &mut dyn Random,
+    ) {
+        let Ok(header) = Header::decode(datagram) else {
+            return self.core.out.count(Discard::Malformed);
+        };
+        if header.version.major != 2 {
+            return self.refuse_version(&header, path, now);
+        }
+        if header.length as usize != datagram.len() {
+            return self.core.out.count(Discard::Malformed);
+        }
+        let begins = header.exchange_type == ExchangeType::IKE_SA_INIT
+            && header.flags.initiator
+            && !header.flags.response
+            && header.message_id == MessageId(0)
+            && header.responder_spi.is_zero();
+        if begins {
+            return self.handle_init(datagram, path, now, random);
+        }
+        let ours = if header.flags.initiator { header.responder_spi } else { header.initiator_spi };
+        if self.sas.contains_key(&ours) {
+            self.dispatch(ours, &header, datagram, path, now, random);
+        } else {
+            self.refuse_spi(&header, path, now);
+        }
+    }
+
+    /// "MUST drop the message and SHOULD send an unauthenticated Notify message of type
+    /// INVALID_MAJOR_VERSION" (RFC 7296 §2.5).
+    fn refuse_version(&mut self, header: &Header, path: Path, now: Timestamp) {
+        self.core.out.count(Discard::Version);
+        if header.version.major > 2 && !header.flags.response {
+            let refusal = notify(NotifyType::INVALID_MAJOR_VERSION, []);
+            self.reply(path, stateless_answer(header, refusal), now);
+        }
+    }
+
+    /// A request for an IKE SA that is not there: perhaps we have restarted (RFC 7296 §2.21.4).
+    fn refuse_spi(&mut self, header: &Header, path: Path, now: Timestamp) {
+        self.core.out.count(Discard::UnknownSpi);
+        let established =
+            [ExchangeType::INFORMATIONAL, ExchangeType::CREATE_CHILD_SA, ExchangeType::IKE_AUTH];
+        if header.flags.response || !established.contains(&header.exchange_type) {
+            return;
+        }
+        let flags = Flags { initiator: !header.flags.initiator, response: true, version: false };
+        let header = Header { flags, ..*header };
+        let payloads = vec![notify(NotifyType::INVALID_IKE_SPI, [])];
+        self.reply(path, Message { header, payloads }.encode(), now);
+    }
+
+    /// An answer without protection, if there have not been too many.
+    fn reply(&mut self, path: Path, message: Vec<u8>, now: Timestamp) {
+        if self.replies.allows(self.core.settings.unprotected_replies_per_second, now) {
+            self.core.out.send(&path, &message);
+        } else {
+            self.core.out.count(Discard::ReplyLimit);
+        }
+    }
+
+    /// Somebody wants a new IKE SA.
+    fn handle_init(
+        &mut self,
+        datagram: &[u8],
+        path: Path,
+        now: Timestamp,
+        random: &mut dyn Random,
+    ) {
+        let Ok(message) = Message::decode(datagram) else {
+            return self.core.out.count(Discard::Malformed);
+        };
+        if let Some(unknown) = Payloads(&message.payloads).unknown_critical() {
+            self.core.out.count(Discard::CriticalPayload);
+            let refusal = notify(NotifyType::UNSUPPORTED_CRITICAL_PAYLOAD, [unknown.0]);
+            return self.reply(path, stateless_answer(&message.header, refusal), now);
+        }
+        if let Some(spi) = self.half_open.find(path.remote, message.header.initiator_spi) {
+            if let Some(IkeSa::HalfOpen(known)) = self.sas.get(&spi) {
+                known.answer_again(datagram, &mut self.core.context(now, random));
+            }
+            return;
+        }
+        match self.admit(&message, datagram, path, now, random) {
+            Ok(half_open) => {
+                self.half_open.insert(path.remote, half_open.id);
+                self.sas.insert(half_open.id.local, IkeSa::HalfOpen(half_open));
+            }
+            Err(refusal) => self.refuse_init(&message.header, refusal, path, now),
+        }
+    }
+
+    fn admit(
+        &mut self,
+        message: &Message,
+        datagram: &[u8],
+        path: Path,
+        now: Timestamp,
+        random: &mut dyn Random,
+    ) -> Result<Box<HalfOpen>, InitRefusal> {
+        let candidates = self.candidates(path);
+        if candidates.is_empty() {
+            let answer = Some(notify(NotifyType::NO_PROPOSAL_CHOSEN, []));
+            return Err(InitRefusal { count: Discard::UnknownPeer, answer, reason: None });
+        }
+        self.demand_cookie(message, path)?;
+        self.half_open
+            .admits(path.remote.ip(), &self.core.settings.half_open)
+            .map_err(|count| InitRefusal { count, answer: None, reason: None })?;
+        let mut ctx = self.core.context(now, random);
+        HalfOpen::answer(message, datagram, path, &candidates, &mut ctx)
+    }
+
+    /// Under load, an initiator must show that it gets what we send to its address.
+    fn demand_cookie(&self, message: &Message, path: Path) -> Result<(), InitRefusal> {
+        if self.half_open.len() < self.core.settings.half_open.cookies_above {
+            return Ok(());
+        }
+        let payloads = Payloads(&message.payloads);
+        let Some(nonce) = payloads.nonce() else {
+            return Err(InitRefusal { count: Discard::MissingPayload, answer: None, reason: None });
+        };
+        let spi = message.header.initiator_spi;
+        let bearer = Bearer { nonce, address: path.remote.ip(), spi };
+        let count = match payloads.notify(NotifyType::COOKIE) {
+            Some(cookie) if self.cookies.accepts(&cookie.data, bearer) => return Ok(()),
+            Some(_) => Discard::CookieWrong,
+            None => Discard::CookieMissing,
+        };
+        let answer = Some(notify(NotifyType::COOKIE, self.cookies.make(bearer)));
+        Err(InitRefusal { count, answer, reason: None })
+    }
+
+    fn refuse_init(&mut self, header: &Header, refusal: InitRefusal, path: Path, now: Timestamp) {
+        let InitRefusal { count, answer, reason } = refusal;
+        self.core.out.count(count);
+        let Some(answer) = answer else { return };
+        let message = stateless_answer(header, answer);
+        // A cookie or a group is what an honest initiator needs to go on.
+        if matches!(count, Discard::CookieMissing | Discard::CookieWrong | Discard::OtherGroup) {
+            return self.core.out.send(&path, &message);
+        }
+        if !self.replies.allows(self.core.settings.unprotected_replies_per_second, now) {
+            return self.core.out.count(Discard::ReplyLimit);
+        }
+        self.core.out.send(&path, &message);
+        if let Some(reason) = reason {
+            self.tell_peers_at(path, &reason, now);
+        }
+    }
+
+    /// Tells of a failure the connections that are configured with this very address.
+    pub(super) fn tell_peers_at(&mut self, path: Path, reason: &FailureReason, now: Timestamp) {
+        let at_address: Vec<ConnectionId> = self
+            .candidates(path)
+            .into_iter()
+            .filter(|(_, config)| config.remote != RemoteAddress::Any)
+            .map(|(id, _)| id)
+            .collect();
+        for id in at_address {
+            let retry_at = self.connections.get(&id).and_then(|known| known.attempt_at());
+            self.note_failure(id, reason.clone(), retry_at, now);
+        }
+    }
+
+    /// The connections that may be meant by a datagram on this path.
+    pub(super) fn candidates(&self, path: Path) -> Vec<Candidate> {
+        let admits = |candidate: &Candidate| {
+            let config = &candidate.1;
+            config.local == path.local.ip() && config.remote.admits(path.remote.ip())
+        };
+        let all = self.connections.iter().map(|(id, known)| (*id, known.config.clone()));
+        all.filter(admits).collect()
+    }
+
+    fn dispatch(
+        &mut self,
+        spi: IkeSpi,
+        header: &Header,
+        datagram: &[u8],
+        path: Path,
+        now: Timestamp,
+        random: &mut dyn Random,
+    ) {
+        let candidates = self.candidates(path);
+        let Some(sa) = self.sas.remove(&spi) else { return };
+        let mut ctx = self.core.context(now, random);
+        match sa {
+            IkeSa::AwaitInit(state) => {
+                let connection = state.connection;
+                let after = state.handle(datagram, path, &mut ctx);
+                self.after_init(spi, connection, after, now, random);
+            }
+            IkeSa::AwaitAuth(state) => {
+                let connection = state.connection;
+                let after = state.handle(header, datagram, path, &mut ctx);
+                self.after_auth(spi, connection, after, now, random);
+            }
+            IkeSa::HalfOpen(state) => {
+                let (origin, id) = (state.path.remote, state.id);
+                let after = state.handle(header, datagram, path, &candidates, &mut ctx);
+                self.after_half_open(origin, id, after, now, random);
+            }
+            IkeSa::Established(mut sa) => {
+                let connection = sa.connection;
+                sa.handle(header, datagram, path, &mut ctx);
+                self.keep(sa, now, random);
+                self.settle(connection, now, random);
+            }
+            IkeSa::Over(answer, at) => {
+                match answer.to(datagram) {
+                    Some(response) => ctx.out.send(&at, response),
+                    None => ctx.out.count(Discard::UnknownSpi),
+                }
+                self.sas.insert(spi, IkeSa::Over(answer, at));
+            }
+        }
+    }
+}

@@ -1,0 +1,284 @@
+//! IKE SAs from state to state, and what they do to each other and to their connection.
+
+use super::super::config::ConnectionId;
+use super::super::connection::{Attempt, Told};
+use super::super::context::Context;
+use super::super::event::{IkeSaId, Role};
+use super::super::failure::{ChildRefusal, DownReason, FailureReason};
+use super::super::initiator::{AfterAuth, AfterInit};
+use super::super::responder;
+use super::super::sa::{Effect, Established};
+use super::super::stats::Discard;
+use super::{Endpoint, IkeSa};
+use crate::random::Random;
+use crate::time::Timestamp;
+use crate::wire::ike::IkeSpi;
+use std::net::SocketAddr;
+
+/// IKE SAs that are over and whose last answer we keep, at most.
+const MAX_OVER: usize = 1024;
+
+impl Endpoint {
+    /// What became of our IKE_SA_INIT.
+    pub(super) fn after_init(
+        &mut self,
+        spi: IkeSpi,
+        id: ConnectionId,
+        after: AfterInit,
+        now: Timestamp,
+        random: &mut dyn Random,
+    ) {
+        match after {
+            AfterInit::Same(state) => {
+                self.sas.insert(spi, IkeSa::AwaitInit(state));
+            }
+            AfterInit::AwaitAuth(mut state) => {
+                let initial_contact = self.is_first_contact(id);
+                state.send(initial_contact, &mut self.core.context(now, random));
+                self.sas.insert(spi, IkeSa::AwaitAuth(state));
+            }
+            AfterInit::Failed(reason) => self.attempt_failed(id, reason, now, random),
+        }
+    }
+
+    /// Whether no IKE SA in working order exists between the two identities of a connection:
+    /// INITIAL_CONTACT says so, for all connections between them (RFC 7296 §2.4).
+    fn is_first_contact(&self, id: ConnectionId) -> bool {
+        let Some(connection) = self.connections.get(&id) else { return false };
+        let config = &connection.config;
+        let mut others = self.all_established().filter(|sa| {
+            let same = sa.config.local_id == config.local_id && sa.remote_id == config.remote_id;
+            let restarts = sa.connection == id
+                && matches!(connection.told, Told::Unreachable { .. } | Told::Down);
+            same && !sa.is_over() && !restarts
+        });
+        others.next().is_none()
+    }
+
+    /// What became of our IKE_AUTH.
+    pub(super) fn after_auth(
+        &mut self,
+        spi: IkeSpi,
+        id: ConnectionId,
+        after: AfterAuth,
+        now: Timestamp,
+        random: &mut dyn Random,
+    ) {
+        match after {
+            AfterAuth::Same(state) => {
+                self.sas.insert(spi, IkeSa::AwaitAuth(state));
+            }
+            AfterAuth::Established { sa, initial_contact, child } => {
+                if let Some(connection) = self.connections.get_mut(&id) {
+                    connection.attempt = Attempt::Idle;
+                }
+                self.adopt(sa, initial_contact, child, now, random);
+            }
+            AfterAuth::Failed(reason) => self.attempt_failed(id, reason, now, random),
+        }
+    }
+
+    /// What became of an IKE SA that a peer has begun.
+    pub(super) fn after_half_open(
+        &mut self,
+        origin: SocketAddr,
+        id: IkeSaId,
+        after: responder::AfterAuth,
+        now: Timestamp,
+        random: &mut dyn Random,
+    ) {
+        match after {
+            responder::AfterAuth::Same(state) => {
+                self.sas.insert(id.local, IkeSa::HalfOpen(state));
+            }
+            responder::AfterAuth::Established { sa, initial_contact, child } => {
+                self.half_open.remove(origin, id);
+                self.adopt(sa, initial_contact, child, now, random);
+            }
+            responder::AfterAuth::Refused { answer, path, reason } => {
+                self.half_open.remove(origin, id);
+                tracing::warn!(remote = %path.remote, %reason, "peer refused");
+                self.tell_peers_at(path, &reason, now);
+                self.keep_over(id.local, answer, path);
+            }
+        }
+    }
+
+    /// A handshake has made an IKE SA.
+    fn adopt(
+        &mut self,
+        mut sa: Box<Established>,
+        initial_contact: bool,
+        child: Result<(), ChildRefusal>,
+        now: Timestamp,
+        random: &mut dyn Random,
+    ) {
+        let (id, role) = (sa.connection, sa.role);
+        match child {
+            Err(refusal) => {
+                // An IKE SA without a Child SA serves nobody. A fresh attempt, after a pause,
+                // may find the other side with another configuration.
+                let reason = DownReason::NoChild(refusal.clone());
+                sa.close(reason, &mut self.core.context(now, random));
+                self.keep(sa, now, random);
+                self.child_failed(id, role, refusal, now, random);
+            }
+            Ok(()) => {
+                if initial_contact {
+                    self.end_older(&sa, now, random);
+                }
+                if role == Role::Responder {
+                    self.cancel_early_attempt(id, now, random);
+                }
+                if let Some(connection) = self.connections.get_mut(&id) {
+                    connection.on_success();
+                }
+                self.keep(sa, now, random);
+            }
+        }
+        self.settle(id, now, random);
+    }
+
+    fn child_failed(
+        &mut self,
+        id: ConnectionId,
+        role: Role,
+        refusal: ChildRefusal,
+        now: Timestamp,
+        random: &mut dyn Random,
+    ) {
+        let reason = FailureReason::Child(refusal);
+        match role {
+            Role::Initiator => self.attempt_failed(id, reason, now, random),
+            Role::Responder => self.note_failure(id, reason, None, now),
+        }
+    }
+
+    /// One side has said that the new IKE SA is its only one: those that were there before it
+    /// began are dead. One that came up meanwhile is not (both sides may initiate at once).
+    fn end_older(&mut self, new: &Established, now: Timestamp, random: &mut dyn Random) {
+        for spi in self.established_spis(new.connection) {
+            let older = |sa: &Established| sa.established_at < new.began_at;
+            if !self.established(spi).is_some_and(older) {
+                continue;
+            }
+            self.with_established(spi, now, random, |sa, ctx| match new.role {
+                Role::Responder => sa.end(DownReason::PeerRestarted, ctx),
+                Role::Initiator => sa.close(DownReason::Duplicate, ctx),
+            });
+        }
+    }
+
+    /// The peer was quicker: as long as we have not sent IKE_AUTH, our own attempt would only
+    /// make a duplicate.
+    fn cancel_early_attempt(&mut self, id: ConnectionId, now: Timestamp, random: &mut dyn Random) {
+        let Some(connection) = self.connections.get(&id) else { return };
+        let late = match connection.attempt {
+            Attempt::Running { spi } => matches!(self.sas.get(&spi), Some(IkeSa::AwaitAuth(_))),
+            Attempt::Idle | Attempt::Waiting { .. } => false,
+        };
+        if !late {
+            self.cancel_attempt(id, now, random);
+        }
+    }
+
+    /// Calls on one IKE SA, then does what that asks for.
+    pub(super) fn with_established(
+        &mut self,
+        spi: IkeSpi,
+        now: Timestamp,
+        random: &mut dyn Random,
+        call: impl FnOnce(&mut Established, &mut Context<'_>),
+    ) {
+        match self.sas.remove(&spi) {
+            Some(IkeSa::Established(mut sa)) => {
+                call(&mut sa, &mut self.core.context(now, random));
+                self.keep(sa, now, random);
+            }
+            Some(other) => {
+                self.sas.insert(spi, other);
+            }
+            None => {}
+        }
+    }
+
+    /// Puts an IKE SA into its place, and does what it asks for.
+    pub(super) fn keep(
+        &mut self,
+        mut sa: Box<Established>,
+        now: Timestamp,
+        random: &mut dyn Random,
+    ) {
+        let (spi, id, role) = (sa.id.local, sa.connection, sa.role);
+        let effects = sa.take_effects();
+        self.sas.insert(spi, IkeSa::Established(sa));
+        for effect in effects {
+            match effect {
+                Effect::Insert(made) => self.keep(made, now, random),
+                Effect::Inherit(heir, estate) => {
+                    let mut ctx = self.core.context(now, random);
+                    match self.sas.get_mut(&heir) {
+                        Some(IkeSa::Established(heir)) => heir.inherit(estate, &mut ctx),
+                        Some(_) | None => estate.dissolve(&mut ctx),
+                    }
+                }
+                Effect::Redundant(spi) => {
+                    if let Some(IkeSa::Established(redundant)) = self.sas.get_mut(&spi) {
+                        redundant.leave(now);
+                    }
+                }
+                Effect::Ended(reason) => {
+                    if let Some(connection) = self.connections.get_mut(&id) {
+                        connection.ended = Some(reason);
+                    }
+                }
+                Effect::NoChild(refusal) => self.child_failed(id, role, refusal, now, random),
+                Effect::Forget => self.forget(spi, id, now),
+            }
+        }
+    }
+
+    fn forget(&mut self, spi: IkeSpi, id: ConnectionId, now: Timestamp) {
+        let Some(IkeSa::Established(sa)) = self.sas.remove(&spi) else { return };
+        for other in self.established_mut(id) {
+            other.forget_rival(spi);
+        }
+        if let Some((answer, path)) = sa.into_last_answer(now) {
+            self.keep_over(spi, answer, path);
+        }
+    }
+
+    fn keep_over(&mut self, spi: IkeSpi, answer: super::LastAnswer, path: super::Path) {
+        if self.over < MAX_OVER {
+            self.over += 1;
+            self.sas.insert(spi, IkeSa::Over(answer, path));
+        }
+    }
+
+    /// The time of one IKE SA has come.
+    pub(super) fn time_out(&mut self, spi: IkeSpi, now: Timestamp, random: &mut dyn Random) {
+        let Some(sa) = self.sas.remove(&spi) else { return };
+        let mut ctx = self.core.context(now, random);
+        match sa {
+            IkeSa::AwaitInit(state) => {
+                let connection = state.connection;
+                let after = state.handle_timeout(&mut ctx);
+                self.after_init(spi, connection, after, now, random);
+            }
+            IkeSa::AwaitAuth(state) => {
+                let connection = state.connection;
+                let after = state.handle_timeout(&mut ctx);
+                self.after_auth(spi, connection, after, now, random);
+            }
+            IkeSa::HalfOpen(state) => {
+                self.core.out.count(Discard::HalfOpenExpired);
+                self.half_open.remove(state.path.remote, state.id);
+            }
+            IkeSa::Established(mut sa) => {
+                sa.handle_timeout(&mut ctx);
+                self.keep(sa, now, random);
+            }
+            IkeSa::Over(..) => self.over -= 1,
+        }
+    }
+}

@@ -1,0 +1,390 @@
+//! The IKEv2 endpoint: all connections and all IKE SAs of a gateway, without I/O.
+//!
+//! One input (`handle_…` or a verb), then drain [`Endpoint::poll_event`] and
+//! [`Endpoint::poll_transmit`], events first: a Child SA must be installed before the message
+//! leaves that lets the peer use it. Then wait until [`Endpoint::poll_timeout`] or the next input.
+//!
+//! Here IKE SAs only come together; what each does by itself is in `initiator`, `responder`
+//! and `sa`. The parts: `dispatch` (datagrams to IKE SAs), `lifecycle` (what IKE SAs do to each
+//! other and to their connection), `settle` (duplicates, and what the owner is told).
+
+mod dispatch;
+mod lifecycle;
+mod settle;
+
+use super::config::{ConnectionConfig, ConnectionId, EndpointConfig};
+use super::connection::{Attempt, Connection, Told};
+use super::context::{Core, Outbox, Pool};
+use super::cookie::CookieJar;
+use super::event::{ChildId, Event, TimerReason, Transmit};
+use super::exchange::LastAnswer;
+use super::failure::{DownReason, FailureReason};
+use super::half_open::{HalfOpenIndex, ReplyLimit};
+use super::initiator::{AwaitAuth, AwaitInit};
+use super::path::Path;
+use super::responder::HalfOpen;
+use super::sa::Established;
+use super::sa::children::ChildState;
+use super::stats::Stats;
+use super::view::{ChildView, ConnectionState, ConnectionView, IkeView};
+use crate::random::Random;
+use crate::time::{Timestamp, soonest};
+use crate::wire::ike::IkeSpi;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+/// An IKE SA in one of its states, or what remains of it.
+#[derive(Debug)]
+enum IkeSa {
+    AwaitInit(Box<AwaitInit>),
+    AwaitAuth(Box<AwaitAuth>),
+    HalfOpen(Box<HalfOpen>),
+    Established(Box<Established>),
+    Over(LastAnswer, Path),
+}
+
+impl IkeSa {
+    fn timeout(&self) -> Option<(Timestamp, TimerReason)> {
+        match self {
+            IkeSa::AwaitInit(state) => Some((state.timeout(), TimerReason::Retransmit)),
+            IkeSa::AwaitAuth(state) => Some((state.timeout(), TimerReason::Retransmit)),
+            IkeSa::HalfOpen(state) => Some((state.expires_at, TimerReason::Expiry)),
+            IkeSa::Established(sa) => sa.timeout(),
+            IkeSa::Over(answer, _) => Some((answer.expires_at, TimerReason::Expiry)),
+        }
+    }
+}
+
+/// The IKEv2 engine of one gateway.
+#[derive(Debug)]
+pub struct Endpoint {
+    core: Core,
+    connections: BTreeMap<ConnectionId, Connection>,
+    /// By our own SPI.
+    sas: BTreeMap<IkeSpi, IkeSa>,
+    half_open: HalfOpenIndex,
+    over: usize,
+    cookies: CookieJar,
+    replies: ReplyLimit,
+}
+
+impl Endpoint {
+    /// An endpoint without connections.
+    pub fn new(settings: EndpointConfig, now: Timestamp, random: &mut dyn Random) -> Self {
+        let out = Outbox::new(settings.natt_port);
+        Endpoint {
+            core: Core { settings, pool: Pool::default(), out },
+            connections: BTreeMap::new(),
+            sas: BTreeMap::new(),
+            half_open: HalfOpenIndex::default(),
+            over: 0,
+            cookies: CookieJar::new(now, random),
+            replies: ReplyLimit::new(now),
+        }
+    }
+
+    /// Adds a connection, or replaces the one of this number. It starts by itself if it is to
+    /// initiate.
+    pub fn add_connection(
+        &mut self,
+        id: ConnectionId,
+        config: ConnectionConfig,
+        now: Timestamp,
+        random: &mut dyn Random,
+    ) {
+        self.remove_connection(id, now, random);
+        let connection = Connection::new(config);
+        let wanted = connection.wanted;
+        self.connections.insert(id, connection);
+        if wanted {
+            self.start_attempt(id, now, random);
+        }
+    }
+
+    /// Changes a connection. If only timers differ, its SAs go on; else they are deleted, and
+    /// the connection begins anew.
+    pub fn update_connection(
+        &mut self,
+        id: ConnectionId,
+        config: ConnectionConfig,
+        now: Timestamp,
+        random: &mut dyn Random,
+    ) {
+        let known = self.connections.get_mut(&id);
+        let Some(connection) = known.filter(|known| known.config.same_tunnel(&config)) else {
+            return self.add_connection(id, config, now, random);
+        };
+        let begins = config.initiate && !connection.config.initiate;
+        connection.wanted &= config.initiate;
+        connection.config = Arc::new(config);
+        let config = connection.config.clone();
+        for sa in self.established_mut(id) {
+            sa.reconfigure(config.clone());
+        }
+        if begins {
+            self.initiate(id, now, random);
+        }
+    }
+
+    /// Deletes the connection and its SAs; the peer is told.
+    pub fn remove_connection(&mut self, id: ConnectionId, now: Timestamp, random: &mut dyn Random) {
+        self.terminate(id, now, random);
+        self.connections.remove(&id);
+    }
+
+    /// Brings the connection up, and keeps it up.
+    pub fn initiate(&mut self, id: ConnectionId, now: Timestamp, random: &mut dyn Random) {
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        connection.wanted = connection.target().is_some();
+        let running = matches!(connection.attempt, Attempt::Running { .. });
+        if connection.wanted && connection.told == Told::Down && !running {
+            self.start_attempt(id, now, random);
+        }
+    }
+
+    /// Takes the connection down until [`Endpoint::initiate`] or the peer brings it up.
+    pub fn terminate(&mut self, id: ConnectionId, now: Timestamp, random: &mut dyn Random) {
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        connection.wanted = false;
+        self.cancel_attempt(id, now, random);
+        for spi in self.established_spis(id) {
+            self.with_established(spi, now, random, |sa, ctx| {
+                sa.close(DownReason::Requested, ctx);
+            });
+        }
+        self.settle(id, now, random);
+    }
+
+    /// Gives the connection's IKE SA new keys now.
+    pub fn rekey_ike(&mut self, id: ConnectionId, now: Timestamp, random: &mut dyn Random) {
+        for spi in self.active_spis(id) {
+            self.with_established(spi, now, random, |sa, ctx| sa.rekey_now(ctx));
+        }
+    }
+
+    /// Gives the connection's Child SAs new keys now.
+    pub fn rekey_child(&mut self, id: ConnectionId, now: Timestamp, random: &mut dyn Random) {
+        let active = self.active_spis(id);
+        let children: Vec<ChildId> = active
+            .iter()
+            .filter_map(|spi| self.established(*spi))
+            .flat_map(|sa| sa.children.iter())
+            .filter(|(_, sa)| sa.state == ChildState::Installed)
+            .map(|(child, _)| child)
+            .collect();
+        for child in children {
+            self.on_soft_limit(child, now, random);
+        }
+    }
+
+    /// A Child SA has carried so much that it needs new keys.
+    pub fn on_soft_limit(&mut self, child: ChildId, now: Timestamp, random: &mut dyn Random) {
+        if let Some((spi, _)) = self.owner_of(child) {
+            self.with_established(spi, now, random, |sa, ctx| sa.rekey_child_now(child, ctx));
+        }
+    }
+
+    /// A Child SA has opened a packet: the peer lives, and sends on it.
+    pub fn on_inbound_traffic(&mut self, child: ChildId, now: Timestamp) {
+        let Some((spi, connection)) = self.owner_of(child) else { return };
+        let sending = self.core.out.sending(connection);
+        let Some(IkeSa::Established(sa)) = self.sas.get_mut(&spi) else { return };
+        sa.on_traffic(now);
+        let replacement = sa.children.get(child).is_some_and(|sa| {
+            sa.state == ChildState::Installed && sa.replaces.is_some() && sa.replaces == sending
+        });
+        if replacement {
+            self.core.out.event(connection, Event::ChildSendable(child));
+        }
+    }
+
+    /// Time has passed: everything that was due by `now` is done.
+    pub fn handle_timeout(&mut self, now: Timestamp, random: &mut dyn Random) {
+        self.cookies.rotate(now, random);
+        let is_due = |sa: &IkeSa| sa.timeout().is_some_and(|(at, _)| at <= now);
+        let due: Vec<IkeSpi> =
+            self.sas.iter().filter(|(_, sa)| is_due(sa)).map(|(spi, _)| *spi).collect();
+        for spi in due {
+            self.time_out(spi, now, random);
+        }
+        let connections: Vec<ConnectionId> = self.connections.keys().copied().collect();
+        for id in connections {
+            self.time_out_connection(id, now, random);
+        }
+    }
+
+    /// When to call [`Endpoint::handle_timeout`], and what for.
+    pub fn poll_timeout(&self) -> Option<(Timestamp, TimerReason)> {
+        let sas = self.sas.values().map(IkeSa::timeout);
+        let attempts = self
+            .connections
+            .values()
+            .map(|connection| connection.attempt_at().map(|at| (at, TimerReason::Reconnect)));
+        let settling = self
+            .connections
+            .values()
+            .map(|connection| connection.settle_at.map(|at| (at, TimerReason::Expiry)));
+        soonest(sas.chain(attempts).chain(settling))
+    }
+
+    /// The next datagram to send.
+    pub fn poll_transmit(&mut self) -> Option<Transmit> {
+        self.core.out.poll_transmit()
+    }
+
+    /// The next event.
+    pub fn poll_event(&mut self) -> Option<(ConnectionId, Event)> {
+        self.core.out.poll_event()
+    }
+
+    /// Counters since the start.
+    pub fn stats(&self) -> &Stats {
+        &self.core.out.stats
+    }
+
+    /// Whether no IKE SA is left, not even one whose deletion the peer has yet to confirm.
+    pub fn is_idle(&self) -> bool {
+        self.sas.values().all(|sa| matches!(sa, IkeSa::Over(..) | IkeSa::HalfOpen(_)))
+    }
+
+    /// The connection as it is now.
+    pub fn view(&self, id: ConnectionId) -> Option<ConnectionView> {
+        let connection = self.connections.get(&id)?;
+        let state = match (connection.told, connection.attempt) {
+            (Told::Up, _) => ConnectionState::Up,
+            (Told::Unreachable { since }, _) => ConnectionState::Unreachable(since),
+            (Told::Down, Attempt::Running { .. }) => ConnectionState::Connecting,
+            (Told::Down, Attempt::Waiting { .. }) => ConnectionState::Waiting,
+            (Told::Down, Attempt::Idle) => ConnectionState::Idle,
+        };
+        let active = self.active_spis(id).into_iter();
+        Some(ConnectionView {
+            state,
+            ike_sas: active.filter_map(|spi| self.established(spi)).map(ike_view).collect(),
+            retry_at: connection.attempt_at(),
+            last_failure: connection.last_failure.clone(),
+        })
+    }
+
+    /// Begins an attempt to connect.
+    fn start_attempt(&mut self, id: ConnectionId, now: Timestamp, random: &mut dyn Random) {
+        let ports = (self.core.settings.ike_port, self.core.settings.natt_port);
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        let Some(remote) = connection.target() else { return };
+        // Another port than 500 speaks with the non-ESP marker from the start.
+        let local_port = if remote.port() == ports.0 { ports.0 } else { ports.1 };
+        let path = Path { local: SocketAddr::new(connection.config.local, local_port), remote };
+        let config = connection.config.clone();
+        let mut ctx = self.core.context(now, random);
+        let spi = ctx.ike_spi();
+        match AwaitInit::start(id, config, spi, path, &mut ctx) {
+            Ok(state) => {
+                connection.attempt = Attempt::Running { spi };
+                self.sas.insert(spi, IkeSa::AwaitInit(state));
+            }
+            Err(reason) => self.attempt_failed(id, reason, now, random),
+        }
+    }
+
+    fn cancel_attempt(&mut self, id: ConnectionId, now: Timestamp, random: &mut dyn Random) {
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        let attempt = std::mem::replace(&mut connection.attempt, Attempt::Idle);
+        if let Attempt::Running { spi } = attempt {
+            if let Some(IkeSa::AwaitAuth(state)) = self.sas.remove(&spi) {
+                state.abandon(&mut self.core.context(now, random));
+            }
+        }
+    }
+
+    fn attempt_failed(
+        &mut self,
+        id: ConnectionId,
+        reason: FailureReason,
+        now: Timestamp,
+        random: &mut dyn Random,
+    ) {
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        let retry_at = connection.plan_retry(now, random);
+        self.note_failure(id, reason, retry_at, now);
+    }
+
+    fn note_failure(
+        &mut self,
+        id: ConnectionId,
+        reason: FailureReason,
+        retry_at: Option<Timestamp>,
+        now: Timestamp,
+    ) {
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        tracing::warn!(connection = id.0, %reason, "attempt failed");
+        connection.last_failure = Some((now, reason.clone()));
+        self.core.out.event(id, Event::Failed { reason, retry_at });
+    }
+
+    fn established(&self, spi: IkeSpi) -> Option<&Established> {
+        match self.sas.get(&spi) {
+            Some(IkeSa::Established(sa)) => Some(sa),
+            Some(
+                IkeSa::AwaitInit(_) | IkeSa::AwaitAuth(_) | IkeSa::HalfOpen(_) | IkeSa::Over(..),
+            )
+            | None => None,
+        }
+    }
+
+    fn all_established(&self) -> impl Iterator<Item = &Established> {
+        self.sas.keys().filter_map(|spi| self.established(*spi))
+    }
+
+    fn established_mut(&mut self, id: ConnectionId) -> impl Iterator<Item = &mut Established> {
+        self.sas.values_mut().filter_map(move |sa| match sa {
+            IkeSa::Established(sa) if sa.connection == id => Some(sa.as_mut()),
+            _ => None,
+        })
+    }
+
+    fn established_spis(&self, id: ConnectionId) -> Vec<IkeSpi> {
+        self.all_established().filter(|sa| sa.connection == id).map(|sa| sa.id.local).collect()
+    }
+
+    fn active_spis(&self, id: ConnectionId) -> Vec<IkeSpi> {
+        let of_connection = self.all_established().filter(|sa| sa.connection == id);
+        of_connection.filter(|sa| sa.is_active()).map(|sa| sa.id.local).collect()
+    }
+
+    /// The IKE SA that a Child SA is under.
+    fn owner_of(&self, child: ChildId) -> Option<(IkeSpi, ConnectionId)> {
+        let owner = self.all_established().find(|sa| sa.children.get(child).is_some())?;
+        Some((owner.id.local, owner.connection))
+    }
+}
+
+fn ike_view(sa: &Established) -> IkeView {
+    let path = sa.path().path();
+    let children = sa.children.iter().map(|(child, sa)| ChildView {
+        child,
+        inbound: sa.inbound,
+        outbound: sa.outbound,
+        suite: sa.suite,
+        local_ts: sa.local_ts.clone(),
+        remote_ts: sa.remote_ts.clone(),
+        installed_at: sa.installed_at,
+        rekey_at: sa.rekey_at,
+        expires_at: sa.expires_at,
+        in_use: sa.state == ChildState::Installed,
+    });
+    IkeView {
+        id: sa.id,
+        role: sa.role,
+        suite: sa.suite(),
+        local: path.local,
+        remote: path.remote,
+        remote_id: sa.remote_id.clone(),
+        nat: sa.path().nat(),
+        established_at: sa.established_at,
+        rekey_at: sa.rekey_time(),
+        last_heard: sa.last_heard(),
+        round_trip: sa.round_trip(),
+        children: children.collect(),
+    }
+}

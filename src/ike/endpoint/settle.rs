@@ -1,0 +1,162 @@
+//! After every input: one IKE SA a connection, one Child SA to send on, and an owner who knows
+//! how things stand.
+//!
+//! Both sides may have initiated at once. Then both see the same two IKE SAs with the same four
+//! nonces, and the rule of RFC 7296 §2.8.2 decides: the one made with the lowest nonce goes, and
+//! who initiated it deletes it. It goes only once the other is known to work, so one always
+//! remains. A peer that does not know the rule is given a moment, then we delete it.
+
+use super::super::config::ConnectionId;
+use super::super::connection::{Attempt, Told};
+use super::super::event::{Event, Role};
+use super::super::failure::DownReason;
+use super::super::liveness::Verdict;
+use super::super::sa::Established;
+use super::Endpoint;
+use crate::random::Random;
+use crate::time::Timestamp;
+use crate::wire::ike::IkeSpi;
+use std::time::Duration;
+
+/// How long the initiator of a redundant IKE SA may take to delete it.
+const DUPLICATE: Duration = Duration::from_secs(3);
+
+/// What is to be done about one of two IKE SAs.
+enum Verdicts {
+    Nothing,
+    /// Delete this one.
+    Close(IkeSpi),
+    /// See whether this one works; look again then.
+    Probe(IkeSpi, Timestamp),
+    /// Look again then.
+    Wait(Timestamp),
+}
+
+impl Endpoint {
+    /// The time of a connection may have come.
+    pub(super) fn time_out_connection(
+        &mut self,
+        id: ConnectionId,
+        now: Timestamp,
+        random: &mut dyn Random,
+    ) {
+        self.settle(id, now, random);
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        if connection.attempt_at().is_none_or(|at| now < at) {
+            return;
+        }
+        if connection.told == Told::Up || !connection.wanted {
+            connection.attempt = Attempt::Idle;
+        } else {
+            self.start_attempt(id, now, random);
+        }
+    }
+
+    /// Brings order into a connection.
+    pub(super) fn settle(&mut self, id: ConnectionId, now: Timestamp, random: &mut dyn Random) {
+        self.settle_duplicates(id, now, random);
+        self.settle_sending(id);
+        self.settle_owner(id, now, random);
+    }
+
+    fn settle_duplicates(&mut self, id: ConnectionId, now: Timestamp, random: &mut dyn Random) {
+        let again = match self.judge_duplicates(id, now) {
+            Verdicts::Nothing => None,
+            Verdicts::Wait(at) => Some(at),
+            Verdicts::Probe(spi, at) => {
+                self.with_established(spi, now, random, |sa, ctx| sa.probe(ctx));
+                Some(at)
+            }
+            Verdicts::Close(spi) => {
+                self.with_established(spi, now, random, |sa, ctx| {
+                    sa.close(DownReason::Duplicate, ctx);
+                });
+                Some(now + DUPLICATE)
+            }
+        };
+        if let Some(connection) = self.connections.get_mut(&id) {
+            connection.settle_at = again;
+        }
+    }
+
+    fn judge_duplicates(&self, id: ConnectionId, now: Timestamp) -> Verdicts {
+        let active = self.active_spis(id);
+        let mut sas: Vec<&Established> =
+            active.iter().filter_map(|spi| self.established(*spi)).collect();
+        sas.sort_by(|one, other| one.lineage.cmp(&other.lineage));
+        let [loser, .., winner] = sas.as_slice() else { return Verdicts::Nothing };
+        if let Some(dead) = unreachable_beside_reachable(&sas) {
+            return Verdicts::Close(dead);
+        }
+        if !winner.confirmed_after(loser.established_at) {
+            return Verdicts::Probe(winner.id.local, now + DUPLICATE);
+        }
+        let patience = loser.established_at.max(winner.established_at) + DUPLICATE;
+        if loser.role == Role::Initiator || now >= patience {
+            return Verdicts::Close(loser.id.local);
+        }
+        Verdicts::Wait(patience)
+    }
+
+    /// When the Child SA that was sent on is gone, another takes over.
+    fn settle_sending(&mut self, id: ConnectionId) {
+        if self.core.out.sending(id).is_some() {
+            return;
+        }
+        let active = self.active_spis(id);
+        let sas = active.iter().filter_map(|spi| self.established(*spi));
+        if let Some(child) = sas.filter_map(|sa| sa.children.newest_installed()).max() {
+            self.core.out.event(id, Event::ChildSendable(child));
+        }
+    }
+
+    /// Tells the owner what has changed for the connection as a whole.
+    fn settle_owner(&mut self, id: ConnectionId, now: Timestamp, random: &mut dyn Random) {
+        let (state, round_trip) = self.state_of(id);
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        let before = std::mem::replace(&mut connection.told, state);
+        let event = match (before, state) {
+            (Told::Down, Told::Up | Told::Down) | (Told::Up, Told::Up) => None,
+            (Told::Unreachable { .. }, Told::Unreachable { .. }) => None,
+            (Told::Unreachable { .. }, Told::Up) => Some(Event::Alive { rtt: round_trip }),
+            (Told::Up | Told::Down, Told::Unreachable { since }) => {
+                Some(Event::Unreachable { since })
+            }
+            (Told::Up | Told::Unreachable { .. }, Told::Down) => {
+                if connection.attempt == Attempt::Idle {
+                    connection.plan_retry(now, random);
+                }
+                let reason = connection.ended.clone().unwrap_or(DownReason::Requested);
+                tracing::info!(connection = id.0, %reason, "connection down");
+                Some(Event::Down { reason })
+            }
+        };
+        if let Some(event) = event {
+            self.core.out.event(id, event);
+        }
+    }
+
+    /// How a connection stands, and the round-trip time of the IKE SA that says so.
+    fn state_of(&self, id: ConnectionId) -> (Told, Option<Duration>) {
+        let active = self.active_spis(id);
+        let mut state = (Told::Down, None);
+        for sa in active.iter().filter_map(|spi| self.established(*spi)) {
+            match sa.verdict() {
+                Verdict::Reachable => return (Told::Up, sa.round_trip()),
+                Verdict::Unreachable { since } => state = (Told::Unreachable { since }, None),
+            }
+        }
+        state
+    }
+}
+
+/// An IKE SA whose peer does not answer, when the same peer does on another.
+fn unreachable_beside_reachable(sas: &[&Established]) -> Option<IkeSpi> {
+    let (dead, since) = sas.iter().find_map(|sa| match sa.verdict() {
+        Verdict::Reachable => None,
+        Verdict::Unreachable { since } => Some((sa, since)),
+    })?;
+    let lives =
+        |sa: &&&Established| sa.verdict() == Verdict::Reachable && sa.confirmed_after(since);
+    sas.iter().find(lives).map(|_| dead.id.local)
+}

@@ -1,0 +1,210 @@
+//! What an endpoint tells its owner: datagrams to send, and events of connections.
+
+use super::failure::{DownReason, FailureReason};
+use super::identity::Identity;
+use crate::crypto::secret::Secret;
+use crate::crypto::suite::{EspSuite, IkeSuite};
+use crate::net::EspSpi;
+use crate::time::Timestamp;
+use crate::wire::ike::{IkeSpi, TrafficSelector};
+use std::fmt;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// A datagram to send, as it goes on the wire: with the non-ESP marker when it leaves from the
+/// NAT traversal port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Transmit {
+    /// From here.
+    pub local: SocketAddr,
+    /// To there.
+    pub remote: SocketAddr,
+    /// The payload of the UDP datagram.
+    pub bytes: Vec<u8>,
+}
+
+/// One IKE SA, by the SPIs of both sides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct IkeSaId {
+    /// Our SPI.
+    pub local: IkeSpi,
+    /// The peer's SPI.
+    pub remote: IkeSpi,
+}
+
+impl fmt::Display for IkeSaId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.local, self.remote)
+    }
+}
+
+/// One Child SA, never reused during the life of an endpoint. It keeps its number when its IKE
+/// SA is rekeyed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ChildId(pub u64);
+
+impl fmt::Display for ChildId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Which side of an exchange, or of the exchange that made an SA, we are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// We asked.
+    Initiator,
+    /// We answered.
+    Responder,
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Role::Initiator => "initiator",
+            Role::Responder => "responder",
+        })
+    }
+}
+
+/// What NAT detection found (RFC 7296 §2.23).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NatStatus {
+    /// Our address was changed on its way.
+    pub local: bool,
+    /// The peer's address was changed on its way, or the peer says so to have UDP encapsulation.
+    pub remote: bool,
+}
+
+/// One direction of a Child SA.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChildKeys {
+    /// The SPI on the packets.
+    pub spi: EspSpi,
+    /// The algorithms.
+    pub suite: EspSuite,
+    /// Key and salt.
+    pub keymat: Secret,
+}
+
+/// A Child SA to install.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChildUp {
+    /// Its number.
+    pub child: ChildId,
+    /// The Child SA whose place it takes; that one goes down in a separate event.
+    pub replaces: Option<ChildId>,
+    /// From the peer; to be installed at once.
+    pub inbound: ChildKeys,
+    /// To the peer.
+    pub outbound: ChildKeys,
+    /// Traffic of our side.
+    pub local_ts: Vec<TrafficSelector>,
+    /// Traffic of the peer's side.
+    pub remote_ts: Vec<TrafficSelector>,
+    /// Outer address and port of our side.
+    pub local: SocketAddr,
+    /// Outer address and port of the peer's side.
+    pub remote: SocketAddr,
+    /// Whether outbound traffic moves to this Child SA now. If not, it moves at
+    /// [`Event::ChildSendable`].
+    pub sendable: bool,
+    /// Our side of the exchange that made it.
+    pub role: Role,
+}
+
+/// An event of one connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// An IKE SA is up: both sides are authenticated.
+    Established(Box<Established>),
+    /// An IKE SA has new keys and SPIs; its Child SAs go on.
+    IkeRekeyed {
+        /// As it was.
+        old: IkeSaId,
+        /// As it is.
+        new: IkeSaId,
+        /// Its suite.
+        suite: IkeSuite,
+    },
+    /// A Child SA to install.
+    ChildUp(Box<ChildUp>),
+    /// Outbound traffic moves to this Child SA now.
+    ChildSendable(ChildId),
+    /// A Child SA is gone. Outbound ends at once; inbound may stay for packets under way.
+    ChildDown {
+        /// Which.
+        child: ChildId,
+        /// Why.
+        reason: DownReason,
+    },
+    /// An authentic message came from elsewhere: the peer's NAT gave it another address.
+    Moved {
+        /// Our address and port.
+        local: SocketAddr,
+        /// The peer's new address and port.
+        remote: SocketAddr,
+    },
+    /// The peer answers again.
+    Alive {
+        /// Round-trip time, when this answer shows it.
+        rtt: Option<Duration>,
+    },
+    /// The peer does not answer. Its SAs stay, for it may come back.
+    Unreachable {
+        /// When the unanswered request was first sent.
+        since: Timestamp,
+    },
+    /// The connection has no IKE SA any more.
+    Down {
+        /// Why the last one ended.
+        reason: DownReason,
+    },
+    /// An attempt to connect failed, ours or the peer's.
+    Failed {
+        /// Why.
+        reason: FailureReason,
+        /// When we try again, if we do.
+        retry_at: Option<Timestamp>,
+    },
+}
+
+/// An IKE SA that has come up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Established {
+    /// Its SPIs.
+    pub ike: IkeSaId,
+    /// Who began it.
+    pub role: Role,
+    /// Its algorithms.
+    pub suite: IkeSuite,
+    /// Our address and port.
+    pub local: SocketAddr,
+    /// The peer's.
+    pub remote: SocketAddr,
+    /// Who we said we are.
+    pub local_id: Identity,
+    /// Who the peer proved to be.
+    pub remote_id: Identity,
+    /// NATs on the way.
+    pub nat: NatStatus,
+}
+
+/// What the next timeout is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TimerReason {
+    /// Repeat a request.
+    Retransmit,
+    /// Judge or probe a peer.
+    Liveness,
+    /// Keep a NAT's mapping.
+    Keepalive,
+    /// Make new keys.
+    Rekey,
+    /// Something has lived long enough.
+    Expiry,
+    /// Try to connect again.
+    Reconnect,
+    /// Create a missing Child SA.
+    CreateChild,
+}

@@ -1,0 +1,234 @@
+//! Requests and responses of one IKE SA: message IDs with a window of one, repetition until an
+//! answer comes, and the answer to a repeated request (RFC 7296 §2.1 to §2.3).
+
+use super::config::Retransmit;
+use crate::crypto::digest::sha256;
+use crate::time::Timestamp;
+use crate::wire::ike::MessageId;
+use std::time::Duration;
+
+/// When a request is repeated.
+#[derive(Clone, Debug)]
+pub(super) struct Retransmission {
+    first_sent: Timestamp,
+    sent: u32,
+    next: Timestamp,
+    wait: Duration,
+    growth_percent: u32,
+    cap: Duration,
+    deadline: Timestamp,
+}
+
+/// What is to be done with an unanswered request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Due {
+    Nothing,
+    Resend,
+    GiveUp,
+}
+
+impl Retransmission {
+    /// The schedule of a handshake, sent for the first time at `now`.
+    pub fn new(schedule: &Retransmit, now: Timestamp) -> Self {
+        Retransmission {
+            first_sent: now,
+            sent: 1,
+            next: now + schedule.first,
+            wait: schedule.first,
+            growth_percent: schedule.growth_percent,
+            cap: schedule.cap,
+            deadline: now + schedule.give_up,
+        }
+    }
+
+    /// The schedule of an established IKE SA: several repetitions before the peer counts as
+    /// unreachable, then a steady beat by which it is found again soon. Liveness decides when
+    /// to give up.
+    pub fn steady(schedule: &Retransmit, now: Timestamp) -> Self {
+        const GROWTH_PERCENT: u32 = 140;
+        const CAP: Duration = Duration::from_secs(2);
+        Retransmission {
+            growth_percent: schedule.growth_percent.min(GROWTH_PERCENT),
+            cap: schedule.cap.min(CAP),
+            deadline: Timestamp::MAX,
+            ..Retransmission::new(schedule, now)
+        }
+    }
+
+    /// Advances the schedule past `now`.
+    pub fn on_timeout(&mut self, now: Timestamp) -> Due {
+        if now >= self.deadline {
+            return Due::GiveUp;
+        }
+        if now < self.next {
+            return Due::Nothing;
+        }
+        self.wait = (self.wait * self.growth_percent / 100).min(self.cap);
+        self.next = now + self.wait;
+        self.sent += 1;
+        Due::Resend
+    }
+
+    pub fn next(&self) -> Timestamp {
+        self.next.min(self.deadline)
+    }
+
+    pub fn first_sent(&self) -> Timestamp {
+        self.first_sent
+    }
+
+    pub fn sent(&self) -> u32 {
+        self.sent
+    }
+
+    /// Ends at `deadline` at the latest.
+    pub fn shorten(&mut self, deadline: Timestamp) {
+        self.deadline = self.deadline.min(deadline);
+    }
+
+    /// The round-trip time that an answer at `now` shows; none when it may answer any of
+    /// several datagrams.
+    pub fn round_trip(&self, now: Timestamp) -> Option<Duration> {
+        (self.sent == 1).then(|| now - self.first_sent)
+    }
+}
+
+/// Our requests, of which one at most is outstanding; `P` is what it is for.
+#[derive(Debug)]
+pub(super) struct Requests<P> {
+    next: MessageId,
+    outstanding: Option<Outstanding<P>>,
+}
+
+/// A request without an answer.
+#[derive(Debug)]
+pub(super) struct Outstanding<P> {
+    id: MessageId,
+    pub bytes: Vec<u8>,
+    pub retransmission: Retransmission,
+    pub purpose: P,
+}
+
+impl<P> Requests<P> {
+    /// Requests are numbered from `next` on.
+    pub fn from(next: u32) -> Self {
+        Requests { next: MessageId(next), outstanding: None }
+    }
+
+    /// The number of the next request; `None` when one is outstanding, or all numbers are used.
+    pub fn vacancy(&self) -> Option<MessageId> {
+        let numbers_left = self.next.0 < u32::MAX;
+        (self.outstanding.is_none() && numbers_left).then_some(self.next)
+    }
+
+    /// Whether so many numbers are used that the IKE SA must be replaced soon (RFC 7296 §2.2).
+    pub fn wearing_out(&self) -> bool {
+        self.next.0 > u32::MAX / 2
+    }
+
+    pub fn start(&mut self, bytes: Vec<u8>, retransmission: Retransmission, purpose: P) {
+        self.outstanding = Some(Outstanding { id: self.next, bytes, retransmission, purpose });
+        self.next = MessageId(self.next.0.saturating_add(1));
+    }
+
+    pub fn outstanding(&self) -> Option<&Outstanding<P>> {
+        self.outstanding.as_ref()
+    }
+
+    pub fn outstanding_mut(&mut self) -> Option<&mut Outstanding<P>> {
+        self.outstanding.as_mut()
+    }
+
+    pub fn purpose(&self) -> Option<&P> {
+        self.outstanding.as_ref().map(|outstanding| &outstanding.purpose)
+    }
+
+    /// Whether `id` is the number of the outstanding request.
+    pub fn awaits(&self, id: MessageId) -> bool {
+        self.outstanding.as_ref().is_some_and(|outstanding| outstanding.id == id)
+    }
+
+    /// Takes the outstanding request out; it has its answer, or needs none any more.
+    pub fn finish(&mut self) -> Option<Outstanding<P>> {
+        self.outstanding.take()
+    }
+}
+
+/// The peer's requests, and the last answer.
+#[derive(Debug)]
+pub(super) struct Responses {
+    expected: MessageId,
+    last: Option<Answer>,
+}
+
+#[derive(Debug)]
+struct Answer {
+    request: [u8; 32],
+    response: Vec<u8>,
+}
+
+/// What a request's number makes of it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Place<'a> {
+    /// The next one: to be processed.
+    Next,
+    /// The last one again, octet by octet: to be answered from the cache.
+    Again(&'a [u8]),
+    /// Anything else.
+    Outside,
+}
+
+impl Responses {
+    /// The peer's requests are numbered from `expected` on.
+    pub fn from(expected: u32) -> Self {
+        Responses { expected: MessageId(expected), last: None }
+    }
+
+    pub fn place(&self, id: MessageId, datagram: &[u8]) -> Place<'_> {
+        if id == self.expected && id.0 != u32::MAX {
+            return Place::Next;
+        }
+        match &self.last {
+            Some(last) if last.request == sha256(&[datagram]) => Place::Again(&last.response),
+            Some(_) | None => Place::Outside,
+        }
+    }
+
+    /// Records the answer to the expected request, and expects the next.
+    pub fn answer(&mut self, request: [u8; 32], response: Vec<u8>) {
+        self.last = Some(Answer { request, response });
+        self.expected = MessageId(self.expected.0.saturating_add(1));
+    }
+}
+
+/// What remains of an IKE SA that is gone: the answer to the peer's last request, in case it
+/// did not arrive.
+#[derive(Debug)]
+pub(super) struct LastAnswer {
+    request: [u8; 32],
+    response: Vec<u8>,
+    pub expires_at: Timestamp,
+}
+
+impl LastAnswer {
+    const LIFETIME: Duration = Duration::from_secs(10);
+
+    pub fn new(request: [u8; 32], response: Vec<u8>, now: Timestamp) -> Self {
+        LastAnswer { request, response, expires_at: now + LastAnswer::LIFETIME }
+    }
+
+    /// The response, when `datagram` is the request again.
+    pub fn to(&self, datagram: &[u8]) -> Option<&[u8]> {
+        (self.request == sha256(&[datagram])).then_some(&self.response)
+    }
+}
+
+impl Responses {
+    /// What is to be kept when the IKE SA goes.
+    pub fn into_last_answer(self, now: Timestamp) -> Option<LastAnswer> {
+        self.last.map(|last| LastAnswer::new(last.request, last.response, now))
+    }
+}
+
+#[cfg(test)]
+mod tests;

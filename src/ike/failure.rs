@@ -1,0 +1,186 @@
+//! Why a connection did not come up or did not stay, in words for an operator.
+
+use super::identity::Identity;
+use crate::wire::ike::{AuthMethod, NotifyType};
+use std::fmt;
+use std::time::Duration;
+
+/// Why an attempt to connect failed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FailureReason {
+    /// Nothing came back.
+    #[error("no answer to {exchange} for {} s ({sent} datagrams sent); is the peer up, and do UDP ports 500 and 4500 pass?", after.as_secs())]
+    NoAnswer {
+        /// What was asked.
+        exchange: &'static str,
+        /// How often.
+        sent: u32,
+        /// For how long.
+        after: Duration,
+    },
+    /// No common suite for the IKE SA.
+    #[error("no common IKE proposal: {0}")]
+    IkeProposal(NoProposal),
+    /// The IKE SA would come up, but not the Child SA.
+    #[error("the peer is authenticated, but the Child SA was refused: {0}")]
+    Child(ChildRefusal),
+    /// A side did not prove its identity.
+    #[error("authentication failed: {0}")]
+    Authentication(AuthFailure),
+    /// The peer refused with a notification that says no more than its name.
+    #[error("the peer refused {exchange} with {notify}")]
+    Refused {
+        /// What was asked.
+        exchange: &'static str,
+        /// The answer.
+        notify: NotifyType,
+    },
+    /// The peer's messages break the protocol.
+    #[error("the peer breaks the protocol: {0}")]
+    Breach(String),
+    /// The peer cannot do UDP encapsulation, the only ESP that we speak.
+    #[error("the peer does not support NAT traversal, and ESP is only spoken inside UDP")]
+    NoNatTraversal,
+    /// The operator or a reload ended the attempt.
+    #[error("given up on request")]
+    Withdrawn,
+    /// Our own side could not go on.
+    #[error("internal: {0}")]
+    Ours(&'static str),
+}
+
+/// What was offered and what would have been accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NoProposal {
+    /// We refused the peer's offer.
+    OursToRefuse {
+        /// What the peer offered.
+        offered: String,
+        /// What we would have taken.
+        accepted: String,
+    },
+    /// The peer refused our offer.
+    Theirs {
+        /// What we offered.
+        offered: String,
+    },
+}
+
+impl fmt::Display for NoProposal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            NoProposal::OursToRefuse { offered, accepted } => {
+                write!(f, "the peer offers {offered}; this side accepts {accepted}")
+            }
+            NoProposal::Theirs { offered } => {
+                write!(f, "the peer accepts none of what this side offers: {offered}")
+            }
+        }
+    }
+}
+
+/// Why there is no Child SA.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ChildRefusal {
+    /// No common suite.
+    #[error("no common ESP proposal: {0}")]
+    Proposal(NoProposal),
+    /// No common traffic.
+    #[error("no common traffic selectors: {0}")]
+    Selectors(String),
+    /// The peer refused with a notification that says no more than its name.
+    #[error("the peer answered {0}")]
+    Notified(NotifyType),
+    /// The request or the answer is not what the protocol wants.
+    #[error("{0}")]
+    Breach(&'static str),
+    /// The peer's public value for the key exchange is not usable.
+    #[error("the peer's public value is not acceptable")]
+    PublicValue,
+}
+
+/// Why an AUTH payload was not accepted, or not made.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AuthFailure {
+    /// The peer said AUTHENTICATION_FAILED.
+    #[error(
+        "the peer does not accept our identity or our key (AUTHENTICATION_FAILED); its log says which"
+    )]
+    RejectedByPeer,
+    /// The keyed hash does not fit our pre-shared key.
+    #[error("the pre-shared keys of {0} and of this side differ")]
+    PskMismatch(Identity),
+    /// The signature does not fit the configured public key.
+    #[error("the signature of {0} does not fit the public key configured for it")]
+    BadSignature(Identity),
+    /// Somebody else answered or asked.
+    #[error("the peer calls itself {presented}, but {expected} is configured")]
+    WrongIdentity {
+        /// As it said.
+        presented: Identity,
+        /// As configured.
+        expected: Identity,
+    },
+    /// The peer wants to talk to somebody else.
+    #[error("the peer asks for {asked}, but this side is {own}")]
+    WrongResponder {
+        /// As it said.
+        asked: Identity,
+        /// As configured.
+        own: Identity,
+    },
+    /// The peer proves its identity in a way that is not configured.
+    #[error("the peer authenticates by {used}, but {wanted} is configured")]
+    Method {
+        /// The peer's way.
+        used: AuthMethod,
+        /// Ours.
+        wanted: AuthMethod,
+    },
+    /// The peer signs with another algorithm than Ed25519.
+    #[error("the peer signs with another algorithm than Ed25519")]
+    SignatureAlgorithm,
+    /// The peer does not announce that it can verify Ed25519 signatures (RFC 8420 §2).
+    #[error(
+        "the peer does not support Ed25519 signatures (no Identity hash in SIGNATURE_HASH_ALGORITHMS)"
+    )]
+    NoEd25519,
+    /// There is no AUTH payload: the peer wants EAP.
+    #[error("the peer wants EAP, which is not supported")]
+    Eap,
+}
+
+/// Why an SA ended.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DownReason {
+    /// The peer deleted it.
+    #[error("deleted by the peer")]
+    DeletedByPeer,
+    /// An operator or a reload wanted it gone.
+    #[error("deleted on request")]
+    Requested,
+    /// The peer is silent.
+    #[error("the peer is silent for {} s", .0.as_secs())]
+    Silent(Duration),
+    /// Its keys are too old and there are no new ones.
+    #[error("its lifetime ended")]
+    Expired,
+    /// Another SA has taken its place.
+    #[error("replaced by newer keys")]
+    Rekeyed,
+    /// Both sides had initiated, or the peer started anew; another IKE SA remains.
+    #[error("another IKE SA to the same peer remains")]
+    Duplicate,
+    /// The peer says that it has no other IKE SA with us (RFC 7296 §2.4).
+    #[error("the peer restarted")]
+    PeerRestarted,
+    /// The peer found our authentication wrong after we accepted its own.
+    #[error("the peer does not accept our authentication")]
+    RejectedByPeer,
+    /// The peer's authentic messages break the protocol.
+    #[error("the peer breaks the protocol: {0}")]
+    Breach(String),
+    /// No Child SA could be made under it.
+    #[error("no Child SA: {0}")]
+    NoChild(ChildRefusal),
+}

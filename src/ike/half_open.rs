@@ -1,0 +1,82 @@
+//! Bounds on strangers: how many half-open IKE SAs there are, by whom, and how often we answer
+//! without protection (RFC 7296 §2.6, §2.21.1).
+
+use super::config::HalfOpenLimits;
+use super::event::IkeSaId;
+use super::stats::Discard;
+use crate::time::Timestamp;
+use crate::wire::ike::IkeSpi;
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+/// Half-open IKE SAs by whom they are with.
+#[derive(Debug, Default)]
+pub(super) struct HalfOpenIndex {
+    by_origin: BTreeMap<(SocketAddr, IkeSpi), IkeSpi>,
+    per_source: BTreeMap<IpAddr, usize>,
+}
+
+impl HalfOpenIndex {
+    /// Our SPI of the half-open IKE SA that the same initiator began.
+    pub fn find(&self, remote: SocketAddr, initiator: IkeSpi) -> Option<IkeSpi> {
+        self.by_origin.get(&(remote, initiator)).copied()
+    }
+
+    pub fn len(&self) -> usize {
+        self.by_origin.len()
+    }
+
+    /// Whether there is room for one more.
+    pub fn admits(&self, source: IpAddr, limits: &HalfOpenLimits) -> Result<(), Discard> {
+        if self.by_origin.len() >= limits.total {
+            return Err(Discard::HalfOpenTotal);
+        }
+        let from_source = self.per_source.get(&source).copied().unwrap_or(0);
+        if from_source >= limits.per_source {
+            return Err(Discard::HalfOpenPerSource);
+        }
+        Ok(())
+    }
+
+    pub fn insert(&mut self, remote: SocketAddr, id: IkeSaId) {
+        self.by_origin.insert((remote, id.remote), id.local);
+        *self.per_source.entry(remote.ip()).or_default() += 1;
+    }
+
+    pub fn remove(&mut self, remote: SocketAddr, id: IkeSaId) {
+        if self.by_origin.remove(&(remote, id.remote)).is_none() {
+            return;
+        }
+        if let Some(count) = self.per_source.get_mut(&remote.ip()) {
+            *count -= 1;
+            if *count == 0 {
+                self.per_source.remove(&remote.ip());
+            }
+        }
+    }
+}
+
+/// So many answers a second to datagrams without protection, and no more.
+#[derive(Debug)]
+pub(super) struct ReplyLimit {
+    second: Timestamp,
+    given: u32,
+}
+
+impl ReplyLimit {
+    pub fn new(now: Timestamp) -> Self {
+        ReplyLimit { second: now, given: 0 }
+    }
+
+    pub fn allows(&mut self, per_second: u32, now: Timestamp) -> bool {
+        if now - self.second >= Duration::from_secs(1) {
+            *self = ReplyLimit::new(now);
+        }
+        self.given = self.given.saturating_add(1);
+        self.given <= per_second
+    }
+}
+
+#[cfg(test)]
+mod tests;

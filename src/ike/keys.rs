@@ -1,0 +1,155 @@
+//! The key schedule of IKE SAs and Child SAs (RFC 7296 §2.13, §2.14, §2.17, §2.18).
+//!
+//! ```text
+//! SKEYSEED = prf(Ni | Nr, g^ir)                            IKE_SA_INIT
+//! SKEYSEED = prf(SK_d (old), g^ir (new) | Ni | Nr)         rekeying an IKE SA
+//!
+//! {SK_d | SK_ai | SK_ar | SK_ei | SK_er | SK_pi | SK_pr} = prf+(SKEYSEED, Ni | Nr | SPIi | SPIr)
+//!
+//! KEYMAT = prf+(SK_d, [g^ir (new) |] Ni | Nr)
+//! ```
+//!
+//! With AEADs there is no SK_a (RFC 5282 §7).
+
+use super::event::{ChildKeys, Role};
+use super::protect::{OpenKey, SealKey};
+use crate::crypto::aead::{ControlAead, KeyError};
+use crate::crypto::prf::Prf;
+use crate::crypto::secret::Secret;
+use crate::crypto::suite::{EspSuite, IkeSuite};
+use crate::net::EspSpi;
+use crate::wire::ike::IkeSpi;
+
+/// The nonces of an exchange.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Nonces {
+    pub initiator: Vec<u8>,
+    pub responder: Vec<u8>,
+}
+
+impl Nonces {
+    /// The nonce by which redundant SAs are told apart: the SA made with the lowest of the four
+    /// is to go. Octets are compared from the first, a prefix is lower (RFC 7296 §2.8.1).
+    pub fn lowest(&self) -> &[u8] {
+        self.initiator.as_slice().min(self.responder.as_slice())
+    }
+}
+
+/// SPIs of an IKE SA in the order of the header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Spis {
+    pub initiator: IkeSpi,
+    pub responder: IkeSpi,
+}
+
+/// The keys of one IKE SA.
+#[derive(Debug)]
+pub(super) struct IkeKeys {
+    pub suite: IkeSuite,
+    sk_d: Secret,
+    pub sk_pi: Secret,
+    pub sk_pr: Secret,
+    pub seal: SealKey,
+    pub open: OpenKey,
+}
+
+impl IkeKeys {
+    /// The keys of an IKE_SA_INIT.
+    pub fn initial(
+        suite: IkeSuite,
+        shared: &Secret,
+        nonces: &Nonces,
+        spis: Spis,
+        role: Role,
+    ) -> Result<IkeKeys, KeyError> {
+        let key = [nonces.initiator.as_slice(), nonces.responder.as_slice()].concat();
+        let skeyseed = suite.prf.compute(&key, &[shared.as_bytes()]);
+        IkeKeys::expand(suite, &skeyseed, nonces, spis, role)
+    }
+
+    /// The keys of the IKE SA that takes this one's place. SKEYSEED comes from this one's PRF,
+    /// the rest from the new one's (RFC 7296 §2.18).
+    pub fn rekeyed(
+        &self,
+        suite: IkeSuite,
+        shared: &Secret,
+        nonces: &Nonces,
+        spis: Spis,
+        role: Role,
+    ) -> Result<IkeKeys, KeyError> {
+        let seed = [shared.as_bytes(), &nonces.initiator, &nonces.responder];
+        let skeyseed = self.suite.prf.compute(self.sk_d.as_bytes(), &seed);
+        IkeKeys::expand(suite, &skeyseed, nonces, spis, role)
+    }
+
+    fn expand(
+        suite: IkeSuite,
+        skeyseed: &Secret,
+        nonces: &Nonces,
+        spis: Spis,
+        role: Role,
+    ) -> Result<IkeKeys, KeyError> {
+        let (prf_len, key_len) = (suite.prf.key_len(), suite.aead.keymat_len());
+        let seed: [&[u8]; 4] =
+            [&nonces.initiator, &nonces.responder, &spis.initiator.0, &spis.responder.0];
+        let stream = suite.prf.prf_plus(skeyseed.as_bytes(), &seed, 3 * prf_len + 2 * key_len);
+        let (sk_d, rest) = stream.as_bytes().split_at(prf_len);
+        let (sk_ei, rest) = rest.split_at(key_len);
+        let (sk_er, rest) = rest.split_at(key_len);
+        let (sk_pi, sk_pr) = rest.split_at(prf_len);
+        let (ours, theirs) = match role {
+            Role::Initiator => (sk_ei, sk_er),
+            Role::Responder => (sk_er, sk_ei),
+        };
+        Ok(IkeKeys {
+            suite,
+            sk_d: Secret::copy_of(sk_d),
+            sk_pi: Secret::copy_of(sk_pi),
+            sk_pr: Secret::copy_of(sk_pr),
+            seal: SealKey::new(ControlAead::new(suite.aead, ours)?),
+            open: OpenKey::new(ControlAead::new(suite.aead, theirs)?),
+        })
+    }
+
+    /// Key material for Child SAs.
+    pub fn child_seed(&self) -> ChildSeed<'_> {
+        ChildSeed { prf: self.suite.prf, sk_d: &self.sk_d }
+    }
+}
+
+/// From which the keys of a Child SA are made.
+pub(super) struct ChildSeed<'a> {
+    prf: Prf,
+    sk_d: &'a Secret,
+}
+
+/// Both directions of a Child SA, as its owner sees them.
+pub(super) struct ChildKeyPair {
+    pub inbound: ChildKeys,
+    pub outbound: ChildKeys,
+}
+
+impl ChildSeed<'_> {
+    /// The keys of a Child SA: "keys for SAs carrying data from the initiator to the responder
+    /// are taken before" the others (RFC 7296 §2.17); initiator is who began the exchange.
+    pub fn keys(
+        &self,
+        suite: EspSuite,
+        (inbound, outbound): (EspSpi, EspSpi),
+        shared: Option<&Secret>,
+        nonces: &Nonces,
+        role: Role,
+    ) -> ChildKeyPair {
+        let len = suite.aead.keymat_len();
+        let shared = shared.map(Secret::as_bytes).unwrap_or_default();
+        let seed = [shared, &nonces.initiator, &nonces.responder];
+        let keymat = self.prf.prf_plus(self.sk_d.as_bytes(), &seed, 2 * len);
+        let (from_initiator, from_responder) = keymat.as_bytes().split_at(len);
+        let (theirs, ours) = match role {
+            Role::Initiator => (from_responder, from_initiator),
+            Role::Responder => (from_initiator, from_responder),
+        };
+        let keys = |spi, keymat| ChildKeys { spi, suite, keymat: Secret::copy_of(keymat) };
+        ChildKeyPair { inbound: keys(inbound, theirs), outbound: keys(outbound, ours) }
+    }
+}

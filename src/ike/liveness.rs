@@ -1,0 +1,122 @@
+//! Whether the peer lives (RFC 7296 §2.4): when to probe it, when a silent one counts as
+//! unreachable, and when as gone.
+//!
+//! ```text
+//!                unanswered for `timeout`              silent for `give_up`
+//!   reachable ─────────────────────────────► unreachable ─────────────────► gone
+//!       ▲                                         │
+//!       └────────────── a request is answered ────┘
+//! ```
+
+use super::config::LivenessConfig;
+use crate::time::Timestamp;
+use std::time::Duration;
+
+#[derive(Debug)]
+pub(super) struct Liveness {
+    last_heard: Timestamp,
+    last_answer: Timestamp,
+    verdict: Verdict,
+    round_trip: Option<Duration>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Reachable,
+    Unreachable { since: Timestamp },
+}
+
+/// What a judgement changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Change {
+    Unreachable { since: Timestamp },
+    Gone { silent: Duration },
+}
+
+impl Liveness {
+    pub fn new(now: Timestamp) -> Self {
+        Liveness {
+            last_heard: now,
+            last_answer: now,
+            verdict: Verdict::Reachable,
+            round_trip: None,
+        }
+    }
+
+    /// Something authentic came from the peer: a new message, or an ESP packet.
+    pub fn on_heard(&mut self, now: Timestamp) {
+        self.last_heard = self.last_heard.max(now);
+    }
+
+    /// A request was answered; true when the peer had been unreachable.
+    pub fn on_answer(&mut self, now: Timestamp, round_trip: Option<Duration>) -> bool {
+        self.on_heard(now);
+        self.last_answer = now;
+        self.round_trip = round_trip.or(self.round_trip);
+        let was_unreachable = self.verdict != Verdict::Reachable;
+        self.verdict = Verdict::Reachable;
+        was_unreachable
+    }
+
+    /// Judges at `now`, with a request unanswered since `asked`.
+    pub fn judge(
+        &mut self,
+        config: &LivenessConfig,
+        asked: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Option<Change> {
+        let asked = asked?;
+        if now >= self.gone_at(config, asked) {
+            return Some(Change::Gone { silent: now - asked.min(self.last_heard) });
+        }
+        if self.verdict == Verdict::Reachable && now >= self.unreachable_at(config, asked) {
+            self.verdict = Verdict::Unreachable { since: asked };
+            return Some(Change::Unreachable { since: asked });
+        }
+        None
+    }
+
+    /// When the next probe is due, if no other request goes out before.
+    pub fn probe_at(&self, config: &LivenessConfig) -> Timestamp {
+        self.last_answer + config.interval
+    }
+
+    /// When to judge again, with a request unanswered since `asked`.
+    pub fn judge_at(&self, config: &LivenessConfig, asked: Timestamp) -> Timestamp {
+        match self.verdict {
+            Verdict::Reachable => self.unreachable_at(config, asked),
+            Verdict::Unreachable { .. } => self.gone_at(config, asked),
+        }
+    }
+
+    /// A peer that still sends gets twice the time: it may be busy, or one request after the
+    /// other may be lost.
+    fn unreachable_at(&self, config: &LivenessConfig, asked: Timestamp) -> Timestamp {
+        let patience = if self.last_heard > asked { 2 * config.timeout } else { config.timeout };
+        asked + patience
+    }
+
+    fn gone_at(&self, config: &LivenessConfig, asked: Timestamp) -> Timestamp {
+        let silent_from = self.last_heard.max(asked);
+        (silent_from + config.give_up).min(asked + 2 * config.give_up)
+    }
+
+    pub fn verdict(&self) -> Verdict {
+        self.verdict
+    }
+
+    pub fn last_heard(&self) -> Timestamp {
+        self.last_heard
+    }
+
+    pub fn last_answer(&self) -> Timestamp {
+        self.last_answer
+    }
+
+    pub fn round_trip(&self) -> Option<Duration> {
+        self.round_trip
+    }
+}
+
+#[cfg(test)]
+mod tests;

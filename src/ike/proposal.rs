@@ -1,0 +1,251 @@
+//! Suites as proposals, and the choice among proposals (RFC 7296 §2.7, §3.3).
+//!
+//! Every suite goes out as a proposal of its own, so what was chosen is always a whole suite.
+//! Of what comes in, the first proposal that holds one of our suites wins; within it, a suite
+//! whose key exchange the peer has already begun, else our own order.
+
+use super::failure::NoProposal;
+use crate::crypto::aead::AeadAlgorithm;
+use crate::crypto::kex::Group;
+use crate::crypto::prf::Prf;
+use crate::crypto::suite::{EspSuite, IkeSuite};
+use crate::wire::ike::{
+    EncryptionId, EsnId, IntegrityId, KeyExchangeMethod, PrfId, Proposal, ProtocolId,
+    SecurityAssociation, Transform, TransformType,
+};
+use std::fmt::Display;
+
+/// A set of algorithms that a proposal can hold.
+pub(super) trait Suite: Copy + PartialEq + Display {
+    /// The protocol of the SA.
+    const PROTOCOL: ProtocolId;
+    /// One transform of each type that the suite needs.
+    fn transforms(&self) -> Vec<Transform>;
+    /// The key exchange that the suite wants.
+    fn group(&self) -> Option<Group>;
+}
+
+impl Suite for IkeSuite {
+    const PROTOCOL: ProtocolId = ProtocolId::IKE;
+
+    fn transforms(&self) -> Vec<Transform> {
+        vec![
+            encryption(self.aead),
+            Transform::new(TransformType::PRF, prf_id(self.prf)),
+            Transform::new(TransformType::KE, method_of(self.group)),
+        ]
+    }
+
+    fn group(&self) -> Option<Group> {
+        Some(self.group)
+    }
+}
+
+impl Suite for EspSuite {
+    const PROTOCOL: ProtocolId = ProtocolId::ESP;
+
+    fn transforms(&self) -> Vec<Transform> {
+        let esn = if self.esn { EsnId::ESN } else { EsnId::NO_ESN };
+        let mut transforms = vec![encryption(self.aead)];
+        transforms
+            .extend(self.group.map(|group| Transform::new(TransformType::KE, method_of(group))));
+        transforms.push(Transform::new(TransformType::ESN, esn));
+        transforms
+    }
+
+    fn group(&self) -> Option<Group> {
+        self.group
+    }
+}
+
+/// A suite chosen from an offer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Choice<S> {
+    pub suite: S,
+    /// Number of the proposal.
+    pub number: u8,
+    /// The SPI that the peer gave with it.
+    pub spi: Vec<u8>,
+}
+
+/// The offer of `suites`, best first.
+pub(super) fn offer<S: Suite>(suites: &[S], spi: &[u8]) -> SecurityAssociation {
+    let numbered = suites.iter().zip(1..=u8::MAX);
+    let proposals = numbered.map(|(suite, number)| proposal(suite, number, spi)).collect();
+    SecurityAssociation { proposals }
+}
+
+/// The answer to an offer.
+pub(super) fn answer<S: Suite>(choice: &Choice<S>, spi: &[u8]) -> SecurityAssociation {
+    SecurityAssociation { proposals: vec![proposal(&choice.suite, choice.number, spi)] }
+}
+
+fn proposal<S: Suite>(suite: &S, number: u8, spi: &[u8]) -> Proposal {
+    Proposal { number, protocol: S::PROTOCOL, spi: spi.to_vec(), transforms: suite.transforms() }
+}
+
+/// Chooses from the peer's offer one of `suites`, whose peer has begun a key exchange of
+/// `begun`.
+pub(super) fn choose<S: Suite>(
+    offered: &SecurityAssociation,
+    suites: &[S],
+    begun: Option<Group>,
+) -> Result<Choice<S>, NoProposal> {
+    let chosen = offered.proposals.iter().find_map(|proposal| {
+        let fitting = || suites.iter().filter(|suite| admits(proposal, *suite));
+        let suite = fitting().find(|suite| suite.group() == begun).or_else(|| fitting().next())?;
+        Some(Choice { suite: *suite, number: proposal.number, spi: proposal.spi.clone() })
+    });
+    chosen.ok_or_else(|| NoProposal::OursToRefuse {
+        offered: describe(offered),
+        accepted: describe_suites(suites),
+    })
+}
+
+/// The suite that the peer chose from our offer of `suites`; `None` when it is none of them.
+pub(super) fn chosen<S: Suite>(answer: &SecurityAssociation, suites: &[S]) -> Option<Choice<S>> {
+    let [proposal] = answer.proposals.as_slice() else { return None };
+    let suite = suites.iter().find(|suite| admits(proposal, *suite))?;
+    Some(Choice { suite: *suite, number: proposal.number, spi: proposal.spi.clone() })
+}
+
+/// Whether the proposal lets a peer choose exactly this suite.
+fn admits<S: Suite>(proposal: &Proposal, suite: &S) -> bool {
+    let wanted = suite.transforms();
+    let has = |transform: &Transform| {
+        proposal.transforms.iter().any(|offered| same_algorithm(offered, transform))
+            || is_default(proposal, transform)
+    };
+    let covered = |offered: &Transform| {
+        wanted.iter().any(|transform| transform.transform_type == offered.transform_type)
+            || may_be_none(proposal, offered.transform_type)
+    };
+    proposal.protocol == S::PROTOCOL
+        && wanted.iter().all(has)
+        && proposal.transforms.iter().all(covered)
+}
+
+/// Attributes that we do not know make another algorithm of it (RFC 7296 §3.3.6).
+fn same_algorithm(offered: &Transform, transform: &Transform) -> bool {
+    offered.transform_type == transform.transform_type
+        && offered.id == transform.id
+        && offered.key_length == transform.key_length
+        && offered.attributes.is_empty()
+}
+
+/// "No Extended Sequence Numbers" goes without saying when the type is not in the proposal.
+fn is_default(proposal: &Proposal, transform: &Transform) -> bool {
+    let no_esn = Transform::new(TransformType::ESN, EsnId::NO_ESN);
+    let unsaid = |offered: &Transform| offered.transform_type != TransformType::ESN;
+    *transform == no_esn && proposal.transforms.iter().all(unsaid)
+}
+
+/// Integrity algorithm and key exchange may be offered as "none" (RFC 7296 §3.3.3).
+fn may_be_none(proposal: &Proposal, transform_type: TransformType) -> bool {
+    let optional = [TransformType::INTEG, TransformType::KE].contains(&transform_type);
+    let none = |offered: &Transform| offered.transform_type == transform_type && offered.id == 0;
+    optional && proposal.transforms.iter().any(none)
+}
+
+fn encryption(aead: AeadAlgorithm) -> Transform {
+    let transform = |id: EncryptionId| Transform::new(TransformType::ENCR, id);
+    match aead {
+        AeadAlgorithm::Aes128Gcm16 => transform(EncryptionId::AES_GCM_16).with_key_length(128),
+        AeadAlgorithm::Aes256Gcm16 => transform(EncryptionId::AES_GCM_16).with_key_length(256),
+        // The key length attribute must not be there (RFC 7634 §3).
+        AeadAlgorithm::ChaCha20Poly1305 => transform(EncryptionId::CHACHA20_POLY1305),
+    }
+}
+
+fn prf_id(prf: Prf) -> PrfId {
+    match prf {
+        Prf::HmacSha256 => PrfId::HMAC_SHA2_256,
+        Prf::HmacSha384 => PrfId::HMAC_SHA2_384,
+        Prf::HmacSha512 => PrfId::HMAC_SHA2_512,
+    }
+}
+
+/// The number of a group on the wire.
+pub(super) fn method_of(group: Group) -> KeyExchangeMethod {
+    match group {
+        Group::Curve25519 => KeyExchangeMethod::CURVE25519,
+        Group::Ecp256 => KeyExchangeMethod::ECP_256,
+        Group::Ecp384 => KeyExchangeMethod::ECP_384,
+    }
+}
+
+/// The group of a number; `None` for one that we do not have.
+pub(super) fn group_of(method: KeyExchangeMethod) -> Option<Group> {
+    Group::ALL.into_iter().find(|&group| method_of(group) == method)
+}
+
+/// Without the key exchange: what can be chosen in IKE_AUTH (RFC 7296 §1.2).
+pub(super) fn without_group(suites: &[EspSuite]) -> Vec<EspSuite> {
+    let mut bare: Vec<EspSuite> = Vec::new();
+    for suite in suites.iter().map(|suite| EspSuite { group: None, ..*suite }) {
+        if !bare.contains(&suite) {
+            bare.push(suite);
+        }
+    }
+    bare
+}
+
+/// Suites in words, for an operator.
+pub(super) fn describe_suites<S: Display>(suites: &[S]) -> String {
+    let words: Vec<String> = suites.iter().map(ToString::to_string).collect();
+    if words.is_empty() { "nothing".to_owned() } else { words.join(", ") }
+}
+
+/// An offer in words, for an operator: alternatives of one type with slashes between.
+pub(super) fn describe(offered: &SecurityAssociation) -> String {
+    let words: Vec<String> = offered.proposals.iter().map(describe_proposal).collect();
+    if words.is_empty() { "nothing".to_owned() } else { words.join(", ") }
+}
+
+fn describe_proposal(proposal: &Proposal) -> String {
+    const ORDER: [TransformType; 5] = [
+        TransformType::ENCR,
+        TransformType::INTEG,
+        TransformType::PRF,
+        TransformType::KE,
+        TransformType::ESN,
+    ];
+    let of_type = |wanted: TransformType| {
+        let fitting = proposal.transforms.iter().filter(|one| one.transform_type == wanted);
+        fitting.map(describe_transform).collect::<Vec<_>>().join("/")
+    };
+    let words = ORDER.map(of_type);
+    words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join("-")
+}
+
+/// A transform as suites are written, where we have a word for it.
+fn describe_transform(transform: &Transform) -> String {
+    let known = AeadAlgorithm::ALL.iter().map(|aead| (encryption(*aead), aead.to_string()));
+    let prfs = Prf::ALL
+        .iter()
+        .map(|prf| (Transform::new(TransformType::PRF, prf_id(*prf)), prf.to_string()));
+    let groups = Group::ALL
+        .iter()
+        .map(|group| (Transform::new(TransformType::KE, method_of(*group)), group.to_string()));
+    let word = known.chain(prfs).chain(groups).find(|(one, _)| same_algorithm(transform, one));
+    word.map_or_else(|| registered_name(transform), |(_, word)| word)
+}
+
+fn registered_name(transform: &Transform) -> String {
+    let name = match transform.transform_type {
+        TransformType::ENCR => EncryptionId(transform.id).to_string(),
+        TransformType::PRF => format!("PRF_{}", PrfId(transform.id)),
+        TransformType::INTEG => IntegrityId(transform.id).to_string(),
+        TransformType::KE => KeyExchangeMethod(transform.id).to_string(),
+        TransformType::ESN => EsnId(transform.id).to_string(),
+        other => format!("{other}={}", transform.id),
+    };
+    match transform.key_length {
+        Some(bits) => format!("{name}_{bits}"),
+        None => name,
+    }
+    .to_lowercase()
+}
+
+#[cfg(test)]
+mod tests;

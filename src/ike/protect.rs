@@ -1,0 +1,97 @@
+//! Protection of messages by the keys of an IKE SA: the SK payload (RFC 7296 §3.14, RFC 5282).
+
+use super::stats::Discard;
+use crate::crypto::aead::ControlAead;
+use crate::crypto::digest::sha256;
+use crate::wire::DecodeError;
+use crate::wire::ike::{Draft, Header, Message, Payload, Protected, decode_chain, strip_padding};
+use std::fmt;
+
+/// Seals what we send. The IV is a counter, so none is used twice (RFC 5282 §3.1).
+pub(super) struct SealKey {
+    aead: ControlAead,
+    next_iv: u64,
+}
+
+impl SealKey {
+    pub fn new(aead: ControlAead) -> Self {
+        SealKey { aead, next_iv: 1 }
+    }
+
+    /// The message with `inner` inside its SK payload.
+    pub fn seal(&mut self, header: &Header, inner: &[Payload]) -> Vec<u8> {
+        let mut draft = Draft::new(header, inner);
+        let iv = self.next_iv.to_be_bytes();
+        self.next_iv += 1;
+        let parts = draft.parts();
+        *parts.iv = iv;
+        *parts.icv = self.aead.seal_in_place(iv, parts.associated_data, parts.plaintext);
+        draft.into_bytes()
+    }
+}
+
+/// Opens what the peer sent.
+pub(super) struct OpenKey {
+    aead: ControlAead,
+}
+
+/// A message that was made with the keys of the IKE SA: only [`OpenKey::open`] makes one, and
+/// only one of these can advance an IKE SA.
+#[derive(Debug)]
+pub(super) struct Opened {
+    header: Header,
+    payloads: Result<Vec<Payload>, DecodeError>,
+    digest: [u8; 32],
+}
+
+impl Opened {
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// What was inside, or how the peer managed to seal what does not parse.
+    pub fn payloads(&self) -> Result<&[Payload], DecodeError> {
+        self.payloads.as_deref().map_err(|error| *error)
+    }
+
+    /// Digest of the datagram, by which it is known again.
+    pub fn digest(&self) -> [u8; 32] {
+        self.digest
+    }
+}
+
+impl OpenKey {
+    pub fn new(aead: ControlAead) -> Self {
+        OpenKey { aead }
+    }
+
+    /// Opens one message.
+    pub fn open(&self, datagram: &[u8]) -> Result<Opened, Discard> {
+        let message = Message::decode(datagram).map_err(|_| Discard::Malformed)?;
+        let first_inner = match message.payloads.last() {
+            Some(Payload::Encrypted(sealed)) => sealed.first_inner,
+            Some(Payload::EncryptedFragment(_)) => return Err(Discard::Fragment),
+            Some(_) | None => return Err(Discard::NotAuthentic),
+        };
+        let mut bytes = datagram.to_vec();
+        let parts = Protected::locate(&message, &mut bytes).map_err(|_| Discard::Malformed)?;
+        let plaintext = self
+            .aead
+            .open_in_place(parts.iv, parts.associated_data, parts.ciphertext_and_icv)
+            .map_err(|_| Discard::NotAuthentic)?;
+        let payloads = strip_padding(plaintext).and_then(|chain| decode_chain(first_inner, chain));
+        Ok(Opened { header: message.header, payloads, digest: sha256(&[datagram]) })
+    }
+}
+
+impl fmt::Debug for SealKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("«redacted»")
+    }
+}
+
+impl fmt::Debug for OpenKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("«redacted»")
+    }
+}

@@ -1,0 +1,4 @@
+//! Two endpoints against each other.
+
+mod handshake;
+mod net;

@@ -1,0 +1,357 @@
+//! Endpoints on a wire in virtual time: loss, duplication and delay from a seed, and owners that
+//! install Child SAs as events tell them.
+
+use crate::crypto::secret::Secret;
+use crate::crypto::sign::SigningKey;
+use crate::ike::*;
+use crate::net::Prefix;
+use crate::random::{Random, Seeded};
+use crate::time::Timestamp;
+use crate::wire::ike::{Header, TrafficSelector};
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+pub const WEST: usize = 0;
+pub const EAST: usize = 1;
+pub const CONNECTION: ConnectionId = ConnectionId(7);
+/// How long an owner keeps the inbound half of a Child SA that is gone.
+const DRAIN: Duration = Duration::from_secs(3);
+
+pub fn ms(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+pub fn secs(secs: u64) -> Duration {
+    Duration::from_secs(secs)
+}
+
+pub fn selectors(prefixes: &[&str]) -> Vec<TrafficSelector> {
+    let prefix = |text: &&str| text.parse::<Prefix>().expect("a prefix in a test");
+    prefixes.iter().map(prefix).map(TrafficSelector::any_protocol).collect()
+}
+
+pub fn psk(text: &str) -> Credentials {
+    Credentials::Psk(Secret::copy_of(text.as_bytes()))
+}
+
+pub fn key_pairs() -> (Credentials, Credentials) {
+    let (west, east) = (SigningKey::from_seed(&[1; 32]), SigningKey::from_seed(&[2; 32]));
+    let (west_public, east_public) = (west.verifying_key(), east.verifying_key());
+    (
+        Credentials::PublicKey { own: west, peer: east_public },
+        Credentials::PublicKey { own: east, peer: west_public },
+    )
+}
+
+/// The configurations of both ends of one connection, which only West initiates.
+pub fn config_pair(credentials: (Credentials, Credentials)) -> [ConnectionConfig; 2] {
+    config_pair_at(credentials, ["192.0.2.1", "198.51.100.1"])
+}
+
+pub fn config_pair_at(
+    credentials: (Credentials, Credentials),
+    addresses: [&str; 2],
+) -> [ConnectionConfig; 2] {
+    let [west, east] = addresses.map(|text| text.parse::<IpAddr>().expect("an address"));
+    let name = |name: &str| Identity::Fqdn(format!("{name}.example"));
+    let inner =
+        [selectors(&["10.1.0.0/16", "fd01::/64"]), selectors(&["10.2.0.0/16", "fd02::/64"])];
+    let at = |address| RemoteAddress::At(SocketAddr::new(address, 500));
+    let of_west = ConnectionConfig::new(
+        west,
+        at(east),
+        (name("west"), name("east")),
+        credentials.0,
+        (inner[0].clone(), inner[1].clone()),
+    );
+    let of_east = ConnectionConfig::new(
+        east,
+        at(west),
+        (name("east"), name("west")),
+        credentials.1,
+        (inner[1].clone(), inner[0].clone()),
+    );
+    [of_west, ConnectionConfig { initiate: false, ..of_east }]
+}
+
+#[derive(Clone, Debug)]
+struct Installed {
+    child: ChildId,
+    keys: ChildKeys,
+    until: Option<Timestamp>,
+}
+
+/// An endpoint and an owner of it.
+pub struct End {
+    pub endpoint: Endpoint,
+    pub events: Vec<Event>,
+    inbound: Vec<Installed>,
+    outbound: BTreeMap<ChildId, ChildKeys>,
+    pub sending: Option<ChildId>,
+    pub transmits: usize,
+}
+
+impl End {
+    fn new(settings: EndpointConfig, now: Timestamp, random: &mut dyn Random) -> Self {
+        End {
+            endpoint: Endpoint::new(settings, now, random),
+            events: Vec::new(),
+            inbound: Vec::new(),
+            outbound: BTreeMap::new(),
+            sending: None,
+            transmits: 0,
+        }
+    }
+
+    fn on_event(&mut self, event: Event, now: Timestamp) {
+        match &event {
+            Event::ChildUp(up) => {
+                let keys = up.inbound.clone();
+                self.inbound.push(Installed { child: up.child, keys, until: None });
+                self.outbound.insert(up.child, up.outbound.clone());
+                if up.sendable {
+                    self.sending = Some(up.child);
+                }
+            }
+            Event::ChildSendable(child) => {
+                assert!(self.outbound.contains_key(child), "sendable, but not installed");
+                self.sending = Some(*child);
+            }
+            Event::ChildDown { child, .. } => {
+                assert!(self.outbound.remove(child).is_some(), "down, but not installed");
+                let gone = self.inbound.iter_mut().filter(|sa| sa.child == *child);
+                gone.for_each(|sa| sa.until = Some(now + DRAIN));
+                self.sending.take_if(|sending| sending == child);
+            }
+            _ => {}
+        }
+        self.events.push(event);
+    }
+
+    pub fn children(&self) -> usize {
+        self.outbound.len()
+    }
+
+    pub fn ike_sas(&self) -> Vec<IkeView> {
+        self.endpoint.view(CONNECTION).map(|view| view.ike_sas).unwrap_or_default()
+    }
+
+    pub fn state(&self) -> ConnectionState {
+        self.endpoint.view(CONNECTION).expect("the connection is there").state
+    }
+
+    pub fn count(&self, wanted: impl Fn(&Event) -> bool) -> usize {
+        self.events.iter().filter(|event| wanted(event)).count()
+    }
+
+    pub fn failures(&self) -> Vec<String> {
+        let text = |event: &Event| match event {
+            Event::Failed { reason, .. } => Some(reason.to_string()),
+            _ => None,
+        };
+        self.events.iter().filter_map(text).collect()
+    }
+}
+
+/// A datagram under way.
+#[derive(Clone, Debug)]
+pub struct Datagram {
+    pub from: SocketAddr,
+    pub to: SocketAddr,
+    pub bytes: Vec<u8>,
+}
+
+impl Datagram {
+    pub fn message(&self) -> &[u8] {
+        self.bytes.strip_prefix(&[0; 4]).filter(|_| self.to.port() == 4500).unwrap_or(&self.bytes)
+    }
+
+    pub fn header(&self) -> Header {
+        Header::decode(self.message()).expect("an IKE header")
+    }
+}
+
+/// What the wire does to datagrams.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Faults {
+    pub loss_percent: u64,
+    pub duplicate_percent: u64,
+    pub jitter: Duration,
+}
+
+type Filter = Box<dyn FnMut(&Datagram, Timestamp) -> bool>;
+
+/// Two or more ends on one wire.
+pub struct Net {
+    pub now: Timestamp,
+    pub random: Seeded,
+    pub ends: Vec<End>,
+    addresses: Vec<IpAddr>,
+    pub latency: Duration,
+    pub faults: Faults,
+    /// Lets a datagram through or not.
+    pub filter: Option<Filter>,
+    under_way: BTreeMap<(Timestamp, u64), Datagram>,
+    sequence: u64,
+    pub log: Vec<Datagram>,
+}
+
+impl Net {
+    /// Both ends of one connection.
+    pub fn new(seed: u64, configs: [ConnectionConfig; 2]) -> Self {
+        Net::with_settings(seed, configs, EndpointConfig::default())
+    }
+
+    pub fn with_settings(
+        seed: u64,
+        configs: [ConnectionConfig; 2],
+        settings: EndpointConfig,
+    ) -> Self {
+        let mut net = Net {
+            now: Timestamp::from_millis(1),
+            random: Seeded::new(seed),
+            ends: Vec::new(),
+            addresses: configs.iter().map(|config| config.local).collect(),
+            latency: ms(20),
+            faults: Faults::default(),
+            filter: None,
+            under_way: BTreeMap::new(),
+            sequence: 0,
+            log: Vec::new(),
+        };
+        for config in configs {
+            let mut end = End::new(settings.clone(), net.now, &mut net.random);
+            end.endpoint.add_connection(CONNECTION, config, net.now, &mut net.random);
+            net.ends.push(end);
+        }
+        net.drain();
+        net
+    }
+
+    /// Does something to one end.
+    pub fn at(&mut self, end: usize, act: impl FnOnce(&mut Endpoint, Timestamp, &mut Seeded)) {
+        act(&mut self.ends[end].endpoint, self.now, &mut self.random);
+        self.drain();
+    }
+
+    /// One end loses all its state, and comes back with this configuration.
+    pub fn crash(&mut self, end: usize, config: ConnectionConfig) {
+        let settings = EndpointConfig::default();
+        let mut fresh = End::new(settings, self.now, &mut self.random);
+        fresh.endpoint.add_connection(CONNECTION, config, self.now, &mut self.random);
+        self.ends[end] = fresh;
+        self.drain();
+    }
+
+    fn drain(&mut self) {
+        for index in 0..self.ends.len() {
+            let end = &mut self.ends[index];
+            while let Some((_, event)) = end.endpoint.poll_event() {
+                end.on_event(event, self.now);
+            }
+            let now = self.now;
+            end.inbound.retain(|sa| sa.until.is_none_or(|until| until > now));
+            while let Some(transmit) = self.ends[index].endpoint.poll_transmit() {
+                self.ends[index].transmits += 1;
+                let Transmit { local: from, remote: to, bytes } = transmit;
+                self.put(Datagram { from, to, bytes });
+            }
+        }
+    }
+
+    pub fn put(&mut self, datagram: Datagram) {
+        self.log.push(datagram.clone());
+        let passes = self.filter.as_mut().is_none_or(|filter| filter(&datagram, self.now));
+        if !passes || self.random.below(100) < self.faults.loss_percent {
+            return;
+        }
+        let twice = self.random.below(100) < self.faults.duplicate_percent;
+        for _ in 0..1 + u64::from(twice) {
+            let jitter = self.random.below(self.faults.jitter.as_micros() as u64 + 1);
+            let arrival = self.now + self.latency + Duration::from_micros(jitter);
+            self.sequence += 1;
+            self.under_way.insert((arrival, self.sequence), datagram.clone());
+        }
+    }
+
+    pub fn deliver(&mut self, datagram: Datagram) {
+        let end = self.addresses.iter().position(|address| *address == datagram.to.ip());
+        if let Some(end) = end {
+            let Datagram { from, to, bytes } = datagram;
+            self.at(end, |endpoint, now, random| {
+                endpoint.handle_datagram(to, from, &bytes, now, random);
+            });
+        }
+    }
+
+    fn next_moment(&self) -> Option<Timestamp> {
+        let arrival = self.under_way.keys().next().map(|(at, _)| *at);
+        let timers = self.ends.iter().filter_map(|end| end.endpoint.poll_timeout());
+        timers.map(|(at, _)| at).chain(arrival).min()
+    }
+
+    /// Lets time pass.
+    pub fn run(&mut self, duration: Duration) {
+        let end = self.now + duration;
+        let mut steps_without_time = 0;
+        while let Some(next) = self.next_moment().filter(|next| *next <= end) {
+            steps_without_time = if next > self.now { 0 } else { steps_without_time + 1 };
+            assert!(steps_without_time < 1000, "time stands still at {}", self.now);
+            self.now = self.now.max(next);
+            self.step();
+        }
+        self.now = end;
+        self.drain();
+    }
+
+    fn step(&mut self) {
+        while let Some(entry) = self.under_way.first_entry().filter(|e| e.key().0 <= self.now) {
+            let datagram = entry.remove();
+            self.deliver(datagram);
+        }
+        for end in 0..self.ends.len() {
+            let due = self.ends[end].endpoint.poll_timeout().is_some_and(|(at, _)| at <= self.now);
+            if due {
+                self.at(end, |endpoint, now, random| endpoint.handle_timeout(now, random));
+            }
+        }
+    }
+
+    /// Lets time pass until something holds; panics when it does not within `limit`.
+    pub fn run_until(&mut self, limit: Duration, holds: impl Fn(&Net) -> bool) {
+        let end = self.now + limit;
+        while !holds(self) {
+            assert!(self.now < end, "does not hold after {limit:?}");
+            self.run(ms(10));
+        }
+    }
+
+    /// One inner packet from `from` to the other end, told to the receiver's endpoint; whether
+    /// the receiver could open it.
+    pub fn ping(&mut self, from: usize) -> bool {
+        let to = 1 - from;
+        let Some(sending) = self.ends[from].sending else { return false };
+        let keys = self.ends[from].outbound[&sending].clone();
+        let known = self.ends[to].inbound.iter().find(|sa| sa.keys == keys).cloned();
+        let Some(known) = known else { return false };
+        self.at(to, |endpoint, now, _| endpoint.on_inbound_traffic(known.child, now));
+        true
+    }
+
+    /// Exactly one IKE SA at both ends, the same, with one Child SA that carries both ways.
+    pub fn assert_one_tunnel(&mut self) {
+        let [west, east] = [WEST, EAST].map(|end| self.ends[end].ike_sas());
+        assert_eq!((west.len(), east.len()), (1, 1), "one IKE SA each");
+        assert_eq!(west[0].id.local, east[0].id.remote);
+        assert_eq!(west[0].id.remote, east[0].id.local);
+        let children = |sas: &[IkeView]| sas[0].children.clone();
+        let (west, east) = (children(&west), children(&east));
+        assert_eq!((west.len(), east.len()), (1, 1), "one Child SA each");
+        assert_eq!(west[0].inbound, east[0].outbound);
+        assert_eq!(west[0].outbound, east[0].inbound);
+        assert_eq!((self.ends[WEST].children(), self.ends[EAST].children()), (1, 1));
+        assert!(self.ping(WEST), "West cannot send to East");
+        assert!(self.ping(EAST), "East cannot send to West");
+    }
+}

@@ -1,0 +1,93 @@
+//! Connections as an operator sees them.
+
+use super::event::{ChildId, IkeSaId, NatStatus, Role};
+use super::failure::FailureReason;
+use super::identity::Identity;
+use crate::crypto::suite::{EspSuite, IkeSuite};
+use crate::net::EspSpi;
+use crate::time::Timestamp;
+use crate::wire::ike::TrafficSelector;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// One connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConnectionView {
+    /// What it is doing.
+    pub state: ConnectionState,
+    /// Its IKE SAs in use: one, but for moments.
+    pub ike_sas: Vec<IkeView>,
+    /// When the next attempt to connect begins, if one is planned.
+    pub retry_at: Option<Timestamp>,
+    /// The last failure, and when it was.
+    pub last_failure: Option<(Timestamp, FailureReason)>,
+}
+
+/// What a connection is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConnectionState {
+    /// Nothing: it waits for the peer, or was taken down.
+    Idle,
+    /// Waiting to try again.
+    Waiting,
+    /// Trying to connect.
+    Connecting,
+    /// Up.
+    Up,
+    /// Up, but the peer does not answer since then.
+    Unreachable(Timestamp),
+}
+
+/// One IKE SA in use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IkeView {
+    /// Its SPIs.
+    pub id: IkeSaId,
+    /// Who began it.
+    pub role: Role,
+    /// Its algorithms.
+    pub suite: IkeSuite,
+    /// Our address and port.
+    pub local: SocketAddr,
+    /// The peer's.
+    pub remote: SocketAddr,
+    /// Who the peer is.
+    pub remote_id: Identity,
+    /// NATs on the way.
+    pub nat: NatStatus,
+    /// Since when it is there.
+    pub established_at: Timestamp,
+    /// When it gets new keys.
+    pub rekey_at: Timestamp,
+    /// When something authentic last came from the peer.
+    pub last_heard: Timestamp,
+    /// The last round-trip time measured.
+    pub round_trip: Option<Duration>,
+    /// Its Child SAs.
+    pub children: Vec<ChildView>,
+}
+
+/// One Child SA.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChildView {
+    /// Its number.
+    pub child: ChildId,
+    /// SPI of packets from the peer.
+    pub inbound: EspSpi,
+    /// SPI of packets to the peer.
+    pub outbound: EspSpi,
+    /// Its algorithms.
+    pub suite: EspSuite,
+    /// Traffic of our side.
+    pub local_ts: Vec<TrafficSelector>,
+    /// Traffic of the peer's side.
+    pub remote_ts: Vec<TrafficSelector>,
+    /// Since when it is there.
+    pub installed_at: Timestamp,
+    /// When it gets new keys.
+    pub rekey_at: Timestamp,
+    /// When it ends.
+    pub expires_at: Timestamp,
+    /// Whether it is in use, rather than being replaced or deleted.
+    pub in_use: bool,
+}
