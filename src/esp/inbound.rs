@@ -214,8 +214,12 @@ fn cut_to_ip_length(payload: &mut [u8], next_header: u8) -> Result<&mut [u8], Di
         (NEXT_HEADER_IPV4 | NEXT_HEADER_IPV6, _) => return Err(Discard::MalformedInner),
         _ => return Err(Discard::NotTunnelMode),
     };
-    payload.get_mut(..len).ok_or(Discard::MalformedInner)
+    // An IPv4 header that claims less than its own octets names no packet at all.
+    let cut = payload.get_mut(..len).filter(|inner| inner.len() >= IPV4_HEADER_LEN);
+    cut.ok_or(Discard::MalformedInner)
 }
+
+const IPV4_HEADER_LEN: usize = 20;
 
 fn be_len(high: u8, low: u8) -> usize {
     usize::from(u16::from_be_bytes([high, low]))

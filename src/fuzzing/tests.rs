@@ -3,6 +3,7 @@
 mod seeds;
 
 use super::TARGETS;
+use crate::random::{Random, Seeded};
 use std::fs;
 use std::path::PathBuf;
 
@@ -25,6 +26,52 @@ fn every_corpus_file_keeps_the_promises_of_its_target() {
         }
         assert!(replayed > 0, "fuzz/corpus/{name} is empty");
     }
+}
+
+/// A fuzzer without memory: seeded, so that a failure comes back. `FUZZ_ROUNDS` makes it longer.
+#[test]
+fn changed_corpus_files_keep_the_promises_of_their_target() {
+    let rounds = std::env::var("FUZZ_ROUNDS").map_or(50, |rounds| rounds.parse().unwrap());
+    let mut random = Seeded::new(20);
+    for (name, target) in TARGETS {
+        let files = files_of(name);
+        for _ in 0..rounds * files.len() {
+            let mut bytes = pick(&files, &mut random).clone();
+            for _ in 0..=random.below(4) {
+                change(&mut bytes, pick(&files, &mut random), &mut random);
+            }
+            // Shown when the target panics.
+            println!("{name} {bytes:02x?}");
+            target(&bytes);
+        }
+    }
+}
+
+fn files_of(target: &str) -> Vec<Vec<u8>> {
+    let mut paths: Vec<_> =
+        fs::read_dir(corpus(target)).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    paths.iter().map(|path| fs::read(path).unwrap()).collect()
+}
+
+fn pick<'f>(files: &'f [Vec<u8>], random: &mut Seeded) -> &'f Vec<u8> {
+    &files[random.below(files.len() as u64) as usize]
+}
+
+/// One change: a bit, an octet, a boundary value in a length-like field, a cut, or the end of
+/// another file.
+fn change(bytes: &mut Vec<u8>, other: &[u8], random: &mut Seeded) {
+    let mut place = |len: usize| random.below(len.max(1) as u64) as usize;
+    let (at, bit, cut) = (place(bytes.len()), place(8), place(other.len()));
+    let boundary = [0, 1, 3, 4, 7, 8, 0x7f, 0x80, 0xfe, 0xff][place(10)];
+    match (place(6), bytes.get_mut(at)) {
+        (0, Some(octet)) => *octet ^= 1 << bit,
+        (1 | 2, Some(octet)) => *octet = boundary,
+        (3, _) => bytes.truncate(at),
+        (4, _) => bytes.splice(at.., other[cut..].iter().copied()).for_each(drop),
+        (_, _) => bytes.insert(at.min(bytes.len()), boundary),
+    }
+    bytes.truncate(4096);
 }
 
 #[test]
