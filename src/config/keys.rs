@@ -28,6 +28,11 @@ pub trait KeyFiles {
     /// The file at `path`, which is as the configuration has it: a relative path begins at the
     /// folder of the configuration. The error is a sentence without the path.
     fn read(&self, path: &str) -> Result<KeyFile, String>;
+
+    /// How messages call the file at `path`, so that it can be pasted into a shell.
+    fn shown(&self, path: &str) -> String {
+        path.to_owned()
+    }
 }
 
 /// A key file as it was found.
@@ -73,8 +78,10 @@ const OTHERS: u32 = 0o077;
 
 /// The private key in the file at `path`: PKCS#8 PEM, or one line of base64.
 pub(super) fn private_key(files: &dyn KeyFiles, path: &str) -> Result<SigningKey, Fault> {
-    let make = format!("make one with `vpnctl keygen -o {path}`");
+    let shown = files.shown(path);
+    let make = format!("make one with `vpnctl keygen -o {shown}`");
     let file = read(files, path, "private key", &make)?;
+    let path = shown.as_str();
     private(&file, path)?;
     let text = text_of(&file, path)?;
     let key = match text.contains("-----BEGIN") {
@@ -88,6 +95,7 @@ pub(super) fn private_key(files: &dyn KeyFiles, path: &str) -> Result<SigningKey
 pub(super) fn public_key_file(files: &dyn KeyFiles, path: &str) -> Result<VerifyingKey, Fault> {
     let make = "the peer shows its public key with `vpnctl pubkey FILE`; put that line in the file";
     let file = read(files, path, "public key", make)?;
+    let path = &files.shown(path);
     let text = text_of(&file, path)?;
     public_key_text(text).map_err(|error| not_a_key(path, "a public Ed25519 key", error).help(make))
 }
@@ -110,8 +118,10 @@ fn public_key_text(text: &str) -> Result<VerifyingKey, KeyFormatError> {
 
 /// The shared secret in the file at `path`: its text, less the line end.
 pub(super) fn psk(files: &dyn KeyFiles, path: &str) -> Result<Secret, Fault> {
-    let make = format!("make one with `vpnctl keygen --psk -o {path}` and give it to the peer");
+    let shown = files.shown(path);
+    let make = format!("make one with `vpnctl keygen --psk -o {shown}` and give it to the peer");
     let file = read(files, path, "shared secret", &make)?;
+    let path = shown.as_str();
     private(&file, path)?;
     let secret = file.contents.as_bytes().trim_ascii_end();
     match secret.len() {
@@ -131,7 +141,7 @@ pub(super) fn psk(files: &dyn KeyFiles, path: &str) -> Result<Secret, Fault> {
 
 fn read(files: &dyn KeyFiles, path: &str, what: &str, make: &str) -> Result<KeyFile, Fault> {
     files.read(path).map_err(|why| {
-        Fault::new(format!("the {what} {path} cannot be read: {why}"))
+        Fault::new(format!("the {what} {} cannot be read: {why}", files.shown(path)))
             .label("named here")
             .help(make.to_owned())
     })

@@ -6,7 +6,7 @@ use crate::crypto::secret::Secret;
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 /// Why there is no configuration.
 #[derive(Debug, thiserror::Error)]
@@ -55,6 +55,27 @@ impl KeyFiles for KeysOnDisk {
     fn read(&self, path: &str) -> Result<KeyFile, String> {
         read_key(&self.folder.join(path)).map_err(|error| explain(&error))
     }
+
+    fn shown(&self, path: &str) -> String {
+        without_detours(&self.folder.join(path)).display().to_string()
+    }
+}
+
+/// `configs/../keys/a.key` as `keys/a.key`. For the eye only: a link may make them differ.
+fn without_detours(path: &Path) -> PathBuf {
+    let mut straight = PathBuf::new();
+    for step in path.components() {
+        let back = step == Component::ParentDir;
+        let last = straight.components().next_back();
+        match last {
+            Some(Component::Normal(_)) if back => {
+                straight.pop();
+            }
+            _ if step == Component::CurDir => {}
+            _ => straight.push(step),
+        }
+    }
+    straight
 }
 
 fn read_key(path: &Path) -> io::Result<KeyFile> {

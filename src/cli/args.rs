@@ -1,0 +1,216 @@
+//! The arguments of `vpnctl`.
+
+use crate::lab::FaultKind;
+use clap::builder::styling::{AnsiColor, Styles};
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use clap::{Parser, Subcommand, ValueEnum, ValueHint};
+use std::path::PathBuf;
+use std::time::Duration;
+
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Green.on_default().bold())
+    .usage(AnsiColor::Green.on_default().bold())
+    .literal(AnsiColor::Cyan.on_default().bold())
+    .placeholder(AnsiColor::Cyan.on_default());
+
+/// Looks at vpngw gateways and steers them.
+///
+/// Without --socket or --gateway, `vpnctl` speaks to every gateway that runs on this host.
+#[derive(Debug, Parser)]
+#[command(name = "vpnctl", version, styles = STYLES, max_term_width = 100)]
+#[command(after_help = "Try first:  vpnctl lab up      brings six gateways to life on this host
+            vpnctl peers       one line for each of their tunnels")]
+pub(super) struct Args {
+    #[command(flatten)]
+    pub(super) common: Common,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, clap::Args)]
+pub(super) struct Common {
+    /// Control socket of the gateway
+    #[arg(long, global = true, value_name = "PATH", conflicts_with = "gateway")]
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub(super) socket: Option<PathBuf>,
+    /// Name of the gateway, when several run on this host
+    #[arg(short, long, global = true, value_name = "NAME")]
+    pub(super) gateway: Option<String>,
+    /// Print JSON, one line per gateway
+    #[arg(long, global = true)]
+    pub(super) json: bool,
+    /// When to use colours
+    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t)]
+    pub(super) color: ColorChoice,
+}
+
+/// When to use colours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum ColorChoice {
+    /// On a terminal, unless NO_COLOR is set.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// Repeats a view.
+#[derive(Debug, clap::Args)]
+pub(super) struct Watch {
+    /// Show it again and again, every SECONDS
+    #[arg(short, long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "1")]
+    #[arg(value_parser = seconds)]
+    pub(super) watch: Option<Duration>,
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "a number of seconds, such as 0.5".to_owned())?;
+    match seconds {
+        0.1..=3600.0 => Ok(Duration::from_secs_f64(seconds)),
+        _ => Err("from 0.1 to 3600 seconds".to_owned()),
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Show the peers, or one peer in depth
+    Peers {
+        /// Name of the peer
+        name: Option<String>,
+        #[command(flatten)]
+        watch: Watch,
+    },
+    /// Show every prefix, the peer that its traffic goes to, and why
+    Routes {
+        #[command(flatten)]
+        watch: Watch,
+    },
+    /// Show the security associations
+    Sas {
+        #[command(flatten)]
+        watch: Watch,
+    },
+    /// Show the virtual routers and who answers for their addresses
+    Vrrp {
+        #[command(flatten)]
+        watch: Watch,
+    },
+    /// Show the counters of the gateway as a whole
+    Stats {
+        #[command(flatten)]
+        watch: Watch,
+    },
+    /// Print everything countable in the format of Prometheus
+    Metrics,
+    /// Have the gateway read its configuration again
+    Reload,
+    /// Replace the keys of a tunnel now
+    Rekey {
+        /// Name of the peer
+        peer: String,
+        /// Replace the IKE SA instead of the Child SAs
+        #[arg(long)]
+        ike: bool,
+    },
+    /// Start the tunnel to a peer
+    Initiate {
+        /// Name of the peer
+        peer: String,
+    },
+    /// Close the tunnel to a peer until it is initiated again
+    Terminate {
+        /// Name of the peer
+        peer: String,
+    },
+    /// Make a key pair, or a shared secret
+    Keygen {
+        /// Make a shared secret instead of a key pair
+        #[arg(long)]
+        psk: bool,
+        /// File for the private key or secret; the public key goes beside it as .pub
+        #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+        output: Option<PathBuf>,
+    },
+    /// Print the public key that belongs to a private key
+    Pubkey {
+        /// File with the private key, `-` for standard input
+        #[arg(value_hint = ValueHint::FilePath)]
+        file: PathBuf,
+    },
+    /// Check configuration files and the keys that they name
+    Check {
+        /// The files
+        #[arg(required = true, value_hint = ValueHint::FilePath)]
+        files: Vec<PathBuf>,
+    },
+    /// Run the reference deployment in network namespaces of this host
+    Lab {
+        #[command(subcommand)]
+        command: LabCommand,
+    },
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Write man pages
+    #[command(hide = true)]
+    Manual {
+        /// The folder to write them to
+        folder: PathBuf,
+    },
+}
+
+/// Three regions with two gateways and two hosts each, on one machine.
+#[derive(Debug, Subcommand)]
+pub(super) enum LabCommand {
+    /// Bring the six gateways to life and wait until every host reaches every other region
+    Up(LabFiles),
+    /// Take everything down again
+    Down,
+    /// Show what runs and what is broken
+    Status,
+    /// Run a program in a host or gateway, such as east-host-a
+    Exec {
+        /// The host or gateway
+        node: String,
+        /// The program and its arguments
+        #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+        argv: Vec<String>,
+    },
+    /// Break something at a gateway
+    Fail {
+        /// The gateway
+        #[arg(value_name = "GATEWAY")]
+        at: String,
+        /// What to break
+        #[arg(default_value = "kill", value_parser = fault_kinds())]
+        kind: FaultKind,
+    },
+    /// Repair what was broken
+    Heal {
+        /// The gateway; everything when left out
+        #[arg(value_name = "GATEWAY")]
+        at: Option<String>,
+    },
+}
+
+/// Where the lab finds its files.
+#[derive(Debug, clap::Args)]
+pub(super) struct LabFiles {
+    /// Folder of the six configurations
+    #[arg(long, value_name = "FOLDER", default_value = "configs", value_hint = ValueHint::DirPath)]
+    pub(super) configs: PathBuf,
+    /// The daemon; the default is the one beside vpnctl
+    #[arg(long, value_name = "PROGRAM", value_hint = ValueHint::ExecutablePath)]
+    pub(super) vpngwd: Option<PathBuf>,
+}
+
+fn fault_kinds() -> impl TypedValueParser<Value = FaultKind> {
+    let value = |kind: FaultKind| PossibleValue::new(kind.name()).help(kind.summary());
+    PossibleValuesParser::new(FaultKind::ALL.map(value))
+        .try_map(|name| name.parse::<FaultKind>().map_err(|error| error.to_string()))
+}

@@ -1,0 +1,108 @@
+//! Makes keys and shared secrets.
+
+use super::look::{self, Look};
+use crate::crypto::secret::Secret;
+use crate::crypto::sign::SigningKey;
+use crate::os::file;
+use crate::os::random::OsRandom;
+use crate::random::Random;
+use anyhow::{Context, Result, bail};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use std::io::Read;
+use std::path::Path;
+use std::process::ExitCode;
+use zeroize::Zeroizing;
+
+/// 256 bits: more than any suite's strength.
+const PSK_BYTES: usize = 32;
+
+/// `vpnctl keygen`.
+pub(super) fn generate(psk: bool, output: Option<&Path>, look: Look) -> Result<ExitCode> {
+    let mut random = OsRandom::default();
+    match (psk, output) {
+        (true, Some(path)) => new_secret(path, &mut random, look)?,
+        (true, None) => look::print(&secret(&mut random))?,
+        (false, Some(path)) => new_key_pair(path, &mut random, look)?,
+        (false, None) => bail!("say where the private key goes: vpnctl keygen -o NAME.key"),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn secret(random: &mut dyn Random) -> Zeroizing<String> {
+    let mut bytes = Zeroizing::new([0; PSK_BYTES]);
+    random.fill(&mut *bytes);
+    Zeroizing::new(STANDARD.encode(*bytes))
+}
+
+fn new_secret(path: &Path, random: &mut dyn Random, look: Look) -> Result<()> {
+    let line = Zeroizing::new(format!("{}\n", *secret(random)));
+    write_private(path, line.as_bytes())?;
+    if look.json {
+        return look::print(&serde_json::json!({ "psk_file": path }).to_string());
+    }
+    look::print(&format!(
+        "{} holds a new shared secret. Give the same line to the peer, over a safe channel.",
+        path.display()
+    ))
+}
+
+fn new_key_pair(path: &Path, random: &mut dyn Random, look: Look) -> Result<()> {
+    let beside = path.with_extension("pub");
+    if beside == path {
+        bail!("{} would be overwritten by the public key; call it .key", path.display());
+    }
+    let key = SigningKey::generate(random);
+    let public = key.verifying_key().to_base64();
+    write_private(path, key.to_pkcs8_pem().as_bytes())?;
+    file::replace(&beside, format!("{public}\n").as_bytes(), 0o644)?;
+    if look.json {
+        let written = serde_json::json!({
+            "private_key": path, "public_key_file": beside, "public_key": public
+        });
+        return look::print(&written.to_string());
+    }
+    look::print(&format!(
+        "{} is the private key; it stays here.\n{} is the public key, for the peers:\n{public}",
+        path.display(),
+        beside.display()
+    ))
+}
+
+fn write_private(path: &Path, contents: &[u8]) -> Result<()> {
+    if path.exists() {
+        bail!("{} exists already; remove it first if it is of no use", path.display());
+    }
+    file::write_new(path, contents, 0o600)
+}
+
+/// `vpnctl pubkey`.
+pub(super) fn show_public(path: &Path, look: Look) -> Result<ExitCode> {
+    let contents = if path == Path::new("-") { standard_input()? } else { contents(path)? };
+    let text = std::str::from_utf8(contents.as_bytes()).context("this is not a text file")?;
+    let key = match text.contains("-----BEGIN") {
+        true => SigningKey::from_pkcs8_pem(text),
+        false => SigningKey::from_base64(text),
+    };
+    let key = key.with_context(|| format!("{} is no private key", path.display()))?;
+    let public = key.verifying_key().to_base64();
+    if look.json {
+        look::print(&serde_json::json!({ "public_key": public }).to_string())?;
+    } else {
+        look::print(&public)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn contents(path: &Path) -> Result<Secret> {
+    Ok(Secret::from(file::read(path)?.bytes))
+}
+
+fn standard_input() -> Result<Secret> {
+    let mut bytes = Vec::new();
+    std::io::stdin().lock().take(64 * 1024).read_to_end(&mut bytes)?;
+    Ok(Secret::from(bytes))
+}
+
+#[cfg(test)]
+mod tests;

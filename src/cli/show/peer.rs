@@ -1,0 +1,177 @@
+//! One peer in depth.
+
+use super::super::look::{BAD, FAINT, GOOD, Look, STRONG};
+use super::super::units::{rate, round_trip, span, volume};
+use crate::control::{
+    BgpView, ChildSaView, IkeSaView, LivenessView, PeerState, PeerSummary, PeerView, Traffic,
+};
+
+/// Width of the column of names.
+const NAMES: usize = 13;
+
+/// One peer in depth: a name and a fact on each line.
+pub(in super::super) fn peer(view: &PeerView, look: Look) -> String {
+    let mut facts = Facts { lines: vec![title(&view.summary, look)], look };
+    identity(view, &mut facts);
+    tunnel(view, &mut facts);
+    if let Some(bgp) = &view.bgp {
+        facts.add("BGP", &session(bgp));
+    }
+    facts.add("prefixes", &prefixes(view));
+    for (reason, count) in &view.discards {
+        facts.add("discarded", &format!("{count} × {}", reason.replace('_', " ")));
+    }
+    if let Some(failure) = &view.summary.last_failure {
+        facts.add("last failure", &format!("{} ago: {}", span(failure.ago_ms), failure.reason));
+    }
+    for timer in &view.timers {
+        facts.add("next", &format!("in {}: {}", span(timer.in_ms), timer.what));
+    }
+    for event in &view.events {
+        facts.add("event", &format!("{} ago: {}", span(event.ago_ms), event.what));
+    }
+    facts.lines.join("\n")
+}
+
+/// Lines of a name and a fact; a name that repeats is written once.
+struct Facts {
+    lines: Vec<String>,
+    look: Look,
+}
+
+impl Facts {
+    fn add(&mut self, name: &str, fact: &str) {
+        if !self.look.aligned {
+            self.lines.push(format!("{name}\t{}", fact.replace(['\t', '\n'], " ")));
+            return;
+        }
+        self.lines.push(format!("  {}{fact}", self.look.paint(FAINT, &format!("{name:NAMES$}"))));
+    }
+}
+
+fn title(summary: &PeerSummary, look: Look) -> String {
+    let style = if summary.state == PeerState::Up { GOOD } else { BAD };
+    let state = look.paint(style, &summary.state.to_string());
+    let since = span(summary.state_for_ms);
+    if !look.aligned {
+        return format!("peer\t{}\nVPC\t{}\nstate\t{state} for {since}", summary.name, summary.vpc);
+    }
+    let name = look.paint(STRONG, &summary.name);
+    format!("{name} is {state} for {since}, VPC {}", summary.vpc)
+}
+
+fn identity(view: &PeerView, facts: &mut Facts) {
+    let remote = view.summary.remote.map_or("any address".to_owned(), |remote| remote.to_string());
+    let how = view.authentication.replace('_', " ");
+    facts.add("remote", &format!("{remote} as {}, by {how}", view.remote_identity));
+    let local = view.local.map_or("any address".to_owned(), |local| local.to_string());
+    facts.add("local", &format!("{local} as {}", view.local_identity));
+}
+
+fn tunnel(view: &PeerView, facts: &mut Facts) {
+    facts.add("liveness", &liveness(&view.liveness, view.summary.rtt_us));
+    facts.add("received", &traffic(&view.summary.received));
+    facts.add("sent", &traffic(&view.summary.sent));
+    if let Some(mtu) = view.inner_mtu {
+        facts.add("MTU", &format!("{mtu} bytes inside the tunnel"));
+    }
+    match &view.ike_sa {
+        Some(sa) => facts.add("IKE SA", &ike_sa(sa)),
+        None => facts.add("IKE SA", "none"),
+    }
+    for sa in &view.child_sas {
+        child_sa(sa, facts);
+    }
+}
+
+fn liveness(view: &LivenessView, rtt_us: Option<u64>) -> String {
+    let mut facts = Vec::new();
+    facts.extend(rtt_us.map(|rtt| format!("round trip {}", round_trip(rtt))));
+    facts.push(match view.heard_ago_ms {
+        Some(ago) => format!("heard {} ago", span(ago)),
+        None => "never heard".to_owned(),
+    });
+    facts.push(format!(
+        "probed every {}, unreachable after {}, given up after {}",
+        span(view.interval_ms),
+        precise_span(view.timeout_ms),
+        span(view.give_up_ms)
+    ));
+    facts.join("; ")
+}
+
+/// A short span to the tenth of a second.
+fn precise_span(millis: u64) -> String {
+    match millis {
+        1000..60_000 if millis % 1000 != 0 => format!("{:.1}s", millis as f64 / 1e3),
+        _ => span(millis),
+    }
+}
+
+fn traffic(traffic: &Traffic) -> String {
+    let Traffic { packets, bytes, bits_per_second } = *traffic;
+    format!("{} in {packets} packets, now {}", volume(bytes), rate(bits_per_second))
+}
+
+fn ike_sa(sa: &IkeSaView) -> String {
+    let nat = match sa.nat.as_str() {
+        "none" => "no NAT".to_owned(),
+        side => format!("NAT at {side}"),
+    };
+    format!(
+        "{}_i {}_r, {}, we are {}, {nat}, age {}{}",
+        sa.initiator_spi,
+        sa.responder_spi,
+        sa.suite,
+        sa.role,
+        span(sa.age_ms),
+        rekey(sa.rekey_in_ms)
+    )
+}
+
+fn rekey(in_ms: Option<u64>) -> String {
+    in_ms.map_or(String::new(), |in_ms| format!(", rekeyed in {}", span(in_ms)))
+}
+
+fn child_sa(sa: &ChildSaView, facts: &mut Facts) {
+    facts.add(
+        "Child SA",
+        &format!(
+            "{}_in {}_out, {}, {}, age {}{}",
+            sa.inbound_spi,
+            sa.outbound_spi,
+            sa.suite,
+            sa.state,
+            span(sa.age_ms),
+            rekey(sa.rekey_in_ms)
+        ),
+    );
+    facts.add("selectors", &format!("{} ↔ {}", sa.local_ts.join(" "), sa.remote_ts.join(" ")));
+    let replay = &sa.replay;
+    let counts =
+        format!("{} lost, {} late, {} replayed", replay.lost, replay.late, replay.replayed);
+    facts.add("replay", &format!("window of {} packets: {counts}", replay.window));
+}
+
+fn session(bgp: &BgpView) -> String {
+    let down = bgp.last_down.as_ref().map_or(String::new(), |why| format!("; last down: {why}"));
+    format!(
+        "{} for {} with AS{}, {} → {}, hold time {}, {} prefixes announced{down}",
+        bgp.state,
+        span(bgp.state_for_ms),
+        bgp.remote_asn,
+        bgp.local,
+        bgp.remote,
+        span(bgp.hold_time_ms),
+        bgp.prefixes_announced
+    )
+}
+
+fn prefixes(view: &PeerView) -> String {
+    let PeerSummary { prefixes_accepted, prefixes_rejected, prefixes_active, .. } = &view.summary;
+    format!(
+        "{prefixes_accepted} accepted, {prefixes_rejected} rejected, {prefixes_active} in use; \
+         local preference {}",
+        view.local_preference
+    )
+}

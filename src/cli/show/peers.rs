@@ -1,0 +1,93 @@
+//! One line a peer.
+
+use super::super::look::Look;
+use super::super::sheet::{Cell, Sheet, Tone};
+use super::super::units;
+use super::{state_tone, titled};
+use crate::control::{FailureView, GatewayView, PeerSummary, PeersView};
+
+const COLUMNS: [&str; 13] = [
+    "GATEWAY",
+    "PEER",
+    "VPC",
+    "REMOTE",
+    "STATE",
+    "SINCE",
+    "SUITE",
+    "RTT",
+    "RECEIVING",
+    "SENDING",
+    "PREFIXES",
+    "IN USE",
+    "LAST FAILURE",
+];
+
+/// All peers of a gateway.
+pub(in super::super) fn peers(view: &PeersView, look: Look) -> String {
+    let mut sheet = Sheet::new(&COLUMNS);
+    for peer in &view.peers {
+        sheet.row(line(&view.gateway.name, peer));
+    }
+    let one_vpc = view.peers.windows(2).all(|pair| matches!(pair, [a, b] if a.vpc == b.vpc));
+    let no_failure = view.peers.iter().all(|peer| peer.last_failure.is_none());
+    if look.aligned && one_vpc {
+        sheet = sheet.without("VPC");
+    }
+    if look.aligned && no_failure {
+        sheet = sheet.without("LAST FAILURE");
+    }
+    titled(&view.gateway.name, &about(&view.gateway), "no peers are configured", sheet, look)
+}
+
+fn about(gateway: &GatewayView) -> String {
+    let mut facts = Vec::new();
+    if !gateway.region.is_empty() {
+        facts.push(gateway.region.clone());
+    }
+    if !gateway.zone.is_empty() {
+        facts.push(format!("zone {}", gateway.zone));
+    }
+    facts.extend(gateway.asn.map(|asn| format!("AS{asn}")));
+    facts.push(format!("running for {}", units::span(gateway.up_for_ms)));
+    facts.join(", ")
+}
+
+fn line(gateway: &str, peer: &PeerSummary) -> [Cell; 13] {
+    [
+        gateway.into(),
+        peer.name.as_str().into(),
+        peer.vpc.as_str().into(),
+        match peer.remote {
+            Some(remote) => Cell::from(remote.to_string()),
+            None => Cell::from("any").tone(Tone::Faint),
+        },
+        Cell::from(peer.state.to_string()).tone(state_tone(peer.state)),
+        Cell::right(units::span(peer.state_for_ms)),
+        Cell::optional(peer.esp_suite.as_ref()),
+        Cell::right(peer.rtt_us.map_or("-".to_owned(), units::round_trip)),
+        Cell::right(units::rate(peer.received.bits_per_second)),
+        Cell::right(units::rate(peer.sent.bits_per_second)),
+        prefixes(peer),
+        Cell::right(peer.prefixes_active.to_string()),
+        failure(peer.last_failure.as_ref()),
+    ]
+}
+
+fn prefixes(peer: &PeerSummary) -> Cell {
+    match peer.prefixes_rejected {
+        0 => Cell::right(peer.prefixes_accepted.to_string()),
+        rejected => {
+            let text = format!("{}, {rejected} rejected", peer.prefixes_accepted);
+            Cell::right(text).tone(Tone::Warning)
+        }
+    }
+}
+
+fn failure(failure: Option<&FailureView>) -> Cell {
+    match failure {
+        None => Cell::from("-").tone(Tone::Faint),
+        Some(FailureView { reason, ago_ms }) => {
+            Cell::from(format!("{reason} ({} ago)", units::span(*ago_ms)))
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! The virtual routers and who answers for their addresses.
+
+use super::super::look::Look;
+use super::super::sheet::{Cell, Sheet, Tone};
+use super::super::units::span;
+use super::titled;
+use crate::control::{VirtualRouterState, VirtualRouterView, VrrpView};
+
+const COLUMNS: [&str; 10] = [
+    "GATEWAY",
+    "VPC",
+    "INTERFACE",
+    "VRID",
+    "FAMILY",
+    "STATE",
+    "SINCE",
+    "PRIORITY",
+    "ADDRESSES",
+    "ACTIVE ROUTER",
+];
+
+/// The virtual routers of a gateway.
+pub(in super::super) fn vrrp(view: &VrrpView, look: Look) -> String {
+    let mut sheet = Sheet::new(&COLUMNS);
+    for router in &view.routers {
+        sheet.row(line(&view.gateway, router));
+    }
+    titled(&view.gateway, "", "no virtual routers are configured", sheet, look)
+}
+
+fn line(gateway: &str, router: &VirtualRouterView) -> [Cell; 10] {
+    let tone = match router.state {
+        VirtualRouterState::Active => Tone::Good,
+        VirtualRouterState::Backup => Tone::Plain,
+        VirtualRouterState::Initialize => Tone::Warning,
+    };
+    let addresses: Vec<String> = router.addresses.iter().map(ToString::to_string).collect();
+    [
+        gateway.into(),
+        router.vpc.as_str().into(),
+        router.interface.as_str().into(),
+        Cell::right(router.vrid.to_string()),
+        router.family.to_string().into(),
+        Cell::from(router.state.to_string()).tone(tone),
+        Cell::right(span(router.state_for_ms)),
+        Cell::right(router.priority.to_string()),
+        addresses.join(" ").into(),
+        match router.state {
+            VirtualRouterState::Active => Cell::from("this gateway"),
+            _ => Cell::optional(router.active_router),
+        },
+    ]
+}
