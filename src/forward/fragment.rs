@@ -120,3 +120,6 @@ fn copied_options(mut options: &[u8], kept: &mut [u8; MAX_HEADER]) -> usize {
     }
     length.next_multiple_of(4)
 }
+
+#[cfg(test)]
+mod tests;

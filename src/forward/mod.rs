@@ -26,6 +26,8 @@ mod outbound;
 mod selectors;
 mod single;
 mod snapshot;
+#[cfg(test)]
+mod tests;
 
 pub use counters::TunnelCounters;
 pub use inbound::{Inbound, Permitted};

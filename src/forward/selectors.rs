@@ -46,3 +46,6 @@ impl From<&[TrafficSelector]> for Selectors {
         Selectors(selectors.into())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,133 @@
+//! Two gateways as snapshots, and what passes between them.
+
+mod inbound;
+mod outbound;
+
+use super::*;
+use crate::crypto::secret::Secret;
+use crate::esp::{Discard, DiscardCounters, InboundSa, Limits, OutboundSa, SaConfig};
+use crate::net::{EspSpi, PeerId, Prefix, PrefixMap, VpcId};
+use crate::offload::samples::Sample;
+use crate::wire::ike::TrafficSelector;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+const VPC: VpcId = VpcId(0);
+const OTHER_VPC: VpcId = VpcId(1);
+const MTU: u16 = 1438;
+/// The prefixes of [`Sample`]'s sources and destinations.
+const WEST: [&str; 2] = ["10.1.0.0/16", "fd00:1::/32"];
+const EAST: [&str; 2] = ["10.2.0.0/16", "fd00:2::/32"];
+
+fn prefixes<C: FromIterator<Prefix>>(texts: &[&str]) -> C {
+    texts.iter().map(|text| text.parse::<Prefix>().unwrap()).collect()
+}
+
+fn everything() -> Selectors {
+    [Prefix::all_ipv4(), Prefix::all_ipv6()]
+        .map(TrafficSelector::any_protocol)
+        .into_iter()
+        .collect()
+}
+
+fn sa(spi: u32) -> SaConfig {
+    SaConfig {
+        spi: EspSpi(spi),
+        suite: "aes128gcm16-esn".parse().unwrap(),
+        keymat: Secret::from(vec![9; 20]),
+        hard: Limits::NONE,
+        soft: Limits::NONE,
+        replay_window: 1024,
+    }
+}
+
+fn tunnel(spi: u32) -> TunnelEntry {
+    let address = |last: u8| SocketAddr::from(([192, 0, 2, last], 4500));
+    TunnelEntry {
+        peer: PeerId(1),
+        vpc: VPC,
+        outbound: Arc::new(OutboundSa::new(sa(spi)).unwrap()),
+        local: address(1),
+        remote: address(2),
+        local_ts: everything(),
+        remote_ts: everything(),
+        inner_mtu: MTU,
+        counters: Arc::default(),
+    }
+}
+
+/// The west's gateway: the east's prefixes behind one group, which uses `tunnel`.
+fn sender(tunnel: TunnelEntry) -> Snapshot {
+    let routes: Vec<Prefix> = prefixes(&EAST);
+    let fib: PrefixMap<GroupId> = routes.into_iter().map(|prefix| (prefix, GroupId(0))).collect();
+    let table =
+        VpcTable { fib: Arc::new(fib), groups: vec![Some(TunnelIndex(0))], ..Default::default() };
+    Snapshot { vpcs: [(VPC, Arc::new(table))].into(), tunnels: vec![tunnel], ..Default::default() }
+}
+
+fn entry(spi: u32) -> InboundEntry {
+    InboundEntry {
+        sa: Arc::new(InboundSa::new(sa(spi)).unwrap()),
+        peer: PeerId(1),
+        vpc: VPC,
+        allowed_sources: Arc::new(prefixes(&WEST)),
+        local_prefixes: Arc::new(prefixes(&EAST)),
+        local_ts: everything(),
+        remote_ts: everything(),
+        inner_mtu: MTU,
+        counters: Arc::default(),
+    }
+}
+
+/// The east's gateway with one inbound SA.
+fn receiver(entry: InboundEntry) -> Snapshot {
+    let inbound = [(entry.sa.spi(), entry)].into_iter().collect();
+    Snapshot { inbound: Arc::new(inbound), ..Default::default() }
+}
+
+/// Seals `packet` for the SA of [`receiver`] without asking any policy.
+fn seal(spi: u32, packet: &[u8]) -> Vec<u8> {
+    let sa = OutboundSa::new(sa(spi)).unwrap();
+    let mut out = vec![0; crate::esp::sealed_len(packet.len())];
+    let next_header = if packet[0] >> 4 == 4 { 4 } else { 41 };
+    let length = sa.seal(next_header, &[], packet, &mut out).unwrap();
+    out.truncate(length);
+    out
+}
+
+fn count(counters: &DiscardCounters) -> Vec<(Discard, u64)> {
+    counters.occurred().collect()
+}
+
+#[test]
+fn every_family_crosses_from_gateway_to_gateway() {
+    let (west, east) = (sender(tunnel(300)), receiver(entry(300)));
+    for sample in [Sample::tcp4(), Sample::tcp6(), Sample::udp4(), Sample::udp6()] {
+        let packet = sample.build();
+        let mut outcome = outbound_packet(&west, VPC, &mut packet.clone());
+        assert_eq!((outcome.discarded, outcome.datagrams.len()), (None, 1));
+        let datagram = &mut outcome.datagrams[0];
+        assert_eq!(
+            (datagram.local, datagram.remote),
+            (west.tunnels[0].local, west.tunnels[0].remote)
+        );
+        let permitted = inbound_packet(&east, datagram.tos, &mut datagram.bytes).unwrap();
+        assert_eq!(permitted.vpc(), VPC);
+        assert_eq!(permitted.packet(), packet);
+    }
+}
+
+#[test]
+fn traffic_is_counted_on_both_sides() {
+    let (west, east) = (sender(tunnel(300)), receiver(entry(300)));
+    let packet = Sample::udp4().build();
+    for _ in 0..3 {
+        let mut outcome = outbound_packet(&west, VPC, &mut packet.clone());
+        inbound_packet(&east, 0, &mut outcome.datagrams[0].bytes).unwrap();
+    }
+    let sent = &west.tunnels[0].counters;
+    let received = &east.inbound.get(EspSpi(300)).unwrap().counters;
+    let bytes = 3 * packet.len() as u64;
+    assert_eq!((sent.sent_packets(), sent.sent_bytes()), (3, bytes));
+    assert_eq!((received.received_packets(), received.received_bytes()), (3, bytes));
+}

@@ -1,0 +1,111 @@
+use super::*;
+use crate::wire::tcp::TcpHeader;
+
+/// What the gateway with `entry` says to `packet`, sealed by the peer.
+fn judge(entry: InboundEntry, outer_tos: u8, packet: &[u8]) -> Result<Vec<u8>, Discard> {
+    let mut datagram = seal(entry.sa.spi().0, packet);
+    let counters = entry.counters.clone();
+    let snapshot = receiver(entry);
+    let verdict = inbound_packet(&snapshot, outer_tos, &mut datagram);
+    let verdict = verdict.map(|permitted| permitted.packet().to_vec());
+    if let Err(reason) = &verdict {
+        assert_eq!(count(&counters.discards), [(*reason, 1)]);
+        assert_eq!(counters.received_packets(), 0);
+    }
+    verdict
+}
+
+#[test]
+fn sources_that_the_peer_may_not_use_are_refused() {
+    let sample = Sample { src: "10.9.0.1".parse().unwrap(), ..Sample::udp4() };
+    assert_eq!(judge(entry(300), 0, &sample.build()), Err(Discard::SourceNotAllowed));
+}
+
+#[test]
+fn destinations_outside_the_vpc_are_refused() {
+    let sample = Sample { dst: "10.9.0.1".parse().unwrap(), ..Sample::udp4() };
+    assert_eq!(judge(entry(300), 0, &sample.build()), Err(Discard::DestinationNotLocal));
+}
+
+#[test]
+fn packets_outside_the_selectors_are_refused() {
+    let tcp_only = TrafficSelector {
+        protocol: 6,
+        start_port: 0,
+        end_port: 65535,
+        addresses: Prefix::all_ipv4().into(),
+    };
+    let narrow = InboundEntry { remote_ts: [tcp_only].into_iter().collect(), ..entry(300) };
+    assert_eq!(judge(narrow.clone(), 0, &Sample::udp4().build()), Err(Discard::SelectorMismatch));
+    assert!(
+        judge(InboundEntry { sa: entry(300).sa, ..narrow }, 0, &Sample::tcp4().build()).is_ok()
+    );
+}
+
+#[test]
+fn unknown_spis_and_short_datagrams_are_counted_by_the_gateway() {
+    let snapshot = receiver(entry(300));
+    let mut unknown = seal(301, &Sample::udp4().build());
+    assert_eq!(inbound_packet(&snapshot, 0, &mut unknown).err(), Some(Discard::UnknownSpi));
+    assert_eq!(inbound_packet(&snapshot, 0, &mut [1, 2]).err(), Some(Discard::MalformedEsp));
+    assert_eq!(count(&snapshot.discards), [(Discard::MalformedEsp, 1), (Discard::UnknownSpi, 1)]);
+}
+
+#[test]
+fn a_packet_is_delivered_once_and_only_if_nobody_touched_it() {
+    let snapshot = receiver(entry(300));
+    let datagram = seal(300, &Sample::udp4().build());
+    let mut forged = datagram.clone();
+    *forged.last_mut().unwrap() ^= 1;
+    assert_eq!(inbound_packet(&snapshot, 0, &mut forged).err(), Some(Discard::NotAuthentic));
+    assert!(inbound_packet(&snapshot, 0, &mut datagram.clone()).is_ok());
+    assert_eq!(inbound_packet(&snapshot, 0, &mut datagram.clone()).err(), Some(Discard::Replayed));
+}
+
+#[test]
+fn congestion_outside_is_shown_inside() {
+    for sample in [Sample::udp4(), Sample::udp6()] {
+        let capable = Sample { tos: 0xba, ..sample.clone() };
+        let marked = Sample { tos: 0xbb, ..sample.clone() };
+        assert_eq!(judge(entry(300), 0x03, &capable.build()), Ok(marked.build()));
+        assert_eq!(judge(entry(300), 0x48, &capable.build()), Ok(capable.build()));
+        let incapable = Sample { tos: 0xb8, ..sample };
+        assert_eq!(judge(entry(300), 0x03, &incapable.build()), Err(Discard::EcnInvalid));
+    }
+}
+
+#[test]
+fn the_mss_of_a_syn_is_clamped_on_its_way_in() {
+    let options = vec![2, 4, 0x23, 0x28]; // MSS 9000
+    let syn = Sample { flags: 0x12, options, payload: Vec::new(), ..Sample::tcp4() };
+    let packet = judge(entry(300), 0, &syn.build()).unwrap();
+    let header = TcpHeader::parse(&packet[20..]).unwrap();
+    assert_eq!(header.maximum_segment_size().map(|(mss, _)| mss), Some(MTU - 40));
+}
+
+#[test]
+fn a_batch_judges_every_flow_for_itself() {
+    let snapshot = receiver(entry(300));
+    let sa = OutboundSa::new(sa(300)).unwrap();
+    let good = Sample::udp4();
+    let bad = Sample { src: "10.9.0.1".parse().unwrap(), ..good.clone() };
+    let mut batch = Inbound::new(&snapshot);
+    let mut verdict = |sample: &Sample| {
+        let packet = sample.build();
+        let mut out = vec![0; crate::esp::sealed_len(packet.len())];
+        sa.seal(4, &[], &packet, &mut out).unwrap();
+        batch.open(0, &mut out).map(|permitted| permitted.packet().to_vec()).err()
+    };
+    let verdicts = [&good, &good, &bad, &good].map(&mut verdict);
+    assert_eq!(verdicts, [None, None, Some(Discard::SourceNotAllowed), None]);
+    drop(batch);
+    let counters = &snapshot.inbound.get(EspSpi(300)).unwrap().counters;
+    assert_eq!(counters.received_packets(), 3);
+}
+
+#[test]
+fn inner_packets_that_do_not_parse_are_refused() {
+    let mut packet = Sample::udp4().build();
+    packet[0] = 0x44;
+    assert_eq!(judge(entry(300), 0, &packet), Err(Discard::MalformedInner));
+}

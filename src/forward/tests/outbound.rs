@@ -1,0 +1,232 @@
+use super::*;
+use crate::esp;
+use crate::offload::{Segmentation, SuperPacket, VirtioNetHeader};
+use crate::wire::ip::InnerPacket;
+use crate::wire::tcp::TcpHeader;
+
+fn discarded(snapshot: &Snapshot, sample: &Sample) -> Option<Discard> {
+    let outcome = outbound_packet(snapshot, VPC, &mut sample.build());
+    assert!(outcome.datagrams.is_empty(), "nothing may leave");
+    outcome.discarded
+}
+
+fn to(destination: &str) -> Sample {
+    Sample { dst: destination.parse().unwrap(), ..Sample::udp4() }
+}
+
+/// What the peer finds in the datagrams.
+fn opened(outcome: &mut Outcome) -> Vec<Vec<u8>> {
+    let east = receiver(entry(300));
+    let mut open = |datagram: &mut Datagram| {
+        inbound_packet(&east, 0, &mut datagram.bytes).unwrap().packet().to_vec()
+    };
+    outcome.datagrams.iter_mut().map(&mut open).collect()
+}
+
+#[test]
+fn without_a_route_nothing_leaves() {
+    let west = sender(tunnel(300));
+    assert_eq!(discarded(&west, &to("10.3.0.1")), Some(Discard::NoRoute));
+    assert_eq!(count(&west.vpcs[&VPC].discards), [(Discard::NoRoute, 1)]);
+    let outcome = outbound_packet(&west, OTHER_VPC, &mut Sample::udp4().build());
+    assert_eq!(outcome.discarded, Some(Discard::NoRoute));
+}
+
+#[test]
+fn a_group_without_a_tunnel_fails_closed() {
+    let mut west = sender(tunnel(300));
+    let mut table = VpcTable::clone(&west.vpcs[&VPC]);
+    for groups in [vec![None], vec![], vec![Some(TunnelIndex(7))]] {
+        table.groups = groups;
+        west.vpcs.insert(VPC, Arc::new(table.clone()));
+        assert_eq!(discarded(&west, &Sample::udp4()), Some(Discard::TunnelDown));
+    }
+}
+
+#[test]
+fn a_tunnel_of_another_vpc_is_never_used() {
+    let west = sender(TunnelEntry { vpc: OTHER_VPC, ..tunnel(300) });
+    assert_eq!(discarded(&west, &Sample::udp4()), Some(Discard::TunnelDown));
+}
+
+#[test]
+fn packets_outside_the_selectors_stay() {
+    let narrow: Selectors = ["10.1.9.0/24"]
+        .map(|text| TrafficSelector::any_protocol(text.parse::<Prefix>().unwrap()))
+        .into_iter()
+        .collect();
+    let west = sender(TunnelEntry { local_ts: narrow, ..tunnel(300) });
+    assert_eq!(discarded(&west, &Sample::udp4()), Some(Discard::SelectorMismatch));
+    assert_eq!(count(&west.tunnels[0].counters.discards), [(Discard::SelectorMismatch, 1)]);
+}
+
+#[test]
+fn later_fragments_pass_only_selectors_without_ports() {
+    let later = |snapshot: &Snapshot| {
+        let mut packet = Sample { dont_fragment: false, ..Sample::udp4() }.build();
+        packet[7] = 100;
+        outbound_packet(snapshot, VPC, &mut packet).discarded
+    };
+    assert_eq!(later(&sender(tunnel(300))), None);
+    let ports = TrafficSelector {
+        protocol: 17,
+        start_port: 5000,
+        end_port: 6000,
+        addresses: Prefix::all_ipv4().into(),
+    };
+    let west = sender(TunnelEntry { remote_ts: [ports].into_iter().collect(), ..tunnel(300) });
+    assert_eq!(later(&west), Some(Discard::Fragment));
+}
+
+#[test]
+fn what_belongs_to_one_link_stays_there() {
+    let west = sender(tunnel(300));
+    let everywhere: PrefixMap<GroupId> = [Prefix::all_ipv4(), Prefix::all_ipv6()]
+        .map(|prefix| (prefix, GroupId(0)))
+        .into_iter()
+        .collect();
+    let table = VpcTable { fib: Arc::new(everywhere), ..VpcTable::clone(&west.vpcs[&VPC]) };
+    let west = Snapshot { vpcs: [(VPC, Arc::new(table))].into(), ..west };
+    for local in ["224.0.0.5", "255.255.255.255", "169.254.1.1", "127.0.0.1"] {
+        assert_eq!(discarded(&west, &to(local)), Some(Discard::NotForwardable), "{local}");
+    }
+    for local in ["ff02::2", "fe80::1", "::1"] {
+        let sample = Sample { dst: local.parse().unwrap(), ..Sample::udp6() };
+        assert_eq!(discarded(&west, &sample), Some(Discard::NotForwardable), "{local}");
+    }
+}
+
+#[test]
+fn a_large_packet_that_may_not_be_fragmented_is_answered() {
+    for sample in [Sample::tcp4(), Sample::udp6()] {
+        let west = sender(tunnel(300));
+        let sample = Sample { payload: vec![1; 1450], ..sample };
+        let outcome = outbound_packet(&west, VPC, &mut sample.build());
+        assert_eq!((outcome.discarded, outcome.datagrams.len()), (Some(Discard::TooBig), 0));
+        let reply = outcome.reply.unwrap();
+        let parsed = InnerPacket::parse(&reply).unwrap();
+        assert_eq!((parsed.source, parsed.destination), (sample.dst, sample.src));
+        let icmp = &reply[parsed.transport_offset..];
+        let kind = if sample.src.is_ipv4() { (3, 4) } else { (2, 0) };
+        assert_eq!((icmp[0], icmp[1]), kind);
+        assert_eq!(u16::from_be_bytes([icmp[6], icmp[7]]), MTU);
+    }
+}
+
+#[test]
+fn a_large_packet_that_may_be_fragmented_is_cut_before_sealing() {
+    let west = sender(tunnel(300));
+    let sample = Sample { payload: vec![1; 3000], dont_fragment: false, ..Sample::udp4() };
+    let mut outcome = outbound_packet(&west, VPC, &mut sample.build());
+    assert_eq!(outcome.discarded, None);
+    let pieces = opened(&mut outcome);
+    assert_eq!(pieces.len(), 3);
+    assert!(pieces.iter().all(|piece| piece.len() <= usize::from(MTU)));
+    let data: usize = pieces.iter().map(|piece| piece.len() - 20).sum();
+    assert_eq!(data, 3008);
+}
+
+#[test]
+fn a_packet_of_exactly_the_mtu_fits() {
+    let west = sender(tunnel(300));
+    let payload = vec![1; usize::from(MTU) - 28];
+    let outcome = outbound_packet(&west, VPC, &mut Sample { payload, ..Sample::udp4() }.build());
+    assert_eq!(outcome.discarded, None);
+    assert!(outcome.datagrams[0].bytes.len() <= 1500 - 28);
+}
+
+#[test]
+fn the_mss_of_a_syn_is_clamped_and_its_checksum_holds() {
+    for (sample, headers) in [(Sample::tcp4(), 40), (Sample::tcp6(), 60)] {
+        let options = vec![2, 4, 0x05, 0xb4]; // MSS 1460
+        let sample = Sample { flags: 0x02, options, payload: Vec::new(), ..sample };
+        let mut outcome = outbound_packet(&sender(tunnel(300)), VPC, &mut sample.build());
+        let packet = opened(&mut outcome).remove(0);
+        let clamped = MTU - headers;
+        let offset = InnerPacket::parse(&packet).unwrap().transport_offset;
+        let header = TcpHeader::parse(&packet[offset..]).unwrap();
+        assert_eq!(header.maximum_segment_size().map(|(mss, _)| mss), Some(clamped));
+        let [high, low] = clamped.to_be_bytes();
+        assert_eq!(packet, Sample { options: vec![2, 4, high, low], ..sample }.build());
+    }
+}
+
+#[test]
+fn dscp_and_ecn_are_copied_to_the_outside() {
+    let outcome = outbound_packet(
+        &sender(tunnel(300)),
+        VPC,
+        &mut Sample { tos: 0xba, ..Sample::udp4() }.build(),
+    );
+    assert_eq!(outcome.datagrams[0].tos, 0xba);
+}
+
+#[test]
+fn an_exhausted_sa_sends_nothing() {
+    let limited = SaConfig { hard: Limits { bytes: u64::MAX, packets: 1 }, ..sa(300) };
+    let outbound = Arc::new(OutboundSa::new(limited).unwrap());
+    let west = sender(TunnelEntry { outbound, ..tunnel(300) });
+    assert_eq!(outbound_packet(&west, VPC, &mut Sample::udp4().build()).discarded, None);
+    assert_eq!(discarded(&west, &Sample::udp4()), Some(Discard::HardLifetime));
+}
+
+/// A TCP train of 10 segments of 1000 bytes, as a TUN device hands it over.
+fn train(sample: &Sample) -> (VirtioNetHeader, Vec<u8>) {
+    let header = VirtioNetHeader {
+        needs_checksum: true,
+        segmentation: Segmentation::TcpV4,
+        head_len: 52,
+        segment_size: 1000,
+        checksum_start: 20,
+        checksum_offset: 16,
+    };
+    (header, Sample { payload: vec![5; 10_000], ..sample.clone() }.build())
+}
+
+fn send_train(mtu: u16, sample: &Sample) -> Outcome {
+    let west = sender(TunnelEntry { inner_mtu: mtu, ..tunnel(300) });
+    let (header, mut bytes) = train(sample);
+    let mut outcome = Outcome::default();
+    let packet = SuperPacket::new(header, &mut bytes).unwrap();
+    outcome.discarded = outbound(&west, VPC, packet, &mut outcome).err();
+    outcome
+}
+
+#[test]
+fn a_super_packet_leaves_as_its_segments() {
+    let mut outcome = send_train(MTU, &Sample::tcp4());
+    assert_eq!(outcome.discarded, None);
+    let lengths: Vec<_> = outcome.datagrams.iter().map(|datagram| datagram.bytes.len()).collect();
+    assert_eq!(lengths, [esp::sealed_len(1052); 10]);
+    let pieces = opened(&mut outcome);
+    let third =
+        Sample { sequence: 3000, identification: 9, payload: vec![5; 1000], ..Sample::tcp4() };
+    assert_eq!(pieces[2], third.build());
+}
+
+#[test]
+fn an_oversized_train_is_answered_once_or_cut() {
+    let outcome = send_train(900, &Sample::tcp4());
+    assert_eq!((outcome.discarded, outcome.datagrams.len()), (Some(Discard::TooBig), 0));
+    let reply = outcome.reply.unwrap();
+    let quoted = InnerPacket::parse(&reply).unwrap();
+    assert_eq!(quoted.destination, Sample::tcp4().src);
+    // The quoted packet is the first segment, with its own length.
+    assert_eq!(u16::from_be_bytes([reply[30], reply[31]]), 1052);
+
+    let mut outcome = send_train(900, &Sample { dont_fragment: false, ..Sample::tcp4() });
+    assert_eq!((outcome.discarded, outcome.datagrams.len()), (None, 20));
+    assert!(opened(&mut outcome).iter().all(|piece| piece.len() <= 900));
+}
+
+#[test]
+fn no_packet_panics() {
+    use proptest::prelude::*;
+    let west = sender(tunnel(300));
+    proptest!(|(mut packet in proptest::collection::vec(any::<u8>(), 0..120), version in any::<bool>())| {
+        if let Some(first) = packet.first_mut() {
+            *first = if version { 0x45 } else { 0x60 };
+        }
+        outbound_packet(&west, VPC, &mut packet);
+    });
+}
