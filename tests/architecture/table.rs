@@ -64,7 +64,7 @@ pub const MODULES: &[Module] = &[
                                   "wire", "crypto", "net", "time", "random"]),
     row("lab",           Shell, &["os", "config_file", "config", "control", "crypto",
                                   "net", "time", "random"]),
-    row("cli",           Shell, &["lab", "config_file", "control", "config", "crypto",
+    row("cli",           Shell, &["lab", "os", "config_file", "control", "config", "crypto",
                                   "net", "time", "random"]),
     // tests and fuzzers: any pure module, and never part of the product
     row("testing",       TestsOnly, &[]),
