@@ -1,0 +1,16 @@
+//! Real daemons, real packets, real peers, each scenario in network namespaces of its own.
+//!
+//! Needs root; `./test` installs what the peers need and runs everything. One scenario:
+//! `cargo test --test netns -- failures --nocapture`.
+
+mod support;
+
+mod failures;
+mod lab_itself;
+mod reference;
+mod refusals;
+mod rekeying;
+mod reload;
+mod simultaneous;
+mod startup;
+mod strongswan;

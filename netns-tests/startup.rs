@@ -1,0 +1,131 @@
+//! A daemon that cannot start says why in one sentence, and leaves nothing behind.
+//!
+//! ```text
+//!   left-host ── left ── middle ── right ── right-host        only left is started
+//! ```
+
+use std::net::UdpSocket;
+use std::process::{Command, Output};
+
+use vpngw::lab;
+use vpngw::os::netlink::Netlink;
+use vpngw::os::netns;
+
+use crate::support::charon;
+use crate::support::pair::{Pair, Side};
+use crate::support::vpngwd::{self, Auth, Gateway, bgp, config, write_keys};
+
+fn prepared() -> (Pair, String) {
+    let pair = Pair::new();
+    write_keys(&pair);
+    let text = config(&pair, Side::Left, Auth::Psk, &bgp(Side::Left), "");
+    (pair, text)
+}
+
+/// Devices, addresses of ours, routes and rules of ours in the namespace of left.
+fn traces(pair: &Pair) -> (Vec<String>, usize) {
+    let namespace = pair.namespace("left");
+    lab::wait_for(async {
+        let netlink = Netlink::open(Some(&namespace))?;
+        let links: Vec<String> = netlink.links().await?.into_iter().map(|l| l.name).collect();
+        let mut ours = netlink.our_routes().await?.len();
+        for link in &links {
+            ours += netlink.our_addresses(link).await?.len();
+        }
+        ours += netlink.remove_our_rules().await?;
+        Ok((links, ours))
+    })
+    .unwrap()
+}
+
+fn assert_no_traces(pair: &Pair) {
+    let (links, ours) = traces(pair);
+    assert_eq!(links, ["lo", "wan0", "lan0"]);
+    assert_eq!(ours, 0, "addresses, routes or rules of ours");
+    assert!(!pair.path("left.sock").exists(), "the control socket stays behind");
+}
+
+/// One sentence on standard error, and an exit code of its own.
+fn assert_refused(output: &Output, code: i32, words: &[&str]) {
+    let said = charon::text(output);
+    println!("    exit code {:?}: {}", output.status.code(), said.trim());
+    assert_eq!(output.status.code(), Some(code), "{said}");
+    for word in words {
+        assert!(said.contains(word), "'{word}' is missing in: {said}");
+    }
+    assert!(!said.contains("panicked"), "{said}");
+}
+
+#[test]
+fn a_bad_configuration_is_shown_with_its_line() {
+    let (pair, text) = prepared();
+    let bad = text.replace("remote_asn", "remote_as");
+    let output = vpngwd::run_to_end(&pair, Side::Left, &bad, &[]);
+    assert_refused(&output, 2, &["left.toml", "remote_as", "remote_asn"]);
+    let output = vpngwd::run_to_end(&pair, Side::Left, &bad, &["--check"]);
+    assert_refused(&output, 2, &["left.toml", "remote_as", "remote_asn"]);
+    assert_no_traces(&pair);
+}
+
+#[test]
+fn a_good_configuration_passes_the_check_and_changes_nothing() {
+    let (pair, text) = prepared();
+    let output = vpngwd::run_to_end(&pair, Side::Left, &text, &["--check"]);
+    assert!(output.status.success(), "{}", charon::text(&output));
+    assert_no_traces(&pair);
+}
+
+#[test]
+fn an_exposed_secret_is_refused() {
+    use std::os::unix::fs::PermissionsExt;
+    let (pair, text) = prepared();
+    let everyone = std::fs::Permissions::from_mode(0o644);
+    std::fs::set_permissions(pair.path("shared.psk"), everyone).unwrap();
+    let output = vpngwd::run_to_end(&pair, Side::Left, &text, &[]);
+    assert_refused(&output, 2, &["shared.psk", "chmod"]);
+    assert_no_traces(&pair);
+}
+
+#[test]
+fn a_busy_port_is_named() {
+    let (pair, text) = prepared();
+    for port in [500, 4500] {
+        let hold = || UdpSocket::bind(("10.79.1.10", port));
+        let _held = netns::within(&pair.namespace("left"), hold).unwrap().unwrap();
+        let output = vpngwd::run_to_end(&pair, Side::Left, &text, &[]);
+        assert_refused(&output, 4, &[&port.to_string()]);
+        assert_no_traces(&pair);
+    }
+}
+
+#[test]
+fn a_missing_capability_is_named() {
+    let (pair, text) = prepared();
+    let config = pair.write("left.toml", &text);
+    let mut command = Command::new("setpriv");
+    command.args(["--bounding-set=-net_admin,-net_raw", "--inh-caps=-net_admin,-net_raw"]);
+    command.arg(vpngwd::PROGRAM).arg("--config").arg(config);
+    netns::place(&mut command, &pair.namespace("left")).unwrap();
+    assert_refused(&command.output().unwrap(), 3, &["CAP_NET_ADMIN"]);
+    assert_no_traces(&pair);
+}
+
+#[test]
+fn a_clean_end_removes_everything_and_a_crash_leaves_no_way_for_plain_packets() {
+    let (pair, text) = prepared();
+    let left = Gateway::start(&pair, Side::Left, &text);
+    left.stop();
+    assert_no_traces(&pair);
+
+    let left = Gateway::start(&pair, Side::Left, &text);
+    left.kill();
+    let capture = pair.watch_underlay();
+    assert!(!pair.journey(Side::Left, 0).succeeds());
+    assert!(!pair.journey(Side::Left, 1).succeeds());
+    let findings = crate::support::wire::judge(&capture.finish().unwrap());
+    assert_eq!(findings.leaks, 0, "{findings:?}");
+
+    let left = Gateway::start(&pair, Side::Left, &text);
+    left.stop();
+    assert_no_traces(&pair);
+}

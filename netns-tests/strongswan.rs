@@ -1,0 +1,209 @@
+//! strongSwan at the other end, as Debian ships it.
+//!
+//! ```text
+//!   left-host ── left ══ ESP in UDP ══ middle ══ ESP in UDP ══ right ── right-host
+//!                vpngwd                                        charon
+//! ```
+
+use std::time::Duration;
+
+use vpngw::control::SaKind;
+use vpngw::lab::traffic::transfer;
+
+use crate::rekeying::keys;
+use crate::support::charon::{self, Charon, Connection};
+use crate::support::pair::{Pair, Side};
+use crate::support::vpngwd::{Auth, Gateway, config, static_routes, write_keys};
+use crate::support::{eventually, wire};
+
+/// We are left.
+struct Sites {
+    pair: Pair,
+    ours: Gateway,
+    theirs: Charon,
+}
+
+/// Who speaks first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Initiator {
+    Us,
+    Them,
+}
+
+const CHILD: &str = "esp_suites = [\"aes256gcm16-curve25519\"]";
+
+fn connect(auth: Auth, initiator: Initiator, connection: &Connection, more: &str) -> Sites {
+    let pair = Pair::new();
+    write_keys(&pair);
+    let more = format!("{more}\ninitiate = {}", initiator == Initiator::Us);
+    let text = config(&pair, Side::Left, auth, &static_routes(Side::Left), &more);
+    let (theirs, ours) = match initiator {
+        Initiator::Us => {
+            let theirs = Charon::start(&pair, Side::Right, connection);
+            (theirs, Gateway::start(&pair, Side::Left, &text))
+        }
+        Initiator::Them => {
+            let ours = Gateway::start(&pair, Side::Left, &text);
+            let theirs = Charon::start(&pair, Side::Right, connection);
+            let said = theirs.initiate();
+            assert!(said.status.success(), "{}\n{}", charon::text(&said), ours.log());
+            (theirs, ours)
+        }
+    };
+    assert!(theirs.comes_up(), "{}\n{}", theirs.sas(), ours.log());
+    assert!(ours.comes_up(), "{}", ours.log());
+    assert!(pair.comes_to_work(), "{}\n{:#?}", theirs.sas(), ours.peer());
+    Sites { pair, ours, theirs }
+}
+
+fn everything(auth: Auth, initiator: Initiator) {
+    let connection = Connection { auth, ..Connection::default() };
+    let sites = connect(auth, initiator, &connection, CHILD);
+    let capture = sites.pair.watch_underlay();
+    let namespace = |side: Side| sites.pair.namespace(&side.host());
+    for side in Side::BOTH {
+        for address in side.other().host_addresses() {
+            let done = transfer(&namespace(side), &namespace(side.other()), address, 8 << 20);
+            assert!(done.unwrap().is_intact);
+        }
+    }
+    for (name, kind, by) in [
+        ("child, by us", SaKind::Child, Initiator::Us),
+        ("child, by them", SaKind::Child, Initiator::Them),
+        ("IKE SA, by us", SaKind::Ike, Initiator::Us),
+        ("IKE SA, by them", SaKind::Ike, Initiator::Them),
+        ("child after that, by us", SaKind::Child, Initiator::Us),
+        ("child after that, by them", SaKind::Child, Initiator::Them),
+    ] {
+        replace_keys(&sites, name, kind, by);
+    }
+    wire::assert_sealed(&capture.finish().unwrap());
+
+    sites.theirs.stop();
+    let gone = || sites.ours.peer().child_sas.is_empty();
+    assert!(eventually(gone), "their delete was not understood: {:#?}", sites.ours.peer());
+}
+
+fn replace_keys(sites: &Sites, name: &str, kind: SaKind, by: Initiator) {
+    let before = keys(&sites.ours, kind);
+    let reports = sites.pair.probing(Duration::from_millis(10), || {
+        std::thread::sleep(Duration::from_millis(200));
+        match (by, kind) {
+            (Initiator::Us, _) => sites.ours.rekey(kind),
+            (Initiator::Them, SaKind::Ike) => sites.theirs.rekey("ike"),
+            (Initiator::Them, SaKind::Child) => sites.theirs.rekey("child"),
+        }
+        let replaced = || keys(&sites.ours, kind) != before;
+        assert!(eventually(replaced), "{name}: nothing was replaced\n{}", sites.ours.log());
+        std::thread::sleep(Duration::from_secs(1));
+    });
+    let (sent, lost) = reports
+        .iter()
+        .fold((0, 0), |(sent, lost), report| (sent + report.sent(), lost + report.lost()));
+    println!("    {name}: {sent} packets, {lost} lost");
+    assert_eq!(lost, 0, "{name}");
+}
+
+#[test]
+fn we_initiate_with_a_shared_secret() {
+    everything(Auth::Psk, Initiator::Us);
+}
+
+#[test]
+fn they_initiate_with_a_shared_secret() {
+    everything(Auth::Psk, Initiator::Them);
+}
+
+#[test]
+fn we_initiate_with_ed25519_keys() {
+    everything(Auth::Ed25519, Initiator::Us);
+}
+
+#[test]
+fn they_initiate_with_ed25519_keys() {
+    everything(Auth::Ed25519, Initiator::Them);
+}
+
+/// Every algorithm that both know: (ours for IKE, theirs), (ours for ESP, theirs).
+#[test]
+fn every_common_suite_works() {
+    let suites = [
+        (
+            ("aes128gcm16-prfsha256-ecp256", "aes128gcm16-prfsha256-ecp256"),
+            ("aes128gcm16", "aes128gcm16"),
+        ),
+        (
+            ("chacha20poly1305-prfsha512-ecp384", "chacha20poly1305-prfsha512-ecp384"),
+            ("chacha20poly1305", "chacha20poly1305"),
+        ),
+        (
+            ("aes256gcm16-prfsha512-curve25519", "aes256gcm16-prfsha512-curve25519"),
+            ("aes256gcm16-ecp384", "aes256gcm16-ecp384"),
+        ),
+    ];
+    for ((our_ike, ike), (our_esp, esp)) in suites {
+        let connection = Connection { ike, esp, ..Connection::default() };
+        let more = format!("ike_suites = [\"{our_ike}\"]\nesp_suites = [\"{our_esp}\"]");
+        for initiator in [Initiator::Us, Initiator::Them] {
+            let sites = connect(Auth::Psk, initiator, &connection, &more);
+            let used = sites.ours.peer().summary;
+            println!("    {:?}: {:?}, {:?}", initiator, used.ike_suite, used.esp_suite);
+        }
+    }
+}
+
+/// Our defaults and theirs find something in common without a word in the configuration.
+#[test]
+fn defaults_agree() {
+    let connection = Connection { ike: "default", esp: "default", ..Connection::default() };
+    for initiator in [Initiator::Us, Initiator::Them] {
+        let sites = connect(Auth::Psk, initiator, &connection, "");
+        let used = sites.ours.peer().summary;
+        println!("    {:?}: {:?}, {:?}", initiator, used.ike_suite, used.esp_suite);
+    }
+}
+
+/// We guess their group wrong at first, and they ours (RFC 7296 §1.2, INVALID_KE_PAYLOAD).
+#[test]
+fn a_wrong_guess_of_the_group_is_put_right() {
+    let both = "ike_suites = [\"aes256gcm16-prfsha384-ecp256\", \"aes256gcm16-prfsha384-curve25519\"]\nesp_suites = [\"aes256gcm16\"]";
+    let theirs = Connection { esp: "aes256gcm16", ..Connection::default() };
+    drop(connect(Auth::Psk, Initiator::Us, &theirs, both));
+
+    let theirs = Connection {
+        ike: "aes256gcm16-prfsha384-ecp256-curve25519",
+        esp: "aes256gcm16",
+        ..Connection::default()
+    };
+    let ours =
+        "ike_suites = [\"aes256gcm16-prfsha384-curve25519\"]\nesp_suites = [\"aes256gcm16\"]";
+    drop(connect(Auth::Psk, Initiator::Them, &theirs, ours));
+}
+
+/// They ask for a narrower pair of selectors; ours contain them (RFC 7296 §2.9).
+#[test]
+fn selectors_are_narrowed() {
+    let pair = Pair::new();
+    write_keys(&pair);
+    let routing = "static_routes = [\"10.2.0.0/16\", \"fd00:2::/48\"]\nlocal_ts = [\"0.0.0.0/0\", \"::/0\"]\nremote_ts = [\"0.0.0.0/0\", \"::/0\"]";
+    let text = config(&pair, Side::Left, Auth::Psk, routing, &format!("{CHILD}\ninitiate = false"));
+    let ours = Gateway::start(&pair, Side::Left, &text);
+    let theirs = Charon::start(&pair, Side::Right, &Connection::default());
+    assert!(theirs.initiate().status.success(), "{}", ours.log());
+    assert!(pair.comes_to_work());
+    let child = ours.peer().child_sas.into_iter().next().unwrap();
+    assert!(child.local_ts.iter().any(|ts| ts.contains("10.1.0.0")), "{child:?}");
+}
+
+/// charon dies without a word; it is found dead, and taken back when it returns.
+#[test]
+fn a_strongswan_that_was_killed_comes_back() {
+    let connection = Connection::default();
+    let sites = connect(Auth::Psk, Initiator::Us, &connection, CHILD);
+    sites.theirs.kill();
+    let silent = || sites.ours.peer().summary.state != vpngw::control::PeerState::Up;
+    assert!(eventually(silent), "{:#?}", sites.ours.peer());
+    let again = Charon::start(&sites.pair, Side::Right, &connection);
+    assert!(again.comes_up(), "{}", sites.ours.log());
+    assert!(sites.pair.comes_to_work());
+}

@@ -1,0 +1,200 @@
+//! strongSwan's charon as Debian packages it, with its own ESP in user space
+//! (kernel-libipsec), steered by swanctl.
+
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+use vpngw::lab::daemon;
+use vpngw::os::process::{self, Process};
+
+use super::pair::{Pair, Side};
+use super::vpngwd::{Auth, PSK};
+use super::{PATIENCE, eventually};
+
+const PROGRAM: &str = "/usr/lib/ipsec/charon";
+/// kernel-libipsec comes first and takes ESP; kernel-netlink does addresses and routes.
+const PLUGINS: &str = "random nonce aes sha1 sha2 hmac kdf gcm chapoly curve25519 openssl pem \
+                       pkcs1 pkcs8 x509 pubkey revocation constraints kernel-libipsec \
+                       kernel-netlink socket-default vici updown";
+
+/// How a connection is set up; scenarios change parts.
+#[derive(Clone, Debug)]
+pub struct Connection {
+    pub auth: Auth,
+    pub ike: &'static str,
+    pub esp: &'static str,
+    /// `none`, `start` or `trap`.
+    pub start_action: &'static str,
+    /// More lines for the connection.
+    pub more: &'static str,
+    /// More lines for its child.
+    pub child_more: &'static str,
+}
+
+impl Default for Connection {
+    fn default() -> Self {
+        Connection {
+            auth: Auth::Psk,
+            ike: "aes256gcm16-prfsha384-curve25519",
+            esp: "aes256gcm16-curve25519",
+            start_action: "none",
+            more: "",
+            child_more: "",
+        }
+    }
+}
+
+/// A running charon.
+pub struct Charon {
+    process: Process,
+    folder: PathBuf,
+    socket: String,
+}
+
+impl Charon {
+    /// Starts the charon of a side with a connection `site` that has a child `net`.
+    pub fn start(pair: &Pair, side: Side, connection: &Connection) -> Self {
+        let name = format!("charon-{}", side.name());
+        let folder = pair.path(&name);
+        let socket = format!("unix://{}/vici", folder.display());
+        let log = pair.path(&format!("{name}.log"));
+        pair.write(&format!("{name}/strongswan.conf"), &settings(&socket, &log));
+        let loading = [
+            (format!("{name}/swanctl/swanctl.conf"), swanctl_conf(side, connection)),
+            (
+                format!("{name}/swanctl/private/own.pem"),
+                read(pair, &format!("{}.key", side.name())),
+            ),
+            (
+                format!("{name}/swanctl/pubkey/own.pem"),
+                read(pair, &format!("{}.pub.pem", side.name())),
+            ),
+            (
+                format!("{name}/swanctl/pubkey/peer.pem"),
+                read(pair, &format!("{}.pub.pem", side.other().name())),
+            ),
+        ];
+        for (path, text) in loading {
+            pair.write(&path, &text);
+        }
+        let mut command = Command::new(PROGRAM);
+        command.env("STRONGSWAN_CONF", folder.join("strongswan.conf"));
+        process::give_private_run(&mut command);
+        let output = pair.path(&format!("{name}-output.log"));
+        let process =
+            daemon::start_in(&mut command, &pair.namespace(side.name()), &output).unwrap();
+        let charon = Charon { process, folder, socket };
+        assert!(eventually(|| charon.folder.join("vici").exists()), "charon has no vici socket");
+        let loaded = charon.swanctl(&["--load-all", "--noprompt"]);
+        assert!(loaded.status.success(), "{}", text(&loaded));
+        charon
+    }
+
+    /// Brings the child up; the output is swanctl's.
+    pub fn initiate(&self) -> Output {
+        self.swanctl(&["--initiate", "--child", "net", "--timeout", "20"])
+    }
+
+    /// Replaces the child, or the IKE SA.
+    pub fn rekey(&self, what: &str) {
+        let done = match what {
+            "ike" => self.swanctl(&["--rekey", "--ike", "site"]),
+            _ => self.swanctl(&["--rekey", "--child", "net"]),
+        };
+        assert!(done.status.success(), "{}", text(&done));
+    }
+
+    /// What it lists of its SAs.
+    pub fn sas(&self) -> String {
+        text(&self.swanctl(&["--list-sas"]))
+    }
+
+    /// Waits until its IKE SA and its child stand.
+    pub fn comes_up(&self) -> bool {
+        eventually(|| {
+            let sas = self.sas();
+            sas.contains("ESTABLISHED") && sas.contains("INSTALLED")
+        })
+    }
+
+    /// Ends it, with deletes.
+    pub fn stop(&self) {
+        self.process.end(PATIENCE).unwrap();
+    }
+
+    /// Kills it, and takes its socket away.
+    pub fn kill(&self) {
+        self.process.signal(nix::sys::signal::Signal::SIGKILL).unwrap();
+        assert!(self.process.wait(PATIENCE));
+        std::fs::remove_file(self.folder.join("vici")).unwrap();
+    }
+
+    fn swanctl(&self, arguments: &[&str]) -> Output {
+        Command::new("swanctl")
+            .args(arguments)
+            .args(["--uri", &self.socket])
+            .env("STRONGSWAN_CONF", self.folder.join("strongswan.conf"))
+            .env("SWANCTL_DIR", self.folder.join("swanctl"))
+            .output()
+            .expect("swanctl is not installed: run ./test")
+    }
+}
+
+/// Both streams of a program.
+pub fn text(output: &Output) -> String {
+    let (out, err) = (&output.stdout, &output.stderr);
+    format!("{}{}", String::from_utf8_lossy(out), String::from_utf8_lossy(err))
+}
+
+fn read(pair: &Pair, name: &str) -> String {
+    std::fs::read_to_string(pair.path(name)).unwrap()
+}
+
+fn settings(socket: &str, log: &std::path::Path) -> String {
+    let log = log.display();
+    format!(
+        "charon {{
+           load = {PLUGINS}
+           install_virtual_ip = no
+           plugins {{ vici {{ socket = {socket} }} }}
+           filelog {{ log {{ path = {log}\n flush_line = yes\n default = 1\n ike = 2\n cfg = 2 }} }}
+         }}
+         swanctl {{ load = random openssl pem pkcs1 pkcs8 x509 pubkey }}"
+    )
+}
+
+fn swanctl_conf(side: Side, connection: &Connection) -> String {
+    let Connection { auth, ike, esp, start_action, more, child_more } = connection;
+    let peer = side.other();
+    let (own_auth, peer_auth) = match auth {
+        Auth::Psk => ("auth = psk", "auth = psk"),
+        Auth::Ed25519 => {
+            ("auth = pubkey\n pubkeys = own.pem", "auth = pubkey\n pubkeys = peer.pem")
+        }
+    };
+    format!(
+        "connections {{ site {{
+           version = 2
+           local_addrs = {}
+           remote_addrs = {}
+           proposals = {ike}
+           mobike = no
+           {more}
+           local {{ {own_auth}\n id = {} }}
+           remote {{ {peer_auth}\n id = {} }}
+           children {{ net {{
+             local_ts = {}
+             remote_ts = {}
+             esp_proposals = {esp}
+             start_action = {start_action}
+             {child_more} }} }}
+         }} }}
+         secrets {{ ike {{ secret = \"{PSK}\" }} }}",
+        side.wan(),
+        peer.wan(),
+        side.identity(),
+        peer.identity(),
+        side.prefixes().join(","),
+        peer.prefixes().join(","),
+    )
+}

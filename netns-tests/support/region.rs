@@ -1,0 +1,138 @@
+//! The reference deployment for one scenario: the files of `configs/` as they are, except for
+//! the path of the control socket, with keys of their own.
+
+use std::fs;
+use std::net::IpAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use tempfile::TempDir;
+use vpngw::control::Request;
+use vpngw::lab::topology::Role;
+use vpngw::lab::traffic::{Pinger, Report};
+use vpngw::lab::{Lab, Settings, control};
+
+use super::{unique_prefix, vpngwd};
+
+/// Six gateways and six hosts, up. Dropping it takes all down.
+pub struct Regions {
+    pub lab: Lab,
+    folder: TempDir,
+}
+
+/// A path that is probed.
+#[derive(Clone, Debug)]
+pub struct Path4or6 {
+    pub from: String,
+    pub to: String,
+    pub address: IpAddr,
+}
+
+impl Regions {
+    pub fn up() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let within = |name: &str| folder.path().join(name);
+        fs::create_dir(within("configs")).unwrap();
+        copy_configs(&within("configs"), folder.path());
+        let settings = Settings {
+            prefix: unique_prefix(),
+            config_dir: within("configs"),
+            keys_dir: within("keys"),
+            state_dir: within("state"),
+            vpngwd: vpngwd::PROGRAM.into(),
+        };
+        let state = settings.state_dir.clone();
+        match Lab::up(settings, &mut |line| println!("    {line}")) {
+            Ok(lab) => Regions { lab, folder },
+            Err(error) => {
+                tell(&state);
+                panic!("{error:#}");
+            }
+        }
+    }
+
+    /// The addresses of a host, IPv4 first.
+    pub fn addresses(&self, host: &str) -> Vec<IpAddr> {
+        let node = self.lab.topology().find(host).unwrap();
+        node.addresses.iter().map(|(_, address)| address.address).collect()
+    }
+
+    /// Every path between hosts of different regions, except those of `without`.
+    pub fn paths(&self, without: &[String]) -> Vec<Path4or6> {
+        let hosts: Vec<&str> = self.lab.topology().names(Role::Host).collect();
+        let living = |host: &&&str| !without.iter().any(|gone| gone == **host);
+        let region = |host: &str| host.split('-').next().unwrap_or_default().to_owned();
+        let mut paths = Vec::new();
+        for from in hosts.iter().filter(living) {
+            for to in hosts.iter().filter(living).filter(|to| region(to) != region(from)) {
+                paths.extend(self.addresses(to).into_iter().map(|address| Path4or6 {
+                    from: (*from).to_owned(),
+                    to: (*to).to_owned(),
+                    address,
+                }));
+            }
+        }
+        paths
+    }
+
+    /// Probes some paths while `act` runs.
+    pub fn probing(
+        &mut self,
+        paths: &[Path4or6],
+        interval: Duration,
+        act: impl FnOnce(&mut Lab),
+    ) -> Vec<Report> {
+        let start = |path: &Path4or6| {
+            Pinger::start(&self.lab.namespace(&path.from), path.address, interval).unwrap()
+        };
+        let pingers: Vec<Pinger> = paths.iter().map(start).collect();
+        act(&mut self.lab);
+        pingers.into_iter().map(|pinger| pinger.finish().unwrap()).collect()
+    }
+
+    /// What a gateway says.
+    pub fn ask<T: serde::de::DeserializeOwned>(&self, gateway: &str, request: &Request) -> T {
+        control::ask(&self.lab.control_socket(gateway).unwrap(), request).unwrap()
+    }
+
+    /// Waits until everything works again.
+    pub fn settles(&self) {
+        if let Err(error) = self.lab.wait_until_connected(&mut |_| {}) {
+            panic!("{error:#}");
+        }
+    }
+}
+
+impl Drop for Regions {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            tell(&self.folder.path().join("state"));
+        }
+        let prefix = &self.lab.settings().prefix;
+        if let Err(error) = vpngw::lab::remove(prefix) {
+            eprintln!("the lab {prefix} stays behind: {error:#}");
+        }
+    }
+}
+
+/// A control socket has one fixed place per gateway; scenarios that run side by side differ.
+fn copy_configs(to: &Path, folder: &Path) {
+    let configs = Path::new(env!("CARGO_MANIFEST_DIR")).join("configs");
+    for gateway in vpngw::lab::reference::three_regions().names(Role::Gateway) {
+        let name = format!("{gateway}.toml");
+        let text = fs::read_to_string(configs.join(&name)).unwrap();
+        let socket = folder.join(format!("{gateway}.sock"));
+        let own = format!("[gateway]\ncontrol_socket = \"{}\"", socket.display());
+        assert!(text.contains("[gateway]\n"));
+        fs::write(to.join(&name), text.replacen("[gateway]", &own, 1)).unwrap();
+    }
+}
+
+fn tell(state: &Path) {
+    for entry in fs::read_dir(state).into_iter().flatten().flatten() {
+        let text = fs::read_to_string(entry.path()).unwrap_or_default();
+        let lines: Vec<&str> = text.lines().collect();
+        let last = &lines[lines.len().saturating_sub(25)..];
+        eprintln!("─── {}\n{}", entry.path().display(), last.join("\n"));
+    }
+}

@@ -1,0 +1,188 @@
+//! Our daemon in a pair of sites.
+
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+use nix::sys::signal::Signal;
+use serde::de::DeserializeOwned;
+use vpngw::control::{PeerState, PeerView, Request, SaKind};
+use vpngw::crypto::sign::SigningKey;
+use vpngw::lab::{control, daemon};
+use vpngw::os::netns;
+use vpngw::os::process::Process;
+use vpngw::os::random::OsRandom;
+
+use super::pair::{Pair, Side};
+use super::{PATIENCE, eventually};
+
+/// The program under test.
+pub const PROGRAM: &str = env!("CARGO_BIN_EXE_vpngwd");
+
+/// What both sides of a pair agree on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Auth {
+    Psk,
+    Ed25519,
+}
+
+/// A configuration as text; scenarios replace parts of it.
+pub fn config(pair: &Pair, side: Side, auth: Auth, routing: &str, more: &str) -> String {
+    let (own, peer) = (side.name(), side.other());
+    let credentials = match auth {
+        Auth::Psk => "psk_file = \"shared.psk\"".to_owned(),
+        Auth::Ed25519 => format!("public_key_file = \"{}.pub\"", peer.name()),
+    };
+    let private_key = match auth {
+        Auth::Psk => String::new(),
+        Auth::Ed25519 => format!("private_key = \"{own}.key\""),
+    };
+    let [v4, v6] = side.prefixes();
+    format!(
+        r#"
+[gateway]
+name = "{own}"
+identity = "{identity}"
+asn = {asn}
+listen = ["{wan}"]
+control_socket = "{socket}"
+{private_key}
+
+[[vpc]]
+name = "office"
+tun = "vpn0"
+interface = "lan0"
+prefixes = ["{v4}", "{v6}"]
+
+[[peer]]
+name = "{peer_name}"
+remote_address = "{peer_wan}"
+remote_identity = "{peer_identity}"
+{credentials}
+{routing}
+{more}
+"#,
+        identity = side.identity(),
+        asn = 64_512 + u32::from(side.number()),
+        wan = side.wan(),
+        socket = pair.path(&format!("{own}.sock")).display(),
+        peer_name = peer.name(),
+        peer_wan = peer.wan(),
+        peer_identity = peer.identity(),
+    )
+}
+
+/// Routes by BGP.
+pub fn bgp(side: Side) -> String {
+    let peer = side.other();
+    let [v4, v6] = peer.prefixes();
+    let asn = 64_512 + u32::from(peer.number());
+    format!("remote_asn = {asn}\naccept = [\"{v4}\", \"{v6}\"]")
+}
+
+/// Routes by the configuration, and selectors that follow from them.
+pub fn static_routes(side: Side) -> String {
+    let [v4, v6] = side.other().prefixes();
+    format!("static_routes = [\"{v4}\", \"{v6}\"]")
+}
+
+/// Puts keys and a shared secret into the scenario's folder.
+pub fn write_keys(pair: &Pair) {
+    for side in Side::BOTH {
+        let key = SigningKey::generate(&mut OsRandom);
+        pair.write(&format!("{}.key", side.name()), &key.to_pkcs8_pem());
+        pair.write(&format!("{}.pub", side.name()), &key.verifying_key().to_base64());
+        pair.write(&format!("{}.pub.pem", side.name()), &key.verifying_key().to_spki_pem());
+    }
+    pair.write("shared.psk", PSK);
+}
+
+pub const PSK: &str = "long enough for any prf, and not a secret";
+
+/// A running daemon.
+#[derive(Debug)]
+pub struct Gateway {
+    pub side: Side,
+    pub process: Process,
+    config: PathBuf,
+    socket: String,
+    log: PathBuf,
+}
+
+impl Gateway {
+    /// Starts the daemon of a side and waits until it answers.
+    pub fn start(pair: &Pair, side: Side, config: &str) -> Self {
+        let gateway = Self::spawn(pair, side, config);
+        let answers = || control::tunnels(&gateway.socket).is_ok();
+        assert!(eventually(answers), "{}: {}", side.name(), gateway.log());
+        gateway
+    }
+
+    fn spawn(pair: &Pair, side: Side, text: &str) -> Self {
+        let name = side.name();
+        let config = pair.write(&format!("{name}.toml"), text);
+        let (log, namespace) = (pair.path(&format!("{name}.log")), pair.namespace(name));
+        let mut command = Command::new(PROGRAM);
+        command.arg("--config").arg(&config).args(["--log", "debug"]);
+        let process = daemon::start_in(&mut command, &namespace, &log).unwrap();
+        let socket = pair.path(&format!("{name}.sock")).display().to_string();
+        Gateway { side, process, config, socket, log }
+    }
+
+    /// Everything it has said.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// Waits until it says something.
+    pub fn comes_to_say(&self, words: &str) -> bool {
+        eventually(|| self.log().contains(words))
+    }
+
+    /// Asks it by its control socket.
+    pub fn ask<T: DeserializeOwned>(&self, request: &Request) -> T {
+        control::ask(&self.socket, request).unwrap()
+    }
+
+    /// The other side as it sees it.
+    pub fn peer(&self) -> PeerView {
+        self.ask(&Request::Peer(self.side.other().name().to_owned()))
+    }
+
+    /// Waits until its tunnel is up.
+    pub fn comes_up(&self) -> bool {
+        eventually(|| self.peer().summary.state == PeerState::Up)
+    }
+
+    /// Replaces an SA now.
+    pub fn rekey(&self, sa: SaKind) {
+        let peer = self.side.other().name().to_owned();
+        let _: serde_json::Value = self.ask(&Request::Rekey { peer, sa });
+    }
+
+    /// Writes a new configuration and sends SIGHUP.
+    pub fn reload(&self, text: &str) {
+        std::fs::write(&self.config, text).unwrap();
+        self.process.signal(Signal::SIGHUP).unwrap();
+    }
+
+    /// Kills it.
+    pub fn kill(&self) {
+        self.process.signal(Signal::SIGKILL).unwrap();
+        assert!(self.process.wait(PATIENCE));
+    }
+
+    /// Asks it to end and waits for it.
+    pub fn stop(&self) {
+        self.process.signal(Signal::SIGTERM).unwrap();
+        assert!(self.process.wait(PATIENCE), "{}", self.log());
+    }
+}
+
+/// Runs the daemon to its end, for starts that must fail.
+pub fn run_to_end(pair: &Pair, side: Side, text: &str, arguments: &[&str]) -> Output {
+    let config = pair.write(&format!("{}.toml", side.name()), text);
+    let mut command = Command::new(PROGRAM);
+    command.arg("--config").arg(config).args(arguments);
+    netns::place(&mut command, &pair.namespace(side.name())).unwrap();
+    command.output().unwrap()
+}
