@@ -1,1 +1,58 @@
-//! The `daemon` module.
+//! The shell around the gateway: it moves values between the pure [`Gateway`](crate::gateway)
+//! and Linux, and decides nothing about tunnels.
+//!
+//! ```text
+//!   UDP 500 ─┐                              ┌─► UDP 500, data plane (UDP 4500)
+//!   data plane (IKE on UDP 4500) ─┐         ├─► data plane: snapshots
+//!   TCP 179 inside tunnels ───────┤ Gateway ├─► netlink: addresses, routes, guards
+//!   VRRP, link states ────────────┤         ├─► TCP 179 inside tunnels
+//!   control socket, signals, clock┘         └─► VRRP, virtual addresses
+//! ```
+//!
+//! One input, then all outputs, then waiting for the next input, on one thread. What a crash has
+//! left behind is removed at the next start; a start that fails leaves nothing behind.
+
+mod args;
+mod bgp;
+mod control;
+mod event_loop;
+mod exit;
+mod files;
+mod kernel;
+mod lan;
+mod logging;
+mod notify;
+mod start;
+mod underlay;
+
+pub use args::Args;
+pub use exit::{Cause, Failure};
+
+use exit::{OrFail, Outcome};
+use std::process::ExitCode;
+
+/// Runs the daemon until it ends, and says how.
+pub fn run(args: &Args) -> ExitCode {
+    match try_run(args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("vpngwd: {failure}");
+            failure.into()
+        }
+    }
+}
+
+fn try_run(args: &Args) -> Outcome<()> {
+    if args.check {
+        let config = files::load_or_fail(&args.config)?;
+        let (vpcs, peers) = (config.vpcs.len(), config.peers.len());
+        println!("{}: ok, {vpcs} VPC(s), {peers} peer(s)", args.config.display());
+        return Ok(());
+    }
+    logging::start(&args.log)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.or_fail(Cause::Runtime)?.block_on(async {
+        let daemon = start::start(args).await?;
+        daemon.run().await
+    })
+}

@@ -1,1 +1,247 @@
-//! The `gateway` module.
+//! The gateway as one pure state: inputs in, outputs out.
+//!
+//! It composes the IKE engine, a router and next-hop groups per VPC, the virtual routers, and
+//! the SAs, and publishes immutable snapshots for the packet path. Every verb that takes an
+//! input settles: it passes what one engine says on to the others until all are quiet, and
+//! queues what the outside must do. Nothing here reads a clock, a socket or a file.
+//!
+//! ```text
+//!   datagrams ──► ike ──► Tunnel ──► health ──► VpcRoutes (groups) ──► Snapshot ──► packet path
+//!                                      │              ▲
+//!   TCP ◄───────────► Router ◄─────────┘              └── FIB ◄── Router
+//!   LAN ◄───────────► Redundancy (VRRP)                           └── KernelTable ──► netlink
+//! ```
+
+mod connection;
+mod events;
+mod failover;
+mod io;
+mod kernel;
+mod operator;
+mod rates;
+mod reconfigure;
+mod redundancy;
+mod routes;
+mod sas;
+mod settle;
+mod snapshot;
+mod status;
+mod tunnel;
+mod vpc;
+
+pub use failover::Health;
+pub use io::{Datagram, LinkState, Output, TcpInput, TcpOutput, VrrpOutput};
+pub use kernel::{KernelEffect, KernelItem};
+pub use reconfigure::NeedsRestart;
+pub use snapshot::device_mtu;
+
+use crate::config::Config;
+use crate::ike;
+use crate::net::{PeerId, VpcId};
+use crate::random::Random;
+use crate::routing::ConnectionId;
+use crate::time::{Timestamp, soonest};
+use kernel::KernelTable;
+use redundancy::Redundancy;
+use snapshot::Publisher;
+use std::collections::{BTreeMap, VecDeque};
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+use tunnel::Tunnel;
+use vpc::Vpc;
+
+/// Time between two looks at the counters of the SAs.
+const INSPECTION: Duration = Duration::from_millis(250);
+/// Looks at the SAs for each computation of rates.
+const INSPECTIONS_PER_SAMPLE: u64 = 4;
+
+/// Why the gateway wants to be woken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// A timer of the IKE engine.
+    Ike,
+    /// A timer of a VPC's router.
+    Router(VpcId),
+    /// A timer of a virtual router.
+    Vrrp,
+    /// Time to look at the SAs' counters.
+    Inspection,
+    /// The grace period of a deleted SA ends.
+    Drain(PeerId),
+}
+
+/// A whole gateway.
+#[derive(Debug)]
+pub struct Gateway {
+    config: Config,
+    started: Timestamp,
+    ike: ike::Endpoint,
+    vpcs: BTreeMap<VpcId, Vpc>,
+    tunnels: BTreeMap<PeerId, Tunnel>,
+    redundancy: Redundancy,
+    kernel: KernelTable,
+    publisher: Publisher,
+    tcp: VecDeque<TcpOutput>,
+    outputs: VecDeque<Output>,
+    inspections: u64,
+    next_inspection: Timestamp,
+}
+
+impl Gateway {
+    /// A gateway that starts to connect to its peers.
+    pub fn new(config: Config, workers: u32, now: Timestamp, random: &mut dyn Random) -> Gateway {
+        let ike = ike::Endpoint::new(connection::endpoint_config(&config, workers), now, random);
+        let mut gateway = Gateway {
+            started: now,
+            ike,
+            vpcs: BTreeMap::new(),
+            tunnels: BTreeMap::new(),
+            redundancy: Redundancy::default(),
+            kernel: KernelTable::default(),
+            publisher: Publisher::default(),
+            tcp: VecDeque::new(),
+            outputs: VecDeque::new(),
+            inspections: 0,
+            next_inspection: now + INSPECTION,
+            config,
+        };
+        gateway.start(now, random);
+        gateway
+    }
+
+    /// Takes a datagram from an IKE port, or an IKE message from the port for NAT traversal
+    /// (with its non-ESP marker).
+    pub fn handle_datagram(
+        &mut self,
+        local: SocketAddr,
+        remote: SocketAddr,
+        bytes: &[u8],
+        now: Timestamp,
+        random: &mut dyn Random,
+    ) {
+        self.ike.handle_datagram(local, remote, bytes, now, random);
+        self.settle(now);
+    }
+
+    /// Takes what happened to a connection of a VPC's BGP sessions.
+    pub fn handle_tcp(
+        &mut self,
+        vpc: VpcId,
+        connection: ConnectionId,
+        input: TcpInput,
+        now: Timestamp,
+    ) {
+        if let Some(vpc) = self.vpcs.get_mut(&vpc) {
+            let router = &mut vpc.router;
+            match input {
+                TcpInput::Connected => router.handle_connected(connection, now),
+                TcpInput::ConnectFailed => router.handle_connect_failed(connection, now),
+                TcpInput::Accepted { local, remote } => {
+                    router.handle_accepted(connection, local, remote, now);
+                }
+                TcpInput::Bytes(bytes) => router.handle_bytes(connection, &bytes, now),
+                TcpInput::Closed => router.handle_closed(connection, now),
+            }
+        }
+        self.settle(now);
+    }
+
+    /// Takes a VRRP packet that came in on an interface, from its version field on. The shell has
+    /// checked that it was sent to the VRRP group with a TTL of 255 (RFC 9568 §5.1.1.3).
+    pub fn handle_vrrp(
+        &mut self,
+        vpc: VpcId,
+        interface: &str,
+        source: IpAddr,
+        bytes: &[u8],
+        now: Timestamp,
+    ) {
+        self.redundancy.handle_packet(vpc, interface, source, bytes, now);
+        self.settle(now);
+    }
+
+    /// Takes the state of an interface towards hosts.
+    pub fn handle_link(&mut self, link: &LinkState, now: Timestamp) {
+        if let (Some(vpc), Some(config)) =
+            (self.vpcs.get_mut(&link.vpc), self.config.vpcs.get(&link.vpc))
+        {
+            vpc.handle_link(config, link, now);
+        }
+        self.redundancy.handle_link(link, now);
+        self.settle(now);
+    }
+
+    /// Runs the timers that are due.
+    pub fn handle_timeout(&mut self, now: Timestamp, random: &mut dyn Random) {
+        self.ike.handle_timeout(now, random);
+        self.vpcs.values_mut().for_each(|vpc| vpc.router.handle_timeout(now));
+        self.redundancy.handle_timeout(now);
+        if self.next_inspection <= now {
+            self.next_inspection = now + INSPECTION;
+            self.inspect(now, random);
+        }
+        for tunnel in self.tunnels.values_mut() {
+            if tunnel.sas.handle_timeout(now) {
+                self.publisher.mark();
+            }
+        }
+        self.settle(now);
+    }
+
+    /// When [`Gateway::handle_timeout`] is due, and why.
+    pub fn poll_timeout(&self) -> Option<(Timestamp, Why)> {
+        let ike = self.ike.poll_timeout().map(|(at, _)| (at, Why::Ike));
+        let vrrp = self.redundancy.poll_timeout().map(|at| (at, Why::Vrrp));
+        let routers = self
+            .vpcs
+            .iter()
+            .map(|(id, vpc)| vpc.router.poll_timeout().map(|(at, _)| (at, Why::Router(*id))));
+        let drains = self
+            .tunnels
+            .iter()
+            .map(|(id, tunnel)| tunnel.sas.poll_timeout().map(|at| (at, Why::Drain(*id))));
+        let inspection = Some((self.next_inspection, Why::Inspection));
+        soonest([ike, vrrp, inspection].into_iter().chain(routers).chain(drains))
+    }
+
+    /// The next thing to do, in order.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// The running configuration.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Whether the tunnel to a peer carries packets.
+    pub fn health(&self, peer: PeerId) -> Health {
+        self.tunnels.get(&peer).map_or(Health::Down, Tunnel::health)
+    }
+
+    /// The SPIs of the Child SAs with a peer, inbound and outbound.
+    #[cfg(test)]
+    pub fn child_spis(&self, peer: PeerId) -> Vec<(u32, u32)> {
+        let tunnel = self.tunnels.get(&peer);
+        let children = tunnel.into_iter().flat_map(|tunnel| tunnel.sas.children());
+        children.map(|(_, child)| (child.inbound.spi().0, child.outbound.spi().0)).collect()
+    }
+
+    /// First half of a clean end: peers and hosts are told to use another gateway (BGP Cease,
+    /// VRRP priority 0), while packets are still carried.
+    pub fn withdraw(&mut self, now: Timestamp) {
+        self.vpcs.values_mut().for_each(|vpc| vpc.router.shutdown(now));
+        self.redundancy.shutdown(now);
+        self.settle(now);
+    }
+
+    /// Second half of a clean end: SAs are deleted, addresses and routes are taken back. The
+    /// guards stay, so that nothing leaves in the clear until the next start.
+    pub fn shutdown(&mut self, now: Timestamp, random: &mut dyn Random) {
+        for peer in self.tunnels.keys() {
+            self.ike.terminate(connection::id(*peer), now, random);
+        }
+        self.kernel.clear_all_but_guards();
+        self.settle(now);
+    }
+}

@@ -1,1 +1,23 @@
-//! The `testing` module.
+//! Whole gateways on a virtual network in virtual time: the same [`Gateway`](crate::gateway) and
+//! the same forwarding code that ship, between them a network that loses, repeats, reorders and
+//! cuts by a seed. The same seed gives the same trace, byte for byte.
+//!
+//! ```text
+//!   hosts of a region ── LAN (VRRP) ── Node ─┐
+//!                                            ├── underlay (Weather, cuts) ── other regions
+//!   hosts of a region ── LAN (VRRP) ── Node ─┘
+//! ```
+//!
+//! The network watches what must never happen: an inner byte in the clear on the underlay, a
+//! packet in another VPC, a packet that leaves by a host's default route.
+
+pub mod deployment;
+mod network;
+mod node;
+mod packet;
+mod stream;
+mod weather;
+
+mod isolation;
+mod six_gateways;
+mod two_gateways;

@@ -1,0 +1,120 @@
+//! The control socket: JSON over HTTP on a Unix socket, for `vpnctl` and `curl --unix-socket`.
+//!
+//! Whoever may open the socket may steer the gateway; its permissions (0660) are the access
+//! control. Requests wait in a queue for the loop, which answers one after another.
+
+use super::exit::{Cause, Failure, OrFail, Outcome};
+use crate::control::{FailureKind, Reply, Request};
+use anyhow::anyhow;
+use axum::Router;
+use axum::extract::State;
+use axum::http::{Method, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+/// Requests that wait for the loop.
+const BACKLOG: usize = 16;
+/// The owner and the group may connect.
+const MODE: u32 = 0o660;
+
+/// A request and where its reply goes.
+#[derive(Debug)]
+pub struct Call {
+    /// What is asked.
+    pub request: Request,
+    /// Takes the answer.
+    pub reply: oneshot::Sender<Reply>,
+}
+
+/// The open socket; its file is removed when this is dropped.
+#[derive(Debug)]
+pub struct ControlSocket {
+    path: PathBuf,
+    server: JoinHandle<()>,
+}
+
+impl ControlSocket {
+    /// Opens the socket; requests come out of the receiver. A file that a crash left behind is
+    /// replaced.
+    ///
+    /// # Errors
+    ///
+    /// When another daemon answers on the socket, or the place is not writable.
+    pub async fn open(path: &str) -> Outcome<(ControlSocket, mpsc::Receiver<Call>)> {
+        let path = PathBuf::from(path);
+        claim(&path).await?;
+        let listener = bind(&path)?;
+        let (calls, receiver) = mpsc::channel(BACKLOG);
+        let app = Router::new().fallback(handle).with_state(calls);
+        let server = tokio::spawn(async move {
+            if let Err(error) = axum::serve(listener, app).await {
+                tracing::error!(%error, "the control socket is closed");
+            }
+        });
+        Ok((ControlSocket { path, server }, receiver))
+    }
+}
+
+impl Drop for ControlSocket {
+    fn drop(&mut self) {
+        self.server.abort();
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+/// Makes sure that nobody answers on the socket, and removes a file that is left over.
+async fn claim(path: &Path) -> Outcome<()> {
+    if UnixStream::connect(path).await.is_ok() {
+        let error = anyhow!("another vpngwd answers on {}; stop it first", path.display());
+        return Err(Failure { cause: Cause::Busy, error });
+    }
+    match std::fs::symlink_metadata(path) {
+        Ok(file) if file.file_type().is_socket() => {
+            std::fs::remove_file(path).map_err(|error| explain(path, error))
+        }
+        Ok(_) => {
+            let error = anyhow!("{} is there and is no socket; remove it", path.display());
+            Err(Failure { cause: Cause::Configuration, error })
+        }
+        Err(_) => Ok(()),
+    }
+}
+
+fn bind(path: &Path) -> Outcome<UnixListener> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).map_err(|error| explain(path, error))?;
+    }
+    let listener = UnixListener::bind(path).map_err(|error| explain(path, error))?;
+    let permissions = std::fs::Permissions::from_mode(MODE);
+    std::fs::set_permissions(path, permissions).or_fail(Cause::Runtime)?;
+    Ok(listener)
+}
+
+fn explain(path: &Path, error: std::io::Error) -> Failure {
+    let context = format!("opening the control socket {}", path.display());
+    Failure::of(anyhow::Error::new(error).context(context))
+}
+
+async fn handle(State(calls): State<mpsc::Sender<Call>>, method: Method, uri: Uri) -> Response {
+    let target = uri.path_and_query().map_or(uri.path(), |target| target.as_str());
+    let answer = match Request::from_http(method.as_str(), target) {
+        Ok(request) => ask(&calls, request).await,
+        Err(failure) => Reply::Failed(failure),
+    };
+    let http = answer.to_http();
+    let status = StatusCode::from_u16(http.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    (status, [(header::CONTENT_TYPE, http.content_type)], http.body).into_response()
+}
+
+async fn ask(calls: &mpsc::Sender<Call>, request: Request) -> Reply {
+    let (reply, answer) = oneshot::channel();
+    let ending = || Reply::failed(FailureKind::NotNow, "the gateway is ending");
+    if calls.send(Call { request, reply }).await.is_err() {
+        return ending();
+    }
+    answer.await.unwrap_or_else(|_| ending())
+}

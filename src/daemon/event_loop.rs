@@ -1,0 +1,245 @@
+//! The loop: one input, then all outputs, then waiting for the next input.
+
+use super::bgp::{Connections, TcpEvent};
+use super::control::{Call, ControlSocket};
+use super::exit::{Cause, Failure, Outcome};
+use super::kernel::Kernel;
+use super::lan::{LanEvent, Lans};
+use super::underlay::Underlay;
+use super::{files, notify};
+use crate::control::{FailureKind, Reply, Request};
+use crate::dataplane::{ControlReceiver, Dataplane, FromDataplane};
+use crate::gateway::{Datagram, Gateway, Output};
+use crate::os::clock::Clock;
+use crate::os::random::OsRandom;
+use crate::os::signal::{Signal, Signals};
+use crate::time::Timestamp;
+use anyhow::anyhow;
+use std::path::PathBuf;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+use tracing::{debug, error, info};
+
+/// How long hosts and peers have to turn to another gateway before the SAs are deleted.
+const WITHDRAWAL: Duration = Duration::from_millis(300);
+/// How long the peers have to acknowledge that the SAs are deleted.
+const FAREWELL: Duration = Duration::from_millis(300);
+
+/// Everything that runs.
+pub struct Daemon {
+    pub(super) path: PathBuf,
+    pub(super) clock: Clock,
+    pub(super) random: OsRandom,
+    pub(super) gateway: Gateway,
+    pub(super) dataplane: Dataplane,
+    pub(super) underlay: Underlay,
+    pub(super) kernel: Kernel,
+    pub(super) connections: Connections,
+    pub(super) lans: Lans,
+    /// Removes its file when the daemon ends.
+    pub(super) _control: ControlSocket,
+    pub(super) signals: Signals,
+    pub(super) inputs: Inputs,
+}
+
+/// Where inputs come from.
+pub struct Inputs {
+    pub(super) ike: mpsc::Receiver<Datagram>,
+    pub(super) dataplane: ControlReceiver,
+    pub(super) tcp: mpsc::Receiver<TcpEvent>,
+    pub(super) lan: mpsc::Receiver<LanEvent>,
+    pub(super) calls: mpsc::Receiver<Call>,
+}
+
+/// One input.
+enum Input {
+    Datagram(Datagram),
+    Dataplane(FromDataplane),
+    Tcp(TcpEvent),
+    Lan(LanEvent),
+    Call(Call),
+    Signal(Signal),
+    Timeout,
+    Watchdog,
+}
+
+impl Daemon {
+    /// Runs until a signal ends it.
+    pub async fn run(mut self) -> Outcome<()> {
+        let status = format!("{} peer(s)", self.gateway.config().peers.len());
+        notify::ready(&status);
+        let period = notify::watchdog_interval();
+        let mut watchdog = interval(period.unwrap_or(Duration::from_secs(3600)));
+        watchdog.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let input = tokio::select! {
+                input = self.next_input() => input,
+                _ = watchdog.tick() => Input::Watchdog,
+            };
+            match input {
+                Input::Signal(Signal::Terminate) => break,
+                Input::Dataplane(FromDataplane::Failed { why }) => {
+                    self.end().await;
+                    return Err(Failure { cause: Cause::Runtime, error: anyhow!(why) });
+                }
+                Input::Watchdog if period.is_some() => notify::alive(),
+                other => self.handle(other),
+            }
+            self.carry_out();
+        }
+        self.end().await;
+        Ok(())
+    }
+
+    async fn next_input(&mut self) -> Input {
+        let inputs = &mut self.inputs;
+        let deadline = self.gateway.poll_timeout().map(|(at, _)| self.clock.instant(at));
+        let deadline = deadline.map_or_else(far, Instant::from_std);
+        tokio::select! {
+            signal = self.signals.next() => Input::Signal(signal),
+            Some(message) = inputs.dataplane.recv() => Input::Dataplane(message),
+            Some(datagram) = inputs.ike.recv() => Input::Datagram(datagram),
+            Some(event) = inputs.lan.recv() => Input::Lan(event),
+            Some(event) = inputs.tcp.recv() => Input::Tcp(event),
+            Some(event) = self.connections.accept() => Input::Tcp(event),
+            Some(call) = inputs.calls.recv() => Input::Call(call),
+            () = sleep_until(deadline) => Input::Timeout,
+        }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    fn handle(&mut self, input: Input) {
+        let now = self.now();
+        let (gateway, random) = (&mut self.gateway, &mut self.random);
+        match input {
+            Input::Datagram(Datagram { local, remote, bytes }) => {
+                gateway.handle_datagram(local, remote, &bytes, now, random);
+            }
+            Input::Dataplane(FromDataplane::Datagram { local, remote, bytes }) => {
+                gateway.handle_datagram(local, remote, &bytes, now, random);
+            }
+            Input::Tcp(TcpEvent { vpc, connection, input }) => {
+                gateway.handle_tcp(vpc, connection, input, now);
+            }
+            Input::Lan(LanEvent::Link(link)) => gateway.handle_link(&link, now),
+            Input::Lan(LanEvent::Vrrp { vpc, interface, source, bytes }) => {
+                gateway.handle_vrrp(vpc, &interface, source, &bytes, now);
+            }
+            Input::Call(call) => self.answer(call),
+            Input::Signal(Signal::Reload) => {
+                if let Err(sentence) = self.reload() {
+                    error!("{sentence}");
+                }
+            }
+            Input::Timeout => gateway.handle_timeout(now, random),
+            Input::Signal(Signal::Terminate)
+            | Input::Watchdog
+            | Input::Dataplane(FromDataplane::Failed { .. }) => {}
+        }
+    }
+
+    fn answer(&mut self, call: Call) {
+        let reply = match call.request {
+            Request::Reload => match self.reload() {
+                Ok(sentence) => Reply::done(sentence),
+                Err(sentence) => Reply::failed(FailureKind::InvalidConfig, sentence),
+            },
+            request => {
+                let now = self.now();
+                self.gateway.handle_request(&request, now, &mut self.random)
+            }
+        };
+        let _ = call.reply.send(reply);
+    }
+
+    /// Goes over to what the file says now. When that is not valid, or takes a restart, the
+    /// running configuration stays, and the error says why.
+    fn reload(&mut self) -> Result<String, String> {
+        notify::reloading();
+        let outcome = self.try_reload();
+        notify::ready(match &outcome {
+            Ok(_) => "reloaded",
+            Err(_) => "the last reload failed; the configuration before it is running",
+        });
+        outcome
+    }
+
+    fn try_reload(&mut self) -> Result<String, String> {
+        let kept = "the running configuration stays";
+        let config = files::load(&self.path, Some(self.gateway.config()))
+            .map_err(|error| format!("{error:#}\n{kept}"))?;
+        let config = config.numbered_like(self.gateway.config());
+        let now = self.now();
+        let steps = self.gateway.reconfigure(config, now, &mut self.random);
+        let steps = steps.map_err(|error| format!("{error}; {kept}"))?;
+        let sentence = match steps {
+            0 => "reloaded; nothing changed".to_owned(),
+            steps => format!("reloaded in {steps} step(s); everything else did not notice"),
+        };
+        info!("{sentence}");
+        Ok(sentence)
+    }
+
+    /// Carries out what the gateway wants, in its order.
+    pub(super) fn carry_out(&mut self) {
+        while let Some(output) = self.gateway.poll_output() {
+            match output {
+                Output::Datagram(datagram) => self.send(&datagram),
+                Output::Publish(snapshot) => self.dataplane.publish(snapshot),
+                Output::Kernel(effect) => self.kernel.apply(effect),
+                Output::Tcp(output) => {
+                    let ready = self.kernel.barrier();
+                    self.connections.carry_out(output, ready);
+                }
+                Output::Vrrp(output) => self.lans.carry_out(output),
+            }
+        }
+    }
+
+    fn send(&self, datagram: &Datagram) {
+        if datagram.local.port() == self.gateway.config().gateway.natt_port {
+            let Datagram { local, remote, bytes } = datagram;
+            if let Err(error) = self.dataplane.send_control(*local, *remote, bytes) {
+                debug!(%remote, %error, "an IKE datagram was not sent");
+            }
+        } else {
+            self.underlay.send(datagram);
+        }
+    }
+
+    /// Ends in order: others take over first, then the SAs go, then routes and addresses.
+    async fn end(mut self) {
+        notify::stopping();
+        info!("ending");
+        self.gateway.withdraw(self.now());
+        self.carry_out();
+        self.run_for(WITHDRAWAL).await;
+        let now = self.now();
+        self.gateway.shutdown(now, &mut self.random);
+        self.carry_out();
+        self.run_for(FAREWELL).await;
+        self.kernel.finish().await;
+        info!("ended");
+    }
+
+    /// Goes on for a while, deaf to signals.
+    async fn run_for(&mut self, time: Duration) {
+        let end = Instant::now() + time;
+        loop {
+            let input = tokio::select! {
+                input = self.next_input() => input,
+                () = sleep_until(end) => return,
+            };
+            self.handle(input);
+            self.carry_out();
+        }
+    }
+}
+
+fn far() -> Instant {
+    Instant::now() + Duration::from_secs(3600)
+}

@@ -1,0 +1,102 @@
+//! The sockets on the IKE port. Datagrams of the port for NAT traversal go through the data
+//! plane, which has them beside ESP.
+
+use super::exit::{Cause, Failure, Outcome};
+use crate::gateway::Datagram;
+use anyhow::anyhow;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use tokio::net::UdpSocket;
+use tokio::sync::mpsc;
+use tracing::debug;
+
+/// Datagrams that wait for the gateway before the kernel's buffer fills.
+const BACKLOG: usize = 256;
+/// The longest datagram that UDP carries.
+const MAX_DATAGRAM: usize = 65535;
+
+/// The sockets on the IKE port.
+#[derive(Debug)]
+pub struct Underlay {
+    sockets: Vec<(SocketAddr, Arc<UdpSocket>)>,
+}
+
+impl Underlay {
+    /// Binds to `port` of every address; datagrams come out of the receiver.
+    ///
+    /// # Errors
+    ///
+    /// When a port is in use, or an address is not this machine's.
+    pub fn open(addresses: &[IpAddr], port: u16) -> Outcome<(Underlay, mpsc::Receiver<Datagram>)> {
+        let (sender, receiver) = mpsc::channel(BACKLOG);
+        let mut sockets = Vec::with_capacity(addresses.len());
+        for &address in addresses {
+            let local = SocketAddr::new(address, port);
+            let socket = Arc::new(bind(local)?);
+            tokio::spawn(receive_all(local, Arc::clone(&socket), sender.clone()));
+            sockets.push((local, socket));
+        }
+        Ok((Underlay { sockets }, receiver))
+    }
+
+    /// Sends a datagram, or drops it when it cannot be sent now: IKE repeats what matters.
+    pub fn send(&self, datagram: &Datagram) {
+        let exact = self.sockets.iter().find(|(local, _)| *local == datagram.local);
+        let family = |(local, _): &&(SocketAddr, _)| local.is_ipv4() == datagram.remote.is_ipv4();
+        let Some((_, socket)) = exact.or_else(|| self.sockets.iter().find(family)) else {
+            return debug!(remote = %datagram.remote, "no socket of the address family");
+        };
+        if let Err(error) = socket.try_send_to(&datagram.bytes, datagram.remote) {
+            debug!(remote = %datagram.remote, %error, "an IKE datagram was not sent");
+        }
+    }
+}
+
+fn bind(local: SocketAddr) -> Outcome<UdpSocket> {
+    let open = || -> std::io::Result<UdpSocket> {
+        let domain = socket2::Domain::for_address(local);
+        let socket = socket2::Socket::new(domain, socket2::Type::DGRAM, None)?;
+        if local.is_ipv6() {
+            socket.set_only_v6(true)?;
+        }
+        socket.set_nonblocking(true)?;
+        socket.bind(&local.into())?;
+        UdpSocket::from_std(socket.into())
+    };
+    open().map_err(|error| explain(local, error))
+}
+
+fn explain(local: SocketAddr, error: std::io::Error) -> Failure {
+    let (cause, sentence) = match error.raw_os_error() {
+        Some(libc::EADDRINUSE) => {
+            (Cause::Busy, "is in use by another program (another IPsec daemon?); stop it")
+        }
+        Some(libc::EADDRNOTAVAIL) => {
+            (Cause::Missing, "cannot be bound: this machine does not have the address")
+        }
+        Some(libc::EACCES) => {
+            (Cause::Missing, "cannot be bound: ports below 1024 need CAP_NET_BIND_SERVICE")
+        }
+        _ => {
+            let error = anyhow::Error::new(error).context(format!("binding UDP {local}"));
+            return Failure { cause: Cause::Runtime, error };
+        }
+    };
+    Failure { cause, error: anyhow!("UDP {local} {sentence}") }
+}
+
+async fn receive_all(local: SocketAddr, socket: Arc<UdpSocket>, sender: mpsc::Sender<Datagram>) {
+    let mut buffer = vec![0; MAX_DATAGRAM];
+    loop {
+        match socket.recv_from(&mut buffer).await {
+            Ok((length, remote)) => {
+                let bytes = buffer.get(..length).unwrap_or_default().to_vec();
+                if sender.send(Datagram { local, remote, bytes }).await.is_err() {
+                    return;
+                }
+            }
+            // An ICMP error of an earlier datagram; IKE repeats what matters.
+            Err(error) => debug!(%local, %error, "receiving on the IKE port"),
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! From the operator's words to the IKE engine's: one connection per peer, of the same number.
+
+use crate::config::{self, Config, GatewayConfig, Identity, PeerConfig};
+use crate::ike::{
+    self, ConnectionConfig, ConnectionId, EndpointConfig, Lifetime, LivenessConfig, RemoteAddress,
+};
+use crate::net::{PeerId, Prefix};
+use crate::wire::ike::TrafficSelector;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+/// The connection of a peer.
+pub fn id(peer: PeerId) -> ConnectionId {
+    ConnectionId(peer.0)
+}
+
+/// The peer of a connection.
+pub fn peer(connection: ConnectionId) -> PeerId {
+    PeerId(connection.0)
+}
+
+/// What holds for all connections.
+pub fn endpoint_config(config: &Config, workers: u32) -> EndpointConfig {
+    EndpointConfig {
+        ike_port: config.gateway.ike_port,
+        natt_port: config.gateway.natt_port,
+        workers,
+        ..EndpointConfig::default()
+    }
+}
+
+/// A peer as the IKE engine sees it.
+pub fn connection_config(gateway: &GatewayConfig, peer: &PeerConfig) -> ConnectionConfig {
+    let remote = match peer.remote_address {
+        Some(address) => RemoteAddress::At(SocketAddr::new(address, peer.remote_port)),
+        None => RemoteAddress::Any,
+    };
+    let identities = (identity(&peer.local_identity), identity(&peer.remote_identity));
+    let selectors = (selectors(&peer.local_ts), selectors(&peer.remote_ts));
+    let base = ConnectionConfig::new(
+        local_address(gateway, peer),
+        remote,
+        identities,
+        credentials(&peer.credentials),
+        selectors,
+    );
+    let liveness = LivenessConfig {
+        interval: peer.liveness.interval,
+        timeout: peer.liveness.timeout,
+        give_up: peer.liveness.give_up,
+        ..base.liveness.clone()
+    };
+    ConnectionConfig {
+        ike_suites: peer.ike_suites.clone(),
+        esp_suites: peer.esp_suites.clone(),
+        initiate: peer.initiate && peer.remote_address.is_some(),
+        liveness,
+        ike_lifetime: Lifetime::of(peer.lifetimes.ike),
+        child_lifetime: Lifetime::of(peer.lifetimes.child),
+        force_encapsulation: peer.force_encapsulation,
+        ..base
+    }
+}
+
+/// The peer's own setting, else the listening address of the right family, else unspecified:
+/// the choice is the routing table's.
+fn local_address(gateway: &GatewayConfig, peer: &PeerConfig) -> IpAddr {
+    let ipv4 = peer.remote_address.is_none_or(|remote| remote.is_ipv4());
+    let listening = gateway.listen.iter().find(|address| address.is_ipv4() == ipv4);
+    let unspecified: IpAddr =
+        if ipv4 { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+    peer.local_address.or(listening.copied()).unwrap_or(unspecified)
+}
+
+fn identity(identity: &Identity) -> ike::Identity {
+    match identity {
+        Identity::Fqdn(name) => ike::Identity::Fqdn(name.clone()),
+        Identity::KeyId(octets) => ike::Identity::KeyId(octets.clone()),
+        Identity::Address(address) => ike::Identity::Address(*address),
+    }
+}
+
+fn credentials(credentials: &config::Credentials) -> ike::Credentials {
+    match credentials {
+        config::Credentials::Psk(secret) => ike::Credentials::Psk(secret.clone()),
+        config::Credentials::PublicKey { own, peer } => {
+            ike::Credentials::PublicKey { own: own.clone(), peer: *peer }
+        }
+    }
+}
+
+fn selectors(prefixes: &[Prefix]) -> Vec<TrafficSelector> {
+    prefixes.iter().map(|&prefix| TrafficSelector::any_protocol(prefix)).collect()
+}

@@ -1,0 +1,108 @@
+//! What the operator wants: another configuration, a fresh SA, a tunnel begun anew.
+
+use super::reconfigure::{self, NeedsRestart, Step};
+use super::{Gateway, TcpOutput, connection};
+use crate::config::Config;
+use crate::net::{PeerId, VpcId};
+use crate::random::Random;
+use crate::time::Timestamp;
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use tracing::info;
+
+impl Gateway {
+    /// Goes over to another configuration by the fewest steps; tunnels whose part of it did not
+    /// change do not notice. Returns how many steps it took.
+    ///
+    /// # Errors
+    ///
+    /// When the change takes a restart; then nothing has changed.
+    pub fn reconfigure(
+        &mut self,
+        config: Config,
+        now: Timestamp,
+        random: &mut dyn Random,
+    ) -> Result<usize, NeedsRestart> {
+        let steps = reconfigure::plan(&self.config, &config)?;
+        let old = std::mem::replace(&mut self.config, config);
+        let listening = self.inside_addresses();
+        for &step in &steps {
+            info!(?step, "reload");
+            self.take_step(step, &old, now, random);
+        }
+        self.refresh_vpcs(now);
+        self.relisten(&listening);
+        self.reconcile_kernel();
+        self.publisher.mark();
+        self.settle(now);
+        Ok(steps.len())
+    }
+
+    fn take_step(&mut self, step: Step, old: &Config, now: Timestamp, random: &mut dyn Random) {
+        match step {
+            Step::RemovePeer(peer) => self.remove_peer(peer, old, now, random),
+            Step::AddPeer(peer) => self.add_peer(peer, now, random),
+            Step::RestartPeer(peer) => {
+                self.remove_peer(peer, old, now, random);
+                self.add_peer(peer, now, random);
+            }
+            Step::RetimePeer(peer) => self.retime_peer(peer, now, random),
+            Step::RerouteNeighbor(peer) => self.reroute_neighbor(peer, old, now),
+            // The prefixes of every VPC are taken over after the steps.
+            Step::AnnouncePrefixes(_) => {}
+            Step::ReplaceVirtualRouters(vpc) => self.replace_virtual_routers(vpc, now),
+        }
+    }
+
+    fn remove_peer(&mut self, peer: PeerId, old: &Config, now: Timestamp, random: &mut dyn Random) {
+        let Some(config) = old.peers.get(&peer) else { return };
+        self.ike.remove_connection(connection::id(peer), now, random);
+        if let Some(vpc) = self.vpcs.get_mut(&config.vpc) {
+            vpc.remove_neighbor(peer, config, now);
+        }
+        self.tunnels.remove(&peer);
+    }
+
+    fn retime_peer(&mut self, peer: PeerId, now: Timestamp, random: &mut dyn Random) {
+        if let Some(config) = self.config.peers.get(&peer) {
+            let connection = connection::connection_config(&self.config.gateway, config);
+            self.ike.update_connection(connection::id(peer), connection, now, random);
+        }
+    }
+
+    fn reroute_neighbor(&mut self, peer: PeerId, old: &Config, now: Timestamp) {
+        if let (Some(before), Some(config)) = (old.peers.get(&peer), self.config.peers.get(&peer))
+            && let Some(vpc) = self.vpcs.get_mut(&config.vpc)
+        {
+            vpc.update_neighbor(peer, before, config, now);
+        }
+    }
+
+    fn replace_virtual_routers(&mut self, vpc: VpcId, now: Timestamp) {
+        if let Some(config) = self.config.vpcs.get(&vpc) {
+            self.redundancy.configure(vpc, config, now);
+        }
+    }
+
+    /// Own prefixes, inside addresses and permitted destinations follow from the whole file.
+    fn refresh_vpcs(&mut self, now: Timestamp) {
+        for vpc in self.vpcs.values_mut() {
+            vpc.configure(&self.config, now);
+        }
+    }
+
+    fn inside_addresses(&self) -> BTreeSet<(VpcId, IpAddr)> {
+        let of_vpc = |(&id, vpc): (&VpcId, &super::Vpc)| {
+            vpc.inside.iter().map(move |&local| (id, local)).collect::<Vec<_>>()
+        };
+        self.vpcs.iter().flat_map(of_vpc).collect()
+    }
+
+    fn relisten(&mut self, before: &BTreeSet<(VpcId, IpAddr)>) {
+        let after = self.inside_addresses();
+        let closed = before.difference(&after);
+        self.tcp.extend(closed.map(|&(vpc, local)| TcpOutput::Unlisten { vpc, local }));
+        let opened = after.difference(before);
+        self.tcp.extend(opened.map(|&(vpc, local)| TcpOutput::Listen { vpc, local }));
+    }
+}

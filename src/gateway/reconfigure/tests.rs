@@ -1,0 +1,70 @@
+//! A reload takes the fewest steps. Each test changes one thing of a file.
+
+use super::*;
+use crate::testing::deployment::{self, Site};
+
+const HERE: Site = Site { region: 1, zone: 1 };
+const THERE: Site = Site { region: 2, zone: 1 };
+
+fn text() -> String {
+    deployment::text(HERE, &[HERE, THERE], &["red"])
+}
+
+fn steps_of(change: impl Fn(String) -> String) -> Result<Vec<Step>, NeedsRestart> {
+    let old = deployment::parse(&text());
+    let new = deployment::parse(&change(text())).numbered_like(&old);
+    plan(&old, &new)
+}
+
+#[test]
+fn the_same_file_takes_no_step() {
+    assert_eq!(steps_of(|text| text), Ok(vec![]));
+    assert_eq!(steps_of(|text| text + "# a comment\n"), Ok(vec![]));
+}
+
+#[test]
+fn another_preference_leaves_the_sas_alone() {
+    let changed = |text: String| text.replace("local_preference = 199", "local_preference = 50");
+    assert_eq!(steps_of(changed), Ok(vec![Step::RerouteNeighbor(PeerId(0))]));
+}
+
+#[test]
+fn another_lifetime_leaves_the_sas_alone() {
+    let changed =
+        |text: String| text.replace("[defaults]\n", "[defaults]\nchild_lifetime = \"30min\"\n");
+    assert_eq!(steps_of(changed), Ok(vec![Step::RetimePeer(PeerId(0))]));
+}
+
+#[test]
+fn another_address_restarts_the_peer_and_no_other() {
+    let third = Site { region: 3, zone: 1 };
+    let old = deployment::parse(&deployment::text(HERE, &[HERE, THERE, third], &["red"]));
+    let text = deployment::text(HERE, &[HERE, THERE, third], &["red"]);
+    let new = deployment::parse(&text.replace("192.0.2.31", "192.0.2.99")).numbered_like(&old);
+    assert_eq!(plan(&old, &new), Ok(vec![Step::RestartPeer(PeerId(1))]));
+}
+
+#[test]
+fn a_peer_comes_and_goes() {
+    let third = Site { region: 3, zone: 1 };
+    let two = deployment::parse(&deployment::text(HERE, &[HERE, THERE], &["red"]));
+    let three = deployment::text(HERE, &[HERE, third, THERE], &["red"]);
+    let three = deployment::parse(&three).numbered_like(&two);
+    assert_eq!(plan(&two, &three), Ok(vec![Step::AddPeer(PeerId(1))]));
+    assert_eq!(plan(&three, &two), Ok(vec![Step::RemovePeer(PeerId(1))]));
+}
+
+#[test]
+fn other_prefixes_are_announced_without_touching_tunnels() {
+    let changed =
+        |text: String| text.replace("\"10.1.0.0/16\", \"fd00:1", "\"10.9.0.0/16\", \"fd00:1");
+    assert_eq!(steps_of(changed), Ok(vec![Step::AnnouncePrefixes(VpcId(0))]));
+}
+
+#[test]
+fn what_sockets_and_devices_were_made_from_takes_a_restart() {
+    let port = steps_of(|text| text.replace("[gateway]\n", "[gateway]\nike_port = 5000\n"));
+    assert_eq!(port, Err(NeedsRestart::Gateway { key: "ike_port" }));
+    let device = steps_of(|text| text.replace("[[vpc]]\n", "[[vpc]]\ntun = \"tun9\"\n"));
+    assert_eq!(device, Err(NeedsRestart::Vpc { name: "red".to_owned() }));
+}

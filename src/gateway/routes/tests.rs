@@ -1,0 +1,62 @@
+//! Groups are shared, flip without touching the FIB, and go when nobody uses them.
+
+use super::*;
+
+const A: PeerId = PeerId(1);
+const B: PeerId = PeerId(2);
+
+fn prefix(text: &str) -> Prefix {
+    text.parse().expect("a prefix")
+}
+
+fn chosen(routes: &VpcRoutes, text: &str) -> Option<PeerId> {
+    routes.group_of(&prefix(text))?.choice.as_ref().map(|choice| choice.peer)
+}
+
+#[test]
+fn prefixes_with_one_ranking_share_one_group() {
+    let mut routes = VpcRoutes::default();
+    assert!(routes.learn(prefix("10.2.0.0/16"), &[A, B]));
+    assert!(routes.learn(prefix("10.3.0.0/16"), &[A, B]));
+    assert!(routes.learn(prefix("10.4.0.0/16"), &[B]));
+    assert_eq!(routes.groups().iter().flatten().count(), 2);
+}
+
+#[test]
+fn a_failover_flips_the_group_and_leaves_the_fib_alone() {
+    let mut routes = VpcRoutes::default();
+    routes.learn(prefix("10.2.0.0/16"), &[A, B]);
+    routes.reselect(|_| Health::Usable);
+    let before = routes.fib();
+    assert_eq!(chosen(&routes, "10.2.0.0/16"), Some(A));
+    let flipped =
+        routes.reselect(|peer| if peer == A { Health::Unreachable } else { Health::Usable });
+    assert!(flipped);
+    assert_eq!(chosen(&routes, "10.2.0.0/16"), Some(B));
+    assert!(Arc::ptr_eq(&before, &routes.fib()));
+    assert!(routes.reselect(|_| Health::Down));
+    assert_eq!(chosen(&routes, "10.2.0.0/16"), None);
+}
+
+#[test]
+fn an_unused_group_is_free_again() {
+    let mut routes = VpcRoutes::default();
+    routes.learn(prefix("10.2.0.0/16"), &[A]);
+    assert!(!routes.learn(prefix("10.2.0.0/16"), &[]));
+    assert_eq!(routes.groups().iter().flatten().count(), 0);
+    routes.learn(prefix("10.2.0.0/16"), &[B]);
+    routes.learn(prefix("10.2.0.0/16"), &[B, A]);
+    assert_eq!(routes.groups().iter().flatten().count(), 1);
+    assert_eq!(routes.fib().len(), 1);
+}
+
+#[test]
+fn nothing_learned_moves_a_pinned_route() {
+    let mut routes = VpcRoutes::default();
+    routes.pin(prefix("fd00::1/128"), A);
+    assert!(routes.learn(prefix("fd00::1/128"), &[B]));
+    assert!(routes.learn(prefix("fd00::1/128"), &[]));
+    assert_eq!(routes.group_of(&prefix("fd00::1/128")).map(|g| g.ranking.clone()), Some(vec![A]));
+    routes.unpin(&prefix("fd00::1/128"));
+    assert!(routes.fib().is_empty());
+}

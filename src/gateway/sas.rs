@@ -1,0 +1,215 @@
+//! The Child SAs of one tunnel (RFC 7296 §2.8, RFC 4301 §4.1): which one sends, which ones still
+//! receive, and what their counters say.
+//!
+//! ```text
+//!   ChildUp ──► receiving ──► (sendable) sending ──► (ChildDown) draining ──► gone
+//! ```
+//!
+//! Which pair sends is the IKE engine's choice; it knows what the peer has installed.
+//! An inbound SA outlives its Child SA by a grace period, because packets sealed under it may
+//! still be under way; an outbound SA does not outlive it by one packet.
+
+use crate::config::PeerConfig;
+use crate::crypto::aead::KeyError;
+use crate::crypto::suite::EspSuite;
+use crate::esp::{InboundSa, Limits, OutboundSa, SaConfig};
+use crate::forward::Selectors;
+use crate::ike::{ChildId, ChildKeys, ChildUp};
+use crate::time::Timestamp;
+use crate::wire::ike::TrafficSelector;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long an inbound SA is kept after its Child SA was deleted.
+pub const DRAIN: Duration = Duration::from_secs(5);
+
+/// One pair of SAs.
+#[derive(Debug)]
+pub struct Child {
+    /// Receives.
+    pub inbound: Arc<InboundSa>,
+    /// Sends.
+    pub outbound: Arc<OutboundSa>,
+    /// What both were negotiated with.
+    pub suite: EspSuite,
+    /// Our side's traffic selectors.
+    pub local_ts: Selectors,
+    /// The peer's side's traffic selectors.
+    pub remote_ts: Selectors,
+    /// Our side's traffic selectors, for people.
+    pub local_words: Vec<String>,
+    /// The peer's side's traffic selectors, for people.
+    pub remote_words: Vec<String>,
+    /// Our end on the underlay.
+    pub local: SocketAddr,
+    /// The peer's end on the underlay.
+    pub remote: SocketAddr,
+    /// Since when the SAs exist.
+    pub since: Timestamp,
+    opened_before: u64,
+    soft_limit_told: bool,
+}
+
+/// An inbound SA whose Child SA is gone.
+#[derive(Debug)]
+pub struct Draining {
+    /// Receives until the grace period ends.
+    pub inbound: Arc<InboundSa>,
+    /// Our side's traffic selectors.
+    pub local_ts: Selectors,
+    /// The peer's side's traffic selectors.
+    pub remote_ts: Selectors,
+    /// Where the peer was.
+    pub remote: SocketAddr,
+    until: Timestamp,
+}
+
+/// What a look at the counters found about a Child SA.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Finding {
+    /// Packets came in since the last look.
+    Inbound(ChildId),
+    /// A soft limit in bytes or packets was passed: time to rekey.
+    SoftLimit(ChildId),
+}
+
+/// All SAs of one tunnel.
+#[derive(Debug, Default)]
+pub struct Sas {
+    children: BTreeMap<ChildId, Child>,
+    sending: Option<ChildId>,
+    draining: Vec<Draining>,
+}
+
+impl Sas {
+    /// Takes a new pair of SAs into use: for receiving at once; for sending when the engine says
+    /// that the peer has it (RFC 7296 §2.8).
+    ///
+    /// # Errors
+    ///
+    /// When the keys do not fit the suite, which is a fault of ours.
+    pub fn install(
+        &mut self,
+        up: &ChildUp,
+        config: &PeerConfig,
+        now: Timestamp,
+    ) -> Result<(), KeyError> {
+        let limits = (config.lifetimes.child_bytes, config.lifetimes.child_packets);
+        let inbound = InboundSa::new(sa_config(&up.inbound, limits, config.replay_window))?;
+        let outbound = OutboundSa::new(sa_config(&up.outbound, limits, config.replay_window))?;
+        let child = Child {
+            inbound: Arc::new(inbound),
+            outbound: Arc::new(outbound),
+            suite: up.inbound.suite,
+            local_ts: Selectors::from(up.local_ts.as_slice()),
+            remote_ts: Selectors::from(up.remote_ts.as_slice()),
+            local_words: words(&up.local_ts),
+            remote_words: words(&up.remote_ts),
+            local: up.local,
+            remote: up.remote,
+            since: now,
+            opened_before: 0,
+            soft_limit_told: false,
+        };
+        self.children.insert(up.child, child);
+        if up.sendable {
+            self.sending = Some(up.child);
+        }
+        Ok(())
+    }
+
+    /// Packets are sent with this pair from now on.
+    pub fn on_sendable(&mut self, id: ChildId) {
+        self.sending = Some(id);
+    }
+
+    /// The pair is deleted: sending ends at once, receiving after the grace period.
+    pub fn retire(&mut self, id: ChildId, now: Timestamp) {
+        let Some(child) = self.children.remove(&id) else { return };
+        self.sending = self.sending.filter(|sending| *sending != id);
+        self.draining.push(Draining {
+            inbound: child.inbound,
+            local_ts: child.local_ts,
+            remote_ts: child.remote_ts,
+            remote: child.remote,
+            until: now + DRAIN,
+        });
+    }
+
+    /// All pairs are deleted.
+    pub fn retire_all(&mut self, now: Timestamp) {
+        let ids: Vec<ChildId> = self.children.keys().copied().collect();
+        ids.into_iter().for_each(|id| self.retire(id, now));
+    }
+
+    /// The peer's end of the underlay path changed (RFC 7296 §2.23).
+    pub fn move_to(&mut self, local: SocketAddr, remote: SocketAddr) {
+        for child in self.children.values_mut() {
+            (child.local, child.remote) = (local, remote);
+        }
+    }
+
+    /// The pair that sends.
+    pub fn sending(&self) -> Option<(ChildId, &Child)> {
+        let id = self.sending?;
+        self.children.get(&id).map(|child| (id, child))
+    }
+
+    /// All pairs.
+    pub fn children(&self) -> impl Iterator<Item = (ChildId, &Child)> {
+        self.children.iter().map(|(id, child)| (*id, child))
+    }
+
+    /// Inbound SAs in their grace period.
+    pub fn draining(&self) -> &[Draining] {
+        &self.draining
+    }
+
+    /// Looks at the counters of all pairs.
+    pub fn inspect(&mut self) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        for (&id, child) in &mut self.children {
+            let opened = child.inbound.opened_packets();
+            if opened != child.opened_before {
+                child.opened_before = opened;
+                findings.push(Finding::Inbound(id));
+            }
+            let soft = child.inbound.usage().soft_exceeded || child.outbound.usage().soft_exceeded;
+            if soft && !child.soft_limit_told {
+                child.soft_limit_told = true;
+                findings.push(Finding::SoftLimit(id));
+            }
+        }
+        findings
+    }
+
+    /// Ends grace periods that are over; returns whether one was.
+    pub fn handle_timeout(&mut self, now: Timestamp) -> bool {
+        let before = self.draining.len();
+        self.draining.retain(|sa| sa.until > now);
+        self.draining.len() != before
+    }
+
+    /// When the next grace period ends.
+    pub fn poll_timeout(&self) -> Option<Timestamp> {
+        self.draining.iter().map(|sa| sa.until).min()
+    }
+}
+
+fn words(selectors: &[TrafficSelector]) -> Vec<String> {
+    selectors.iter().map(TrafficSelector::to_string).collect()
+}
+
+/// Soft limits stand at nine tenths of the hard ones, so that a rekey has time to finish.
+fn sa_config(keys: &ChildKeys, (bytes, packets): (u64, u64), replay_window: u32) -> SaConfig {
+    SaConfig {
+        spi: keys.spi,
+        suite: keys.suite,
+        keymat: keys.keymat.clone(),
+        hard: Limits { bytes, packets },
+        soft: Limits { bytes: bytes / 10 * 9, packets: packets / 10 * 9 },
+        replay_window,
+    }
+}

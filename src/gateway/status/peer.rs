@@ -1,0 +1,280 @@
+//! Views of peers and their SAs.
+
+use super::{Gateway, millis};
+use crate::config::{BgpConfig, Credentials, PeerConfig, Routing};
+use crate::control::{
+    BgpView, ChildSaState, ChildSaView, EventView, FailureView, IkeSaView, LivenessView, PeerState,
+    PeerSummary, PeerView, ReplayView, Role, Traffic, TunnelSas,
+};
+use crate::gateway::connection;
+use crate::gateway::failover::Health;
+use crate::gateway::sas::Child;
+use crate::gateway::snapshot::inner_mtu;
+use crate::gateway::tunnel::{Session, State, Tunnel};
+use crate::ike::{self, ConnectionState, ConnectionView, IkeView, NatStatus};
+use crate::net::{Asn, PeerId};
+use crate::routing::NeighborView;
+use crate::time::Timestamp;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+impl Gateway {
+    pub(super) fn peer_summary(&self, peer: PeerId, now: Timestamp) -> Option<PeerSummary> {
+        let (tunnel, config) = (self.tunnels.get(&peer)?, self.config.peers.get(&peer)?);
+        let vpc = self.config.vpcs.get(&tunnel.vpc)?;
+        let ike = self.ike.view(connection::id(peer));
+        let neighbor = self.neighbor(peer);
+        let session = tunnel.session();
+        Some(PeerSummary {
+            name: config.name.clone(),
+            vpc: vpc.name.clone(),
+            remote: session.map(|session| session.facts.remote).or(configured_remote(config)),
+            state: state(tunnel, ike.as_ref()),
+            state_for_ms: millis(now.since(since(tunnel))),
+            ike_suite: session.map(|session| session.facts.suite.to_string()),
+            esp_suite: tunnel.sas.sending().map(|(_, child)| child.suite.to_string()),
+            rtt_us: newest(ike.as_ref()).and_then(|ike| ike.round_trip).map(micros),
+            received: received(tunnel),
+            sent: sent(tunnel),
+            prefixes_accepted: neighbor.as_ref().map_or(0, |n| count(n.accepted)),
+            prefixes_rejected: neighbor.as_ref().map_or(0, |n| count(n.rejected.len())),
+            prefixes_active: self.active_prefixes(peer),
+            last_failure: tunnel.last_failure.as_ref().map(|failure| FailureView {
+                reason: failure.text.clone(),
+                ago_ms: millis(now.since(failure.at)),
+            }),
+        })
+    }
+
+    pub(super) fn peer_view(&self, peer: PeerId, now: Timestamp) -> Option<PeerView> {
+        let (tunnel, config) = (self.tunnels.get(&peer)?, self.config.peers.get(&peer)?);
+        let summary = self.peer_summary(peer, now)?;
+        let ike = self.ike.view(connection::id(peer));
+        let sending = tunnel.sas.sending().map(|(_, child)| child.remote.is_ipv4());
+        Some(PeerView {
+            local_identity: config.local_identity.to_string(),
+            remote_identity: config.remote_identity.to_string(),
+            authentication: match config.credentials {
+                Credentials::Psk(_) => "psk".to_owned(),
+                Credentials::PublicKey { .. } => "public_key".to_owned(),
+            },
+            local: tunnel.session().map(|session| session.facts.local),
+            local_preference: config.local_preference,
+            inner_mtu: sending.map(|ipv4| inner_mtu(&self.config, tunnel.vpc, ipv4)),
+            ike_sa: tunnel.session().map(|session| ike_sa(session, ike.as_ref(), now)),
+            child_sas: child_sas(tunnel, config, ike.as_ref(), now),
+            discards: discards(tunnel),
+            liveness: liveness(config, ike.as_ref(), now),
+            bgp: self.bgp_view(peer, config, now),
+            timers: Vec::new(),
+            events: events(tunnel, now),
+            summary,
+        })
+    }
+
+    pub(super) fn tunnel_sas(&self, peer: PeerId, now: Timestamp) -> Option<TunnelSas> {
+        let view = self.peer_view(peer, now)?;
+        Some(TunnelSas {
+            peer: view.summary.name,
+            vpc: view.summary.vpc,
+            ike_sa: view.ike_sa,
+            child_sas: view.child_sas,
+        })
+    }
+
+    fn neighbor(&self, peer: PeerId) -> Option<NeighborView> {
+        let vpc = self.vpcs.get(&self.tunnels.get(&peer)?.vpc)?;
+        vpc.router.neighbors().into_iter().find(|neighbor| neighbor.peer == peer)
+    }
+
+    /// Learned prefixes whose packets go to this peer now.
+    fn active_prefixes(&self, peer: PeerId) -> u32 {
+        let vpc = self.tunnels.get(&peer).and_then(|tunnel| self.vpcs.get(&tunnel.vpc));
+        vpc.map_or(0, |vpc| count(vpc.routes.learned_through(peer)))
+    }
+
+    fn bgp_view(&self, peer: PeerId, config: &PeerConfig, now: Timestamp) -> Option<BgpView> {
+        let Routing::Bgp(bgp) = &config.routing else { return None };
+        let neighbor = self.neighbor(peer)?;
+        let BgpConfig { remote_asn, inside_local, inside_remote, hold_time } = bgp;
+        Some(BgpView {
+            state: neighbor.state.map(|state| state.to_string()).unwrap_or_default(),
+            state_for_ms: millis(now.since(neighbor.since)),
+            local: *inside_local,
+            remote: *inside_remote,
+            local_asn: self.config.gateway.asn.unwrap_or(Asn(0)),
+            remote_asn: *remote_asn,
+            hold_time_ms: millis(neighbor.hold_time.unwrap_or(*hold_time)),
+            prefixes_announced: count(neighbor.announced),
+            last_down: neighbor.last_down.map(|reason| reason.to_string()),
+        })
+    }
+}
+
+fn state(tunnel: &Tunnel, ike: Option<&ConnectionView>) -> PeerState {
+    match tunnel.health() {
+        Health::Usable => PeerState::Up,
+        Health::Unreachable => PeerState::Unreachable,
+        Health::Down if ike.is_some_and(is_connecting) => PeerState::Connecting,
+        Health::Down => PeerState::Down,
+    }
+}
+
+fn is_connecting(ike: &ConnectionView) -> bool {
+    match ike.state {
+        ConnectionState::Connecting | ConnectionState::Waiting => true,
+        ConnectionState::Idle | ConnectionState::Up | ConnectionState::Unreachable(_) => false,
+    }
+}
+
+/// The IKE SA in use; for moments there are two.
+fn newest(ike: Option<&ConnectionView>) -> Option<&IkeView> {
+    ike?.ike_sas.iter().max_by_key(|ike| ike.established_at)
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+fn since(tunnel: &Tunnel) -> Timestamp {
+    match &tunnel.state {
+        State::Down { since } | State::Silent { since, .. } => *since,
+        State::Connected(session) => session.since,
+    }
+}
+
+fn configured_remote(config: &PeerConfig) -> Option<SocketAddr> {
+    config.remote_address.map(|address| SocketAddr::new(address, config.remote_port))
+}
+
+fn received(tunnel: &Tunnel) -> Traffic {
+    Traffic {
+        packets: tunnel.counters.received_packets(),
+        bytes: tunnel.counters.received_bytes(),
+        bits_per_second: tunnel.rates.rx_bits,
+    }
+}
+
+fn sent(tunnel: &Tunnel) -> Traffic {
+    Traffic {
+        packets: tunnel.counters.sent_packets(),
+        bytes: tunnel.counters.sent_bytes(),
+        bits_per_second: tunnel.rates.tx_bits,
+    }
+}
+
+fn ike_sa(session: &Session, ike: Option<&ConnectionView>, now: Timestamp) -> IkeSaView {
+    let facts = &session.facts;
+    let (initiator, responder) = match facts.role {
+        ike::Role::Initiator => (facts.ike.local, facts.ike.remote),
+        ike::Role::Responder => (facts.ike.remote, facts.ike.local),
+    };
+    let rekey_at = newest(ike).map(|ike| ike.rekey_at);
+    IkeSaView {
+        initiator_spi: initiator.to_string(),
+        responder_spi: responder.to_string(),
+        role: match facts.role {
+            ike::Role::Initiator => Role::Initiator,
+            ike::Role::Responder => Role::Responder,
+        },
+        suite: facts.suite.to_string(),
+        local: facts.local,
+        remote: facts.remote,
+        nat: nat(facts.nat).to_owned(),
+        age_ms: millis(now.since(session.since)),
+        rekey_in_ms: rekey_at.map(|at| millis(at.since(now))),
+    }
+}
+
+fn nat(status: NatStatus) -> &'static str {
+    match (status.local, status.remote) {
+        (false, false) => "none",
+        (true, false) => "local",
+        (false, true) => "remote",
+        (true, true) => "both",
+    }
+}
+
+/// Child SAs, the one that sends first.
+fn child_sas(
+    tunnel: &Tunnel,
+    config: &PeerConfig,
+    ike: Option<&ConnectionView>,
+    now: Timestamp,
+) -> Vec<ChildSaView> {
+    let sending = tunnel.sas.sending().map(|(id, _)| id);
+    let mut children: Vec<_> = tunnel.sas.children().collect();
+    children.sort_by_key(|(id, _)| Some(*id) != sending);
+    let state = |id| {
+        if Some(id) == sending { ChildSaState::Active } else { ChildSaState::Receiving }
+    };
+    let rekey_at = |wanted| {
+        let children = ike?.ike_sas.iter().flat_map(|ike| &ike.children);
+        children.into_iter().find(|child| child.child == wanted).map(|child| child.rekey_at)
+    };
+    let view = |(id, child): (ike::ChildId, &Child)| ChildSaView {
+        rekey_in_ms: rekey_at(id).map(|at| millis(at.since(now))),
+        ..child_sa(child, state(id), config, now)
+    };
+    children.into_iter().map(view).collect()
+}
+
+fn child_sa(
+    child: &Child,
+    state: ChildSaState,
+    config: &PeerConfig,
+    now: Timestamp,
+) -> ChildSaView {
+    let (inbound, outbound) = (child.inbound.usage(), child.outbound.usage());
+    let traffic = |usage: crate::esp::Usage| Traffic {
+        packets: usage.packets,
+        bytes: usage.bytes,
+        bits_per_second: 0,
+    };
+    ChildSaView {
+        inbound_spi: child.inbound.spi().to_string(),
+        outbound_spi: child.outbound.spi().to_string(),
+        suite: child.suite.to_string(),
+        state,
+        age_ms: millis(now.since(child.since)),
+        rekey_in_ms: None,
+        received: traffic(inbound),
+        sent: traffic(outbound),
+        replay: ReplayView {
+            window: config.replay_window,
+            replayed: child.inbound.replayed(),
+            late: child.inbound.late(),
+            lost: child.inbound.lost(),
+        },
+        local_ts: child.local_words.clone(),
+        remote_ts: child.remote_words.clone(),
+    }
+}
+
+fn discards(tunnel: &Tunnel) -> std::collections::BTreeMap<String, u64> {
+    let occurred = tunnel.counters.discards.occurred();
+    occurred.map(|(reason, count)| (reason.name().to_owned(), count)).collect()
+}
+
+fn liveness(config: &PeerConfig, ike: Option<&ConnectionView>, now: Timestamp) -> LivenessView {
+    LivenessView {
+        interval_ms: millis(config.liveness.interval),
+        timeout_ms: millis(config.liveness.timeout),
+        give_up_ms: millis(config.liveness.give_up),
+        heard_ago_ms: newest(ike).map(|ike| ike.last_heard).map(|at| millis(now.since(at))),
+    }
+}
+
+fn events(tunnel: &Tunnel, now: Timestamp) -> Vec<EventView> {
+    let mut events: Vec<EventView> = tunnel
+        .events
+        .iter()
+        .map(|event| EventView { ago_ms: millis(now.since(event.at)), what: event.text.clone() })
+        .collect();
+    events.reverse();
+    events
+}
+
+fn count(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,196 @@
+//! One tunnel: the IKE SA to a peer as the gateway knows it, its Child SAs, and its history.
+//!
+//! ```text
+//!            Established                 Unreachable
+//!   Down ─────────────────► Connected ─────────────────► Silent
+//!     ▲                        │  ▲          Alive          │
+//!     │          Down          │  └─────────────────────────┤
+//!     └────────────────────────┴────────────────────────────┘
+//! ```
+//!
+//! A tunnel is usable while it is connected and a Child SA can send. The engine that negotiates
+//! is `ike`; this is only what it told.
+
+use super::events::{EventRing, PastEvent};
+use super::failover::Health;
+use super::rates::{Rates, Totals};
+use super::sas::Sas;
+use crate::config::PeerConfig;
+use crate::crypto::suite::IkeSuite;
+use crate::forward::TunnelCounters;
+use crate::ike::{Established, Event, IkeSaId};
+use crate::net::VpcId;
+use crate::time::Timestamp;
+use std::sync::Arc;
+use tracing::{error, info, warn};
+
+/// What is known of the IKE SA.
+#[derive(Debug)]
+pub enum State {
+    /// There is none.
+    Down {
+        /// Since when.
+        since: Timestamp,
+    },
+    /// The peer is authenticated and answers.
+    Connected(Session),
+    /// The peer is authenticated and does not answer.
+    Silent {
+        /// Since when.
+        since: Timestamp,
+        /// The SA, which is kept until the engine gives it up.
+        session: Session,
+    },
+}
+
+/// An established IKE SA.
+#[derive(Debug)]
+pub struct Session {
+    /// What was agreed, and between whom.
+    pub facts: Established,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+/// A tunnel and its history.
+#[derive(Debug)]
+pub struct Tunnel {
+    /// The VPC that it belongs to.
+    pub vpc: VpcId,
+    /// The peer's name, for logs and events.
+    pub name: String,
+    /// The state of its IKE SA.
+    pub state: State,
+    /// Its Child SAs.
+    pub sas: Sas,
+    /// Whether the VPC's router was told that the tunnel carries packets.
+    pub routed: bool,
+    /// What the packet path counts.
+    pub counters: Arc<TunnelCounters>,
+    /// What happened lately.
+    pub events: EventRing,
+    /// The last failure, kept after the tunnel is up again.
+    pub last_failure: Option<PastEvent>,
+    /// Bits per second.
+    pub rates: Rates,
+}
+
+impl Tunnel {
+    /// A tunnel without SAs.
+    pub fn new(config: &PeerConfig, now: Timestamp) -> Tunnel {
+        Tunnel {
+            vpc: config.vpc,
+            name: config.name.clone(),
+            state: State::Down { since: now },
+            sas: Sas::default(),
+            routed: false,
+            counters: Arc::default(),
+            events: EventRing::default(),
+            last_failure: None,
+            rates: Rates::default(),
+        }
+    }
+
+    /// Whether the tunnel can carry packets.
+    pub fn health(&self) -> Health {
+        match (&self.state, self.sas.sending()) {
+            (_, None) | (State::Down { .. }, Some(_)) => Health::Down,
+            (State::Connected(_), Some(_)) => Health::Usable,
+            (State::Silent { .. }, Some(_)) => Health::Unreachable,
+        }
+    }
+
+    /// The IKE SA, if there is one.
+    pub fn session(&self) -> Option<&Session> {
+        match &self.state {
+            State::Down { .. } => None,
+            State::Connected(session) | State::Silent { session, .. } => Some(session),
+        }
+    }
+
+    /// Takes over what the IKE engine tells.
+    pub fn on_event(&mut self, event: Event, config: &PeerConfig, now: Timestamp) {
+        match event {
+            Event::Established(facts) => self.on_established(*facts, now),
+            Event::IkeRekeyed { new, suite, .. } => self.on_rekeyed(new, suite),
+            Event::ChildUp(up) => {
+                info!(peer = self.name, inbound = %up.inbound.spi, outbound = %up.outbound.spi,
+                    suite = %up.inbound.suite, "Child SA up");
+                if let Err(error) = self.sas.install(&up, config, now) {
+                    error!(peer = self.name, %error, "keys of a Child SA do not fit its suite");
+                }
+            }
+            Event::ChildSendable(child) => self.sas.on_sendable(child),
+            Event::ChildDown { child, reason } => {
+                info!(peer = self.name, %reason, "Child SA down");
+                self.sas.retire(child, now);
+            }
+            Event::Moved { local, remote } => {
+                self.note(format!("peer moved to {remote}"), now);
+                self.sas.move_to(local, remote);
+            }
+            Event::Alive { .. } => self.on_alive(now),
+            Event::Unreachable { .. } => self.on_unreachable(now),
+            Event::Down { reason } => self.on_down(reason.to_string(), now),
+            Event::Failed { reason, .. } => self.fail(reason.to_string(), now),
+        }
+    }
+
+    /// Reads the packet path's counters.
+    pub fn sample(&mut self, now: Timestamp) {
+        let (tx_bytes, rx_bytes) = (self.counters.sent_bytes(), self.counters.received_bytes());
+        self.rates.sample(Totals { tx_bytes, rx_bytes }, now);
+    }
+
+    fn on_established(&mut self, facts: Established, now: Timestamp) {
+        let text = format!("connected with {} by {}", facts.remote, facts.suite);
+        self.note(text, now);
+        self.state = State::Connected(Session { facts, since: now });
+    }
+
+    fn on_rekeyed(&mut self, new: IkeSaId, suite: IkeSuite) {
+        info!(peer = self.name, ike = %new, "IKE SA rekeyed");
+        if let State::Connected(session) | State::Silent { session, .. } = &mut self.state {
+            (session.facts.ike, session.facts.suite) = (new, suite);
+        }
+    }
+
+    fn on_alive(&mut self, now: Timestamp) {
+        match std::mem::replace(&mut self.state, State::Down { since: now }) {
+            State::Silent { since, session } => {
+                let gap = now.since(since);
+                self.state = State::Connected(session);
+                self.note(format!("answers again after {:.1} s", gap.as_secs_f64()), now);
+            }
+            other => self.state = other,
+        }
+    }
+
+    fn on_unreachable(&mut self, now: Timestamp) {
+        match std::mem::replace(&mut self.state, State::Down { since: now }) {
+            State::Connected(session) => {
+                self.state = State::Silent { since: now, session };
+                self.fail("the peer does not answer".to_owned(), now);
+            }
+            other => self.state = other,
+        }
+    }
+
+    fn on_down(&mut self, reason: String, now: Timestamp) {
+        self.sas.retire_all(now);
+        self.state = State::Down { since: now };
+        self.fail(reason, now);
+    }
+
+    /// Logs and remembers something that happened.
+    pub fn note(&mut self, text: String, now: Timestamp) {
+        info!(peer = self.name, "{text}");
+        self.events.push(now, text);
+    }
+
+    fn fail(&mut self, text: String, now: Timestamp) {
+        warn!(peer = self.name, "{text}");
+        self.last_failure = Some(PastEvent { at: now, text: text.clone() });
+        self.events.push(now, text);
+    }
+}

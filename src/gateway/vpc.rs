@@ -1,0 +1,201 @@
+//! One VPC of the gateway: its routing engine, the routes that its packets take, and what both
+//! want from the kernel. No SA and no tunnel state lives here; tunnels' health comes in.
+
+use super::io::LinkState;
+use super::kernel::{KernelItem, KernelTable};
+use super::routes::VpcRoutes;
+use crate::config::{Config, PeerConfig, Routing, VpcConfig};
+use crate::esp::DiscardCounters;
+use crate::net::{PeerId, Prefix, PrefixSet, VpcId};
+use crate::random::Random;
+use crate::routing::{FibChange, NeighborConfig, NeighborKind, Router, RouterConfig};
+use crate::time::Timestamp;
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// How many prefixes a peer may announce before its session is ended.
+const MAX_PREFIXES: u32 = 100_000;
+
+/// A VPC at work.
+#[derive(Debug)]
+pub struct Vpc {
+    /// Its number.
+    pub id: VpcId,
+    /// BGP and static routes.
+    pub router: Router,
+    /// Next-hop groups and FIB.
+    pub routes: VpcRoutes,
+    /// Where packets from peers may go.
+    pub destinations: Arc<PrefixSet>,
+    /// Our inside addresses, on which BGP listens.
+    pub inside: BTreeSet<IpAddr>,
+    /// Packets discarded before a tunnel was chosen.
+    pub discards: Arc<DiscardCounters>,
+    lan_down: bool,
+}
+
+impl Vpc {
+    /// A VPC with its own prefixes and no neighbours yet.
+    pub fn new(id: VpcId, config: &Config, now: Timestamp, random: &mut dyn Random) -> Vpc {
+        let transit = config.vpcs.get(&id).is_some_and(|vpc| vpc.transit);
+        let router = Router::new(router_config(config, transit), random);
+        let mut vpc = Vpc {
+            id,
+            router,
+            routes: VpcRoutes::default(),
+            destinations: Arc::default(),
+            inside: BTreeSet::new(),
+            discards: Arc::default(),
+            lan_down: false,
+        };
+        vpc.configure(config, now);
+        vpc
+    }
+
+    /// Takes the VPC's own prefixes and the inside addresses from the configuration.
+    pub fn configure(&mut self, config: &Config, now: Timestamp) {
+        let Some(vpc) = config.vpcs.get(&self.id) else { return };
+        self.inside = inside_addresses(self.id, config);
+        self.destinations = Arc::new(destinations(self.id, vpc, config, &self.inside));
+        self.router.set_local_prefixes(vpc.prefixes.iter().copied().collect(), now);
+    }
+
+    /// Adds a peer as a neighbour, and the route to its inside address.
+    pub fn add_neighbor(&mut self, peer: PeerId, config: &PeerConfig, now: Timestamp) {
+        self.router.add_neighbor(peer, neighbor_config(config), now);
+        if let Some(inside) = inside_remote(config) {
+            self.routes.pin(Prefix::host(inside), peer);
+        }
+    }
+
+    /// Changes a neighbour; what did not change of it keeps running.
+    pub fn update_neighbor(
+        &mut self,
+        peer: PeerId,
+        old: &PeerConfig,
+        new: &PeerConfig,
+        now: Timestamp,
+    ) {
+        self.router.update_neighbor(peer, neighbor_config(new), now);
+        if inside_remote(old) != inside_remote(new) {
+            inside_remote(old).inspect(|inside| self.routes.unpin(&Prefix::host(*inside)));
+            inside_remote(new).inspect(|inside| self.routes.pin(Prefix::host(*inside), peer));
+        }
+    }
+
+    /// Forgets a neighbour with all that it announced.
+    pub fn remove_neighbor(&mut self, peer: PeerId, config: &PeerConfig, now: Timestamp) {
+        self.router.remove_neighbor(peer, now);
+        if let Some(inside) = inside_remote(config) {
+            self.routes.unpin(&Prefix::host(inside));
+        }
+    }
+
+    /// Takes changes of the best paths over, into the FIB and into the kernel.
+    pub fn learn(&mut self, changes: &[FibChange], kernel: &mut KernelTable) {
+        for change in changes {
+            let routed = self.routes.learn(change.prefix, &change.paths);
+            let item = KernelItem::Route { vpc: self.id, prefix: change.prefix };
+            if routed { kernel.add(item) } else { kernel.remove(item) }
+        }
+    }
+
+    /// Announces our prefixes only while their hosts can be reached.
+    pub fn handle_link(&mut self, config: &VpcConfig, link: &LinkState, now: Timestamp) {
+        if config.interface.as_deref() != Some(link.interface.as_str()) {
+            return;
+        }
+        if self.lan_down == link.up {
+            self.lan_down = !link.up;
+            self.router.set_announced(link.up, now);
+        }
+    }
+}
+
+/// What the configuration alone wants from the kernel: inside addresses, routes to the peers'
+/// inside addresses, and the guards.
+pub fn configured_items(config: &Config) -> BTreeSet<KernelItem> {
+    let mut items = BTreeSet::new();
+    for peer in config.peers.values() {
+        let vpc = peer.vpc;
+        let guards = peer.accept.iter().chain(static_prefixes(peer));
+        items.extend(guards.map(|&prefix| KernelItem::Guard { vpc, prefix }));
+        if let Routing::Bgp(bgp) = &peer.routing {
+            items.insert(KernelItem::Address { vpc, address: bgp.inside_local });
+            let prefix = Prefix::host(bgp.inside_remote);
+            items.insert(KernelItem::Guard { vpc, prefix });
+            items.insert(KernelItem::Route { vpc, prefix });
+        }
+    }
+    items
+}
+
+/// The peer's address inside the tunnel, where it has one.
+pub fn inside_remote(peer: &PeerConfig) -> Option<IpAddr> {
+    match &peer.routing {
+        Routing::Bgp(bgp) => Some(bgp.inside_remote),
+        Routing::Static { .. } => None,
+    }
+}
+
+/// The addresses that a peer's packets may come from.
+pub fn sources(peer: &PeerConfig) -> PrefixSet {
+    let inside = inside_remote(peer).map(Prefix::host);
+    peer.accept.iter().chain(static_prefixes(peer)).copied().chain(inside).collect()
+}
+
+fn static_prefixes(peer: &PeerConfig) -> &[Prefix] {
+    match &peer.routing {
+        Routing::Static { prefixes } => prefixes,
+        Routing::Bgp(_) => &[],
+    }
+}
+
+fn inside_addresses(vpc: VpcId, config: &Config) -> BTreeSet<IpAddr> {
+    let local = |peer: &PeerConfig| match &peer.routing {
+        Routing::Bgp(bgp) => Some(bgp.inside_local),
+        Routing::Static { .. } => None,
+    };
+    config.peers_of(vpc).filter_map(|(_, peer)| local(peer)).collect()
+}
+
+/// Packets from peers may go to the VPC's own prefixes and to our inside addresses; through a
+/// transit gateway also to what its other peers may announce.
+fn destinations(
+    id: VpcId,
+    vpc: &VpcConfig,
+    config: &Config,
+    inside: &BTreeSet<IpAddr>,
+) -> PrefixSet {
+    let own = vpc.prefixes.iter().copied();
+    let inside = inside.iter().copied().map(Prefix::host);
+    let beyond = config.peers_of(id).filter(|_| vpc.transit);
+    let beyond = beyond.flat_map(|(_, peer)| peer.accept.iter().copied());
+    own.chain(inside).chain(beyond).collect()
+}
+
+fn router_config(config: &Config, transit: bool) -> RouterConfig {
+    let asn = config.gateway.asn.unwrap_or(crate::net::Asn(0));
+    RouterConfig { transit, ..RouterConfig::new(asn, config.gateway.router_id) }
+}
+
+fn neighbor_config(peer: &PeerConfig) -> NeighborConfig {
+    let kind = match &peer.routing {
+        Routing::Bgp(bgp) => NeighborKind::Bgp {
+            remote_asn: bgp.remote_asn,
+            local: bgp.inside_local,
+            remote: bgp.inside_remote,
+            passive: false,
+        },
+        Routing::Static { prefixes } => {
+            NeighborKind::Static { prefixes: prefixes.iter().copied().collect() }
+        }
+    };
+    NeighborConfig {
+        kind,
+        import: peer.accept.iter().chain(static_prefixes(peer)).copied().collect(),
+        local_preference: peer.local_preference,
+        max_prefixes: MAX_PREFIXES,
+    }
+}

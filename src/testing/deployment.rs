@@ -1,0 +1,132 @@
+//! Configurations of whole deployments: regions, each with its gateways, all connected with all.
+
+use crate::config::{self, Config, KeysInMemory};
+use std::fmt::Write;
+use std::net::{IpAddr, Ipv4Addr};
+
+/// A region: a LAN with hosts, and gateways that share it.
+#[derive(Clone, Copy, Debug)]
+pub struct Region {
+    /// Its number, from 1: part of every address.
+    pub number: u8,
+    /// How many gateways stand in it.
+    pub gateways: u8,
+}
+
+/// Where a gateway stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Site {
+    /// Region.
+    pub region: u8,
+    /// Zone, from 1.
+    pub zone: u8,
+}
+
+/// A deployment: the sites, and the configuration of each.
+#[derive(Clone, Debug)]
+pub struct Deployment {
+    /// The gateways.
+    pub sites: Vec<Site>,
+    /// Their configurations, in the same order.
+    pub configs: Vec<Config>,
+}
+
+impl Site {
+    fn name(self) -> String {
+        format!("r{}z{}", self.region, self.zone)
+    }
+
+    /// The gateway's address on the underlay.
+    pub fn underlay(self) -> IpAddr {
+        Ipv4Addr::new(192, 0, 2, self.region * 10 + self.zone).into()
+    }
+}
+
+/// The VPCs of every gateway. Both have the same prefixes: only isolation keeps them apart.
+pub const VPCS: [&str; 2] = ["red", "blue"];
+
+/// Regions full of gateways, all of them in the first `vpcs` VPCs.
+pub fn regions(regions: &[Region], vpcs: usize) -> Deployment {
+    let sites: Vec<Site> = regions
+        .iter()
+        .flat_map(|region| (1..=region.gateways).map(|zone| Site { region: region.number, zone }))
+        .collect();
+    let vpcs = &VPCS[..vpcs];
+    let configs = sites.iter().map(|site| parse(&text(*site, &sites, vpcs))).collect();
+    Deployment { sites, configs }
+}
+
+/// Two regions with one gateway each.
+pub fn pair() -> Deployment {
+    regions(&[Region { number: 1, gateways: 1 }, Region { number: 2, gateways: 1 }], 1)
+}
+
+/// Three regions with two gateways each.
+pub fn six() -> Deployment {
+    let two = |number| Region { number, gateways: 2 };
+    regions(&[two(1), two(2), two(3)], 1)
+}
+
+/// The configuration that a text says; key files hold the tests' one shared secret.
+pub fn parse(text: &str) -> Config {
+    let keys = KeysInMemory::new().with("psk", "a secret that every test knows, 32 characters");
+    match config::parse(text, "test.toml", &keys) {
+        Ok(config) => config,
+        Err(errors) => panic!("{errors}\n{text}"),
+    }
+}
+
+/// The text of a site's configuration.
+pub fn text(site: Site, sites: &[Site], vpcs: &[&str]) -> String {
+    let mut text = format!(
+        "[gateway]\nname = \"{}\"\nasn = {}\nlisten = [\"{}\"]\nrouter_id = \"10.0.{}.{}\"\n\
+         [defaults]\nike_suites = [\"aes256gcm16-prfsha256-curve25519\"]\n\
+         esp_suites = [\"aes256gcm16-esn\"]\n",
+        site.name(),
+        asn(site),
+        site.underlay(),
+        site.region,
+        site.zone
+    );
+    for (index, vpc) in vpcs.iter().enumerate() {
+        vpc_text(&mut text, site, vpc, index);
+    }
+    let others = sites.iter().filter(|other| other.region != site.region);
+    for other in others {
+        for vpc in vpcs {
+            peer_text(&mut text, site, *other, vpc);
+        }
+    }
+    text
+}
+
+fn asn(site: Site) -> u32 {
+    4_200_000_000 + u32::from(site.region) * 10 + u32::from(site.zone)
+}
+
+fn vpc_text(text: &mut String, site: Site, vpc: &str, index: usize) {
+    let region = site.region;
+    let _ = write!(
+        text,
+        "[[vpc]]\nname = \"{vpc}\"\ninterface = \"lan{index}\"\n\
+         prefixes = [\"10.{region}.0.0/16\", \"fd00:{region}::/48\"]\n\
+         [[vpc.vrrp]]\nvrid = {}\npriority = {}\n\
+         addresses = [\"10.{region}.0.1\", \"fe80::1\", \"fd00:{region}::1\"]\n",
+        index + 1,
+        200 - site.zone,
+    );
+}
+
+fn peer_text(text: &mut String, site: Site, other: Site, vpc: &str) {
+    let (region, preference) = (other.region, 200 - u32::from(other.zone));
+    let (own, theirs) = (site.name(), other.name());
+    let _ = write!(
+        text,
+        "[[peer]]\nname = \"{theirs}-{vpc}\"\nvpc = \"{vpc}\"\nremote_address = \"{}\"\n\
+         local_identity = \"{own}.{vpc}\"\nremote_identity = \"{theirs}.{vpc}\"\n\
+         psk_file = \"psk\"\nremote_asn = {}\nlocal_preference = {preference}\n\
+         accept = [\"10.{region}.0.0/16\", \"fd00:{region}::/48\"]\n",
+        other.underlay(),
+        asn(other),
+    );
+}

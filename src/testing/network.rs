@@ -1,0 +1,361 @@
+//! The virtual network: nodes, LANs, the underlay between them, and time that moves from event
+//! to event.
+
+use super::deployment::{Deployment, Site};
+use super::node::{Emission, Node};
+use super::packet::{self, UDP};
+use super::weather::Weather;
+use crate::gateway::Datagram;
+use crate::net::{PeerId, VpcId};
+use crate::random::{Random, Seeded};
+use crate::time::Timestamp;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::time::Duration;
+
+/// Bytes that every host packet carries and no datagram of the underlay may show.
+const MARKER: &[u8; 16] = b"INNER PLAINTEXT!";
+/// How long an advertisement takes over the LAN.
+const LAN_DELAY: Duration = Duration::from_micros(200);
+
+/// A packet from host to host, as the network remembers it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Probe {
+    /// Its VPC.
+    pub vpc: VpcId,
+    /// The region it was sent from.
+    pub from: u8,
+    /// The region it was sent to.
+    pub to: u8,
+    /// Whether it is IPv4.
+    pub ipv4: bool,
+}
+
+#[derive(Debug)]
+enum Arrival {
+    Underlay(Datagram),
+    Lan { node: usize, vpc: VpcId, source: IpAddr, bytes: Vec<u8> },
+}
+
+/// Gateways, and all that is between them.
+pub struct Network {
+    /// What the clock shows.
+    pub now: Timestamp,
+    /// How the underlay treats datagrams.
+    pub weather: Weather,
+    /// What must never happen, and did.
+    pub violations: Vec<String>,
+    sites: Vec<Site>,
+    nodes: Vec<Option<Node>>,
+    deployment: Deployment,
+    cuts: BTreeSet<(usize, usize)>,
+    random: Seeded,
+    arrivals: BTreeMap<(Timestamp, u64), Arrival>,
+    counted: u64,
+    probes: BTreeMap<u64, Probe>,
+    delivered: BTreeSet<u64>,
+    trace: u64,
+}
+
+impl Network {
+    /// Starts all gateways of a deployment within the first second, in fair weather.
+    pub fn start(deployment: Deployment, seed: u64) -> Network {
+        let mut network = Network {
+            now: Timestamp::ZERO,
+            weather: Weather::FAIR,
+            violations: Vec::new(),
+            sites: deployment.sites.clone(),
+            nodes: deployment.sites.iter().map(|_| None).collect(),
+            deployment,
+            cuts: BTreeSet::new(),
+            random: Seeded::new(seed),
+            arrivals: BTreeMap::new(),
+            counted: 0,
+            probes: BTreeMap::new(),
+            delivered: BTreeSet::new(),
+            trace: 0xcbf2_9ce4_8422_2325,
+        };
+        for node in 0..network.nodes.len() {
+            let pause = Duration::from_millis(network.random.below(150));
+            network.run(pause);
+            network.boot(node);
+        }
+        network
+    }
+
+    /// The dice of the network, for scenarios that are made by the seed.
+    pub fn random(&mut self) -> &mut Seeded {
+        &mut self.random
+    }
+
+    /// How many nodes there are.
+    pub fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// A running node.
+    pub fn node(&mut self, node: usize) -> &mut Node {
+        self.nodes[node].as_mut().expect("the node runs")
+    }
+
+    /// Whether a node runs.
+    pub fn runs(&self, node: usize) -> bool {
+        self.nodes[node].is_some()
+    }
+
+    /// A node loses its power: its state is gone, nobody is told.
+    pub fn crash(&mut self, node: usize) {
+        self.nodes[node] = None;
+    }
+
+    /// A node starts with nothing but its configuration.
+    pub fn boot(&mut self, node: usize) {
+        let config = self.deployment.configs[node].clone();
+        let seed = self.random.u64();
+        self.nodes[node] = Some(Node::start(config, seed, self.now));
+        self.collect(node);
+    }
+
+    /// Cuts the path between two nodes, in both directions.
+    pub fn cut(&mut self, a: usize, b: usize) {
+        self.cuts.insert((a.min(b), a.max(b)));
+    }
+
+    /// Mends every cut, starts every node, and makes the weather fair.
+    pub fn heal(&mut self) {
+        self.cuts.clear();
+        self.weather = Weather::FAIR;
+        for node in 0..self.nodes.len() {
+            if !self.runs(node) {
+                self.boot(node);
+            }
+        }
+    }
+
+    /// Lets time pass.
+    pub fn run(&mut self, duration: Duration) {
+        let end = self.now + duration;
+        while let Some(at) = self.next_event().filter(|at| *at <= end) {
+            self.now = self.now.max(at);
+            self.step();
+        }
+        self.now = end;
+    }
+
+    /// Does something to a node, then carries what comes of it.
+    pub fn with_node<R>(&mut self, node: usize, act: impl FnOnce(&mut Node, Timestamp) -> R) -> R {
+        let now = self.now;
+        let result = act(self.node(node), now);
+        self.collect(node);
+        result
+    }
+
+    /// Sends a packet from a host of a region to a host of another, by the region's active
+    /// router; without one it is lost.
+    pub fn probe(&mut self, probe: Probe) -> u64 {
+        self.counted += 1;
+        let id = self.counted;
+        let mut payload = vec![0, 9, 0, 9, 0, 32, 0, 0];
+        payload.extend(MARKER);
+        payload.extend(id.to_be_bytes());
+        let (src, dst) = (host(probe.from, probe.ipv4), host(probe.to, probe.ipv4));
+        let inner = packet::ip(src, dst, UDP, &payload);
+        let router = self.active_router(&probe);
+        self.probes.insert(id, probe.clone());
+        if let Some(node) = router {
+            self.with_node(node, |node, now| node.forward(probe.vpc, inner, now));
+        }
+        id
+    }
+
+    /// Whether a probe has arrived.
+    pub fn arrived(&self, id: u64) -> bool {
+        self.delivered.contains(&id)
+    }
+
+    /// Sends a packet between all pairs of regions in both families and all VPCs; returns those
+    /// that have not arrived a second later.
+    pub fn unreachable(&mut self) -> Vec<Probe> {
+        let ids: Vec<u64> = self.all_pairs().into_iter().map(|probe| self.probe(probe)).collect();
+        self.run(Duration::from_secs(1));
+        let missing = ids.into_iter().filter(|id| !self.arrived(*id));
+        missing.map(|id| self.probes[&id].clone()).collect()
+    }
+
+    /// What is wrong with the tunnels: every pair of peers must have exactly one live tunnel,
+    /// and both must mean the same SAs by it.
+    pub fn tunnel_faults(&mut self) -> Vec<String> {
+        let mut faults = Vec::new();
+        for a in 0..self.nodes.len() {
+            for b in a + 1..self.nodes.len() {
+                for (here, there) in self.peerings(a, b) {
+                    let (ours, theirs) = (self.spis(a, here), self.spis(b, there));
+                    let mirrored: Vec<_> = theirs.iter().map(|(i, o)| (*o, *i)).collect();
+                    if ours.len() != 1 || ours != mirrored {
+                        faults.push(format!("{a}-{b} {here:?}: {ours:x?} against {theirs:x?}"));
+                    }
+                }
+            }
+        }
+        faults
+    }
+
+    /// A number that two runs share only when every datagram was the same at the same time.
+    pub fn trace(&self) -> u64 {
+        self.trace
+    }
+
+    fn spis(&mut self, node: usize, peer: PeerId) -> Vec<(u32, u32)> {
+        self.node(node).gateway.child_spis(peer)
+    }
+
+    /// The peers by which two nodes know each other, one pair per VPC.
+    fn peerings(&self, a: usize, b: usize) -> Vec<(PeerId, PeerId)> {
+        let known = |at: usize, other: usize| {
+            let address = self.sites[other].underlay();
+            let peers = self.deployment.configs[at].peers.iter();
+            peers.filter(move |(_, peer)| peer.remote_address == Some(address))
+        };
+        known(a, b)
+            .flat_map(|(here, peer)| {
+                known(b, a)
+                    .filter(|(_, other)| other.vpc == peer.vpc)
+                    .map(|(there, _)| (*here, *there))
+            })
+            .collect()
+    }
+
+    fn all_pairs(&self) -> Vec<Probe> {
+        let regions: BTreeSet<u8> = self.sites.iter().map(|site| site.region).collect();
+        let vpcs: Vec<VpcId> = self.deployment.configs[0].vpcs.keys().copied().collect();
+        let mut probes = Vec::new();
+        for &from in &regions {
+            for &to in regions.iter().filter(|&&to| to != from) {
+                for &vpc in &vpcs {
+                    for ipv4 in [true, false] {
+                        probes.push(Probe { vpc, from, to, ipv4 });
+                    }
+                }
+            }
+        }
+        probes
+    }
+
+    fn active_router(&self, probe: &Probe) -> Option<usize> {
+        let here = (0..self.nodes.len()).filter(|node| self.sites[*node].region == probe.from);
+        let active = |node: &usize| {
+            let node = self.nodes[*node].as_ref();
+            node.is_some_and(|node| node.is_active_router(probe.vpc, probe.ipv4))
+        };
+        here.into_iter().find(active)
+    }
+
+    fn next_event(&self) -> Option<Timestamp> {
+        let timers = self.nodes.iter().flatten().filter_map(Node::poll_timeout);
+        timers.chain(self.arrivals.keys().next().map(|(at, _)| *at)).min()
+    }
+
+    fn step(&mut self) {
+        while let Some(entry) = self.arrivals.first_entry().filter(|e| e.key().0 <= self.now) {
+            let arrival = entry.remove();
+            self.arrive(arrival);
+        }
+        for node in 0..self.nodes.len() {
+            let due = |node: &Node| node.poll_timeout().is_some_and(|at| at <= self.now);
+            if self.nodes[node].as_ref().is_some_and(due) {
+                self.with_node(node, |node, now| node.handle_timeout(now));
+            }
+        }
+    }
+
+    fn arrive(&mut self, arrival: Arrival) {
+        match arrival {
+            Arrival::Underlay(datagram) => {
+                self.note(&datagram);
+                let to = self.sites.iter().position(|s| s.underlay() == datagram.local.ip());
+                if let Some(node) = to.filter(|node| self.runs(*node)) {
+                    self.with_node(node, |node, now| node.receive(&datagram, now));
+                }
+            }
+            Arrival::Lan { node, vpc, source, bytes } => {
+                if self.runs(node) {
+                    self.with_node(node, |node, now| node.receive_vrrp(vpc, source, &bytes, now));
+                }
+            }
+        }
+    }
+
+    /// Takes over what a node emitted.
+    fn collect(&mut self, node: usize) {
+        while let Some(emission) = self.nodes[node].as_mut().and_then(Node::poll_emission) {
+            match emission {
+                Emission::Underlay(datagram) => self.carry(node, datagram),
+                Emission::Vrrp { vpc, source, bytes } => self.multicast(node, vpc, source, bytes),
+                Emission::Host { vpc, packet } => self.deliver(node, vpc, &packet),
+                Emission::Leak { vpc, packet } => {
+                    let seen = packet::read(&packet);
+                    let text = format!("{} left node {node} {vpc:?} in the clear", seen.dst);
+                    self.violations.push(text);
+                }
+            }
+        }
+    }
+
+    fn carry(&mut self, from: usize, datagram: Datagram) {
+        if datagram.bytes.windows(MARKER.len()).any(|window| window == MARKER) {
+            self.violations.push(format!("plaintext on the underlay: {datagram:?}"));
+        }
+        let to = self.sites.iter().position(|s| s.underlay() == datagram.remote.ip());
+        let cut = to.is_none_or(|to| self.cuts.contains(&(from.min(to), from.max(to))));
+        let arrivals = self.weather.arrivals(&mut self.random);
+        if cut {
+            return;
+        }
+        let seen = Datagram { local: datagram.remote, remote: datagram.local, ..datagram };
+        for after in arrivals {
+            self.schedule(after, Arrival::Underlay(seen.clone()));
+        }
+    }
+
+    fn multicast(&mut self, from: usize, vpc: VpcId, source: IpAddr, bytes: Vec<u8>) {
+        for node in 0..self.nodes.len() {
+            if node != from && self.sites[node].region == self.sites[from].region {
+                let bytes = bytes.clone();
+                self.schedule(LAN_DELAY, Arrival::Lan { node, vpc, source, bytes });
+            }
+        }
+    }
+
+    fn schedule(&mut self, after: Duration, arrival: Arrival) {
+        self.counted += 1;
+        self.arrivals.insert((self.now + after, self.counted), arrival);
+    }
+
+    fn deliver(&mut self, node: usize, vpc: VpcId, packet: &[u8]) {
+        let seen = packet::read(packet);
+        let Some(id) = seen.payload.get(24..32).and_then(|id| id.try_into().ok()) else { return };
+        let id = u64::from_be_bytes(id);
+        let Some(probe) = self.probes.get(&id) else { return };
+        if probe.vpc != vpc || probe.to != self.sites[node].region {
+            self.violations.push(format!("{probe:?} came out at node {node} in {vpc:?}"));
+        }
+        self.delivered.insert(id);
+    }
+
+    /// Adds a datagram to the trace (FNV-1a).
+    fn note(&mut self, datagram: &Datagram) {
+        let time = self.now.as_micros().to_be_bytes();
+        let path = format!("{}>{}", datagram.remote, datagram.local);
+        for byte in time.iter().chain(path.as_bytes()).chain(&datagram.bytes) {
+            self.trace = (self.trace ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3);
+        }
+    }
+}
+
+/// A host of a region.
+fn host(region: u8, ipv4: bool) -> IpAddr {
+    match ipv4 {
+        true => IpAddr::from([10, region, 1, 10]),
+        false => IpAddr::from([0xfd00, u16::from(region), 0, 0, 0, 0, 1, 10]),
+    }
+}

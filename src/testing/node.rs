@@ -1,0 +1,349 @@
+//! A host that runs a gateway: the gateway, the packet path, the kernel's routes and addresses,
+//! and the streams that BGP uses. It does what the shell does, without Linux.
+
+use super::packet;
+use super::stream::{Stack, StreamEvent, StreamId};
+use crate::config::Config;
+use crate::forward::{Snapshot, inbound_packet, outbound_packet};
+use crate::gateway::{
+    Datagram, Gateway, KernelEffect, KernelItem, LinkState, Output, TcpInput, TcpOutput, VrrpOutput,
+};
+use crate::net::{Prefix, VpcId};
+use crate::random::Seeded;
+use crate::routing::ConnectionId;
+use crate::time::Timestamp;
+use crate::wire::esp::{Encapsulated, classify};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// What a node gives to the network.
+#[derive(Debug)]
+pub enum Emission {
+    /// A datagram on the underlay.
+    Underlay(Datagram),
+    /// A VRRP packet on the LAN of a VPC.
+    Vrrp { vpc: VpcId, source: IpAddr, bytes: Vec<u8> },
+    /// An inner packet to a host on the LAN of a VPC.
+    Host { vpc: VpcId, packet: Vec<u8> },
+    /// An inner packet that would leave by the host's default route, in the clear.
+    Leak { vpc: VpcId, packet: Vec<u8> },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Via {
+    Tun,
+    Unreachable,
+}
+
+/// What a VPC has at this host.
+#[derive(Default)]
+struct VpcHost {
+    addresses: BTreeSet<IpAddr>,
+    routes: BTreeMap<Prefix, BTreeSet<u8>>,
+    stack: Stack,
+    streams: BTreeMap<StreamId, ConnectionId>,
+    accepted: u64,
+    virtual_addresses: BTreeSet<IpAddr>,
+}
+
+/// A host with a running gateway.
+pub struct Node {
+    /// The gateway.
+    pub gateway: Gateway,
+    /// The configuration that it was started with.
+    pub config: Config,
+    random: Seeded,
+    snapshot: Arc<Snapshot>,
+    vpcs: BTreeMap<VpcId, VpcHost>,
+    emissions: VecDeque<Emission>,
+}
+
+const TUN: u8 = 0;
+const GUARD: u8 = 1;
+
+impl Node {
+    /// Starts a gateway; its LAN interfaces are up.
+    pub fn start(config: Config, seed: u64, now: Timestamp) -> Node {
+        let mut random = Seeded::new(seed);
+        let gateway = Gateway::new(config.clone(), 1, now, &mut random);
+        let vpcs = config.vpcs.keys().map(|id| (*id, VpcHost::default())).collect();
+        let mut node = Node {
+            gateway,
+            config,
+            random,
+            snapshot: Arc::default(),
+            vpcs,
+            emissions: VecDeque::new(),
+        };
+        node.set_lan(true, now);
+        node
+    }
+
+    /// Sets the LAN interfaces of all VPCs up or down.
+    pub fn set_lan(&mut self, up: bool, now: Timestamp) {
+        let vpcs: Vec<(VpcId, String)> = self
+            .config
+            .vpcs
+            .iter()
+            .filter_map(|(id, vpc)| Some((*id, vpc.interface.clone()?)))
+            .collect();
+        for (vpc, interface) in vpcs {
+            let own = self.config.gateway.router_id;
+            let link =
+                LinkState { vpc, interface, up, ipv4: Some(own), ipv6: Some(link_local(own)) };
+            self.gateway.handle_link(&link, now);
+        }
+        self.carry_out(now);
+    }
+
+    /// Takes a datagram from the underlay.
+    pub fn receive(&mut self, datagram: &Datagram, now: Timestamp) {
+        let Datagram { local, remote, bytes } = datagram;
+        let natt = local.port() == self.config.gateway.natt_port;
+        match classify(bytes) {
+            Encapsulated::Esp(_) if natt => self.open(bytes.clone(), now),
+            _ => self.gateway.handle_datagram(*local, *remote, bytes, now, &mut self.random),
+        }
+        self.carry_out(now);
+    }
+
+    /// Takes a VRRP packet from the LAN.
+    pub fn receive_vrrp(&mut self, vpc: VpcId, source: IpAddr, bytes: &[u8], now: Timestamp) {
+        let Some(interface) = self.config.vpcs.get(&vpc).and_then(|vpc| vpc.interface.clone())
+        else {
+            return;
+        };
+        self.gateway.handle_vrrp(vpc, &interface, source, bytes, now);
+        self.carry_out(now);
+    }
+
+    /// Routes a packet that a host of the LAN sent.
+    pub fn forward(&mut self, vpc: VpcId, packet: Vec<u8>, now: Timestamp) {
+        self.route(vpc, packet);
+        self.carry_out(now);
+    }
+
+    /// Does what is due.
+    pub fn handle_timeout(&mut self, now: Timestamp) {
+        for host in self.vpcs.values_mut() {
+            host.stack.handle_timeout(now);
+        }
+        if self.gateway.poll_timeout().is_some_and(|(at, _)| at <= now) {
+            self.gateway.handle_timeout(now, &mut self.random);
+        }
+        self.carry_out(now);
+    }
+
+    /// When something is due.
+    pub fn poll_timeout(&self) -> Option<Timestamp> {
+        let stacks = self.vpcs.values().filter_map(|host| host.stack.poll_timeout());
+        stacks.chain(self.gateway.poll_timeout().map(|(at, _)| at)).min()
+    }
+
+    /// What the network must carry next.
+    pub fn poll_emission(&mut self) -> Option<Emission> {
+        self.emissions.pop_front()
+    }
+
+    /// Whether the node answers for the virtual addresses of a VPC, in one family.
+    pub fn is_active_router(&self, vpc: VpcId, ipv4: bool) -> bool {
+        let held = |host: &VpcHost| host.virtual_addresses.iter().any(|a| a.is_ipv4() == ipv4);
+        self.vpcs.get(&vpc).is_some_and(held)
+    }
+
+    /// The running gateway with the dice that its verbs need.
+    pub fn operate(&mut self, now: Timestamp, act: impl FnOnce(&mut Gateway, &mut Seeded)) {
+        act(&mut self.gateway, &mut self.random);
+        self.carry_out(now);
+    }
+
+    /// Carries out outputs and moves streams until nothing is left to do.
+    fn carry_out(&mut self, now: Timestamp) {
+        loop {
+            while let Some(output) = self.gateway.poll_output() {
+                self.carry_out_one(output, now);
+            }
+            if !self.move_streams(now) {
+                return;
+            }
+        }
+    }
+
+    fn carry_out_one(&mut self, output: Output, now: Timestamp) {
+        match output {
+            Output::Datagram(datagram) => self.emissions.push_back(Emission::Underlay(datagram)),
+            Output::Publish(snapshot) => self.snapshot = snapshot,
+            Output::Kernel(KernelEffect::Add(item)) => self.set_kernel(item, true),
+            Output::Kernel(KernelEffect::Remove(item)) => self.set_kernel(item, false),
+            Output::Tcp(output) => self.carry_out_tcp(output, now),
+            Output::Vrrp(output) => self.carry_out_vrrp(output),
+        }
+    }
+
+    fn set_kernel(&mut self, item: KernelItem, wanted: bool) {
+        let (vpc, prefix, kind) = match item {
+            KernelItem::Guard { vpc, prefix } => (vpc, prefix, GUARD),
+            KernelItem::Route { vpc, prefix } => (vpc, prefix, TUN),
+            KernelItem::Address { vpc, address } => {
+                let Some(host) = self.vpcs.get_mut(&vpc) else { return };
+                match wanted {
+                    true => host.addresses.insert(address),
+                    false => host.addresses.remove(&address),
+                };
+                return;
+            }
+        };
+        let Some(host) = self.vpcs.get_mut(&vpc) else { return };
+        let routes = host.routes.entry(prefix).or_default();
+        if wanted {
+            routes.insert(kind)
+        } else {
+            routes.remove(&kind)
+        };
+        if routes.is_empty() {
+            host.routes.remove(&prefix);
+        }
+    }
+
+    fn carry_out_tcp(&mut self, output: TcpOutput, now: Timestamp) {
+        match output {
+            TcpOutput::Listen { vpc, local } => self.host(vpc).stack.listen(local),
+            TcpOutput::Unlisten { vpc, local } => self.host(vpc).stack.unlisten(local),
+            TcpOutput::Connect { vpc, connection, local, remote } => {
+                let Some(host) = self.vpcs.get_mut(&vpc) else { return };
+                let stream = host.stack.connect(local, remote, now, &mut self.random);
+                host.streams.insert(stream, connection);
+            }
+            TcpOutput::Send { vpc, connection, bytes } => {
+                let host = self.host(vpc);
+                if let Some(stream) = host.stream_of(connection) {
+                    host.stack.send(stream, &bytes, now);
+                }
+            }
+            TcpOutput::Close { vpc, connection } => {
+                let host = self.host(vpc);
+                if let Some(stream) = host.stream_of(connection) {
+                    host.stack.close(stream, now);
+                    host.streams.remove(&stream);
+                }
+            }
+        }
+    }
+
+    fn carry_out_vrrp(&mut self, output: VrrpOutput) {
+        match output {
+            VrrpOutput::Join { .. } => {}
+            VrrpOutput::Send { vpc, source, bytes, .. } => {
+                self.emissions.push_back(Emission::Vrrp { vpc, source, bytes });
+            }
+            VrrpOutput::Install { vpc, addresses, .. } => {
+                self.host(vpc).virtual_addresses.extend(addresses);
+            }
+            VrrpOutput::Withdraw { vpc, addresses, .. } => {
+                let host = self.host(vpc);
+                addresses.iter().for_each(|address| {
+                    host.virtual_addresses.remove(address);
+                });
+            }
+        }
+    }
+
+    fn host(&mut self, vpc: VpcId) -> &mut VpcHost {
+        self.vpcs.entry(vpc).or_default()
+    }
+
+    /// Passes packets of streams to the routes and events of streams to the gateway.
+    fn move_streams(&mut self, now: Timestamp) -> bool {
+        let vpcs: Vec<VpcId> = self.vpcs.keys().copied().collect();
+        let mut any = false;
+        for vpc in vpcs {
+            while let Some(packet) = self.host(vpc).stack.poll_packet() {
+                any = true;
+                self.route(vpc, packet);
+            }
+            while let Some(event) = self.host(vpc).stack.poll_event() {
+                any = true;
+                self.on_stream(vpc, event, now);
+            }
+        }
+        any
+    }
+
+    fn on_stream(&mut self, vpc: VpcId, event: StreamEvent, now: Timestamp) {
+        let host = self.host(vpc);
+        let (connection, input) = match event {
+            StreamEvent::Accepted { stream, local, remote } => {
+                host.accepted += 1;
+                let connection = ConnectionId::accepted(host.accepted);
+                host.streams.insert(stream, connection);
+                (Some(connection), TcpInput::Accepted { local, remote })
+            }
+            StreamEvent::Connected(stream) => {
+                (host.streams.get(&stream).copied(), TcpInput::Connected)
+            }
+            StreamEvent::Bytes(stream, bytes) => {
+                (host.streams.get(&stream).copied(), TcpInput::Bytes(bytes))
+            }
+            StreamEvent::Refused(stream) => (host.streams.remove(&stream), TcpInput::ConnectFailed),
+            StreamEvent::Closed(stream) => (host.streams.remove(&stream), TcpInput::Closed),
+        };
+        if let Some(connection) = connection {
+            self.gateway.handle_tcp(vpc, connection, input, now);
+        }
+    }
+
+    /// The kernel's decision about an inner packet.
+    fn route(&mut self, vpc: VpcId, packet: Vec<u8>) {
+        let dst = packet::read(&packet).dst;
+        let Some(config) = self.config.vpcs.get(&vpc) else { return };
+        if config.prefixes.iter().any(|prefix| prefix.contains(dst)) {
+            self.emissions.push_back(Emission::Host { vpc, packet });
+            return;
+        }
+        match self.vpcs.get(&vpc).and_then(|host| host.lookup(dst)) {
+            Some(Via::Tun) => self.seal(vpc, packet),
+            Some(Via::Unreachable) => {}
+            None => self.emissions.push_back(Emission::Leak { vpc, packet }),
+        }
+    }
+
+    /// LAN → WAN: what a worker does with one packet from the TUN device.
+    fn seal(&mut self, vpc: VpcId, mut packet: Vec<u8>) {
+        let outcome = outbound_packet(&self.snapshot, vpc, &mut packet);
+        for datagram in outcome.datagrams {
+            let (local, remote, bytes) = (datagram.local, datagram.remote, datagram.bytes);
+            self.emissions.push_back(Emission::Underlay(Datagram { local, remote, bytes }));
+        }
+    }
+
+    /// WAN → LAN: what a worker does with one datagram from the underlay.
+    fn open(&mut self, mut bytes: Vec<u8>, now: Timestamp) {
+        let Ok(permitted) = inbound_packet(&self.snapshot, 0, &mut bytes) else { return };
+        let vpc = permitted.vpc();
+        let packet = permitted.packet().to_vec();
+        let seen = packet::read(&packet);
+        if self.host(vpc).addresses.contains(&seen.dst) {
+            self.host(vpc).stack.handle_packet(&seen, now);
+        } else {
+            self.route(vpc, packet);
+        }
+    }
+}
+
+impl VpcHost {
+    fn stream_of(&self, connection: ConnectionId) -> Option<StreamId> {
+        self.streams.iter().find(|(_, id)| **id == connection).map(|(stream, _)| *stream)
+    }
+
+    fn lookup(&self, dst: IpAddr) -> Option<Via> {
+        let matching = self.routes.iter().filter(|(prefix, _)| prefix.contains(dst));
+        let (_, kinds) = matching.max_by_key(|(prefix, _)| prefix.len())?;
+        Some(if kinds.contains(&TUN) { Via::Tun } else { Via::Unreachable })
+    }
+}
+
+fn link_local(own: std::net::Ipv4Addr) -> std::net::Ipv6Addr {
+    let [a, b, c, d] = own.octets().map(u16::from);
+    std::net::Ipv6Addr::new(0xfe80, 0, 0, 0, a, b, c, d)
+}

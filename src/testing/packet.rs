@@ -1,0 +1,61 @@
+//! Inner packets as tests make them: IP headers around a payload, and the payload of one again.
+
+use crate::wire::checksum;
+use std::net::IpAddr;
+
+/// The protocol number that tests use inside (RFC 3692: for experiments).
+pub const EXPERIMENT: u8 = 253;
+/// UDP.
+pub const UDP: u8 = 17;
+
+/// An IP packet of `protocol` from `src` to `dst` around `payload`; the families must be equal.
+pub fn ip(src: IpAddr, dst: IpAddr, protocol: u8, payload: &[u8]) -> Vec<u8> {
+    match (src, dst) {
+        (IpAddr::V4(src), IpAddr::V4(dst)) => {
+            let total = 20 + payload.len() as u16;
+            let mut packet = vec![0x45, 0];
+            packet.extend(total.to_be_bytes());
+            packet.extend([0, 0, 0x40, 0, 64, protocol, 0, 0]);
+            packet.extend(src.octets());
+            packet.extend(dst.octets());
+            let sum = checksum::Sum::of(&packet).finish();
+            packet[10..12].copy_from_slice(&sum.to_be_bytes());
+            packet.extend(payload);
+            packet
+        }
+        (IpAddr::V6(src), IpAddr::V6(dst)) => {
+            let mut packet = vec![0x60, 0, 0, 0];
+            packet.extend((payload.len() as u16).to_be_bytes());
+            packet.extend([protocol, 64]);
+            packet.extend(src.octets());
+            packet.extend(dst.octets());
+            packet.extend(payload);
+            packet
+        }
+        _ => panic!("{src} and {dst} are of different families"),
+    }
+}
+
+/// What a test sees in an inner packet.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Seen<'a> {
+    /// Source address.
+    pub src: IpAddr,
+    /// Destination address.
+    pub dst: IpAddr,
+    /// Protocol number.
+    pub protocol: u8,
+    /// What follows the IP header.
+    pub payload: &'a [u8],
+}
+
+/// Reads a packet that [`ip`] made.
+pub fn read(packet: &[u8]) -> Seen<'_> {
+    let v4 = |at: usize| IpAddr::from(<[u8; 4]>::try_from(&packet[at..at + 4]).expect("4 bytes"));
+    let v6 = |at: usize| IpAddr::from(<[u8; 16]>::try_from(&packet[at..at + 16]).expect("16"));
+    match packet[0] >> 4 {
+        4 => Seen { src: v4(12), dst: v4(16), protocol: packet[9], payload: &packet[20..] },
+        6 => Seen { src: v6(8), dst: v6(24), protocol: packet[6], payload: &packet[40..] },
+        version => panic!("IP version {version}"),
+    }
+}

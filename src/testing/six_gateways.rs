@@ -1,0 +1,67 @@
+//! The reference deployment: three regions, two gateways each.
+
+use super::deployment;
+use super::network::{Network, Probe};
+use super::two_gateways::{assert_sound, trouble};
+use crate::net::VpcId;
+use std::time::Duration;
+
+#[test]
+fn six_gateways_connect_all_regions() {
+    let mut network = Network::start(deployment::six(), 1);
+    network.run(Duration::from_secs(6));
+    assert_sound(&mut network, 1);
+}
+
+#[test]
+fn any_weather_and_any_accident_heals_with_six_gateways() {
+    for seed in 0..50 {
+        let mut network = Network::start(deployment::six(), seed);
+        trouble(&mut network);
+        network.heal();
+        network.run(Duration::from_secs(45));
+        assert_sound(&mut network, seed);
+    }
+}
+
+#[test]
+fn a_crashed_gateway_is_replaced_within_three_seconds() {
+    for crashed in 0..6 {
+        let mut network = Network::start(deployment::six(), 100 + crashed as u64);
+        network.run(Duration::from_secs(8));
+        network.crash(crashed);
+        network.run(Duration::from_secs(3));
+        let missing = network.unreachable();
+        assert!(missing.is_empty(), "node {crashed} crashed: {missing:?}");
+        assert!(network.violations.is_empty(), "{:?}", network.violations);
+    }
+}
+
+#[test]
+fn a_cut_path_is_left_for_another_within_three_seconds() {
+    let mut network = Network::start(deployment::six(), 9);
+    network.run(Duration::from_secs(8));
+    network.cut(0, 2);
+    network.run(Duration::from_secs(3));
+    let missing = network.unreachable();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
+#[test]
+fn an_orderly_end_loses_no_packet() {
+    let mut network = Network::start(deployment::six(), 11);
+    network.run(Duration::from_secs(8));
+    network.with_node(0, |node, now| node.operate(now, |gateway, _| gateway.withdraw(now)));
+    let mut sent = Vec::new();
+    for _ in 0..20 {
+        sent.push(network.probe(Probe { vpc: VpcId(0), from: 2, to: 1, ipv4: true }));
+        network.run(Duration::from_millis(10));
+    }
+    network.run(Duration::from_millis(300));
+    network.with_node(0, |node, now| {
+        node.operate(now, |gateway, random| gateway.shutdown(now, random));
+    });
+    sent.push(network.probe(Probe { vpc: VpcId(0), from: 2, to: 1, ipv4: true }));
+    network.run(Duration::from_secs(1));
+    assert!(sent.iter().all(|id| network.arrived(*id)));
+}
