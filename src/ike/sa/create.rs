@@ -46,6 +46,13 @@ pub(super) struct Attempt {
     regrouped: bool,
 }
 
+impl Attempt {
+    /// Gives back what the attempt had taken.
+    pub fn release(&self, ctx: &mut Context<'_>) {
+        ctx.pool.release(self.offer.spi);
+    }
+}
+
 /// A Child SA that the peer made meanwhile in place of the same one.
 #[derive(Debug)]
 struct Rival {

@@ -170,6 +170,21 @@ impl Established {
         }
     }
 
+    /// The peer has made a successor of an IKE SA that we are deleting: that goes, too.
+    pub(super) fn rekey_answered_too_late(
+        &mut self,
+        attempt: Attempt,
+        answer: Payloads<'_>,
+        ctx: &mut Context<'_>,
+    ) {
+        let Attempt { spi, nonce, key_exchange, .. } = attempt;
+        if let Ok((keys, id, _)) = self.derive_answered(spi, nonce, key_exchange, answer) {
+            let mut successor = self.successor(id, Role::Initiator, keys, Life::Active, ctx);
+            successor.close(DownReason::Rekeyed, ctx);
+            self.effects.push(Effect::Insert(successor));
+        }
+    }
+
     fn derive_answered(
         &self,
         spi: IkeSpi,

@@ -129,6 +129,11 @@ impl Established {
         }
         match outstanding.purpose {
             Purpose::Probe => {}
+            // Closed meanwhile: what the peer has made goes with the IKE SA, or right after it.
+            Purpose::Child(attempt) if self.is_over() => attempt.release(ctx),
+            Purpose::RekeyIke(attempt) if self.is_over() => {
+                self.rekey_answered_too_late(*attempt, payloads, ctx);
+            }
             Purpose::Child(attempt) => self.child_answered(*attempt, payloads, ctx),
             Purpose::RekeyIke(attempt) => self.rekey_answered(*attempt, payloads, ctx),
             Purpose::DeleteChild(child) => {

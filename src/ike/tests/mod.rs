@@ -1,4 +1,5 @@
 //! Two endpoints against each other.
 
+mod adversary;
 mod handshake;
 mod net;
