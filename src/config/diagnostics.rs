@@ -174,23 +174,21 @@ impl fmt::Display for ConfigError {
     }
 }
 
-/// The word of `words` that is nearest to `written`, when it is near enough to be meant.
-pub(super) fn nearest<'w>(
-    written: &str,
-    words: impl IntoIterator<Item = &'w str>,
-) -> Option<&'w str> {
+/// The words that may have been meant by `written`: the most similar one when it is similar
+/// enough, else all that begin or end with it.
+pub(super) fn meant_words<'w>(written: &str, words: &[&'w str]) -> Vec<&'w str> {
     let tolerated = (written.chars().count() / 3).max(1);
-    words
-        .into_iter()
-        .map(|word| (strsim::damerau_levenshtein(written, word), word))
-        .filter(|(distance, word)| *distance <= tolerated || contains_word(word, written))
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, word)| word)
+    let distance = |word: &&str| strsim::damerau_levenshtein(written, word);
+    let similar = words.iter().copied().min_by_key(distance);
+    match similar.filter(|word| distance(word) <= tolerated) {
+        Some(word) => vec![word],
+        None => words.iter().copied().filter(|word| begins_or_ends_with(word, written)).collect(),
+    }
 }
 
 /// Whether one of two words of at least three letters begins or ends with the other
 /// (`address` is meant as `remote_address`).
-fn contains_word(word: &str, written: &str) -> bool {
+fn begins_or_ends_with(word: &str, written: &str) -> bool {
     let (short, long) = if word.len() < written.len() { (word, written) } else { (written, word) };
     short.len() >= 3 && (long.starts_with(short) || long.ends_with(short))
 }

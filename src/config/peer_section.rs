@@ -117,9 +117,11 @@ fn vpc<'v>(
     let Some(written) = section.located("vpc", words::name, report) else {
         return match vpcs {
             _ if section.has("vpc") => None,
-            [only] => Some((VpcId(0), only)),
             [] => None,
-            [_, _, ..] => {
+            [only, rest @ ..] if rest.iter().all(|vpc| vpc.config.name == only.config.name) => {
+                Some((VpcId(0), only))
+            }
+            [_, ..] => {
                 let help = format!("the VPCs are: {}", names().collect::<Vec<_>>().join(", "));
                 report.add(section.span(), section.missing("vpc").help(help));
                 None

@@ -1,7 +1,7 @@
 //! Reads a TOML table key by key: remembers where each value stands, refuses keys that nobody
 //! asked for, and goes on after an error so that one run shows all of them.
 
-use super::diagnostics::{Fault, Report, nearest};
+use super::diagnostics::{Fault, Report, meant_words};
 use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -43,9 +43,10 @@ impl<'t> Section<'t> {
 
     fn unknown_key(&self, key: &str, known: &[&str]) -> Fault {
         let fault = Fault::new(format!("unknown key `{key}` in {}", self.title)).label("unknown");
-        match nearest(key, known.iter().copied()) {
-            Some(meant) => fault.help(format!("did you mean `{meant}`?")),
-            None => fault.help(format!("the keys of {} are: {}", self.title, known.join(", "))),
+        let meant = meant_words(key, known);
+        match meant.is_empty() {
+            true => fault.help(format!("the keys of {} are: {}", self.title, known.join(", "))),
+            false => fault.help(format!("did you mean `{}`?", meant.join("` or `"))),
         }
     }
 

@@ -1,1 +1,39 @@
+use super::*;
+use proptest::prelude::*;
 
+#[test]
+fn each_form_is_recognised() {
+    let identity = |text: &str| text.parse::<Identity>().unwrap();
+    assert_eq!(identity("east-a"), Identity::Fqdn("east-a".to_owned()));
+    assert_eq!(identity("gw.example.com"), Identity::Fqdn("gw.example.com".to_owned()));
+    assert_eq!(identity("192.0.2.1"), Identity::Address("192.0.2.1".parse().unwrap()));
+    assert_eq!(identity("2001:db8::1"), Identity::Address("2001:db8::1".parse().unwrap()));
+    assert_eq!(identity("keyid:branch 7"), Identity::KeyId(b"branch 7".to_vec()));
+    assert_eq!(identity("keyid:0x00fF"), Identity::KeyId(vec![0x00, 0xff]));
+}
+
+#[test]
+fn what_is_no_identity_is_refused_with_its_reason() {
+    let refused = |text: &str| text.parse::<Identity>().unwrap_err();
+    assert_eq!(refused(""), ParseIdentityError::Empty);
+    assert_eq!(refused("keyid:"), ParseIdentityError::Empty);
+    assert_eq!(refused("keyid:0x"), ParseIdentityError::Empty);
+    assert_eq!(refused("keyid:0x123"), ParseIdentityError::Hexadecimal);
+    assert_eq!(refused("keyid:0xég"), ParseIdentityError::Hexadecimal);
+    assert_eq!(refused("user@example.com"), ParseIdentityError::Character('@'));
+    assert_eq!(refused(&"a".repeat(256)), ParseIdentityError::TooLong);
+}
+
+proptest! {
+    #[test]
+    fn an_opaque_identity_reads_back_as_it_is_shown(bytes in prop::collection::vec(any::<u8>(), 1..100)) {
+        let identity = Identity::KeyId(bytes);
+        prop_assert_eq!(identity.to_string().parse::<Identity>(), Ok(identity));
+    }
+
+    #[test]
+    fn a_name_reads_back_as_it_is_shown(name in "[a-z][a-z0-9.-]{0,60}") {
+        let identity: Identity = name.parse().unwrap();
+        prop_assert_eq!(identity.to_string(), name);
+    }
+}

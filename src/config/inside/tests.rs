@@ -1,1 +1,35 @@
+use super::*;
+use std::collections::BTreeSet;
 
+fn named(name: &str) -> Identity {
+    name.parse().unwrap()
+}
+
+#[test]
+fn the_address_never_changes() {
+    // Two versions of vpngw at the ends of one tunnel must agree.
+    let derived = derive_inside_address(&named("east-a"), "shop");
+    assert_eq!(derived.to_string(), "fd76:706e:6777:c009:c2b:9547:475a:ba21");
+}
+
+#[test]
+fn identity_and_vpc_both_matter() {
+    let mut seen = BTreeSet::new();
+    for identity in ["east-a", "east-b", "keyid:east-a", "192.0.2.1", "2001:db8::1"] {
+        for vpc in ["shop", "bank"] {
+            assert!(seen.insert(derive_inside_address(&named(identity), vpc)));
+        }
+    }
+}
+
+#[test]
+fn the_border_between_identity_and_vpc_matters() {
+    let (one, other) = (named("ab"), named("a"));
+    assert_ne!(derive_inside_address(&one, "c"), derive_inside_address(&other, "bc"));
+}
+
+#[test]
+fn derived_addresses_are_unique_local() {
+    let address = derive_inside_address(&named("east-a"), "shop");
+    assert!(address.is_unique_local());
+}

@@ -1,1 +1,83 @@
+use super::*;
 
+fn message(fault: Fault) -> String {
+    let mut report = super::super::diagnostics::Report::default();
+    report.add(0..0, fault);
+    report.into_errors("gateway.toml", "psk_file = \"x\"\n").to_string()
+}
+
+fn pem() -> String {
+    SigningKey::from_seed(&[7; 32]).to_pkcs8_pem().to_string()
+}
+
+#[test]
+fn a_private_key_is_pem_or_base64() {
+    use base64::Engine;
+    let seed = base64::engine::general_purpose::STANDARD.encode([7; 32]);
+    let files = KeysInMemory::new().with("pem", &pem()).with("line", &format!("{seed}\n"));
+    let from_pem = private_key(&files, "pem").unwrap();
+    assert_eq!(from_pem, private_key(&files, "line").unwrap());
+}
+
+#[test]
+fn a_public_key_is_pem_or_base64() {
+    let key = SigningKey::from_seed(&[7; 32]).verifying_key();
+    let files = KeysInMemory::new().with_mode("pem", 0o644, &key.to_spki_pem()).with_mode(
+        "line",
+        0o644,
+        &format!("{key}\n"),
+    );
+    assert_eq!(public_key_file(&files, "pem").unwrap(), key);
+    assert_eq!(public_key_file(&files, "line").unwrap(), key);
+}
+
+#[test]
+fn a_secret_that_others_may_read_is_refused() {
+    for mode in [0o640, 0o604, 0o620, 0o644, 0o777] {
+        let files = KeysInMemory::new().with_mode("a.key", mode, &pem()).with_mode(
+            "a.psk",
+            mode,
+            "0123456789abcdef",
+        );
+        let said = message(private_key(&files, "a.key").unwrap_err());
+        assert!(said.contains("others may read or write a.key"), "{said}");
+        assert!(said.contains("chmod 600 a.key"), "{said}");
+        assert!(message(psk(&files, "a.psk").unwrap_err()).contains("chmod 600 a.psk"));
+    }
+}
+
+#[test]
+fn a_stricter_mode_is_fine() {
+    let files = KeysInMemory::new().with_mode("a.key", 0o100400, &pem());
+    assert!(private_key(&files, "a.key").is_ok());
+}
+
+#[test]
+fn a_short_secret_is_refused_and_never_shown() {
+    let files =
+        KeysInMemory::new().with("short", "fifteen letters\n").with("long", &"x".repeat(513));
+    let said = message(psk(&files, "short").unwrap_err());
+    assert!(said.contains("has only 15 characters") && said.contains("at least 16"), "{said}");
+    assert!(!said.contains("fifteen"), "{said}");
+    assert!(message(psk(&files, "long").unwrap_err()).contains("no shared secret"));
+}
+
+#[test]
+fn a_file_of_another_kind_is_refused() {
+    let public = SigningKey::from_seed(&[7; 32]).verifying_key();
+    let files = KeysInMemory::new()
+        .with("pub.pem", &public.to_spki_pem())
+        .with("text", "not a key")
+        .with("empty", "");
+    assert!(message(private_key(&files, "pub.pem").unwrap_err()).contains("does not hold"));
+    assert!(message(public_key_file(&files, "text").unwrap_err()).contains("does not hold"));
+    assert!(message(private_key(&files, "empty").unwrap_err()).contains("does not hold"));
+}
+
+#[test]
+fn a_missing_file_is_told_how_to_be_made() {
+    let files = KeysInMemory::new();
+    assert!(message(private_key(&files, "a.key").unwrap_err()).contains("vpnctl keygen -o a.key"));
+    assert!(message(psk(&files, "a.psk").unwrap_err()).contains("vpnctl keygen --psk -o a.psk"));
+    assert!(message(public_key_file(&files, "a.pub").unwrap_err()).contains("vpnctl pubkey"));
+}

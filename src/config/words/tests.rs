@@ -1,1 +1,41 @@
+use super::*;
+use proptest::prelude::*;
 
+#[test]
+fn durations_have_a_unit() {
+    let millis = |text: &str| parse_duration(text).map(|duration| duration.as_millis());
+    assert_eq!(millis("300ms"), Some(300));
+    assert_eq!(millis("1.5s"), Some(1500));
+    assert_eq!(millis("2 m"), Some(120_000));
+    assert_eq!(millis("4h"), Some(14_400_000));
+    assert_eq!(millis("1d"), Some(86_400_000));
+    for wrong in ["", "s", "1", "1 year", "-1s", "infs", "1s2", "é"] {
+        assert_eq!(millis(wrong), None, "{wrong}");
+    }
+}
+
+#[test]
+fn integers_are_read_in_every_notation_of_toml() {
+    for text in ["1280", "1_280", "0x500", "0o2400", "0b10100000000"] {
+        let value = DeValue::parse(text).unwrap();
+        assert_eq!(integer("the MTU", 0..=9000_u16)(value.get_ref()).unwrap(), 1280, "{text}");
+    }
+}
+
+#[test]
+fn an_address_with_a_length_is_told_to_lose_it() {
+    let fault = address(&DeValue::String("10.0.0.1/24".into())).unwrap_err();
+    assert_eq!(
+        fault,
+        Fault::new("\"10.0.0.1/24\" is not an IP address")
+            .label("not an address")
+            .help("leave the length out: \"10.0.0.1\"")
+    );
+}
+
+proptest! {
+    #[test]
+    fn durations_of_any_text_do_not_panic(text in ".{0,20}") {
+        let _ = parse_duration(&text);
+    }
+}

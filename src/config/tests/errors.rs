@@ -1,0 +1,287 @@
+//! What is said about configurations that are wrong. The drawings are the contract: someone
+//! reads them at night.
+
+use super::{EXAMPLE, keys};
+use crate::config::parse;
+
+/// What is said about `text`.
+fn complaint(text: &str) -> String {
+    match parse(text, "gateway.toml", &keys()) {
+        Ok(_) => panic!("this is valid:\n{text}"),
+        Err(errors) => errors.to_string(),
+    }
+}
+
+/// What is said about the example in which `from` has become `to`.
+fn complaint_about(from: &str, to: &str) -> String {
+    assert!(EXAMPLE.contains(from), "{from} is not in the example");
+    complaint(&EXAMPLE.replacen(from, to, 1))
+}
+
+/// Asserts that exactly one thing is wrong, in these words.
+#[track_caller]
+fn assert_says(from: &str, to: &str, words: &[&str]) {
+    let said = complaint_about(from, to);
+    assert_eq!(said.matches("error: ").count(), 1, "one mistake, one error:\n{said}");
+    for expected in words {
+        assert!(said.contains(expected), "{expected:?} is missing in:\n{said}");
+    }
+}
+
+#[test]
+fn an_error_shows_its_line_and_the_remedy() {
+    let expected = r#"error: unknown key `prefix` in [[vpc]]
+ --> gateway.toml:9:1
+  |
+9 | prefix = ["10.1.0.0/16", "fd00:1::/48"]
+  | ^^^^^^ unknown
+  |
+  = help: did you mean `prefixes`?"#;
+    let said = complaint_about("prefixes", "prefix");
+    assert!(said.contains(expected), "{said}");
+}
+
+#[test]
+fn two_places_that_clash_are_both_shown() {
+    let expected = r#"error: 10.1.2.0/24 of peer "north-a" overlaps 10.1.0.0/16 of VPC "shop"
+  --> gateway.toml:21:11
+   |
+ 9 | prefixes = ["10.1.0.0/16", "fd00:1::/48"]
+   |             ------------- our own
+...
+21 | accept = ["10.1.2.0/24", "fd00:2::/48"]
+   |           ^^^^^^^^^^^^^ accepted from the peer
+   |
+   = help: a prefix is on one side of a tunnel: narrow one of the two"#;
+    assert_eq!(complaint_about("\"10.2.0.0/16\"", "\"10.1.2.0/24\""), expected);
+}
+
+#[test]
+fn several_errors_are_shown_at_once_in_the_order_of_the_file() {
+    let text = EXAMPLE
+        .replace("asn = 4200000001", "asn = 0")
+        .replace("vrid = 1", "vrid = 300")
+        .replace("\"203.0.113.7\"", "\"branch.example.com\"");
+    let errors = parse(&text, "gateway.toml", &keys()).unwrap_err();
+    let lines: Vec<usize> = errors.errors().iter().map(|error| error.line).collect();
+    assert_eq!(lines, [3, 13, 20, 25], "the third is that BGP now lacks our number");
+    assert!(errors.to_string().ends_with("gateway.toml: 4 errors"), "{errors}");
+}
+
+#[test]
+fn misspelt_keys_are_recognised() {
+    for (from, to, meant) in [
+        ("name = \"east-a\"", "nmae = \"x\"\nname = \"east-a\"", "`name`"),
+        ("listen =", "listne =", "`listen`"),
+        ("vrid = 1", "vrid = 1\npriorty = 3", "`priority`"),
+        ("accept =", "accepts = []\naccept =", "`accept`"),
+        ("psk_file =", "psk = \"x\"\npsk_file =", "`psk_file`"),
+        ("psk_file =", "address = \"x\"\npsk_file =", "`remote_address` or `local_address`"),
+    ] {
+        let said = complaint_about(from, to);
+        assert!(said.contains(&format!("did you mean {meant}?")), "{said}");
+    }
+}
+
+#[test]
+fn a_key_like_no_other_gets_the_list_of_keys() {
+    assert_says(
+        "vrid = 1",
+        "vrid = 1\ncolour = 3",
+        &[
+            "unknown key `colour` in [[vpc.vrrp]]",
+            "the keys of [[vpc.vrrp]] are: vrid, addresses, interface",
+        ],
+    );
+}
+
+#[test]
+fn text_that_is_not_toml_is_refused_with_its_place() {
+    let said = complaint_about("asn = 4200000001", "asn = = 1");
+    assert!(said.contains("this is not TOML") && said.contains("gateway.toml:3:7"), "{said}");
+}
+
+#[test]
+fn an_empty_file_is_told_how_to_begin() {
+    let said = complaint("");
+    assert!(said.contains("the file has no [gateway]"), "{said}");
+    assert!(said.contains("the file has no [[vpc]]"), "{said}");
+}
+
+#[test]
+fn sections_of_the_wrong_kind_are_refused() {
+    assert!(complaint("gateway = 1\n").contains("[gateway] must be a section, not an integer"));
+    assert!(complaint("vpc = 1\n").contains("write each one under a line [[vpc]]"));
+    assert!(complaint("[vpc]\nname = \"x\"\n").contains("`vpc` is a list of sections"));
+    assert!(complaint("peer = [1]\n").contains("[[peer]] must be a section, not an integer"));
+}
+
+#[test]
+fn what_is_missing_is_named_with_an_example() {
+    assert_says("name = \"north-a\"\n", "", &["[[peer]] needs `name`", "name = \"north-a\""]);
+    assert_says(
+        "prefixes = [\"10.1.0.0/16\", \"fd00:1::/48\"]\n",
+        "",
+        &["[[vpc]] needs `prefixes`"],
+    );
+    assert_says("vrid = 1\n", "", &["[[vpc.vrrp]] needs `vrid`"]);
+    assert_says(
+        "psk_file = \"branch.psk\"\n",
+        "",
+        &["says no way to authenticate", "vpnctl pubkey"],
+    );
+    assert_says("remote_asn = 4200000002\n", "", &["says no way to find its prefixes"]);
+    assert_says("accept = [\"10.2.0.0/16\", \"fd00:2::/48\"]\n", "", &["[[peer]] needs `accept`"]);
+    assert_says("interface = \"vpc0\"\n", "", &["[[vpc.vrrp]] needs `interface`"]);
+}
+
+#[test]
+fn what_excludes_each_other_is_shown_together() {
+    assert_says(
+        "psk_file",
+        "public_key_file = \"north-a.pub\"\npsk_file",
+        &["`public_key_file` and `psk_file` exclude each other"],
+    );
+    assert_says(
+        "static_routes",
+        "remote_asn = 65000\nstatic_routes",
+        &["`remote_asn` and `static_routes` exclude each other"],
+    );
+}
+
+#[test]
+fn names_are_unique() {
+    assert_says(
+        "name = \"branch\"",
+        "name = \"north-a\"\nremote_identity = \"x\"",
+        &["there are two peers called \"north-a\""],
+    );
+    assert_says(
+        "name = \"branch\"",
+        "name = \"branch\"\nremote_identity = \"north-a\"",
+        &["peers \"north-a\" and \"branch\" have the same identities"],
+    );
+    assert_says(
+        "[[vpc.vrrp]]",
+        "[[vpc]]\nname = \"shop\"\nprefixes = []\ntun = \"t\"\n[[vpc.vrrp]]\ninterface = \"e\"",
+        &["there are two VPCs called \"shop\""],
+    );
+    let twice = "[[vpc.vrrp]]\nvrid = 1\naddresses = [\"10.1.2.1\"]\n[[vpc.vrrp]]";
+    assert_says("[[vpc.vrrp]]", twice, &["VRID 1 is used twice on vpc0"]);
+    let long = "name = \"shop-number-one\"";
+    let both = "[[vpc]]\nname = \"shop-number-two\"\nprefixes = []\n\n[[peer]]";
+    let text = EXAMPLE.replace("name = \"shop\"", long).replacen("[[peer]]", both, 1);
+    let text = text.replace("remote_address", "vpc = \"shop-number-one\"\nremote_address");
+    assert!(complaint(&text).contains("two TUN devices called \"vpn-shop-number\""));
+}
+
+#[test]
+fn a_gateway_is_not_its_own_peer() {
+    assert_says(
+        "name = \"branch\"",
+        "name = \"east-a\"\nremote_identity = \"x\"",
+        &["\"east-a\" is this gateway itself"],
+    );
+    assert_says("\"203.0.113.7\"", "\"10.79.1.10\"", &["this is an address of this gateway"]);
+    assert_says("\"north-a.pub\"", "\"east-a.pub\"", &["the public key of this gateway"]);
+    assert_says("4200000002", "4200000001", &["4200000001 is our own autonomous system"]);
+    assert_says("psk_file", "remote_identity = \"east-a\"\npsk_file", &["both called east-a"]);
+}
+
+#[test]
+fn the_way_to_a_peer_must_not_lead_through_its_tunnel() {
+    assert_says(
+        "\"203.0.113.7\"",
+        "\"10.20.0.7\"",
+        &["the way to 10.20.0.7 would lead through the tunnel to peer \"branch\""],
+    );
+    let own_namespace = EXAMPLE
+        .replace("interface = \"vpc0\"", "interface = \"vpc0\"\nnetns = \"shop\"")
+        .replace("\"203.0.113.7\"", "\"10.20.0.7\"");
+    super::valid(&own_namespace);
+}
+
+#[test]
+fn a_peer_belongs_to_a_vpc_that_exists() {
+    assert_says(
+        "psk_file",
+        "vpc = \"shoop\"\npsk_file",
+        &["there is no VPC \"shoop\"", "the VPCs are: shop"],
+    );
+    let two = "[[vpc]]\nname = \"bank\"\nprefixes = [\"10.1.0.0/16\"]\n\n[[peer]]";
+    let said = complaint(&EXAMPLE.replacen("[[peer]]", two, 1));
+    assert!(said.contains("[[peer]] needs `vpc`") && said.contains("shop, bank"), "{said}");
+}
+
+#[test]
+fn bgp_needs_our_number_and_both_inside_addresses() {
+    assert_says("asn = 4200000001\n", "", &["BGP needs an autonomous system on both sides"]);
+    let one = "remote_asn = 4200000002\ninside_local = \"169.254.10.2\"";
+    assert_says("remote_asn = 4200000002", one, &["`inside_local` needs `inside_remote`"]);
+    let mixed =
+        "remote_asn = 4200000002\ninside_local = \"169.254.10.2\"\ninside_remote = \"fd00::1\"";
+    assert_says("remote_asn = 4200000002", mixed, &["must be two of one family"]);
+}
+
+#[test]
+fn a_static_route_outside_accept_is_refused() {
+    assert_says(
+        "static_routes",
+        "accept = [\"10.21.0.0/16\"]\nstatic_routes",
+        &["the peer may not send from 10.20.0.0/16"],
+    );
+}
+
+#[test]
+fn the_local_address_is_one_that_we_listen_on() {
+    assert_says(
+        "psk_file",
+        "local_address = \"10.79.1.11\"\npsk_file",
+        &["this gateway does not listen on 10.79.1.11"],
+    );
+    assert_says(
+        "\"203.0.113.7\"",
+        "\"2001:db8::7\"",
+        &["listens on no address of the peer's family"],
+    );
+    let mixed = EXAMPLE
+        .replace("[\"10.79.1.10\"]", "[\"10.79.1.10\", \"2001:db8::1\"]")
+        .replace("psk_file", "local_address = \"2001:db8::1\"\npsk_file");
+    assert!(complaint(&mixed).contains("must be of one family"));
+}
+
+#[test]
+fn nobody_can_be_initiated_at_any_address() {
+    let text = EXAMPLE.replace("\"203.0.113.7\"", "\"any\"") + "initiate = true\n";
+    assert!(complaint(&text).contains("a tunnel to \"any\" address cannot be initiated"));
+}
+
+#[test]
+fn liveness_out_of_order_is_refused() {
+    let text = EXAMPLE.to_owned() + "liveness = { interval = \"5s\" }\n";
+    assert!(complaint(&text).contains("`timeout` (1.5s) must not be shorter than `interval` (5s)"));
+}
+
+#[test]
+fn a_public_key_needs_our_private_key() {
+    assert_says("private_key = \"east-a.key\"\n", "", &["this gateway has no private key"]);
+}
+
+#[test]
+fn suites_that_do_not_exist_are_told_which_do() {
+    let text = EXAMPLE.to_owned() + "esp_suites = [\"aes256-sha256-modp2048\"]\n";
+    let said = complaint(&text);
+    assert!(said.contains("`aes256` is not a word of ESP suites"), "{said}");
+    assert!(said.contains("ESP suites are made of: aes128gcm16, aes256gcm16"), "{said}");
+    let text = EXAMPLE.to_owned() + "ike_suites = [\"aes256gcm16-prfsha384\"]\n";
+    let said = complaint(&text);
+    assert!(said.contains("for example \"aes256gcm16-prfsha384-curve25519\""), "{said}");
+    let text = EXAMPLE.to_owned() + "ike_suites = []\n";
+    assert!(complaint(&text).contains("`ike_suites` is empty"));
+}
+
+#[test]
+fn a_file_that_is_too_long_is_not_read() {
+    let said = complaint(&"#\n".repeat(3 << 20));
+    assert!(said.contains("a configuration has at most"), "{}", &said[..200]);
+}
