@@ -1,6 +1,7 @@
 //! The gateways' processes in a lab.
 
 use std::fs::{self, File, OpenOptions};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -26,6 +27,14 @@ pub fn config(settings: &Settings, gateway: &str) -> PathBuf {
 /// The log of a gateway.
 pub fn log(settings: &Settings, gateway: &str) -> PathBuf {
     settings.state_dir.join(format!("{gateway}.log"))
+}
+
+/// Removes the log of an earlier run.
+pub fn forget_log(settings: &Settings, gateway: &str) -> Result<()> {
+    match fs::remove_file(log(settings, gateway)) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error.into()),
+        _ => Ok(()),
+    }
 }
 
 /// Starts a gateway in its namespace; it goes on when this process ends.
