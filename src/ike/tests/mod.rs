@@ -2,4 +2,5 @@
 
 mod adversary;
 mod handshake;
+mod key_schedule;
 mod net;
