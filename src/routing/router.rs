@@ -11,153 +11,25 @@
 //! on for up to its hold time; when the tunnel comes back sooner, the paths are usable again
 //! without being learned anew.
 
+mod action;
+mod config;
 mod export;
 mod neighbor;
 mod view;
 
+pub use action::{Action, FibChange, Why};
+pub use config::{NeighborConfig, NeighborKind, RouterConfig};
 pub use neighbor::NeighborCounters;
 pub use view::{NeighborView, PathView, RouteView};
 
-use crate::net::{Asn, PeerId, Prefix, PrefixSet};
+use crate::net::{PeerId, Prefix};
 use crate::random::{Random, Seeded};
-use crate::routing::bgp::{self, CeaseReason, ConnectionId, DownReason, Timer};
-use crate::routing::rib::{RejectReason, Rib};
+use crate::routing::bgp::{self, CeaseReason, ConnectionId, DownReason};
+use crate::routing::rib::Rib;
 use crate::time::{Timestamp, soonest};
-use neighbor::{Neighbor, Speaker};
+use neighbor::{Birth, Neighbor, Speaker};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::net::{IpAddr, Ipv4Addr};
-use std::time::Duration;
-
-/// What all sessions of a router share.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RouterConfig {
-    /// Our AS.
-    pub asn: Asn,
-    /// Our BGP Identifier, and the next hop of IPv4 routes where no inside IPv4 address is.
-    pub router_id: Ipv4Addr,
-    /// Hold time that is proposed to peers, in whole seconds; keepalives go three times as often.
-    pub hold_time: Duration,
-    /// Longest wait between attempts to connect, and for one attempt.
-    pub connect_retry: Duration,
-    /// Announce to peers what other peers announced.
-    pub transit: bool,
-}
-
-impl RouterConfig {
-    /// The defaults: hold time 9 s, retry after 5 s at most, no transit.
-    pub fn new(asn: Asn, router_id: Ipv4Addr) -> RouterConfig {
-        RouterConfig {
-            asn,
-            router_id,
-            hold_time: Duration::from_secs(9),
-            connect_retry: Duration::from_secs(5),
-            transit: false,
-        }
-    }
-}
-
-/// How routes of a peer come to be known.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum NeighborKind {
-    /// By a BGP session between the inside addresses.
-    Bgp {
-        /// The AS that the peer must be of.
-        remote_asn: Asn,
-        /// Our inside address.
-        local: IpAddr,
-        /// The peer's inside address.
-        remote: IpAddr,
-        /// Never connect, wait for the peer.
-        passive: bool,
-    },
-    /// By configuration: reachable whenever the tunnel is up.
-    Static {
-        /// What lies behind the peer.
-        prefixes: BTreeSet<Prefix>,
-    },
-}
-
-/// One peer, as far as routing is concerned.
-#[derive(Clone, Debug, PartialEq)]
-pub struct NeighborConfig {
-    /// How its routes come to be known.
-    pub kind: NeighborKind,
-    /// What it may announce: every prefix that one of these covers.
-    pub import: PrefixSet,
-    /// How much its paths are preferred; the higher wins. 100 is usual.
-    pub local_preference: u32,
-    /// Most prefixes that it may announce before its session is ended.
-    pub max_prefixes: u32,
-}
-
-/// The peers through which a prefix is reached.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FibChange {
-    /// Where packets go.
-    pub prefix: Prefix,
-    /// Through whose tunnel, best first; empty when there is no way.
-    pub paths: Vec<PeerId>,
-}
-
-/// What the router wants done, or tells.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Action {
-    /// Open a TCP connection from `local` to port 179 of `remote`.
-    Connect {
-        /// For whom.
-        peer: PeerId,
-        /// How it is named from now on.
-        connection: ConnectionId,
-        /// Source address.
-        local: IpAddr,
-        /// Destination address.
-        remote: IpAddr,
-    },
-    /// Send octets on a connection.
-    Send {
-        /// Which.
-        connection: ConnectionId,
-        /// What.
-        bytes: Vec<u8>,
-    },
-    /// Send what is queued, then close; nothing to do when it is closed already.
-    Close {
-        /// Which.
-        connection: ConnectionId,
-    },
-    /// Ways to prefixes changed.
-    Fib(Vec<FibChange>),
-    /// The session with a peer is established.
-    NeighborUp {
-        /// Whose.
-        peer: PeerId,
-    },
-    /// The session with a peer ended.
-    NeighborDown {
-        /// Whose.
-        peer: PeerId,
-        /// Why.
-        reason: DownReason,
-    },
-    /// A peer announced what it may not.
-    Rejected {
-        /// Who.
-        peer: PeerId,
-        /// What.
-        prefix: Prefix,
-        /// Why not.
-        why: RejectReason,
-    },
-}
-
-/// What a deadline of the router is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Why {
-    /// Whose session.
-    pub peer: PeerId,
-    /// Which of its timers.
-    pub timer: Timer,
-}
+use std::net::IpAddr;
 
 /// The router of one VPC.
 #[derive(Debug)]
@@ -169,6 +41,7 @@ pub struct Router {
     rib: Rib,
     owners: BTreeMap<ConnectionId, PeerId>,
     seeds: Seeded,
+    births: u32,
     actions: VecDeque<Action>,
 }
 
@@ -183,6 +56,7 @@ impl Router {
             neighbors: BTreeMap::new(),
             owners: BTreeMap::new(),
             seeds: Seeded::new(random.u64()),
+            births: 0,
             actions: VecDeque::new(),
         }
     }
@@ -357,7 +231,8 @@ impl Router {
         now: Timestamp,
     ) {
         self.rib.set_policy(peer, config.policy(self.config.asn));
-        let mut neighbor = Neighbor::new(peer, config, &self.config, self.seeds.u64(), now);
+        let birth = self.birth();
+        let mut neighbor = Neighbor::new(config, &self.config, birth, now);
         neighbor.set_tunnel(tunnel_up, now);
         self.rib.set_usable(peer, tunnel_up);
         for (prefix, attributes) in neighbor.static_routes() {
@@ -380,11 +255,16 @@ impl Router {
         let Some(neighbor) = self.neighbors.get_mut(&peer) else { return };
         neighbor.stop(reason, now);
         self.drain(now);
-        let seed = self.seeds.u64();
+        let birth = self.birth();
         if let Some(neighbor) = self.neighbors.get_mut(&peer) {
             self.rib.set_policy(peer, neighbor.config.policy(self.config.asn));
-            neighbor.renew(peer, &self.config, seed, now);
+            neighbor.renew(&self.config, birth, now);
         }
+    }
+
+    fn birth(&mut self) -> Birth {
+        self.births += 1;
+        Birth { serial: self.births, seed: self.seeds.u64() }
     }
 
     fn with_session(

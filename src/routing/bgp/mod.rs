@@ -44,8 +44,8 @@ impl ConnectionId {
         ConnectionId(n | Self::ACCEPTED)
     }
 
-    /// The name of the `n`th connection that the session of `neighbor` opens.
-    pub(super) fn opened(neighbor: u32, n: u32) -> ConnectionId {
-        ConnectionId((u64::from(neighbor) << 31) | u64::from(n & 0x7fff_ffff))
+    /// The name of the `n`th connection that session number `session` opens.
+    pub(super) fn opened(session: u32, n: u32) -> ConnectionId {
+        ConnectionId((u64::from(session) << 31) | u64::from(n & 0x7fff_ffff))
     }
 }

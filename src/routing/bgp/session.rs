@@ -7,19 +7,19 @@
 
 mod connection;
 mod handshake;
+mod values;
+
+pub use values::{DownReason, Negotiated, Output, SessionConfig, Timer};
 
 use super::codec::{self, Context};
 use super::{
     Cause, CeaseReason, ConnectionId, Event, Family, Frame, Message, MessageType, Notification,
     State, Step, Transition, Update, transition,
 };
-use crate::net::Asn;
 use crate::random::{Random, Seeded};
 use crate::time::{Timestamp, soonest};
 use connection::Connection;
 use std::collections::{BTreeMap, VecDeque};
-use std::fmt;
-use std::net::Ipv4Addr;
 use std::time::Duration;
 
 /// Time that the peer's OPEN may take. RFC 4271 §8.2.2 suggests four minutes; inside a tunnel
@@ -37,94 +37,6 @@ const SOUND_AFTER: Duration = Duration::from_secs(10);
 const COLLISION_WINDOW: Duration = Duration::from_secs(5);
 /// Connections of the peer that are looked at at a time.
 const MAX_INCOMING: usize = 2;
-
-/// What a session must know of both ends.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SessionConfig {
-    /// Names the neighbour inside connection names.
-    pub neighbor: u32,
-    /// Our AS.
-    pub local_asn: Asn,
-    /// The AS that the peer must be of.
-    pub remote_asn: Asn,
-    /// Our BGP Identifier.
-    pub identifier: Ipv4Addr,
-    /// Proposed hold time in whole seconds; zero turns keepalives off.
-    pub hold_time: Duration,
-    /// Longest wait between attempts, and for one attempt.
-    pub connect_retry: Duration,
-    /// Never connect, only wait for the peer.
-    pub passive: bool,
-}
-
-/// What both ends agreed on.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Negotiated {
-    /// Hold time; zero when there are no keepalives.
-    pub hold_time: Duration,
-    /// How messages are read and written.
-    pub context: Context,
-    /// Whether the peer answers ROUTE-REFRESH.
-    pub route_refresh: bool,
-    /// The peer's BGP Identifier.
-    pub identifier: Ipv4Addr,
-}
-
-/// What the session wants done, or tells.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Output {
-    /// Open a TCP connection.
-    Connect(ConnectionId),
-    /// Send octets.
-    Send(ConnectionId, Vec<u8>),
-    /// Send what is queued, then close.
-    Close(ConnectionId),
-    /// Routes can be exchanged.
-    Up,
-    /// No routes can be exchanged any more; those of the peer are void.
-    Down(DownReason),
-    /// The peer's routes changed.
-    Update(Update),
-    /// The peer wants to hear our routes of this family again.
-    Refresh(Family),
-}
-
-/// Why an established session, or an attempt at one, ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum DownReason {
-    /// The TCP connection ended, or could not be made.
-    TransportClosed,
-    /// The connection attempt took too long.
-    ConnectTimeout,
-    /// We ended it and said why.
-    Sent(Notification),
-    /// The peer ended it and said why.
-    Received(Notification),
-}
-
-impl fmt::Display for DownReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            DownReason::TransportClosed => f.write_str("TCP connection closed"),
-            DownReason::ConnectTimeout => f.write_str("TCP connection attempt timed out"),
-            DownReason::Sent(notification) => write!(f, "sent {notification}"),
-            DownReason::Received(notification) => write!(f, "peer sent {notification}"),
-        }
-    }
-}
-
-/// What a deadline is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Timer {
-    /// A connection attempt has taken long enough (RFC 4271 §8.1.1).
-    ConnectRetry,
-    /// The peer must have been heard (RFC 4271 §4.4).
-    Hold,
-    /// The peer must hear us.
-    Keepalive,
-    /// The wait before the next attempt is over (IdleHoldTimer).
-    IdleHold,
-}
 
 /// Whether connections are wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -361,8 +273,8 @@ impl Session {
             connection.negotiated = Some(negotiated.clone());
         }
         if before != next {
-            let (neighbor, connection) = (self.config.neighbor, connection.id);
-            tracing::debug!(neighbor, ?connection, ?event, from = %before, to = %next, "BGP state");
+            let (asn, connection) = (self.config.remote_asn, connection.id);
+            tracing::debug!(%asn, ?connection, ?event, from = %before, to = %next, "BGP state");
         }
         for step in steps {
             self.carry_out(key, *step, before, &payload, now);
@@ -386,7 +298,7 @@ impl Session {
         match step {
             Step::Connect => {
                 self.opened += 1;
-                let id = ConnectionId::opened(self.config.neighbor, self.opened);
+                let id = ConnectionId::opened(self.config.serial, self.opened);
                 connection.attempt(id);
                 self.outputs.push_back(Output::Connect(id));
             }

@@ -1,1 +1,158 @@
+use super::*;
+use crate::routing::attributes::{AsPath, Origin, Segment};
 
+const US: Asn = Asn(65000);
+
+#[test]
+fn every_step_of_the_decision_is_reached_and_named() {
+    let base = || announced(&[65001, 65010]);
+    let longer = announced(&[65001, 65009, 65010]);
+    let with_med = |med| Attributes { med: Some(med), ..base() };
+    let origin = |origin| Attributes { origin, ..base() };
+    use Origin::{Egp, Incomplete};
+    let cases: Vec<(Reason, Attributes, Attributes)> = vec![
+        (Reason::AsPathLength, base(), longer),
+        (Reason::Origin, base(), origin(Egp)),
+        (Reason::Origin, origin(Egp), origin(Incomplete)),
+        (Reason::MultiExitDiscriminator, with_med(1), with_med(2)),
+        (Reason::MultiExitDiscriminator, base(), with_med(1)),
+        (Reason::BgpIdentifier, base(), base()),
+    ];
+    for (reason, better, worse) in cases {
+        // Peer 2 has the lower identifier; the better path is peer 1's but for the last case.
+        let (first, second) = if reason == Reason::BgpIdentifier { (2, 1) } else { (1, 2) };
+        let mut rib = rib_of(&[(1, 100, external(65001)), (2, 100, external(65001))]);
+        rib.set_identifier(PeerId(1), Ipv4Addr::new(9, 9, 9, 9));
+        rib.set_identifier(PeerId(2), Ipv4Addr::new(1, 1, 1, 1));
+        tell(&mut rib, 1, "10.0.0.0/8", better);
+        tell(&mut rib, 2, "10.0.0.0/8", worse);
+        assert_eq!(ranked(&mut rib, "10.0.0.0/8"), (vec![first, second], Some(reason)));
+    }
+}
+
+#[test]
+fn preference_precedes_everything_and_order_follows_everything() {
+    let mut rib = rib_of(&[(1, 100, external(65001)), (2, 101, external(65002))]);
+    tell(&mut rib, 1, "10.0.0.0/8", announced(&[65001]));
+    tell(&mut rib, 2, "10.0.0.0/8", announced(&[65002, 65003, 65004]));
+    assert_eq!(ranked(&mut rib, "10.0.0.0/8"), (vec![2, 1], Some(Reason::LocalPreference)));
+    rib.set_policy(PeerId(2), policy(100, external(65002)));
+    tell(&mut rib, 2, "10.0.0.0/8", announced(&[65002]));
+    assert_eq!(ranked(&mut rib, "10.0.0.0/8"), (vec![1, 2], Some(Reason::PeerOrder)));
+}
+
+#[test]
+fn external_paths_precede_internal_ones() {
+    let mut rib = rib_of(&[(1, 100, Source::Internal), (2, 100, external(65002))]);
+    tell(&mut rib, 1, "10.0.0.0/8", announced(&[65002]));
+    tell(&mut rib, 2, "10.0.0.0/8", announced(&[65002]));
+    assert_eq!(ranked(&mut rib, "10.0.0.0/8"), (vec![2, 1], Some(Reason::ExternalOverInternal)));
+}
+
+#[test]
+fn med_compares_paths_of_one_neighbouring_as_only() {
+    let mut rib =
+        rib_of(&[(1, 100, external(65001)), (2, 100, external(65002)), (3, 100, external(65002))]);
+    let with_med = |asn, med| Attributes { med: Some(med), ..announced(&[asn]) };
+    tell(&mut rib, 1, "10.0.0.0/8", with_med(65001, 500));
+    tell(&mut rib, 2, "10.0.0.0/8", with_med(65002, 20));
+    tell(&mut rib, 3, "10.0.0.0/8", with_med(65002, 10));
+    // 3 takes out 2; then 1 and 3 are told apart by their order. 2 comes last although 1 has a
+    // higher MED.
+    assert_eq!(ranked(&mut rib, "10.0.0.0/8"), (vec![1, 3, 2], Some(Reason::PeerOrder)));
+}
+
+#[test]
+fn only_changes_of_the_ranking_are_reported() {
+    let mut rib = rib_of(&[(1, 100, external(65001)), (2, 100, external(65002))]);
+    tell(&mut rib, 1, "10.0.0.0/8", announced(&[65001]));
+    assert_eq!(rib.decide(), [prefix("10.0.0.0/8")]);
+    tell(&mut rib, 1, "10.0.0.0/8", announced(&[65001]));
+    assert!(rib.decide().is_empty(), "the same again");
+    rib.withdraw(PeerId(2), &prefix("10.0.0.0/8"));
+    assert!(rib.decide().is_empty(), "withdrawn before it was announced");
+    rib.set_usable(PeerId(1), false);
+    rib.set_usable(PeerId(1), true);
+    assert!(rib.decide().is_empty(), "there and back");
+    rib.forget(PeerId(1));
+    assert_eq!(rib.decide(), [prefix("10.0.0.0/8")]);
+    assert!(rib.chosen(&prefix("10.0.0.0/8")).is_none() && rib.candidates.is_empty());
+}
+
+#[test]
+fn what_is_rejected_is_kept_up_to_a_bound() {
+    let mut rib = rib_of(&[]);
+    let none = Policy { import: PrefixSet::new(), ..policy(100, external(65001)) };
+    rib.set_policy(PeerId(1), none);
+    for n in 0..2000_u32 {
+        let host = Prefix::host(Ipv4Addr::from(n + 0x0a00_0000).into());
+        let verdict = rib.announce(PeerId(1), host, Arc::new(announced(&[65001])));
+        assert!(verdict.is_ok());
+    }
+    let rejections = rib.rejections(PeerId(1)).expect("the peer");
+    assert_eq!((rejections.len(), rejections.overflow()), (1024, 976));
+    rib.forget(PeerId(1));
+    assert!(rib.rejections(PeerId(1)).is_some_and(Rejections::is_empty));
+}
+
+#[test]
+fn the_limit_counts_prefixes_and_not_announcements() {
+    let mut rib = rib_of(&[]);
+    rib.set_policy(PeerId(1), Policy { max_prefixes: 2, ..policy(100, external(65001)) });
+    for text in ["10.0.0.0/8", "10.0.0.0/8", "11.0.0.0/8", "10.0.0.0/8"] {
+        tell(&mut rib, 1, text, announced(&[65001]));
+    }
+    let third = rib.announce(PeerId(1), prefix("12.0.0.0/8"), Arc::new(announced(&[65001])));
+    assert_eq!(third, Err(TooManyPrefixes));
+    rib.withdraw(PeerId(1), &prefix("11.0.0.0/8"));
+    tell(&mut rib, 1, "12.0.0.0/8", announced(&[65001]));
+}
+
+#[test]
+fn as_sets_take_part_in_the_loop_check() {
+    let mut rib = rib_of(&[(1, 100, external(65001))]);
+    let mut attributes = announced(&[65001]);
+    attributes.as_path.0.push(Segment::Set(vec![US]));
+    let verdict = rib.announce(PeerId(1), prefix("10.0.0.0/8"), Arc::new(attributes));
+    assert_eq!(verdict, Ok(Some(RejectReason::AsLoop)));
+}
+
+fn prefix(text: &str) -> Prefix {
+    text.parse().expect("a prefix")
+}
+
+fn external(asn: u32) -> Source {
+    Source::External(Asn(asn))
+}
+
+fn announced(asns: &[u32]) -> Attributes {
+    Attributes {
+        as_path: AsPath::sequence(asns.iter().copied().map(Asn)),
+        ..Attributes::originated(Ipv4Addr::LOCALHOST.into())
+    }
+}
+
+fn policy(local_preference: u32, source: Source) -> Policy {
+    let import = [Prefix::all_ipv4(), Prefix::all_ipv6()].into_iter().collect();
+    Policy { import, local_preference, max_prefixes: 10_000, source }
+}
+
+fn rib_of(peers: &[(u32, u32, Source)]) -> Rib {
+    let mut rib = Rib::new(US);
+    for (peer, preference, source) in peers {
+        rib.set_policy(PeerId(*peer), policy(*preference, *source));
+        rib.set_usable(PeerId(*peer), true);
+    }
+    rib
+}
+
+fn tell(rib: &mut Rib, peer: u32, text: &str, attributes: Attributes) {
+    assert_eq!(rib.announce(PeerId(peer), prefix(text), Arc::new(attributes)), Ok(None));
+}
+
+fn ranked(rib: &mut Rib, text: &str) -> (Vec<u32>, Option<Reason>) {
+    rib.decide();
+    let chosen = rib.chosen(&prefix(text));
+    let ranked = chosen.map(|chosen| &chosen.ranked).into_iter().flatten();
+    (ranked.map(|path| path.peer.0).collect(), chosen.map(|chosen| chosen.reason))
+}

@@ -1,7 +1,7 @@
 //! One neighbour of the router: its settings, its tunnel, its session if it has one.
 
 use super::{NeighborConfig, NeighborKind, RouterConfig};
-use crate::net::{Asn, PeerId, Prefix};
+use crate::net::{Asn, Prefix};
 use crate::routing::Attributes;
 use crate::routing::bgp::{self, CeaseReason, Family, Session, SessionConfig};
 use crate::routing::rib::{Policy, Source};
@@ -32,6 +32,15 @@ impl NeighborCounters {
         self.discarded_attributes += u64::from(update.discarded);
         self.ignored_prefixes += u64::from(update.ignored);
     }
+}
+
+/// What makes a new session differ from all others.
+#[derive(Clone, Copy, Debug)]
+pub struct Birth {
+    /// Its number.
+    pub serial: u32,
+    /// Of its jitter.
+    pub seed: u64,
 }
 
 /// A neighbour's session and what was announced by it.
@@ -69,10 +78,10 @@ impl NeighborConfig {
     }
 
     /// The session that this neighbour is reached by.
-    fn speaker(&self, peer: PeerId, router: &RouterConfig, seed: u64) -> Option<Speaker> {
+    fn speaker(&self, router: &RouterConfig, birth: Birth) -> Option<Speaker> {
         let NeighborKind::Bgp { remote_asn, passive, .. } = self.kind else { return None };
         let config = SessionConfig {
-            neighbor: peer.0,
+            serial: birth.serial,
             local_asn: router.asn,
             remote_asn,
             identifier: router.router_id,
@@ -80,19 +89,18 @@ impl NeighborConfig {
             connect_retry: router.connect_retry,
             passive,
         };
-        Some(Speaker { session: Session::new(config, seed), sent: BTreeMap::new() })
+        Some(Speaker { session: Session::new(config, birth.seed), sent: BTreeMap::new() })
     }
 }
 
 impl Neighbor {
     pub fn new(
-        peer: PeerId,
         config: NeighborConfig,
         router: &RouterConfig,
-        seed: u64,
+        birth: Birth,
         now: Timestamp,
     ) -> Neighbor {
-        let speaker = config.speaker(peer, router, seed);
+        let speaker = config.speaker(router, birth);
         let counters = NeighborCounters::default();
         Neighbor { config, tunnel_up: false, since: now, counters, speaker }
     }
@@ -106,8 +114,8 @@ impl Neighbor {
     }
 
     /// A fresh session in place of a stopped one.
-    pub fn renew(&mut self, peer: PeerId, router: &RouterConfig, seed: u64, now: Timestamp) {
-        self.speaker = self.config.speaker(peer, router, seed);
+    pub fn renew(&mut self, router: &RouterConfig, birth: Birth, now: Timestamp) {
+        self.speaker = self.config.speaker(router, birth);
         self.set_tunnel(self.tunnel_up, now);
     }
 

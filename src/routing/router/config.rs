@@ -1,0 +1,68 @@
+//! Settings of a router and of its neighbours.
+
+use crate::net::{Asn, Prefix, PrefixSet};
+use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
+
+/// What all sessions of a router share.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RouterConfig {
+    /// Our AS.
+    pub asn: Asn,
+    /// Our BGP Identifier, and the next hop of IPv4 routes where no inside IPv4 address is.
+    pub router_id: Ipv4Addr,
+    /// Hold time that is proposed to peers, in whole seconds; keepalives go three times as often.
+    pub hold_time: Duration,
+    /// Longest wait between attempts to connect, and for one attempt.
+    pub connect_retry: Duration,
+    /// Announce to peers what other peers announced.
+    pub transit: bool,
+}
+
+impl RouterConfig {
+    /// The defaults: hold time 9 s, retry after 5 s at most, no transit.
+    pub fn new(asn: Asn, router_id: Ipv4Addr) -> RouterConfig {
+        RouterConfig {
+            asn,
+            router_id,
+            hold_time: Duration::from_secs(9),
+            connect_retry: Duration::from_secs(5),
+            transit: false,
+        }
+    }
+}
+
+/// How routes of a peer come to be known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NeighborKind {
+    /// By a BGP session between the inside addresses.
+    Bgp {
+        /// The AS that the peer must be of.
+        remote_asn: Asn,
+        /// Our inside address.
+        local: IpAddr,
+        /// The peer's inside address.
+        remote: IpAddr,
+        /// Never connect, wait for the peer.
+        passive: bool,
+    },
+    /// By configuration: reachable whenever the tunnel is up.
+    Static {
+        /// What lies behind the peer.
+        prefixes: BTreeSet<Prefix>,
+    },
+}
+
+/// One peer, as far as routing is concerned.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NeighborConfig {
+    /// How its routes come to be known.
+    pub kind: NeighborKind,
+    /// What it may announce: every prefix that one of these covers.
+    pub import: PrefixSet,
+    /// How much its paths are preferred; the higher wins. 100 is usual.
+    pub local_preference: u32,
+    /// Most prefixes that it may announce before its session is ended.
+    pub max_prefixes: u32,
+}
