@@ -247,7 +247,7 @@ impl Default for Retransmit {
         Retransmit {
             first: Duration::from_millis(300),
             growth_percent: 180,
-            cap: Duration::from_secs(8),
+            cap: Duration::from_secs(5),
             give_up: Duration::from_secs(60),
         }
     }

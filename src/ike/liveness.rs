@@ -89,11 +89,11 @@ impl Liveness {
         }
     }
 
-    /// A peer that still sends gets twice the time: it may be busy, or one request after the
-    /// other may be lost.
+    /// A peer that still sends gets up to twice the time: it may be busy, or one datagram after
+    /// the other may be lost.
     fn unreachable_at(&self, config: &LivenessConfig, asked: Timestamp) -> Timestamp {
-        let patience = if self.last_heard > asked { 2 * config.timeout } else { config.timeout };
-        asked + patience
+        let silent_from = self.last_heard.max(asked);
+        (silent_from + config.timeout).min(asked + 2 * config.timeout)
     }
 
     fn gone_at(&self, config: &LivenessConfig, asked: Timestamp) -> Timestamp {

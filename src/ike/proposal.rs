@@ -66,22 +66,31 @@ pub(super) struct Choice<S> {
     pub number: u8,
     /// The SPI that the peer gave with it.
     pub spi: Vec<u8>,
+    /// One transform of each type in the proposal.
+    transforms: Vec<Transform>,
 }
 
 /// The offer of `suites`, best first.
 pub(super) fn offer<S: Suite>(suites: &[S], spi: &[u8]) -> SecurityAssociation {
     let numbered = suites.iter().zip(1..=u8::MAX);
-    let proposals = numbered.map(|(suite, number)| proposal(suite, number, spi)).collect();
-    SecurityAssociation { proposals }
+    let proposals = numbered.map(|(suite, number)| Proposal {
+        number,
+        protocol: S::PROTOCOL,
+        spi: spi.to_vec(),
+        transforms: suite.transforms(),
+    });
+    SecurityAssociation { proposals: proposals.collect() }
 }
 
-/// The answer to an offer.
+/// The answer to an offer: exactly one transform of each type that the proposal holds.
 pub(super) fn answer<S: Suite>(choice: &Choice<S>, spi: &[u8]) -> SecurityAssociation {
-    SecurityAssociation { proposals: vec![proposal(&choice.suite, choice.number, spi)] }
-}
-
-fn proposal<S: Suite>(suite: &S, number: u8, spi: &[u8]) -> Proposal {
-    Proposal { number, protocol: S::PROTOCOL, spi: spi.to_vec(), transforms: suite.transforms() }
+    let proposal = Proposal {
+        number: choice.number,
+        protocol: S::PROTOCOL,
+        spi: spi.to_vec(),
+        transforms: choice.transforms.clone(),
+    };
+    SecurityAssociation { proposals: vec![proposal] }
 }
 
 /// Chooses from the peer's offer one of `suites`, whose peer has begun a key exchange of
@@ -94,7 +103,7 @@ pub(super) fn choose<S: Suite>(
     let chosen = offered.proposals.iter().find_map(|proposal| {
         let fitting = || suites.iter().filter(|suite| admits(proposal, *suite));
         let suite = fitting().find(|suite| suite.group() == begun).or_else(|| fitting().next())?;
-        Some(Choice { suite: *suite, number: proposal.number, spi: proposal.spi.clone() })
+        Some(Choice::of(proposal, suite))
     });
     chosen.ok_or_else(|| NoProposal::OursToRefuse {
         offered: describe(offered),
@@ -102,11 +111,32 @@ pub(super) fn choose<S: Suite>(
     })
 }
 
-/// The suite that the peer chose from our offer of `suites`; `None` when it is none of them.
+/// The suite that the peer chose from our offer of `suites`; `None` when it is none of them, or
+/// more than one.
 pub(super) fn chosen<S: Suite>(answer: &SecurityAssociation, suites: &[S]) -> Option<Choice<S>> {
     let [proposal] = answer.proposals.as_slice() else { return None };
     let suite = suites.iter().find(|suite| admits(proposal, *suite))?;
-    Some(Choice { suite: *suite, number: proposal.number, spi: proposal.spi.clone() })
+    let choice = Choice::of(proposal, suite);
+    (choice.transforms.len() == proposal.transforms.len()).then_some(choice)
+}
+
+impl<S: Suite> Choice<S> {
+    fn of(proposal: &Proposal, suite: &S) -> Self {
+        let offers = |wanted: TransformType| {
+            proposal.transforms.iter().any(|one| one.transform_type == wanted)
+        };
+        let wanted = suite.transforms();
+        let is_wanted = |one: &Transform| {
+            wanted.iter().any(|transform| transform.transform_type == one.transform_type)
+        };
+        let nones = proposal.transforms.iter().filter(|one| one.id == 0 && !is_wanted(one));
+        let nones: Vec<Transform> = nones.cloned().collect();
+        let mut transforms = wanted;
+        transforms.retain(|transform| offers(transform.transform_type));
+        transforms.extend(nones);
+        let (number, spi) = (proposal.number, proposal.spi.clone());
+        Choice { suite: *suite, number, spi, transforms }
+    }
 }
 
 /// Whether the proposal lets a peer choose exactly this suite.

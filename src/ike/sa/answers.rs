@@ -4,17 +4,16 @@ use super::super::context::Context;
 use super::super::event::ChildId;
 use super::super::failure::DownReason;
 use super::super::payloads::{Payloads, notify};
-use super::super::protect::Opened;
 use super::super::stats::Discard;
 use super::children::ChildState;
 use super::requests::Purpose;
-use super::{Established, Life};
+use super::{Established, Life, Request};
 use crate::net::EspSpi;
 use crate::wire::ike::{Delete, ExchangeType, NotifyType, Payload, ProtocolId};
 
 impl Established {
-    pub(super) fn handle_request(&mut self, request: &Opened, ctx: &mut Context<'_>) {
-        let payloads = match request.payloads() {
+    pub(super) fn handle_request(&mut self, request: &Request, ctx: &mut Context<'_>) {
+        let payloads = match request.opened.payloads() {
             Ok(payloads) => Payloads(payloads),
             Err(error) => return self.refuse_syntax(request, error.to_string(), ctx),
         };
@@ -23,26 +22,29 @@ impl Established {
             let refusal = notify(NotifyType::UNSUPPORTED_CRITICAL_PAYLOAD, [unknown.0]);
             return self.respond(request, &[refusal], ctx);
         }
-        match request.header().exchange_type {
+        match request.opened.header().exchange_type {
             ExchangeType::INFORMATIONAL => self.informational(request, payloads, ctx),
             ExchangeType::CREATE_CHILD_SA => self.create_child_sa(request, payloads, ctx),
-            _ => ctx.out.count(Discard::Unexpected),
+            other => {
+                ctx.out.count(Discard::Unexpected);
+                self.refuse_syntax(request, format!("it asks for {other} here"), ctx);
+            }
         }
     }
 
     /// "This error notification is considered fatal in both peers" (RFC 7296 §2.21.3).
-    pub(super) fn refuse_syntax(&mut self, request: &Opened, why: String, ctx: &mut Context<'_>) {
+    pub(super) fn refuse_syntax(&mut self, request: &Request, why: String, ctx: &mut Context<'_>) {
         self.respond(request, &[notify(NotifyType::INVALID_SYNTAX, [])], ctx);
         self.end(DownReason::Breach(why), ctx);
     }
 
-    pub(super) fn refuse(&mut self, request: &Opened, with: NotifyType, ctx: &mut Context<'_>) {
+    pub(super) fn refuse(&mut self, request: &Request, with: NotifyType, ctx: &mut Context<'_>) {
         tracing::debug!(connection = self.connection.0, ike = %self.id, %with, "request refused");
         self.respond(request, &[notify(with, [])], ctx);
     }
 
     /// Probes, deletions and late errors (RFC 7296 §1.4).
-    fn informational(&mut self, request: &Opened, payloads: Payloads<'_>, ctx: &mut Context<'_>) {
+    fn informational(&mut self, request: &Request, payloads: Payloads<'_>, ctx: &mut Context<'_>) {
         let ike_deleted = payloads.deletes().any(|delete| delete.protocol == ProtocolId::IKE);
         let rejected = payloads.notify(NotifyType::AUTHENTICATION_FAILED).is_some();
         if ike_deleted || rejected {
@@ -72,18 +74,29 @@ impl Established {
 
     /// The Child SAs that the peer's Delete payloads name. One that we have asked the peer to
     /// delete goes when the answer comes (RFC 7296 §2.25.1, §1.4.1).
-    fn deleted_children(&self, payloads: Payloads<'_>) -> Vec<ChildId> {
+    fn deleted_children(&mut self, payloads: Payloads<'_>) -> Vec<ChildId> {
         let of_esp = payloads.deletes().filter(|delete| delete.protocol == ProtocolId::ESP);
         let spis = of_esp.flat_map(|delete| &delete.spis).filter_map(|spi| {
             let octets = <[u8; 4]>::try_from(spi.as_slice()).ok()?;
             Some(EspSpi(u32::from_be_bytes(octets)))
         });
+        let spis: Vec<EspSpi> = spis.collect();
+        self.note_unknown(&spis);
         let mut children: Vec<ChildId> =
-            spis.filter_map(|spi| self.children.by_outbound(spi)).collect();
+            spis.iter().filter_map(|&spi| self.children.by_outbound(spi)).collect();
         children.sort_unstable();
         children.dedup();
         children.retain(|&child| !self.is_being_deleted(child));
         children
+    }
+
+    /// What the peer deletes before we know of it must not come up later.
+    fn note_unknown(&mut self, deleted: &[EspSpi]) {
+        let Established { children, requests, .. } = self;
+        let purpose = requests.outstanding_mut().map(|outstanding| &mut outstanding.purpose);
+        let Some(Purpose::Child(attempt)) = purpose else { return };
+        let unknown = deleted.iter().filter(|&&spi| children.by_outbound(spi).is_none());
+        unknown.for_each(|&spi| attempt.on_deleted(spi));
     }
 
     fn is_being_deleted(&self, child: ChildId) -> bool {
@@ -104,7 +117,12 @@ impl Established {
         }
     }
 
-    fn create_child_sa(&mut self, request: &Opened, payloads: Payloads<'_>, ctx: &mut Context<'_>) {
+    fn create_child_sa(
+        &mut self,
+        request: &Request,
+        payloads: Payloads<'_>,
+        ctx: &mut Context<'_>,
+    ) {
         // Child SAs of this one are moving or have moved (RFC 7296 §2.25.2).
         if !self.is_active() {
             return self.refuse(request, NotifyType::TEMPORARY_FAILURE, ctx);

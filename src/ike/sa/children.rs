@@ -4,6 +4,7 @@
 //!   Installed ──► Leaving     rekeyed by the peer, or redundant: the peer is to delete it
 //!       │            │ too late
 //!       └────────────┴──► Deleting     we tell the peer
+//!       └───────────────► Expired      the same, but its keys are out of use already
 //! ```
 
 use super::super::child::Agreed;
@@ -31,6 +32,8 @@ pub(in super::super) enum ChildState {
     Leaving { until: Timestamp },
     /// We are to delete it, or are about to.
     Deleting,
+    /// Its keys must not be used any more, and the owner knows; the peer is to be told.
+    Expired,
 }
 
 #[derive(Debug)]
@@ -52,14 +55,18 @@ pub(in super::super) struct ChildSa {
 impl ChildSa {
     /// Marks it to be deleted by us.
     pub fn delete(&mut self, reason: DownReason) {
-        self.state = ChildState::Deleting;
-        self.reason = reason;
+        if self.state != ChildState::Expired {
+            self.state = ChildState::Deleting;
+            self.reason = reason;
+        }
     }
 
     /// Leaves it to the peer to delete it.
     pub fn leave(&mut self, now: Timestamp) {
-        self.state = ChildState::Leaving { until: now + LEAVING };
-        self.reason = DownReason::Rekeyed;
+        if self.state == ChildState::Installed {
+            self.state = ChildState::Leaving { until: now + LEAVING };
+            self.reason = DownReason::Rekeyed;
+        }
     }
 
     /// When it is to be deleted if nothing happens before.
@@ -67,7 +74,8 @@ impl ChildSa {
         match self.state {
             ChildState::Installed => Some(self.expires_at),
             ChildState::Leaving { until } => Some(until.min(self.expires_at)),
-            ChildState::Deleting => None,
+            ChildState::Deleting => Some(self.expires_at),
+            ChildState::Expired => None,
         }
     }
 }
@@ -147,6 +155,23 @@ impl Children {
         }
     }
 
+    /// Ends what is too old, or what the peer should have deleted.
+    pub fn expire(&mut self, ctx: &mut Context<'_>) {
+        let mut all = std::mem::take(&mut self.all);
+        for (&child, sa) in &mut all {
+            match sa.state {
+                ChildState::Expired => {}
+                _ if sa.expires_at <= ctx.now => {
+                    self.announce_end(child, sa, DownReason::Expired, ctx);
+                    sa.state = ChildState::Expired;
+                }
+                ChildState::Leaving { until } if until <= ctx.now => sa.delete(DownReason::Rekeyed),
+                ChildState::Installed | ChildState::Leaving { .. } | ChildState::Deleting => {}
+            }
+        }
+        self.all = all;
+    }
+
     /// Removes all for one reason.
     pub fn clear(&mut self, reason: &DownReason, ctx: &mut Context<'_>) {
         for (child, sa) in std::mem::take(&mut self.all) {
@@ -161,9 +186,12 @@ impl Children {
         reason: DownReason,
         ctx: &mut Context<'_>,
     ) {
+        ctx.pool.release(sa.inbound);
+        if sa.state == ChildState::Expired {
+            return;
+        }
         tracing::info!(connection = self.connection.0, %child, inbound = %sa.inbound,
             outbound = %sa.outbound, %reason, "Child SA gone");
-        ctx.pool.release(sa.inbound);
         ctx.out.event(self.connection, Event::ChildDown { child, reason });
     }
 

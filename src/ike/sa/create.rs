@@ -17,10 +17,9 @@ use super::super::failure::{ChildRefusal, DownReason, FailureReason};
 use super::super::keys::Nonces;
 use super::super::payloads::{Payloads, notify};
 use super::super::proposal::{group_of, method_of};
-use super::super::protect::Opened;
 use super::children::ChildState;
 use super::requests::Purpose;
-use super::{Effect, Established};
+use super::{Effect, Established, Request};
 use crate::crypto::kex::{Group, KeyExchange};
 use crate::crypto::secret::Secret;
 use crate::net::EspSpi;
@@ -44,13 +43,9 @@ pub(super) struct Attempt {
     nonce: Vec<u8>,
     key_exchange: Option<KeyExchange>,
     regrouped: bool,
-}
-
-impl Attempt {
-    /// Gives back what the attempt had taken.
-    pub fn release(&self, ctx: &mut Context<'_>) {
-        ctx.pool.release(self.offer.spi);
-    }
+    /// What the peer has deleted meanwhile, by its own SPIs: perhaps what we have asked for, if
+    /// its answer was lost.
+    deleted: Vec<EspSpi>,
 }
 
 /// A Child SA that the peer made meanwhile in place of the same one.
@@ -58,6 +53,20 @@ impl Attempt {
 struct Rival {
     child: ChildId,
     lowest_nonce: Vec<u8>,
+}
+
+impl Attempt {
+    /// The peer has deleted a Child SA that we do not know yet.
+    pub fn on_deleted(&mut self, spi: EspSpi) {
+        if self.deleted.len() < MAX_CHILDREN {
+            self.deleted.push(spi);
+        }
+    }
+
+    /// Gives back what the attempt had taken.
+    pub fn release(&self, ctx: &mut Context<'_>) {
+        ctx.pool.release(self.offer.spi);
+    }
 }
 
 impl Established {
@@ -79,7 +88,15 @@ impl Established {
         };
         let offer = Offer::new(&self.config, suites, ctx);
         let nonce = ctx.nonce();
-        let attempt = Attempt { replaces, rival: None, offer, nonce, key_exchange, regrouped };
+        let attempt = Attempt {
+            replaces,
+            rival: None,
+            offer,
+            nonce,
+            key_exchange,
+            regrouped,
+            deleted: Vec::new(),
+        };
         let payloads = self.child_request(&attempt);
         let purpose = Purpose::Child(Box::new(attempt));
         self.request(ExchangeType::CREATE_CHILD_SA, &payloads, purpose, ctx);
@@ -144,7 +161,7 @@ impl Established {
 
     /// The attempt came to nothing; what the peer made meanwhile takes the place.
     fn abandon_child(&mut self, attempt: &Attempt, ctx: &mut Context<'_>) {
-        ctx.pool.release(attempt.offer.spi);
+        attempt.release(ctx);
         let old = attempt.replaces.and_then(|old| self.children.get_mut(old));
         if let (Some(old), Some(_)) = (old, &attempt.rival) {
             old.leave(ctx.now);
@@ -178,7 +195,7 @@ impl Established {
     }
 
     fn child_agreed(&mut self, attempt: Attempt, answer: Payloads<'_>, ctx: &mut Context<'_>) {
-        let Attempt { replaces, rival, offer, nonce, key_exchange, .. } = attempt;
+        let Attempt { replaces, rival, offer, nonce, key_exchange, deleted, .. } = attempt;
         let shared = offer.accept(answer).and_then(|agreed| {
             let responder =
                 answer.nonce().ok_or(ChildRefusal::Breach("the answer holds no nonce"))?;
@@ -193,6 +210,10 @@ impl Established {
                 return self.close(DownReason::Breach(breach.to_string()), ctx);
             }
         };
+        if deleted.contains(&agreed.outbound) {
+            ctx.pool.release(offer.spi);
+            return self.want_child(ctx);
+        }
         let rival = rival.filter(|rival| self.children.get(rival.child).is_some());
         let wins = rival.as_ref().is_none_or(|rival| *nonces.lowest() > *rival.lowest_nonce);
         let child =
@@ -244,7 +265,7 @@ impl Established {
     /// The peer asks for a Child SA.
     pub(super) fn child_requested(
         &mut self,
-        request: &Opened,
+        request: &Request,
         payloads: Payloads<'_>,
         ctx: &mut Context<'_>,
     ) {
@@ -283,16 +304,19 @@ impl Established {
         let spi = EspSpi(u32::from_be_bytes(spi));
         let child = self.children.by_outbound(spi);
         let known = child.and_then(|child| Some((child, self.children.get(child)?.state)));
+        let being_made = matches!(self.requests.purpose(), Some(Purpose::Child(_)));
         match known {
+            // Perhaps the one whose making was answered, but the answer was lost.
+            None if being_made => Err(notify(NotifyType::TEMPORARY_FAILURE, [])),
             None => Err(child_notify(NotifyType::CHILD_SA_NOT_FOUND, spi)),
             Some((child, ChildState::Installed)) => Ok(Some(child)),
-            Some((_, ChildState::Leaving { .. } | ChildState::Deleting)) => {
+            Some((_, ChildState::Leaving { .. } | ChildState::Deleting | ChildState::Expired)) => {
                 Err(notify(NotifyType::TEMPORARY_FAILURE, []))
             }
         }
     }
 
-    fn refuse_child(&mut self, request: &Opened, refusal: ChildRefusal, ctx: &mut Context<'_>) {
+    fn refuse_child(&mut self, request: &Request, refusal: ChildRefusal, ctx: &mut Context<'_>) {
         tracing::warn!(connection = self.connection.0, ike = %self.id, %refusal, "Child SA refused");
         let with = notify_of(&refusal);
         if with == NotifyType::INVALID_SYNTAX {
@@ -305,7 +329,7 @@ impl Established {
 
     fn answer_child(
         &mut self,
-        request: &Opened,
+        request: &Request,
         payloads: Payloads<'_>,
         nonce: &[u8],
         replaces: Option<ChildId>,

@@ -80,6 +80,12 @@ pub(super) enum Effect {
     NoChild(ChildRefusal),
 }
 
+/// An authentic request of the peer, new, and the path on which it came.
+struct Request {
+    opened: Opened,
+    path: Path,
+}
+
 /// What an IKE SA leaves to its successor.
 #[derive(Debug)]
 pub(super) struct Estate {
@@ -233,13 +239,13 @@ impl Established {
             Place::Outside => ctx.out.count(Discard::OutsideWindow),
             Place::Again(response) => {
                 ctx.out.count(Discard::Retransmission);
-                ctx.out.send(&self.path.path(), response);
+                ctx.out.send(&path, response);
             }
             Place::Next => match self.keys.open.open(datagram) {
                 Err(reason) => ctx.out.count(reason),
                 Ok(opened) => {
                     self.on_authentic(path, ctx);
-                    self.handle_request(&opened, ctx);
+                    self.handle_request(&Request { opened, path }, ctx);
                     self.pump(ctx);
                 }
             },
@@ -290,13 +296,13 @@ impl Established {
         }
     }
 
-    /// Answers the peer's request, and remembers the answer.
-    fn respond(&mut self, request: &Opened, payloads: &[Payload], ctx: &mut Context<'_>) {
-        let asked = request.header();
+    /// Answers the peer's request where it came from (RFC 7296 §2.11), and remembers the answer.
+    fn respond(&mut self, request: &Request, payloads: &[Payload], ctx: &mut Context<'_>) {
+        let asked = request.opened.header();
         let header = self.header(asked.exchange_type, true, asked.message_id);
         let response = self.keys.seal.seal(&header, payloads);
-        ctx.out.send(&self.path.path(), &response);
-        self.responses.answer(request.digest(), response);
+        ctx.out.send(&request.path, &response);
+        self.responses.answer(request.opened.digest(), response);
     }
 
     /// Starts to delete the IKE SA: its Child SAs are gone at once, the peer is told.
@@ -320,8 +326,10 @@ impl Established {
         tracing::info!(connection = self.connection.0, ike = %self.id, %reason, "IKE SA gone");
         self.bequeath_to_rival();
         self.children.clear(&reason, ctx);
-        self.effects.push(Effect::Ended(reason));
-        self.forget();
+        if !self.is_over() {
+            self.effects.push(Effect::Ended(reason));
+        }
+        self.forget(ctx);
     }
 
     /// Takes over from the IKE SA that this one replaces.

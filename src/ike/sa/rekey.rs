@@ -19,11 +19,10 @@ use super::super::liveness::Liveness;
 use super::super::path::LivePath;
 use super::super::payloads::Payloads;
 use super::super::proposal::{self, Choice, describe_suites, group_of, method_of};
-use super::super::protect::Opened;
 use super::children::{self, Children, LEAVING};
 use super::create::{invalid_ke, public_value, wanted_group};
 use super::requests::Purpose;
-use super::{Effect, Established, Life};
+use super::{Effect, Established, Life, Request};
 use crate::crypto::kex::{Group, KeyExchange};
 use crate::crypto::suite::IkeSuite;
 use crate::wire::ike::{ExchangeType, IkeSpi, NotifyType, Payload};
@@ -251,7 +250,7 @@ impl Established {
     /// The peer asks for a successor.
     pub(super) fn rekey_requested(
         &mut self,
-        request: &Opened,
+        request: &Request,
         payloads: Payloads<'_>,
         ctx: &mut Context<'_>,
     ) {
@@ -289,7 +288,7 @@ impl Established {
 
     fn answer_rekey(
         &mut self,
-        request: &Opened,
+        request: &Request,
         choice: &Choice<IkeSuite>,
         public: &[u8],
         nonce: &[u8],

@@ -67,7 +67,8 @@ impl Established {
     }
 
     fn due_while_active(&self, now: Timestamp) -> Option<Task> {
-        let deleting = self.children.first(|sa| sa.state == ChildState::Deleting);
+        let ending = [ChildState::Deleting, ChildState::Expired];
+        let deleting = self.children.first(|sa| ending.contains(&sa.state));
         let worn =
             self.children.first(|sa| sa.state == ChildState::Installed && sa.rekey_at <= now);
         let rekey = self.rekey_at <= now || self.requests.wearing_out();
@@ -140,11 +141,14 @@ impl Established {
                 self.children.remove(child, ctx);
                 self.want_child(ctx);
             }
-            Purpose::DeleteIke => self.forget(),
+            Purpose::DeleteIke => self.forget(ctx),
         }
     }
 
-    pub(super) fn forget(&mut self) {
+    pub(super) fn forget(&mut self, ctx: &mut Context<'_>) {
+        if let Some(Purpose::Child(attempt)) = self.requests.purpose() {
+            attempt.release(ctx);
+        }
         self.life = Life::Gone;
         self.effects.push(Effect::Forget);
     }
@@ -154,7 +158,8 @@ impl Established {
         self.repeat_request(ctx);
         self.judge_peer(ctx);
         self.expire(ctx);
-        self.expire_children(ctx.now);
+        self.children.expire(ctx);
+        self.want_child(ctx);
         let interval = self.config.liveness.keepalive;
         if self.path.keepalive_due(ctx.now, interval) {
             ctx.out.send_keepalive(&self.path.path());
@@ -193,25 +198,12 @@ impl Established {
             Life::Active if self.expires_at <= ctx.now => self.close(DownReason::Expired, ctx),
             Life::Heir { until } if until <= ctx.now => self.close(DownReason::Duplicate, ctx),
             Life::Leaving { until } if until <= ctx.now => self.close(DownReason::Rekeyed, ctx),
-            Life::Closing { until } if until <= ctx.now => self.forget(),
+            Life::Closing { until } if until <= ctx.now => self.forget(ctx),
             Life::Active
             | Life::Heir { .. }
             | Life::Leaving { .. }
             | Life::Closing { .. }
             | Life::Gone => {}
-        }
-    }
-
-    fn expire_children(&mut self, now: Timestamp) {
-        for (_, sa) in self.children.iter_mut() {
-            let too_old = sa.expires_at <= now;
-            match sa.state {
-                ChildState::Installed if too_old => sa.delete(DownReason::Expired),
-                ChildState::Leaving { until } if too_old || until <= now => {
-                    sa.delete(DownReason::Rekeyed);
-                }
-                ChildState::Installed | ChildState::Leaving { .. } | ChildState::Deleting => {}
-            }
         }
     }
 

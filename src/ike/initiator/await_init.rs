@@ -1,30 +1,18 @@
-//! Our attempt to connect: IKE_SA_INIT and IKE_AUTH as initiator (RFC 7296 §1.2, §2.6, §2.23).
-//!
-//! ```text
-//!    HDR(0), [N(COOKIE),] SAi1, KEi, Ni, N(NAT…)  ──►
-//!                          ◄──  HDR, SAr1, KEr, Nr, N(NAT…)      AwaitInit ──► AwaitAuth
-//!    HDR, SK {IDi, IDr, AUTH, SAi2, TSi, TSr}  ──►
-//!                          ◄──  HDR, SK {IDr, AUTH, SAr2, TSi, TSr}    ──► Established
-//! ```
-//!
-//! Answers to IKE_SA_INIT carry no proof. One that accepts is taken at its word, and IKE_AUTH
-//! shows whether it was the peer's. One that refuses is only remembered: a true answer may
-//! still come, so the attempt goes on for a while (RFC 7296 §2.21.1).
+//! IKE_SA_INIT is sent (RFC 7296 §1.2, §2.6, §2.7, §2.23).
 
-use super::auth::{self, Authenticated, Signed};
-use super::child::{Agreed, Offer};
-use super::config::{ConnectionConfig, ConnectionId};
-use super::context::Context;
-use super::event::{IkeSaId, NatStatus, Role};
-use super::exchange::{Due, Retransmission};
-use super::failure::{AuthFailure, ChildRefusal, FailureReason, NoProposal};
-use super::identity::Identity;
-use super::keys::{IkeKeys, Nonces, Spis};
-use super::path::{LivePath, Path, detect, detection_payloads};
-use super::payloads::{Payloads, notify};
-use super::proposal::{self, describe_suites, method_of, without_group};
-use super::sa::{Birth, Established};
-use super::stats::Discard;
+use super::super::auth;
+use super::super::child::Offer;
+use super::super::config::{ConnectionConfig, ConnectionId};
+use super::super::context::Context;
+use super::super::event::{IkeSaId, NatStatus, Role};
+use super::super::exchange::{Due, Retransmission};
+use super::super::failure::{FailureReason, NoProposal};
+use super::super::keys::{IkeKeys, Nonces, Spis};
+use super::super::path::{Path, detect, detection_payloads};
+use super::super::payloads::{Payloads, notify};
+use super::super::proposal::{self, describe_suites, method_of, without_group};
+use super::super::stats::Discard;
+use super::AwaitAuth;
 use crate::crypto::kex::{Group, KeyExchange};
 use crate::crypto::suite::IkeSuite;
 use crate::time::Timestamp;
@@ -46,7 +34,7 @@ const COOKIE: std::ops::RangeInclusive<usize> = 1..=64;
 
 /// IKE_SA_INIT is sent.
 #[derive(Debug)]
-pub(super) struct AwaitInit {
+pub(in super::super) struct AwaitInit {
     pub connection: ConnectionId,
     config: Arc<ConnectionConfig>,
     spi: IkeSpi,
@@ -63,7 +51,7 @@ pub(super) struct AwaitInit {
 
 /// What became of a state.
 #[derive(Debug)]
-pub(super) enum AfterInit {
+pub(in super::super) enum AfterInit {
     Same(Box<AwaitInit>),
     AwaitAuth(Box<AwaitAuth>),
     Failed(FailureReason),
@@ -356,215 +344,4 @@ fn natt_path(path: Path, ike_port: u16, natt_port: u16) -> Path {
         SocketAddr::new(address.ip(), port)
     };
     Path { local: at(path.local), remote: at(path.remote) }
-}
-
-/// IKE_AUTH is sent, or about to be.
-#[derive(Debug)]
-pub(super) struct AwaitAuth {
-    pub connection: ConnectionId,
-    config: Arc<ConnectionConfig>,
-    pub id: IkeSaId,
-    keys: IkeKeys,
-    nonces: Nonces,
-    path: Path,
-    nat: NatStatus,
-    init_request: Vec<u8>,
-    init_response: Vec<u8>,
-    offer: Offer,
-    request: Vec<u8>,
-    retransmission: Retransmission,
-    began_at: Timestamp,
-    initial_contact: bool,
-}
-
-/// What became of a state.
-#[derive(Debug)]
-pub(super) enum AfterAuth {
-    Same(Box<AwaitAuth>),
-    Established {
-        sa: Box<Established>,
-        /// We have said that this is the only IKE SA with the peer.
-        initial_contact: bool,
-        child: Result<(), ChildRefusal>,
-    },
-    Failed(FailureReason),
-}
-
-impl AwaitAuth {
-    /// Sends IKE_AUTH; with INITIAL_CONTACT if there is no other IKE SA between these two
-    /// (RFC 7296 §2.4).
-    pub fn send(&mut self, initial_contact: bool, ctx: &mut Context<'_>) {
-        self.initial_contact = initial_contact;
-        let local_id = &self.config.local_id;
-        let signed = Signed {
-            message: &self.init_request,
-            nonce: &self.nonces.responder,
-            identity: local_id,
-            sk_p: &self.keys.sk_pi,
-            prf: self.keys.suite.prf,
-        };
-        let proof = auth::prove(&self.config.credentials, &signed);
-        let mut payloads = vec![
-            Payload::IdInitiator(local_id.to_wire()),
-            Payload::IdResponder(self.config.remote_id.to_wire()),
-            Payload::Authentication(proof),
-            self.offer.sa(),
-        ];
-        payloads.extend(self.offer.selectors());
-        payloads.extend(initial_contact.then(|| notify(NotifyType::INITIAL_CONTACT, [])));
-        payloads.push(notify(NotifyType::ESP_TFC_PADDING_NOT_SUPPORTED, []));
-        let header = self.header(ExchangeType::IKE_AUTH, MessageId(1));
-        self.request = self.keys.seal.seal(&header, &payloads);
-        ctx.out.send(&self.path, &self.request);
-    }
-
-    fn header(&self, exchange: ExchangeType, id: MessageId) -> Header {
-        let flags = Flags { initiator: true, ..Flags::default() };
-        Header::new(self.id.local, self.id.remote, exchange, flags, id)
-    }
-
-    /// One datagram whose header names this attempt.
-    pub fn handle(
-        self: Box<Self>,
-        header: &Header,
-        datagram: &[u8],
-        from: Path,
-        ctx: &mut Context<'_>,
-    ) -> AfterAuth {
-        let fits = header.flags.response
-            && !header.flags.initiator
-            && header.exchange_type == ExchangeType::IKE_AUTH
-            && header.message_id == MessageId(1)
-            && header.responder_spi == self.id.remote;
-        let opened = if fits { self.keys.open.open(datagram) } else { Err(Discard::Unexpected) };
-        let opened = match opened {
-            Ok(opened) => opened,
-            Err(reason) => {
-                ctx.out.count(reason);
-                return AfterAuth::Same(self);
-            }
-        };
-        let checked = match opened.payloads() {
-            Ok(payloads) => self.check(Payloads(payloads)),
-            Err(error) => Err(FailureReason::Breach(error.to_string())),
-        };
-        match checked {
-            Ok((proof, child)) => self.advance(proof, child, from, ctx),
-            Err(reason) => self.reject(reason, ctx),
-        }
-    }
-
-    fn check(
-        &self,
-        payloads: Payloads<'_>,
-    ) -> Result<(Authenticated, Result<Agreed, ChildRefusal>), FailureReason> {
-        if let Some(unknown) = payloads.unknown_critical() {
-            let text = format!("unknown critical payload of type {}", unknown.0);
-            return Err(FailureReason::Breach(text));
-        }
-        let (Some(id), Some(auth)) = (payloads.id_responder(), payloads.authentication()) else {
-            return Err(explain_no_auth(payloads));
-        };
-        let presented = Identity::from_wire(id);
-        if presented != self.config.remote_id {
-            let expected = self.config.remote_id.clone();
-            let failure = AuthFailure::WrongIdentity { presented, expected };
-            return Err(FailureReason::Authentication(failure));
-        }
-        let signed = Signed {
-            message: &self.init_response,
-            nonce: &self.nonces.initiator,
-            identity: &presented,
-            sk_p: &self.keys.sk_pr,
-            prf: self.keys.suite.prf,
-        };
-        let proof = auth::verify(&self.config.credentials, &signed, auth)
-            .map_err(FailureReason::Authentication)?;
-        Ok((proof, self.offer.accept(payloads)))
-    }
-
-    fn advance(
-        self: Box<Self>,
-        proof: Authenticated,
-        child: Result<Agreed, ChildRefusal>,
-        from: Path,
-        ctx: &mut Context<'_>,
-    ) -> AfterAuth {
-        let mut path = LivePath::new(self.path, self.nat, ctx.now);
-        path.on_authentic(from);
-        let birth = Birth {
-            id: self.id,
-            role: Role::Initiator,
-            connection: self.connection,
-            config: self.config,
-            keys: self.keys,
-            nonces: self.nonces.clone(),
-            path,
-            began_at: self.began_at,
-        };
-        let mut sa = Box::new(Established::new(birth, proof, ctx));
-        let spi = self.offer.spi;
-        let child = child
-            .map(|agreed| sa.announce_and_install(agreed, &self.nonces, ctx))
-            .inspect_err(|_| ctx.pool.release(spi));
-        AfterAuth::Established { sa, initial_contact: self.initial_contact, child }
-    }
-
-    /// The peer is not who it should be, or does not take us for whom we are. It may think the
-    /// IKE SA established, so it is told (RFC 7296 §2.21.2).
-    fn reject(mut self: Box<Self>, reason: FailureReason, ctx: &mut Context<'_>) -> AfterAuth {
-        let ours = match &reason {
-            FailureReason::Authentication(AuthFailure::RejectedByPeer) => false,
-            FailureReason::Authentication(_) | FailureReason::Breach(_) => true,
-            _ => false,
-        };
-        if ours {
-            let header = self.header(ExchangeType::INFORMATIONAL, MessageId(2));
-            let failed = [notify(NotifyType::AUTHENTICATION_FAILED, [])];
-            let message = self.keys.seal.seal(&header, &failed);
-            ctx.out.send(&self.path, &message);
-        }
-        self.abandon(ctx);
-        AfterAuth::Failed(reason)
-    }
-
-    /// Gives back what the attempt had taken.
-    pub fn abandon(&self, ctx: &mut Context<'_>) {
-        ctx.pool.release(self.offer.spi);
-    }
-
-    /// Time has passed.
-    pub fn handle_timeout(mut self: Box<Self>, ctx: &mut Context<'_>) -> AfterAuth {
-        match self.retransmission.on_timeout(ctx.now) {
-            Due::Nothing => AfterAuth::Same(self),
-            Due::Resend => {
-                ctx.out.stats.retransmitted += 1;
-                ctx.out.send(&self.path, &self.request);
-                AfterAuth::Same(self)
-            }
-            Due::GiveUp => {
-                self.abandon(ctx);
-                AfterAuth::Failed(FailureReason::NoAnswer {
-                    exchange: "IKE_AUTH",
-                    sent: self.retransmission.sent(),
-                    after: ctx.now - self.retransmission.first_sent(),
-                })
-            }
-        }
-    }
-
-    pub fn timeout(&self) -> Timestamp {
-        self.retransmission.next()
-    }
-}
-
-/// An answer without proof of identity: why?
-fn explain_no_auth(payloads: Payloads<'_>) -> FailureReason {
-    match payloads.error().map(|notify| notify.notify_type) {
-        Some(NotifyType::AUTHENTICATION_FAILED) => {
-            FailureReason::Authentication(AuthFailure::RejectedByPeer)
-        }
-        Some(notify) => FailureReason::Refused { exchange: "IKE_AUTH", notify },
-        None => FailureReason::Breach("the answer to IKE_AUTH holds no proof of identity".into()),
-    }
 }
