@@ -1,5 +1,7 @@
 //! Small inputs to start fuzzing from: one of each message kind, and a few that are broken.
 
+mod engines;
+
 use crate::wire::ike::*;
 use crate::wire::ip::protocol;
 use crate::wire::vrrp::{self, Advertisement};
@@ -11,7 +13,8 @@ type Seed = (&'static str, String, Vec<u8>);
 
 /// Target, file name and octets of every seed; each also cut short and with an octet changed.
 pub fn all() -> Vec<Seed> {
-    let whole = [messages(), chains(), packets(), datagrams(), advertisements()].concat();
+    let of_codecs = [messages(), chains(), packets(), datagrams(), advertisements()].concat();
+    let whole = [of_codecs, engines::all()].concat();
     whole.into_iter().flat_map(with_broken_ones).collect()
 }
 

@@ -1,0 +1,4 @@
+//! See `vpngw::fuzzing::config_text`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| vpngw::fuzzing::config_text(bytes));

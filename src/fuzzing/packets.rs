@@ -1,0 +1,122 @@
+//! Packets of the data plane, from either side.
+
+use crate::crypto::aead::AeadAlgorithm;
+use crate::crypto::secret::Secret;
+use crate::crypto::suite::EspSuite;
+use crate::esp::{InboundSa, Limits, NEXT_HEADER_IPV4, OutboundSa, SaConfig, sealed_len};
+use crate::net::EspSpi;
+use crate::offload::{Coalescer, Merged, SuperPacket, VirtioNetHeader};
+use crate::wire::ip::InnerPacket;
+use crate::wire::tcp::{ChecksumState, clamp_mss};
+use crate::wire::{esp, icmp};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// A parsed packet's parts lie within it, and answering or clamping it is safe.
+pub fn ip_packet(bytes: &[u8]) {
+    let Ok(packet) = InnerPacket::parse(bytes) else { return };
+    assert!(packet.transport_offset <= packet.total_len && packet.total_len <= bytes.len());
+    assert_eq!(packet.source.is_ipv4(), packet.destination.is_ipv4());
+    let _ = packet.ports(bytes);
+    let from = match packet.source {
+        IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1)),
+        IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 1)),
+    };
+    if let Some(reply) = icmp::error_about(bytes, icmp::Problem::TooBig { mtu: 1280 }, from) {
+        let reply = InnerPacket::parse(&reply).expect("our own reply");
+        assert_eq!((reply.source, reply.destination), (from, packet.source));
+    }
+    let mut segment = bytes[packet.transport_offset..packet.total_len].to_vec();
+    clamp_mss(&mut segment, 1000, ChecksumState::Complete);
+}
+
+/// A datagram is of exactly one kind, and an ESP header reads back.
+pub fn esp_classify(bytes: &[u8]) {
+    match esp::classify(bytes) {
+        esp::Encapsulated::Ike(message) => assert_eq!(message.len() + 4, bytes.len()),
+        esp::Encapsulated::Keepalive => assert_eq!(bytes, [0xff]),
+        esp::Encapsulated::Esp(header) => {
+            assert_ne!(header.spi.0, 0);
+            assert_eq!(header.encode(), bytes[..8]);
+        }
+        esp::Encapsulated::Malformed => assert!(bytes.len() < 8),
+    }
+}
+
+/// Octets that nobody sealed never open, and move nothing. Octets that an authentic peer sealed,
+/// the first of them as next header, open to a packet of the version that it names, or not at all.
+pub fn esp_packet(bytes: &[u8]) {
+    let config = SaConfig {
+        spi: EspSpi(0x0000_1000),
+        suite: EspSuite { aead: AeadAlgorithm::ChaCha20Poly1305, esn: true, group: None },
+        keymat: Secret::copy_of(&[7; 36]),
+        hard: Limits::NONE,
+        soft: Limits::NONE,
+        replay_window: 64,
+    };
+    let outbound = OutboundSa::new(config.clone()).expect("36 octets of key material");
+    let inbound = InboundSa::new(config).expect("36 octets of key material");
+    let forged = [&[0, 0, 0x10, 0], bytes].concat();
+    for packet in [bytes, &forged] {
+        assert!(inbound.open(&mut packet.to_vec()).is_err());
+        assert_eq!(inbound.window().highest(), 0);
+    }
+    let Some((&next_header, payload)) = bytes.split_first() else { return };
+    let mut packet = vec![0; sealed_len(payload.len())];
+    outbound.seal(next_header, payload, &[], &mut packet).expect("room and sequence numbers");
+    if let Ok(opened) = inbound.open(&mut packet) {
+        let version = if opened.next_header == NEXT_HEADER_IPV4 { 4 } else { 6 };
+        assert_eq!(opened.inner[0] >> 4, version);
+        assert_eq!(*opened.inner, payload[..opened.inner.len()]);
+    }
+    assert_eq!(inbound.window().highest(), 1);
+}
+
+/// What a TUN device may hand over: the packets of a super-packet add up to it, and merging them
+/// again gives packets that split into the same ones.
+pub fn super_packet(bytes: &[u8]) {
+    let mut copy = bytes.to_vec();
+    let Ok((header, packet)) = VirtioNetHeader::split_from(&mut copy) else { return };
+    let Some(packets) = split(header, packet) else { return };
+    let mut merged_and_split = Vec::new();
+    let mut coalescer = Coalescer::new();
+    let mut write = |(), merged: Merged<'_, '_>| merged_and_split.extend(written(&merged));
+    for packet in &packets {
+        coalescer.push((), packet, &mut write);
+    }
+    coalescer.flush(&mut write);
+    let plain =
+        |packets: &[Vec<u8>]| packets.iter().map(|p| without_idle_id(p)).collect::<Vec<_>>();
+    assert_eq!(plain(&merged_and_split), plain(&packets));
+}
+
+/// The packets that a super-packet stands for.
+fn split(header: VirtioNetHeader, bytes: &mut [u8]) -> Option<Vec<Vec<u8>>> {
+    let packet = SuperPacket::new(header, bytes).ok()?;
+    let mut packets = Vec::new();
+    let mut segments = packet.segments();
+    while let Some(segment) = segments.next() {
+        packets.push([segment.head, segment.payload].concat());
+    }
+    assert_eq!(packets.len(), packet.count());
+    assert_eq!(packets.iter().map(Vec::len).sum::<usize>(), packet.total());
+    assert_eq!(packets.iter().map(Vec::len).max(), Some(packet.longest()));
+    Some(packets)
+}
+
+/// What a device makes of what is written to it.
+fn written(merged: &Merged<'_, '_>) -> Vec<Vec<u8>> {
+    let mut bytes = [merged.head, &merged.parts.concat()].concat();
+    split(merged.vnet, &mut bytes).expect("a device takes what the coalescer writes")
+}
+
+/// An IPv4 packet that forbids fragmentation has an identification without a meaning (RFC 6864
+/// §4.1), which merging may change.
+fn without_idle_id(packet: &[u8]) -> Vec<u8> {
+    let mut packet = packet.to_vec();
+    if let [0x45, _, _, _, id @ ..] = &mut packet[..] {
+        if let [id0, id1, 0x40..=0x7f, _, _, _, sum0, sum1, ..] = id {
+            [*id0, *id1, *sum0, *sum1] = [0; 4];
+        }
+    }
+    packet
+}
