@@ -24,7 +24,7 @@ use tracing::{debug, error, info};
 /// How long hosts and peers have to turn to another gateway before the SAs are deleted.
 const WITHDRAWAL: Duration = Duration::from_millis(300);
 /// How long the peers have to acknowledge that the SAs are deleted.
-const FAREWELL: Duration = Duration::from_millis(300);
+const FAREWELL: Duration = Duration::from_secs(1);
 
 /// Everything that runs.
 pub struct Daemon {
@@ -217,19 +217,19 @@ impl Daemon {
         info!("ending");
         self.gateway.withdraw(self.now());
         self.carry_out();
-        self.run_for(WITHDRAWAL).await;
+        self.run_for(WITHDRAWAL, |_| false).await;
         let now = self.now();
         self.gateway.shutdown(now, &mut self.random);
         self.carry_out();
-        self.run_for(FAREWELL).await;
+        self.run_for(FAREWELL, Gateway::is_idle).await;
         self.kernel.finish().await;
         info!("ended");
     }
 
-    /// Goes on for a while, deaf to signals.
-    async fn run_for(&mut self, time: Duration) {
+    /// Goes on for a while or until `done`, deaf to signals.
+    async fn run_for(&mut self, time: Duration, done: impl Fn(&Gateway) -> bool) {
         let end = Instant::now() + time;
-        loop {
+        while !done(&self.gateway) {
             let input = tokio::select! {
                 input = self.next_input() => input,
                 () = sleep_until(end) => return,

@@ -227,6 +227,11 @@ impl Gateway {
         children.map(|(_, child)| (child.inbound.spi().0, child.outbound.spi().0)).collect()
     }
 
+    /// Whether no IKE exchange is under way: after [`Gateway::shutdown`], whether the peers know.
+    pub fn is_idle(&self) -> bool {
+        self.ike.is_idle()
+    }
+
     /// First half of a clean end: peers and hosts are told to use another gateway (BGP Cease,
     /// VRRP priority 0), while packets are still carried.
     pub fn withdraw(&mut self, now: Timestamp) {
@@ -239,7 +244,7 @@ impl Gateway {
     /// guards stay, so that nothing leaves in the clear until the next start.
     pub fn shutdown(&mut self, now: Timestamp, random: &mut dyn Random) {
         for peer in self.tunnels.keys() {
-            self.ike.terminate(connection::id(*peer), now, random);
+            self.ike.remove_connection(connection::id(*peer), now, random);
         }
         self.kernel.clear_all_but_guards();
         self.settle(now);

@@ -47,6 +47,7 @@ pub struct Network {
     pub violations: Vec<String>,
     sites: Vec<Site>,
     nodes: Vec<Option<Node>>,
+    deadlines: Vec<Option<Timestamp>>,
     deployment: Deployment,
     cuts: BTreeSet<(usize, usize)>,
     random: Seeded,
@@ -66,6 +67,7 @@ impl Network {
             violations: Vec::new(),
             sites: deployment.sites.clone(),
             nodes: deployment.sites.iter().map(|_| None).collect(),
+            deadlines: vec![None; deployment.sites.len()],
             deployment,
             cuts: BTreeSet::new(),
             random: Seeded::new(seed),
@@ -105,7 +107,7 @@ impl Network {
 
     /// A node loses its power: its state is gone, nobody is told.
     pub fn crash(&mut self, node: usize) {
-        self.nodes[node] = None;
+        (self.nodes[node], self.deadlines[node]) = (None, None);
     }
 
     /// A node starts with nothing but its configuration.
@@ -251,7 +253,7 @@ impl Network {
     }
 
     fn next_event(&self) -> Option<Timestamp> {
-        let timers = self.nodes.iter().flatten().filter_map(Node::poll_timeout);
+        let timers = self.deadlines.iter().flatten().copied();
         timers.chain(self.arrivals.keys().next().map(|(at, _)| *at)).min()
     }
 
@@ -261,8 +263,7 @@ impl Network {
             self.arrive(arrival);
         }
         for node in 0..self.nodes.len() {
-            let due = |node: &Node| node.poll_timeout().is_some_and(|at| at <= self.now);
-            if self.nodes[node].as_ref().is_some_and(due) {
+            if self.deadlines[node].is_some_and(|at| at <= self.now) {
                 self.with_node(node, |node, now| node.handle_timeout(now));
             }
         }
@@ -285,7 +286,7 @@ impl Network {
         }
     }
 
-    /// Takes over what a node emitted.
+    /// Takes over what a node emitted, and when it wants to be woken.
     fn collect(&mut self, node: usize) {
         while let Some(emission) = self.nodes[node].as_mut().and_then(Node::poll_emission) {
             match emission {
@@ -299,6 +300,7 @@ impl Network {
                 }
             }
         }
+        self.deadlines[node] = self.nodes[node].as_ref().and_then(Node::poll_timeout);
     }
 
     fn carry(&mut self, from: usize, datagram: Datagram) {
