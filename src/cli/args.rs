@@ -120,7 +120,7 @@ pub(super) enum Command {
         /// Name of the peer
         peer: String,
     },
-    /// Close the tunnel to a peer until it is initiated again
+    /// Close the tunnel to a peer until either side initiates it again
     Terminate {
         /// Name of the peer
         peer: String,

@@ -14,18 +14,26 @@ pub(super) struct Look {
     pub(super) aligned: bool,
     /// Colours.
     pub(super) colours: bool,
+    /// Headings over separated columns; only the first of several tables has them.
+    pub(super) headings: bool,
 }
 
 impl Look {
     /// What suits standard output.
     pub(super) fn of_stdout(color: ColorChoice, json: bool) -> Look {
         let terminal = io::stdout().is_terminal();
-        Look { json, aligned: terminal, colours: !json && wants_colours(color, terminal) }
+        let colours = !json && wants_colours(color, terminal);
+        Look { json, aligned: terminal, colours, headings: true }
     }
 
     /// Columns that people can read even where there is no terminal.
     pub(super) fn aligned(self) -> Look {
         Look { aligned: true, ..self }
+    }
+
+    /// The same without headings over separated columns.
+    pub(super) fn without_headings(self) -> Look {
+        Look { headings: false, ..self }
     }
 
     /// `text` in `style`, when there are colours.
@@ -68,7 +76,7 @@ pub(super) fn print(text: &str) -> Result<()> {
 /// Writes an error and its causes to standard error.
 pub(super) fn complain(error: &Error, color: ColorChoice) {
     let colours = wants_colours(color, io::stderr().is_terminal());
-    let look = Look { json: false, aligned: true, colours };
+    let look = Look { json: false, aligned: true, colours, headings: true };
     let sentence = error.chain().map(|cause| cause.to_string()).collect::<Vec<_>>().join(": ");
     // Nothing can be done when even standard error is gone.
     let _ = writeln!(io::stderr(), "{} {sentence}", look.paint(BAD, "error:"));

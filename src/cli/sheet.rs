@@ -90,11 +90,14 @@ impl Sheet {
 
     /// The table as text.
     pub(super) fn render(&self, look: Look) -> String {
-        if look.aligned { self.aligned(look.colours) } else { self.separated() }
+        if look.aligned { self.aligned(look.colours) } else { self.separated(look.headings) }
     }
 
-    fn separated(&self) -> String {
-        let mut lines = vec![self.headers.join("\t")];
+    fn separated(&self, headings: bool) -> String {
+        let mut lines = Vec::with_capacity(self.rows.len() + 1);
+        if headings {
+            lines.push(self.headers.join("\t"));
+        }
         let cells = |row: &Vec<Cell>| row.iter().map(|cell| plain(&cell.text)).collect::<Vec<_>>();
         lines.extend(self.rows.iter().map(|row| cells(row).join("\t")));
         lines.join("\n")

@@ -3,7 +3,7 @@
 use super::args::{Common, Watch};
 use super::client::{self, NotRunning};
 use super::gateways::{self, Target};
-use super::look::{self, BAD, Look};
+use super::look::{self, BAD, Look, STRONG};
 use super::show;
 use crate::control::{Failure, FailureKind, Request};
 use anyhow::{Context, Error, Result};
@@ -11,6 +11,9 @@ use serde::de::DeserializeOwned;
 use std::process::ExitCode;
 
 type Show<V> = fn(&V, Look) -> String;
+
+/// Moves to the upper left corner and clears what is below (ECMA-48 CUP and ED).
+const CLEAR: &str = "\x1b[H\x1b[2J";
 
 pub(super) fn peers(
     common: &Common,
@@ -54,61 +57,54 @@ fn repeat<V: DeserializeOwned>(
     watch: &Watch,
     look: Look,
 ) -> Result<ExitCode> {
-    let Some(pause) = watch.watch else { return once(common, request, show, look) };
+    let page = || page(&gateways::all(common)?, request, show, look);
+    let Some(pause) = watch.watch else {
+        look::print(&page()?)?;
+        return Ok(ExitCode::SUCCESS);
+    };
+    let clear = if look.aligned && !look.json { CLEAR } else { "" };
     loop {
-        let page = page(&gateways::all(common)?, request, show, look)?;
-        let clear = if look.aligned && !look.json { "\x1b[H\x1b[2J" } else { "" };
-        look::print(&format!("{clear}{}", page.text))?;
+        // A gateway that is being restarted is no reason to stop watching.
+        let text = page().unwrap_or_else(|error| format!("{error:#}"));
+        look::print(&format!("{clear}{text}"))?;
         std::thread::sleep(pause);
     }
 }
 
-fn once<V: DeserializeOwned>(
-    common: &Common,
-    request: &Request,
-    show: Show<V>,
-    look: Look,
-) -> Result<ExitCode> {
-    let page = page(&gateways::all(common)?, request, show, look)?;
-    look::print(&page.text)?;
-    Ok(if page.complete { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-/// What is to be shown, and whether every gateway answered.
-struct Page {
-    text: String,
-    complete: bool,
-}
-
-/// The answers of all `targets`. One gateway that does not run is a line among those of others,
-/// and an error alone; gateways that do not know the peer are left out when another does.
+/// The answers of all `targets`. One gateway that does not run is a remark among the answers of
+/// others, and an error alone; gateways that do not know the peer are left out when another does.
 fn page<V: DeserializeOwned>(
     targets: &[Target],
     request: &Request,
     show: Show<V>,
     look: Look,
-) -> Result<Page> {
-    let (mut parts, mut silent, mut strangers) = (Vec::new(), Vec::new(), Vec::new());
+) -> Result<String> {
+    let (mut parts, mut failures) = (Vec::new(), Vec::new());
     for target in targets {
+        let look = if parts.is_empty() { look } else { look.without_headings() };
         match client::ask(&target.socket, request) {
             Ok(body) => parts.push(rendered(&body, show, look)?),
-            Err(error) if targets.len() > 1 && error.is::<NotRunning>() => silent.push(target),
-            Err(error) if targets.len() > 1 && knows_no_such_peer(&error) => strangers.push(error),
+            Err(error) if error.is::<NotRunning>() || knows_no_such_peer(&error) => {
+                parts.extend(remark(target, &error, look));
+                failures.push(error);
+            }
             Err(error) => return Err(error),
         }
     }
-    if let (true, Some(stranger)) = (parts.is_empty(), strangers.pop()) {
-        return Err(stranger);
-    }
-    let complete = silent.is_empty();
-    if !look.json {
-        parts.extend(silent.into_iter().map(|target| {
-            let does_not_run = look.paint(BAD, "does not run");
-            format!("{}  {does_not_run}", target.name)
-        }));
+    if failures.len() == targets.len() {
+        return Err(failures.swap_remove(0));
     }
     let gap = if look.aligned && !look.json { "\n\n" } else { "\n" };
-    Ok(Page { text: parts.join(gap), complete })
+    Ok(parts.join(gap))
+}
+
+/// The line of a gateway that does not run, for people; programs see that its rows are missing.
+fn remark(target: &Target, error: &Error, look: Look) -> Option<String> {
+    let for_people = look.aligned && !look.json && error.is::<NotRunning>();
+    for_people.then(|| {
+        let (name, fact) = (look.paint(STRONG, &target.name), look.paint(BAD, "does not run"));
+        format!("{name}  {fact}")
+    })
 }
 
 fn rendered<V: DeserializeOwned>(body: &str, show: Show<V>, look: Look) -> Result<String> {

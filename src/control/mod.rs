@@ -148,4 +148,4 @@ impl Reply {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

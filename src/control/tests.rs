@@ -1,1 +1,249 @@
+use super::*;
+use crate::net::Asn;
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 
+fn requests() -> Vec<Request> {
+    let peer = || "north-a".to_owned();
+    vec![
+        Request::Peers,
+        Request::Peer(peer()),
+        Request::Routes,
+        Request::Sas,
+        Request::Vrrp,
+        Request::Stats,
+        Request::Metrics,
+        Request::Reload,
+        Request::Rekey { peer: peer(), sa: SaKind::Ike },
+        Request::Rekey { peer: peer(), sa: SaKind::Child },
+        Request::Initiate { peer: peer() },
+        Request::Terminate { peer: peer() },
+    ]
+}
+
+fn gateway() -> GatewayView {
+    GatewayView {
+        name: "east-a".to_owned(),
+        region: "cn-east".to_owned(),
+        zone: "a".to_owned(),
+        version: "0.1.0".to_owned(),
+        identity: "east-a".to_owned(),
+        asn: Some(Asn(4_200_000_001)),
+        router_id: Ipv4Addr::new(10, 79, 1, 10),
+        up_for_ms: 90_500,
+    }
+}
+
+/// A peer that is up, for tests here and of `vpnctl`.
+pub(crate) fn peer() -> PeerView {
+    let traffic = |packets, bytes, bits_per_second| Traffic { packets, bytes, bits_per_second };
+    PeerView {
+        gateway: "east-a".to_owned(),
+        summary: PeerSummary {
+            name: "north-a".to_owned(),
+            vpc: "shop".to_owned(),
+            remote: Some("10.79.2.10:4500".parse().unwrap()),
+            state: PeerState::Up,
+            state_for_ms: 61_000,
+            ike_suite: Some("aes256gcm16-prfsha384-curve25519".to_owned()),
+            esp_suite: Some("aes256gcm16-esn".to_owned()),
+            rtt_us: Some(1500),
+            received: traffic(10, 1000, 2_500_000),
+            sent: traffic(20, 2_000_000, 0),
+            prefixes_accepted: 2,
+            prefixes_rejected: 1,
+            prefixes_active: 2,
+            last_failure: Some(FailureView { reason: "no answer".to_owned(), ago_ms: 3_700_000 }),
+        },
+        local_identity: "east-a".to_owned(),
+        remote_identity: "north-a".to_owned(),
+        authentication: "public_key".to_owned(),
+        local: Some("10.79.1.10:4500".parse().unwrap()),
+        local_preference: 200,
+        inner_mtu: Some(1438),
+        ike_sa: Some(IkeSaView {
+            initiator_spi: "0102030405060708".to_owned(),
+            responder_spi: "1112131415161718".to_owned(),
+            role: Role::Initiator,
+            suite: "aes256gcm16-prfsha384-curve25519".to_owned(),
+            local: "10.79.1.10:4500".parse().unwrap(),
+            remote: "10.79.2.10:4500".parse().unwrap(),
+            nat: "none".to_owned(),
+            age_ms: 61_000,
+            rekey_in_ms: Some(12_000_000),
+        }),
+        child_sas: vec![ChildSaView {
+            inbound_spi: "c0000001".to_owned(),
+            outbound_spi: "c0000002".to_owned(),
+            suite: "aes256gcm16-esn".to_owned(),
+            state: ChildSaState::Active,
+            age_ms: 61_000,
+            rekey_in_ms: Some(3_000_000),
+            received: traffic(10, 1000, 0),
+            sent: traffic(20, 2000, 0),
+            replay: ReplayView { window: 8192, replayed: 1, late: 2, lost: 3 },
+            local_ts: vec!["0.0.0.0/0".to_owned(), "::/0".to_owned()],
+            remote_ts: vec!["0.0.0.0/0".to_owned()],
+        }],
+        discards: BTreeMap::from([("not_authentic".to_owned(), 4)]),
+        liveness: LivenessView {
+            interval_ms: 1000,
+            timeout_ms: 1500,
+            give_up_ms: 30_000,
+            heard_ago_ms: Some(120),
+        },
+        bgp: Some(BgpView {
+            state: "Established".to_owned(),
+            state_for_ms: 60_000,
+            local: "fd76:706e:6777::1".parse().unwrap(),
+            remote: "fd76:706e:6777::2".parse().unwrap(),
+            local_asn: Asn(4_200_000_001),
+            remote_asn: Asn(4_200_000_002),
+            hold_time_ms: 9000,
+            prefixes_announced: 2,
+            last_down: None,
+        }),
+        timers: vec![TimerView { what: "liveness probe".to_owned(), in_ms: 300 }],
+        events: vec![EventView { ago_ms: 60_000, what: "BGP session up".to_owned() }],
+    }
+}
+
+#[test]
+fn every_request_survives_its_http_form() {
+    for request in requests() {
+        let (method, target) = request.to_http();
+        assert_eq!(Request::from_http(method.as_str(), &target), Ok(request));
+    }
+}
+
+#[test]
+fn looking_never_acts() {
+    for request in requests() {
+        let (method, target) = request.to_http();
+        let other = if method == Method::Get { "POST" } else { "GET" };
+        let refusal = Request::from_http(other, &target).unwrap_err();
+        assert_eq!(refusal.kind, FailureKind::BadRequest, "{other} {target}");
+    }
+}
+
+#[test]
+fn unknown_paths_are_refused() {
+    for target in ["/", "", "/v1", "/v2/peers", "/v1/peers/a/b", "/v1/peers/a/rekey?sa=esp", "//"] {
+        for method in ["GET", "POST", "DELETE", ""] {
+            assert!(Request::from_http(method, target).is_err(), "{method} {target}");
+        }
+    }
+}
+
+#[test]
+fn statuses_are_those_of_http() {
+    let status = |kind| Reply::failed(kind, "why").to_http().status;
+    assert_eq!(status(FailureKind::BadRequest), 400);
+    assert_eq!(status(FailureKind::NoSuchPeer), 404);
+    assert_eq!(status(FailureKind::NotNow), 409);
+    assert_eq!(status(FailureKind::InvalidConfig), 422);
+    assert_eq!(status(FailureKind::Internal), 500);
+    assert_eq!(Reply::done("begun").to_http().status, 202);
+}
+
+#[test]
+fn a_failure_is_json_too() {
+    let failure = Failure::no_such_peer("x", ["a", "b"].into_iter());
+    let reply = Reply::Failed(failure.clone()).to_http();
+    assert_eq!(serde_json::from_str::<Failure>(&reply.body).unwrap(), failure);
+    assert_eq!(
+        reply.body,
+        "{\"kind\":\"no_such_peer\",\"message\":\"there is no peer \\\"x\\\"; the peers are: a, b\"}\n"
+    );
+}
+
+#[test]
+fn json_of_the_peers_is_stable() {
+    // Scripts read this. Adding a field is fine; this test then grows. Renaming one is not.
+    let view = PeersView { gateway: gateway(), peers: vec![peer().summary] };
+    let body = Reply::Peers(view).to_http().body;
+    let expected = concat!(
+        r#"{"gateway":{"name":"east-a","region":"cn-east","zone":"a","version":"0.1.0","#,
+        r#""identity":"east-a","asn":4200000001,"router_id":"10.79.1.10","up_for_ms":90500},"#,
+        r#""peers":[{"name":"north-a","vpc":"shop","remote":"10.79.2.10:4500","state":"up","#,
+        r#""state_for_ms":61000,"ike_suite":"aes256gcm16-prfsha384-curve25519","#,
+        r#""esp_suite":"aes256gcm16-esn","rtt_us":1500,"#,
+        r#""received":{"packets":10,"bytes":1000,"bits_per_second":2500000},"#,
+        r#""sent":{"packets":20,"bytes":2000000,"bits_per_second":0},"#,
+        r#""prefixes_accepted":2,"prefixes_rejected":1,"prefixes_active":2,"#,
+        r#""last_failure":{"reason":"no answer","ago_ms":3700000}}]}"#,
+        "\n"
+    );
+    assert_eq!(body, expected);
+}
+
+#[test]
+fn a_peer_in_depth_reads_back() {
+    let body = Reply::Peer(Box::new(peer())).to_http().body;
+    assert_eq!(serde_json::from_str::<PeerView>(&body).unwrap(), peer());
+    assert!(body.starts_with("{\"gateway\":\"east-a\",\"name\":\"north-a\","), "one flat object");
+}
+
+#[test]
+fn metrics_are_what_prometheus_reads() {
+    let mut odd = peer();
+    odd.summary.name = "a \"quoted\\ name\"\n".to_owned();
+    let router = VirtualRouterView {
+        vpc: "shop".to_owned(),
+        interface: "vpc0".to_owned(),
+        vrid: 1,
+        family: Family::Ipv4,
+        state: VirtualRouterState::Active,
+        state_for_ms: 1,
+        priority: 200,
+        addresses: vec![],
+        active_router: None,
+    };
+    let stats = StatsView {
+        gateway: "east-a".to_owned(),
+        ike: BTreeMap::from([("received".to_owned(), 7)]),
+        discards: BTreeMap::new(),
+    };
+    let text = render_metrics(&MetricsSource {
+        gateway: &gateway(),
+        peers: &[peer(), odd],
+        virtual_routers: &[router],
+        stats: &stats,
+    });
+    for line in [
+        "# TYPE vpngw_peer_state gauge",
+        "vpngw_uptime_seconds{gateway=\"east-a\"} 90.5",
+        "vpngw_peer_state{gateway=\"east-a\",peer=\"north-a\",vpc=\"shop\",state=\"up\"} 1",
+        "vpngw_peer_state{gateway=\"east-a\",peer=\"north-a\",vpc=\"shop\",state=\"down\"} 0",
+        "vpngw_peer_rtt_seconds{gateway=\"east-a\",peer=\"north-a\",vpc=\"shop\"} 0.0015",
+        "vpngw_peer_sent_bytes_total{gateway=\"east-a\",peer=\"north-a\",vpc=\"shop\"} 2000000",
+        "vpngw_peer_discards_total{gateway=\"east-a\",peer=\"a \\\"quoted\\\\ name\\\"\\n\",\
+         vpc=\"shop\",reason=\"not_authentic\"} 4",
+        "vpngw_vrrp_active{gateway=\"east-a\",vpc=\"shop\",interface=\"vpc0\",vrid=\"1\",\
+         family=\"IPv4\"} 1",
+        "vpngw_ike_total{gateway=\"east-a\",outcome=\"received\"} 7",
+    ] {
+        assert!(text.lines().any(|have| have == line), "{line}\nis missing in\n{text}");
+    }
+    let headings: Vec<&str> = text.lines().filter(|line| line.starts_with("# TYPE")).collect();
+    let mut once = headings.clone();
+    once.dedup();
+    assert_eq!(headings, once, "a metric is declared once");
+}
+
+proptest! {
+    #[test]
+    fn any_peer_name_survives_the_path(name in "\\PC{1,40}") {
+        let request = Request::Rekey { peer: name, sa: SaKind::Child };
+        let (method, target) = request.to_http();
+        prop_assert!(target.is_ascii());
+        prop_assert_eq!(Request::from_http(method.as_str(), &target), Ok(request));
+    }
+
+    #[test]
+    fn any_target_is_a_request_or_a_refusal(method in ".{0,8}", target in ".{0,60}") {
+        let _ = Request::from_http(&method, &target);
+        let _ = Request::from_http("GET", &format!("/v1/peers/{target}"));
+    }
+}

@@ -117,6 +117,8 @@ pub struct FailureView {
 /// `GET /v1/peers/{name}`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PeerView {
+    /// Who answers.
+    pub gateway: String,
     /// What the one line says.
     #[serde(flatten)]
     pub summary: PeerSummary,
@@ -420,7 +422,7 @@ pub struct VirtualRouterView {
 }
 
 /// An address family.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Family {
     /// IPv4.

@@ -11,7 +11,7 @@ const NAMES: usize = 13;
 
 /// One peer in depth: a name and a fact on each line.
 pub(in super::super) fn peer(view: &PeerView, look: Look) -> String {
-    let mut facts = Facts { lines: vec![title(&view.summary, look)], look };
+    let mut facts = Facts { lines: vec![title(view, look)], look };
     identity(view, &mut facts);
     tunnel(view, &mut facts);
     if let Some(bgp) = &view.bgp {
@@ -49,15 +49,18 @@ impl Facts {
     }
 }
 
-fn title(summary: &PeerSummary, look: Look) -> String {
+fn title(view: &PeerView, look: Look) -> String {
+    let summary = &view.summary;
     let style = if summary.state == PeerState::Up { GOOD } else { BAD };
     let state = look.paint(style, &summary.state.to_string());
     let since = span(summary.state_for_ms);
     if !look.aligned {
-        return format!("peer\t{}\nVPC\t{}\nstate\t{state} for {since}", summary.name, summary.vpc);
+        let PeerSummary { name, vpc, .. } = summary;
+        let gateway = &view.gateway;
+        return format!("gateway\t{gateway}\npeer\t{name}\nVPC\t{vpc}\nstate\t{state} for {since}");
     }
     let name = look.paint(STRONG, &summary.name);
-    format!("{name} is {state} for {since}, VPC {}", summary.vpc)
+    format!("{} → {name} is {state} for {since}, VPC {}", view.gateway, summary.vpc)
 }
 
 fn identity(view: &PeerView, facts: &mut Facts) {
@@ -116,7 +119,7 @@ fn traffic(traffic: &Traffic) -> String {
 fn ike_sa(sa: &IkeSaView) -> String {
     let nat = match sa.nat.as_str() {
         "none" => "no NAT".to_owned(),
-        side => format!("NAT at {side}"),
+        side => format!("NAT or forced encapsulation at {side}"),
     };
     format!(
         "{}_i {}_r, {}, we are {}, {nat}, age {}{}",

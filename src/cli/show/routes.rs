@@ -1,11 +1,11 @@
 //! Every prefix, the peer that its traffic goes to, and why.
 
-use super::super::look::{Look, STRONG};
+use super::super::look::Look;
 use super::super::sheet::{Cell, Sheet, Tone};
 use super::titled;
-use crate::control::{PathView, RouteView, RoutesView, VpcRoutes};
+use crate::control::{PathView, RejectedRouteView, RouteView, RoutesView};
 
-/// The routes of a gateway, VPC by VPC.
+/// The routes of a gateway, VPC by VPC, and below them what peers announced in vain.
 pub(in super::super) fn routes(view: &RoutesView, look: Look) -> String {
     let mut sheet =
         Sheet::new(&["GATEWAY", "VPC", "PREFIX", "THROUGH", "ALTERNATIVES", "AS PATH", "REASON"]);
@@ -13,15 +13,14 @@ pub(in super::super) fn routes(view: &RoutesView, look: Look) -> String {
         for route in &vpc.routes {
             sheet.row(line(&view.gateway, &vpc.vpc, route));
         }
+        for route in &vpc.rejected {
+            sheet.row(rejected(&view.gateway, &vpc.vpc, route));
+        }
     }
-    let mut text = titled(&view.gateway, "", "no routes", sheet, look);
-    let rejected = rejected(view);
-    if !rejected.is_empty() {
-        let heading = if look.aligned { look.paint(STRONG, "rejected") } else { String::new() };
-        let rejected = if look.aligned { rejected.without("GATEWAY") } else { rejected };
-        text += &format!("\n{heading}\n{}", rejected.render(look));
+    if look.aligned && view.vpcs.len() < 2 {
+        sheet = sheet.without("VPC");
     }
-    text
+    titled(&view.gateway, "", "no routes", sheet, look)
 }
 
 fn line(gateway: &str, vpc: &str, route: &RouteView) -> [Cell; 7] {
@@ -56,15 +55,15 @@ fn alternatives(route: &RouteView) -> Option<String> {
     (!names.is_empty()).then(|| names.join(" "))
 }
 
-fn rejected(view: &RoutesView) -> Sheet {
-    let mut sheet = Sheet::new(&["GATEWAY", "VPC", "PREFIX", "FROM", "REASON"]);
-    let of = |vpc: &VpcRoutes| (vpc.vpc.clone(), vpc.rejected.clone());
-    for (vpc, routes) in view.vpcs.iter().map(of) {
-        for route in routes {
-            let reason = Cell::from(route.reason).tone(Tone::Warning);
-            let (gateway, prefix) = (view.gateway.as_str().into(), route.prefix.to_string().into());
-            sheet.row([gateway, vpc.as_str().into(), prefix, route.peer.into(), reason]);
-        }
-    }
-    sheet
+/// A prefix that a peer announced and that is not used, in the columns of the others.
+fn rejected(gateway: &str, vpc: &str, route: &RejectedRouteView) -> [Cell; 7] {
+    [
+        gateway.into(),
+        vpc.into(),
+        route.prefix.to_string().into(),
+        Cell::from("rejected").tone(Tone::Warning),
+        format!("({})", route.peer).into(),
+        Cell::optional(None::<&str>),
+        route.reason.as_str().into(),
+    ]
 }

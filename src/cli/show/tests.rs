@@ -1,1 +1,213 @@
+use super::super::look::Look;
+use super::*;
+use crate::control::{
+    ChildSaState, FailureView, Family, GatewayView, PathView, PeersView, RejectedRouteView,
+    RouteView, RoutesView, SasView, TunnelSas, VirtualRouterState, VirtualRouterView, VpcRoutes,
+    VrrpView, tests::peer as a_peer,
+};
+use crate::net::Asn;
 
+const TABLE: Look = Look { json: false, aligned: true, colours: false, headings: true };
+const PLAIN: Look = Look { aligned: false, ..TABLE };
+
+fn gateway() -> GatewayView {
+    GatewayView {
+        name: "east-a".to_owned(),
+        region: "cn-east".to_owned(),
+        zone: "a".to_owned(),
+        version: "0.1.0".to_owned(),
+        identity: "east-a".to_owned(),
+        asn: Some(Asn(4_200_000_001)),
+        router_id: [10, 79, 1, 10].into(),
+        up_for_ms: 90_500,
+    }
+}
+
+fn peers_view() -> PeersView {
+    let up = a_peer().summary;
+    let mut lost = up.clone();
+    lost.name = "north-b".to_owned();
+    lost.state = PeerState::Unreachable;
+    lost.state_for_ms = 812;
+    lost.prefixes_rejected = 0;
+    lost.prefixes_active = 0;
+    lost.last_failure = Some(FailureView { reason: "no answer".to_owned(), ago_ms: 812 });
+    let mut waiting = lost.clone();
+    waiting.name = "branch".to_owned();
+    waiting.state = PeerState::Connecting;
+    (waiting.remote, waiting.esp_suite, waiting.rtt_us) = (None, None, None);
+    (waiting.received, waiting.sent) = Default::default();
+    waiting.last_failure = None;
+    PeersView { gateway: gateway(), peers: vec![up, lost, waiting] }
+}
+
+#[test]
+fn peers_are_a_table_on_a_terminal() {
+    let expected = "\
+east-a  cn-east, zone a, AS4200000001, running for 1m30s
+PEER     REMOTE           STATE        SINCE  SUITE              RTT   RECEIVING  SENDING       PREFIXES  IN USE  LAST FAILURE
+north-a  10.79.2.10:4500  up           1m01s  aes256gcm16-esn  1.5ms  2.5 Mbit/s  0 bit/s  2, 1 rejected       2  no answer (1h01m ago)
+north-b  10.79.2.10:4500  unreachable  812ms  aes256gcm16-esn  1.5ms  2.5 Mbit/s  0 bit/s              2       0  no answer (812ms ago)
+branch   any              connecting   812ms  -                    -     0 bit/s  0 bit/s              2       0  -";
+    assert_eq!(peers(&peers_view(), TABLE), expected);
+}
+
+#[test]
+fn peers_are_separated_by_tabs_in_a_pipe() {
+    let text = peers(&peers_view(), PLAIN);
+    let rows: Vec<Vec<&str>> = text.lines().map(|line| line.split('\t').collect()).collect();
+    assert_eq!(rows.len(), 4);
+    assert!(rows.iter().all(|row| row.len() == rows[0].len()), "{text}");
+    assert_eq!(rows[0][..4], ["GATEWAY", "PEER", "VPC", "REMOTE"]);
+    assert_eq!(rows[1][..5], ["east-a", "north-a", "shop", "10.79.2.10:4500", "up"]);
+    assert_eq!(peers(&peers_view(), PLAIN.without_headings()).lines().count(), 3);
+}
+
+#[test]
+fn colours_change_no_letter() {
+    let coloured = peers(&peers_view(), Look { colours: true, ..TABLE });
+    assert_ne!(coloured, peers(&peers_view(), TABLE));
+    let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    let stripped = anstream::adapter::strip_str(&coloured).to_string();
+    assert_eq!(words(&stripped), words(&peers(&peers_view(), TABLE)));
+}
+
+#[test]
+fn no_peers_is_a_sentence() {
+    let view = PeersView { gateway: gateway(), peers: vec![] };
+    assert!(peers(&view, TABLE).ends_with("\nno peers are configured"));
+}
+
+#[test]
+fn a_peer_in_depth_is_a_page() {
+    let expected = "\
+east-a → north-a is up for 1m01s, VPC shop
+  remote       10.79.2.10:4500 as north-a, by public key
+  local        10.79.1.10:4500 as east-a
+  liveness     round trip 1.5ms; heard 120ms ago; probed every 1s, unreachable after 1.5s, given up after 30s
+  received     1.0 kB in 10 packets, now 2.5 Mbit/s
+  sent         2.0 MB in 20 packets, now 0 bit/s
+  MTU          1438 bytes inside the tunnel
+  IKE SA       0102030405060708_i 1112131415161718_r, aes256gcm16-prfsha384-curve25519, we are initiator, no NAT, age 1m01s, rekeyed in 3h20m
+  Child SA     c0000001_in c0000002_out, aes256gcm16-esn, active, age 1m01s, rekeyed in 50m00s
+  selectors    0.0.0.0/0 ::/0 ↔ 0.0.0.0/0
+  replay       window of 8192 packets: 3 lost, 2 late, 1 replayed
+  BGP          Established for 1m00s with AS4200000002, fd76:706e:6777::1 → fd76:706e:6777::2, hold time 9s, 2 prefixes announced
+  prefixes     2 accepted, 1 rejected, 2 in use; local preference 200
+  discarded    4 × not authentic
+  last failure 1h01m ago: no answer
+  next         in 300ms: liveness probe
+  event        1m00s ago: BGP session up";
+    assert_eq!(peer(&a_peer(), TABLE), expected);
+    let plain = peer(&a_peer(), PLAIN);
+    assert!(plain.starts_with("gateway\teast-a\npeer\tnorth-a\nVPC\tshop\nstate\tup for 1m01s\n"));
+    assert!(plain.lines().all(|line| line.matches('\t').count() == 1), "{plain}");
+}
+
+#[test]
+fn a_peer_without_any_sa_is_a_page_too() {
+    let mut view = a_peer();
+    view.summary.state = PeerState::Down;
+    (view.ike_sa, view.bgp, view.local, view.summary.remote) = (None, None, None, None);
+    view.liveness.heard_ago_ms = None;
+    view.child_sas.clear();
+    let page = peer(&view, TABLE);
+    assert!(page.contains("IKE SA       none"), "{page}");
+    assert!(page.contains("never heard"), "{page}");
+}
+
+fn routes_view() -> RoutesView {
+    let path = |peer: &str, usable, local_preference| PathView {
+        peer: peer.to_owned(),
+        usable,
+        local_preference,
+        as_path: "4200000002".to_owned(),
+    };
+    let route = |prefix: &str, local, active: Option<&str>, reason: &str, paths| RouteView {
+        prefix: prefix.parse().unwrap(),
+        local,
+        active: active.map(str::to_owned),
+        reason: reason.to_owned(),
+        paths,
+    };
+    let both = vec![path("north-a", true, 200), path("north-b", true, 100)];
+    let neither = vec![path("south-a", false, 200)];
+    RoutesView {
+        gateway: "east-a".to_owned(),
+        vpcs: vec![VpcRoutes {
+            vpc: "shop".to_owned(),
+            routes: vec![
+                route("10.1.0.0/16", true, None, "our own", vec![]),
+                route("10.2.0.0/16", false, Some("north-a"), "higher local preference", both),
+                route("10.3.0.0/16", false, None, "no tunnel is up", neither),
+            ],
+            rejected: vec![RejectedRouteView {
+                prefix: "10.1.7.0/24".parse().unwrap(),
+                peer: "north-b".to_owned(),
+                reason: "not in its accept list".to_owned(),
+            }],
+        }],
+    }
+}
+
+#[test]
+fn routes_say_why() {
+    let expected = "\
+east-a
+PREFIX       THROUGH   ALTERNATIVES  AS PATH     REASON
+10.1.0.0/16  here      -             -           our own
+10.2.0.0/16  north-a   north-b       4200000002  higher local preference
+10.3.0.0/16  nobody    (south-a)     -           no tunnel is up
+10.1.7.0/24  rejected  (north-b)     -           not in its accept list";
+    assert_eq!(routes(&routes_view(), TABLE), expected);
+    assert_eq!(routes(&routes_view(), PLAIN).lines().count(), 5);
+}
+
+#[test]
+fn sas_have_a_line_each() {
+    let view = a_peer();
+    let mut draining = view.child_sas[0].clone();
+    draining.state = ChildSaState::Draining;
+    let tunnel = TunnelSas {
+        peer: "north-a".to_owned(),
+        vpc: "shop".to_owned(),
+        ike_sa: view.ike_sa,
+        child_sas: vec![view.child_sas[0].clone(), draining],
+    };
+    let view = SasView { gateway: "east-a".to_owned(), tunnels: vec![tunnel] };
+    let expected = "\
+east-a
+PEER     SA     SPI                                    SUITE                             STATE        AGE  REKEYED IN  RECEIVED    SENT
+north-a  IKE    0102030405060708_i 1112131415161718_r  aes256gcm16-prfsha384-curve25519  initiator  1m01s       3h20m         -       -
+north-a  Child  c0000001_in c0000002_out               aes256gcm16-esn                   active     1m01s      50m00s    1.0 kB  2.0 kB
+north-a  Child  c0000001_in c0000002_out               aes256gcm16-esn                   draining   1m01s      50m00s    1.0 kB  2.0 kB";
+    assert_eq!(sas(&view, TABLE), expected);
+}
+
+#[test]
+fn virtual_routers_stand_in_order() {
+    let router = |family, state, active_router: Option<&str>| VirtualRouterView {
+        vpc: "shop".to_owned(),
+        interface: "vpc0".to_owned(),
+        vrid: 1,
+        family,
+        state,
+        state_for_ms: 4200,
+        priority: 100,
+        addresses: vec!["10.1.1.1".parse().unwrap()],
+        active_router: active_router.map(|address| address.parse().unwrap()),
+    };
+    let view = VrrpView {
+        gateway: "east-b".to_owned(),
+        routers: vec![
+            router(Family::Ipv6, VirtualRouterState::Active, None),
+            router(Family::Ipv4, VirtualRouterState::Backup, Some("10.1.1.2")),
+        ],
+    };
+    let expected = "\
+east-b
+VPC   INTERFACE  VRID  FAMILY  STATE   SINCE  PRIORITY  ADDRESSES  ACTIVE ROUTER
+shop  vpc0          1  IPv4    backup     4s       100  10.1.1.1   10.1.1.2
+shop  vpc0          1  IPv6    active     4s       100  10.1.1.1   this gateway";
+    assert_eq!(vrrp(&view, TABLE), expected);
+}

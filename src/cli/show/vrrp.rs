@@ -22,7 +22,9 @@ const COLUMNS: [&str; 10] = [
 /// The virtual routers of a gateway.
 pub(in super::super) fn vrrp(view: &VrrpView, look: Look) -> String {
     let mut sheet = Sheet::new(&COLUMNS);
-    for router in &view.routers {
+    let mut routers: Vec<&VirtualRouterView> = view.routers.iter().collect();
+    routers.sort_by_key(|router| (&router.vpc, &router.interface, router.vrid, router.family));
+    for router in routers {
         sheet.row(line(&view.gateway, router));
     }
     titled(&view.gateway, "", "no virtual routers are configured", sheet, look)

@@ -52,6 +52,7 @@ impl Gateway {
         let ike = self.ike.view(connection::id(peer));
         let sending = tunnel.sas.sending().map(|(_, child)| child.remote.is_ipv4());
         Some(PeerView {
+            gateway: self.config.gateway.name.clone(),
             local_identity: config.local_identity.to_string(),
             remote_identity: config.remote_identity.to_string(),
             authentication: match config.credentials {
