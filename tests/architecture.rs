@@ -58,6 +58,18 @@ fn every_module_stands_in_the_table() {
 }
 
 #[test]
+fn architecture_md_shows_this_table() {
+    let text = tree::read("ARCHITECTURE.md");
+    let violations = MODULES
+        .iter()
+        .map(Module::as_markdown)
+        .filter(|row| !text.lines().any(|line| line.starts_with(row)))
+        .map(|row| format!("no row begins with `{row}`"))
+        .collect();
+    report("the table in ARCHITECTURE.md is the one that is held", violations);
+}
+
+#[test]
 fn the_table_has_floors() {
     let mut below = BTreeSet::new();
     let mut violations = Vec::new();

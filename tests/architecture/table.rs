@@ -76,6 +76,28 @@ impl Module {
     pub fn may_import(&self, target: &Module) -> bool {
         self.name == target.name || self.imports.iter().any(|import| lies_in(target.name, import))
     }
+
+    /// How the row begins in ARCHITECTURE.md, where "ground" is all of floor 0.
+    pub fn as_markdown(&self) -> String {
+        let kind = match self.kind {
+            Pure => "pure",
+            Shell => "shell",
+            TestsOnly => "tests only",
+        };
+        let (imports, ground) = match self.imports {
+            [imports @ .., "net", "time", "random"] => (imports, true),
+            imports => (imports, false),
+        };
+        let names: Vec<_> = imports.iter().map(|import| format!("`{import}`")).collect();
+        let imports = match (names.is_empty(), ground) {
+            _ if self.kind == TestsOnly => "any pure module".to_owned(),
+            (true, true) => "ground".to_owned(),
+            (true, false) => "—".to_owned(),
+            (false, true) => names.join(" ") + " + ground",
+            (false, false) => names.join(" "),
+        };
+        format!("| `{}` | {kind} | {imports} |", self.name)
+    }
 }
 
 /// Whether the module at `path` is `module` or one below it.

@@ -23,6 +23,11 @@ fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
+/// A file of the repository.
+pub fn read(path: &str) -> String {
+    fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
 /// All Rust files of the library and the binaries, in order of their paths.
 pub fn source_files() -> Vec<SourceFile> {
     let mut paths = Vec::new();
@@ -49,7 +54,7 @@ fn collect(folder: &Path, paths: &mut Vec<PathBuf>) {
 
 /// The modules that `src/lib.rs` declares.
 pub fn declared_modules() -> BTreeSet<String> {
-    let text = fs::read_to_string(root().join("src/lib.rs")).unwrap();
+    let text = read("src/lib.rs");
     let names = text.lines().filter_map(|line| {
         line.strip_prefix("pub mod ").or(line.strip_prefix("mod "))?.strip_suffix(';')
     });
