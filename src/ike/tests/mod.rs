@@ -2,9 +2,11 @@
 
 mod adversary;
 mod attacks;
+mod conformance;
 mod handshake;
 mod key_schedule;
 mod lifecycle;
 mod net;
+mod raw_peer;
 mod rekeying;
 mod soak;

@@ -1,0 +1,214 @@
+//! A peer that says whatever a test wants it to say, with the right keys: an initiator that
+//! takes no care of its own state, opposite one real endpoint.
+
+use super::net::*;
+use crate::crypto::kex::{Group, KeyExchange};
+use crate::crypto::suite::{EspSuite, IkeSuite};
+use crate::ike::auth::{Signed, hash_algorithms, prove};
+use crate::ike::keys::{IkeKeys, Nonces, Spis};
+use crate::ike::path::{Path, detection_payloads};
+use crate::ike::payloads::Payloads;
+use crate::ike::proposal;
+use crate::ike::*;
+use crate::random::Seeded;
+use crate::time::Timestamp;
+use crate::wire::ike::{
+    ExchangeType, Flags, Header, IkeSpi, KeyExchange as PublicValue, Message, MessageId,
+    NotifyType, Payload,
+};
+use std::net::SocketAddr;
+
+/// Our SPI of the first Child SA.
+pub const FIRST_SPI: u32 = 0x0000_5001;
+
+pub struct RawPeer {
+    pub endpoint: Endpoint,
+    pub events: Vec<Event>,
+    pub config: ConnectionConfig,
+    pub now: Timestamp,
+    pub random: Seeded,
+    pub keys: IkeKeys,
+    pub spis: Spis,
+    pub next_id: u32,
+    /// The endpoint's SPI of the first Child SA.
+    pub first_outbound: Vec<u8>,
+    credentials: Credentials,
+}
+
+/// What a handshake needs to go on.
+struct Init {
+    request: Vec<u8>,
+    keys: IkeKeys,
+    nonces: Nonces,
+    spis: Spis,
+}
+
+impl RawPeer {
+    /// Connects to an endpoint whose connection only answers.
+    pub fn connect() -> RawPeer {
+        let [west, east] = config_pair((psk("shared"), psk("shared")));
+        let mut random = Seeded::new(42);
+        let now = Timestamp::from_millis(1);
+        let mut endpoint = Endpoint::new(EndpointConfig::default(), now, &mut random);
+        endpoint.add_connection(CONNECTION, east.clone(), now, &mut random);
+        let init = init(&mut endpoint, &west, now, &mut random);
+        let mut peer = RawPeer {
+            endpoint,
+            events: Vec::new(),
+            credentials: west.credentials.clone(),
+            config: west,
+            now,
+            random,
+            keys: init.keys,
+            spis: init.spis,
+            next_id: 1,
+            first_outbound: Vec::new(),
+        };
+        let answer = peer.authenticate(&init.request, &init.nonces);
+        let sa = Payloads(&answer).sa().expect("a Child SA").clone();
+        peer.first_outbound = sa.proposals[0].spi.clone();
+        peer
+    }
+
+    fn authenticate(&mut self, init: &[u8], nonces: &Nonces) -> Vec<Payload> {
+        let identity = self.config.local_id.clone();
+        let signed = Signed {
+            message: init,
+            nonce: &nonces.responder,
+            identity: &identity,
+            sk_p: &self.keys.sk_pi,
+            prf: self.keys.suite.prf,
+        };
+        let auth = prove(&self.credentials, &signed);
+        let mut payloads =
+            vec![Payload::IdInitiator(identity.to_wire()), Payload::Authentication(auth)];
+        payloads.extend(self.child_offer("aes256gcm16-esn", FIRST_SPI));
+        self.ask(ExchangeType::IKE_AUTH, &payloads).expect("an answer to IKE_AUTH")
+    }
+
+    /// SA, TSi and TSr for a Child SA.
+    pub fn child_offer(&self, suite: &str, spi: u32) -> Vec<Payload> {
+        let suite: EspSuite = suite.parse().unwrap();
+        vec![
+            Payload::SecurityAssociation(proposal::offer(&[suite], &spi.to_be_bytes())),
+            Payload::TrafficSelectorsInitiator(self.config.local_ts.clone().into()),
+            Payload::TrafficSelectorsResponder(self.config.remote_ts.clone().into()),
+        ]
+    }
+
+    /// SA, TSi, TSr and a nonce: all that CREATE_CHILD_SA needs without a key exchange.
+    pub fn child_request(&self, suite: &str, spi: u32) -> Vec<Payload> {
+        let mut payloads = self.child_offer(suite, spi);
+        payloads.push(Payload::Nonce(vec![7; 32]));
+        payloads
+    }
+
+    pub fn header(&self, exchange: ExchangeType, response: bool, id: u32) -> Header {
+        let flags = Flags { initiator: true, response, version: false };
+        Header::new(self.spis.initiator, self.spis.responder, exchange, flags, MessageId(id))
+    }
+
+    /// The next request with these payloads, sealed.
+    pub fn seal_next(&mut self, exchange: ExchangeType, payloads: &[Payload]) -> Vec<u8> {
+        let header = self.header(exchange, false, self.next_id);
+        self.next_id += 1;
+        self.keys.seal.seal(&header, payloads)
+    }
+
+    /// What the endpoint sends after one datagram, as it stands on the wire.
+    pub fn deliver(&mut self, message: &[u8]) -> Vec<Vec<u8>> {
+        let [to, from] = [self.config.remote, RemoteAddress::At((self.config.local, 0).into())]
+            .map(|address| match address {
+                RemoteAddress::At(address) => SocketAddr::new(address.ip(), 4500),
+                RemoteAddress::Any => unreachable!("the pair has addresses"),
+            });
+        let marked = [&[0; 4], message].concat();
+        self.endpoint.handle_datagram(to, from, &marked, self.now, &mut self.random);
+        self.drain()
+    }
+
+    pub fn drain(&mut self) -> Vec<Vec<u8>> {
+        while let Some((_, event)) = self.endpoint.poll_event() {
+            self.events.push(event);
+        }
+        let transmits = std::iter::from_fn(|| self.endpoint.poll_transmit());
+        transmits.map(|transmit| transmit.bytes[4..].to_vec()).collect()
+    }
+
+    /// Sends a request; the payloads of the answer, if there is one.
+    pub fn ask(&mut self, exchange: ExchangeType, payloads: &[Payload]) -> Option<Vec<Payload>> {
+        let request = self.seal_next(exchange, payloads);
+        self.deliver_and_open(&request)
+    }
+
+    /// Delivers a request as it is; the payloads of the answer, if there is one.
+    pub fn deliver_and_open(&mut self, request: &[u8]) -> Option<Vec<Payload>> {
+        let id = Header::decode(request).unwrap().message_id;
+        let sent = self.deliver(request);
+        let is_answer = |header: &Header| header.flags.response && header.message_id == id;
+        let answer = sent
+            .iter()
+            .find(|bytes| Header::decode(bytes).is_ok_and(|header| is_answer(&header)))?;
+        let opened = self.keys.open.open(answer).expect("an authentic answer");
+        Some(opened.payloads().expect("a well-formed answer").to_vec())
+    }
+
+    /// Lets time pass until the endpoint asks something.
+    pub fn await_request(&mut self) -> Vec<u8> {
+        for _ in 0..100 {
+            let (at, _) = self.endpoint.poll_timeout().expect("something is due");
+            self.now = self.now.max(at);
+            self.endpoint.handle_timeout(self.now, &mut self.random);
+            if let Some(request) = self.drain().into_iter().next() {
+                return request;
+            }
+        }
+        panic!("the endpoint asks nothing");
+    }
+
+    pub fn is_up(&self) -> bool {
+        self.endpoint.view(CONNECTION).unwrap().state == ConnectionState::Up
+    }
+
+    pub fn children(&self) -> usize {
+        let view = self.endpoint.view(CONNECTION).unwrap();
+        view.ike_sas.iter().map(|sa| sa.children.len()).sum()
+    }
+}
+
+/// IKE_SA_INIT.
+fn init(
+    endpoint: &mut Endpoint,
+    config: &ConnectionConfig,
+    now: Timestamp,
+    random: &mut Seeded,
+) -> Init {
+    let suite: IkeSuite = "aes256gcm16-prfsha384-curve25519".parse().unwrap();
+    let RemoteAddress::At(remote) = config.remote else { unreachable!("the pair has addresses") };
+    let path = Path { local: SocketAddr::new(config.local, 500), remote };
+    let key_exchange = KeyExchange::generate(Group::Curve25519, random).unwrap();
+    let (spi, nonce) = (IkeSpi([9; 8]), vec![5; 32]);
+    let flags = Flags { initiator: true, ..Flags::default() };
+    let exchange = ExchangeType::IKE_SA_INIT;
+    let header = Header::new(spi, IkeSpi::ZERO, exchange, flags, MessageId(0));
+    let mut payloads = vec![
+        Payload::SecurityAssociation(proposal::offer(&[suite], &[])),
+        Payload::KeyExchange(PublicValue {
+            method: proposal::method_of(Group::Curve25519),
+            data: key_exchange.public().to_vec(),
+        }),
+        Payload::Nonce(nonce.clone()),
+        hash_algorithms(),
+    ];
+    payloads.extend(detection_payloads((spi, IkeSpi::ZERO), &path, true));
+    let request = Message { header, payloads }.encode();
+    endpoint.handle_datagram(remote, path.local, &request, now, random);
+    let response = endpoint.poll_transmit().expect("an answer to IKE_SA_INIT").bytes;
+    let answer = Message::decode(&response).unwrap();
+    let payloads = Payloads(&answer.payloads);
+    let shared = key_exchange.agree(&payloads.key_exchange().unwrap().data).unwrap();
+    let nonces = Nonces { initiator: nonce, responder: payloads.nonce().unwrap().clone() };
+    let spis = Spis { initiator: spi, responder: answer.header.responder_spi };
+    let keys = IkeKeys::initial(suite, &shared, &nonces, spis, Role::Initiator).unwrap();
+    Init { request, keys, nonces, spis }
+}
