@@ -175,7 +175,8 @@ pub(super) fn notify_of(refusal: &ChildRefusal) -> NotifyType {
         ChildRefusal::Selectors(_) => NotifyType::TS_UNACCEPTABLE,
         ChildRefusal::Notified(notify) => *notify,
         ChildRefusal::Breach(_) => NotifyType::INVALID_SYNTAX,
-        ChildRefusal::PublicValue => NotifyType::INVALID_KE_PAYLOAD,
+        // Such a peer is malicious or broken (RFC 6989 §2.5).
+        ChildRefusal::PublicValue => NotifyType::INVALID_SYNTAX,
     }
 }
 

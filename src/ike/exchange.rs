@@ -4,7 +4,7 @@
 use super::config::Retransmit;
 use crate::crypto::digest::sha256;
 use crate::time::Timestamp;
-use crate::wire::ike::MessageId;
+use crate::wire::ike::{ExchangeType, MessageId};
 use std::time::Duration;
 
 /// When a request is repeated.
@@ -103,6 +103,7 @@ pub(super) struct Requests<P> {
 /// A request without an answer.
 #[derive(Debug)]
 pub(super) struct Outstanding<P> {
+    exchange: ExchangeType,
     id: MessageId,
     pub bytes: Vec<u8>,
     pub retransmission: Retransmission,
@@ -126,8 +127,15 @@ impl<P> Requests<P> {
         self.next.0 > u32::MAX / 2
     }
 
-    pub fn start(&mut self, bytes: Vec<u8>, retransmission: Retransmission, purpose: P) {
-        self.outstanding = Some(Outstanding { id: self.next, bytes, retransmission, purpose });
+    pub fn start(
+        &mut self,
+        exchange: ExchangeType,
+        bytes: Vec<u8>,
+        retransmission: Retransmission,
+        purpose: P,
+    ) {
+        let id = self.next;
+        self.outstanding = Some(Outstanding { exchange, id, bytes, retransmission, purpose });
         self.next = MessageId(self.next.0.saturating_add(1));
     }
 
@@ -143,9 +151,10 @@ impl<P> Requests<P> {
         self.outstanding.as_ref().map(|outstanding| &outstanding.purpose)
     }
 
-    /// Whether `id` is the number of the outstanding request.
-    pub fn awaits(&self, id: MessageId) -> bool {
-        self.outstanding.as_ref().is_some_and(|outstanding| outstanding.id == id)
+    /// Whether a response of this exchange with this number answers the outstanding request.
+    pub fn awaits(&self, exchange: ExchangeType, id: MessageId) -> bool {
+        let asked = self.outstanding.as_ref();
+        asked.is_some_and(|asked| (asked.exchange, asked.id) == (exchange, id))
     }
 
     /// Takes the outstanding request out; it has its answer, or needs none any more.

@@ -259,7 +259,7 @@ impl Established {
         path: Path,
         ctx: &mut Context<'_>,
     ) {
-        if !self.requests.awaits(header.message_id) {
+        if !self.requests.awaits(header.exchange_type, header.message_id) {
             return ctx.out.count(Discard::StrayResponse);
         }
         match self.keys.open.open(datagram) {

@@ -294,11 +294,17 @@ impl Established {
         nonce: &[u8],
         ctx: &mut Context<'_>,
     ) {
+        let Ok(key_exchange) = KeyExchange::generate(choice.suite.group, ctx.random) else {
+            return self.refuse(request, NotifyType::TEMPORARY_FAILURE, ctx);
+        };
+        let ours = public_value(&key_exchange);
         let nonces = Nonces { initiator: nonce.to_vec(), responder: ctx.nonce() };
         let local = ctx.ike_spi();
-        let made = self.derive_requested(choice, public, &nonces, local, ctx);
-        let Some((keys, id, ours)) = made else {
-            return self.refuse(request, NotifyType::NO_PROPOSAL_CHOSEN, ctx);
+        let made = self.derive_requested(choice, key_exchange, public, &nonces, local);
+        // A peer with such a public value or SPI is malicious or broken (RFC 6989 §2.5).
+        let Some((keys, id)) = made else {
+            let why = "the SPI or the public value of a rekeying is unacceptable";
+            return self.refuse_syntax(request, why.to_owned(), ctx);
         };
         let answer = [
             Payload::SecurityAssociation(proposal::answer(choice, &local.0)),
@@ -318,18 +324,16 @@ impl Established {
     fn derive_requested(
         &self,
         choice: &Choice<IkeSuite>,
+        key_exchange: KeyExchange,
         public: &[u8],
         nonces: &Nonces,
         local: IkeSpi,
-        ctx: &mut Context<'_>,
-    ) -> Option<(IkeKeys, IkeSaId, Payload)> {
+    ) -> Option<(IkeKeys, IkeSaId)> {
         let remote = ike_spi(choice)?;
-        let key_exchange = KeyExchange::generate(choice.suite.group, ctx.random).ok()?;
-        let ours = public_value(&key_exchange);
         let shared = key_exchange.agree(public).ok()?;
         let spis = Spis { initiator: remote, responder: local };
         let keys = self.keys.rekeyed(choice.suite, &shared, nonces, spis, Role::Responder).ok()?;
-        Some((keys, IkeSaId { local, remote }, ours))
+        Some((keys, IkeSaId { local, remote }))
     }
 
     /// If we are asking for a successor too, who wins shows when our answer comes

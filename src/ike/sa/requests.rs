@@ -111,7 +111,7 @@ impl Established {
         let bytes = self.keys.seal.seal(&header, payloads);
         ctx.out.send(&self.path.path(), &bytes);
         let schedule = Retransmission::steady(&self.config.retransmit, ctx.now);
-        self.requests.start(bytes, schedule, purpose);
+        self.requests.start(exchange, bytes, schedule, purpose);
     }
 
     /// The answer to the outstanding request.

@@ -4,6 +4,7 @@ use super::net::*;
 use crate::ike::*;
 use crate::random::{Random, Seeded};
 use crate::wire::ike::ExchangeType;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 fn configs() -> [ConnectionConfig; 2] {
@@ -115,6 +116,26 @@ fn a_changed_configuration_amid_rekeying_ends_with_one_tunnel() {
             let suite = net.ends[EAST].ike_sas()[0].children[0].suite;
             assert_eq!(suite.to_string(), "chacha20poly1305-esn");
         }
+    }
+}
+
+#[test]
+fn answers_go_where_the_request_came_from() {
+    let mut net = up(6);
+    let west = net.log[0].from.ip();
+    let mark = net.log.len();
+    net.filter = Some(Box::new(|_, _| false));
+    net.run(ms(1500));
+    let is_request =
+        |datagram: &&Datagram| datagram.from.ip() == west && !datagram.header().flags.response;
+    let request = net.log[mark..].iter().find(is_request).cloned();
+    let request = request.expect("a probe of West");
+    for port in [5555, 6666] {
+        let rebound = SocketAddr::new(request.from.ip(), port);
+        let mark = net.log.len();
+        net.deliver(Datagram { from: rebound, ..request.clone() });
+        let answered = net.log[mark..].iter().any(|datagram| datagram.to == rebound);
+        assert!(answered, "no answer to port {port}"); // RFC 7296 §2.11
     }
 }
 

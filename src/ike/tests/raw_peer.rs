@@ -13,8 +13,7 @@ use crate::ike::*;
 use crate::random::Seeded;
 use crate::time::Timestamp;
 use crate::wire::ike::{
-    ExchangeType, Flags, Header, IkeSpi, KeyExchange as PublicValue, Message, MessageId,
-    NotifyType, Payload,
+    ExchangeType, Flags, Header, IkeSpi, KeyExchange as PublicValue, Message, MessageId, Payload,
 };
 use std::net::SocketAddr;
 
