@@ -49,7 +49,7 @@ impl Gateway {
             Step::RetimePeer(peer) => self.retime_peer(peer, now, random),
             Step::RerouteNeighbor(peer) => self.reroute_neighbor(peer, old, now),
             // The prefixes of every VPC are taken over after the steps.
-            Step::AnnouncePrefixes(_) => {}
+            Step::Reannounce(_) => {}
             Step::ReplaceVirtualRouters(vpc) => self.replace_virtual_routers(vpc, now),
         }
     }

@@ -20,8 +20,8 @@ pub enum Step {
     RetimePeer(PeerId),
     /// What the peer may announce, how it ranks, or how its routes are learned changed.
     RerouteNeighbor(PeerId),
-    /// The VPC announces other prefixes.
-    AnnouncePrefixes(VpcId),
+    /// The VPC announces other prefixes, or those of its peers too.
+    Reannounce(VpcId),
     /// The VPC's virtual routers changed.
     ReplaceVirtualRouters(VpcId),
 }
@@ -73,8 +73,8 @@ pub fn plan(old: &Config, new: &Config) -> Result<Vec<Step>, NeedsRestart> {
 
 fn vpc_steps(id: VpcId, old: &VpcConfig, new: &VpcConfig) -> Vec<Step> {
     let mut steps = Vec::new();
-    if old.prefixes != new.prefixes {
-        steps.push(Step::AnnouncePrefixes(id));
+    if old.prefixes != new.prefixes || old.transit != new.transit {
+        steps.push(Step::Reannounce(id));
     }
     if old.vrrp != new.vrrp || old.interface != new.interface {
         steps.push(Step::ReplaceVirtualRouters(id));
@@ -150,8 +150,7 @@ fn same_devices(old: &Config, new: &Config) -> Result<(), NeedsRestart> {
 }
 
 fn same_device(a: &VpcConfig, b: &VpcConfig) -> bool {
-    let same_name = a.name == b.name && a.tun == b.tun && a.netns == b.netns;
-    same_name && a.mtu == b.mtu && a.transit == b.transit
+    a.name == b.name && a.tun == b.tun && a.netns == b.netns && a.mtu == b.mtu
 }
 
 #[cfg(test)]

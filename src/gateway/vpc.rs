@@ -6,7 +6,7 @@ use super::kernel::{KernelItem, KernelTable};
 use super::routes::VpcRoutes;
 use crate::config::{Config, PeerConfig, Routing, VpcConfig};
 use crate::esp::DiscardCounters;
-use crate::net::{PeerId, Prefix, PrefixSet, VpcId};
+use crate::net::{Asn, PeerId, Prefix, PrefixSet, VpcId};
 use crate::random::Random;
 use crate::routing::{FibChange, NeighborConfig, NeighborKind, Router, RouterConfig};
 use crate::time::Timestamp;
@@ -38,8 +38,7 @@ pub struct Vpc {
 impl Vpc {
     /// A VPC with its own prefixes and no neighbours yet.
     pub fn new(id: VpcId, config: &Config, now: Timestamp, random: &mut dyn Random) -> Vpc {
-        let transit = config.vpcs.get(&id).is_some_and(|vpc| vpc.transit);
-        let router = Router::new(router_config(config, transit), random);
+        let router = Router::new(router_config(id, config), random);
         let mut vpc = Vpc {
             id,
             router,
@@ -58,6 +57,7 @@ impl Vpc {
         let Some(vpc) = config.vpcs.get(&self.id) else { return };
         self.inside = inside_addresses(self.id, config);
         self.destinations = Arc::new(destinations(self.id, vpc, config, &self.inside));
+        self.router.reconfigure(router_config(self.id, config), now);
         self.router.set_local_prefixes(vpc.prefixes.iter().copied().collect(), now);
     }
 
@@ -175,9 +175,20 @@ fn destinations(
     own.chain(inside).chain(beyond).collect()
 }
 
-fn router_config(config: &Config, transit: bool) -> RouterConfig {
-    let asn = config.gateway.asn.unwrap_or(crate::net::Asn(0));
-    RouterConfig { transit, ..RouterConfig::new(asn, config.gateway.router_id) }
+/// Sessions of a VPC share the shortest hold time that its peers are configured with.
+fn router_config(id: VpcId, config: &Config) -> RouterConfig {
+    let hold_time = |peer: &PeerConfig| match &peer.routing {
+        Routing::Bgp(bgp) => Some(bgp.hold_time),
+        Routing::Static { .. } => None,
+    };
+    let shortest = config.peers_of(id).filter_map(|(_, peer)| hold_time(peer)).min();
+    let asn = config.gateway.asn.unwrap_or(Asn(0));
+    let defaults = RouterConfig::new(asn, config.gateway.router_id);
+    RouterConfig {
+        transit: config.vpcs.get(&id).is_some_and(|vpc| vpc.transit),
+        hold_time: shortest.unwrap_or(defaults.hold_time),
+        ..defaults
+    }
 }
 
 fn neighbor_config(peer: &PeerConfig) -> NeighborConfig {

@@ -47,18 +47,34 @@ pub const VPCS: [&str; 2] = ["red", "blue"];
 
 /// Regions full of gateways, all of them in the first `vpcs` VPCs.
 pub fn regions(regions: &[Region], vpcs: usize) -> Deployment {
+    edited(regions, vpcs, |_, text| text)
+}
+
+/// As [`regions`], with the text of every site's configuration changed by `edit`.
+pub fn edited(
+    regions: &[Region],
+    vpcs: usize,
+    edit: impl Fn(Site, String) -> String,
+) -> Deployment {
     let sites: Vec<Site> = regions
         .iter()
         .flat_map(|region| (1..=region.gateways).map(|zone| Site { region: region.number, zone }))
         .collect();
     let vpcs = &VPCS[..vpcs];
-    let configs = sites.iter().map(|site| parse(&text(*site, &sites, vpcs))).collect();
+    let config = |site: &Site| parse(&edit(*site, text(*site, &sites, vpcs)));
+    let configs = sites.iter().map(config).collect();
     Deployment { sites, configs }
+}
+
+/// Two regions with one gateway each, their configurations changed by `edit`.
+pub fn edited_pair(edit: impl Fn(Site, String) -> String) -> Deployment {
+    let one = |number| Region { number, gateways: 1 };
+    edited(&[one(1), one(2)], 1, edit)
 }
 
 /// Two regions with one gateway each.
 pub fn pair() -> Deployment {
-    regions(&[Region { number: 1, gateways: 1 }, Region { number: 2, gateways: 1 }], 1)
+    edited_pair(|_, text| text)
 }
 
 /// Three regions with two gateways each.
@@ -69,7 +85,9 @@ pub fn six() -> Deployment {
 
 /// The configuration that a text says; key files hold the tests' one shared secret.
 pub fn parse(text: &str) -> Config {
-    let keys = KeysInMemory::new().with("psk", "a secret that every test knows, 32 characters");
+    let keys = KeysInMemory::new()
+        .with("psk", "a secret that every test knows, 32 characters")
+        .with("other", "a secret that nobody else knows, 32 characters");
     match config::parse(text, "test.toml", &keys) {
         Ok(config) => config,
         Err(errors) => panic!("{errors}\n{text}"),

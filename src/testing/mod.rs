@@ -19,5 +19,7 @@ mod stream;
 mod weather;
 
 mod isolation;
+mod operations;
+mod refusals;
 mod six_gateways;
 mod two_gateways;

@@ -15,7 +15,7 @@ fn six_gateways_connect_all_regions() {
 
 #[test]
 fn any_weather_and_any_accident_heals_with_six_gateways() {
-    for seed in 0..50 {
+    for seed in 0..30 {
         let mut network = Network::start(deployment::six(), seed);
         trouble(&mut network);
         network.heal();
@@ -64,4 +64,27 @@ fn an_orderly_end_loses_no_packet() {
     sent.push(network.probe(Probe { vpc: VpcId(0), from: 2, to: 1, ipv4: true }));
     network.run(Duration::from_secs(1));
     assert!(sent.iter().all(|id| network.arrived(*id)));
+}
+
+#[test]
+fn a_gateway_without_its_lan_is_left_for_its_neighbour() {
+    let mut network = Network::start(deployment::six(), 13);
+    network.run(Duration::from_secs(8));
+    network.with_node(0, |node, now| node.set_lan(false, now));
+    network.run(Duration::from_secs(2));
+    assert_eq!(network.unreachable(), []);
+    network.with_node(0, |node, now| node.set_lan(true, now));
+    network.run(Duration::from_secs(3));
+    assert_sound(&mut network, 13);
+}
+
+#[test]
+fn a_gateway_without_tunnels_gives_the_virtual_addresses_up() {
+    let mut network = Network::start(deployment::six(), 17);
+    network.run(Duration::from_secs(8));
+    (2..6).for_each(|other| network.cut(0, other));
+    network.run(Duration::from_secs(4));
+    assert!(!network.node(0).is_active_router(VpcId(0), true));
+    assert!(network.node(1).is_active_router(VpcId(0), true));
+    assert_eq!(network.unreachable(), []);
 }

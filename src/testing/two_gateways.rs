@@ -44,7 +44,7 @@ fn nothing_leaves_in_the_clear_before_a_tunnel_is_up() {
 
 #[test]
 fn any_weather_and_any_accident_heals() {
-    for seed in 0..150 {
+    for seed in 0..180 {
         let mut network = Network::start(deployment::pair(), seed);
         trouble(&mut network);
         network.heal();

@@ -58,7 +58,7 @@ fn a_peer_comes_and_goes() {
 fn other_prefixes_are_announced_without_touching_tunnels() {
     let changed =
         |text: String| text.replace("\"10.1.0.0/16\", \"fd00:1", "\"10.9.0.0/16\", \"fd00:1");
-    assert_eq!(steps_of(changed), Ok(vec![Step::AnnouncePrefixes(VpcId(0))]));
+    assert_eq!(steps_of(changed), Ok(vec![Step::Reannounce(VpcId(0))]));
 }
 
 #[test]

@@ -1,0 +1,206 @@
+//! What operators do, and what time does, while packets flow: rekeying, reloads, other ways to
+//! learn routes.
+
+use super::deployment::{self, Deployment, Region, Site};
+use super::network::{Network, Probe};
+use super::two_gateways::assert_sound;
+use crate::control::{PeerState, Reply, Request, SaKind};
+use crate::gateway::Gateway;
+use crate::net::{PeerId, VpcId};
+use crate::random::Seeded;
+use std::time::Duration;
+
+const PEER: PeerId = PeerId(0);
+
+/// Sends a packet each way every 10 ms for `duration`; returns how many were lost.
+fn lost_during(network: &mut Network, duration: Duration) -> usize {
+    let mut sent = Vec::new();
+    let end = network.now + duration;
+    while network.now < end {
+        for (from, to) in [(1, 2), (2, 1)] {
+            sent.push(network.probe(Probe { vpc: VpcId(0), from, to, ipv4: true }));
+        }
+        network.run(Duration::from_millis(10));
+    }
+    network.run(Duration::from_secs(1));
+    sent.into_iter().filter(|id| !network.arrived(*id)).count()
+}
+
+fn spis(network: &mut Network, node: usize) -> Vec<(u32, u32)> {
+    network.node(node).gateway.child_spis(PEER)
+}
+
+fn ask(network: &mut Network, node: usize, request: &Request) -> Reply {
+    let mut reply = None;
+    network.with_node(node, |node, now| {
+        node.operate(now, |gateway, random| {
+            reply = Some(gateway.handle_request(request, now, random));
+        });
+    });
+    reply.expect("the gateway answers")
+}
+
+fn with_defaults(line: &'static str) -> Deployment {
+    deployment::edited_pair(|_, text| {
+        text.replace("[defaults]\n", &format!("[defaults]\n{line}\n"))
+    })
+}
+
+fn connected(deployment: Deployment, seed: u64) -> Network {
+    let mut network = Network::start(deployment, seed);
+    network.run(Duration::from_secs(5));
+    assert_sound(&mut network, seed);
+    network
+}
+
+#[test]
+fn rekeying_of_child_sas_loses_no_packet() {
+    for seed in 0..8 {
+        let mut network = connected(with_defaults("child_lifetime = \"5s\""), seed);
+        let before = spis(&mut network, 0);
+        assert_eq!(lost_during(&mut network, Duration::from_secs(20)), 0, "seed {seed}");
+        assert_ne!(spis(&mut network, 0), before, "seed {seed}");
+        assert_sound(&mut network, seed);
+    }
+}
+
+#[test]
+fn rekeying_of_ike_sas_loses_no_packet() {
+    for seed in 0..8 {
+        let mut network = connected(with_defaults("ike_lifetime = \"5s\""), seed);
+        assert_eq!(lost_during(&mut network, Duration::from_secs(20)), 0, "seed {seed}");
+        assert_sound(&mut network, seed);
+    }
+}
+
+#[test]
+fn a_soft_limit_in_packets_begins_a_rekeying_and_loses_no_packet() {
+    let mut network = connected(with_defaults("child_packets = 1024"), 1);
+    let before = spis(&mut network, 0);
+    assert_eq!(lost_during(&mut network, Duration::from_secs(30)), 0);
+    assert_ne!(spis(&mut network, 0), before);
+}
+
+#[test]
+fn both_sides_may_be_told_to_rekey_at_once() {
+    for sa in [SaKind::Child, SaKind::Ike] {
+        let mut network = connected(deployment::pair(), 3);
+        let name = |network: &mut Network, node: usize| {
+            network.node(node).config.peers[&PEER].name.clone()
+        };
+        for node in 0..2 {
+            let peer = name(&mut network, node);
+            let reply = ask(&mut network, node, &Request::Rekey { peer, sa });
+            assert!(matches!(reply, Reply::Done(_)), "{reply:?}");
+        }
+        assert_eq!(lost_during(&mut network, Duration::from_secs(5)), 0);
+        assert_sound(&mut network, 3);
+    }
+}
+
+#[test]
+fn a_reload_leaves_unchanged_tunnels_alone() {
+    let three: Vec<Region> = (1..=3).map(|number| Region { number, gateways: 1 }).collect();
+    let deployment = deployment::regions(&three, 1);
+    let sites = deployment.sites.clone();
+    let mut network = connected(deployment, 5);
+    let before = spis(&mut network, 0);
+    let text = deployment::text(sites[0], &sites, &["red"]);
+    let changed = text.replace("192.0.2.31", "192.0.2.77");
+    reload(&mut network, 0, &changed);
+    network.run(Duration::from_secs(3));
+    assert_eq!(spis(&mut network, 0), before);
+    assert_eq!(network.node(0).gateway.child_spis(PeerId(1)), []);
+    reload(&mut network, 0, &text);
+    network.run(Duration::from_secs(8));
+    assert_eq!(spis(&mut network, 0), before);
+    assert_sound(&mut network, 5);
+}
+
+fn reload(network: &mut Network, node: usize, text: &str) {
+    network.with_node(node, |node, now| {
+        let config = deployment::parse(text).numbered_like(node.gateway.config());
+        node.operate(now, |gateway: &mut Gateway, random: &mut Seeded| {
+            gateway.reconfigure(config, now, random).expect("a change that needs no restart");
+        });
+    });
+}
+
+#[test]
+fn a_reload_changes_what_is_announced_and_accepted() {
+    let mut network = connected(deployment::pair(), 6);
+    let before = spis(&mut network, 0);
+    let sites = [Site { region: 1, zone: 1 }, Site { region: 2, zone: 1 }];
+    let text = deployment::text(sites[0], &sites, &["red"]);
+    reload(&mut network, 0, &text.replace("\"10.2.0.0/16\", ", ""));
+    network.run(Duration::from_secs(3));
+    let missing = network.unreachable();
+    assert!(missing.iter().all(|probe| probe.ipv4), "{missing:?}");
+    assert_eq!(missing.len(), 2, "{missing:?}");
+    // A prefix that the file does not name any more is not this gateway's to guard.
+    assert!(network.violations.iter().all(|text| text.starts_with("10.2.")));
+    network.violations.clear();
+    assert_eq!(spis(&mut network, 0), before);
+    reload(&mut network, 0, &text);
+    network.run(Duration::from_secs(8));
+    assert_sound(&mut network, 6);
+    assert_eq!(spis(&mut network, 0), before);
+}
+
+#[test]
+fn static_routes_hold_while_the_tunnel_is_up() {
+    let deployment = deployment::edited_pair(|site, text| {
+        let other = 3 - site.region;
+        let asn = text.lines().rfind(|line| line.starts_with("remote_asn")).map(str::to_owned);
+        let routes = format!("static_routes = [\"10.{other}.0.0/16\", \"fd00:{other}::/48\"]");
+        let accept = text.lines().rfind(|line| line.starts_with("accept")).map(str::to_owned);
+        text.replace(&asn.expect("a BGP peer"), &routes).replace(&accept.expect("a list"), "")
+    });
+    let mut network = connected(deployment, 7);
+    network.crash(1);
+    network.run(Duration::from_secs(4));
+    assert!(!network.unreachable().is_empty());
+    assert!(network.violations.is_empty(), "{:?}", network.violations);
+    network.heal();
+    network.run(Duration::from_secs(40));
+    assert_sound(&mut network, 7);
+}
+
+#[test]
+fn peers_are_shown_as_packets_see_them() {
+    let mut network = connected(deployment::pair(), 8);
+    let state = |network: &mut Network| match ask(network, 0, &Request::Peers) {
+        Reply::Peers(view) => view.peers[0].clone(),
+        other => panic!("{other:?}"),
+    };
+    let up = state(&mut network);
+    assert_eq!((up.state, up.prefixes_accepted, up.prefixes_active), (PeerState::Up, 2, 2));
+    assert!(up.rtt_us.is_some_and(|rtt| rtt >= 20_000), "{up:?}");
+    network.cut(0, 1);
+    network.run(Duration::from_secs(3));
+    assert_eq!(state(&mut network).state, PeerState::Unreachable);
+    assert_eq!(state(&mut network).prefixes_active, 0);
+    network.run(Duration::from_secs(40));
+    let down = state(&mut network);
+    assert_eq!(down.state, PeerState::Connecting);
+    assert!(down.last_failure.is_some());
+    for request in [Request::Routes, Request::Sas, Request::Vrrp, Request::Stats, Request::Metrics]
+    {
+        assert!(!matches!(ask(&mut network, 0, &request), Reply::Failed(_)));
+    }
+}
+
+#[test]
+fn a_terminated_tunnel_stays_down_until_it_is_initiated() {
+    let mut network = connected(deployment::pair(), 9);
+    for node in [0, 1] {
+        let peer = network.node(node).config.peers[&PEER].name.clone();
+        ask(&mut network, node, &Request::Terminate { peer });
+    }
+    network.run(Duration::from_secs(5));
+    assert_eq!(spis(&mut network, 0), []);
+    let peer = network.node(0).config.peers[&PEER].name.clone();
+    ask(&mut network, 0, &Request::Initiate { peer });
+    network.run(Duration::from_secs(5));
+    assert_sound(&mut network, 9);
+}
