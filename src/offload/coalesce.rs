@@ -60,10 +60,10 @@ impl<'a, K: Copy + PartialEq> Coalescer<'a, K> {
         };
         let candidate = Candidate::new(packet, layout);
         let slot = self.slot_of(key, packet, layout);
-        if let (Some(slot), Some(candidate)) = (slot, &candidate) {
-            if self.runs[slot].append(candidate) {
-                return;
-            }
+        if let (Some(slot), Some(candidate)) = (slot, &candidate)
+            && self.runs[slot].append(candidate)
+        {
+            return;
         }
         if let Some(slot) = slot {
             self.close(slot, write);

@@ -116,7 +116,7 @@ impl ReceiveBatch {
             let length = header.msg_len as usize;
             let whole = header.msg_hdr.msg_flags & libc::MSG_TRUNC == 0;
             let bytes = buffer.get_mut(..length).filter(|bytes| whole && !bytes.is_empty())?;
-            let (tos, segment) = slot.facts(header.msg_hdr.msg_controllen as usize);
+            let (tos, segment) = slot.facts(header.msg_hdr.msg_controllen);
             let segment = segment.filter(|&size| size > 0).unwrap_or(length);
             Some(Message { bytes, segment, remote: slot.remote()?, tos })
         })
@@ -178,7 +178,7 @@ fn control_message(bytes: &[u8]) -> Option<(i32, i32, &[u8], &[u8])> {
     let head = bytes.get(..HEADER)?;
     // SAFETY: HEADER bytes are there, and the read asks for no alignment.
     let message = unsafe { head.as_ptr().cast::<libc::cmsghdr>().read_unaligned() };
-    let length = message.cmsg_len as usize;
+    let length = message.cmsg_len;
     let value = bytes.get(HEADER..length)?;
     let next = bytes.get(length.next_multiple_of(align_of::<libc::cmsghdr>())..);
     Some((message.cmsg_level, message.cmsg_type, value, next.unwrap_or_default()))
