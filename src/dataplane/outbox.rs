@@ -136,7 +136,7 @@ impl Outbox {
             left += batch.send(&self.socket, &self.buffer, &[single]).unwrap_or(0);
         }
         counters.send_failed.add((train.count - left) as u64);
-        if cannot_segment && left > 0 && self.segmenting {
+        if cannot_segment && left == train.count && self.segmenting {
             tracing::info!(local = %self.socket.local(), %error, "no UDP segmentation offload");
             self.segmenting = false;
         }

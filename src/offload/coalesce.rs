@@ -36,8 +36,7 @@ impl Merged<'_, '_> {
 /// Merges the packets of one batch. `K` tells apart what must never mix: the device to write to.
 #[derive(Debug)]
 pub struct Coalescer<'a, K> {
-    runs: [Run<'a>; MAX_RUNS],
-    keys: [Option<K>; MAX_RUNS],
+    runs: [Option<(K, Run<'a>)>; MAX_RUNS],
     victim: usize,
 }
 
@@ -50,7 +49,7 @@ impl<K: Copy + PartialEq> Default for Coalescer<'_, K> {
 impl<'a, K: Copy + PartialEq> Coalescer<'a, K> {
     /// A coalescer without open runs.
     pub fn new() -> Self {
-        Coalescer { runs: [Run::EMPTY; MAX_RUNS], keys: [None; MAX_RUNS], victim: 0 }
+        Coalescer { runs: [const { None }; MAX_RUNS], victim: 0 }
     }
 
     /// Takes one finished packet; `write` gets what can no longer grow.
@@ -59,20 +58,19 @@ impl<'a, K: Copy + PartialEq> Coalescer<'a, K> {
             return write(key, single(&[packet]));
         };
         let candidate = Candidate::new(packet, layout);
-        let slot = self.slot_of(key, packet, layout);
-        if let (Some(slot), Some(candidate)) = (slot, &candidate)
-            && self.runs[slot].append(candidate)
+        let open = self.run_of(key, packet, layout);
+        if let (Some(slot), Some(candidate)) = (open, &candidate)
+            && self.append(slot, candidate)
         {
             return;
         }
-        if let Some(slot) = slot {
+        if let Some(slot) = open {
             self.close(slot, write);
         }
         match candidate.filter(Candidate::checksum_holds) {
             Some(candidate) => {
-                let slot = slot.or_else(|| self.free_slot()).unwrap_or_else(|| self.evict(write));
-                self.keys[slot] = Some(key);
-                self.runs[slot].begin(&candidate);
+                let slot = open.or_else(|| self.free_slot()).unwrap_or_else(|| self.evict(write));
+                self.runs[slot] = Some((key, Run::begin(&candidate)));
             }
             None => write(key, single(&[packet])),
         }
@@ -85,14 +83,19 @@ impl<'a, K: Copy + PartialEq> Coalescer<'a, K> {
         }
     }
 
-    fn slot_of(&self, key: K, packet: &[u8], layout: Layout) -> Option<usize> {
-        (0..MAX_RUNS).find(|&slot| {
-            self.keys[slot] == Some(key) && self.runs[slot].is_of_flow(packet, layout)
+    /// Where the open run of a packet's flow is.
+    fn run_of(&self, key: K, packet: &[u8], layout: Layout) -> Option<usize> {
+        self.runs.iter().position(|slot| {
+            slot.as_ref().is_some_and(|(of, run)| *of == key && run.is_of_flow(packet, layout))
         })
     }
 
+    fn append(&mut self, slot: usize, candidate: &Candidate<'a>) -> bool {
+        self.runs[slot].as_mut().is_some_and(|(_, run)| run.append(candidate))
+    }
+
     fn free_slot(&self) -> Option<usize> {
-        self.keys.iter().position(Option::is_none)
+        self.runs.iter().position(Option::is_none)
     }
 
     fn evict(&mut self, write: &mut impl FnMut(K, Merged<'_, 'a>)) -> usize {
@@ -103,8 +106,9 @@ impl<'a, K: Copy + PartialEq> Coalescer<'a, K> {
     }
 
     fn close(&mut self, slot: usize, write: &mut impl FnMut(K, Merged<'_, 'a>)) {
-        if let Some(key) = self.keys[slot].take() {
-            write(key, self.runs[slot].finish());
+        if let Some((key, run)) = &mut self.runs[slot] {
+            write(*key, run.finish());
+            self.runs[slot] = None;
         }
     }
 }
@@ -180,7 +184,7 @@ fn reserved_clear(packet: &[u8], layout: Layout) -> bool {
 }
 
 /// Packets of one flow, each continuing the one before.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 struct Run<'a> {
     head: [u8; MAX_HEAD],
     layout: Layout,
@@ -195,29 +199,23 @@ struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    const EMPTY: Run<'static> = Run {
-        head: [0; MAX_HEAD],
-        layout: Layout { transport: Transport::Udp, l4: 20, head_len: 28 },
-        first: [&[]],
-        parts: [&[]; MAX_SEGMENTS],
-        count: 0,
-        segment_size: 0,
-        payload_len: 0,
-        next_sequence: 0,
-        closed: true,
-    };
-
-    fn begin(&mut self, packet: &Candidate<'a>) {
-        self.layout = packet.layout;
-        let head_len = packet.layout.head_len;
-        self.head[..head_len].copy_from_slice(&packet.packet[..head_len]);
-        self.first = [packet.packet];
-        self.parts[0] = packet.payload;
-        self.count = 1;
-        self.segment_size = packet.payload.len();
-        self.payload_len = packet.payload.len();
-        self.next_sequence = packet.sequence().wrapping_add(packet.payload.len() as u32);
-        self.closed = packet.pushes();
+    fn begin(packet: &Candidate<'a>) -> Run<'a> {
+        let Layout { head_len, .. } = packet.layout;
+        let length = packet.payload.len();
+        let mut run = Run {
+            head: [0; MAX_HEAD],
+            layout: packet.layout,
+            first: [packet.packet],
+            parts: [&[]; MAX_SEGMENTS],
+            count: 1,
+            segment_size: length,
+            payload_len: length,
+            next_sequence: packet.sequence().wrapping_add(length as u32),
+            closed: packet.pushes(),
+        };
+        run.head[..head_len].copy_from_slice(&packet.packet[..head_len]);
+        run.parts[0] = packet.payload;
+        run
     }
 
     /// Whether `packet` has the addresses and ports of this run.

@@ -89,6 +89,7 @@ fn open(local: SocketAddr) -> io::Result<UdpSocket> {
     } else {
         set(&socket, libc::IPPROTO_IPV6, libc::IPV6_RECVTCLASS, 1)?;
         set(&socket, libc::IPPROTO_IPV6, libc::IPV6_MTU_DISCOVER, libc::IPV6_PMTUDISC_PROBE)?;
+        set(&socket, libc::IPPROTO_IPV6, libc::IPV6_DONTFRAG, 1)?;
     }
     socket.bind(&SockAddr::from(local))?;
     Ok(UdpSocket { socket, local })

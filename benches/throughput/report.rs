@@ -1,0 +1,48 @@
+//! Medians and ratios.
+
+use crate::contestant::Contestant;
+use crate::load::Measurement;
+use std::collections::BTreeMap;
+
+/// Prints the median of every contestant, and how many times as good ours is.
+pub fn print(results: &BTreeMap<Contestant, Vec<Measurement>>) {
+    let medians: BTreeMap<_, _> = results.iter().map(|(who, runs)| (*who, median(runs))).collect();
+    let ours = medians.get(&Contestant::Vpngw);
+    println!();
+    println!(
+        "{:<14} {:>12} {:>12} {:>14} {:>14}",
+        "median", "Mbit/s", "gateways", "vpngw is", "at a cost of"
+    );
+    println!("{:<14} {:>12} {:>12} {:>14} {:>14}", "", "", "CPU s/GB", "faster by", "");
+    for (who, theirs) in &medians {
+        let speed = ours.map(|ours| ours.throughput / theirs.throughput);
+        let cost =
+            ours.map(|ours| ours.gateways / theirs.gateways).filter(|ratio| ratio.is_finite());
+        println!(
+            "{:<14} {:>12.0} {:>12.2} {:>14} {:>14}",
+            who.name(),
+            theirs.throughput,
+            theirs.gateways,
+            ratio(speed),
+            ratio(cost)
+        );
+    }
+}
+
+fn ratio(value: Option<f64>) -> String {
+    value.map_or_else(|| "-".to_owned(), |value| format!("{value:.2} x"))
+}
+
+fn median(runs: &[Measurement]) -> Measurement {
+    let middle = |of: fn(&Measurement) -> f64| {
+        let mut values: Vec<f64> = runs.iter().map(of).collect();
+        values.sort_by(f64::total_cmp);
+        values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+    };
+    Measurement {
+        throughput: middle(|run| run.throughput),
+        gateways: middle(|run| run.gateways),
+        machine: middle(|run| run.machine),
+        retransmits: middle(|run| run.retransmits as f64) as u64,
+    }
+}
