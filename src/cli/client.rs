@@ -72,3 +72,6 @@ fn unreachable(socket: &Path, error: std::io::Error) -> Error {
         _ => anyhow!("connecting to {path}: {error}"),
     }
 }
+
+#[cfg(test)]
+mod tests;

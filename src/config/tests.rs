@@ -206,6 +206,30 @@ fn a_default_route_from_a_peer_is_allowed() {
     assert_eq!(peer(&config, "branch").accept, prefixes(&["0.0.0.0/0"]));
 }
 
+#[test]
+fn the_reference_describes_every_key_and_no_other() {
+    let reference = include_str!("../../configs/README.md");
+    let described: Vec<&str> = reference
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split('|').next())
+        .flat_map(|cell| cell.split('`').filter(|word| !matches!(word.trim(), "" | ",")))
+        .filter(|word| !word.contains('.') && !word.contains(' '))
+        .collect();
+    let keys = [
+        gateway_section::KEYS.to_vec(),
+        vpc_section::KEYS.iter().copied().filter(|key| *key != "vrrp").collect(),
+        vpc_section::VRRP_KEYS.to_vec(),
+        peer_section::keys(),
+    ]
+    .concat();
+    for key in &keys {
+        assert!(described.contains(key), "configs/README.md does not describe `{key}`");
+    }
+    for word in &described {
+        assert!(keys.contains(word), "configs/README.md describes `{word}`, which is no key");
+    }
+}
+
 proptest! {
     #[test]
     fn any_text_is_a_configuration_or_an_error_that_can_be_shown(text in ".{0,400}") {

@@ -12,7 +12,7 @@ use toml::de::DeValue;
 pub(super) const KEYS: [&str; 8] =
     ["name", "prefixes", "interface", "tun", "netns", "mtu", "transit", "vrrp"];
 
-const VRRP_KEYS: [&str; 7] =
+pub(super) const VRRP_KEYS: [&str; 7] =
     ["vrid", "addresses", "interface", "priority", "isolated_priority", "interval", "preempt"];
 
 /// A VPC with the places of what other sections are compared with.
