@@ -5,7 +5,7 @@
 
 use super::Identity;
 use crate::crypto::digest::sha256;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// The Unique Local prefix of derived addresses, fd76:706e:6777::/48 ("vpngw" in ASCII). Its
 /// Global ID is not random as RFC 4193 §3.2 asks: these addresses never leave a tunnel, and
@@ -21,6 +21,15 @@ pub fn derive_inside_address(identity: &Identity, vpc: &str) -> Ipv6Addr {
     prefix.copy_from_slice(&PREFIX);
     host.copy_from_slice(&digest[..host.len()]);
     Ipv6Addr::from(octets)
+}
+
+/// The IPv4 address that the TUN device of the VPC named `vpc` always has on the gateway
+/// `identity`, from 169.254.1.0 to 169.254.254.255 (RFC 3927 §2.1). It is never announced:
+/// Linux forgets every IPv4 route through a device whose last IPv4 address goes, and virtual
+/// addresses come and go.
+pub fn derive_device_address(identity: &Identity, vpc: &str) -> Ipv4Addr {
+    let [.., third, fourth] = derive_inside_address(identity, vpc).octets();
+    Ipv4Addr::new(169, 254, 1 + third % 254, fourth)
 }
 
 /// The identity as bytes: its ID type of RFC 7296 §3.5, then its data, lengths in front so that

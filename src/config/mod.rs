@@ -40,7 +40,7 @@ mod words;
 
 pub use diagnostics::{ConfigError, ConfigErrors};
 pub use identity::{Identity, ParseIdentityError};
-pub use inside::derive_inside_address;
+pub use inside::{derive_device_address, derive_inside_address};
 pub use keys::{Credentials, KeyFile, KeyFiles, KeysInMemory};
 pub use types::{
     BgpConfig, Config, GatewayConfig, Lifetimes, Liveness, PeerConfig, Routing, VpcConfig,

@@ -4,7 +4,7 @@
 use super::io::LinkState;
 use super::kernel::{KernelItem, KernelTable};
 use super::routes::VpcRoutes;
-use crate::config::{Config, PeerConfig, Routing, VpcConfig};
+use crate::config::{Config, PeerConfig, Routing, VpcConfig, derive_device_address};
 use crate::esp::DiscardCounters;
 use crate::net::{Asn, PeerId, Prefix, PrefixSet, VpcId};
 use crate::random::Random;
@@ -116,7 +116,7 @@ impl Vpc {
 /// What the configuration alone wants from the kernel: inside addresses, routes to the peers'
 /// inside addresses, and the guards.
 pub fn configured_items(config: &Config) -> BTreeSet<KernelItem> {
-    let mut items = BTreeSet::new();
+    let mut items: BTreeSet<KernelItem> = config.vpcs.iter().map(device_address(config)).collect();
     for peer in config.peers.values() {
         let vpc = peer.vpc;
         let guards = peer.accept.iter().chain(static_prefixes(peer));
@@ -129,6 +129,15 @@ pub fn configured_items(config: &Config) -> BTreeSet<KernelItem> {
         }
     }
     items
+}
+
+/// The IPv4 address that keeps a VPC's device, and with it its routes, alive whatever becomes of
+/// the virtual addresses.
+fn device_address<'a>(config: &'a Config) -> impl Fn((&'a VpcId, &'a VpcConfig)) -> KernelItem {
+    |(&vpc, settings)| {
+        let address = derive_device_address(&config.gateway.identity, &settings.name);
+        KernelItem::Address { vpc, address: address.into() }
+    }
 }
 
 /// The peer's address inside the tunnel, where it has one.

@@ -33,3 +33,14 @@ fn derived_addresses_are_unique_local() {
     let address = derive_inside_address(&named("east-a"), "shop");
     assert!(address.is_unique_local());
 }
+
+#[test]
+fn the_address_of_a_device_is_link_local_and_always_the_same() {
+    let derived = derive_device_address(&named("east-a"), "shop");
+    assert_eq!(derived, derive_device_address(&named("east-a"), "shop"));
+    for identity in ["east-a", "east-b", "192.0.2.1", "fd00::1"] {
+        let octets = derive_device_address(&named(identity), "shop").octets();
+        assert_eq!(octets[..2], [169, 254]);
+        assert!((1..=254).contains(&octets[2]), "{octets:?}");
+    }
+}
