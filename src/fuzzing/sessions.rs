@@ -25,6 +25,7 @@ pub fn bgp_stream(bytes: &[u8]) {
         four_octet: agreed & 1 != 0,
         internal: agreed & 2 != 0,
         families: Family::ALL.into_iter().filter(|&family| agreed & bit(family) != 0).collect(),
+        extended_next_hop: agreed & 16 != 0,
     };
     let mut frames = FrameBuffer::default();
     for mut piece in stream.chunks(PIECE) {

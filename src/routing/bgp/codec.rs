@@ -24,6 +24,8 @@ pub struct Context {
     pub internal: bool,
     /// Families that both carry.
     pub families: BTreeSet<Family>,
+    /// IPv4 routes may have an IPv6 next hop (RFC 8950).
+    pub extended_next_hop: bool,
 }
 
 /// Reads one message.

@@ -90,6 +90,8 @@ pub struct Open {
     pub families: BTreeSet<Family>,
     /// Whether the speaker answers ROUTE-REFRESH.
     pub route_refresh: bool,
+    /// Whether the speaker takes IPv4 routes with an IPv6 next hop (RFC 8950).
+    pub extended_next_hop: bool,
 }
 
 /// Prefixes that became reachable with the same attributes.

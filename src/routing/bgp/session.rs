@@ -354,7 +354,8 @@ impl Session {
     fn on_ended(&mut self, key: Key, before: State, reason: DownReason, now: Timestamp) {
         let Some(connection) = self.connections.remove(&key) else { return };
         let was_established = before == State::Established;
-        if !was_established && self.state() >= State::OpenConfirm {
+        // One of several attempts is no failure while another goes on.
+        if !was_established && self.state() >= State::OpenSent {
             return;
         }
         let sound = was_established && now.since(connection.established_at) >= SOUND_AFTER;

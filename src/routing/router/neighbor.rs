@@ -169,15 +169,14 @@ impl Neighbor {
         Some(&self.speaker.as_ref()?.session.established()?.context)
     }
 
-    /// The next hop that the peer is told for routes of `family`: our inside address where it is
-    /// of the family; else the router id for IPv4, the mapped address for IPv6.
+    /// The next hop that the peer is told for routes of `family`: our inside address. Where that
+    /// is of IPv6 and the peer does not take it for IPv4 routes (RFC 8950), the router id.
     pub fn own_next_hop(&self, family: Family, router_id: Ipv4Addr) -> IpAddr {
-        match (self.addresses(), family) {
-            (Some((IpAddr::V4(local), _)), Family::Ipv4) => local.into(),
-            (Some((IpAddr::V4(local), _)), Family::Ipv6) => local.to_ipv6_mapped().into(),
-            (Some((IpAddr::V6(local), _)), Family::Ipv6) => local.into(),
-            (Some((IpAddr::V6(_), _)) | None, Family::Ipv4) => router_id.into(),
-            (None, Family::Ipv6) => router_id.to_ipv6_mapped().into(),
+        let local = self.addresses().map_or(router_id.into(), |(local, _)| local);
+        let extended = self.context().is_some_and(|context| context.extended_next_hop);
+        match (local, family) {
+            (IpAddr::V6(_), Family::Ipv4) if !extended => router_id.into(),
+            (IpAddr::V4(_) | IpAddr::V6(_), Family::Ipv4 | Family::Ipv6) => local,
         }
     }
 

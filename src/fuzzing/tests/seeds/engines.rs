@@ -25,6 +25,7 @@ fn open() -> Open {
         identifier: Ipv4Addr::new(10, 0, 0, 2),
         families: Family::ALL.into(),
         route_refresh: true,
+        extended_next_hop: false,
     }
 }
 
@@ -32,7 +33,8 @@ fn open() -> Open {
 const AGREED: u8 = 0b1101;
 
 fn context() -> codec::Context {
-    codec::Context { four_octet: true, internal: false, families: Family::ALL.into() }
+    let families = Family::ALL.into();
+    codec::Context { four_octet: true, internal: false, families, extended_next_hop: false }
 }
 
 fn update(prefixes: &[&str]) -> Vec<u8> {

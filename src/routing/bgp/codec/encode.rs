@@ -10,7 +10,8 @@ use crate::routing::bgp::{AS_TRANS, Family, HEADER, MAX_MESSAGE, Notification, O
 use ipnetwork::IpNetwork;
 use netgauze_bgp_pkt::BgpMessage;
 use netgauze_bgp_pkt::capabilities::{
-    BgpCapability, FourOctetAsCapability, MultiProtocolExtensionsCapability,
+    BgpCapability, ExtendedNextHopEncoding, ExtendedNextHopEncodingCapability,
+    FourOctetAsCapability, MultiProtocolExtensionsCapability,
 };
 use netgauze_bgp_pkt::iana::RouteRefreshSubcode;
 use netgauze_bgp_pkt::nlri::{Ipv4Unicast, Ipv4UnicastAddress, Ipv6Unicast, Ipv6UnicastAddress};
@@ -18,8 +19,9 @@ use netgauze_bgp_pkt::open::{BgpOpenMessage, BgpOpenMessageParameter};
 use netgauze_bgp_pkt::path_attribute::PathAttribute;
 use netgauze_bgp_pkt::route_refresh::BgpRouteRefreshMessage;
 use netgauze_bgp_pkt::update::BgpUpdateMessage;
-use netgauze_iana::address_family::AddressType;
+use netgauze_iana::address_family::{AddressFamily, AddressType};
 use netgauze_parse_utils::WritablePdu;
+use std::net::IpAddr;
 
 /// Octets of an UPDATE that are neither attributes nor prefixes.
 const UPDATE_FIXED: usize = HEADER + 4;
@@ -31,6 +33,11 @@ pub fn open(open: &Open) -> Vec<u8> {
         BgpCapability::MultiProtocolExtensions(address_type)
     };
     let mut capabilities: Vec<BgpCapability> = open.families.iter().map(multiprotocol).collect();
+    if open.extended_next_hop {
+        let ipv4 = ExtendedNextHopEncoding::new(AddressType::Ipv4Unicast, AddressFamily::IPv6);
+        let encodings = ExtendedNextHopEncodingCapability::new([ipv4]);
+        capabilities.push(BgpCapability::ExtendedNextHopEncoding(encodings));
+    }
     if open.route_refresh {
         capabilities.push(BgpCapability::RouteRefresh);
     }
@@ -74,24 +81,23 @@ pub fn announcements(
     context: &Context,
 ) -> Vec<Vec<u8>> {
     let common = attributes::common(attributes, context);
-    let message = |batch: &[Prefix]| match family {
-        Family::Ipv4 => {
-            let list = attributes::with_next_hop(&common, attributes.next_hop);
+    let multiprotocol = |reach: Option<PathAttribute>| {
+        let list: Vec<PathAttribute> = reach.into_iter().chain(common.iter().cloned()).collect();
+        BgpUpdateMessage::new(vec![], list, vec![])
+    };
+    let message = |batch: &[Prefix]| match (family, attributes.next_hop) {
+        (Family::Ipv4, IpAddr::V4(next_hop)) => {
+            let list = attributes::with_next_hop(&common, next_hop);
             BgpUpdateMessage::new(vec![], list, ipv4(batch))
         }
-        Family::Ipv6 => {
-            let reach = attributes::mp_reach(attributes.next_hop, ipv6(batch));
-            let list: Vec<PathAttribute> =
-                reach.into_iter().chain(common.iter().cloned()).collect();
-            BgpUpdateMessage::new(vec![], list, vec![])
+        (Family::Ipv4, IpAddr::V6(next_hop)) => {
+            multiprotocol(attributes::mp_reach_ipv4(next_hop, ipv4(batch)))
         }
+        (Family::Ipv6, next_hop) => multiprotocol(attributes::mp_reach_ipv6(next_hop, ipv6(batch))),
     };
     let fixed = UPDATE_FIXED
         + common.iter().map(WritablePdu::len).sum::<usize>()
-        + match family {
-            Family::Ipv4 => attributes::NEXT_HOP_LEN,
-            Family::Ipv6 => attributes::MP_REACH_FIXED,
-        };
+        + attributes::NEXT_HOP_LEN.max(attributes::MP_REACH_FIXED);
     batches(prefixes, fixed).map(message).map(written_update).collect()
 }
 

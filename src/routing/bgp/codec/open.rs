@@ -2,7 +2,8 @@
 
 use crate::net::Asn;
 use crate::routing::bgp::{Cause, Family, Open};
-use netgauze_bgp_pkt::capabilities::BgpCapability;
+use netgauze_bgp_pkt::capabilities::{BgpCapability, ExtendedNextHopEncoding};
+use netgauze_iana::address_family::{AddressFamily, AddressType};
 use netgauze_parse_utils::reader::SliceReader;
 use netgauze_parse_utils::traits::ParseFrom;
 use std::collections::BTreeSet;
@@ -36,6 +37,7 @@ pub fn decode(body: &[u8]) -> Result<Open, Cause> {
         identifier,
         families: BTreeSet::new(),
         route_refresh: false,
+        extended_next_hop: false,
     };
     for (kind, value) in parameters(body.get(9..).unwrap_or_default())? {
         if kind != PARAMETER_CAPABILITIES {
@@ -110,8 +112,17 @@ fn read_capabilities(mut bytes: &[u8], open: &mut Open) -> Result<(), Cause> {
                 open.asn = Asn(four_octet.asn4());
             }
             Ok(BgpCapability::RouteRefresh) => open.route_refresh = true,
+            Ok(BgpCapability::ExtendedNextHopEncoding(encodings)) => {
+                open.extended_next_hop = encodings.encodings().iter().any(is_ipv4_over_ipv6);
+            }
             Ok(_) | Err(_) => {}
         }
     }
     Ok(())
+}
+
+/// RFC 8950 §4: IPv4 unicast with IPv6 next hops.
+fn is_ipv4_over_ipv6(encoding: &ExtendedNextHopEncoding) -> bool {
+    encoding.address_type() == AddressType::Ipv4Unicast
+        && encoding.next_hop_afi() == AddressFamily::IPv6
 }

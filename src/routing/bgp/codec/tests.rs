@@ -21,6 +21,7 @@ fn open_reads_back() {
             identifier: Ipv4Addr::new(192, 0, 2, 1),
             families: Family::ALL.into(),
             route_refresh: true,
+            extended_next_hop: four_octet,
         };
         assert_eq!(decoded(&open(&sent), &wide()), Ok(Message::Open(sent)));
     }
@@ -56,6 +57,20 @@ fn routes_read_back_with_every_attribute_in_both_worlds() {
             assert_eq!(update.announced[0].prefixes, prefixes);
         }
     }
+}
+
+#[test]
+fn ipv4_routes_with_an_ipv6_next_hop_need_the_consent_of_both() {
+    let sent = rich_attributes(Family::Ipv6);
+    let agreed = Context { extended_next_hop: true, ..wide() };
+    let prefixes = [prefix("10.1.0.0/16"), prefix("10.2.0.0/16")];
+    let message = &announcements(&sent, Family::Ipv4, &prefixes, &agreed)[0];
+    let announced = &update(message, &agreed).announced[0];
+    assert_eq!(
+        (&announced.attributes.next_hop, &announced.prefixes[..]),
+        (&sent.next_hop, &prefixes[..])
+    );
+    assert!(matches!(decoded(message, &wide()), Err(Cause::MalformedMultiprotocol(_))));
 }
 
 #[test]
@@ -112,7 +127,12 @@ fn the_end_of_rib_markers_are_known() {
 }
 
 fn wide() -> Context {
-    Context { four_octet: true, internal: false, families: Family::ALL.into() }
+    Context {
+        four_octet: true,
+        internal: false,
+        families: Family::ALL.into(),
+        extended_next_hop: false,
+    }
 }
 
 fn narrow() -> Context {

@@ -21,6 +21,7 @@ impl SessionConfig {
             identifier: self.identifier,
             families: BTreeSet::from(Family::ALL),
             route_refresh: true,
+            extended_next_hop: true,
         }
     }
 
@@ -39,7 +40,9 @@ impl SessionConfig {
         let ours = self.open();
         let hold_time = Duration::from_secs(ours.hold_time.min(open.hold_time).into());
         let families = ours.families.intersection(&open.families).copied().collect();
-        let context = Context { four_octet: open.four_octet, internal, families };
+        let extended_next_hop = open.extended_next_hop;
+        let context =
+            Context { four_octet: open.four_octet, internal, families, extended_next_hop };
         let route_refresh = open.route_refresh;
         Ok(Negotiated { hold_time, context, route_refresh, identifier: open.identifier })
     }

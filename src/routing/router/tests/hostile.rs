@@ -92,7 +92,8 @@ fn a_two_octet_speaker_is_understood_and_spoken_to() {
     let mut stage = Stage::established(&old, true);
     stage.router.set_local_prefixes(prefixes(&["10.1.0.0/16", "fd00:1::/48"]), stage.now);
     stage.listen();
-    let narrow = Context { four_octet: false, internal: false, families: [Family::Ipv4].into() };
+    let families = [Family::Ipv4].into();
+    let narrow = Context { four_octet: false, families, ..context() };
     let update = stage.received.last().map(|frame| codec::decode(frame, &narrow));
     let Some(Ok(Message::Update(update))) = update else { panic!("an update in two octets") };
     assert_eq!(update.announced[0].attributes.as_path, AsPath::sequence([asn(0)]));
@@ -240,11 +241,13 @@ fn peer_open() -> Open {
         identifier: Ipv4Addr::new(192, 0, 2, 2),
         families: Family::ALL.into(),
         route_refresh: true,
+        extended_next_hop: false,
     }
 }
 
 fn context() -> Context {
-    Context { four_octet: true, internal: false, families: Family::ALL.into() }
+    let families = Family::ALL.into();
+    Context { four_octet: true, internal: false, families, extended_next_hop: false }
 }
 
 fn path(asns: &[u32]) -> Attributes {

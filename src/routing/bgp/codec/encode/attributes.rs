@@ -5,7 +5,7 @@ use super::{Context, two_octet};
 use crate::net::Asn;
 use crate::routing::attributes::{Aggregator, AsPath, Attributes, Origin, Segment};
 use crate::routing::bgp::AS_TRANS;
-use netgauze_bgp_pkt::nlri::Ipv6UnicastAddress;
+use netgauze_bgp_pkt::nlri::{Ipv4UnicastAddress, Ipv6UnicastAddress};
 use netgauze_bgp_pkt::path_attribute as wire;
 use netgauze_bgp_pkt::path_attribute::{PathAttribute, PathAttributeValue as Value};
 use netgauze_parse_utils::WritablePdu;
@@ -20,7 +20,7 @@ pub const MP_UNREACH_FIXED: usize = 4 + 3;
 
 const AS4_PATH: u8 = 17;
 const AS4_AGGREGATOR: u8 = 18;
-/// Attributes up to this code come before those that are carried on.
+/// How many attributes come before NEXT_HOP: ORIGIN and AS_PATH.
 const NEXT_HOP_PLACE: usize = 2;
 
 /// Everything but the next hop, in ascending order of the codes.
@@ -53,20 +53,22 @@ pub fn common(attributes: &Attributes, context: &Context) -> Vec<PathAttribute> 
     list.into_iter().flatten().collect()
 }
 
-/// The list with NEXT_HOP in its place after AS_PATH. A next hop of the other family has no
-/// place here; `0.0.0.0` would be refused, so the caller gives an IPv4 address.
-pub fn with_next_hop(common: &[PathAttribute], next_hop: IpAddr) -> Vec<PathAttribute> {
-    let address = match next_hop {
-        IpAddr::V4(v4) => v4,
-        IpAddr::V6(v6) => v6.to_ipv4_mapped().unwrap_or(Ipv4Addr::UNSPECIFIED),
-    };
-    let next_hop = well_known(Value::NextHop(wire::NextHop::new(address)));
+/// The list with NEXT_HOP in its place after AS_PATH.
+pub fn with_next_hop(common: &[PathAttribute], next_hop: Ipv4Addr) -> Vec<PathAttribute> {
+    let next_hop = well_known(Value::NextHop(wire::NextHop::new(next_hop)));
     let (before, after) = common.split_at(NEXT_HOP_PLACE.min(common.len()));
     before.iter().cloned().chain(next_hop).chain(after.iter().cloned()).collect()
 }
 
+/// MP_REACH_NLRI for IPv4 with an IPv6 next hop (RFC 8950 §3).
+pub fn mp_reach_ipv4(next_hop: Ipv6Addr, nlri: Vec<Ipv4UnicastAddress>) -> Option<PathAttribute> {
+    let (next_hop, nlri) = (next_hop.into(), nlri.into_boxed_slice());
+    let reach = wire::MpReach::Ipv4Unicast { next_hop, next_hop_local: None, nlri };
+    PathAttribute::from(true, false, false, true, Value::MpReach(reach)).ok()
+}
+
 /// MP_REACH_NLRI for IPv6; an IPv4 next hop is written mapped (RFC 4291 §2.5.5.2).
-pub fn mp_reach(next_hop: IpAddr, nlri: Vec<Ipv6UnicastAddress>) -> Option<PathAttribute> {
+pub fn mp_reach_ipv6(next_hop: IpAddr, nlri: Vec<Ipv6UnicastAddress>) -> Option<PathAttribute> {
     let next_hop_global: Ipv6Addr = match next_hop {
         IpAddr::V4(v4) => v4.to_ipv6_mapped(),
         IpAddr::V6(v6) => v6,

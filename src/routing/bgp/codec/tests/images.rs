@@ -12,13 +12,15 @@ fn open_on_the_wire() {
         identifier: Ipv4Addr::new(192, 0, 2, 1),
         families: Family::ALL.into(),
         route_refresh: true,
+        extended_next_hop: true,
     });
     let expected = hex!(
-        "ffffffff ffffffff ffffffff ffffffff 0033 01"
-        "04 5ba0 0009 c0000201 16" // version, AS_TRANS, hold time, identifier, parameters
-        "02 14" // capabilities
+        "ffffffff ffffffff ffffffff ffffffff 003b 01"
+        "04 5ba0 0009 c0000201 1e" // version, AS_TRANS, hold time, identifier, parameters
+        "02 1c" // capabilities
         "0104 0001 00 01" // IPv4 unicast
         "0104 0002 00 01" // IPv6 unicast
+        "0506 0001 0001 0002" // IPv4 with an IPv6 next hop
         "0200" // route refresh
         "4104 fa56ea01" // four-octet AS
     );

@@ -215,7 +215,8 @@ impl Gathered {
             self.ignored += 1;
             return Ok(());
         };
-        let next_hop = values::mp_next_hop(next_hop, family).ok_or_else(broken)?;
+        let next_hop =
+            values::mp_next_hop(next_hop, family, context.extended_next_hop).ok_or_else(broken)?;
         let prefixes = prefixes::decode(nlri, family).ok_or_else(broken)?;
         self.ignored += prefixes.ignored;
         self.mp_reach = Some(MpReach { next_hop, prefixes: prefixes.unicast });

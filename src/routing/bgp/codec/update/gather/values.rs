@@ -88,11 +88,15 @@ pub fn sized_next_hop(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 /// The global address of the next hop; a link-local one after it is passed over (RFC 2545 §3).
-pub fn mp_next_hop(bytes: &[u8], family: Family) -> Option<IpAddr> {
+/// That of IPv4 routes may be an IPv6 address only where both agreed to it (RFC 8950).
+pub fn mp_next_hop(bytes: &[u8], family: Family, extended: bool) -> Option<IpAddr> {
+    let v4 = || bytes.first_chunk::<4>().map(|octets| Ipv4Addr::from(*octets).into());
+    let v6 = || bytes.first_chunk::<16>().map(|octets| Ipv6Addr::from(*octets).into());
     match (family, bytes.len()) {
-        (Family::Ipv4, 4) => bytes.first_chunk::<4>().map(|v4| Ipv4Addr::from(*v4).into()),
-        (Family::Ipv6, 16 | 32) => bytes.first_chunk::<16>().map(|v6| Ipv6Addr::from(*v6).into()),
-        _ => None,
+        (Family::Ipv4, 4) => v4(),
+        (Family::Ipv4, 16 | 32) if extended => v6(),
+        (Family::Ipv6, 16 | 32) => v6(),
+        (Family::Ipv4 | Family::Ipv6, _) => None,
     }
 }
 
