@@ -39,6 +39,9 @@ pub struct HalfOpenLimits {
     pub per_source: usize,
     /// Above so many, an initiator must return a cookie first (RFC 7296 §2.6).
     pub cookies_above: usize,
+    /// The same for so many from one address, so that nobody who only forges the address can
+    /// take all its places.
+    pub cookies_above_per_source: usize,
     /// How long one may take to authenticate.
     pub lifetime: Duration,
 }
@@ -61,6 +64,7 @@ impl Default for HalfOpenLimits {
             total: 1000,
             per_source: 32,
             cookies_above: 64,
+            cookies_above_per_source: 4,
             lifetime: Duration::from_secs(15),
         }
     }

@@ -1,9 +1,10 @@
 //! One connection: whether it should be up, whether it is, and when to try again.
 
 use super::config::{ConnectionConfig, RemoteAddress};
+use super::event::TimerReason;
 use super::failure::{DownReason, FailureReason};
 use crate::random::Random;
-use crate::time::Timestamp;
+use crate::time::{Timestamp, soonest};
 use crate::wire::ike::IkeSpi;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -89,6 +90,12 @@ impl Connection {
         let wait = doubled.min(backoff.cap);
         let half = u64::try_from(wait.as_micros() / 2).unwrap_or(u64::MAX);
         wait / 2 + Duration::from_micros(random.below(half.saturating_add(1)))
+    }
+
+    /// When to look at the connection again.
+    pub fn timeout(&self) -> Option<(Timestamp, TimerReason)> {
+        let attempt = self.attempt_at().map(|at| (at, TimerReason::Reconnect));
+        soonest([attempt, self.settle_at.map(|at| (at, TimerReason::Expiry))])
     }
 
     /// When an attempt is to begin, as far as is known now.

@@ -95,6 +95,8 @@ pub(super) struct Outbox {
     events: VecDeque<(ConnectionId, Event)>,
     /// The Child SA that each connection sends on, as told by the events.
     sending: BTreeMap<ConnectionId, ChildId>,
+    /// The connection of each Child SA, as told by the events.
+    owners: BTreeMap<ChildId, ConnectionId>,
     pub stats: Stats,
     natt_port: u16,
 }
@@ -135,20 +137,31 @@ impl Outbox {
         self.events.push_back((connection, event));
     }
 
-    /// Keeps in mind what the owner now sends on.
+    /// Keeps in mind which Child SAs there are, and which one the owner sends on.
     fn follow(&mut self, connection: ConnectionId, event: &Event) {
-        match event {
-            Event::ChildUp(up) if up.sendable => {
-                self.sending.insert(connection, up.child);
+        let sendable = match event {
+            Event::ChildUp(up) => {
+                self.owners.insert(up.child, connection);
+                up.sendable.then_some(up.child)
             }
-            Event::ChildSendable(child) => {
-                self.sending.insert(connection, *child);
+            Event::ChildSendable(child) => Some(*child),
+            Event::ChildDown { child, .. } => {
+                self.owners.remove(child);
+                if self.sending(connection) == Some(*child) {
+                    self.sending.remove(&connection);
+                }
+                None
             }
-            Event::ChildDown { child, .. } if self.sending.get(&connection) == Some(child) => {
-                self.sending.remove(&connection);
-            }
-            _ => {}
+            _ => None,
+        };
+        if let Some(child) = sendable {
+            self.sending.insert(connection, child);
         }
+    }
+
+    /// The connection of a Child SA.
+    pub fn owner(&self, child: ChildId) -> Option<ConnectionId> {
+        self.owners.get(&child).copied()
     }
 
     /// The Child SA that the connection sends on.

@@ -23,8 +23,14 @@ impl HalfOpenIndex {
         self.by_origin.get(&(remote, initiator)).copied()
     }
 
-    pub fn len(&self) -> usize {
-        self.by_origin.len()
+    /// Whether an initiator at this address must show that it gets what we send there.
+    pub fn wants_cookie(&self, source: IpAddr, limits: &HalfOpenLimits) -> bool {
+        self.by_origin.len() >= limits.cookies_above
+            || self.from(source) >= limits.cookies_above_per_source
+    }
+
+    fn from(&self, source: IpAddr) -> usize {
+        self.per_source.get(&source).copied().unwrap_or(0)
     }
 
     /// Whether there is room for one more.
@@ -32,8 +38,7 @@ impl HalfOpenIndex {
         if self.by_origin.len() >= limits.total {
             return Err(Discard::HalfOpenTotal);
         }
-        let from_source = self.per_source.get(&source).copied().unwrap_or(0);
-        if from_source >= limits.per_source {
+        if self.from(source) >= limits.per_source {
             return Err(Discard::HalfOpenPerSource);
         }
         Ok(())

@@ -1,1 +1,90 @@
+use super::*;
+use crate::crypto::sign::SigningKey;
 
+fn psk(text: &str) -> Credentials {
+    Credentials::Psk(Secret::copy_of(text.as_bytes()))
+}
+
+fn keys(own: u8, peer: u8) -> Credentials {
+    let key = |seed| SigningKey::from_seed(&[seed; 32]);
+    Credentials::PublicKey { own: key(own), peer: key(peer).verifying_key() }
+}
+
+/// Runs `check` with what one side signs.
+fn with_signed(message: &[u8], check: impl FnOnce(&Signed<'_>)) {
+    let (identity, sk_p) = (Identity::Fqdn("west.example".into()), Secret::copy_of(&[3; 32]));
+    let prf = Prf::HmacSha256;
+    check(&Signed { message, nonce: &[4; 32], identity: &identity, sk_p: &sk_p, prf });
+}
+
+#[test]
+fn a_proof_verifies_with_the_matching_credentials_only() {
+    with_signed(b"message", |signed| {
+        for (ours, theirs) in [(psk("one"), psk("one")), (keys(1, 2), keys(2, 1))] {
+            let proof = prove(&ours, signed);
+            assert!(verify(&theirs, signed, &proof).is_ok());
+        }
+        let mismatch = verify(&psk("two"), signed, &prove(&psk("one"), signed));
+        assert!(matches!(mismatch, Err(AuthFailure::PskMismatch(_))));
+        let bad = verify(&keys(2, 9), signed, &prove(&keys(1, 2), signed));
+        assert!(matches!(bad, Err(AuthFailure::BadSignature(_))));
+        let method = verify(&keys(2, 1), signed, &prove(&psk("one"), signed));
+        assert!(matches!(method, Err(AuthFailure::Method { .. })));
+    });
+}
+
+#[test]
+fn a_proof_does_not_fit_another_message() {
+    for (ours, theirs) in [(psk("one"), psk("one")), (keys(1, 2), keys(2, 1))] {
+        let mut proof = None;
+        with_signed(b"message", |signed| proof = Some(prove(&ours, signed)));
+        let proof = proof.expect("made above");
+        with_signed(b"massage", |signed| assert!(verify(&theirs, signed, &proof).is_err()));
+    }
+}
+
+#[test]
+fn every_change_to_a_proof_is_noticed() {
+    with_signed(b"message", |signed| {
+        let proof = prove(&keys(1, 2), signed);
+        for index in 0..proof.data.len() {
+            let mut changed = proof.clone();
+            changed.data[index] ^= 1;
+            assert!(verify(&keys(2, 1), signed, &changed).is_err(), "octet {index}");
+            changed.data.truncate(index);
+            assert!(verify(&keys(2, 1), signed, &changed).is_err(), "cut at {index}");
+        }
+    });
+}
+
+#[test]
+fn a_signature_stands_behind_the_algorithm_identifier_of_ed25519() {
+    with_signed(b"message", |signed| {
+        let proof = prove(&keys(1, 2), signed);
+        assert_eq!(proof.method, AuthMethod::DIGITAL_SIGNATURE);
+        assert_eq!(proof.data[..8], [7, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70]);
+        assert_eq!(proof.data.len(), 8 + 64);
+    });
+}
+
+#[test]
+fn another_signature_algorithm_is_named_as_the_reason() {
+    with_signed(b"message", |signed| {
+        // ecdsa-with-SHA256, RFC 7427 appendix A.3.2
+        let ecdsa = [12, 0x30, 0x0a, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02, 1];
+        let auth = Authentication { method: AuthMethod::DIGITAL_SIGNATURE, data: ecdsa.to_vec() };
+        let refused = verify(&keys(2, 1), signed, &auth);
+        assert!(matches!(refused, Err(AuthFailure::SignatureAlgorithm)));
+    });
+}
+
+#[test]
+fn a_signature_is_only_shown_to_who_can_verify_it() {
+    let own = [hash_algorithms()];
+    assert!(verifies_ed25519(Payloads(&own)));
+    let sha2 =
+        [super::super::payloads::notify(NotifyType::SIGNATURE_HASH_ALGORITHMS, [0, 2, 0, 3])];
+    assert!(!verifies_ed25519(Payloads(&sha2)));
+    assert_eq!(can_prove(&keys(1, 2), false), Err(AuthFailure::NoEd25519));
+    assert_eq!(can_prove(&psk("one"), false), Ok(()));
+}

@@ -13,7 +13,10 @@ use crate::random::Random;
 use crate::time::Timestamp;
 use crate::wire::ike::{ExchangeType, Flags, Header, IkeSpi, Message, MessageId, NotifyType};
 use std::net::SocketAddr;
+use std::time::Duration;
 
+/// How long the same failure of a peer's attempts is not told again: it may be forged.
+const REPEATED_FAILURE: Duration = Duration::from_secs(5);
 /// A NAT keepalive (RFC 3948 §2.3).
 const KEEPALIVE: [u8; 1] = [0xff];
 
@@ -160,7 +163,8 @@ impl Endpoint {
 
     /// Under load, an initiator must show that it gets what we send to its address.
     fn demand_cookie(&self, message: &Message, path: Path) -> Result<(), InitRefusal> {
-        if self.half_open.len() < self.core.settings.half_open.cookies_above {
+        let limits = &self.core.settings.half_open;
+        if !self.half_open.wants_cookie(path.remote.ip(), limits) {
             return Ok(());
         }
         let payloads = Payloads(&message.payloads);
@@ -205,6 +209,13 @@ impl Endpoint {
             .map(|(id, _)| id)
             .collect();
         for id in at_address {
+            let last = self.connections.get(&id).and_then(|known| known.last_failure.as_ref());
+            let repeated = |(at, last): &(Timestamp, FailureReason)| {
+                last == reason && now - *at < REPEATED_FAILURE
+            };
+            if last.is_some_and(repeated) {
+                continue;
+            }
             let retry_at = self.connections.get(&id).and_then(|known| known.attempt_at());
             self.note_failure(id, reason.clone(), retry_at, now);
         }

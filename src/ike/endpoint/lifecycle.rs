@@ -211,6 +211,7 @@ impl Endpoint {
     ) {
         let (spi, id, role) = (sa.id.local, sa.connection, sa.role);
         let effects = sa.take_effects();
+        self.of_connection.insert((id, spi));
         self.sas.insert(spi, IkeSa::Established(sa));
         for effect in effects {
             match effect {
@@ -240,6 +241,7 @@ impl Endpoint {
 
     fn forget(&mut self, spi: IkeSpi, id: ConnectionId, now: Timestamp) {
         let Some(IkeSa::Established(sa)) = self.sas.remove(&spi) else { return };
+        self.of_connection.remove(&(id, spi));
         for other in self.established_mut(id) {
             other.forget_rival(spi);
         }
@@ -255,30 +257,43 @@ impl Endpoint {
         }
     }
 
-    /// The time of one IKE SA has come.
-    pub(super) fn time_out(&mut self, spi: IkeSpi, now: Timestamp, random: &mut dyn Random) {
-        let Some(sa) = self.sas.remove(&spi) else { return };
+    /// The time of one IKE SA has come; says whose connection may be affected.
+    pub(super) fn time_out(
+        &mut self,
+        spi: IkeSpi,
+        now: Timestamp,
+        random: &mut dyn Random,
+    ) -> Option<ConnectionId> {
+        let sa = self.sas.remove(&spi)?;
         let mut ctx = self.core.context(now, random);
         match sa {
             IkeSa::AwaitInit(state) => {
                 let connection = state.connection;
                 let after = state.handle_timeout(&mut ctx);
                 self.after_init(spi, connection, after, now, random);
+                Some(connection)
             }
             IkeSa::AwaitAuth(state) => {
                 let connection = state.connection;
                 let after = state.handle_timeout(&mut ctx);
                 self.after_auth(spi, connection, after, now, random);
+                Some(connection)
             }
             IkeSa::HalfOpen(state) => {
                 self.core.out.count(Discard::HalfOpenExpired);
                 self.half_open.remove(state.path.remote, state.id);
+                None
             }
             IkeSa::Established(mut sa) => {
+                let connection = sa.connection;
                 sa.handle_timeout(&mut ctx);
                 self.keep(sa, now, random);
+                Some(connection)
             }
-            IkeSa::Over(..) => self.over -= 1,
+            IkeSa::Over(..) => {
+                self.over -= 1;
+                None
+            }
         }
     }
 }

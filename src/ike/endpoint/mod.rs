@@ -30,7 +30,7 @@ use super::view::{ChildView, ConnectionState, ConnectionView, IkeView};
 use crate::random::Random;
 use crate::time::{Timestamp, soonest};
 use crate::wire::ike::IkeSpi;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -63,6 +63,8 @@ pub struct Endpoint {
     connections: BTreeMap<ConnectionId, Connection>,
     /// By our own SPI.
     sas: BTreeMap<IkeSpi, IkeSa>,
+    /// The established ones of each connection.
+    of_connection: BTreeSet<(ConnectionId, IkeSpi)>,
     half_open: HalfOpenIndex,
     over: usize,
     cookies: CookieJar,
@@ -77,6 +79,7 @@ impl Endpoint {
             core: Core { settings, pool: Pool::default(), out },
             connections: BTreeMap::new(),
             sas: BTreeMap::new(),
+            of_connection: BTreeSet::new(),
             half_open: HalfOpenIndex::default(),
             over: 0,
             cookies: CookieJar::new(now, random),
@@ -202,13 +205,15 @@ impl Endpoint {
     /// Time has passed: everything that was due by `now` is done.
     pub fn handle_timeout(&mut self, now: Timestamp, random: &mut dyn Random) {
         self.cookies.rotate(now, random);
-        let is_due = |sa: &IkeSa| sa.timeout().is_some_and(|(at, _)| at <= now);
-        let due: Vec<IkeSpi> =
-            self.sas.iter().filter(|(_, sa)| is_due(sa)).map(|(spi, _)| *spi).collect();
+        let sa_is_due = |sa: &IkeSa| sa.timeout().is_some_and(|(at, _)| at <= now);
+        let sas = self.sas.iter().filter(|(_, sa)| sa_is_due(sa));
+        let due: Vec<IkeSpi> = sas.map(|(spi, _)| *spi).collect();
+        let is_due = |known: &Connection| known.timeout().is_some_and(|(at, _)| at <= now);
+        let connections = self.connections.iter().filter(|(_, known)| is_due(known));
+        let mut connections: BTreeSet<ConnectionId> = connections.map(|(id, _)| *id).collect();
         for spi in due {
-            self.time_out(spi, now, random);
+            connections.extend(self.time_out(spi, now, random));
         }
-        let connections: Vec<ConnectionId> = self.connections.keys().copied().collect();
         for id in connections {
             self.time_out_connection(id, now, random);
         }
@@ -217,15 +222,7 @@ impl Endpoint {
     /// When to call [`Endpoint::handle_timeout`], and what for.
     pub fn poll_timeout(&self) -> Option<(Timestamp, TimerReason)> {
         let sas = self.sas.values().map(IkeSa::timeout);
-        let attempts = self
-            .connections
-            .values()
-            .map(|connection| connection.attempt_at().map(|at| (at, TimerReason::Reconnect)));
-        let settling = self
-            .connections
-            .values()
-            .map(|connection| connection.settle_at.map(|at| (at, TimerReason::Expiry)));
-        soonest(sas.chain(attempts).chain(settling))
+        soonest(sas.chain(self.connections.values().map(Connection::timeout)))
     }
 
     /// The next datagram to send.
@@ -344,18 +341,24 @@ impl Endpoint {
     }
 
     fn established_spis(&self, id: ConnectionId) -> Vec<IkeSpi> {
-        self.all_established().filter(|sa| sa.connection == id).map(|sa| sa.id.local).collect()
+        let all = (id, IkeSpi([0; 8]))..=(id, IkeSpi([0xff; 8]));
+        self.of_connection.range(all).map(|(_, spi)| *spi).collect()
     }
 
     fn active_spis(&self, id: ConnectionId) -> Vec<IkeSpi> {
-        let of_connection = self.all_established().filter(|sa| sa.connection == id);
-        of_connection.filter(|sa| sa.is_active()).map(|sa| sa.id.local).collect()
+        let mut spis = self.established_spis(id);
+        spis.retain(|spi| self.established(*spi).is_some_and(Established::is_active));
+        spis
     }
 
     /// The IKE SA that a Child SA is under.
     fn owner_of(&self, child: ChildId) -> Option<(IkeSpi, ConnectionId)> {
-        let owner = self.all_established().find(|sa| sa.children.get(child).is_some())?;
-        Some((owner.id.local, owner.connection))
+        let id = self.core.out.owner(child)?;
+        let has_child = |spi: &IkeSpi| {
+            self.established(*spi).is_some_and(|sa| sa.children.get(child).is_some())
+        };
+        let spi = self.established_spis(id).into_iter().find(has_child)?;
+        Some((spi, id))
     }
 }
 

@@ -1,1 +1,146 @@
+use super::*;
 
+fn ike(text: &str) -> IkeSuite {
+    text.parse().expect("an IKE suite in a test")
+}
+
+fn esp(text: &str) -> EspSuite {
+    text.parse().expect("an ESP suite in a test")
+}
+
+/// A proposal as strongSwan makes it: all alternatives of a type in one.
+fn mixed(transforms: Vec<Transform>) -> SecurityAssociation {
+    let proposal = Proposal { number: 1, protocol: ProtocolId::IKE, spi: Vec::new(), transforms };
+    SecurityAssociation { proposals: vec![proposal] }
+}
+
+fn ke(method: KeyExchangeMethod) -> Transform {
+    Transform::new(TransformType::KE, method)
+}
+
+fn gcm(bits: u16) -> Transform {
+    Transform::new(TransformType::ENCR, EncryptionId::AES_GCM_16).with_key_length(bits)
+}
+
+fn prf(id: PrfId) -> Transform {
+    Transform::new(TransformType::PRF, id)
+}
+
+#[test]
+fn every_suite_is_chosen_from_its_own_offer_and_recognised_in_the_answer() {
+    for text in ["aes128gcm16-prfsha256-ecp256", "chacha20poly1305-prfsha512-curve25519"] {
+        let suite = ike(text);
+        let choice = choose(&offer(&[suite], &[]), &[suite], Some(suite.group)).expect("chosen");
+        let answer = answer(&choice, &[9; 8]);
+        assert_eq!(answer.proposals[0].transforms, suite.transforms());
+        let chosen = chosen(&answer, &[suite]).expect("recognised");
+        assert_eq!((chosen.suite, chosen.spi), (suite, vec![9; 8]));
+    }
+}
+
+#[test]
+fn the_initiators_order_decides_among_proposals() {
+    let (one, two) = (ike("aes128gcm16-prfsha256-ecp256"), ike("aes256gcm16-prfsha384-ecp384"));
+    let choice = choose(&offer(&[one, two], &[]), &[two, one], None).expect("chosen");
+    assert_eq!((choice.suite, choice.number), (one, 1));
+}
+
+#[test]
+fn within_a_proposal_the_begun_key_exchange_is_preferred() {
+    let offered = mixed(vec![
+        gcm(128),
+        gcm(256),
+        prf(PrfId::HMAC_SHA2_256),
+        prf(PrfId::HMAC_SHA2_384),
+        ke(KeyExchangeMethod::ECP_256),
+        ke(KeyExchangeMethod::CURVE25519),
+    ]);
+    let ours = [ike("aes256gcm16-prfsha384-curve25519"), ike("aes256gcm16-prfsha384-ecp256")];
+    let choice = choose(&offered, &ours, Some(Group::Ecp256)).expect("chosen");
+    assert_eq!(choice.suite, ours[1]);
+    let choice = choose(&offered, &ours, Some(Group::Ecp384)).expect("chosen");
+    assert_eq!(choice.suite, ours[0]);
+}
+
+#[test]
+fn key_lengths_and_unknown_attributes_make_another_algorithm() {
+    use crate::wire::ike::{Attribute, AttributeValue};
+    let ours = [ike("aes256gcm16-prfsha384-curve25519")];
+    let rest = [prf(PrfId::HMAC_SHA2_384), ke(KeyExchangeMethod::CURVE25519)];
+    let with = |encryption: Transform| mixed([vec![encryption], rest.to_vec()].concat());
+    assert!(choose(&with(gcm(256)), &ours, None).is_ok());
+    assert!(choose(&with(gcm(192)), &ours, None).is_err());
+    assert!(choose(&with(Transform { key_length: None, ..gcm(256) }), &ours, None).is_err());
+    let attributes = vec![Attribute { attribute_type: 99, value: AttributeValue::Short(1) }];
+    assert!(choose(&with(Transform { attributes, ..gcm(256) }), &ours, None).is_err());
+}
+
+#[test]
+fn integrity_that_must_be_chosen_is_not_ours_and_none_may_be() {
+    let ours = [ike("aes256gcm16-prfsha384-curve25519")];
+    let with = |id: IntegrityId| {
+        mixed(vec![
+            gcm(256),
+            prf(PrfId::HMAC_SHA2_384),
+            ke(KeyExchangeMethod::CURVE25519),
+            Transform::new(TransformType::INTEG, id),
+        ])
+    };
+    assert!(choose(&with(IntegrityId::HMAC_SHA2_256_128), &ours, None).is_err());
+    let choice = choose(&with(IntegrityId::NONE), &ours, None).expect("chosen");
+    assert_eq!(answer(&choice, &[]).proposals[0].transforms.len(), 4, "one of each type offered");
+}
+
+#[test]
+fn an_additional_key_exchange_that_must_be_chosen_is_not_ours() {
+    let ours = [ike("aes256gcm16-prfsha384-curve25519")];
+    let mut transforms = ours[0].transforms();
+    transforms.push(Transform::new(TransformType::ADDKE1, KeyExchangeMethod::ML_KEM_768));
+    assert!(choose(&mixed(transforms), &ours, None).is_err());
+}
+
+#[test]
+fn an_answer_with_alternatives_is_none() {
+    let suite = ike("aes256gcm16-prfsha384-curve25519");
+    let mut transforms = suite.transforms();
+    transforms.push(gcm(128));
+    assert_eq!(chosen(&mixed(transforms), &[suite]), None);
+    assert_eq!(chosen(&offer(&[suite, suite], &[]), &[suite]), None);
+}
+
+#[test]
+fn a_proposal_that_does_not_mention_esn_has_32_bit_numbers_and_so_has_the_answer() {
+    let mut offered = offer(&[esp("aes256gcm16")], &[0, 0, 1, 0]);
+    offered.proposals[0].transforms.retain(|one| one.transform_type != TransformType::ESN);
+    assert!(choose(&offered, &[esp("aes256gcm16-esn")], None).is_err());
+    let choice = choose(&offered, &[esp("aes256gcm16")], None).expect("chosen");
+    let answer = answer(&choice, &[0, 0, 1, 1]);
+    assert_eq!(answer.proposals[0].transforms, offered.proposals[0].transforms);
+}
+
+#[test]
+fn pfs_is_neither_forced_on_nor_taken_from_a_side() {
+    let (with, without) = (esp("aes256gcm16-curve25519"), esp("aes256gcm16"));
+    assert!(choose(&offer(&[with], &[]), &[without], None).is_err());
+    assert!(choose(&offer(&[without], &[]), &[with], None).is_err());
+    assert_eq!(without_group(&[with, without]), [without]);
+}
+
+#[test]
+fn a_refusal_says_what_was_offered_and_what_would_do() {
+    let cbc = Transform::new(TransformType::ENCR, EncryptionId::AES_CBC).with_key_length(256);
+    let hmac = Transform::new(TransformType::INTEG, IntegrityId::HMAC_SHA2_256_128);
+    let offered = mixed(vec![
+        cbc,
+        hmac,
+        prf(PrfId::HMAC_SHA2_256),
+        ke(KeyExchangeMethod::MODP_2048),
+        ke(KeyExchangeMethod::CURVE25519),
+    ]);
+    let refusal = choose(&offered, &[ike("aes256gcm16-prfsha384-ecp384")], None);
+    assert_eq!(
+        refusal.expect_err("nothing in common").to_string(),
+        "the peer offers aes_cbc_256-hmac_sha2_256_128-prfsha256-modp_2048/curve25519; \
+         this side accepts aes256gcm16-prfsha384-ecp384"
+    );
+}

@@ -209,10 +209,6 @@ impl Children {
         self.all.iter().map(|(&child, sa)| (child, sa))
     }
 
-    pub fn iter_mut(&mut self) -> impl Iterator<Item = (ChildId, &mut ChildSa)> {
-        self.all.iter_mut().map(|(&child, sa)| (child, sa))
-    }
-
     pub fn get(&self, child: ChildId) -> Option<&ChildSa> {
         self.all.get(&child)
     }

@@ -90,8 +90,8 @@ fn soak(seed: u64) {
 
 #[test]
 fn chaos_ends_in_one_tunnel() {
-    for seed in 0..60 {
-        eprintln!("seed {seed}");
+    for seed in 0..24 {
+        eprintln!("seed {seed}"); // shown when it fails
         soak(seed);
     }
 }
