@@ -3,6 +3,7 @@
 use super::bgp::{Connections, TcpEvent};
 use super::control::{Call, ControlSocket};
 use super::exit::{Cause, Failure, Outcome};
+use super::ingress::Ingress;
 use super::kernel::Kernel;
 use super::lan::{LanEvent, Lans};
 use super::underlay::Underlay;
@@ -176,6 +177,7 @@ impl Daemon {
         let now = self.now();
         let steps = self.gateway.reconfigure(config, now, &mut self.random);
         let steps = steps.map_err(|error| format!("{error}; {kept}"))?;
+        self.kernel.guard(Ingress::of(self.gateway.config()));
         let sentence = match steps {
             0 => "reloaded; nothing changed".to_owned(),
             steps => format!("reloaded in {steps} step(s); everything else did not notice"),

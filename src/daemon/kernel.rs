@@ -4,9 +4,10 @@
 //! an address or a route waits at a barrier. An error is logged and the rest goes on: the packet
 //! path is closed without a route, never open.
 
+use super::ingress::Ingress;
 use crate::gateway::{KernelEffect, KernelItem};
 use crate::net::{Prefix, VpcId};
-use crate::os::netlink::{InterfaceAddress, Netlink, Route, Via};
+use crate::os::netlink::{GuardRule, InterfaceAddress, Netlink, Route, Via};
 use anyhow::Result;
 use std::collections::{BTreeMap, BTreeSet};
 use tokio::sync::{mpsc, oneshot};
@@ -31,6 +32,7 @@ enum Job {
     Effect(KernelEffect),
     Barrier(oneshot::Sender<()>),
     ForgetStale,
+    Guard(Ingress),
 }
 
 /// Carries out kernel effects in the background.
@@ -48,6 +50,8 @@ impl Kernel {
             netlinks: BTreeMap::new(),
             stale: BTreeSet::new(),
             ours: BTreeSet::new(),
+            here: Netlink::here()?,
+            guards: None,
         };
         for place in carrier.places.values() {
             let namespace = place.namespace.clone();
@@ -75,6 +79,11 @@ impl Kernel {
         wait
     }
 
+    /// Guards the VPCs against plaintext from the underlay, as `ingress` says and no more.
+    pub fn guard(&self, ingress: Ingress) {
+        let _ = self.jobs.send(Job::Guard(ingress));
+    }
+
     /// Removes what an earlier run has left and this one does not want.
     pub fn forget_stale(&self) {
         let _ = self.jobs.send(Job::ForgetStale);
@@ -94,6 +103,9 @@ struct Carrier {
     netlinks: BTreeMap<Option<String>, Netlink>,
     stale: BTreeSet<Placed>,
     ours: BTreeSet<Placed>,
+    /// Netlink of our own namespace, where the underlay is.
+    here: Netlink,
+    guards: Option<BTreeSet<GuardRule>>,
 }
 
 impl Carrier {
@@ -102,6 +114,14 @@ impl Carrier {
             match job {
                 Job::Effect(effect) => self.carry_out(effect).await,
                 Job::Barrier(done) => drop(done.send(())),
+                Job::Guard(ingress) => {
+                    if let Err(error) = self.guard(&ingress).await {
+                        error!(
+                            error = format!("{error:#}"),
+                            "plaintext from the underlay is not kept out of the VPCs"
+                        );
+                    }
+                }
                 Job::ForgetStale => {
                     let stale = std::mem::take(&mut self.stale);
                     let unwanted: Vec<Placed> = stale.difference(&self.ours).cloned().collect();
@@ -154,6 +174,27 @@ impl Carrier {
                 Ok(())
             }
         }
+    }
+
+    /// Guards of an earlier run are not known one by one: the first time all are replaced.
+    async fn guard(&mut self, ingress: &Ingress) -> Result<()> {
+        let netlink = &self.here;
+        let wanted = ingress.rules(netlink).await?;
+        let standing = match &self.guards {
+            Some(standing) => standing.clone(),
+            None => {
+                netlink.remove_our_rules().await?;
+                BTreeSet::new()
+            }
+        };
+        for rule in wanted.difference(&standing) {
+            netlink.add_guard(rule).await?;
+        }
+        for rule in standing.difference(&wanted) {
+            netlink.remove_guard(rule).await?;
+        }
+        self.guards = Some(wanted);
+        Ok(())
     }
 
     async fn remove_all(&self, routes: Vec<Placed>) {

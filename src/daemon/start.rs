@@ -7,6 +7,7 @@ use super::control::ControlSocket;
 use super::event_loop::{Daemon, Inputs};
 use super::exit::{Cause, OrFail, Outcome};
 use super::files;
+use super::ingress::Ingress;
 use super::kernel::{Kernel, Place};
 use super::lan::Lans;
 use super::underlay::Underlay;
@@ -58,6 +59,7 @@ pub async fn start(args: &Args) -> Outcome<Daemon> {
     };
     daemon.carry_out();
     daemon.kernel.forget_stale();
+    daemon.kernel.guard(Ingress::of(daemon.gateway.config()));
     let _ = daemon.kernel.barrier().await;
     info!(gateway = daemon.gateway.config().gateway.name, workers, "ready");
     Ok(daemon)
