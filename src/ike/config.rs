@@ -20,8 +20,8 @@ pub struct EndpointConfig {
     pub ike_port: u16,
     /// Local port with the non-ESP marker (RFC 7296 §2.23): 4500.
     pub natt_port: u16,
-    /// Workers of the data plane, at least 1. The low bits of every inbound ESP SPI, as many as
-    /// it takes to count them, name the worker.
+    /// Workers of the data plane, at least 1. Every inbound ESP SPI modulo this number names
+    /// one, each in turn.
     pub workers: u32,
     /// How many strangers may be half-way in.
     pub half_open: HalfOpenLimits,

@@ -69,14 +69,14 @@ impl Pool {
         ChildId(self.next_child)
     }
 
-    /// An inbound ESP SPI not in use, whose low bits name the workers in turn.
+    /// An inbound ESP SPI not in use, whose remainder names the workers in turn.
     fn esp_spi(&mut self, workers: u32, random: &mut dyn Random) -> EspSpi {
         let workers = workers.clamp(1, 1 << 16);
-        let mask = workers.next_power_of_two() - 1;
         let worker = self.next_worker % workers;
         self.next_worker = self.next_worker.wrapping_add(1);
         loop {
-            let spi = EspSpi(random.u32() & !mask | worker);
+            let number = random.u32();
+            let spi = EspSpi((number - number % workers).saturating_add(worker));
             if spi >= EspSpi::FIRST && self.esp_spis.insert(spi) {
                 return spi;
             }

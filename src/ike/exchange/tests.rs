@@ -1,5 +1,7 @@
 use super::*;
 
+const PROBE: ExchangeType = ExchangeType::INFORMATIONAL;
+
 const START: Timestamp = Timestamp::from_millis(1000);
 
 fn resend_times(mut schedule: Retransmission, until: Timestamp) -> Vec<u64> {
@@ -47,12 +49,13 @@ fn one_request_at_a_time_and_only_its_own_answer_counts() {
     let mut requests = Requests::from(2);
     assert_eq!(requests.vacancy(), Some(MessageId(2)));
     let schedule = Retransmission::new(&Retransmit::default(), START);
-    requests.start(vec![1], schedule, "probe");
+    requests.start(PROBE, vec![1], schedule, "probe");
     assert_eq!(requests.vacancy(), None);
-    assert!(requests.awaits(MessageId(2)));
-    assert!(!requests.awaits(MessageId(1)) && !requests.awaits(MessageId(3)));
+    assert!(requests.awaits(PROBE, MessageId(2)));
+    assert!(!requests.awaits(PROBE, MessageId(1)) && !requests.awaits(PROBE, MessageId(3)));
+    assert!(!requests.awaits(ExchangeType::CREATE_CHILD_SA, MessageId(2)));
     assert_eq!(requests.finish().map(|one| one.purpose), Some("probe"));
-    assert!(!requests.awaits(MessageId(2)));
+    assert!(!requests.awaits(PROBE, MessageId(2)));
     assert_eq!(requests.vacancy(), Some(MessageId(3)));
 }
 
@@ -60,7 +63,7 @@ fn one_request_at_a_time_and_only_its_own_answer_counts() {
 fn message_ids_never_wrap() {
     let mut requests = Requests::from(u32::MAX - 1);
     assert!(requests.wearing_out());
-    requests.start(vec![], Retransmission::new(&Retransmit::default(), START), ());
+    requests.start(PROBE, vec![], Retransmission::new(&Retransmit::default(), START), ());
     requests.finish();
     assert_eq!(requests.vacancy(), None);
     let responses = Responses::from(u32::MAX);
