@@ -8,7 +8,7 @@ use std::net::UdpSocket;
 use std::process::{Command, Output};
 
 use vpngw::lab;
-use vpngw::os::netlink::Netlink;
+use vpngw::os::netlink::{Netlink, Via};
 use vpngw::os::netns;
 
 use crate::support::charon;
@@ -22,13 +22,16 @@ fn prepared() -> (Pair, String) {
     (pair, text)
 }
 
-/// Devices, addresses of ours, routes and rules of ours in the namespace of left.
+/// Devices, and how many addresses, routes and rules of ours there are in the namespace of
+/// left. Routes to nowhere do not count: a stopped gateway goes on guarding the prefixes that it
+/// would have carried.
 fn traces(pair: &Pair) -> (Vec<String>, usize) {
     let namespace = pair.namespace("left");
     lab::wait_for(async {
         let netlink = Netlink::open(Some(&namespace))?;
         let links: Vec<String> = netlink.links().await?.into_iter().map(|l| l.name).collect();
-        let mut ours = netlink.our_routes().await?.len();
+        let routes = netlink.our_routes().await?;
+        let mut ours = routes.iter().filter(|route| route.via != Via::Unreachable).count();
         for link in &links {
             ours += netlink.our_addresses(link).await?.len();
         }
@@ -111,20 +114,17 @@ fn a_missing_capability_is_named() {
 }
 
 #[test]
-fn a_clean_end_removes_everything_and_a_crash_leaves_no_way_for_plain_packets() {
+fn neither_a_clean_end_nor_a_crash_lets_plain_packets_out() {
     let (pair, text) = prepared();
-    let left = Gateway::start(&pair, Side::Left, &text);
-    left.stop();
-    assert_no_traces(&pair);
-
-    let left = Gateway::start(&pair, Side::Left, &text);
-    left.kill();
-    let capture = pair.watch_underlay();
-    assert!(!pair.journey(Side::Left, 0).succeeds());
-    assert!(!pair.journey(Side::Left, 1).succeeds());
-    let findings = crate::support::wire::judge(&capture.finish().unwrap());
-    assert_eq!(findings.leaks, 0, "{findings:?}");
-
+    for end in [Gateway::stop, Gateway::kill] {
+        let left = Gateway::start(&pair, Side::Left, &text);
+        end(&left);
+        let capture = pair.watch_underlay();
+        assert!(!pair.journey(Side::Left, 0).succeeds());
+        assert!(!pair.journey(Side::Left, 1).succeeds());
+        let findings = crate::support::wire::judge(&capture.finish().unwrap());
+        assert_eq!(findings.leaks, 0, "{findings:?}");
+    }
     let left = Gateway::start(&pair, Side::Left, &text);
     left.stop();
     assert_no_traces(&pair);

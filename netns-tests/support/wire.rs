@@ -55,20 +55,21 @@ fn sight(frame: &[u8]) -> Option<Sight> {
     let (ethernet, packet) = frame.split_at_checked(14)?;
     match ethernet.get(12..14)? {
         [0x08, 0x06] => Some(Sight::Link),
-        [0x08, 0x00] => {
-            let header = usize::from(packet.first()? & 0x0f) * 4;
-            let is_later_fragment = packet.get(6..8)? != [0, 0] && packet.get(6..8)? != [0x40, 0];
-            if is_later_fragment {
-                return Some(Sight::Foreign);
-            }
-            transport(*packet.get(9)?, packet.get(header..)?)
-        }
+        [0x08, 0x00] => ipv4(packet),
         [0x86, 0xdd] => transport(*packet.get(6)?, packet.get(40..)?),
         _ => Some(Sight::Foreign),
     }
 }
 
+/// Fragments have no place on the underlay: inner packets are made to fit.
+fn ipv4(packet: &[u8]) -> Option<Sight> {
+    let header = usize::from(packet.first()? & 0x0f) * 4;
+    let is_whole = matches!(packet.get(6..8)?, [0 | 0x40, 0]);
+    if is_whole { transport(*packet.get(9)?, packet.get(header..)?) } else { Some(Sight::Foreign) }
+}
+
 fn transport(protocol: u8, segment: &[u8]) -> Option<Sight> {
+    const ICMP: u8 = 1;
     const UDP: u8 = 17;
     const ICMPV6: u8 = 58;
     let port = |at: usize| Some(u16::from_be_bytes([*segment.get(at)?, *segment.get(at + 1)?]));
@@ -76,6 +77,11 @@ fn transport(protocol: u8, segment: &[u8]) -> Option<Sight> {
         UDP if [port(0)?, port(2)?].iter().any(|port| [500, 4500].contains(port)) => {
             Some(Sight::Ipsec)
         }
+        // "Port unreachable" about an IKE message that came before the peer's daemon did.
+        ICMP if segment.first()? == &3 => match ipv4(segment.get(8..)?)? {
+            Sight::Ipsec => Some(Sight::Link),
+            other => Some(other),
+        },
         // Router and neighbour discovery, multicast listener reports.
         ICMPV6 if matches!(segment.first()?, 130..=137 | 143) => Some(Sight::Link),
         // A hop-by-hop header comes before multicast listener reports.

@@ -39,7 +39,7 @@ impl Process {
         self.pid
     }
 
-    /// True while it runs. A zombie has ended.
+    /// True while any of its threads runs.
     pub fn is_alive(&self) -> bool {
         start_time(self.pid) == Some(self.started)
     }
@@ -101,19 +101,20 @@ pub fn give_private_run(command: &mut Command) {
     }
 }
 
-/// The start time of a process that runs and is no zombie.
+/// The start time of a process that has not ended.
 fn start_time(pid: i32) -> Option<u64> {
     parse_stat(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
 }
 
-/// State and start time stand after the last `)`: the name before it may hold anything.
+/// State, number of threads and start time stand after the last `)`: the name before it may
+/// hold anything. A zombie has ended once its last thread has, which holds its files open.
 fn parse_stat(stat: &str) -> Option<u64> {
     let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace();
     let state = fields.next()?;
-    if matches!(state, "Z" | "X" | "x") {
-        return None;
-    }
-    fields.nth(18)?.parse().ok()
+    let threads: u32 = fields.nth(16)?.parse().ok()?;
+    let started = fields.nth(1)?.parse().ok()?;
+    let has_ended = matches!(state, "X" | "x") || (state == "Z" && threads <= 1);
+    (!has_ended).then_some(started)
 }
 
 #[cfg(test)]

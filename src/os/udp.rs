@@ -50,18 +50,17 @@ fn probe(local: SocketAddr) -> Result<()> {
 }
 
 fn explain(local: SocketAddr, error: io::Error) -> anyhow::Error {
-    match error.raw_os_error() {
+    let sentence = match error.raw_os_error() {
         Some(libc::EADDRINUSE) => {
-            anyhow!("UDP {local} is in use by another program (another IPsec daemon?); stop it")
+            format!("UDP {local} is in use by another program (another IPsec daemon?); stop it")
         }
         Some(libc::EADDRNOTAVAIL) => {
-            anyhow!("UDP {local}: this machine does not have the address {}", local.ip())
+            format!("UDP {local}: this machine does not have the address {}", local.ip())
         }
-        Some(libc::EACCES) => {
-            anyhow!("UDP {local}: ports below 1024 need CAP_NET_BIND_SERVICE")
-        }
-        _ => anyhow::Error::new(error).context(fault(local)),
-    }
+        Some(libc::EACCES) => format!("UDP {local}: ports below 1024 need CAP_NET_BIND_SERVICE"),
+        _ => fault(local),
+    };
+    anyhow::Error::new(error).context(sentence)
 }
 
 fn fault(local: SocketAddr) -> String {

@@ -13,6 +13,12 @@ fn a_zombie_has_ended() {
 }
 
 #[test]
+fn a_zombie_whose_threads_run_has_not_ended() {
+    let stat = "42 (x) Z 1 42 42 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 3 0 777 0 0";
+    assert_eq!(parse_stat(stat), Some(777));
+}
+
+#[test]
 fn this_process_is_alive() {
     assert!(Process::of(std::process::id()).unwrap().is_alive());
 }
