@@ -46,9 +46,12 @@ fn suffer(regions: &mut Regions, kind: FaultKind) -> (Duration, Duration) {
         lab.fail(kind, VICTIM).unwrap();
         std::thread::sleep(WATCH);
     });
-    let mut gaps: Vec<Duration> = reports.iter().map(|report| report.longest_gap()).collect();
-    gaps.sort_unstable();
-    (gaps[gaps.len() - 1], gaps[gaps.len() / 2])
+    let mut gaps: Vec<(Duration, &Path4or6)> =
+        reports.iter().map(|report| report.longest_gap()).zip(&paths).collect();
+    gaps.sort_unstable_by_key(|(gap, _)| *gap);
+    let (worst, path) = gaps[gaps.len() - 1];
+    println!("    {kind}: worst from {} to {} ({})", path.from, path.to, path.address);
+    (worst, gaps[gaps.len() / 2].0)
 }
 
 fn recover(regions: &mut Regions, kind: FaultKind) -> Duration {

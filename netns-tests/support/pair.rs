@@ -149,7 +149,7 @@ impl Pair {
             .map(|journey| Pinger::start(&journey.namespace, journey.target, interval).unwrap())
             .collect();
         act();
-        pingers.into_iter().map(|pinger| pinger.finish().unwrap()).collect()
+        Pinger::finish_all(pingers).unwrap()
     }
 
     /// Prints the end of every log, when a scenario has failed.

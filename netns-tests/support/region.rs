@@ -87,7 +87,7 @@ impl Regions {
         };
         let pingers: Vec<Pinger> = paths.iter().map(start).collect();
         act(&mut self.lab);
-        pingers.into_iter().map(|pinger| pinger.finish().unwrap()).collect()
+        Pinger::finish_all(pingers).unwrap()
     }
 
     /// What a gateway says.

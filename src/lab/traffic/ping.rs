@@ -51,8 +51,20 @@ impl Pinger {
 
     /// Ends the stream.
     pub fn finish(self) -> Result<Report> {
-        self.ending.store(true, Ordering::Relaxed);
+        self.end();
         self.thread.join().map_err(|_| anyhow!("the prober has panicked"))?
+    }
+}
+
+impl Pinger {
+    /// Ends several streams at the same moment.
+    pub fn finish_all(pingers: Vec<Pinger>) -> Result<Vec<Report>> {
+        pingers.iter().for_each(Pinger::end);
+        pingers.into_iter().map(Pinger::finish).collect()
+    }
+
+    fn end(&self) {
+        self.ending.store(true, Ordering::Relaxed);
     }
 }
 
