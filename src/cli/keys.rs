@@ -19,7 +19,7 @@ const PSK_BYTES: usize = 32;
 
 /// `vpnctl keygen`.
 pub(super) fn generate(psk: bool, output: Option<&Path>, look: Look) -> Result<ExitCode> {
-    let mut random = OsRandom::default();
+    let mut random = OsRandom;
     match (psk, output) {
         (true, Some(path)) => new_secret(path, &mut random, look)?,
         (true, None) => look::print(&secret(&mut random))?,
@@ -80,11 +80,8 @@ fn write_private(path: &Path, contents: &[u8]) -> Result<()> {
 pub(super) fn show_public(path: &Path, look: Look) -> Result<ExitCode> {
     let contents = if path == Path::new("-") { standard_input()? } else { contents(path)? };
     let text = std::str::from_utf8(contents.as_bytes()).context("this is not a text file")?;
-    let key = match text.contains("-----BEGIN") {
-        true => SigningKey::from_pkcs8_pem(text),
-        false => SigningKey::from_base64(text),
-    };
-    let key = key.with_context(|| format!("{} is no private key", path.display()))?;
+    let key = SigningKey::from_pkcs8_pem(text)
+        .with_context(|| format!("{} is no private key", path.display()))?;
     let public = key.verifying_key().to_base64();
     if look.json {
         look::print(&serde_json::json!({ "public_key": public }).to_string())?;

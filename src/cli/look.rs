@@ -73,13 +73,16 @@ pub(super) fn print(text: &str) -> Result<()> {
     Ok(stdout.flush()?)
 }
 
-/// Writes an error and its causes to standard error.
+/// Writes an error and its causes to standard error. A gateway's report on a configuration
+/// begins with its own "error: ".
 pub(super) fn complain(error: &Error, color: ColorChoice) {
     let colours = wants_colours(color, io::stderr().is_terminal());
     let look = Look { json: false, aligned: true, colours, headings: true };
     let sentence = error.chain().map(|cause| cause.to_string()).collect::<Vec<_>>().join(": ");
+    let start =
+        if sentence.starts_with("error: ") { String::new() } else { look.paint(BAD, "error: ") };
     // Nothing can be done when even standard error is gone.
-    let _ = writeln!(io::stderr(), "{} {sentence}", look.paint(BAD, "error:"));
+    let _ = writeln!(io::stderr(), "{start}{sentence}");
 }
 
 /// Whether the reader of our output has gone, as in `vpnctl sas | head -1`.

@@ -76,19 +76,16 @@ impl KeyFiles for KeysInMemory {
 /// Permission bits by which others than the owner get at a file.
 const OTHERS: u32 = 0o077;
 
-/// The private key in the file at `path`: PKCS#8 PEM, or one line of base64.
+/// The private key in the file at `path`: PKCS#8 PEM. A line of base64 will not do: a public key
+/// could be taken for a private one.
 pub(super) fn private_key(files: &dyn KeyFiles, path: &str) -> Result<SigningKey, Fault> {
     let shown = files.shown(path);
     let make = format!("make one with `vpnctl keygen -o {shown}`");
     let file = read(files, path, "private key", &make)?;
     let path = shown.as_str();
     private(&file, path)?;
-    let text = text_of(&file, path)?;
-    let key = match text.contains("-----BEGIN") {
-        true => SigningKey::from_pkcs8_pem(text),
-        false => SigningKey::from_base64(text),
-    };
-    key.map_err(|error| not_a_key(path, "a private Ed25519 key", error).help(make))
+    SigningKey::from_pkcs8_pem(text_of(&file, path)?)
+        .map_err(|error| not_a_key(path, "a private Ed25519 key", error).help(make))
 }
 
 /// The public key in the file at `path`: one line of base64, or PEM.

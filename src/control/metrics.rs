@@ -70,10 +70,9 @@ fn tunnels(page: &mut Page, peers: &[PeerView]) {
 }
 
 fn traffic(page: &mut Page, peers: &[PeerView]) {
-    let received = |peer: &PeerView| peer.summary.received;
-    let sent = |peer: &PeerView| peer.summary.sent;
-    let directions: [(&str, &dyn Fn(&PeerView) -> Traffic); 2] =
-        [("received", &received), ("sent", &sent)];
+    type Direction = fn(&PeerView) -> Traffic;
+    let directions: [(&str, Direction); 2] =
+        [("received", |peer| peer.summary.received), ("sent", |peer| peer.summary.sent)];
     for (direction, of) in directions {
         let name = format!("vpngw_peer_{direction}_bytes_total");
         page.metric(&name, "counter", "Bytes of inner packets.");

@@ -43,5 +43,5 @@ fn a_new_secret_is_private_and_long_enough() {
     assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o600);
     let secret = std::fs::read_to_string(&path).unwrap();
     assert_eq!(secret.trim().len(), 44, "32 bytes in base64");
-    assert_ne!(secret.trim(), *super::secret(&mut OsRandom::default()));
+    assert_ne!(secret.trim(), *super::secret(&mut OsRandom));
 }

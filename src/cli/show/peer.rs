@@ -106,7 +106,7 @@ fn liveness(view: &LivenessView, rtt_us: Option<u64>) -> String {
 /// A short span to the tenth of a second.
 fn precise_span(millis: u64) -> String {
     match millis {
-        1000..60_000 if millis % 1000 != 0 => format!("{:.1}s", millis as f64 / 1e3),
+        1000..60_000 if !millis.is_multiple_of(1000) => format!("{:.1}s", millis as f64 / 1e3),
         _ => span(millis),
     }
 }
@@ -159,15 +159,19 @@ fn child_sa(sa: &ChildSaView, facts: &mut Facts) {
 fn session(bgp: &BgpView) -> String {
     let down = bgp.last_down.as_ref().map_or(String::new(), |why| format!("; last down: {why}"));
     format!(
-        "{} for {} with AS{}, {} → {}, hold time {}, {} prefixes announced{down}",
+        "{} for {} with AS{}, {} → {}, hold time {}, {} announced{down}",
         bgp.state,
         span(bgp.state_for_ms),
         bgp.remote_asn,
         bgp.local,
         bgp.remote,
         span(bgp.hold_time_ms),
-        bgp.prefixes_announced
+        counted(bgp.prefixes_announced, "prefix", "prefixes")
     )
+}
+
+fn counted(count: u32, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
 }
 
 fn prefixes(view: &PeerView) -> String {

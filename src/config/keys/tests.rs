@@ -11,12 +11,13 @@ fn pem() -> String {
 }
 
 #[test]
-fn a_private_key_is_pem_or_base64() {
-    use base64::Engine;
-    let seed = base64::engine::general_purpose::STANDARD.encode([7; 32]);
-    let files = KeysInMemory::new().with("pem", &pem()).with("line", &format!("{seed}\n"));
-    let from_pem = private_key(&files, "pem").unwrap();
-    assert_eq!(from_pem, private_key(&files, "line").unwrap());
+fn a_public_key_is_not_taken_for_a_private_one() {
+    let key = SigningKey::from_seed(&[7; 32]);
+    let public = key.verifying_key().to_base64();
+    let files = KeysInMemory::new().with("a.key", &pem()).with("a.pub", &public);
+    assert_eq!(private_key(&files, "a.key").unwrap(), key);
+    let said = message(private_key(&files, "a.pub").unwrap_err());
+    assert!(said.contains("a.pub does not hold a private Ed25519 key"), "{said}");
 }
 
 #[test]
