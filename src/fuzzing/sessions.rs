@@ -61,7 +61,13 @@ pub fn bgp_session(bytes: &[u8]) {
     let config = RouterConfig::new(Asn(65_001), Ipv4Addr::new(10, 0, 0, 1));
     let mut router = Router::new(config, &mut Seeded::new(1));
     let neighbor = NeighborConfig {
-        kind: NeighborKind::Bgp { remote_asn: NEIGHBOR_ASN, local, remote, passive: true },
+        kind: NeighborKind::Bgp {
+            remote_asn: NEIGHBOR_ASN,
+            local,
+            remote,
+            hold_time: Duration::from_secs(9),
+            passive: true,
+        },
         import: PrefixSet::from_iter([import]),
         local_preference: 100,
         max_prefixes: 100,

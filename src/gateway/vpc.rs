@@ -184,19 +184,11 @@ fn destinations(
     own.chain(inside).chain(beyond).collect()
 }
 
-/// Sessions of a VPC share the shortest hold time that its peers are configured with.
 fn router_config(id: VpcId, config: &Config) -> RouterConfig {
-    let hold_time = |peer: &PeerConfig| match &peer.routing {
-        Routing::Bgp(bgp) => Some(bgp.hold_time),
-        Routing::Static { .. } => None,
-    };
-    let shortest = config.peers_of(id).filter_map(|(_, peer)| hold_time(peer)).min();
     let asn = config.gateway.asn.unwrap_or(Asn(0));
-    let defaults = RouterConfig::new(asn, config.gateway.router_id);
     RouterConfig {
         transit: config.vpcs.get(&id).is_some_and(|vpc| vpc.transit),
-        hold_time: shortest.unwrap_or(defaults.hold_time),
-        ..defaults
+        ..RouterConfig::new(asn, config.gateway.router_id)
     }
 }
 
@@ -206,6 +198,7 @@ fn neighbor_config(peer: &PeerConfig) -> NeighborConfig {
             remote_asn: bgp.remote_asn,
             local: bgp.inside_local,
             remote: bgp.inside_remote,
+            hold_time: bgp.hold_time,
             passive: false,
         },
         Routing::Static { prefixes } => {

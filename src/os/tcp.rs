@@ -11,6 +11,8 @@ use tokio::net::{TcpListener, TcpStream};
 use super::{netns, readiness};
 
 const BACKLOG: i32 = 32;
+/// TTL of what we send.
+const HOP_LIMIT: u32 = 255;
 
 /// Where a socket lives.
 #[derive(Clone, Copy, Debug, Default)]
@@ -68,6 +70,11 @@ fn socket(place: Place<'_>, address: IpAddr) -> Result<Socket> {
     let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
     socket.set_nonblocking(true)?;
     socket.set_tcp_nodelay(true)?;
+    // RFC 5082: a peer may take only what no router has forwarded.
+    match address {
+        IpAddr::V4(_) => socket.set_ttl_v4(HOP_LIMIT)?,
+        IpAddr::V6(_) => socket.set_unicast_hops_v6(HOP_LIMIT)?,
+    }
     if let Some(device) = place.device {
         socket.bind_device(Some(device.as_bytes()))?;
     }

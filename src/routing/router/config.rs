@@ -12,8 +12,6 @@ pub struct RouterConfig {
     pub asn: Asn,
     /// Our BGP Identifier, and the next hop of IPv4 routes where no inside IPv4 address is.
     pub router_id: Ipv4Addr,
-    /// Hold time that is proposed to peers, in whole seconds; keepalives go three times as often.
-    pub hold_time: Duration,
     /// Longest wait between attempts to connect, and for one attempt.
     pub connect_retry: Duration,
     /// Announce to peers what other peers announced.
@@ -21,15 +19,9 @@ pub struct RouterConfig {
 }
 
 impl RouterConfig {
-    /// The defaults: hold time 9 s, retry after 5 s at most, no transit.
+    /// The defaults: retry after 5 s at most, no transit.
     pub fn new(asn: Asn, router_id: Ipv4Addr) -> RouterConfig {
-        RouterConfig {
-            asn,
-            router_id,
-            hold_time: Duration::from_secs(9),
-            connect_retry: Duration::from_secs(5),
-            transit: false,
-        }
+        RouterConfig { asn, router_id, connect_retry: Duration::from_secs(5), transit: false }
     }
 }
 
@@ -44,6 +36,9 @@ pub enum NeighborKind {
         local: IpAddr,
         /// The peer's inside address.
         remote: IpAddr,
+        /// Hold time that the peer is proposed, in whole seconds; keepalives go three times as
+        /// often. Zero turns both off.
+        hold_time: Duration,
         /// Never connect, wait for the peer.
         passive: bool,
     },

@@ -79,13 +79,15 @@ impl NeighborConfig {
 
     /// The session that this neighbour is reached by.
     fn speaker(&self, router: &RouterConfig, birth: Birth) -> Option<Speaker> {
-        let NeighborKind::Bgp { remote_asn, passive, .. } = self.kind else { return None };
+        let NeighborKind::Bgp { remote_asn, hold_time, passive, .. } = self.kind else {
+            return None;
+        };
         let config = SessionConfig {
             serial: birth.serial,
             local_asn: router.asn,
             remote_asn,
             identifier: router.router_id,
-            hold_time: router.hold_time,
+            hold_time,
             connect_retry: router.connect_retry,
             passive,
         };

@@ -18,7 +18,7 @@ pub struct SessionConfig {
     pub remote_asn: Asn,
     /// Our BGP Identifier.
     pub identifier: Ipv4Addr,
-    /// Proposed hold time in whole seconds; zero turns keepalives off.
+    /// Hold time that is proposed, in whole seconds; zero turns keepalives off.
     pub hold_time: Duration,
     /// Longest wait between attempts, and for one attempt.
     pub connect_retry: Duration,

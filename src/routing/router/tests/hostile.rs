@@ -24,7 +24,13 @@ impl Stage {
         let mut router = Router::new(config, &mut Seeded::new(1));
         let now = Timestamp::from_millis(1000);
         let (local, remote) = (addr(0), addr(1));
-        let kind = NeighborKind::Bgp { remote_asn: asn(1), local, remote, passive: true };
+        let kind = NeighborKind::Bgp {
+            remote_asn: asn(1),
+            local,
+            remote,
+            hold_time: Duration::from_secs(9),
+            passive: true,
+        };
         let config =
             NeighborConfig { kind, import: anything(), local_preference: 100, max_prefixes: 1000 };
         router.add_neighbor(PEER, config, now);

@@ -67,6 +67,7 @@ impl Net {
                 remote_asn: self.routers[m].config.asn,
                 local: addr(n),
                 remote: addr(m),
+                hold_time: Duration::from_secs(9),
                 passive: n > m,
             },
             import: anything(),

@@ -141,12 +141,30 @@ fn changed_router_settings_start_sessions_anew() {
     net.routers[0].reconfigure(config.clone(), net.now);
     net.run(500);
     assert!(net.downs(1, 0).is_empty(), "transit alone changes no session");
-    let config = RouterConfig { hold_time: Duration::from_secs(30), ..config };
-    net.routers[0].reconfigure(config, net.now);
+    let router_id = Ipv4Addr::new(192, 0, 2, 200);
+    net.routers[0].reconfigure(RouterConfig { router_id, ..config }, net.now);
+    net.run(500);
+    assert_eq!(net.downs(1, 0), ["peer sent Cease: Other Configuration Change"]);
+    assert_eq!(net.view(1, 0).identifier, Some(router_id));
+    assert_eq!(net.ways(1, "10.1.0.0/16"), [0]);
+}
+
+#[test]
+fn a_changed_hold_time_starts_only_its_own_session_anew() {
+    let mut net = established_pair();
+    net.announce(2, &["10.3.0.0/16"]);
+    net.link(0, 2);
+    net.run(200);
+    net.change(0, 1, |config| {
+        if let NeighborKind::Bgp { hold_time, .. } = &mut config.kind {
+            *hold_time = Duration::from_secs(30);
+        }
+    });
     net.run(500);
     assert_eq!(net.downs(1, 0), ["peer sent Cease: Other Configuration Change"]);
     assert_eq!(net.view(1, 0).hold_time, Some(Duration::from_secs(9)), "the lower is agreed");
     assert_eq!(net.ways(1, "10.1.0.0/16"), [0]);
+    assert!(net.downs(2, 0).is_empty());
 }
 
 #[test]
@@ -182,9 +200,9 @@ fn ten_thousand_prefixes_arrive_and_leave() {
     assert!(net.fib[1].is_empty());
 }
 
-/// Routers 0 and 1 with a session; router 0 announces 10.1.0.0/16.
+/// Routers 0 and 1 with a session, 2 without; router 0 announces 10.1.0.0/16.
 fn established_pair() -> Net {
-    let mut net = Net::new(2);
+    let mut net = Net::new(3);
     net.announce(0, &["10.1.0.0/16"]);
     net.link(0, 1);
     net.run(200);
