@@ -67,7 +67,7 @@ fn identity(view: &PeerView, facts: &mut Facts) {
     let remote = view.summary.remote.map_or("any address".to_owned(), |remote| remote.to_string());
     let how = view.authentication.replace('_', " ");
     facts.add("remote", &format!("{remote} as {}, by {how}", view.remote_identity));
-    let local = view.local.map_or("any address".to_owned(), |local| local.to_string());
+    let local = view.local.map_or("no address yet".to_owned(), |local| local.to_string());
     facts.add("local", &format!("{local} as {}", view.local_identity));
 }
 
