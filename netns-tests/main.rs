@@ -5,6 +5,7 @@
 
 mod support;
 
+mod bird;
 mod failures;
 mod lab_itself;
 mod reference;

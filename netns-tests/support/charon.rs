@@ -23,6 +23,8 @@ pub struct Connection {
     pub auth: Auth,
     pub ike: &'static str,
     pub esp: &'static str,
+    /// Selectors beside the prefixes of the two sites: its own, and the peer's.
+    pub more_selectors: [&'static str; 2],
     /// `none`, `start` or `trap`.
     pub start_action: &'static str,
     /// More lines for the connection.
@@ -37,6 +39,7 @@ impl Default for Connection {
             auth: Auth::Psk,
             ike: "aes256gcm16-prfsha384-curve25519",
             esp: "aes256gcm16-curve25519",
+            more_selectors: ["", ""],
             start_action: "none",
             more: "",
             child_more: "",
@@ -164,7 +167,8 @@ fn settings(socket: &str, log: &std::path::Path) -> String {
 }
 
 fn swanctl_conf(side: Side, connection: &Connection) -> String {
-    let Connection { auth, ike, esp, start_action, more, child_more } = connection;
+    let Connection { auth, ike, esp, more_selectors, start_action, more, child_more } = connection;
+    let [own_selectors, peer_selectors] = more_selectors;
     let peer = side.other();
     let (own_auth, peer_auth) = match auth {
         Auth::Psk => ("auth = psk", "auth = psk"),
@@ -183,8 +187,8 @@ fn swanctl_conf(side: Side, connection: &Connection) -> String {
            local {{ {own_auth}\n id = {} }}
            remote {{ {peer_auth}\n id = {} }}
            children {{ net {{
-             local_ts = {}
-             remote_ts = {}
+             local_ts = {} {own_selectors}
+             remote_ts = {} {peer_selectors}
              esp_proposals = {esp}
              start_action = {start_action}
              {child_more} }} }}

@@ -1,0 +1,141 @@
+//! BGP with BIRD inside a tunnel to strongSwan: nothing of ours at the other end.
+//!
+//! ```text
+//!   left-host ── left ══════ ESP in UDP ══════ right ── right-host
+//!                vpngwd                        charon, BIRD
+//!                fd77::1 ─────── BGP ───────── fd77::2
+//!                AS 64513                      AS 64514
+//! ```
+//!
+//! IPv4 routes have IPv6 next hops here (RFC 8950), since the session has IPv6 addresses only.
+
+use vpngw::control::{Request, RouteView, RoutesView};
+use vpngw::lab;
+use vpngw::net::Prefix;
+use vpngw::os::netlink::{InterfaceAddress, Netlink};
+
+use crate::support::bird::Bird;
+use crate::support::charon::{Charon, Connection};
+use crate::support::eventually;
+use crate::support::pair::{Pair, Side};
+use crate::support::vpngwd::{Auth, Gateway, bgp, config, write_keys};
+
+/// BIRD announces its site, and a prefix that our configuration does not let it.
+const BIRD: &str = r#"
+log stderr all;
+debug protocols { states, events };
+router id 10.2.0.1;
+protocol device { scan time 1; }
+protocol static tunnel { ipv6; route fd77::1/128 via "ipsec0"; }
+protocol static site4 { ipv4; route 10.2.0.0/16 blackhole; route 10.99.0.0/16 blackhole; }
+protocol static site6 { ipv6; route fd00:2::/48 blackhole; }
+protocol bgp vpngw {
+    local fd77::2 as 64514;
+    neighbor fd77::1 as 64513;
+    multihop 2;
+    hold time 9;
+    connect delay time 1;
+    error wait time 1, 4;
+    ipv4 {
+        import all;
+        export where source = RTS_STATIC;
+        extended next hop on;
+        next hop self;
+    };
+    ipv6 {
+        import all;
+        export where proto = "site6";
+        next hop self;
+    };
+}
+"#;
+
+const INSIDE: &str = "inside_local = \"fd77::1\"\ninside_remote = \"fd77::2\"";
+
+struct Sites {
+    pair: Pair,
+    ours: Gateway,
+    theirs: Charon,
+    bird: Bird,
+}
+
+impl Sites {
+    fn new() -> Self {
+        let pair = Pair::new();
+        write_keys(&pair);
+        add_inside_address(&pair);
+        let connection =
+            Connection { more_selectors: [", fd77::2/128", ", fd77::1/128"], ..Default::default() };
+        let theirs = Charon::start(&pair, Side::Right, &connection);
+        let bird = Bird::start(&pair, Side::Right, BIRD);
+        let text = config(&pair, Side::Left, Auth::Psk, &bgp(Side::Left), INSIDE);
+        let ours = Gateway::start(&pair, Side::Left, &text);
+        assert!(theirs.comes_up(), "{}\n{}", theirs.sas(), ours.log());
+        Sites { pair, ours, theirs, bird }
+    }
+
+    fn routes(&self) -> RoutesView {
+        self.ours.ask(&Request::Routes)
+    }
+
+    fn route(&self, prefix: &str) -> Option<RouteView> {
+        let prefix: Prefix = prefix.parse().unwrap();
+        let routes = self.routes().vpcs.into_iter().flat_map(|vpc| vpc.routes);
+        routes.into_iter().find(|route| route.prefix == prefix)
+    }
+
+    fn is_routed(&self, prefix: &str) -> bool {
+        self.route(prefix).is_some_and(|route| route.active.as_deref() == Some("right"))
+    }
+
+    fn why(&self) -> String {
+        let bird = self.bird.ask("show protocols all vpngw");
+        format!("{:#?}\n{bird}\n{}", self.routes(), self.theirs.sas())
+    }
+}
+
+#[test]
+fn routes_of_both_families_are_exchanged_with_bird_through_strongswan() {
+    let sites = Sites::new();
+    for prefix in ["10.2.0.0/16", "fd00:2::/48"] {
+        assert!(eventually(|| sites.is_routed(prefix)), "{prefix}: {}", sites.why());
+        assert_eq!(sites.route(prefix).unwrap().paths[0].as_path, "64514");
+    }
+    for prefix in ["10.1.0.0/16", "fd00:1::/48"] {
+        let request = format!("show route all {prefix}");
+        assert!(sites.bird.comes_to_answer(&request, "BGP.as_path: 64513"), "{}", sites.why());
+        assert!(sites.bird.ask(&request).contains("BGP.next_hop: fd77::1"), "{}", sites.why());
+    }
+    assert!(sites.pair.comes_to_work(), "{}", sites.why());
+
+    let rejected: Vec<String> =
+        sites.routes().vpcs[0].rejected.iter().map(|route| route.prefix.to_string()).collect();
+    assert_eq!(rejected, ["10.99.0.0/16"], "what BIRD may not announce is shown, not used");
+}
+
+#[test]
+fn what_bird_withdraws_is_no_longer_reached_and_comes_back() {
+    let sites = Sites::new();
+    assert!(sites.pair.comes_to_work(), "{}", sites.why());
+    sites.bird.ask("disable site4");
+    assert!(eventually(|| !sites.is_routed("10.2.0.0/16")), "{}", sites.why());
+    assert!(!sites.pair.journey(Side::Left, 0).succeeds(), "no route, no packet");
+    assert!(sites.pair.journey(Side::Left, 1).succeeds(), "IPv6 is as before");
+    sites.bird.ask("enable site4");
+    assert!(sites.pair.comes_to_work(), "{}", sites.why());
+
+    sites.bird.ask("restart vpngw");
+    assert!(eventually(|| !sites.is_routed("fd00:2::/48")), "{}", sites.why());
+    assert!(sites.pair.comes_to_work(), "{}", sites.why());
+
+    sites.ours.stop();
+    let gone = || !sites.bird.ask("show route").contains("10.1.0.0/16");
+    assert!(eventually(gone), "{}", sites.bird.ask("show route"));
+}
+
+fn add_inside_address(pair: &Pair) {
+    let namespace = pair.namespace(Side::Right.name());
+    let address: InterfaceAddress = "fd77::2/128".parse().unwrap();
+    let add = async { Netlink::open(Some(&namespace))?.add_address("lo", address).await };
+    lab::wait_for(add).unwrap();
+}

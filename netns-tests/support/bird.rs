@@ -1,0 +1,46 @@
+//! BIRD as Debian packages it, steered by birdc.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use vpngw::lab::daemon;
+use vpngw::os::process::Process;
+
+use super::charon::text;
+use super::eventually;
+use super::pair::{Pair, Side};
+
+/// A running BIRD.
+pub struct Bird {
+    _process: Process,
+    socket: PathBuf,
+}
+
+impl Bird {
+    /// Starts the BIRD of a side and waits until it answers.
+    pub fn start(pair: &Pair, side: Side, config: &str) -> Self {
+        let file = pair.write("bird.conf", config);
+        let socket = pair.path("bird.ctl");
+        let mut command = Command::new("bird");
+        command.arg("-f").arg("-c").arg(file).arg("-s").arg(&socket);
+        command.arg("-P").arg(pair.path("bird.pid"));
+        let output = pair.path("bird.log");
+        let process =
+            daemon::start_in(&mut command, &pair.namespace(side.name()), &output).unwrap();
+        let bird = Bird { _process: process, socket };
+        assert!(eventually(|| bird.ask("show status").contains("up and running")));
+        bird
+    }
+
+    /// What birdc answers.
+    pub fn ask(&self, request: &str) -> String {
+        let mut command = Command::new("birdc");
+        command.arg("-s").arg(&self.socket).args(request.split(' '));
+        text(&command.output().expect("bird is not installed: run ./test"))
+    }
+
+    /// Waits until an answer contains some words.
+    pub fn comes_to_answer(&self, request: &str, words: &str) -> bool {
+        eventually(|| self.ask(request).contains(words))
+    }
+}
