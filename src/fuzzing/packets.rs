@@ -113,10 +113,8 @@ fn written(merged: &Merged<'_, '_>) -> Vec<Vec<u8>> {
 /// §4.1), which merging may change.
 fn without_idle_id(packet: &[u8]) -> Vec<u8> {
     let mut packet = packet.to_vec();
-    if let [0x45, _, _, _, id @ ..] = &mut packet[..] {
-        if let [id0, id1, 0x40..=0x7f, _, _, _, sum0, sum1, ..] = id {
-            [*id0, *id1, *sum0, *sum1] = [0; 4];
-        }
+    if let [0x45, _, _, _, id0, id1, 0x40..=0x7f, _, _, _, sum0, sum1, ..] = &mut packet[..] {
+        [*id0, *id1, *sum0, *sum1] = [0; 4];
     }
     packet
 }

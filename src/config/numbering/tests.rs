@@ -35,7 +35,7 @@ fn peers_keep_their_numbers_when_others_come_and_go() {
 fn peers_follow_their_vpc() {
     let running = config(&["shop", "bank"], &[("a", "shop"), ("b", "bank")]);
     let new = config(&["bank", "shop"], &[("a", "shop"), ("b", "bank")]).numbered_like(&running);
-    for (_, peer) in &new.peers {
+    for peer in new.peers.values() {
         let vpc = if peer.name == "a" { "shop" } else { "bank" };
         assert_eq!(new.vpcs[&peer.vpc].name, vpc);
     }

@@ -21,7 +21,8 @@ fn every_cell_of_the_state_machine() {
     let resigning = E::Advertisement(Claim::Resigning);
     let superior = E::Advertisement(Claim::Superior);
     let inferior = E::Advertisement(Claim::Inferior);
-    let table: &[(Event, [(State, &[Step]); 3])] = &[
+    type Row = (Event, [(State, &'static [Step]); 3]);
+    let table: &[Row] = &[
         (start, [(Backup, WATCH), (Backup, &[]), (Active, &[])]),
         (start_owner, [(Active, TAKE), (Backup, &[]), (Active, &[])]),
         (E::Shutdown, [(Initialize, &[]), (Initialize, &[Do::StopTimer]), (Initialize, RESIGN)]),
