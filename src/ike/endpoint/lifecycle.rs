@@ -114,6 +114,10 @@ impl Endpoint {
         random: &mut dyn Random,
     ) {
         let (id, role) = (sa.connection, sa.role);
+        if let Some(connection) = self.connections.get(&id) {
+            // Timers may have been changed while the handshake was under way.
+            sa.reconfigure(connection.config.clone());
+        }
         match child {
             Err(refusal) => {
                 // An IKE SA without a Child SA serves nobody. A fresh attempt, after a pause,

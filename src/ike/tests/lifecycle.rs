@@ -207,6 +207,22 @@ fn changed_timers_leave_the_tunnel_alone_and_other_changes_renew_it() {
 }
 
 #[test]
+fn timers_changed_during_the_handshake_count() {
+    let mut net = Net::new(54, configs());
+    let [west, _] = configs();
+    let child_lifetime = Lifetime { soft: secs(5), jitter: secs(0), hard: secs(9) };
+    let changed = ConnectionConfig { child_lifetime, ..west };
+    net.at(WEST, |endpoint, now, random| {
+        endpoint.update_connection(CONNECTION, changed, now, random);
+    });
+    net.run(secs(1));
+    net.at(WEST, |endpoint, now, random| endpoint.rekey_child(CONNECTION, now, random));
+    net.run(secs(7));
+    assert_eq!(net.ends[WEST].count(|event| matches!(event, Event::ChildUp(_))), 3);
+    net.assert_one_tunnel();
+}
+
+#[test]
 fn a_repeated_request_is_answered_with_the_same_octets_and_processed_once() {
     let mut net = tunnel(51);
     net.log.clear();
