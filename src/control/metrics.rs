@@ -135,6 +135,8 @@ fn stats(page: &mut Page, stats: &StatsView) {
     family("vpngw_ike_total", help, "outcome", &stats.ike);
     let help = "Packets of no tunnel that were discarded, by reason.";
     family("vpngw_discards_total", help, "reason", &stats.discards);
+    let help = "What happened in the data plane outside any tunnel.";
+    family("vpngw_dataplane_total", help, "event", &stats.dataplane);
 }
 
 fn peer_label(peer: &PeerView) -> (&'static str, &str) {

@@ -204,6 +204,7 @@ fn metrics_are_what_prometheus_reads() {
         gateway: "east-a".to_owned(),
         ike: BTreeMap::from([("received".to_owned(), 7)]),
         discards: BTreeMap::new(),
+        dataplane: BTreeMap::from([("keepalives".to_owned(), 3)]),
     };
     let text = render_metrics(&MetricsSource {
         gateway: &gateway(),
@@ -223,6 +224,7 @@ fn metrics_are_what_prometheus_reads() {
         "vpngw_vrrp_active{gateway=\"east-a\",vpc=\"shop\",interface=\"vpc0\",vrid=\"1\",\
          family=\"IPv4\"} 1",
         "vpngw_ike_total{gateway=\"east-a\",outcome=\"received\"} 7",
+        "vpngw_dataplane_total{gateway=\"east-a\",event=\"keepalives\"} 3",
     ] {
         assert!(text.lines().any(|have| have == line), "{line}\nis missing in\n{text}");
     }

@@ -471,4 +471,7 @@ pub struct StatsView {
     pub ike: BTreeMap<String, u64>,
     /// Packets that belong to no tunnel and were discarded, by reason.
     pub discards: BTreeMap<String, u64>,
+    /// What happened in the data plane outside any tunnel.
+    #[serde(default)]
+    pub dataplane: BTreeMap<String, u64>,
 }

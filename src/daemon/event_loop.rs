@@ -151,6 +151,9 @@ impl Daemon {
             },
             request => {
                 let now = self.now();
+                let counters = self.dataplane.counters().read();
+                let counters = counters.map(|(name, count)| (name.to_owned(), count));
+                self.gateway.note_dataplane(counters.collect());
                 self.gateway.handle_request(&request, now, &mut self.random)
             }
         };

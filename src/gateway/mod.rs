@@ -83,6 +83,7 @@ pub struct Gateway {
     publisher: Publisher,
     tcp: VecDeque<TcpOutput>,
     outputs: VecDeque<Output>,
+    dataplane: BTreeMap<String, u64>,
     inspections: u64,
     next_inspection: Timestamp,
 }
@@ -101,6 +102,7 @@ impl Gateway {
             publisher: Publisher::default(),
             tcp: VecDeque::new(),
             outputs: VecDeque::new(),
+            dataplane: BTreeMap::new(),
             inspections: 0,
             next_inspection: now + INSPECTION,
             config,

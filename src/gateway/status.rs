@@ -16,6 +16,7 @@ use crate::net::PeerId;
 use crate::random::Random;
 use crate::routing::vrrp;
 use crate::time::Timestamp;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 impl Gateway {
@@ -49,6 +50,11 @@ impl Gateway {
                 Reply::done("the tunnel is closed, until it is initiated by either side")
             }),
         }
+    }
+
+    /// Takes over what the data plane counted outside any tunnel, to be shown with the rest.
+    pub fn note_dataplane(&mut self, counters: BTreeMap<String, u64>) {
+        self.dataplane = counters;
     }
 
     fn rekey(
@@ -164,7 +170,7 @@ impl Gateway {
         ];
         let ike = stats.discards().filter(|(_, count)| *count > 0);
         let ike = ike.map(|(reason, count)| (reason.name(), count)).chain(totals);
-        let mut discards = std::collections::BTreeMap::new();
+        let mut discards = BTreeMap::new();
         let vpcs = self.vpcs.values().map(|vpc| vpc.discards.as_ref());
         for counters in vpcs.chain([self.publisher.discards()]) {
             for (reason, count) in counters.occurred() {
@@ -175,6 +181,7 @@ impl Gateway {
             gateway: self.config.gateway.name.clone(),
             ike: ike.map(|(name, count)| (name.to_owned(), count)).collect(),
             discards,
+            dataplane: self.dataplane.clone(),
         }
     }
 

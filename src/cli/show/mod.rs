@@ -19,7 +19,9 @@ use crate::control::{PeerState, StatsView};
 /// The counters of the gateway as a whole.
 pub(super) fn stats(view: &StatsView, look: Look) -> String {
     let mut sheet = Sheet::new(&["GATEWAY", "COUNTER", "WHAT", "COUNT"]);
-    for (family, counts) in [("ike", &view.ike), ("discards", &view.discards)] {
+    let families =
+        [("ike", &view.ike), ("discards", &view.discards), ("dataplane", &view.dataplane)];
+    for (family, counts) in families {
         for (name, count) in counts {
             let gateway = view.gateway.as_str().into();
             sheet.row([

@@ -4,7 +4,7 @@ use super::{Gateway, millis};
 use crate::config::{BgpConfig, Credentials, PeerConfig, Routing};
 use crate::control::{
     BgpView, ChildSaState, ChildSaView, EventView, FailureView, IkeSaView, LivenessView, PeerState,
-    PeerSummary, PeerView, ReplayView, Role, Traffic, TunnelSas,
+    PeerSummary, PeerView, ReplayView, Role, TimerView, Traffic, TunnelSas,
 };
 use crate::gateway::connection;
 use crate::gateway::failover::Health;
@@ -67,7 +67,7 @@ impl Gateway {
             discards: discards(tunnel),
             liveness: liveness(config, ike.as_ref(), now),
             bgp: self.bgp_view(peer, config, now),
-            timers: Vec::new(),
+            timers: timers(ike.as_ref(), now),
             events: events(tunnel, now),
             summary,
         })
@@ -264,6 +264,23 @@ fn liveness(config: &PeerConfig, ike: Option<&ConnectionView>, now: Timestamp) -
         give_up_ms: millis(config.liveness.give_up),
         heard_ago_ms: newest(ike).map(|ike| ike.last_heard).map(|at| millis(now.since(at))),
     }
+}
+
+/// What the IKE engine will do, the soonest first.
+fn timers(ike: Option<&ConnectionView>, now: Timestamp) -> Vec<TimerView> {
+    let Some(ike) = ike else { return Vec::new() };
+    let retry = ike.retry_at.map(|at| (at, "connect again"));
+    let ike_sas = ike.ike_sas.iter().map(|ike| (ike.rekey_at, "rekey the IKE SA"));
+    let children = ike.ike_sas.iter().flat_map(|ike| &ike.children).flat_map(|child| {
+        [(child.rekey_at, "rekey the Child SA"), (child.expires_at, "the Child SA expires")]
+    });
+    let mut timers: Vec<_> = ike_sas.chain(children).chain(retry).collect();
+    timers.sort();
+    let view = |(at, what): (Timestamp, &str)| TimerView {
+        what: what.to_owned(),
+        in_ms: millis(at.since(now)),
+    };
+    timers.into_iter().filter(|(at, _)| *at > now).map(view).collect()
 }
 
 fn events(tunnel: &Tunnel, now: Timestamp) -> Vec<EventView> {
