@@ -6,8 +6,8 @@
 mod peer;
 mod routes;
 
-use super::Gateway;
 use super::redundancy::{Member, VirtualRouterId};
+use super::{Gateway, Health};
 use crate::control::{
     self, Failure, FailureKind, Family, GatewayView, MetricsSource, PeersView, Reply, Request,
     SaKind, SasView, StatsView, TunnelSas, VirtualRouterState, VirtualRouterView, VrrpView,
@@ -64,7 +64,7 @@ impl Gateway {
         now: Timestamp,
         random: &mut dyn Random,
     ) -> Reply {
-        if self.tunnels.get(&peer).is_none_or(|tunnel| tunnel.session().is_none()) {
+        if self.health(peer) == Health::Down {
             return Reply::failed(FailureKind::NotNow, "there is no SA to rekey");
         }
         let connection = super::connection::id(peer);

@@ -16,16 +16,15 @@ use super::failover::Health;
 use super::rates::{Rates, Totals};
 use super::sas::Sas;
 use crate::config::PeerConfig;
-use crate::crypto::suite::IkeSuite;
 use crate::forward::TunnelCounters;
-use crate::ike::{Established, Event, IkeSaId};
+use crate::ike::{Established, Event};
 use crate::net::VpcId;
 use crate::time::Timestamp;
 use std::sync::Arc;
 use tracing::{error, info, warn};
 
-/// What is known of the IKE SA.
-#[derive(Debug)]
+/// What is known of the IKE SA, and since when. The engine shows the SA itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
     /// There is none.
     Down {
@@ -33,23 +32,15 @@ pub enum State {
         since: Timestamp,
     },
     /// The peer is authenticated and answers.
-    Connected(Session),
-    /// The peer is authenticated and does not answer.
+    Connected {
+        /// Since when.
+        since: Timestamp,
+    },
+    /// The peer is authenticated and does not answer; the engine has not given it up.
     Silent {
         /// Since when.
         since: Timestamp,
-        /// The SA, which is kept until the engine gives it up.
-        session: Session,
     },
-}
-
-/// An established IKE SA.
-#[derive(Debug)]
-pub struct Session {
-    /// What was agreed, and between whom.
-    pub facts: Established,
-    /// Since when.
-    pub since: Timestamp,
 }
 
 /// A tunnel and its history.
@@ -95,24 +86,23 @@ impl Tunnel {
     pub fn health(&self) -> Health {
         match (&self.state, self.sas.sending()) {
             (_, None) | (State::Down { .. }, Some(_)) => Health::Down,
-            (State::Connected(_), Some(_)) => Health::Usable,
+            (State::Connected { .. }, Some(_)) => Health::Usable,
             (State::Silent { .. }, Some(_)) => Health::Unreachable,
         }
     }
 
-    /// The IKE SA, if there is one.
-    pub fn session(&self) -> Option<&Session> {
-        match &self.state {
-            State::Down { .. } => None,
-            State::Connected(session) | State::Silent { session, .. } => Some(session),
+    /// Since when the tunnel is in its state.
+    pub fn since(&self) -> Timestamp {
+        match self.state {
+            State::Down { since } | State::Connected { since } | State::Silent { since } => since,
         }
     }
 
     /// Takes over what the IKE engine tells.
     pub fn on_event(&mut self, event: Event, config: &PeerConfig, now: Timestamp) {
         match event {
-            Event::Established(facts) => self.on_established(*facts, now),
-            Event::IkeRekeyed { new, suite, .. } => self.on_rekeyed(new, suite),
+            Event::Established(facts) => self.on_established(&facts, now),
+            Event::IkeRekeyed { new, .. } => info!(peer = self.name, ike = %new, "IKE SA rekeyed"),
             Event::ChildUp(up) => {
                 info!(peer = self.name, inbound = %up.inbound.spi, outbound = %up.outbound.spi,
                     suite = %up.inbound.suite, "Child SA up");
@@ -142,37 +132,29 @@ impl Tunnel {
         self.rates.sample(Totals { tx_bytes, rx_bytes }, now);
     }
 
-    fn on_established(&mut self, facts: Established, now: Timestamp) {
+    fn on_established(&mut self, facts: &Established, now: Timestamp) {
         let text = format!("connected with {} by {}", facts.remote, facts.suite);
         self.note(text, now);
-        self.state = State::Connected(Session { facts, since: now });
-    }
-
-    fn on_rekeyed(&mut self, new: IkeSaId, suite: IkeSuite) {
-        info!(peer = self.name, ike = %new, "IKE SA rekeyed");
-        if let State::Connected(session) | State::Silent { session, .. } = &mut self.state {
-            (session.facts.ike, session.facts.suite) = (new, suite);
+        match self.state {
+            State::Connected { .. } => {}
+            State::Down { .. } | State::Silent { .. } => {
+                self.state = State::Connected { since: now };
+            }
         }
     }
 
     fn on_alive(&mut self, now: Timestamp) {
-        match std::mem::replace(&mut self.state, State::Down { since: now }) {
-            State::Silent { since, session } => {
-                let gap = now.since(since);
-                self.state = State::Connected(session);
-                self.note(format!("answers again after {:.1} s", gap.as_secs_f64()), now);
-            }
-            other => self.state = other,
+        if let State::Silent { since } = self.state {
+            self.state = State::Connected { since: now };
+            let gap = now.since(since).as_secs_f64();
+            self.note(format!("answers again after {gap:.1} s"), now);
         }
     }
 
     fn on_unreachable(&mut self, now: Timestamp) {
-        match std::mem::replace(&mut self.state, State::Down { since: now }) {
-            State::Connected(session) => {
-                self.state = State::Silent { since: now, session };
-                self.fail("the peer does not answer".to_owned(), now);
-            }
-            other => self.state = other,
+        if let State::Connected { .. } = self.state {
+            self.state = State::Silent { since: now };
+            self.fail("the peer does not answer".to_owned(), now);
         }
     }
 

@@ -204,3 +204,27 @@ fn a_terminated_tunnel_stays_down_until_it_is_initiated() {
     network.run(Duration::from_secs(5));
     assert_sound(&mut network, 9);
 }
+
+#[test]
+fn an_ike_sa_that_came_back_after_a_termination_can_be_rekeyed() {
+    let mut network = connected(deployment::pair(), 10);
+    let names = [0, 1].map(|node| network.node(node).config.peers[&PEER].name.clone());
+    ask(&mut network, 0, &Request::Terminate { peer: names[0].clone() });
+    network.run(Duration::from_secs(3));
+    ask(&mut network, 0, &Request::Initiate { peer: names[0].clone() });
+    network.run(Duration::from_secs(3));
+    for node in [1, 0] {
+        let before = ike_spi(&mut network, node, &names[node]);
+        ask(&mut network, node, &Request::Rekey { peer: names[node].clone(), sa: SaKind::Ike });
+        network.run(Duration::from_secs(1));
+        assert_ne!(ike_spi(&mut network, node, &names[node]), before, "node {node}");
+    }
+    assert_sound(&mut network, 10);
+}
+
+fn ike_spi(network: &mut Network, node: usize, peer: &str) -> String {
+    match ask(network, node, &Request::Peer(peer.to_owned())) {
+        Reply::Peer(view) => view.ike_sa.expect("an IKE SA").initiator_spi,
+        other => panic!("{other:?}"),
+    }
+}

@@ -10,7 +10,7 @@ use crate::gateway::connection;
 use crate::gateway::failover::Health;
 use crate::gateway::sas::Child;
 use crate::gateway::snapshot::inner_mtu;
-use crate::gateway::tunnel::{Session, State, Tunnel};
+use crate::gateway::tunnel::Tunnel;
 use crate::ike::{self, ConnectionState, ConnectionView, IkeView, NatStatus};
 use crate::net::{Asn, PeerId};
 use crate::routing::NeighborView;
@@ -24,16 +24,16 @@ impl Gateway {
         let vpc = self.config.vpcs.get(&tunnel.vpc)?;
         let ike = self.ike.view(connection::id(peer));
         let neighbor = self.neighbor(peer);
-        let session = tunnel.session();
+        let ike_sa = in_use(ike.as_ref(), tunnel);
         Some(PeerSummary {
             name: config.name.clone(),
             vpc: vpc.name.clone(),
-            remote: session.map(|session| session.facts.remote).or(configured_remote(config)),
+            remote: ike_sa.map(|ike| ike.remote).or(configured_remote(config)),
             state: state(tunnel, ike.as_ref()),
-            state_for_ms: millis(now.since(since(tunnel))),
-            ike_suite: session.map(|session| session.facts.suite.to_string()),
+            state_for_ms: millis(now.since(tunnel.since())),
+            ike_suite: ike_sa.map(|ike| ike.suite.to_string()),
             esp_suite: tunnel.sas.sending().map(|(_, child)| child.suite.to_string()),
-            rtt_us: newest(ike.as_ref()).and_then(|ike| ike.round_trip).map(micros),
+            rtt_us: ike_sa.and_then(|ike| ike.round_trip).map(micros),
             received: received(tunnel),
             sent: sent(tunnel),
             prefixes_accepted: neighbor.as_ref().map_or(0, |n| count(n.accepted)),
@@ -59,13 +59,13 @@ impl Gateway {
                 Credentials::Psk(_) => "psk".to_owned(),
                 Credentials::PublicKey { .. } => "public_key".to_owned(),
             },
-            local: tunnel.session().map(|session| session.facts.local),
+            local: in_use(ike.as_ref(), tunnel).map(|ike| ike.local),
             local_preference: config.local_preference,
             inner_mtu: sending.map(|ipv4| inner_mtu(&self.config, tunnel.vpc, ipv4)),
-            ike_sa: tunnel.session().map(|session| ike_sa(session, ike.as_ref(), now)),
+            ike_sa: in_use(ike.as_ref(), tunnel).map(|ike| ike_sa(ike, now)),
             child_sas: child_sas(tunnel, config, ike.as_ref(), now),
             discards: discards(tunnel),
-            liveness: liveness(config, ike.as_ref(), now),
+            liveness: liveness(config, in_use(ike.as_ref(), tunnel), now),
             bgp: self.bgp_view(peer, config, now),
             timers: timers(ike.as_ref(), now),
             events: events(tunnel, now),
@@ -128,20 +128,15 @@ fn is_connecting(ike: &ConnectionView) -> bool {
     }
 }
 
-/// The IKE SA in use; for moments there are two.
-fn newest(ike: Option<&ConnectionView>) -> Option<&IkeView> {
-    ike?.ike_sas.iter().max_by_key(|ike| ike.established_at)
+/// The IKE SA in use: the one of the Child SA that sends; for moments there are two.
+fn in_use<'v>(ike: Option<&'v ConnectionView>, tunnel: &Tunnel) -> Option<&'v IkeView> {
+    let sending = tunnel.sas.sending().map(|(id, _)| id);
+    let sends = |ike: &IkeView| ike.children.iter().any(|child| Some(child.child) == sending);
+    ike?.ike_sas.iter().max_by_key(|ike| (sends(ike), ike.established_at))
 }
 
 fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
-}
-
-fn since(tunnel: &Tunnel) -> Timestamp {
-    match &tunnel.state {
-        State::Down { since } | State::Silent { since, .. } => *since,
-        State::Connected(session) => session.since,
-    }
 }
 
 fn configured_remote(config: &PeerConfig) -> Option<SocketAddr> {
@@ -164,26 +159,24 @@ fn sent(tunnel: &Tunnel) -> Traffic {
     }
 }
 
-fn ike_sa(session: &Session, ike: Option<&ConnectionView>, now: Timestamp) -> IkeSaView {
-    let facts = &session.facts;
-    let (initiator, responder) = match facts.role {
-        ike::Role::Initiator => (facts.ike.local, facts.ike.remote),
-        ike::Role::Responder => (facts.ike.remote, facts.ike.local),
+fn ike_sa(ike: &IkeView, now: Timestamp) -> IkeSaView {
+    let (initiator, responder) = match ike.role {
+        ike::Role::Initiator => (ike.id.local, ike.id.remote),
+        ike::Role::Responder => (ike.id.remote, ike.id.local),
     };
-    let rekey_at = newest(ike).map(|ike| ike.rekey_at);
     IkeSaView {
         initiator_spi: initiator.to_string(),
         responder_spi: responder.to_string(),
-        role: match facts.role {
+        role: match ike.role {
             ike::Role::Initiator => Role::Initiator,
             ike::Role::Responder => Role::Responder,
         },
-        suite: facts.suite.to_string(),
-        local: facts.local,
-        remote: facts.remote,
-        nat: nat(facts.nat).to_owned(),
-        age_ms: millis(now.since(session.since)),
-        rekey_in_ms: rekey_at.map(|at| millis(at.since(now))),
+        suite: ike.suite.to_string(),
+        local: ike.local,
+        remote: ike.remote,
+        nat: nat(ike.nat).to_owned(),
+        age_ms: millis(now.since(ike.established_at)),
+        rekey_in_ms: Some(millis(ike.rekey_at.since(now))),
     }
 }
 
@@ -257,12 +250,12 @@ fn discards(tunnel: &Tunnel) -> std::collections::BTreeMap<String, u64> {
     occurred.map(|(reason, count)| (reason.name().to_owned(), count)).collect()
 }
 
-fn liveness(config: &PeerConfig, ike: Option<&ConnectionView>, now: Timestamp) -> LivenessView {
+fn liveness(config: &PeerConfig, ike: Option<&IkeView>, now: Timestamp) -> LivenessView {
     LivenessView {
         interval_ms: millis(config.liveness.interval),
         timeout_ms: millis(config.liveness.timeout),
         give_up_ms: millis(config.liveness.give_up),
-        heard_ago_ms: newest(ike).map(|ike| ike.last_heard).map(|at| millis(now.since(at))),
+        heard_ago_ms: ike.map(|ike| ike.last_heard).map(|at| millis(now.since(at))),
     }
 }
 
