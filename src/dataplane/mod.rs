@@ -124,7 +124,7 @@ impl Dataplane {
             control_sockets.extend(group.first().map(UdpSocket::try_clone).transpose()?);
             group.into_iter().zip(&mut sockets).for_each(|(socket, of)| of.push(socket));
         }
-        let (control, receiver) = tokio::sync::mpsc::channel(CONTROL_BACKLOG);
+        let (control, receiver) = tokio::sync::mpsc::channel(CONTROL_BACKLOG + count);
         let mut dataplane = Dataplane {
             workers: Vec::with_capacity(count),
             snapshot: Arc::default(),

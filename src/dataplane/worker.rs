@@ -10,7 +10,7 @@ use crate::forward::Snapshot;
 use crate::net::VpcId;
 use crate::os::tun::TunQueue;
 use crate::os::udp::{ReceiveBatch, SendBatch, UdpSocket};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use arc_swap::{ArcSwap, Cache};
 use nix::errno::Errno;
 use nix::libc;
@@ -22,6 +22,7 @@ use std::io;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
+use tokio::sync::mpsc::{OwnedPermit, Sender};
 
 /// Events of one wake-up; what does not fit comes with the next.
 const EVENTS: usize = 32;
@@ -41,7 +42,7 @@ pub(super) enum Command {
 pub(super) struct Shared {
     pub snapshot: Arc<ArcSwap<Snapshot>>,
     pub counters: Arc<DataplaneCounters>,
-    pub control: tokio::sync::mpsc::Sender<FromDataplane>,
+    pub control: Sender<FromDataplane>,
 }
 
 pub(super) struct Worker {
@@ -50,7 +51,9 @@ pub(super) struct Worker {
     commands: Receiver<Command>,
     snapshot: Cache<Arc<ArcSwap<Snapshot>>, Arc<Snapshot>>,
     counters: Arc<DataplaneCounters>,
-    control: tokio::sync::mpsc::Sender<FromDataplane>,
+    control: Sender<FromDataplane>,
+    /// A place in the channel that is kept for the worker's last words.
+    farewell: OwnedPermit<FromDataplane>,
     tuns: Vec<VpcTun>,
     outboxes: Vec<Outbox>,
     /// A socket is full: the devices are not read.
@@ -72,6 +75,8 @@ impl Worker {
         for (index, socket) in sockets.iter().enumerate() {
             epoll.add(socket, EpollEvent::new(EpollFlags::EPOLLIN, SOCKET | index as u64))?;
         }
+        let farewell = shared.control.clone().try_reserve_owned();
+        let farewell = farewell.map_err(|_| anyhow!("no place in the control channel"))?;
         Ok(Worker {
             epoll,
             wake,
@@ -79,6 +84,7 @@ impl Worker {
             snapshot: Cache::new(shared.snapshot),
             counters: shared.counters,
             control: shared.control,
+            farewell,
             tuns: Vec::new(),
             outboxes: sockets.into_iter().map(Outbox::new).collect(),
             blocked: false,
@@ -97,9 +103,7 @@ impl Worker {
         let ended = self.work();
         if let Err(error) = ended {
             let why = format!("a data plane worker has ended: {error:#}");
-            tracing::error!("{why}");
-            // With a full channel the control plane still sees the channel close.
-            let _ = self.control.try_send(FromDataplane::Failed { why });
+            self.farewell.send(FromDataplane::Failed { why });
         }
     }
 
