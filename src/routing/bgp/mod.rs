@@ -9,8 +9,12 @@
 //! ```
 //!
 //! RFCs: 4271 (BGP-4), 4760 (multiprotocol), 6793 (four-octet AS numbers), 2918 (route refresh),
-//! 5492 (capabilities), 6286 (AS-wide unique identifiers), 6608 (FSM error subcodes), 7606
-//! (error handling), 7607 (AS 0), 4486 (Cease subcodes).
+//! 5492 (capabilities), 9072 (extended parameters), 8950 (IPv6 next hops of IPv4 routes), 6286
+//! (identifiers), 6608 (FSM error subcodes), 7606 (error handling), 7607 (AS 0), 4486 (Cease
+//! subcodes), 1997 (well-known communities).
+//!
+//! Left out: graceful restart (RFC 4724), larger messages (RFC 8654), the send hold timer
+//! (RFC 9687), MinRouteAdvertisementInterval (RFC 4271 §9.2.1.1: changes are told at once).
 
 mod cause;
 pub mod codec;
