@@ -118,3 +118,6 @@ async fn ask(calls: &mpsc::Sender<Call>, request: Request) -> Reply {
     }
     answer.await.unwrap_or_else(|_| ending())
 }
+
+#[cfg(test)]
+mod tests;

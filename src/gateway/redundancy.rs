@@ -289,3 +289,6 @@ fn output(id: &VirtualRouterId, source: IpAddr, action: vrrp::Action) -> VrrpOut
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

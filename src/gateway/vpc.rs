@@ -212,3 +212,6 @@ fn neighbor_config(peer: &PeerConfig) -> NeighborConfig {
         max_prefixes: MAX_PREFIXES,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,57 @@
+//! The control socket: who may open it, and what happens to a file that is in the way.
+
+use super::*;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+fn path(folder: &tempfile::TempDir) -> String {
+    folder.path().join("run/gateway.sock").display().to_string()
+}
+
+async fn ask_over(path: &str, request: &str) -> String {
+    let mut stream = UnixStream::connect(path).await.expect("the socket is open");
+    let request = format!("{request} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.expect("written");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.expect("an answer");
+    answer
+}
+
+#[tokio::test]
+async fn requests_reach_the_loop_and_replies_come_back() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (_socket, mut calls) = ControlSocket::open(&path(&folder)).await.expect("open");
+    let mode = std::fs::metadata(path(&folder)).expect("a file").permissions().mode();
+    assert_eq!(mode & 0o777, 0o660);
+    tokio::spawn(async move {
+        while let Some(call) = calls.recv().await {
+            let _ = call.reply.send(Reply::done(format!("{:?}", call.request)));
+        }
+    });
+    let answer = ask_over(&path(&folder), "POST /v1/reload").await;
+    assert!(answer.starts_with("HTTP/1.1 202"), "{answer}");
+    assert!(answer.contains("Reload"), "{answer}");
+    let answer = ask_over(&path(&folder), "GET /nothing").await;
+    assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_second_daemon_is_refused_and_a_stale_file_is_replaced() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (first, _calls) = ControlSocket::open(&path(&folder)).await.expect("open");
+    let second = ControlSocket::open(&path(&folder)).await.expect_err("the first one answers");
+    assert_eq!(second.cause, Cause::Busy);
+    drop(first);
+    assert!(!Path::new(&path(&folder)).exists());
+    drop(std::os::unix::net::UnixListener::bind(path(&folder)).expect("a stale socket"));
+    ControlSocket::open(&path(&folder)).await.expect("the stale file is replaced");
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_socket_is_left_alone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("file").display().to_string();
+    std::fs::write(&file, "precious").expect("written");
+    let failure = ControlSocket::open(&file).await.expect_err("it is no socket");
+    assert_eq!(failure.cause, Cause::Configuration);
+    assert_eq!(std::fs::read_to_string(&file).expect("still there"), "precious");
+}

@@ -1,0 +1,105 @@
+//! Virtual routers follow their interface, their configuration and the tunnels.
+
+use super::*;
+use crate::testing::deployment::{self, Site};
+
+const SITE: Site = Site { region: 1, zone: 1 };
+const VPC: VpcId = VpcId(0);
+
+fn config() -> VpcConfig {
+    deployment::parse(&deployment::text(SITE, &[SITE], &["red"])).vpcs[&VPC].clone()
+}
+
+fn link(up: bool) -> LinkState {
+    LinkState {
+        vpc: VPC,
+        interface: "lan0".to_owned(),
+        up,
+        ipv4: "10.1.0.2".parse().ok(),
+        ipv6: "fe80::2".parse().ok(),
+    }
+}
+
+fn running() -> Redundancy {
+    let mut redundancy = Redundancy::default();
+    redundancy.configure(VPC, &config(), Timestamp::ZERO);
+    redundancy.handle_link(&link(true), Timestamp::ZERO);
+    drain(&mut redundancy);
+    redundancy
+}
+
+fn drain(redundancy: &mut Redundancy) -> Vec<VrrpOutput> {
+    std::iter::from_fn(|| redundancy.poll_output()).collect()
+}
+
+/// Runs the timers until nothing is due for three seconds.
+fn settle(redundancy: &mut Redundancy) -> Timestamp {
+    let end = Timestamp::from_millis(4000);
+    while let Some(at) = redundancy.poll_timeout().filter(|at| *at < end) {
+        redundancy.handle_timeout(at);
+    }
+    end
+}
+
+fn states(redundancy: &Redundancy) -> Vec<vrrp::State> {
+    redundancy.members().map(|(_, member)| member.state()).collect()
+}
+
+#[test]
+fn both_families_become_active_when_nobody_else_is() {
+    let mut redundancy = running();
+    settle(&mut redundancy);
+    assert_eq!(states(&redundancy), [vrrp::State::Active; 2]);
+    let installed = drain(&mut redundancy);
+    let installs = installed.iter().filter(|out| matches!(out, VrrpOutput::Install { .. }));
+    assert_eq!(installs.count(), 2);
+}
+
+#[test]
+fn an_interface_that_goes_down_takes_its_routers_along() {
+    let mut redundancy = running();
+    let now = settle(&mut redundancy);
+    drain(&mut redundancy);
+    redundancy.handle_link(&link(false), now);
+    assert_eq!(states(&redundancy), [vrrp::State::Initialize; 2]);
+    let gone = drain(&mut redundancy);
+    let withdrawn = gone.iter().filter(|out| matches!(out, VrrpOutput::Withdraw { .. }));
+    assert_eq!(withdrawn.count(), 2);
+}
+
+#[test]
+fn the_priority_follows_the_tunnels() {
+    let mut redundancy = running();
+    let priorities = |redundancy: &Redundancy| -> Vec<u8> {
+        redundancy.members().map(|(_, member)| member.priority()).collect()
+    };
+    assert_eq!(priorities(&redundancy), [1, 1]);
+    redundancy.on_isolation(VPC, false, Timestamp::ZERO);
+    assert_eq!(priorities(&redundancy), [199, 199]);
+    redundancy.on_isolation(VpcId(7), true, Timestamp::ZERO);
+    assert_eq!(priorities(&redundancy), [199, 199]);
+}
+
+#[test]
+fn an_unchanged_virtual_router_does_not_notice_a_reload() {
+    let mut redundancy = running();
+    let now = settle(&mut redundancy);
+    drain(&mut redundancy);
+    redundancy.configure(VPC, &config(), now);
+    assert_eq!(drain(&mut redundancy), []);
+    assert_eq!(states(&redundancy), [vrrp::State::Active; 2]);
+    let none = VpcConfig { vrrp: Vec::new(), ..config() };
+    redundancy.configure(VPC, &none, now);
+    assert_eq!(redundancy.members().count(), 0);
+    let gone = drain(&mut redundancy);
+    assert!(gone.iter().any(|out| matches!(out, VrrpOutput::Withdraw { .. })));
+}
+
+#[test]
+fn what_is_no_advertisement_is_ignored() {
+    let mut redundancy = running();
+    let source = "10.1.0.3".parse().expect("an address");
+    redundancy.handle_packet(VPC, "lan0", source, &[0x31, 1, 2], Timestamp::ZERO);
+    redundancy.handle_packet(VPC, "lan9", source, &[], Timestamp::ZERO);
+    assert_eq!(drain(&mut redundancy), []);
+}
