@@ -51,13 +51,23 @@ pub(super) struct HalfOpen {
 #[derive(Debug)]
 pub(super) struct InitRefusal {
     pub count: Discard,
-    pub answer: Option<Payload>,
-    pub reason: Option<FailureReason>,
+    pub answer: Option<Box<Payload>>,
+    pub reason: Option<Box<FailureReason>>,
 }
 
 impl InitRefusal {
-    fn silent(count: Discard) -> Self {
+    pub fn silent(count: Discard) -> Self {
         InitRefusal { count, answer: None, reason: None }
+    }
+
+    pub fn answered(count: Discard, answer: Payload) -> Self {
+        InitRefusal { count, answer: Some(Box::new(answer)), reason: None }
+    }
+
+    fn explained(reason: FailureReason) -> Self {
+        let answer = notify(NotifyType::NO_PROPOSAL_CHOSEN, []);
+        let reason = Some(Box::new(reason));
+        InitRefusal { reason, ..InitRefusal::answered(Discard::NoProposal, answer) }
     }
 }
 
@@ -80,17 +90,12 @@ impl HalfOpen {
         let begun = group_of(public.method);
         let choice = proposal::choose(sa, &suites, begun).map_err(no_proposal)?;
         if begun != Some(choice.suite.group) {
-            let answer = Some(invalid_ke(choice.suite.group));
-            return Err(InitRefusal { count: Discard::OtherGroup, answer, reason: None });
+            let answer = invalid_ke(choice.suite.group);
+            return Err(InitRefusal::answered(Discard::OtherGroup, answer));
         }
         let remote = message.header.initiator_spi;
-        let nat = detect(&message.payloads, (remote, IkeSpi::ZERO), &path).ok_or_else(|| {
-            InitRefusal {
-                count: Discard::NoProposal,
-                answer: Some(notify(NotifyType::NO_PROPOSAL_CHOSEN, [])),
-                reason: Some(FailureReason::NoNatTraversal),
-            }
-        })?;
+        let nat = detect(&message.payloads, (remote, IkeSpi::ZERO), &path)
+            .ok_or_else(|| InitRefusal::explained(FailureReason::NoNatTraversal))?;
         let exchange = exchange_keys(&choice, &public.data, nonce, remote, ctx)?;
         let mut half_open = Box::new(HalfOpen {
             id: exchange.id,
@@ -151,11 +156,7 @@ fn all_suites(candidates: &[Candidate]) -> Vec<IkeSuite> {
 }
 
 fn no_proposal(refusal: NoProposal) -> InitRefusal {
-    InitRefusal {
-        count: Discard::NoProposal,
-        answer: Some(notify(NotifyType::NO_PROPOSAL_CHOSEN, [])),
-        reason: Some(FailureReason::IkeProposal(refusal)),
-    }
+    InitRefusal::explained(FailureReason::IkeProposal(refusal))
 }
 
 struct Exchanged {
@@ -251,10 +252,9 @@ impl HalfOpen {
         let payloads = Payloads(payloads);
         if let Some(unknown) = payloads.unknown_critical() {
             let text = format!("unknown critical payload of type {}", unknown.0);
-            return Err(AuthRefusal {
-                answer: notify(NotifyType::UNSUPPORTED_CRITICAL_PAYLOAD, [unknown.0]),
-                reason: FailureReason::Breach(text),
-            });
+            let answer = notify(NotifyType::UNSUPPORTED_CRITICAL_PAYLOAD, [unknown.0]);
+            let reason = FailureReason::Breach(text);
+            return Err(AuthRefusal { answer: Box::new(answer), reason });
         }
         let Some(id) = payloads.id_initiator() else {
             let reason = FailureReason::Breach("IKE_AUTH without an identity".into());
@@ -399,7 +399,7 @@ impl HalfOpen {
     ) -> AfterAuth {
         ctx.out.count(Discard::Authentication);
         let header = self.header(ExchangeType::IKE_AUTH, MessageId(1));
-        let response = self.keys.seal.seal(&header, &[refusal.answer]);
+        let response = self.keys.seal.seal(&header, &[*refusal.answer]);
         ctx.out.send(&from, &response);
         AfterAuth::Refused {
             answer: LastAnswer::new(request.digest(), response, ctx.now),
@@ -411,13 +411,13 @@ impl HalfOpen {
 
 /// Why IKE_AUTH was not accepted, and what to answer.
 struct AuthRefusal {
-    answer: Payload,
+    answer: Box<Payload>,
     reason: FailureReason,
 }
 
 impl AuthRefusal {
     fn new(answer: NotifyType, reason: FailureReason) -> Self {
-        AuthRefusal { answer: notify(answer, []), reason }
+        AuthRefusal { answer: Box::new(notify(answer, [])), reason }
     }
 
     fn authentication(failure: AuthFailure) -> Self {

@@ -150,13 +150,13 @@ impl Endpoint {
     ) -> Result<Box<HalfOpen>, InitRefusal> {
         let candidates = self.candidates(path);
         if candidates.is_empty() {
-            let answer = Some(notify(NotifyType::NO_PROPOSAL_CHOSEN, []));
-            return Err(InitRefusal { count: Discard::UnknownPeer, answer, reason: None });
+            let answer = notify(NotifyType::NO_PROPOSAL_CHOSEN, []);
+            return Err(InitRefusal::answered(Discard::UnknownPeer, answer));
         }
         self.demand_cookie(message, path)?;
         self.half_open
             .admits(path.remote.ip(), &self.core.settings.half_open)
-            .map_err(|count| InitRefusal { count, answer: None, reason: None })?;
+            .map_err(InitRefusal::silent)?;
         let mut ctx = self.core.context(now, random);
         HalfOpen::answer(message, datagram, path, &candidates, &mut ctx)
     }
@@ -169,7 +169,7 @@ impl Endpoint {
         }
         let payloads = Payloads(&message.payloads);
         let Some(nonce) = payloads.nonce() else {
-            return Err(InitRefusal { count: Discard::MissingPayload, answer: None, reason: None });
+            return Err(InitRefusal::silent(Discard::MissingPayload));
         };
         let spi = message.header.initiator_spi;
         let bearer = Bearer { nonce, address: path.remote.ip(), spi };
@@ -178,15 +178,15 @@ impl Endpoint {
             Some(_) => Discard::CookieWrong,
             None => Discard::CookieMissing,
         };
-        let answer = Some(notify(NotifyType::COOKIE, self.cookies.make(bearer)));
-        Err(InitRefusal { count, answer, reason: None })
+        let cookie = notify(NotifyType::COOKIE, self.cookies.make(bearer));
+        Err(InitRefusal::answered(count, cookie))
     }
 
     fn refuse_init(&mut self, header: &Header, refusal: InitRefusal, path: Path, now: Timestamp) {
         let InitRefusal { count, answer, reason } = refusal;
         self.core.out.count(count);
         let Some(answer) = answer else { return };
-        let message = stateless_answer(header, answer);
+        let message = stateless_answer(header, *answer);
         // A cookie or a group is what an honest initiator needs to go on.
         if matches!(count, Discard::CookieMissing | Discard::CookieWrong | Discard::OtherGroup) {
             return self.core.out.send(&path, &message);

@@ -287,10 +287,9 @@ impl Endpoint {
     fn cancel_attempt(&mut self, id: ConnectionId, now: Timestamp, random: &mut dyn Random) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         let attempt = std::mem::replace(&mut connection.attempt, Attempt::Idle);
-        if let Attempt::Running { spi } = attempt {
-            if let Some(IkeSa::AwaitAuth(state)) = self.sas.remove(&spi) {
-                state.abandon(&mut self.core.context(now, random));
-            }
+        let Attempt::Running { spi } = attempt else { return };
+        if let Some(IkeSa::AwaitAuth(state)) = self.sas.remove(&spi) {
+            state.abandon(&mut self.core.context(now, random));
         }
     }
 

@@ -235,10 +235,9 @@ impl Established {
                 sa.delete(DownReason::Rekeyed);
             }
         }
-        if let Some(redundant) = rival.filter(|_| wins) {
-            if let Some(sa) = self.children.get_mut(redundant.child) {
-                sa.leave(ctx.now);
-            }
+        let redundant = rival.filter(|_| wins).map(|rival| rival.child);
+        if let Some(sa) = redundant.and_then(|child| self.children.get_mut(child)) {
+            sa.leave(ctx.now);
         }
         if let Some(old) = replaced.and_then(|old| self.children.get_mut(old)) {
             if wins { old.delete(DownReason::Rekeyed) } else { old.leave(ctx.now) }
@@ -373,12 +372,12 @@ impl Established {
     ) {
         let Some(replaced) = replaced else { return };
         let ours = self.requests.outstanding_mut().map(|outstanding| &mut outstanding.purpose);
-        if let Some(Purpose::Child(attempt)) = ours {
-            if attempt.replaces == Some(replaced) {
-                let lowest_nonce = nonces.lowest().to_vec();
-                attempt.rival = Some(Rival { child: made, lowest_nonce });
-                return;
-            }
+        if let Some(Purpose::Child(attempt)) = ours
+            && attempt.replaces == Some(replaced)
+        {
+            let lowest_nonce = nonces.lowest().to_vec();
+            attempt.rival = Some(Rival { child: made, lowest_nonce });
+            return;
         }
         if let Some(old) = self.children.get_mut(replaced) {
             old.leave(ctx.now);

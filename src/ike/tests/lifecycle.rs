@@ -223,6 +223,24 @@ fn timers_changed_during_the_handshake_count() {
 }
 
 #[test]
+fn a_tunnel_that_was_taken_down_and_came_back_is_rekeyed_by_either_side() {
+    for (down, rekeys) in [(WEST, WEST), (WEST, EAST), (EAST, WEST), (EAST, EAST)] {
+        let mut net = Net::new(55, both_initiate());
+        net.run(secs(2));
+        net.at(down, |endpoint, now, random| endpoint.terminate(CONNECTION, now, random));
+        net.run(secs(3));
+        net.at(down, |endpoint, now, random| endpoint.initiate(CONNECTION, now, random));
+        net.run(secs(3));
+        net.assert_one_tunnel();
+        let before = net.ends[rekeys].ike_sas()[0].id;
+        net.at(rekeys, |endpoint, now, random| endpoint.rekey_ike(CONNECTION, now, random));
+        net.run(ms(300));
+        assert_ne!(net.ends[rekeys].ike_sas()[0].id, before);
+        net.assert_one_tunnel();
+    }
+}
+
+#[test]
 fn a_repeated_request_is_answered_with_the_same_octets_and_processed_once() {
     let mut net = tunnel(51);
     net.log.clear();

@@ -7,7 +7,7 @@ use crate::random::Random;
 
 fn chaos_configs(net_seed: u64) -> [ConnectionConfig; 2] {
     config_pair((psk("a secret"), psk("a secret"))).map(|config| ConnectionConfig {
-        initiate: net_seed % 2 == 0 || config.initiate,
+        initiate: net_seed.is_multiple_of(2) || config.initiate,
         child_lifetime: Lifetime { soft: secs(15), jitter: secs(10), hard: secs(40) },
         ike_lifetime: Lifetime { soft: secs(25), jitter: secs(20), hard: secs(80) },
         ..config
