@@ -4,22 +4,25 @@ use crate::contestant::Contestant;
 use crate::load::Measurement;
 use std::collections::BTreeMap;
 
-/// Prints the median of every contestant, and how many times as good ours is.
+/// Prints the median of every contestant, and how ours compares with it.
 pub fn print(results: &BTreeMap<Contestant, Vec<Measurement>>) {
     let medians: BTreeMap<_, _> = results.iter().map(|(who, runs)| (*who, median(runs))).collect();
     let ours = medians.get(&Contestant::Vpngw);
     println!();
     println!(
-        "{:<14} {:>12} {:>12} {:>14} {:>14}",
-        "median", "Mbit/s", "gateways", "vpngw is", "at a cost of"
+        "{:<14} {:>10} {:>10} {:>16} {:>16}",
+        "", "", "gateways", "vpngw's speed", "vpngw's CPU"
     );
-    println!("{:<14} {:>12} {:>12} {:>14} {:>14}", "", "", "CPU s/GB", "faster by", "");
+    println!(
+        "{:<14} {:>10} {:>10} {:>16} {:>16}",
+        "median", "Mbit/s", "CPU s/GB", "compared", "compared"
+    );
     for (who, theirs) in &medians {
         let speed = ours.map(|ours| ours.throughput / theirs.throughput);
         let cost =
             ours.map(|ours| ours.gateways / theirs.gateways).filter(|ratio| ratio.is_finite());
         println!(
-            "{:<14} {:>12.0} {:>12.2} {:>14} {:>14}",
+            "{:<14} {:>10.0} {:>10.2} {:>16} {:>16}",
             who.name(),
             theirs.throughput,
             theirs.gateways,
