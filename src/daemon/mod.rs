@@ -34,6 +34,7 @@ use std::process::ExitCode;
 
 /// Runs the daemon until it ends, and says how.
 pub fn run(args: &Args) -> ExitCode {
+    abort_on_panic();
     match try_run(args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
@@ -41,6 +42,16 @@ pub fn run(args: &Args) -> ExitCode {
             failure.into()
         }
     }
+}
+
+/// Ends the whole process when any thread panics, after the message: a gateway that lost a worker
+/// must die where its peers and systemd see it, not live on by halves.
+fn abort_on_panic() {
+    let report = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        report(panic);
+        std::process::abort()
+    }));
 }
 
 fn try_run(args: &Args) -> Outcome<()> {
