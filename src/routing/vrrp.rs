@@ -120,10 +120,14 @@ impl VirtualRouter {
     }
 
     /// Sets the priority, as what is tracked comes and goes. An Active Router says so at once,
-    /// so that a better one need not wait for the next advertisement.
+    /// and before a lower one it resigns: a better router then takes over after its Skew_Time
+    /// instead of three intervals (RFC 9568 §6.4.2), and none but a better one does.
     pub fn set_priority(&mut self, priority: u8, now: Timestamp) {
-        if self.config.priority != priority {
-            self.config.priority = priority;
+        let before = std::mem::replace(&mut self.config.priority, priority);
+        if priority < before && self.state == State::Active {
+            self.advertise(PRIORITY_RESIGNING);
+        }
+        if priority != before {
             self.fire(Event::PriorityChanged, now);
         }
     }

@@ -119,11 +119,37 @@ fn equal_priorities_are_decided_by_the_address() {
 }
 
 #[test]
-fn a_lowered_priority_is_told_at_once() {
+fn a_lowered_priority_is_a_resignation_and_a_new_claim() {
     let mut router = active(200, LOW);
     router.set_priority(50, Timestamp::from_millis(2100));
-    let [Action::Send(advertisement)] = &drain(&mut router)[..] else { panic!("one message") };
-    assert_eq!(advertisement.priority, 50);
+    let sent: Vec<u8> = drain(&mut router).iter().map(priority_of).collect();
+    assert_eq!(sent, [0, 50]);
+    assert_eq!(router.state(), State::Active);
+    router.set_priority(200, Timestamp::from_millis(2200));
+    let sent: Vec<u8> = drain(&mut router).iter().map(priority_of).collect();
+    assert_eq!(sent, [200]);
+}
+
+/// The one with the higher priority need not wait for three intervals, the one with the lower
+/// does not take over.
+#[test]
+fn only_a_better_router_follows_a_lowered_priority() {
+    for (own, becomes) in [(100, State::Active), (20, State::Backup)] {
+        let mut router = router(own, LOW);
+        router.startup(Timestamp::ZERO);
+        let lowered = Timestamp::from_millis(100);
+        router.handle_advertisement(HIGH, &advertisement(0), lowered);
+        router.handle_advertisement(HIGH, &advertisement(50), lowered);
+        router.handle_timeout(lowered + Duration::from_millis(300));
+        assert_eq!(router.state(), becomes, "{own}");
+    }
+}
+
+fn priority_of(action: &Action) -> u8 {
+    match action {
+        Action::Send(advertisement) => advertisement.priority,
+        other => panic!("not a message: {other:?}"),
+    }
 }
 
 #[test]
