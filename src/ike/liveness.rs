@@ -16,6 +16,7 @@ use std::time::Duration;
 pub(super) struct Liveness {
     last_heard: Timestamp,
     last_answer: Timestamp,
+    last_repeat: Option<Timestamp>,
     verdict: Verdict,
     round_trip: Option<Duration>,
 }
@@ -38,6 +39,7 @@ impl Liveness {
         Liveness {
             last_heard: now,
             last_answer: now,
+            last_repeat: None,
             verdict: Verdict::Reachable,
             round_trip: None,
         }
@@ -46,6 +48,11 @@ impl Liveness {
     /// Something authentic came from the peer: a new message, or an ESP packet.
     pub fn on_heard(&mut self, now: Timestamp) {
         self.last_heard = self.last_heard.max(now);
+    }
+
+    /// The peer repeated a request that we have answered: what we send may not arrive.
+    pub fn on_repeat(&mut self, now: Timestamp) {
+        self.last_repeat = Some(now);
     }
 
     /// A request was answered; true when the peer had been unreachable.
@@ -90,8 +97,12 @@ impl Liveness {
     }
 
     /// A peer that still sends gets up to twice the time: it may be busy, or one datagram after
-    /// the other may be lost.
+    /// the other may be lost. It gets none when it misses our answers as we miss its own: then
+    /// the path works in one direction only.
     fn unreachable_at(&self, config: &LivenessConfig, asked: Timestamp) -> Timestamp {
+        if self.last_repeat.is_some_and(|repeat| repeat > asked) {
+            return asked + config.timeout;
+        }
         let silent_from = self.last_heard.max(asked);
         (silent_from + config.timeout).min(asked + 2 * config.timeout)
     }

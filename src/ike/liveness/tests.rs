@@ -63,3 +63,14 @@ fn a_peer_that_sends_but_never_answers_is_given_up_too() {
     assert_eq!(liveness.judge(&config(), Some(at(1000)), at(60_999)), None);
     assert!(liveness.judge(&config(), Some(at(1000)), at(61_000)).is_some());
 }
+
+#[test]
+fn a_path_that_works_in_one_direction_only_gets_no_grace() {
+    let mut liveness = Liveness::new(at(0));
+    liveness.on_heard(at(2400));
+    liveness.on_repeat(at(900));
+    assert_eq!(liveness.judge_at(&config(), at(1000)), at(3900), "repeated before we asked");
+    liveness.on_repeat(at(2000));
+    assert_eq!(liveness.judge_at(&config(), at(1000)), at(2500));
+    assert!(liveness.judge(&config(), Some(at(1000)), at(2500)).is_some());
+}

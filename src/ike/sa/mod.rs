@@ -240,6 +240,7 @@ impl Established {
             Place::Again(response) => {
                 ctx.out.count(Discard::Retransmission);
                 ctx.out.send(&path, response);
+                self.liveness.on_repeat(ctx.now);
             }
             Place::Next => match self.keys.open.open(datagram) {
                 Err(reason) => ctx.out.count(reason),
