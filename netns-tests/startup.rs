@@ -8,12 +8,14 @@ use std::net::UdpSocket;
 use std::process::{Command, Output};
 
 use vpngw::lab;
-use vpngw::os::netlink::{Netlink, Via};
+use vpngw::lab::traffic::Journey;
+use vpngw::os::capture::Capture;
+use vpngw::os::netlink::{Netlink, Route, Via};
 use vpngw::os::netns;
 
-use crate::support::charon;
 use crate::support::pair::{Pair, Side};
 use crate::support::vpngwd::{self, Auth, Gateway, bgp, config, write_keys};
+use crate::support::{charon, wire};
 
 fn prepared() -> (Pair, String) {
     let pair = Pair::new();
@@ -22,9 +24,9 @@ fn prepared() -> (Pair, String) {
     (pair, text)
 }
 
-/// Devices, and how many addresses, routes and rules of ours there are in the namespace of
-/// left. Routes to nowhere do not count: a stopped gateway goes on guarding the prefixes that it
-/// would have carried.
+/// Devices, and how many addresses and routes of ours there are in the namespace of left.
+/// Routes to nowhere and policy rules do not count: a stopped gateway goes on guarding the
+/// prefixes that it would have carried.
 fn traces(pair: &Pair) -> (Vec<String>, usize) {
     let namespace = pair.namespace("left");
     lab::wait_for(async {
@@ -35,7 +37,6 @@ fn traces(pair: &Pair) -> (Vec<String>, usize) {
         for link in &links {
             ours += netlink.our_addresses(link).await?.len();
         }
-        ours += netlink.remove_our_rules().await?;
         Ok((links, ours))
     })
     .unwrap()
@@ -44,7 +45,7 @@ fn traces(pair: &Pair) -> (Vec<String>, usize) {
 fn assert_no_traces(pair: &Pair) {
     let (links, ours) = traces(pair);
     assert_eq!(links, ["lo", "wan0", "lan0"]);
-    assert_eq!(ours, 0, "addresses, routes or rules of ours");
+    assert_eq!(ours, 0, "addresses or routes of ours");
     assert!(!pair.path("left.sock").exists(), "the control socket stays behind");
 }
 
@@ -122,10 +123,39 @@ fn neither_a_clean_end_nor_a_crash_lets_plain_packets_out() {
         let capture = pair.watch_underlay();
         assert!(!pair.journey(Side::Left, 0).succeeds());
         assert!(!pair.journey(Side::Left, 1).succeeds());
-        let findings = crate::support::wire::judge(&capture.finish().unwrap());
+        let findings = wire::judge(&capture.finish().unwrap());
         assert_eq!(findings.leaks, 0, "{findings:?}");
     }
     let left = Gateway::start(&pair, Side::Left, &text);
     left.stop();
     assert_no_traces(&pair);
+}
+
+/// The router sends packets for left's VPC to left, unprotected.
+#[test]
+fn plain_packets_from_the_underlay_do_not_enter() {
+    let (pair, text) = prepared();
+    let left = Gateway::start(&pair, Side::Left, &text);
+    let middle = pair.namespace("middle");
+    lab::wait_for(async {
+        let netlink = Netlink::open(Some(&middle))?.as_administrator();
+        for (prefix, via) in Side::Left.prefixes().iter().zip(["10.79.1.10", "fd79:1::10"]) {
+            let route = Route::new(prefix.parse()?, Via::Gateway(via.parse()?));
+            netlink.set_route(&route).await?;
+        }
+        Ok(())
+    })
+    .unwrap();
+    let entered = |ending: &str| {
+        let capture = Capture::start(&pair.namespace("left-host"), "eth0").unwrap();
+        for target in Side::Left.host_addresses() {
+            let (from, to) = ("middle".to_owned(), "left-host".to_owned());
+            let journey = Journey { from, namespace: middle.clone(), to, target };
+            assert!(!journey.succeeds(), "{journey} {ending}");
+        }
+        wire::judge(&capture.finish().unwrap()).leaks
+    };
+    assert_eq!(entered("while it runs"), 0);
+    left.kill();
+    assert_eq!(entered("after a crash"), 0);
 }
