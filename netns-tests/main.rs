@@ -3,6 +3,8 @@
 //! Needs root; `./test` installs what the peers need and runs everything. One scenario:
 //! `cargo test --test netns -- failures --nocapture`.
 
+#![expect(clippy::unwrap_used, reason = "a scenario ends where something unexpected happens")]
+
 mod support;
 
 mod bird;
