@@ -8,6 +8,8 @@ use crate::wire::checksum::Sum;
 const MAX_HEADER: usize = 60;
 /// Longest header of a first fragment: IPv4 and TCP.
 const MAX_HEAD: usize = 2 * MAX_HEADER;
+/// What a total length can say: a fragment that reaches beyond would have us wrap its offset.
+const LONGEST_DATAGRAM: usize = 65_535;
 const MORE_FRAGMENTS: u16 = 0x2000;
 const OFFSET_MASK: u16 = 0x1fff;
 /// Bit of an option's type: it goes into every fragment.
@@ -31,7 +33,7 @@ pub(super) struct Fragments<'a> {
 
 impl<'a> Fragments<'a> {
     /// Cuts `packet`, a well-formed IPv4 packet, so that no fragment exceeds `mtu`; `None` when
-    /// that is too small for any.
+    /// that is too small for any, and when the packet is a fragment of an impossible datagram.
     pub fn new(packet: Segment<'a>, mtu: usize) -> Option<Fragments<'a>> {
         let (head, payload) = match packet.head {
             [] => packet.payload.split_at_checked(header_len(packet.payload)?)?,
@@ -41,9 +43,13 @@ impl<'a> Fragments<'a> {
         if head.len() > MAX_HEAD || mtu < head.len() + 8 {
             return None;
         }
+        let field = u16::from_be_bytes([head[6], head[7]]);
+        let end = usize::from(field & OFFSET_MASK) * 8 + head.len() - header_len + payload.len();
+        if header_len + end > LONGEST_DATAGRAM {
+            return None;
+        }
         let mut copy = [0; MAX_HEAD];
         copy[..head.len()].copy_from_slice(head);
-        let field = u16::from_be_bytes([head[6], head[7]]);
         Some(Fragments {
             head: copy,
             header_len,

@@ -59,6 +59,20 @@ fn an_mtu_that_leaves_no_room_is_refused() {
     assert!(Fragments::new(Segment { head: &[], payload: &[] }, 1500).is_none());
 }
 
+#[test]
+fn a_fragment_beyond_the_longest_datagram_is_refused() {
+    let mut packet = udp(1472);
+    let mut begins_at = |offset: u16| {
+        packet[6..8].copy_from_slice(&offset.to_be_bytes());
+        Fragments::new(Segment { head: &[], payload: &packet }, 1000).is_some()
+    };
+    // 20 octets of header and 1480 of data.
+    let last = (65_535 - 1500) / 8;
+    assert!(begins_at(last));
+    assert!(!begins_at(last + 1));
+    assert!(!begins_at(OFFSET_MASK));
+}
+
 proptest! {
     #[test]
     fn what_is_cut_fits_and_reassembles(length in 0usize..9000, mtu in 68usize..1500, split in any::<bool>()) {
