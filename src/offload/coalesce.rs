@@ -2,12 +2,13 @@
 //!
 //! A packet joins a run only if splitting the run again gives back every packet bit by bit (with
 //! one exception: the identification of IPv4 packets that forbid fragmentation, which has no
-//! meaning, RFC 6864 §4.1). Therefore its checksum is verified first: the splitter would give a
-//! damaged packet a fresh, valid one. Order within a flow is kept; order between flows is free.
+//! meaning, RFC 6864 §4.1). Therefore its checksums are verified first: the splitter would give
+//! a damaged packet fresh, valid ones. Order within a flow is kept; order between flows is free.
 
 use super::layer4::{self, Layout, Transport, is_ipv4, put_u16, u16_at, u32_at};
 use super::vnet::{Segmentation, VirtioNetHeader};
 use super::{MAX_HEAD, MAX_PACKET, MAX_SEGMENTS};
+use crate::wire::checksum::Sum;
 use crate::wire::tcp::flags;
 
 /// Flows that are merged side by side.
@@ -67,7 +68,7 @@ impl<'a, K: Copy + PartialEq> Coalescer<'a, K> {
         if let Some(slot) = open {
             self.close(slot, write);
         }
-        match candidate.filter(Candidate::checksum_holds) {
+        match candidate.filter(Candidate::checksums_hold) {
             Some(candidate) => {
                 let slot = open.or_else(|| self.free_slot()).unwrap_or_else(|| self.evict(write));
                 self.runs[slot] = Some((key, Run::begin(&candidate)));
@@ -161,8 +162,11 @@ impl<'a> Candidate<'a> {
         (usual && !payload.is_empty()).then_some(Candidate { packet, layout, payload })
     }
 
-    fn checksum_holds(&self) -> bool {
-        layer4::checksum_holds(self.packet, self.layout)
+    /// Whether the checksums of the transport and, in IPv4, of the header are right.
+    fn checksums_hold(&self) -> bool {
+        let header = &self.packet[..self.layout.l4];
+        let header_holds = !is_ipv4(header) || Sum::of(header).finish() == 0;
+        header_holds && layer4::checksum_holds(self.packet, self.layout)
     }
 
     fn pushes(&self) -> bool {
@@ -235,7 +239,7 @@ impl<'a> Run<'a> {
             && self.count < MAX_SEGMENTS
             && length <= self.segment_size
             && self.layout.head_len + self.payload_len + length <= MAX_PACKET;
-        if !(room && self.continues(packet) && packet.checksum_holds()) {
+        if !(room && self.continues(packet) && packet.checksums_hold()) {
             return false;
         }
         self.parts[self.count] = packet.payload;

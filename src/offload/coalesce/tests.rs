@@ -125,6 +125,17 @@ fn a_damaged_packet_passes_alone_and_as_it_was() {
 }
 
 #[test]
+fn a_packet_with_a_damaged_ip_header_passes_alone_and_as_it_was() {
+    for damaged in [0, 1] {
+        let mut packets = run_of(&Sample::tcp4(), 2);
+        packets[damaged][10] ^= 1;
+        let written = merge(&on_one_device(packets.clone()));
+        let flat: Vec<_> = written.iter().flat_map(|(_, run)| run.clone()).collect();
+        assert_eq!((written.len(), flat), (2, packets));
+    }
+}
+
+#[test]
 fn devices_never_mix() {
     let packets = run_of(&Sample::tcp4(), 2);
     let written = merge(&[(1, packets[0].clone()), (2, packets[1].clone())]);
