@@ -70,11 +70,11 @@ impl Exits<'_> {
     }
 
     fn to_control(&self, local: SocketAddr, remote: SocketAddr, datagram: &[u8]) {
-        let datagram = FromDataplane::Datagram { local, remote, bytes: datagram.to_vec() };
-        let counter = match self.control.try_send(datagram) {
-            Ok(()) => &self.counters.control_received,
-            Err(_) => &self.counters.control_dropped,
+        // A place first: in a flood nothing is copied only to be dropped.
+        let Ok(place) = self.control.try_reserve() else {
+            return self.counters.control_dropped.add(1);
         };
-        counter.add(1);
+        place.send(FromDataplane::Datagram { local, remote, bytes: datagram.to_vec() });
+        self.counters.control_received.add(1);
     }
 }
