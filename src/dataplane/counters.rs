@@ -38,6 +38,8 @@ counters! {
     receive_errors,
     /// Packets from a device that were not what their virtio-net header says.
     malformed_super_packets,
+    /// Packets too big whose sender was not told: there were too many (RFC 4443 §2.4(f)).
+    replies_withheld,
     /// Packets that a device did not take.
     write_failed,
     /// Merged packets that a device did not take as one.

@@ -70,8 +70,12 @@ impl Egress for Ports<'_> {
         outbox.ok_or(Discard::SendFailed)?.push(tunnel.remote, tos, length, seal)
     }
 
-    fn reply(&mut self, packet: &[u8]) {
-        self.tun.write_packet(packet, self.counters);
+    fn reply(&mut self, error: impl FnOnce() -> Option<Vec<u8>>) {
+        if !self.tun.allowance.take() {
+            self.counters.replies_withheld.add(1);
+        } else if let Some(error) = error() {
+            self.tun.write_packet(&error, self.counters);
+        }
     }
 }
 

@@ -17,6 +17,7 @@
 //! VPCs come and go while the workers run; the number of workers and the listening addresses stay
 //! what they were at the start.
 
+mod allowance;
 mod counters;
 mod lan;
 mod outbox;

@@ -1,5 +1,6 @@
 //! A worker's queue of a VPC's device, and how packets are written to it.
 
+use super::allowance::Allowance;
 use super::counters::DataplaneCounters;
 use crate::net::VpcId;
 use crate::offload::{Merged, SuperPacket, VirtioNetHeader};
@@ -16,9 +17,15 @@ pub(super) struct VpcTun {
     pub queue: TunQueue,
     /// The device takes merged packets; off once it has refused one.
     pub merging: bool,
+    /// How many ICMP errors its hosts may still cause.
+    pub allowance: Allowance,
 }
 
 impl VpcTun {
+    pub fn new(vpc: VpcId, queue: TunQueue) -> VpcTun {
+        VpcTun { vpc, queue, merging: true, allowance: Allowance::new() }
+    }
+
     /// Writes a packet or a merged run.
     pub fn write(&mut self, merged: &Merged<'_, '_>, counters: &DataplaneCounters) {
         let vnet = merged.vnet.encode();

@@ -8,6 +8,7 @@ use super::tun::VpcTun;
 use super::wan::{self, Exits};
 use crate::forward::Snapshot;
 use crate::net::VpcId;
+use crate::os::clock::Clock;
 use crate::os::tun::TunQueue;
 use crate::os::udp::{ReceiveBatch, SendBatch, UdpSocket};
 use anyhow::{Context, Result, anyhow};
@@ -49,6 +50,7 @@ pub(super) struct Worker {
     epoll: Epoll,
     wake: Arc<EventFd>,
     commands: Receiver<Command>,
+    clock: Clock,
     snapshot: Cache<Arc<ArcSwap<Snapshot>>, Arc<Snapshot>>,
     counters: Arc<DataplaneCounters>,
     control: Sender<FromDataplane>,
@@ -81,6 +83,7 @@ impl Worker {
             epoll,
             wake,
             commands,
+            clock: Clock::start(),
             snapshot: Cache::new(shared.snapshot),
             counters: shared.counters,
             control: shared.control,
@@ -159,6 +162,7 @@ impl Worker {
             return Ok(());
         }
         let Some(tun) = lan::queue_of(&mut self.tuns, vpc) else { return Ok(()) };
+        tun.allowance.refill(self.clock.now());
         let (snapshot, counters) = (self.snapshot.load(), &*self.counters);
         lan::turn(tun, &mut self.outboxes, snapshot, &mut self.read_buffer, counters)
             .with_context(|| format!("the TUN device {} is gone", tun.queue.name()))?;
@@ -200,7 +204,7 @@ impl Worker {
             match command {
                 Command::AddTun(vpc, queue) => {
                     self.epoll.add(&queue, tun_event(vpc, self.blocked))?;
-                    self.tuns.push(VpcTun { vpc, queue, merging: true });
+                    self.tuns.push(VpcTun::new(vpc, queue));
                 }
                 // Closing the last queue removes the device, and epoll forgets it.
                 Command::RemoveTun(vpc) => self.tuns.retain(|tun| tun.vpc != vpc),

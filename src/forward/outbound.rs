@@ -22,8 +22,9 @@ pub trait Egress {
         seal: impl FnOnce(&mut [u8]) -> Result<usize, Discard>,
     ) -> Result<(), Discard>;
 
-    /// Takes an ICMP error for the host that sent the packet.
-    fn reply(&mut self, packet: &[u8]);
+    /// May have an ICMP error made for the host that sent the packet and takes it; how often, is
+    /// the implementor's to limit. `None` when this host is told nothing.
+    fn reply(&mut self, error: impl FnOnce() -> Option<Vec<u8>>);
 }
 
 /// Sends one packet, or all that a super-packet stands for. What is discarded is counted here.
@@ -89,14 +90,13 @@ fn tell_too_big(
     packet: &SuperPacket<'_>,
     egress: &mut impl Egress,
 ) {
-    let mut segments = packet.segments();
-    let Some(first) = segments.next() else { return };
-    let original = [first.head, first.payload].concat();
-    let problem = Problem::TooBig { mtu: tunnel.inner_mtu };
     let from: IpAddr = inner.destination;
-    if let Some(error) = icmp::error_about(&original, problem, from) {
-        egress.reply(&error);
-    }
+    egress.reply(|| {
+        let mut segments = packet.segments();
+        let first = segments.next()?;
+        let original = [first.head, first.payload].concat();
+        icmp::error_about(&original, Problem::TooBig { mtu: tunnel.inner_mtu }, from)
+    });
 }
 
 /// Seals packets of one flow for one tunnel.

@@ -47,8 +47,8 @@ impl Egress for Outcome {
         Ok(())
     }
 
-    fn reply(&mut self, packet: &[u8]) {
-        self.reply = Some(packet.to_vec());
+    fn reply(&mut self, error: impl FnOnce() -> Option<Vec<u8>>) {
+        self.reply = error();
     }
 }
 

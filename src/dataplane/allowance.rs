@@ -1,0 +1,41 @@
+//! How many ICMP errors the hosts of a VPC may cause (RFC 1812 §4.3.2.8, RFC 4443 §2.4(f)).
+
+use crate::time::Timestamp;
+
+/// Errors that may follow each other at once.
+const BURST: u64 = 100;
+/// Microseconds in which one more becomes allowed: 1000 a second.
+const INTERVAL: u64 = 1000;
+
+/// A token bucket, full at first. Every queue of a device has one, so that the hosts of one VPC
+/// cannot use up what those of another need for path MTU discovery.
+#[derive(Debug)]
+pub(super) struct Allowance {
+    tokens: u64,
+    /// Until when tokens have been added.
+    filled: Timestamp,
+}
+
+impl Allowance {
+    pub fn new() -> Allowance {
+        Allowance { tokens: BURST, filled: Timestamp::ZERO }
+    }
+
+    /// Adds what the time since the last call is worth.
+    pub fn refill(&mut self, now: Timestamp) {
+        let earned =
+            (now.as_micros() / INTERVAL).saturating_sub(self.filled.as_micros() / INTERVAL);
+        self.tokens = self.tokens.saturating_add(earned).min(BURST);
+        self.filled = self.filled.max(now);
+    }
+
+    /// Takes one token; says whether there was one.
+    pub fn take(&mut self) -> bool {
+        let left = self.tokens.checked_sub(1);
+        self.tokens = left.unwrap_or(0);
+        left.is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests;
