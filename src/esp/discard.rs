@@ -33,10 +33,7 @@ discards! {
     // On the way out.
     NoRoute "no_route" "No prefix of the VPC's forwarding table covers the destination.",
     TunnelDown "tunnel_down" "The route's next hops are all down; nothing leaves in the clear.",
-    NoSa "no_sa" "The tunnel has no outbound SA yet.",
-    SourceNotLocal "source_not_local" "The inner source is not one of the VPC's own prefixes.",
     TooBig "too_big" "The inner packet exceeds the tunnel's MTU and may not be fragmented.",
-    TtlExceeded "ttl_exceeded" "The inner packet's TTL or hop limit ended here.",
     SequenceExhausted "sequence_exhausted" "The SA has used its last sequence number.",
     NoBuffer "no_buffer" "There is no room for the packet in the send buffer.",
     SendFailed "send_failed" "The underlay's socket refused the datagram.",
@@ -52,7 +49,6 @@ discards! {
     SourceNotAllowed "source_not_allowed" "The peer may not send from this inner source.",
     DestinationNotLocal "destination_not_local" "The inner destination is not of this VPC.",
     EcnInvalid "ecn_invalid" "Congestion marked outside on a packet that does not do ECN inside.",
-    WriteFailed "write_failed" "The TUN device refused the packet.",
     // Both ways.
     HardLifetime "hard_lifetime" "The SA has reached its limit of bytes or packets.",
     SelectorMismatch "selector_mismatch" "The inner packet lies outside the SA's traffic selectors.",
