@@ -20,6 +20,7 @@
 mod allowance;
 mod counters;
 mod lan;
+mod merging;
 mod outbox;
 mod tun;
 mod wan;

@@ -2,6 +2,7 @@
 
 use super::allowance::Allowance;
 use super::counters::DataplaneCounters;
+use super::merging::Merging;
 use crate::net::VpcId;
 use crate::offload::{Merged, SuperPacket, VirtioNetHeader};
 use crate::os::tun::TunQueue;
@@ -15,15 +16,15 @@ const PARTS: usize = 2 + crate::offload::MAX_SEGMENTS;
 pub(super) struct VpcTun {
     pub vpc: VpcId,
     pub queue: TunQueue,
-    /// The device takes merged packets; off once it has refused one.
-    pub merging: bool,
+    /// Which merged packets the device takes.
+    pub merging: Merging,
     /// How many ICMP errors its hosts may still cause.
     pub allowance: Allowance,
 }
 
 impl VpcTun {
     pub fn new(vpc: VpcId, queue: TunQueue) -> VpcTun {
-        VpcTun { vpc, queue, merging: true, allowance: Allowance::new() }
+        VpcTun { vpc, queue, merging: Merging::new(), allowance: Allowance::new() }
     }
 
     /// Writes a packet or a merged run.
@@ -50,7 +51,7 @@ impl VpcTun {
     }
 
     /// Some kernels refuse some super-packets (stricter checks of virtio-net headers): the run is
-    /// split here again, and nothing is merged for this device any more.
+    /// split here again, and its transport is not merged for this device any more.
     fn write_singly(
         &mut self,
         merged: &Merged<'_, '_>,
@@ -58,8 +59,10 @@ impl VpcTun {
         counters: &DataplaneCounters,
     ) {
         counters.merge_fallbacks.add(1);
-        if std::mem::replace(&mut self.merging, false) {
-            tracing::info!(device = self.queue.name(), %error, "the device takes no merged packets");
+        let kind = merged.vnet.segmentation;
+        if self.merging.on_refused(kind) {
+            let device = self.queue.name();
+            tracing::info!(device, ?kind, %error, "the device does not take such merged packets");
         }
         let mut packet = [merged.head, &merged.parts.concat()].concat();
         let Ok(packet) = SuperPacket::new(merged.vnet, &mut packet) else { return };

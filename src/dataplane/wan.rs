@@ -56,7 +56,7 @@ pub(super) fn turn(
 impl Exits<'_> {
     fn deliver<'a>(&mut self, coalescer: &mut Coalescer<'a, VpcId>, vpc: VpcId, packet: &'a [u8]) {
         match queue_of(self.tuns, vpc) {
-            Some(tun) if !tun.merging => tun.write_packet(packet, self.counters),
+            Some(tun) if !tun.merging.takes(packet) => tun.write_packet(packet, self.counters),
             Some(_) => coalescer.push(vpc, packet, &mut |vpc, merged| self.write(vpc, &merged)),
             None => self.counters.write_failed.add(1),
         }
