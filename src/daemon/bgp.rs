@@ -8,20 +8,27 @@ use crate::os::tcp;
 use crate::routing::ConnectionId;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
-use tracing::{debug, error};
+use tracing::{debug, error, warn};
 
 /// BGP's port (RFC 4271 §8.2.1).
 const PORT: u16 = 179;
 /// How long a connection may take to stand.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How long a peer may take to close its side after we closed ours.
+/// How long a peer may take to read what is queued and to close its side after we closed ours.
 const LINGER: Duration = Duration::from_secs(5);
+/// How long a peer may read nothing of what we send (RFC 9687 §3: at least 8 minutes).
+const SEND_HOLD: Duration = Duration::from_secs(8 * 60);
+/// Bytes that may wait for a peer to read: more than the 100,000 prefixes that a peer may announce
+/// take when each has attributes of its own.
+const WAITING_MAX: usize = 16 << 20;
 /// Reads that wait for the gateway before a connection is no longer read.
 const BACKLOG: usize = 64;
 
@@ -36,7 +43,7 @@ pub struct TcpEvent {
     pub input: TcpInput,
 }
 
-type Writers = BTreeMap<(VpcId, ConnectionId), mpsc::UnboundedSender<Vec<u8>>>;
+type Writers = BTreeMap<(VpcId, ConnectionId), Writer>;
 
 /// All connections of all VPCs.
 #[derive(Debug)]
@@ -80,9 +87,7 @@ impl Connections {
                 self.connect(vpc, connection, (local, remote), ready);
             }
             TcpOutput::Send { vpc, connection, bytes } => {
-                if let Some(writer) = self.writers.get(&(vpc, connection)) {
-                    let _ = writer.send(bytes);
-                }
+                self.send((vpc, connection), bytes);
             }
             TcpOutput::Close { vpc, connection } => drop(self.writers.remove(&(vpc, connection))),
         }
@@ -97,12 +102,20 @@ impl Connections {
             };
             self.counted += 1;
             let connection = ConnectionId::accepted(self.counted);
-            let (writer, queue) = mpsc::unbounded_channel();
+            let (writer, queue) = Writer::new();
             self.writers.insert((vpc, connection), writer);
             let events = self.events.clone();
             tokio::spawn(converse(vpc, connection, stream, queue, events));
             let input = TcpInput::Accepted { local: local.ip(), remote: remote.ip() };
             return Some(TcpEvent { vpc, connection, input });
+        }
+    }
+
+    /// Queues bytes; a peer that leaves too many of them unread loses the connection.
+    fn send(&mut self, key: (VpcId, ConnectionId), bytes: Vec<u8>) {
+        if self.writers.get(&key).is_some_and(|writer| !writer.send(bytes)) {
+            warn!(connection = ?key.1, "a BGP peer does not read what we send; disconnecting");
+            self.writers.remove(&key);
         }
     }
 
@@ -126,7 +139,7 @@ impl Connections {
         ready: oneshot::Receiver<()>,
     ) {
         let Some(place) = self.places.get(&vpc).cloned() else { return };
-        let (writer, queue) = mpsc::unbounded_channel();
+        let (writer, queue) = Writer::new();
         self.writers.insert((vpc, connection), writer);
         let events = self.events.clone();
         tokio::spawn(async move {
@@ -145,6 +158,42 @@ impl Connections {
                 }
             }
         });
+    }
+}
+
+/// The gateway's end of a connection; dropping it closes the connection.
+#[derive(Debug)]
+struct Writer {
+    messages: mpsc::UnboundedSender<Vec<u8>>,
+    waiting: Arc<AtomicUsize>,
+    _open: oneshot::Sender<()>,
+}
+
+/// What a connection has to write.
+struct Queue {
+    messages: mpsc::UnboundedReceiver<Vec<u8>>,
+    waiting: Arc<AtomicUsize>,
+    closed: oneshot::Receiver<()>,
+}
+
+impl Writer {
+    fn new() -> (Writer, Queue) {
+        let (sender, messages) = mpsc::unbounded_channel();
+        let (open, closed) = oneshot::channel();
+        let waiting = Arc::<AtomicUsize>::default();
+        let writer = Writer { messages: sender, waiting: Arc::clone(&waiting), _open: open };
+        (writer, Queue { messages, waiting, closed })
+    }
+
+    /// Queues bytes unless too many wait already; says whether it did.
+    fn send(&self, bytes: Vec<u8>) -> bool {
+        let length = bytes.len();
+        let before = self.waiting.fetch_add(length, Ordering::Relaxed);
+        let fits = before.saturating_add(length) <= WAITING_MAX;
+        if fits {
+            let _ = self.messages.send(bytes);
+        }
+        fits
     }
 }
 
@@ -169,21 +218,25 @@ async fn accept_all(vpc: VpcId, listener: TcpListener, accepted: mpsc::Sender<(V
     }
 }
 
-/// Reads until the peer closes, writes until the gateway closes.
+/// Reads until the peer closes, writes until the gateway closes, which leaves the peer a moment to
+/// read the rest.
 async fn converse(
     vpc: VpcId,
     connection: ConnectionId,
     stream: TcpStream,
-    queue: mpsc::UnboundedReceiver<Vec<u8>>,
+    queue: Queue,
     events: mpsc::Sender<TcpEvent>,
 ) {
     let (reader, writer) = stream.into_split();
-    let mut writing = tokio::spawn(write_all(writer, queue));
-    let reading = read_all(vpc, connection, reader, &events);
-    tokio::pin!(reading);
+    let Queue { messages, waiting, closed } = queue;
+    let expired = async {
+        let _ = closed.await;
+        tokio::time::sleep(LINGER).await;
+    };
     tokio::select! {
-        () = &mut reading => writing.abort(),
-        _ = &mut writing => drop(tokio::time::timeout(LINGER, reading).await),
+        () = read_all(vpc, connection, reader, &events) => {}
+        () = write_all(writer, messages, &waiting) => {}
+        () = expired => {}
     }
     let _ = events.send(TcpEvent { vpc, connection, input: TcpInput::Closed }).await;
 }
@@ -205,11 +258,20 @@ async fn read_all(
     }
 }
 
-async fn write_all(mut writer: OwnedWriteHalf, mut queue: mpsc::UnboundedReceiver<Vec<u8>>) {
-    while let Some(bytes) = queue.recv().await {
-        if writer.write_all(&bytes).await.is_err() {
-            return;
-        }
+/// Ends when nothing can be written any more; a queue that is closed and empty closes our side only.
+async fn write_all(
+    mut writer: OwnedWriteHalf,
+    mut messages: mpsc::UnboundedReceiver<Vec<u8>>,
+    waiting: &AtomicUsize,
+) {
+    while let Some(bytes) = messages.recv().await {
+        let written = tokio::time::timeout(SEND_HOLD, writer.write_all(&bytes)).await;
+        let Ok(Ok(())) = written else { return };
+        waiting.fetch_sub(bytes.len(), Ordering::Relaxed);
     }
     let _ = writer.shutdown().await;
+    std::future::pending().await
 }
+
+#[cfg(test)]
+mod tests;

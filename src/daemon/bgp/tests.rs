@@ -1,0 +1,68 @@
+//! Connections of BGP sessions, over the loopback device.
+
+use super::*;
+
+fn key() -> (VpcId, ConnectionId) {
+    (VpcId(0), ConnectionId::accepted(1))
+}
+
+struct Conversation {
+    connections: Connections,
+    events: mpsc::Receiver<TcpEvent>,
+    peer: TcpStream,
+}
+
+async fn conversation() -> Conversation {
+    let (mut connections, events) = Connections::new(BTreeMap::new());
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let peer = TcpStream::connect(listener.local_addr().expect("an address")).await;
+    let (stream, _) = listener.accept().await.expect("a connection");
+    connections.accepted.send((key().0, stream)).await.expect("room");
+    let accepted = connections.accept().await.expect("a connection");
+    assert_eq!((accepted.vpc, accepted.connection), key());
+    Conversation { connections, events, peer: peer.expect("a connection") }
+}
+
+fn send(connections: &mut Connections, bytes: Vec<u8>) {
+    connections.send(key(), bytes);
+}
+
+async fn input(events: &mut mpsc::Receiver<TcpEvent>) -> TcpInput {
+    events.recv().await.expect("an event").input
+}
+
+#[tokio::test]
+async fn what_is_queued_is_sent_before_the_connection_closes() {
+    let Conversation { mut connections, mut events, mut peer } = conversation().await;
+    send(&mut connections, b"last ".to_vec());
+    send(&mut connections, b"words".to_vec());
+    connections.writers.remove(&key());
+    let mut heard = String::new();
+    peer.read_to_string(&mut heard).await.expect("an orderly end");
+    assert_eq!(heard, "last words");
+    drop(peer);
+    assert_eq!(input(&mut events).await, TcpInput::Closed);
+}
+
+#[tokio::test]
+async fn bytes_that_were_read_make_room_for_others() {
+    let Conversation { mut connections, mut peer, .. } = conversation().await;
+    let mut heard = vec![0; WAITING_MAX / 2];
+    for _ in 0..4 {
+        send(&mut connections, heard.clone());
+        peer.read_exact(&mut heard).await.expect("bytes");
+        tokio::task::yield_now().await;
+    }
+    assert!(connections.writers.contains_key(&key()));
+}
+
+#[tokio::test]
+async fn a_peer_that_never_reads_loses_the_connection() {
+    let Conversation { mut connections, mut events, peer } = conversation().await;
+    send(&mut connections, vec![0; WAITING_MAX]);
+    assert!(connections.writers.contains_key(&key()));
+    send(&mut connections, vec![0; WAITING_MAX]);
+    assert!(!connections.writers.contains_key(&key()));
+    drop(peer);
+    assert_eq!(input(&mut events).await, TcpInput::Closed);
+}
