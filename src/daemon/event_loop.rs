@@ -181,12 +181,20 @@ impl Daemon {
         let steps = self.gateway.reconfigure(config, now, &mut self.random);
         let steps = steps.map_err(|error| format!("{error}; {kept}"))?;
         self.kernel.guard(Ingress::of(self.gateway.config()));
+        self.watch_lans();
         let sentence = match steps {
             0 => "reloaded; nothing changed".to_owned(),
             steps => format!("reloaded in {steps} step(s); everything else did not notice"),
         };
         info!("{sentence}");
         Ok(sentence)
+    }
+
+    /// Watches the interfaces towards hosts that the configuration names.
+    pub(super) fn watch_lans(&mut self) {
+        for (id, vpc) in &self.gateway.config().vpcs {
+            vpc.interface.iter().for_each(|interface| self.lans.watch(*id, interface));
+        }
     }
 
     /// Carries out what the gateway wants, in its order.
@@ -231,7 +239,8 @@ impl Daemon {
         info!("ended");
     }
 
-    /// Goes on for a while or until `done`, deaf to signals.
+    /// Goes on for a while or until `done`, deaf to signals and operators: neither another
+    /// configuration nor another tunnel may begin now.
     async fn run_for(&mut self, time: Duration, done: impl Fn(&Gateway) -> bool) {
         let end = Instant::now() + time;
         while !done(&self.gateway) {
@@ -239,7 +248,10 @@ impl Daemon {
                 input = self.next_input() => input,
                 () = sleep_until(end) => return,
             };
-            self.handle(input);
+            match input {
+                Input::Signal(_) | Input::Call(_) => continue,
+                other => self.handle(other),
+            }
             self.carry_out();
         }
     }

@@ -44,11 +44,20 @@ pub enum LanEvent {
     },
 }
 
+/// What an interface is told.
+#[derive(Debug)]
+enum Command {
+    /// Report the state again, for a configuration that has not heard it.
+    Report,
+    /// Do what a virtual router wants.
+    Vrrp(VrrpOutput),
+}
+
 /// All interfaces towards hosts.
 #[derive(Debug)]
 pub struct Lans {
     places: BTreeMap<VpcId, Place>,
-    commands: BTreeMap<(VpcId, String), mpsc::UnboundedSender<VrrpOutput>>,
+    commands: BTreeMap<(VpcId, String), mpsc::UnboundedSender<Command>>,
     events: mpsc::Sender<LanEvent>,
 }
 
@@ -59,9 +68,11 @@ impl Lans {
         (Lans { places, commands: BTreeMap::new(), events }, receiver)
     }
 
-    /// Watches an interface from now on.
+    /// Watches an interface from now on; what is watched already reports its state again.
     pub fn watch(&mut self, vpc: VpcId, interface: &str) {
-        self.lan(vpc, interface);
+        if let Some(commands) = self.lan(vpc, interface) {
+            let _ = commands.send(Command::Report);
+        }
     }
 
     /// Does what a virtual router wants.
@@ -73,11 +84,11 @@ impl Lans {
             | VrrpOutput::Withdraw { vpc, interface, .. } => (*vpc, interface.clone()),
         };
         if let Some(commands) = self.lan(vpc, &interface) {
-            let _ = commands.send(output);
+            let _ = commands.send(Command::Vrrp(output));
         }
     }
 
-    fn lan(&mut self, vpc: VpcId, interface: &str) -> Option<&mpsc::UnboundedSender<VrrpOutput>> {
+    fn lan(&mut self, vpc: VpcId, interface: &str) -> Option<&mpsc::UnboundedSender<Command>> {
         let key = (vpc, interface.to_owned());
         if !self.commands.contains_key(&key) {
             let place = self.places.get(&vpc)?.clone();
@@ -104,13 +115,14 @@ struct Lan {
     interface: String,
     place: Place,
     netlink: Netlink,
-    watch: LinkWatch,
+    watch: Option<LinkWatch>,
     joined: bool,
     ipv4: Option<VrrpSocket>,
     ipv6: Option<VrrpSocket>,
     responder: Option<Responder>,
     held: BTreeSet<IpAddr>,
     reported: Option<LinkState>,
+    next_look: Instant,
     reannounce: Option<Instant>,
 }
 
@@ -121,7 +133,7 @@ impl Lan {
             vpc,
             interface: interface.to_owned(),
             netlink: Netlink::open(namespace)?,
-            watch: LinkWatch::open(namespace)?,
+            watch: Some(LinkWatch::open(namespace)?),
             place,
             joined: false,
             ipv4: None,
@@ -129,32 +141,25 @@ impl Lan {
             responder: None,
             held: BTreeSet::new(),
             reported: None,
+            next_look: Instant::now(),
             reannounce: None,
         })
     }
 
     async fn run(
         mut self,
-        mut commands: mpsc::UnboundedReceiver<VrrpOutput>,
+        mut commands: mpsc::UnboundedReceiver<Command>,
         events: mpsc::Sender<LanEvent>,
     ) {
-        let mut retry = Instant::now();
         loop {
             let reannounce = self.reannounce.unwrap_or_else(far);
             let received = tokio::select! {
                 command = commands.recv() => match command {
-                    Some(command) => { self.carry_out(command).await; None }
+                    Some(command) => { self.obey(command).await; None }
                     None => return,
                 },
-                event = self.watch.next() => match event {
-                    Some(event) => { if self.concerns(&event) { retry = Instant::now(); } None }
-                    None => { retry = Instant::now() + RETRY; None }
-                },
-                () = sleep_until(retry) => {
-                    self.refresh(&events).await;
-                    retry = if self.is_complete() { far() } else { Instant::now() + RETRY };
-                    None
-                }
+                event = next_event(&mut self.watch) => { self.on_link_event(event); None }
+                () = sleep_until(self.next_look) => { self.look(&events).await; None }
                 () = sleep_until(reannounce) => { self.announce(); self.reannounce = None; None }
                 received = receive(&self.ipv4) => self.ipv4_or_closed(received),
                 received = receive(&self.ipv6) => self.ipv6_or_closed(received),
@@ -166,29 +171,66 @@ impl Lan {
         }
     }
 
-    fn concerns(&self, event: &LinkEvent) -> bool {
-        match event {
-            LinkEvent::Changed(link) | LinkEvent::Removed(link) => link.name == self.interface,
+    /// Looks at the interface when its state may have changed; a watch that has ended is opened
+    /// again then.
+    fn on_link_event(&mut self, event: Option<LinkEvent>) {
+        let concerns_us = match event {
+            Some(LinkEvent::Changed(link) | LinkEvent::Removed(link)) => {
+                link.name == self.interface
+            }
+            Some(LinkEvent::Overrun) => true,
+            None => {
+                self.watch = None;
+                true
+            }
+        };
+        if concerns_us {
+            self.next_look = Instant::now();
         }
     }
 
     fn ipv4_or_closed(&mut self, received: std::io::Result<Received>) -> Option<Received> {
-        received.inspect_err(|_| self.ipv4 = None).ok()
+        received
+            .inspect_err(|error| self.on_socket_error(error))
+            .inspect_err(|_| self.ipv4 = None)
+            .ok()
     }
 
     fn ipv6_or_closed(&mut self, received: std::io::Result<Received>) -> Option<Received> {
-        received.inspect_err(|_| self.ipv6 = None).ok()
+        received
+            .inspect_err(|error| self.on_socket_error(error))
+            .inspect_err(|_| self.ipv6 = None)
+            .ok()
     }
 
-    /// Whether nothing is left to try: the link is down, or all sockets are open.
+    fn on_socket_error(&mut self, error: &std::io::Error) {
+        debug!(interface = self.interface, %error, "receiving VRRP advertisements");
+        self.next_look = Instant::now() + RETRY;
+    }
+
+    async fn look(&mut self, events: &mpsc::Sender<LanEvent>) {
+        if self.watch.is_none() {
+            let opened = LinkWatch::open(self.place.namespace.as_deref());
+            self.watch = opened.inspect_err(|error| warn!("{error:#}")).ok();
+        }
+        self.refresh(events).await;
+        self.next_look = if self.is_complete() { far() } else { Instant::now() + RETRY };
+    }
+
+    /// Whether nothing is left to try: changes are watched, and the link is down or all sockets
+    /// are open.
     fn is_complete(&self) -> bool {
-        let up = self.reported.as_ref().is_some_and(|link| link.up);
-        !up || !self.joined || (self.ipv4.is_some() && self.ipv6.is_some())
+        let Some(link) = &self.reported else { return false };
+        let open = self.ipv4.is_some() && self.ipv6.is_some();
+        self.watch.is_some() && (!link.up || !self.joined || open)
     }
 
     /// Looks at the interface, opens what is missing, and reports what is new.
     async fn refresh(&mut self, events: &mpsc::Sender<LanEvent>) {
-        let link = self.netlink.find_link(&self.interface).await.ok().flatten();
+        let link = match self.netlink.find_link(&self.interface).await {
+            Ok(link) => link,
+            Err(error) => return self.on_netlink_error(&error),
+        };
         let up = link.is_some_and(|link| link.is_running);
         if up && self.joined {
             self.open_sockets();
@@ -205,6 +247,15 @@ impl Lan {
         if self.reported.as_ref() != Some(&state) {
             self.reported = Some(state.clone());
             let _ = events.send(LanEvent::Link(state)).await;
+        }
+    }
+
+    /// What cannot be seen is not down: the state stays, until another look succeeds.
+    fn on_netlink_error(&mut self, error: &anyhow::Error) {
+        warn!(error = format!("{error:#}"), "the state of the interface is not known");
+        self.reported = None;
+        if let Ok(netlink) = Netlink::open(self.place.namespace.as_deref()) {
+            self.netlink = netlink;
         }
     }
 
@@ -229,11 +280,18 @@ impl Lan {
         }
     }
 
-    async fn carry_out(&mut self, command: VrrpOutput) {
+    async fn obey(&mut self, command: Command) {
         match command {
+            Command::Report => self.report_again(),
+            Command::Vrrp(output) => self.carry_out(output).await,
+        }
+    }
+
+    async fn carry_out(&mut self, output: VrrpOutput) {
+        match output {
             VrrpOutput::Join { .. } => {
                 self.joined = true;
-                self.open_sockets_later();
+                self.report_again();
             }
             VrrpOutput::Send { source, bytes, .. } => self.send(source, &bytes),
             VrrpOutput::Install { vrid, addresses, .. } => {
@@ -253,9 +311,10 @@ impl Lan {
         }
     }
 
-    /// Makes the next look at the interface open sockets.
-    fn open_sockets_later(&mut self) {
+    /// Looks at the interface at once, opens what is missing, and reports even what is known.
+    fn report_again(&mut self) {
         self.reported = None;
+        self.next_look = Instant::now();
     }
 
     fn send(&self, source: IpAddr, bytes: &[u8]) {
@@ -300,6 +359,13 @@ impl Lan {
                 debug!(%address, %error, "announcing a virtual address");
             }
         }
+    }
+}
+
+async fn next_event(watch: &mut Option<LinkWatch>) -> Option<LinkEvent> {
+    match watch {
+        Some(watch) => watch.next().await,
+        None => std::future::pending().await,
     }
 }
 

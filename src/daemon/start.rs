@@ -36,10 +36,7 @@ pub async fn start(args: &Args) -> Outcome<Daemon> {
     let places = places(&config);
     let kernel = Kernel::open(places.clone()).await.or_fail_as_it_is()?;
     let (connections, tcp) = Connections::new(places.clone());
-    let (mut lans, lan) = Lans::new(places);
-    for (id, vpc) in &config.vpcs {
-        vpc.interface.iter().for_each(|interface| lans.watch(*id, interface));
-    }
+    let (lans, lan) = Lans::new(places);
     let (clock, mut random) = (Clock::start(), OsRandom);
     let gateway = Gateway::new(config, workers, clock.now(), &mut random);
     let inputs = Inputs { ike, dataplane: from_dataplane, tcp, lan, calls };
@@ -57,6 +54,7 @@ pub async fn start(args: &Args) -> Outcome<Daemon> {
         signals,
         inputs,
     };
+    daemon.watch_lans();
     daemon.carry_out();
     daemon.kernel.forget_stale();
     daemon.kernel.guard(Ingress::of(daemon.gateway.config()));

@@ -105,7 +105,8 @@ pub enum TcpInput {
 /// What to do for a virtual router (RFC 9568) on an interface towards hosts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum VrrpOutput {
-    /// Receive advertisements on an interface.
+    /// Receive advertisements on an interface, and tell its state even when it was told before:
+    /// a new virtual router waits for it.
     Join {
         /// The VPC in whose network namespace the interface lives.
         vpc: VpcId,

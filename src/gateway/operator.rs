@@ -50,7 +50,7 @@ impl Gateway {
             Step::RerouteNeighbor(peer) => self.reroute_neighbor(peer, old, now),
             // The prefixes of every VPC are taken over after the steps.
             Step::Reannounce(_) => {}
-            Step::ReplaceVirtualRouters(vpc) => self.replace_virtual_routers(vpc, now),
+            Step::ReplaceVirtualRouters(vpc) => self.replace_virtual_routers(vpc, old, now),
         }
     }
 
@@ -78,9 +78,13 @@ impl Gateway {
         }
     }
 
-    fn replace_virtual_routers(&mut self, vpc: VpcId, now: Timestamp) {
-        if let Some(config) = self.config.vpcs.get(&vpc) {
-            self.redundancy.configure(vpc, config, now);
+    fn replace_virtual_routers(&mut self, id: VpcId, old: &Config, now: Timestamp) {
+        let Some(config) = self.config.vpcs.get(&id) else { return };
+        self.redundancy.configure(id, config, now);
+        let other_interface =
+            old.vpcs.get(&id).is_some_and(|vpc| vpc.interface != config.interface);
+        if let Some(vpc) = self.vpcs.get_mut(&id).filter(|_| other_interface) {
+            vpc.forget_link(now);
         }
     }
 

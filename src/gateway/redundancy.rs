@@ -49,7 +49,7 @@ pub struct Redundancy {
 
 impl Redundancy {
     /// Makes the virtual routers of a VPC what `config` says. Those that did not change are left
-    /// alone; new ones begin with the next [`Redundancy::handle_link`].
+    /// alone; new ones join, and begin with the [`Redundancy::handle_link`] that answers.
     pub fn configure(&mut self, vpc: VpcId, config: &VpcConfig, now: Timestamp) {
         let wanted: BTreeMap<VirtualRouterId, &VrrpConfig> =
             config.vrrp.iter().flat_map(|router| families(vpc, router)).collect();
@@ -64,8 +64,11 @@ impl Redundancy {
             self.members.remove(&id);
         }
         for (id, router) in wanted {
-            self.join(&id);
-            self.members.entry(id).or_insert_with(|| Member::new(router.clone(), now));
+            if !self.members.contains_key(&id) {
+                let (vpc, interface) = (id.vpc, id.interface.clone());
+                self.outputs.push_back(VrrpOutput::Join { vpc, interface });
+                self.members.insert(id, Member::new(router.clone(), now));
+            }
         }
     }
 
@@ -167,16 +170,6 @@ impl Redundancy {
     pub fn poll_timeout(&self) -> Option<Timestamp> {
         let timers = self.members.values().filter_map(|member| member.machine.as_ref());
         soonest(timers.map(VirtualRouter::poll_timeout)).map(|(at, _)| at)
-    }
-
-    fn join(&mut self, id: &VirtualRouterId) {
-        let known = self.members.keys().any(|member| {
-            member.vpc == id.vpc && member.interface == id.interface && member.ipv4 == id.ipv4
-        });
-        if !known {
-            let (vpc, interface) = (id.vpc, id.interface.clone());
-            self.outputs.push_back(VrrpOutput::Join { vpc, interface });
-        }
     }
 
     fn start(&mut self, id: &VirtualRouterId, source: Option<IpAddr>, now: Timestamp) {

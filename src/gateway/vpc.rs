@@ -101,6 +101,12 @@ impl Vpc {
         }
     }
 
+    /// Goes over to another interface, or to none: its hosts can be reached until it says otherwise.
+    pub fn forget_link(&mut self, now: Timestamp) {
+        self.lan_down = false;
+        self.router.set_announced(true, now);
+    }
+
     /// Announces our prefixes only while their hosts can be reached.
     pub fn handle_link(&mut self, config: &VpcConfig, link: &LinkState, now: Timestamp) {
         if config.interface.as_deref() != Some(link.interface.as_str()) {

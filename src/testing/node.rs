@@ -57,6 +57,7 @@ pub struct Node {
     snapshot: Arc<Snapshot>,
     vpcs: BTreeMap<VpcId, VpcHost>,
     emissions: VecDeque<Emission>,
+    lan_up: bool,
 }
 
 const TUN: u8 = 0;
@@ -75,6 +76,7 @@ impl Node {
             snapshot: Arc::default(),
             vpcs,
             emissions: VecDeque::new(),
+            lan_up: true,
         };
         node.set_lan(true, now);
         node
@@ -88,13 +90,16 @@ impl Node {
             .iter()
             .filter_map(|(id, vpc)| Some((*id, vpc.interface.clone()?)))
             .collect();
-        for (vpc, interface) in vpcs {
-            let own = self.config.gateway.router_id;
-            let link =
-                LinkState { vpc, interface, up, ipv4: Some(own), ipv6: Some(link_local(own)) };
-            self.gateway.handle_link(&link, now);
-        }
+        self.lan_up = up;
+        vpcs.into_iter().for_each(|(vpc, interface)| self.report_link(vpc, interface, now));
         self.carry_out(now);
+    }
+
+    fn report_link(&mut self, vpc: VpcId, interface: String, now: Timestamp) {
+        let own = self.config.gateway.router_id;
+        let (ipv4, ipv6) = (Some(own), Some(link_local(own)));
+        let link = LinkState { vpc, interface, up: self.lan_up, ipv4, ipv6 };
+        self.gateway.handle_link(&link, now);
     }
 
     /// Takes a datagram from the underlay.
@@ -177,7 +182,7 @@ impl Node {
             Output::Kernel(KernelEffect::Add(item)) => self.set_kernel(item, true),
             Output::Kernel(KernelEffect::Remove(item)) => self.set_kernel(item, false),
             Output::Tcp(output) => self.carry_out_tcp(output, now),
-            Output::Vrrp(output) => self.carry_out_vrrp(output),
+            Output::Vrrp(output) => self.carry_out_vrrp(output, now),
         }
     }
 
@@ -231,9 +236,9 @@ impl Node {
         }
     }
 
-    fn carry_out_vrrp(&mut self, output: VrrpOutput) {
+    fn carry_out_vrrp(&mut self, output: VrrpOutput, now: Timestamp) {
         match output {
-            VrrpOutput::Join { .. } => {}
+            VrrpOutput::Join { vpc, interface } => self.report_link(vpc, interface, now),
             VrrpOutput::Send { vpc, source, bytes, .. } => {
                 self.emissions.push_back(Emission::Vrrp { vpc, source, bytes });
             }

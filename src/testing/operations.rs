@@ -4,7 +4,7 @@
 use super::deployment::{self, Deployment, Region, Site};
 use super::network::{Network, Probe};
 use super::two_gateways::assert_sound;
-use crate::control::{PeerState, Reply, Request, SaKind};
+use crate::control::{PeerState, Reply, Request, SaKind, VirtualRouterState};
 use crate::gateway::Gateway;
 use crate::net::{PeerId, VpcId};
 use crate::random::Seeded;
@@ -145,6 +145,37 @@ fn a_reload_changes_what_is_announced_and_accepted() {
     network.run(Duration::from_secs(8));
     assert_sound(&mut network, 6);
     assert_eq!(spis(&mut network, 0), before);
+}
+
+#[test]
+fn a_virtual_router_with_another_priority_is_active_again_after_the_reload() {
+    let mut network = connected(deployment::pair(), 11);
+    let sites = [Site { region: 1, zone: 1 }, Site { region: 2, zone: 1 }];
+    let text = deployment::text(sites[0], &sites, &["red"]);
+    reload(&mut network, 0, &text.replace("priority = 199", "priority = 150"));
+    network.run(Duration::from_secs(5));
+    let Reply::Vrrp(view) = ask(&mut network, 0, &Request::Vrrp) else { panic!("no view") };
+    let states: Vec<_> =
+        view.routers.iter().map(|router| (router.state, router.priority)).collect();
+    assert_eq!(states, [(VirtualRouterState::Active, 150); 2]);
+    assert_sound(&mut network, 11);
+}
+
+#[test]
+fn an_interface_that_is_no_longer_configured_holds_no_announcement_back() {
+    let mut network = connected(deployment::pair(), 12);
+    network.with_node(0, |node, now| node.set_lan(false, now));
+    network.run(Duration::from_secs(3));
+    assert!(!network.unreachable().is_empty());
+    let sites = [Site { region: 1, zone: 1 }, Site { region: 2, zone: 1 }];
+    let text = deployment::text(sites[0], &sites, &["red"]);
+    let vrrp = text.find("[[vpc.vrrp]]").expect("a virtual router");
+    let peers = text.find("[[peer]]").expect("a peer");
+    let without = format!("{}{}", &text[..vrrp], &text[peers..]);
+    reload(&mut network, 0, &without.replace("interface = \"lan0\"\n", ""));
+    network.run(Duration::from_secs(3));
+    // Hosts of region 1 have lost their virtual router; those of region 2 have a way to them again.
+    assert!(network.unreachable().iter().all(|probe| probe.from == 1));
 }
 
 #[test]

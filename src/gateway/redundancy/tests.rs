@@ -96,6 +96,32 @@ fn an_unchanged_virtual_router_does_not_notice_a_reload() {
 }
 
 #[test]
+fn a_changed_virtual_router_joins_again_and_begins_when_the_interface_answers() {
+    let mut redundancy = running();
+    let now = settle(&mut redundancy);
+    drain(&mut redundancy);
+    let mut changed = config();
+    changed.vrrp.iter_mut().for_each(|router| router.priority -= 1);
+    redundancy.configure(VPC, &changed, now);
+    assert_eq!(states(&redundancy), [vrrp::State::Initialize; 2]);
+    let asked = drain(&mut redundancy);
+    assert!(asked.iter().any(|out| matches!(out, VrrpOutput::Join { .. })), "{asked:?}");
+    redundancy.handle_link(&link(true), now);
+    assert_eq!(states(&redundancy), [vrrp::State::Backup; 2]);
+}
+
+#[test]
+fn a_virtual_router_beside_another_joins_too() {
+    let mut redundancy = running();
+    let mut more = config();
+    let second = VrrpConfig { vrid: 77, ..more.vrrp[0].clone() };
+    more.vrrp.push(second);
+    redundancy.configure(VPC, &more, Timestamp::ZERO);
+    let joins = drain(&mut redundancy);
+    assert!(joins.iter().any(|out| matches!(out, VrrpOutput::Join { .. })), "{joins:?}");
+}
+
+#[test]
 fn what_is_no_advertisement_is_ignored() {
     let mut redundancy = running();
     let source = "10.1.0.3".parse().expect("an address");

@@ -21,6 +21,8 @@ pub enum LinkEvent {
     Changed(Link),
     /// It is gone.
     Removed(Link),
+    /// The kernel had more to tell than we took: some changes were lost, so look anew.
+    Overrun,
 }
 
 /// The changes in one namespace since the watch was opened.
@@ -54,6 +56,7 @@ impl LinkWatch {
                 NetlinkPayload::InnerMessage(RouteNetlinkMessage::DelLink(link)) => {
                     return Some(LinkEvent::Removed(Link::from_message(&link)));
                 }
+                NetlinkPayload::Overrun(_) => return Some(LinkEvent::Overrun),
                 _ => {}
             }
         }
