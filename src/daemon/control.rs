@@ -10,6 +10,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::{Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
+use std::io::ErrorKind;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use tokio::net::{UnixListener, UnixStream};
@@ -68,7 +69,9 @@ impl Drop for ControlSocket {
 
 /// Makes sure that nobody answers on the socket, and removes a file that is left over.
 async fn claim(path: &Path) -> Outcome<()> {
-    if UnixStream::connect(path).await.is_ok() {
+    // A daemon that is busy does not answer at once (EAGAIN), and is one all the same.
+    let answer = UnixStream::connect(path).await.map_err(|error| error.kind());
+    if matches!(answer, Ok(_) | Err(ErrorKind::WouldBlock)) {
         let error = anyhow!("another vpngwd answers on {}; stop it first", path.display());
         return Err(Failure { cause: Cause::Busy, error });
     }

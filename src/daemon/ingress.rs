@@ -36,6 +36,12 @@ impl Ingress {
         ingress
     }
 
+    /// Whether there is something to guard and no way to tell the underlay's devices: the gateway
+    /// listens on every address.
+    pub fn is_blind(&self) -> bool {
+        !self.prefixes.is_empty() && self.underlay.iter().any(IpAddr::is_unspecified)
+    }
+
     /// The rules that say so, for the devices that bear the underlay's addresses.
     pub async fn rules(&self, netlink: &Netlink) -> Result<BTreeSet<GuardRule>> {
         let mut rules = BTreeSet::new();

@@ -12,7 +12,7 @@ use anyhow::Result;
 use std::collections::{BTreeMap, BTreeSet};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
-use tracing::{debug, error, info};
+use tracing::{debug, error, info, warn};
 
 /// Metric of routes into a TUN device: routes of connected networks win.
 const METRIC: u32 = 79;
@@ -178,6 +178,12 @@ impl Carrier {
 
     /// Guards of an earlier run are not known one by one: the first time all are replaced.
     async fn guard(&mut self, ingress: &Ingress) -> Result<()> {
+        if ingress.is_blind() {
+            warn!(
+                "plaintext from the underlay is not kept out of the VPCs: name the underlay's \
+                 addresses in `listen` of [gateway]"
+            );
+        }
         let netlink = &self.here;
         let wanted = ingress.rules(netlink).await?;
         let standing = match &self.guards {

@@ -22,3 +22,13 @@ fn a_vpc_with_a_namespace_needs_no_guard() {
     let text = deployment::text(SITES[0], &SITES, &["red"]);
     assert!(prefixes(&text.replace("[[vpc]]\n", "[[vpc]]\nnetns = \"shop\"\n")).is_empty());
 }
+
+#[test]
+fn a_gateway_that_listens_on_every_address_cannot_tell_the_underlay() {
+    let text = deployment::text(SITES[0], &SITES, &["red"]);
+    let is_blind = |text: &str| Ingress::of(&deployment::parse(text)).is_blind();
+    assert!(!is_blind(&text));
+    let everywhere = text.replace("listen = [\"192.0.2.11\"]", "listen = [\"0.0.0.0\"]");
+    assert_ne!(everywhere, text);
+    assert!(is_blind(&everywhere));
+}
