@@ -41,10 +41,9 @@ impl Gateway {
             Request::Rekey { peer, sa } => {
                 self.act_on_peer(peer, now, |gateway, peer| gateway.rekey(peer, *sa, now, random))
             }
-            Request::Initiate { peer } => self.act_on_peer(peer, now, |gateway, peer| {
-                gateway.ike.initiate(super::connection::id(peer), now, random);
-                Reply::done("the tunnel is being brought up")
-            }),
+            Request::Initiate { peer } => {
+                self.act_on_peer(peer, now, |gateway, peer| gateway.initiate(peer, now, random))
+            }
             Request::Terminate { peer } => self.act_on_peer(peer, now, |gateway, peer| {
                 gateway.ike.terminate(super::connection::id(peer), now, random);
                 Reply::done("the tunnel is closed, until it is initiated by either side")
@@ -55,6 +54,20 @@ impl Gateway {
     /// Takes over what the data plane counted outside any tunnel, to be shown with the rest.
     pub fn note_dataplane(&mut self, counters: BTreeMap<String, u64>) {
         self.dataplane = counters;
+    }
+
+    fn initiate(&mut self, peer: PeerId, now: Timestamp, random: &mut dyn Random) -> Reply {
+        let config = self.config.peers.get(&peer);
+        if config.is_some_and(|peer| peer.remote_address.is_none()) {
+            let why = "the peer's address is not configured: only the peer can initiate";
+            return Reply::failed(FailureKind::NotNow, why);
+        }
+        self.ike.initiate(super::connection::id(peer), now, random);
+        Reply::done(match self.health(peer) {
+            Health::Usable => "the tunnel is up",
+            Health::Unreachable => "the tunnel has SAs, but the peer does not answer",
+            Health::Down => "the tunnel is being brought up",
+        })
     }
 
     fn rekey(
