@@ -174,19 +174,23 @@ impl Lan {
     /// Looks at the interface when its state may have changed; a watch that has ended is opened
     /// again then.
     fn on_link_event(&mut self, event: Option<LinkEvent>) {
-        let concerns_us = match event {
+        match event {
             Some(LinkEvent::Changed(link) | LinkEvent::Removed(link)) => {
-                link.name == self.interface
+                if link.name == self.interface {
+                    self.look_within(Duration::ZERO);
+                }
             }
-            Some(LinkEvent::Overrun) => true,
+            Some(LinkEvent::Overrun) => self.look_within(Duration::ZERO),
             None => {
                 self.watch = None;
-                true
+                self.look_within(RETRY);
             }
-        };
-        if concerns_us {
-            self.next_look = Instant::now();
         }
+    }
+
+    /// Looks at the interface at that time, or before when that is due anyway.
+    fn look_within(&mut self, time: Duration) {
+        self.next_look = self.next_look.min(Instant::now() + time);
     }
 
     fn ipv4_or_closed(&mut self, received: std::io::Result<Received>) -> Option<Received> {
@@ -205,7 +209,7 @@ impl Lan {
 
     fn on_socket_error(&mut self, error: &std::io::Error) {
         debug!(interface = self.interface, %error, "receiving VRRP advertisements");
-        self.next_look = Instant::now() + RETRY;
+        self.look_within(RETRY);
     }
 
     async fn look(&mut self, events: &mpsc::Sender<LanEvent>) {
@@ -314,7 +318,7 @@ impl Lan {
     /// Looks at the interface at once, opens what is missing, and reports even what is known.
     fn report_again(&mut self) {
         self.reported = None;
-        self.next_look = Instant::now();
+        self.look_within(Duration::ZERO);
     }
 
     fn send(&self, source: IpAddr, bytes: &[u8]) {
