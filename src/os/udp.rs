@@ -7,6 +7,7 @@
 
 mod receive;
 mod send;
+mod table;
 
 pub use receive::{MAX_DATAGRAM, Message, ReceiveBatch};
 pub use send::{MAX_TRAIN_BYTES, MAX_TRAIN_SEGMENTS, MAX_TRAINS, SendBatch, Train};

@@ -1,9 +1,10 @@
 //! Receiving: several messages in one `recvmmsg`, each a train of datagrams where GRO merged them.
 
 use super::UdpSocket;
+use super::table::{Slot, Table};
 use nix::libc;
 use std::io;
-use std::mem::{size_of, zeroed};
+use std::mem::size_of;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use std::os::fd::AsRawFd;
 
@@ -30,26 +31,9 @@ pub struct Message<'a> {
 /// Buffers and arrays of one `recvmmsg` call, kept from call to call.
 pub struct ReceiveBatch {
     buffers: Box<[u8]>,
-    headers: Box<[libc::mmsghdr; MESSAGES]>,
-    slots: Box<[Slot; MESSAGES]>,
+    table: Table<MESSAGES, CONTROL>,
     received: usize,
 }
-
-#[derive(Clone, Copy)]
-struct Slot {
-    address: libc::sockaddr_in6,
-    part: libc::iovec,
-    control: Control,
-}
-
-/// Control messages want the alignment of their header.
-#[derive(Clone, Copy)]
-#[repr(C, align(8))]
-struct Control([u8; CONTROL]);
-
-// SAFETY: the pointers inside are written and used only within one call of `receive`, and point
-// at memory that `self` owns.
-unsafe impl Send for ReceiveBatch {}
 
 impl Default for ReceiveBatch {
     fn default() -> Self {
@@ -60,12 +44,9 @@ impl Default for ReceiveBatch {
 impl ReceiveBatch {
     /// Buffers for eight messages of [`MAX_DATAGRAM`] bytes.
     pub fn new() -> Self {
-        // SAFETY: all are plain C structures for which zero bytes are a value.
-        let (header, slot) = unsafe { (zeroed(), zeroed()) };
         ReceiveBatch {
             buffers: vec![0; MESSAGES * MAX_DATAGRAM].into_boxed_slice(),
-            headers: Box::new([header; MESSAGES]),
-            slots: Box::new([slot; MESSAGES]),
+            table: Table::new(),
             received: 0,
         }
     }
@@ -75,16 +56,16 @@ impl ReceiveBatch {
     pub fn receive(&mut self, socket: &UdpSocket) -> io::Result<usize> {
         self.received = 0;
         let buffers = self.buffers.chunks_exact_mut(MAX_DATAGRAM);
-        let places = self.headers.iter_mut().zip(self.slots.iter_mut());
+        let places = self.table.headers.iter_mut().zip(self.table.slots.iter_mut());
         for (buffer, (header, slot)) in buffers.zip(places) {
             slot.part = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
-            header.msg_hdr = slot.header();
+            header.msg_hdr = slot.header(size_of::<libc::sockaddr_in6>() as libc::socklen_t);
         }
         // SAFETY: the headers point at slots and buffers of `self`, borrowed for the call.
         let count = unsafe {
             libc::recvmmsg(
                 socket.as_raw_fd(),
-                self.headers.as_mut_ptr(),
+                self.table.headers.as_mut_ptr(),
                 MESSAGES as libc::c_uint,
                 libc::MSG_DONTWAIT,
                 std::ptr::null_mut(),
@@ -111,7 +92,7 @@ impl ReceiveBatch {
     /// What the last call brought. Messages that were cut short are left out.
     pub fn messages(&mut self) -> impl Iterator<Item = Message<'_>> {
         let buffers = self.buffers.chunks_exact_mut(MAX_DATAGRAM);
-        let places = self.headers.iter().zip(self.slots.iter());
+        let places = self.table.headers.iter().zip(self.table.slots.iter());
         buffers.zip(places).take(self.received).filter_map(|(buffer, (header, slot))| {
             let length = header.msg_len as usize;
             let whole = header.msg_hdr.msg_flags & libc::MSG_TRUNC == 0;
@@ -123,19 +104,7 @@ impl ReceiveBatch {
     }
 }
 
-impl Slot {
-    fn header(&mut self) -> libc::msghdr {
-        // SAFETY: a plain C structure for which zero bytes are a value.
-        let mut header: libc::msghdr = unsafe { zeroed() };
-        header.msg_name = (&raw mut self.address).cast();
-        header.msg_namelen = size_of::<libc::sockaddr_in6>() as libc::socklen_t;
-        header.msg_iov = &raw mut self.part;
-        header.msg_iovlen = 1;
-        header.msg_control = self.control.0.as_mut_ptr().cast();
-        header.msg_controllen = CONTROL as _;
-        header
-    }
-
+impl Slot<CONTROL> {
     /// TOS and length of a datagram, from the first `length` bytes of control messages.
     fn facts(&self, length: usize) -> (u8, Option<usize>) {
         let mut rest = self.control.0.get(..length.min(CONTROL)).unwrap_or_default();

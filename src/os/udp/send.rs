@@ -2,9 +2,10 @@
 //! one `sendmmsg`.
 
 use super::UdpSocket;
+use super::table::{Slot, Table};
 use nix::libc;
 use std::io;
-use std::mem::{size_of, zeroed};
+use std::mem::size_of;
 use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
 
@@ -37,25 +38,8 @@ pub struct Train {
 
 /// The arrays of one `sendmmsg` call, kept from call to call.
 pub struct SendBatch {
-    headers: Box<[libc::mmsghdr; MAX_TRAINS]>,
-    slots: Box<[Slot; MAX_TRAINS]>,
+    table: Table<MAX_TRAINS, CONTROL>,
 }
-
-#[derive(Clone, Copy)]
-struct Slot {
-    address: libc::sockaddr_in6,
-    part: libc::iovec,
-    control: Control,
-}
-
-/// Control messages want the alignment of their header.
-#[derive(Clone, Copy)]
-#[repr(C, align(8))]
-struct Control([u8; CONTROL]);
-
-// SAFETY: the pointers inside are written and used only within one call of `send`, which
-// borrows everything that they point at.
-unsafe impl Send for SendBatch {}
 
 impl Default for SendBatch {
     fn default() -> Self {
@@ -66,9 +50,7 @@ impl Default for SendBatch {
 impl SendBatch {
     /// Arrays for [`MAX_TRAINS`] trains.
     pub fn new() -> Self {
-        // SAFETY: all three are plain C structures for which zero bytes are a value.
-        let (header, slot) = unsafe { (zeroed(), zeroed()) };
-        SendBatch { headers: Box::new([header; MAX_TRAINS]), slots: Box::new([slot; MAX_TRAINS]) }
+        SendBatch { table: Table::new() }
     }
 
     /// Sends the first of `trains` that the socket takes, at most [`MAX_TRAINS`], and returns how
@@ -81,15 +63,15 @@ impl SendBatch {
         trains: &[Train],
     ) -> io::Result<usize> {
         let count = trains.len().min(MAX_TRAINS);
-        let places = self.headers.iter_mut().zip(self.slots.iter_mut());
+        let places = self.table.headers.iter_mut().zip(self.table.slots.iter_mut());
         for (train, (header, slot)) in trains.iter().take(count).zip(places) {
             let bytes = buffer
                 .get(train.start..train.start + train.length)
                 .ok_or(io::ErrorKind::InvalidInput)?;
             slot.fill(bytes, train);
-            header.msg_hdr = slot.header(train);
+            header.msg_hdr = slot.train_header(train);
         }
-        let (fd, headers) = (socket.as_raw_fd(), self.headers.as_mut_ptr());
+        let (fd, headers) = (socket.as_raw_fd(), self.table.headers.as_mut_ptr());
         // SAFETY: the first `count` headers point at slots of `self` and slices of `buffer`, all of
         // which are borrowed for the call.
         let sent =
@@ -98,7 +80,7 @@ impl SendBatch {
     }
 }
 
-impl Slot {
+impl Slot<CONTROL> {
     fn fill(&mut self, bytes: &[u8], train: &Train) {
         self.part =
             libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
@@ -106,15 +88,8 @@ impl Slot {
     }
 
     /// The header of one message, with its control messages written into this slot.
-    fn header(&mut self, train: &Train) -> libc::msghdr {
-        // SAFETY: a plain C structure for which zero bytes are a value.
-        let mut header: libc::msghdr = unsafe { zeroed() };
-        header.msg_name = (&raw mut self.address).cast();
-        header.msg_namelen = address_length(train.remote);
-        header.msg_iov = &raw mut self.part;
-        header.msg_iovlen = 1;
-        header.msg_control = self.control.0.as_mut_ptr().cast();
-        header.msg_controllen = CONTROL as _;
+    fn train_header(&mut self, train: &Train) -> libc::msghdr {
+        let mut header = self.header(address_length(train.remote));
         let tos = libc::c_int::from(train.tos);
         let (level, kind) = match train.remote {
             SocketAddr::V4(_) => (libc::IPPROTO_IP, libc::IP_TOS),
