@@ -4,6 +4,10 @@
 //! simulations make their own. A timestamp counts microseconds from a start that only the
 //! caller knows, so two timestamps compare and subtract, and mean nothing else.
 
+mod timers;
+
+pub use timers::Timers;
+
 use std::fmt;
 use std::ops::{Add, AddAssign, Sub};
 use std::time::Duration;
@@ -63,6 +67,38 @@ impl Sub<Timestamp> for Timestamp {
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{:06}s", self.0 / 1_000_000, self.0 % 1_000_000)
+    }
+}
+
+/// A point of the calendar, in microseconds since 1970-01-01T00:00:00Z.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WallTime(u64);
+
+impl WallTime {
+    /// Where the calendar of simulations begins: 2025-01-01T00:00:00Z.
+    pub const SIMULATED: WallTime = WallTime(1_735_689_600_000_000);
+
+    /// The point `micros` microseconds after the beginning of 1970.
+    pub const fn from_unix_micros(micros: u64) -> Self {
+        WallTime(micros)
+    }
+
+    /// Microseconds since the beginning of 1970.
+    pub const fn as_unix_micros(self) -> u64 {
+        self.0
+    }
+
+    /// Time passed since `earlier`; zero when `earlier` is later, as after a clock was set back.
+    pub const fn since(self, earlier: WallTime) -> Duration {
+        Duration::from_micros(self.0.saturating_sub(earlier.0))
+    }
+}
+
+impl Add<Duration> for WallTime {
+    type Output = WallTime;
+    fn add(self, duration: Duration) -> WallTime {
+        let micros = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
+        WallTime(self.0.saturating_add(micros))
     }
 }
 

@@ -11,6 +11,7 @@ use super::{files, notify};
 use crate::control::{FailureKind, Reply, Request};
 use crate::dataplane::{ControlReceiver, Dataplane, FromDataplane};
 use crate::gateway::{Datagram, Gateway, Output};
+use crate::moment::Moment;
 use crate::os::clock::Clock;
 use crate::os::random::OsRandom;
 use crate::os::signal::{Signal, Signals};
@@ -115,13 +116,14 @@ impl Daemon {
 
     fn handle(&mut self, input: Input) {
         let now = self.now();
-        let (gateway, random) = (&mut self.gateway, &mut self.random);
+        let gateway = &mut self.gateway;
+        let at = &mut Moment::new(now, Clock::wall(), &mut self.random);
         match input {
             Input::Datagram(Datagram { local, remote, bytes }) => {
-                gateway.handle_datagram(local, remote, &bytes, now, random);
+                gateway.handle_datagram(local, remote, &bytes, at);
             }
             Input::Dataplane(FromDataplane::Datagram { local, remote, bytes }) => {
-                gateway.handle_datagram(local, remote, &bytes, now, random);
+                gateway.handle_datagram(local, remote, &bytes, at);
             }
             Input::Tcp(TcpEvent { vpc, connection, input }) => {
                 gateway.handle_tcp(vpc, connection, input, now);
@@ -136,7 +138,7 @@ impl Daemon {
                     error!("{sentence}");
                 }
             }
-            Input::Timeout => gateway.handle_timeout(now, random),
+            Input::Timeout => gateway.handle_timeout(at),
             Input::Signal(Signal::Terminate)
             | Input::Watchdog
             | Input::Dataplane(FromDataplane::Failed { .. }) => {}
@@ -154,7 +156,8 @@ impl Daemon {
                 let counters = self.dataplane.counters().read();
                 let counters = counters.map(|(name, count)| (name.to_owned(), count));
                 self.gateway.note_dataplane(counters.collect());
-                self.gateway.handle_request(&request, now, &mut self.random)
+                let at = &mut Moment::new(now, Clock::wall(), &mut self.random);
+                self.gateway.handle_request(&request, at)
             }
         };
         let _ = call.reply.send(reply);
@@ -178,7 +181,8 @@ impl Daemon {
             .map_err(|error| format!("{error:#}\n{kept}"))?;
         let config = config.numbered_like(self.gateway.config());
         let now = self.now();
-        let steps = self.gateway.reconfigure(config, now, &mut self.random);
+        let at = &mut Moment::new(now, Clock::wall(), &mut self.random);
+        let steps = self.gateway.reconfigure(config, at);
         let steps = steps.map_err(|error| format!("{error}; {kept}"))?;
         self.kernel.guard(Ingress::of(self.gateway.config()));
         self.watch_lans();
@@ -232,7 +236,7 @@ impl Daemon {
         self.carry_out();
         self.run_for(WITHDRAWAL, |_| false).await;
         let now = self.now();
-        self.gateway.shutdown(now, &mut self.random);
+        self.gateway.shutdown(&mut Moment::new(now, Clock::wall(), &mut self.random));
         self.carry_out();
         self.run_for(FAREWELL, Gateway::is_idle).await;
         self.kernel.finish().await;

@@ -14,6 +14,7 @@ use super::underlay::Underlay;
 use crate::config::{Config, VpcConfig, Workers};
 use crate::dataplane::{self, Dataplane, DataplaneConfig, VpcDevice};
 use crate::gateway::{self, Gateway};
+use crate::moment::Moment;
 use crate::net::VpcId;
 use crate::os::caps;
 use crate::os::clock::Clock;
@@ -38,7 +39,8 @@ pub async fn start(args: &Args) -> Outcome<Daemon> {
     let (connections, tcp) = Connections::new(places.clone());
     let (lans, lan) = Lans::new(places);
     let (clock, mut random) = (Clock::start(), OsRandom);
-    let gateway = Gateway::new(config, workers, clock.now(), &mut random);
+    let at = &mut Moment::new(clock.now(), Clock::wall(), &mut random);
+    let gateway = Gateway::new(config, workers, at);
     let inputs = Inputs { ike, dataplane: from_dataplane, tcp, lan, calls };
     let mut daemon = Daemon {
         path: args.config.clone(),

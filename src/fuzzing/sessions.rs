@@ -5,6 +5,7 @@ use crate::ike::{
     ConnectionConfig, ConnectionId, Credentials, Endpoint, EndpointConfig, Event, Identity,
     RemoteAddress,
 };
+use crate::moment::Moment;
 use crate::net::{Asn, PeerId, Prefix, PrefixSet};
 use crate::random::Seeded;
 use crate::routing::bgp::{self, Family, FrameBuffer, Message, codec};
@@ -97,15 +98,20 @@ fn address(last: u8) -> IpAddr {
 pub fn ike_endpoint(bytes: &[u8]) {
     let mut random = Seeded::new(1);
     let mut now = Timestamp::from_millis(1000);
-    let mut endpoint = Endpoint::new(EndpointConfig::default(), now, &mut random);
-    endpoint.add_connection(ConnectionId(1), connection(1, 2), now, &mut random);
+    let mut endpoint =
+        Endpoint::new(EndpointConfig::default(), &mut Moment::simulated(now, &mut random));
+    endpoint.add_connection(
+        ConnectionId(1),
+        connection(1, 2),
+        &mut Moment::simulated(now, &mut random),
+    );
     let mut rest = bytes;
     while let [high, low, seconds, datagrams @ ..] = rest {
         let length = usize::from(u16::from_be_bytes([*high, *low]));
         let (datagram, others) = datagrams.split_at(datagrams.len().min(length));
         rest = others;
         now += Duration::from_secs(u64::from(seconds % 16));
-        endpoint.handle_timeout(now, &mut random);
+        endpoint.handle_timeout(&mut Moment::simulated(now, &mut random));
         drain(&mut endpoint);
         let (local, remote) = match datagram {
             [0, 0, 0, 0, ..] => (4500, 4500),
@@ -113,7 +119,7 @@ pub fn ike_endpoint(bytes: &[u8]) {
         };
         let local = SocketAddr::new(address(1), local);
         let remote = SocketAddr::new(address(2), remote);
-        endpoint.handle_datagram(local, remote, datagram, now, &mut random);
+        endpoint.handle_datagram(local, remote, datagram, &mut Moment::simulated(now, &mut random));
         assert!(drain(&mut endpoint) <= 1);
     }
 }

@@ -37,8 +37,8 @@ pub use snapshot::device_mtu;
 
 use crate::config::Config;
 use crate::ike;
+use crate::moment::Moment;
 use crate::net::{PeerId, VpcId};
-use crate::random::Random;
 use crate::routing::ConnectionId;
 use crate::time::{Timestamp, soonest};
 use kernel::KernelTable;
@@ -90,10 +90,10 @@ pub struct Gateway {
 
 impl Gateway {
     /// A gateway that starts to connect to its peers.
-    pub fn new(config: Config, workers: u32, now: Timestamp, random: &mut dyn Random) -> Gateway {
-        let ike = ike::Endpoint::new(connection::endpoint_config(&config, workers), now, random);
+    pub fn new(config: Config, workers: u32, at: &mut Moment<'_>) -> Gateway {
+        let ike = ike::Endpoint::new(connection::endpoint_config(&config, workers), at);
         let mut gateway = Gateway {
-            started: now,
+            started: at.now,
             ike,
             vpcs: BTreeMap::new(),
             tunnels: BTreeMap::new(),
@@ -104,10 +104,10 @@ impl Gateway {
             outputs: VecDeque::new(),
             dataplane: BTreeMap::new(),
             inspections: 0,
-            next_inspection: now + INSPECTION,
+            next_inspection: at.now + INSPECTION,
             config,
         };
-        gateway.start(now, random);
+        gateway.start(at);
         gateway
     }
 
@@ -118,11 +118,10 @@ impl Gateway {
         local: SocketAddr,
         remote: SocketAddr,
         bytes: &[u8],
-        now: Timestamp,
-        random: &mut dyn Random,
+        at: &mut Moment<'_>,
     ) {
-        self.ike.handle_datagram(local, remote, bytes, now, random);
-        self.settle(now);
+        self.ike.handle_datagram(local, remote, bytes, at);
+        self.settle(at.now);
     }
 
     /// Takes what happened to a connection of a VPC's BGP sessions.
@@ -174,20 +173,20 @@ impl Gateway {
     }
 
     /// Runs the timers that are due.
-    pub fn handle_timeout(&mut self, now: Timestamp, random: &mut dyn Random) {
-        self.ike.handle_timeout(now, random);
-        self.vpcs.values_mut().for_each(|vpc| vpc.router.handle_timeout(now));
-        self.redundancy.handle_timeout(now);
-        if self.next_inspection <= now {
-            self.next_inspection = now + INSPECTION;
-            self.inspect(now, random);
+    pub fn handle_timeout(&mut self, at: &mut Moment<'_>) {
+        self.ike.handle_timeout(at);
+        self.vpcs.values_mut().for_each(|vpc| vpc.router.handle_timeout(at.now));
+        self.redundancy.handle_timeout(at.now);
+        if self.next_inspection <= at.now {
+            self.next_inspection = at.now + INSPECTION;
+            self.inspect(at);
         }
         for tunnel in self.tunnels.values_mut() {
-            if tunnel.sas.handle_timeout(now) {
+            if tunnel.sas.handle_timeout(at.now) {
                 self.publisher.mark();
             }
         }
-        self.settle(now);
+        self.settle(at.now);
     }
 
     /// When [`Gateway::handle_timeout`] is due, and why.
@@ -244,11 +243,11 @@ impl Gateway {
 
     /// Second half of a clean end: SAs are deleted, addresses and routes are taken back. The
     /// guards stay, so that nothing leaves in the clear until the next start.
-    pub fn shutdown(&mut self, now: Timestamp, random: &mut dyn Random) {
+    pub fn shutdown(&mut self, at: &mut Moment<'_>) {
         for peer in self.tunnels.keys() {
-            self.ike.remove_connection(connection::id(*peer), now, random);
+            self.ike.remove_connection(connection::id(*peer), at);
         }
         self.kernel.clear_all_but_guards();
-        self.settle(now);
+        self.settle(at.now);
     }
 }

@@ -3,8 +3,8 @@
 use super::reconfigure::{self, NeedsRestart, Step};
 use super::{Gateway, TcpOutput, connection};
 use crate::config::Config;
+use crate::moment::Moment;
 use crate::net::{PeerId, VpcId};
-use crate::random::Random;
 use crate::time::Timestamp;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -20,53 +20,52 @@ impl Gateway {
     pub fn reconfigure(
         &mut self,
         config: Config,
-        now: Timestamp,
-        random: &mut dyn Random,
+        at: &mut Moment<'_>,
     ) -> Result<usize, NeedsRestart> {
         let steps = reconfigure::plan(&self.config, &config)?;
         let old = std::mem::replace(&mut self.config, config);
         let listening = self.inside_addresses();
         for &step in &steps {
             info!(?step, "reload");
-            self.take_step(step, &old, now, random);
+            self.take_step(step, &old, at);
         }
-        self.refresh_vpcs(now);
+        self.refresh_vpcs(at.now);
         self.relisten(&listening);
         self.reconcile_kernel();
         self.publisher.mark();
-        self.settle(now);
+        self.settle(at.now);
         Ok(steps.len())
     }
 
-    fn take_step(&mut self, step: Step, old: &Config, now: Timestamp, random: &mut dyn Random) {
+    fn take_step(&mut self, step: Step, old: &Config, at: &mut Moment<'_>) {
         match step {
-            Step::RemovePeer(peer) => self.remove_peer(peer, old, now, random),
-            Step::AddPeer(peer) => self.add_peer(peer, now, random),
+            Step::RemovePeer(peer) => self.remove_peer(peer, old, at),
+            Step::AddPeer(peer) => self.add_peer(peer, at),
             Step::RestartPeer(peer) => {
-                self.remove_peer(peer, old, now, random);
-                self.add_peer(peer, now, random);
+                self.remove_peer(peer, old, at);
+                self.add_peer(peer, at);
             }
-            Step::RetimePeer(peer) => self.retime_peer(peer, now, random),
-            Step::RerouteNeighbor(peer) => self.reroute_neighbor(peer, old, now),
+            Step::RetimePeer(peer) => self.retime_peer(peer, at),
+            Step::RerouteNeighbor(peer) => self.reroute_neighbor(peer, old, at.now),
             // The prefixes of every VPC are taken over after the steps.
             Step::Reannounce(_) => {}
-            Step::ReplaceVirtualRouters(vpc) => self.replace_virtual_routers(vpc, old, now),
+            Step::ReplaceVirtualRouters(vpc) => self.replace_virtual_routers(vpc, old, at.now),
         }
     }
 
-    fn remove_peer(&mut self, peer: PeerId, old: &Config, now: Timestamp, random: &mut dyn Random) {
+    fn remove_peer(&mut self, peer: PeerId, old: &Config, at: &mut Moment<'_>) {
         let Some(config) = old.peers.get(&peer) else { return };
-        self.ike.remove_connection(connection::id(peer), now, random);
+        self.ike.remove_connection(connection::id(peer), at);
         if let Some(vpc) = self.vpcs.get_mut(&config.vpc) {
-            vpc.remove_neighbor(peer, config, now);
+            vpc.remove_neighbor(peer, config, at.now);
         }
         self.tunnels.remove(&peer);
     }
 
-    fn retime_peer(&mut self, peer: PeerId, now: Timestamp, random: &mut dyn Random) {
+    fn retime_peer(&mut self, peer: PeerId, at: &mut Moment<'_>) {
         if let Some(config) = self.config.peers.get(&peer) {
             let connection = connection::connection_config(&self.config.gateway, config);
-            self.ike.update_connection(connection::id(peer), connection, now, random);
+            self.ike.update_connection(connection::id(peer), connection, at);
         }
     }
 

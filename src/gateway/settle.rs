@@ -9,38 +9,38 @@ use super::vpc::Vpc;
 use super::vpc::configured_items;
 use super::{Gateway, INSPECTIONS_PER_SAMPLE, Output, TcpOutput, connection, kernel::KernelItem};
 use crate::ike::Event;
+use crate::moment::Moment;
 use crate::net::{PeerId, VpcId};
-use crate::random::Random;
 use crate::routing::Action;
 use crate::time::Timestamp;
 
 impl Gateway {
     /// Sets everything up that the configuration names.
-    pub(super) fn start(&mut self, now: Timestamp, random: &mut dyn Random) {
+    pub(super) fn start(&mut self, at: &mut Moment<'_>) {
         let vpcs: Vec<VpcId> = self.config.vpcs.keys().copied().collect();
         for id in vpcs {
-            self.vpcs.insert(id, Vpc::new(id, &self.config, now, random));
+            self.vpcs.insert(id, Vpc::new(id, &self.config, at.now, at.random));
             if let Some(config) = self.config.vpcs.get(&id) {
-                self.redundancy.configure(id, config, now);
+                self.redundancy.configure(id, config, at.now);
             }
         }
         self.reconcile_kernel();
         self.listen();
         let peers: Vec<PeerId> = self.config.peers.keys().copied().collect();
-        peers.into_iter().for_each(|peer| self.add_peer(peer, now, random));
+        peers.into_iter().for_each(|peer| self.add_peer(peer, at));
         self.publisher.mark();
-        self.settle(now);
+        self.settle(at.now);
     }
 
     /// Begins with a configured peer.
-    pub(super) fn add_peer(&mut self, peer: PeerId, now: Timestamp, random: &mut dyn Random) {
+    pub(super) fn add_peer(&mut self, peer: PeerId, at: &mut Moment<'_>) {
         let Some(config) = self.config.peers.get(&peer) else { return };
-        self.tunnels.insert(peer, Tunnel::new(config, now));
+        self.tunnels.insert(peer, Tunnel::new(config, at.now));
         if let Some(vpc) = self.vpcs.get_mut(&config.vpc) {
-            vpc.add_neighbor(peer, config, now);
+            vpc.add_neighbor(peer, config, at.now);
         }
         let connection = connection::connection_config(&self.config.gateway, config);
-        self.ike.add_connection(connection::id(peer), connection, now, random);
+        self.ike.add_connection(connection::id(peer), connection, at);
     }
 
     /// Wants from the kernel what the configuration names.
@@ -189,18 +189,18 @@ impl Gateway {
 
     /// Looks at the counters of all SAs: packets that came in are signs of life, soft limits
     /// begin a rekeying.
-    pub(super) fn inspect(&mut self, now: Timestamp, random: &mut dyn Random) {
+    pub(super) fn inspect(&mut self, at: &mut Moment<'_>) {
         self.inspections += 1;
         let samples = self.inspections.is_multiple_of(INSPECTIONS_PER_SAMPLE);
         for tunnel in self.tunnels.values_mut() {
             for finding in tunnel.sas.inspect() {
                 match finding {
-                    Finding::Inbound(child) => self.ike.on_inbound_traffic(child, now),
-                    Finding::SoftLimit(child) => self.ike.on_soft_limit(child, now, random),
+                    Finding::Inbound(child) => self.ike.on_inbound_traffic(child, at.now),
+                    Finding::SoftLimit(child) => self.ike.on_soft_limit(child, at),
                 }
             }
             if samples {
-                tunnel.sample(now);
+                tunnel.sample(at.now);
             }
         }
     }

@@ -12,8 +12,8 @@ use crate::control::{
     self, Failure, FailureKind, Family, GatewayView, MetricsSource, PeersView, Reply, Request,
     SaKind, SasView, StatsView, TunnelSas, VirtualRouterState, VirtualRouterView, VrrpView,
 };
+use crate::moment::Moment;
 use crate::net::PeerId;
-use crate::random::Random;
 use crate::routing::vrrp;
 use crate::time::Timestamp;
 use std::collections::BTreeMap;
@@ -21,31 +21,26 @@ use std::time::Duration;
 
 impl Gateway {
     /// Answers a request. [`Request::Reload`] is the daemon's: a gateway reads no files.
-    pub fn handle_request(
-        &mut self,
-        request: &Request,
-        now: Timestamp,
-        random: &mut dyn Random,
-    ) -> Reply {
+    pub fn handle_request(&mut self, request: &Request, at: &mut Moment<'_>) -> Reply {
         match request {
-            Request::Peers => Reply::Peers(self.peers_view(now)),
+            Request::Peers => Reply::Peers(self.peers_view(at.now)),
             Request::Peer(name) => self.about_peer(name, |gateway, peer| {
-                gateway.peer_view(peer, now).map(|view| Reply::Peer(Box::new(view)))
+                gateway.peer_view(peer, at.now).map(|view| Reply::Peer(Box::new(view)))
             }),
             Request::Routes => Reply::Routes(self.routes_view()),
-            Request::Sas => Reply::Sas(self.sas_view(now)),
-            Request::Vrrp => Reply::Vrrp(self.vrrp_view(now)),
+            Request::Sas => Reply::Sas(self.sas_view(at.now)),
+            Request::Vrrp => Reply::Vrrp(self.vrrp_view(at.now)),
             Request::Stats => Reply::Stats(self.stats_view()),
-            Request::Metrics => Reply::Metrics(self.metrics(now)),
+            Request::Metrics => Reply::Metrics(self.metrics(at.now)),
             Request::Reload => Reply::failed(FailureKind::BadRequest, "a gateway reads no files"),
             Request::Rekey { peer, sa } => {
-                self.act_on_peer(peer, now, |gateway, peer| gateway.rekey(peer, *sa, now, random))
+                self.act_on_peer(peer, at.now, |gateway, peer| gateway.rekey(peer, *sa, at))
             }
             Request::Initiate { peer } => {
-                self.act_on_peer(peer, now, |gateway, peer| gateway.initiate(peer, now, random))
+                self.act_on_peer(peer, at.now, |gateway, peer| gateway.initiate(peer, at))
             }
-            Request::Terminate { peer } => self.act_on_peer(peer, now, |gateway, peer| {
-                gateway.ike.terminate(super::connection::id(peer), now, random);
+            Request::Terminate { peer } => self.act_on_peer(peer, at.now, |gateway, peer| {
+                gateway.ike.terminate(super::connection::id(peer), at);
                 Reply::done("the tunnel is closed, until it is initiated by either side")
             }),
         }
@@ -56,13 +51,13 @@ impl Gateway {
         self.dataplane = counters;
     }
 
-    fn initiate(&mut self, peer: PeerId, now: Timestamp, random: &mut dyn Random) -> Reply {
+    fn initiate(&mut self, peer: PeerId, at: &mut Moment<'_>) -> Reply {
         let config = self.config.peers.get(&peer);
         if config.is_some_and(|peer| peer.remote_address.is_none()) {
             let why = "the peer's address is not configured: only the peer can initiate";
             return Reply::failed(FailureKind::NotNow, why);
         }
-        self.ike.initiate(super::connection::id(peer), now, random);
+        self.ike.initiate(super::connection::id(peer), at);
         Reply::done(match self.health(peer) {
             Health::Usable => "the tunnel is up",
             Health::Unreachable => "the tunnel has SAs, but the peer does not answer",
@@ -70,20 +65,14 @@ impl Gateway {
         })
     }
 
-    fn rekey(
-        &mut self,
-        peer: PeerId,
-        sa: SaKind,
-        now: Timestamp,
-        random: &mut dyn Random,
-    ) -> Reply {
+    fn rekey(&mut self, peer: PeerId, sa: SaKind, at: &mut Moment<'_>) -> Reply {
         if self.health(peer) == Health::Down {
             return Reply::failed(FailureKind::NotNow, "there is no SA to rekey");
         }
         let connection = super::connection::id(peer);
         match sa {
-            SaKind::Ike => self.ike.rekey_ike(connection, now, random),
-            SaKind::Child => self.ike.rekey_child(connection, now, random),
+            SaKind::Ike => self.ike.rekey_ike(connection, at),
+            SaKind::Child => self.ike.rekey_child(connection, at),
         }
         Reply::done("the rekeying has begun")
     }

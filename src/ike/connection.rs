@@ -3,6 +3,7 @@
 use super::config::{ConnectionConfig, RemoteAddress};
 use super::event::TimerReason;
 use super::failure::{DownReason, FailureReason};
+use crate::moment::Moment;
 use crate::random::Random;
 use crate::time::{Timestamp, soonest};
 use crate::wire::ike::IkeSpi;
@@ -72,12 +73,12 @@ impl Connection {
     }
 
     /// Plans the next attempt, later after every failure; says when.
-    pub fn plan_retry(&mut self, now: Timestamp, random: &mut dyn Random) -> Option<Timestamp> {
+    pub fn plan_retry(&mut self, at: &mut Moment<'_>) -> Option<Timestamp> {
         if !self.wanted {
             self.attempt = Attempt::Idle;
             return None;
         }
-        let until = now + self.backoff(random);
+        let until = at.now + self.backoff(at.random);
         self.failures = self.failures.saturating_add(1);
         self.attempt = Attempt::Waiting { until };
         Some(until)

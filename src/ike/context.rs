@@ -5,14 +5,17 @@ use super::config::{ConnectionId, EndpointConfig};
 use super::event::{ChildId, Event, Transmit};
 use super::path::Path;
 use super::stats::{Discard, Stats};
+use crate::moment::Moment;
 use crate::net::EspSpi;
 use crate::random::Random;
-use crate::time::Timestamp;
+use crate::time::{Timestamp, WallTime};
 use crate::wire::ike::IkeSpi;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 pub(super) struct Context<'a> {
     pub now: Timestamp,
+    #[expect(dead_code, reason = "certificates will ask for it")]
+    pub wall: WallTime,
     pub random: &'a mut dyn Random,
     pub settings: &'a EndpointConfig,
     pub pool: &'a mut Pool,
@@ -49,9 +52,10 @@ pub(super) struct Core {
 }
 
 impl Core {
-    pub fn context<'a>(&'a mut self, now: Timestamp, random: &'a mut dyn Random) -> Context<'a> {
+    pub fn context<'a>(&'a mut self, at: &'a mut Moment<'_>) -> Context<'a> {
         let Core { settings, pool, out } = self;
-        Context { now, random, settings, pool, out }
+        let Moment { now, wall, random } = at;
+        Context { now: *now, wall: *wall, random: &mut **random, settings, pool, out }
     }
 }
 

@@ -6,6 +6,7 @@
 
 use crate::crypto::prf::Prf;
 use crate::crypto::secret::{Secret, ct_eq};
+use crate::moment::Moment;
 use crate::random::Random;
 use crate::time::Timestamp;
 use crate::wire::ike::IkeSpi;
@@ -32,25 +33,25 @@ pub(super) struct Bearer<'a> {
 }
 
 impl CookieJar {
-    pub fn new(now: Timestamp, random: &mut dyn Random) -> Self {
+    pub fn new(at: &mut Moment<'_>) -> Self {
         CookieJar {
             version: 0,
-            current: fresh_secret(random),
+            current: fresh_secret(at.random),
             previous: None,
-            rotate_at: now + ROTATION,
+            rotate_at: at.now + ROTATION,
         }
     }
 
     /// Changes the secret when it is old.
-    pub fn rotate(&mut self, now: Timestamp, random: &mut dyn Random) {
-        if now < self.rotate_at {
+    pub fn rotate(&mut self, at: &mut Moment<'_>) {
+        if at.now < self.rotate_at {
             return;
         }
-        let long_unused = now >= self.rotate_at + ROTATION;
-        let retired = std::mem::replace(&mut self.current, fresh_secret(random));
+        let long_unused = at.now >= self.rotate_at + ROTATION;
+        let retired = std::mem::replace(&mut self.current, fresh_secret(at.random));
         self.previous = (!long_unused).then_some(retired);
         self.version = self.version.wrapping_add(1);
-        self.rotate_at = now + ROTATION;
+        self.rotate_at = at.now + ROTATION;
     }
 
     pub fn make(&self, bearer: Bearer<'_>) -> Vec<u8> {

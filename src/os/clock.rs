@@ -1,8 +1,7 @@
-//! The monotonic clock as [`Timestamp`]s.
+//! The clocks of the host: the monotonic one as [`Timestamp`]s, the calendar as [`WallTime`].
 
-use std::time::Instant;
-
-use crate::time::Timestamp;
+use crate::time::{Timestamp, WallTime};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 /// A monotonic clock; copies of one clock agree with each other, on every thread.
 #[derive(Clone, Copy, Debug)]
@@ -19,6 +18,12 @@ impl Clock {
     /// The present.
     pub fn now(&self) -> Timestamp {
         Timestamp::ZERO + self.start.elapsed()
+    }
+
+    /// What the calendar of the host says; it may have been set back.
+    pub fn wall() -> WallTime {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        WallTime::from_unix_micros(0) + since
     }
 
     /// The instant that a timestamp of this clock names, for timers of the runtime.

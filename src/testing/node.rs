@@ -8,6 +8,7 @@ use crate::forward::{Snapshot, inbound_packet, outbound_packet};
 use crate::gateway::{
     Datagram, Gateway, KernelEffect, KernelItem, LinkState, Output, TcpInput, TcpOutput, VrrpOutput,
 };
+use crate::moment::Moment;
 use crate::net::{Prefix, VpcId};
 use crate::random::Seeded;
 use crate::routing::ConnectionId;
@@ -67,7 +68,7 @@ impl Node {
     /// Starts a gateway; its LAN interfaces are up.
     pub fn start(config: Config, seed: u64, now: Timestamp) -> Node {
         let mut random = Seeded::new(seed);
-        let gateway = Gateway::new(config.clone(), 1, now, &mut random);
+        let gateway = Gateway::new(config.clone(), 1, &mut Moment::simulated(now, &mut random));
         let vpcs = config.vpcs.keys().map(|id| (*id, VpcHost::default())).collect();
         let mut node = Node {
             gateway,
@@ -108,7 +109,12 @@ impl Node {
         let natt = local.port() == self.config.gateway.natt_port;
         match classify(bytes) {
             Encapsulated::Esp(_) if natt => self.open(bytes.clone(), now),
-            _ => self.gateway.handle_datagram(*local, *remote, bytes, now, &mut self.random),
+            _ => self.gateway.handle_datagram(
+                *local,
+                *remote,
+                bytes,
+                &mut Moment::simulated(now, &mut self.random),
+            ),
         }
         self.carry_out(now);
     }
@@ -135,7 +141,7 @@ impl Node {
             host.stack.handle_timeout(now);
         }
         if self.gateway.poll_timeout().is_some_and(|(at, _)| at <= now) {
-            self.gateway.handle_timeout(now, &mut self.random);
+            self.gateway.handle_timeout(&mut Moment::simulated(now, &mut self.random));
         }
         self.carry_out(now);
     }
@@ -158,8 +164,8 @@ impl Node {
     }
 
     /// The running gateway with the dice that its verbs need.
-    pub fn operate(&mut self, now: Timestamp, act: impl FnOnce(&mut Gateway, &mut Seeded)) {
-        act(&mut self.gateway, &mut self.random);
+    pub fn operate(&mut self, now: Timestamp, act: impl FnOnce(&mut Gateway, &mut Moment<'_>)) {
+        act(&mut self.gateway, &mut Moment::simulated(now, &mut self.random));
         self.carry_out(now);
     }
 

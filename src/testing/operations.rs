@@ -7,7 +7,6 @@ use super::two_gateways::assert_sound;
 use crate::control::{PeerState, Reply, Request, SaKind, VirtualRouterState};
 use crate::gateway::Gateway;
 use crate::net::{PeerId, VpcId};
-use crate::random::Seeded;
 use std::time::Duration;
 
 const PEER: PeerId = PeerId(0);
@@ -33,8 +32,8 @@ fn spis(network: &mut Network, node: usize) -> Vec<(u32, u32)> {
 fn ask(network: &mut Network, node: usize, request: &Request) -> Reply {
     let mut reply = None;
     network.with_node(node, |node, now| {
-        node.operate(now, |gateway, random| {
-            reply = Some(gateway.handle_request(request, now, random));
+        node.operate(now, |gateway, at| {
+            reply = Some(gateway.handle_request(request, at));
         });
     });
     reply.expect("the gateway answers")
@@ -120,8 +119,8 @@ fn a_reload_leaves_unchanged_tunnels_alone() {
 fn reload(network: &mut Network, node: usize, text: &str) {
     network.with_node(node, |node, now| {
         let config = deployment::parse(text).numbered_like(node.gateway.config());
-        node.operate(now, |gateway: &mut Gateway, random: &mut Seeded| {
-            gateway.reconfigure(config, now, random).expect("a change that needs no restart");
+        node.operate(now, |gateway: &mut Gateway, at| {
+            gateway.reconfigure(config, at).expect("a change that needs no restart");
         });
     });
 }

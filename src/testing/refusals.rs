@@ -33,8 +33,8 @@ fn failures(deployment: Deployment) -> [String; 2] {
 fn last_failure(network: &mut Network, node: usize) -> String {
     let mut failure = None;
     network.with_node(node, |node, now| {
-        node.operate(now, |gateway, random| {
-            if let Reply::Peers(view) = gateway.handle_request(&Request::Peers, now, random) {
+        node.operate(now, |gateway, at| {
+            if let Reply::Peers(view) = gateway.handle_request(&Request::Peers, at) {
                 failure.clone_from(&view.peers[0].last_failure);
             }
         });

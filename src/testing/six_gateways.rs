@@ -59,7 +59,7 @@ fn an_orderly_end_loses_no_packet() {
     }
     network.run(Duration::from_millis(300));
     network.with_node(0, |node, now| {
-        node.operate(now, |gateway, random| gateway.shutdown(now, random));
+        node.operate(now, |gateway, at| gateway.shutdown(at));
     });
     sent.push(network.probe(Probe { vpc: VpcId(0), from: 2, to: 1, ipv4: true }));
     network.run(Duration::from_secs(1));

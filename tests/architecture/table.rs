@@ -34,38 +34,39 @@ pub const MODULES: &[Module] = &[
     row("time",          Pure,  &[]),
     row("random",        Pure,  &[]),
     row("net",           Pure,  &[]),
+    row("moment",        Pure,  &["time", "random"]),
     // floor 1: codecs and algorithms
     row("wire",          Pure,  &["net"]),
     row("crypto",        Pure,  &["random"]),
     // floor 2: engines
-    row("ike",           Pure,  &["wire", "crypto", "net", "time", "random"]),
-    row("esp",           Pure,  &["wire", "crypto", "net", "time", "random"]),
+    row("ike",           Pure,  &["wire", "crypto", "net", "time", "random", "moment"]),
+    row("esp",           Pure,  &["wire", "crypto", "net", "time", "random", "moment"]),
     row("offload",       Pure,  &["wire", "net"]),
     row("routing::attributes", Pure, &["wire", "net"]),
-    row("routing::bgp",  Pure,  &["routing::attributes", "wire", "net", "time", "random"]),
-    row("routing::rib",  Pure,  &["routing::attributes", "wire", "net", "time", "random"]),
-    row("routing::vrrp", Pure,  &["wire", "net", "time", "random"]),
+    row("routing::bgp",  Pure,  &["routing::attributes", "wire", "net", "time", "random", "moment"]),
+    row("routing::rib",  Pure,  &["routing::attributes", "wire", "net", "time", "random", "moment"]),
+    row("routing::vrrp", Pure,  &["wire", "net", "time", "random", "moment"]),
     // floor 3: what a gateway consists of
     row("routing",       Pure,  &["routing::attributes", "routing::bgp", "routing::rib",
-                                  "routing::vrrp", "wire", "net", "time", "random"]),
-    row("forward",       Pure,  &["esp", "offload", "wire", "net", "time", "random"]),
+                                  "routing::vrrp", "wire", "net", "time", "random", "moment"]),
+    row("forward",       Pure,  &["esp", "offload", "wire", "net", "time", "random", "moment"]),
     row("config",        Pure,  &["wire", "crypto", "net"]),
     row("control",       Pure,  &["net", "time"]),
     // floor 4: one state, inputs in, outputs out
     row("gateway",       Pure,  &["routing", "forward", "config", "control", "ike", "esp",
-                                  "offload", "wire", "crypto", "net", "time", "random"]),
+                                  "offload", "wire", "crypto", "net", "time", "random", "moment"]),
     // the shell
-    row("os",            Shell, &["net", "time", "random"]),
+    row("os",            Shell, &["net", "time", "random", "moment"]),
     row("config_file",   Shell, &["os", "config", "crypto", "net"]),
     row("dataplane",     Shell, &["os", "forward", "offload", "esp", "wire",
-                                  "net", "time", "random"]),
+                                  "net", "time", "random", "moment"]),
     row("daemon",        Shell, &["dataplane", "os", "config_file", "gateway", "routing",
                                   "forward", "config", "control", "ike", "esp", "offload",
-                                  "wire", "crypto", "net", "time", "random"]),
+                                  "wire", "crypto", "net", "time", "random", "moment"]),
     row("lab",           Shell, &["os", "config_file", "config", "control", "crypto",
-                                  "net", "time", "random"]),
+                                  "net", "time", "random", "moment"]),
     row("cli",           Shell, &["lab", "os", "config_file", "control", "config", "crypto",
-                                  "net", "time", "random"]),
+                                  "net", "time", "random", "moment"]),
     // tests and fuzzers: any pure module, and never part of the product
     row("testing",       TestsOnly, &[]),
     row("fuzzing",       TestsOnly, &[]),
@@ -85,7 +86,7 @@ impl Module {
             TestsOnly => "tests only",
         };
         let (imports, ground) = match self.imports {
-            [imports @ .., "net", "time", "random"] => (imports, true),
+            [imports @ .., "net", "time", "random", "moment"] => (imports, true),
             imports => (imports, false),
         };
         let names: Vec<_> = imports.iter().map(|import| format!("`{import}`")).collect();

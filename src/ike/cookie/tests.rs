@@ -1,4 +1,5 @@
 use super::*;
+use crate::moment::Moment;
 use crate::random::Seeded;
 
 const BEARER: Bearer<'static> = Bearer {
@@ -9,7 +10,7 @@ const BEARER: Bearer<'static> = Bearer {
 
 #[test]
 fn a_cookie_is_good_for_its_bearer_alone() {
-    let jar = CookieJar::new(Timestamp::ZERO, &mut Seeded::new(1));
+    let jar = CookieJar::new(&mut Moment::simulated(Timestamp::ZERO, &mut Seeded::new(1)));
     let cookie = jar.make(BEARER);
     assert!(cookie.len() <= 64, "RFC 7296 §2.6");
     assert!(jar.accepts(&cookie, BEARER));
@@ -22,19 +23,19 @@ fn a_cookie_is_good_for_its_bearer_alone() {
 #[test]
 fn a_cookie_outlives_one_rotation_and_not_two() {
     let mut random = Seeded::new(2);
-    let mut jar = CookieJar::new(Timestamp::ZERO, &mut random);
+    let mut jar = CookieJar::new(&mut Moment::simulated(Timestamp::ZERO, &mut random));
     let cookie = jar.make(BEARER);
-    jar.rotate(Timestamp::ZERO + ROTATION, &mut random);
+    jar.rotate(&mut Moment::simulated(Timestamp::ZERO + ROTATION, &mut random));
     assert!(jar.accepts(&cookie, BEARER));
-    jar.rotate(Timestamp::ZERO + 2 * ROTATION, &mut random);
+    jar.rotate(&mut Moment::simulated(Timestamp::ZERO + 2 * ROTATION, &mut random));
     assert!(!jar.accepts(&cookie, BEARER));
 }
 
 #[test]
 fn a_long_pause_leaves_no_old_cookie_good() {
     let mut random = Seeded::new(3);
-    let mut jar = CookieJar::new(Timestamp::ZERO, &mut random);
+    let mut jar = CookieJar::new(&mut Moment::simulated(Timestamp::ZERO, &mut random));
     let cookie = jar.make(BEARER);
-    jar.rotate(Timestamp::ZERO + 10 * ROTATION, &mut random);
+    jar.rotate(&mut Moment::simulated(Timestamp::ZERO + 10 * ROTATION, &mut random));
     assert!(!jar.accepts(&cookie, BEARER));
 }

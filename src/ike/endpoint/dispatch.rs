@@ -9,7 +9,7 @@ use super::super::payloads::{Payloads, notify};
 use super::super::responder::{Candidate, HalfOpen, InitRefusal, stateless_answer};
 use super::super::stats::Discard;
 use super::{Endpoint, IkeSa};
-use crate::random::Random;
+use crate::moment::Moment;
 use crate::time::Timestamp;
 use crate::wire::ike::{ExchangeType, Flags, Header, IkeSpi, Message, MessageId, NotifyType};
 use std::net::SocketAddr;
@@ -27,8 +27,7 @@ impl Endpoint {
         local: SocketAddr,
         remote: SocketAddr,
         datagram: &[u8],
-        now: Timestamp,
-        random: &mut dyn Random,
+        at: &mut Moment<'_>,
     ) {
         self.core.out.stats.received += 1;
         let path = Path { local, remote };
@@ -40,22 +39,16 @@ impl Endpoint {
         match message {
             None if datagram == KEEPALIVE => {}
             None => self.core.out.count(Discard::NoMarker),
-            Some(message) => self.handle_message(message, path, now, random),
+            Some(message) => self.handle_message(message, path, at),
         }
     }
 
-    fn handle_message(
-        &mut self,
-        datagram: &[u8],
-        path: Path,
-        now: Timestamp,
-        random: &mut dyn Random,
-    ) {
+    fn handle_message(&mut self, datagram: &[u8], path: Path, at: &mut Moment<'_>) {
         let Ok(header) = Header::decode(datagram) else {
             return self.core.out.count(Discard::Malformed);
         };
         if header.version.major != 2 {
-            return self.refuse_version(&header, path, now);
+            return self.refuse_version(&header, path, at.now);
         }
         if header.length as usize != datagram.len() {
             return self.core.out.count(Discard::Malformed);
@@ -66,13 +59,13 @@ impl Endpoint {
             && header.message_id == MessageId(0)
             && header.responder_spi.is_zero();
         if begins {
-            return self.handle_init(datagram, path, now, random);
+            return self.handle_init(datagram, path, at);
         }
         let ours = if header.flags.initiator { header.responder_spi } else { header.initiator_spi };
         if self.sas.contains_key(&ours) {
-            self.dispatch(ours, &header, datagram, path, now, random);
+            self.dispatch(ours, &header, datagram, path, at);
         } else {
-            self.refuse_spi(&header, path, now);
+            self.refuse_spi(&header, path, at.now);
         }
     }
 
@@ -110,33 +103,27 @@ impl Endpoint {
     }
 
     /// Somebody wants a new IKE SA.
-    fn handle_init(
-        &mut self,
-        datagram: &[u8],
-        path: Path,
-        now: Timestamp,
-        random: &mut dyn Random,
-    ) {
+    fn handle_init(&mut self, datagram: &[u8], path: Path, at: &mut Moment<'_>) {
         let Ok(message) = Message::decode(datagram) else {
             return self.core.out.count(Discard::Malformed);
         };
         if let Some(unknown) = Payloads(&message.payloads).unknown_critical() {
             self.core.out.count(Discard::CriticalPayload);
             let refusal = notify(NotifyType::UNSUPPORTED_CRITICAL_PAYLOAD, [unknown.0]);
-            return self.reply(path, stateless_answer(&message.header, refusal), now);
+            return self.reply(path, stateless_answer(&message.header, refusal), at.now);
         }
         if let Some(spi) = self.half_open.find(path.remote, message.header.initiator_spi) {
             if let Some(IkeSa::HalfOpen(known)) = self.sas.get(&spi) {
-                known.answer_again(datagram, &mut self.core.context(now, random));
+                known.answer_again(datagram, &mut self.core.context(at));
             }
             return;
         }
-        match self.admit(&message, datagram, path, now, random) {
+        match self.admit(&message, datagram, path, at) {
             Ok(half_open) => {
                 self.half_open.insert(path.remote, half_open.id);
                 self.sas.insert(half_open.id.local, IkeSa::HalfOpen(half_open));
             }
-            Err(refusal) => self.refuse_init(&message.header, refusal, path, now),
+            Err(refusal) => self.refuse_init(&message.header, refusal, path, at.now),
         }
     }
 
@@ -145,8 +132,7 @@ impl Endpoint {
         message: &Message,
         datagram: &[u8],
         path: Path,
-        now: Timestamp,
-        random: &mut dyn Random,
+        at: &mut Moment<'_>,
     ) -> Result<Box<HalfOpen>, InitRefusal> {
         let candidates = self.candidates(path);
         if candidates.is_empty() {
@@ -157,7 +143,7 @@ impl Endpoint {
         self.half_open
             .admits(path.remote.ip(), &self.core.settings.half_open)
             .map_err(InitRefusal::silent)?;
-        let mut ctx = self.core.context(now, random);
+        let mut ctx = self.core.context(at);
         HalfOpen::answer(message, datagram, path, &candidates, &mut ctx)
     }
 
@@ -237,33 +223,32 @@ impl Endpoint {
         header: &Header,
         datagram: &[u8],
         path: Path,
-        now: Timestamp,
-        random: &mut dyn Random,
+        at: &mut Moment<'_>,
     ) {
         let candidates = self.candidates(path);
         let Some(sa) = self.sas.remove(&spi) else { return };
-        let mut ctx = self.core.context(now, random);
+        let mut ctx = self.core.context(at);
         match sa {
             IkeSa::AwaitInit(state) => {
                 let connection = state.connection;
                 let after = state.handle(datagram, path, &mut ctx);
-                self.after_init(spi, connection, after, now, random);
+                self.after_init(spi, connection, after, at);
             }
             IkeSa::AwaitAuth(state) => {
                 let connection = state.connection;
                 let after = state.handle(header, datagram, path, &mut ctx);
-                self.after_auth(spi, connection, after, now, random);
+                self.after_auth(spi, connection, after, at);
             }
             IkeSa::HalfOpen(state) => {
                 let (origin, id) = (state.path.remote, state.id);
                 let after = state.handle(header, datagram, path, &candidates, &mut ctx);
-                self.after_half_open(origin, id, after, now, random);
+                self.after_half_open(origin, id, after, at);
             }
             IkeSa::Established(mut sa) => {
                 let connection = sa.connection;
                 sa.handle(header, datagram, path, &mut ctx);
-                self.keep(sa, now, random);
-                self.settle(connection, now, random);
+                self.keep(sa, at);
+                self.settle(connection, at);
             }
             IkeSa::Over(answer, at) => {
                 match answer.to(datagram) {

@@ -10,7 +10,7 @@ use super::super::responder;
 use super::super::sa::{Effect, Established};
 use super::super::stats::Discard;
 use super::{Endpoint, IkeSa};
-use crate::random::Random;
+use crate::moment::Moment;
 use crate::time::Timestamp;
 use crate::wire::ike::IkeSpi;
 use std::net::SocketAddr;
@@ -25,8 +25,7 @@ impl Endpoint {
         spi: IkeSpi,
         id: ConnectionId,
         after: AfterInit,
-        now: Timestamp,
-        random: &mut dyn Random,
+        at: &mut Moment<'_>,
     ) {
         match after {
             AfterInit::Same(state) => {
@@ -34,10 +33,10 @@ impl Endpoint {
             }
             AfterInit::AwaitAuth(mut state) => {
                 let initial_contact = self.is_first_contact(id);
-                state.send(initial_contact, &mut self.core.context(now, random));
+                state.send(initial_contact, &mut self.core.context(at));
                 self.sas.insert(spi, IkeSa::AwaitAuth(state));
             }
-            AfterInit::Failed(reason) => self.attempt_failed(id, reason, now, random),
+            AfterInit::Failed(reason) => self.attempt_failed(id, reason, at),
         }
     }
 
@@ -61,8 +60,7 @@ impl Endpoint {
         spi: IkeSpi,
         id: ConnectionId,
         after: AfterAuth,
-        now: Timestamp,
-        random: &mut dyn Random,
+        at: &mut Moment<'_>,
     ) {
         match after {
             AfterAuth::Same(state) => {
@@ -72,9 +70,9 @@ impl Endpoint {
                 if let Some(connection) = self.connections.get_mut(&id) {
                     connection.attempt = Attempt::Idle;
                 }
-                self.adopt(sa, initial_contact, child, now, random);
+                self.adopt(sa, initial_contact, child, at);
             }
-            AfterAuth::Failed(reason) => self.attempt_failed(id, reason, now, random),
+            AfterAuth::Failed(reason) => self.attempt_failed(id, reason, at),
         }
     }
 
@@ -84,8 +82,7 @@ impl Endpoint {
         origin: SocketAddr,
         id: IkeSaId,
         after: responder::AfterAuth,
-        now: Timestamp,
-        random: &mut dyn Random,
+        at: &mut Moment<'_>,
     ) {
         match after {
             responder::AfterAuth::Same(state) => {
@@ -93,12 +90,12 @@ impl Endpoint {
             }
             responder::AfterAuth::Established { sa, initial_contact, child } => {
                 self.half_open.remove(origin, id);
-                self.adopt(sa, initial_contact, child, now, random);
+                self.adopt(sa, initial_contact, child, at);
             }
             responder::AfterAuth::Refused { answer, path, reason } => {
                 self.half_open.remove(origin, id);
                 tracing::warn!(remote = %path.remote, %reason, "peer refused");
-                self.tell_peers_at(path, &reason, now);
+                self.tell_peers_at(path, &reason, at.now);
                 self.keep_over(id.local, answer, path);
             }
         }
@@ -110,8 +107,7 @@ impl Endpoint {
         mut sa: Box<Established>,
         initial_contact: bool,
         child: Result<(), ChildRefusal>,
-        now: Timestamp,
-        random: &mut dyn Random,
+        at: &mut Moment<'_>,
     ) {
         let (id, role) = (sa.connection, sa.role);
         if let Some(connection) = self.connections.get(&id) {
@@ -123,24 +119,24 @@ impl Endpoint {
                 // An IKE SA without a Child SA serves nobody. A fresh attempt, after a pause,
                 // may find the other side with another configuration.
                 let reason = DownReason::NoChild(refusal.clone());
-                sa.close(reason, &mut self.core.context(now, random));
-                self.keep(sa, now, random);
-                self.child_failed(id, role, refusal, now, random);
+                sa.close(reason, &mut self.core.context(at));
+                self.keep(sa, at);
+                self.child_failed(id, role, refusal, at);
             }
             Ok(()) => {
                 if initial_contact {
-                    self.end_older(&sa, now, random);
+                    self.end_older(&sa, at);
                 }
                 if role == Role::Responder {
-                    self.cancel_early_attempt(id, now, random);
+                    self.cancel_early_attempt(id, at);
                 }
                 if let Some(connection) = self.connections.get_mut(&id) {
                     connection.on_success();
                 }
-                self.keep(sa, now, random);
+                self.keep(sa, at);
             }
         }
-        self.settle(id, now, random);
+        self.settle(id, at);
     }
 
     fn child_failed(
@@ -148,25 +144,24 @@ impl Endpoint {
         id: ConnectionId,
         role: Role,
         refusal: ChildRefusal,
-        now: Timestamp,
-        random: &mut dyn Random,
+        at: &mut Moment<'_>,
     ) {
         let reason = FailureReason::Child(refusal);
         match role {
-            Role::Initiator => self.attempt_failed(id, reason, now, random),
-            Role::Responder => self.note_failure(id, reason, None, now),
+            Role::Initiator => self.attempt_failed(id, reason, at),
+            Role::Responder => self.note_failure(id, reason, None, at.now),
         }
     }
 
     /// One side has said that the new IKE SA is its only one: those that were there before it
     /// began are dead. One that came up meanwhile is not (both sides may initiate at once).
-    fn end_older(&mut self, new: &Established, now: Timestamp, random: &mut dyn Random) {
+    fn end_older(&mut self, new: &Established, at: &mut Moment<'_>) {
         for spi in self.established_spis(new.connection) {
             let older = |sa: &Established| sa.established_at < new.began_at;
             if !self.established(spi).is_some_and(older) {
                 continue;
             }
-            self.with_established(spi, now, random, |sa, ctx| match new.role {
+            self.with_established(spi, at, |sa, ctx| match new.role {
                 Role::Responder => sa.end(DownReason::PeerRestarted, ctx),
                 Role::Initiator => sa.close(DownReason::Duplicate, ctx),
             });
@@ -175,14 +170,14 @@ impl Endpoint {
 
     /// The peer was quicker: as long as we have not sent IKE_AUTH, our own attempt would only
     /// make a duplicate.
-    fn cancel_early_attempt(&mut self, id: ConnectionId, now: Timestamp, random: &mut dyn Random) {
+    fn cancel_early_attempt(&mut self, id: ConnectionId, at: &mut Moment<'_>) {
         let Some(connection) = self.connections.get(&id) else { return };
         let late = match connection.attempt {
             Attempt::Running { spi } => matches!(self.sas.get(&spi), Some(IkeSa::AwaitAuth(_))),
             Attempt::Idle | Attempt::Waiting { .. } => false,
         };
         if !late {
-            self.cancel_attempt(id, now, random);
+            self.cancel_attempt(id, at);
         }
     }
 
@@ -190,14 +185,13 @@ impl Endpoint {
     pub(super) fn with_established(
         &mut self,
         spi: IkeSpi,
-        now: Timestamp,
-        random: &mut dyn Random,
+        at: &mut Moment<'_>,
         call: impl FnOnce(&mut Established, &mut Context<'_>),
     ) {
         match self.sas.remove(&spi) {
             Some(IkeSa::Established(mut sa)) => {
-                call(&mut sa, &mut self.core.context(now, random));
-                self.keep(sa, now, random);
+                call(&mut sa, &mut self.core.context(at));
+                self.keep(sa, at);
             }
             Some(other) => {
                 self.sas.insert(spi, other);
@@ -207,21 +201,16 @@ impl Endpoint {
     }
 
     /// Puts an IKE SA into its place, and does what it asks for.
-    pub(super) fn keep(
-        &mut self,
-        mut sa: Box<Established>,
-        now: Timestamp,
-        random: &mut dyn Random,
-    ) {
+    pub(super) fn keep(&mut self, mut sa: Box<Established>, at: &mut Moment<'_>) {
         let (spi, id, role) = (sa.id.local, sa.connection, sa.role);
         let effects = sa.take_effects();
         self.of_connection.insert((id, spi));
         self.sas.insert(spi, IkeSa::Established(sa));
         for effect in effects {
             match effect {
-                Effect::Insert(made) => self.keep(made, now, random),
+                Effect::Insert(made) => self.keep(made, at),
                 Effect::Inherit(heir, estate) => {
-                    let mut ctx = self.core.context(now, random);
+                    let mut ctx = self.core.context(at);
                     match self.sas.get_mut(&heir) {
                         Some(IkeSa::Established(heir)) => heir.inherit(estate, &mut ctx),
                         Some(_) | None => estate.dissolve(&mut ctx),
@@ -229,7 +218,7 @@ impl Endpoint {
                 }
                 Effect::Redundant(spi) => {
                     if let Some(IkeSa::Established(redundant)) = self.sas.get_mut(&spi) {
-                        redundant.leave(now);
+                        redundant.leave(at.now);
                     }
                 }
                 Effect::Ended(reason) => {
@@ -237,8 +226,8 @@ impl Endpoint {
                         connection.ended = Some(reason);
                     }
                 }
-                Effect::NoChild(refusal) => self.child_failed(id, role, refusal, now, random),
-                Effect::Forget => self.forget(spi, id, now),
+                Effect::NoChild(refusal) => self.child_failed(id, role, refusal, at),
+                Effect::Forget => self.forget(spi, id, at.now),
             }
         }
     }
@@ -262,25 +251,20 @@ impl Endpoint {
     }
 
     /// The time of one IKE SA has come; says whose connection may be affected.
-    pub(super) fn time_out(
-        &mut self,
-        spi: IkeSpi,
-        now: Timestamp,
-        random: &mut dyn Random,
-    ) -> Option<ConnectionId> {
+    pub(super) fn time_out(&mut self, spi: IkeSpi, at: &mut Moment<'_>) -> Option<ConnectionId> {
         let sa = self.sas.remove(&spi)?;
-        let mut ctx = self.core.context(now, random);
+        let mut ctx = self.core.context(at);
         match sa {
             IkeSa::AwaitInit(state) => {
                 let connection = state.connection;
                 let after = state.handle_timeout(&mut ctx);
-                self.after_init(spi, connection, after, now, random);
+                self.after_init(spi, connection, after, at);
                 Some(connection)
             }
             IkeSa::AwaitAuth(state) => {
                 let connection = state.connection;
                 let after = state.handle_timeout(&mut ctx);
-                self.after_auth(spi, connection, after, now, random);
+                self.after_auth(spi, connection, after, at);
                 Some(connection)
             }
             IkeSa::HalfOpen(state) => {
@@ -291,7 +275,7 @@ impl Endpoint {
             IkeSa::Established(mut sa) => {
                 let connection = sa.connection;
                 sa.handle_timeout(&mut ctx);
-                self.keep(sa, now, random);
+                self.keep(sa, at);
                 Some(connection)
             }
             IkeSa::Over(..) => {

@@ -27,7 +27,7 @@ use super::sa::Established;
 use super::sa::children::ChildState;
 use super::stats::Stats;
 use super::view::{ChildView, ConnectionState, ConnectionView, IkeView};
-use crate::random::Random;
+use crate::moment::Moment;
 use crate::time::{Timestamp, soonest};
 use crate::wire::ike::IkeSpi;
 use std::collections::{BTreeMap, BTreeSet};
@@ -73,7 +73,7 @@ pub struct Endpoint {
 
 impl Endpoint {
     /// An endpoint without connections.
-    pub fn new(settings: EndpointConfig, now: Timestamp, random: &mut dyn Random) -> Self {
+    pub fn new(settings: EndpointConfig, at: &mut Moment<'_>) -> Self {
         let out = Outbox::new(settings.natt_port);
         Endpoint {
             core: Core { settings, pool: Pool::default(), out },
@@ -82,8 +82,8 @@ impl Endpoint {
             of_connection: BTreeSet::new(),
             half_open: HalfOpenIndex::default(),
             over: 0,
-            cookies: CookieJar::new(now, random),
-            replies: ReplyLimit::new(now),
+            cookies: CookieJar::new(at),
+            replies: ReplyLimit::new(at.now),
         }
     }
 
@@ -93,15 +93,14 @@ impl Endpoint {
         &mut self,
         id: ConnectionId,
         config: ConnectionConfig,
-        now: Timestamp,
-        random: &mut dyn Random,
+        at: &mut Moment<'_>,
     ) {
-        self.remove_connection(id, now, random);
+        self.remove_connection(id, at);
         let connection = Connection::new(config);
         let wanted = connection.wanted;
         self.connections.insert(id, connection);
         if wanted {
-            self.start_attempt(id, now, random);
+            self.start_attempt(id, at);
         }
     }
 
@@ -111,12 +110,11 @@ impl Endpoint {
         &mut self,
         id: ConnectionId,
         config: ConnectionConfig,
-        now: Timestamp,
-        random: &mut dyn Random,
+        at: &mut Moment<'_>,
     ) {
         let known = self.connections.get_mut(&id);
         let Some(connection) = known.filter(|known| known.config.same_tunnel(&config)) else {
-            return self.add_connection(id, config, now, random);
+            return self.add_connection(id, config, at);
         };
         let begins = config.initiate && !connection.config.initiate;
         connection.wanted &= config.initiate;
@@ -126,48 +124,48 @@ impl Endpoint {
             sa.reconfigure(config.clone());
         }
         if begins {
-            self.initiate(id, now, random);
+            self.initiate(id, at);
         }
     }
 
     /// Deletes the connection and its SAs; the peer is told.
-    pub fn remove_connection(&mut self, id: ConnectionId, now: Timestamp, random: &mut dyn Random) {
-        self.terminate(id, now, random);
+    pub fn remove_connection(&mut self, id: ConnectionId, at: &mut Moment<'_>) {
+        self.terminate(id, at);
         self.connections.remove(&id);
     }
 
     /// Brings the connection up, and keeps it up.
-    pub fn initiate(&mut self, id: ConnectionId, now: Timestamp, random: &mut dyn Random) {
+    pub fn initiate(&mut self, id: ConnectionId, at: &mut Moment<'_>) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         connection.wanted = connection.target().is_some();
         let running = matches!(connection.attempt, Attempt::Running { .. });
         if connection.wanted && connection.told == Told::Down && !running {
-            self.start_attempt(id, now, random);
+            self.start_attempt(id, at);
         }
     }
 
     /// Takes the connection down until [`Endpoint::initiate`] or the peer brings it up.
-    pub fn terminate(&mut self, id: ConnectionId, now: Timestamp, random: &mut dyn Random) {
+    pub fn terminate(&mut self, id: ConnectionId, at: &mut Moment<'_>) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         connection.wanted = false;
-        self.cancel_attempt(id, now, random);
+        self.cancel_attempt(id, at);
         for spi in self.established_spis(id) {
-            self.with_established(spi, now, random, |sa, ctx| {
+            self.with_established(spi, at, |sa, ctx| {
                 sa.close(DownReason::Requested, ctx);
             });
         }
-        self.settle(id, now, random);
+        self.settle(id, at);
     }
 
     /// Gives the connection's IKE SA new keys now.
-    pub fn rekey_ike(&mut self, id: ConnectionId, now: Timestamp, random: &mut dyn Random) {
+    pub fn rekey_ike(&mut self, id: ConnectionId, at: &mut Moment<'_>) {
         for spi in self.active_spis(id) {
-            self.with_established(spi, now, random, |sa, ctx| sa.rekey_now(ctx));
+            self.with_established(spi, at, |sa, ctx| sa.rekey_now(ctx));
         }
     }
 
     /// Gives the connection's Child SAs new keys now.
-    pub fn rekey_child(&mut self, id: ConnectionId, now: Timestamp, random: &mut dyn Random) {
+    pub fn rekey_child(&mut self, id: ConnectionId, at: &mut Moment<'_>) {
         let active = self.active_spis(id);
         let children: Vec<ChildId> = active
             .iter()
@@ -177,14 +175,14 @@ impl Endpoint {
             .map(|(child, _)| child)
             .collect();
         for child in children {
-            self.on_soft_limit(child, now, random);
+            self.on_soft_limit(child, at);
         }
     }
 
     /// A Child SA has carried so much that it needs new keys.
-    pub fn on_soft_limit(&mut self, child: ChildId, now: Timestamp, random: &mut dyn Random) {
+    pub fn on_soft_limit(&mut self, child: ChildId, at: &mut Moment<'_>) {
         if let Some((spi, _)) = self.owner_of(child) {
-            self.with_established(spi, now, random, |sa, ctx| sa.rekey_child_now(child, ctx));
+            self.with_established(spi, at, |sa, ctx| sa.rekey_child_now(child, ctx));
         }
     }
 
@@ -203,19 +201,19 @@ impl Endpoint {
     }
 
     /// Time has passed: everything that was due by `now` is done.
-    pub fn handle_timeout(&mut self, now: Timestamp, random: &mut dyn Random) {
-        self.cookies.rotate(now, random);
-        let sa_is_due = |sa: &IkeSa| sa.timeout().is_some_and(|(at, _)| at <= now);
+    pub fn handle_timeout(&mut self, at: &mut Moment<'_>) {
+        self.cookies.rotate(at);
+        let sa_is_due = |sa: &IkeSa| sa.timeout().is_some_and(|(due, _)| due <= at.now);
         let sas = self.sas.iter().filter(|(_, sa)| sa_is_due(sa));
         let due: Vec<IkeSpi> = sas.map(|(spi, _)| *spi).collect();
-        let is_due = |known: &Connection| known.timeout().is_some_and(|(at, _)| at <= now);
+        let is_due = |known: &Connection| known.timeout().is_some_and(|(due, _)| due <= at.now);
         let connections = self.connections.iter().filter(|(_, known)| is_due(known));
         let mut connections: BTreeSet<ConnectionId> = connections.map(|(id, _)| *id).collect();
         for spi in due {
-            connections.extend(self.time_out(spi, now, random));
+            connections.extend(self.time_out(spi, at));
         }
         for id in connections {
-            self.time_out_connection(id, now, random);
+            self.time_out_connection(id, at);
         }
     }
 
@@ -265,7 +263,7 @@ impl Endpoint {
     }
 
     /// Begins an attempt to connect.
-    fn start_attempt(&mut self, id: ConnectionId, now: Timestamp, random: &mut dyn Random) {
+    fn start_attempt(&mut self, id: ConnectionId, at: &mut Moment<'_>) {
         let ports = (self.core.settings.ike_port, self.core.settings.natt_port);
         let Some(connection) = self.connections.get_mut(&id) else { return };
         let Some(remote) = connection.target() else { return };
@@ -273,36 +271,30 @@ impl Endpoint {
         let local_port = if remote.port() == ports.0 { ports.0 } else { ports.1 };
         let path = Path { local: SocketAddr::new(connection.config.local, local_port), remote };
         let config = connection.config.clone();
-        let mut ctx = self.core.context(now, random);
+        let mut ctx = self.core.context(at);
         let spi = ctx.ike_spi();
         match AwaitInit::start(id, config, spi, path, &mut ctx) {
             Ok(state) => {
                 connection.attempt = Attempt::Running { spi };
                 self.sas.insert(spi, IkeSa::AwaitInit(state));
             }
-            Err(reason) => self.attempt_failed(id, reason, now, random),
+            Err(reason) => self.attempt_failed(id, reason, at),
         }
     }
 
-    fn cancel_attempt(&mut self, id: ConnectionId, now: Timestamp, random: &mut dyn Random) {
+    fn cancel_attempt(&mut self, id: ConnectionId, at: &mut Moment<'_>) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         let attempt = std::mem::replace(&mut connection.attempt, Attempt::Idle);
         let Attempt::Running { spi } = attempt else { return };
         if let Some(IkeSa::AwaitAuth(state)) = self.sas.remove(&spi) {
-            state.abandon(&mut self.core.context(now, random));
+            state.abandon(&mut self.core.context(at));
         }
     }
 
-    fn attempt_failed(
-        &mut self,
-        id: ConnectionId,
-        reason: FailureReason,
-        now: Timestamp,
-        random: &mut dyn Random,
-    ) {
+    fn attempt_failed(&mut self, id: ConnectionId, reason: FailureReason, at: &mut Moment<'_>) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
-        let retry_at = connection.plan_retry(now, random);
-        self.note_failure(id, reason, retry_at, now);
+        let retry_at = connection.plan_retry(at);
+        self.note_failure(id, reason, retry_at, at.now);
     }
 
     fn note_failure(

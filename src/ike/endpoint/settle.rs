@@ -13,7 +13,7 @@ use super::super::failure::DownReason;
 use super::super::liveness::Verdict;
 use super::super::sa::Established;
 use super::Endpoint;
-use crate::random::Random;
+use crate::moment::Moment;
 use crate::time::Timestamp;
 use crate::wire::ike::IkeSpi;
 use std::time::Duration;
@@ -34,44 +34,39 @@ enum Verdicts {
 
 impl Endpoint {
     /// The time of a connection may have come.
-    pub(super) fn time_out_connection(
-        &mut self,
-        id: ConnectionId,
-        now: Timestamp,
-        random: &mut dyn Random,
-    ) {
-        self.settle(id, now, random);
+    pub(super) fn time_out_connection(&mut self, id: ConnectionId, at: &mut Moment<'_>) {
+        self.settle(id, at);
         let Some(connection) = self.connections.get_mut(&id) else { return };
-        if connection.attempt_at().is_none_or(|at| now < at) {
+        if connection.attempt_at().is_none_or(|due| at.now < due) {
             return;
         }
         if connection.told == Told::Up || !connection.wanted {
             connection.attempt = Attempt::Idle;
         } else {
-            self.start_attempt(id, now, random);
+            self.start_attempt(id, at);
         }
     }
 
     /// Brings order into a connection.
-    pub(super) fn settle(&mut self, id: ConnectionId, now: Timestamp, random: &mut dyn Random) {
-        self.settle_duplicates(id, now, random);
+    pub(super) fn settle(&mut self, id: ConnectionId, at: &mut Moment<'_>) {
+        self.settle_duplicates(id, at);
         self.settle_sending(id);
-        self.settle_owner(id, now, random);
+        self.settle_owner(id, at);
     }
 
-    fn settle_duplicates(&mut self, id: ConnectionId, now: Timestamp, random: &mut dyn Random) {
-        let again = match self.judge_duplicates(id, now) {
+    fn settle_duplicates(&mut self, id: ConnectionId, at: &mut Moment<'_>) {
+        let again = match self.judge_duplicates(id, at.now) {
             Verdicts::Nothing => None,
-            Verdicts::Wait(at) => Some(at),
-            Verdicts::Probe(spi, at) => {
-                self.with_established(spi, now, random, |sa, ctx| sa.probe(ctx));
-                Some(at)
+            Verdicts::Wait(until) => Some(until),
+            Verdicts::Probe(spi, until) => {
+                self.with_established(spi, at, |sa, ctx| sa.probe(ctx));
+                Some(until)
             }
             Verdicts::Close(spi) => {
-                self.with_established(spi, now, random, |sa, ctx| {
+                self.with_established(spi, at, |sa, ctx| {
                     sa.close(DownReason::Duplicate, ctx);
                 });
-                Some(now + DUPLICATE)
+                Some(at.now + DUPLICATE)
             }
         };
         if let Some(connection) = self.connections.get_mut(&id) {
@@ -111,7 +106,7 @@ impl Endpoint {
     }
 
     /// Tells the owner what has changed for the connection as a whole.
-    fn settle_owner(&mut self, id: ConnectionId, now: Timestamp, random: &mut dyn Random) {
+    fn settle_owner(&mut self, id: ConnectionId, at: &mut Moment<'_>) {
         let (state, round_trip) = self.state_of(id);
         let Some(connection) = self.connections.get_mut(&id) else { return };
         let before = std::mem::replace(&mut connection.told, state);
@@ -124,7 +119,7 @@ impl Endpoint {
             }
             (Told::Up | Told::Unreachable { .. }, Told::Down) => {
                 if connection.attempt == Attempt::Idle {
-                    connection.plan_retry(now, random);
+                    connection.plan_retry(at);
                 }
                 let reason = connection.ended.clone().unwrap_or(DownReason::Requested);
                 tracing::info!(connection = id.0, %reason, "connection down");

@@ -2,6 +2,7 @@
 
 use super::net::*;
 use crate::ike::*;
+use crate::moment::Moment;
 use crate::random::{Random, Seeded};
 use crate::wire::ike::ExchangeType;
 use std::net::SocketAddr;
@@ -28,12 +29,12 @@ fn assert_nothing_left(net: &Net) {
     }
 }
 
-type Wish = fn(&mut Endpoint, crate::time::Timestamp, &mut Seeded);
+type Wish = fn(&mut Endpoint, &mut Moment<'_>);
 
-const REKEY_IKE: Wish = |endpoint, now, random| endpoint.rekey_ike(CONNECTION, now, random);
-const REKEY_CHILD: Wish = |endpoint, now, random| endpoint.rekey_child(CONNECTION, now, random);
-const TERMINATE: Wish = |endpoint, now, random| endpoint.terminate(CONNECTION, now, random);
-const INITIATE: Wish = |endpoint, now, random| endpoint.initiate(CONNECTION, now, random);
+const REKEY_IKE: Wish = |endpoint, at| endpoint.rekey_ike(CONNECTION, at);
+const REKEY_CHILD: Wish = |endpoint, at| endpoint.rekey_child(CONNECTION, at);
+const TERMINATE: Wish = |endpoint, at| endpoint.terminate(CONNECTION, at);
+const INITIATE: Wish = |endpoint, at| endpoint.initiate(CONNECTION, at);
 
 /// Moments within and after an exchange that takes 40 ms.
 const DELAYS: [u64; 6] = [0, 10, 20, 25, 40, 60];
@@ -108,8 +109,8 @@ fn a_changed_configuration_amid_rekeying_ends_with_one_tunnel() {
             changed.esp_suites = vec!["chacha20poly1305-esn".parse().unwrap()];
             net.at(WEST, rekey);
             net.run(ms(delay));
-            net.at(WEST, |endpoint, now, random| {
-                endpoint.update_connection(CONNECTION, changed, now, random);
+            net.at(WEST, |endpoint, at| {
+                endpoint.update_connection(CONNECTION, changed, at);
             });
             net.run(secs(60));
             net.assert_one_tunnel();

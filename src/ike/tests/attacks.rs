@@ -108,7 +108,7 @@ fn a_flood_of_initiators_is_bounded_and_the_true_peer_gets_in() {
     configs[WEST].initiate = false;
     let mut net = Net::new(65, configs);
     let request = {
-        net.at(WEST, |endpoint, now, random| endpoint.initiate(CONNECTION, now, random));
+        net.at(WEST, |endpoint, at| endpoint.initiate(CONNECTION, at));
         net.log.last().expect("a request").clone()
     };
     let limits = HalfOpenLimits::default();

@@ -55,7 +55,7 @@ fn every_suite_carries_a_tunnel() {
                 net.run(secs(1));
                 net.assert_one_tunnel();
                 assert_eq!(net.ends[EAST].ike_sas()[0].suite, suite);
-                net.at(WEST, |endpoint, now, random| endpoint.rekey_child(CONNECTION, now, random));
+                net.at(WEST, |endpoint, at| endpoint.rekey_child(CONNECTION, at));
                 net.run(secs(1));
                 net.assert_one_tunnel();
             }
@@ -239,7 +239,7 @@ fn another_group_is_asked_for_and_given() {
     net.run(secs(1));
     net.assert_one_tunnel();
     assert_eq!(net.ends[WEST].endpoint.stats().discarded(Discard::UnprotectedHint), 0);
-    net.at(WEST, |endpoint, now, random| endpoint.rekey_child(CONNECTION, now, random));
+    net.at(WEST, |endpoint, at| endpoint.rekey_child(CONNECTION, at));
     net.run(secs(1));
     net.assert_one_tunnel();
     assert_eq!(net.ends[EAST].ike_sas()[0].children[0].suite, esp("aes256gcm16-ecp256"));

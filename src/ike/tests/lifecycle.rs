@@ -144,7 +144,7 @@ fn round_trip_times_are_measured() {
 #[test]
 fn deletion_on_request_reaches_the_peer() {
     let mut net = tunnel(47);
-    net.at(WEST, |endpoint, now, random| endpoint.terminate(CONNECTION, now, random));
+    net.at(WEST, |endpoint, at| endpoint.terminate(CONNECTION, at));
     let requested = |event: &Event| matches!(event, Event::Down { reason: DownReason::Requested });
     assert_eq!(net.ends[WEST].count(requested), 1, "at once");
     assert_eq!(net.ends[WEST].children(), 0);
@@ -155,7 +155,7 @@ fn deletion_on_request_reaches_the_peer() {
     assert!(net.ends[WEST].endpoint.is_idle() && net.ends[EAST].endpoint.is_idle());
     net.run(secs(60));
     assert_eq!(net.ends[WEST].state(), ConnectionState::Idle);
-    net.at(WEST, |endpoint, now, random| endpoint.initiate(CONNECTION, now, random));
+    net.at(WEST, |endpoint, at| endpoint.initiate(CONNECTION, at));
     net.run(secs(1));
     net.assert_one_tunnel();
 }
@@ -170,7 +170,7 @@ fn a_lost_answer_to_the_deletion_is_given_again() {
         lost |= first;
         !first
     }));
-    net.at(WEST, |endpoint, now, random| endpoint.terminate(CONNECTION, now, random));
+    net.at(WEST, |endpoint, at| endpoint.terminate(CONNECTION, at));
     net.run(secs(1));
     assert!(net.ends[WEST].endpoint.is_idle());
 }
@@ -178,7 +178,7 @@ fn a_lost_answer_to_the_deletion_is_given_again() {
 #[test]
 fn a_connection_kept_up_comes_back_after_the_peer_deletes_it() {
     let mut net = tunnel(49);
-    net.at(EAST, |endpoint, now, random| endpoint.terminate(CONNECTION, now, random));
+    net.at(EAST, |endpoint, at| endpoint.terminate(CONNECTION, at));
     net.run(secs(3));
     net.assert_one_tunnel();
 }
@@ -192,15 +192,11 @@ fn changed_timers_leave_the_tunnel_alone_and_other_changes_renew_it() {
         LivenessConfig { interval: secs(3), ..LivenessConfig::default() },
     );
     let changed = ConnectionConfig { liveness: timers, ..west.clone() };
-    net.at(WEST, |endpoint, now, random| {
-        endpoint.update_connection(CONNECTION, changed, now, random)
-    });
+    net.at(WEST, |endpoint, at| endpoint.update_connection(CONNECTION, changed, at));
     net.run(secs(5));
     assert_eq!(net.ends[WEST].ike_sas()[0].id, id);
     let changed = ConnectionConfig { remote_ts: selectors(&["10.2.3.0/24"]), ..west };
-    net.at(WEST, |endpoint, now, random| {
-        endpoint.update_connection(CONNECTION, changed, now, random)
-    });
+    net.at(WEST, |endpoint, at| endpoint.update_connection(CONNECTION, changed, at));
     net.run(secs(2));
     net.assert_one_tunnel();
     assert_ne!(net.ends[WEST].ike_sas()[0].id, id);
@@ -212,11 +208,11 @@ fn timers_changed_during_the_handshake_count() {
     let [west, _] = configs();
     let child_lifetime = Lifetime { soft: secs(5), jitter: secs(0), hard: secs(9) };
     let changed = ConnectionConfig { child_lifetime, ..west };
-    net.at(WEST, |endpoint, now, random| {
-        endpoint.update_connection(CONNECTION, changed, now, random);
+    net.at(WEST, |endpoint, at| {
+        endpoint.update_connection(CONNECTION, changed, at);
     });
     net.run(secs(1));
-    net.at(WEST, |endpoint, now, random| endpoint.rekey_child(CONNECTION, now, random));
+    net.at(WEST, |endpoint, at| endpoint.rekey_child(CONNECTION, at));
     net.run(secs(7));
     assert_eq!(net.ends[WEST].count(|event| matches!(event, Event::ChildUp(_))), 3);
     net.assert_one_tunnel();
@@ -227,13 +223,13 @@ fn a_tunnel_that_was_taken_down_and_came_back_is_rekeyed_by_either_side() {
     for (down, rekeys) in [(WEST, WEST), (WEST, EAST), (EAST, WEST), (EAST, EAST)] {
         let mut net = Net::new(55, both_initiate());
         net.run(secs(2));
-        net.at(down, |endpoint, now, random| endpoint.terminate(CONNECTION, now, random));
+        net.at(down, |endpoint, at| endpoint.terminate(CONNECTION, at));
         net.run(secs(3));
-        net.at(down, |endpoint, now, random| endpoint.initiate(CONNECTION, now, random));
+        net.at(down, |endpoint, at| endpoint.initiate(CONNECTION, at));
         net.run(secs(3));
         net.assert_one_tunnel();
         let before = net.ends[rekeys].ike_sas()[0].id;
-        net.at(rekeys, |endpoint, now, random| endpoint.rekey_ike(CONNECTION, now, random));
+        net.at(rekeys, |endpoint, at| endpoint.rekey_ike(CONNECTION, at));
         net.run(ms(300));
         assert_ne!(net.ends[rekeys].ike_sas()[0].id, before);
         net.assert_one_tunnel();
@@ -244,7 +240,7 @@ fn a_tunnel_that_was_taken_down_and_came_back_is_rekeyed_by_either_side() {
 fn a_repeated_request_is_answered_with_the_same_octets_and_processed_once() {
     let mut net = tunnel(51);
     net.log.clear();
-    net.at(WEST, |endpoint, now, random| endpoint.rekey_child(CONNECTION, now, random));
+    net.at(WEST, |endpoint, at| endpoint.rekey_child(CONNECTION, at));
     net.run(ms(25));
     let request = net.log.iter().find(|one| !one.header().flags.response).expect("sent").clone();
     let first = net.log.iter().find(|one| one.header().flags.response).expect("answered").clone();

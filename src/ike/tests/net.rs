@@ -4,6 +4,7 @@
 use crate::crypto::secret::Secret;
 use crate::crypto::sign::SigningKey;
 use crate::ike::*;
+use crate::moment::Moment;
 use crate::net::Prefix;
 use crate::random::{Random, Seeded};
 use crate::time::Timestamp;
@@ -93,9 +94,9 @@ pub struct End {
 }
 
 impl End {
-    fn new(settings: EndpointConfig, now: Timestamp, random: &mut dyn Random) -> Self {
+    fn new(settings: EndpointConfig, at: &mut Moment<'_>) -> Self {
         End {
-            endpoint: Endpoint::new(settings, now, random),
+            endpoint: Endpoint::new(settings, at),
             events: Vec::new(),
             inbound: Vec::new(),
             outbound: BTreeMap::new(),
@@ -221,8 +222,13 @@ impl Net {
             log: Vec::new(),
         };
         for config in configs {
-            let mut end = End::new(settings.clone(), net.now, &mut net.random);
-            end.endpoint.add_connection(CONNECTION, config, net.now, &mut net.random);
+            let mut end =
+                End::new(settings.clone(), &mut Moment::simulated(net.now, &mut net.random));
+            end.endpoint.add_connection(
+                CONNECTION,
+                config,
+                &mut Moment::simulated(net.now, &mut net.random),
+            );
             net.ends.push(end);
         }
         net.drain();
@@ -230,16 +236,20 @@ impl Net {
     }
 
     /// Does something to one end.
-    pub fn at(&mut self, end: usize, act: impl FnOnce(&mut Endpoint, Timestamp, &mut Seeded)) {
-        act(&mut self.ends[end].endpoint, self.now, &mut self.random);
+    pub fn at(&mut self, end: usize, act: impl FnOnce(&mut Endpoint, &mut Moment<'_>)) {
+        act(&mut self.ends[end].endpoint, &mut Moment::simulated(self.now, &mut self.random));
         self.drain();
     }
 
     /// One end loses all its state, and comes back with this configuration.
     pub fn crash(&mut self, end: usize, config: ConnectionConfig) {
         let settings = EndpointConfig::default();
-        let mut fresh = End::new(settings, self.now, &mut self.random);
-        fresh.endpoint.add_connection(CONNECTION, config, self.now, &mut self.random);
+        let mut fresh = End::new(settings, &mut Moment::simulated(self.now, &mut self.random));
+        fresh.endpoint.add_connection(
+            CONNECTION,
+            config,
+            &mut Moment::simulated(self.now, &mut self.random),
+        );
         self.ends[end] = fresh;
         self.drain();
     }
@@ -279,8 +289,8 @@ impl Net {
         let end = self.addresses.iter().position(|address| *address == datagram.to.ip());
         if let Some(end) = end {
             let Datagram { from, to, bytes } = datagram;
-            self.at(end, |endpoint, now, random| {
-                endpoint.handle_datagram(to, from, &bytes, now, random);
+            self.at(end, |endpoint, at| {
+                endpoint.handle_datagram(to, from, &bytes, at);
             });
         }
     }
@@ -313,7 +323,7 @@ impl Net {
         for end in 0..self.ends.len() {
             let due = self.ends[end].endpoint.poll_timeout().is_some_and(|(at, _)| at <= self.now);
             if due {
-                self.at(end, |endpoint, now, random| endpoint.handle_timeout(now, random));
+                self.at(end, |endpoint, at| endpoint.handle_timeout(at));
             }
         }
     }
@@ -335,7 +345,7 @@ impl Net {
         let keys = self.ends[from].outbound[&sending].clone();
         let known = self.ends[to].inbound.iter().find(|sa| sa.keys == keys).cloned();
         let Some(known) = known else { return false };
-        self.at(to, |endpoint, now, _| endpoint.on_inbound_traffic(known.child, now));
+        self.at(to, |endpoint, at| endpoint.on_inbound_traffic(known.child, at.now));
         true
     }
 

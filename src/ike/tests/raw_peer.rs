@@ -10,6 +10,7 @@ use crate::ike::path::{Path, detection_payloads};
 use crate::ike::payloads::Payloads;
 use crate::ike::proposal;
 use crate::ike::*;
+use crate::moment::Moment;
 use crate::random::Seeded;
 use crate::time::Timestamp;
 use crate::wire::ike::{
@@ -48,8 +49,9 @@ impl RawPeer {
         let [west, east] = config_pair((psk("shared"), psk("shared")));
         let mut random = Seeded::new(42);
         let now = Timestamp::from_millis(1);
-        let mut endpoint = Endpoint::new(EndpointConfig::default(), now, &mut random);
-        endpoint.add_connection(CONNECTION, east.clone(), now, &mut random);
+        let mut endpoint =
+            Endpoint::new(EndpointConfig::default(), &mut Moment::simulated(now, &mut random));
+        endpoint.add_connection(CONNECTION, east.clone(), &mut Moment::simulated(now, &mut random));
         let init = init(&mut endpoint, &west, now, &mut random);
         let mut peer = RawPeer {
             endpoint,
@@ -122,7 +124,12 @@ impl RawPeer {
                 RemoteAddress::Any => unreachable!("the pair has addresses"),
             });
         let marked = [&[0; 4], message].concat();
-        self.endpoint.handle_datagram(to, from, &marked, self.now, &mut self.random);
+        self.endpoint.handle_datagram(
+            to,
+            from,
+            &marked,
+            &mut Moment::simulated(self.now, &mut self.random),
+        );
         self.drain()
     }
 
@@ -157,7 +164,7 @@ impl RawPeer {
         for _ in 0..100 {
             let (at, _) = self.endpoint.poll_timeout().expect("something is due");
             self.now = self.now.max(at);
-            self.endpoint.handle_timeout(self.now, &mut self.random);
+            self.endpoint.handle_timeout(&mut Moment::simulated(self.now, &mut self.random));
             if let Some(request) = self.drain().into_iter().next() {
                 return request;
             }
@@ -201,7 +208,7 @@ fn init(
     ];
     payloads.extend(detection_payloads((spi, IkeSpi::ZERO), &path, true));
     let request = Message { header, payloads }.encode();
-    endpoint.handle_datagram(remote, path.local, &request, now, random);
+    endpoint.handle_datagram(remote, path.local, &request, &mut Moment::simulated(now, random));
     let response = endpoint.poll_transmit().expect("an answer to IKE_SA_INIT").bytes;
     let answer = Message::decode(&response).unwrap();
     let payloads = Payloads(&answer.payloads);

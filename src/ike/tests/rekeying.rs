@@ -12,11 +12,11 @@ fn tunnel(seed: u64) -> Net {
 }
 
 fn rekey_child(net: &mut Net, end: usize) {
-    net.at(end, |endpoint, now, random| endpoint.rekey_child(CONNECTION, now, random));
+    net.at(end, |endpoint, at| endpoint.rekey_child(CONNECTION, at));
 }
 
 fn rekey_ike(net: &mut Net, end: usize) {
-    net.at(end, |endpoint, now, random| endpoint.rekey_ike(CONNECTION, now, random));
+    net.at(end, |endpoint, at| endpoint.rekey_ike(CONNECTION, at));
 }
 
 /// Lets time pass while both ends send all the time; every packet must be opened.
@@ -183,7 +183,7 @@ fn lifetimes_rekey_by_themselves() {
 fn a_soft_limit_of_the_data_plane_rekeys() {
     let mut net = tunnel(36);
     let old = net.ends[EAST].sending.expect("a Child SA");
-    net.at(EAST, |endpoint, now, random| endpoint.on_soft_limit(old, now, random));
+    net.at(EAST, |endpoint, at| endpoint.on_soft_limit(old, at));
     run_under_traffic(&mut net, 500);
     net.assert_one_tunnel();
     assert_ne!(net.ends[EAST].sending, Some(old));

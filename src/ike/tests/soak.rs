@@ -25,24 +25,24 @@ fn calm_configs(net_seed: u64) -> [ConnectionConfig; 2] {
 fn disturb(net: &mut Net, seed: u64) {
     let end = net.random.below(2) as usize;
     match net.random.below(12) {
-        0 | 1 => net.at(end, |endpoint, now, random| endpoint.rekey_child(CONNECTION, now, random)),
-        2 | 3 => net.at(end, |endpoint, now, random| endpoint.rekey_ike(CONNECTION, now, random)),
+        0 | 1 => net.at(end, |endpoint, at| endpoint.rekey_child(CONNECTION, at)),
+        2 | 3 => net.at(end, |endpoint, at| endpoint.rekey_ike(CONNECTION, at)),
         4 => {
             for end in [WEST, EAST] {
-                net.at(end, |endpoint, now, random| endpoint.rekey_ike(CONNECTION, now, random));
+                net.at(end, |endpoint, at| endpoint.rekey_ike(CONNECTION, at));
             }
         }
         5 => {
             for end in [WEST, EAST] {
-                net.at(end, |endpoint, now, random| endpoint.rekey_child(CONNECTION, now, random));
+                net.at(end, |endpoint, at| endpoint.rekey_child(CONNECTION, at));
             }
         }
         6 => net.crash(end, chaos_configs(seed)[end].clone()),
         7 => {
-            net.at(end, |endpoint, now, random| endpoint.terminate(CONNECTION, now, random));
+            net.at(end, |endpoint, at| endpoint.terminate(CONNECTION, at));
             net.run(ms(100));
-            net.at(WEST, |endpoint, now, random| endpoint.initiate(CONNECTION, now, random));
-            net.at(end, |endpoint, now, random| endpoint.initiate(CONNECTION, now, random));
+            net.at(WEST, |endpoint, at| endpoint.initiate(CONNECTION, at));
+            net.at(end, |endpoint, at| endpoint.initiate(CONNECTION, at));
         }
         8 => {
             net.filter = Some(Box::new(|_, _| false));
@@ -80,9 +80,7 @@ fn soak(seed: u64) {
     }
     net.faults = Faults::default();
     for (end, config) in calm_configs(seed).into_iter().enumerate() {
-        net.at(end, |endpoint, now, random| {
-            endpoint.update_connection(CONNECTION, config, now, random)
-        });
+        net.at(end, |endpoint, at| endpoint.update_connection(CONNECTION, config, at));
     }
     net.run(secs(120));
     net.assert_one_tunnel();

@@ -4,6 +4,7 @@ use super::{Seed, seed};
 use crate::control::{Request, SaKind};
 use crate::fuzzing::sessions::{IMPORT, NEIGHBOR_ASN, connection};
 use crate::ike::{ConnectionConfig, ConnectionId, Endpoint, EndpointConfig};
+use crate::moment::Moment;
 use crate::net::Prefix;
 use crate::offload::{Segmentation, VirtioNetHeader};
 use crate::random::Seeded;
@@ -77,10 +78,11 @@ fn streams() -> Vec<Seed> {
 /// What an initiator sends first, also twice and an hour later.
 fn strangers() -> Vec<Seed> {
     let (mut random, now) = (Seeded::new(2), Timestamp::from_millis(1000));
-    let mut endpoint = Endpoint::new(EndpointConfig::default(), now, &mut random);
+    let mut endpoint =
+        Endpoint::new(EndpointConfig::default(), &mut Moment::simulated(now, &mut random));
     let config = ConnectionConfig { initiate: true, ..connection(2, 1) };
-    endpoint.add_connection(ConnectionId(1), config, now, &mut random);
-    endpoint.handle_timeout(now, &mut random);
+    endpoint.add_connection(ConnectionId(1), config, &mut Moment::simulated(now, &mut random));
+    endpoint.handle_timeout(&mut Moment::simulated(now, &mut random));
     let init = endpoint.poll_transmit().unwrap().bytes;
     let after = |seconds: u8, datagram: &[u8]| {
         [&(datagram.len() as u16).to_be_bytes()[..], &[seconds], datagram].concat()
