@@ -13,7 +13,7 @@
 //!  floor 3   routing  forward   config                control   (the operator's contract)
 //!  floor 2   ike   esp   offload   routing::{bgp, rib, vrrp}
 //!  floor 1   wire   crypto      codecs · algorithms
-//!  floor 0   net   time   random   moment   values without a clock or dice of their own
+//!  floor 0   net   time   random   moment   values without a clock or dice of their own · visits
 //! ```
 
 // floor 0
@@ -21,6 +21,7 @@ pub mod moment;
 pub mod net;
 pub mod random;
 pub mod time;
+pub mod visits;
 // floor 1
 pub mod crypto;
 pub mod wire;

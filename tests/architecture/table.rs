@@ -35,11 +35,12 @@ pub const MODULES: &[Module] = &[
     row("random",        Pure,  &[]),
     row("net",           Pure,  &[]),
     row("moment",        Pure,  &["time", "random"]),
+    row("visits",        Pure,  &[]),
     // floor 1: codecs and algorithms
     row("wire",          Pure,  &["net"]),
     row("crypto",        Pure,  &["random"]),
     // floor 2: engines
-    row("ike",           Pure,  &["wire", "crypto", "net", "time", "random", "moment"]),
+    row("ike",           Pure,  &["wire", "crypto", "visits", "net", "time", "random", "moment"]),
     row("esp",           Pure,  &["wire", "crypto", "net", "time", "random", "moment"]),
     row("offload",       Pure,  &["wire", "net"]),
     row("routing::attributes", Pure, &["wire", "net"]),
@@ -54,7 +55,8 @@ pub const MODULES: &[Module] = &[
     row("control",       Pure,  &["net", "time"]),
     // floor 4: one state, inputs in, outputs out
     row("gateway",       Pure,  &["routing", "forward", "config", "control", "ike", "esp",
-                                  "offload", "wire", "crypto", "net", "time", "random", "moment"]),
+                                  "offload", "wire", "crypto", "visits",
+                                  "net", "time", "random", "moment"]),
     // the shell
     row("os",            Shell, &["net", "time", "random", "moment"]),
     row("config_file",   Shell, &["os", "config", "crypto", "net"]),
