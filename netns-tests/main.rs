@@ -1,7 +1,8 @@
 //! Real daemons, real packets, real peers, each scenario in network namespaces of its own.
 //!
 //! Needs root; `./test` installs what the peers need and runs everything. One scenario:
-//! `cargo test --test netns -- failures --nocapture`.
+//! `cargo test --test netns -- failures --nocapture`. Scenarios share nothing but the machine
+//! (names of namespaces, folders and sockets are theirs alone), so several may run at once.
 
 #![expect(clippy::unwrap_used, reason = "a scenario ends where something unexpected happens")]
 
