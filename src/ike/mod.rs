@@ -27,6 +27,7 @@ mod auth;
 mod child;
 mod config;
 mod connection;
+mod connections;
 mod context;
 mod cookie;
 mod endpoint;

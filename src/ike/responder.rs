@@ -7,7 +7,7 @@
 
 use super::auth::{self, Authenticated, Signed};
 use super::child::{Accepted, notify_of};
-use super::config::{ConnectionConfig, ConnectionId};
+use super::connections::{Acceptable, Candidate, Connections};
 use super::context::Context;
 use super::event::{IkeSaId, NatStatus, Role};
 use super::exchange::LastAnswer;
@@ -27,11 +27,6 @@ use crate::time::Timestamp;
 use crate::wire::ike::{
     ExchangeType, Flags, Header, IkeSpi, Message, MessageId, NotifyType, Payload,
 };
-use std::sync::Arc;
-
-/// A connection that an address admits.
-pub(super) type Candidate = (ConnectionId, Arc<ConnectionConfig>);
-
 /// IKE_SA_INIT is answered.
 #[derive(Debug)]
 pub(super) struct HalfOpen {
@@ -72,12 +67,12 @@ impl InitRefusal {
 }
 
 impl HalfOpen {
-    /// Answers IKE_SA_INIT for one of `candidates`.
+    /// Answers IKE_SA_INIT with what the connections that may be meant accept.
     pub fn answer(
         message: &Message,
         datagram: &[u8],
         path: Path,
-        candidates: &[Candidate],
+        acceptable: &Acceptable,
         ctx: &mut Context<'_>,
     ) -> Result<Box<HalfOpen>, InitRefusal> {
         let payloads = Payloads(&message.payloads);
@@ -86,9 +81,8 @@ impl HalfOpen {
         else {
             return Err(InitRefusal::silent(Discard::MissingPayload));
         };
-        let suites = all_suites(candidates);
         let begun = group_of(public.method);
-        let choice = proposal::choose(sa, &suites, begun).map_err(no_proposal)?;
+        let choice = proposal::choose(sa, &acceptable.suites, begun).map_err(no_proposal)?;
         if begun != Some(choice.suite.group) {
             let answer = invalid_ke(choice.suite.group);
             return Err(InitRefusal::answered(Discard::OtherGroup, answer));
@@ -109,7 +103,7 @@ impl HalfOpen {
             began_at: ctx.now,
             expires_at: ctx.now + ctx.settings.half_open.lifetime,
         });
-        let force = candidates.iter().any(|(_, config)| config.force_encapsulation);
+        let force = acceptable.force_encapsulation;
         half_open.init_response = half_open.message(&choice, exchange.public, force);
         ctx.out.send(&path, &half_open.init_response);
         Ok(half_open)
@@ -142,17 +136,6 @@ impl HalfOpen {
             ctx.out.count(Discard::Unexpected);
         }
     }
-}
-
-/// The suites of all connections that may be meant, without repetition.
-fn all_suites(candidates: &[Candidate]) -> Vec<IkeSuite> {
-    let mut suites = Vec::new();
-    for suite in candidates.iter().flat_map(|(_, config)| &config.ike_suites) {
-        if !suites.contains(suite) {
-            suites.push(*suite);
-        }
-    }
-    suites
 }
 
 fn no_proposal(refusal: NoProposal) -> InitRefusal {
@@ -218,7 +201,7 @@ impl HalfOpen {
         header: &Header,
         datagram: &[u8],
         from: Path,
-        candidates: &[Candidate],
+        connections: &Connections,
         ctx: &mut Context<'_>,
     ) -> AfterAuth {
         let fits = !header.flags.response
@@ -234,7 +217,7 @@ impl HalfOpen {
                 return AfterAuth::Same(self);
             }
         };
-        match self.check(&opened, candidates) {
+        match self.check(&opened, connections, from) {
             Ok(admission) => {
                 let initial_contact = opened.payloads().is_ok_and(|payloads| {
                     Payloads(payloads).notify(NotifyType::INITIAL_CONTACT).is_some()
@@ -245,7 +228,12 @@ impl HalfOpen {
         }
     }
 
-    fn check(&self, opened: &Opened, candidates: &[Candidate]) -> Result<Admission, AuthRefusal> {
+    fn check(
+        &self,
+        opened: &Opened,
+        connections: &Connections,
+        from: Path,
+    ) -> Result<Admission, AuthRefusal> {
         let payloads = opened.payloads().map_err(|error| {
             AuthRefusal::new(NotifyType::INVALID_SYNTAX, FailureReason::Breach(error.to_string()))
         })?;
@@ -261,7 +249,7 @@ impl HalfOpen {
             return Err(AuthRefusal::new(NotifyType::INVALID_SYNTAX, reason));
         };
         let presented = Identity::from_wire(id);
-        let named = self.named(&presented, payloads, candidates)?;
+        let named = self.named(&presented, payloads, connections, from)?;
         let auth = payloads
             .authentication()
             .ok_or_else(|| AuthRefusal::authentication(AuthFailure::Eap))?;
@@ -273,31 +261,17 @@ impl HalfOpen {
         &self,
         presented: &Identity,
         payloads: Payloads<'_>,
-        candidates: &[Candidate],
+        connections: &Connections,
+        from: Path,
     ) -> Result<Vec<Candidate>, AuthRefusal> {
         let asked = payloads.id_responder().map(Identity::from_wire);
-        let mut failure = None;
-        let mut named = Vec::new();
-        for candidate in candidates {
-            let config = &candidate.1;
-            let asks_for_us = asked.as_ref().is_none_or(|asked| *asked == config.local_id);
-            if config.remote_id != *presented {
-                let (presented, expected) = (presented.clone(), config.remote_id.clone());
-                failure.get_or_insert(AuthFailure::WrongIdentity { presented, expected });
-            } else if !asks_for_us {
-                let (asked, own) = (asked.clone(), config.local_id.clone());
-                failure = asked.map(|asked| AuthFailure::WrongResponder { asked, own });
-            } else if config.ike_suites.contains(&self.keys.suite) {
-                named.push(candidate.clone());
-            }
-        }
+        let between = connections.named(presented, asked.as_ref(), from);
+        let has_suite = |candidate: &Candidate| candidate.1.ike_suites.contains(&self.keys.suite);
+        let named: Vec<Candidate> = between.filter(has_suite).collect();
         if !named.is_empty() {
             return Ok(named);
         }
-        let reason = failure.map_or_else(
-            || FailureReason::Breach("its IKE suite belongs to another connection".into()),
-            FailureReason::Authentication,
-        );
+        let reason = nobody_named(presented, asked, connections, from);
         Err(AuthRefusal::new(NotifyType::AUTHENTICATION_FAILED, reason))
     }
 
@@ -406,6 +380,30 @@ impl HalfOpen {
             path: from,
             reason: refusal.reason,
         }
+    }
+}
+
+/// Why a path on which some connection may be meant leads to none for these identities.
+fn nobody_named(
+    presented: &Identity,
+    asked: Option<Identity>,
+    connections: &Connections,
+    from: Path,
+) -> FailureReason {
+    if let Some(asked) = asked {
+        let of_peer = connections.named(presented, None, from);
+        let other = of_peer.filter(|(_, config)| config.local_id != asked).last();
+        if let Some((_, config)) = other {
+            let own = config.local_id.clone();
+            return FailureReason::Authentication(AuthFailure::WrongResponder { asked, own });
+        }
+    }
+    match connections.of_somebody_else(presented, from) {
+        Some((_, config)) => FailureReason::Authentication(AuthFailure::WrongIdentity {
+            presented: presented.clone(),
+            expected: config.remote_id.clone(),
+        }),
+        None => FailureReason::Breach("its IKE suite belongs to another connection".into()),
     }
 }
 

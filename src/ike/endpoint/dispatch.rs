@@ -1,14 +1,14 @@
 //! From a datagram to the IKE SA that it is for (RFC 7296 §2.6, §2.21.4, §2.5).
 
-use super::super::config::{ConnectionId, RemoteAddress};
 use super::super::context::NON_ESP_MARKER;
 use super::super::cookie::Bearer;
 use super::super::failure::FailureReason;
 use super::super::path::Path;
 use super::super::payloads::{Payloads, notify};
-use super::super::responder::{Candidate, HalfOpen, InitRefusal, stateless_answer};
+use super::super::responder::{HalfOpen, InitRefusal, stateless_answer};
 use super::super::stats::Discard;
-use super::{Endpoint, IkeSa};
+use super::Endpoint;
+use super::sas::IkeSa;
 use crate::moment::Moment;
 use crate::time::Timestamp;
 use crate::wire::ike::{ExchangeType, Flags, Header, IkeSpi, Message, MessageId, NotifyType};
@@ -30,8 +30,13 @@ impl Endpoint {
         at: &mut Moment<'_>,
     ) {
         self.core.out.stats.received += 1;
-        let path = Path { local, remote };
-        let message = if local.port() == self.core.settings.natt_port {
+        self.handle_payload(datagram, Path { local, remote }, at);
+        self.rearm();
+    }
+
+    /// The payload of a UDP datagram.
+    fn handle_payload(&mut self, datagram: &[u8], path: Path, at: &mut Moment<'_>) {
+        let message = if path.local.port() == self.core.settings.natt_port {
             datagram.strip_prefix(&NON_ESP_MARKER)
         } else {
             Some(datagram)
@@ -62,10 +67,9 @@ impl Endpoint {
             return self.handle_init(datagram, path, at);
         }
         let ours = if header.flags.initiator { header.responder_spi } else { header.initiator_spi };
-        if self.sas.contains_key(&ours) {
-            self.dispatch(ours, &header, datagram, path, at);
-        } else {
-            self.refuse_spi(&header, path, at.now);
+        match self.sas.take(ours) {
+            Some(sa) => self.dispatch(sa, ours, &header, datagram, path, at),
+            None => self.refuse_spi(&header, path, at.now),
         }
     }
 
@@ -113,7 +117,7 @@ impl Endpoint {
             return self.reply(path, stateless_answer(&message.header, refusal), at.now);
         }
         if let Some(spi) = self.half_open.find(path.remote, message.header.initiator_spi) {
-            if let Some(IkeSa::HalfOpen(known)) = self.sas.get(&spi) {
+            if let Some(IkeSa::HalfOpen(known)) = self.sas.get(spi) {
                 known.answer_again(datagram, &mut self.core.context(at));
             }
             return;
@@ -121,7 +125,7 @@ impl Endpoint {
         match self.admit(&message, datagram, path, at) {
             Ok(half_open) => {
                 self.half_open.insert(path.remote, half_open.id);
-                self.sas.insert(half_open.id.local, IkeSa::HalfOpen(half_open));
+                self.sas.put(half_open.id.local, IkeSa::HalfOpen(half_open));
             }
             Err(refusal) => self.refuse_init(&message.header, refusal, path, at.now),
         }
@@ -134,17 +138,16 @@ impl Endpoint {
         path: Path,
         at: &mut Moment<'_>,
     ) -> Result<Box<HalfOpen>, InitRefusal> {
-        let candidates = self.candidates(path);
-        if candidates.is_empty() {
+        let Some(acceptable) = self.connections.acceptable(path) else {
             let answer = notify(NotifyType::NO_PROPOSAL_CHOSEN, []);
             return Err(InitRefusal::answered(Discard::UnknownPeer, answer));
-        }
+        };
         self.demand_cookie(message, path)?;
         self.half_open
             .admits(path.remote.ip(), &self.core.settings.half_open)
             .map_err(InitRefusal::silent)?;
         let mut ctx = self.core.context(at);
-        HalfOpen::answer(message, datagram, path, &candidates, &mut ctx)
+        HalfOpen::answer(message, datagram, path, &acceptable, &mut ctx)
     }
 
     /// Under load, an initiator must show that it gets what we send to its address.
@@ -188,45 +191,29 @@ impl Endpoint {
 
     /// Tells of a failure the connections that are configured with this very address.
     pub(super) fn tell_peers_at(&mut self, path: Path, reason: &FailureReason, now: Timestamp) {
-        let at_address: Vec<ConnectionId> = self
-            .candidates(path)
-            .into_iter()
-            .filter(|(_, config)| config.remote != RemoteAddress::Any)
-            .map(|(id, _)| id)
-            .collect();
-        for id in at_address {
-            let last = self.connections.get(&id).and_then(|known| known.last_failure.as_ref());
+        for id in self.connections.at_address(path) {
+            let Some(connection) = self.connections.get(id) else { continue };
+            let last = connection.last_failure.as_ref();
             let repeated = |(at, last): &(Timestamp, FailureReason)| {
                 last == reason && now - *at < REPEATED_FAILURE
             };
             if last.is_some_and(repeated) {
                 continue;
             }
-            let retry_at = self.connections.get(&id).and_then(|known| known.attempt_at());
+            let retry_at = connection.attempt_at();
             self.note_failure(id, reason.clone(), retry_at, now);
         }
     }
 
-    /// The connections that may be meant by a datagram on this path.
-    pub(super) fn candidates(&self, path: Path) -> Vec<Candidate> {
-        let admits = |candidate: &Candidate| {
-            let config = &candidate.1;
-            config.local == path.local.ip() && config.remote.admits(path.remote.ip())
-        };
-        let all = self.connections.iter().map(|(id, known)| (*id, known.config.clone()));
-        all.filter(admits).collect()
-    }
-
     fn dispatch(
         &mut self,
+        sa: IkeSa,
         spi: IkeSpi,
         header: &Header,
         datagram: &[u8],
         path: Path,
         at: &mut Moment<'_>,
     ) {
-        let candidates = self.candidates(path);
-        let Some(sa) = self.sas.remove(&spi) else { return };
         let mut ctx = self.core.context(at);
         match sa {
             IkeSa::AwaitInit(state) => {
@@ -241,7 +228,7 @@ impl Endpoint {
             }
             IkeSa::HalfOpen(state) => {
                 let (origin, id) = (state.path.remote, state.id);
-                let after = state.handle(header, datagram, path, &candidates, &mut ctx);
+                let after = state.handle(header, datagram, path, &self.connections, &mut ctx);
                 self.after_half_open(origin, id, after, at);
             }
             IkeSa::Established(mut sa) => {
@@ -255,7 +242,7 @@ impl Endpoint {
                     Some(response) => ctx.out.send(&at, response),
                     None => ctx.out.count(Discard::UnknownSpi),
                 }
-                self.sas.insert(spi, IkeSa::Over(answer, at));
+                self.sas.put(spi, IkeSa::Over(answer, at));
             }
         }
     }

@@ -9,14 +9,12 @@ use super::super::initiator::{AfterAuth, AfterInit};
 use super::super::responder;
 use super::super::sa::{Effect, Established};
 use super::super::stats::Discard;
-use super::{Endpoint, IkeSa};
+use super::Endpoint;
+use super::sas::IkeSa;
 use crate::moment::Moment;
 use crate::time::Timestamp;
 use crate::wire::ike::IkeSpi;
 use std::net::SocketAddr;
-
-/// IKE SAs that are over and whose last answer we keep, at most.
-const MAX_OVER: usize = 1024;
 
 impl Endpoint {
     /// What became of our IKE_SA_INIT.
@@ -29,12 +27,12 @@ impl Endpoint {
     ) {
         match after {
             AfterInit::Same(state) => {
-                self.sas.insert(spi, IkeSa::AwaitInit(state));
+                self.sas.put(spi, IkeSa::AwaitInit(state));
             }
             AfterInit::AwaitAuth(mut state) => {
                 let initial_contact = self.is_first_contact(id);
                 state.send(initial_contact, &mut self.core.context(at));
-                self.sas.insert(spi, IkeSa::AwaitAuth(state));
+                self.sas.put(spi, IkeSa::AwaitAuth(state));
             }
             AfterInit::Failed(reason) => self.attempt_failed(id, reason, at),
         }
@@ -42,16 +40,12 @@ impl Endpoint {
 
     /// Whether no IKE SA in working order exists between the two identities of a connection:
     /// INITIAL_CONTACT says so, for all connections between them (RFC 7296 §2.4).
-    fn is_first_contact(&self, id: ConnectionId) -> bool {
-        let Some(connection) = self.connections.get(&id) else { return false };
-        let config = &connection.config;
-        let mut others = self.all_established().filter(|sa| {
-            let same = sa.config.local_id == config.local_id && sa.remote_id == config.remote_id;
-            let restarts = sa.connection == id
-                && matches!(connection.told, Told::Unreachable { .. } | Told::Down);
-            same && !sa.is_over() && !restarts
-        });
-        others.next().is_none()
+    pub(super) fn is_first_contact(&self, id: ConnectionId) -> bool {
+        let Some(connection) = self.connections.get(id) else { return false };
+        let restarts = matches!(connection.told, Told::Unreachable { .. } | Told::Down);
+        let same = self.connections.between_the_same(&connection.config).into_iter();
+        let others = same.filter(|other| !(restarts && *other == id));
+        others.flat_map(|other| self.sas.established_of(other)).all(Established::is_over)
     }
 
     /// What became of our IKE_AUTH.
@@ -64,10 +58,10 @@ impl Endpoint {
     ) {
         match after {
             AfterAuth::Same(state) => {
-                self.sas.insert(spi, IkeSa::AwaitAuth(state));
+                self.sas.put(spi, IkeSa::AwaitAuth(state));
             }
             AfterAuth::Established { sa, initial_contact, child } => {
-                if let Some(connection) = self.connections.get_mut(&id) {
+                if let Some(connection) = self.connections.get_mut(id) {
                     connection.attempt = Attempt::Idle;
                 }
                 self.adopt(sa, initial_contact, child, at);
@@ -86,7 +80,7 @@ impl Endpoint {
     ) {
         match after {
             responder::AfterAuth::Same(state) => {
-                self.sas.insert(id.local, IkeSa::HalfOpen(state));
+                self.sas.put(id.local, IkeSa::HalfOpen(state));
             }
             responder::AfterAuth::Established { sa, initial_contact, child } => {
                 self.half_open.remove(origin, id);
@@ -96,7 +90,7 @@ impl Endpoint {
                 self.half_open.remove(origin, id);
                 tracing::warn!(remote = %path.remote, %reason, "peer refused");
                 self.tell_peers_at(path, &reason, at.now);
-                self.keep_over(id.local, answer, path);
+                self.sas.put_over(id.local, answer, path);
             }
         }
     }
@@ -110,7 +104,7 @@ impl Endpoint {
         at: &mut Moment<'_>,
     ) {
         let (id, role) = (sa.connection, sa.role);
-        if let Some(connection) = self.connections.get(&id) {
+        if let Some(connection) = self.connections.get(id) {
             // Timers may have been changed while the handshake was under way.
             sa.reconfigure(connection.config.clone());
         }
@@ -130,7 +124,7 @@ impl Endpoint {
                 if role == Role::Responder {
                     self.cancel_early_attempt(id, at);
                 }
-                if let Some(connection) = self.connections.get_mut(&id) {
+                if let Some(connection) = self.connections.get_mut(id) {
                     connection.on_success();
                 }
                 self.keep(sa, at);
@@ -156,9 +150,9 @@ impl Endpoint {
     /// One side has said that the new IKE SA is its only one: those that were there before it
     /// began are dead. One that came up meanwhile is not (both sides may initiate at once).
     fn end_older(&mut self, new: &Established, at: &mut Moment<'_>) {
-        for spi in self.established_spis(new.connection) {
+        for spi in self.sas.spis_of(new.connection) {
             let older = |sa: &Established| sa.established_at < new.began_at;
-            if !self.established(spi).is_some_and(older) {
+            if !self.sas.established(spi).is_some_and(older) {
                 continue;
             }
             self.with_established(spi, at, |sa, ctx| match new.role {
@@ -171,9 +165,9 @@ impl Endpoint {
     /// The peer was quicker: as long as we have not sent IKE_AUTH, our own attempt would only
     /// make a duplicate.
     fn cancel_early_attempt(&mut self, id: ConnectionId, at: &mut Moment<'_>) {
-        let Some(connection) = self.connections.get(&id) else { return };
+        let Some(connection) = self.connections.get(id) else { return };
         let late = match connection.attempt {
-            Attempt::Running { spi } => matches!(self.sas.get(&spi), Some(IkeSa::AwaitAuth(_))),
+            Attempt::Running { spi } => matches!(self.sas.get(spi), Some(IkeSa::AwaitAuth(_))),
             Attempt::Idle | Attempt::Waiting { .. } => false,
         };
         if !late {
@@ -188,13 +182,13 @@ impl Endpoint {
         at: &mut Moment<'_>,
         call: impl FnOnce(&mut Established, &mut Context<'_>),
     ) {
-        match self.sas.remove(&spi) {
+        match self.sas.take(spi) {
             Some(IkeSa::Established(mut sa)) => {
                 call(&mut sa, &mut self.core.context(at));
                 self.keep(sa, at);
             }
             Some(other) => {
-                self.sas.insert(spi, other);
+                self.sas.put(spi, other);
             }
             None => {}
         }
@@ -204,25 +198,24 @@ impl Endpoint {
     pub(super) fn keep(&mut self, mut sa: Box<Established>, at: &mut Moment<'_>) {
         let (spi, id, role) = (sa.id.local, sa.connection, sa.role);
         let effects = sa.take_effects();
-        self.of_connection.insert((id, spi));
-        self.sas.insert(spi, IkeSa::Established(sa));
+        self.sas.put(spi, IkeSa::Established(sa));
         for effect in effects {
             match effect {
                 Effect::Insert(made) => self.keep(made, at),
                 Effect::Inherit(heir, estate) => {
                     let mut ctx = self.core.context(at);
-                    match self.sas.get_mut(&heir) {
-                        Some(IkeSa::Established(heir)) => heir.inherit(estate, &mut ctx),
-                        Some(_) | None => estate.dissolve(&mut ctx),
+                    match self.sas.established_mut(heir) {
+                        Some(heir) => heir.inherit(estate, &mut ctx),
+                        None => estate.dissolve(&mut ctx),
                     }
                 }
                 Effect::Redundant(spi) => {
-                    if let Some(IkeSa::Established(redundant)) = self.sas.get_mut(&spi) {
+                    if let Some(redundant) = self.sas.established_mut(spi) {
                         redundant.leave(at.now);
                     }
                 }
                 Effect::Ended(reason) => {
-                    if let Some(connection) = self.connections.get_mut(&id) {
+                    if let Some(connection) = self.connections.get_mut(id) {
                         connection.ended = Some(reason);
                     }
                 }
@@ -233,26 +226,20 @@ impl Endpoint {
     }
 
     fn forget(&mut self, spi: IkeSpi, id: ConnectionId, now: Timestamp) {
-        let Some(IkeSa::Established(sa)) = self.sas.remove(&spi) else { return };
-        self.of_connection.remove(&(id, spi));
-        for other in self.established_mut(id) {
-            other.forget_rival(spi);
+        let Some(IkeSa::Established(sa)) = self.sas.take(spi) else { return };
+        for other in self.sas.spis_of(id) {
+            if let Some(other) = self.sas.established_mut(other) {
+                other.forget_rival(spi);
+            }
         }
         if let Some((answer, path)) = sa.into_last_answer(now) {
-            self.keep_over(spi, answer, path);
-        }
-    }
-
-    fn keep_over(&mut self, spi: IkeSpi, answer: super::LastAnswer, path: super::Path) {
-        if self.over < MAX_OVER {
-            self.over += 1;
-            self.sas.insert(spi, IkeSa::Over(answer, path));
+            self.sas.put_over(spi, answer, path);
         }
     }
 
     /// The time of one IKE SA has come; says whose connection may be affected.
     pub(super) fn time_out(&mut self, spi: IkeSpi, at: &mut Moment<'_>) -> Option<ConnectionId> {
-        let sa = self.sas.remove(&spi)?;
+        let sa = self.sas.take(spi)?;
         let mut ctx = self.core.context(at);
         match sa {
             IkeSa::AwaitInit(state) => {
@@ -278,10 +265,7 @@ impl Endpoint {
                 self.keep(sa, at);
                 Some(connection)
             }
-            IkeSa::Over(..) => {
-                self.over -= 1;
-                None
-            }
+            IkeSa::Over(..) => None,
         }
     }
 }

@@ -5,68 +5,55 @@
 //! leaves that lets the peer use it. Then wait until [`Endpoint::poll_timeout`] or the next input.
 //!
 //! Here IKE SAs only come together; what each does by itself is in `initiator`, `responder`
-//! and `sa`. The parts: `dispatch` (datagrams to IKE SAs), `lifecycle` (what IKE SAs do to each
-//! other and to their connection), `settle` (duplicates, and what the owner is told).
+//! and `sa`. The parts: `sas` (where they are found), `dispatch` (datagrams to IKE SAs),
+//! `lifecycle` (what IKE SAs do to each other and to their connection), `settle` (duplicates, and
+//! what the owner is told).
+//!
+//! No input looks at more than the IKE SAs and connections that it is about: all are found by an
+//! index, and every verb ends by setting the timers of those it touched.
 
 mod dispatch;
 mod lifecycle;
+mod sas;
 mod settle;
 
 use super::config::{ConnectionConfig, ConnectionId, EndpointConfig};
 use super::connection::{Attempt, Connection, Told};
+use super::connections::Connections;
 use super::context::{Core, Outbox, Pool};
 use super::cookie::CookieJar;
 use super::event::{ChildId, Event, TimerReason, Transmit};
-use super::exchange::LastAnswer;
 use super::failure::{DownReason, FailureReason};
 use super::half_open::{HalfOpenIndex, ReplyLimit};
-use super::initiator::{AwaitAuth, AwaitInit};
+use super::initiator::AwaitInit;
 use super::path::Path;
-use super::responder::HalfOpen;
 use super::sa::Established;
 use super::sa::children::ChildState;
 use super::stats::Stats;
 use super::view::{ChildView, ConnectionState, ConnectionView, IkeView};
 use crate::moment::Moment;
-use crate::time::{Timestamp, soonest};
+use crate::time::{Timers, Timestamp};
 use crate::wire::ike::IkeSpi;
-use std::collections::{BTreeMap, BTreeSet};
+use sas::{IkeSa, Sas};
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-/// An IKE SA in one of its states, or what remains of it.
-#[derive(Debug)]
-enum IkeSa {
-    AwaitInit(Box<AwaitInit>),
-    AwaitAuth(Box<AwaitAuth>),
-    HalfOpen(Box<HalfOpen>),
-    Established(Box<Established>),
-    Over(LastAnswer, Path),
-}
-
-impl IkeSa {
-    fn timeout(&self) -> Option<(Timestamp, TimerReason)> {
-        match self {
-            IkeSa::AwaitInit(state) => Some((state.timeout(), TimerReason::Retransmit)),
-            IkeSa::AwaitAuth(state) => Some((state.timeout(), TimerReason::Retransmit)),
-            IkeSa::HalfOpen(state) => Some((state.expires_at, TimerReason::Expiry)),
-            IkeSa::Established(sa) => sa.timeout(),
-            IkeSa::Over(answer, _) => Some((answer.expires_at, TimerReason::Expiry)),
-        }
-    }
+/// Whose deadline it is; of those that are due at once, IKE SAs come first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Timer {
+    Sa(IkeSpi),
+    Connection(ConnectionId),
 }
 
 /// The IKEv2 engine of one gateway.
 #[derive(Debug)]
 pub struct Endpoint {
     core: Core,
-    connections: BTreeMap<ConnectionId, Connection>,
-    /// By our own SPI.
-    sas: BTreeMap<IkeSpi, IkeSa>,
-    /// The established ones of each connection.
-    of_connection: BTreeSet<(ConnectionId, IkeSpi)>,
+    connections: Connections,
+    sas: Sas,
+    timers: Timers<Timer>,
     half_open: HalfOpenIndex,
-    over: usize,
     cookies: CookieJar,
     replies: ReplyLimit,
 }
@@ -77,11 +64,10 @@ impl Endpoint {
         let out = Outbox::new(settings.natt_port);
         Endpoint {
             core: Core { settings, pool: Pool::default(), out },
-            connections: BTreeMap::new(),
-            sas: BTreeMap::new(),
-            of_connection: BTreeSet::new(),
+            connections: Connections::default(),
+            sas: Sas::default(),
+            timers: Timers::default(),
             half_open: HalfOpenIndex::default(),
-            over: 0,
             cookies: CookieJar::new(at),
             replies: ReplyLimit::new(at.now),
         }
@@ -102,6 +88,7 @@ impl Endpoint {
         if wanted {
             self.start_attempt(id, at);
         }
+        self.rearm();
     }
 
     /// Changes a connection. If only timers differ, its SAs go on; else they are deleted, and
@@ -112,7 +99,7 @@ impl Endpoint {
         config: ConnectionConfig,
         at: &mut Moment<'_>,
     ) {
-        let known = self.connections.get_mut(&id);
+        let known = self.connections.get_mut(id);
         let Some(connection) = known.filter(|known| known.config.same_tunnel(&config)) else {
             return self.add_connection(id, config, at);
         };
@@ -120,56 +107,61 @@ impl Endpoint {
         connection.wanted &= config.initiate;
         connection.config = Arc::new(config);
         let config = connection.config.clone();
-        for sa in self.established_mut(id) {
-            sa.reconfigure(config.clone());
+        for spi in self.sas.spis_of(id) {
+            if let Some(sa) = self.sas.established_mut(spi) {
+                sa.reconfigure(config.clone());
+            }
         }
         if begins {
             self.initiate(id, at);
         }
+        self.rearm();
     }
 
     /// Deletes the connection and its SAs; the peer is told.
     pub fn remove_connection(&mut self, id: ConnectionId, at: &mut Moment<'_>) {
         self.terminate(id, at);
-        self.connections.remove(&id);
+        self.connections.remove(id);
+        self.rearm();
     }
 
     /// Brings the connection up, and keeps it up.
     pub fn initiate(&mut self, id: ConnectionId, at: &mut Moment<'_>) {
-        let Some(connection) = self.connections.get_mut(&id) else { return };
+        let Some(connection) = self.connections.get_mut(id) else { return };
         connection.wanted = connection.target().is_some();
         let running = matches!(connection.attempt, Attempt::Running { .. });
         if connection.wanted && connection.told == Told::Down && !running {
             self.start_attempt(id, at);
         }
+        self.rearm();
     }
 
     /// Takes the connection down until [`Endpoint::initiate`] or the peer brings it up.
     pub fn terminate(&mut self, id: ConnectionId, at: &mut Moment<'_>) {
-        let Some(connection) = self.connections.get_mut(&id) else { return };
+        let Some(connection) = self.connections.get_mut(id) else { return };
         connection.wanted = false;
         self.cancel_attempt(id, at);
-        for spi in self.established_spis(id) {
+        for spi in self.sas.spis_of(id) {
             self.with_established(spi, at, |sa, ctx| {
                 sa.close(DownReason::Requested, ctx);
             });
         }
         self.settle(id, at);
+        self.rearm();
     }
 
     /// Gives the connection's IKE SA new keys now.
     pub fn rekey_ike(&mut self, id: ConnectionId, at: &mut Moment<'_>) {
-        for spi in self.active_spis(id) {
+        for spi in self.sas.active_spis(id) {
             self.with_established(spi, at, |sa, ctx| sa.rekey_now(ctx));
         }
+        self.rearm();
     }
 
     /// Gives the connection's Child SAs new keys now.
     pub fn rekey_child(&mut self, id: ConnectionId, at: &mut Moment<'_>) {
-        let active = self.active_spis(id);
+        let active = self.sas.active_of(id);
         let children: Vec<ChildId> = active
-            .iter()
-            .filter_map(|spi| self.established(*spi))
             .flat_map(|sa| sa.children.iter())
             .filter(|(_, sa)| sa.state == ChildState::Installed)
             .map(|(child, _)| child)
@@ -184,13 +176,14 @@ impl Endpoint {
         if let Some((spi, _)) = self.owner_of(child) {
             self.with_established(spi, at, |sa, ctx| sa.rekey_child_now(child, ctx));
         }
+        self.rearm();
     }
 
     /// A Child SA has opened a packet: the peer lives, and sends on it.
     pub fn on_inbound_traffic(&mut self, child: ChildId, now: Timestamp) {
         let Some((spi, connection)) = self.owner_of(child) else { return };
         let sending = self.core.out.sending(connection);
-        let Some(IkeSa::Established(sa)) = self.sas.get_mut(&spi) else { return };
+        let Some(sa) = self.sas.established_mut(spi) else { return };
         sa.on_traffic(now);
         let replacement = sa.children.get(child).is_some_and(|sa| {
             sa.state == ChildState::Installed && sa.replaces.is_some() && sa.replaces == sending
@@ -198,29 +191,56 @@ impl Endpoint {
         if replacement {
             self.core.out.event(connection, Event::ChildSendable(child));
         }
+        self.rearm();
     }
 
     /// Time has passed: everything that was due by `now` is done.
     pub fn handle_timeout(&mut self, at: &mut Moment<'_>) {
         self.cookies.rotate(at);
-        let sa_is_due = |sa: &IkeSa| sa.timeout().is_some_and(|(due, _)| due <= at.now);
-        let sas = self.sas.iter().filter(|(_, sa)| sa_is_due(sa));
-        let due: Vec<IkeSpi> = sas.map(|(spi, _)| *spi).collect();
-        let is_due = |known: &Connection| known.timeout().is_some_and(|(due, _)| due <= at.now);
-        let connections = self.connections.iter().filter(|(_, known)| is_due(known));
-        let mut connections: BTreeSet<ConnectionId> = connections.map(|(id, _)| *id).collect();
-        for spi in due {
-            connections.extend(self.time_out(spi, at));
+        let due: BTreeSet<Timer> = std::iter::from_fn(|| self.timers.pop_due(at.now)).collect();
+        let mut connections = BTreeSet::new();
+        for timer in due {
+            match timer {
+                Timer::Sa(spi) => connections.extend(self.time_out(spi, at)),
+                Timer::Connection(id) => {
+                    self.connections.touch(id);
+                    connections.insert(id);
+                }
+            }
         }
         for id in connections {
             self.time_out_connection(id, at);
         }
+        self.rearm();
     }
 
-    /// When to call [`Endpoint::handle_timeout`], and what for.
+    /// When to call [`Endpoint::handle_timeout`] at the latest, and what for; `None` when there
+    /// is nothing to wait for but datagrams.
     pub fn poll_timeout(&self) -> Option<(Timestamp, TimerReason)> {
-        let sas = self.sas.values().map(IkeSa::timeout);
-        soonest(sas.chain(self.connections.values().map(Connection::timeout)))
+        let (due, timer) = self.timers.next()?;
+        Some((due, self.timeout_of(timer).map_or(TimerReason::Expiry, |(_, reason)| reason)))
+    }
+
+    /// Sets the deadlines of those IKE SAs and connections that the last input touched.
+    fn rearm(&mut self) {
+        while let Some(spi) = self.sas.next_touched() {
+            self.rearm_one(Timer::Sa(spi));
+        }
+        while let Some(id) = self.connections.next_touched() {
+            self.rearm_one(Timer::Connection(id));
+        }
+    }
+
+    fn rearm_one(&mut self, timer: Timer) {
+        let deadline = self.timeout_of(timer).map(|(due, _)| due);
+        self.timers.arm(timer, deadline);
+    }
+
+    fn timeout_of(&self, timer: Timer) -> Option<(Timestamp, TimerReason)> {
+        match timer {
+            Timer::Sa(spi) => self.sas.get(spi)?.timeout(),
+            Timer::Connection(id) => self.connections.get(id)?.timeout(),
+        }
     }
 
     /// The next datagram to send.
@@ -240,12 +260,12 @@ impl Endpoint {
 
     /// Whether no IKE SA is left, not even one whose deletion the peer has yet to confirm.
     pub fn is_idle(&self) -> bool {
-        self.sas.values().all(|sa| matches!(sa, IkeSa::Over(..) | IkeSa::HalfOpen(_)))
+        self.sas.is_idle()
     }
 
     /// The connection as it is now.
     pub fn view(&self, id: ConnectionId) -> Option<ConnectionView> {
-        let connection = self.connections.get(&id)?;
+        let connection = self.connections.get(id)?;
         let state = match (connection.told, connection.attempt) {
             (Told::Up, _) => ConnectionState::Up,
             (Told::Unreachable { since }, _) => ConnectionState::Unreachable(since),
@@ -253,10 +273,9 @@ impl Endpoint {
             (Told::Down, Attempt::Waiting { .. }) => ConnectionState::Waiting,
             (Told::Down, Attempt::Idle) => ConnectionState::Idle,
         };
-        let active = self.active_spis(id).into_iter();
         Some(ConnectionView {
             state,
-            ike_sas: active.filter_map(|spi| self.established(spi)).map(ike_view).collect(),
+            ike_sas: self.sas.active_of(id).map(ike_view).collect(),
             retry_at: connection.attempt_at(),
             last_failure: connection.last_failure.clone(),
         })
@@ -265,7 +284,7 @@ impl Endpoint {
     /// Begins an attempt to connect.
     fn start_attempt(&mut self, id: ConnectionId, at: &mut Moment<'_>) {
         let ports = (self.core.settings.ike_port, self.core.settings.natt_port);
-        let Some(connection) = self.connections.get_mut(&id) else { return };
+        let Some(connection) = self.connections.get_mut(id) else { return };
         let Some(remote) = connection.target() else { return };
         // Another port than 500 speaks with the non-ESP marker from the start.
         let local_port = if remote.port() == ports.0 { ports.0 } else { ports.1 };
@@ -276,23 +295,23 @@ impl Endpoint {
         match AwaitInit::start(id, config, spi, path, &mut ctx) {
             Ok(state) => {
                 connection.attempt = Attempt::Running { spi };
-                self.sas.insert(spi, IkeSa::AwaitInit(state));
+                self.sas.put(spi, IkeSa::AwaitInit(state));
             }
             Err(reason) => self.attempt_failed(id, reason, at),
         }
     }
 
     fn cancel_attempt(&mut self, id: ConnectionId, at: &mut Moment<'_>) {
-        let Some(connection) = self.connections.get_mut(&id) else { return };
+        let Some(connection) = self.connections.get_mut(id) else { return };
         let attempt = std::mem::replace(&mut connection.attempt, Attempt::Idle);
         let Attempt::Running { spi } = attempt else { return };
-        if let Some(IkeSa::AwaitAuth(state)) = self.sas.remove(&spi) {
+        if let Some(IkeSa::AwaitAuth(state)) = self.sas.take(spi) {
             state.abandon(&mut self.core.context(at));
         }
     }
 
     fn attempt_failed(&mut self, id: ConnectionId, reason: FailureReason, at: &mut Moment<'_>) {
-        let Some(connection) = self.connections.get_mut(&id) else { return };
+        let Some(connection) = self.connections.get_mut(id) else { return };
         let retry_at = connection.plan_retry(at);
         self.note_failure(id, reason, retry_at, at.now);
     }
@@ -304,52 +323,18 @@ impl Endpoint {
         retry_at: Option<Timestamp>,
         now: Timestamp,
     ) {
-        let Some(connection) = self.connections.get_mut(&id) else { return };
+        let Some(connection) = self.connections.get_mut(id) else { return };
         tracing::warn!(connection = id.0, %reason, "attempt failed");
         connection.last_failure = Some((now, reason.clone()));
         self.core.out.event(id, Event::Failed { reason, retry_at });
     }
 
-    fn established(&self, spi: IkeSpi) -> Option<&Established> {
-        match self.sas.get(&spi) {
-            Some(IkeSa::Established(sa)) => Some(sa),
-            Some(
-                IkeSa::AwaitInit(_) | IkeSa::AwaitAuth(_) | IkeSa::HalfOpen(_) | IkeSa::Over(..),
-            )
-            | None => None,
-        }
-    }
-
-    fn all_established(&self) -> impl Iterator<Item = &Established> {
-        self.sas.keys().filter_map(|spi| self.established(*spi))
-    }
-
-    fn established_mut(&mut self, id: ConnectionId) -> impl Iterator<Item = &mut Established> {
-        self.sas.values_mut().filter_map(move |sa| match sa {
-            IkeSa::Established(sa) if sa.connection == id => Some(sa.as_mut()),
-            _ => None,
-        })
-    }
-
-    fn established_spis(&self, id: ConnectionId) -> Vec<IkeSpi> {
-        let all = (id, IkeSpi([0; 8]))..=(id, IkeSpi([0xff; 8]));
-        self.of_connection.range(all).map(|(_, spi)| *spi).collect()
-    }
-
-    fn active_spis(&self, id: ConnectionId) -> Vec<IkeSpi> {
-        let mut spis = self.established_spis(id);
-        spis.retain(|spi| self.established(*spi).is_some_and(Established::is_active));
-        spis
-    }
-
     /// The IKE SA that a Child SA is under.
     fn owner_of(&self, child: ChildId) -> Option<(IkeSpi, ConnectionId)> {
         let id = self.core.out.owner(child)?;
-        let has_child = |spi: &IkeSpi| {
-            self.established(*spi).is_some_and(|sa| sa.children.get(child).is_some())
-        };
-        let spi = self.established_spis(id).into_iter().find(has_child)?;
-        Some((spi, id))
+        let mut sas = self.sas.established_of(id);
+        let owner = sas.find(|sa| sa.children.get(child).is_some())?;
+        Some((owner.id.local, id))
     }
 }
 
@@ -382,3 +367,6 @@ fn ike_view(sa: &Established) -> IkeView {
         children: children.collect(),
     }
 }
+
+#[cfg(test)]
+mod tests;

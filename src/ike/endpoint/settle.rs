@@ -36,7 +36,7 @@ impl Endpoint {
     /// The time of a connection may have come.
     pub(super) fn time_out_connection(&mut self, id: ConnectionId, at: &mut Moment<'_>) {
         self.settle(id, at);
-        let Some(connection) = self.connections.get_mut(&id) else { return };
+        let Some(connection) = self.connections.get_mut(id) else { return };
         if connection.attempt_at().is_none_or(|due| at.now < due) {
             return;
         }
@@ -69,15 +69,13 @@ impl Endpoint {
                 Some(at.now + DUPLICATE)
             }
         };
-        if let Some(connection) = self.connections.get_mut(&id) {
+        if let Some(connection) = self.connections.get_mut(id) {
             connection.settle_at = again;
         }
     }
 
     fn judge_duplicates(&self, id: ConnectionId, now: Timestamp) -> Verdicts {
-        let active = self.active_spis(id);
-        let mut sas: Vec<&Established> =
-            active.iter().filter_map(|spi| self.established(*spi)).collect();
+        let mut sas: Vec<&Established> = self.sas.active_of(id).collect();
         sas.sort_by(|one, other| one.lineage.cmp(&other.lineage));
         let [loser, .., winner] = sas.as_slice() else { return Verdicts::Nothing };
         if let Some(dead) = unreachable_beside_reachable(&sas) {
@@ -98,8 +96,7 @@ impl Endpoint {
         if self.core.out.sending(id).is_some() {
             return;
         }
-        let active = self.active_spis(id);
-        let sas = active.iter().filter_map(|spi| self.established(*spi));
+        let sas = self.sas.active_of(id);
         if let Some(child) = sas.filter_map(|sa| sa.children.newest_installed()).max() {
             self.core.out.event(id, Event::ChildSendable(child));
         }
@@ -108,7 +105,7 @@ impl Endpoint {
     /// Tells the owner what has changed for the connection as a whole.
     fn settle_owner(&mut self, id: ConnectionId, at: &mut Moment<'_>) {
         let (state, round_trip) = self.state_of(id);
-        let Some(connection) = self.connections.get_mut(&id) else { return };
+        let Some(connection) = self.connections.get_mut(id) else { return };
         let before = std::mem::replace(&mut connection.told, state);
         let event = match (before, state) {
             (Told::Down, Told::Up | Told::Down) | (Told::Up, Told::Up) => None,
@@ -133,9 +130,8 @@ impl Endpoint {
 
     /// How a connection stands, and the round-trip time of the IKE SA that says so.
     fn state_of(&self, id: ConnectionId) -> (Told, Option<Duration>) {
-        let active = self.active_spis(id);
         let mut state = (Told::Down, None);
-        for sa in active.iter().filter_map(|spi| self.established(*spi)) {
+        for sa in self.sas.active_of(id) {
             match sa.verdict() {
                 Verdict::Reachable => return (Told::Up, sa.round_trip()),
                 Verdict::Unreachable { since } => state = (Told::Unreachable { since }, None),

@@ -9,4 +9,5 @@ mod lifecycle;
 mod net;
 mod raw_peer;
 mod rekeying;
+mod scale;
 mod soak;

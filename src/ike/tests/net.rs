@@ -238,6 +238,7 @@ impl Net {
     /// Does something to one end.
     pub fn at(&mut self, end: usize, act: impl FnOnce(&mut Endpoint, &mut Moment<'_>)) {
         act(&mut self.ends[end].endpoint, &mut Moment::simulated(self.now, &mut self.random));
+        self.ends[end].endpoint.assert_sound();
         self.drain();
     }
 

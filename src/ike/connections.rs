@@ -1,0 +1,222 @@
+//! All connections of an endpoint, found by what a message says: by the addresses that it came
+//! from and to, and by the identities that it names. Nobody walks over all of them.
+//!
+//! IKE_SA_INIT does not say which connection is meant. What is needed to answer it, the suites
+//! of all that the addresses admit, is kept ready per pair of addresses; see [`Acceptable`].
+
+use super::config::{ConnectionConfig, ConnectionId, RemoteAddress};
+use super::connection::Connection;
+use super::identity::Identity;
+use super::path::Path;
+use crate::crypto::suite::IkeSuite;
+use crate::visits::Visits;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// A connection that may be meant, as it is configured.
+pub(super) type Candidate = (ConnectionId, Arc<ConnectionConfig>);
+
+/// What the connections that may be meant by an IKE_SA_INIT accept together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Acceptable {
+    /// Their suites without repetition, in the order of the connections.
+    pub suites: Vec<IkeSuite>,
+    /// Whether one of them wants the peer to see a NAT in front of us.
+    pub force_encapsulation: bool,
+}
+
+/// The connections between the same two addresses.
+#[derive(Clone, Debug, Default)]
+struct Place {
+    members: BTreeSet<ConnectionId>,
+    /// By their list of suites: of 10,000 connections most have the same.
+    by_suites: BTreeMap<Vec<IkeSuite>, BTreeSet<ConnectionId>>,
+    forcing: BTreeSet<ConnectionId>,
+}
+
+/// Our address and the peer's; `None` is [`RemoteAddress::Any`].
+type PlaceKey = (IpAddr, Option<IpAddr>);
+
+/// The connections of an endpoint, with their indices.
+#[derive(Debug, Default)]
+pub(super) struct Connections {
+    all: BTreeMap<ConnectionId, Connection>,
+    places: BTreeMap<PlaceKey, Place>,
+    /// By the peer's identity, then by ours.
+    identities: BTreeMap<Identity, BTreeMap<Identity, BTreeSet<ConnectionId>>>,
+    touched: BTreeSet<ConnectionId>,
+    visits: Visits,
+}
+
+impl Connections {
+    /// Adds a connection in place of the one that has this number.
+    pub fn insert(&mut self, id: ConnectionId, connection: Connection) {
+        self.remove(id);
+        let config = connection.config.clone();
+        self.places.entry(place_of(&config)).or_default().insert(id, &config);
+        let of_peer = self.identities.entry(config.remote_id.clone()).or_default();
+        of_peer.entry(config.local_id.clone()).or_default().insert(id);
+        self.touched.insert(id);
+        self.all.insert(id, connection);
+    }
+
+    /// Takes a connection out.
+    pub fn remove(&mut self, id: ConnectionId) {
+        let Some(connection) = self.all.remove(&id) else { return };
+        self.touched.insert(id);
+        let config = &connection.config;
+        let key = place_of(config);
+        if let Some(place) = self.places.get_mut(&key) {
+            place.remove(id, config);
+            if place.members.is_empty() {
+                self.places.remove(&key);
+            }
+        }
+        let Some(of_peer) = self.identities.get_mut(&config.remote_id) else { return };
+        if let Some(pair) = of_peer.get_mut(&config.local_id) {
+            pair.remove(&id);
+        }
+        of_peer.retain(|_, pair| !pair.is_empty());
+        if of_peer.is_empty() {
+            self.identities.remove(&config.remote_id);
+        }
+    }
+
+    /// The connection of a number.
+    pub fn get(&self, id: ConnectionId) -> Option<&Connection> {
+        self.visits.one();
+        self.all.get(&id)
+    }
+
+    /// The connection of a number, to be changed: its timer will be set anew. Addresses,
+    /// identities and suites stay as they are, for they are indexed.
+    pub fn get_mut(&mut self, id: ConnectionId) -> Option<&mut Connection> {
+        self.visits.one();
+        self.touched.insert(id);
+        self.all.get_mut(&id)
+    }
+
+    /// Its timer will be set anew.
+    pub fn touch(&mut self, id: ConnectionId) {
+        self.touched.insert(id);
+    }
+
+    /// A connection that was added, removed or changed since it was last named here.
+    pub fn next_touched(&mut self) -> Option<ConnectionId> {
+        self.touched.pop_first()
+    }
+
+    /// All of them, for the model of the tests.
+    #[cfg(test)]
+    pub fn walk(&self) -> impl Iterator<Item = (&ConnectionId, &Connection)> {
+        self.all.iter()
+    }
+
+    /// Counts the connections that were handed out.
+    #[cfg(test)]
+    pub fn visits(&self) -> &Visits {
+        &self.visits
+    }
+
+    /// What an IKE_SA_INIT on this path may be answered with; `None` when no connection can be
+    /// meant.
+    pub fn acceptable(&self, path: Path) -> Option<Acceptable> {
+        let places: Vec<&Place> = self.places_of(path).into_iter().flatten().collect();
+        let lists = places.iter().flat_map(|place| &place.by_suites);
+        let mut lists: Vec<_> = lists.map(|(suites, ids)| (ids.first(), suites)).collect();
+        lists.sort();
+        let mut suites = Vec::new();
+        for suite in lists.into_iter().flat_map(|(_, suites)| suites) {
+            if !suites.contains(suite) {
+                suites.push(*suite);
+            }
+        }
+        let force_encapsulation = places.iter().any(|place| !place.forcing.is_empty());
+        (!places.is_empty()).then_some(Acceptable { suites, force_encapsulation })
+    }
+
+    /// The connections whose peer is configured to be at the far end of this very path.
+    pub fn at_address(&self, path: Path) -> Vec<ConnectionId> {
+        let fixed = self.places.get(&(path.local.ip(), Some(path.remote.ip())));
+        fixed.map(|place| place.members.iter().copied().collect()).unwrap_or_default()
+    }
+
+    /// The connections that a peer on this path may mean by its identity, and by ours if it
+    /// names one.
+    pub fn named(
+        &self,
+        peer: &Identity,
+        ours: Option<&Identity>,
+        path: Path,
+    ) -> impl Iterator<Item = Candidate> {
+        let of_peer = self.identities.get(peer).into_iter().flatten();
+        let fitting = of_peer.filter(move |(own, _)| ours.is_none_or(|ours| *own == ours));
+        let ids: BTreeSet<ConnectionId> = fitting.flat_map(|(_, ids)| ids).copied().collect();
+        let candidates = ids.into_iter().filter_map(|id| self.candidate(id));
+        candidates.filter(move |(_, config)| admits(config, path))
+    }
+
+    /// The first connection that this path admits, but with another peer than the one that
+    /// presents itself.
+    pub fn of_somebody_else(&self, presented: &Identity, path: Path) -> Option<Candidate> {
+        let other = |candidate: &Candidate| candidate.1.remote_id != *presented;
+        let first =
+            |place: &Place| place.members.iter().filter_map(|id| self.candidate(*id)).find(other);
+        let firsts = self.places_of(path).into_iter().flatten().filter_map(first);
+        firsts.min_by_key(|(id, _)| *id)
+    }
+
+    /// The connections between the same two identities as this one, itself among them.
+    pub fn between_the_same(&self, config: &ConnectionConfig) -> Vec<ConnectionId> {
+        let of_peer = self.identities.get(&config.remote_id);
+        let pair = of_peer.and_then(|of_peer| of_peer.get(&config.local_id));
+        pair.map(|ids| ids.iter().copied().collect()).unwrap_or_default()
+    }
+
+    fn candidate(&self, id: ConnectionId) -> Option<Candidate> {
+        self.get(id).map(|connection| (id, connection.config.clone()))
+    }
+
+    /// Those of peers anywhere, and those of peers at this very address.
+    fn places_of(&self, path: Path) -> [Option<&Place>; 2] {
+        let (local, remote) = (path.local.ip(), path.remote.ip());
+        [None, Some(remote)].map(|remote| self.places.get(&(local, remote)))
+    }
+}
+
+impl Place {
+    fn insert(&mut self, id: ConnectionId, config: &ConnectionConfig) {
+        self.members.insert(id);
+        self.by_suites.entry(config.ike_suites.clone()).or_default().insert(id);
+        if config.force_encapsulation {
+            self.forcing.insert(id);
+        }
+    }
+
+    fn remove(&mut self, id: ConnectionId, config: &ConnectionConfig) {
+        self.members.remove(&id);
+        self.forcing.remove(&id);
+        if let Some(ids) = self.by_suites.get_mut(&config.ike_suites) {
+            ids.remove(&id);
+            if ids.is_empty() {
+                self.by_suites.remove(&config.ike_suites);
+            }
+        }
+    }
+}
+
+fn place_of(config: &ConnectionConfig) -> PlaceKey {
+    let remote = match config.remote {
+        RemoteAddress::At(remote) => Some(remote.ip()),
+        RemoteAddress::Any => None,
+    };
+    (config.local, remote)
+}
+
+fn admits(config: &ConnectionConfig, path: Path) -> bool {
+    config.local == path.local.ip() && config.remote.admits(path.remote.ip())
+}
+
+#[cfg(test)]
+mod tests;
