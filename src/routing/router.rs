@@ -10,6 +10,9 @@
 //! A tunnel that goes down makes the paths of its peer unusable at once, while the session lives
 //! on for up to its hold time; when the tunnel comes back sooner, the paths are usable again
 //! without being learned anew.
+//!
+//! An input looks at the neighbour that it concerns and at no other: whose session was touched is
+//! noted, and settling asks those sessions alone what they have to say and when they are due.
 
 mod action;
 mod config;
@@ -26,7 +29,7 @@ use crate::net::{PeerId, Prefix};
 use crate::random::{Random, Seeded};
 use crate::routing::bgp::{self, CeaseReason, ConnectionId, DownReason};
 use crate::routing::rib::Rib;
-use crate::time::{Timestamp, soonest};
+use crate::time::{Timers, Timestamp};
 use neighbor::{Birth, Neighbor, Speaker};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
@@ -40,6 +43,11 @@ pub struct Router {
     neighbors: BTreeMap<PeerId, Neighbor>,
     rib: Rib,
     owners: BTreeMap<ConnectionId, PeerId>,
+    /// Sessions by their addresses, ours and the peer's.
+    by_addresses: BTreeSet<(IpAddr, IpAddr, PeerId)>,
+    /// Whose session was touched since it was last asked for outputs.
+    touched: BTreeSet<PeerId>,
+    timers: Timers<PeerId>,
     seeds: Seeded,
     births: u32,
     actions: VecDeque<Action>,
@@ -55,6 +63,9 @@ impl Router {
             announced: true,
             neighbors: BTreeMap::new(),
             owners: BTreeMap::new(),
+            by_addresses: BTreeSet::new(),
+            touched: BTreeSet::new(),
+            timers: Timers::default(),
             seeds: Seeded::new(random.u64()),
             births: 0,
             actions: VecDeque::new(),
@@ -120,6 +131,7 @@ impl Router {
             neighbor.config = config;
             if wider {
                 neighbor.ask_again();
+                self.touched.insert(peer);
             }
         } else {
             let tunnel_up = neighbor.tunnel_up;
@@ -145,14 +157,16 @@ impl Router {
     pub fn on_tunnel(&mut self, peer: PeerId, up: bool, now: Timestamp) {
         let Some(neighbor) = self.neighbors.get_mut(&peer) else { return };
         neighbor.set_tunnel(up, now);
+        self.touched.insert(peer);
         self.rib.set_usable(peer, up);
         self.settle(now);
     }
 
     /// Ends every session, and says so to the peers.
     pub fn shutdown(&mut self, now: Timestamp) {
-        for neighbor in self.neighbors.values_mut() {
+        for (&peer, neighbor) in &mut self.neighbors {
             neighbor.stop(CeaseReason::Shutdown, now);
+            self.touched.insert(peer);
         }
         self.settle(now);
     }
@@ -166,16 +180,13 @@ impl Router {
         remote: IpAddr,
         now: Timestamp,
     ) {
-        let matching =
-            |(_, neighbor): &(&PeerId, &mut Neighbor)| neighbor.is_between(local, remote);
-        let found = self.neighbors.iter_mut().find(matching);
-        let Some((peer, speaker)) = found.and_then(|(p, n)| Some((*p, n.speaker_mut()?))) else {
+        let all = (local, remote, PeerId(0))..=(local, remote, PeerId(u32::MAX));
+        let Some(&(.., peer)) = self.by_addresses.range(all).next() else {
             self.actions.push_back(Action::Close { connection });
             return;
         };
         self.owners.insert(connection, peer);
-        speaker.session.handle_accepted(connection, now);
-        self.settle(now);
+        self.with_session(connection, now, |session| session.handle_accepted(connection, now));
     }
 
     /// A connection that we asked for stands.
@@ -200,8 +211,11 @@ impl Router {
 
     /// Every timer that is due fires.
     pub fn handle_timeout(&mut self, now: Timestamp) {
-        for speaker in self.neighbors.values_mut().filter_map(Neighbor::speaker_mut) {
-            speaker.session.handle_timeout(now);
+        while let Some(peer) = self.timers.pop_due(now) {
+            self.touched.insert(peer);
+            if let Some(speaker) = self.speaker_mut(peer) {
+                speaker.session.handle_timeout(now);
+            }
         }
         self.settle(now);
     }
@@ -213,10 +227,9 @@ impl Router {
 
     /// The earliest deadline.
     pub fn poll_timeout(&self) -> Option<(Timestamp, Why)> {
-        soonest(self.neighbors.iter().map(|(peer, neighbor)| {
-            let (at, timer) = neighbor.speaker()?.session.poll_timeout()?;
-            Some((at, Why { peer: *peer, timer }))
-        }))
+        let (at, peer) = self.timers.next()?;
+        let (_, timer) = self.neighbors.get(&peer)?.speaker()?.session.poll_timeout()?;
+        Some((at, Why { peer, timer }))
     }
 
     fn peers(&self) -> Vec<PeerId> {
@@ -238,24 +251,34 @@ impl Router {
         for (prefix, attributes) in neighbor.static_routes() {
             self.admit(peer, prefix, attributes);
         }
+        if let Some((local, remote)) = neighbor.addresses() {
+            self.by_addresses.insert((local, remote, peer));
+        }
         self.neighbors.insert(peer, neighbor);
+        self.touched.insert(peer);
     }
 
     fn discard_neighbor(&mut self, peer: PeerId, reason: CeaseReason, now: Timestamp) {
-        if let Some(neighbor) = self.neighbors.get_mut(&peer) {
-            neighbor.stop(reason, now);
-            self.drain(now);
-            self.neighbors.remove(&peer);
-            self.rib.remove(peer);
+        let Some(neighbor) = self.neighbors.get_mut(&peer) else { return };
+        neighbor.stop(reason, now);
+        if let Some((local, remote)) = neighbor.addresses() {
+            self.by_addresses.remove(&(local, remote, peer));
         }
+        self.touched.insert(peer);
+        self.drain(now);
+        self.neighbors.remove(&peer);
+        self.timers.arm(peer, None);
+        self.rib.remove(peer);
     }
 
     /// Replaces the session of a neighbour by one of the present settings.
     fn restart(&mut self, peer: PeerId, reason: CeaseReason, now: Timestamp) {
         let Some(neighbor) = self.neighbors.get_mut(&peer) else { return };
         neighbor.stop(reason, now);
+        self.touched.insert(peer);
         self.drain(now);
         let birth = self.birth();
+        self.touched.insert(peer);
         if let Some(neighbor) = self.neighbors.get_mut(&peer) {
             self.rib.set_policy(peer, neighbor.config.policy(self.config.asn));
             neighbor.renew(&self.config, birth, now);
@@ -273,9 +296,10 @@ impl Router {
         now: Timestamp,
         act: impl FnOnce(&mut bgp::Session),
     ) {
-        let owner = self.owners.get(&connection).and_then(|peer| self.neighbors.get_mut(peer));
-        if let Some(speaker) = owner.and_then(Neighbor::speaker_mut) {
+        let Some(&peer) = self.owners.get(&connection) else { return };
+        if let Some(speaker) = self.speaker_mut(peer) {
             act(&mut speaker.session);
+            self.touched.insert(peer);
             self.settle(now);
         }
     }
@@ -300,12 +324,15 @@ impl Router {
         }
     }
 
-    /// Handles what the sessions put out, until they are silent.
+    /// Handles what the touched sessions put out, until they are silent, and keeps their timers.
     fn drain(&mut self, now: Timestamp) {
-        for peer in self.peers() {
+        while let Some(peer) = self.touched.pop_first() {
             while let Some(output) = self.next_output(peer) {
                 self.handle_output(peer, output, now);
             }
+            let speaker = self.neighbors.get(&peer).and_then(Neighbor::speaker);
+            let deadline = speaker.and_then(|speaker| speaker.session.poll_timeout());
+            self.timers.arm(peer, deadline.map(|(at, _)| at));
         }
     }
 

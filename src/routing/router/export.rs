@@ -47,6 +47,7 @@ impl Router {
         let context = context.clone();
         if let Some(speaker) = self.speaker_mut(peer) {
             speaker.tell(wanted, &context);
+            self.touched.insert(peer);
         }
     }
 

@@ -157,10 +157,6 @@ impl Neighbor {
         }
     }
 
-    pub fn is_between(&self, local: IpAddr, remote: IpAddr) -> bool {
-        self.addresses() == Some((local, remote))
-    }
-
     /// The BGP Identifier of the peer, while a session stands.
     pub fn identifier(&self) -> Option<Ipv4Addr> {
         Some(self.speaker.as_ref()?.session.established()?.identifier)
