@@ -18,10 +18,12 @@
 //! handling of RFC 4301 §8.2, and ECN by RFC 6040 (in normal mode). TTLs are the kernel's: it
 //! decrements them when it forwards a packet to or from the TUN device (RFC 4301 §5.1.2.1).
 
+mod chunked;
 mod counters;
 mod flow;
 mod fragment;
 mod inbound;
+mod inbound_table;
 mod outbound;
 mod selectors;
 mod single;
@@ -29,11 +31,11 @@ mod snapshot;
 #[cfg(test)]
 mod tests;
 
+pub use chunked::Chunked;
 pub use counters::TunnelCounters;
 pub use inbound::{Inbound, Permitted};
+pub use inbound_table::InboundTable;
 pub use outbound::{Egress, outbound};
 pub use selectors::Selectors;
 pub use single::{Datagram, Outcome, inbound_packet, outbound_packet};
-pub use snapshot::{
-    GroupId, InboundEntry, InboundTable, Snapshot, TunnelEntry, TunnelIndex, VpcTable,
-};
+pub use snapshot::{GroupId, InboundEntry, Snapshot, TunnelEntry, VpcTable};

@@ -37,7 +37,7 @@ pub fn outbound(
     let table = snapshot.vpc(vpc).ok_or(Discard::NoRoute);
     let table = table.inspect_err(|reason| snapshot.discards.add(*reason))?;
     let packets = packet.count() as u64;
-    let (inner, flow, tunnel) = route(snapshot, vpc, table, packet.bytes())
+    let (inner, flow, tunnel) = route(vpc, table, packet.bytes())
         .inspect_err(|reason| table.discards.add_many(*reason, packets))?;
     flow.check_selectors(&tunnel.local_ts, &tunnel.remote_ts)
         .and_then(|()| send(tunnel, &inner, &mut packet, egress))
@@ -46,17 +46,16 @@ pub fn outbound(
 
 /// Parses the packet and finds its tunnel.
 fn route<'s>(
-    snapshot: &'s Snapshot,
     vpc: VpcId,
-    table: &VpcTable,
+    table: &'s VpcTable,
     packet: &[u8],
 ) -> Result<(InnerPacket, Flow, &'s TunnelEntry), Discard> {
     let inner = InnerPacket::parse(packet).map_err(|_| Discard::MalformedInner)?;
     let flow = Flow::of(&inner, packet);
     flow.check_forwardable()?;
     let (_, group) = table.fib.longest_match(inner.destination).ok_or(Discard::NoRoute)?;
-    let tunnel = table.active(*group).and_then(|index| snapshot.tunnel(index));
-    let tunnel = tunnel.filter(|tunnel| tunnel.vpc == vpc).ok_or(Discard::TunnelDown)?;
+    let tunnel =
+        table.active(*group).filter(|tunnel| tunnel.vpc == vpc).ok_or(Discard::TunnelDown)?;
     Ok((inner, flow, tunnel))
 }
 

@@ -1,15 +1,13 @@
 //! The tables that the gateway publishes and the packet path reads.
 //!
 //! ```text
-//!   destination ──fib──► GroupId ──groups──► TunnelIndex ──tunnels──► OutboundSa, addresses
+//!   destination ──fib──► GroupId ──groups──► TunnelEntry: OutboundSa, addresses
 //!   SPI ──inbound──► InboundSa, VPC, what the peer may send
 //! ```
 
-use super::{Selectors, TunnelCounters};
+use super::{Chunked, InboundTable, Selectors, TunnelCounters};
 use crate::esp::{DiscardCounters, InboundSa, OutboundSa};
-use crate::net::{EspSpi, PeerId, PrefixMap, PrefixSet, VpcId};
-use std::collections::{BTreeMap, HashMap};
-use std::hash::{BuildHasherDefault, Hasher};
+use crate::net::{PeerId, PrefixMap, PrefixSet, VpcId};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -20,11 +18,9 @@ pub struct Snapshot {
     /// Counts up with every publication.
     pub generation: u64,
     /// The VPCs by number.
-    pub vpcs: BTreeMap<VpcId, Arc<VpcTable>>,
-    /// The tunnels that can send, of all VPCs.
-    pub tunnels: Vec<TunnelEntry>,
+    pub vpcs: Chunked<Arc<VpcTable>>,
     /// The SAs that can receive, of all VPCs.
-    pub inbound: Arc<InboundTable>,
+    pub inbound: InboundTable,
     /// Datagrams discarded before a tunnel was known.
     pub discards: Arc<DiscardCounters>,
 }
@@ -33,18 +29,14 @@ pub struct Snapshot {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct GroupId(pub u32);
 
-/// A tunnel, by its place in [`Snapshot::tunnels`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct TunnelIndex(pub u32);
-
 /// Forwarding of one VPC.
 #[derive(Clone, Debug, Default)]
 pub struct VpcTable {
     /// Prefixes of the VPC in other regions.
     pub fib: Arc<PrefixMap<GroupId>>,
-    /// The tunnel that each group uses now; `None` when all of its next hops are down, which
+    /// The tunnel that each group uses now; none when all of its next hops are down, which
     /// discards what is routed to it.
-    pub groups: Vec<Option<TunnelIndex>>,
+    pub groups: Chunked<Arc<TunnelEntry>>,
     /// Packets of the VPC discarded before a tunnel was chosen.
     pub discards: Arc<DiscardCounters>,
 }
@@ -98,76 +90,13 @@ pub struct InboundEntry {
 impl Snapshot {
     /// The forwarding table of a VPC.
     pub fn vpc(&self, vpc: VpcId) -> Option<&VpcTable> {
-        self.vpcs.get(&vpc).map(Arc::as_ref)
-    }
-
-    pub(super) fn tunnel(&self, index: TunnelIndex) -> Option<&TunnelEntry> {
-        self.tunnels.get(index.0 as usize)
+        self.vpcs.get(usize::from(vpc.0)).map(Arc::as_ref)
     }
 }
 
 impl VpcTable {
     /// The tunnel that a group uses now.
-    pub(super) fn active(&self, group: GroupId) -> Option<TunnelIndex> {
-        self.groups.get(group.0 as usize).copied().flatten()
-    }
-}
-
-/// Inbound SAs by SPI.
-#[derive(Clone, Debug, Default)]
-pub struct InboundTable(HashMap<EspSpi, InboundEntry, BuildHasherDefault<SpiHasher>>);
-
-impl InboundTable {
-    /// The SA with this SPI.
-    #[inline]
-    pub fn get(&self, spi: EspSpi) -> Option<&InboundEntry> {
-        self.0.get(&spi)
-    }
-
-    /// Adds an SA and returns the one that had its SPI.
-    pub fn insert(&mut self, spi: EspSpi, entry: InboundEntry) -> Option<InboundEntry> {
-        self.0.insert(spi, entry)
-    }
-
-    /// Removes an SA.
-    pub fn remove(&mut self, spi: EspSpi) -> Option<InboundEntry> {
-        self.0.remove(&spi)
-    }
-
-    /// How many SAs there are.
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-}
-
-impl FromIterator<(EspSpi, InboundEntry)> for InboundTable {
-    fn from_iter<I: IntoIterator<Item = (EspSpi, InboundEntry)>>(entries: I) -> Self {
-        InboundTable(entries.into_iter().collect())
-    }
-}
-
-/// Hashes an SPI by one multiplication. We choose our inbound SPIs ourselves, at random, so
-/// nobody else can make them collide.
-#[derive(Clone, Debug, Default)]
-struct SpiHasher(u64);
-
-impl Hasher for SpiHasher {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.write_u32(u32::from(*byte));
-        }
-    }
-
-    fn write_u32(&mut self, value: u32) {
-        self.0 = (self.0 ^ u64::from(value)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    pub(super) fn active(&self, group: GroupId) -> Option<&TunnelEntry> {
+        self.groups.get(group.0 as usize).map(Arc::as_ref)
     }
 }

@@ -60,12 +60,22 @@ fn tunnel(spi: u32) -> TunnelEntry {
 fn sender(tunnel: TunnelEntry) -> Snapshot {
     let routes: Vec<Prefix> = prefixes(&EAST);
     let fib: PrefixMap<GroupId> = routes.into_iter().map(|prefix| (prefix, GroupId(0))).collect();
-    let table =
-        VpcTable { fib: Arc::new(fib), groups: vec![Some(TunnelIndex(0))], ..Default::default() };
-    Snapshot { vpcs: [(VPC, Arc::new(table))].into(), tunnels: vec![tunnel], ..Default::default() }
+    let groups = [(0, Arc::new(tunnel))].into_iter().collect();
+    let table = VpcTable { fib: Arc::new(fib), groups, ..Default::default() };
+    Snapshot { vpcs: only(table), ..Default::default() }
 }
 
-fn entry(spi: u32) -> InboundEntry {
+/// The one VPC.
+fn only(table: VpcTable) -> Chunked<Arc<VpcTable>> {
+    [(usize::from(VPC.0), Arc::new(table))].into_iter().collect()
+}
+
+/// The tunnel that the one group of the one VPC uses.
+fn used(snapshot: &Snapshot) -> &TunnelEntry {
+    snapshot.vpc(VPC).and_then(|table| table.active(GroupId(0))).expect("a tunnel")
+}
+
+pub(super) fn entry(spi: u32) -> InboundEntry {
     InboundEntry {
         sa: Arc::new(InboundSa::new(sa(spi)).unwrap()),
         peer: PeerId(1),
@@ -82,7 +92,7 @@ fn entry(spi: u32) -> InboundEntry {
 /// The east's gateway with one inbound SA.
 fn receiver(entry: InboundEntry) -> Snapshot {
     let inbound = [(entry.sa.spi(), entry)].into_iter().collect();
-    Snapshot { inbound: Arc::new(inbound), ..Default::default() }
+    Snapshot { inbound, ..Default::default() }
 }
 
 /// Seals `packet` for the SA of [`receiver`] without asking any policy.
@@ -107,10 +117,7 @@ fn every_family_crosses_from_gateway_to_gateway() {
         let mut outcome = outbound_packet(&west, VPC, &mut packet.clone());
         assert_eq!((outcome.discarded, outcome.datagrams.len()), (None, 1));
         let datagram = &mut outcome.datagrams[0];
-        assert_eq!(
-            (datagram.local, datagram.remote),
-            (west.tunnels[0].local, west.tunnels[0].remote)
-        );
+        assert_eq!((datagram.local, datagram.remote), (used(&west).local, used(&west).remote));
         let permitted = inbound_packet(&east, datagram.tos, &mut datagram.bytes).unwrap();
         assert_eq!(permitted.vpc(), VPC);
         assert_eq!(permitted.packet(), packet);
@@ -125,7 +132,7 @@ fn traffic_is_counted_on_both_sides() {
         let mut outcome = outbound_packet(&west, VPC, &mut packet.clone());
         inbound_packet(&east, 0, &mut outcome.datagrams[0].bytes).unwrap();
     }
-    let sent = &west.tunnels[0].counters;
+    let sent = &used(&west).counters;
     let received = &east.inbound.get(EspSpi(300)).unwrap().counters;
     let bytes = 3 * packet.len() as u64;
     assert_eq!((sent.sent_packets(), sent.sent_bytes()), (3, bytes));

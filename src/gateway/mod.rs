@@ -5,6 +5,9 @@
 //! input settles: it passes what one engine says on to the others until all are quiet, and
 //! queues what the outside must do. Nothing here reads a clock, a socket or a file.
 //!
+//! An input costs the same with ten tunnels and with ten thousand: who is touched is noted
+//! ([`Dirty`]), and settling looks at nobody else. Deadlines stand in one queue.
+//!
 //! ```text
 //!   datagrams ──► ike ──► Tunnel ──► health ──► VpcRoutes (groups) ──► Snapshot ──► packet path
 //!                                      │              ▲
@@ -15,6 +18,7 @@
 mod connection;
 mod events;
 mod failover;
+mod inspection;
 mod io;
 mod kernel;
 mod operator;
@@ -40,23 +44,18 @@ use crate::ike;
 use crate::moment::Moment;
 use crate::net::{PeerId, VpcId};
 use crate::routing::ConnectionId;
-use crate::time::{Timestamp, soonest};
+use crate::time::{Timers, Timestamp, soonest};
+use inspection::Inspection;
 use kernel::KernelTable;
 use redundancy::Redundancy;
 use snapshot::Publisher;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
-use std::time::Duration;
 use tunnel::Tunnel;
 use vpc::Vpc;
 
-/// Time between two looks at the counters of the SAs.
-const INSPECTION: Duration = Duration::from_millis(250);
-/// Looks at the SAs for each computation of rates.
-const INSPECTIONS_PER_SAMPLE: u64 = 4;
-
 /// Why the gateway wants to be woken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Why {
     /// A timer of the IKE engine.
     Ike,
@@ -64,7 +63,7 @@ pub enum Why {
     Router(VpcId),
     /// A timer of a virtual router.
     Vrrp,
-    /// Time to look at the SAs' counters.
+    /// Time to look at the counters of some SAs.
     Inspection,
     /// The grace period of a deleted SA ends.
     Drain(PeerId),
@@ -84,8 +83,16 @@ pub struct Gateway {
     tcp: VecDeque<TcpOutput>,
     outputs: VecDeque<Output>,
     dataplane: BTreeMap<String, u64>,
-    inspections: u64,
-    next_inspection: Timestamp,
+    dirty: Dirty,
+    timers: Timers<Why>,
+    inspection: Inspection,
+}
+
+/// Who was touched since the gateway last settled.
+#[derive(Debug, Default)]
+struct Dirty {
+    tunnels: BTreeSet<PeerId>,
+    vpcs: BTreeSet<VpcId>,
 }
 
 impl Gateway {
@@ -103,8 +110,9 @@ impl Gateway {
             tcp: VecDeque::new(),
             outputs: VecDeque::new(),
             dataplane: BTreeMap::new(),
-            inspections: 0,
-            next_inspection: at.now + INSPECTION,
+            dirty: Dirty::default(),
+            timers: Timers::default(),
+            inspection: Inspection::default(),
             config,
         };
         gateway.start(at);
@@ -132,6 +140,7 @@ impl Gateway {
         input: TcpInput,
         now: Timestamp,
     ) {
+        self.dirty.vpcs.insert(vpc);
         if let Some(vpc) = self.vpcs.get_mut(&vpc) {
             let router = &mut vpc.router;
             match input {
@@ -167,6 +176,7 @@ impl Gateway {
             (self.vpcs.get_mut(&link.vpc), self.config.vpcs.get(&link.vpc))
         {
             vpc.handle_link(config, link, now);
+            self.dirty.vpcs.insert(link.vpc);
         }
         self.redundancy.handle_link(link, now);
         self.settle(now);
@@ -175,34 +185,38 @@ impl Gateway {
     /// Runs the timers that are due.
     pub fn handle_timeout(&mut self, at: &mut Moment<'_>) {
         self.ike.handle_timeout(at);
-        self.vpcs.values_mut().for_each(|vpc| vpc.router.handle_timeout(at.now));
         self.redundancy.handle_timeout(at.now);
-        if self.next_inspection <= at.now {
-            self.next_inspection = at.now + INSPECTION;
-            self.inspect(at);
-        }
-        for tunnel in self.tunnels.values_mut() {
-            if tunnel.sas.handle_timeout(at.now) {
-                self.publisher.mark();
-            }
+        while let Some(why) = self.timers.pop_due(at.now) {
+            self.wake(why, at);
         }
         self.settle(at.now);
+    }
+
+    fn wake(&mut self, why: Why, at: &mut Moment<'_>) {
+        match why {
+            Why::Router(id) => {
+                self.dirty.vpcs.insert(id);
+                if let Some(vpc) = self.vpcs.get_mut(&id) {
+                    vpc.router.handle_timeout(at.now);
+                }
+            }
+            Why::Inspection => self.inspect(at),
+            Why::Drain(peer) => {
+                self.dirty.tunnels.insert(peer);
+                if let Some(tunnel) = self.tunnels.get_mut(&peer) {
+                    tunnel.sas.handle_timeout(at.now);
+                }
+            }
+            // These keep queues of their own.
+            Why::Ike | Why::Vrrp => {}
+        }
     }
 
     /// When [`Gateway::handle_timeout`] is due, and why.
     pub fn poll_timeout(&self) -> Option<(Timestamp, Why)> {
         let ike = self.ike.poll_timeout().map(|(at, _)| (at, Why::Ike));
         let vrrp = self.redundancy.poll_timeout().map(|at| (at, Why::Vrrp));
-        let routers = self
-            .vpcs
-            .iter()
-            .map(|(id, vpc)| vpc.router.poll_timeout().map(|(at, _)| (at, Why::Router(*id))));
-        let drains = self
-            .tunnels
-            .iter()
-            .map(|(id, tunnel)| tunnel.sas.poll_timeout().map(|at| (at, Why::Drain(*id))));
-        let inspection = Some((self.next_inspection, Why::Inspection));
-        soonest([ike, vrrp, inspection].into_iter().chain(routers).chain(drains))
+        soonest([ike, vrrp, self.timers.next()])
     }
 
     /// The next thing to do, in order.
@@ -237,6 +251,7 @@ impl Gateway {
     /// VRRP priority 0), while packets are still carried.
     pub fn withdraw(&mut self, now: Timestamp) {
         self.vpcs.values_mut().for_each(|vpc| vpc.router.shutdown(now));
+        self.dirty.vpcs.extend(self.vpcs.keys());
         self.redundancy.shutdown(now);
         self.settle(now);
     }

@@ -1,6 +1,7 @@
 //! What the operator wants: another configuration, a fresh SA, a tunnel begun anew.
 
 use super::reconfigure::{self, NeedsRestart, Step};
+use super::vpc::sources;
 use super::{Gateway, TcpOutput, connection};
 use crate::config::Config;
 use crate::moment::Moment;
@@ -8,6 +9,7 @@ use crate::net::{PeerId, VpcId};
 use crate::time::Timestamp;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::sync::Arc;
 use tracing::info;
 
 impl Gateway {
@@ -32,7 +34,9 @@ impl Gateway {
         self.refresh_vpcs(at.now);
         self.relisten(&listening);
         self.reconcile_kernel();
-        self.publisher.mark();
+        // What packets may do follows from the whole file.
+        self.dirty.tunnels.extend(self.tunnels.keys());
+        self.dirty.vpcs.extend(self.vpcs.keys());
         self.settle(at.now);
         Ok(steps.len())
     }
@@ -57,9 +61,13 @@ impl Gateway {
         let Some(config) = old.peers.get(&peer) else { return };
         self.ike.remove_connection(connection::id(peer), at);
         if let Some(vpc) = self.vpcs.get_mut(&config.vpc) {
+            if self.tunnels.remove(&peer).is_some_and(|tunnel| tunnel.routed) {
+                vpc.on_tunnel(peer, false, at.now);
+            }
             vpc.remove_neighbor(peer, config, at.now);
+            vpc.routes.mark(peer);
         }
-        self.tunnels.remove(&peer);
+        self.dirty.tunnels.insert(peer);
     }
 
     fn retime_peer(&mut self, peer: PeerId, at: &mut Moment<'_>) {
@@ -74,6 +82,9 @@ impl Gateway {
             && let Some(vpc) = self.vpcs.get_mut(&config.vpc)
         {
             vpc.update_neighbor(peer, before, config, now);
+            if let Some(tunnel) = self.tunnels.get_mut(&peer) {
+                tunnel.sources = Arc::new(sources(config));
+            }
         }
     }
 

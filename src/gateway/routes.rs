@@ -4,12 +4,18 @@
 //! A failover changes which tunnel a group uses and nothing else, so its cost does not depend on
 //! how many prefixes use the group (prefix-independent convergence). The FIB stands behind an
 //! `Arc`: the packet path reads the copy that was published, and changes make a new one.
+//!
+//! A peer knows its groups, so a tunnel that changes has those chosen anew that rank it, and no
+//! others. What differs from what was published is remembered until it is published.
 
 use super::failover::{self, Choice, Health};
 use crate::forward::GroupId;
 use crate::net::{PeerId, Prefix, PrefixMap};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+
+/// More than any group's number.
+const END: GroupId = GroupId(u32::MAX);
 
 /// A next-hop group: peers in order of preference, and the one in use.
 #[derive(Clone, Debug)]
@@ -18,7 +24,10 @@ pub struct Group {
     pub ranking: Vec<PeerId>,
     /// The peer in use; `None` when no tunnel of the ranking is usable.
     pub choice: Option<Choice>,
+    /// Prefixes that use the group.
     users: usize,
+    /// Those of them that were learned; the others are pinned.
+    learned: usize,
 }
 
 /// The routes of one VPC as its packets see them.
@@ -26,6 +35,15 @@ pub struct Group {
 pub struct VpcRoutes {
     fib: Arc<PrefixMap<GroupId>>,
     groups: Vec<Option<Group>>,
+    free: BTreeSet<GroupId>,
+    /// The groups that rank a peer.
+    of_peer: BTreeSet<(PeerId, GroupId)>,
+    /// Groups whose choice may not be the right one any more.
+    stale: BTreeSet<GroupId>,
+    /// Groups that differ from what was published.
+    changed: BTreeSet<GroupId>,
+    /// Whether these or the FIB differ from what was published.
+    unpublished: bool,
     by_ranking: BTreeMap<Vec<PeerId>, GroupId>,
     pinned: BTreeSet<Prefix>,
 }
@@ -34,14 +52,16 @@ impl VpcRoutes {
     /// Routes `prefix` straight to `peer`, whatever is learned about the prefix: inside addresses
     /// of peers go this way, so that BGP never depends on routes that BGP brings.
     pub fn pin(&mut self, prefix: Prefix, peer: PeerId) {
+        self.set(prefix, &[]);
         self.pinned.insert(prefix);
         self.set(prefix, &[peer]);
     }
 
     /// Takes a pinned route back.
     pub fn unpin(&mut self, prefix: &Prefix) {
-        if self.pinned.remove(prefix) {
+        if self.pinned.contains(prefix) {
             self.set(*prefix, &[]);
+            self.pinned.remove(prefix);
         }
     }
 
@@ -54,16 +74,42 @@ impl VpcRoutes {
         self.fib.get(&prefix).is_some()
     }
 
-    /// Chooses anew in every group; returns whether a group flipped.
+    /// The tunnel to a peer changed: its groups choose anew, and are published anew.
+    pub fn mark(&mut self, peer: PeerId) {
+        let groups: Vec<GroupId> = self.groups_of(peer).collect();
+        self.unpublished |= !groups.is_empty();
+        self.stale.extend(&groups);
+        self.changed.extend(&groups);
+    }
+
+    /// Chooses anew where the choice may be another one; returns whether a group flipped.
     pub fn reselect(&mut self, health: impl Fn(PeerId) -> Health) -> bool {
         let mut flipped = false;
-        for group in self.groups.iter_mut().flatten() {
+        while let Some(id) = self.stale.pop_first() {
+            let Some(Some(group)) = self.groups.get_mut(index(id)) else { continue };
             let choice = failover::choose(&group.ranking, &health);
             let same = choice.as_ref().map(|c| c.peer) == group.choice.as_ref().map(|c| c.peer);
-            flipped |= !same;
             group.choice = choice;
+            if !same {
+                self.changed.insert(id);
+                flipped = true;
+            }
         }
+        self.unpublished |= flipped;
         flipped
+    }
+
+    /// Whether packets do not see yet what holds.
+    pub fn is_unpublished(&self) -> bool {
+        self.unpublished
+    }
+
+    /// The groups that differ from what was published, each with the peer that it uses now; the
+    /// caller publishes them with the FIB.
+    pub fn take_changed(&mut self) -> impl Iterator<Item = (GroupId, Option<PeerId>)> {
+        self.unpublished = false;
+        let changed = std::mem::take(&mut self.changed);
+        changed.into_iter().map(|id| (id, self.peer_in_use(id)))
     }
 
     /// The FIB as the packet path reads it.
@@ -71,72 +117,92 @@ impl VpcRoutes {
         Arc::clone(&self.fib)
     }
 
-    /// All groups by their number; numbers out of use hold `None`.
-    pub fn groups(&self) -> &[Option<Group>] {
-        &self.groups
+    /// How many groups are in use.
+    #[cfg(test)]
+    pub fn group_count(&self) -> usize {
+        self.groups.iter().flatten().count()
     }
 
     /// The group that packets to `prefix` use.
     pub fn group_of(&self, prefix: &Prefix) -> Option<&Group> {
-        let id = *self.fib.get(prefix)?;
-        self.groups.get(index(id))?.as_ref()
+        self.group(*self.fib.get(prefix)?)
     }
 
     /// How many learned prefixes are routed to `peer` now.
     pub fn learned_through(&self, peer: PeerId) -> usize {
-        let to_peer = |id: &GroupId| {
-            let group = self.groups.get(index(*id)).and_then(Option::as_ref);
-            group.and_then(|group| group.choice.as_ref()).is_some_and(|choice| choice.peer == peer)
-        };
-        let routed = self.fib.iter().filter(|(_, id)| to_peer(id));
-        routed.filter(|(prefix, _)| !self.pinned.contains(prefix)).count()
+        let in_use = self.groups_of(peer).filter(|id| self.peer_in_use(*id) == Some(peer));
+        in_use.filter_map(|id| self.group(id)).map(|group| group.learned).sum()
+    }
+
+    fn groups_of(&self, peer: PeerId) -> impl Iterator<Item = GroupId> {
+        self.of_peer.range((peer, GroupId(0))..=(peer, END)).map(|(_, id)| *id)
+    }
+
+    fn group(&self, id: GroupId) -> Option<&Group> {
+        self.groups.get(index(id))?.as_ref()
+    }
+
+    fn peer_in_use(&self, id: GroupId) -> Option<PeerId> {
+        Some(self.group(id)?.choice.as_ref()?.peer)
     }
 
     fn set(&mut self, prefix: Prefix, ranking: &[PeerId]) {
+        let learned = usize::from(!self.pinned.contains(&prefix));
         let replaced = if ranking.is_empty() {
             self.fib.get(&prefix).copied().inspect(|_| {
                 Arc::make_mut(&mut self.fib).remove(&prefix);
             })
         } else {
-            let group = self.intern(ranking);
+            self.unpublished = true;
+            let group = self.intern(ranking, learned);
             Arc::make_mut(&mut self.fib).insert(prefix, group)
         };
         if let Some(old) = replaced {
-            self.release(old);
+            self.unpublished = true;
+            self.release(old, learned);
         }
     }
 
-    fn intern(&mut self, ranking: &[PeerId]) -> GroupId {
+    fn intern(&mut self, ranking: &[PeerId], learned: usize) -> GroupId {
         let id = match self.by_ranking.get(ranking) {
             Some(&id) => id,
             None => self.create(ranking),
         };
         if let Some(Some(group)) = self.groups.get_mut(index(id)) {
             group.users += 1;
+            group.learned += learned;
         }
         id
     }
 
     fn create(&mut self, ranking: &[PeerId]) -> GroupId {
-        let free = self.groups.iter().position(Option::is_none);
-        let place = free.unwrap_or(self.groups.len());
-        let group = Group { ranking: ranking.to_vec(), choice: None, users: 0 };
-        match self.groups.get_mut(place) {
+        let next = GroupId(u32::try_from(self.groups.len()).unwrap_or(u32::MAX));
+        let id = self.free.pop_first().unwrap_or(next);
+        let group = Group { ranking: ranking.to_vec(), choice: None, users: 0, learned: 0 };
+        match self.groups.get_mut(index(id)) {
             Some(slot) => *slot = Some(group),
             None => self.groups.push(Some(group)),
         }
-        let id = GroupId(u32::try_from(place).unwrap_or(u32::MAX));
+        self.of_peer.extend(ranking.iter().map(|peer| (*peer, id)));
         self.by_ranking.insert(ranking.to_vec(), id);
+        self.stale.insert(id);
+        self.changed.insert(id);
         id
     }
 
-    fn release(&mut self, id: GroupId) {
+    fn release(&mut self, id: GroupId, learned: usize) {
         let Some(slot) = self.groups.get_mut(index(id)) else { return };
         let Some(group) = slot else { return };
         group.users -= 1;
+        group.learned -= learned;
         if group.users == 0 {
             self.by_ranking.remove(&group.ranking);
+            for peer in &group.ranking {
+                self.of_peer.remove(&(*peer, id));
+            }
             *slot = None;
+            self.free.insert(id);
+            self.changed.insert(id);
         }
     }
 }

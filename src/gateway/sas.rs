@@ -157,6 +157,11 @@ impl Sas {
         self.children.get(&id).map(|child| (id, child))
     }
 
+    /// Whether there is no pair.
+    pub fn is_empty(&self) -> bool {
+        self.children.is_empty()
+    }
+
     /// All pairs.
     pub fn children(&self) -> impl Iterator<Item = (ChildId, &Child)> {
         self.children.iter().map(|(id, child)| (*id, child))
@@ -185,11 +190,9 @@ impl Sas {
         findings
     }
 
-    /// Ends grace periods that are over; returns whether one was.
-    pub fn handle_timeout(&mut self, now: Timestamp) -> bool {
-        let before = self.draining.len();
+    /// Ends grace periods that are over.
+    pub fn handle_timeout(&mut self, now: Timestamp) {
         self.draining.retain(|sa| sa.until > now);
-        self.draining.len() != before
     }
 
     /// When the next grace period ends.

@@ -1,13 +1,18 @@
 //! Passing on: what one engine says becomes input of the others until all are quiet.
+//!
+//! ```text
+//!   event ──► its tunnel ──► the groups that rank it ──► its VPC: router, virtual routers
+//! ```
+//!
+//! Who was touched is marked as dirty on the way; nobody else is looked at.
 
 use super::failover::Health;
 use super::io::Datagram;
-use super::sas::Finding;
 use super::snapshot::Sources;
 use super::tunnel::Tunnel;
 use super::vpc::Vpc;
 use super::vpc::configured_items;
-use super::{Gateway, INSPECTIONS_PER_SAMPLE, Output, TcpOutput, connection, kernel::KernelItem};
+use super::{Gateway, Output, TcpOutput, Why, connection, kernel::KernelItem};
 use crate::ike::Event;
 use crate::moment::Moment;
 use crate::net::{PeerId, VpcId};
@@ -20,6 +25,7 @@ impl Gateway {
         let vpcs: Vec<VpcId> = self.config.vpcs.keys().copied().collect();
         for id in vpcs {
             self.vpcs.insert(id, Vpc::new(id, &self.config, at.now, at.random));
+            self.publisher.mark_vpc(id);
             if let Some(config) = self.config.vpcs.get(&id) {
                 self.redundancy.configure(id, config, at.now);
             }
@@ -28,7 +34,7 @@ impl Gateway {
         self.listen();
         let peers: Vec<PeerId> = self.config.peers.keys().copied().collect();
         peers.into_iter().for_each(|peer| self.add_peer(peer, at));
-        self.publisher.mark();
+        self.dirty.vpcs.extend(self.vpcs.keys());
         self.settle(at.now);
     }
 
@@ -36,6 +42,7 @@ impl Gateway {
     pub(super) fn add_peer(&mut self, peer: PeerId, at: &mut Moment<'_>) {
         let Some(config) = self.config.peers.get(&peer) else { return };
         self.tunnels.insert(peer, Tunnel::new(config, at.now));
+        self.dirty.tunnels.insert(peer);
         if let Some(vpc) = self.vpcs.get_mut(&config.vpc) {
             vpc.add_neighbor(peer, config, at.now);
         }
@@ -67,12 +74,14 @@ impl Gateway {
         while let Some((id, event)) = self.ike.poll_event() {
             self.on_ike_event(connection::peer(id), event, now);
         }
+        let tunnels = std::mem::take(&mut self.dirty.tunnels);
+        tunnels.iter().for_each(|peer| self.follow_tunnel(*peer, now));
         // The flip is published before the routers hear of it: what they then say about every
         // prefix of a peer must not hold up the packets.
         if self.reselect() {
             self.queue_snapshot();
         }
-        self.tell_routers(now);
+        tunnels.iter().for_each(|peer| self.tell_router(*peer, now));
         self.pass_on_routing(now);
         self.reselect();
         self.tell_virtual_routers(now);
@@ -84,7 +93,22 @@ impl Gateway {
             (self.tunnels.get_mut(&peer), self.config.peers.get(&peer))
         {
             tunnel.on_event(event, config, now);
-            self.publisher.mark();
+            self.dirty.tunnels.insert(peer);
+        }
+    }
+
+    /// Takes the consequences of a change of a tunnel that are its own.
+    fn follow_tunnel(&mut self, peer: PeerId, now: Timestamp) {
+        self.publisher.mark_tunnel(peer);
+        let tunnel = self.tunnels.get(&peer);
+        self.timers.arm(Why::Drain(peer), tunnel.and_then(|tunnel| tunnel.sas.poll_timeout()));
+        let Some(tunnel) = tunnel else { return };
+        if !tunnel.is_quiet() && self.inspection.add(peer) {
+            self.timers.arm(Why::Inspection, Some(now + self.inspection.interval()));
+        }
+        self.dirty.vpcs.insert(tunnel.vpc);
+        if let Some(vpc) = self.vpcs.get_mut(&tunnel.vpc) {
+            vpc.routes.mark(peer);
         }
     }
 
@@ -93,31 +117,32 @@ impl Gateway {
         let tunnels = &self.tunnels;
         let health = |peer| tunnels.get(&peer).map_or(Health::Down, Tunnel::health);
         let mut flipped = false;
-        for vpc in self.vpcs.values_mut() {
-            flipped |= vpc.routes.reselect(health);
-        }
-        if flipped {
-            self.publisher.mark();
+        for id in &self.dirty.vpcs {
+            if let Some(vpc) = self.vpcs.get_mut(id) {
+                flipped |= vpc.routes.reselect(health);
+                if vpc.routes.is_unpublished() {
+                    self.publisher.mark_vpc(*id);
+                }
+            }
         }
         flipped
     }
 
-    fn tell_routers(&mut self, now: Timestamp) {
-        for (&peer, tunnel) in &mut self.tunnels {
-            let usable = tunnel.health() == Health::Usable;
-            if tunnel.routed == usable {
-                continue;
-            }
-            tunnel.routed = usable;
-            if let Some(vpc) = self.vpcs.get_mut(&tunnel.vpc) {
-                vpc.router.on_tunnel(peer, usable, now);
-            }
+    /// Tells the router of its VPC when a tunnel carries packets now, or does not any more.
+    fn tell_router(&mut self, peer: PeerId, now: Timestamp) {
+        let Some(tunnel) = self.tunnels.get_mut(&peer) else { return };
+        let usable = tunnel.health() == Health::Usable;
+        if tunnel.routed == usable {
+            return;
+        }
+        tunnel.routed = usable;
+        if let Some(vpc) = self.vpcs.get_mut(&tunnel.vpc) {
+            vpc.on_tunnel(peer, usable, now);
         }
     }
 
     fn pass_on_routing(&mut self, now: Timestamp) {
-        let vpcs: Vec<VpcId> = self.vpcs.keys().copied().collect();
-        for id in vpcs {
+        for id in self.dirty.vpcs.clone() {
             while let Some(action) = self.vpcs.get_mut(&id).and_then(|vpc| vpc.router.poll_action())
             {
                 self.on_routing_action(id, action, now);
@@ -140,7 +165,6 @@ impl Gateway {
                 if let Some(vpc) = self.vpcs.get_mut(&vpc) {
                     vpc.learn(&changes, &mut self.kernel);
                 }
-                self.publisher.mark();
             }
             Action::NeighborUp { peer } => self.note(peer, "BGP session up".to_owned(), now),
             Action::NeighborDown { peer, reason } => {
@@ -158,18 +182,21 @@ impl Gateway {
         }
     }
 
-    /// Virtual routers follow whether some tunnel of their VPC carries packets.
+    /// Virtual routers follow whether some tunnel of their VPC carries packets. The VPCs are
+    /// quiet then, and wait for their next timer.
     fn tell_virtual_routers(&mut self, now: Timestamp) {
-        for &id in self.vpcs.keys() {
-            let mut here = self.tunnels.values().filter(|tunnel| tunnel.vpc == id);
-            let isolated = !here.any(|tunnel| tunnel.health() == Health::Usable);
-            self.redundancy.on_isolation(id, isolated, now);
+        while let Some(id) = self.dirty.vpcs.pop_first() {
+            let Some(vpc) = self.vpcs.get(&id) else { continue };
+            self.redundancy.on_isolation(id, vpc.is_isolated(), now);
+            let deadline = vpc.router.poll_timeout().map(|(at, _)| at);
+            self.timers.arm(Why::Router(id), deadline);
         }
     }
 
     fn queue_snapshot(&mut self) {
-        let sources = Sources { config: &self.config, vpcs: &self.vpcs, tunnels: &self.tunnels };
-        self.outputs.extend(self.publisher.publish(sources).map(Output::Publish));
+        let sources = Sources { config: &self.config, tunnels: &self.tunnels };
+        let snapshot = self.publisher.publish(sources, &mut self.vpcs);
+        self.outputs.extend(snapshot.map(Output::Publish));
     }
 
     /// Queues what the outside must do. A route or an address is there before a connection that
@@ -184,24 +211,6 @@ impl Gateway {
         while let Some(transmit) = self.ike.poll_transmit() {
             let (local, remote, bytes) = (transmit.local, transmit.remote, transmit.bytes);
             outputs.push_back(Output::Datagram(Datagram { local, remote, bytes }));
-        }
-    }
-
-    /// Looks at the counters of all SAs: packets that came in are signs of life, soft limits
-    /// begin a rekeying.
-    pub(super) fn inspect(&mut self, at: &mut Moment<'_>) {
-        self.inspections += 1;
-        let samples = self.inspections.is_multiple_of(INSPECTIONS_PER_SAMPLE);
-        for tunnel in self.tunnels.values_mut() {
-            for finding in tunnel.sas.inspect() {
-                match finding {
-                    Finding::Inbound(child) => self.ike.on_inbound_traffic(child, at.now),
-                    Finding::SoftLimit(child) => self.ike.on_soft_limit(child, at),
-                }
-            }
-            if samples {
-                tunnel.sample(at.now);
-            }
         }
     }
 }

@@ -15,10 +15,11 @@ use super::events::{EventRing, PastEvent};
 use super::failover::Health;
 use super::rates::{Rates, Totals};
 use super::sas::Sas;
+use super::vpc;
 use crate::config::PeerConfig;
 use crate::forward::TunnelCounters;
 use crate::ike::{Established, Event};
-use crate::net::VpcId;
+use crate::net::{PrefixSet, VpcId};
 use crate::time::Timestamp;
 use std::sync::Arc;
 use tracing::{error, info, warn};
@@ -64,6 +65,8 @@ pub struct Tunnel {
     pub last_failure: Option<PastEvent>,
     /// Bits per second.
     pub rates: Rates,
+    /// Inner sources that the peer may use, as the packet path reads them.
+    pub sources: Arc<PrefixSet>,
 }
 
 impl Tunnel {
@@ -79,6 +82,7 @@ impl Tunnel {
             events: EventRing::default(),
             last_failure: None,
             rates: Rates::default(),
+            sources: Arc::new(vpc::sources(config)),
         }
     }
 
@@ -89,6 +93,11 @@ impl Tunnel {
             (State::Connected { .. }, Some(_)) => Health::Usable,
             (State::Silent { .. }, Some(_)) => Health::Unreachable,
         }
+    }
+
+    /// Whether its counters can tell nothing: it has no SAs, and carried nothing lately.
+    pub fn is_quiet(&self) -> bool {
+        self.sas.is_empty() && (self.rates.tx_bits, self.rates.rx_bits) == (0, 0)
     }
 
     /// Since when the tunnel is in its state.

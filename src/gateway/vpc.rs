@@ -33,6 +33,8 @@ pub struct Vpc {
     /// Packets discarded before a tunnel was chosen.
     pub discards: Arc<DiscardCounters>,
     lan_down: bool,
+    /// How many tunnels carry packets.
+    usable_tunnels: usize,
 }
 
 impl Vpc {
@@ -47,6 +49,7 @@ impl Vpc {
             inside: BTreeSet::new(),
             discards: Arc::default(),
             lan_down: false,
+            usable_tunnels: 0,
         };
         vpc.configure(config, now);
         vpc
@@ -90,6 +93,18 @@ impl Vpc {
         if let Some(inside) = inside_remote(config) {
             self.routes.unpin(&Prefix::host(inside));
         }
+    }
+
+    /// Says whether the tunnel to a peer carries packets; told when that changes.
+    pub fn on_tunnel(&mut self, peer: PeerId, usable: bool, now: Timestamp) {
+        let before = self.usable_tunnels;
+        self.usable_tunnels = if usable { before + 1 } else { before.saturating_sub(1) };
+        self.router.on_tunnel(peer, usable, now);
+    }
+
+    /// Whether no tunnel carries packets.
+    pub fn is_isolated(&self) -> bool {
+        self.usable_tunnels == 0
     }
 
     /// Takes changes of the best paths over, into the FIB and into the kernel.

@@ -27,7 +27,7 @@ fn opened(outcome: &mut Outcome) -> Vec<Vec<u8>> {
 fn without_a_route_nothing_leaves() {
     let west = sender(tunnel(300));
     assert_eq!(discarded(&west, &to("10.3.0.1")), Some(Discard::NoRoute));
-    assert_eq!(count(&west.vpcs[&VPC].discards), [(Discard::NoRoute, 1)]);
+    assert_eq!(count(&west.vpc(VPC).unwrap().discards), [(Discard::NoRoute, 1)]);
     let outcome = outbound_packet(&west, OTHER_VPC, &mut Sample::udp4().build());
     assert_eq!(outcome.discarded, Some(Discard::NoRoute));
 }
@@ -35,10 +35,11 @@ fn without_a_route_nothing_leaves() {
 #[test]
 fn a_group_without_a_tunnel_fails_closed() {
     let mut west = sender(tunnel(300));
-    let mut table = VpcTable::clone(&west.vpcs[&VPC]);
-    for groups in [vec![None], vec![], vec![Some(TunnelIndex(7))]] {
+    let mut table = west.vpc(VPC).unwrap().clone();
+    let elsewhere = Arc::new(tunnel(0x1001));
+    for groups in [Chunked::default(), [(7, elsewhere)].into_iter().collect()] {
         table.groups = groups;
-        west.vpcs.insert(VPC, Arc::new(table.clone()));
+        west.vpcs.set(0, Some(Arc::new(table.clone())));
         assert_eq!(discarded(&west, &Sample::udp4()), Some(Discard::TunnelDown));
     }
 }
@@ -57,7 +58,7 @@ fn packets_outside_the_selectors_stay() {
         .collect();
     let west = sender(TunnelEntry { local_ts: narrow, ..tunnel(300) });
     assert_eq!(discarded(&west, &Sample::udp4()), Some(Discard::SelectorMismatch));
-    assert_eq!(count(&west.tunnels[0].counters.discards), [(Discard::SelectorMismatch, 1)]);
+    assert_eq!(count(&used(&west).counters.discards), [(Discard::SelectorMismatch, 1)]);
 }
 
 #[test]
@@ -85,8 +86,8 @@ fn what_belongs_to_one_link_stays_there() {
         .map(|prefix| (prefix, GroupId(0)))
         .into_iter()
         .collect();
-    let table = VpcTable { fib: Arc::new(everywhere), ..VpcTable::clone(&west.vpcs[&VPC]) };
-    let west = Snapshot { vpcs: [(VPC, Arc::new(table))].into(), ..west };
+    let table = VpcTable { fib: Arc::new(everywhere), ..west.vpc(VPC).unwrap().clone() };
+    let west = Snapshot { vpcs: only(table), ..west };
     for local in ["224.0.0.5", "255.255.255.255", "169.254.1.1", "127.0.0.1"] {
         assert_eq!(discarded(&west, &to(local)), Some(Discard::NotForwardable), "{local}");
     }

@@ -19,7 +19,7 @@ fn prefixes_with_one_ranking_share_one_group() {
     assert!(routes.learn(prefix("10.2.0.0/16"), &[A, B]));
     assert!(routes.learn(prefix("10.3.0.0/16"), &[A, B]));
     assert!(routes.learn(prefix("10.4.0.0/16"), &[B]));
-    assert_eq!(routes.groups().iter().flatten().count(), 2);
+    assert_eq!(routes.group_count(), 2);
 }
 
 #[test]
@@ -29,11 +29,13 @@ fn a_failover_flips_the_group_and_leaves_the_fib_alone() {
     routes.reselect(|_| Health::Usable);
     let before = routes.fib();
     assert_eq!(chosen(&routes, "10.2.0.0/16"), Some(A));
+    routes.mark(A);
     let flipped =
         routes.reselect(|peer| if peer == A { Health::Unreachable } else { Health::Usable });
     assert!(flipped);
     assert_eq!(chosen(&routes, "10.2.0.0/16"), Some(B));
     assert!(Arc::ptr_eq(&before, &routes.fib()));
+    routes.mark(B);
     assert!(routes.reselect(|_| Health::Down));
     assert_eq!(chosen(&routes, "10.2.0.0/16"), None);
 }
@@ -43,10 +45,10 @@ fn an_unused_group_is_free_again() {
     let mut routes = VpcRoutes::default();
     routes.learn(prefix("10.2.0.0/16"), &[A]);
     assert!(!routes.learn(prefix("10.2.0.0/16"), &[]));
-    assert_eq!(routes.groups().iter().flatten().count(), 0);
+    assert_eq!(routes.group_count(), 0);
     routes.learn(prefix("10.2.0.0/16"), &[B]);
     routes.learn(prefix("10.2.0.0/16"), &[B, A]);
-    assert_eq!(routes.groups().iter().flatten().count(), 1);
+    assert_eq!(routes.group_count(), 1);
     assert_eq!(routes.fib().len(), 1);
 }
 
@@ -59,4 +61,53 @@ fn nothing_learned_moves_a_pinned_route() {
     assert_eq!(routes.group_of(&prefix("fd00::1/128")).map(|g| g.ranking.clone()), Some(vec![A]));
     routes.unpin(&prefix("fd00::1/128"));
     assert!(routes.fib().is_empty());
+}
+
+#[test]
+fn only_groups_of_a_marked_peer_choose_anew() {
+    let mut routes = VpcRoutes::default();
+    routes.learn(prefix("10.2.0.0/16"), &[A]);
+    routes.learn(prefix("10.3.0.0/16"), &[B]);
+    routes.reselect(|_| Health::Usable);
+    routes.mark(A);
+    let asked = std::cell::RefCell::new(Vec::new());
+    let flipped = routes.reselect(|peer| {
+        asked.borrow_mut().push(peer);
+        Health::Down
+    });
+    assert!(flipped);
+    assert_eq!(asked.into_inner(), [A]);
+    assert_eq!(chosen(&routes, "10.3.0.0/16"), Some(B));
+}
+
+#[test]
+fn what_differs_from_the_published_groups_is_told_once() {
+    let mut routes = VpcRoutes::default();
+    routes.learn(prefix("10.2.0.0/16"), &[A, B]);
+    routes.reselect(|_| Health::Usable);
+    let (id, other) = (GroupId(0), GroupId(1));
+    assert_eq!(routes.take_changed().collect::<Vec<_>>(), [(id, Some(A))]);
+    assert_eq!(routes.take_changed().count(), 0);
+    routes.mark(B);
+    assert_eq!(routes.take_changed().collect::<Vec<_>>(), [(id, Some(A))]);
+    routes.learn(prefix("10.2.0.0/16"), &[B]);
+    routes.reselect(|_| Health::Usable);
+    assert_eq!(routes.take_changed().collect::<Vec<_>>(), [(id, None), (other, Some(B))]);
+}
+
+#[test]
+fn learned_prefixes_are_counted_for_the_peer_that_carries_them() {
+    let mut routes = VpcRoutes::default();
+    routes.pin(prefix("fd00::1/128"), A);
+    routes.learn(prefix("10.2.0.0/16"), &[A]);
+    routes.learn(prefix("10.3.0.0/16"), &[A, B]);
+    routes.learn(prefix("10.4.0.0/16"), &[B, A]);
+    routes.reselect(|_| Health::Usable);
+    assert_eq!([A, B].map(|peer| routes.learned_through(peer)), [2, 1]);
+    routes.learn(prefix("10.5.0.0/16"), &[B]);
+    routes.pin(prefix("10.5.0.0/16"), A);
+    routes.unpin(&prefix("10.5.0.0/16"));
+    routes.mark(A);
+    routes.reselect(|peer| if peer == A { Health::Down } else { Health::Usable });
+    assert_eq!([A, B].map(|peer| routes.learned_through(peer)), [0, 2]);
 }
