@@ -1,5 +1,5 @@
 //! Packets one by one, with owned results: for simulations and for whoever has no buffers of
-//! its own. The decisions are those of [`outbound`] and [`Inbound`].
+//! its own. The decisions are those of [`outbound()`] and [`Inbound`].
 
 use super::{Egress, Inbound, Permitted, Snapshot, TunnelEntry, outbound};
 use crate::esp::Discard;
