@@ -3,9 +3,9 @@
 
 use super::config::ConnectionConfig;
 use super::context::Context;
-use super::failure::{ChildRefusal, NoProposal};
-use super::payloads::Payloads;
-use super::proposal::{self, Choice, describe_suites};
+use super::failure::ChildRefusal;
+use super::payloads::{Payloads, esp_spi, none_chosen};
+use super::proposal::{self, Choice};
 use super::selector::{describe, is_within, narrow};
 use crate::crypto::kex::Group;
 use crate::crypto::suite::EspSuite;
@@ -84,10 +84,10 @@ impl Offer {
     }
 
     fn explain(&self, notify: NotifyType) -> ChildRefusal {
+        if let Some(refusal) = none_chosen(notify, &self.suites) {
+            return ChildRefusal::Proposal(refusal);
+        }
         match notify {
-            NotifyType::NO_PROPOSAL_CHOSEN => ChildRefusal::Proposal(NoProposal::Theirs {
-                offered: describe_suites(&self.suites),
-            }),
             NotifyType::TS_UNACCEPTABLE => ChildRefusal::Selectors(format!(
                 "the peer accepts none of local {} with remote {}",
                 describe(&self.local_ts),
@@ -182,9 +182,7 @@ pub(super) fn notify_of(refusal: &ChildRefusal) -> NotifyType {
 
 /// The peer's inbound SPI, which is our outbound one.
 fn outbound_spi(spi: &[u8]) -> Result<EspSpi, ChildRefusal> {
-    let octets = <[u8; 4]>::try_from(spi)
-        .map_err(|_| ChildRefusal::Breach("the SPI of an ESP SA has 4 octets"))?;
-    let spi = EspSpi(u32::from_be_bytes(octets));
+    let spi = esp_spi(spi).ok_or(ChildRefusal::Breach("the SPI of an ESP SA has 4 octets"))?;
     let reserved = spi < EspSpi::FIRST;
     if reserved { Err(ChildRefusal::Breach("the SPI is a reserved one")) } else { Ok(spi) }
 }

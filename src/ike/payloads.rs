@@ -1,8 +1,13 @@
-//! Finding payloads in a message, and refusing messages that cannot be understood.
+//! Payloads of one message: found by what they are, and made as every exchange makes them.
 
+use super::failure::{FailureReason, NoProposal};
+use super::proposal::{Suite, describe_suites, group_of, method_of};
+use crate::crypto::kex::{self, Group};
+use crate::crypto::suite::IkeSuite;
+use crate::net::EspSpi;
 use crate::wire::ike::{
     Authentication, Delete, Identification, KeyExchange, Notify, NotifyType, Payload, PayloadType,
-    SecurityAssociation, TrafficSelector,
+    ProtocolId, SecurityAssociation, TrafficSelector,
 };
 
 /// A view of the payloads of one message, by what they are.
@@ -101,4 +106,56 @@ impl<'a> Payloads<'a> {
 /// A Notify payload about the IKE SA.
 pub(super) fn notify(notify_type: NotifyType, data: impl Into<Vec<u8>>) -> Payload {
     Payload::Notify(Notify::new(notify_type, data))
+}
+
+/// A Notify payload about the Child SA that the peer knows by this SPI.
+pub(super) fn child_notify(notify_type: NotifyType, spi: EspSpi) -> Payload {
+    Payload::Notify(Notify {
+        protocol: ProtocolId::ESP,
+        spi: spi.0.to_be_bytes().to_vec(),
+        notify_type,
+        data: Vec::new(),
+    })
+}
+
+/// The SPI of an ESP SA, which has 4 octets.
+pub(super) fn esp_spi(octets: &[u8]) -> Option<EspSpi> {
+    <[u8; 4]>::try_from(octets).ok().map(|octets| EspSpi(u32::from_be_bytes(octets)))
+}
+
+/// Our half of a key exchange, for the peer.
+pub(super) fn public_value(key_exchange: &kex::KeyExchange) -> Payload {
+    Payload::KeyExchange(KeyExchange {
+        method: method_of(key_exchange.group()),
+        data: key_exchange.public().to_vec(),
+    })
+}
+
+/// The refusal of a key exchange of another group than `wanted` (RFC 7296 §1.2, §1.3).
+pub(super) fn invalid_ke(wanted: Group) -> Payload {
+    notify(NotifyType::INVALID_KE_PAYLOAD, method_of(wanted).0.to_be_bytes())
+}
+
+/// The group that the peer wants instead, if the notification is an INVALID_KE_PAYLOAD and we
+/// know the group.
+pub(super) fn wanted_group(notify: &Notify) -> Option<Group> {
+    let invalid_ke = notify.notify_type == NotifyType::INVALID_KE_PAYLOAD;
+    let octets = <[u8; 2]>::try_from(notify.data.as_slice()).ok().filter(|_| invalid_ke)?;
+    group_of(u16::from_be_bytes(octets).into())
+}
+
+/// What NO_PROPOSAL_CHOSEN says about the suites that we have offered.
+pub(super) fn none_chosen<S: Suite>(notify: NotifyType, offered: &[S]) -> Option<NoProposal> {
+    let refused = notify == NotifyType::NO_PROPOSAL_CHOSEN;
+    refused.then(|| NoProposal::Theirs { offered: describe_suites(offered) })
+}
+
+/// Why the peer refused an exchange that was to make an IKE SA of one of the `offered` suites.
+pub(super) fn ike_refused(
+    exchange: &'static str,
+    notify: NotifyType,
+    offered: &[IkeSuite],
+) -> FailureReason {
+    none_chosen(notify, offered)
+        .map_or(FailureReason::Refused { exchange, notify }, FailureReason::IkeProposal)
 }

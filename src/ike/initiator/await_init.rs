@@ -6,19 +6,18 @@ use super::super::config::{ConnectionConfig, ConnectionId};
 use super::super::context::Context;
 use super::super::event::{IkeSaId, NatStatus, Role};
 use super::super::exchange::{Due, Retransmission};
-use super::super::failure::{FailureReason, NoProposal};
+use super::super::failure::FailureReason;
 use super::super::keys::{IkeKeys, Nonces, Spis};
 use super::super::path::{Path, detect, detection_payloads};
-use super::super::payloads::{Payloads, notify};
-use super::super::proposal::{self, describe_suites, method_of, without_group};
+use super::super::payloads::{Payloads, ike_refused, notify, public_value, wanted_group};
+use super::super::proposal::{self, method_of, without_group};
 use super::super::stats::Discard;
 use super::AwaitAuth;
 use crate::crypto::kex::{Group, KeyExchange};
 use crate::crypto::suite::IkeSuite;
 use crate::time::Timestamp;
 use crate::wire::ike::{
-    ExchangeType, Flags, Header, IkeSpi, KeyExchange as PublicValue, Message, MessageId, Notify,
-    NotifyType, Payload,
+    ExchangeType, Flags, Header, IkeSpi, Message, MessageId, Notify, NotifyType, Payload,
 };
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -116,10 +115,7 @@ impl AwaitInit {
         let mut payloads = Vec::new();
         payloads.extend(self.cookie.clone().map(|cookie| notify(NotifyType::COOKIE, cookie)));
         payloads.push(Payload::SecurityAssociation(proposal::offer(&self.config.ike_suites, &[])));
-        payloads.push(Payload::KeyExchange(PublicValue {
-            method: method_of(self.key_exchange.group()),
-            data: self.key_exchange.public().to_vec(),
-        }));
+        payloads.push(public_value(&self.key_exchange));
         payloads.push(Payload::Nonce(self.nonce.clone()));
         payloads.extend(detection_payloads(spis, &self.path, self.config.force_encapsulation));
         payloads.push(auth::hash_algorithms());
@@ -188,27 +184,17 @@ impl AwaitInit {
         if let Some(group) = self.other_group(error) {
             return Ok(InitAnswer::OtherGroup(group));
         }
-        Ok(InitAnswer::Refusal(self.explain(error.notify_type)))
+        let offered = &self.config.ike_suites;
+        Ok(InitAnswer::Refusal(ike_refused("IKE_SA_INIT", error.notify_type, offered)))
     }
 
     /// The group that INVALID_KE_PAYLOAD asks for, if we have offered it. That it was not
     /// forged to weaken us, AUTH will show: it covers our last request (RFC 7296 §2.7).
     fn other_group(&self, error: &Notify) -> Option<Group> {
-        let invalid_ke = error.notify_type == NotifyType::INVALID_KE_PAYLOAD;
-        let octets = <[u8; 2]>::try_from(error.data.as_slice()).ok().filter(|_| invalid_ke)?;
-        let group = proposal::group_of(u16::from_be_bytes(octets).into())?;
+        let group = wanted_group(error)?;
         let offered = self.config.ike_suites.iter().any(|suite| suite.group == group);
         let useful = group != self.key_exchange.group() && self.restarts < MAX_RESTARTS;
         (offered && useful).then_some(group)
-    }
-
-    fn explain(&self, notify: NotifyType) -> FailureReason {
-        match notify {
-            NotifyType::NO_PROPOSAL_CHOSEN => FailureReason::IkeProposal(NoProposal::Theirs {
-                offered: describe_suites(&self.config.ike_suites),
-            }),
-            notify => FailureReason::Refused { exchange: "IKE_SA_INIT", notify },
-        }
     }
 
     fn check_acceptance(
