@@ -4,13 +4,14 @@
 use super::config::{ConnectionId, EndpointConfig};
 use super::event::{ChildId, Event, Transmit};
 use super::path::Path;
+use super::slots::Slots;
 use super::stats::{Discard, Stats};
 use crate::moment::Moment;
 use crate::net::EspSpi;
 use crate::random::Random;
 use crate::time::{Timestamp, WallTime};
 use crate::wire::ike::IkeSpi;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 
 pub(super) struct Context<'a> {
     pub now: Timestamp,
@@ -19,6 +20,7 @@ pub(super) struct Context<'a> {
     pub random: &'a mut dyn Random,
     pub settings: &'a EndpointConfig,
     pub pool: &'a mut Pool,
+    pub slots: &'a mut Slots,
     pub out: &'a mut Outbox,
 }
 
@@ -48,14 +50,15 @@ impl Context<'_> {
 pub(super) struct Core {
     pub settings: EndpointConfig,
     pub pool: Pool,
+    pub slots: Slots,
     pub out: Outbox,
 }
 
 impl Core {
     pub fn context<'a>(&'a mut self, at: &'a mut Moment<'_>) -> Context<'a> {
-        let Core { settings, pool, out } = self;
+        let Core { settings, pool, slots, out } = self;
         let Moment { now, wall, random } = at;
-        Context { now: *now, wall: *wall, random: &mut **random, settings, pool, out }
+        Context { now: *now, wall: *wall, random: &mut **random, settings, pool, slots, out }
     }
 }
 
@@ -97,10 +100,6 @@ impl Pool {
 pub(super) struct Outbox {
     transmits: VecDeque<Transmit>,
     events: VecDeque<(ConnectionId, Event)>,
-    /// The Child SA that each connection sends on, as told by the events.
-    sending: BTreeMap<ConnectionId, ChildId>,
-    /// The connection of each Child SA, as told by the events.
-    owners: BTreeMap<ChildId, ConnectionId>,
     pub stats: Stats,
     natt_port: u16,
 }
@@ -137,40 +136,7 @@ impl Outbox {
     }
 
     pub fn event(&mut self, connection: ConnectionId, event: Event) {
-        self.follow(connection, &event);
         self.events.push_back((connection, event));
-    }
-
-    /// Keeps in mind which Child SAs there are, and which one the owner sends on.
-    fn follow(&mut self, connection: ConnectionId, event: &Event) {
-        let sendable = match event {
-            Event::ChildUp(up) => {
-                self.owners.insert(up.child, connection);
-                up.sendable.then_some(up.child)
-            }
-            Event::ChildSendable(child) => Some(*child),
-            Event::ChildDown { child, .. } => {
-                self.owners.remove(child);
-                if self.sending(connection) == Some(*child) {
-                    self.sending.remove(&connection);
-                }
-                None
-            }
-            _ => None,
-        };
-        if let Some(child) = sendable {
-            self.sending.insert(connection, child);
-        }
-    }
-
-    /// The connection of a Child SA.
-    pub fn owner(&self, child: ChildId) -> Option<ConnectionId> {
-        self.owners.get(&child).copied()
-    }
-
-    /// The Child SA that the connection sends on.
-    pub fn sending(&self, connection: ConnectionId) -> Option<ChildId> {
-        self.sending.get(&connection).copied()
     }
 
     pub fn count(&mut self, reason: Discard) {

@@ -46,6 +46,7 @@ mod protect;
 mod responder;
 mod sa;
 mod selector;
+mod slots;
 mod stats;
 mod view;
 

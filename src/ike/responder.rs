@@ -15,11 +15,10 @@ use super::failure::{AuthFailure, ChildRefusal, FailureReason, NoProposal};
 use super::identity::Identity;
 use super::keys::{IkeKeys, Nonces, Spis};
 use super::path::{LivePath, Path, detect, detection_payloads};
-use super::payloads::{Payloads, notify};
+use super::payloads::{Payloads, invalid_ke, notify, public_value};
 use super::proposal::{self, Choice, group_of, without_group};
 use super::protect::Opened;
-use super::sa::create::{invalid_ke, public_value};
-use super::sa::{Birth, Established};
+use super::sa::{Established, Handshake};
 use super::stats::Discard;
 use crate::crypto::kex::KeyExchange;
 use crate::crypto::suite::IkeSuite;
@@ -347,17 +346,18 @@ impl HalfOpen {
         }
         let header = self.header(ExchangeType::IKE_AUTH, MessageId(1));
         let response = self.keys.seal.seal(&header, &payloads);
-        let birth = Birth {
+        let handshake = Handshake {
             id: self.id,
             role: Role::Responder,
             connection,
             config,
+            proof,
             keys: self.keys,
             nonces: self.nonces.clone(),
             path: LivePath::new(from, self.nat, ctx.now),
             began_at: self.began_at,
         };
-        let mut sa = Box::new(Established::new(birth, proof, ctx));
+        let mut sa = Established::new(handshake, ctx);
         let child = child.map(|agreed| sa.announce_and_install(agreed, &self.nonces, ctx));
         ctx.out.send(&from, &response);
         sa.answered(request.digest(), response);

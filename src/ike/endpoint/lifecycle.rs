@@ -103,7 +103,7 @@ impl Endpoint {
         child: Result<(), ChildRefusal>,
         at: &mut Moment<'_>,
     ) {
-        let (id, role) = (sa.connection, sa.role);
+        let (id, role) = (sa.connection, sa.role());
         if let Some(connection) = self.connections.get(id) {
             // Timers may have been changed while the handshake was under way.
             sa.reconfigure(connection.config.clone());
@@ -151,11 +151,11 @@ impl Endpoint {
     /// began are dead. One that came up meanwhile is not (both sides may initiate at once).
     fn end_older(&mut self, new: &Established, at: &mut Moment<'_>) {
         for spi in self.sas.spis_of(new.connection) {
-            let older = |sa: &Established| sa.established_at < new.began_at;
+            let older = |sa: &Established| sa.established_at() < new.began_at();
             if !self.sas.established(spi).is_some_and(older) {
                 continue;
             }
-            self.with_established(spi, at, |sa, ctx| match new.role {
+            self.with_established(spi, at, |sa, ctx| match new.role() {
                 Role::Responder => sa.end(DownReason::PeerRestarted, ctx),
                 Role::Initiator => sa.close(DownReason::Duplicate, ctx),
             });
@@ -196,7 +196,7 @@ impl Endpoint {
 
     /// Puts an IKE SA into its place, and does what it asks for.
     pub(super) fn keep(&mut self, mut sa: Box<Established>, at: &mut Moment<'_>) {
-        let (spi, id, role) = (sa.id.local, sa.connection, sa.role);
+        let (spi, id, role) = (sa.id().local, sa.connection, sa.role());
         let effects = sa.take_effects();
         self.sas.put(spi, IkeSa::Established(sa));
         for effect in effects {

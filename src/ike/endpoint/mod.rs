@@ -29,8 +29,9 @@ use super::initiator::AwaitInit;
 use super::path::Path;
 use super::sa::Established;
 use super::sa::children::ChildState;
+use super::slots::Slots;
 use super::stats::Stats;
-use super::view::{ChildView, ConnectionState, ConnectionView, IkeView};
+use super::view::{ConnectionState, ConnectionView};
 use crate::moment::Moment;
 use crate::time::{Timers, Timestamp};
 use crate::wire::ike::IkeSpi;
@@ -63,7 +64,7 @@ impl Endpoint {
     pub fn new(settings: EndpointConfig, at: &mut Moment<'_>) -> Self {
         let out = Outbox::new(settings.natt_port);
         Endpoint {
-            core: Core { settings, pool: Pool::default(), out },
+            core: Core { settings, pool: Pool::default(), slots: Slots::default(), out },
             connections: Connections::default(),
             sas: Sas::default(),
             timers: Timers::default(),
@@ -182,13 +183,14 @@ impl Endpoint {
     /// A Child SA has opened a packet: the peer lives, and sends on it.
     pub fn on_inbound_traffic(&mut self, child: ChildId, now: Timestamp) {
         let Some((spi, connection)) = self.owner_of(child) else { return };
-        let sending = self.core.out.sending(connection);
+        let sending = self.core.slots.sending(connection);
         let Some(sa) = self.sas.established_mut(spi) else { return };
         sa.on_traffic(now);
         let replacement = sa.children.get(child).is_some_and(|sa| {
             sa.state == ChildState::Installed && sa.replaces.is_some() && sa.replaces == sending
         });
         if replacement {
+            self.core.slots.send_on(child);
             self.core.out.event(connection, Event::ChildSendable(child));
         }
         self.rearm();
@@ -275,7 +277,7 @@ impl Endpoint {
         };
         Some(ConnectionView {
             state,
-            ike_sas: self.sas.active_of(id).map(ike_view).collect(),
+            ike_sas: self.sas.active_of(id).map(Established::view).collect(),
             retry_at: connection.attempt_at(),
             last_failure: connection.last_failure.clone(),
         })
@@ -331,40 +333,10 @@ impl Endpoint {
 
     /// The IKE SA that a Child SA is under.
     fn owner_of(&self, child: ChildId) -> Option<(IkeSpi, ConnectionId)> {
-        let id = self.core.out.owner(child)?;
+        let id = self.core.slots.owner(child)?;
         let mut sas = self.sas.established_of(id);
         let owner = sas.find(|sa| sa.children.get(child).is_some())?;
-        Some((owner.id.local, id))
-    }
-}
-
-fn ike_view(sa: &Established) -> IkeView {
-    let path = sa.path().path();
-    let children = sa.children.iter().map(|(child, sa)| ChildView {
-        child,
-        inbound: sa.inbound,
-        outbound: sa.outbound,
-        suite: sa.suite,
-        local_ts: sa.local_ts.clone(),
-        remote_ts: sa.remote_ts.clone(),
-        installed_at: sa.installed_at,
-        rekey_at: sa.rekey_at,
-        expires_at: sa.expires_at,
-        in_use: sa.state == ChildState::Installed,
-    });
-    IkeView {
-        id: sa.id,
-        role: sa.role,
-        suite: sa.suite(),
-        local: path.local,
-        remote: path.remote,
-        remote_id: sa.remote_id.clone(),
-        nat: sa.path().nat(),
-        established_at: sa.established_at,
-        rekey_at: sa.rekey_time(),
-        last_heard: sa.last_heard(),
-        round_trip: sa.round_trip(),
-        children: children.collect(),
+        Some((owner.id().local, id))
     }
 }
 

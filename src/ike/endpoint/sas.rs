@@ -140,7 +140,7 @@ impl Sas {
 
     /// The SPIs of a connection's IKE SAs in use.
     pub fn active_spis(&self, id: ConnectionId) -> Vec<IkeSpi> {
-        self.active_of(id).map(|sa| sa.id.local).collect()
+        self.active_of(id).map(|sa| sa.id().local).collect()
     }
 
     /// Whether none is left that a peer has yet to hear of.

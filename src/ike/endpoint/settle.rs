@@ -76,28 +76,29 @@ impl Endpoint {
 
     fn judge_duplicates(&self, id: ConnectionId, now: Timestamp) -> Verdicts {
         let mut sas: Vec<&Established> = self.sas.active_of(id).collect();
-        sas.sort_by(|one, other| one.lineage.cmp(&other.lineage));
+        sas.sort_by(|one, other| one.lineage().cmp(other.lineage()));
         let [loser, .., winner] = sas.as_slice() else { return Verdicts::Nothing };
         if let Some(dead) = unreachable_beside_reachable(&sas) {
             return Verdicts::Close(dead);
         }
-        if !winner.confirmed_after(loser.established_at) {
-            return Verdicts::Probe(winner.id.local, now + DUPLICATE);
+        if !winner.confirmed_after(loser.established_at()) {
+            return Verdicts::Probe(winner.id().local, now + DUPLICATE);
         }
-        let patience = loser.established_at.max(winner.established_at) + DUPLICATE;
-        if loser.role == Role::Initiator || now >= patience {
-            return Verdicts::Close(loser.id.local);
+        let patience = loser.established_at().max(winner.established_at()) + DUPLICATE;
+        if loser.role() == Role::Initiator || now >= patience {
+            return Verdicts::Close(loser.id().local);
         }
         Verdicts::Wait(patience)
     }
 
     /// When the Child SA that was sent on is gone, another takes over.
     fn settle_sending(&mut self, id: ConnectionId) {
-        if self.core.out.sending(id).is_some() {
+        if self.core.slots.sending(id).is_some() {
             return;
         }
         let sas = self.sas.active_of(id);
         if let Some(child) = sas.filter_map(|sa| sa.children.newest_installed()).max() {
+            self.core.slots.send_on(child);
             self.core.out.event(id, Event::ChildSendable(child));
         }
     }
@@ -149,5 +150,5 @@ fn unreachable_beside_reachable(sas: &[&Established]) -> Option<IkeSpi> {
     })?;
     let lives =
         |sa: &&&Established| sa.verdict() == Verdict::Reachable && sa.confirmed_after(since);
-    sas.iter().find(lives).map(|_| dead.id.local)
+    sas.iter().find(lives).map(|_| dead.id().local)
 }

@@ -27,7 +27,7 @@ impl Endpoint {
     fn assert_sound_connection(&self, id: ConnectionId) {
         let of_connection = |sa: &Established| sa.connection == id;
         let walked = self.established_by_walk().filter(|sa| of_connection(sa));
-        let spis: Vec<IkeSpi> = walked.map(|sa| sa.id.local).collect();
+        let spis: Vec<IkeSpi> = walked.map(|sa| sa.id().local).collect();
         assert_eq!(self.sas.spis_of(id), spis, "IKE SAs of {id:?}");
         assert_eq!(self.is_first_contact(id), self.is_first_contact_by_walk(id));
     }
@@ -37,7 +37,7 @@ impl Endpoint {
         let Some(connection) = self.connections.get(id) else { return false };
         let config = &connection.config;
         !self.established_by_walk().any(|sa| {
-            let same = sa.config.local_id == config.local_id && sa.remote_id == config.remote_id;
+            let same = sa.config.local_id == config.local_id && *sa.remote_id() == config.remote_id;
             let restarts = sa.connection == id && connection.told != Told::Up;
             same && !sa.is_over() && !restarts
         })

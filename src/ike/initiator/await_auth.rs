@@ -11,7 +11,7 @@ use super::super::identity::Identity;
 use super::super::keys::{IkeKeys, Nonces};
 use super::super::path::{LivePath, Path};
 use super::super::payloads::{Payloads, notify};
-use super::super::sa::{Birth, Established};
+use super::super::sa::{Established, Handshake};
 use super::super::stats::Discard;
 use crate::time::Timestamp;
 use crate::wire::ike::{ExchangeType, Flags, Header, MessageId, NotifyType, Payload};
@@ -151,17 +151,18 @@ impl AwaitAuth {
     ) -> AfterAuth {
         let mut path = LivePath::new(self.path, self.nat, ctx.now);
         path.on_authentic(from);
-        let birth = Birth {
+        let handshake = Handshake {
             id: self.id,
             role: Role::Initiator,
             connection: self.connection,
             config: self.config,
+            proof,
             keys: self.keys,
             nonces: self.nonces.clone(),
             path,
             began_at: self.began_at,
         };
-        let mut sa = Box::new(Established::new(birth, proof, ctx));
+        let mut sa = Established::new(handshake, ctx);
         let spi = self.offer.spi;
         let child = child
             .map(|agreed| sa.announce_and_install(agreed, &self.nonces, ctx))

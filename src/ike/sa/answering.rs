@@ -1,15 +1,22 @@
 //! The peer's requests on an established IKE SA.
 
+use super::super::child::notify_of;
 use super::super::context::Context;
-use super::super::event::ChildId;
-use super::super::failure::DownReason;
-use super::super::payloads::{Payloads, notify};
+use super::super::event::{ChildId, Event, Role};
+use super::super::failure::{ChildRefusal, DownReason, FailureReason};
+use super::super::keys::Nonces;
+use super::super::payloads::{Payloads, child_notify, esp_spi, notify};
 use super::super::stats::Discard;
+use super::asking::Purpose;
 use super::children::ChildState;
-use super::requests::Purpose;
-use super::{Established, Life, Request};
+use super::exchanges::Request;
+use super::lifecycle::{Life, Lifecycle};
+use super::{Birth, Effect, Established, create, rekey};
 use crate::net::EspSpi;
-use crate::wire::ike::{Delete, ExchangeType, NotifyType, Payload, ProtocolId};
+use crate::wire::ike::{Delete, ExchangeType, IkeSpi, NotifyType, Payload, ProtocolId};
+
+/// Child SAs under one IKE SA at most, with those being replaced.
+const MAX_CHILDREN: usize = 16;
 
 impl Established {
     pub(super) fn handle_request(&mut self, request: &Request, ctx: &mut Context<'_>) {
@@ -32,14 +39,19 @@ impl Established {
         }
     }
 
+    /// Answers the peer's request.
+    fn respond(&mut self, request: &Request, payloads: &[Payload], ctx: &mut Context<'_>) {
+        self.exchanges.answer(request, payloads, ctx);
+    }
+
     /// "This error notification is considered fatal in both peers" (RFC 7296 §2.21.3).
-    pub(super) fn refuse_syntax(&mut self, request: &Request, why: String, ctx: &mut Context<'_>) {
+    fn refuse_syntax(&mut self, request: &Request, why: String, ctx: &mut Context<'_>) {
         self.respond(request, &[notify(NotifyType::INVALID_SYNTAX, [])], ctx);
         self.end(DownReason::Breach(why), ctx);
     }
 
-    pub(super) fn refuse(&mut self, request: &Request, with: NotifyType, ctx: &mut Context<'_>) {
-        tracing::debug!(connection = self.connection.0, ike = %self.id, %with, "request refused");
+    fn refuse(&mut self, request: &Request, with: NotifyType, ctx: &mut Context<'_>) {
+        tracing::debug!(connection = self.connection.0, ike = %self.id(), %with, "request refused");
         self.respond(request, &[notify(with, [])], ctx);
     }
 
@@ -49,7 +61,7 @@ impl Established {
         let rejected = payloads.notify(NotifyType::AUTHENTICATION_FAILED).is_some();
         if ike_deleted || rejected {
             self.respond(request, &[], ctx);
-            let replaced = matches!(self.life, Life::Leaving { .. });
+            let replaced = matches!(self.life.life(), Life::Leaving { .. });
             let reason = match (rejected, replaced) {
                 (true, _) => DownReason::RejectedByPeer,
                 (false, true) => DownReason::Rekeyed,
@@ -76,11 +88,8 @@ impl Established {
     /// delete goes when the answer comes (RFC 7296 §2.25.1, §1.4.1).
     fn deleted_children(&mut self, payloads: Payloads<'_>) -> Vec<ChildId> {
         let of_esp = payloads.deletes().filter(|delete| delete.protocol == ProtocolId::ESP);
-        let spis = of_esp.flat_map(|delete| &delete.spis).filter_map(|spi| {
-            let octets = <[u8; 4]>::try_from(spi.as_slice()).ok()?;
-            Some(EspSpi(u32::from_be_bytes(octets)))
-        });
-        let spis: Vec<EspSpi> = spis.collect();
+        let spis: Vec<EspSpi> =
+            of_esp.flat_map(|delete| &delete.spis).filter_map(|spi| esp_spi(spi)).collect();
         self.note_unknown(&spis);
         let mut children: Vec<ChildId> =
             spis.iter().filter_map(|&spi| self.children.by_outbound(spi)).collect();
@@ -92,28 +101,27 @@ impl Established {
 
     /// What the peer deletes before we know of it must not come up later.
     fn note_unknown(&mut self, deleted: &[EspSpi]) {
-        let Established { children, requests, .. } = self;
-        let purpose = requests.outstanding_mut().map(|outstanding| &mut outstanding.purpose);
-        let Some(Purpose::Child(attempt)) = purpose else { return };
+        let Established { children, exchanges, .. } = self;
+        let Some(Purpose::Child(attempt)) = exchanges.purpose_mut() else { return };
         let unknown = deleted.iter().filter(|&&spi| children.by_outbound(spi).is_none());
         unknown.for_each(|&spi| attempt.on_deleted(spi));
     }
 
     fn is_being_deleted(&self, child: ChildId) -> bool {
-        matches!(self.requests.purpose(), Some(&Purpose::DeleteChild(ours)) if ours == child)
+        matches!(self.exchanges.purpose(), Some(&Purpose::DeleteChild(ours)) if ours == child)
     }
 
     /// A connection that we keep up has lost its last Child SA: make another soon, unless the
     /// peer is quicker.
     pub(super) fn want_child(&mut self, ctx: &mut Context<'_>) {
         let has_one = self.children.first(|sa| sa.state == ChildState::Installed).is_some();
-        let being_made = matches!(self.requests.purpose(), Some(Purpose::Child(_)));
+        let being_made = matches!(self.exchanges.purpose(), Some(Purpose::Child(_)));
         if has_one || being_made {
-            self.create_child_at = None;
-            return;
+            return self.children.want_at(None);
         }
-        if self.is_active() && self.config.initiate && self.create_child_at.is_none() {
-            self.create_child_at = Some(self.soon(ctx));
+        if self.is_active() && self.config.initiate && self.children.wanted_at().is_none() {
+            let soon = self.soon(ctx);
+            self.children.want_at(Some(soon));
         }
     }
 
@@ -134,5 +142,144 @@ impl Established {
             Some(_) => self.refuse(request, NotifyType::NO_PROPOSAL_CHOSEN, ctx),
             None => self.refuse_syntax(request, "CREATE_CHILD_SA without SA".to_owned(), ctx),
         }
+    }
+}
+
+/// The peer asks for a Child SA, new or in place of another.
+impl Established {
+    fn child_requested(
+        &mut self,
+        request: &Request,
+        payloads: Payloads<'_>,
+        ctx: &mut Context<'_>,
+    ) {
+        if matches!(self.exchanges.purpose(), Some(Purpose::RekeyIke(_))) {
+            return self.refuse(request, NotifyType::TEMPORARY_FAILURE, ctx);
+        }
+        let replaces = match self.rekeyed_child(payloads) {
+            Ok(replaces) => replaces,
+            Err(refusal) => return self.respond(request, &[refusal], ctx),
+        };
+        if self.children.len() >= MAX_CHILDREN {
+            return self.refuse(request, NotifyType::NO_ADDITIONAL_SAS, ctx);
+        }
+        match create::answer(&self.config, payloads, ctx) {
+            Err(create::Refusal::Notify(notify)) => self.respond(request, &[notify], ctx),
+            Err(create::Refusal::Unfit(refusal)) => self.refuse_child(request, refusal, ctx),
+            Ok((made, answer)) => {
+                // Installed before the answer leaves: the peer may send at once. We send on it
+                // when the peer does, or has deleted the old one.
+                let (nonces, sendable) = (made.nonces.clone(), replaces.is_none());
+                let child = self.install(made, Role::Responder, replaces, sendable, ctx);
+                self.note_replacement(child, replaces, &nonces, ctx);
+                self.respond(request, &answer, ctx);
+                self.children.want_at(None);
+            }
+        }
+    }
+
+    /// The Child SA that the peer wants replaced, or what to answer instead (RFC 7296 §2.25.1).
+    fn rekeyed_child(&self, payloads: Payloads<'_>) -> Result<Option<ChildId>, Payload> {
+        let Some(rekey) = payloads.notify(NotifyType::REKEY_SA) else { return Ok(None) };
+        let spi = esp_spi(&rekey.spi).unwrap_or(EspSpi(0));
+        let child = self.children.by_outbound(spi);
+        let known = child.and_then(|child| Some((child, self.children.get(child)?.state)));
+        let being_made = matches!(self.exchanges.purpose(), Some(Purpose::Child(_)));
+        match known {
+            // Perhaps the one whose making was answered, but the answer was lost.
+            None if being_made => Err(notify(NotifyType::TEMPORARY_FAILURE, [])),
+            None => Err(child_notify(NotifyType::CHILD_SA_NOT_FOUND, spi)),
+            Some((child, ChildState::Installed)) => Ok(Some(child)),
+            Some((_, ChildState::Leaving { .. } | ChildState::Deleting | ChildState::Expired)) => {
+                Err(notify(NotifyType::TEMPORARY_FAILURE, []))
+            }
+        }
+    }
+
+    fn refuse_child(&mut self, request: &Request, refusal: ChildRefusal, ctx: &mut Context<'_>) {
+        tracing::warn!(connection = self.connection.0, ike = %self.id(), %refusal, "Child SA refused");
+        if create::is_breach(&refusal) {
+            return self.refuse_syntax(request, refusal.to_string(), ctx);
+        }
+        self.refuse(request, notify_of(&refusal), ctx);
+        let reason = FailureReason::Child(refusal);
+        ctx.out.event(self.connection, Event::Failed { reason, retry_at: None });
+    }
+
+    /// The peer has replaced a Child SA. If we are replacing it too, who wins shows when our
+    /// answer comes (RFC 7296 §2.8.1).
+    fn note_replacement(
+        &mut self,
+        made: ChildId,
+        replaced: Option<ChildId>,
+        nonces: &Nonces,
+        ctx: &mut Context<'_>,
+    ) {
+        let Some(replaced) = replaced else { return };
+        if let Some(Purpose::Child(attempt)) = self.exchanges.purpose_mut()
+            && attempt.replaces == Some(replaced)
+        {
+            return attempt.race.on_rival(made, nonces);
+        }
+        if let Some(old) = self.children.get_mut(replaced) {
+            old.leave(ctx.now);
+        }
+    }
+}
+
+/// The peer asks for a successor of the IKE SA.
+impl Established {
+    fn rekey_requested(
+        &mut self,
+        request: &Request,
+        payloads: Payloads<'_>,
+        ctx: &mut Context<'_>,
+    ) {
+        if self.is_busy() {
+            return self.refuse(request, NotifyType::TEMPORARY_FAILURE, ctx);
+        }
+        match rekey::answer(&self.exchanges.keys, &self.rekey_suites(), payloads, ctx) {
+            Err(rekey::Refusal::Notify(notify)) => self.respond(request, &[notify], ctx),
+            Err(rekey::Refusal::Breach(why)) => self.refuse_syntax(request, why.to_owned(), ctx),
+            Err(rekey::Refusal::Proposal(refusal)) => {
+                self.refuse(request, NotifyType::NO_PROPOSAL_CHOSEN, ctx);
+                let reason = FailureReason::IkeProposal(refusal);
+                ctx.out.event(self.connection, Event::Failed { reason, retry_at: None });
+            }
+            Ok((made, answer)) => {
+                self.respond(request, &answer, ctx);
+                self.give_way(made, ctx);
+            }
+        }
+    }
+
+    /// Whether an exchange of ours is under way that the replacement would cut off
+    /// (RFC 7296 §2.25.1), or the peer has asked already.
+    fn is_busy(&self) -> bool {
+        match self.exchanges.purpose() {
+            None | Some(Purpose::Probe) => false,
+            Some(Purpose::RekeyIke(attempt)) => attempt.race.rival().is_some(),
+            Some(Purpose::Child(_) | Purpose::DeleteChild(_) | Purpose::DeleteIke) => true,
+        }
+    }
+
+    /// The peer has made a successor: it inherits, unless we are asking for one, too.
+    fn give_way(&mut self, made: rekey::Made, ctx: &mut Context<'_>) {
+        let contested = self.note_rival(made.id.local, &made.nonces);
+        let life = Lifecycle::heir(&self.config.ike_lifetime, ctx);
+        let mut successor = Established::born(Birth::Successor { of: self, made, life }, ctx);
+        if !contested {
+            successor.inherit(self.estate(), ctx);
+            self.leave(ctx.now);
+        }
+        self.effects.push(Effect::Insert(successor));
+    }
+
+    /// If we are asking for a successor too, who wins shows when our answer comes
+    /// (RFC 7296 §2.8.2).
+    fn note_rival(&mut self, spi: IkeSpi, nonces: &Nonces) -> bool {
+        let Some(Purpose::RekeyIke(attempt)) = self.exchanges.purpose_mut() else { return false };
+        attempt.race.on_rival(spi, nonces);
+        true
     }
 }

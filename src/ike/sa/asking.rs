@@ -1,16 +1,22 @@
 //! Our requests on an established IKE SA: what is due, its repetition, its answer.
 
 use super::super::context::Context;
-use super::super::event::{ChildId, TimerReason};
-use super::super::exchange::{Due, Retransmission};
-use super::super::failure::DownReason;
-use super::super::liveness::Change;
+use super::super::event::{ChildId, Event, Role};
+use super::super::exchange::Retransmission;
+use super::super::failure::{ChildRefusal, DownReason, FailureReason};
 use super::super::payloads::Payloads;
 use super::super::protect::Opened;
 use super::children::ChildState;
-use super::{Effect, Established, Life, create, rekey};
-use crate::time::{Timestamp, soonest};
-use crate::wire::ike::{Delete, ExchangeType, NotifyType, Payload, ProtocolId};
+use super::create::{self, ChildAttempt};
+use super::lifecycle::{Life, Lifecycle};
+use super::rekey::{self, IkeAttempt};
+use super::replacement::{Outcome, REFUSED};
+use super::{Birth, Effect, Established};
+use crate::crypto::kex::Group;
+use crate::crypto::suite::IkeSuite;
+use crate::time::Timestamp;
+use crate::wire::ike::{Delete, ExchangeType, IkeSpi, NotifyType, Payload, ProtocolId};
+use std::time::Duration;
 
 /// What an outstanding request is for.
 #[derive(Debug)]
@@ -18,9 +24,9 @@ pub(super) enum Purpose {
     /// To see whether the peer lives.
     Probe,
     /// To make a Child SA, new or in place of another.
-    Child(Box<create::Attempt>),
+    Child(Box<ChildAttempt>),
     /// To replace this IKE SA.
-    RekeyIke(Box<rekey::Attempt>),
+    RekeyIke(Box<IkeAttempt>),
     /// To delete a Child SA.
     DeleteChild(ChildId),
     /// To delete this IKE SA.
@@ -41,14 +47,14 @@ enum Task {
 impl Established {
     /// Sends the next request that is due, if the window is free.
     pub(super) fn pump(&mut self, ctx: &mut Context<'_>) {
-        if self.requests.vacancy().is_none() {
+        if !self.exchanges.is_free() {
             return;
         }
         match self.due(ctx.now) {
             None => {}
             Some(Task::Probe) => self.probe(ctx),
             Some(Task::CreateChild) => {
-                self.create_child_at = None;
+                self.children.want_at(None);
                 self.start_child(None, None, ctx);
             }
             Some(Task::RekeyChild(child)) => self.start_child(Some(child), None, ctx),
@@ -59,7 +65,7 @@ impl Established {
     }
 
     fn due(&self, now: Timestamp) -> Option<Task> {
-        match self.life {
+        match self.life.life() {
             Life::Gone | Life::Heir { .. } | Life::Leaving { .. } => None,
             Life::Closing { .. } => Some(Task::DeleteIke),
             Life::Active => self.due_while_active(now),
@@ -71,8 +77,8 @@ impl Established {
         let deleting = self.children.first(|sa| ending.contains(&sa.state));
         let worn =
             self.children.first(|sa| sa.state == ChildState::Installed && sa.rekey_at <= now);
-        let rekey = self.rekey_at <= now || self.requests.wearing_out();
-        let create = self.create_child_at.is_some_and(|at| at <= now);
+        let rekey = self.life.rekey_at <= now || self.exchanges.wearing_out();
+        let create = self.children.wanted_at().is_some_and(|at| at <= now);
         let probe = self.liveness.probe_at(&self.config.liveness) <= now;
         deleting
             .map(Task::DeleteChild)
@@ -99,27 +105,22 @@ impl Established {
         self.request(ExchangeType::INFORMATIONAL, &delete, Purpose::DeleteIke, ctx);
     }
 
-    pub(super) fn request(
+    fn request(
         &mut self,
         exchange: ExchangeType,
         payloads: &[Payload],
         purpose: Purpose,
         ctx: &mut Context<'_>,
     ) {
-        let Some(id) = self.requests.vacancy() else { return };
-        let header = self.header(exchange, false, id);
-        let bytes = self.keys.seal.seal(&header, payloads);
-        ctx.out.send(&self.path.path(), &bytes);
         let schedule = Retransmission::steady(&self.config.retransmit, ctx.now);
-        self.requests.start(exchange, bytes, schedule, purpose);
+        self.exchanges.ask(&self.path.path(), exchange, payloads, purpose, schedule, ctx);
     }
 
     /// The answer to the outstanding request.
     pub(super) fn handle_response(&mut self, response: &Opened, ctx: &mut Context<'_>) {
-        let Some(outstanding) = self.requests.finish() else { return };
-        let round_trip = outstanding.retransmission.round_trip(ctx.now);
-        if self.liveness.on_answer(ctx.now, round_trip) {
-            tracing::info!(connection = self.connection.0, ike = %self.id, "peer answers again");
+        let Some((purpose, schedule)) = self.exchanges.finish() else { return };
+        if self.liveness.on_answer(ctx.now, schedule.round_trip(ctx.now)) {
+            tracing::info!(connection = self.connection.0, ike = %self.id(), "peer answers again");
         }
         let payloads = match response.payloads() {
             Ok(payloads) => Payloads(payloads),
@@ -128,7 +129,7 @@ impl Established {
         if let Some(breach) = fatal(payloads) {
             return self.end(DownReason::Breach(breach), ctx);
         }
-        match outstanding.purpose {
+        match purpose {
             Purpose::Probe => {}
             // Closed meanwhile: what the peer has made goes with the IKE SA, or right after it.
             Purpose::Child(attempt) if self.is_over() => attempt.release(ctx),
@@ -146,113 +147,278 @@ impl Established {
     }
 
     pub(super) fn forget(&mut self, ctx: &mut Context<'_>) {
-        if let Some(Purpose::Child(attempt)) = self.requests.purpose() {
+        if let Some(Purpose::Child(attempt)) = self.exchanges.purpose() {
             attempt.release(ctx);
         }
-        self.life = Life::Gone;
+        self.life.end();
         self.effects.push(Effect::Forget);
     }
 
-    /// Time has passed.
-    pub fn handle_timeout(&mut self, ctx: &mut Context<'_>) {
-        self.repeat_request(ctx);
-        self.judge_peer(ctx);
-        self.expire(ctx);
-        self.children.expire(ctx);
-        self.want_child(ctx);
-        let interval = self.config.liveness.keepalive;
-        if self.path.keepalive_due(ctx.now, interval) {
-            ctx.out.send_keepalive(&self.path.path());
-        }
-        self.pump(ctx);
+    /// A moment that both sides are unlikely to choose at once.
+    pub(super) fn soon(&self, ctx: &mut Context<'_>) -> Timestamp {
+        ctx.now + Duration::from_millis(200 + ctx.random.below(1000))
     }
+}
 
-    fn repeat_request(&mut self, ctx: &mut Context<'_>) {
-        let path = self.path.path();
-        let Some(outstanding) = self.requests.outstanding_mut() else { return };
-        match outstanding.retransmission.on_timeout(ctx.now) {
-            Due::Resend => {
-                ctx.out.stats.retransmitted += 1;
-                ctx.out.send(&path, &outstanding.bytes);
-            }
-            Due::Nothing | Due::GiveUp => {}
-        }
-    }
-
-    fn judge_peer(&mut self, ctx: &mut Context<'_>) {
-        if !self.is_active() {
-            return;
-        }
-        let asked = self.requests.outstanding().map(|one| one.retransmission.first_sent());
-        match self.liveness.judge(&self.config.liveness, asked, ctx.now) {
-            None => {}
-            Some(Change::Unreachable { since }) => {
-                tracing::warn!(connection = self.connection.0, ike = %self.id, %since, "peer does not answer");
-            }
-            Some(Change::Gone { silent }) => self.end(DownReason::Silent(silent), ctx),
-        }
-    }
-
-    fn expire(&mut self, ctx: &mut Context<'_>) {
-        match self.life {
-            Life::Active if self.expires_at <= ctx.now => self.close(DownReason::Expired, ctx),
-            Life::Heir { until } if until <= ctx.now => self.close(DownReason::Duplicate, ctx),
-            Life::Leaving { until } if until <= ctx.now => self.close(DownReason::Rekeyed, ctx),
-            Life::Closing { until } if until <= ctx.now => self.forget(ctx),
-            Life::Active
-            | Life::Heir { .. }
-            | Life::Leaving { .. }
-            | Life::Closing { .. }
-            | Life::Gone => {}
-        }
-    }
-
-    /// When to be called again.
-    pub fn timeout(&self) -> Option<(Timestamp, TimerReason)> {
-        let keepalive = self.path.keepalive_at().map(|at| (at, TimerReason::Keepalive));
-        let life = match self.life {
-            Life::Active => Some(self.expires_at),
-            Life::Heir { until } | Life::Leaving { until } | Life::Closing { until } => Some(until),
-            Life::Gone => None,
+/// A Child SA, new or in place of another.
+impl Established {
+    /// Asks for a Child SA, in place of `replaces` if given, with a key exchange of `group`
+    /// instead of the one that we would choose.
+    fn start_child(
+        &mut self,
+        replaces: Option<ChildId>,
+        group: Option<Group>,
+        ctx: &mut Context<'_>,
+    ) {
+        let Some(attempt) = ChildAttempt::begin(&self.config, replaces, group, ctx) else {
+            return self.retry_child(replaces, ctx.now + REFUSED);
         };
-        let expiry = life.map(|at| (at, TimerReason::Expiry));
-        let children = self.children.iter().filter_map(|(_, sa)| sa.end_at()).min();
-        let children = children.map(|at| (at, TimerReason::Expiry));
-        soonest([keepalive, expiry, children, self.request_timeout()])
+        let replaced = replaces.and_then(|child| self.children.get(child)).map(|sa| sa.inbound);
+        let payloads = attempt.request(replaced);
+        let purpose = Purpose::Child(Box::new(attempt));
+        self.request(ExchangeType::CREATE_CHILD_SA, &payloads, purpose, ctx);
     }
 
-    fn request_timeout(&self) -> Option<(Timestamp, TimerReason)> {
-        if let Some(outstanding) = self.requests.outstanding() {
-            let again = outstanding.retransmission.next();
-            let asked = outstanding.retransmission.first_sent();
-            let judgement = self.liveness.judge_at(&self.config.liveness, asked);
-            let judgement = self.is_active().then_some((judgement, TimerReason::Liveness));
-            return soonest([Some((again, TimerReason::Retransmit)), judgement]);
+    fn child_answered(
+        &mut self,
+        attempt: ChildAttempt,
+        answer: Payloads<'_>,
+        ctx: &mut Context<'_>,
+    ) {
+        match attempt.read(answer) {
+            create::Answer::Agreed => self.child_agreed(attempt, answer, ctx),
+            create::Answer::OtherGroup(group) => {
+                self.abandon_child(&attempt, ctx);
+                if attempt.race.rival().is_none() {
+                    self.start_child(attempt.replaces, Some(group), ctx);
+                }
+            }
+            create::Answer::Later => {
+                let again = self.soon(ctx);
+                self.abandon_child(&attempt, ctx);
+                self.retry_child(attempt.replaces, again);
+            }
+            create::Answer::NotFound => {
+                self.abandon_child(&attempt, ctx);
+                if let Some(old) = attempt.replaces {
+                    self.children.remove(old, ctx);
+                }
+                self.want_child(ctx);
+            }
+            create::Answer::Refused(refusal) => self.child_refused(&attempt, refusal, ctx),
         }
-        if !self.is_active() || self.requests.vacancy().is_none() {
-            return None;
-        }
-        let installed = self.children.iter().filter(|(_, sa)| sa.state == ChildState::Installed);
-        let rekey = installed.map(|(_, sa)| sa.rekey_at).min().unwrap_or(self.rekey_at);
-        soonest([
-            Some((self.liveness.probe_at(&self.config.liveness), TimerReason::Liveness)),
-            Some((rekey.min(self.rekey_at), TimerReason::Rekey)),
-            self.create_child_at.map(|at| (at, TimerReason::CreateChild)),
-        ])
     }
 
-    /// An operator wants new keys for the IKE SA.
-    pub fn rekey_now(&mut self, ctx: &mut Context<'_>) {
-        self.rekey_at = ctx.now;
-        self.pump(ctx);
+    /// The attempt came to nothing; what the peer made meanwhile takes the place.
+    fn abandon_child(&mut self, attempt: &ChildAttempt, ctx: &mut Context<'_>) {
+        attempt.release(ctx);
+        let old = attempt.replaces.and_then(|old| self.children.get_mut(old));
+        if let (Some(old), Some(_)) = (old, attempt.race.rival()) {
+            old.leave(ctx.now);
+        }
     }
 
-    /// New keys are wanted for a Child SA: by an operator, or because it has carried much.
-    pub fn rekey_child_now(&mut self, child: ChildId, ctx: &mut Context<'_>) {
-        if let Some(sa) = self.children.get_mut(child) {
-            sa.rekey_at = ctx.now;
+    fn retry_child(&mut self, replaces: Option<ChildId>, at: Timestamp) {
+        match replaces {
+            None => self.children.want_at(Some(at)),
+            Some(old) => {
+                if let Some(sa) = self.children.get_mut(old) {
+                    sa.rekey_at = at;
+                }
+            }
         }
-        self.pump(ctx);
+    }
+
+    fn child_refused(
+        &mut self,
+        attempt: &ChildAttempt,
+        refusal: ChildRefusal,
+        ctx: &mut Context<'_>,
+    ) {
+        tracing::warn!(connection = self.connection.0, ike = %self.id(), %refusal, "no Child SA");
+        self.abandon_child(attempt, ctx);
+        if attempt.replaces.is_none() {
+            // An IKE SA without a Child SA serves nobody: a fresh attempt, after a pause, may
+            // find a peer with another configuration.
+            self.effects.push(Effect::NoChild(refusal.clone()));
+            return self.close(DownReason::NoChild(refusal), ctx);
+        }
+        let again = ctx.now + REFUSED;
+        self.retry_child(attempt.replaces, again);
+        let reason = FailureReason::Child(refusal);
+        ctx.out.event(self.connection, Event::Failed { reason, retry_at: Some(again) });
+    }
+
+    fn child_agreed(
+        &mut self,
+        mut attempt: ChildAttempt,
+        answer: Payloads<'_>,
+        ctx: &mut Context<'_>,
+    ) {
+        if let Some(rival) =
+            attempt.race.rival().filter(|rival| self.children.get(*rival).is_none())
+        {
+            attempt.race.forget_rival(rival);
+        }
+        let (replaces, spi, deleted) =
+            (attempt.replaces, attempt.spi(), attempt.deleted().to_vec());
+        let (made, outcome) = match attempt.conclude(answer) {
+            Ok(made) => made,
+            // The peer has a Child SA that we cannot have: the two states differ.
+            Err(breach) => {
+                ctx.pool.release(spi);
+                return self.close(DownReason::Breach(breach.to_string()), ctx);
+            }
+        };
+        if deleted.contains(&made.agreed.outbound) {
+            ctx.pool.release(spi);
+            return self.want_child(ctx);
+        }
+        let sendable = matches!(outcome, Outcome::Ours { .. });
+        let child = self.install(made, Role::Initiator, replaces, sendable, ctx);
+        self.settle_race(child, replaces, outcome, ctx);
+    }
+
+    /// Both sides may have replaced the same Child SA at once (RFC 7296 §2.8.1).
+    fn settle_race(
+        &mut self,
+        made: ChildId,
+        replaced: Option<ChildId>,
+        outcome: Outcome<ChildId>,
+        ctx: &mut Context<'_>,
+    ) {
+        let (delete, leave) = match outcome {
+            Outcome::Ours { redundant } => ([replaced, None], [redundant, None]),
+            Outcome::Theirs(_) => {
+                tracing::info!(connection = self.connection.0, child = %made, "the peer's Child SA stays");
+                ([Some(made), None], [replaced, None])
+            }
+        };
+        for child in delete.into_iter().flatten() {
+            if let Some(sa) = self.children.get_mut(child) {
+                sa.delete(DownReason::Rekeyed);
+            }
+        }
+        for child in leave.into_iter().flatten() {
+            if let Some(sa) = self.children.get_mut(child) {
+                sa.leave(ctx.now);
+            }
+        }
+    }
+}
+
+/// A successor of the IKE SA.
+impl Established {
+    /// Asks for a successor, with a key exchange of `group` instead of the present one's.
+    fn start_rekey(&mut self, group: Option<Group>, ctx: &mut Context<'_>) {
+        let Some(attempt) = IkeAttempt::begin(self.rekey_suites(), group, ctx) else {
+            self.life.rekey_at = ctx.now + REFUSED;
+            return;
+        };
+        let payloads = attempt.request();
+        let purpose = Purpose::RekeyIke(Box::new(attempt));
+        self.request(ExchangeType::CREATE_CHILD_SA, &payloads, purpose, ctx);
+    }
+
+    /// The configured suites, the present one first.
+    pub(super) fn rekey_suites(&self) -> Vec<IkeSuite> {
+        let present = self.suite();
+        let others = self.config.ike_suites.iter().filter(|&&suite| suite != present);
+        std::iter::once(present).chain(others.copied()).collect()
+    }
+
+    fn rekey_answered(
+        &mut self,
+        mut attempt: IkeAttempt,
+        answer: Payloads<'_>,
+        ctx: &mut Context<'_>,
+    ) {
+        let said = attempt.read(answer);
+        match (said, attempt.race.rival()) {
+            (rekey::Answer::Agreed, _) => self.rekey_agreed(attempt, answer, ctx),
+            // Our attempt failed because the peer's has succeeded.
+            (_, Some(_)) => {
+                self.bequeath(attempt.race.take_rival());
+                self.leave(ctx.now);
+            }
+            (rekey::Answer::Later, None) => self.life.rekey_at = self.soon(ctx),
+            (rekey::Answer::OtherGroup(group), None) => self.start_rekey(Some(group), ctx),
+            (rekey::Answer::Refused(reason), None) => self.rekey_refused(reason, ctx),
+        }
+    }
+
+    fn rekey_refused(&mut self, reason: FailureReason, ctx: &mut Context<'_>) {
+        let ike = self.id();
+        tracing::warn!(connection = self.connection.0, %ike, %reason, "IKE SA not rekeyed");
+        self.life.rekey_at = ctx.now + REFUSED;
+        let retry_at = Some(self.life.rekey_at);
+        ctx.out.event(self.connection, Event::Failed { reason, retry_at });
+    }
+
+    fn rekey_agreed(&mut self, attempt: IkeAttempt, answer: Payloads<'_>, ctx: &mut Context<'_>) {
+        let (made, outcome) = match attempt.conclude(&self.exchanges.keys, answer) {
+            Ok(made) => made,
+            // The peer has a successor that we cannot have: the two states differ.
+            Err(breach) => return self.close(DownReason::Breach(breach.to_owned()), ctx),
+        };
+        let mut successor = self.successor(made, ctx);
+        match outcome {
+            Outcome::Theirs(winner) => {
+                let ike = successor.id();
+                tracing::info!(connection = self.connection.0, %ike, "the peer's IKE SA stays");
+                successor.close(DownReason::Rekeyed, ctx);
+                self.effects.push(Effect::Insert(successor));
+                self.bequeath(Some(winner));
+                self.leave(ctx.now);
+            }
+            Outcome::Ours { redundant } => {
+                successor.inherit(self.estate(), ctx);
+                self.effects.push(Effect::Insert(successor));
+                self.effects.extend(redundant.map(Effect::Redundant));
+                self.close(DownReason::Rekeyed, ctx);
+            }
+        }
+    }
+
+    /// The peer has made a successor of an IKE SA that we are deleting: that goes, too.
+    fn rekey_answered_too_late(
+        &mut self,
+        attempt: IkeAttempt,
+        answer: Payloads<'_>,
+        ctx: &mut Context<'_>,
+    ) {
+        if let Ok((made, _)) = attempt.conclude(&self.exchanges.keys, answer) {
+            let mut successor = self.successor(made, ctx);
+            successor.close(DownReason::Rekeyed, ctx);
+            self.effects.push(Effect::Insert(successor));
+        }
+    }
+
+    fn successor(&self, made: rekey::Made, ctx: &mut Context<'_>) -> Box<Established> {
+        let life = Lifecycle::active(&self.config.ike_lifetime, ctx);
+        Established::born(Birth::Successor { of: self, made, life }, ctx)
+    }
+
+    fn bequeath(&mut self, heir: Option<IkeSpi>) {
+        if let Some(heir) = heir {
+            let estate = self.estate();
+            self.effects.push(Effect::Inherit(heir, estate));
+        }
+    }
+
+    /// This IKE SA ends: if the peer has made a successor, it inherits.
+    pub(super) fn bequeath_to_rival(&mut self) {
+        if let Some(Purpose::RekeyIke(attempt)) = self.exchanges.purpose_mut() {
+            let heir = attempt.race.take_rival();
+            self.bequeath(heir);
+        }
+    }
+
+    /// A successor made by the peer is gone: it was redundant in the peer's eyes.
+    pub fn forget_rival(&mut self, spi: IkeSpi) {
+        if let Some(Purpose::RekeyIke(attempt)) = self.exchanges.purpose_mut() {
+            attempt.race.forget_rival(spi);
+        }
     }
 }
 

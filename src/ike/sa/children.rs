@@ -14,15 +14,12 @@ use super::super::event::{ChildId, ChildUp, Event, Role};
 use super::super::failure::DownReason;
 use super::super::keys::ChildKeyPair;
 use super::super::path::Path;
+use super::lifecycle::{LEAVING, rekey_time};
 use crate::crypto::suite::EspSuite;
 use crate::net::EspSpi;
 use crate::time::Timestamp;
 use crate::wire::ike::TrafficSelector;
 use std::collections::BTreeMap;
-use std::time::Duration;
-
-/// How long the peer may take to delete what it is to delete.
-pub(super) const LEAVING: Duration = Duration::from_secs(15);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in super::super) enum ChildState {
@@ -94,11 +91,13 @@ pub(in super::super) struct Installation {
 pub(in super::super) struct Children {
     connection: ConnectionId,
     all: BTreeMap<ChildId, ChildSa>,
+    /// When to ask for one, since there is none.
+    wanted_at: Option<Timestamp>,
 }
 
 impl Children {
     pub fn new(connection: ConnectionId) -> Self {
-        Children { connection, all: BTreeMap::new() }
+        Children { connection, all: BTreeMap::new(), wanted_at: None }
     }
 
     /// Installs a Child SA and tells the owner.
@@ -114,6 +113,7 @@ impl Children {
             connection = self.connection.0, %child, inbound = %agreed.inbound,
             outbound = %agreed.outbound, suite = %agreed.suite, %role, "Child SA installed"
         );
+        ctx.slots.insert(child, self.connection, sendable);
         ctx.out.event(
             self.connection,
             Event::ChildUp(Box::new(ChildUp {
@@ -192,17 +192,28 @@ impl Children {
         }
         tracing::info!(connection = self.connection.0, %child, inbound = %sa.inbound,
             outbound = %sa.outbound, %reason, "Child SA gone");
+        ctx.slots.remove(child);
         ctx.out.event(self.connection, Event::ChildDown { child, reason });
     }
 
     /// Takes over the Child SAs of an IKE SA whose place this one takes.
     pub fn inherit(&mut self, mut other: Children) {
         self.all.append(&mut other.all);
+        self.wanted_at = other.wanted_at.or(self.wanted_at);
     }
 
     /// All of them, out of here.
     pub fn take(&mut self) -> Children {
-        Children { connection: self.connection, all: std::mem::take(&mut self.all) }
+        std::mem::replace(self, Children::new(self.connection))
+    }
+
+    /// When to ask for a Child SA, if one is missing.
+    pub fn wanted_at(&self) -> Option<Timestamp> {
+        self.wanted_at
+    }
+
+    pub fn want_at(&mut self, at: Option<Timestamp>) {
+        self.wanted_at = at;
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (ChildId, &ChildSa)> {
@@ -238,11 +249,4 @@ impl Children {
             .map(|(child, _)| child)
             .max()
     }
-}
-
-/// The soft lifetime less a random part of the jitter.
-pub(super) fn rekey_time(lifetime: &Lifetime, ctx: &mut Context<'_>) -> Timestamp {
-    let jitter = u64::try_from(lifetime.jitter.as_micros()).unwrap_or(u64::MAX);
-    let earlier = Duration::from_micros(ctx.random.below(jitter.saturating_add(1)));
-    ctx.now + lifetime.soft.saturating_sub(earlier)
 }

@@ -1,67 +1,53 @@
 //! An established IKE SA: both sides are authenticated, and the SA carries CREATE_CHILD_SA and
 //! INFORMATIONAL exchanges until it is replaced or deleted.
 //!
-//! What is to be requested next is not kept in a queue but read off the state: whenever the
-//! window is free, [`Established::pump`] looks what is due. The parts:
+//! [`Established`] only composes. Each part keeps its own state and knows no other part:
 //!
-//! * [`children`]: the Child SAs,
-//! * [`requests`]: what is due, and the answers to our requests,
-//! * [`answers`]: the peer's requests,
-//! * [`create`]: CREATE_CHILD_SA for Child SAs, in both roles,
-//! * [`rekey`]: CREATE_CHILD_SA for the IKE SA itself, in both roles.
+//! * [`lifecycle`]: where the IKE SA stands, and how old its keys may get,
+//! * [`exchanges`]: keys, windows in both directions, repetition,
+//! * [`liveness`](super::liveness): whether the peer lives,
+//! * [`path`](super::path): between which addresses it runs,
+//! * [`children`]: its Child SAs,
+//! * [`replacement`]: which of two SAs made at once stays, for IKE SAs and Child SAs alike;
+//!   [`create`] and [`rekey`] negotiate the one and the other.
 //!
-//! ```text
-//!   Heir ──────► Active ──────► Leaving     replaced or redundant: the peer is to delete it
-//!    made by the    │               │ too late
-//!    peer while we  └───────────────┴──► Closing     our Delete is due or on its way
-//!    make another
-//! ```
+//! What they do together stands in [`asking`] (what is due, and the answers to our requests),
+//! [`answering`] (the peer's requests) and [`timing`]. What is to be requested next is not kept in a queue
+//! but read off the state: whenever the window is free, [`Established::pump`] looks what is due.
 
-mod answers;
+mod answering;
+mod asking;
 pub(super) mod children;
-pub(super) mod create;
+mod create;
+mod exchanges;
+mod lifecycle;
 mod rekey;
-mod requests;
+mod replacement;
+mod timing;
 
 use super::auth::Authenticated;
 use super::child::Agreed;
 use super::config::{ConnectionConfig, ConnectionId};
 use super::context::Context;
 use super::event::{self, ChildId, Event, IkeSaId, Role};
-use super::exchange::{LastAnswer, Place, Requests, Responses};
+use super::exchange::LastAnswer;
 use super::failure::{ChildRefusal, DownReason};
 use super::identity::Identity;
-use super::keys::{ChildKeyPair, IkeKeys, Nonces, Spis};
+use super::keys::{IkeKeys, Nonces};
 use super::liveness::{Liveness, Verdict};
 use super::path::{LivePath, Path};
-use super::protect::Opened;
 use super::stats::Discard;
+use super::view::{ChildView, IkeView};
+use crate::crypto::secret::Secret;
 use crate::crypto::suite::IkeSuite;
 use crate::time::Timestamp;
-use crate::wire::ike::{ExchangeType, Flags, Header, IkeSpi, MessageId, Payload};
-use children::{Children, Installation};
-use requests::Purpose;
+use crate::wire::ike::{Header, IkeSpi};
+use asking::Purpose;
+use children::{ChildState, Children, Installation};
+use exchanges::{Arrival, Exchanges, Request};
+use lifecycle::Lifecycle;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// How long our Delete may stay unanswered.
-const CLOSING: Duration = Duration::from_secs(5);
-
-/// Where an IKE SA stands in its life.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Life {
-    /// In use.
-    Active,
-    /// The peer made it to replace an IKE SA that we are replacing too. It gets the Child SAs if
-    /// it wins.
-    Heir { until: Timestamp },
-    /// Another has its place, and the peer is to delete it.
-    Leaving { until: Timestamp },
-    /// We delete it.
-    Closing { until: Timestamp },
-    /// It is over.
-    Gone,
-}
 
 /// What an IKE SA wants its endpoint to do, for it is about other IKE SAs.
 #[derive(Debug)]
@@ -80,18 +66,11 @@ pub(super) enum Effect {
     NoChild(ChildRefusal),
 }
 
-/// An authentic request of the peer, new, and the path on which it came.
-struct Request {
-    opened: Opened,
-    path: Path,
-}
-
 /// What an IKE SA leaves to its successor.
 #[derive(Debug)]
 pub(super) struct Estate {
     from: IkeSaId,
     children: Children,
-    create_child_at: Option<Timestamp>,
 }
 
 impl Estate {
@@ -104,107 +83,129 @@ impl Estate {
 /// An IKE SA from its establishment to its end.
 #[derive(Debug)]
 pub(super) struct Established {
-    pub id: IkeSaId,
-    /// Our side of the exchange that made it.
-    pub role: Role,
     pub connection: ConnectionId,
     pub config: Arc<ConnectionConfig>,
-    pub remote_id: Identity,
-    /// The lowest nonce of the IKE_SA_INIT from which it descends: by it both sides tell which
-    /// of two IKE SAs stays.
-    pub lineage: Vec<u8>,
-    /// When that IKE_SA_INIT was sent or received.
-    pub began_at: Timestamp,
-    pub established_at: Timestamp,
     pub children: Children,
-    keys: IkeKeys,
-    path: LivePath,
-    requests: Requests<Purpose>,
-    responses: Responses,
+    descent: Descent,
+    life: Lifecycle,
+    exchanges: Exchanges<Purpose>,
     liveness: Liveness,
-    life: Life,
-    rekey_at: Timestamp,
-    expires_at: Timestamp,
-    create_child_at: Option<Timestamp>,
+    path: LivePath,
     effects: Vec<Effect>,
 }
 
-/// What a handshake hands over.
-pub(super) struct Birth {
+/// The handshake from which an IKE SA descends, through however many rekeyings.
+#[derive(Clone, Debug)]
+struct Descent {
+    /// Who the peer proved to be.
+    remote_id: Identity,
+    /// The lowest nonce of the IKE_SA_INIT: by it both sides tell which of two IKE SAs stays.
+    lineage: Vec<u8>,
+    /// When the IKE_SA_INIT was sent or received.
+    began_at: Timestamp,
+}
+
+/// What a handshake hands over; that takes a proof of the peer's identity.
+pub(super) struct Handshake {
     pub id: IkeSaId,
     pub role: Role,
     pub connection: ConnectionId,
     pub config: Arc<ConnectionConfig>,
+    pub proof: Authenticated,
     pub keys: IkeKeys,
     pub nonces: Nonces,
     pub path: LivePath,
     pub began_at: Timestamp,
 }
 
+/// How an IKE SA comes to be.
+enum Birth<'a> {
+    /// By IKE_SA_INIT and IKE_AUTH.
+    Handshake(Handshake),
+    /// By CREATE_CHILD_SA, to take the place of `of`.
+    Successor { of: &'a Established, made: rekey::Made, life: Lifecycle },
+}
+
 impl Established {
-    /// The IKE SA that a handshake has made; that takes a proof of the peer's identity.
-    pub fn new(birth: Birth, proof: Authenticated, ctx: &mut Context<'_>) -> Established {
-        let (sent, answered) = match birth.role {
-            Role::Initiator => (2, 0),
-            Role::Responder => (0, 2),
+    /// The IKE SA that a handshake has made.
+    pub fn new(handshake: Handshake, ctx: &mut Context<'_>) -> Box<Established> {
+        Established::born(Birth::Handshake(handshake), ctx)
+    }
+
+    fn born(birth: Birth<'_>, ctx: &mut Context<'_>) -> Box<Established> {
+        let (connection, config, descent, life, exchanges, path) = match birth {
+            Birth::Handshake(new) => {
+                // IKE_SA_INIT and IKE_AUTH have used the initiator's first two message IDs.
+                let (next, expected) = match new.role {
+                    Role::Initiator => (2, 0),
+                    Role::Responder => (0, 2),
+                };
+                let descent = Descent {
+                    remote_id: new.proof.into_identity(),
+                    lineage: new.nonces.lowest().to_vec(),
+                    began_at: new.began_at,
+                };
+                let life = Lifecycle::active(&new.config.ike_lifetime, ctx);
+                let exchanges = Exchanges::new(new.id, new.role, new.keys, next, expected);
+                (new.connection, new.config, descent, life, exchanges, new.path)
+            }
+            Birth::Successor { of, made, life } => {
+                // "The Message ID counters are set to 0" (RFC 7296 §2.18).
+                let exchanges = Exchanges::new(made.id, made.role, made.keys, 0, 0);
+                let path = LivePath::new(of.path.path(), of.path.nat(), ctx.now);
+                (of.connection, of.config.clone(), of.descent.clone(), life, exchanges, path)
+            }
         };
-        let lifetime = &birth.config.ike_lifetime;
-        Established {
-            id: birth.id,
-            role: birth.role,
-            connection: birth.connection,
-            remote_id: proof.into_identity(),
-            lineage: birth.nonces.lowest().to_vec(),
-            began_at: birth.began_at,
-            established_at: ctx.now,
-            children: Children::new(birth.connection),
-            keys: birth.keys,
-            path: birth.path,
-            requests: Requests::from(sent),
-            responses: Responses::from(answered),
+        Box::new(Established {
+            children: Children::new(connection),
+            connection,
+            config,
+            descent,
+            life,
+            exchanges,
             liveness: Liveness::new(ctx.now),
-            life: Life::Active,
-            rekey_at: children::rekey_time(lifetime, ctx),
-            expires_at: ctx.now + lifetime.hard,
-            create_child_at: None,
+            path,
             effects: Vec::new(),
-            config: birth.config,
-        }
+        })
     }
 
     /// Tells the owner that the IKE SA is up, and installs the Child SA that the handshake has
     /// agreed on.
     pub fn announce_and_install(&mut self, agreed: Agreed, nonces: &Nonces, ctx: &mut Context<'_>) {
         let Path { local, remote } = self.path.path();
+        let (ike, role, suite) = (self.id(), self.role(), self.suite());
         tracing::info!(
-            connection = self.connection.0, ike = %self.id, role = %self.role,
-            suite = %self.suite(), %local, %remote, peer = %self.remote_id, "IKE SA established"
+            connection = self.connection.0, %ike, %role, %suite, %local, %remote,
+            peer = %self.remote_id(), "IKE SA established"
         );
         let established = event::Established {
-            ike: self.id,
-            role: self.role,
-            suite: self.suite(),
+            ike,
+            role,
+            suite,
             local,
             remote,
             local_id: self.config.local_id.clone(),
-            remote_id: self.remote_id.clone(),
+            remote_id: self.remote_id().clone(),
             nat: self.path.nat(),
         };
         ctx.out.event(self.connection, Event::Established(Box::new(established)));
-        let spis = (agreed.inbound, agreed.outbound);
-        let keys = self.keys.child_seed().keys(agreed.suite, spis, None, nonces, self.role);
-        self.install(agreed, keys, self.role, None, true, ctx);
+        let made = create::Made { agreed, shared: None, nonces: nonces.clone() };
+        self.install(made, role, None, true, ctx);
     }
 
     fn install(
         &mut self,
-        agreed: Agreed,
-        keys: ChildKeyPair,
+        made: create::Made,
         role: Role,
         replaces: Option<ChildId>,
         sendable: bool,
         ctx: &mut Context<'_>,
     ) -> ChildId {
+        let create::Made { agreed, shared, nonces } = made;
+        let spis = (agreed.inbound, agreed.outbound);
+        let shared: Option<&Secret> = shared.as_ref();
+        let seed = self.exchanges.keys.child_seed();
+        let keys = seed.keys(agreed.suite, spis, shared, &nonces, role);
         let path = self.path.path();
         let new = Installation { agreed, keys, path, role, replaces, sendable };
         self.children.install(new, &self.config.child_lifetime, ctx)
@@ -212,60 +213,24 @@ impl Established {
 
     /// Records the answer with which the handshake ended, as responder.
     pub fn answered(&mut self, request: [u8; 32], response: Vec<u8>) {
-        self.responses = Responses::from(1);
-        self.responses.answer(request, response);
+        self.exchanges.on_answered(request, response);
     }
 
     /// One datagram whose header names this IKE SA.
     pub fn handle(&mut self, header: &Header, datagram: &[u8], path: Path, ctx: &mut Context<'_>) {
-        if header.flags.initiator == (self.role == Role::Initiator) {
-            return ctx.out.count(Discard::Unexpected); // our own message, reflected
-        }
-        if header.flags.response {
-            self.handle_response_datagram(header, datagram, path, ctx);
-        } else {
-            self.handle_request_datagram(header, datagram, path, ctx);
-        }
-    }
-
-    fn handle_request_datagram(
-        &mut self,
-        header: &Header,
-        datagram: &[u8],
-        path: Path,
-        ctx: &mut Context<'_>,
-    ) {
-        match self.responses.place(header.message_id, datagram) {
-            Place::Outside => ctx.out.count(Discard::OutsideWindow),
-            Place::Again(response) => {
+        match self.exchanges.examine(header, datagram) {
+            Arrival::Discarded(reason) => ctx.out.count(reason),
+            Arrival::Repetition(response) => {
                 ctx.out.count(Discard::Retransmission);
-                ctx.out.send(&path, response);
+                ctx.out.send(&path, &response);
                 self.liveness.on_repeat(ctx.now);
             }
-            Place::Next => match self.keys.open.open(datagram) {
-                Err(reason) => ctx.out.count(reason),
-                Ok(opened) => {
-                    self.on_authentic(path, ctx);
-                    self.handle_request(&Request { opened, path }, ctx);
-                    self.pump(ctx);
-                }
-            },
-        }
-    }
-
-    fn handle_response_datagram(
-        &mut self,
-        header: &Header,
-        datagram: &[u8],
-        path: Path,
-        ctx: &mut Context<'_>,
-    ) {
-        if !self.requests.awaits(header.exchange_type, header.message_id) {
-            return ctx.out.count(Discard::StrayResponse);
-        }
-        match self.keys.open.open(datagram) {
-            Err(reason) => ctx.out.count(reason),
-            Ok(opened) => {
+            Arrival::Request(opened) => {
+                self.on_authentic(path, ctx);
+                self.handle_request(&Request { opened, path }, ctx);
+                self.pump(ctx);
+            }
+            Arrival::Response(opened) => {
                 self.on_authentic(path, ctx);
                 self.handle_response(&opened, ctx);
                 self.pump(ctx);
@@ -283,48 +248,25 @@ impl Established {
         }
     }
 
-    fn header(&self, exchange: ExchangeType, response: bool, id: MessageId) -> Header {
-        let spis = self.spis();
-        let initiator = self.role == Role::Initiator;
-        let flags = Flags { initiator, response, version: false };
-        Header::new(spis.initiator, spis.responder, exchange, flags, id)
-    }
-
-    fn spis(&self) -> Spis {
-        match self.role {
-            Role::Initiator => Spis { initiator: self.id.local, responder: self.id.remote },
-            Role::Responder => Spis { initiator: self.id.remote, responder: self.id.local },
-        }
-    }
-
-    /// Answers the peer's request where it came from (RFC 7296 §2.11), and remembers the answer.
-    fn respond(&mut self, request: &Request, payloads: &[Payload], ctx: &mut Context<'_>) {
-        let asked = request.opened.header();
-        let header = self.header(asked.exchange_type, true, asked.message_id);
-        let response = self.keys.seal.seal(&header, payloads);
-        ctx.out.send(&request.path, &response);
-        self.responses.answer(request.opened.digest(), response);
-    }
-
     /// Starts to delete the IKE SA: its Child SAs are gone at once, the peer is told.
     pub fn close(&mut self, reason: DownReason, ctx: &mut Context<'_>) {
         if self.is_over() {
             return;
         }
         self.bequeath_to_rival();
-        tracing::info!(connection = self.connection.0, ike = %self.id, %reason, "closing IKE SA");
+        tracing::info!(connection = self.connection.0, ike = %self.id(), %reason, "closing IKE SA");
         self.children.clear(&reason, ctx);
-        self.life = Life::Closing { until: ctx.now + CLOSING };
+        self.life.close(ctx.now);
         self.effects.push(Effect::Ended(reason));
         self.pump(ctx);
     }
 
     /// Ends the IKE SA here and now, without a word to the peer.
     pub fn end(&mut self, reason: DownReason, ctx: &mut Context<'_>) {
-        if self.life == Life::Gone {
+        if self.life.life() == lifecycle::Life::Gone {
             return;
         }
-        tracing::info!(connection = self.connection.0, ike = %self.id, %reason, "IKE SA gone");
+        tracing::info!(connection = self.connection.0, ike = %self.id(), %reason, "IKE SA gone");
         self.bequeath_to_rival();
         self.children.clear(&reason, ctx);
         if !self.is_over() {
@@ -338,23 +280,18 @@ impl Established {
         if self.is_over() {
             return estate.dissolve(ctx);
         }
-        let (old, new, suite) = (estate.from, self.id, self.suite());
+        let (old, new, suite) = (estate.from, self.id(), self.suite());
         tracing::info!(connection = self.connection.0, %old, %new, %suite, "IKE SA rekeyed");
         ctx.out.event(self.connection, Event::IkeRekeyed { old, new, suite });
         self.children.inherit(estate.children);
-        self.create_child_at = estate.create_child_at.or(self.create_child_at);
-        self.life = Life::Active;
+        self.life.succeed();
     }
 
     fn estate(&mut self) -> Estate {
-        let from = self.id;
-        Estate {
-            from,
-            children: self.children.take(),
-            create_child_at: self.create_child_at.take(),
-        }
+        Estate { from: self.id(), children: self.children.take() }
     }
 
+    /// What the endpoint is to do now.
     pub fn take_effects(&mut self) -> Vec<Effect> {
         std::mem::take(&mut self.effects)
     }
@@ -362,50 +299,12 @@ impl Established {
     /// What must be kept to answer the peer's last request once more.
     pub fn into_last_answer(self, now: Timestamp) -> Option<(LastAnswer, Path)> {
         let path = self.path.path();
-        self.responses.into_last_answer(now).map(|answer| (answer, path))
-    }
-
-    pub fn is_active(&self) -> bool {
-        self.life == Life::Active
-    }
-
-    pub fn is_over(&self) -> bool {
-        matches!(self.life, Life::Closing { .. } | Life::Gone)
+        self.exchanges.into_last_answer(now).map(|answer| (answer, path))
     }
 
     /// Leaves it to the peer to delete this IKE SA.
     pub fn leave(&mut self, now: Timestamp) {
-        self.life = Life::Leaving { until: now + children::LEAVING };
-    }
-
-    pub fn suite(&self) -> IkeSuite {
-        self.keys.suite
-    }
-
-    pub fn path(&self) -> &LivePath {
-        &self.path
-    }
-
-    pub fn rekey_time(&self) -> Timestamp {
-        self.rekey_at
-    }
-
-    pub fn verdict(&self) -> Verdict {
-        self.liveness.verdict()
-    }
-
-    pub fn round_trip(&self) -> Option<Duration> {
-        self.liveness.round_trip()
-    }
-
-    pub fn last_heard(&self) -> Timestamp {
-        self.liveness.last_heard()
-    }
-
-    /// Whether the peer is known to have had this IKE SA later than `time`.
-    pub fn confirmed_after(&self, time: Timestamp) -> bool {
-        let by_handshake = self.role == Role::Initiator && self.established_at >= time;
-        by_handshake || self.liveness.last_answer() > time.max(self.established_at)
+        self.life.leave(now);
     }
 
     /// The configuration has changed in its timers.
@@ -416,5 +315,90 @@ impl Established {
     /// An ESP packet of the peer was authentic.
     pub fn on_traffic(&mut self, now: Timestamp) {
         self.liveness.on_heard(now);
+    }
+
+    pub fn id(&self) -> IkeSaId {
+        self.exchanges.id
+    }
+
+    /// Our side of the exchange that made it.
+    pub fn role(&self) -> Role {
+        self.exchanges.role
+    }
+
+    pub fn suite(&self) -> IkeSuite {
+        self.exchanges.keys.suite
+    }
+
+    pub fn remote_id(&self) -> &Identity {
+        &self.descent.remote_id
+    }
+
+    /// By this both sides tell which of two IKE SAs stays: the one of the lower lineage goes.
+    pub fn lineage(&self) -> &[u8] {
+        &self.descent.lineage
+    }
+
+    /// When the IKE_SA_INIT was sent or received from which it descends.
+    pub fn began_at(&self) -> Timestamp {
+        self.descent.began_at
+    }
+
+    pub fn established_at(&self) -> Timestamp {
+        self.life.established_at
+    }
+
+    pub fn is_active(&self) -> bool {
+        self.life.is_active()
+    }
+
+    pub fn is_over(&self) -> bool {
+        self.life.is_over()
+    }
+
+    pub fn verdict(&self) -> Verdict {
+        self.liveness.verdict()
+    }
+
+    pub fn round_trip(&self) -> Option<Duration> {
+        self.liveness.round_trip()
+    }
+
+    /// Whether the peer is known to have had this IKE SA later than `time`.
+    pub fn confirmed_after(&self, time: Timestamp) -> bool {
+        let established_at = self.established_at();
+        let by_handshake = self.role() == Role::Initiator && established_at >= time;
+        by_handshake || self.liveness.last_answer() > time.max(established_at)
+    }
+
+    /// The IKE SA as an operator sees it.
+    pub fn view(&self) -> IkeView {
+        let path = self.path.path();
+        let children = self.children.iter().map(|(child, sa)| ChildView {
+            child,
+            inbound: sa.inbound,
+            outbound: sa.outbound,
+            suite: sa.suite,
+            local_ts: sa.local_ts.clone(),
+            remote_ts: sa.remote_ts.clone(),
+            installed_at: sa.installed_at,
+            rekey_at: sa.rekey_at,
+            expires_at: sa.expires_at,
+            in_use: sa.state == ChildState::Installed,
+        });
+        IkeView {
+            id: self.id(),
+            role: self.role(),
+            suite: self.suite(),
+            local: path.local,
+            remote: path.remote,
+            remote_id: self.remote_id().clone(),
+            nat: self.path.nat(),
+            established_at: self.established_at(),
+            rekey_at: self.life.rekey_at,
+            last_heard: self.liveness.last_heard(),
+            round_trip: self.round_trip(),
+            children: children.collect(),
+        }
     }
 }

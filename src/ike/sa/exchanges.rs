@@ -1,0 +1,166 @@
+//! The exchanges of one IKE SA: its keys, message IDs and windows in both directions, what is
+//! repeated until an answer comes, and the answer that is given again (RFC 7296 §2.1 to §2.3).
+//!
+//! What requests are for is not known here: `P` is.
+
+use super::super::context::Context;
+use super::super::event::{IkeSaId, Role};
+use super::super::exchange::{Due, LastAnswer, Place, Requests, Responses, Retransmission};
+use super::super::keys::IkeKeys;
+use super::super::path::Path;
+use super::super::protect::Opened;
+use super::super::stats::Discard;
+use crate::time::Timestamp;
+use crate::wire::ike::{ExchangeType, Flags, Header, MessageId, Payload};
+
+/// An authentic request of the peer, new, and the path on which it came.
+#[derive(Debug)]
+pub(super) struct Request {
+    pub opened: Opened,
+    pub path: Path,
+}
+
+/// What a datagram is to the exchanges.
+#[derive(Debug)]
+pub(super) enum Arrival {
+    /// A new request, authentic.
+    Request(Opened),
+    /// The answer to our outstanding request, authentic.
+    Response(Opened),
+    /// The last request again; this was the answer.
+    Repetition(Vec<u8>),
+    /// Nothing.
+    Discarded(Discard),
+}
+
+/// Keys and windows of one IKE SA.
+#[derive(Debug)]
+pub(super) struct Exchanges<P> {
+    pub id: IkeSaId,
+    /// Our side of the exchange that made the IKE SA.
+    pub role: Role,
+    pub keys: IkeKeys,
+    requests: Requests<P>,
+    responses: Responses,
+}
+
+impl<P> Exchanges<P> {
+    /// Exchanges whose requests are numbered from `next` on, and the peer's from `expected` on.
+    pub fn new(id: IkeSaId, role: Role, keys: IkeKeys, next: u32, expected: u32) -> Self {
+        let (requests, responses) = (Requests::from(next), Responses::from(expected));
+        Exchanges { id, role, keys, requests, responses }
+    }
+
+    /// What a datagram is whose header names this IKE SA. Nothing changes.
+    pub fn examine(&self, header: &Header, datagram: &[u8]) -> Arrival {
+        if header.flags.initiator == (self.role == Role::Initiator) {
+            return Arrival::Discarded(Discard::Unexpected); // our own message, reflected
+        }
+        let opened = |arrival: fn(Opened) -> Arrival| {
+            self.keys.open.open(datagram).map_or_else(Arrival::Discarded, arrival)
+        };
+        if header.flags.response {
+            return match self.requests.awaits(header.exchange_type, header.message_id) {
+                true => opened(Arrival::Response),
+                false => Arrival::Discarded(Discard::StrayResponse),
+            };
+        }
+        match self.responses.place(header.message_id, datagram) {
+            Place::Outside => Arrival::Discarded(Discard::OutsideWindow),
+            Place::Again(response) => Arrival::Repetition(response.to_vec()),
+            Place::Next => opened(Arrival::Request),
+        }
+    }
+
+    fn header(&self, exchange: ExchangeType, response: bool, id: MessageId) -> Header {
+        let initiator = self.role == Role::Initiator;
+        let IkeSaId { local, remote } = self.id;
+        let spis = if initiator { (local, remote) } else { (remote, local) };
+        let flags = Flags { initiator, response, version: false };
+        Header::new(spis.0, spis.1, exchange, flags, id)
+    }
+
+    /// Whether a request can be sent now: none is outstanding, and numbers are left.
+    pub fn is_free(&self) -> bool {
+        self.requests.vacancy().is_some()
+    }
+
+    /// Whether so many numbers are used that the IKE SA must be replaced soon (RFC 7296 §2.2).
+    pub fn wearing_out(&self) -> bool {
+        self.requests.wearing_out()
+    }
+
+    /// Sends a request, if one can be sent now, and repeats it on `schedule`.
+    pub fn ask(
+        &mut self,
+        path: &Path,
+        exchange: ExchangeType,
+        payloads: &[Payload],
+        purpose: P,
+        schedule: Retransmission,
+        ctx: &mut Context<'_>,
+    ) {
+        let Some(id) = self.requests.vacancy() else { return };
+        let header = self.header(exchange, false, id);
+        let bytes = self.keys.seal.seal(&header, payloads);
+        ctx.out.send(path, &bytes);
+        self.requests.start(exchange, bytes, schedule, purpose);
+    }
+
+    /// Answers the peer's request where it came from (RFC 7296 §2.11), and remembers the answer.
+    pub fn answer(&mut self, request: &Request, payloads: &[Payload], ctx: &mut Context<'_>) {
+        let asked = request.opened.header();
+        let header = self.header(asked.exchange_type, true, asked.message_id);
+        let response = self.keys.seal.seal(&header, payloads);
+        ctx.out.send(&request.path, &response);
+        self.responses.answer(request.opened.digest(), response);
+    }
+
+    /// Records the answer with which the handshake ended, as responder.
+    pub fn on_answered(&mut self, request: [u8; 32], response: Vec<u8>) {
+        self.responses = Responses::from(1);
+        self.responses.answer(request, response);
+    }
+
+    /// Repeats the outstanding request if that is due.
+    pub fn repeat(&mut self, path: &Path, ctx: &mut Context<'_>) {
+        let Some(outstanding) = self.requests.outstanding_mut() else { return };
+        match outstanding.retransmission.on_timeout(ctx.now) {
+            Due::Resend => {
+                ctx.out.stats.retransmitted += 1;
+                ctx.out.send(path, &outstanding.bytes);
+            }
+            Due::Nothing | Due::GiveUp => {}
+        }
+    }
+
+    /// Takes the outstanding request out, for its answer is there: what it was for, and when it
+    /// is repeated.
+    pub fn finish(&mut self) -> Option<(P, Retransmission)> {
+        self.requests.finish().map(|asked| (asked.purpose, asked.retransmission))
+    }
+
+    /// What the outstanding request is for.
+    pub fn purpose(&self) -> Option<&P> {
+        self.requests.purpose()
+    }
+
+    pub fn purpose_mut(&mut self) -> Option<&mut P> {
+        self.requests.outstanding_mut().map(|asked| &mut asked.purpose)
+    }
+
+    /// Since when a request is unanswered.
+    pub fn asked_at(&self) -> Option<Timestamp> {
+        self.requests.outstanding().map(|asked| asked.retransmission.first_sent())
+    }
+
+    /// When to repeat the outstanding request.
+    pub fn repeat_at(&self) -> Option<Timestamp> {
+        self.requests.outstanding().map(|asked| asked.retransmission.next())
+    }
+
+    /// What must be kept to answer the peer's last request once more.
+    pub fn into_last_answer(self, now: Timestamp) -> Option<LastAnswer> {
+        self.responses.into_last_answer(now)
+    }
+}

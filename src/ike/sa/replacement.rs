@@ -1,0 +1,84 @@
+//! An SA that is to take another's place, asked for by one side or by both at once: what IKE SAs
+//! and Child SAs have in common (RFC 7296 §2.8.1, §2.8.2, §2.25).
+//!
+//! When both ask at once, two SAs are made in place of one. "The SA created with the lowest of
+//! the four nonces SHOULD be closed by the endpoint that created it", and the creator of the
+//! other deletes the old one.
+
+use super::super::keys::Nonces;
+use std::time::Duration;
+
+/// How long to wait after a refusal that time will not heal soon.
+pub(super) const REFUSED: Duration = Duration::from_secs(10);
+
+/// Our side of a replacement under way; `K` is how this side knows an SA that the peer made.
+#[derive(Debug)]
+pub(super) struct Attempt<K> {
+    nonce: Vec<u8>,
+    rival: Option<Rival<K>>,
+    /// Whether it is the second try, with the group that the peer asked for.
+    regrouped: bool,
+}
+
+/// An SA that the peer made meanwhile in place of the same one.
+#[derive(Debug)]
+struct Rival<K> {
+    sa: K,
+    lowest_nonce: Vec<u8>,
+}
+
+/// Which of the SAs that were made at once stays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Outcome<K> {
+    /// Ours; the peer's is redundant, if it has made one.
+    Ours { redundant: Option<K> },
+    /// The peer's.
+    Theirs(K),
+}
+
+impl<K: Copy + PartialEq> Attempt<K> {
+    pub fn new(nonce: Vec<u8>, regrouped: bool) -> Self {
+        Attempt { nonce, rival: None, regrouped }
+    }
+
+    pub fn nonce(&self) -> &[u8] {
+        &self.nonce
+    }
+
+    /// Whether the peer may still ask for another group: an honest one does so once.
+    pub fn may_regroup(&self) -> bool {
+        !self.regrouped
+    }
+
+    /// The peer has made `sa` in place of the same one.
+    pub fn on_rival(&mut self, sa: K, nonces: &Nonces) {
+        self.rival = Some(Rival { sa, lowest_nonce: nonces.lowest().to_vec() });
+    }
+
+    pub fn rival(&self) -> Option<K> {
+        self.rival.as_ref().map(|rival| rival.sa)
+    }
+
+    /// What the peer made, out of here: it needs no judgement any more.
+    pub fn take_rival(&mut self) -> Option<K> {
+        self.rival.take().map(|rival| rival.sa)
+    }
+
+    /// What the peer made is gone.
+    pub fn forget_rival(&mut self, sa: K) {
+        self.rival.take_if(|rival| rival.sa == sa);
+    }
+
+    /// The peer has answered with its nonce: who stays?
+    pub fn conclude(self, responder: &[u8]) -> (Nonces, Outcome<K>) {
+        let nonces = Nonces { initiator: self.nonce, responder: responder.to_vec() };
+        let outcome = match self.rival {
+            Some(rival) if *nonces.lowest() <= *rival.lowest_nonce => Outcome::Theirs(rival.sa),
+            rival => Outcome::Ours { redundant: rival.map(|rival| rival.sa) },
+        };
+        (nonces, outcome)
+    }
+}
+
+#[cfg(test)]
+mod tests;
