@@ -11,7 +11,7 @@ mod sessions;
 mod texts;
 
 pub use messages::{ike_chain, ike_message, vrrp_advertisement};
-pub use packets::{esp_classify, esp_packet, ip_packet, super_packet};
+pub use packets::{esp_classify, esp_packet, esp_state, ip_packet, super_packet};
 pub use sessions::{bgp_session, bgp_stream, ike_endpoint};
 pub use texts::{config_text, control_request, key_file, suite_name};
 
@@ -26,6 +26,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("ip_packet", ip_packet),
     ("esp_classify", esp_classify),
     ("esp_packet", esp_packet),
+    ("esp_state", esp_state),
     ("super_packet", super_packet),
     ("bgp_stream", bgp_stream),
     ("bgp_session", bgp_session),

@@ -5,25 +5,35 @@ use super::layout::{
 };
 use super::outbound::associated_data;
 use super::usage::Counter;
-use super::{Discard, Limits, ReplayWindow, SaConfig, Usage};
+use super::window::WindowState;
+use super::{Discard, ReplayWindow, SaConfig, Usage};
 use crate::crypto::aead::{AeadKey, KeyError};
 use crate::net::EspSpi;
 
 /// An inbound SA, shared by reference between workers.
 #[derive(Debug)]
 pub struct InboundSa {
-    spi: EspSpi,
+    config: SaConfig,
     key: AeadKey,
-    /// Sequence numbers have 64 bits, of which packets carry the lower 32.
-    esn: bool,
-    hard: Limits,
-    soft: Limits,
     window: ReplayWindow,
     packets: Counter,
     bytes: Counter,
     replayed: Counter,
     late: Counter,
     not_authentic: Counter,
+}
+
+/// All that an inbound SA knows, to go on with elsewhere.
+#[derive(Debug)]
+pub struct InboundState {
+    pub(super) config: SaConfig,
+    /// Bytes, packets, replayed, late, not authentic.
+    pub(super) counts: [u64; InboundState::COUNTS],
+    pub(super) window: WindowState,
+}
+
+impl InboundState {
+    pub(super) const COUNTS: usize = 5;
 }
 
 /// A packet that was authenticated, was not received before, and holds an IP packet.
@@ -60,26 +70,42 @@ impl Authentic {
 
 impl InboundSa {
     /// An SA that has received nothing yet.
+    ///
+    /// # Errors
+    ///
+    /// When the key material does not have the length that the suite takes.
     pub fn new(config: SaConfig) -> Result<InboundSa, KeyError> {
+        let window = WindowState::empty(config.replay_window);
+        InboundSa::import(InboundState { config, counts: [0; InboundState::COUNTS], window })
+    }
+
+    /// The SA that [`export`](InboundSa::export) ended: it opens what that one would have opened
+    /// from then on, and refuses what that one has opened.
+    ///
+    /// # Errors
+    ///
+    /// When the key material does not have the length that the suite takes.
+    pub fn import(state: InboundState) -> Result<InboundSa, KeyError> {
+        let InboundState { config, counts, window } = state;
         let key = AeadKey::new(config.suite.aead, config.keymat.as_bytes())?;
-        Ok(InboundSa {
-            spi: config.spi,
-            key,
-            esn: config.suite.esn,
-            hard: config.hard,
-            soft: config.soft,
-            window: ReplayWindow::new(config.replay_window),
-            packets: Counter::default(),
-            bytes: Counter::default(),
-            replayed: Counter::default(),
-            late: Counter::default(),
-            not_authentic: Counter::default(),
-        })
+        let [bytes, packets, replayed, late, not_authentic] = counts.map(Counter::new);
+        let window = ReplayWindow::import(config.replay_window, &window);
+        Ok(InboundSa { config, key, window, packets, bytes, replayed, late, not_authentic })
+    }
+
+    /// Ends the SA: no later packet opens here (each counts as late), so that whoever imports the
+    /// state is the only one that accepts.
+    pub fn export(&self) -> InboundState {
+        let window = self.window.export();
+        let counters =
+            [&self.bytes, &self.packets, &self.replayed, &self.late, &self.not_authentic];
+        let counts = counters.map(Counter::read);
+        InboundState { config: self.config.clone(), counts, window }
     }
 
     /// The SPI that we gave the SA.
     pub fn spi(&self) -> EspSpi {
-        self.spi
+        self.config.spi
     }
 
     /// Opens an ESP packet where it lies, from the SPI to the end of the ICV.
@@ -117,18 +143,18 @@ impl InboundSa {
         let (header, body) =
             packet.split_first_chunk_mut::<BODY_AT>().ok_or(Discard::MalformedEsp)?;
         let (spi, sequence, iv) = read_header(header);
-        if spi != self.spi {
+        if spi != self.config.spi {
             return Err(Discard::UnknownSpi);
         }
-        if self.hard.reached_by(self.bytes.read(), self.packets.read()) {
+        if self.config.hard.reached_by(self.bytes.read(), self.packets.read()) {
             return Err(Discard::HardLifetime);
         }
-        let sequence = match self.esn {
+        let sequence = match self.config.suite.esn {
             true => self.window.extend(sequence).ok_or(Discard::Late)?,
             false => u64::from(sequence),
         };
         self.window.check(sequence)?;
-        let (aad, aad_len) = associated_data(spi, sequence, self.esn);
+        let (aad, aad_len) = associated_data(spi, sequence, self.config.suite.esn);
         let body = self.key.open_in_place(iv, &aad[..aad_len], body);
         Ok((Authentic { sequence }, body.map_err(|_| Discard::NotAuthentic)?))
     }
@@ -148,8 +174,8 @@ impl InboundSa {
         Usage {
             bytes,
             packets,
-            soft_exceeded: self.soft.reached_by(bytes, packets),
-            hard_exceeded: self.hard.reached_by(bytes, packets),
+            soft_exceeded: self.config.soft.reached_by(bytes, packets),
+            hard_exceeded: self.config.hard.reached_by(bytes, packets),
         }
     }
 

@@ -23,23 +23,27 @@
 //! ```
 //!
 //! An SA may be shared by several workers: it holds atomics only, and nothing is allocated or
-//! locked for a packet.
+//! locked for a packet. Both directions can be handed to another process ([`OutboundSa::export`],
+//! [`InboundSa::export`]) without repeating a nonce or accepting a packet twice.
 
 mod discard;
 pub mod ecn;
 mod inbound;
 mod layout;
 mod outbound;
+mod reservation;
+mod state;
 mod usage;
 mod window;
 
 pub use discard::{Discard, DiscardCounters};
-pub use inbound::{InboundSa, Opened};
+pub use inbound::{InboundSa, InboundState, Opened};
 pub use layout::{
     ESP_HEADER_LEN, ICV_LEN, IV_LEN, NEXT_HEADER_DUMMY, NEXT_HEADER_IPV4, NEXT_HEADER_IPV6,
     max_inner, sealed_len,
 };
 pub use outbound::{OutboundSa, Train};
+pub use reservation::Reservation;
 pub use usage::{Limits, Usage};
 pub use window::ReplayWindow;
 
@@ -65,6 +69,13 @@ pub struct SaConfig {
     pub soft: Limits,
     /// Size of the replay window in packets (inbound SAs); see [`ReplayWindow::new`].
     pub replay_window: u32,
+}
+
+impl SaConfig {
+    /// The last sequence number of the key: they never wrap (RFC 4303 §3.3.3).
+    fn highest_sequence(&self) -> u64 {
+        if self.suite.esn { u64::MAX } else { u64::from(u32::MAX) }
+    }
 }
 
 #[cfg(test)]

@@ -2,23 +2,30 @@
 
 use super::layout::{BODY_AT, ESP_HEADER_LEN, ICV_LEN, TRAILER_LEN, sealed_len};
 use super::usage::Counter;
-use super::{Discard, Limits, SaConfig, Usage};
+use super::{Discard, Reservation, SaConfig, Usage};
 use crate::crypto::aead::{AeadKey, KeyError};
 use crate::net::EspSpi;
 
 /// An outbound SA, shared by reference between workers.
 #[derive(Debug)]
 pub struct OutboundSa {
-    spi: EspSpi,
+    config: SaConfig,
     key: AeadKey,
-    /// The additional authenticated data hold the high half of the sequence number.
-    esn: bool,
-    hard: Limits,
-    soft: Limits,
-    /// The last sequence number given out, which is also the number of packets.
+    /// The last sequence number that may be given out: the end of the reservation, or where the
+    /// limit of packets lies before it.
+    limit: u64,
+    /// The end of the reservation.
+    end: u64,
+    /// The last sequence number given out, which is also the number of packets. [`TAKEN`] when
+    /// the rest was exported.
     last_sequence: Counter,
+    /// Where `last_sequence` stood then.
+    exported_at: Counter,
     bytes: Counter,
 }
+
+/// A last sequence number after which none is given out.
+const TAKEN: u64 = u64::MAX;
 
 /// Consecutive sequence numbers that belong to the caller alone, for one train of packets.
 ///
@@ -33,23 +40,40 @@ pub struct Train<'a> {
 }
 
 impl OutboundSa {
-    /// An SA that has sent nothing yet.
-    pub fn new(config: SaConfig) -> Result<OutboundSa, KeyError> {
+    /// An SA that seals with the sequence numbers of `reservation`.
+    ///
+    /// # Errors
+    ///
+    /// When the key material does not have the length that the suite takes.
+    pub fn new(reservation: Reservation) -> Result<OutboundSa, KeyError> {
+        let Reservation { config, bytes, last, end } = reservation;
         let key = AeadKey::new(config.suite.aead, config.keymat.as_bytes())?;
         Ok(OutboundSa {
-            spi: config.spi,
+            limit: end.min(config.hard.packets),
+            config,
             key,
-            esn: config.suite.esn,
-            hard: config.hard,
-            soft: config.soft,
-            last_sequence: Counter::default(),
-            bytes: Counter::default(),
+            end,
+            last_sequence: Counter::new(last),
+            exported_at: Counter::new(TAKEN),
+            bytes: Counter::new(bytes),
         })
+    }
+
+    /// Ends the SA and returns the sequence numbers that it has not given out, to go on with
+    /// elsewhere. Trains that workers hold keep their numbers; every later one is refused. A second
+    /// export finds no number left.
+    pub fn export(&self) -> Reservation {
+        let last = self.last_sequence.replace(TAKEN);
+        if last != TAKEN {
+            self.exported_at.lower_to(last);
+        }
+        let (config, bytes) = (self.config.clone(), self.bytes.read());
+        Reservation { config, bytes, last: last.min(self.end), end: self.end }
     }
 
     /// The SPI that the peer gave the SA.
     pub fn spi(&self) -> EspSpi {
-        self.spi
+        self.config.spi
     }
 
     /// Reserves sequence numbers for `packets` packets of `bytes` bytes together (inner packets
@@ -60,14 +84,17 @@ impl OutboundSa {
     #[inline]
     pub fn reserve(&self, packets: u32, bytes: u64) -> Result<Train<'_>, Discard> {
         let packets = u64::from(packets);
-        let limit = self.hard.packets.min(self.highest_sequence());
-        let refusal = match self.hard.packets < self.highest_sequence() {
+        self.bytes.add_within(bytes, self.config.hard.bytes).ok_or(Discard::HardLifetime)?;
+        let last = self.last_sequence.add_within(packets, self.limit);
+        let last = last.ok_or_else(|| self.refusal())?;
+        Ok(Train { sa: self, last, end: last + packets })
+    }
+
+    fn refusal(&self) -> Discard {
+        match self.limit < self.end {
             true => Discard::HardLifetime,
             false => Discard::SequenceExhausted,
-        };
-        self.bytes.add_within(bytes, self.hard.bytes).ok_or(Discard::HardLifetime)?;
-        let last = self.last_sequence.add_within(packets, limit).ok_or(refusal)?;
-        Ok(Train { sa: self, last, end: last + packets })
+        }
     }
 
     /// Seals one packet: a train of one.
@@ -84,23 +111,21 @@ impl OutboundSa {
 
     /// What has been reserved so far.
     pub fn usage(&self) -> Usage {
-        let (bytes, packets) = (self.bytes.read(), self.last_sequence.read());
-        let exhausted = packets >= self.highest_sequence();
+        let (bytes, last) = (self.bytes.read(), self.last_sequence.read());
+        let packets = last.min(self.exported_at.read());
         Usage {
             bytes,
             packets,
-            soft_exceeded: self.soft.reached_by(bytes, packets) || self.nearly_exhausted(packets),
-            hard_exceeded: self.hard.reached_by(bytes, packets) || exhausted,
+            soft_exceeded: self.config.soft.reached_by(bytes, packets) || self.nearly_out(packets),
+            hard_exceeded: self.config.hard.reached_by(bytes, packets) || last >= self.end,
         }
     }
 
-    fn highest_sequence(&self) -> u64 {
-        if self.esn { u64::MAX } else { u64::from(u32::MAX) }
-    }
-
-    /// With an eighth of the sequence numbers left it is time to rekey, whatever the limits say.
-    fn nearly_exhausted(&self, packets: u64) -> bool {
-        packets >= self.highest_sequence() - self.highest_sequence() / 8
+    /// With an eighth of the key's sequence numbers left it is time to rekey, whatever the limits
+    /// say.
+    fn nearly_out(&self, last: u64) -> bool {
+        let highest = self.config.highest_sequence();
+        last >= highest - highest / 8
     }
 
     #[inline]
@@ -118,7 +143,7 @@ impl OutboundSa {
         let (header, rest) = packet.split_at_mut(BODY_AT);
         let (body, icv) = rest.split_at_mut(rest.len() - ICV_LEN);
 
-        let (spi, iv) = (self.spi.0.to_be_bytes(), sequence.to_be_bytes());
+        let (spi, iv) = (self.config.spi.0.to_be_bytes(), sequence.to_be_bytes());
         header[..4].copy_from_slice(&spi);
         header[4..ESP_HEADER_LEN].copy_from_slice(&iv[4..]);
         header[ESP_HEADER_LEN..].copy_from_slice(&iv);
@@ -126,7 +151,7 @@ impl OutboundSa {
         body[head.len()..inner_len].copy_from_slice(payload);
         write_trailer(&mut body[inner_len..], next_header);
 
-        let (aad, aad_len) = associated_data(self.spi, sequence, self.esn);
+        let (aad, aad_len) = associated_data(self.config.spi, sequence, self.config.suite.esn);
         icv.copy_from_slice(&self.key.seal_in_place(iv, &aad[..aad_len], body));
         Ok(sealed_len)
     }

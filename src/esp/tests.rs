@@ -18,7 +18,12 @@ pub(super) fn config(aead: AeadAlgorithm, esn: bool, seed: u8) -> SaConfig {
 }
 
 pub(super) fn pair(config: &SaConfig) -> (OutboundSa, InboundSa) {
-    (OutboundSa::new(config.clone()).unwrap(), InboundSa::new(config.clone()).unwrap())
+    (outbound(config.clone()), InboundSa::new(config.clone()).unwrap())
+}
+
+/// An SA with a key that has sealed nothing.
+pub(super) fn outbound(config: SaConfig) -> OutboundSa {
+    OutboundSa::new(Reservation::first_use(config)).unwrap()
 }
 
 /// An IPv4 packet of `len` bytes; only the fields that ESP looks at are filled.

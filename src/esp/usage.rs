@@ -46,6 +46,10 @@ pub struct Usage {
 pub(super) struct Counter(AtomicU64);
 
 impl Counter {
+    pub(super) fn new(value: u64) -> Counter {
+        Counter(AtomicU64::new(value))
+    }
+
     pub(super) fn read(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
@@ -58,6 +62,15 @@ impl Counter {
         if value > self.read() {
             self.0.fetch_max(value, Ordering::Relaxed);
         }
+    }
+
+    pub(super) fn lower_to(&self, value: u64) {
+        self.0.fetch_min(value, Ordering::Relaxed);
+    }
+
+    /// Sets the value and returns the one before.
+    pub(super) fn replace(&self, value: u64) -> u64 {
+        self.0.swap(value, Ordering::Relaxed)
     }
 
     /// Adds `amount` unless the sum exceeds `limit`; the value before, or `None` when refused.

@@ -30,7 +30,9 @@ const BLOCK: u64 = 16;
 /// The bits of a word that stand for sequence numbers.
 const RECEIVED: u64 = (1 << BLOCK) - 1;
 const SMALLEST: u32 = 64;
-const LARGEST: u32 = 65_536;
+pub(super) const LARGEST: u32 = 65_536;
+/// How far beyond the highest number's epoch the words of an exported window stand.
+const NEVER: u64 = 1 << 62;
 
 /// Which sequence numbers of an SA have been received.
 #[derive(Debug)]
@@ -38,6 +40,30 @@ pub struct ReplayWindow {
     size: u64,
     ring: Box<[AtomicU64]>,
     highest: Counter,
+}
+
+/// What a window has received, apart from how it remembers.
+#[derive(Debug)]
+pub(super) struct WindowState {
+    /// The highest sequence number accepted; zero before the first.
+    pub highest: u64,
+    /// One bit for each number of the window; that of `highest` is the top bit of the first octet.
+    pub received: Vec<u8>,
+}
+
+impl WindowState {
+    /// Nothing received in a window of `size` packets.
+    pub fn empty(size: u32) -> WindowState {
+        WindowState { highest: 0, received: vec![0; (ReplayWindow::size_for(size) / 8) as usize] }
+    }
+
+    /// The sequence numbers received, the highest first.
+    fn numbers(&self) -> impl Iterator<Item = u64> + '_ {
+        let bits =
+            self.received.iter().flat_map(|octet| (0..8).map(move |bit| octet << bit & 0x80));
+        let below = (0..=self.highest).rev();
+        below.zip(bits).filter(|(number, bit)| *bit != 0 && *number != 0).map(|(number, _)| number)
+    }
 }
 
 /// Where a sequence number lives in the ring.
@@ -53,11 +79,71 @@ impl ReplayWindow {
     /// An empty window of `size` packets: a power of two from 64 to 65536; other sizes are
     /// brought to the next one.
     pub fn new(size: u32) -> ReplayWindow {
-        let size = u64::from(size.clamp(SMALLEST, LARGEST).next_power_of_two());
+        let size = ReplayWindow::size_for(size);
         // Twice the window: it may begin and end within a block.
         let words = 2 * size / BLOCK;
         let ring = (0..words).map(|_| AtomicU64::new(0)).collect();
         ReplayWindow { size, ring, highest: Counter::default() }
+    }
+
+    /// The size in packets of a window for which `size` was asked.
+    pub(super) fn size_for(size: u32) -> u64 {
+        u64::from(size.clamp(SMALLEST, LARGEST).next_power_of_two())
+    }
+
+    /// A window that has received what `state` says.
+    pub(super) fn import(size: u32, state: &WindowState) -> ReplayWindow {
+        let window = ReplayWindow::new(size);
+        for blocks_ago in 0..window.ring.len() as u64 {
+            let place = window.place(state.highest.saturating_sub(blocks_ago * BLOCK));
+            if let Some(word) = window.ring.get(place.slot) {
+                word.store(place.epoch, Ordering::Relaxed);
+            }
+        }
+        for place in state.numbers().map(|number| window.place(number)) {
+            if let Some(word) = window.ring.get(place.slot) {
+                word.fetch_or(place.bit, Ordering::Relaxed);
+            }
+        }
+        window.highest.raise_to(state.highest);
+        window
+    }
+
+    /// Takes what was received out of the window, which accepts nothing from then on.
+    ///
+    /// A writer that has passed its checks meanwhile either marks its word before we take it, and
+    /// is part of the result, or finds the word taken and is refused.
+    pub(super) fn export(&self) -> WindowState {
+        let before = self.highest.replace(u64::MAX);
+        let taken = self.place(before).epoch.wrapping_add(NEVER);
+        let take = |word: &AtomicU64| word.swap(taken, Ordering::Relaxed);
+        let words: Vec<u64> = self.ring.iter().map(take).collect();
+        let marked = words.iter().enumerate();
+        let marked = marked.filter_map(|(slot, word)| self.highest_in(slot, *word, before));
+        let highest = marked.fold(before, u64::max);
+        WindowState { highest, received: self.bits_below(highest, &words) }
+    }
+
+    /// The marks in `words` of the window that ends with `highest`.
+    fn bits_below(&self, highest: u64, words: &[u64]) -> Vec<u8> {
+        let is_marked = |number: u64| {
+            let place = self.place(number);
+            let word = words.get(place.slot);
+            word.is_some_and(|word| place.age_of(*word) == Age::Equal && word & place.bit != 0)
+        };
+        let bit = |below: u64| u8::from(highest.checked_sub(below).is_some_and(is_marked));
+        let octet = |first: u64| (first..first + 8).fold(0, |octet, below| octet << 1 | bit(below));
+        (0..self.size).step_by(8).map(octet).collect()
+    }
+
+    /// The highest number that a word marks, of about the time of `near`.
+    fn highest_in(&self, slot: usize, word: u64, near: u64) -> Option<u64> {
+        let bit = (word & RECEIVED).checked_ilog2()?;
+        let words = self.ring.len() as u64;
+        let ahead = (word & !RECEIVED).wrapping_sub(self.place(near).epoch) as i64 >> BLOCK;
+        let epoch = (near / BLOCK / words).checked_add_signed(ahead)?;
+        let block = epoch.checked_mul(words)?.checked_add(slot as u64)?;
+        block.checked_mul(BLOCK)?.checked_add(bit.into())
     }
 
     /// Size of the window in packets.

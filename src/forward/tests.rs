@@ -5,7 +5,7 @@ mod outbound;
 
 use super::*;
 use crate::crypto::secret::Secret;
-use crate::esp::{Discard, DiscardCounters, InboundSa, Limits, OutboundSa, SaConfig};
+use crate::esp::{Discard, DiscardCounters, InboundSa, Limits, OutboundSa, Reservation, SaConfig};
 use crate::net::{EspSpi, PeerId, Prefix, PrefixMap, VpcId};
 use crate::offload::samples::Sample;
 use crate::wire::ike::TrafficSelector;
@@ -46,7 +46,7 @@ fn tunnel(spi: u32) -> TunnelEntry {
     TunnelEntry {
         peer: PeerId(1),
         vpc: VPC,
-        outbound: Arc::new(OutboundSa::new(sa(spi)).unwrap()),
+        outbound: Arc::new(OutboundSa::new(Reservation::first_use(sa(spi))).unwrap()),
         local: address(1),
         remote: address(2),
         local_ts: everything(),
@@ -97,7 +97,7 @@ fn receiver(entry: InboundEntry) -> Snapshot {
 
 /// Seals `packet` for the SA of [`receiver`] without asking any policy.
 fn seal(spi: u32, packet: &[u8]) -> Vec<u8> {
-    let sa = OutboundSa::new(sa(spi)).unwrap();
+    let sa = OutboundSa::new(Reservation::first_use(sa(spi))).unwrap();
     let mut out = vec![0; crate::esp::sealed_len(packet.len())];
     let next_header = if packet[0] >> 4 == 4 { 4 } else { 41 };
     let length = sa.seal(next_header, &[], packet, &mut out).unwrap();

@@ -3,7 +3,10 @@
 use crate::crypto::aead::AeadAlgorithm;
 use crate::crypto::secret::Secret;
 use crate::crypto::suite::EspSuite;
-use crate::esp::{InboundSa, Limits, NEXT_HEADER_IPV4, OutboundSa, SaConfig, sealed_len};
+use crate::esp::{
+    InboundSa, InboundState, Limits, NEXT_HEADER_IPV4, OutboundSa, Reservation, SaConfig,
+    sealed_len,
+};
 use crate::net::EspSpi;
 use crate::offload::{Coalescer, Merged, SuperPacket, VirtioNetHeader};
 use crate::wire::ip::InnerPacket;
@@ -53,7 +56,8 @@ pub fn esp_packet(bytes: &[u8]) {
         soft: Limits::NONE,
         replay_window: 64,
     };
-    let outbound = OutboundSa::new(config.clone()).expect("36 octets of key material");
+    let outbound =
+        OutboundSa::new(Reservation::first_use(config.clone())).expect("36 octets of key material");
     let inbound = InboundSa::new(config).expect("36 octets of key material");
     let forged = [&[0, 0, 0x10, 0], bytes].concat();
     for packet in [bytes, &forged] {
@@ -69,6 +73,20 @@ pub fn esp_packet(bytes: &[u8]) {
         assert_eq!(*opened.inner, payload[..opened.inner.len()]);
     }
     assert_eq!(inbound.window().highest(), 1);
+}
+
+/// Octets that are the state of an SA stand for it exactly; others are refused.
+pub fn esp_state(bytes: &[u8]) {
+    let octets = || Secret::copy_of(bytes);
+    if let Ok(reservation) = Reservation::decode(octets()) {
+        assert!(reservation.encode() == octets());
+    }
+    if let Ok(state) = InboundState::decode(octets()) {
+        let sa = InboundSa::import(state).expect("the key was checked");
+        let highest = sa.window().highest();
+        let again = InboundSa::import(sa.export()).expect("the key was checked");
+        assert_eq!(again.window().highest(), highest);
+    }
 }
 
 /// What a TUN device may hand over: the packets of a super-packet add up to it, and merging them

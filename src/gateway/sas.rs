@@ -12,7 +12,7 @@
 use crate::config::PeerConfig;
 use crate::crypto::aead::KeyError;
 use crate::crypto::suite::EspSuite;
-use crate::esp::{InboundSa, Limits, OutboundSa, SaConfig};
+use crate::esp::{InboundSa, Limits, OutboundSa, Reservation, SaConfig};
 use crate::forward::Selectors;
 use crate::ike::{ChildId, ChildKeys, ChildUp};
 use crate::time::Timestamp;
@@ -98,7 +98,8 @@ impl Sas {
     ) -> Result<(), KeyError> {
         let limits = (config.lifetimes.child_bytes, config.lifetimes.child_packets);
         let inbound = InboundSa::new(sa_config(&up.inbound, limits, config.replay_window))?;
-        let outbound = OutboundSa::new(sa_config(&up.outbound, limits, config.replay_window))?;
+        let keys = sa_config(&up.outbound, limits, config.replay_window);
+        let outbound = OutboundSa::new(Reservation::first_use(keys))?;
         let child = Child {
             inbound: Arc::new(inbound),
             outbound: Arc::new(outbound),

@@ -1,6 +1,6 @@
 //! The bytes on the wire against an independent computation, and what sealing refuses.
 
-use super::super::tests::{config, ipv4};
+use super::super::tests::{config, ipv4, outbound};
 use super::*;
 use crate::crypto::aead::AeadAlgorithm;
 use crate::crypto::secret::Secret;
@@ -9,9 +9,8 @@ use hex_literal::hex;
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 
 fn sa(esn: bool, last_sequence: u64) -> OutboundSa {
-    let sa = OutboundSa::new(config(AeadAlgorithm::Aes256Gcm16, esn, 0)).unwrap();
-    sa.last_sequence.raise_to(last_sequence);
-    sa
+    let mut numbers = Reservation::first_use(config(AeadAlgorithm::Aes256Gcm16, esn, 0));
+    OutboundSa::new(numbers.split_off(last_sequence)).unwrap()
 }
 
 #[test]
@@ -105,7 +104,7 @@ fn limits_of_packets_warn_and_then_refuse() {
     let mut config = config(AeadAlgorithm::Aes256Gcm16, true, 0);
     config.soft.packets = 8;
     config.hard.packets = 10;
-    let sa = OutboundSa::new(config).unwrap();
+    let sa = outbound(config);
     sa.reserve(7, 700).unwrap();
     assert!(!sa.usage().soft_exceeded);
     sa.reserve(1, 100).unwrap();
@@ -121,7 +120,7 @@ fn limits_of_bytes_warn_and_then_refuse() {
     let mut config = config(AeadAlgorithm::Aes256Gcm16, true, 0);
     config.soft.bytes = 500;
     config.hard.bytes = 1000;
-    let sa = OutboundSa::new(config).unwrap();
+    let sa = outbound(config);
     sa.reserve(1, 499).unwrap();
     assert!(!sa.usage().soft_exceeded);
     sa.reserve(1, 501).unwrap();
@@ -134,7 +133,7 @@ fn limits_of_bytes_warn_and_then_refuse() {
 fn key_material_of_the_wrong_length_is_refused() {
     let mut config = config(AeadAlgorithm::Aes256Gcm16, true, 0);
     config.keymat = Secret::copy_of(&[0; 32]);
-    assert!(OutboundSa::new(config).is_err());
+    assert!(OutboundSa::new(Reservation::first_use(config)).is_err());
 }
 
 #[test]

@@ -193,3 +193,40 @@ fn no_sequence_number_is_accepted_twice_by_any_number_of_threads() {
         assert_eq!(window.highest(), start + NUMBERS);
     }
 }
+
+#[test]
+fn a_number_marked_while_the_window_is_taken_is_part_of_it() {
+    for (before, marked) in [(5, 6), (5, 1_000_000), (u64::MAX - 70_000, u64::MAX - 3)] {
+        let window = window_at(64, before);
+        let place = window.place(marked);
+        window.ring[place.slot].store(place.epoch | place.bit, Ordering::Relaxed);
+        let state = window.export();
+        assert_eq!(state.highest, marked);
+        let after = ReplayWindow::import(64, &state);
+        assert_eq!(accept(&after, marked), Err(Discard::Replayed), "{marked}");
+    }
+}
+
+#[test]
+fn threads_that_accept_while_the_window_is_taken_accept_nothing_twice() {
+    for round in 0..50 {
+        let window = ReplayWindow::new(1024);
+        let accepted: Vec<AtomicU32> = (0..2000).map(|_| AtomicU32::new(0)).collect();
+        let accept_all = |window: &ReplayWindow| {
+            for (number, count) in accepted.iter().enumerate() {
+                if accept(window, number as u64).is_ok() {
+                    count.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+        };
+        std::thread::scope(|scope| {
+            (0..2).for_each(|_| drop(scope.spawn(|| accept_all(&window))));
+            scope.spawn(|| {
+                (0..round * 100).for_each(|_| std::hint::spin_loop());
+                accept_all(&ReplayWindow::import(1024, &window.export()));
+            });
+        });
+        accept_all(&window);
+        assert!(accepted.iter().all(|count| count.load(Ordering::Relaxed) <= 1));
+    }
+}

@@ -86,7 +86,7 @@ fn the_mss_of_a_syn_is_clamped_on_its_way_in() {
 #[test]
 fn a_batch_judges_every_flow_for_itself() {
     let snapshot = receiver(entry(300));
-    let sa = OutboundSa::new(sa(300)).unwrap();
+    let sa = OutboundSa::new(Reservation::first_use(sa(300))).unwrap();
     let good = Sample::udp4();
     let bad = Sample { src: "10.9.0.1".parse().unwrap(), ..good.clone() };
     let mut batch = Inbound::new(&snapshot);

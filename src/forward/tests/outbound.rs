@@ -165,7 +165,7 @@ fn dscp_and_ecn_are_copied_to_the_outside() {
 #[test]
 fn an_exhausted_sa_sends_nothing() {
     let limited = SaConfig { hard: Limits { bytes: u64::MAX, packets: 1 }, ..sa(300) };
-    let outbound = Arc::new(OutboundSa::new(limited).unwrap());
+    let outbound = Arc::new(OutboundSa::new(Reservation::first_use(limited)).unwrap());
     let west = sender(TunnelEntry { outbound, ..tunnel(300) });
     assert_eq!(outbound_packet(&west, VPC, &mut Sample::udp4().build()).discarded, None);
     assert_eq!(discarded(&west, &Sample::udp4()), Some(Discard::HardLifetime));

@@ -2,6 +2,12 @@
 
 mod engines;
 
+use crate::crypto::secret::Secret;
+use crate::esp::{
+    InboundSa, Limits, NEXT_HEADER_IPV4, OutboundSa, Reservation, SaConfig, sealed_len,
+};
+use crate::net::EspSpi;
+use crate::offload::samples::Sample;
 use crate::wire::ike::*;
 use crate::wire::ip::protocol;
 use crate::wire::vrrp::{self, Advertisement};
@@ -13,7 +19,8 @@ type Seed = (&'static str, String, Vec<u8>);
 
 /// Target, file name and octets of every seed; each also cut short and with an octet changed.
 pub fn all() -> Vec<Seed> {
-    let of_codecs = [messages(), chains(), packets(), datagrams(), advertisements()].concat();
+    let of_codecs =
+        [messages(), chains(), packets(), datagrams(), states(), advertisements()].concat();
     let whole = [of_codecs, engines::all()].concat();
     whole.into_iter().flat_map(with_broken_ones).collect()
 }
@@ -179,6 +186,29 @@ fn datagrams() -> Vec<Seed> {
             "esp",
             hex!("c0000001 00000001 0000000000000001 00112233445566778899"),
         ),
+    ]
+}
+
+/// Both directions of an SA that has carried something.
+fn states() -> Vec<Seed> {
+    let config = SaConfig {
+        spi: EspSpi(0xc000_0001),
+        suite: "aes128gcm16-esn".parse().unwrap(),
+        keymat: Secret::copy_of(&[7; 20]),
+        hard: Limits { bytes: 1 << 40, packets: 1 << 30 },
+        soft: Limits { bytes: 1 << 39, packets: 1 << 29 },
+        replay_window: 64,
+    };
+    let (outbound, inbound) =
+        (OutboundSa::new(Reservation::first_use(config.clone())), InboundSa::new(config));
+    let (outbound, inbound) = (outbound.unwrap(), inbound.unwrap());
+    let packet = Sample::udp4().build();
+    let mut sealed = vec![0; sealed_len(packet.len())];
+    outbound.seal(NEXT_HEADER_IPV4, &packet, &[], &mut sealed).unwrap();
+    inbound.open(&mut sealed).unwrap();
+    vec![
+        seed("esp_state", "outbound", outbound.export().encode().as_bytes()),
+        seed("esp_state", "inbound", inbound.export().encode().as_bytes()),
     ]
 }
 
