@@ -1,0 +1,114 @@
+//! Two gateways as snapshots: what the west seals the east opens.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use vpngw::crypto::secret::Secret;
+use vpngw::esp::{Discard, InboundSa, Limits, OutboundSa, Reservation, SaConfig};
+use vpngw::forward::{Egress, GroupId, InboundEntry, Selectors, Snapshot, TunnelEntry, VpcTable};
+use vpngw::net::{EspSpi, PeerId, Prefix, PrefixMap, PrefixSet, VpcId};
+use vpngw::wire::ike::TrafficSelector;
+
+pub const VPC: VpcId = VpcId(0);
+const MTU: u16 = 1438;
+/// Prefixes of each side: as many as a small company has.
+const PREFIXES: u8 = 64;
+
+/// The gateway that sends.
+pub fn west() -> Snapshot {
+    let tunnel = TunnelEntry {
+        peer: PeerId(1),
+        vpc: VPC,
+        outbound: Arc::new(
+            OutboundSa::new(Reservation::first_use(sa())).expect("the key fits the suite"),
+        ),
+        local: SocketAddr::from(([192, 0, 2, 1], 4500)),
+        remote: SocketAddr::from(([192, 0, 2, 2], 4500)),
+        local_ts: everything(),
+        remote_ts: everything(),
+        inner_mtu: MTU,
+        counters: Arc::default(),
+    };
+    let fib: PrefixMap<GroupId> = prefixes(2).map(|prefix| (prefix, GroupId(0))).collect();
+    let groups = [(0, Arc::new(tunnel))].into_iter().collect();
+    let table = VpcTable { fib: Arc::new(fib), groups, ..VpcTable::default() };
+    let vpcs = [(usize::from(VPC.0), Arc::new(table))].into_iter().collect();
+    Snapshot { vpcs, ..Snapshot::default() }
+}
+
+/// The gateway that receives.
+pub fn east() -> Snapshot {
+    let sa = InboundSa::new(sa()).expect("the key fits the suite");
+    let spi = sa.spi();
+    let entry = InboundEntry {
+        sa: Arc::new(sa),
+        peer: PeerId(1),
+        vpc: VPC,
+        allowed_sources: Arc::new(prefixes(1).collect::<PrefixSet>()),
+        local_prefixes: Arc::new(prefixes(2).collect::<PrefixSet>()),
+        local_ts: everything(),
+        remote_ts: everything(),
+        inner_mtu: MTU,
+        counters: Arc::default(),
+    };
+    let inbound = [(spi, entry)].into_iter().collect();
+    Snapshot { inbound, ..Snapshot::default() }
+}
+
+fn sa() -> SaConfig {
+    SaConfig {
+        spi: EspSpi(300),
+        suite: "aes256gcm16-esn".parse().expect("a suite's name"),
+        keymat: Secret::copy_of(&[9; 36]),
+        hard: Limits::NONE,
+        soft: Limits::NONE,
+        replay_window: 8192,
+    }
+}
+
+fn prefixes(second: u8) -> impl Iterator<Item = Prefix> {
+    let text = move |third: u8| format!("10.{second}.{third}.0/24");
+    (0..PREFIXES).map(move |third| text(third).parse().expect("a prefix"))
+}
+
+fn everything() -> Selectors {
+    [Prefix::all_ipv4(), Prefix::all_ipv6()]
+        .map(TrafficSelector::any_protocol)
+        .into_iter()
+        .collect()
+}
+
+/// A send buffer that never fills: every datagram takes the place of the one before.
+pub struct NoEgress {
+    buffer: Vec<u8>,
+    length: usize,
+}
+
+impl Default for NoEgress {
+    fn default() -> NoEgress {
+        NoEgress { buffer: vec![0; 2048], length: 0 }
+    }
+}
+
+impl NoEgress {
+    /// The last datagram.
+    pub fn into_datagram(mut self) -> Vec<u8> {
+        self.buffer.truncate(self.length);
+        self.buffer
+    }
+}
+
+impl Egress for NoEgress {
+    fn datagram(
+        &mut self,
+        _tunnel: &TunnelEntry,
+        _tos: u8,
+        length: usize,
+        seal: impl FnOnce(&mut [u8]) -> Result<usize, Discard>,
+    ) -> Result<(), Discard> {
+        let room = self.buffer.get_mut(..length).ok_or(Discard::NoBuffer)?;
+        self.length = seal(room)?;
+        Ok(())
+    }
+
+    fn reply(&mut self, _error: impl FnOnce() -> Option<Vec<u8>>) {}
+}

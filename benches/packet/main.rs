@@ -1,0 +1,119 @@
+//! What one packet costs on its way through the gateway, without system calls: nanoseconds for
+//! sealing, opening, deciding and merging, by size and for trains.
+//!
+//! ```text
+//! cargo bench --bench packet                  nanoseconds, the best of many rounds
+//! cargo bench --bench packet -- --once        a few rounds only, for counting instructions:
+//!     valgrind --tool=callgrind target/release/deps/packet-… --once
+//! ```
+
+mod gateways;
+mod packets;
+
+use gateways::{NoEgress, VPC, east, west};
+use packets::{tcp_train, udp};
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+use vpngw::forward::{Inbound, Snapshot, outbound};
+use vpngw::offload::{Coalescer, SuperPacket};
+
+/// Packets of one round: what a worker takes from its socket at once.
+const BATCH: usize = 64;
+/// Inner packet lengths in bytes.
+const SIZES: [usize; 3] = [84, 576, 1400];
+
+fn main() {
+    let rounds = if std::env::args().any(|argument| argument == "--once") { 40 } else { 4000 };
+    println!("{:<28} {:>10}", "what", "ns/packet");
+    for size in SIZES {
+        report(&format!("out {size}"), BATCH, rounds, send_singly(size));
+        report(&format!("in {size}"), BATCH, rounds, receive(size));
+    }
+    report("out, train of 44 × 1400", 44, rounds, send_train(44));
+    report("merge 1400", BATCH, rounds, merge());
+}
+
+/// Runs `round` again and again and prints its shortest time for each of its packets.
+fn report(what: &str, packets: usize, rounds: usize, mut round: impl FnMut() -> Duration) {
+    let best = (0..rounds).map(|_| round()).min().unwrap_or_default();
+    println!("{what:<28} {:>10.1}", best.as_nanos() as f64 / packets as f64);
+}
+
+/// From the device to the send buffer, packet by packet.
+fn send_singly(size: usize) -> impl FnMut() -> Duration {
+    let (west, packet) = (west(), udp(size));
+    let mut packets = vec![packet; BATCH];
+    move || {
+        let mut egress = NoEgress::default();
+        let begin = Instant::now();
+        for packet in &mut packets {
+            let sent = outbound(&west, VPC, SuperPacket::whole(packet), &mut egress);
+            sent.expect("the tunnel takes the packet");
+        }
+        black_box(&egress);
+        begin.elapsed()
+    }
+}
+
+/// From the device to the send buffer, as one super-packet of TCP.
+fn send_train(segments: usize) -> impl FnMut() -> Duration {
+    let (west, (header, bytes)) = (west(), tcp_train(segments, 1348));
+    move || {
+        let (mut egress, mut bytes) = (NoEgress::default(), bytes.clone());
+        let begin = Instant::now();
+        let train = SuperPacket::new(header, &mut bytes).expect("a well-formed train");
+        outbound(&west, VPC, train, &mut egress).expect("the tunnel takes the train");
+        black_box(&egress);
+        begin.elapsed()
+    }
+}
+
+/// From the receive buffer to what the device may get.
+fn receive(size: usize) -> impl FnMut() -> Duration {
+    let (west, east, packet) = (west(), east(), udp(size));
+    move || {
+        let mut sealed = sealed_batch(&west, &packet);
+        let mut inbound = Inbound::new(&east);
+        let begin = Instant::now();
+        for datagram in &mut sealed {
+            black_box(inbound.open(0, datagram).expect("the peer may send this"));
+        }
+        drop(inbound);
+        begin.elapsed()
+    }
+}
+
+fn sealed_batch(west: &Snapshot, packet: &[u8]) -> Vec<Vec<u8>> {
+    let seal = |_| {
+        let mut egress = NoEgress::default();
+        let mut packet = packet.to_vec();
+        let sent = outbound(west, VPC, SuperPacket::whole(&mut packet), &mut egress);
+        sent.expect("the tunnel takes the packet");
+        egress.into_datagram()
+    };
+    (0..BATCH).map(seal).collect()
+}
+
+/// A flow of TCP segments into one write.
+fn merge() -> impl FnMut() -> Duration {
+    let (header, mut bytes) = tcp_train(BATCH, 960);
+    let train = SuperPacket::new(header, &mut bytes).expect("a well-formed train");
+    let mut segments = train.segments();
+    let mut packets = Vec::new();
+    while let Some(segment) = segments.next() {
+        packets.push([segment.head, segment.payload].concat());
+    }
+    move || {
+        let mut coalescer = Coalescer::new();
+        let begin = Instant::now();
+        for packet in &packets {
+            coalescer.push((), packet, &mut |(), merged| {
+                black_box(merged.count());
+            });
+        }
+        coalescer.flush(&mut |(), merged| {
+            black_box(merged.count());
+        });
+        begin.elapsed()
+    }
+}
