@@ -2,8 +2,9 @@
 
 use super::reconfigure::{self, NeedsRestart, Step};
 use super::vpc::sources;
-use super::{Gateway, TcpOutput, connection};
+use super::{Gateway, Health, TcpOutput, connection};
 use crate::config::Config;
+use crate::control::{FailureKind, Reply, SaKind};
 use crate::moment::Moment;
 use crate::net::{PeerId, VpcId};
 use crate::time::Timestamp;
@@ -39,6 +40,55 @@ impl Gateway {
         self.dirty.vpcs.extend(self.vpcs.keys());
         self.settle(at.now);
         Ok(steps.len())
+    }
+
+    /// Does something about the peer of a name, and settles.
+    pub(super) fn act_on_peer(
+        &mut self,
+        name: &str,
+        now: Timestamp,
+        act: impl FnOnce(&mut Gateway, PeerId) -> Reply,
+    ) -> Reply {
+        let reply = match self.config.peer_named(name).map(|(id, _)| id) {
+            Some(peer) => act(self, peer),
+            None => self.no_such_peer(name),
+        };
+        self.settle(now);
+        reply
+    }
+
+    /// Starts the tunnel to a peer.
+    pub(super) fn initiate(&mut self, peer: PeerId, at: &mut Moment<'_>) -> Reply {
+        let config = self.config.peers.get(&peer);
+        if config.is_some_and(|peer| peer.remote_address.is_none()) {
+            let why = "the peer's address is not configured: only the peer can initiate";
+            return Reply::failed(FailureKind::NotNow, why);
+        }
+        self.ike.initiate(connection::id(peer), at);
+        Reply::done(match self.health(peer) {
+            Health::Usable => "the tunnel is up",
+            Health::Unreachable => "the tunnel has SAs, but the peer does not answer",
+            Health::Down => "the tunnel is being brought up",
+        })
+    }
+
+    /// Replaces SAs of a peer.
+    pub(super) fn rekey(&mut self, peer: PeerId, sa: SaKind, at: &mut Moment<'_>) -> Reply {
+        if self.health(peer) == Health::Down {
+            return Reply::failed(FailureKind::NotNow, "there is no SA to rekey");
+        }
+        let connection = connection::id(peer);
+        match sa {
+            SaKind::Ike => self.ike.rekey_ike(connection, at),
+            SaKind::Child => self.ike.rekey_child(connection, at),
+        }
+        Reply::done("the rekeying has begun")
+    }
+
+    /// Closes the tunnel to a peer.
+    pub(super) fn terminate(&mut self, peer: PeerId, at: &mut Moment<'_>) -> Reply {
+        self.ike.terminate(connection::id(peer), at);
+        Reply::done("the tunnel is closed, until it is initiated by either side")
     }
 
     fn take_step(&mut self, step: Step, old: &Config, at: &mut Moment<'_>) {

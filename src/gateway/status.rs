@@ -10,7 +10,7 @@ use super::redundancy::{Member, VirtualRouterId};
 use super::{Gateway, Health};
 use crate::control::{
     self, Failure, FailureKind, Family, GatewayView, MetricsSource, PeersView, Reply, Request,
-    SaKind, SasView, StatsView, TunnelSas, VirtualRouterState, VirtualRouterView, VrrpView,
+    SasView, StatsView, TunnelSas, VirtualRouterState, VirtualRouterView, VrrpView,
 };
 use crate::moment::Moment;
 use crate::net::PeerId;
@@ -39,56 +39,15 @@ impl Gateway {
             Request::Initiate { peer } => {
                 self.act_on_peer(peer, at.now, |gateway, peer| gateway.initiate(peer, at))
             }
-            Request::Terminate { peer } => self.act_on_peer(peer, at.now, |gateway, peer| {
-                gateway.ike.terminate(super::connection::id(peer), at);
-                Reply::done("the tunnel is closed, until it is initiated by either side")
-            }),
+            Request::Terminate { peer } => {
+                self.act_on_peer(peer, at.now, |gateway, peer| gateway.terminate(peer, at))
+            }
         }
     }
 
     /// Takes over what the data plane counted outside any tunnel, to be shown with the rest.
     pub fn note_dataplane(&mut self, counters: BTreeMap<String, u64>) {
         self.dataplane = counters;
-    }
-
-    fn initiate(&mut self, peer: PeerId, at: &mut Moment<'_>) -> Reply {
-        let config = self.config.peers.get(&peer);
-        if config.is_some_and(|peer| peer.remote_address.is_none()) {
-            let why = "the peer's address is not configured: only the peer can initiate";
-            return Reply::failed(FailureKind::NotNow, why);
-        }
-        self.ike.initiate(super::connection::id(peer), at);
-        Reply::done(match self.health(peer) {
-            Health::Usable => "the tunnel is up",
-            Health::Unreachable => "the tunnel has SAs, but the peer does not answer",
-            Health::Down => "the tunnel is being brought up",
-        })
-    }
-
-    fn rekey(&mut self, peer: PeerId, sa: SaKind, at: &mut Moment<'_>) -> Reply {
-        if self.health(peer) == Health::Down {
-            return Reply::failed(FailureKind::NotNow, "there is no SA to rekey");
-        }
-        let connection = super::connection::id(peer);
-        match sa {
-            SaKind::Ike => self.ike.rekey_ike(connection, at),
-            SaKind::Child => self.ike.rekey_child(connection, at),
-        }
-        Reply::done("the rekeying has begun")
-    }
-
-    fn act_on_peer(
-        &mut self,
-        name: &str,
-        now: Timestamp,
-        act: impl FnOnce(&mut Gateway, PeerId) -> Reply,
-    ) -> Reply {
-        let reply = match self.config.peer_named(name).map(|(id, _)| id) {
-            Some(peer) => act(self, peer),
-            None => self.no_such_peer(name),
-        };
-        self.settle(now);
-        reply
     }
 
     fn about_peer(
@@ -100,7 +59,7 @@ impl Gateway {
         peer.and_then(|peer| view(self, peer)).unwrap_or_else(|| self.no_such_peer(name))
     }
 
-    fn no_such_peer(&self, name: &str) -> Reply {
+    pub(super) fn no_such_peer(&self, name: &str) -> Reply {
         let names = self.config.peers.values().map(|peer| peer.name.as_str());
         Reply::Failed(Failure::no_such_peer(name, names))
     }
