@@ -7,7 +7,7 @@
 //! GET  /v1/sas                                 POST /v1/peers/{name}/terminate
 //! ```
 
-use super::{Failure, FailureKind, Reply, Request, SaKind};
+use super::{Failure, FailureKind, Reply, Request, SaKind, render_metrics};
 use serde::Serialize;
 
 /// The HTTP methods in use.
@@ -160,10 +160,10 @@ impl Reply {
             Reply::Sas(view) => json(200, view),
             Reply::Vrrp(view) => json(200, view),
             Reply::Stats(view) => json(200, view),
-            Reply::Metrics(text) => HttpReply {
+            Reply::Metrics(view) => HttpReply {
                 status: 200,
                 content_type: "text/plain; version=0.0.4; charset=utf-8",
-                body: text.clone(),
+                body: render_metrics(view),
             },
             Reply::Done(done) => json(202, done),
             Reply::Failed(failure) => json(status(failure.kind), failure),

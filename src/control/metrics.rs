@@ -1,36 +1,24 @@
 //! The views once more, as Prometheus reads them (text exposition format 0.0.4).
 
 use super::views::{
-    GatewayView, PeerState, PeerView, StatsView, Traffic, VirtualRouterState, VirtualRouterView,
+    GatewayView, MetricsView, PeerMetrics, PeerState, StatsView, Traffic, VirtualRouterState,
+    VirtualRouterView,
 };
 use std::collections::BTreeMap;
 use std::fmt::Write;
-
-/// What metrics are made of.
-#[derive(Clone, Copy, Debug)]
-pub struct MetricsSource<'v> {
-    /// The gateway.
-    pub gateway: &'v GatewayView,
-    /// All its peers.
-    pub peers: &'v [PeerView],
-    /// Its virtual routers.
-    pub virtual_routers: &'v [VirtualRouterView],
-    /// Its counters.
-    pub stats: &'v StatsView,
-}
 
 const PEER_STATES: [PeerState; 4] =
     [PeerState::Up, PeerState::Unreachable, PeerState::Connecting, PeerState::Down];
 
 /// The metrics as text.
-pub fn render(source: &MetricsSource<'_>) -> String {
-    let mut page = Page { text: String::new(), gateway: label_value(&source.gateway.name) };
-    gateway(&mut page, source.gateway);
-    tunnels(&mut page, source.peers);
-    traffic(&mut page, source.peers);
-    routes(&mut page, source.peers);
-    virtual_routers(&mut page, source.virtual_routers);
-    stats(&mut page, source.stats);
+pub fn render(view: &MetricsView) -> String {
+    let mut page = Page { text: String::new(), gateway: label_value(&view.gateway.name) };
+    gateway(&mut page, &view.gateway);
+    tunnels(&mut page, &view.peers);
+    traffic(&mut page, &view.peers);
+    routes(&mut page, &view.peers);
+    virtual_routers(&mut page, &view.virtual_routers);
+    stats(&mut page, &view.stats);
     page.text
 }
 
@@ -46,7 +34,7 @@ fn gateway(page: &mut Page, view: &GatewayView) {
     page.sample("vpngw_uptime_seconds", &[], seconds(view.up_for_ms));
 }
 
-fn tunnels(page: &mut Page, peers: &[PeerView]) {
+fn tunnels(page: &mut Page, peers: &[PeerMetrics]) {
     page.metric("vpngw_peer_state", "gauge", "1 for the state that the tunnel is in.");
     for peer in peers {
         for state in PEER_STATES {
@@ -69,8 +57,8 @@ fn tunnels(page: &mut Page, peers: &[PeerView]) {
     }
 }
 
-fn traffic(page: &mut Page, peers: &[PeerView]) {
-    type Direction = fn(&PeerView) -> Traffic;
+fn traffic(page: &mut Page, peers: &[PeerMetrics]) {
+    type Direction = fn(&PeerMetrics) -> Traffic;
     let directions: [(&str, Direction); 2] =
         [("received", |peer| peer.summary.received), ("sent", |peer| peer.summary.sent)];
     for (direction, of) in directions {
@@ -94,7 +82,7 @@ fn traffic(page: &mut Page, peers: &[PeerView]) {
     }
 }
 
-fn routes(page: &mut Page, peers: &[PeerView]) {
+fn routes(page: &mut Page, peers: &[PeerMetrics]) {
     page.metric("vpngw_peer_prefixes", "gauge", "Prefixes of the peer, by what became of them.");
     for peer in peers {
         let counts = [
@@ -139,11 +127,11 @@ fn stats(page: &mut Page, stats: &StatsView) {
     family("vpngw_dataplane_total", help, "event", &stats.dataplane);
 }
 
-fn peer_label(peer: &PeerView) -> (&'static str, &str) {
+fn peer_label(peer: &PeerMetrics) -> (&'static str, &str) {
     ("peer", &peer.summary.name)
 }
 
-fn vpc_label(peer: &PeerView) -> (&'static str, &str) {
+fn vpc_label(peer: &PeerMetrics) -> (&'static str, &str) {
     ("vpc", &peer.summary.vpc)
 }
 

@@ -9,15 +9,17 @@
 
 mod http;
 mod metrics;
+mod pages;
 mod views;
 
 pub use http::{HttpReply, Method};
-pub use metrics::{MetricsSource, render as render_metrics};
+pub use metrics::render as render_metrics;
+pub use pages::{Mark, Page};
 pub use views::{
     BgpView, ChildSaState, ChildSaView, EventView, FailureView, Family, GatewayView, IkeSaView,
-    LivenessView, PathView, PeerState, PeerSummary, PeerView, PeersView, RejectedRouteView,
-    ReplayView, Role, RouteView, RoutesView, SasView, StatsView, TimerView, Traffic, TunnelSas,
-    VirtualRouterState, VirtualRouterView, VpcRoutes, VrrpView,
+    LivenessView, MetricsView, PathView, PeerMetrics, PeerState, PeerSummary, PeerView, PeersView,
+    RejectedRouteView, ReplayView, Role, RouteView, RoutesView, SasView, StatsView, TimerView,
+    Traffic, TunnelSas, VirtualRouterState, VirtualRouterView, VpcRoutes, VrrpView,
 };
 
 use serde::{Deserialize, Serialize};
@@ -85,8 +87,8 @@ pub enum Reply {
     Vrrp(VrrpView),
     /// To [`Request::Stats`].
     Stats(StatsView),
-    /// To [`Request::Metrics`]: the text exposition format of Prometheus.
-    Metrics(String),
+    /// To [`Request::Metrics`].
+    Metrics(Box<MetricsView>),
     /// To a request for an action: it was started.
     Done(Done),
     /// The request could not be answered.

@@ -187,7 +187,11 @@ fn a_peer_in_depth_reads_back() {
 
 #[test]
 fn metrics_are_what_prometheus_reads() {
-    let mut odd = peer();
+    let measured = || {
+        let PeerView { summary, discards, .. } = peer();
+        PeerMetrics { summary, discards }
+    };
+    let mut odd = measured();
     odd.summary.name = "a \"quoted\\ name\"\n".to_owned();
     let router = VirtualRouterView {
         vpc: "shop".to_owned(),
@@ -206,11 +210,11 @@ fn metrics_are_what_prometheus_reads() {
         discards: BTreeMap::new(),
         dataplane: BTreeMap::from([("keepalives".to_owned(), 3)]),
     };
-    let text = render_metrics(&MetricsSource {
-        gateway: &gateway(),
-        peers: &[peer(), odd],
-        virtual_routers: &[router],
-        stats: &stats,
+    let text = render_metrics(&MetricsView {
+        gateway: gateway(),
+        peers: vec![measured(), odd],
+        virtual_routers: vec![router],
+        stats,
     });
     for line in [
         "# TYPE vpngw_peer_state gauge",
@@ -232,6 +236,29 @@ fn metrics_are_what_prometheus_reads() {
     let mut once = headings.clone();
     once.dedup();
     assert_eq!(headings, once, "a metric is declared once");
+}
+
+#[test]
+fn pages_together_are_the_whole() {
+    let route = |text: &str| RouteView {
+        prefix: text.parse().unwrap(),
+        local: true,
+        active: None,
+        reason: "our own".to_owned(),
+        paths: vec![],
+    };
+    let vpc = |name: &str, routes: &[&str]| VpcRoutes {
+        vpc: name.to_owned(),
+        routes: routes.iter().map(|text| route(text)).collect(),
+        rejected: vec![],
+    };
+    let page = |vpcs| Reply::Routes(RoutesView { gateway: "east-a".to_owned(), vpcs });
+    let mut whole = page(vec![vpc("blue", &["10.1.0.0/16"]), vpc("red", &["10.2.0.0/16"])]);
+    whole.extend(page(vec![vpc("red", &["10.3.0.0/16"]), vpc("shop", &[])]));
+    let red = vpc("red", &["10.2.0.0/16", "10.3.0.0/16"]);
+    assert_eq!(whole, page(vec![vpc("blue", &["10.1.0.0/16"]), red, vpc("shop", &[])]));
+    whole.extend(Reply::failed(FailureKind::NotNow, "the gateway is ending"));
+    assert!(matches!(whole, Reply::Failed(_)));
 }
 
 proptest! {

@@ -462,6 +462,28 @@ impl fmt::Display for VirtualRouterState {
     }
 }
 
+/// `GET /metrics`, before it is text.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MetricsView {
+    /// Who answers.
+    pub gateway: GatewayView,
+    /// The peers in the order of their names.
+    pub peers: Vec<PeerMetrics>,
+    /// The virtual routers.
+    pub virtual_routers: Vec<VirtualRouterView>,
+    /// Counters of the gateway as a whole.
+    pub stats: StatsView,
+}
+
+/// What is measured of one peer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PeerMetrics {
+    /// What the one line says.
+    pub summary: PeerSummary,
+    /// Packets that were not let through, by reason; reasons that never happened are left out.
+    pub discards: BTreeMap<String, u64>,
+}
+
 /// `GET /v1/stats`: counters of the gateway as a whole, by name.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct StatsView {

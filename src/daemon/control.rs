@@ -1,10 +1,10 @@
 //! The control socket: JSON over HTTP on a Unix socket, for `vpnctl` and `curl --unix-socket`.
 //!
 //! Whoever may open the socket may steer the gateway; its permissions (0660) are the access
-//! control. Requests wait in a queue for the loop, which answers one after another.
+//! control. Requests wait in a queue for the loop, which answers one page after another.
 
 use super::exit::{Cause, Failure, OrFail, Outcome};
-use crate::control::{FailureKind, Reply, Request};
+use crate::control::{FailureKind, Mark, Page, Reply, Request};
 use anyhow::anyhow;
 use axum::Router;
 use axum::extract::State;
@@ -22,13 +22,15 @@ const BACKLOG: usize = 16;
 /// The owner and the group may connect.
 const MODE: u32 = 0o660;
 
-/// A request and where its reply goes.
+/// A request for a page, and where it goes.
 #[derive(Debug)]
 pub struct Call {
     /// What is asked.
     pub request: Request,
-    /// Takes the answer.
-    pub reply: oneshot::Sender<Reply>,
+    /// How much of the answer is there already.
+    pub after: Option<Mark>,
+    /// Takes the page.
+    pub reply: oneshot::Sender<Page>,
 }
 
 /// The open socket; its file is removed when this is dropped.
@@ -108,15 +110,29 @@ async fn handle(State(calls): State<mpsc::Sender<Call>>, method: Method, uri: Ur
         Ok(request) => ask(&calls, request).await,
         Err(failure) => Reply::Failed(failure),
     };
-    let http = answer.to_http();
+    // A long view takes a while to write, and this thread keeps the tunnels alive.
+    let http = tokio::task::spawn_blocking(move || answer.to_http()).await;
+    let Ok(http) = http else { return StatusCode::INTERNAL_SERVER_ERROR.into_response() };
     let status = StatusCode::from_u16(http.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     (status, [(header::CONTENT_TYPE, http.content_type)], http.body).into_response()
 }
 
+/// Asks for page after page and puts them together; between two pages the loop does what else
+/// there is to do.
 async fn ask(calls: &mpsc::Sender<Call>, request: Request) -> Reply {
+    let Page { mut reply, mut next } = ask_for_page(calls, &request, None).await;
+    while next.is_some() {
+        let page = ask_for_page(calls, &request, next).await;
+        reply.extend(page.reply);
+        next = page.next;
+    }
+    reply
+}
+
+async fn ask_for_page(calls: &mpsc::Sender<Call>, request: &Request, after: Option<Mark>) -> Page {
     let (reply, answer) = oneshot::channel();
-    let ending = || Reply::failed(FailureKind::NotNow, "the gateway is ending");
-    if calls.send(Call { request, reply }).await.is_err() {
+    let ending = || Reply::failed(FailureKind::NotNow, "the gateway is ending").into();
+    if calls.send(Call { request: request.clone(), after, reply }).await.is_err() {
         return ending();
     }
     answer.await.unwrap_or_else(|_| ending())

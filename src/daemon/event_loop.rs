@@ -146,10 +146,10 @@ impl Daemon {
     }
 
     fn answer(&mut self, call: Call) {
-        let reply = match call.request {
+        let page = match call.request {
             Request::Reload => match self.reload() {
-                Ok(sentence) => Reply::done(sentence),
-                Err(sentence) => Reply::failed(FailureKind::InvalidConfig, sentence),
+                Ok(sentence) => Reply::done(sentence).into(),
+                Err(sentence) => Reply::failed(FailureKind::InvalidConfig, sentence).into(),
             },
             request => {
                 let now = self.now();
@@ -157,10 +157,10 @@ impl Daemon {
                 let counters = counters.map(|(name, count)| (name.to_owned(), count));
                 self.gateway.note_dataplane(counters.collect());
                 let at = &mut Moment::new(now, Clock::wall(), &mut self.random);
-                self.gateway.handle_request(&request, at)
+                self.gateway.handle_page(&request, call.after.as_ref(), at)
             }
         };
-        let _ = call.reply.send(reply);
+        let _ = call.reply.send(page);
     }
 
     /// Goes over to what the file says now. When that is not valid, or takes a restart, the

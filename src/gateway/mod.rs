@@ -77,6 +77,8 @@ pub struct Gateway {
     ike: ike::Endpoint,
     vpcs: BTreeMap<VpcId, Vpc>,
     tunnels: BTreeMap<PeerId, Tunnel>,
+    /// The peers by name.
+    names: BTreeMap<String, PeerId>,
     redundancy: Redundancy,
     kernel: KernelTable,
     publisher: Publisher,
@@ -104,6 +106,7 @@ impl Gateway {
             ike,
             vpcs: BTreeMap::new(),
             tunnels: BTreeMap::new(),
+            names: BTreeMap::new(),
             redundancy: Redundancy::default(),
             kernel: KernelTable::default(),
             publisher: Publisher::default(),

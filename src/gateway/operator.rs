@@ -49,7 +49,7 @@ impl Gateway {
         now: Timestamp,
         act: impl FnOnce(&mut Gateway, PeerId) -> Reply,
     ) -> Reply {
-        let reply = match self.config.peer_named(name).map(|(id, _)| id) {
+        let reply = match self.names.get(name).copied() {
             Some(peer) => act(self, peer),
             None => self.no_such_peer(name),
         };
@@ -109,6 +109,7 @@ impl Gateway {
 
     fn remove_peer(&mut self, peer: PeerId, old: &Config, at: &mut Moment<'_>) {
         let Some(config) = old.peers.get(&peer) else { return };
+        self.names.remove(&config.name);
         self.ike.remove_connection(connection::id(peer), at);
         if let Some(vpc) = self.vpcs.get_mut(&config.vpc) {
             if self.tunnels.remove(&peer).is_some_and(|tunnel| tunnel.routed) {

@@ -41,6 +41,7 @@ impl Gateway {
     /// Begins with a configured peer.
     pub(super) fn add_peer(&mut self, peer: PeerId, at: &mut Moment<'_>) {
         let Some(config) = self.config.peers.get(&peer) else { return };
+        self.names.insert(config.name.clone(), peer);
         self.tunnels.insert(peer, Tunnel::new(config, at.now));
         self.dirty.tunnels.insert(peer);
         if let Some(vpc) = self.vpcs.get_mut(&config.vpc) {

@@ -1,48 +1,67 @@
 //! What the operator sees: views of the running gateway, made when they are asked for.
 //!
 //! States come from what packets see: a peer is up when its SAs are in the published snapshot
-//! and it answers; traffic is what the packet path counted.
+//! and it answers; traffic is what the packet path counted. A view of many things is made page by
+//! page ([`pages`]), and looks at each of them once.
 
+mod pages;
 mod peer;
 mod routes;
 
+use super::Gateway;
 use super::redundancy::{Member, VirtualRouterId};
-use super::{Gateway, Health};
 use crate::control::{
-    self, Failure, FailureKind, Family, GatewayView, MetricsSource, PeersView, Reply, Request,
-    SasView, StatsView, TunnelSas, VirtualRouterState, VirtualRouterView, VrrpView,
+    Failure, FailureKind, Family, GatewayView, Mark, Page, Reply, Request, StatsView,
+    VirtualRouterState, VirtualRouterView, VrrpView,
 };
 use crate::moment::Moment;
-use crate::net::PeerId;
 use crate::routing::vrrp;
 use crate::time::Timestamp;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 impl Gateway {
-    /// Answers a request. [`Request::Reload`] is the daemon's: a gateway reads no files.
+    /// Answers a request as a whole. Where a long view must not hold up other inputs,
+    /// [`Gateway::handle_page`] answers in parts.
     pub fn handle_request(&mut self, request: &Request, at: &mut Moment<'_>) -> Reply {
-        match request {
-            Request::Peers => Reply::Peers(self.peers_view(at.now)),
-            Request::Peer(name) => self.about_peer(name, |gateway, peer| {
-                gateway.peer_view(peer, at.now).map(|view| Reply::Peer(Box::new(view)))
-            }),
-            Request::Routes => Reply::Routes(self.routes_view()),
-            Request::Sas => Reply::Sas(self.sas_view(at.now)),
-            Request::Vrrp => Reply::Vrrp(self.vrrp_view(at.now)),
+        let Page { mut reply, mut next } = self.handle_page(request, None, at);
+        while let Some(mark) = next {
+            let page = self.handle_page(request, Some(&mark), at);
+            reply.extend(page.reply);
+            next = page.next;
+        }
+        reply
+    }
+
+    /// Answers a request, or goes on with the answer behind `after`. [`Request::Reload`] is the
+    /// daemon's: a gateway reads no files.
+    pub fn handle_page(
+        &mut self,
+        request: &Request,
+        after: Option<&Mark>,
+        at: &mut Moment<'_>,
+    ) -> Page {
+        let now = at.now;
+        let reply = match request {
+            Request::Peers => return self.peers_page(after, now),
+            Request::Sas => return self.sas_page(after, now),
+            Request::Metrics => return self.metrics_page(after, now),
+            Request::Routes => return self.routes_page(after),
+            Request::Peer(name) => self.about_peer(name, now),
+            Request::Vrrp => Reply::Vrrp(self.vrrp_view(now)),
             Request::Stats => Reply::Stats(self.stats_view()),
-            Request::Metrics => Reply::Metrics(self.metrics(at.now)),
             Request::Reload => Reply::failed(FailureKind::BadRequest, "a gateway reads no files"),
             Request::Rekey { peer, sa } => {
-                self.act_on_peer(peer, at.now, |gateway, peer| gateway.rekey(peer, *sa, at))
+                self.act_on_peer(peer, now, |gateway, peer| gateway.rekey(peer, *sa, at))
             }
             Request::Initiate { peer } => {
-                self.act_on_peer(peer, at.now, |gateway, peer| gateway.initiate(peer, at))
+                self.act_on_peer(peer, now, |gateway, peer| gateway.initiate(peer, at))
             }
             Request::Terminate { peer } => {
-                self.act_on_peer(peer, at.now, |gateway, peer| gateway.terminate(peer, at))
+                self.act_on_peer(peer, now, |gateway, peer| gateway.terminate(peer, at))
             }
-        }
+        };
+        Page::from(reply)
     }
 
     /// Takes over what the data plane counted outside any tunnel, to be shown with the rest.
@@ -50,13 +69,12 @@ impl Gateway {
         self.dataplane = counters;
     }
 
-    fn about_peer(
-        &self,
-        name: &str,
-        view: impl FnOnce(&Gateway, PeerId) -> Option<Reply>,
-    ) -> Reply {
-        let peer = self.config.peer_named(name).map(|(id, _)| id);
-        peer.and_then(|peer| view(self, peer)).unwrap_or_else(|| self.no_such_peer(name))
+    fn about_peer(&self, name: &str, now: Timestamp) -> Reply {
+        let seen = self.names.get(name).and_then(|peer| self.seen(*peer));
+        match seen {
+            Some(seen) => Reply::Peer(Box::new(self.peer_view(&seen, now))),
+            None => self.no_such_peer(name),
+        }
     }
 
     pub(super) fn no_such_peer(&self, name: &str) -> Reply {
@@ -76,20 +94,6 @@ impl Gateway {
             router_id: gateway.router_id,
             up_for_ms: millis(now.since(self.started)),
         }
-    }
-
-    fn peers_view(&self, now: Timestamp) -> PeersView {
-        let mut peers: Vec<_> =
-            self.tunnels.keys().filter_map(|peer| self.peer_summary(*peer, now)).collect();
-        peers.sort_by(|a, b| a.name.cmp(&b.name));
-        PeersView { gateway: self.gateway_view(now), peers }
-    }
-
-    fn sas_view(&self, now: Timestamp) -> SasView {
-        let mut tunnels: Vec<TunnelSas> =
-            self.tunnels.keys().filter_map(|peer| self.tunnel_sas(*peer, now)).collect();
-        tunnels.sort_by(|a, b| a.peer.cmp(&b.peer));
-        SasView { gateway: self.config.gateway.name.clone(), tunnels }
     }
 
     fn vrrp_view(&self, now: Timestamp) -> VrrpView {
@@ -144,17 +148,6 @@ impl Gateway {
             discards,
             dataplane: self.dataplane.clone(),
         }
-    }
-
-    fn metrics(&self, now: Timestamp) -> String {
-        let peers: Vec<_> =
-            self.tunnels.keys().filter_map(|peer| self.peer_view(*peer, now)).collect();
-        control::render_metrics(&MetricsSource {
-            gateway: &self.gateway_view(now),
-            peers: &peers,
-            virtual_routers: &self.vrrp_view(now).routers,
-            stats: &self.stats_view(),
-        })
     }
 }
 

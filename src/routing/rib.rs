@@ -17,6 +17,7 @@ use crate::net::{Asn, PeerId, Prefix, PrefixSet};
 use crate::routing::attributes::Attributes;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
+use std::ops::RangeBounds;
 use std::sync::Arc;
 
 /// What the table must know of a neighbour.
@@ -226,10 +227,18 @@ impl Rib {
         self.chosen.iter()
     }
 
-    /// Accepted paths that wait for their tunnels, by prefix.
-    pub fn waiting(&self) -> impl Iterator<Item = (Prefix, PeerId, &Arc<Attributes>)> {
-        let waiting = self.peers.iter().filter(|(_, rib)| !rib.usable);
-        waiting.flat_map(|(peer, rib)| rib.accepted.iter().map(|(p, a)| (*p, *peer, a)))
+    /// Prefixes in `range` to which some neighbour has an accepted path, usable or not.
+    pub fn prefixes(&self, range: impl RangeBounds<Prefix>) -> impl Iterator<Item = Prefix> {
+        self.candidates.range(range).map(|(prefix, _)| *prefix)
+    }
+
+    /// Accepted paths to `prefix` that wait for their tunnels.
+    pub fn waiting(&self, prefix: &Prefix) -> impl Iterator<Item = (PeerId, &Arc<Attributes>)> {
+        let peers = self.candidates.get(prefix).into_iter().flatten();
+        peers.filter_map(move |peer| {
+            let rib = self.peers.get(peer).filter(|rib| !rib.usable)?;
+            Some((*peer, rib.accepted.get(prefix)?))
+        })
     }
 
     /// How many prefixes of a neighbour are accepted.

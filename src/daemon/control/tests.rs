@@ -1,6 +1,7 @@
 //! The control socket: who may open it, and what happens to a file that is in the way.
 
 use super::*;
+use crate::control::{SasView, TunnelSas};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 fn path(folder: &tempfile::TempDir) -> String {
@@ -24,7 +25,7 @@ async fn requests_reach_the_loop_and_replies_come_back() {
     assert_eq!(mode & 0o777, 0o660);
     tokio::spawn(async move {
         while let Some(call) = calls.recv().await {
-            let _ = call.reply.send(Reply::done(format!("{:?}", call.request)));
+            let _ = call.reply.send(Reply::done(format!("{:?}", call.request)).into());
         }
     });
     let answer = ask_over(&path(&folder), "POST /v1/reload").await;
@@ -32,6 +33,38 @@ async fn requests_reach_the_loop_and_replies_come_back() {
     assert!(answer.contains("Reload"), "{answer}");
     let answer = ask_over(&path(&folder), "GET /nothing").await;
     assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
+}
+
+#[tokio::test]
+async fn pages_come_back_as_one_document() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (_socket, mut calls) = ControlSocket::open(&path(&folder)).await.expect("open");
+    tokio::spawn(async move {
+        let page = |peer: &str, next| {
+            let ike_sa = None;
+            let tunnel = TunnelSas {
+                peer: peer.to_owned(),
+                vpc: "shop".to_owned(),
+                ike_sa,
+                child_sas: vec![],
+            };
+            let view = SasView { gateway: "east-a".to_owned(), tunnels: vec![tunnel] };
+            Page { reply: Reply::Sas(view), next }
+        };
+        while let Some(call) = calls.recv().await {
+            let first = Mark::Peer("a".to_owned());
+            let _ = call.reply.send(match call.after {
+                None => page("a", Some(first)),
+                Some(mark) if mark == first => page("b", None),
+                Some(other) => panic!("{other:?}"),
+            });
+        }
+    });
+    let answer = ask_over(&path(&folder), "GET /v1/sas").await;
+    let (_, body) = answer.split_once("\r\n\r\n").expect("a body");
+    let view: SasView = serde_json::from_str(body).expect("one document");
+    let peers: Vec<_> = view.tunnels.iter().map(|tunnel| tunnel.peer.as_str()).collect();
+    assert_eq!(peers, ["a", "b"]);
 }
 
 #[tokio::test]

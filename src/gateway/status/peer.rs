@@ -3,31 +3,56 @@
 use super::{Gateway, millis};
 use crate::config::{BgpConfig, Credentials, PeerConfig, Routing};
 use crate::control::{
-    BgpView, ChildSaState, ChildSaView, EventView, FailureView, IkeSaView, LivenessView, PeerState,
-    PeerSummary, PeerView, ReplayView, Role, TimerView, Traffic, TunnelSas,
+    BgpView, ChildSaState, ChildSaView, EventView, FailureView, IkeSaView, LivenessView,
+    PeerMetrics, PeerState, PeerSummary, PeerView, ReplayView, Role, TimerView, Traffic, TunnelSas,
 };
 use crate::gateway::connection;
 use crate::gateway::failover::Health;
 use crate::gateway::sas::Child;
 use crate::gateway::snapshot::inner_mtu;
 use crate::gateway::tunnel::Tunnel;
+use crate::gateway::vpc::Vpc;
 use crate::ike::{self, ConnectionState, ConnectionView, IkeView, NatStatus};
 use crate::net::{Asn, PeerId};
-use crate::routing::NeighborView;
 use crate::time::Timestamp;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+/// A peer as views look at it: everything found once.
+pub struct Seen<'g> {
+    peer: PeerId,
+    tunnel: &'g Tunnel,
+    config: &'g PeerConfig,
+    vpc: &'g Vpc,
+    ike: Option<ConnectionView>,
+}
+
+impl Seen<'_> {
+    fn in_use(&self) -> Option<&IkeView> {
+        in_use(self.ike.as_ref(), self.tunnel)
+    }
+}
+
 impl Gateway {
-    pub(super) fn peer_summary(&self, peer: PeerId, now: Timestamp) -> Option<PeerSummary> {
-        let (tunnel, config) = (self.tunnels.get(&peer)?, self.config.peers.get(&peer)?);
-        let vpc = self.config.vpcs.get(&tunnel.vpc)?;
-        let ike = self.ike.view(connection::id(peer));
-        let neighbor = self.neighbor(peer);
-        let ike_sa = in_use(ike.as_ref(), tunnel);
-        Some(PeerSummary {
+    /// Looks at a peer.
+    pub(super) fn seen(&self, peer: PeerId) -> Option<Seen<'_>> {
+        let tunnel = self.tunnels.get(&peer)?;
+        Some(Seen {
+            peer,
+            tunnel,
+            config: self.config.peers.get(&peer)?,
+            vpc: self.vpcs.get(&tunnel.vpc)?,
+            ike: self.ike.view(connection::id(peer)),
+        })
+    }
+
+    pub(super) fn peer_summary(&self, seen: &Seen<'_>, now: Timestamp) -> PeerSummary {
+        let Seen { peer, tunnel, config, vpc, ike } = seen;
+        let ike_sa = seen.in_use();
+        let (accepted, rejected) = vpc.router.prefix_counts(*peer);
+        PeerSummary {
             name: config.name.clone(),
-            vpc: vpc.name.clone(),
+            vpc: self.vpc_name(tunnel),
             remote: ike_sa.map(|ike| ike.remote).or(configured_remote(config)),
             state: state(tunnel, ike.as_ref()),
             state_for_ms: millis(now.since(tunnel.since())),
@@ -36,67 +61,62 @@ impl Gateway {
             rtt_us: ike_sa.and_then(|ike| ike.round_trip).map(micros),
             received: received(tunnel),
             sent: sent(tunnel),
-            prefixes_accepted: neighbor.as_ref().map_or(0, |n| count(n.accepted)),
-            prefixes_rejected: neighbor.as_ref().map_or(0, |n| count(n.rejected.len())),
-            prefixes_active: self.active_prefixes(peer),
+            prefixes_accepted: count(accepted),
+            prefixes_rejected: count(rejected),
+            prefixes_active: count(vpc.routes.learned_through(*peer)),
             last_failure: tunnel.last_failure.as_ref().map(|failure| FailureView {
                 reason: failure.text.clone(),
                 ago_ms: millis(now.since(failure.at)),
             }),
-        })
+        }
     }
 
-    pub(super) fn peer_view(&self, peer: PeerId, now: Timestamp) -> Option<PeerView> {
-        let (tunnel, config) = (self.tunnels.get(&peer)?, self.config.peers.get(&peer)?);
-        let summary = self.peer_summary(peer, now)?;
-        let ike = self.ike.view(connection::id(peer));
+    pub(super) fn peer_view(&self, seen: &Seen<'_>, now: Timestamp) -> PeerView {
+        let Seen { tunnel, config, ike, .. } = seen;
         let sending = tunnel.sas.sending().map(|(_, child)| child.remote.is_ipv4());
-        Some(PeerView {
+        PeerView {
             gateway: self.config.gateway.name.clone(),
+            summary: self.peer_summary(seen, now),
             local_identity: config.local_identity.to_string(),
             remote_identity: config.remote_identity.to_string(),
             authentication: match config.credentials {
                 Credentials::Psk(_) => "psk".to_owned(),
                 Credentials::PublicKey { .. } => "public_key".to_owned(),
             },
-            local: in_use(ike.as_ref(), tunnel).map(|ike| ike.local),
+            local: seen.in_use().map(|ike| ike.local),
             local_preference: config.local_preference,
             inner_mtu: sending.map(|ipv4| inner_mtu(&self.config, tunnel.vpc, ipv4)),
-            ike_sa: in_use(ike.as_ref(), tunnel).map(|ike| ike_sa(ike, now)),
+            ike_sa: seen.in_use().map(|ike| ike_sa(ike, now)),
             child_sas: child_sas(tunnel, config, ike.as_ref(), now),
             discards: discards(tunnel),
-            liveness: liveness(config, in_use(ike.as_ref(), tunnel), now),
-            bgp: self.bgp_view(peer, config, now),
+            liveness: liveness(config, seen.in_use(), now),
+            bgp: self.bgp_view(seen, now),
             timers: timers(ike.as_ref(), now),
             events: events(tunnel, now),
-            summary,
-        })
+        }
     }
 
-    pub(super) fn tunnel_sas(&self, peer: PeerId, now: Timestamp) -> Option<TunnelSas> {
-        let view = self.peer_view(peer, now)?;
-        Some(TunnelSas {
-            peer: view.summary.name,
-            vpc: view.summary.vpc,
-            ike_sa: view.ike_sa,
-            child_sas: view.child_sas,
-        })
+    pub(super) fn tunnel_sas(&self, seen: &Seen<'_>, now: Timestamp) -> TunnelSas {
+        let Seen { tunnel, config, ike, .. } = seen;
+        TunnelSas {
+            peer: config.name.clone(),
+            vpc: self.vpc_name(tunnel),
+            ike_sa: seen.in_use().map(|ike| ike_sa(ike, now)),
+            child_sas: child_sas(tunnel, config, ike.as_ref(), now),
+        }
     }
 
-    fn neighbor(&self, peer: PeerId) -> Option<NeighborView> {
-        let vpc = self.vpcs.get(&self.tunnels.get(&peer)?.vpc)?;
-        vpc.router.neighbors().into_iter().find(|neighbor| neighbor.peer == peer)
+    pub(super) fn peer_metrics(&self, seen: &Seen<'_>, now: Timestamp) -> PeerMetrics {
+        PeerMetrics { summary: self.peer_summary(seen, now), discards: discards(seen.tunnel) }
     }
 
-    /// Learned prefixes whose packets go to this peer now.
-    fn active_prefixes(&self, peer: PeerId) -> u32 {
-        let vpc = self.tunnels.get(&peer).and_then(|tunnel| self.vpcs.get(&tunnel.vpc));
-        vpc.map_or(0, |vpc| count(vpc.routes.learned_through(peer)))
+    fn vpc_name(&self, tunnel: &Tunnel) -> String {
+        self.config.vpcs.get(&tunnel.vpc).map(|vpc| vpc.name.clone()).unwrap_or_default()
     }
 
-    fn bgp_view(&self, peer: PeerId, config: &PeerConfig, now: Timestamp) -> Option<BgpView> {
-        let Routing::Bgp(bgp) = &config.routing else { return None };
-        let neighbor = self.neighbor(peer)?;
+    fn bgp_view(&self, seen: &Seen<'_>, now: Timestamp) -> Option<BgpView> {
+        let Routing::Bgp(bgp) = &seen.config.routing else { return None };
+        let neighbor = seen.vpc.router.neighbor(seen.peer)?;
         let BgpConfig { remote_asn, inside_local, inside_remote, hold_time } = bgp;
         Some(BgpView {
             state: neighbor.state.map(|state| state.to_string()).unwrap_or_default(),

@@ -1,33 +1,80 @@
 //! Views of routes, with the reason for every choice.
 
 use super::Gateway;
-use crate::control::{PathView, RejectedRouteView, RouteView, RoutesView, VpcRoutes};
+use crate::control::{
+    Mark, Page, PathView, RejectedRouteView, Reply, RouteView, RoutesView, VpcRoutes,
+};
 use crate::gateway::failover::Health;
 use crate::gateway::vpc::Vpc;
-use crate::net::PeerId;
+use crate::net::{PeerId, Prefix, VpcId};
 use crate::routing;
 
+/// Routes and rejected announcements on a page: a few microseconds each.
+const ROUTES: usize = 512;
+
+/// What is to be told of a VPC.
+#[derive(Clone, Copy)]
+enum Part {
+    Routes { after: Option<Prefix> },
+    Rejected { after: Option<(PeerId, Prefix)> },
+}
+
 impl Gateway {
-    pub(super) fn routes_view(&self) -> RoutesView {
-        let vpcs = self.vpcs.values().map(|vpc| self.vpc_routes(vpc)).collect();
-        RoutesView { gateway: self.config.gateway.name.clone(), vpcs }
+    pub(super) fn routes_page(&self, after: Option<&Mark>) -> Page {
+        let (first, begun) = match after {
+            Some(&Mark::Route { vpc, prefix }) => (vpc, Part::Routes { after: prefix }),
+            Some(&Mark::Rejected { vpc, announced }) => (vpc, Part::Rejected { after: announced }),
+            Some(Mark::Peer(_)) | None => (VpcId(0), Part::Routes { after: None }),
+        };
+        let (mut vpcs, mut room, mut next) = (Vec::new(), ROUTES, None);
+        for (&id, vpc) in self.vpcs.range(first..) {
+            if room == 0 {
+                next = Some(Mark::Route { vpc: id, prefix: None });
+                break;
+            }
+            let part = if id == first { begun } else { Part::Routes { after: None } };
+            let (view, more) = self.vpc_routes(vpc, part, room);
+            // A VPC without routes takes its place, too.
+            room = room.saturating_sub((view.routes.len() + view.rejected.len()).max(1));
+            vpcs.push(view);
+            if more.is_some() {
+                next = more;
+                break;
+            }
+        }
+        let gateway = self.config.gateway.name.clone();
+        Page { reply: Reply::Routes(RoutesView { gateway, vpcs }), next }
     }
 
-    fn vpc_routes(&self, vpc: &Vpc) -> VpcRoutes {
-        let name = self.config.vpcs.get(&vpc.id).map(|config| config.name.clone());
-        let rejected = vpc.router.neighbors().into_iter().flat_map(|neighbor| {
-            let peer = self.peer_name(neighbor.peer);
-            neighbor.rejected.into_iter().map(move |(prefix, why)| RejectedRouteView {
-                prefix,
-                peer: peer.clone(),
-                reason: why.to_string(),
-            })
-        });
-        VpcRoutes {
+    /// At most `room` routes and rejections of a VPC, and where its next page begins.
+    fn vpc_routes(&self, vpc: &Vpc, part: Part, room: usize) -> (VpcRoutes, Option<Mark>) {
+        let id = vpc.id;
+        let name = self.config.vpcs.get(&id).map(|config| config.name.clone());
+        let (routes, after) = match part {
+            Part::Routes { after } => (vpc.router.routes(after, room), None),
+            Part::Rejected { after } => (Vec::new(), after),
+        };
+        let mut view = VpcRoutes {
             vpc: name.unwrap_or_default(),
-            routes: vpc.router.routes().iter().map(|route| self.route(vpc, route)).collect(),
-            rejected: rejected.collect(),
+            routes: routes.iter().map(|route| self.route(vpc, route)).collect(),
+            rejected: Vec::new(),
+        };
+        let left = room - routes.len();
+        if let Some(last) = routes.last().filter(|_| left == 0) {
+            return (view, Some(Mark::Route { vpc: id, prefix: Some(last.prefix) }));
         }
+        let rejected: Vec<_> = vpc.router.rejected(after).take(left).collect();
+        view.rejected = rejected.iter().map(|entry| self.rejected_route(entry)).collect();
+        let full = rejected.len() == left;
+        let last = rejected.last().filter(|_| full).map(|(peer, prefix, _)| (*peer, *prefix));
+        (view, last.map(|last| Mark::Rejected { vpc: id, announced: Some(last) }))
+    }
+
+    fn rejected_route(
+        &self,
+        (peer, prefix, why): &(PeerId, Prefix, routing::RejectReason),
+    ) -> RejectedRouteView {
+        RejectedRouteView { prefix: *prefix, peer: self.peer_name(*peer), reason: why.to_string() }
     }
 
     fn route(&self, vpc: &Vpc, route: &routing::RouteView) -> RouteView {

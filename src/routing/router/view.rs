@@ -4,10 +4,11 @@ use super::{Neighbor, NeighborCounters, NeighborKind, Router};
 use crate::net::{Asn, PeerId, Prefix};
 use crate::routing::Attributes;
 use crate::routing::bgp::{DownReason, State};
-use crate::routing::rib::{Path, Reason, RejectReason};
+use crate::routing::rib::{Path, Reason, RejectReason, Rejections};
 use crate::time::Timestamp;
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
+use std::ops::Bound;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -69,36 +70,64 @@ pub struct NeighborView {
 }
 
 impl Router {
-    /// Every known prefix, ours included.
-    pub fn routes(&self) -> Vec<RouteView> {
-        let mut routes: BTreeMap<Prefix, RouteView> = BTreeMap::new();
-        for prefix in &self.own {
-            routes.entry(*prefix).or_insert_with(|| RouteView::of(*prefix)).local = true;
+    /// The known prefixes behind `after` (all, when it is `None`), ours included, in their order;
+    /// the first `most` of them.
+    pub fn routes(&self, after: Option<Prefix>, most: usize) -> Vec<RouteView> {
+        let behind = (after.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded);
+        let own = self.own.range(behind).take(most).copied();
+        let prefixes: BTreeSet<Prefix> = own.chain(self.rib.prefixes(behind).take(most)).collect();
+        prefixes.into_iter().take(most).map(|prefix| self.route(prefix)).collect()
+    }
+
+    fn route(&self, prefix: Prefix) -> RouteView {
+        let chosen = self.rib.chosen(&prefix);
+        let usable = chosen.into_iter().flat_map(|chosen| &chosen.ranked).map(PathView::usable);
+        let waiting = self.rib.waiting(&prefix).map(|(peer, attributes)| PathView {
+            peer,
+            usable: false,
+            local_preference: self.neighbors.get(&peer).map_or(0, |n| n.config.local_preference),
+            attributes: attributes.clone(),
+        });
+        RouteView {
+            prefix,
+            local: self.own.contains(&prefix),
+            paths: usable.chain(waiting).collect(),
+            reason: chosen.map(|chosen| chosen.reason),
         }
-        for (prefix, chosen) in self.rib.all_chosen() {
-            let route = routes.entry(*prefix).or_insert_with(|| RouteView::of(*prefix));
-            route.reason = Some(chosen.reason);
-            route.paths.extend(chosen.ranked.iter().map(PathView::usable));
-        }
-        for (prefix, peer, attributes) in self.rib.waiting() {
-            let route = routes.entry(prefix).or_insert_with(|| RouteView::of(prefix));
-            let neighbor = self.neighbors.get(&peer);
-            route.paths.push(PathView {
-                peer,
-                usable: false,
-                local_preference: neighbor.map_or(0, |n| n.config.local_preference),
-                attributes: attributes.clone(),
-            });
-        }
-        routes.into_values().collect()
+    }
+
+    /// What neighbours announced and may not, behind `after` (all, when it is `None`).
+    pub fn rejected(
+        &self,
+        after: Option<(PeerId, Prefix)>,
+    ) -> impl Iterator<Item = (PeerId, Prefix, RejectReason)> {
+        let first = after.map_or(PeerId(0), |(peer, _)| peer);
+        let of_peer = |peer: PeerId| {
+            let kept = self.rib.rejections(peer).into_iter().flat_map(Rejections::iter);
+            kept.map(move |(prefix, why)| (peer, prefix, why))
+        };
+        let all = self.neighbors.range(first..).flat_map(move |(peer, _)| of_peer(*peer));
+        all.skip_while(move |(peer, prefix, _)| Some((*peer, *prefix)) <= after)
+    }
+
+    /// How many prefixes of a neighbour may be used, and how many may not.
+    pub fn prefix_counts(&self, peer: PeerId) -> (usize, usize) {
+        let rejected = self.rib.rejections(peer).map_or(0, Rejections::len);
+        (self.rib.accepted_count(peer), rejected)
     }
 
     /// Every neighbour.
+    #[cfg(test)]
     pub fn neighbors(&self) -> Vec<NeighborView> {
-        self.neighbors.iter().map(|(peer, neighbor)| self.neighbor(*peer, neighbor)).collect()
+        self.neighbors.keys().filter_map(|peer| self.neighbor(*peer)).collect()
     }
 
-    fn neighbor(&self, peer: PeerId, neighbor: &Neighbor) -> NeighborView {
+    /// A neighbour.
+    pub fn neighbor(&self, peer: PeerId) -> Option<NeighborView> {
+        Some(self.view(peer, self.neighbors.get(&peer)?))
+    }
+
+    fn view(&self, peer: PeerId, neighbor: &Neighbor) -> NeighborView {
         let speaker = neighbor.speaker();
         let negotiated = speaker.and_then(|speaker| speaker.session.established());
         let rejections = self.rib.rejections(peer);
@@ -127,12 +156,6 @@ impl Neighbor {
             NeighborKind::Bgp { remote_asn, .. } => Some(remote_asn),
             NeighborKind::Static { .. } => None,
         }
-    }
-}
-
-impl RouteView {
-    fn of(prefix: Prefix) -> RouteView {
-        RouteView { prefix, local: false, paths: Vec::new(), reason: None }
     }
 }
 

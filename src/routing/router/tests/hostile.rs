@@ -108,7 +108,11 @@ fn a_two_octet_speaker_is_understood_and_spoken_to() {
     let attributes = path(&[65002, 4_200_000_001]);
     let bytes = codec::announcements(&attributes, Family::Ipv4, &[prefix("10.2.0.0/16")], &narrow);
     stage.play(&bytes.concat());
-    let route = stage.router.routes().into_iter().find(|r| r.prefix == prefix("10.2.0.0/16"));
+    let route = stage
+        .router
+        .routes(None, usize::MAX)
+        .into_iter()
+        .find(|r| r.prefix == prefix("10.2.0.0/16"));
     let path = &route.expect("the route").paths[0].attributes.as_path;
     assert_eq!(path.to_string(), "65002 4200000001");
 }
@@ -151,7 +155,7 @@ fn unknown_transitive_attributes_are_carried_on() {
     net.routers[1].on_update(PeerId(0), update, net.now);
     net.routers[1].settle(net.now);
     net.run(100);
-    let route = net.routers[2].routes().remove(0);
+    let route = net.routers[2].routes(None, usize::MAX).remove(0);
     assert_eq!(route.paths[0].attributes.transitive, attributes.transitive);
     assert_eq!(route.paths[0].attributes.as_path.to_string(), "65002 65001");
 }

@@ -45,7 +45,10 @@ fn own_prefixes_and_parts_of_them_never_lead_into_a_tunnel() {
     net.announce(1, &["10.1.0.0/16"]);
     net.run(200);
     assert_eq!(net.fib[1].len(), 1);
-    let route = net.routers[1].routes().into_iter().find(|r| r.prefix == prefix("10.1.0.0/16"));
+    let route = net.routers[1]
+        .routes(None, usize::MAX)
+        .into_iter()
+        .find(|r| r.prefix == prefix("10.1.0.0/16"));
     assert!(route.is_some_and(|route| route.local && route.paths.is_empty()));
 }
 
@@ -116,7 +119,7 @@ fn transit_carries_routes_on_without_loops() {
     assert_eq!(net.ways(1, "10.1.0.0/16"), [0, 2]);
     assert_eq!(net.ways(2, "10.1.0.0/16"), [0, 1]);
     assert_eq!(reason(&net, 2, "10.1.0.0/16"), Some(Reason::AsPathLength));
-    let route = net.routers[2].routes().remove(0);
+    let route = net.routers[2].routes(None, usize::MAX).remove(0);
     assert_eq!(route.paths[1].attributes.as_path.to_string(), "65002 65001");
 
     net.tunnel(2, 0, false);
@@ -151,7 +154,7 @@ fn internal_speakers_tell_each_other_their_own_and_external_routes_only() {
     assert_eq!(net.ways(1, "10.3.0.0/16"), [0], "external routes reach internal speakers");
     assert_eq!(net.ways(1, "10.1.0.0/16"), [0]);
     assert!(net.fib[3].is_empty(), "but go no further inside (RFC 4271 §9.2)");
-    let routes = net.routers[1].routes();
+    let routes = net.routers[1].routes(None, usize::MAX);
     let external = routes.iter().find(|r| r.prefix == prefix("10.3.0.0/16")).expect("a route");
     let attributes = &external.paths[0].attributes;
     assert_eq!(attributes.as_path.to_string(), "65100");
@@ -187,6 +190,6 @@ fn transit(n: usize, asn: Asn) -> RouterConfig {
 }
 
 fn reason(net: &Net, n: usize, text: &str) -> Option<Reason> {
-    let routes = net.routers[n].routes();
+    let routes = net.routers[n].routes(None, usize::MAX);
     routes.into_iter().find(|route| route.prefix == prefix(text))?.reason
 }

@@ -54,7 +54,7 @@ fn a_short_silence_of_the_tunnel_costs_no_routes() {
     net.tunnel(0, 1, false);
     net.run(1);
     assert!(net.ways(1, "10.1.0.0/16").is_empty(), "unusable at once");
-    let route = &net.routers[1].routes()[0];
+    let route = &net.routers[1].routes(None, usize::MAX)[0];
     assert!(!route.paths[0].usable && route.reason.is_none());
     net.run(3000);
     net.tunnel(0, 1, true);
