@@ -212,6 +212,7 @@ fn unitless(what: &str, digits: &str) -> Fault {
     Fault::new(format!("{what} needs a unit")).label(format!("write \"{digits}s\" for seconds"))
 }
 
+/// Not by `humantime`, to which `5M` is five months, nor by `jiff`, which takes no days.
 fn parse_duration(text: &str) -> Option<Duration> {
     let unit_at = text.find(|c: char| c.is_ascii_alphabetic())?;
     let (number, unit) = text.split_at(unit_at);

@@ -1,4 +1,7 @@
 //! The views once more, as Prometheus reads them (text exposition format 0.0.4).
+//!
+//! Not by `prometheus-client`: it exposes a registry of live metrics that own their values, while
+//! these are views of one moment, borrowed, of as many peers as there are.
 
 use super::views::{
     GatewayView, MetricsView, PeerMetrics, PeerState, StatsView, Traffic, VirtualRouterState,

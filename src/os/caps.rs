@@ -1,35 +1,32 @@
 //! What the daemon needs from the machine before it starts. Every check that fails says in one
 //! sentence what is missing and how to get it.
 
-use std::fs::{self, OpenOptions};
+use std::fs::OpenOptions;
 use std::io;
 
-use anyhow::{Result, anyhow, bail};
+use ::caps::{CapSet, Capability};
+use anyhow::{Result, bail};
 
 use super::sysctl;
 
-/// A capability of `capabilities(7)`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Capability {
-    bit: u8,
-    name: &'static str,
-}
-
 /// Ports below 1024: IKE's 500 and BGP's 179.
-pub const NET_BIND_SERVICE: Capability = Capability { bit: 10, name: "CAP_NET_BIND_SERVICE" };
+pub const NET_BIND_SERVICE: Capability = Capability::CAP_NET_BIND_SERVICE;
 /// Devices, addresses and routes.
-pub const NET_ADMIN: Capability = Capability { bit: 12, name: "CAP_NET_ADMIN" };
+pub const NET_ADMIN: Capability = Capability::CAP_NET_ADMIN;
 /// VRRP and neighbour announcements.
-pub const NET_RAW: Capability = Capability { bit: 13, name: "CAP_NET_RAW" };
+pub const NET_RAW: Capability = Capability::CAP_NET_RAW;
 /// Entering network namespaces.
-pub const SYS_ADMIN: Capability = Capability { bit: 21, name: "CAP_SYS_ADMIN" };
+pub const SYS_ADMIN: Capability = Capability::CAP_SYS_ADMIN;
 
-/// Checks that this thread holds all of `needed`.
+/// Checks that this thread holds all of `needed` (`capabilities(7)`).
+///
+/// # Errors
+///
+/// Names what is missing.
 pub fn require(needed: &[Capability]) -> Result<()> {
-    let status = fs::read_to_string("/proc/thread-self/status")?;
-    let held = effective(&status).ok_or_else(|| anyhow!("/proc shows no capabilities"))?;
+    let held = ::caps::read(None, CapSet::Effective)?;
     let missing: Vec<_> =
-        needed.iter().filter(|cap| held & (1 << cap.bit) == 0).map(|cap| cap.name).collect();
+        needed.iter().filter(|cap| !held.contains(cap)).map(ToString::to_string).collect();
     if missing.is_empty() {
         return Ok(());
     }
@@ -40,6 +37,10 @@ pub fn require(needed: &[Capability]) -> Result<()> {
 }
 
 /// Checks that TUN devices can be made.
+///
+/// # Errors
+///
+/// Says whether permission or the kernel module is missing.
 pub fn require_tun() -> Result<()> {
     match OpenOptions::new().read(true).write(true).open("/dev/net/tun") {
         Ok(_) => Ok(()),
@@ -64,12 +65,6 @@ pub fn forwarding_off(namespace: Option<&str>) -> Vec<&'static str> {
     .filter(|(key, _)| off(key))
     .map(|(_, remedy)| remedy)
     .collect()
-}
-
-/// The `CapEff` line of a `/proc/…/status`.
-fn effective(status: &str) -> Option<u64> {
-    let hex = status.lines().find_map(|line| line.strip_prefix("CapEff:"))?;
-    u64::from_str_radix(hex.trim(), 16).ok()
 }
 
 #[cfg(test)]

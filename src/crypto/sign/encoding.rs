@@ -1,11 +1,17 @@
 //! Ed25519 keys in DER and PEM: PKCS#8 (RFC 5958) and SubjectPublicKeyInfo (RFC 5280 §4.1), both
 //! as RFC 8410 fills them, and the textual encoding of RFC 7468.
 //!
-//! A reader for just the DER that these two structures use: lengths below 128, definite form.
+//! `pkcs8` reads the DER. What is written has one form each and is spelled out here; PEM is ours,
+//! because the readers of `pem-rfc7468` and `rustls-pki-types` take no text around the block, or
+//! leave the key in buffers that nobody wipes.
 
 use super::KeyFormatError;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use pkcs8::der::Decode;
+use pkcs8::der::asn1::{BitStringRef, OctetStringRef};
+use pkcs8::spki::{AlgorithmIdentifierRef, SubjectPublicKeyInfoRef};
+use pkcs8::{ObjectIdentifier, PrivateKeyInfoRef};
 use zeroize::Zeroizing;
 
 /// The PEM label of a PKCS#8 private key.
@@ -13,16 +19,8 @@ pub(super) const PRIVATE_KEY: &str = "PRIVATE KEY";
 /// The PEM label of a SubjectPublicKeyInfo.
 pub(super) const PUBLIC_KEY: &str = "PUBLIC KEY";
 
-const INTEGER: u8 = 0x02;
-const BIT_STRING: u8 = 0x03;
-const OCTET_STRING: u8 = 0x04;
-const OBJECT_IDENTIFIER: u8 = 0x06;
-const SEQUENCE: u8 = 0x30;
-const ATTRIBUTES: u8 = 0xa0; // [0] constructed
-const PUBLIC: u8 = 0x81; // [1] primitive
-
-/// id-Ed25519, 1.3.101.112 (RFC 8410 §3).
-const ED25519: [u8; 3] = [0x2b, 0x65, 0x70];
+/// id-Ed25519 (RFC 8410 §3).
+const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
 /// Everything before the 32 bytes of a version 1 private key.
 const PKCS8_PREFIX: [u8; 16] =
     [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
@@ -51,89 +49,34 @@ pub(super) fn encode_public_key(public: &[u8; 32]) -> Vec<u8> {
 
 /// Reads `PrivateKeyInfo` or `OneAsymmetricKey` (RFC 5958 §2).
 pub(super) fn decode_private_key(der: &[u8]) -> Result<PrivateKey<'_>, KeyFormatError> {
-    let mut info = Der(der).only(SEQUENCE)?;
-    let version = info.expect(INTEGER)?;
-    if version.0 != [0] && version.0 != [1] {
-        return Err(KeyFormatError::Der);
-    }
-    info.algorithm()?;
-    let seed = info.expect(OCTET_STRING)?.only(OCTET_STRING)?;
-    let seed = seed.0.try_into().map_err(|_| KeyFormatError::Length(seed.0.len()))?;
-    info.optional(ATTRIBUTES)?;
-    let public = match info.optional(PUBLIC)? {
-        Some(bits) => Some(bits.whole_octets()?),
-        None => None,
-    };
-    info.end()?;
+    let info = PrivateKeyInfoRef::from_der(der).map_err(|_| KeyFormatError::Der)?;
+    is_ed25519(&info.algorithm)?;
+    // CurvePrivateKey: an OCTET STRING within the OCTET STRING (RFC 8410 §7).
+    let seed = <&OctetStringRef>::from_der(info.private_key.as_bytes());
+    let seed = seed.map_err(|_| KeyFormatError::Der)?.as_bytes();
+    let seed = seed.try_into().map_err(|_| KeyFormatError::Length(seed.len()))?;
+    let public = info.public_key.as_ref().map(whole_octets).transpose()?;
     Ok(PrivateKey { seed, public })
 }
 
 /// Reads `SubjectPublicKeyInfo`; returns the raw public key.
 pub(super) fn decode_public_key(der: &[u8]) -> Result<&[u8], KeyFormatError> {
-    let mut info = Der(der).only(SEQUENCE)?;
-    info.algorithm()?;
-    let public = info.expect(BIT_STRING)?.whole_octets()?;
-    info.end()?;
-    Ok(public)
+    let info = SubjectPublicKeyInfoRef::from_der(der).map_err(|_| KeyFormatError::Der)?;
+    is_ed25519(&info.algorithm)?;
+    whole_octets(&info.subject_public_key)
 }
 
-/// A run of DER values not yet read.
-struct Der<'a>(&'a [u8]);
-
-impl<'a> Der<'a> {
-    /// The content of the next value, which must have this tag.
-    fn expect(&mut self, tag: u8) -> Result<Der<'a>, KeyFormatError> {
-        let (header, rest) = self.0.split_first_chunk::<2>().ok_or(KeyFormatError::Der)?;
-        if header[0] != tag {
-            return Err(KeyFormatError::Der);
-        }
-        let len = match header[1] {
-            short if short < 0x80 => usize::from(short),
-            // Longer structures are keys too, but of another algorithm.
-            _ if tag == SEQUENCE => return Err(KeyFormatError::Algorithm),
-            _ => return Err(KeyFormatError::Der),
-        };
-        let (content, rest) = rest.split_at_checked(len).ok_or(KeyFormatError::Der)?;
-        self.0 = rest;
-        Ok(Der(content))
+/// The OID without parameters (RFC 8410 §3).
+fn is_ed25519(algorithm: &AlgorithmIdentifierRef<'_>) -> Result<(), KeyFormatError> {
+    if algorithm.oid != ED25519 {
+        return Err(KeyFormatError::Algorithm);
     }
+    if algorithm.parameters.is_some() { Err(KeyFormatError::Der) } else { Ok(()) }
+}
 
-    /// The content of the one value that fills this run.
-    fn only(mut self, tag: u8) -> Result<Der<'a>, KeyFormatError> {
-        let content = self.expect(tag)?;
-        self.end()?;
-        Ok(content)
-    }
-
-    /// The content of the next value when it has this tag.
-    fn optional(&mut self, tag: u8) -> Result<Option<Der<'a>>, KeyFormatError> {
-        match self.0.first() {
-            Some(first) if *first == tag => self.expect(tag).map(Some),
-            Some(_) | None => Ok(None),
-        }
-    }
-
-    /// `AlgorithmIdentifier` of Ed25519: the OID without parameters (RFC 8410 §3).
-    fn algorithm(&mut self) -> Result<(), KeyFormatError> {
-        let mut identifier = self.expect(SEQUENCE)?;
-        let oid = identifier.expect(OBJECT_IDENTIFIER)?;
-        if oid.0 != ED25519 {
-            return Err(KeyFormatError::Algorithm);
-        }
-        identifier.end()
-    }
-
-    /// The octets of a bit string without unused bits.
-    fn whole_octets(self) -> Result<&'a [u8], KeyFormatError> {
-        match self.0.split_first() {
-            Some((0, octets)) => Ok(octets),
-            Some(_) | None => Err(KeyFormatError::Der),
-        }
-    }
-
-    fn end(&self) -> Result<(), KeyFormatError> {
-        if self.0.is_empty() { Ok(()) } else { Err(KeyFormatError::Der) }
-    }
+/// The octets of a bit string without unused bits.
+fn whole_octets<'a>(bits: &BitStringRef<'a>) -> Result<&'a [u8], KeyFormatError> {
+    bits.as_bytes().ok_or(KeyFormatError::Der)
 }
 
 /// The bytes of the first PEM block with this label (RFC 7468).
