@@ -15,6 +15,7 @@ mod steer;
 mod units;
 mod view;
 
+use crate::control::{Request, SaKind};
 use anyhow::Result;
 use args::{Args, Command};
 use clap::Parser;
@@ -39,16 +40,30 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn dispatch(args: &Args, look: Look) -> Result<ExitCode> {
     let common = &args.common;
     match &args.command {
-        Command::Peers { name, watch } => view::peers(common, name.as_deref(), watch, look),
-        Command::Routes { watch } => view::routes(common, watch, look),
-        Command::Sas { watch } => view::sas(common, watch, look),
-        Command::Vrrp { watch } => view::vrrp(common, watch, look),
-        Command::Stats { watch } => view::stats(common, watch, look),
-        Command::Metrics => view::metrics(common, look),
-        Command::Reload => steer::reload(common, look),
-        Command::Rekey { peer, ike } => steer::rekey(common, peer, *ike, look),
-        Command::Initiate { peer } => steer::initiate(common, peer, look),
-        Command::Terminate { peer } => steer::terminate(common, peer, look),
+        Command::Peers { name: None, watch } => {
+            view::repeat(common, &Request::Peers, show::peers, watch, look)
+        }
+        Command::Peers { name: Some(name), watch } => {
+            view::repeat(common, &Request::Peer(name.clone()), show::peer, watch, look)
+        }
+        Command::Routes { watch } => {
+            view::repeat(common, &Request::Routes, show::routes, watch, look)
+        }
+        Command::Sas { watch } => view::repeat(common, &Request::Sas, show::sas, watch, look),
+        Command::Vrrp { watch } => view::repeat(common, &Request::Vrrp, show::vrrp, watch, look),
+        Command::Stats { watch } => view::repeat(common, &Request::Stats, show::stats, watch, look),
+        Command::Metrics => view::metrics(common),
+        Command::Reload => steer::act(common, &Request::Reload, look),
+        Command::Rekey { peer, ike } => {
+            let sa = if *ike { SaKind::Ike } else { SaKind::Child };
+            steer::act(common, &Request::Rekey { peer: peer.clone(), sa }, look)
+        }
+        Command::Initiate { peer } => {
+            steer::act(common, &Request::Initiate { peer: peer.clone() }, look)
+        }
+        Command::Terminate { peer } => {
+            steer::act(common, &Request::Terminate { peer: peer.clone() }, look)
+        }
         Command::Keygen { psk, output } => keys::generate(*psk, output.as_deref(), look),
         Command::Pubkey { file } => keys::show_public(file, look),
         Command::Check { files } => check::check(files, look),

@@ -4,7 +4,6 @@ use super::args::{Common, Watch};
 use super::client::{self, NotRunning};
 use super::gateways::{self, Target};
 use super::look::{self, BAD, Look, STRONG};
-use super::show;
 use crate::control::{Failure, FailureKind, Request};
 use anyhow::{Context, Error, Result};
 use serde::de::DeserializeOwned;
@@ -15,42 +14,15 @@ type Show<V> = fn(&V, Look) -> String;
 /// Moves to the upper left corner and clears what is below (ECMA-48 CUP and ED).
 const CLEAR: &str = "\x1b[H\x1b[2J";
 
-pub(super) fn peers(
-    common: &Common,
-    name: Option<&str>,
-    watch: &Watch,
-    look: Look,
-) -> Result<ExitCode> {
-    match name {
-        None => repeat(common, &Request::Peers, show::peers, watch, look),
-        Some(name) => repeat(common, &Request::Peer(name.to_owned()), show::peer, watch, look),
-    }
-}
-
-pub(super) fn routes(common: &Common, watch: &Watch, look: Look) -> Result<ExitCode> {
-    repeat(common, &Request::Routes, show::routes, watch, look)
-}
-
-pub(super) fn sas(common: &Common, watch: &Watch, look: Look) -> Result<ExitCode> {
-    repeat(common, &Request::Sas, show::sas, watch, look)
-}
-
-pub(super) fn vrrp(common: &Common, watch: &Watch, look: Look) -> Result<ExitCode> {
-    repeat(common, &Request::Vrrp, show::vrrp, watch, look)
-}
-
-pub(super) fn stats(common: &Common, watch: &Watch, look: Look) -> Result<ExitCode> {
-    repeat(common, &Request::Stats, show::stats, watch, look)
-}
-
 /// The metrics of one gateway: two pages in one would repeat their headings.
-pub(super) fn metrics(common: &Common, _look: Look) -> Result<ExitCode> {
+pub(super) fn metrics(common: &Common) -> Result<ExitCode> {
     let target = gateways::one(common)?;
     look::print(&client::ask(&target.socket, &Request::Metrics)?)?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn repeat<V: DeserializeOwned>(
+/// Shows what every gateway answers, once or again and again.
+pub(super) fn repeat<V: DeserializeOwned>(
     common: &Common,
     request: &Request,
     show: Show<V>,

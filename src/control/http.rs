@@ -1,13 +1,9 @@
-//! Requests and replies as HTTP has them.
+//! Requests and replies as HTTP has them: one command, one row.
 //!
-//! ```text
-//! GET  /v1/peers            GET  /v1/vrrp      POST /v1/reload
-//! GET  /v1/peers/{name}     GET  /v1/stats     POST /v1/peers/{name}/rekey?sa=child|ike
-//! GET  /v1/routes           GET  /metrics      POST /v1/peers/{name}/initiate
-//! GET  /v1/sas                                 POST /v1/peers/{name}/terminate
-//! ```
+//! The commands of `vpnctl` are called as the last word of their path is (`cli::args`).
 
 use super::{Failure, FailureKind, Reply, Request, SaKind, render_metrics};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde::Serialize;
 
 /// The HTTP methods in use.
@@ -29,6 +25,71 @@ impl Method {
     }
 }
 
+/// A command: how HTTP has it, and the request that it is.
+struct Row {
+    method: Method,
+    /// Path and query; `{peer}` stands for the name of a peer.
+    target: &'static str,
+    /// Makes the request about a peer, whose name the others ignore.
+    request: fn(String) -> Request,
+}
+
+const fn row(method: Method, target: &'static str, request: fn(String) -> Request) -> Row {
+    Row { method, target, request }
+}
+
+use Method::{Get, Post};
+
+/// Every command. Of two rows for one request the first is how it is written.
+#[rustfmt::skip]
+const ROWS: [Row; 13] = [
+    row(Get,  "/v1/peers",        |_| Request::Peers),
+    row(Get,  "/v1/peers/{peer}", Request::Peer),
+    row(Get,  "/v1/routes",       |_| Request::Routes),
+    row(Get,  "/v1/sas",          |_| Request::Sas),
+    row(Get,  "/v1/vrrp",         |_| Request::Vrrp),
+    row(Get,  "/v1/stats",        |_| Request::Stats),
+    row(Get,  "/metrics",         |_| Request::Metrics),
+    row(Post, "/v1/reload",       |_| Request::Reload),
+    row(Post, "/v1/peers/{peer}/rekey?sa=child", |peer| Request::Rekey { peer, sa: SaKind::Child }),
+    row(Post, "/v1/peers/{peer}/rekey?sa=ike",   |peer| Request::Rekey { peer, sa: SaKind::Ike }),
+    row(Post, "/v1/peers/{peer}/rekey",          |peer| Request::Rekey { peer, sa: SaKind::Child }),
+    row(Post, "/v1/peers/{peer}/initiate",       |peer| Request::Initiate { peer }),
+    row(Post, "/v1/peers/{peer}/terminate",      |peer| Request::Terminate { peer }),
+];
+
+const PEER: &str = "{peer}";
+/// Everything outside the unreserved characters of RFC 3986 §2.3.
+const RESERVED: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+impl Row {
+    /// The peer's name (empty where none is asked for) when this row has such a target.
+    fn matches(&self, path: &str, query: &str) -> Option<String> {
+        let (own_path, own_query) = split(self.target);
+        let (segments, own) = (segments(path), segments(own_path));
+        if own_query != query || own.len() != segments.len() {
+            return None;
+        }
+        let mut peer = String::new();
+        for (own, segment) in own.into_iter().zip(segments) {
+            match own {
+                PEER => peer = percent_decode_str(segment).decode_utf8_lossy().into_owned(),
+                word if word == segment => {}
+                _ => return None,
+            }
+        }
+        Some(peer)
+    }
+}
+
+fn split(target: &str) -> (&str, &str) {
+    target.split_once('?').unwrap_or((target, ""))
+}
+
+fn segments(path: &str) -> Vec<&str> {
+    path.trim_matches('/').split('/').collect()
+}
+
 /// A reply as HTTP has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpReply {
@@ -42,112 +103,49 @@ pub struct HttpReply {
 
 impl Request {
     /// The request that `method` on `target` (path and query) means.
+    ///
+    /// # Errors
+    ///
+    /// [`FailureKind::BadRequest`] when there is no such path, or not with this method.
     pub fn from_http(method: &str, target: &str) -> Result<Request, Failure> {
-        let (path, query) = target.split_once('?').unwrap_or((target, ""));
-        let segments: Vec<&str> = path.trim_matches('/').split('/').collect();
-        let wanted = match segments.as_slice() {
-            ["v1", "peers"] => Some((Method::Get, Request::Peers)),
-            ["v1", "peers", name] => Some((Method::Get, Request::Peer(decode(name)))),
-            ["v1", "routes"] => Some((Method::Get, Request::Routes)),
-            ["v1", "sas"] => Some((Method::Get, Request::Sas)),
-            ["v1", "vrrp"] => Some((Method::Get, Request::Vrrp)),
-            ["v1", "stats"] => Some((Method::Get, Request::Stats)),
-            ["metrics"] => Some((Method::Get, Request::Metrics)),
-            ["v1", "reload"] => Some((Method::Post, Request::Reload)),
-            ["v1", "peers", name, verb] => action(decode(name), verb, query),
-            _ => None,
-        };
-        match wanted {
-            Some((needed, request)) if needed.as_str() == method => Ok(request),
-            Some((needed, _)) => Err(bad(format!("{path} is for {}", needed.as_str()))),
+        let (path, query) = split(target);
+        let found = ROWS.iter().find_map(|row| Some((row, row.matches(path, query)?)));
+        match found {
+            Some((row, peer)) if row.method.as_str() == method => Ok((row.request)(peer)),
+            Some((row, _)) => Err(bad(format!("{path} is for {}", row.method.as_str()))),
             None => Err(bad(format!("there is no {path}; try /v1/peers"))),
         }
     }
 
     /// The method and the target (path and query) that mean this request.
     pub fn to_http(&self) -> (Method, String) {
+        let peer = self.peer();
+        let row = ROWS.iter().find(|row| (row.request)(peer.to_owned()) == *self);
+        let row = row.expect("ROWS has every request: a test goes through them");
+        let name = utf8_percent_encode(peer, &RESERVED).to_string();
+        (row.method, row.target.replace(PEER, &name))
+    }
+
+    /// The peer that this is about; empty when it is about none.
+    fn peer(&self) -> &str {
         match self {
-            Request::Peers => (Method::Get, "/v1/peers".to_owned()),
-            Request::Peer(name) => (Method::Get, format!("/v1/peers/{}", encode(name))),
-            Request::Routes => (Method::Get, "/v1/routes".to_owned()),
-            Request::Sas => (Method::Get, "/v1/sas".to_owned()),
-            Request::Vrrp => (Method::Get, "/v1/vrrp".to_owned()),
-            Request::Stats => (Method::Get, "/v1/stats".to_owned()),
-            Request::Metrics => (Method::Get, "/metrics".to_owned()),
-            Request::Reload => (Method::Post, "/v1/reload".to_owned()),
-            Request::Rekey { peer, sa } => {
-                let sa = match sa {
-                    SaKind::Ike => "ike",
-                    SaKind::Child => "child",
-                };
-                (Method::Post, format!("/v1/peers/{}/rekey?sa={sa}", encode(peer)))
-            }
-            Request::Initiate { peer } => {
-                (Method::Post, format!("/v1/peers/{}/initiate", encode(peer)))
-            }
-            Request::Terminate { peer } => {
-                (Method::Post, format!("/v1/peers/{}/terminate", encode(peer)))
-            }
+            Request::Peer(peer)
+            | Request::Rekey { peer, .. }
+            | Request::Initiate { peer }
+            | Request::Terminate { peer } => peer,
+            Request::Peers
+            | Request::Routes
+            | Request::Sas
+            | Request::Vrrp
+            | Request::Stats
+            | Request::Metrics
+            | Request::Reload => "",
         }
     }
-}
-
-fn action(peer: String, verb: &str, query: &str) -> Option<(Method, Request)> {
-    let request = match verb {
-        "rekey" => match query {
-            "" | "sa=child" => Request::Rekey { peer, sa: SaKind::Child },
-            "sa=ike" => Request::Rekey { peer, sa: SaKind::Ike },
-            _ => return None,
-        },
-        "initiate" => Request::Initiate { peer },
-        "terminate" => Request::Terminate { peer },
-        _ => return None,
-    };
-    Some((Method::Post, request))
 }
 
 fn bad(message: String) -> Failure {
     Failure { kind: FailureKind::BadRequest, message }
-}
-
-/// A name as a path segment: everything outside the unreserved characters of RFC 3986 §2.3 as
-/// `%XX`.
-fn encode(name: &str) -> String {
-    let mut segment = String::with_capacity(name.len());
-    for byte in name.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
-            segment.push(char::from(byte));
-        } else {
-            segment += &format!("%{byte:02X}");
-        }
-    }
-    segment
-}
-
-/// A path segment as the name it stands for; a broken escape stays as it is.
-fn decode(segment: &str) -> String {
-    let mut bytes = Vec::with_capacity(segment.len());
-    let mut rest = segment.as_bytes();
-    while let [first, tail @ ..] = rest {
-        match escaped(rest) {
-            Some((byte, after)) => {
-                bytes.push(byte);
-                rest = after;
-            }
-            None => {
-                bytes.push(*first);
-                rest = tail;
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
-fn escaped(text: &[u8]) -> Option<(u8, &[u8])> {
-    let [b'%', high, low, after @ ..] = text else { return None };
-    let digit = |byte: &u8| char::from(*byte).to_digit(16);
-    let byte = u8::try_from(digit(high)? * 16 + digit(low)?).ok()?;
-    Some((byte, after))
 }
 
 impl Reply {
