@@ -7,18 +7,17 @@
 
 mod connection;
 mod handshake;
+mod input;
 mod values;
 
 pub use values::{DownReason, Negotiated, Output, SessionConfig, Timer};
 
-use super::codec::{self, Context};
-use super::{
-    Cause, CeaseReason, ConnectionId, Event, Family, Frame, Message, MessageType, Notification,
-    State, Step, Transition, Update, transition,
-};
+use super::codec;
+use super::{Cause, CeaseReason, ConnectionId, Frame, State, Step, Transition, transition};
 use crate::random::{Random, Seeded};
 use crate::time::{Timestamp, soonest};
 use connection::Connection;
+use input::Input;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
@@ -47,16 +46,6 @@ enum Mode {
     Paused,
     /// One.
     Running,
-}
-
-/// What comes with an event.
-enum Payload {
-    Nothing,
-    Cause(Cause),
-    Notification(Notification),
-    Update(Update),
-    Refresh(Option<Family>),
-    Agreed(Negotiated),
 }
 
 /// A connection among those of one session.
@@ -114,7 +103,7 @@ impl Session {
         self.mode = Mode::Paused;
         self.idle_hold = None;
         for key in self.keys(|connection| connection.state < State::Established) {
-            self.fire(key, Event::Stop, Payload::Cause(Cause::Cease(CeaseReason::Shutdown)), now);
+            self.fire(key, &Input::Stop(CeaseReason::Shutdown), now);
         }
     }
 
@@ -123,14 +112,14 @@ impl Session {
         self.mode = Mode::Stopped;
         self.idle_hold = None;
         for key in self.keys(|_| true) {
-            self.fire(key, Event::Stop, Payload::Cause(Cause::Cease(reason)), now);
+            self.fire(key, &Input::Stop(reason), now);
         }
     }
 
     /// Ends the established session for a reason that its routes gave.
     pub fn end(&mut self, reason: CeaseReason, now: Timestamp) {
         for key in self.keys(|connection| connection.state == State::Established) {
-            self.fire(key, Event::Stop, Payload::Cause(Cause::Cease(reason)), now);
+            self.fire(key, &Input::Stop(reason), now);
         }
     }
 
@@ -178,7 +167,7 @@ impl Session {
     /// A connection of ours stands.
     pub fn handle_connected(&mut self, id: ConnectionId, now: Timestamp) {
         if let Some(key) = self.key_of(id) {
-            self.fire(key, Event::TcpConnected, Payload::Nothing, now);
+            self.fire(key, &Input::Connected, now);
         }
     }
 
@@ -190,14 +179,14 @@ impl Session {
         }
         self.make_room(now);
         let key = self.insert(Connection::incoming(id));
-        self.fire(key, Event::StartPassive, Payload::Nothing, now);
-        self.fire(key, Event::TcpConnected, Payload::Nothing, now);
+        self.fire(key, &Input::StartPassive, now);
+        self.fire(key, &Input::Connected, now);
     }
 
     /// A connection could not be made, or is gone.
     pub fn handle_closed(&mut self, id: ConnectionId, now: Timestamp) {
         if let Some(key) = self.key_of(id) {
-            self.fire(key, Event::TcpFails, Payload::Nothing, now);
+            self.fire(key, &Input::Closed, now);
         }
     }
 
@@ -208,7 +197,7 @@ impl Session {
             match connection.frames.next(&mut bytes) {
                 Ok(Some(frame)) => self.handle_frame(key, &frame, now),
                 Ok(None) => return,
-                Err(cause) => self.fire(key, Event::HeaderError, Payload::Cause(cause), now),
+                Err(cause) => self.fire(key, &Input::HeaderError(cause), now),
             }
         }
     }
@@ -230,46 +219,31 @@ impl Session {
 
     fn expire(&mut self, key: Key, timer: Timer, now: Timestamp) {
         match timer {
-            Timer::Hold => {
-                let cause = Payload::Cause(Cause::HoldTimerExpired);
-                self.fire(key, Event::HoldTimerExpires, cause, now);
-            }
+            Timer::Hold => self.fire(key, &Input::HoldTimer, now),
             Timer::ConnectRetry => {
                 self.last_failure = Some(DownReason::ConnectTimeout);
-                self.fire(key, Event::ConnectRetryTimerExpires, Payload::Nothing, now);
+                self.fire(key, &Input::ConnectRetryTimer, now);
             }
-            Timer::Keepalive => {
-                self.fire(key, Event::KeepaliveTimerExpires, Payload::Nothing, now);
-            }
+            Timer::Keepalive => self.fire(key, &Input::KeepaliveTimer, now),
             Timer::IdleHold => {}
         }
     }
 
     fn handle_frame(&mut self, key: Key, frame: &Frame, now: Timestamp) {
         let Some(connection) = self.connections.get(&key) else { return };
-        let (event, payload) = match read(frame, connection) {
-            Ok(Message::Open(open)) => return self.handle_open(key, &open, now),
-            Ok(Message::Keepalive) => (Event::Keepalive, Payload::Nothing),
-            Ok(Message::Update(update)) => (Event::Update, Payload::Update(update)),
-            Ok(Message::RouteRefresh(family)) => (Event::RouteRefresh, Payload::Refresh(family)),
-            Ok(Message::Notification(notification)) if notification.is_version_error() => {
-                (Event::NotificationVersionError, Payload::Notification(notification))
-            }
-            Ok(Message::Notification(notification)) => {
-                (Event::Notification, Payload::Notification(notification))
-            }
-            Err(cause) => (error_event(frame.message_type), Payload::Cause(cause)),
-        };
-        self.fire(key, event, payload, now);
+        match Input::of(frame, connection) {
+            Ok(input) => self.fire(key, &input, now),
+            Err(open) => self.handle_open(key, &open, now),
+        }
     }
 
     /// The one place where a connection changes its state.
-    fn fire(&mut self, key: Key, event: Event, payload: Payload, now: Timestamp) {
+    fn fire(&mut self, key: Key, input: &Input, now: Timestamp) {
         let Some(connection) = self.connections.get_mut(&key) else { return };
-        let before = connection.state;
+        let (before, event) = (connection.state, input.event());
         let Transition { next, steps } = transition(before, event);
         connection.state = next;
-        if let Payload::Agreed(negotiated) = &payload {
+        if let Input::Open(Some(negotiated)) = input {
             connection.negotiated = Some(negotiated.clone());
         }
         if before != next {
@@ -277,13 +251,13 @@ impl Session {
             tracing::debug!(%asn, ?connection, ?event, from = %before, to = %next, "BGP state");
         }
         for step in steps {
-            self.carry_out(key, *step, before, &payload, now);
+            self.carry_out(key, *step, before, input, now);
         }
         match (before, next) {
             (State::Established, State::Established) => {}
             (_, State::Established) => self.on_established(key, now),
             (_, State::Idle) => {
-                self.on_ended(key, before, end_reason(before, steps, &payload), now);
+                self.on_ended(key, before, input.end_reason(before, steps), now);
             }
             // The peer's connection is gone; to wait for another is the session's business.
             (State::OpenSent, State::Active) if self.is_incoming(key) => {
@@ -293,7 +267,7 @@ impl Session {
         }
     }
 
-    fn carry_out(&mut self, key: Key, step: Step, state: State, payload: &Payload, now: Timestamp) {
+    fn carry_out(&mut self, key: Key, step: Step, state: State, input: &Input, now: Timestamp) {
         let Some(connection) = self.connections.get_mut(&key) else { return };
         match step {
             Step::Connect => {
@@ -321,7 +295,7 @@ impl Session {
                 connection.hold = (!hold_time.is_zero()).then_some(now + hold_time);
             }
             Step::Notify => {
-                if let Payload::Cause(cause) = payload {
+                if let Some(cause) = input.cause() {
                     self.write(key, codec::notification(&cause.notification()));
                 }
             }
@@ -330,7 +304,7 @@ impl Session {
                 self.write(key, codec::notification(&notification));
             }
             Step::Drop => self.outputs.extend(connection.drop_transport().map(Output::Close)),
-            Step::Deliver => self.outputs.extend(delivery(payload)),
+            Step::Deliver => self.outputs.extend(input.delivery()),
         }
     }
 
@@ -347,7 +321,7 @@ impl Session {
         self.idle_hold = None;
         self.outputs.push_back(Output::Up);
         for other in self.keys(|connection| connection.state < State::OpenSent) {
-            self.fire(other, Event::Stop, Payload::Nothing, now);
+            self.fire(other, &Input::Collision, now);
         }
     }
 
@@ -360,7 +334,7 @@ impl Session {
         }
         let sound = was_established && now.since(connection.established_at) >= SOUND_AFTER;
         self.failures = if sound { 0 } else { self.failures.saturating_add(1) };
-        if reason == DownReason::Sent(Cause::Cease(CeaseReason::TooManyPrefixes).notification()) {
+        if reason == DownReason::Sent(Cause::Cease(CeaseReason::TooManyPrefixes)) {
             self.refused_until = now + TOO_MANY_PREFIXES_WAIT;
         }
         self.last_failure = Some(reason.clone());
@@ -384,7 +358,7 @@ impl Session {
     fn connect(&mut self, now: Timestamp) {
         if self.mode == Mode::Running && self.connections.is_empty() && !self.config.passive {
             let key = self.insert(Connection::outgoing());
-            self.fire(key, Event::Start, Payload::Nothing, now);
+            self.fire(key, &Input::Start, now);
         }
     }
 
@@ -394,8 +368,7 @@ impl Session {
         if let [oldest, ..] = unfinished.as_slice()
             && unfinished.len() >= MAX_INCOMING
         {
-            let cause = Cause::Cease(CeaseReason::Collision);
-            self.fire(*oldest, Event::CollisionDump, Payload::Cause(cause), now);
+            self.fire(*oldest, &Input::Collision, now);
         }
     }
 
@@ -417,50 +390,6 @@ impl Session {
     fn key_of(&self, id: ConnectionId) -> Option<Key> {
         let named = |(_, connection): &(&Key, &Connection)| connection.id == Some(id);
         self.connections.iter().find(named).map(|(key, _)| *key)
-    }
-}
-
-/// Reads a message. One that has no place before the session is established is named, not read:
-/// its layout depends on what is not agreed yet.
-fn read(frame: &Frame, connection: &Connection) -> Result<Message, Cause> {
-    match (frame.message_type, &connection.negotiated) {
-        (MessageType::Update, None) => Ok(Message::Update(Update::default())),
-        (_, None) => codec::decode(frame, &Context::default()),
-        (_, Some(negotiated)) => codec::decode(frame, &negotiated.context),
-    }
-}
-
-fn error_event(message_type: MessageType) -> Event {
-    match message_type {
-        MessageType::Open => Event::OpenError,
-        MessageType::Update => Event::UpdateError,
-        MessageType::Notification | MessageType::Keepalive | MessageType::RouteRefresh => {
-            Event::HeaderError
-        }
-    }
-}
-
-/// Why a connection in `state` ended, from what was done and what came with the event.
-fn end_reason(state: State, steps: &[Step], payload: &Payload) -> DownReason {
-    if steps.contains(&Step::NotifyUnexpected) {
-        return DownReason::Sent(Cause::Unexpected(state).notification());
-    }
-    match payload {
-        Payload::Cause(cause) => DownReason::Sent(cause.notification()),
-        Payload::Notification(notification) => DownReason::Received(notification.clone()),
-        Payload::Nothing | Payload::Update(_) | Payload::Refresh(_) | Payload::Agreed(_) => {
-            DownReason::TransportClosed
-        }
-    }
-}
-
-fn delivery(payload: &Payload) -> Option<Output> {
-    match payload {
-        Payload::Update(update) => Some(Output::Update(update.clone())),
-        Payload::Refresh(family) => family.map(Output::Refresh),
-        Payload::Nothing | Payload::Cause(_) | Payload::Notification(_) | Payload::Agreed(_) => {
-            None
-        }
     }
 }
 

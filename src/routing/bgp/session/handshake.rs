@@ -2,8 +2,7 @@
 //! (RFC 4271 §4.2, §6.2, §6.8; RFC 6286).
 
 use super::{
-    COLLISION_WINDOW, Cause, CeaseReason, Connection, Event, Key, Negotiated, Payload, Session,
-    SessionConfig, State,
+    COLLISION_WINDOW, Cause, Connection, Input, Key, Negotiated, Session, SessionConfig, State,
 };
 use crate::routing::bgp::codec::Context;
 use crate::routing::bgp::{Family, Open};
@@ -60,15 +59,15 @@ impl Session {
     pub(super) fn handle_open(&mut self, key: Key, open: &Open, now: Timestamp) {
         let waits = |c: &Connection| c.state == State::OpenSent;
         if !self.connections.get(&key).is_some_and(waits) {
-            return self.fire(key, Event::Open, Payload::Nothing, now);
+            return self.fire(key, &Input::Open(None), now);
         }
         match self.config.negotiate(open) {
             Ok(negotiated) => {
                 if self.survives_collision(key, open, now) {
-                    self.fire(key, Event::Open, Payload::Agreed(negotiated), now);
+                    self.fire(key, &Input::Open(Some(negotiated)), now);
                 }
             }
-            Err(cause) => self.fire(key, Event::OpenError, Payload::Cause(cause), now),
+            Err(cause) => self.fire(key, &Input::OpenError(cause), now),
         }
     }
 
@@ -85,8 +84,7 @@ impl Session {
                 _ => incoming != self.config.keeps_outgoing(open),
             };
             let loser = if rival_yields { other } else { key };
-            let cause = Cause::Cease(CeaseReason::Collision);
-            self.fire(loser, Event::CollisionDump, Payload::Cause(cause), now);
+            self.fire(loser, &Input::Collision, now);
             if !rival_yields {
                 return false;
             }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::net::Asn;
+use crate::routing::bgp::Family;
 use crate::routing::bgp::{FrameBuffer, Open};
 use std::net::Ipv4Addr;
 
@@ -87,7 +88,7 @@ fn the_hold_timer_is_restarted_by_what_is_heard_only() {
     assert_eq!(session.state(), State::Established);
     drain(&mut session);
     session.handle_timeout(now + Duration::from_secs(9));
-    let down = DownReason::Sent(Cause::HoldTimerExpired.notification());
+    let down = DownReason::Sent(Cause::HoldTimerExpired);
     assert!(drain(&mut session).contains(&Output::Down(down)));
 }
 

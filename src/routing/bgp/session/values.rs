@@ -2,7 +2,7 @@
 
 use crate::net::Asn;
 use crate::routing::bgp::codec::Context;
-use crate::routing::bgp::{ConnectionId, Family, Notification, Update};
+use crate::routing::bgp::{Cause, ConnectionId, Family, Notification, Update};
 use std::fmt;
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -66,7 +66,7 @@ pub enum DownReason {
     /// The connection attempt took too long.
     ConnectTimeout,
     /// We ended it and said why.
-    Sent(Notification),
+    Sent(Cause),
     /// The peer ended it and said why.
     Received(Notification),
 }
@@ -76,7 +76,7 @@ impl fmt::Display for DownReason {
         match self {
             DownReason::TransportClosed => f.write_str("TCP connection closed"),
             DownReason::ConnectTimeout => f.write_str("TCP connection attempt timed out"),
-            DownReason::Sent(notification) => write!(f, "sent {notification}"),
+            DownReason::Sent(cause) => write!(f, "sent {}", cause.notification()),
             DownReason::Received(notification) => write!(f, "peer sent {notification}"),
         }
     }
