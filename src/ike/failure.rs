@@ -41,9 +41,6 @@ pub enum FailureReason {
     /// The peer cannot do UDP encapsulation, the only ESP that we speak.
     #[error("the peer does not support NAT traversal, and ESP is only spoken inside UDP")]
     NoNatTraversal,
-    /// The operator or a reload ended the attempt.
-    #[error("given up on request")]
-    Withdrawn,
     /// Our own side could not go on.
     #[error("internal: {0}")]
     Ours(&'static str),
