@@ -132,6 +132,12 @@ impl Daemon {
             Input::Lan(LanEvent::Vrrp { vpc, interface, source, bytes }) => {
                 gateway.handle_vrrp(vpc, &interface, source, &bytes, now);
             }
+            Input::Lan(LanEvent::Unseen { vpc, interface }) => {
+                gateway.handle_unseen_link(vpc, &interface, now);
+            }
+            Input::Lan(LanEvent::Frame { vpc, interface, bytes }) => {
+                gateway.handle_neighbor_frame(vpc, &interface, &bytes);
+            }
             Input::Call(call) => self.answer(call),
             Input::Signal(Signal::Reload) => {
                 if let Err(sentence) = self.reload() {

@@ -1,6 +1,9 @@
 //! Messages of the control plane: IKE and VRRP.
 
+use crate::net::MacAddress;
+use crate::routing::vrrp::neighbor;
 use crate::wire::ike::{self, Message, PayloadType, Protected, decode_chain, encode_chain};
+use crate::wire::neighbor::NeighborFrame;
 use crate::wire::vrrp::{self, Advertisement};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -37,5 +40,17 @@ pub fn vrrp_advertisement(bytes: &[u8]) {
         let Ok(advertisement) = Advertisement::decode(bytes, source, group) else { continue };
         let encoded = advertisement.encode(source, group);
         assert_eq!(Advertisement::decode(&encoded, source, group), Ok(advertisement));
+    }
+}
+
+/// A frame about an address that was read says the same when it is written, and the answer to it
+/// reads back.
+pub fn neighbor_frame(bytes: &[u8]) {
+    let Ok(frame) = NeighborFrame::decode(bytes) else { return };
+    assert_eq!(NeighborFrame::decode(&frame.encode()), Ok(frame.clone()));
+    let own = MacAddress([2, 0, 0, 0, 0, 1]);
+    if let Some(answer) = neighbor::answer(&frame, own) {
+        assert!(neighbor::question(&answer).is_none(), "answers ask nothing");
+        assert_eq!(NeighborFrame::decode(&answer.encode()), Ok(answer));
     }
 }

@@ -3,7 +3,7 @@
 
 use super::kernel::KernelEffect;
 use crate::forward::Snapshot;
-use crate::net::VpcId;
+use crate::net::{MacAddress, VpcId};
 use crate::routing::ConnectionId;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
@@ -102,13 +102,20 @@ pub enum TcpInput {
     Closed,
 }
 
-/// What to do for a virtual router (RFC 9568) on an interface towards hosts.
+/// What to do for the virtual routers (RFC 9568) on an interface towards hosts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum VrrpOutput {
-    /// Receive advertisements on an interface, and tell its state even when it was told before:
-    /// a new virtual router waits for it.
-    Join {
+    /// Look at an interface again, open what is missing, and tell its state.
+    Look {
         /// The VPC in whose network namespace the interface lives.
+        vpc: VpcId,
+        /// The interface.
+        interface: String,
+    },
+    /// Receive advertisements and neighbour frames on an interface from now on, and tell its
+    /// state even when it was told before: a new virtual router waits for it.
+    Join {
+        /// The VPC.
         vpc: VpcId,
         /// The interface.
         interface: String,
@@ -124,8 +131,17 @@ pub enum VrrpOutput {
         /// The VRRP packet, from its version field to its last address.
         bytes: Vec<u8>,
     },
-    /// Put the virtual addresses on the interface and tell the hosts (gratuitous ARP,
-    /// unsolicited neighbour advertisement).
+    /// Send an Ethernet frame: an answer about a virtual address, or an announcement of one.
+    Frame {
+        /// The VPC.
+        vpc: VpcId,
+        /// The interface.
+        interface: String,
+        /// The frame, from its destination address on.
+        bytes: Vec<u8>,
+    },
+    /// The virtual addresses are ours now: receive what is sent to the groups on which IPv6
+    /// addresses are asked for (RFC 4291 §2.7.1). Questions about them come in as frames.
     Install {
         /// The VPC.
         vpc: VpcId,
@@ -136,7 +152,7 @@ pub enum VrrpOutput {
         /// The virtual addresses.
         addresses: Vec<IpAddr>,
     },
-    /// Take the virtual addresses off the interface.
+    /// The virtual addresses are not ours any more.
     Withdraw {
         /// The VPC.
         vpc: VpcId,
@@ -145,6 +161,20 @@ pub enum VrrpOutput {
         /// The virtual addresses.
         addresses: Vec<IpAddr>,
     },
+}
+
+impl VrrpOutput {
+    /// Where it is to be done.
+    pub fn place(&self) -> (VpcId, &str) {
+        match self {
+            VrrpOutput::Look { vpc, interface }
+            | VrrpOutput::Join { vpc, interface }
+            | VrrpOutput::Send { vpc, interface, .. }
+            | VrrpOutput::Frame { vpc, interface, .. }
+            | VrrpOutput::Install { vpc, interface, .. }
+            | VrrpOutput::Withdraw { vpc, interface, .. } => (*vpc, interface),
+        }
+    }
 }
 
 /// The state of an interface towards hosts.
@@ -156,8 +186,12 @@ pub struct LinkState {
     pub interface: String,
     /// Whether it carries packets.
     pub up: bool,
+    /// Its Ethernet address.
+    pub mac: Option<MacAddress>,
     /// Its first IPv4 address that is not a virtual one.
     pub ipv4: Option<Ipv4Addr>,
     /// Its link-local IPv6 address.
     pub ipv6: Option<Ipv6Addr>,
+    /// Whether all that was asked for on it could be opened; what is missing may come later.
+    pub complete: bool,
 }

@@ -170,7 +170,14 @@ impl Gateway {
         now: Timestamp,
     ) {
         self.redundancy.handle_packet(vpc, interface, source, bytes, now);
-        self.settle(now);
+        self.queue_lan_outputs();
+    }
+
+    /// Takes a neighbour frame (ARP, or a Neighbor Solicitation or Advertisement) that came in on
+    /// an interface.
+    pub fn handle_neighbor_frame(&mut self, vpc: VpcId, interface: &str, bytes: &[u8]) {
+        self.redundancy.handle_frame(vpc, interface, bytes);
+        self.queue_lan_outputs();
     }
 
     /// Takes the state of an interface towards hosts.
@@ -183,6 +190,12 @@ impl Gateway {
         }
         self.redundancy.handle_link(link, now);
         self.settle(now);
+    }
+
+    /// The state of an interface towards hosts could not be seen; it is asked for again.
+    pub fn handle_unseen_link(&mut self, vpc: VpcId, interface: &str, now: Timestamp) {
+        self.redundancy.handle_unseen_link(vpc, interface, now);
+        self.queue_lan_outputs();
     }
 
     /// Runs the timers that are due.

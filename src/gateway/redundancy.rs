@@ -3,16 +3,28 @@
 //! One state machine runs per VRID and address family, while the interface is up and has an
 //! address to send from. Its priority is the configured one while some tunnel of the VPC carries
 //! packets and the isolated one otherwise, so that hosts find the gateway that can serve them.
+//!
+//! Questions about the addresses of an Active Router come in as frames and are answered here,
+//! with the interface's own Ethernet address. The kernel could answer if the addresses were on
+//! the interface. They are kept off it so that they share the life of this process: when it is
+//! killed, nobody is left that answers, and the next Active Router is alone on the link.
+
+mod link;
+mod member;
+
+pub use member::Member;
 
 use super::io::{LinkState, VrrpOutput};
 use crate::config::{VpcConfig, VrrpConfig};
 use crate::net::VpcId;
-use crate::routing::vrrp::{self, VirtualRouter, VirtualRouterConfig};
-use crate::time::{Timestamp, soonest};
+use crate::routing::vrrp::{self, VirtualRouter, neighbor};
+use crate::time::{Timers, Timestamp};
+use crate::wire::neighbor::NeighborFrame;
 use crate::wire::vrrp::{Advertisement, GROUP_V4, GROUP_V6};
+use link::{Link, LinkId, RETRY};
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
-use tracing::debug;
+use tracing::{debug, info, trace};
 
 /// One virtual router, named by where it lives.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,23 +39,21 @@ pub struct VirtualRouterId {
     pub ipv4: bool,
 }
 
-/// A configured virtual router.
-#[derive(Debug)]
-pub struct Member {
-    /// Its configuration, shared by both families.
-    pub config: VrrpConfig,
-    /// Its state machine; `None` while the interface cannot be used.
-    pub machine: Option<VirtualRouter>,
-    heard: Option<IpAddr>,
-    stopped: Timestamp,
-    isolated: bool,
-    source: Option<IpAddr>,
+/// What a deadline is for.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Due {
+    /// A timer of a virtual router.
+    Router(VirtualRouterId),
+    /// Time to look at an interface again.
+    Look(LinkId),
 }
 
 /// All virtual routers of the gateway.
 #[derive(Debug, Default)]
 pub struct Redundancy {
     members: BTreeMap<VirtualRouterId, Member>,
+    links: BTreeMap<LinkId, Link>,
+    timers: Timers<Due>,
     outputs: VecDeque<VrrpOutput>,
 }
 
@@ -52,13 +62,12 @@ impl Redundancy {
     /// alone; new ones join, and begin with the [`Redundancy::handle_link`] that answers.
     pub fn configure(&mut self, vpc: VpcId, config: &VpcConfig, now: Timestamp) {
         let wanted: BTreeMap<VirtualRouterId, &VrrpConfig> =
-            config.vrrp.iter().flat_map(|router| families(vpc, router)).collect();
-        let stale: Vec<VirtualRouterId> = self
-            .members
-            .iter()
-            .filter(|(id, member)| id.vpc == vpc && wanted.get(id) != Some(&&member.config))
-            .map(|(id, _)| id.clone())
-            .collect();
+            config.vrrp.iter().flat_map(|router| member::families(vpc, router)).collect();
+        let here = self.members_of(vpc, None);
+        let is_stale = |id: &VirtualRouterId| {
+            self.members.get(id).is_some_and(|member| wanted.get(id) != Some(&&member.config))
+        };
+        let stale: Vec<VirtualRouterId> = here.into_iter().filter(is_stale).collect();
         for id in stale {
             self.stop(&id, now);
             self.members.remove(&id);
@@ -72,24 +81,22 @@ impl Redundancy {
         }
     }
 
-    /// Starts and stops virtual routers as their interface comes and goes.
-    pub fn handle_link(&mut self, link: &LinkState, now: Timestamp) {
-        let here: Vec<VirtualRouterId> = self
-            .members
-            .keys()
-            .filter(|id| id.vpc == link.vpc && id.interface == link.interface)
-            .cloned()
-            .collect();
-        for id in here {
-            let source =
-                if id.ipv4 { link.ipv4.map(IpAddr::V4) } else { link.ipv6.map(IpAddr::V6) };
-            let source = source.filter(|_| link.up);
-            let unchanged = self.members.get(&id).is_some_and(|member| member.source == source);
-            if !unchanged {
-                self.stop(&id, now);
-                self.start(&id, source, now);
-            }
+    /// Starts and stops virtual routers as their interface comes and goes, and follows its
+    /// addresses.
+    pub fn handle_link(&mut self, state: &LinkState, now: Timestamp) {
+        let id = LinkId::new(state.vpc, &state.interface);
+        let link = self.links.entry(id.clone()).or_default();
+        let moved = state.mac.is_some() && link.mac != state.mac;
+        link.mac = state.mac.or(link.mac);
+        self.timers.arm(Due::Look(id), (!state.complete).then_some(now + RETRY));
+        for id in self.members_of(state.vpc, Some(&state.interface)) {
+            self.follow(&id, link::source(state, id.ipv4), moved, now);
         }
+    }
+
+    /// The state of an interface could not be seen. That does not mean that it is down.
+    pub fn handle_unseen_link(&mut self, vpc: VpcId, interface: &str, now: Timestamp) {
+        self.timers.arm(Due::Look(LinkId::new(vpc, interface)), Some(now + RETRY));
     }
 
     /// Takes a VRRP packet that came in on an interface; one that does not parse is ignored.
@@ -120,11 +127,29 @@ impl Redundancy {
         self.drain(&id);
     }
 
+    /// Takes a neighbour frame that came in on an interface, and answers it when it asks for an
+    /// address of an Active Router there.
+    pub fn handle_frame(&mut self, vpc: VpcId, interface: &str, bytes: &[u8]) {
+        let frame = match NeighborFrame::decode(bytes) {
+            Ok(frame) => frame,
+            Err(error) => return trace!(interface, %error, "neighbour frame ignored"),
+        };
+        let Some(target) = neighbor::question(&frame) else { return };
+        let Some(mac) = self.links.get(&LinkId::new(vpc, interface)).and_then(|link| link.mac)
+        else {
+            return;
+        };
+        if self.here(vpc, Some(interface)).any(|(_, member)| member.answers_for(target))
+            && let Some(answer) = neighbor::answer(&frame, mac)
+        {
+            let (interface, bytes) = (interface.to_owned(), answer.encode());
+            self.outputs.push_back(VrrpOutput::Frame { vpc, interface, bytes });
+        }
+    }
+
     /// Tells the VPC's virtual routers whether some tunnel carries packets.
     pub fn on_isolation(&mut self, vpc: VpcId, isolated: bool, now: Timestamp) {
-        let here: Vec<VirtualRouterId> =
-            self.members.keys().filter(|id| id.vpc == vpc).cloned().collect();
-        for id in here {
+        for id in self.members_of(vpc, None) {
             let Some(member) = self.members.get_mut(&id) else { continue };
             if member.isolated == isolated {
                 continue;
@@ -140,12 +165,20 @@ impl Redundancy {
 
     /// Runs the timers that are due.
     pub fn handle_timeout(&mut self, now: Timestamp) {
-        let ids: Vec<VirtualRouterId> = self.members.keys().cloned().collect();
-        for id in ids {
-            if let Some(Member { machine: Some(machine), .. }) = self.members.get_mut(&id) {
-                machine.handle_timeout(now);
+        while let Some(due) = self.timers.pop_due(now) {
+            match due {
+                Due::Router(id) => {
+                    if let Some(Member { machine: Some(machine), .. }) = self.members.get_mut(&id) {
+                        machine.handle_timeout(now);
+                    }
+                    self.drain(&id);
+                }
+                Due::Look(link) => {
+                    let (vpc, interface) = (link.vpc, link.interface.clone());
+                    self.outputs.push_back(VrrpOutput::Look { vpc, interface });
+                    self.timers.arm(Due::Look(link), Some(now + RETRY));
+                }
             }
-            self.drain(&id);
         }
     }
 
@@ -156,9 +189,14 @@ impl Redundancy {
         ids.iter().for_each(|id| self.stop(id, now));
     }
 
-    /// The virtual routers of a VPC.
+    /// All virtual routers.
     pub fn members(&self) -> impl Iterator<Item = (&VirtualRouterId, &Member)> {
         self.members.iter()
+    }
+
+    /// Whether we answer for an address on some interface of a VPC.
+    pub fn answers_for(&self, vpc: VpcId, address: IpAddr) -> bool {
+        self.here(vpc, None).any(|(_, member)| member.answers_for(address))
     }
 
     /// What to do next.
@@ -168,14 +206,55 @@ impl Redundancy {
 
     /// When the next timer is due.
     pub fn poll_timeout(&self) -> Option<Timestamp> {
-        let timers = self.members.values().filter_map(|member| member.machine.as_ref());
-        soonest(timers.map(VirtualRouter::poll_timeout)).map(|(at, _)| at)
+        self.timers.next().map(|(at, _)| at)
     }
 
-    fn start(&mut self, id: &VirtualRouterId, source: Option<IpAddr>, now: Timestamp) {
+    /// The virtual routers of a VPC, on one interface or on all.
+    fn here<'a>(
+        &'a self,
+        vpc: VpcId,
+        interface: Option<&'a str>,
+    ) -> impl Iterator<Item = (&'a VirtualRouterId, &'a Member)> {
+        let name = interface.unwrap_or_default().to_owned();
+        let first = VirtualRouterId { vpc, interface: name, vrid: 0, ipv4: false };
+        let is_here = move |id: &VirtualRouterId| {
+            id.vpc == vpc && interface.is_none_or(|name| id.interface == name)
+        };
+        self.members.range(first..).take_while(move |(id, _)| is_here(id))
+    }
+
+    fn members_of(&self, vpc: VpcId, interface: Option<&str>) -> Vec<VirtualRouterId> {
+        self.here(vpc, interface).map(|(id, _)| id.clone()).collect()
+    }
+
+    /// A virtual router goes on from a new address; it starts with the first one and stops when
+    /// there is none (RFC 9568 §6.4.1). Hosts must learn a new Ethernet address.
+    fn follow(
+        &mut self,
+        id: &VirtualRouterId,
+        source: Option<IpAddr>,
+        moved: bool,
+        now: Timestamp,
+    ) {
         let Some(member) = self.members.get_mut(id) else { return };
-        member.source = source;
-        let Some(local) = source else { return };
+        match (&mut member.machine, source) {
+            (Some(machine), Some(local)) => {
+                machine.set_local(local, now);
+                if moved {
+                    machine.announce_again(now);
+                }
+                member.source = source;
+                self.drain(id);
+            }
+            (Some(_), None) => self.stop(id, now),
+            (None, Some(local)) => self.start(id, local, now),
+            (None, None) => {}
+        }
+    }
+
+    fn start(&mut self, id: &VirtualRouterId, local: IpAddr, now: Timestamp) {
+        let Some(member) = self.members.get_mut(id) else { return };
+        member.source = Some(local);
         let mut machine = VirtualRouter::new(member.machine_config(id.ipv4, local));
         machine.startup(now);
         member.machine = Some(machine);
@@ -190,97 +269,56 @@ impl Redundancy {
         if let Some(member) = self.members.get_mut(id) {
             (member.machine, member.source, member.stopped) = (None, None, now);
         }
+        self.timers.arm(Due::Router(id.clone()), None);
     }
 
+    /// Passes on what a virtual router wants, and notes when it wants to be woken.
     fn drain(&mut self, id: &VirtualRouterId) {
         let Some(member) = self.members.get_mut(id) else { return };
         let (Some(machine), Some(source)) = (&mut member.machine, member.source) else { return };
-        while let Some(action) = machine.poll_action() {
-            self.outputs.push_back(output(id, source, action));
-        }
-    }
-}
-
-impl Member {
-    fn new(config: VrrpConfig, now: Timestamp) -> Member {
-        Member { config, machine: None, heard: None, stopped: now, isolated: true, source: None }
+        let actions: Vec<vrrp::Action> = std::iter::from_fn(|| machine.poll_action()).collect();
+        let deadline = machine.poll_timeout().map(|(at, _)| at);
+        self.timers.arm(Due::Router(id.clone()), deadline);
+        actions.into_iter().for_each(|action| self.carry_out(id, source, action));
     }
 
-    /// The state of its machine.
-    pub fn state(&self) -> vrrp::State {
-        self.machine.as_ref().map_or(vrrp::State::Initialize, VirtualRouter::state)
-    }
-
-    /// Since when it is in this state.
-    pub fn since(&self) -> Timestamp {
-        self.machine.as_ref().map_or(self.stopped, VirtualRouter::since)
-    }
-
-    /// The Active Router as last heard of, when it is another one.
-    pub fn active_router(&self) -> Option<IpAddr> {
-        self.heard.filter(|_| self.state() == vrrp::State::Backup)
-    }
-
-    /// Its priority now.
-    pub fn priority(&self) -> u8 {
-        if self.isolated { self.config.isolated_priority } else { self.config.priority }
-    }
-
-    fn machine_config(&self, ipv4: bool, local: IpAddr) -> VirtualRouterConfig {
-        VirtualRouterConfig {
-            vrid: self.config.vrid,
-            priority: self.priority(),
-            interval: self.config.interval_centiseconds,
-            preempt: self.config.preempt,
-            addresses: self.addresses(ipv4),
-            local,
+    fn carry_out(&mut self, id: &VirtualRouterId, source: IpAddr, action: vrrp::Action) {
+        let (vpc, interface) = (id.vpc, id.interface.clone());
+        match action {
+            vrrp::Action::Send(advertisement) => {
+                let bytes = advertisement.encode(source, group(source));
+                self.outputs.push_back(VrrpOutput::Send { vpc, interface, source, bytes });
+            }
+            vrrp::Action::BecomeActive { addresses } => {
+                info!(interface, vrid = id.vrid, ?addresses, "active router");
+                let (vrid, held) = (id.vrid, addresses.clone());
+                let install = VrrpOutput::Install { vpc, interface, vrid, addresses: held };
+                self.outputs.push_back(install);
+                self.announce(id, &addresses);
+            }
+            vrrp::Action::Announce { addresses } => self.announce(id, &addresses),
+            vrrp::Action::BecomeBackup { addresses } => {
+                self.outputs.push_back(VrrpOutput::Withdraw { vpc, interface, addresses });
+            }
         }
     }
 
-    /// Its addresses of one family.
-    pub fn addresses(&self, ipv4: bool) -> Vec<IpAddr> {
-        addresses(&self.config, ipv4)
+    /// Tells hosts and bridges where the virtual addresses are (RFC 9568 §6.4.2, §6.4.3).
+    fn announce(&mut self, id: &VirtualRouterId, addresses: &[IpAddr]) {
+        let link = self.links.get(&LinkId::new(id.vpc, &id.interface));
+        let Some(mac) = link.and_then(|link| link.mac) else { return };
+        let frames = addresses.iter().map(|address| VrrpOutput::Frame {
+            vpc: id.vpc,
+            interface: id.interface.clone(),
+            bytes: neighbor::announcement(*address, mac).encode(),
+        });
+        self.outputs.extend(frames);
     }
-}
-
-fn addresses(config: &VrrpConfig, ipv4: bool) -> Vec<IpAddr> {
-    match ipv4 {
-        true => config.ipv4.iter().copied().map(IpAddr::V4).collect(),
-        false => config.ipv6.iter().copied().map(IpAddr::V6).collect(),
-    }
-}
-
-/// The virtual routers of one entry: one per family that has addresses.
-fn families(vpc: VpcId, config: &VrrpConfig) -> Vec<(VirtualRouterId, &VrrpConfig)> {
-    let id = |ipv4| VirtualRouterId {
-        vpc,
-        interface: config.interface.clone(),
-        vrid: config.vrid,
-        ipv4,
-    };
-    let present = [true, false].into_iter().filter(|&ipv4| !addresses(config, ipv4).is_empty());
-    present.map(|ipv4| (id(ipv4), config)).collect()
 }
 
 /// Where advertisements of the family of `source` go.
 fn group(source: IpAddr) -> IpAddr {
     if source.is_ipv4() { GROUP_V4.into() } else { GROUP_V6.into() }
-}
-
-fn output(id: &VirtualRouterId, source: IpAddr, action: vrrp::Action) -> VrrpOutput {
-    let (vpc, interface) = (id.vpc, id.interface.clone());
-    match action {
-        vrrp::Action::Send(advertisement) => {
-            let bytes = advertisement.encode(source, group(source));
-            VrrpOutput::Send { vpc, interface, source, bytes }
-        }
-        vrrp::Action::BecomeActive { addresses } => {
-            VrrpOutput::Install { vpc, interface, vrid: id.vrid, addresses }
-        }
-        vrrp::Action::BecomeBackup { addresses } => {
-            VrrpOutput::Withdraw { vpc, interface, addresses }
-        }
-    }
 }
 
 #[cfg(test)]

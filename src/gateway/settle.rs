@@ -12,12 +12,13 @@ use super::snapshot::Sources;
 use super::tunnel::Tunnel;
 use super::vpc::Vpc;
 use super::vpc::configured_items;
-use super::{Gateway, Output, TcpOutput, Why, connection, kernel::KernelItem};
+use super::{Gateway, Output, TcpOutput, VrrpOutput, Why, connection, kernel::KernelItem};
 use crate::ike::Event;
 use crate::moment::Moment;
 use crate::net::{PeerId, VpcId};
 use crate::routing::Action;
 use crate::time::Timestamp;
+use std::net::IpAddr;
 
 impl Gateway {
     /// Sets everything up that the configuration names.
@@ -55,7 +56,8 @@ impl Gateway {
     pub(super) fn reconcile_kernel(&mut self) {
         let configured = configured_items(&self.config);
         let learned = |item: &KernelItem| match item {
-            KernelItem::Guard { .. } | KernelItem::Address { .. } => false,
+            KernelItem::Guard { .. } => false,
+            KernelItem::Address { vpc, address } => self.redundancy.answers_for(*vpc, *address),
             KernelItem::Route { vpc, prefix } => {
                 self.vpcs.get(vpc).is_some_and(|vpc| vpc.routes.group_of(prefix).is_some())
             }
@@ -203,15 +205,43 @@ impl Gateway {
     /// Queues what the outside must do. A route or an address is there before a connection that
     /// needs it; a snapshot is published before the peer is told that it may use the SAs in it.
     fn queue_outputs(&mut self) {
-        let effects = std::iter::from_fn(|| self.kernel.poll_effect());
-        self.outputs.extend(effects.map(Output::Kernel));
+        self.queue_lan_outputs();
         self.queue_snapshot();
         let outputs = &mut self.outputs;
         outputs.extend(self.tcp.drain(..).map(Output::Tcp));
-        outputs.extend(std::iter::from_fn(|| self.redundancy.poll_output()).map(Output::Vrrp));
         while let Some(transmit) = self.ike.poll_transmit() {
             let (local, remote, bytes) = (transmit.local, transmit.remote, transmit.bytes);
             outputs.push_back(Output::Datagram(Datagram { local, remote, bytes }));
         }
     }
+
+    /// Queues what the virtual routers and the kernel's tables want; it depends on nothing else.
+    /// Virtual addresses stand on the VPC's device, so that they can be pinged and traced.
+    pub(super) fn queue_lan_outputs(&mut self) {
+        while let Some(output) = self.redundancy.poll_output() {
+            match &output {
+                VrrpOutput::Install { vpc, addresses, .. } => {
+                    addresses_of_device(*vpc, addresses).for_each(|item| self.kernel.add(item));
+                }
+                VrrpOutput::Withdraw { vpc, addresses, .. } => {
+                    addresses_of_device(*vpc, addresses).for_each(|item| self.kernel.remove(item));
+                }
+                VrrpOutput::Look { .. }
+                | VrrpOutput::Join { .. }
+                | VrrpOutput::Send { .. }
+                | VrrpOutput::Frame { .. } => {}
+            }
+            self.outputs.push_back(Output::Vrrp(output));
+        }
+        let effects = std::iter::from_fn(|| self.kernel.poll_effect());
+        self.outputs.extend(effects.map(Output::Kernel));
+    }
+}
+
+/// The virtual addresses that may stand on a device; a link-local one belongs to its link.
+fn addresses_of_device(vpc: VpcId, addresses: &[IpAddr]) -> impl Iterator<Item = KernelItem> {
+    let is_of_link =
+        |address: &IpAddr| matches!(address, IpAddr::V6(six) if six.is_unicast_link_local());
+    let may_stand = addresses.iter().filter(move |address| !is_of_link(address));
+    may_stand.map(move |&address| KernelItem::Address { vpc, address })
 }

@@ -1,11 +1,13 @@
 //! Addresses as values: prefixes, longest-prefix maps, address ranges, and the numbers by which
 //! the parts of a gateway name things to each other. No socket and no protocol lives here.
 
+mod ethernet;
 mod ids;
 mod map;
 mod prefix;
 mod range;
 
+pub use ethernet::{EtherType, MacAddress};
 pub use ids::{Asn, EspSpi, PeerId, VpcId};
 pub use map::{PrefixMap, PrefixSet};
 pub use prefix::{ParsePrefixError, Prefix};

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow};
 
-use super::packet::{EtherType, PacketSocket};
+use super::packet::{Frames, PacketSocket};
 
 /// Larger than any frame, super-packets of segmentation offload included.
 const FRAME_MAX: usize = 1 << 17;
@@ -35,7 +35,7 @@ pub struct Capture {
 impl Capture {
     /// Records a device of a namespace from now on, frames sent and received.
     pub fn start(namespace: &str, device: &str) -> Result<Self> {
-        let socket = PacketSocket::open(Some(namespace), device, EtherType::ALL)?;
+        let socket = PacketSocket::open(Some(namespace), device, Frames::All)?;
         socket.set_patience(GLANCE)?;
         socket.set_buffer(BACKLOG)?;
         let ending = Arc::new(AtomicBool::new(false));

@@ -11,49 +11,46 @@ use nix::net::if_::if_nametoindex;
 use socket2::{Domain, Protocol, SockAddr, SockFilter, Socket, Type};
 
 use super::netns;
+use crate::net::EtherType;
 
-/// An Ethernet address.
-pub type Mac = [u8; 6];
-
-/// Which frames a socket receives, by their EtherType.
+/// Which frames a socket receives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct EtherType(pub u16);
-
-impl EtherType {
+pub enum Frames {
     /// Every frame, in both directions.
-    pub const ALL: EtherType = EtherType(0x0003);
-    /// ARP, as received.
-    pub const ARP: EtherType = EtherType(0x0806);
-    /// IPv6, as received.
-    pub const IPV6: EtherType = EtherType(0x86dd);
+    All,
+    /// Those of a kind, as received.
+    Of(EtherType),
 }
 
-/// A socket that sends frames on a device and receives those of one [`EtherType`].
+/// An octet that a frame must have at an offset.
+pub type Mark = (usize, u8);
+
+/// A socket that sends frames on a device and receives some.
 #[derive(Debug)]
 pub struct PacketSocket {
     socket: Socket,
-    mac: Mac,
     index: u32,
 }
 
 impl PacketSocket {
     /// Opens a device of a namespace; `None` is that of this thread.
-    pub fn open(namespace: Option<&str>, device: &str, frames: EtherType) -> Result<Self> {
-        Self::open_filtered(namespace, device, frames, &[])
+    pub fn open(namespace: Option<&str>, device: &str, frames: Frames) -> Result<Self> {
+        Self::open_marked::<0>(namespace, device, frames, &[])
     }
 
-    /// Opens a device with a classic BPF program that picks frames in the kernel.
-    pub fn open_filtered(
+    /// Opens a device for frames that have all marks of one line; no line lets all pass. The
+    /// kernel picks them, so that the traffic which passes the device is never copied.
+    pub fn open_marked<const N: usize>(
         namespace: Option<&str>,
         device: &str,
-        frames: EtherType,
-        filter: &[SockFilter],
+        frames: Frames,
+        marks: &[[Mark; N]],
     ) -> Result<Self> {
-        netns::within_or_here(namespace, || Self::open_here(device, frames, filter))?
+        netns::within_or_here(namespace, || Self::open_here(device, frames, &filter(marks)))?
             .with_context(|| format!("opening {device} for raw frames"))
     }
 
-    fn open_here(device: &str, frames: EtherType, filter: &[SockFilter]) -> Result<Self> {
+    fn open_here(device: &str, frames: Frames, filter: &[SockFilter]) -> Result<Self> {
         let index = if_nametoindex(device)?;
         // Protocol 0 receives nothing until the filter stands and `bind` names the protocol.
         let socket = Socket::new(Domain::PACKET, Type::RAW, Some(Protocol::from(0)))?;
@@ -61,13 +58,7 @@ impl PacketSocket {
             socket.attach_filter(filter)?;
         }
         socket.bind(&link_address(index, frames)?)?;
-        let mac = own_mac(&socket)?;
-        Ok(PacketSocket { socket, mac, index })
-    }
-
-    /// The device's own Ethernet address.
-    pub fn mac(&self) -> Mac {
-        self.mac
+        Ok(PacketSocket { socket, index })
     }
 
     /// The device's number.
@@ -107,15 +98,19 @@ impl AsRawFd for PacketSocket {
     }
 }
 
-fn link_address(index: u32, frames: EtherType) -> io::Result<SockAddr> {
+fn link_address(index: u32, frames: Frames) -> io::Result<SockAddr> {
     let family = u16::try_from(libc::AF_PACKET).unwrap_or_default();
+    let protocol = match frames {
+        Frames::All => u16::try_from(libc::ETH_P_ALL).unwrap_or_default(),
+        Frames::Of(kind) => kind.0,
+    };
     // SAFETY: the storage is zeroed and larger than a `sockaddr_ll`, for which all-zero is a
     // valid value; the length written is that of the value written.
     let (_, address) = unsafe {
         SockAddr::try_init(|storage, length| {
             let link = storage.cast::<libc::sockaddr_ll>();
             (*link).sll_family = family;
-            (*link).sll_protocol = frames.0.to_be();
+            (*link).sll_protocol = protocol.to_be();
             (*link).sll_ifindex = index.cast_signed();
             *length = mem::size_of::<libc::sockaddr_ll>() as libc::socklen_t;
             Ok(())
@@ -124,23 +119,44 @@ fn link_address(index: u32, frames: EtherType) -> io::Result<SockAddr> {
     Ok(address)
 }
 
-/// A bound socket's own address carries the device's Ethernet address.
-fn own_mac(socket: &Socket) -> Result<Mac> {
-    let address = socket.local_addr()?;
-    let mut link: libc::sockaddr_ll = {
-        // SAFETY: all-zero is a valid `sockaddr_ll`.
-        unsafe { mem::zeroed() }
+fn filter<const N: usize>(marks: &[[Mark; N]]) -> Vec<SockFilter> {
+    let as_filter = |step: Step| {
+        SockFilter::new(step.code, step.jump_if_true, step.jump_if_false, step.operand)
     };
-    let length = (address.len() as usize).min(mem::size_of_val(&link));
-    // SAFETY: both sides hold at least `length` bytes and do not overlap; every bit pattern is
-    // a valid `sockaddr_ll`.
-    unsafe {
-        std::ptr::copy_nonoverlapping(
-            address.as_ptr().cast::<u8>(),
-            (&raw mut link).cast::<u8>(),
-            length,
-        );
-    }
-    let [a, b, c, d, e, f, ..] = link.sll_addr;
-    Ok([a, b, c, d, e, f])
+    program(marks).into_iter().map(as_filter).collect()
 }
+
+/// A step of a classic BPF program.
+#[derive(Clone, Copy, Debug)]
+struct Step {
+    code: u16,
+    jump_if_true: u8,
+    jump_if_false: u8,
+    operand: u32,
+}
+
+const LOAD_BYTE: u16 = (libc::BPF_LD | libc::BPF_B | libc::BPF_ABS) as u16;
+const JUMP_IF_EQUAL: u16 = (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16;
+const RETURN: u16 = (libc::BPF_RET | libc::BPF_K) as u16;
+
+/// The program that takes frames with all marks of one line; empty for no line.
+fn program<const N: usize>(marks: &[[Mark; N]]) -> Vec<Step> {
+    let step = |code, operand| Step { code, jump_if_true: 0, jump_if_false: 0, operand };
+    let mut program = Vec::new();
+    for line in marks {
+        for (position, &(at, octet)) in line.iter().enumerate() {
+            program.push(step(LOAD_BYTE, at as u32));
+            // Past the rest of this line, two steps a mark, and its end.
+            let jump_if_false = ((N - 1 - position) * 2 + 1) as u8;
+            program.push(Step { jump_if_false, ..step(JUMP_IF_EQUAL, octet.into()) });
+        }
+        program.push(step(RETURN, u32::MAX));
+    }
+    if !program.is_empty() {
+        program.push(step(RETURN, 0));
+    }
+    program
+}
+
+#[cfg(test)]
+mod tests;

@@ -75,6 +75,12 @@ impl VrrpSocket {
         self.source
     }
 
+    /// Whether its source is still the address that it would be opened with.
+    pub fn is_current(&self, namespace: Option<&str>, device: &str) -> bool {
+        let address = netns::within_or_here(namespace, || own_address(device, self.family));
+        matches!(address, Ok(Ok(address)) if address == self.source)
+    }
+
     /// Sends a message to the group.
     pub fn send(&self, message: &[u8]) -> io::Result<()> {
         let group = match self.family {

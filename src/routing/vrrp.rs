@@ -12,14 +12,20 @@
 //!          └────────────────────────  superior  ────────────────┘
 //! ```
 //!
+//! Frames carry the interface's own Ethernet address and not that of RFC 9568 §7.3, so bridges and
+//! hosts learn from announcements alone where the virtual addresses are. They are repeated, and
+//! made again whenever another router shows that it believes to be active (§6.4.3), since hosts
+//! may have believed it.
+//!
 //! Time is in centiseconds on the wire and in configuration; nothing here rounds to them.
 //! Checksum, version and hop limit are verified by whoever has the packet ([`crate::wire::vrrp`]).
 
 mod machine;
+pub mod neighbor;
 
 pub use machine::{Claim, Event, State, Step, Transition, transition};
 
-use crate::time::Timestamp;
+use crate::time::{Timers, Timestamp};
 use crate::wire::vrrp::{Advertisement, PRIORITY_OWNER, PRIORITY_RESIGNING};
 use std::collections::VecDeque;
 use std::net::IpAddr;
@@ -47,8 +53,13 @@ pub struct VirtualRouterConfig {
 pub enum Action {
     /// Multicast an advertisement.
     Send(Advertisement),
-    /// Answer for the virtual addresses, and tell the link so (gratuitous ARP, unsolicited NA).
+    /// Answer for the virtual addresses, and announce them ([`neighbor::announcement`]).
     BecomeActive {
+        /// The virtual addresses.
+        addresses: Vec<IpAddr>,
+    },
+    /// Announce the virtual addresses again.
+    Announce {
         /// The virtual addresses.
         addresses: Vec<IpAddr>,
     },
@@ -60,13 +71,22 @@ pub enum Action {
 }
 
 /// What a deadline is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Timer {
     /// Time to advertise (Adver_Timer).
     Advertisement,
     /// The Active Router has been silent for too long (Active_Down_Timer).
     ActiveDown,
+    /// Time to announce the addresses again.
+    Announcement,
 }
+
+/// An announcement is repeated after this, for switches and hosts that missed it. Also the least
+/// time between two announcements.
+const REPETITION: Duration = Duration::from_secs(1);
+/// Announcements of an Active Router that nobody disturbs, for hosts that believed another one
+/// which died before the two could meet.
+const REFRESH: Duration = Duration::from_secs(60);
 
 /// Advertisements that were not taken in (RFC 9568 §7.1).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -88,8 +108,11 @@ pub struct VirtualRouter {
     state: State,
     /// Active_Adver_Interval: that of whoever is active.
     active_interval: u16,
-    timer: Option<(Timestamp, Timer)>,
+    timers: Timers<Timer>,
     since: Timestamp,
+    /// When the addresses were last announced, and how often that is to be repeated.
+    announced: Timestamp,
+    repetitions: u8,
     discards: Discards,
     actions: VecDeque<Action>,
 }
@@ -101,8 +124,10 @@ impl VirtualRouter {
             active_interval: config.interval.max(1),
             config,
             state: State::Initialize,
-            timer: None,
+            timers: Timers::default(),
             since: Timestamp::ZERO,
+            announced: Timestamp::ZERO,
+            repetitions: 0,
             discards: Discards::default(),
             actions: VecDeque::new(),
         }
@@ -132,6 +157,33 @@ impl VirtualRouter {
         }
     }
 
+    /// Sends from another address from now on, and at once when active.
+    pub fn set_local(&mut self, local: IpAddr, now: Timestamp) {
+        if std::mem::replace(&mut self.config.local, local) != local {
+            self.fire(Event::LocalAddressChanged, now);
+        }
+    }
+
+    /// An Active Router announces its addresses, at once or within a second when it has just
+    /// done so: hosts may have learned something else.
+    pub fn announce_again(&mut self, now: Timestamp) {
+        if self.state != State::Active {
+            return;
+        }
+        self.repetitions = 1;
+        let due = self.announced + REPETITION;
+        if due <= now {
+            self.announce(now);
+        } else {
+            self.timers.arm(Timer::Announcement, Some(due));
+        }
+    }
+
+    /// Whether it answers for an address.
+    pub fn answers_for(&self, address: IpAddr) -> bool {
+        self.state == State::Active && self.config.addresses.contains(&address)
+    }
+
     /// An advertisement came from `source`.
     pub fn handle_advertisement(
         &mut self,
@@ -150,12 +202,14 @@ impl VirtualRouter {
         self.fire(Event::Advertisement(claim), now);
     }
 
-    /// The timer fires if it is due.
+    /// The timers that are due fire.
     pub fn handle_timeout(&mut self, now: Timestamp) {
-        match self.timer.take_if(|(at, _)| *at <= now) {
-            Some((_, Timer::Advertisement)) => self.fire(Event::AdvertisementTimer, now),
-            Some((_, Timer::ActiveDown)) => self.fire(Event::ActiveDownTimer, now),
-            None => {}
+        while let Some(timer) = self.timers.pop_due(now) {
+            match timer {
+                Timer::Advertisement => self.fire(Event::AdvertisementTimer, now),
+                Timer::ActiveDown => self.fire(Event::ActiveDownTimer, now),
+                Timer::Announcement => self.announce(now),
+            }
         }
     }
 
@@ -164,9 +218,9 @@ impl VirtualRouter {
         self.actions.pop_front()
     }
 
-    /// The deadline.
+    /// The next deadline.
     pub fn poll_timeout(&self) -> Option<(Timestamp, Timer)> {
-        self.timer
+        self.timers.next()
     }
 
     /// The state.
@@ -243,24 +297,45 @@ impl VirtualRouter {
             Step::Resign => self.advertise(PRIORITY_RESIGNING),
             Step::StartAdvertisementTimer => {
                 let interval = centiseconds(self.config.interval.max(1));
-                self.timer = Some((now + interval, Timer::Advertisement));
+                self.wait(Timer::Advertisement, now + interval);
             }
             Step::ForgetActiveInterval => self.active_interval = self.config.interval.max(1),
             Step::StartActiveDownTimer => {
                 let interval = self.active_interval();
-                self.timer = Some((now + interval * 3 + self.skew(), Timer::ActiveDown));
+                self.wait(Timer::ActiveDown, now + interval * 3 + self.skew());
             }
-            Step::StartSkewTimer => self.timer = Some((now + self.skew(), Timer::ActiveDown)),
-            Step::StopTimer => self.timer = None,
+            Step::StartSkewTimer => self.wait(Timer::ActiveDown, now + self.skew()),
+            Step::StopTimer => self.timers = Timers::default(),
             Step::TakeAddresses => {
-                let action = Action::BecomeActive { addresses: addresses() };
-                self.actions.push_back(action);
+                self.actions.push_back(Action::BecomeActive { addresses: addresses() });
+                self.on_announced(now, 1);
             }
+            Step::AnnounceAgain => self.announce_again(now),
             Step::LeaveAddresses => {
-                let action = Action::BecomeBackup { addresses: addresses() };
-                self.actions.push_back(action);
+                self.actions.push_back(Action::BecomeBackup { addresses: addresses() });
+                self.timers.arm(Timer::Announcement, None);
             }
         }
+    }
+
+    /// Waits for one of the two timers of the RFC, and no longer for the other.
+    fn wait(&mut self, timer: Timer, at: Timestamp) {
+        for other in [Timer::Advertisement, Timer::ActiveDown] {
+            self.timers.arm(other, (other == timer).then_some(at));
+        }
+    }
+
+    fn announce(&mut self, now: Timestamp) {
+        self.actions.push_back(Action::Announce { addresses: self.config.addresses.clone() });
+        self.on_announced(now, self.repetitions);
+    }
+
+    /// Plans the next announcement after one.
+    fn on_announced(&mut self, now: Timestamp, repetitions: u8) {
+        let pause = if repetitions > 0 { REPETITION } else { REFRESH };
+        self.repetitions = repetitions.saturating_sub(1);
+        self.announced = now;
+        self.timers.arm(Timer::Announcement, Some(now + pause));
     }
 
     fn advertise(&mut self, priority: u8) {

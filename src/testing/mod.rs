@@ -3,9 +3,9 @@
 //! cuts by a seed. The same seed gives the same trace, byte for byte.
 //!
 //! ```text
-//!   hosts of a region ── LAN (VRRP) ── Node ─┐
-//!                                            ├── underlay (Weather, cuts) ── other regions
-//!   hosts of a region ── LAN (VRRP) ── Node ─┘
+//!   hosts of a region ── LAN (VRRP, ARP, ND) ── Node ─┐
+//!                                                     ├── underlay (Weather, cuts) ── other regions
+//!   hosts of a region ── LAN (VRRP, ARP, ND) ── Node ─┘
 //! ```
 //!
 //! The network watches what must never happen: an inner byte in the clear on the underlay, a
@@ -22,4 +22,5 @@ mod isolation;
 mod operations;
 mod refusals;
 mod six_gateways;
+mod takeover;
 mod two_gateways;

@@ -1,6 +1,10 @@
 //! The virtual network: nodes, LANs, the underlay between them, and time that moves from event
 //! to event.
 
+mod lan;
+
+pub use lan::next_hop;
+
 use super::deployment::{Deployment, Site};
 use super::node::{Emission, Node};
 use super::packet::{self, UDP};
@@ -9,13 +13,14 @@ use crate::gateway::Datagram;
 use crate::net::{PeerId, VpcId};
 use crate::random::{Random, Seeded};
 use crate::time::Timestamp;
+use lan::{Host, Station};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
 /// Bytes that every host packet carries and no datagram of the underlay may show.
 const MARKER: &[u8; 16] = b"INNER PLAINTEXT!";
-/// How long an advertisement takes over the LAN.
+/// How long a frame takes over the LAN.
 const LAN_DELAY: Duration = Duration::from_micros(200);
 
 /// A packet from host to host, as the network remembers it.
@@ -34,7 +39,8 @@ pub struct Probe {
 #[derive(Debug)]
 enum Arrival {
     Underlay(Datagram),
-    Lan { node: usize, vpc: VpcId, source: IpAddr, bytes: Vec<u8> },
+    Vrrp { from: usize, to: usize, vpc: VpcId, source: IpAddr, bytes: Vec<u8> },
+    Frame { from: Station, to: Station, vpc: VpcId, bytes: Vec<u8> },
 }
 
 /// Gateways, and all that is between them.
@@ -50,6 +56,9 @@ pub struct Network {
     deadlines: Vec<Option<Timestamp>>,
     deployment: Deployment,
     cuts: BTreeSet<(usize, usize)>,
+    hosts: BTreeMap<(u8, VpcId), Host>,
+    muted: BTreeSet<u8>,
+    split: BTreeSet<u8>,
     random: Seeded,
     arrivals: BTreeMap<(Timestamp, u64), Arrival>,
     counted: u64,
@@ -70,6 +79,9 @@ impl Network {
             deadlines: vec![None; deployment.sites.len()],
             deployment,
             cuts: BTreeSet::new(),
+            hosts: BTreeMap::new(),
+            muted: BTreeSet::new(),
+            split: BTreeSet::new(),
             random: Seeded::new(seed),
             arrivals: BTreeMap::new(),
             counted: 0,
@@ -152,8 +164,8 @@ impl Network {
         result
     }
 
-    /// Sends a packet from a host of a region to a host of another, by the region's active
-    /// router; without one it is lost.
+    /// Sends a packet from a host of a region to a host of another, by the gateway that the host
+    /// finds at its next hop's address; without one it is lost.
     pub fn probe(&mut self, probe: Probe) -> u64 {
         self.counted += 1;
         let id = self.counted;
@@ -162,11 +174,8 @@ impl Network {
         payload.extend(id.to_be_bytes());
         let (src, dst) = (host(probe.from, probe.ipv4), host(probe.to, probe.ipv4));
         let inner = packet::ip(src, dst, UDP, &payload);
-        let router = self.active_router(&probe);
         self.probes.insert(id, probe.clone());
-        if let Some(node) = router {
-            self.with_node(node, |node, now| node.forward(probe.vpc, inner, now));
-        }
+        self.send_from_host(probe.from, probe.vpc, inner);
         id
     }
 
@@ -243,15 +252,6 @@ impl Network {
         probes
     }
 
-    fn active_router(&self, probe: &Probe) -> Option<usize> {
-        let here = (0..self.nodes.len()).filter(|node| self.sites[*node].region == probe.from);
-        let active = |node: &usize| {
-            let node = self.nodes[*node].as_ref();
-            node.is_some_and(|node| node.is_active_router(probe.vpc, probe.ipv4))
-        };
-        here.into_iter().find(active)
-    }
-
     fn next_event(&self) -> Option<Timestamp> {
         let timers = self.deadlines.iter().flatten().copied();
         timers.chain(self.arrivals.keys().next().map(|(at, _)| *at)).min()
@@ -278,11 +278,12 @@ impl Network {
                     self.with_node(node, |node, now| node.receive(&datagram, now));
                 }
             }
-            Arrival::Lan { node, vpc, source, bytes } => {
-                if self.runs(node) {
-                    self.with_node(node, |node, now| node.receive_vrrp(vpc, source, &bytes, now));
+            Arrival::Vrrp { from, to, vpc, source, bytes } => {
+                if self.hears(to, Station::Node(from)) {
+                    self.with_node(to, |node, now| node.receive_vrrp(vpc, source, &bytes, now));
                 }
             }
+            Arrival::Frame { from, to, vpc, bytes } => self.frame_arrives(from, to, vpc, &bytes),
         }
     }
 
@@ -291,7 +292,10 @@ impl Network {
         while let Some(emission) = self.nodes[node].as_mut().and_then(Node::poll_emission) {
             match emission {
                 Emission::Underlay(datagram) => self.carry(node, datagram),
-                Emission::Vrrp { vpc, source, bytes } => self.multicast(node, vpc, source, bytes),
+                Emission::Vrrp { vpc, source, bytes } => self.multicast(node, vpc, source, &bytes),
+                Emission::Frame { vpc, bytes } => {
+                    self.spread(self.sites[node].region, Station::Node(node), vpc, &bytes);
+                }
                 Emission::Host { vpc, packet } => self.deliver(node, vpc, &packet),
                 Emission::Leak { vpc, packet } => {
                     let seen = packet::read(&packet);
@@ -316,15 +320,6 @@ impl Network {
         let seen = Datagram { local: datagram.remote, remote: datagram.local, ..datagram };
         for after in arrivals {
             self.schedule(after, Arrival::Underlay(seen.clone()));
-        }
-    }
-
-    fn multicast(&mut self, from: usize, vpc: VpcId, source: IpAddr, bytes: Vec<u8>) {
-        for node in 0..self.nodes.len() {
-            if node != from && self.sites[node].region == self.sites[from].region {
-                let bytes = bytes.clone();
-                self.schedule(LAN_DELAY, Arrival::Lan { node, vpc, source, bytes });
-            }
         }
     }
 

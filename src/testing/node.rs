@@ -9,7 +9,7 @@ use crate::gateway::{
     Datagram, Gateway, KernelEffect, KernelItem, LinkState, Output, TcpInput, TcpOutput, VrrpOutput,
 };
 use crate::moment::Moment;
-use crate::net::{Prefix, VpcId};
+use crate::net::{MacAddress, Prefix, VpcId};
 use crate::random::Seeded;
 use crate::routing::ConnectionId;
 use crate::time::Timestamp;
@@ -25,6 +25,8 @@ pub enum Emission {
     Underlay(Datagram),
     /// A VRRP packet on the LAN of a VPC.
     Vrrp { vpc: VpcId, source: IpAddr, bytes: Vec<u8> },
+    /// An Ethernet frame on the LAN of a VPC.
+    Frame { vpc: VpcId, bytes: Vec<u8> },
     /// An inner packet to a host on the LAN of a VPC.
     Host { vpc: VpcId, packet: Vec<u8> },
     /// An inner packet that would leave by the host's default route, in the clear.
@@ -59,6 +61,7 @@ pub struct Node {
     vpcs: BTreeMap<VpcId, VpcHost>,
     emissions: VecDeque<Emission>,
     lan_up: bool,
+    mac: MacAddress,
 }
 
 const TUN: u8 = 0;
@@ -70,6 +73,7 @@ impl Node {
         let mut random = Seeded::new(seed);
         let gateway = Gateway::new(config.clone(), 1, &mut Moment::simulated(now, &mut random));
         let vpcs = config.vpcs.keys().map(|id| (*id, VpcHost::default())).collect();
+        let [a, b, c, d] = config.gateway.router_id.octets();
         let mut node = Node {
             gateway,
             config,
@@ -78,6 +82,7 @@ impl Node {
             vpcs,
             emissions: VecDeque::new(),
             lan_up: true,
+            mac: MacAddress([2, 0, a, b, c, d]),
         };
         node.set_lan(true, now);
         node
@@ -99,8 +104,35 @@ impl Node {
     fn report_link(&mut self, vpc: VpcId, interface: String, now: Timestamp) {
         let own = self.config.gateway.router_id;
         let (ipv4, ipv6) = (Some(own), Some(link_local(own)));
-        let link = LinkState { vpc, interface, up: self.lan_up, ipv4, ipv6 };
+        let (up, mac) = (self.lan_up, Some(self.mac));
+        let link = LinkState { vpc, interface, up, mac, ipv4, ipv6, complete: true };
         self.gateway.handle_link(&link, now);
+    }
+
+    /// Whether the LAN interfaces are up.
+    pub fn has_lan(&self) -> bool {
+        self.lan_up
+    }
+
+    /// The Ethernet address of the LAN interfaces.
+    pub fn mac(&self) -> MacAddress {
+        self.mac
+    }
+
+    /// The LAN interfaces get another Ethernet address, as after a move to another machine.
+    pub fn replace_interface(&mut self, now: Timestamp) {
+        self.mac.0[1] += 1;
+        self.set_lan(true, now);
+    }
+
+    /// Takes a neighbour frame from the LAN.
+    pub fn receive_frame(&mut self, vpc: VpcId, bytes: &[u8], now: Timestamp) {
+        let Some(interface) = self.config.vpcs.get(&vpc).and_then(|vpc| vpc.interface.clone())
+        else {
+            return;
+        };
+        self.gateway.handle_neighbor_frame(vpc, &interface, bytes);
+        self.carry_out(now);
     }
 
     /// Takes a datagram from the underlay.
@@ -161,6 +193,11 @@ impl Node {
     pub fn is_active_router(&self, vpc: VpcId, ipv4: bool) -> bool {
         let held = |host: &VpcHost| host.virtual_addresses.iter().any(|a| a.is_ipv4() == ipv4);
         self.vpcs.get(&vpc).is_some_and(held)
+    }
+
+    /// Whether an address stands on the device of a VPC.
+    pub fn has_address(&self, vpc: VpcId, address: IpAddr) -> bool {
+        self.vpcs.get(&vpc).is_some_and(|host| host.addresses.contains(&address))
     }
 
     /// The running gateway with the dice that its verbs need.
@@ -244,7 +281,12 @@ impl Node {
 
     fn carry_out_vrrp(&mut self, output: VrrpOutput, now: Timestamp) {
         match output {
-            VrrpOutput::Join { vpc, interface } => self.report_link(vpc, interface, now),
+            VrrpOutput::Join { vpc, interface } | VrrpOutput::Look { vpc, interface } => {
+                self.report_link(vpc, interface, now);
+            }
+            VrrpOutput::Frame { vpc, bytes, .. } => {
+                self.emissions.push_back(Emission::Frame { vpc, bytes });
+            }
             VrrpOutput::Send { vpc, source, bytes, .. } => {
                 self.emissions.push_back(Emission::Vrrp { vpc, source, bytes });
             }

@@ -20,18 +20,18 @@ impl<K> Default for Timers<K> {
     }
 }
 
-impl<K: Copy + Ord> Timers<K> {
+impl<K: Clone + Ord> Timers<K> {
     /// Sets the deadline of `key` in place of the one it had; `None` disarms it.
     pub fn arm(&mut self, key: K, deadline: Option<Timestamp>) {
         let before = match deadline {
-            Some(at) => self.armed.insert(key, at),
+            Some(at) => self.armed.insert(key.clone(), at),
             None => self.armed.remove(&key),
         };
         if before == deadline {
             return;
         }
         if let Some(at) = before {
-            self.queue.remove(&(at, key));
+            self.queue.remove(&(at, key.clone()));
         }
         if let Some(at) = deadline {
             self.queue.insert((at, key));
@@ -40,18 +40,17 @@ impl<K: Copy + Ord> Timers<K> {
 
     /// The key of the earliest deadline that is not later than `now`, disarmed.
     pub fn pop_due(&mut self, now: Timestamp) -> Option<K> {
-        let &(at, key) = self.queue.first()?;
-        if at > now {
+        if self.queue.first()?.0 > now {
             return None;
         }
-        self.queue.pop_first();
+        let (_, key) = self.queue.pop_first()?;
         self.armed.remove(&key);
         Some(key)
     }
 
     /// The earliest deadline and its key.
     pub fn next(&self) -> Option<(Timestamp, K)> {
-        self.queue.first().copied()
+        self.queue.first().cloned()
     }
 
     /// How many deadlines are armed.

@@ -10,7 +10,7 @@
 //! | the packet path | [`ip`] [`tcp`] [`udp`] [`esp`] [`checksum`] | views and numbers, no allocation |
 //! | replies to inner hosts | [`icmp`] | whole packets |
 //! | IKEv2 | [`ike`] | values |
-//! | the virtual router | [`vrrp`] [`ethernet`] | values, whole frames |
+//! | the virtual router | [`vrrp`] [`neighbor`] | values, whole frames |
 
 mod error;
 mod reader;
@@ -19,10 +19,10 @@ mod writer;
 
 pub mod checksum;
 pub mod esp;
-pub mod ethernet;
 pub mod icmp;
 pub mod ike;
 pub mod ip;
+pub mod neighbor;
 pub mod tcp;
 pub mod udp;
 pub mod vrrp;

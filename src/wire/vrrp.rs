@@ -1,4 +1,4 @@
-//! VRRP version 3 advertisements and the addresses of a virtual router (RFC 9568 §5, §7.3).
+//! VRRP version 3 advertisements (RFC 9568 §5).
 //!
 //! ```text
 //!  0                   1                   2                   3
@@ -16,7 +16,6 @@
 //! has the IP header (RFC 9568 §7.1).
 
 use super::checksum::{self, Sum};
-use super::ethernet::MacAddress;
 use super::ip::protocol;
 use super::{DecodeError, Fault, Reader, Writer};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -137,16 +136,6 @@ fn set_checksum(bytes: &mut [u8], source: IpAddr, destination: IpAddr) {
     if let Some(field) = bytes.get_mut(CHECKSUM_AT..CHECKSUM_AT + 2) {
         field.copy_from_slice(&checksum.to_be_bytes());
     }
-}
-
-/// The MAC address of a virtual router for IPv4, 00-00-5E-00-01-{VRID} (RFC 9568 §7.3).
-pub fn virtual_mac_v4(virtual_router_id: u8) -> MacAddress {
-    MacAddress([0x00, 0x00, 0x5e, 0x00, 0x01, virtual_router_id])
-}
-
-/// The MAC address of a virtual router for IPv6, 00-00-5E-00-02-{VRID} (RFC 9568 §7.3).
-pub fn virtual_mac_v6(virtual_router_id: u8) -> MacAddress {
-    MacAddress([0x00, 0x00, 0x5e, 0x00, 0x02, virtual_router_id])
 }
 
 #[cfg(test)]

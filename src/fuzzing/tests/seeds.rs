@@ -6,12 +6,14 @@ use crate::crypto::secret::Secret;
 use crate::esp::{
     InboundSa, Limits, NEXT_HEADER_IPV4, OutboundSa, Reservation, SaConfig, sealed_len,
 };
-use crate::net::EspSpi;
+use crate::net::{EspSpi, MacAddress};
 use crate::offload::samples::Sample;
+use crate::routing::vrrp::neighbor;
+use crate::wire::icmp;
 use crate::wire::ike::*;
 use crate::wire::ip::protocol;
+use crate::wire::neighbor::*;
 use crate::wire::vrrp::{self, Advertisement};
-use crate::wire::{ethernet, icmp};
 use hex_literal::hex;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -20,7 +22,8 @@ type Seed = (&'static str, String, Vec<u8>);
 /// Target, file name and octets of every seed; each also cut short and with an octet changed.
 pub fn all() -> Vec<Seed> {
     let of_codecs =
-        [messages(), chains(), packets(), datagrams(), states(), advertisements()].concat();
+        [messages(), chains(), packets(), datagrams(), states(), advertisements(), frames()]
+            .concat();
     let whole = [of_codecs, engines::all()].concat();
     whole.into_iter().flat_map(with_broken_ones).collect()
 }
@@ -163,7 +166,7 @@ fn packets() -> Vec<Seed> {
     let from = IpAddr::V4(Ipv4Addr::new(10, 1, 0, 1));
     let error = icmp::error_about(&tcp_syn, icmp::Problem::NoRoute, from).unwrap();
     let advertisement =
-        ethernet::announcement("fd00::1".parse().unwrap(), ethernet::MacAddress([2; 6]));
+        neighbor::announcement("fd00::1".parse().unwrap(), MacAddress([2; 6])).encode();
     let mut options = v6_fragment[..40].to_vec();
     options[6] = protocol::DESTINATION_OPTIONS;
     options.extend(hex!("11 00 0104 00000000 0035 0035 000c 0000 01020304"));
@@ -225,5 +228,31 @@ fn advertisements() -> Vec<Seed> {
     vec![
         seed("vrrp_advertisement", "over-ipv4", over_v4),
         seed("vrrp_advertisement", "over-ipv6", advertise(virtual_v6, v6, vrrp::GROUP_V6.into())),
+    ]
+}
+
+fn frames() -> Vec<Seed> {
+    let (asker_mac, own) = (MacAddress([2, 0, 0, 0, 0, 9]), MacAddress([2, 0, 0, 0, 0, 1]));
+    let arp = Arp {
+        operation: ArpOperation::REQUEST,
+        sender_mac: asker_mac,
+        sender: Ipv4Addr::new(10, 1, 0, 10),
+        target_mac: MacAddress::UNKNOWN,
+        target: Ipv4Addr::new(10, 1, 0, 1),
+    };
+    let target = "fd00:1::1".parse().unwrap();
+    let destination = solicited_node(target);
+    let source = "fd00:1::10".parse().unwrap();
+    let asked = NeighborSolicitation { source, destination, target, source_mac: Some(asker_mac) };
+    let frame = |destination, message| NeighborFrame { destination, source: asker_mac, message };
+    let request = frame(MacAddress::BROADCAST, NeighborMessage::Arp(arp));
+    let solicitation = frame(group_mac(destination), NeighborMessage::Solicitation(asked));
+    let reply = neighbor::answer(&request, own).unwrap();
+    let advertisement = neighbor::answer(&solicitation, own).unwrap();
+    vec![
+        seed("neighbor_frame", "arp-request", request.encode()),
+        seed("neighbor_frame", "arp-reply", reply.encode()),
+        seed("neighbor_frame", "solicitation", solicitation.encode()),
+        seed("neighbor_frame", "advertisement", advertisement.encode()),
     ]
 }

@@ -1,10 +1,13 @@
 //! Virtual routers follow their interface, their configuration and the tunnels.
 
 use super::*;
+use crate::net::MacAddress;
 use crate::testing::deployment::{self, Site};
+use crate::wire::neighbor::{Arp, ArpOperation, NeighborMessage};
 
 const SITE: Site = Site { region: 1, zone: 1 };
 const VPC: VpcId = VpcId(0);
+const MAC: MacAddress = MacAddress([2, 0, 0, 0, 0, 2]);
 
 fn config() -> VpcConfig {
     deployment::parse(&deployment::text(SITE, &[SITE], &["red"])).vpcs[&VPC].clone()
@@ -15,8 +18,10 @@ fn link(up: bool) -> LinkState {
         vpc: VPC,
         interface: "lan0".to_owned(),
         up,
+        mac: Some(MAC),
         ipv4: "10.1.0.2".parse().ok(),
         ipv6: "fe80::2".parse().ok(),
+        complete: true,
     }
 }
 
@@ -128,4 +133,77 @@ fn what_is_no_advertisement_is_ignored() {
     redundancy.handle_packet(VPC, "lan0", source, &[0x31, 1, 2], Timestamp::ZERO);
     redundancy.handle_packet(VPC, "lan9", source, &[], Timestamp::ZERO);
     assert_eq!(drain(&mut redundancy), []);
+}
+
+fn frames(outputs: &[VrrpOutput]) -> Vec<NeighborFrame> {
+    let frame = |output: &VrrpOutput| match output {
+        VrrpOutput::Frame { bytes, .. } => Some(NeighborFrame::decode(bytes).expect("our own")),
+        _ => None,
+    };
+    outputs.iter().filter_map(frame).collect()
+}
+
+/// A host asks for an address of the virtual router.
+fn question() -> Vec<u8> {
+    let host = MacAddress([2, 0, 0, 0, 0, 9]);
+    let arp = Arp {
+        operation: ArpOperation::REQUEST,
+        sender_mac: host,
+        sender: "10.1.1.10".parse().expect("an address"),
+        target_mac: MacAddress::UNKNOWN,
+        target: "10.1.0.1".parse().expect("an address"),
+    };
+    let message = NeighborMessage::Arp(arp);
+    NeighborFrame { destination: MacAddress::BROADCAST, source: host, message }.encode()
+}
+
+#[test]
+fn an_active_router_announces_and_answers_with_the_address_of_its_interface() {
+    let mut redundancy = running();
+    redundancy.handle_frame(VPC, "lan0", &question());
+    assert_eq!(drain(&mut redundancy), [], "nobody asked a backup");
+    settle(&mut redundancy);
+    let announced = frames(&drain(&mut redundancy));
+    assert_eq!(announced.len(), 2 * 3, "three addresses, and once more a second later");
+    assert!(announced.iter().all(|frame| frame.source == MAC && frame.destination.is_group()));
+    redundancy.handle_frame(VPC, "lan0", &question());
+    redundancy.handle_frame(VPC, "lan9", &question());
+    redundancy.handle_frame(VpcId(7), "lan0", &question());
+    let [answer] = &frames(&drain(&mut redundancy))[..] else { panic!("one answer") };
+    assert_eq!((answer.source, answer.destination), (MAC, MacAddress([2, 0, 0, 0, 0, 9])));
+}
+
+#[test]
+fn an_interface_with_something_missing_is_looked_at_until_nothing_is() {
+    let mut redundancy = running();
+    let missing = LinkState { complete: false, ipv6: None, ..link(true) };
+    redundancy.handle_link(&missing, Timestamp::ZERO);
+    let looks = |redundancy: &mut Redundancy| {
+        settle(redundancy);
+        let is_look = |output: &VrrpOutput| matches!(output, VrrpOutput::Look { .. });
+        drain(redundancy).iter().filter(|output| is_look(output)).count()
+    };
+    assert_eq!(looks(&mut redundancy), 7, "every half second of four");
+    redundancy.handle_link(&link(true), Timestamp::from_millis(4000));
+    assert_eq!(looks(&mut redundancy), 0);
+    redundancy.handle_unseen_link(VPC, "lan0", Timestamp::from_millis(2000));
+    assert_eq!(looks(&mut redundancy), 3);
+}
+
+#[test]
+fn an_active_router_follows_the_address_of_its_interface() {
+    let mut redundancy = running();
+    let now = settle(&mut redundancy);
+    drain(&mut redundancy);
+    let elsewhere = LinkState { ipv4: "10.1.0.77".parse().ok(), ..link(true) };
+    redundancy.handle_link(&elsewhere, now);
+    assert_eq!(states(&redundancy), [vrrp::State::Active; 2]);
+    let said = drain(&mut redundancy);
+    let [VrrpOutput::Send { source, .. }] = &said[..] else { panic!("{said:?}") };
+    assert_eq!(*source, "10.1.0.77".parse::<IpAddr>().expect("an address"));
+    let nowhere = LinkState { ipv4: None, ..link(true) };
+    redundancy.handle_link(&nowhere, now);
+    let ipv4 = redundancy.members().find(|(id, _)| id.ipv4).map(|(_, member)| member.state());
+    assert_eq!(ipv4, Some(vrrp::State::Initialize), "without an address it stops");
+    assert!(!redundancy.answers_for(VPC, "10.1.0.1".parse().expect("an address")));
 }

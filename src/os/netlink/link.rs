@@ -9,6 +9,7 @@ use rtnetlink::packet_route::link::{LinkAttribute, LinkFlags, LinkMessage, State
 use rtnetlink::{LinkBridge, LinkMessageBuilder, LinkUnspec, LinkVeth};
 
 use super::{Netlink, errno, unless};
+use crate::net::MacAddress;
 use crate::os::netns;
 
 /// A device as the kernel shows it.
@@ -25,7 +26,7 @@ pub struct Link {
     /// Largest packet in bytes, without the link-layer header.
     pub mtu: u32,
     /// Ethernet address, for devices that have one.
-    pub mac: Option<[u8; 6]>,
+    pub mac: Option<MacAddress>,
 }
 
 impl Link {
@@ -42,7 +43,9 @@ impl Link {
             match attribute {
                 LinkAttribute::IfName(name) => link.name.clone_from(name),
                 LinkAttribute::Mtu(mtu) => link.mtu = *mtu,
-                LinkAttribute::Address(mac) => link.mac = mac.as_slice().try_into().ok(),
+                LinkAttribute::Address(mac) => {
+                    link.mac = mac.as_slice().try_into().ok().map(MacAddress);
+                }
                 LinkAttribute::OperState(State::Down | State::LowerLayerDown) => {
                     link.is_running = false;
                 }

@@ -1,4 +1,4 @@
-//! Changes of devices as they happen.
+//! Changes of devices and of their addresses as they happen.
 
 use std::io;
 
@@ -21,6 +21,8 @@ pub enum LinkEvent {
     Changed(Link),
     /// It is gone.
     Removed(Link),
+    /// The device of this number has other addresses than before.
+    Addresses(u32),
     /// The kernel had more to tell than we took: some changes were lost, so look anew.
     Overrun,
 }
@@ -38,7 +40,11 @@ impl LinkWatch {
         let runtime = tokio::runtime::Handle::current();
         let connect = || -> io::Result<_> {
             let _inside = runtime.enter();
-            rtnetlink::new_multicast_connection(&[MulticastGroup::Link])
+            rtnetlink::new_multicast_connection(&[
+                MulticastGroup::Link,
+                MulticastGroup::Ipv4Ifaddr,
+                MulticastGroup::Ipv6Ifaddr,
+            ])
         };
         let (connection, _, messages) = netns::within_or_here(namespace, connect)??;
         Ok(LinkWatch { messages, connection: tokio::spawn(connection) })
@@ -56,6 +62,10 @@ impl LinkWatch {
                 NetlinkPayload::InnerMessage(RouteNetlinkMessage::DelLink(link)) => {
                     return Some(LinkEvent::Removed(Link::from_message(&link)));
                 }
+                NetlinkPayload::InnerMessage(
+                    RouteNetlinkMessage::NewAddress(address)
+                    | RouteNetlinkMessage::DelAddress(address),
+                ) => return Some(LinkEvent::Addresses(address.header.index)),
                 NetlinkPayload::Overrun(_) => return Some(LinkEvent::Overrun),
                 _ => {}
             }

@@ -53,11 +53,13 @@ pub enum Event {
     Advertisement(Claim),
     /// Our priority changed.
     PriorityChanged,
+    /// The address that we send from changed.
+    LocalAddressChanged,
 }
 
 impl Event {
     /// Every event.
-    pub const ALL: [Event; 9] = [
+    pub const ALL: [Event; 10] = [
         Event::Startup { owner: false },
         Event::Startup { owner: true },
         Event::Shutdown,
@@ -67,6 +69,7 @@ impl Event {
         Event::Advertisement(Claim::Superior),
         Event::Advertisement(Claim::Inferior),
         Event::PriorityChanged,
+        Event::LocalAddressChanged,
     ];
 }
 
@@ -87,8 +90,10 @@ pub enum Step {
     StartSkewTimer,
     /// Wait for nothing.
     StopTimer,
-    /// Answer for the virtual addresses.
+    /// Answer for the virtual addresses, and announce them.
     TakeAddresses,
+    /// Announce the virtual addresses: hosts may have learned something else.
+    AnnounceAgain,
     /// Do not answer for them.
     LeaveAddresses,
 }
@@ -121,7 +126,8 @@ pub fn transition(state: State, event: Event) -> Transition {
             | E::AdvertisementTimer
             | E::ActiveDownTimer
             | E::Advertisement(_)
-            | E::PriorityChanged,
+            | E::PriorityChanged
+            | E::LocalAddressChanged,
         ) => to(S::Initialize, &[]),
 
         // §6.4.2
@@ -132,22 +138,25 @@ pub fn transition(state: State, event: Event) -> Transition {
             to(S::Backup, &[Do::StartActiveDownTimer])
         }
         (S::Backup, E::Advertisement(Claim::Inferior)) => to(S::Backup, &[]),
-        (S::Backup, E::Startup { .. } | E::AdvertisementTimer | E::PriorityChanged) => {
-            to(S::Backup, &[])
-        }
+        (
+            S::Backup,
+            E::Startup { .. } | E::AdvertisementTimer | E::PriorityChanged | E::LocalAddressChanged,
+        ) => to(S::Backup, &[]),
 
         // §6.4.3
         (S::Active, E::Shutdown) => {
             to(S::Initialize, &[Do::StopTimer, Do::Resign, Do::LeaveAddresses])
         }
-        (
-            S::Active,
-            E::AdvertisementTimer
-            | E::PriorityChanged
-            | E::Advertisement(Claim::Resigning | Claim::Inferior),
-        ) => to(S::Active, &[Do::Advertise, Do::StartAdvertisementTimer]),
+        (S::Active, E::AdvertisementTimer | E::PriorityChanged | E::LocalAddressChanged) => {
+            to(S::Active, &[Do::Advertise, Do::StartAdvertisementTimer])
+        }
+        (S::Active, E::Advertisement(Claim::Resigning | Claim::Inferior)) => {
+            to(S::Active, &[Do::Advertise, Do::StartAdvertisementTimer, Do::AnnounceAgain])
+        }
+        // More than the RFC asks for: the last word of who yields. The better router may not have
+        // heard that there were two, and must tell the hosts, which it then does.
         (S::Active, E::Advertisement(Claim::Superior)) => {
-            to(S::Backup, &[Do::StartActiveDownTimer, Do::LeaveAddresses])
+            to(S::Backup, &[Do::Advertise, Do::StartActiveDownTimer, Do::LeaveAddresses])
         }
         (S::Active, E::Startup { .. } | E::ActiveDownTimer) => to(S::Active, &[]),
     }

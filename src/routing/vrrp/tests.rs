@@ -15,7 +15,8 @@ fn every_cell_of_the_state_machine() {
     const WATCH: &[Step] =
         &[Do::ForgetActiveInterval, Do::StartActiveDownTimer, Do::LeaveAddresses];
     const RESIGN: &[Step] = &[Do::StopTimer, Do::Resign, Do::LeaveAddresses];
-    const YIELD: &[Step] = &[Do::StartActiveDownTimer, Do::LeaveAddresses];
+    const YIELD: &[Step] = &[Do::Advertise, Do::StartActiveDownTimer, Do::LeaveAddresses];
+    const ASSERT: &[Step] = &[Do::Advertise, Do::StartAdvertisementTimer, Do::AnnounceAgain];
     let start = E::Startup { owner: false };
     let start_owner = E::Startup { owner: true };
     let resigning = E::Advertisement(Claim::Resigning);
@@ -28,10 +29,11 @@ fn every_cell_of_the_state_machine() {
         (E::Shutdown, [(Initialize, &[]), (Initialize, &[Do::StopTimer]), (Initialize, RESIGN)]),
         (E::AdvertisementTimer, [(Initialize, &[]), (Backup, &[]), (Active, AGAIN)]),
         (E::ActiveDownTimer, [(Initialize, &[]), (Active, TAKE), (Active, &[])]),
-        (resigning, [(Initialize, &[]), (Backup, &[Do::StartSkewTimer]), (Active, AGAIN)]),
+        (resigning, [(Initialize, &[]), (Backup, &[Do::StartSkewTimer]), (Active, ASSERT)]),
         (superior, [(Initialize, &[]), (Backup, &[Do::StartActiveDownTimer]), (Backup, YIELD)]),
-        (inferior, [(Initialize, &[]), (Backup, &[]), (Active, AGAIN)]),
+        (inferior, [(Initialize, &[]), (Backup, &[]), (Active, ASSERT)]),
         (E::PriorityChanged, [(Initialize, &[]), (Backup, &[]), (Active, AGAIN)]),
+        (E::LocalAddressChanged, [(Initialize, &[]), (Backup, &[]), (Active, AGAIN)]),
     ];
     assert_eq!(table.len(), Event::ALL.len());
     for (event, row) in table {
@@ -111,7 +113,8 @@ fn equal_priorities_are_decided_by_the_address() {
     let mut low = active(100, LOW);
     low.handle_advertisement(HIGH, &advertisement(100), Timestamp::from_millis(2000));
     assert_eq!(low.state(), State::Backup);
-    assert!(matches!(&drain(&mut low)[..], [Action::BecomeBackup { .. }]));
+    let last_word = drain(&mut low);
+    assert!(matches!(&last_word[..], [Action::Send(_), Action::BecomeBackup { .. }]));
     let mut high = active(100, HIGH);
     high.handle_advertisement(LOW, &advertisement(100), Timestamp::from_millis(2000));
     assert_eq!(high.state(), State::Active);
@@ -199,6 +202,75 @@ fn of_two_routers_the_higher_priority_ends_up_active() {
         }
     }
     assert_eq!(routers.map(|(_, router)| router.state()), [State::Backup, State::Active]);
+}
+
+#[test]
+fn a_takeover_is_announced_again_after_a_second_and_every_minute() {
+    let mut router = active(200, LOW);
+    let announcements = announcements_until(&mut router, Timestamp::from_millis(130_000));
+    assert_eq!(announcements, [3000, 63_000, 123_000]);
+}
+
+#[test]
+fn who_hears_a_lower_claim_announces_again_but_not_faster_than_once_a_second() {
+    let mut router = active(200, HIGH);
+    announcements_until(&mut router, Timestamp::from_millis(10_000));
+    for step in 0..100 {
+        let now = Timestamp::from_millis(10_000 + 30 * step);
+        router.handle_advertisement(LOW, &advertisement(100), now);
+    }
+    let announced = |router: &mut VirtualRouter| {
+        drain(router).into_iter().filter(|action| matches!(action, Action::Announce { .. })).count()
+    };
+    assert_eq!(announced(&mut router), 3, "at once, and twice more in three seconds");
+    let rest = announcements_until(&mut router, Timestamp::from_millis(60_000));
+    assert_eq!(rest, [13_040, 14_040], "after the last claim, and repeated");
+}
+
+/// Until the timers are next due nothing is announced, so time runs as `handle_timeout` is asked.
+fn announcements_until(router: &mut VirtualRouter, end: Timestamp) -> Vec<u64> {
+    let mut announced = Vec::new();
+    while let Some((at, _)) = router.poll_timeout().filter(|(at, _)| *at < end) {
+        router.handle_timeout(at);
+        let told = |action: &Action| matches!(action, Action::Announce { .. });
+        announced.extend(drain(router).iter().filter(|a| told(a)).map(|_| at.as_micros() / 1000));
+    }
+    announced
+}
+
+#[test]
+fn who_yields_leaves_the_announcing_to_the_better_one() {
+    let mut low = active(100, LOW);
+    let mut high = active(200, HIGH);
+    let healed = Timestamp::from_millis(10_000);
+    low.handle_advertisement(HIGH, &advertisement(200), healed);
+    let [Action::Send(last_word), Action::BecomeBackup { .. }] = &drain(&mut low)[..] else {
+        panic!("a last word")
+    };
+    high.handle_advertisement(LOW, last_word, healed);
+    let [Action::Send(_), Action::Announce { addresses }] = &drain(&mut high)[..] else {
+        panic!("the better one tells the hosts")
+    };
+    assert_eq!(addresses, &[VIRTUAL]);
+    assert!(announcements_until(&mut low, Timestamp::from_millis(10_900)).is_empty());
+}
+
+#[test]
+fn an_active_router_goes_on_from_another_address_at_once() {
+    let mut router = active(200, LOW);
+    router.set_local(HIGH, Timestamp::from_millis(2500));
+    assert!(matches!(&drain(&mut router)[..], [Action::Send(_)]));
+    assert_eq!((router.state(), router.config().local), (State::Active, HIGH));
+    router.set_local(HIGH, Timestamp::from_millis(2600));
+    assert!(drain(&mut router).is_empty(), "nothing changed");
+}
+
+#[test]
+fn only_an_active_router_answers_for_its_addresses() {
+    let mut router = active(200, LOW);
+    assert!(router.answers_for(VIRTUAL) && !router.answers_for(HIGH));
+    router.handle_advertisement(HIGH, &advertisement(250), Timestamp::from_millis(2500));
+    assert!(!router.answers_for(VIRTUAL));
 }
 
 fn config(priority: u8, local: IpAddr) -> VirtualRouterConfig {

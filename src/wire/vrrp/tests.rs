@@ -73,12 +73,6 @@ fn every_truncation_and_every_extra_octet_is_refused() {
     assert_eq!(error.why, Fault::Trailing { left: 1 });
 }
 
-#[test]
-fn virtual_macs_end_in_the_virtual_router_id() {
-    assert_eq!(virtual_mac_v4(0x2a).to_string(), "00:00:5e:00:01:2a");
-    assert_eq!(virtual_mac_v6(0x2a).to_string(), "00:00:5e:00:02:2a");
-}
-
 proptest! {
     #[test]
     fn an_advertisement_reads_back(

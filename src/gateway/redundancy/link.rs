@@ -1,0 +1,39 @@
+//! An interface towards hosts, as the virtual routers on it see it.
+
+use crate::gateway::LinkState;
+use crate::net::{MacAddress, VpcId};
+use std::net::IpAddr;
+use std::time::Duration;
+
+/// Time between looks at an interface until all on it could be opened: a link-local address takes
+/// a second to settle.
+pub const RETRY: Duration = Duration::from_millis(500);
+
+/// An interface, named by where it lives.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LinkId {
+    /// The VPC.
+    pub vpc: VpcId,
+    /// The interface.
+    pub interface: String,
+}
+
+impl LinkId {
+    /// The interface of a name.
+    pub fn new(vpc: VpcId, interface: &str) -> LinkId {
+        LinkId { vpc, interface: interface.to_owned() }
+    }
+}
+
+/// What is known of an interface.
+#[derive(Debug, Default)]
+pub struct Link {
+    /// Its Ethernet address, which answers and announcements bear.
+    pub mac: Option<MacAddress>,
+}
+
+/// The address that a virtual router of a family sends from; `None` while it cannot.
+pub fn source(link: &LinkState, ipv4: bool) -> Option<IpAddr> {
+    let address = if ipv4 { link.ipv4.map(IpAddr::V4) } else { link.ipv6.map(IpAddr::V6) };
+    address.filter(|_| link.up)
+}

@@ -1,0 +1,93 @@
+//! One configured virtual router: its settings, and its state machine while it can run.
+
+use super::VirtualRouterId;
+use crate::config::VrrpConfig;
+use crate::net::VpcId;
+use crate::routing::vrrp::{self, VirtualRouter, VirtualRouterConfig};
+use crate::time::Timestamp;
+use std::net::IpAddr;
+
+/// A configured virtual router.
+#[derive(Debug)]
+pub struct Member {
+    /// Its configuration, shared by both families.
+    pub config: VrrpConfig,
+    /// Its state machine; `None` while the interface cannot be used.
+    pub machine: Option<VirtualRouter>,
+    /// Who sent the last advertisement that was taken in.
+    pub heard: Option<IpAddr>,
+    /// When the state machine stopped.
+    pub stopped: Timestamp,
+    /// Whether no tunnel of the VPC carries packets.
+    pub isolated: bool,
+    /// The address that it sends from.
+    pub source: Option<IpAddr>,
+}
+
+impl Member {
+    /// A virtual router whose interface has not answered yet.
+    pub fn new(config: VrrpConfig, now: Timestamp) -> Member {
+        Member { config, machine: None, heard: None, stopped: now, isolated: true, source: None }
+    }
+
+    /// The state of its machine.
+    pub fn state(&self) -> vrrp::State {
+        self.machine.as_ref().map_or(vrrp::State::Initialize, VirtualRouter::state)
+    }
+
+    /// Since when it is in this state.
+    pub fn since(&self) -> Timestamp {
+        self.machine.as_ref().map_or(self.stopped, VirtualRouter::since)
+    }
+
+    /// The Active Router as last heard of, when it is another one.
+    pub fn active_router(&self) -> Option<IpAddr> {
+        self.heard.filter(|_| self.state() == vrrp::State::Backup)
+    }
+
+    /// Its priority now.
+    pub fn priority(&self) -> u8 {
+        if self.isolated { self.config.isolated_priority } else { self.config.priority }
+    }
+
+    /// Whether it answers for an address.
+    pub fn answers_for(&self, address: IpAddr) -> bool {
+        self.machine.as_ref().is_some_and(|machine| machine.answers_for(address))
+    }
+
+    /// What its state machine is made of.
+    pub fn machine_config(&self, ipv4: bool, local: IpAddr) -> VirtualRouterConfig {
+        VirtualRouterConfig {
+            vrid: self.config.vrid,
+            priority: self.priority(),
+            interval: self.config.interval_centiseconds,
+            preempt: self.config.preempt,
+            addresses: self.addresses(ipv4),
+            local,
+        }
+    }
+
+    /// Its addresses of one family.
+    pub fn addresses(&self, ipv4: bool) -> Vec<IpAddr> {
+        addresses(&self.config, ipv4)
+    }
+}
+
+fn addresses(config: &VrrpConfig, ipv4: bool) -> Vec<IpAddr> {
+    match ipv4 {
+        true => config.ipv4.iter().copied().map(IpAddr::V4).collect(),
+        false => config.ipv6.iter().copied().map(IpAddr::V6).collect(),
+    }
+}
+
+/// The virtual routers of one entry: one per family that has addresses.
+pub fn families(vpc: VpcId, config: &VrrpConfig) -> Vec<(VirtualRouterId, &VrrpConfig)> {
+    let id = |ipv4| VirtualRouterId {
+        vpc,
+        interface: config.interface.clone(),
+        vrid: config.vrid,
+        ipv4,
+    };
+    let present = [true, false].into_iter().filter(|&ipv4| !addresses(config, ipv4).is_empty());
+    present.map(|ipv4| (id(ipv4), config)).collect()
+}
