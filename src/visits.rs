@@ -5,6 +5,10 @@
 //! value a tunnel counts every value that it hands out; a test gives the same input to a small
 //! and to a large engine and compares the counts.
 
+mod counted;
+
+pub use counted::Counted;
+
 /// Counts visits under test; has no size and does nothing otherwise.
 #[derive(Clone, Debug, Default)]
 pub struct Visits {

@@ -45,6 +45,7 @@ use crate::moment::Moment;
 use crate::net::{PeerId, VpcId};
 use crate::routing::ConnectionId;
 use crate::time::{Timers, Timestamp, soonest};
+use crate::visits::Counted;
 use inspection::Inspection;
 use kernel::KernelTable;
 use redundancy::Redundancy;
@@ -76,7 +77,7 @@ pub struct Gateway {
     started: Timestamp,
     ike: ike::Endpoint,
     vpcs: BTreeMap<VpcId, Vpc>,
-    tunnels: BTreeMap<PeerId, Tunnel>,
+    tunnels: Counted<PeerId, Tunnel>,
     /// The peers by name.
     names: BTreeMap<String, PeerId>,
     redundancy: Redundancy,
@@ -105,7 +106,7 @@ impl Gateway {
             started: at.now,
             ike,
             vpcs: BTreeMap::new(),
-            tunnels: BTreeMap::new(),
+            tunnels: Counted::default(),
             names: BTreeMap::new(),
             redundancy: Redundancy::default(),
             kernel: KernelTable::default(),
@@ -256,6 +257,13 @@ impl Gateway {
         let tunnel = self.tunnels.get(&peer);
         let children = tunnel.into_iter().flat_map(|tunnel| tunnel.sas.children());
         children.map(|(_, child)| (child.inbound.spi().0, child.outbound.spi().0)).collect()
+    }
+
+    /// How many tunnels, neighbours, connections and IKE SAs were looked at since the last call.
+    #[cfg(test)]
+    pub fn take_visits(&self) -> u64 {
+        let routers: u64 = self.vpcs.values().map(|vpc| vpc.router.take_visits()).sum();
+        self.tunnels.visits().take() + routers + self.ike.take_visits()
     }
 
     /// Whether no IKE exchange is under way: after [`Gateway::shutdown`], whether the peers know.

@@ -12,6 +12,7 @@ use crate::config::{Config, PeerConfig};
 use crate::esp::{self, DiscardCounters, InboundSa};
 use crate::forward::{InboundEntry, Selectors, Snapshot, TunnelEntry, VpcTable};
 use crate::net::{EspSpi, PeerId, VpcId};
+use crate::visits::Counted;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -40,7 +41,7 @@ pub struct Sources<'g> {
     /// The running configuration.
     pub config: &'g Config,
     /// SAs.
-    pub tunnels: &'g BTreeMap<PeerId, Tunnel>,
+    pub tunnels: &'g Counted<PeerId, Tunnel>,
 }
 
 impl Publisher {

@@ -30,6 +30,7 @@ use crate::random::{Random, Seeded};
 use crate::routing::bgp::{self, CeaseReason, ConnectionId, DownReason};
 use crate::routing::rib::Rib;
 use crate::time::{Timers, Timestamp};
+use crate::visits::Counted;
 use neighbor::{Birth, Neighbor, Speaker};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
@@ -40,7 +41,7 @@ pub struct Router {
     config: RouterConfig,
     own: BTreeSet<Prefix>,
     announced: bool,
-    neighbors: BTreeMap<PeerId, Neighbor>,
+    neighbors: Counted<PeerId, Neighbor>,
     rib: Rib,
     owners: BTreeMap<ConnectionId, PeerId>,
     /// Sessions by their addresses, ours and the peer's.
@@ -61,7 +62,7 @@ impl Router {
             config,
             own: BTreeSet::new(),
             announced: true,
-            neighbors: BTreeMap::new(),
+            neighbors: Counted::default(),
             owners: BTreeMap::new(),
             by_addresses: BTreeSet::new(),
             touched: BTreeSet::new(),
@@ -164,7 +165,7 @@ impl Router {
 
     /// Ends every session, and says so to the peers.
     pub fn shutdown(&mut self, now: Timestamp) {
-        for (&peer, neighbor) in &mut self.neighbors {
+        for (&peer, neighbor) in self.neighbors.iter_mut() {
             neighbor.stop(CeaseReason::Shutdown, now);
             self.touched.insert(peer);
         }
@@ -230,6 +231,12 @@ impl Router {
         let (at, peer) = self.timers.next()?;
         let (_, timer) = self.neighbors.get(&peer)?.speaker()?.session.poll_timeout()?;
         Some((at, Why { peer, timer }))
+    }
+
+    /// How many neighbours were looked at since the last call.
+    #[cfg(test)]
+    pub fn take_visits(&self) -> u64 {
+        self.neighbors.visits().take()
     }
 
     fn peers(&self) -> Vec<PeerId> {

@@ -21,6 +21,7 @@ mod weather;
 mod isolation;
 mod operations;
 mod refusals;
+mod scale;
 mod six_gateways;
 mod takeover;
 mod two_gateways;

@@ -49,7 +49,7 @@ pub const MODULES: &[Module] = &[
     row("routing::vrrp", Pure,  &["wire", "net", "time", "random", "moment"]),
     // floor 3: what a gateway consists of
     row("routing",       Pure,  &["routing::attributes", "routing::bgp", "routing::rib",
-                                  "routing::vrrp", "wire", "net", "time", "random", "moment"]),
+                                  "routing::vrrp", "wire", "visits", "net", "time", "random", "moment"]),
     row("forward",       Pure,  &["esp", "offload", "wire", "net", "time", "random", "moment"]),
     row("config",        Pure,  &["wire", "crypto", "net"]),
     row("control",       Pure,  &["net", "time"]),

@@ -87,7 +87,8 @@ impl Net {
 
     /// Changes what router `n` is told of router `m`.
     pub fn change(&mut self, n: usize, m: usize, change: impl Fn(&mut NeighborConfig)) {
-        let mut config = self.routers[n].neighbors[&PeerId(m as u32)].config.clone();
+        let mut config =
+            self.routers[n].neighbors.get(&PeerId(m as u32)).expect("a neighbour").config.clone();
         change(&mut config);
         self.routers[n].update_neighbor(PeerId(m as u32), config, self.now);
     }
@@ -124,11 +125,11 @@ impl Net {
     /// Router `n` forgets everything and starts anew; its peers do not notice by themselves.
     pub fn restart(&mut self, n: usize) {
         let fresh = Router::new(self.routers[n].config.clone(), &mut Seeded::new(99));
-        let neighbors = std::mem::replace(&mut self.routers[n], fresh).neighbors;
+        let mut before = std::mem::replace(&mut self.routers[n], fresh);
         self.pipes.retain(|(at, _), (to, _)| *at != n && *to != n);
         self.fib[n].clear();
-        for (peer, neighbor) in neighbors {
-            self.routers[n].add_neighbor(peer, neighbor.config, self.now);
+        for (&peer, neighbor) in before.neighbors.iter_mut() {
+            self.routers[n].add_neighbor(peer, neighbor.config.clone(), self.now);
             self.routers[n].on_tunnel(peer, true, self.now);
         }
     }
