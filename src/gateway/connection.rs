@@ -3,6 +3,7 @@
 use crate::config::{self, Config, GatewayConfig, Identity, PeerConfig};
 use crate::ike::{
     self, ConnectionConfig, ConnectionId, EndpointConfig, Lifetime, LivenessConfig, RemoteAddress,
+    SlotConfig, SlotId,
 };
 use crate::net::{PeerId, Prefix};
 use crate::wire::ike::TrafficSelector;
@@ -35,13 +36,13 @@ pub fn connection_config(gateway: &GatewayConfig, peer: &PeerConfig) -> Connecti
         None => RemoteAddress::Any,
     };
     let identities = (identity(&peer.local_identity), identity(&peer.remote_identity));
-    let selectors = (selectors(&peer.local_ts), selectors(&peer.remote_ts));
+    let none = (Vec::new(), Vec::new());
     let base = ConnectionConfig::new(
         local_address(gateway, peer),
         remote,
         identities,
         credentials(&peer.credentials),
-        selectors,
+        none,
     );
     let liveness = LivenessConfig {
         interval: peer.liveness.interval,
@@ -51,13 +52,23 @@ pub fn connection_config(gateway: &GatewayConfig, peer: &PeerConfig) -> Connecti
     };
     ConnectionConfig {
         ike_suites: peer.ike_suites.clone(),
-        esp_suites: peer.esp_suites.clone(),
         initiate: peer.initiate && peer.remote_address.is_some(),
         liveness,
         ike_lifetime: Lifetime::of(peer.lifetimes.ike),
-        child_lifetime: Lifetime::of(peer.lifetimes.child),
+        slots: [(SLOT, slot_config(peer))].into(),
         force_encapsulation: peer.force_encapsulation,
         ..base
+    }
+}
+
+/// The slot of a peer's VPC.
+pub const SLOT: SlotId = SlotId(0);
+
+fn slot_config(peer: &PeerConfig) -> SlotConfig {
+    SlotConfig {
+        esp_suites: peer.esp_suites.clone(),
+        lifetime: Lifetime::of(peer.lifetimes.child),
+        ..SlotConfig::new(selectors(&peer.local_ts), selectors(&peer.remote_ts))
     }
 }
 

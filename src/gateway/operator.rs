@@ -80,7 +80,7 @@ impl Gateway {
         let connection = connection::id(peer);
         match sa {
             SaKind::Ike => self.ike.rekey_ike(connection, at),
-            SaKind::Child => self.ike.rekey_child(connection, at),
+            SaKind::Child => self.ike.rekey_child(connection, connection::SLOT, at),
         }
         Reply::done("the rekeying has begun")
     }

@@ -119,8 +119,8 @@ impl Tunnel {
                     error!(peer = self.name, %error, "keys of a Child SA do not fit its suite");
                 }
             }
-            Event::ChildSendable(child) => self.sas.on_sendable(child),
-            Event::ChildDown { child, reason } => {
+            Event::ChildSendable { child, .. } => self.sas.on_sendable(child),
+            Event::ChildDown { child, reason, .. } => {
                 info!(peer = self.name, %reason, "Child SA down");
                 self.sas.retire(child, now);
             }

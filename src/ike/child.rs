@@ -1,12 +1,13 @@
 //! Negotiation of a Child SA: what both roles of IKE_AUTH and CREATE_CHILD_SA have in common
 //! (RFC 7296 §1.2, §1.3, §2.9).
 
-use super::config::ConnectionConfig;
+use super::config::{ConnectionConfig, SlotConfig, SlotId};
 use super::context::Context;
 use super::failure::ChildRefusal;
 use super::payloads::{Payloads, esp_spi, none_chosen};
 use super::proposal::{self, Choice};
 use super::selector::{describe, is_within, narrow};
+use super::slots;
 use crate::crypto::kex::Group;
 use crate::crypto::suite::EspSuite;
 use crate::net::EspSpi;
@@ -25,20 +26,35 @@ pub(super) struct Agreed {
 /// Our offer of a Child SA, as initiator.
 #[derive(Debug)]
 pub(super) struct Offer {
+    pub slot: SlotId,
     pub spi: EspSpi,
+    name: Option<String>,
     suites: Vec<EspSuite>,
     local_ts: Vec<TrafficSelector>,
     remote_ts: Vec<TrafficSelector>,
 }
 
 impl Offer {
-    pub fn new(config: &ConnectionConfig, suites: Vec<EspSuite>, ctx: &mut Context<'_>) -> Self {
+    /// An offer for a slot, of `suites`; with `naming` the peer is told the slot's name.
+    pub fn new(
+        (slot, config): (SlotId, &SlotConfig),
+        suites: Vec<EspSuite>,
+        naming: bool,
+        ctx: &mut Context<'_>,
+    ) -> Self {
         Offer {
+            slot,
             spi: ctx.esp_spi(),
+            name: Some(config.name.clone()).filter(|name| naming && !name.is_empty()),
             suites,
             local_ts: config.local_ts.clone(),
             remote_ts: config.remote_ts.clone(),
         }
+    }
+
+    /// The name of the slot, when the peer is to know it.
+    pub fn name(&self) -> Option<Payload> {
+        self.name.as_deref().map(slots::name)
     }
 
     /// The groups that the peer may ask for.
@@ -101,6 +117,7 @@ impl Offer {
 /// The peer's request, accepted as far as proposals and selectors go. Nothing is allocated yet.
 #[derive(Debug)]
 pub(super) struct Accepted {
+    pub slot: SlotId,
     pub choice: Choice<EspSuite>,
     outbound: EspSpi,
     local_ts: Vec<TrafficSelector>,
@@ -108,10 +125,39 @@ pub(super) struct Accepted {
 }
 
 impl Accepted {
-    /// Checks the peer's request against the connection, choosing one of `suites`; the peer
-    /// has begun a key exchange of `begun`.
-    pub fn check(
+    /// Checks the peer's request for a new Child SA against the connection: for the slot that
+    /// the peer names, else for the first that fits, those first that have no Child SA. The
+    /// peer has begun a key exchange of `begun`.
+    pub fn for_some_slot(
         config: &ConnectionConfig,
+        has_child: impl Fn(SlotId) -> bool,
+        suites_of: impl Fn(&SlotConfig) -> Vec<EspSuite>,
+        request: Payloads<'_>,
+        begun: Option<Group>,
+    ) -> Result<Accepted, ChildRefusal> {
+        let check = |(&id, slot): (&SlotId, &SlotConfig)| {
+            Accepted::check((id, slot), &suites_of(slot), request, begun)
+        };
+        if let Some(asked) = slots::named(request) {
+            let named = config.slots.iter().find(|(_, slot)| slot.name == asked);
+            return named.map_or_else(|| Err(no_such_slot(config, &asked)), check);
+        }
+        let (filled, empty): (Vec<_>, Vec<_>) =
+            config.slots.iter().partition(|(id, _)| has_child(**id));
+        let mut failure = None;
+        for slot in empty.into_iter().chain(filled) {
+            match check(slot) {
+                Ok(accepted) => return Ok(accepted),
+                Err(refusal) => failure = failure.or(Some(refusal)),
+            }
+        }
+        Err(failure.unwrap_or(ChildRefusal::Breach("the connection has no slots")))
+    }
+
+    /// Checks the peer's request against one slot, choosing one of `suites`; the peer has begun
+    /// a key exchange of `begun`.
+    pub fn check(
+        (slot, config): (SlotId, &SlotConfig),
         suites: &[EspSuite],
         request: Payloads<'_>,
         begun: Option<Group>,
@@ -128,7 +174,7 @@ impl Accepted {
         if remote_ts.is_empty() || local_ts.is_empty() {
             return Err(no_common_traffic(config, ts_initiator, ts_responder));
         }
-        Ok(Accepted { choice, outbound, local_ts, remote_ts })
+        Ok(Accepted { slot, choice, outbound, local_ts, remote_ts })
     }
 
     pub fn agree(&self, ctx: &mut Context<'_>) -> Agreed {
@@ -154,8 +200,15 @@ impl Accepted {
     }
 }
 
+fn no_such_slot(config: &ConnectionConfig, asked: &str) -> ChildRefusal {
+    let names: Vec<&str> = config.slots.values().map(|slot| slot.name.as_str()).collect();
+    let named = names.iter().any(|name| !name.is_empty());
+    let ours = if named { names.join(", ") } else { "no names".to_owned() };
+    ChildRefusal::Slot { asked: asked.to_owned(), ours }
+}
+
 fn no_common_traffic(
-    config: &ConnectionConfig,
+    config: &SlotConfig,
     ts_initiator: &[TrafficSelector],
     ts_responder: &[TrafficSelector],
 ) -> ChildRefusal {
@@ -172,7 +225,7 @@ fn no_common_traffic(
 pub(super) fn notify_of(refusal: &ChildRefusal) -> NotifyType {
     match refusal {
         ChildRefusal::Proposal(_) => NotifyType::NO_PROPOSAL_CHOSEN,
-        ChildRefusal::Selectors(_) => NotifyType::TS_UNACCEPTABLE,
+        ChildRefusal::Selectors(_) | ChildRefusal::Slot { .. } => NotifyType::TS_UNACCEPTABLE,
         ChildRefusal::Notified(notify) => *notify,
         ChildRefusal::Breach(_) => NotifyType::INVALID_SYNTAX,
         // Such a peer is malicious or broken (RFC 6989 §2.5).

@@ -5,13 +5,19 @@ use super::identity::Identity;
 use crate::crypto::secret::Secret;
 use crate::crypto::sign::{SigningKey, VerifyingKey};
 use crate::crypto::suite::{DEFAULT_ESP_SUITES, DEFAULT_IKE_SUITES, EspSuite, IkeSuite};
+use crate::random::Random;
 use crate::wire::ike::TrafficSelector;
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 /// One configured connection, numbered by its owner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConnectionId(pub u32);
+
+/// One slot of a connection, numbered by its owner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SlotId(pub u32);
 
 /// What holds for all connections of an [`Endpoint`](super::Endpoint).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,7 +110,44 @@ pub enum Credentials {
     },
 }
 
-/// One connection: an IKE SA to one peer and the Child SAs under it.
+/// One slot of a connection: traffic that has a Child SA of its own, through all its rekeyings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SlotConfig {
+    /// How both sides call it, at most [`SlotConfig::MAX_NAME`] octets: a peer that knows slots
+    /// finds its own by this name, whatever else has the same selectors. Empty: by selectors.
+    pub name: String,
+    /// Offered and accepted for its Child SAs, best first.
+    pub esp_suites: Vec<EspSuite>,
+    /// Traffic of our side.
+    pub local_ts: Vec<TrafficSelector>,
+    /// Traffic of the peer's side.
+    pub remote_ts: Vec<TrafficSelector>,
+    /// Lifetime of a Child SA's keys.
+    pub lifetime: Lifetime,
+}
+
+impl SlotConfig {
+    /// Octets of a name at most.
+    pub const MAX_NAME: usize = 255;
+
+    /// A slot without a name, with defaults for all that can have one.
+    pub fn new(local_ts: Vec<TrafficSelector>, remote_ts: Vec<TrafficSelector>) -> Self {
+        SlotConfig {
+            name: String::new(),
+            esp_suites: DEFAULT_ESP_SUITES.to_vec(),
+            local_ts,
+            remote_ts,
+            lifetime: Lifetime::of(Duration::from_secs(3600)),
+        }
+    }
+
+    /// Whether a Child SA made for `self` is just as good for `other`: all but the lifetime equal.
+    pub(super) fn same_traffic(&self, other: &SlotConfig) -> bool {
+        SlotConfig { lifetime: other.lifetime.clone(), ..self.clone() } == *other
+    }
+}
+
+/// One connection: an IKE SA to one peer and the slots for the Child SAs under it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConnectionConfig {
     /// Our address.
@@ -119,20 +162,15 @@ pub struct ConnectionConfig {
     pub credentials: Credentials,
     /// Offered and accepted for the IKE SA, best first.
     pub ike_suites: Vec<IkeSuite>,
-    /// Offered and accepted for Child SAs, best first.
-    pub esp_suites: Vec<EspSuite>,
-    /// Traffic of our side.
-    pub local_ts: Vec<TrafficSelector>,
-    /// Traffic of the peer's side.
-    pub remote_ts: Vec<TrafficSelector>,
+    /// What its Child SAs are for. IKE_AUTH makes that of the first slot, CREATE_CHILD_SA the
+    /// others at once after.
+    pub slots: BTreeMap<SlotId, SlotConfig>,
     /// Whether we bring the connection up and keep it up, rather than wait for the peer.
     pub initiate: bool,
     /// When a silent peer counts as unreachable, and when as gone.
     pub liveness: LivenessConfig,
     /// Lifetime of an IKE SA's keys.
     pub ike_lifetime: Lifetime,
-    /// Lifetime of a Child SA's keys.
-    pub child_lifetime: Lifetime,
     /// How requests are repeated until an answer comes.
     pub retransmit: Retransmit,
     /// How long to wait between attempts to connect.
@@ -143,7 +181,7 @@ pub struct ConnectionConfig {
 }
 
 impl ConnectionConfig {
-    /// A connection with defaults for all that can have one.
+    /// A connection of one slot, with defaults for all that can have one.
     pub fn new(
         local: IpAddr,
         remote: RemoteAddress,
@@ -158,31 +196,34 @@ impl ConnectionConfig {
             remote_id,
             credentials,
             ike_suites: DEFAULT_IKE_SUITES.to_vec(),
-            esp_suites: DEFAULT_ESP_SUITES.to_vec(),
-            local_ts,
-            remote_ts,
+            slots: BTreeMap::from([(SlotId(0), SlotConfig::new(local_ts, remote_ts))]),
             initiate: true,
             liveness: LivenessConfig::default(),
             ike_lifetime: Lifetime::of(Duration::from_secs(4 * 3600)),
-            child_lifetime: Lifetime::of(Duration::from_secs(3600)),
             retransmit: Retransmit::default(),
             reconnect: Backoff::default(),
             force_encapsulation: true,
         }
     }
 
-    /// Whether an IKE SA made under `self` is just as good under `other`: all but timers equal.
-    pub fn same_tunnel(&self, other: &ConnectionConfig) -> bool {
-        let timers_of_other = ConnectionConfig {
+    /// The first slot, whose Child SA IKE_AUTH makes.
+    pub fn first_slot(&self) -> Option<(SlotId, &SlotConfig)> {
+        self.slots.first_key_value().map(|(&id, slot)| (id, slot))
+    }
+
+    /// Whether an IKE SA made under `self` is just as good under `other`: all but timers and
+    /// slots equal.
+    pub fn same_peer(&self, other: &ConnectionConfig) -> bool {
+        let rest_of_other = ConnectionConfig {
             initiate: other.initiate,
             liveness: other.liveness.clone(),
             ike_lifetime: other.ike_lifetime.clone(),
-            child_lifetime: other.child_lifetime.clone(),
+            slots: other.slots.clone(),
             retransmit: other.retransmit.clone(),
             reconnect: other.reconnect.clone(),
             ..self.clone()
         };
-        timers_of_other == *other
+        rest_of_other == *other
     }
 }
 
@@ -264,6 +305,17 @@ pub struct Backoff {
     pub first: Duration,
     /// The longest.
     pub cap: Duration,
+}
+
+impl Backoff {
+    /// The wait after so many failures in a row before this one. Half of it is random, so that
+    /// two sides do not keep colliding.
+    pub(super) fn wait(&self, failures: u32, random: &mut dyn Random) -> Duration {
+        let doubled = self.first.saturating_mul(1 << failures.min(16));
+        let wait = doubled.min(self.cap);
+        let half = u64::try_from(wait.as_micros() / 2).unwrap_or(u64::MAX);
+        wait / 2 + Duration::from_micros(random.below(half.saturating_add(1)))
+    }
 }
 
 impl Default for Backoff {

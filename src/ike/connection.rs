@@ -4,12 +4,10 @@ use super::config::{ConnectionConfig, RemoteAddress};
 use super::event::TimerReason;
 use super::failure::{DownReason, FailureReason};
 use crate::moment::Moment;
-use crate::random::Random;
 use crate::time::{Timestamp, soonest};
 use crate::wire::ike::IkeSpi;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// Our attempt to connect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,19 +76,10 @@ impl Connection {
             self.attempt = Attempt::Idle;
             return None;
         }
-        let until = at.now + self.backoff(at.random);
+        let until = at.now + self.config.reconnect.wait(self.failures, at.random);
         self.failures = self.failures.saturating_add(1);
         self.attempt = Attempt::Waiting { until };
         Some(until)
-    }
-
-    /// Half of the wait is random, so that two sides do not keep colliding.
-    fn backoff(&self, random: &mut dyn Random) -> Duration {
-        let backoff = &self.config.reconnect;
-        let doubled = backoff.first.saturating_mul(1 << self.failures.min(16));
-        let wait = doubled.min(backoff.cap);
-        let half = u64::try_from(wait.as_micros() / 2).unwrap_or(u64::MAX);
-        wait / 2 + Duration::from_micros(random.below(half.saturating_add(1)))
     }
 
     /// When to look at the connection again.

@@ -1,5 +1,6 @@
 //! What an endpoint tells its owner: datagrams to send, and events of connections.
 
+use super::config::SlotId;
 use super::failure::{DownReason, FailureReason};
 use super::identity::Identity;
 use crate::crypto::secret::Secret;
@@ -90,6 +91,8 @@ pub struct ChildKeys {
 /// A Child SA to install.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChildUp {
+    /// The slot that it is for.
+    pub slot: SlotId,
     /// Its number.
     pub child: ChildId,
     /// The Child SA whose place it takes; that one goes down in a separate event.
@@ -129,10 +132,17 @@ pub enum Event {
     },
     /// A Child SA to install.
     ChildUp(Box<ChildUp>),
-    /// Outbound traffic moves to this Child SA now.
-    ChildSendable(ChildId),
+    /// Outbound traffic of a slot moves to this Child SA now.
+    ChildSendable {
+        /// The slot.
+        slot: SlotId,
+        /// Which Child SA.
+        child: ChildId,
+    },
     /// A Child SA is gone. Outbound ends at once; inbound may stay for packets under way.
     ChildDown {
+        /// Its slot.
+        slot: SlotId,
         /// Which.
         child: ChildId,
         /// Why.
@@ -160,8 +170,10 @@ pub enum Event {
         /// Why the last one ended.
         reason: DownReason,
     },
-    /// An attempt to connect failed, ours or the peer's.
+    /// An attempt to connect failed, ours or the peer's, or an attempt to make one Child SA.
     Failed {
+        /// The slot that got no Child SA; `None` when it is about the connection as a whole.
+        slot: Option<SlotId>,
         /// Why.
         reason: FailureReason,
         /// When we try again, if we do.

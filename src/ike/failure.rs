@@ -85,6 +85,14 @@ pub enum ChildRefusal {
     /// No common traffic.
     #[error("no common traffic selectors: {0}")]
     Selectors(String),
+    /// The peer names a slot that is not configured here.
+    #[error("the peer asks for {asked:?}, but this side has {ours} with it")]
+    Slot {
+        /// The name that the peer gave.
+        asked: String,
+        /// The names that this side has.
+        ours: String,
+    },
     /// The peer refused with a notification that says no more than its name.
     #[error("the peer answered {0}")]
     Notified(NotifyType),

@@ -52,7 +52,7 @@ mod view;
 
 pub use config::{
     Backoff, ConnectionConfig, ConnectionId, Credentials, EndpointConfig, HalfOpenLimits, Lifetime,
-    LivenessConfig, RemoteAddress, Retransmit,
+    LivenessConfig, RemoteAddress, Retransmit, SlotConfig, SlotId,
 };
 pub use endpoint::Endpoint;
 pub use event::{

@@ -7,6 +7,7 @@
 
 use super::auth::{self, Authenticated, Signed};
 use super::child::{Accepted, notify_of};
+use super::config::SlotConfig;
 use super::connections::{Acceptable, Candidate, Connections};
 use super::context::Context;
 use super::event::{IkeSaId, NatStatus, Role};
@@ -18,7 +19,8 @@ use super::path::{LivePath, Path, detect, detection_payloads};
 use super::payloads::{Payloads, invalid_ke, notify, public_value};
 use super::proposal::{self, Choice, group_of, without_group};
 use super::protect::Opened;
-use super::sa::{Established, Handshake};
+use super::sa::{Established, Handshake, NoFirstChild};
+use super::slots;
 use super::stats::Discard;
 use crate::crypto::kex::KeyExchange;
 use crate::crypto::suite::IkeSuite;
@@ -35,6 +37,8 @@ pub(super) struct HalfOpen {
     nonces: Nonces,
     nat: NatStatus,
     peer_verifies_ed25519: bool,
+    /// Whether the peer names slots, as we do.
+    names_slots: bool,
     init_request: Vec<u8>,
     init_response: Vec<u8>,
     pub began_at: Timestamp,
@@ -97,6 +101,7 @@ impl HalfOpen {
             nonces: exchange.nonces,
             nat,
             peer_verifies_ed25519: auth::verifies_ed25519(payloads),
+            names_slots: slots::are_named_by_sender(payloads),
             init_request: datagram.to_vec(),
             init_response: Vec::new(),
             began_at: ctx.now,
@@ -118,6 +123,7 @@ impl HalfOpen {
         ];
         payloads.extend(detection_payloads(spis, &self.path, force));
         payloads.push(auth::hash_algorithms());
+        payloads.extend(self.names_slots.then(slots::vendor_id));
         Message { header, payloads }.encode()
     }
 
@@ -176,7 +182,7 @@ pub(super) enum AfterAuth {
         sa: Box<Established>,
         /// The peer says that this is its only IKE SA with us.
         initial_contact: bool,
-        child: Result<(), ChildRefusal>,
+        child: Result<(), NoFirstChild>,
     },
     /// The peer was refused; its request is answered the same way if it comes again.
     Refused {
@@ -298,8 +304,8 @@ impl HalfOpen {
             match proof {
                 Err(refused) => failure = Some(refused),
                 Ok(proof) => {
-                    let suites = without_group(&config.esp_suites);
-                    let child = Accepted::check(config, &suites, payloads, None);
+                    let suites = |slot: &SlotConfig| without_group(&slot.esp_suites);
+                    let child = Accepted::for_some_slot(config, |_| false, suites, payloads, None);
                     let fits = child.is_ok();
                     let admission = Admission { candidate, proof, child };
                     if fits {
@@ -335,11 +341,11 @@ impl HalfOpen {
             Payload::Authentication(auth::prove(&config.credentials, &signed)),
         ];
         let child = child.map(|accepted| {
-            let agreed = accepted.agree(ctx);
+            let (slot, agreed) = (accepted.slot, accepted.agree(ctx));
             payloads.push(accepted.sa(&agreed));
             payloads.extend(accepted.selectors());
             payloads.push(notify(NotifyType::ESP_TFC_PADDING_NOT_SUPPORTED, []));
-            agreed
+            (slot, agreed)
         });
         if let Err(refusal) = &child {
             payloads.push(notify(notify_of(refusal), []));
@@ -356,9 +362,11 @@ impl HalfOpen {
             nonces: self.nonces.clone(),
             path: LivePath::new(from, self.nat, ctx.now),
             began_at: self.began_at,
+            names_slots: self.names_slots,
         };
         let mut sa = Established::new(handshake, ctx);
-        let child = child.map(|agreed| sa.announce_and_install(agreed, &self.nonces, ctx));
+        let child = child.map_err(|refusal| NoFirstChild { slot: None, refusal });
+        let child = sa.announce(child, &self.nonces, ctx);
         ctx.out.send(&from, &response);
         sa.answered(request.digest(), response);
         AfterAuth::Established { sa, initial_contact, child }

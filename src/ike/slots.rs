@@ -1,49 +1,82 @@
-//! Which Child SA each connection sends on, and whose each Child SA is. Only IKE SAs and the
-//! endpoint change it, at the moment at which they tell the owner.
+//! Slots: which Child SA each slot of each connection sends on, whose each Child SA is, and how
+//! both sides call a slot.
+//!
+//! Two slots may have the same traffic selectors, as two VPCs with the same prefixes have. So an
+//! initiator names the slot, in a notification of the private-use range (RFC 7296 §3.10.1). Only
+//! a peer that has announced our Vendor ID in IKE_SA_INIT (RFC 7296 §3.12) ever sees it.
 
-use super::config::ConnectionId;
+use super::config::{ConnectionId, SlotId};
 use super::event::ChildId;
+use super::payloads::{Payloads, notify};
+use crate::wire::ike::{NotifyType, Payload};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-/// The Child SAs of all connections, as their owner knows them.
+/// "I name slots."
+const VENDOR_ID: &[u8] = b"vpngw: Child SAs by name, 1";
+/// Notify Message Type that carries a slot's name, of the range for private use.
+const SLOT_NAME: NotifyType = NotifyType(50_207);
+
+/// Announces that we name slots, and understand names.
+pub(super) fn vendor_id() -> Payload {
+    Payload::VendorId(VENDOR_ID.to_vec())
+}
+
+/// Whether the sender of these payloads names slots.
+pub(super) fn are_named_by_sender(payloads: Payloads<'_>) -> bool {
+    payloads.0.iter().any(|payload| matches!(payload, Payload::VendorId(id) if id == VENDOR_ID))
+}
+
+/// The name of a slot, for a peer that understands it.
+pub(super) fn name(name: &str) -> Payload {
+    notify(SLOT_NAME, name.as_bytes())
+}
+
+/// The name of the slot that the peer means. Octets that are no text name nothing that we have.
+pub(super) fn named(payloads: Payloads<'_>) -> Option<Cow<'_, str>> {
+    payloads.notify(SLOT_NAME).map(|notify| String::from_utf8_lossy(&notify.data))
+}
+
+/// The Child SAs of all connections, as their owner knows them. Only IKE SAs and the endpoint
+/// change it, at the moment at which they tell the owner.
 #[derive(Debug, Default)]
 pub(super) struct Slots {
-    owners: BTreeMap<ChildId, ConnectionId>,
-    sending: BTreeMap<ConnectionId, ChildId>,
+    owners: BTreeMap<ChildId, (ConnectionId, SlotId)>,
+    sending: BTreeMap<(ConnectionId, SlotId), ChildId>,
 }
 
 impl Slots {
-    /// A Child SA is there; the connection sends on it from now on if it is `sendable`.
-    pub fn insert(&mut self, child: ChildId, connection: ConnectionId, sendable: bool) {
-        self.owners.insert(child, connection);
+    /// A Child SA is there; its slot sends on it from now on if it is `sendable`.
+    pub fn insert(&mut self, child: ChildId, of: (ConnectionId, SlotId), sendable: bool) {
+        self.owners.insert(child, of);
         if sendable {
             self.send_on(child);
         }
     }
 
-    /// The connection of `child` sends on it from now on.
+    /// The slot of `child` sends on it from now on.
     pub fn send_on(&mut self, child: ChildId) {
-        if let Some(&connection) = self.owners.get(&child) {
-            self.sending.insert(connection, child);
+        if let Some(&of) = self.owners.get(&child) {
+            self.sending.insert(of, child);
         }
     }
 
     /// A Child SA is gone.
     pub fn remove(&mut self, child: ChildId) {
-        if let Some(connection) = self.owners.remove(&child)
-            && self.sending(connection) == Some(child)
+        if let Some(of) = self.owners.remove(&child)
+            && self.sending(of) == Some(child)
         {
-            self.sending.remove(&connection);
+            self.sending.remove(&of);
         }
     }
 
-    /// The connection of a Child SA.
-    pub fn owner(&self, child: ChildId) -> Option<ConnectionId> {
+    /// The connection and the slot of a Child SA.
+    pub fn owner(&self, child: ChildId) -> Option<(ConnectionId, SlotId)> {
         self.owners.get(&child).copied()
     }
 
-    /// The Child SA that the connection sends on.
-    pub fn sending(&self, connection: ConnectionId) -> Option<ChildId> {
-        self.sending.get(&connection).copied()
+    /// The Child SA that a slot sends on.
+    pub fn sending(&self, of: (ConnectionId, SlotId)) -> Option<ChildId> {
+        self.sending.get(&of).copied()
     }
 }

@@ -1,5 +1,6 @@
 //! Connections as an operator sees them.
 
+use super::config::SlotId;
 use super::event::{ChildId, IkeSaId, NatStatus, Role};
 use super::failure::FailureReason;
 use super::identity::Identity;
@@ -70,6 +71,8 @@ pub struct IkeView {
 /// One Child SA.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChildView {
+    /// The slot that it is for.
+    pub slot: SlotId,
     /// Its number.
     pub child: ChildId,
     /// SPI of packets from the peer.

@@ -7,7 +7,7 @@ use super::super::event::{IkeSaId, Role};
 use super::super::failure::{ChildRefusal, DownReason, FailureReason};
 use super::super::initiator::{AfterAuth, AfterInit};
 use super::super::responder;
-use super::super::sa::{Effect, Established};
+use super::super::sa::{Effect, Established, NoFirstChild};
 use super::super::stats::Discard;
 use super::Endpoint;
 use super::sas::IkeSa;
@@ -100,16 +100,17 @@ impl Endpoint {
         &mut self,
         mut sa: Box<Established>,
         initial_contact: bool,
-        child: Result<(), ChildRefusal>,
+        child: Result<(), NoFirstChild>,
         at: &mut Moment<'_>,
     ) {
         let (id, role) = (sa.connection, sa.role());
         if let Some(connection) = self.connections.get(id) {
-            // Timers may have been changed while the handshake was under way.
-            sa.reconfigure(connection.config.clone());
+            // Timers and slots may have been changed while the handshake was under way.
+            sa.reconfigure(connection.config.clone(), &mut self.core.context(at));
         }
         match child {
-            Err(refusal) => {
+            Err(none) if !sa.serves_despite(&none) => {
+                let refusal = none.refusal;
                 // An IKE SA without a Child SA serves nobody. A fresh attempt, after a pause,
                 // may find the other side with another configuration.
                 let reason = DownReason::NoChild(refusal.clone());
@@ -117,7 +118,11 @@ impl Endpoint {
                 self.keep(sa, at);
                 self.child_failed(id, role, refusal, at);
             }
-            Ok(()) => {
+            child => {
+                if let Err(none) = child {
+                    sa.on_no_first_child(none, &mut self.core.context(at));
+                }
+                sa.begin_with_slots(&mut self.core.context(at));
                 if initial_contact {
                     self.end_older(&sa, at);
                 }

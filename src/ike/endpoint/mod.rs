@@ -17,7 +17,7 @@ mod lifecycle;
 mod sas;
 mod settle;
 
-use super::config::{ConnectionConfig, ConnectionId, EndpointConfig};
+use super::config::{ConnectionConfig, ConnectionId, EndpointConfig, SlotId};
 use super::connection::{Attempt, Connection, Told};
 use super::connections::Connections;
 use super::context::{Core, Outbox, Pool};
@@ -92,8 +92,9 @@ impl Endpoint {
         self.rearm();
     }
 
-    /// Changes a connection. If only timers differ, its SAs go on; else they are deleted, and
-    /// the connection begins anew.
+    /// Changes a connection. If only timers and slots differ, its IKE SA goes on, and so do the
+    /// Child SAs of slots that stay; those of slots that are gone, or are for other traffic now,
+    /// are deleted, and new slots get theirs. Else the connection begins anew.
     pub fn update_connection(
         &mut self,
         id: ConnectionId,
@@ -101,7 +102,7 @@ impl Endpoint {
         at: &mut Moment<'_>,
     ) {
         let known = self.connections.get_mut(id);
-        let Some(connection) = known.filter(|known| known.config.same_tunnel(&config)) else {
+        let Some(connection) = known.filter(|known| known.config.same_peer(&config)) else {
             return self.add_connection(id, config, at);
         };
         let begins = config.initiate && !connection.config.initiate;
@@ -109,10 +110,9 @@ impl Endpoint {
         connection.config = Arc::new(config);
         let config = connection.config.clone();
         for spi in self.sas.spis_of(id) {
-            if let Some(sa) = self.sas.established_mut(spi) {
-                sa.reconfigure(config.clone());
-            }
+            self.with_established(spi, at, |sa, ctx| sa.reconfigure(config.clone(), ctx));
         }
+        self.settle(id, at);
         if begins {
             self.initiate(id, at);
         }
@@ -159,12 +159,12 @@ impl Endpoint {
         self.rearm();
     }
 
-    /// Gives the connection's Child SAs new keys now.
-    pub fn rekey_child(&mut self, id: ConnectionId, at: &mut Moment<'_>) {
+    /// Gives the Child SAs of a connection's slot new keys now.
+    pub fn rekey_child(&mut self, id: ConnectionId, slot: SlotId, at: &mut Moment<'_>) {
         let active = self.sas.active_of(id);
         let children: Vec<ChildId> = active
             .flat_map(|sa| sa.children.iter())
-            .filter(|(_, sa)| sa.state == ChildState::Installed)
+            .filter(|(_, sa)| sa.slot == slot && sa.state == ChildState::Installed)
             .map(|(child, _)| child)
             .collect();
         for child in children {
@@ -182,8 +182,8 @@ impl Endpoint {
 
     /// A Child SA has opened a packet: the peer lives, and sends on it.
     pub fn on_inbound_traffic(&mut self, child: ChildId, now: Timestamp) {
-        let Some((spi, connection)) = self.owner_of(child) else { return };
-        let sending = self.core.slots.sending(connection);
+        let Some((spi, of)) = self.owner_of(child) else { return };
+        let sending = self.core.slots.sending(of);
         let Some(sa) = self.sas.established_mut(spi) else { return };
         sa.on_traffic(now);
         let replacement = sa.children.get(child).is_some_and(|sa| {
@@ -191,7 +191,8 @@ impl Endpoint {
         });
         if replacement {
             self.core.slots.send_on(child);
-            self.core.out.event(connection, Event::ChildSendable(child));
+            let (connection, slot) = of;
+            self.core.out.event(connection, Event::ChildSendable { slot, child });
         }
         self.rearm();
     }
@@ -328,15 +329,15 @@ impl Endpoint {
         let Some(connection) = self.connections.get_mut(id) else { return };
         tracing::warn!(connection = id.0, %reason, "attempt failed");
         connection.last_failure = Some((now, reason.clone()));
-        self.core.out.event(id, Event::Failed { reason, retry_at });
+        self.core.out.event(id, Event::Failed { slot: None, reason, retry_at });
     }
 
-    /// The IKE SA that a Child SA is under.
-    fn owner_of(&self, child: ChildId) -> Option<(IkeSpi, ConnectionId)> {
-        let id = self.core.slots.owner(child)?;
-        let mut sas = self.sas.established_of(id);
+    /// The IKE SA that a Child SA is under, and its slot.
+    fn owner_of(&self, child: ChildId) -> Option<(IkeSpi, (ConnectionId, SlotId))> {
+        let of = self.core.slots.owner(child)?;
+        let mut sas = self.sas.established_of(of.0);
         let owner = sas.find(|sa| sa.children.get(child).is_some())?;
-        Some((owner.id().local, id))
+        Some((owner.id().local, of))
     }
 }
 

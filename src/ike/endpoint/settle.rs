@@ -6,9 +6,9 @@
 //! who initiated it deletes it. It goes only once the other is known to work, so one always
 //! remains. A peer that does not know the rule is given a moment, then we delete it.
 
-use super::super::config::ConnectionId;
+use super::super::config::{ConnectionId, SlotId};
 use super::super::connection::{Attempt, Told};
-use super::super::event::{Event, Role};
+use super::super::event::{ChildId, Event, Role};
 use super::super::failure::DownReason;
 use super::super::liveness::Verdict;
 use super::super::sa::Established;
@@ -16,6 +16,7 @@ use super::Endpoint;
 use crate::moment::Moment;
 use crate::time::Timestamp;
 use crate::wire::ike::IkeSpi;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// How long the initiator of a redundant IKE SA may take to delete it.
@@ -91,15 +92,17 @@ impl Endpoint {
         Verdicts::Wait(patience)
     }
 
-    /// When the Child SA that was sent on is gone, another takes over.
+    /// When the Child SA that a slot sent on is gone, another takes over.
     fn settle_sending(&mut self, id: ConnectionId) {
-        if self.core.slots.sending(id).is_some() {
-            return;
+        let mut newest: BTreeMap<SlotId, ChildId> = BTreeMap::new();
+        for (slot, child) in self.sas.active_of(id).flat_map(|sa| sa.children.newest_installed()) {
+            let known = newest.entry(slot).or_insert(child);
+            *known = child.max(*known);
         }
-        let sas = self.sas.active_of(id);
-        if let Some(child) = sas.filter_map(|sa| sa.children.newest_installed()).max() {
+        newest.retain(|&slot, _| self.core.slots.sending((id, slot)).is_none());
+        for (slot, child) in newest {
             self.core.slots.send_on(child);
-            self.core.out.event(id, Event::ChildSendable(child));
+            self.core.out.event(id, Event::ChildSendable { slot, child });
         }
     }
 

@@ -11,7 +11,7 @@ use super::super::identity::Identity;
 use super::super::keys::{IkeKeys, Nonces};
 use super::super::path::{LivePath, Path};
 use super::super::payloads::{Payloads, notify};
-use super::super::sa::{Established, Handshake};
+use super::super::sa::{Established, Handshake, NoFirstChild};
 use super::super::stats::Discard;
 use crate::time::Timestamp;
 use crate::wire::ike::{ExchangeType, Flags, Header, MessageId, NotifyType, Payload};
@@ -34,6 +34,8 @@ pub(in super::super) struct AwaitAuth {
     pub(super) retransmission: Retransmission,
     pub(super) began_at: Timestamp,
     pub(super) initial_contact: bool,
+    /// Whether the peer names slots, as we do.
+    pub(super) names_slots: bool,
 }
 
 /// What became of a state.
@@ -44,7 +46,7 @@ pub(in super::super) enum AfterAuth {
         sa: Box<Established>,
         /// We have said that this is the only IKE SA with the peer.
         initial_contact: bool,
-        child: Result<(), ChildRefusal>,
+        child: Result<(), NoFirstChild>,
     },
     Failed(FailureReason),
 }
@@ -70,6 +72,7 @@ impl AwaitAuth {
             self.offer.sa(),
         ];
         payloads.extend(self.offer.selectors());
+        payloads.extend(self.offer.name());
         payloads.extend(initial_contact.then(|| notify(NotifyType::INITIAL_CONTACT, [])));
         payloads.push(notify(NotifyType::ESP_TFC_PADDING_NOT_SUPPORTED, []));
         let header = self.header(ExchangeType::IKE_AUTH, MessageId(1));
@@ -161,12 +164,15 @@ impl AwaitAuth {
             nonces: self.nonces.clone(),
             path,
             began_at: self.began_at,
+            names_slots: self.names_slots,
         };
         let mut sa = Established::new(handshake, ctx);
-        let spi = self.offer.spi;
+        let (slot, spi) = (self.offer.slot, self.offer.spi);
         let child = child
-            .map(|agreed| sa.announce_and_install(agreed, &self.nonces, ctx))
-            .inspect_err(|_| ctx.pool.release(spi));
+            .inspect_err(|_| ctx.pool.release(spi))
+            .map(|agreed| (slot, agreed))
+            .map_err(|refusal| NoFirstChild { slot: Some(slot), refusal });
+        let child = sa.announce(child, &self.nonces, ctx);
         AfterAuth::Established { sa, initial_contact: self.initial_contact, child }
     }
 

@@ -11,6 +11,7 @@ use super::super::keys::{IkeKeys, Nonces, Spis};
 use super::super::path::{Path, detect, detection_payloads};
 use super::super::payloads::{Payloads, ike_refused, notify, public_value, wanted_group};
 use super::super::proposal::{self, method_of, without_group};
+use super::super::slots;
 use super::super::stats::Discard;
 use super::AwaitAuth;
 use crate::crypto::kex::{Group, KeyExchange};
@@ -71,6 +72,7 @@ struct Acceptance {
     public: Vec<u8>,
     nat: NatStatus,
     verifies_ed25519: bool,
+    names_slots: bool,
 }
 
 impl AwaitInit {
@@ -119,6 +121,7 @@ impl AwaitInit {
         payloads.push(Payload::Nonce(self.nonce.clone()));
         payloads.extend(detection_payloads(spis, &self.path, self.config.force_encapsulation));
         payloads.push(auth::hash_algorithms());
+        payloads.push(slots::vendor_id());
         Message { header, payloads }.encode()
     }
 
@@ -227,6 +230,7 @@ impl AwaitInit {
             public: public.data.clone(),
             nat,
             verifies_ed25519: auth::verifies_ed25519(payloads),
+            names_slots: slots::are_named_by_sender(payloads),
         }))
     }
 
@@ -274,24 +278,29 @@ impl AwaitInit {
             return AfterInit::Failed(FailureReason::Authentication(failure));
         }
         let nonces = Nonces { initiator: self.nonce, responder: acceptance.nonce };
-        let id = IkeSaId { local: self.spi, remote: acceptance.responder };
-        let spis = Spis { initiator: id.local, responder: id.remote };
+        let ike = IkeSaId { local: self.spi, remote: acceptance.responder };
+        let spis = Spis { initiator: ike.local, responder: ike.remote };
         let keys = IkeKeys::initial(acceptance.suite, &shared, &nonces, spis, Role::Initiator);
         let Ok(keys) = keys else {
             return AfterInit::Failed(FailureReason::Ours("keys do not fit the suite"));
         };
-        let suites = without_group(&self.config.esp_suites);
+        let Some((id, slot)) = self.config.first_slot() else {
+            return AfterInit::Failed(FailureReason::Ours("no slots"));
+        };
+        let suites = without_group(&slot.esp_suites);
+        let offer = Offer::new((id, slot), suites, acceptance.names_slots, ctx);
         let path = natt_path(self.path, ctx.settings.ike_port, ctx.settings.natt_port);
         AfterInit::AwaitAuth(Box::new(AwaitAuth {
             connection: self.connection,
-            id,
+            id: ike,
             keys,
             nonces,
             path,
             nat: acceptance.nat,
             init_request: self.request,
             init_response: datagram.to_vec(),
-            offer: Offer::new(&self.config, suites, ctx),
+            offer,
+            names_slots: acceptance.names_slots,
             request: Vec::new(),
             retransmission: Retransmission::new(&self.config.retransmit, ctx.now),
             began_at: self.began_at,

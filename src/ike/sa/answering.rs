@@ -1,6 +1,7 @@
 //! The peer's requests on an established IKE SA.
 
 use super::super::child::notify_of;
+use super::super::config::SlotId;
 use super::super::context::Context;
 use super::super::event::{ChildId, Event, Role};
 use super::super::failure::{ChildRefusal, DownReason, FailureReason};
@@ -15,8 +16,10 @@ use super::{Birth, Effect, Established, create, rekey};
 use crate::net::EspSpi;
 use crate::wire::ike::{Delete, ExchangeType, IkeSpi, NotifyType, Payload, ProtocolId};
 
-/// Child SAs under one IKE SA at most, with those being replaced.
-const MAX_CHILDREN: usize = 16;
+/// Child SAs under one IKE SA at most, with those being replaced: so many for every slot …
+const CHILDREN_OF_SLOT: usize = 4;
+/// … and so many more.
+const SPARE_CHILDREN: usize = 12;
 
 impl Established {
     pub(super) fn handle_request(&mut self, request: &Request, ctx: &mut Context<'_>) {
@@ -81,7 +84,7 @@ impl Established {
         for child in deleted {
             self.children.remove(child, ctx);
         }
-        self.want_child(ctx);
+        self.want_children(ctx);
     }
 
     /// The Child SAs that the peer's Delete payloads name. One that we have asked the peer to
@@ -109,20 +112,6 @@ impl Established {
 
     fn is_being_deleted(&self, child: ChildId) -> bool {
         matches!(self.exchanges.purpose(), Some(&Purpose::DeleteChild(ours)) if ours == child)
-    }
-
-    /// A connection that we keep up has lost its last Child SA: make another soon, unless the
-    /// peer is quicker.
-    pub(super) fn want_child(&mut self, ctx: &mut Context<'_>) {
-        let has_one = self.children.first(|sa| sa.state == ChildState::Installed).is_some();
-        let being_made = matches!(self.exchanges.purpose(), Some(Purpose::Child(_)));
-        if has_one || being_made {
-            return self.children.want_at(None);
-        }
-        if self.is_active() && self.config.initiate && self.children.wanted_at().is_none() {
-            let soon = self.soon(ctx);
-            self.children.want_at(Some(soon));
-        }
     }
 
     fn create_child_sa(
@@ -160,10 +149,19 @@ impl Established {
             Ok(replaces) => replaces,
             Err(refusal) => return self.respond(request, &[refusal], ctx),
         };
-        if self.children.len() >= MAX_CHILDREN {
+        if self.children.len() >= SPARE_CHILDREN + CHILDREN_OF_SLOT * self.config.slots.len() {
             return self.refuse(request, NotifyType::NO_ADDITIONAL_SAS, ctx);
         }
-        match create::answer(&self.config, payloads, ctx) {
+        let replaced = replaces.and_then(|child| self.children.get(child)).map(|sa| sa.slot);
+        let has_child = |slot| self.children.has(slot);
+        let accepted = match create::check(&self.config, replaced, has_child, payloads) {
+            Ok(accepted) => accepted,
+            Err(refusal) => return self.refuse_child(request, refusal, ctx),
+        };
+        if replaces.is_none() && self.goes_first(accepted.slot) {
+            return self.refuse(request, NotifyType::TEMPORARY_FAILURE, ctx);
+        }
+        match create::answer(&accepted, payloads, ctx) {
             Err(create::Refusal::Notify(notify)) => self.respond(request, &[notify], ctx),
             Err(create::Refusal::Unfit(refusal)) => self.refuse_child(request, refusal, ctx),
             Ok((made, answer)) => {
@@ -173,9 +171,18 @@ impl Established {
                 let child = self.install(made, Role::Responder, replaces, sendable, ctx);
                 self.note_replacement(child, replaces, &nonces, ctx);
                 self.respond(request, &answer, ctx);
-                self.children.want_at(None);
             }
         }
+    }
+
+    /// Whether we are asking for the same slot's first Child SA at the same time. Among sides
+    /// that name slots the initiator of the IKE SA goes first, so that the slot gets one only.
+    fn goes_first(&self, slot: SlotId) -> bool {
+        let asking = match self.exchanges.purpose() {
+            Some(Purpose::Child(attempt)) => attempt.replaces.is_none() && attempt.slot() == slot,
+            _ => false,
+        };
+        asking && self.descent.names_slots && self.role() == Role::Initiator
     }
 
     /// The Child SA that the peer wants replaced, or what to answer instead (RFC 7296 §2.25.1).
@@ -202,8 +209,8 @@ impl Established {
             return self.refuse_syntax(request, refusal.to_string(), ctx);
         }
         self.refuse(request, notify_of(&refusal), ctx);
-        let reason = FailureReason::Child(refusal);
-        ctx.out.event(self.connection, Event::Failed { reason, retry_at: None });
+        let (slot, reason) = (None, FailureReason::Child(refusal));
+        ctx.out.event(self.connection, Event::Failed { slot, reason, retry_at: None });
     }
 
     /// The peer has replaced a Child SA. If we are replacing it too, who wins shows when our
@@ -244,7 +251,8 @@ impl Established {
             Err(rekey::Refusal::Proposal(refusal)) => {
                 self.refuse(request, NotifyType::NO_PROPOSAL_CHOSEN, ctx);
                 let reason = FailureReason::IkeProposal(refusal);
-                ctx.out.event(self.connection, Event::Failed { reason, retry_at: None });
+                ctx.out
+                    .event(self.connection, Event::Failed { slot: None, reason, retry_at: None });
             }
             Ok((made, answer)) => {
                 self.respond(request, &answer, ctx);

@@ -1,5 +1,6 @@
 //! Our requests on an established IKE SA: what is due, its repetition, its answer.
 
+use super::super::config::SlotId;
 use super::super::context::Context;
 use super::super::event::{ChildId, Event, Role};
 use super::super::exchange::Retransmission;
@@ -37,7 +38,7 @@ pub(super) enum Purpose {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Task {
     Probe,
-    CreateChild,
+    CreateChild(SlotId),
     RekeyChild(ChildId),
     RekeyIke,
     DeleteChild(ChildId),
@@ -53,11 +54,8 @@ impl Established {
         match self.due(ctx.now) {
             None => {}
             Some(Task::Probe) => self.probe(ctx),
-            Some(Task::CreateChild) => {
-                self.children.want_at(None);
-                self.start_child(None, None, ctx);
-            }
-            Some(Task::RekeyChild(child)) => self.start_child(Some(child), None, ctx),
+            Some(Task::CreateChild(slot)) => self.start_child(slot, None, None, ctx),
+            Some(Task::RekeyChild(child)) => self.rekey_child(child, ctx),
             Some(Task::RekeyIke) => self.start_rekey(None, ctx),
             Some(Task::DeleteChild(child)) => self.delete_child(child, ctx),
             Some(Task::DeleteIke) => self.delete_ike(ctx),
@@ -78,13 +76,13 @@ impl Established {
         let worn =
             self.children.first(|sa| sa.state == ChildState::Installed && sa.rekey_at <= now);
         let rekey = self.life.rekey_at <= now || self.exchanges.wearing_out();
-        let create = self.children.wanted_at().is_some_and(|at| at <= now);
+        let create = self.children.wanted().filter(|(at, _)| *at <= now);
         let probe = self.liveness.probe_at(&self.config.liveness) <= now;
         deleting
             .map(Task::DeleteChild)
             .or(rekey.then_some(Task::RekeyIke))
             .or(worn.map(Task::RekeyChild))
-            .or(create.then_some(Task::CreateChild))
+            .or(create.map(|(_, slot)| Task::CreateChild(slot)))
             .or(probe.then_some(Task::Probe))
     }
 
@@ -140,7 +138,7 @@ impl Established {
             Purpose::RekeyIke(attempt) => self.rekey_answered(*attempt, payloads, ctx),
             Purpose::DeleteChild(child) => {
                 self.children.remove(child, ctx);
-                self.want_child(ctx);
+                self.want_children(ctx);
             }
             Purpose::DeleteIke => self.forget(ctx),
         }
@@ -162,16 +160,28 @@ impl Established {
 
 /// A Child SA, new or in place of another.
 impl Established {
-    /// Asks for a Child SA, in place of `replaces` if given, with a key exchange of `group`
-    /// instead of the one that we would choose.
+    fn rekey_child(&mut self, child: ChildId, ctx: &mut Context<'_>) {
+        if let Some(sa) = self.children.get(child) {
+            self.start_child(sa.slot, Some(child), None, ctx);
+        }
+    }
+
+    /// Asks for a slot's Child SA, in place of `replaces` if given, with a key exchange of
+    /// `group` instead of the one that we would choose.
     fn start_child(
         &mut self,
+        slot: SlotId,
         replaces: Option<ChildId>,
         group: Option<Group>,
         ctx: &mut Context<'_>,
     ) {
-        let Some(attempt) = ChildAttempt::begin(&self.config, replaces, group, ctx) else {
-            return self.retry_child(replaces, ctx.now + REFUSED);
+        let Some(config) = self.config.slots.get(&slot) else {
+            return self.children.want_no_more(slot);
+        };
+        let naming = self.descent.names_slots;
+        let begun = ChildAttempt::begin((slot, config), replaces, group, naming, ctx);
+        let Some(attempt) = begun else {
+            return self.retry_child(slot, replaces, ctx.now + REFUSED);
         };
         let replaced = replaces.and_then(|child| self.children.get(child)).map(|sa| sa.inbound);
         let payloads = attempt.request(replaced);
@@ -190,20 +200,20 @@ impl Established {
             create::Answer::OtherGroup(group) => {
                 self.abandon_child(&attempt, ctx);
                 if attempt.race.rival().is_none() {
-                    self.start_child(attempt.replaces, Some(group), ctx);
+                    self.start_child(attempt.slot(), attempt.replaces, Some(group), ctx);
                 }
             }
             create::Answer::Later => {
                 let again = self.soon(ctx);
                 self.abandon_child(&attempt, ctx);
-                self.retry_child(attempt.replaces, again);
+                self.retry_child(attempt.slot(), attempt.replaces, again);
             }
             create::Answer::NotFound => {
                 self.abandon_child(&attempt, ctx);
                 if let Some(old) = attempt.replaces {
                     self.children.remove(old, ctx);
                 }
-                self.want_child(ctx);
+                self.want_children(ctx);
             }
             create::Answer::Refused(refusal) => self.child_refused(&attempt, refusal, ctx),
         }
@@ -218,9 +228,9 @@ impl Established {
         }
     }
 
-    fn retry_child(&mut self, replaces: Option<ChildId>, at: Timestamp) {
+    fn retry_child(&mut self, slot: SlotId, replaces: Option<ChildId>, at: Timestamp) {
         match replaces {
-            None => self.children.want_at(Some(at)),
+            None => self.children.postpone(slot, at),
             Some(old) => {
                 if let Some(sa) = self.children.get_mut(old) {
                     sa.rekey_at = at;
@@ -235,18 +245,23 @@ impl Established {
         refusal: ChildRefusal,
         ctx: &mut Context<'_>,
     ) {
-        tracing::warn!(connection = self.connection.0, ike = %self.id(), %refusal, "no Child SA");
         self.abandon_child(attempt, ctx);
-        if attempt.replaces.is_none() {
+        let slot = attempt.slot();
+        match attempt.replaces {
+            Some(_) => {
+                tracing::warn!(connection = self.connection.0, slot = slot.0, %refusal, "no new keys");
+                let again = ctx.now + REFUSED;
+                self.retry_child(slot, attempt.replaces, again);
+                self.report_slot(slot, refusal, Some(again), ctx);
+            }
+            None if self.serves_without(slot) => self.on_slot_refused(slot, refusal, ctx),
             // An IKE SA without a Child SA serves nobody: a fresh attempt, after a pause, may
             // find a peer with another configuration.
-            self.effects.push(Effect::NoChild(refusal.clone()));
-            return self.close(DownReason::NoChild(refusal), ctx);
+            None => {
+                self.effects.push(Effect::NoChild(refusal.clone()));
+                self.close(DownReason::NoChild(refusal), ctx);
+            }
         }
-        let again = ctx.now + REFUSED;
-        self.retry_child(attempt.replaces, again);
-        let reason = FailureReason::Child(refusal);
-        ctx.out.event(self.connection, Event::Failed { reason, retry_at: Some(again) });
     }
 
     fn child_agreed(
@@ -260,8 +275,8 @@ impl Established {
         {
             attempt.race.forget_rival(rival);
         }
-        let (replaces, spi, deleted) =
-            (attempt.replaces, attempt.spi(), attempt.deleted().to_vec());
+        let (replaces, spi, outdated) = (attempt.replaces, attempt.spi(), attempt.outdated);
+        let deleted = attempt.deleted().to_vec();
         let (made, outcome) = match attempt.conclude(answer) {
             Ok(made) => made,
             // The peer has a Child SA that we cannot have: the two states differ.
@@ -272,11 +287,16 @@ impl Established {
         };
         if deleted.contains(&made.agreed.outbound) {
             ctx.pool.release(spi);
-            return self.want_child(ctx);
+            return self.want_children(ctx);
         }
+        let slot = made.slot;
         let sendable = matches!(outcome, Outcome::Ours { .. });
         let child = self.install(made, Role::Initiator, replaces, sendable, ctx);
         self.settle_race(child, replaces, outcome, ctx);
+        if outdated {
+            self.children.withdraw(slot, ctx);
+            self.want_children(ctx);
+        }
     }
 
     /// Both sides may have replaced the same Child SA at once (RFC 7296 §2.8.1).
@@ -352,7 +372,7 @@ impl Established {
         tracing::warn!(connection = self.connection.0, %ike, %reason, "IKE SA not rekeyed");
         self.life.rekey_at = ctx.now + REFUSED;
         let retry_at = Some(self.life.rekey_at);
-        ctx.out.event(self.connection, Event::Failed { reason, retry_at });
+        ctx.out.event(self.connection, Event::Failed { slot: None, reason, retry_at });
     }
 
     fn rekey_agreed(&mut self, attempt: IkeAttempt, answer: Payloads<'_>, ctx: &mut Context<'_>) {

@@ -1,4 +1,4 @@
-//! The Child SAs under one IKE SA.
+//! The Child SAs under one IKE SA, and the slots that lack one.
 //!
 //! ```text
 //!   Installed ──► Leaving     rekeyed by the peer, or redundant: the peer is to delete it
@@ -8,7 +8,7 @@
 //! ```
 
 use super::super::child::Agreed;
-use super::super::config::{ConnectionId, Lifetime};
+use super::super::config::{ConnectionId, Lifetime, SlotId};
 use super::super::context::Context;
 use super::super::event::{ChildId, ChildUp, Event, Role};
 use super::super::failure::DownReason;
@@ -19,7 +19,7 @@ use crate::crypto::suite::EspSuite;
 use crate::net::EspSpi;
 use crate::time::Timestamp;
 use crate::wire::ike::TrafficSelector;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in super::super) enum ChildState {
@@ -35,6 +35,7 @@ pub(in super::super) enum ChildState {
 
 #[derive(Debug)]
 pub(in super::super) struct ChildSa {
+    pub slot: SlotId,
     pub inbound: EspSpi,
     pub outbound: EspSpi,
     pub suite: EspSuite,
@@ -79,6 +80,7 @@ impl ChildSa {
 
 /// A Child SA to be installed.
 pub(in super::super) struct Installation {
+    pub slot: SlotId,
     pub agreed: Agreed,
     pub keys: ChildKeyPair,
     pub path: Path,
@@ -91,13 +93,20 @@ pub(in super::super) struct Installation {
 pub(in super::super) struct Children {
     connection: ConnectionId,
     all: BTreeMap<ChildId, ChildSa>,
-    /// When to ask for one, since there is none.
-    wanted_at: Option<Timestamp>,
+    missing: BTreeMap<SlotId, Missing>,
+}
+
+/// A slot without a Child SA, for which we are to ask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Missing {
+    ask_at: Timestamp,
+    /// How often in a row the peer has refused.
+    refusals: u32,
 }
 
 impl Children {
     pub fn new(connection: ConnectionId) -> Self {
-        Children { connection, all: BTreeMap::new(), wanted_at: None }
+        Children { connection, all: BTreeMap::new(), missing: BTreeMap::new() }
     }
 
     /// Installs a Child SA and tells the owner.
@@ -108,15 +117,17 @@ impl Children {
         ctx: &mut Context<'_>,
     ) -> ChildId {
         let child = ctx.pool.child_id();
-        let Installation { agreed, keys, path, role, replaces, sendable } = new;
+        let Installation { slot, agreed, keys, path, role, replaces, sendable } = new;
         tracing::info!(
-            connection = self.connection.0, %child, inbound = %agreed.inbound,
+            connection = self.connection.0, slot = slot.0, %child, inbound = %agreed.inbound,
             outbound = %agreed.outbound, suite = %agreed.suite, %role, "Child SA installed"
         );
-        ctx.slots.insert(child, self.connection, sendable);
+        ctx.slots.insert(child, (self.connection, slot), sendable);
+        self.missing.remove(&slot);
         ctx.out.event(
             self.connection,
             Event::ChildUp(Box::new(ChildUp {
+                slot,
                 child,
                 replaces,
                 inbound: keys.inbound,
@@ -132,6 +143,7 @@ impl Children {
         self.all.insert(
             child,
             ChildSa {
+                slot,
                 inbound: agreed.inbound,
                 outbound: agreed.outbound,
                 suite: agreed.suite,
@@ -193,13 +205,13 @@ impl Children {
         tracing::info!(connection = self.connection.0, %child, inbound = %sa.inbound,
             outbound = %sa.outbound, %reason, "Child SA gone");
         ctx.slots.remove(child);
-        ctx.out.event(self.connection, Event::ChildDown { child, reason });
+        ctx.out.event(self.connection, Event::ChildDown { slot: sa.slot, child, reason });
     }
 
     /// Takes over the Child SAs of an IKE SA whose place this one takes.
     pub fn inherit(&mut self, mut other: Children) {
         self.all.append(&mut other.all);
-        self.wanted_at = other.wanted_at.or(self.wanted_at);
+        self.missing.append(&mut other.missing);
     }
 
     /// All of them, out of here.
@@ -207,13 +219,64 @@ impl Children {
         std::mem::replace(self, Children::new(self.connection))
     }
 
-    /// When to ask for a Child SA, if one is missing.
-    pub fn wanted_at(&self) -> Option<Timestamp> {
-        self.wanted_at
+    /// The Child SAs of a slot are not wanted any more: the owner knows at once, the peer will.
+    pub fn withdraw(&mut self, slot: SlotId, ctx: &mut Context<'_>) {
+        let mut all = std::mem::take(&mut self.all);
+        for (&child, sa) in all.iter_mut().filter(|(_, sa)| sa.slot == slot) {
+            self.announce_end(child, sa, DownReason::Requested, ctx);
+            sa.state = ChildState::Expired;
+        }
+        self.all = all;
+        self.missing.remove(&slot);
     }
 
-    pub fn want_at(&mut self, at: Option<Timestamp>) {
-        self.wanted_at = at;
+    /// The slot for which to ask next, and when, if one is missing.
+    pub fn wanted(&self) -> Option<(Timestamp, SlotId)> {
+        self.missing.iter().map(|(&slot, missing)| (missing.ask_at, slot)).min()
+    }
+
+    /// A slot lacks a Child SA: ask then, unless a time is set already.
+    pub fn want(&mut self, slot: SlotId, ask_at: Timestamp) {
+        self.missing.entry(slot).or_insert(Missing { ask_at, refusals: 0 });
+    }
+
+    /// Whether a time is set to ask for a slot's Child SA.
+    pub fn wants(&self, slot: SlotId) -> bool {
+        self.missing.contains_key(&slot)
+    }
+
+    /// Ask for a slot's Child SA not before then.
+    pub fn postpone(&mut self, slot: SlotId, ask_at: Timestamp) {
+        self.missing.entry(slot).or_insert(Missing { ask_at, refusals: 0 }).ask_at = ask_at;
+    }
+
+    /// Do not ask for a slot's Child SA: it is there, or on its way.
+    pub fn want_no_more(&mut self, slot: SlotId) {
+        self.missing.remove(&slot);
+    }
+
+    /// The peer has refused a slot's Child SA; how often it had done so before.
+    pub fn on_refusal(&mut self, slot: SlotId, now: Timestamp) -> u32 {
+        let missing = self.missing.entry(slot).or_insert(Missing { ask_at: now, refusals: 0 });
+        let before = missing.refusals;
+        missing.refusals = before.saturating_add(1);
+        before
+    }
+
+    /// Whether the peer has refused the slot's Child SA and has not made one since.
+    pub fn is_refused(&self, slot: SlotId) -> bool {
+        self.missing.get(&slot).is_some_and(|missing| missing.refusals > 0)
+    }
+
+    /// Whether a slot has a Child SA in use.
+    pub fn has(&self, slot: SlotId) -> bool {
+        self.all.values().any(|sa| sa.slot == slot && sa.state == ChildState::Installed)
+    }
+
+    /// The slots that have a Child SA in use.
+    pub fn filled(&self) -> BTreeSet<SlotId> {
+        let installed = self.all.values().filter(|sa| sa.state == ChildState::Installed);
+        installed.map(|sa| sa.slot).collect()
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (ChildId, &ChildSa)> {
@@ -242,11 +305,9 @@ impl Children {
         self.iter().find(|(_, sa)| wanted(sa)).map(|(child, _)| child)
     }
 
-    /// The newest one in use.
-    pub fn newest_installed(&self) -> Option<ChildId> {
-        self.iter()
-            .filter(|(_, sa)| sa.state == ChildState::Installed)
-            .map(|(child, _)| child)
-            .max()
+    /// The newest one in use of every slot.
+    pub fn newest_installed(&self) -> BTreeMap<SlotId, ChildId> {
+        let installed = self.iter().filter(|(_, sa)| sa.state == ChildState::Installed);
+        installed.map(|(child, sa)| (sa.slot, child)).collect()
     }
 }

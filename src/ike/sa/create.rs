@@ -8,7 +8,7 @@
 //! ```
 
 use super::super::child::{Accepted, Agreed, Offer, notify_of};
-use super::super::config::ConnectionConfig;
+use super::super::config::{ConnectionConfig, SlotConfig, SlotId};
 use super::super::context::Context;
 use super::super::event::ChildId;
 use super::super::failure::ChildRefusal;
@@ -36,6 +36,8 @@ pub(super) struct ChildAttempt {
     /// What the peer has deleted meanwhile, by its own SPIs: perhaps what we have asked for, if
     /// its answer was lost.
     deleted: Vec<EspSpi>,
+    /// Whether the slot has changed meanwhile: then what comes of it is not wanted.
+    pub outdated: bool,
 }
 
 /// What the peer answered to our attempt.
@@ -52,28 +54,37 @@ pub(super) enum Answer {
 
 /// What an exchange has made.
 pub(super) struct Made {
+    pub slot: SlotId,
     pub agreed: Agreed,
     pub shared: Option<Secret>,
     pub nonces: Nonces,
 }
 
 impl ChildAttempt {
-    /// An attempt in place of `replaces`, with a key exchange of `group` instead of the one that
-    /// we would choose; `None` without randomness.
+    /// An attempt for a slot, with a key exchange of `group` instead of the one that we would
+    /// choose; with `naming` the peer is told the slot's name. `None` without randomness.
     pub fn begin(
-        config: &ConnectionConfig,
+        slot: (SlotId, &SlotConfig),
         replaces: Option<ChildId>,
         group: Option<Group>,
+        naming: bool,
         ctx: &mut Context<'_>,
     ) -> Option<ChildAttempt> {
-        let suites = config.esp_suites.clone();
+        let suites = slot.1.esp_suites.clone();
         let regrouped = group.is_some();
         let group = group.or_else(|| suites.first().and_then(|suite| suite.group));
         let key_exchange =
             group.map(|group| KeyExchange::generate(group, ctx.random)).transpose().ok()?;
-        let offer = Offer::new(config, suites, ctx);
+        let offer = Offer::new(slot, suites, naming, ctx);
         let race = Attempt::new(ctx.nonce(), regrouped);
-        Some(ChildAttempt { replaces, race, offer, key_exchange, deleted: Vec::new() })
+        Some(ChildAttempt {
+            replaces,
+            race,
+            offer,
+            key_exchange,
+            deleted: Vec::new(),
+            outdated: false,
+        })
     }
 
     /// The request; `replaced` is the inbound SPI of the Child SA that is to be replaced.
@@ -84,6 +95,7 @@ impl ChildAttempt {
         payloads.push(Payload::Nonce(self.race.nonce().to_vec()));
         payloads.extend(self.key_exchange.as_ref().map(public_value));
         payloads.extend(self.offer.selectors());
+        payloads.extend(self.offer.name());
         payloads
     }
 
@@ -116,7 +128,7 @@ impl ChildAttempt {
         let responder = answer.nonce().ok_or(ChildRefusal::Breach("the answer holds no nonce"))?;
         let shared = share(agreed.suite.group, self.key_exchange, answer)?;
         let (nonces, outcome) = self.race.conclude(responder);
-        Ok((Made { agreed, shared, nonces }, outcome))
+        Ok((Made { slot: self.offer.slot, agreed, shared, nonces }, outcome))
     }
 
     /// The peer has deleted a Child SA that we do not know yet.
@@ -136,6 +148,11 @@ impl ChildAttempt {
         self.offer.spi
     }
 
+    /// The slot that it is for.
+    pub fn slot(&self) -> SlotId {
+        self.offer.slot
+    }
+
     /// Gives back what the attempt had taken.
     pub fn release(&self, ctx: &mut Context<'_>) {
         ctx.pool.release(self.offer.spi);
@@ -150,21 +167,41 @@ pub(super) enum Refusal {
     Unfit(ChildRefusal),
 }
 
+/// Whether the peer's request for a Child SA fits: one that replaces the Child SA of a slot, or
+/// else a new one for a slot of the connection, those first that have none.
+///
+/// # Errors
+///
+/// What does not fit.
+pub(super) fn check(
+    config: &ConnectionConfig,
+    replaced: Option<SlotId>,
+    has_child: impl Fn(SlotId) -> bool,
+    request: Payloads<'_>,
+) -> Result<Accepted, ChildRefusal> {
+    let begun = request.key_exchange().and_then(|ke| group_of(ke.method));
+    let Some(slot) = replaced else {
+        let suites = |slot: &SlotConfig| slot.esp_suites.clone();
+        return Accepted::for_some_slot(config, has_child, suites, request, begun);
+    };
+    let known =
+        config.slots.get(&slot).ok_or(ChildRefusal::Notified(NotifyType::TS_UNACCEPTABLE))?;
+    Accepted::check((slot, known), &known.esp_suites, request, begun)
+}
+
 /// The Child SA for which the peer asks, and our answer.
 ///
 /// # Errors
 ///
 /// Why there is none; nothing has been allocated then.
 pub(super) fn answer(
-    config: &ConnectionConfig,
+    accepted: &Accepted,
     request: Payloads<'_>,
     ctx: &mut Context<'_>,
 ) -> Result<(Made, Vec<Payload>), Refusal> {
     let without = ChildRefusal::Breach("CREATE_CHILD_SA without nonce");
     let nonce = request.nonce().ok_or(Refusal::Unfit(without))?;
     let begun = request.key_exchange().and_then(|ke| group_of(ke.method));
-    let accepted =
-        Accepted::check(config, &config.esp_suites, request, begun).map_err(Refusal::Unfit)?;
     let group = accepted.choice.suite.group;
     if let Some(wanted) = group.filter(|_| begun != group) {
         return Err(Refusal::Notify(invalid_ke(wanted)));
@@ -180,7 +217,7 @@ pub(super) fn answer(
     let mut payloads = vec![accepted.sa(&agreed), Payload::Nonce(nonces.responder.clone())];
     payloads.extend(public);
     payloads.extend(accepted.selectors());
-    Ok((Made { agreed, shared, nonces }, payloads))
+    Ok((Made { slot: accepted.slot, agreed, shared, nonces }, payloads))
 }
 
 /// Whether a refusal means that the peer's message breaks the protocol.

@@ -12,7 +12,7 @@
 //!   [`create`] and [`rekey`] negotiate the one and the other.
 //!
 //! What they do together stands in [`asking`] (what is due, and the answers to our requests),
-//! [`answering`] (the peer's requests) and [`timing`]. What is to be requested next is not kept in a queue
+//! [`answering`] (the peer's requests), [`filling`] (slots that lack a Child SA) and [`timing`]. What is to be requested next is not kept in a queue
 //! but read off the state: whenever the window is free, [`Established::pump`] looks what is due.
 
 mod answering;
@@ -20,6 +20,7 @@ mod asking;
 pub(super) mod children;
 mod create;
 mod exchanges;
+mod filling;
 mod lifecycle;
 mod rekey;
 mod replacement;
@@ -27,7 +28,7 @@ mod timing;
 
 use super::auth::Authenticated;
 use super::child::Agreed;
-use super::config::{ConnectionConfig, ConnectionId};
+use super::config::{ConnectionConfig, ConnectionId, Lifetime, SlotId};
 use super::context::Context;
 use super::event::{self, ChildId, Event, IkeSaId, Role};
 use super::exchange::LastAnswer;
@@ -48,6 +49,10 @@ use exchanges::{Arrival, Exchanges, Request};
 use lifecycle::Lifecycle;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// Of a Child SA whose slot is gone: it is deleted at once.
+const NO_LIFETIME: Lifetime =
+    Lifetime { soft: Duration::ZERO, jitter: Duration::ZERO, hard: Duration::ZERO };
 
 /// What an IKE SA wants its endpoint to do, for it is about other IKE SAs.
 #[derive(Debug)]
@@ -103,6 +108,18 @@ struct Descent {
     lineage: Vec<u8>,
     /// When the IKE_SA_INIT was sent or received.
     began_at: Timestamp,
+    /// Our side of it.
+    role: Role,
+    /// Whether the peer names slots, as we do.
+    names_slots: bool,
+}
+
+/// The handshake has made no Child SA.
+#[derive(Debug)]
+pub(super) struct NoFirstChild {
+    /// The slot for which we asked; `None` when the peer asked.
+    pub slot: Option<SlotId>,
+    pub refusal: ChildRefusal,
 }
 
 /// What a handshake hands over; that takes a proof of the peer's identity.
@@ -116,6 +133,8 @@ pub(super) struct Handshake {
     pub nonces: Nonces,
     pub path: LivePath,
     pub began_at: Timestamp,
+    /// Whether the peer names slots, as we do.
+    pub names_slots: bool,
 }
 
 /// How an IKE SA comes to be.
@@ -144,6 +163,8 @@ impl Established {
                     remote_id: new.proof.into_identity(),
                     lineage: new.nonces.lowest().to_vec(),
                     began_at: new.began_at,
+                    role: new.role,
+                    names_slots: new.names_slots,
                 };
                 let life = Lifecycle::active(&new.config.ike_lifetime, ctx);
                 let exchanges = Exchanges::new(new.id, new.role, new.keys, next, expected);
@@ -169,9 +190,32 @@ impl Established {
         })
     }
 
-    /// Tells the owner that the IKE SA is up, and installs the Child SA that the handshake has
-    /// agreed on.
-    pub fn announce_and_install(&mut self, agreed: Agreed, nonces: &Nonces, ctx: &mut Context<'_>) {
+    /// Tells the owner that the IKE SA is up, if it is to stay, and installs the Child SA that
+    /// the handshake has agreed on.
+    ///
+    /// # Errors
+    ///
+    /// That there is none, as it came in.
+    pub fn announce(
+        &mut self,
+        first: Result<(SlotId, Agreed), NoFirstChild>,
+        nonces: &Nonces,
+        ctx: &mut Context<'_>,
+    ) -> Result<(), NoFirstChild> {
+        match first {
+            Err(none) if !self.serves_despite(&none) => Err(none),
+            first => {
+                self.tell_established(ctx);
+                let (slot, agreed) = first?;
+                let nonces = nonces.clone();
+                let made = create::Made { slot, agreed, shared: None, nonces };
+                self.install(made, self.role(), None, true, ctx);
+                Ok(())
+            }
+        }
+    }
+
+    fn tell_established(&mut self, ctx: &mut Context<'_>) {
         let Path { local, remote } = self.path.path();
         let (ike, role, suite) = (self.id(), self.role(), self.suite());
         tracing::info!(
@@ -189,8 +233,6 @@ impl Established {
             nat: self.path.nat(),
         };
         ctx.out.event(self.connection, Event::Established(Box::new(established)));
-        let made = create::Made { agreed, shared: None, nonces: nonces.clone() };
-        self.install(made, role, None, true, ctx);
     }
 
     fn install(
@@ -201,14 +243,15 @@ impl Established {
         sendable: bool,
         ctx: &mut Context<'_>,
     ) -> ChildId {
-        let create::Made { agreed, shared, nonces } = made;
+        let create::Made { slot, agreed, shared, nonces } = made;
         let spis = (agreed.inbound, agreed.outbound);
         let shared: Option<&Secret> = shared.as_ref();
         let seed = self.exchanges.keys.child_seed();
         let keys = seed.keys(agreed.suite, spis, shared, &nonces, role);
         let path = self.path.path();
-        let new = Installation { agreed, keys, path, role, replaces, sendable };
-        self.children.install(new, &self.config.child_lifetime, ctx)
+        let new = Installation { slot, agreed, keys, path, role, replaces, sendable };
+        let lifetime = self.config.slots.get(&slot).map(|slot| slot.lifetime.clone());
+        self.children.install(new, &lifetime.unwrap_or(NO_LIFETIME), ctx)
     }
 
     /// Records the answer with which the handshake ended, as responder.
@@ -307,11 +350,6 @@ impl Established {
         self.life.leave(now);
     }
 
-    /// The configuration has changed in its timers.
-    pub fn reconfigure(&mut self, config: Arc<ConnectionConfig>) {
-        self.config = config;
-    }
-
     /// An ESP packet of the peer was authentic.
     pub fn on_traffic(&mut self, now: Timestamp) {
         self.liveness.on_heard(now);
@@ -375,6 +413,7 @@ impl Established {
     pub fn view(&self) -> IkeView {
         let path = self.path.path();
         let children = self.children.iter().map(|(child, sa)| ChildView {
+            slot: sa.slot,
             child,
             inbound: sa.inbound,
             outbound: sa.outbound,

@@ -20,7 +20,7 @@ impl Established {
             None => {}
         }
         self.children.expire(ctx);
-        self.want_child(ctx);
+        self.want_children(ctx);
         let interval = self.config.liveness.keepalive;
         if self.path.keepalive_due(ctx.now, interval) {
             ctx.out.send_keepalive(&self.path.path());
@@ -66,7 +66,7 @@ impl Established {
         soonest([
             Some((self.liveness.probe_at(liveness), TimerReason::Liveness)),
             Some((rekey.min(self.life.rekey_at), TimerReason::Rekey)),
-            self.children.wanted_at().map(|at| (at, TimerReason::CreateChild)),
+            self.children.wanted().map(|(at, _)| (at, TimerReason::CreateChild)),
         ])
     }
 

@@ -32,7 +32,7 @@ fn assert_nothing_left(net: &Net) {
 type Wish = fn(&mut Endpoint, &mut Moment<'_>);
 
 const REKEY_IKE: Wish = |endpoint, at| endpoint.rekey_ike(CONNECTION, at);
-const REKEY_CHILD: Wish = |endpoint, at| endpoint.rekey_child(CONNECTION, at);
+const REKEY_CHILD: Wish = |endpoint, at| endpoint.rekey_child(CONNECTION, SLOT, at);
 const TERMINATE: Wish = |endpoint, at| endpoint.terminate(CONNECTION, at);
 const INITIATE: Wish = |endpoint, at| endpoint.initiate(CONNECTION, at);
 
@@ -106,7 +106,7 @@ fn a_changed_configuration_amid_rekeying_ends_with_one_tunnel() {
         for delay in DELAYS {
             let mut net = up(5);
             let [mut changed, _] = configs();
-            changed.esp_suites = vec!["chacha20poly1305-esn".parse().unwrap()];
+            slot(&mut changed).esp_suites = vec!["chacha20poly1305-esn".parse().unwrap()];
             net.at(WEST, rekey);
             net.run(ms(delay));
             net.at(WEST, |endpoint, at| {

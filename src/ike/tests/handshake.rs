@@ -49,13 +49,13 @@ fn every_suite_carries_a_tunnel() {
                 let mut configs = config_pair(same_psk());
                 for config in &mut configs {
                     config.ike_suites = vec![suite];
-                    config.esp_suites = vec![esp(&format!("{aead}-{group}-esn"))];
+                    slot(config).esp_suites = vec![esp(&format!("{aead}-{group}-esn"))];
                 }
                 let mut net = Net::new(4, configs);
                 net.run(secs(1));
                 net.assert_one_tunnel();
                 assert_eq!(net.ends[EAST].ike_sas()[0].suite, suite);
-                net.at(WEST, |endpoint, at| endpoint.rekey_child(CONNECTION, at));
+                net.at(WEST, |endpoint, at| endpoint.rekey_child(CONNECTION, SLOT, at));
                 net.run(secs(1));
                 net.assert_one_tunnel();
             }
@@ -179,8 +179,8 @@ fn no_common_ike_suite_is_explained_on_both_sides() {
 #[test]
 fn no_common_esp_suite_is_explained_on_both_sides() {
     let mut configs = config_pair(same_psk());
-    configs[WEST].esp_suites = vec![esp("aes128gcm16-esn")];
-    configs[EAST].esp_suites = vec![esp("aes128gcm16")];
+    slot(&mut configs[WEST]).esp_suites = vec![esp("aes128gcm16-esn")];
+    slot(&mut configs[EAST]).esp_suites = vec![esp("aes128gcm16")];
     let mut net = Net::new(14, configs);
     net.run(ms(400));
     let (west, east) = (net.ends[WEST].failures(), net.ends[EAST].failures());
@@ -192,7 +192,7 @@ fn no_common_esp_suite_is_explained_on_both_sides() {
 #[test]
 fn no_common_traffic_is_explained_on_both_sides() {
     let mut configs = config_pair(same_psk());
-    configs[WEST].remote_ts = selectors(&["10.3.0.0/16"]);
+    slot(&mut configs[WEST]).remote_ts = selectors(&["10.3.0.0/16"]);
     let mut net = Net::new(15, configs);
     net.run(ms(400));
     let (west, east) = (net.ends[WEST].failures(), net.ends[EAST].failures());
@@ -204,8 +204,8 @@ fn no_common_traffic_is_explained_on_both_sides() {
 #[test]
 fn selectors_are_narrowed_to_what_both_allow() {
     let mut configs = config_pair(same_psk());
-    configs[WEST].remote_ts = selectors(&["10.0.0.0/8", "fd02::/48"]);
-    configs[WEST].local_ts = selectors(&["0.0.0.0/0"]);
+    slot(&mut configs[WEST]).remote_ts = selectors(&["10.0.0.0/8", "fd02::/48"]);
+    slot(&mut configs[WEST]).local_ts = selectors(&["0.0.0.0/0"]);
     let mut net = Net::new(16, configs);
     net.run(secs(1));
     net.assert_one_tunnel();
@@ -217,8 +217,8 @@ fn selectors_are_narrowed_to_what_both_allow() {
 #[test]
 fn a_peer_without_esn_gets_its_32_bit_numbers() {
     let mut configs = config_pair(same_psk());
-    configs[WEST].esp_suites = vec![esp("aes256gcm16-esn"), esp("aes256gcm16")];
-    configs[EAST].esp_suites = vec![esp("aes256gcm16")];
+    slot(&mut configs[WEST]).esp_suites = vec![esp("aes256gcm16-esn"), esp("aes256gcm16")];
+    slot(&mut configs[EAST]).esp_suites = vec![esp("aes256gcm16")];
     let mut net = Net::new(17, configs);
     net.run(secs(1));
     net.assert_one_tunnel();
@@ -232,14 +232,14 @@ fn another_group_is_asked_for_and_given() {
         vec![ike("aes128gcm16-prfsha256-curve25519"), ike("aes256gcm16-prfsha384-ecp384")];
     configs[EAST].ike_suites = vec![ike("aes256gcm16-prfsha384-ecp384")];
     for config in &mut configs {
-        config.esp_suites = vec![esp("aes256gcm16-curve25519"), esp("aes256gcm16-ecp256")];
+        slot(config).esp_suites = vec![esp("aes256gcm16-curve25519"), esp("aes256gcm16-ecp256")];
     }
-    configs[EAST].esp_suites.remove(0);
+    slot(&mut configs[EAST]).esp_suites.remove(0);
     let mut net = Net::new(18, configs);
     net.run(secs(1));
     net.assert_one_tunnel();
     assert_eq!(net.ends[WEST].endpoint.stats().discarded(Discard::UnprotectedHint), 0);
-    net.at(WEST, |endpoint, at| endpoint.rekey_child(CONNECTION, at));
+    net.at(WEST, |endpoint, at| endpoint.rekey_child(CONNECTION, SLOT, at));
     net.run(secs(1));
     net.assert_one_tunnel();
     assert_eq!(net.ends[EAST].ike_sas()[0].children[0].suite, esp("aes256gcm16-ecp256"));

@@ -195,24 +195,27 @@ fn changed_timers_leave_the_tunnel_alone_and_other_changes_renew_it() {
     net.at(WEST, |endpoint, at| endpoint.update_connection(CONNECTION, changed, at));
     net.run(secs(5));
     assert_eq!(net.ends[WEST].ike_sas()[0].id, id);
-    let changed = ConnectionConfig { remote_ts: selectors(&["10.2.3.0/24"]), ..west };
+    let mut changed = west;
+    slot(&mut changed).remote_ts = selectors(&["10.2.3.0/24"]);
     net.at(WEST, |endpoint, at| endpoint.update_connection(CONNECTION, changed, at));
     net.run(secs(2));
     net.assert_one_tunnel();
-    assert_ne!(net.ends[WEST].ike_sas()[0].id, id);
+    let ike_sas = net.ends[WEST].ike_sas();
+    assert_eq!(ike_sas[0].id, id, "other traffic takes another Child SA only");
+    assert_eq!(ike_sas[0].children[0].remote_ts, selectors(&["10.2.3.0/24"]));
 }
 
 #[test]
 fn timers_changed_during_the_handshake_count() {
     let mut net = Net::new(54, configs());
     let [west, _] = configs();
-    let child_lifetime = Lifetime { soft: secs(5), jitter: secs(0), hard: secs(9) };
-    let changed = ConnectionConfig { child_lifetime, ..west };
+    let mut changed = west;
+    slot(&mut changed).lifetime = Lifetime { soft: secs(5), jitter: secs(0), hard: secs(9) };
     net.at(WEST, |endpoint, at| {
         endpoint.update_connection(CONNECTION, changed, at);
     });
     net.run(secs(1));
-    net.at(WEST, |endpoint, at| endpoint.rekey_child(CONNECTION, at));
+    net.at(WEST, |endpoint, at| endpoint.rekey_child(CONNECTION, SLOT, at));
     net.run(secs(7));
     assert_eq!(net.ends[WEST].count(|event| matches!(event, Event::ChildUp(_))), 3);
     net.assert_one_tunnel();
@@ -240,7 +243,7 @@ fn a_tunnel_that_was_taken_down_and_came_back_is_rekeyed_by_either_side() {
 fn a_repeated_request_is_answered_with_the_same_octets_and_processed_once() {
     let mut net = tunnel(51);
     net.log.clear();
-    net.at(WEST, |endpoint, at| endpoint.rekey_child(CONNECTION, at));
+    net.at(WEST, |endpoint, at| endpoint.rekey_child(CONNECTION, SLOT, at));
     net.run(ms(25));
     let request = net.log.iter().find(|one| !one.header().flags.response).expect("sent").clone();
     let first = net.log.iter().find(|one| one.header().flags.response).expect("answered").clone();

@@ -10,4 +10,5 @@ mod net;
 mod raw_peer;
 mod rekeying;
 mod scale;
+mod slots;
 mod soak;

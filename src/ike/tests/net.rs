@@ -76,6 +76,14 @@ pub fn config_pair_at(
     [of_west, ConnectionConfig { initiate: false, ..of_east }]
 }
 
+/// The one slot of a connection in tests.
+pub const SLOT: SlotId = SlotId(0);
+
+/// The one slot of `config`.
+pub fn slot(config: &mut ConnectionConfig) -> &mut SlotConfig {
+    config.slots.get_mut(&SLOT).expect("a connection of one slot")
+}
+
 #[derive(Clone, Debug)]
 struct Installed {
     child: ChildId,
@@ -115,7 +123,7 @@ impl End {
                     self.sending = Some(up.child);
                 }
             }
-            Event::ChildSendable(child) => {
+            Event::ChildSendable { child, .. } => {
                 assert!(self.outbound.contains_key(child), "sendable, but not installed");
                 self.sending = Some(*child);
             }

@@ -90,10 +90,11 @@ impl RawPeer {
     /// SA, TSi and TSr for a Child SA.
     pub fn child_offer(&self, suite: &str, spi: u32) -> Vec<Payload> {
         let suite: EspSuite = suite.parse().unwrap();
+        let (_, slot) = self.config.first_slot().expect("a connection of one slot");
         vec![
             Payload::SecurityAssociation(proposal::offer(&[suite], &spi.to_be_bytes())),
-            Payload::TrafficSelectorsInitiator(self.config.local_ts.clone().into()),
-            Payload::TrafficSelectorsResponder(self.config.remote_ts.clone().into()),
+            Payload::TrafficSelectorsInitiator(slot.local_ts.clone().into()),
+            Payload::TrafficSelectorsResponder(slot.remote_ts.clone().into()),
         ]
     }
 

@@ -12,7 +12,7 @@ fn tunnel(seed: u64) -> Net {
 }
 
 fn rekey_child(net: &mut Net, end: usize) {
-    net.at(end, |endpoint, at| endpoint.rekey_child(CONNECTION, at));
+    net.at(end, |endpoint, at| endpoint.rekey_child(CONNECTION, SLOT, at));
 }
 
 fn rekey_ike(net: &mut Net, end: usize) {
@@ -164,7 +164,7 @@ fn ike_and_child_rekeys_that_cross_both_happen_in_the_end() {
 fn lifetimes_rekey_by_themselves() {
     let mut configs = config_pair((psk("a secret"), psk("a secret")));
     for config in &mut configs {
-        config.child_lifetime = Lifetime { soft: secs(20), jitter: secs(4), hard: secs(30) };
+        slot(config).lifetime = Lifetime { soft: secs(20), jitter: secs(4), hard: secs(30) };
         config.ike_lifetime = Lifetime { soft: secs(45), jitter: secs(9), hard: secs(60) };
     }
     let mut net = Net::new(35, configs);
@@ -192,7 +192,8 @@ fn a_soft_limit_of_the_data_plane_rekeys() {
 #[test]
 fn hard_lifetime_ends_keys_that_could_not_be_replaced() {
     let mut configs = config_pair((psk("a secret"), psk("a secret")));
-    configs[WEST].child_lifetime = Lifetime { soft: secs(10), jitter: secs(1), hard: secs(15) };
+    slot(&mut configs[WEST]).lifetime =
+        Lifetime { soft: secs(10), jitter: secs(1), hard: secs(15) };
     let mut net = Net::new(37, configs);
     net.run(secs(1));
     let old = net.ends[WEST].sending;

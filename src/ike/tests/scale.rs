@@ -172,7 +172,7 @@ fn a_probe_costs_the_same_at_any_size() {
 #[test]
 fn rekeying_costs_the_same_at_any_size() {
     let [few, many] = visits([3, UP], |hub| {
-        hub.at_peer(1, |peer, at| peer.rekey_child(CONNECTION, at));
+        hub.at_peer(1, |peer, at| peer.rekey_child(CONNECTION, SLOT, at));
         hub.exchange(1);
         hub.at_peer(1, |peer, at| peer.rekey_ike(CONNECTION, at));
         hub.exchange(1);

@@ -6,26 +6,27 @@ use crate::ike::*;
 use crate::random::Random;
 
 fn chaos_configs(net_seed: u64) -> [ConnectionConfig; 2] {
-    config_pair((psk("a secret"), psk("a secret"))).map(|config| ConnectionConfig {
-        initiate: net_seed.is_multiple_of(2) || config.initiate,
-        child_lifetime: Lifetime { soft: secs(15), jitter: secs(10), hard: secs(40) },
-        ike_lifetime: Lifetime { soft: secs(25), jitter: secs(20), hard: secs(80) },
-        ..config
+    config_pair((psk("a secret"), psk("a secret"))).map(|mut config| {
+        slot(&mut config).lifetime = Lifetime { soft: secs(15), jitter: secs(10), hard: secs(40) };
+        ConnectionConfig {
+            initiate: net_seed.is_multiple_of(2) || config.initiate,
+            ike_lifetime: Lifetime { soft: secs(25), jitter: secs(20), hard: secs(80) },
+            ..config
+        }
     })
 }
 
 fn calm_configs(net_seed: u64) -> [ConnectionConfig; 2] {
-    chaos_configs(net_seed).map(|config| ConnectionConfig {
-        child_lifetime: Lifetime::of(secs(3600)),
-        ike_lifetime: Lifetime::of(secs(4 * 3600)),
-        ..config
+    chaos_configs(net_seed).map(|mut config| {
+        slot(&mut config).lifetime = Lifetime::of(secs(3600));
+        ConnectionConfig { ike_lifetime: Lifetime::of(secs(4 * 3600)), ..config }
     })
 }
 
 fn disturb(net: &mut Net, seed: u64) {
     let end = net.random.below(2) as usize;
     match net.random.below(12) {
-        0 | 1 => net.at(end, |endpoint, at| endpoint.rekey_child(CONNECTION, at)),
+        0 | 1 => net.at(end, |endpoint, at| endpoint.rekey_child(CONNECTION, SLOT, at)),
         2 | 3 => net.at(end, |endpoint, at| endpoint.rekey_ike(CONNECTION, at)),
         4 => {
             for end in [WEST, EAST] {
@@ -34,7 +35,7 @@ fn disturb(net: &mut Net, seed: u64) {
         }
         5 => {
             for end in [WEST, EAST] {
-                net.at(end, |endpoint, at| endpoint.rekey_child(CONNECTION, at));
+                net.at(end, |endpoint, at| endpoint.rekey_child(CONNECTION, SLOT, at));
             }
         }
         6 => net.crash(end, chaos_configs(seed)[end].clone()),
