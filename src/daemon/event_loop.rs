@@ -125,6 +125,9 @@ impl Daemon {
             Input::Dataplane(FromDataplane::Datagram { local, remote, bytes }) => {
                 gateway.handle_datagram(local, remote, &bytes, at);
             }
+            Input::Dataplane(FromDataplane::Inner { peer, vpc, packet }) => {
+                gateway.handle_inner(peer, vpc, &packet);
+            }
             Input::Tcp(TcpEvent { vpc, connection, input }) => {
                 gateway.handle_tcp(vpc, connection, input, now);
             }
@@ -219,6 +222,10 @@ impl Daemon {
                     self.connections.carry_out(output, ready);
                 }
                 Output::Vrrp(output) => self.lans.carry_out(output),
+                Output::Inner { tunnel, mut packet } => {
+                    // Counted by reason where it is decided.
+                    let _ = self.dataplane.send_inner(&tunnel, &mut packet);
+                }
             }
         }
     }

@@ -1,8 +1,9 @@
-//! How many ICMP errors the hosts of a VPC may cause (RFC 1812 §4.3.2.8, RFC 4443 §2.4(f)).
+//! How many ICMP errors the hosts of a VPC may cause (RFC 1812 §4.3.2.8, RFC 4443 §2.4(f)), and how
+//! many packets peers may have the gateway itself look at.
 
 use crate::time::Timestamp;
 
-/// Errors that may follow each other at once.
+/// So many may follow each other at once.
 const BURST: u64 = 100;
 /// Microseconds in which one more becomes allowed: 1000 a second.
 const INTERVAL: u64 = 1000;

@@ -24,6 +24,10 @@ counters! {
     control_received,
     /// Datagrams for the control plane that came faster than it takes them.
     control_dropped,
+    /// Inner packets for the gateway itself, handed to the control plane.
+    inner_received,
+    /// Inner packets for the gateway itself that came faster than it takes them.
+    inner_dropped,
     /// NAT keepalives received (RFC 3948 §2.3).
     keepalives,
     /// Datagrams that are neither ESP nor IKE.

@@ -12,13 +12,15 @@
 //! the kernel steers datagrams to sockets by SPI. A packet stays in one thread from device to
 //! device, without a lock, a queue or an allocation of its own. When a socket is full the worker
 //! stops reading from the devices until it drains, so packets wait in the device's queue, where
-//! the inner hosts' congestion control sees them. Decisions are those of [`crate::forward`].
+//! the inner hosts' congestion control sees them. Inner packets for the gateway itself take the way
+//! of IKE, those that it makes a system call of their own. Decisions are those of [`crate::forward`].
 //!
 //! VPCs come and go while the workers run; the number of workers and the listening addresses stay
 //! what they were at the start.
 
 mod allowance;
 mod counters;
+mod direct;
 mod lan;
 mod merging;
 mod outbox;
@@ -28,12 +30,14 @@ mod worker;
 
 pub use counters::DataplaneCounters;
 
-use crate::forward::Snapshot;
-use crate::net::VpcId;
+use crate::esp::Discard;
+use crate::forward::{self, Snapshot, TunnelEntry};
+use crate::net::{PeerId, VpcId};
 use crate::os::tun::{self as os_tun, TunConfig};
 use crate::os::udp::{self, UdpSocket};
 use anyhow::{Context, Result, anyhow};
 use arc_swap::ArcSwap;
+use direct::Direct;
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use std::io;
 use std::net::SocketAddr;
@@ -81,6 +85,15 @@ pub enum FromDataplane {
         remote: SocketAddr,
         /// All of it.
         bytes: Vec<u8>,
+    },
+    /// An authenticated inner packet for the gateway itself.
+    Inner {
+        /// Who sealed it.
+        peer: PeerId,
+        /// The VPC that it belongs to.
+        vpc: VpcId,
+        /// The whole packet.
+        packet: Vec<u8>,
     },
     /// A device or socket is gone for good: the daemon cannot go on.
     Failed {
@@ -209,6 +222,13 @@ impl Dataplane {
             io::Error::new(io::ErrorKind::AddrNotAvailable, text)
         })?;
         socket.send_to(remote, bytes)
+    }
+
+    /// Seals an inner packet of the gateway's own for `tunnel` and sends it, now or not at all: by
+    /// a call of its own, before whatever workers have queued. What is discarded is counted.
+    pub fn send_inner(&self, tunnel: &TunnelEntry, packet: &mut [u8]) -> Result<(), Discard> {
+        let sockets = &self.control_sockets;
+        forward::originate(tunnel, packet, &mut Direct { sockets, counters: &self.counters })
     }
 
     /// What happened to datagrams outside any tunnel.

@@ -1,12 +1,14 @@
 //! From the underlay to the devices: one turn of a worker.
 
 use super::FromDataplane;
+use super::allowance::Allowance;
 use super::counters::DataplaneCounters;
 use super::lan::queue_of;
 use super::tun::VpcTun;
-use crate::forward::{Inbound, Snapshot};
+use crate::forward::{ForGateway, Inbound, Snapshot, Verdict};
 use crate::net::VpcId;
 use crate::offload::{Coalescer, Merged};
+use crate::os::clock::Clock;
 use crate::os::udp::{ReceiveBatch, UdpSocket};
 use crate::wire::esp::{Encapsulated, classify};
 use std::io;
@@ -17,6 +19,9 @@ use tokio::sync::mpsc::Sender;
 pub(super) struct Exits<'w> {
     pub tuns: &'w mut [VpcTun],
     pub control: &'w Sender<FromDataplane>,
+    /// How many inner packets may still go to the daemon.
+    pub allowance: &'w mut Allowance,
+    pub clock: &'w Clock,
     pub counters: &'w DataplaneCounters,
 }
 
@@ -39,8 +44,12 @@ pub(super) fn turn(
             match classify(datagram) {
                 Encapsulated::Esp(_) => {
                     // What is discarded is counted where it is decided.
-                    if let Ok(permitted) = inbound.open(tos, datagram) {
-                        exits.deliver(&mut coalescer, permitted.vpc(), permitted.packet());
+                    match inbound.open(tos, datagram) {
+                        Ok(Verdict::ToHost(permitted)) => {
+                            exits.deliver(&mut coalescer, permitted.vpc(), permitted.packet());
+                        }
+                        Ok(Verdict::ToGateway(inner)) => exits.hand_over(&inner),
+                        Err(_) => {}
                     }
                 }
                 Encapsulated::Ike(_) => exits.to_control(socket.local(), remote, datagram),
@@ -67,6 +76,17 @@ impl Exits<'_> {
             Some(tun) => tun.write(merged, self.counters),
             None => self.counters.write_failed.add(merged.count() as u64),
         }
+    }
+
+    /// Hands an inner packet to the daemon, as many as the allowance lets through: what a peer
+    /// sends must not take the place of IKE.
+    fn hand_over(&mut self, inner: &ForGateway<'_>) {
+        self.allowance.refill(self.clock.now());
+        let place = if self.allowance.take() { self.control.try_reserve().ok() } else { None };
+        let Some(place) = place else { return self.counters.inner_dropped.add(1) };
+        let (peer, vpc, packet) = (inner.peer, inner.vpc, inner.packet.to_vec());
+        place.send(FromDataplane::Inner { peer, vpc, packet });
+        self.counters.inner_received.add(1);
     }
 
     fn to_control(&self, local: SocketAddr, remote: SocketAddr, datagram: &[u8]) {

@@ -1,6 +1,7 @@
 //! One worker: an epoll loop over its queues and sockets, each packet to its end at once.
 
 use super::FromDataplane;
+use super::allowance::Allowance;
 use super::counters::DataplaneCounters;
 use super::lan::{self, ReadBuffer};
 use super::outbox::{Flush, Outbox};
@@ -57,6 +58,8 @@ pub(super) struct Worker {
     /// A place in the channel that is kept for the worker's last words.
     farewell: OwnedPermit<FromDataplane>,
     tuns: Vec<VpcTun>,
+    /// How many inner packets may still go to the daemon.
+    allowance: Allowance,
     outboxes: Vec<Outbox>,
     /// A socket is full: the devices are not read.
     blocked: bool,
@@ -89,6 +92,7 @@ impl Worker {
             control: shared.control,
             farewell,
             tuns: Vec::new(),
+            allowance: Allowance::new(),
             outboxes: sockets.into_iter().map(Outbox::new).collect(),
             blocked: false,
             read_buffer: ReadBuffer::new(),
@@ -142,7 +146,8 @@ impl Worker {
         }
         let Some(outbox) = self.outboxes.get(index) else { return Ok(()) };
         let (control, counters) = (&self.control, &*self.counters);
-        let mut exits = Exits { tuns: &mut self.tuns, control, counters };
+        let (tuns, allowance, clock) = (&mut self.tuns, &mut self.allowance, &self.clock);
+        let mut exits = Exits { tuns, control, allowance, clock, counters };
         let snapshot = self.snapshot.load();
         match wan::turn(&outbox.socket, &mut self.receive, snapshot, &mut exits) {
             Ok(()) => Ok(()),

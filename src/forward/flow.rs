@@ -2,8 +2,9 @@
 
 use super::Selectors;
 use crate::esp::Discard;
+use crate::wire::icmp;
 use crate::wire::ip::{Fragment, InnerPacket, protocol};
-use crate::wire::tcp::{self, ChecksumState, TcpHeader};
+use crate::wire::tcp::{self, TcpHeader};
 use std::net::IpAddr;
 
 /// What selectors and prefix policies ask about; packets of one flow are equal here.
@@ -28,13 +29,37 @@ impl Flow {
         }
     }
 
-    /// Multicast, broadcast, loopback and link-local traffic never crosses the tunnel.
-    pub fn check_forwardable(&self) -> Result<(), Discard> {
-        let stays = |addr| !crosses_links(addr);
+    pub fn protocol(&self) -> u8 {
+        self.protocol
+    }
+
+    pub fn destination_port(&self) -> Option<u16> {
+        self.ports.map(|(_, destination)| destination)
+    }
+
+    /// Multicast, broadcast, loopback and link-local traffic never crosses the tunnel. The ends of
+    /// a tunnel are neighbours on one link, though: what `is_inside` says is an inside address of
+    /// either may be link-local (RFC 3927 §2.7 speaks of routers between links).
+    pub fn check_forwardable(&self, is_inside: impl Fn(IpAddr) -> bool) -> Result<(), Discard> {
+        let stays = |addr| !(crosses_links(addr) || is_link_local(addr) && is_inside(addr));
         if stays(self.source) || stays(self.destination) {
             return Err(Discard::NotForwardable);
         }
         Ok(())
+    }
+
+    /// The flow that an ICMP error is about, turned round: from the host that the packet was for, to
+    /// the host that sent it, which the error is for (RFC 4301 §6.2). `None` for anything else.
+    pub fn complained_of(inner: &InnerPacket, packet: &[u8]) -> Option<Flow> {
+        let quoted = icmp::quoted(inner, packet)?;
+        let flow = Flow {
+            source: quoted.destination,
+            destination: quoted.source,
+            protocol: quoted.protocol,
+            ports: quoted.ports.map(|(source, destination)| (destination, source)),
+            later_fragment: quoted.ports.is_none(),
+        };
+        (flow.destination == inner.destination).then_some(flow)
     }
 
     /// Checks both ends against the selectors of an SA (RFC 4301 §5.1, §5.2).
@@ -51,6 +76,13 @@ impl Flow {
             (false, true) => Err(Discard::Fragment),
             (false, false) => Err(Discard::SelectorMismatch),
         }
+    }
+}
+
+fn is_link_local(addr: IpAddr) -> bool {
+    match addr {
+        IpAddr::V4(v4) => v4.is_link_local(),
+        IpAddr::V6(v6) => v6.is_unicast_link_local(),
     }
 }
 
@@ -83,6 +115,6 @@ pub(super) fn clamp_mss(packet: &mut [u8], inner: &InnerPacket, mtu: u16) {
     if flags & tcp::flags::SYN != 0 {
         // RFC 9293 §3.7.1: the MSS counts neither IP nor TCP options.
         let headers = if inner.is_ipv4() { 40 } else { 60 };
-        tcp::clamp_mss(segment, mtu.saturating_sub(headers), ChecksumState::Complete);
+        tcp::clamp_mss(segment, mtu.saturating_sub(headers));
     }
 }

@@ -1,12 +1,12 @@
 //! From the underlay to the TUN device (RFC 4301 §5.2).
 
 use super::flow::{self, Flow};
-use super::{InboundEntry, Snapshot};
+use super::{InboundEntry, Services, Snapshot};
 use crate::esp::{Discard, ecn};
-use crate::net::{EspSpi, VpcId};
+use crate::net::{EspSpi, PeerId, VpcId};
 use crate::wire::checksum;
 use crate::wire::esp::EspHeader;
-use crate::wire::ip::InnerPacket;
+use crate::wire::ip::{Fragment, InnerPacket};
 
 /// An inner packet that passed its SA's selectors and its VPC's prefix policy. Only this may be
 /// written to a TUN device, and only to that of [`vpc`](Permitted::vpc).
@@ -28,6 +28,26 @@ impl<'a> Permitted<'a> {
     }
 }
 
+/// An inner packet that passed the same checks and is for the gateway itself.
+#[derive(Debug)]
+pub struct ForGateway<'a> {
+    /// Who sealed it.
+    pub peer: PeerId,
+    /// The VPC that it belongs to.
+    pub vpc: VpcId,
+    /// The inner packet.
+    pub packet: &'a [u8],
+}
+
+/// Where an inner packet goes.
+#[derive(Debug)]
+pub enum Verdict<'a> {
+    /// To the hosts of its VPC, or to this host's kernel.
+    ToHost(Permitted<'a>),
+    /// To the gateway itself: one of its [`Services`], or a packet that has used up its hops.
+    ToGateway(ForGateway<'a>),
+}
+
 /// Receives one batch of datagrams over one snapshot. Remembers the last SA and the last
 /// permitted flow, so that a train of one flow is looked up and judged once.
 #[derive(Debug)]
@@ -40,9 +60,17 @@ pub struct Inbound<'s> {
 struct Last<'s> {
     spi: EspSpi,
     entry: &'s InboundEntry,
-    permitted: Option<Flow>,
+    services: Option<&'s Services>,
+    permitted: Option<(Flow, Receiver)>,
     packets: u64,
     bytes: u64,
+}
+
+/// Who takes whole packets of a flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Receiver {
+    Host,
+    Gateway,
 }
 
 impl<'s> Inbound<'s> {
@@ -57,7 +85,7 @@ impl<'s> Inbound<'s> {
         &mut self,
         outer_tos: u8,
         datagram: &'a mut [u8],
-    ) -> Result<Permitted<'a>, Discard> {
+    ) -> Result<Verdict<'a>, Discard> {
         let discards = &self.snapshot.discards;
         let last = self.find(datagram).inspect_err(|reason| discards.add(*reason))?;
         last.open(outer_tos, datagram)
@@ -68,22 +96,19 @@ impl<'s> Inbound<'s> {
         let header = EspHeader::parse(datagram).map_err(|_| Discard::MalformedEsp)?;
         if self.last.as_ref().is_none_or(|last| last.spi != header.spi) {
             let entry = self.snapshot.inbound.get(header.spi).ok_or(Discard::UnknownSpi)?;
-            self.last =
-                Some(Last { spi: header.spi, entry, permitted: None, packets: 0, bytes: 0 });
+            let services = self.snapshot.vpc(entry.vpc).map(|table| &*table.services);
+            let (spi, permitted) = (header.spi, None);
+            self.last = Some(Last { spi, entry, services, permitted, packets: 0, bytes: 0 });
         }
         self.last.as_mut().ok_or(Discard::UnknownSpi)
     }
 }
 
 impl Last<'_> {
-    fn open<'a>(
-        &mut self,
-        outer_tos: u8,
-        datagram: &'a mut [u8],
-    ) -> Result<Permitted<'a>, Discard> {
+    fn open<'a>(&mut self, outer_tos: u8, datagram: &'a mut [u8]) -> Result<Verdict<'a>, Discard> {
         let packet = self.entry.sa.open(datagram)?.inner;
         let inner = InnerPacket::parse(packet).map_err(|_| Discard::MalformedInner)?;
-        self.check_policy(Flow::of(&inner, packet))?;
+        let receiver = self.judge(&inner, packet)?;
         let tos = ecn::decapsulate(inner.tos, outer_tos)?;
         if tos != inner.tos {
             write_tos(packet, tos);
@@ -91,15 +116,50 @@ impl Last<'_> {
         flow::clamp_mss(packet, &inner, self.entry.inner_mtu);
         self.packets += 1;
         self.bytes += packet.len() as u64;
-        Ok(Permitted { vpc: self.entry.vpc, packet })
+        let (vpc, peer) = (self.entry.vpc, self.entry.peer);
+        Ok(match receiver {
+            Receiver::Host => Verdict::ToHost(Permitted { vpc, packet }),
+            Receiver::Gateway => Verdict::ToGateway(ForGateway { peer, vpc, packet }),
+        })
+    }
+
+    /// The packet is permitted, and somebody takes it.
+    #[inline]
+    fn judge(&mut self, inner: &InnerPacket, packet: &[u8]) -> Result<Receiver, Discard> {
+        let flow = Flow::of(inner, packet);
+        let receiver = match self.permitted {
+            Some((permitted, receiver)) if permitted == flow => receiver,
+            _ => self.judge_flow(flow, inner, packet)?,
+        };
+        let expires = inner.ttl <= 1
+            && self.services.is_some_and(|services| services.report_expired(flow.destination));
+        match inner.fragment {
+            _ if expires => Ok(Receiver::Gateway),
+            Fragment::Whole => Ok(receiver),
+            // The kernel puts it together.
+            Fragment::First | Fragment::Later => Ok(Receiver::Host),
+        }
+    }
+
+    fn judge_flow(
+        &mut self,
+        flow: Flow,
+        inner: &InnerPacket,
+        packet: &[u8],
+    ) -> Result<Receiver, Discard> {
+        self.check_policy(&flow)
+            .or_else(|reason| self.check_error(&flow, inner, packet, reason))?;
+        let answered = self.services.is_some_and(|services| services.take(&flow));
+        let receiver = if answered { Receiver::Gateway } else { Receiver::Host };
+        let is_error = Flow::complained_of(inner, packet).is_some();
+        // Errors of one flow are about different packets: each is judged for itself.
+        self.permitted = (!is_error).then_some((flow, receiver));
+        Ok(receiver)
     }
 
     /// The packet is what the SA was negotiated for, comes from where the peer may send from and
     /// goes where it may send to.
-    fn check_policy(&mut self, flow: Flow) -> Result<(), Discard> {
-        if self.permitted == Some(flow) {
-            return Ok(());
-        }
+    fn check_policy(&self, flow: &Flow) -> Result<(), Discard> {
         let entry = self.entry;
         flow.check_selectors(&entry.remote_ts, &entry.local_ts)?;
         if !entry.allowed_sources.covers_addr(flow.source) {
@@ -108,9 +168,24 @@ impl Last<'_> {
         if !entry.local_prefixes.covers_addr(flow.destination) {
             return Err(Discard::DestinationNotLocal);
         }
-        flow.check_forwardable()?;
-        self.permitted = Some(flow);
-        Ok(())
+        flow.check_forwardable(|addr| entry.is_inside(addr))
+    }
+
+    /// A router behind the peer may complain about a packet of ours from an address that the peer
+    /// may not announce: what counts is the packet that it quotes (RFC 4301 §6.2).
+    fn check_error(
+        &self,
+        flow: &Flow,
+        inner: &InnerPacket,
+        packet: &[u8],
+        reason: Discard,
+    ) -> Result<(), Discard> {
+        let about = Flow::complained_of(inner, packet).ok_or(reason)?;
+        self.check_policy(&about).map_err(|_| reason)?;
+        if self.entry.local_prefixes.covers_addr(flow.source) {
+            return Err(reason);
+        }
+        flow.check_forwardable(|_| false)
     }
 }
 

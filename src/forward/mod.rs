@@ -6,6 +6,7 @@
 //!                                     └ too big: fragment, or tell the inner host
 //!
 //!   datagram ──► SPI ──► open ──► policy ──► ECN ──► MSS ──► Permitted ──► TUN  (inbound)
+//!                                    └ for the gateway itself ──► ForGateway ──► daemon
 //! ```
 //!
 //! Control decides, data obeys: the gateway publishes whole snapshots, and switching a next-hop
@@ -15,8 +16,10 @@
 //! packets.
 //!
 //! Implements the outbound and inbound processing of RFC 4301 §5.1 and §5.2 in tunnel mode, path MTU
-//! handling of RFC 4301 §8.2, and ECN by RFC 6040 (in normal mode). TTLs are the kernel's: it
-//! decrements them when it forwards a packet to or from the TUN device (RFC 4301 §5.1.2.1).
+//! handling of RFC 4301 §8.2, ICMP errors by RFC 4301 §6.2, and ECN by RFC 6040 (in normal mode).
+//! TTLs are the kernel's: it decrements them when it forwards a packet to or from the TUN device
+//! (RFC 4301 §5.1.2.1); only a packet that would not survive that is answered here, from an address
+//! that the peer's hosts may hear.
 
 mod chunked;
 mod counters;
@@ -26,6 +29,8 @@ mod inbound;
 mod inbound_table;
 mod outbound;
 mod selectors;
+mod services;
+#[cfg(test)]
 mod single;
 mod snapshot;
 #[cfg(test)]
@@ -33,9 +38,11 @@ mod tests;
 
 pub use chunked::Chunked;
 pub use counters::TunnelCounters;
-pub use inbound::{Inbound, Permitted};
+pub use inbound::{ForGateway, Inbound, Permitted, Verdict};
 pub use inbound_table::InboundTable;
-pub use outbound::{Egress, outbound};
+pub use outbound::{Egress, originate, outbound};
 pub use selectors::Selectors;
+pub use services::{Service, Services};
+#[cfg(test)]
 pub use single::{Datagram, Outcome, inbound_packet, outbound_packet};
 pub use snapshot::{GroupId, InboundEntry, Snapshot, TunnelEntry, VpcTable};

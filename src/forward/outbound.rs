@@ -39,7 +39,7 @@ pub fn outbound(
     let packets = packet.count() as u64;
     let (inner, flow, tunnel) = route(vpc, table, packet.bytes())
         .inspect_err(|reason| table.discards.add_many(*reason, packets))?;
-    flow.check_selectors(&tunnel.local_ts, &tunnel.remote_ts)
+    check_selectors(&flow, tunnel, &inner, packet.bytes())
         .and_then(|()| send(tunnel, &inner, &mut packet, egress))
         .inspect_err(|reason| tunnel.counters.discards.add_many(*reason, packets))
 }
@@ -52,11 +52,41 @@ fn route<'s>(
 ) -> Result<(InnerPacket, Flow, &'s TunnelEntry), Discard> {
     let inner = InnerPacket::parse(packet).map_err(|_| Discard::MalformedInner)?;
     let flow = Flow::of(&inner, packet);
-    flow.check_forwardable()?;
+    flow.check_forwardable(|addr| table.is_inside(addr))?;
     let (_, group) = table.fib.longest_match(inner.destination).ok_or(Discard::NoRoute)?;
     let tunnel =
         table.active(*group).filter(|tunnel| tunnel.vpc == vpc).ok_or(Discard::TunnelDown)?;
     Ok((inner, flow, tunnel))
+}
+
+/// Sends a packet that the gateway itself has made to the peer of `tunnel`, by this tunnel
+/// whatever the routes say. What is discarded is counted here.
+pub fn originate(
+    tunnel: &TunnelEntry,
+    packet: &mut [u8],
+    egress: &mut impl Egress,
+) -> Result<(), Discard> {
+    let inner = InnerPacket::parse(packet).map_err(|_| Discard::MalformedInner);
+    inner
+        .and_then(|inner| {
+            check_selectors(&Flow::of(&inner, packet), tunnel, &inner, packet)?;
+            send(tunnel, &inner, &mut SuperPacket::whole(packet), egress)
+        })
+        .inspect_err(|reason| tunnel.counters.discards.add(*reason))
+}
+
+/// The SA takes the packet, or the packet is an ICMP error about one that came out of the SA's
+/// other direction (RFC 4301 §6.2).
+fn check_selectors(
+    flow: &Flow,
+    tunnel: &TunnelEntry,
+    inner: &InnerPacket,
+    packet: &[u8],
+) -> Result<(), Discard> {
+    flow.check_selectors(&tunnel.local_ts, &tunnel.remote_ts).or_else(|reason| {
+        let about = Flow::complained_of(inner, packet).ok_or(reason)?;
+        about.check_selectors(&tunnel.local_ts, &tunnel.remote_ts).map_err(|_| reason)
+    })
 }
 
 fn send(

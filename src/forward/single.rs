@@ -1,7 +1,7 @@
-//! Packets one by one, with owned results: for simulations and for whoever has no buffers of
-//! its own. The decisions are those of [`outbound()`] and [`Inbound`].
+//! Packets one by one, with owned results, for tests and simulations. The decisions are those of
+//! [`outbound()`] and [`Inbound`].
 
-use super::{Egress, Inbound, Permitted, Snapshot, TunnelEntry, outbound};
+use super::{Egress, Inbound, Permitted, Snapshot, TunnelEntry, Verdict, outbound};
 use crate::esp::Discard;
 use crate::net::VpcId;
 use crate::offload::SuperPacket;
@@ -60,11 +60,14 @@ pub fn outbound_packet(snapshot: &Snapshot, vpc: VpcId, packet: &mut [u8]) -> Ou
     outcome
 }
 
-/// Opens and judges one ESP packet in place.
+/// Opens and judges one ESP packet in place that is for a host.
 pub fn inbound_packet<'a>(
     snapshot: &Snapshot,
     outer_tos: u8,
     datagram: &'a mut [u8],
 ) -> Result<Permitted<'a>, Discard> {
-    Inbound::new(snapshot).open(outer_tos, datagram)
+    match Inbound::new(snapshot).open(outer_tos, datagram)? {
+        Verdict::ToHost(permitted) => Ok(permitted),
+        Verdict::ToGateway(packet) => panic!("{packet:?} is for the gateway itself"),
+    }
 }

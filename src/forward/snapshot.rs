@@ -5,10 +5,10 @@
 //!   SPI ──inbound──► InboundSa, VPC, what the peer may send
 //! ```
 
-use super::{Chunked, InboundTable, Selectors, TunnelCounters};
+use super::{Chunked, InboundTable, Selectors, Services, TunnelCounters};
 use crate::esp::{DiscardCounters, InboundSa, OutboundSa};
-use crate::net::{PeerId, PrefixMap, PrefixSet, VpcId};
-use std::net::SocketAddr;
+use crate::net::{PeerId, Prefix, PrefixMap, PrefixSet, VpcId};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 /// Everything that the packet path knows, at one moment. Parts that a change leaves alone are
@@ -37,6 +37,8 @@ pub struct VpcTable {
     /// The tunnel that each group uses now; none when all of its next hops are down, which
     /// discards what is routed to it.
     pub groups: Chunked<Arc<TunnelEntry>>,
+    /// What the gateway answers for itself.
+    pub services: Arc<Services>,
     /// Packets of the VPC discarded before a tunnel was chosen.
     pub discards: Arc<DiscardCounters>,
 }
@@ -94,7 +96,20 @@ impl Snapshot {
     }
 }
 
+impl InboundEntry {
+    /// Whether this is an inside address of ours or of the peer, not one of a prefix.
+    pub(super) fn is_inside(&self, address: IpAddr) -> bool {
+        let host = Prefix::host(address);
+        self.allowed_sources.contains(&host) || self.local_prefixes.contains(&host)
+    }
+}
+
 impl VpcTable {
+    /// Whether this is an inside address of ours or of a peer: those of peers have host routes.
+    pub(super) fn is_inside(&self, address: IpAddr) -> bool {
+        self.services.inside.contains(&address) || self.fib.get(&Prefix::host(address)).is_some()
+    }
+
     /// The tunnel that a group uses now.
     pub(super) fn active(&self, group: GroupId) -> Option<&TunnelEntry> {
         self.groups.get(group.0 as usize).map(Arc::as_ref)

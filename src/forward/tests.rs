@@ -1,5 +1,6 @@
 //! Two gateways as snapshots, and what passes between them.
 
+mod gateway;
 mod inbound;
 mod outbound;
 

@@ -10,7 +10,7 @@ use crate::esp::{
 use crate::net::EspSpi;
 use crate::offload::{Coalescer, Merged, SuperPacket, VirtioNetHeader};
 use crate::wire::ip::InnerPacket;
-use crate::wire::tcp::{ChecksumState, clamp_mss};
+use crate::wire::tcp::clamp_mss;
 use crate::wire::{esp, icmp};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -28,8 +28,13 @@ pub fn ip_packet(bytes: &[u8]) {
         let reply = InnerPacket::parse(&reply).expect("our own reply");
         assert_eq!((reply.source, reply.destination), (from, packet.source));
     }
+    let _ = icmp::quoted(&packet, bytes);
+    if let Some(reply) = icmp::echo_reply(bytes) {
+        let reply = InnerPacket::parse(&reply).expect("our own reply");
+        assert_eq!((reply.source, reply.destination), (packet.destination, packet.source));
+    }
     let mut segment = bytes[packet.transport_offset..packet.total_len].to_vec();
-    clamp_mss(&mut segment, 1000, ChecksumState::Complete);
+    clamp_mss(&mut segment, 1000);
 }
 
 /// A datagram is of exactly one kind, and an ESP header reads back.

@@ -2,7 +2,7 @@
 //! the gateway and Linux; the virtual network of the tests moves them between gateways.
 
 use super::kernel::KernelEffect;
-use crate::forward::Snapshot;
+use crate::forward::{Snapshot, TunnelEntry};
 use crate::net::{MacAddress, VpcId};
 use crate::routing::ConnectionId;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -23,6 +23,13 @@ pub enum Output {
     Kernel(KernelEffect),
     /// Do something for a virtual router.
     Vrrp(VrrpOutput),
+    /// Seal an inner packet of the gateway's own and send it, ahead of data.
+    Inner {
+        /// The tunnel by which it leaves.
+        tunnel: Arc<TunnelEntry>,
+        /// The whole packet.
+        packet: Vec<u8>,
+    },
 }
 
 /// A datagram on the underlay, as on the wire: from port 4500 with the non-ESP marker.

@@ -18,6 +18,7 @@
 mod connection;
 mod events;
 mod failover;
+mod inner;
 mod inspection;
 mod io;
 mod kernel;

@@ -151,8 +151,9 @@ impl Gateway {
 
     /// Own prefixes, inside addresses and permitted destinations follow from the whole file.
     fn refresh_vpcs(&mut self, now: Timestamp) {
-        for vpc in self.vpcs.values_mut() {
+        for (id, vpc) in &mut self.vpcs {
             vpc.configure(&self.config, now);
+            self.publisher.mark_vpc(*id);
         }
     }
 

@@ -55,6 +55,11 @@ impl Publisher {
         self.vpcs.insert(vpc);
     }
 
+    /// The tunnel to a peer, as it was published.
+    pub fn tunnel(&self, peer: PeerId) -> Option<Arc<TunnelEntry>> {
+        self.published.get(&peer)?.outbound.clone()
+    }
+
     /// Datagrams discarded before a tunnel was known.
     pub fn discards(&self) -> &DiscardCounters {
         &self.snapshot.discards
@@ -110,6 +115,7 @@ impl Publisher {
             None => VpcTable { discards: Arc::clone(&vpc.discards), ..VpcTable::default() },
         };
         table.fib = vpc.routes.fib();
+        table.services = Arc::clone(&vpc.services);
         for (group, peer) in vpc.routes.take_changed() {
             let published = peer.and_then(|peer| self.published.get(&peer));
             table.groups.set(group.0 as usize, published.and_then(|known| known.outbound.clone()));

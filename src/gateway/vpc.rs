@@ -1,11 +1,13 @@
 //! One VPC of the gateway: its routing engine, the routes that its packets take, and what both
 //! want from the kernel. No SA and no tunnel state lives here; tunnels' health comes in.
 
+use super::inner;
 use super::io::LinkState;
 use super::kernel::{KernelItem, KernelTable};
 use super::routes::VpcRoutes;
 use crate::config::{Config, PeerConfig, Routing, VpcConfig, derive_device_address};
 use crate::esp::DiscardCounters;
+use crate::forward::Services;
 use crate::net::{Asn, PeerId, Prefix, PrefixSet, VpcId};
 use crate::random::Random;
 use crate::routing::{FibChange, NeighborConfig, NeighborKind, Router, RouterConfig};
@@ -30,6 +32,8 @@ pub struct Vpc {
     pub destinations: Arc<PrefixSet>,
     /// Our inside addresses, on which BGP listens.
     pub inside: BTreeSet<IpAddr>,
+    /// What the gateway answers for itself there.
+    pub services: Arc<Services>,
     /// Packets discarded before a tunnel was chosen.
     pub discards: Arc<DiscardCounters>,
     lan_down: bool,
@@ -47,6 +51,7 @@ impl Vpc {
             routes: VpcRoutes::default(),
             destinations: Arc::default(),
             inside: BTreeSet::new(),
+            services: Arc::default(),
             discards: Arc::default(),
             lan_down: false,
             usable_tunnels: 0,
@@ -59,6 +64,7 @@ impl Vpc {
     pub fn configure(&mut self, config: &Config, now: Timestamp) {
         let Some(vpc) = config.vpcs.get(&self.id) else { return };
         self.inside = inside_addresses(self.id, config);
+        self.services = Arc::new(inner::services(&self.inside));
         self.destinations = Arc::new(destinations(self.id, vpc, config, &self.inside));
         self.router.reconfigure(router_config(self.id, config), now);
         self.router.set_local_prefixes(vpc.prefixes.iter().copied().collect(), now);

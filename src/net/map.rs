@@ -137,6 +137,11 @@ impl PrefixSet {
         self.0.longest_match(addr).is_some()
     }
 
+    /// Whether exactly `prefix` was added.
+    pub fn contains(&self, prefix: &Prefix) -> bool {
+        self.0.get(prefix).is_some()
+    }
+
     /// Whether one of the prefixes covers `prefix`.
     pub fn covers(&self, prefix: &Prefix) -> bool {
         self.0.longest_cover(prefix).is_some()

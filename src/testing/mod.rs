@@ -18,6 +18,7 @@ mod packet;
 mod stream;
 mod weather;
 
+mod hops;
 mod isolation;
 mod operations;
 mod refusals;

@@ -51,6 +51,8 @@ pub struct Network {
     pub weather: Weather,
     /// What must never happen, and did.
     pub violations: Vec<String>,
+    /// Packets that reached a host and are no probes.
+    pub answers: Vec<Vec<u8>>,
     sites: Vec<Site>,
     nodes: Vec<Option<Node>>,
     deadlines: Vec<Option<Timestamp>>,
@@ -74,6 +76,7 @@ impl Network {
             now: Timestamp::ZERO,
             weather: Weather::FAIR,
             violations: Vec::new(),
+            answers: Vec::new(),
             sites: deployment.sites.clone(),
             nodes: deployment.sites.iter().map(|_| None).collect(),
             deadlines: vec![None; deployment.sites.len()],
@@ -330,9 +333,9 @@ impl Network {
 
     fn deliver(&mut self, node: usize, vpc: VpcId, packet: &[u8]) {
         let seen = packet::read(packet);
-        let Some(id) = seen.payload.get(24..32).and_then(|id| id.try_into().ok()) else { return };
-        let id = u64::from_be_bytes(id);
-        let Some(probe) = self.probes.get(&id) else { return };
+        let id = seen.payload.get(24..32).and_then(|id| id.try_into().ok()).map(u64::from_be_bytes);
+        let probe = id.and_then(|id| Some((id, self.probes.get(&id)?)));
+        let Some((id, probe)) = probe else { return self.answers.push(packet.to_vec()) };
         if probe.vpc != vpc || probe.to != self.sites[node].region {
             self.violations.push(format!("{probe:?} came out at node {node} in {vpc:?}"));
         }
@@ -350,7 +353,7 @@ impl Network {
 }
 
 /// A host of a region.
-fn host(region: u8, ipv4: bool) -> IpAddr {
+pub fn host(region: u8, ipv4: bool) -> IpAddr {
     match ipv4 {
         true => IpAddr::from([10, region, 1, 10]),
         false => IpAddr::from([0xfd00, u16::from(region), 0, 0, 0, 0, 1, 10]),

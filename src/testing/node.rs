@@ -4,7 +4,7 @@
 use super::packet;
 use super::stream::{Stack, StreamEvent, StreamId};
 use crate::config::Config;
-use crate::forward::{Snapshot, inbound_packet, outbound_packet};
+use crate::forward::{self, Inbound, Outcome, Snapshot, Verdict, outbound_packet};
 use crate::gateway::{
     Datagram, Gateway, KernelEffect, KernelItem, LinkState, Output, TcpInput, TcpOutput, VrrpOutput,
 };
@@ -226,6 +226,11 @@ impl Node {
             Output::Kernel(KernelEffect::Remove(item)) => self.set_kernel(item, false),
             Output::Tcp(output) => self.carry_out_tcp(output, now),
             Output::Vrrp(output) => self.carry_out_vrrp(output, now),
+            Output::Inner { tunnel, mut packet } => {
+                let mut outcome = Outcome::default();
+                outcome.discarded = forward::originate(&tunnel, &mut packet, &mut outcome).err();
+                self.emit(outcome);
+            }
         }
     }
 
@@ -364,6 +369,10 @@ impl Node {
     /// LAN → WAN: what a worker does with one packet from the TUN device.
     fn seal(&mut self, vpc: VpcId, mut packet: Vec<u8>) {
         let outcome = outbound_packet(&self.snapshot, vpc, &mut packet);
+        self.emit(outcome);
+    }
+
+    fn emit(&mut self, outcome: Outcome) {
         for datagram in outcome.datagrams {
             let (local, remote, bytes) = (datagram.local, datagram.remote, datagram.bytes);
             self.emissions.push_back(Emission::Underlay(Datagram { local, remote, bytes }));
@@ -372,7 +381,13 @@ impl Node {
 
     /// WAN → LAN: what a worker does with one datagram from the underlay.
     fn open(&mut self, mut bytes: Vec<u8>, now: Timestamp) {
-        let Ok(permitted) = inbound_packet(&self.snapshot, 0, &mut bytes) else { return };
+        let permitted = match Inbound::new(&self.snapshot).open(0, &mut bytes) {
+            Ok(Verdict::ToHost(permitted)) => permitted,
+            Ok(Verdict::ToGateway(inner)) => {
+                return self.gateway.handle_inner(inner.peer, inner.vpc, inner.packet);
+            }
+            Err(_) => return,
+        };
         let vpc = permitted.vpc();
         let packet = permitted.packet().to_vec();
         let seen = packet::read(&packet);

@@ -1,5 +1,6 @@
-//! ICMP errors that a gateway sends to inner hosts, as whole IP packets
-//! (RFC 792, RFC 1191, RFC 1812 §4.3.2; RFC 4443).
+//! ICMP as a gateway speaks it with inner hosts, in whole IP packets: errors that it sends, what
+//! the errors of others are about, and answers to echo requests (RFC 792, RFC 1191, RFC 1812
+//! §4.3.2; RFC 4443).
 
 use super::checksum::{self, Sum};
 use super::ip::{Fragment, InnerPacket, Ipv4Header, Ipv6Header, protocol};
@@ -44,10 +45,100 @@ pub enum Problem {
         /// Octets of the largest packet that fits.
         mtu: u16,
     },
-    /// No tunnel leads to its destination at the moment.
-    NoRoute,
-    /// Policy keeps it from its destination.
-    Prohibited,
+    /// It has used up its hops here: "time exceeded" (RFC 792, RFC 4443 §3.3).
+    TimeExceeded,
+}
+
+/// Octets of a quoted packet that matter: its headers.
+const QUOTED_HEADERS: usize = 128;
+
+/// The packet that an ICMP error is about, as far as its first octets tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quoted {
+    /// Who sent it.
+    pub source: IpAddr,
+    /// For whom it was.
+    pub destination: IpAddr,
+    /// The protocol behind extension headers.
+    pub protocol: u8,
+    /// Its ports (see [`InnerPacket::ports`]); `None` when it has none, or when they were not quoted.
+    pub ports: Option<(u16, u16)>,
+}
+
+/// What an ICMP error quotes; `None` for any other packet. `packet` was parsed from `bytes`.
+pub fn quoted(packet: &InnerPacket, bytes: &[u8]) -> Option<Quoted> {
+    let message = bytes.get(packet.transport_offset..packet.total_len)?;
+    let (header, quote) = message.split_first_chunk::<8>()?;
+    let complains = match packet.protocol {
+        protocol::ICMP => matches!(
+            IcmpType(header[0]),
+            IcmpType::DESTINATION_UNREACHABLE
+                | IcmpType::TIME_EXCEEDED
+                | IcmpType::PARAMETER_PROBLEM
+        ),
+        protocol::ICMPV6 => (1..=4).contains(&header[0]), // RFC 4443 §2.1
+        _ => false,
+    };
+    if !complains || packet.fragment == Fragment::Later {
+        return None;
+    }
+    read_quote(quote)
+}
+
+/// Quotes are cut short, so the length that stands in them is not that of the octets here.
+fn read_quote(quote: &[u8]) -> Option<Quoted> {
+    let mut headers = [0; QUOTED_HEADERS];
+    let quote = quote.get(..QUOTED_HEADERS).unwrap_or(quote);
+    let headers = headers.get_mut(..quote.len())?;
+    headers.copy_from_slice(quote);
+    let (at, length) = match quote.first()? >> 4 {
+        4 => (2, quote.len()),
+        _ => (4, quote.len().checked_sub(Ipv6Header::LEN)?),
+    };
+    headers.get_mut(at..at + 2)?.copy_from_slice(&u16::try_from(length).ok()?.to_be_bytes());
+    let packet = InnerPacket::parse(headers).ok()?;
+    Some(Quoted {
+        source: packet.source,
+        destination: packet.destination,
+        protocol: packet.protocol,
+        ports: packet.ports(headers),
+    })
+}
+
+/// The answer to an echo request that came whole (RFC 1122 §3.2.2.6, RFC 4443 §4.2): the same data
+/// back to the sender. `None` for any other packet.
+pub fn echo_reply(request: &[u8]) -> Option<Vec<u8>> {
+    let packet = InnerPacket::parse(request).ok()?;
+    let message = request.get(packet.transport_offset..packet.total_len)?;
+    let (header, data) = message.split_first_chunk::<8>()?;
+    let [icmp_type, 0, _, _, rest @ ..] = *header else { return None };
+    if packet.fragment != Fragment::Whole {
+        return None;
+    }
+    let rest = u32::from_be_bytes(rest);
+    let mut writer = Writer::with_capacity(request.len());
+    match (packet.protocol, packet.destination, packet.source) {
+        (protocol::ICMP, IpAddr::V4(from), IpAddr::V4(to))
+            if IcmpType(icmp_type) == IcmpType::ECHO =>
+        {
+            let reply = icmp_header(IcmpType::ECHO_REPLY.0, 0, rest);
+            ipv4_header(packet.tos, message.len(), from, to, &mut writer);
+            writer.bytes(&with_checksum(reply, data, Sum::ZERO));
+        }
+        (protocol::ICMPV6, IpAddr::V6(from), IpAddr::V6(to))
+            if Icmpv6Type(icmp_type) == Icmpv6Type::ECHO_REQUEST =>
+        {
+            let length = message.len();
+            let pseudo =
+                checksum::pseudo_header_v6(from, to, protocol::ICMPV6, u32::try_from(length).ok()?);
+            let reply = icmp_header(Icmpv6Type::ECHO_REPLY.0, 0, rest);
+            ipv6_header(length, protocol::ICMPV6, TTL, from, to, &mut writer);
+            writer.bytes(&with_checksum(reply, data, pseudo));
+        }
+        _ => return None,
+    }
+    writer.bytes(data);
+    Some(writer.into_bytes())
 }
 
 /// Octets of an ICMPv4 error at most, IP header included (RFC 1812 §4.3.2.3).
@@ -55,6 +146,8 @@ const LARGEST_V4: usize = 576;
 /// Octets of an ICMPv6 error at most: the minimum IPv6 MTU (RFC 4443 §2.4(c)).
 const LARGEST_V6: usize = 1280;
 const TTL: u8 = 64;
+/// Errors have precedence 6 and the bits of service zero (RFC 1812 §4.3.2.5).
+const ERROR_TOS: u8 = 0xc0;
 
 /// The packet that tells the sender of `original` about the problem; `from` is the gateway's
 /// address. `None` when nobody may be told: errors are never sent about errors, later fragments,
@@ -102,35 +195,31 @@ fn is_icmp_error(packet: &InnerPacket, bytes: &[u8]) -> bool {
 }
 
 fn error_v4(original: &[u8], problem: Problem, from: Ipv4Addr, to: Ipv4Addr) -> Vec<u8> {
-    // RFC 792, RFC 1812 §5.2.7.1: code 4 fragmentation needed, 0 network unreachable,
-    // 13 communication administratively prohibited.
-    let (code, mtu) = match problem {
-        Problem::TooBig { mtu } => (4, mtu),
-        Problem::NoRoute => (0, 0),
-        Problem::Prohibited => (13, 0),
+    // RFC 792: unreachable, code 4 fragmentation needed; time exceeded, code 0 in transit.
+    let (icmp_type, code, mtu) = match problem {
+        Problem::TooBig { mtu } => (IcmpType::DESTINATION_UNREACHABLE, 4, mtu),
+        Problem::TimeExceeded => (IcmpType::TIME_EXCEEDED, 0, 0),
     };
     let quoted = quote(original, LARGEST_V4 - Ipv4Header::MIN_LEN - 8);
     let mut writer = Writer::with_capacity(LARGEST_V4);
-    ipv4_header(8 + quoted.len(), from, to, &mut writer);
-    let icmp = icmp_header(IcmpType::DESTINATION_UNREACHABLE.0, code, mtu.into());
+    ipv4_header(ERROR_TOS, 8 + quoted.len(), from, to, &mut writer);
+    let icmp = icmp_header(icmp_type.0, code, mtu.into());
     writer.bytes(&with_checksum(icmp, quoted, Sum::ZERO));
     writer.bytes(quoted);
     writer.into_bytes()
 }
 
 fn error_v6(original: &[u8], problem: Problem, from: Ipv6Addr, to: Ipv6Addr) -> Vec<u8> {
-    // RFC 4443 §3.1: code 0 no route to destination, 1 administratively prohibited.
-    let (icmp_type, code, mtu) = match problem {
-        Problem::TooBig { mtu } => (Icmpv6Type::PACKET_TOO_BIG, 0, mtu),
-        Problem::NoRoute => (Icmpv6Type::DESTINATION_UNREACHABLE, 0, 0),
-        Problem::Prohibited => (Icmpv6Type::DESTINATION_UNREACHABLE, 1, 0),
+    let (icmp_type, mtu) = match problem {
+        Problem::TooBig { mtu } => (Icmpv6Type::PACKET_TOO_BIG, mtu),
+        Problem::TimeExceeded => (Icmpv6Type::TIME_EXCEEDED, 0),
     };
     let quoted = quote(original, LARGEST_V6 - Ipv6Header::LEN - 8);
     let length = 8 + quoted.len();
     let mut writer = Writer::with_capacity(LARGEST_V6);
     ipv6_header(length, protocol::ICMPV6, TTL, from, to, &mut writer);
     let pseudo = checksum::pseudo_header_v6(from, to, protocol::ICMPV6, length as u32);
-    let icmp = icmp_header(icmp_type.0, code, mtu.into());
+    let icmp = icmp_header(icmp_type.0, 0, mtu.into());
     writer.bytes(&with_checksum(icmp, quoted, pseudo));
     writer.bytes(quoted);
     writer.into_bytes()
@@ -151,14 +240,13 @@ fn with_checksum(mut icmp: [u8; 8], body: &[u8], pseudo: Sum) -> [u8; 8] {
     icmp
 }
 
-/// An IPv4 header in front of `payload` octets of ICMP. Errors have precedence 6 and the bits of
-/// service zero (RFC 1812 §4.3.2.5).
-fn ipv4_header(payload: usize, from: Ipv4Addr, to: Ipv4Addr, writer: &mut Writer) {
+/// An IPv4 header in front of `payload` octets of ICMP.
+fn ipv4_header(tos: u8, payload: usize, from: Ipv4Addr, to: Ipv4Addr, writer: &mut Writer) {
     let [length_high, length_low] = ((Ipv4Header::MIN_LEN + payload) as u16).to_be_bytes();
     let mut header = [0; Ipv4Header::MIN_LEN];
     header[..10].copy_from_slice(&[
         0x45,
-        0xc0,
+        tos,
         length_high,
         length_low,
         0,

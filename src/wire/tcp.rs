@@ -132,27 +132,16 @@ fn find_option(options: &[u8], kind: u8) -> Option<usize> {
     }
 }
 
-/// What the checksum field of a packet covers when we change the packet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ChecksumState {
-    /// The whole segment: the field is a real checksum.
-    Complete,
-    /// Only the pseudo-header: someone behind us completes it (virtio-net's `NEEDS_CSUM`).
-    PseudoHeaderOnly,
-}
-
 /// Lowers the MSS that a SYN segment announces to `limit`, so that the other side's segments
 /// fit into the tunnel; says whether anything was changed. Segments without SYN, or with no or a
 /// lower MSS, stay as they are. The checksum stays right.
-pub fn clamp_mss(segment: &mut [u8], limit: u16, state: ChecksumState) -> bool {
+pub fn clamp_mss(segment: &mut [u8], limit: u16) -> bool {
     let Some((old, at)) = announced_mss(segment).filter(|&(announced, _)| announced > limit) else {
         return false;
     };
     let Some(field) = segment.get_mut(at..at + 2) else { return false };
     field.copy_from_slice(&limit.to_be_bytes());
-    if state == ChecksumState::Complete {
-        adjust_checksum(segment, at, old, limit);
-    }
+    adjust_checksum(segment, at, old, limit);
     true
 }
 

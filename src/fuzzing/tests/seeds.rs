@@ -164,7 +164,7 @@ fn packets() -> Vec<Seed> {
         "2c 00 0104 00000000 06 00 0001 00000007 0016 c000"
     );
     let from = IpAddr::V4(Ipv4Addr::new(10, 1, 0, 1));
-    let error = icmp::error_about(&tcp_syn, icmp::Problem::NoRoute, from).unwrap();
+    let error = icmp::error_about(&tcp_syn, icmp::Problem::TimeExceeded, from).unwrap();
     let advertisement =
         neighbor::announcement("fd00::1".parse().unwrap(), MacAddress([2; 6])).encode();
     let mut options = v6_fragment[..40].to_vec();

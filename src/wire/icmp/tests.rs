@@ -58,18 +58,16 @@ fn other_problems_have_their_codes() {
         let at = if from.is_ipv4() { 20 } else { 40 };
         [reply[at], reply[at + 1]]
     };
-    assert_eq!(code(&large_v4(), Problem::NoRoute, GATEWAY_V4), [3, 0]);
-    assert_eq!(code(&large_v4(), Problem::Prohibited, GATEWAY_V4), [3, 13]);
-    assert_eq!(code(&large_v6(), Problem::NoRoute, GATEWAY_V6), [1, 0]);
-    assert_eq!(code(&large_v6(), Problem::Prohibited, GATEWAY_V6), [1, 1]);
+    assert_eq!(code(&large_v4(), Problem::TimeExceeded, GATEWAY_V4), [11, 0]);
+    assert_eq!(code(&large_v6(), Problem::TimeExceeded, GATEWAY_V6), [3, 0]);
 }
 
 #[test]
 fn no_error_is_sent_about_an_error() {
-    let about_v4 = error_about(&large_v4(), Problem::NoRoute, GATEWAY_V4).unwrap();
-    assert_eq!(error_about(&about_v4, Problem::NoRoute, GATEWAY_V4), None);
-    let about_v6 = error_about(&large_v6(), Problem::NoRoute, GATEWAY_V6).unwrap();
-    assert_eq!(error_about(&about_v6, Problem::NoRoute, GATEWAY_V6), None);
+    let about_v4 = error_about(&large_v4(), Problem::TimeExceeded, GATEWAY_V4).unwrap();
+    assert_eq!(error_about(&about_v4, Problem::TimeExceeded, GATEWAY_V4), None);
+    let about_v6 = error_about(&large_v6(), Problem::TimeExceeded, GATEWAY_V6).unwrap();
+    assert_eq!(error_about(&about_v6, Problem::TimeExceeded, GATEWAY_V6), None);
 }
 
 #[test]
@@ -77,40 +75,89 @@ fn an_echo_request_deserves_an_error() {
     let mut ping = large_v4();
     ping[9] = protocol::ICMP;
     ping[20] = IcmpType::ECHO.0;
-    assert!(error_about(&ping, Problem::NoRoute, GATEWAY_V4).is_some());
+    assert!(error_about(&ping, Problem::TimeExceeded, GATEWAY_V4).is_some());
 }
 
 #[test]
 fn no_error_goes_to_or_about_groups_and_later_fragments() {
     let mut later = large_v4();
     later[7] = 1;
-    assert_eq!(error_about(&later, Problem::NoRoute, GATEWAY_V4), None);
+    assert_eq!(error_about(&later, Problem::TimeExceeded, GATEWAY_V4), None);
     let mut group = large_v4();
     group[16] = 224;
-    assert_eq!(error_about(&group, Problem::NoRoute, GATEWAY_V4), None);
+    assert_eq!(error_about(&group, Problem::TimeExceeded, GATEWAY_V4), None);
     let mut nobody = large_v4();
     nobody[12..16].fill(0);
-    assert_eq!(error_about(&nobody, Problem::NoRoute, GATEWAY_V4), None);
+    assert_eq!(error_about(&nobody, Problem::TimeExceeded, GATEWAY_V4), None);
 }
 
 #[test]
 fn only_path_mtu_discovery_answers_an_ipv6_group() {
     let mut group = large_v6();
     group[24] = 0xff;
-    assert_eq!(error_about(&group, Problem::NoRoute, GATEWAY_V6), None);
+    assert_eq!(error_about(&group, Problem::TimeExceeded, GATEWAY_V6), None);
     assert!(error_about(&group, Problem::TooBig { mtu: 1280 }, GATEWAY_V6).is_some());
 }
 
 #[test]
 fn a_gateway_without_an_address_of_the_family_says_nothing() {
-    assert_eq!(error_about(&large_v4(), Problem::NoRoute, GATEWAY_V6), None);
-    assert_eq!(error_about(&large_v6(), Problem::NoRoute, GATEWAY_V4), None);
+    assert_eq!(error_about(&large_v4(), Problem::TimeExceeded, GATEWAY_V6), None);
+    assert_eq!(error_about(&large_v6(), Problem::TimeExceeded, GATEWAY_V4), None);
 }
 
 proptest::proptest! {
     #[test]
     fn any_octets_are_answered_or_not(bytes: Vec<u8>) {
-        let _ = error_about(&bytes, Problem::NoRoute, GATEWAY_V4);
+        let _ = error_about(&bytes, Problem::TimeExceeded, GATEWAY_V4);
         let _ = error_about(&bytes, Problem::TooBig { mtu: 1280 }, GATEWAY_V6);
     }
+}
+
+#[test]
+fn an_error_tells_which_packet_it_is_about_however_much_it_quotes() {
+    for (original, from, to) in
+        [(large_v4(), GATEWAY_V4, HOST_V4), (large_v6(), GATEWAY_V6, HOST_V6)]
+    {
+        let error = error_about(&original, Problem::TimeExceeded, from).unwrap();
+        let about = quoted(&InnerPacket::parse(&error).unwrap(), &error).unwrap();
+        assert_eq!((about.source, about.protocol), (to, protocol::UDP));
+        assert_eq!(about.destination, InnerPacket::parse(&original).unwrap().destination);
+        assert_eq!(about.ports, Some((0x5555, 0x5555)));
+        assert_eq!(quoted(&InnerPacket::parse(&original).unwrap(), &original), None);
+    }
+    let short = read_quote(&large_v4()[..20]).unwrap();
+    assert_eq!((short.source, short.ports), (HOST_V4, None));
+    assert_eq!(read_quote(&large_v4()[..19]), None);
+}
+
+#[test]
+fn an_echo_request_comes_back_with_its_data() {
+    let mut v4 =
+        hex!("4528 001e 0007 0000 40 01 0000 0a010009 0a010001 0800 0000 1234 0001").to_vec();
+    v4.extend([0xab, 0xcd]);
+    let reply = echo_reply(&v4).unwrap();
+    let packet = InnerPacket::parse(&reply).unwrap();
+    assert_eq!((packet.source, packet.destination, packet.tos), (GATEWAY_V4, HOST_V4, 0x28));
+    assert_eq!((reply[20], &reply[24..]), (0, &hex!("1234 0001 abcd")[..]));
+    assert_eq!(Sum::of(&reply[20..]).finish(), 0);
+    assert!(Ipv4Header::parse(&reply).unwrap().checksum_is_valid());
+    assert_eq!(echo_reply(&reply), None);
+
+    let mut v6 = hex!(
+        "60000000 000a 3a 40 fd000000000000000000000000000009 fd000000000000000000000000000001"
+        "8000 0000 1234 0001"
+    )
+    .to_vec();
+    v6.extend([0xab, 0xcd]);
+    let reply = echo_reply(&v6).unwrap();
+    assert_eq!((reply[40], &reply[44..]), (129, &hex!("1234 0001 abcd")[..]));
+    let pseudo = checksum::pseudo_header(GATEWAY_V6, HOST_V6, protocol::ICMPV6, 10).unwrap();
+    assert_eq!(pseudo.bytes(&reply[40..]).finish(), 0);
+    assert_eq!(echo_reply(&reply), None);
+}
+
+#[test]
+fn fragments_of_echo_requests_are_not_answered() {
+    let first = hex!("4500 001c 0007 2000 40 01 0000 0a010009 0a010001 0800 0000 1234 0001");
+    assert_eq!(echo_reply(&first), None);
 }
