@@ -5,7 +5,7 @@
 
 use super::Identity;
 use crate::crypto::digest::sha256;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// The Unique Local prefix of derived addresses, fd76:706e:6777::/48 ("vpngw" in ASCII). Its
 /// Global ID is not random as RFC 4193 §3.2 asks: these addresses never leave a tunnel, and
@@ -32,17 +32,12 @@ pub fn derive_device_address(identity: &Identity, vpc: &str) -> Ipv4Addr {
     Ipv4Addr::new(169, 254, 1 + third % 254, fourth)
 }
 
-/// The identity as bytes: its ID type of RFC 7296 §3.5, then its data, lengths in front so that
-/// no two identities look the same.
+/// The identity as bytes: its ID type of RFC 7296 §3.5, then its data in the spelling that equal
+/// identities share, lengths in front so that no two identities look the same.
 fn canonical(identity: &Identity) -> Vec<u8> {
-    let (id_type, data): (u8, Vec<u8>) = match identity {
-        Identity::Address(IpAddr::V4(v4)) => (1, v4.octets().to_vec()),
-        Identity::Fqdn(name) => (2, name.as_bytes().to_vec()),
-        Identity::Address(IpAddr::V6(v6)) => (5, v6.octets().to_vec()),
-        Identity::KeyId(bytes) => (11, bytes.clone()),
-    };
+    let data = identity.canonical();
     let length = u16::try_from(data.len()).unwrap_or(u16::MAX).to_be_bytes();
-    [&[id_type][..], &length, &data].concat()
+    [&[identity.id_type().0][..], &length, &data].concat()
 }
 
 #[cfg(test)]

@@ -26,7 +26,6 @@ pub mod defaults;
 mod checks;
 mod diagnostics;
 mod gateway_section;
-mod identity;
 mod inside;
 mod keys;
 mod limits;
@@ -38,8 +37,8 @@ mod types;
 mod vpc_section;
 mod words;
 
+pub use crate::wire::ike::{Identity, ParseIdentityError};
 pub use diagnostics::{ConfigError, ConfigErrors};
-pub use identity::{Identity, ParseIdentityError};
 pub use inside::{derive_device_address, derive_inside_address};
 pub use keys::{Credentials, KeyFile, KeyFiles, KeysInMemory};
 pub use types::{

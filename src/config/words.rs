@@ -123,13 +123,32 @@ pub(super) fn address(value: &DeValue<'_>) -> Result<IpAddr, Fault> {
         let message = format!("{address} is not the address of one host");
         return Err(Fault::new(message).label("a unicast address is expected"));
     }
+    if address.to_canonical() != address {
+        let message = format!("{address} is an IPv4 address in the clothes of IPv6");
+        let help = format!("write \"{}\"", address.to_canonical());
+        return Err(Fault::new(message).label("IPv4-mapped (RFC 4291 §2.5.5.2)").help(help));
+    }
     Ok(address)
+}
+
+/// An address on the underlay: one that means the same on every link.
+pub(super) fn underlay_address(value: &DeValue<'_>) -> Result<IpAddr, Fault> {
+    let address = address(value)?;
+    match address {
+        IpAddr::V6(v6) if v6.is_unicast_link_local() => {
+            let message = format!("{address} is link-local: it means nothing without its link");
+            Err(Fault::new(message)
+                .label("link-local (RFC 4291 §2.5.6)")
+                .help("use an address that is routed between the gateways"))
+        }
+        IpAddr::V4(_) | IpAddr::V6(_) => Ok(address),
+    }
 }
 
 /// An address to receive on: unicast, or unspecified for all.
 pub(super) fn listen_address(value: &DeValue<'_>) -> Result<IpAddr, Fault> {
     let all = any_address(value)?;
-    if all.is_unspecified() { Ok(all) } else { address(value) }
+    if all.is_unspecified() { Ok(all) } else { underlay_address(value) }
 }
 
 fn any_address(value: &DeValue<'_>) -> Result<IpAddr, Fault> {
@@ -147,7 +166,7 @@ fn any_address(value: &DeValue<'_>) -> Result<IpAddr, Fault> {
 
 /// The address of a peer, or `"any"`.
 pub(super) fn address_or_any(value: &DeValue<'_>) -> Result<Option<IpAddr>, Fault> {
-    if value.as_str() == Some("any") { Ok(None) } else { address(value).map(Some) }
+    if value.as_str() == Some("any") { Ok(None) } else { underlay_address(value).map(Some) }
 }
 
 /// An address inside a tunnel; a prefix length, as clouds print it, may follow.
@@ -179,7 +198,9 @@ pub(super) fn prefix(value: &DeValue<'_>) -> Result<Prefix, Fault> {
 pub(super) fn identity(value: &DeValue<'_>) -> Result<Identity, Fault> {
     string(value)?.parse().map_err(|error: ParseIdentityError| {
         Fault::new(error.to_string()).label("not an identity").help(
-            "write a name (\"east-a\"), an address (\"192.0.2.1\") or \"keyid:…\" for opaque bytes",
+            "write a name (\"east-a\"), an address (\"192.0.2.1\"), a mail address \
+             (\"vpn@example.com\") or \"keyid:…\" for opaque bytes; \"fqdn:…\" and \"rfc822:…\" \
+             force a type",
         )
     })
 }

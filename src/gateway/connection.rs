@@ -1,6 +1,6 @@
 //! From the operator's words to the IKE engine's: one connection per peer, of the same number.
 
-use crate::config::{self, Config, GatewayConfig, Identity, PeerConfig};
+use crate::config::{self, Config, GatewayConfig, PeerConfig};
 use crate::ike::{
     self, ConnectionConfig, ConnectionId, EndpointConfig, Lifetime, LivenessConfig, RemoteAddress,
     SlotConfig, SlotId,
@@ -35,7 +35,7 @@ pub fn connection_config(gateway: &GatewayConfig, peer: &PeerConfig) -> Connecti
         Some(address) => RemoteAddress::At(SocketAddr::new(address, peer.remote_port)),
         None => RemoteAddress::Any,
     };
-    let identities = (identity(&peer.local_identity), identity(&peer.remote_identity));
+    let identities = (peer.local_identity.clone(), peer.remote_identity.clone());
     let none = (Vec::new(), Vec::new());
     let base = ConnectionConfig::new(
         local_address(gateway, peer),
@@ -80,14 +80,6 @@ fn local_address(gateway: &GatewayConfig, peer: &PeerConfig) -> IpAddr {
     let unspecified: IpAddr =
         if ipv4 { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
     peer.local_address.or(listening.copied()).unwrap_or(unspecified)
-}
-
-fn identity(identity: &Identity) -> ike::Identity {
-    match identity {
-        Identity::Fqdn(name) => ike::Identity::Fqdn(name.clone()),
-        Identity::KeyId(octets) => ike::Identity::KeyId(octets.clone()),
-        Identity::Address(address) => ike::Identity::Address(*address),
-    }
 }
 
 fn credentials(credentials: &config::Credentials) -> ike::Credentials {

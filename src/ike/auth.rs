@@ -3,10 +3,10 @@
 
 use super::config::Credentials;
 use super::failure::AuthFailure;
-use super::identity::Identity;
 use super::payloads::Payloads;
 use crate::crypto::prf::Prf;
 use crate::crypto::secret::{Secret, ct_eq};
+use crate::wire::ike::Identity;
 use crate::wire::ike::{AuthMethod, Authentication, HashAlgorithm, NotifyType, Payload};
 
 const KEY_PAD: &[u8] = b"Key Pad for IKEv2";

@@ -1,12 +1,11 @@
 //! What an operator decides: limits of an endpoint, and per connection who talks to whom, with
 //! which algorithms, for which traffic and with how much patience.
 
-use super::identity::Identity;
 use crate::crypto::secret::Secret;
 use crate::crypto::sign::{SigningKey, VerifyingKey};
 use crate::crypto::suite::{DEFAULT_ESP_SUITES, DEFAULT_IKE_SUITES, EspSuite, IkeSuite};
 use crate::random::Random;
-use crate::wire::ike::TrafficSelector;
+use crate::wire::ike::{Identity, TrafficSelector};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;

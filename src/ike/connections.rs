@@ -6,10 +6,10 @@
 
 use super::config::{ConnectionConfig, ConnectionId, RemoteAddress};
 use super::connection::Connection;
-use super::identity::Identity;
 use super::path::Path;
 use crate::crypto::suite::IkeSuite;
 use crate::visits::Visits;
+use crate::wire::ike::Identity;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;

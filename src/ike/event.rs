@@ -2,11 +2,11 @@
 
 use super::config::SlotId;
 use super::failure::{DownReason, FailureReason};
-use super::identity::Identity;
 use crate::crypto::secret::Secret;
 use crate::crypto::suite::{EspSuite, IkeSuite};
 use crate::net::EspSpi;
 use crate::time::Timestamp;
+use crate::wire::ike::Identity;
 use crate::wire::ike::{IkeSpi, TrafficSelector};
 use std::fmt;
 use std::net::SocketAddr;

@@ -1,6 +1,6 @@
 //! Why a connection did not come up or did not stay, in words for an operator.
 
-use super::identity::Identity;
+use crate::wire::ike::Identity;
 use crate::wire::ike::{AuthMethod, NotifyType};
 use std::fmt;
 use std::time::Duration;

@@ -35,7 +35,6 @@ mod event;
 mod exchange;
 mod failure;
 mod half_open;
-mod identity;
 mod initiator;
 mod keys;
 mod liveness;
@@ -50,6 +49,7 @@ mod slots;
 mod stats;
 mod view;
 
+pub use crate::wire::ike::Identity;
 pub use config::{
     Backoff, ConnectionConfig, ConnectionId, Credentials, EndpointConfig, HalfOpenLimits, Lifetime,
     LivenessConfig, RemoteAddress, Retransmit, SlotConfig, SlotId,
@@ -60,7 +60,6 @@ pub use event::{
     Transmit,
 };
 pub use failure::{AuthFailure, ChildRefusal, DownReason, FailureReason, NoProposal};
-pub use identity::Identity;
 pub use stats::{Discard, Stats};
 pub use view::{ChildView, ConnectionState, ConnectionView, IkeView};
 

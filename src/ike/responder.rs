@@ -13,7 +13,6 @@ use super::context::Context;
 use super::event::{IkeSaId, NatStatus, Role};
 use super::exchange::LastAnswer;
 use super::failure::{AuthFailure, ChildRefusal, FailureReason, NoProposal};
-use super::identity::Identity;
 use super::keys::{IkeKeys, Nonces, Spis};
 use super::path::{LivePath, Path, detect, detection_payloads};
 use super::payloads::{Payloads, invalid_ke, notify, public_value};
@@ -25,6 +24,7 @@ use super::stats::Discard;
 use crate::crypto::kex::KeyExchange;
 use crate::crypto::suite::IkeSuite;
 use crate::time::Timestamp;
+use crate::wire::ike::Identity;
 use crate::wire::ike::{
     ExchangeType, Flags, Header, IkeSpi, Message, MessageId, NotifyType, Payload,
 };

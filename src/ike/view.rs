@@ -3,10 +3,10 @@
 use super::config::SlotId;
 use super::event::{ChildId, IkeSaId, NatStatus, Role};
 use super::failure::FailureReason;
-use super::identity::Identity;
 use crate::crypto::suite::{EspSuite, IkeSuite};
 use crate::net::EspSpi;
 use crate::time::Timestamp;
+use crate::wire::ike::Identity;
 use crate::wire::ike::TrafficSelector;
 use std::net::SocketAddr;
 use std::time::Duration;

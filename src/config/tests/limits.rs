@@ -134,7 +134,8 @@ fn values_of_a_peer() {
         section,
         &["remote_identity = \"keyid:0x00ff\"", "remote_identity = \"192.0.2.1\""],
     );
-    assert_refused(section, &["remote_identity = \"\"", "remote_identity = \"a@b\""]);
+    assert_taken(section, &["remote_identity = \"a@b\"", "remote_identity = \"fqdn:192.0.2.1\""]);
+    assert_refused(section, &["remote_identity = \"\"", "remote_identity = \"a@b@c\""]);
     assert_refused(
         section,
         &["remote_address = \"255.255.255.255\"", "remote_address = \"0.0.0.0\""],

@@ -33,6 +33,19 @@ fn an_address_with_a_length_is_told_to_lose_it() {
     );
 }
 
+#[test]
+fn an_address_of_the_underlay_means_the_same_on_every_link() {
+    let value = |text: &str| DeValue::String(text.to_owned().into());
+    for good in ["192.0.2.1", "2001:db8::1", "fd00::1", "169.254.7.1"] {
+        assert_eq!(address_or_any(&value(good)).unwrap(), Some(good.parse().unwrap()));
+    }
+    for bad in ["fe80::1", "::ffff:192.0.2.1"] {
+        assert!(address_or_any(&value(bad)).is_err(), "{bad}");
+        assert!(listen_address(&value(bad)).is_err(), "{bad}");
+    }
+    assert!(inside_address(&value("fe80::1")).is_ok(), "inside, the tunnel is the link");
+}
+
 proptest! {
     #[test]
     fn durations_of_any_text_do_not_panic(text in ".{0,20}") {

@@ -7,13 +7,13 @@ use super::super::context::Context;
 use super::super::event::{IkeSaId, NatStatus, Role};
 use super::super::exchange::{Due, Retransmission};
 use super::super::failure::{AuthFailure, ChildRefusal, FailureReason};
-use super::super::identity::Identity;
 use super::super::keys::{IkeKeys, Nonces};
 use super::super::path::{LivePath, Path};
 use super::super::payloads::{Payloads, notify};
 use super::super::sa::{Established, Handshake, NoFirstChild};
 use super::super::stats::Discard;
 use crate::time::Timestamp;
+use crate::wire::ike::Identity;
 use crate::wire::ike::{ExchangeType, Flags, Header, MessageId, NotifyType, Payload};
 use std::sync::Arc;
 

@@ -127,7 +127,7 @@ fn wrong_identities_fail_on_both_sides_with_the_reason() {
     configs[WEST].remote_id = Identity::KeyId(vec![1, 2]);
     let mut net = Net::new(10, configs);
     net.run(ms(400));
-    assert!(net.ends[EAST].failures()[0].contains("asks for keyid:0102, but this side is east"));
+    assert!(net.ends[EAST].failures()[0].contains("asks for keyid:0x0102, but this side is east"));
     no_tunnel(&net);
 }
 

@@ -16,6 +16,7 @@
 
 mod bodies;
 mod header;
+mod identity;
 mod message;
 mod payload;
 mod proposal;
@@ -28,6 +29,7 @@ pub use bodies::{
     Identification, KeyExchange, Notify, UnknownPayload,
 };
 pub use header::{Flags, Header, IkeSpi, MessageId, Version};
+pub use identity::{Identity, ParseIdentityError};
 pub use message::Message;
 pub use payload::{Payload, decode_chain, encode_chain};
 pub use proposal::{Attribute, AttributeValue, Proposal, SecurityAssociation, Transform};

@@ -10,6 +10,9 @@ fn each_form_is_recognised() {
     assert_eq!(identity("2001:db8::1"), Identity::Address("2001:db8::1".parse().unwrap()));
     assert_eq!(identity("keyid:branch 7"), Identity::KeyId(b"branch 7".to_vec()));
     assert_eq!(identity("keyid:0x00fF"), Identity::KeyId(vec![0x00, 0xff]));
+    assert_eq!(identity("user@example.com"), Identity::Rfc822("user@example.com".to_owned()));
+    assert_eq!(identity("rfc822:a@b"), Identity::Rfc822("a@b".to_owned()));
+    assert_eq!(identity("fqdn:192.0.2.1"), Identity::Fqdn("192.0.2.1".to_owned()));
 }
 
 #[test]
@@ -20,8 +23,19 @@ fn what_is_no_identity_is_refused_with_its_reason() {
     assert_eq!(refused("keyid:0x"), ParseIdentityError::Empty);
     assert_eq!(refused("keyid:0x123"), ParseIdentityError::Hexadecimal);
     assert_eq!(refused("keyid:0xég"), ParseIdentityError::Hexadecimal);
-    assert_eq!(refused("user@example.com"), ParseIdentityError::Character('@'));
+    assert_eq!(refused("east a"), ParseIdentityError::Character(' '));
+    assert_eq!(refused("a user@example.com"), ParseIdentityError::Character(' '));
+    assert_eq!(refused("user@example com"), ParseIdentityError::Character(' '));
+    for mail in ["@example.com", "user@", "a@b@c", "rfc822:example.com"] {
+        assert_eq!(refused(mail), ParseIdentityError::Mail, "{mail}");
+    }
     assert_eq!(refused(&"a".repeat(256)), ParseIdentityError::TooLong);
+}
+
+#[test]
+fn a_name_that_looks_like_an_address_is_shown_as_a_name() {
+    let name: Identity = "fqdn:192.0.2.1".parse().unwrap();
+    assert_eq!(name.to_string(), "fqdn:192.0.2.1");
 }
 
 proptest! {
