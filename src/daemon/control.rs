@@ -10,17 +10,39 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::{Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
 use std::io::ErrorKind;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 /// Requests that wait for the loop.
 const BACKLOG: usize = 16;
 /// The owner and the group may connect.
 const MODE: u32 = 0o660;
+/// The wait after a connection could not be accepted.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// What clients may take.
+#[derive(Clone, Copy, Debug)]
+struct Limits {
+    /// Connections at a time.
+    connections: usize,
+    /// How long a client may take to say what it wants, and between two requests.
+    silence: Duration,
+    /// How long a connection may live in all.
+    patience: Duration,
+}
+
+const LIMITS: Limits =
+    Limits { connections: 32, silence: Duration::from_secs(5), patience: Duration::from_secs(60) };
 
 /// A request for a page, and where it goes.
 #[derive(Debug)]
@@ -53,11 +75,7 @@ impl ControlSocket {
         let listener = bind(&path)?;
         let (calls, receiver) = mpsc::channel(BACKLOG);
         let app = Router::new().fallback(handle).with_state(calls);
-        let server = tokio::spawn(async move {
-            if let Err(error) = axum::serve(listener, app).await {
-                tracing::error!(%error, "the control socket is closed");
-            }
-        });
+        let server = tokio::spawn(serve(listener, app, LIMITS));
         Ok((ControlSocket { path, server }, receiver))
     }
 }
@@ -102,6 +120,32 @@ fn bind(path: &Path) -> Outcome<UnixListener> {
 fn explain(path: &Path, error: std::io::Error) -> Failure {
     let context = format!("opening the control socket {}", path.display());
     Failure::of(anyhow::Error::new(error).context(context))
+}
+
+/// Answers whoever connects. A connection that is silent, or does not take its answer, ends; when
+/// all places are taken the next ones wait in the kernel.
+async fn serve(listener: UnixListener, app: Router, limits: Limits) {
+    let places = Arc::new(Semaphore::new(limits.connections));
+    while let Ok(place) = Arc::clone(&places).acquire_owned().await {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let connection = http1::Builder::new()
+                    .timer(TokioTimer::new())
+                    .header_read_timeout(limits.silence)
+                    .serve_connection(TokioIo::new(stream), TowerToHyperService::new(app.clone()));
+                tokio::spawn(async move {
+                    // How a client ends is its own matter.
+                    let _ = timeout(limits.patience, connection).await;
+                    drop(place);
+                });
+            }
+            // No descriptor is free; one will be.
+            Err(error) => {
+                tracing::warn!(%error, "a connection to the control socket is not accepted");
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
 }
 
 async fn handle(State(calls): State<mpsc::Sender<Call>>, method: Method, uri: Uri) -> Response {

@@ -88,3 +88,33 @@ async fn a_file_that_is_no_socket_is_left_alone() {
     assert_eq!(failure.cause, Cause::Configuration);
     assert_eq!(std::fs::read_to_string(&file).expect("still there"), "precious");
 }
+
+#[tokio::test]
+async fn silent_connections_end_and_make_room_for_others() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("gateway.sock").display().to_string();
+    let listener = UnixListener::bind(&path).expect("bound");
+    let (calls, mut requests) = mpsc::channel(BACKLOG);
+    tokio::spawn(async move {
+        while let Some(call) = requests.recv().await {
+            let Call { reply, .. } = call;
+            let _ = reply.send(Reply::done("begun").into());
+        }
+    });
+    let silence = Duration::from_millis(50);
+    let limits = Limits { connections: 2, silence, ..LIMITS };
+    let app = Router::new().fallback(handle).with_state(calls);
+    tokio::spawn(serve(listener, app, limits));
+
+    let connect = || UnixStream::connect(&path);
+    let silent = [connect().await.expect("open"), connect().await.expect("open")];
+    let asked = tokio::time::Instant::now();
+    let answer = ask_over(&path, "POST /v1/reload").await;
+    assert!(answer.starts_with("HTTP/1.1 202"), "{answer}");
+    assert!(asked.elapsed() >= silence, "there was room beside the silent ones");
+    for mut stream in silent {
+        let mut rest = Vec::new();
+        // Closed, or with a reset: over in any case.
+        let _ = stream.read_to_end(&mut rest).await;
+    }
+}
