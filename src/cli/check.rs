@@ -42,10 +42,9 @@ fn summary(config: &Config, look: Look) -> String {
 fn as_json(file: &Path, loaded: &Result<Config, LoadError>) -> String {
     let errors = match loaded {
         Ok(_) => Vec::new(),
-        Err(LoadError::Unreadable { .. }) => match loaded {
-            Err(error) => vec![json!({ "message": error.to_string() })],
-            Ok(_) => Vec::new(),
-        },
+        Err(error @ (LoadError::Unreadable { .. } | LoadError::Exposed { .. })) => {
+            vec![json!({ "message": error.to_string() })]
+        }
         Err(LoadError::Invalid(errors)) => errors
             .errors()
             .iter()

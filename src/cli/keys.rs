@@ -16,6 +16,8 @@ use zeroize::Zeroizing;
 
 /// 256 bits: more than any suite's strength.
 const PSK_BYTES: usize = 32;
+/// More than any key file holds, in bytes.
+const KEY_MAX: u64 = 64 << 10;
 
 /// `vpnctl keygen`.
 pub(super) fn generate(psk: bool, output: Option<&Path>, look: Look) -> Result<ExitCode> {
@@ -70,7 +72,7 @@ fn new_key_pair(path: &Path, random: &mut dyn Random, look: Look) -> Result<()> 
 }
 
 fn write_private(path: &Path, contents: &[u8]) -> Result<()> {
-    if path.exists() {
+    if path.symlink_metadata().is_ok() {
         bail!("{} exists already; remove it first if it is of no use", path.display());
     }
     file::write_new(path, contents, 0o600)
@@ -92,12 +94,14 @@ pub(super) fn show_public(path: &Path, look: Look) -> Result<ExitCode> {
 }
 
 fn contents(path: &Path) -> Result<Secret> {
-    Ok(Secret::from(file::read(path)?.bytes))
+    let read = file::read(path, KEY_MAX);
+    let contents = read.with_context(|| format!("{} cannot be read", path.display()))?;
+    Ok(Secret::from(contents.bytes))
 }
 
 fn standard_input() -> Result<Secret> {
     let mut bytes = Vec::new();
-    std::io::stdin().lock().take(64 * 1024).read_to_end(&mut bytes)?;
+    std::io::stdin().lock().take(KEY_MAX).read_to_end(&mut bytes)?;
     Ok(Secret::from(bytes))
 }
 

@@ -7,6 +7,8 @@ use super::diagnostics::Fault;
 use super::limits;
 use crate::crypto::secret::Secret;
 use crate::crypto::sign::{KeyFormatError, SigningKey, VerifyingKey};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use std::collections::BTreeMap;
 
 /// How both ends of a tunnel prove who they are (RFC 7296 §2.15).
@@ -40,6 +42,9 @@ pub trait KeyFiles {
 pub struct KeyFile {
     /// Its permission bits.
     pub mode: u32,
+    /// The user id of its owner when that is a stranger: neither root, nor whoever runs us, nor
+    /// the owner of the configuration.
+    pub stranger: Option<u32>,
     /// What it holds.
     pub contents: Secret,
 }
@@ -62,7 +67,7 @@ impl KeysInMemory {
     /// Adds a file with these permission bits.
     pub fn with_mode(mut self, path: &str, mode: u32, contents: &str) -> KeysInMemory {
         let contents = Secret::copy_of(contents.as_bytes());
-        self.0.insert(path.to_owned(), KeyFile { mode, contents });
+        self.0.insert(path.to_owned(), KeyFile { mode, stranger: None, contents });
         self
     }
 }
@@ -113,14 +118,18 @@ fn public_key_text(text: &str) -> Result<VerifyingKey, KeyFormatError> {
     }
 }
 
-/// The shared secret in the file at `path`: its text, less the line end.
+/// The shared secret in the file at `path`: its text, less the line end. Other octets than text
+/// has are written `0x…` in hexadecimal or `0s…` in base64, as strongSwan and libreswan do.
 pub(super) fn psk(files: &dyn KeyFiles, path: &str) -> Result<Secret, Fault> {
     let shown = files.shown(path);
     let make = format!("make one with `vpnctl keygen --psk -o {shown}` and give it to the peer");
     let file = read(files, path, "shared secret", &make)?;
     let path = shown.as_str();
     private(&file, path)?;
-    let secret = file.contents.as_bytes().trim_ascii_end();
+    let secret = octets(file.contents.as_bytes().trim_ascii_end()).map_err(|form| {
+        let message = format!("the shared secret in {path} begins like {form} and is none");
+        Fault::new(message).label("named here").help(make.clone())
+    })?;
     match secret.len() {
         length if length < limits::PSK_MIN_BYTES => Err(Fault::new(format!(
             "the shared secret in {path} has only {length} characters; whoever records one \
@@ -132,8 +141,28 @@ pub(super) fn psk(files: &dyn KeyFiles, path: &str) -> Result<Secret, Fault> {
             let message = format!("{path} holds {length} bytes, which is no shared secret");
             Err(Fault::new(message).label(format!("at most {}", limits::PSK_MAX_BYTES)).help(make))
         }
-        _ => Ok(Secret::copy_of(secret)),
+        _ => Ok(secret),
     }
+}
+
+/// The octets that a secret's text stands for, or what it would have to be.
+fn octets(text: &[u8]) -> Result<Secret, &'static str> {
+    if let Some(digits) = text.strip_prefix(b"0x") {
+        return hexadecimal(digits).map(Secret::from).ok_or("hexadecimal (0x…)");
+    }
+    if let Some(base64) = text.strip_prefix(b"0s") {
+        return STANDARD.decode(base64).map(Secret::from).map_err(|_| "base64 (0s…)");
+    }
+    Ok(Secret::copy_of(text))
+}
+
+fn hexadecimal(digits: &[u8]) -> Option<Vec<u8>> {
+    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|value| u8::try_from(value).ok());
+    let pair = |pair: &[u8]| match pair {
+        [high, low] => Some(digit(*high)? << 4 | digit(*low)?),
+        _ => None,
+    };
+    digits.chunks(2).map(pair).collect()
 }
 
 fn read(files: &dyn KeyFiles, path: &str, what: &str, make: &str) -> Result<KeyFile, Fault> {
@@ -144,8 +173,13 @@ fn read(files: &dyn KeyFiles, path: &str, what: &str, make: &str) -> Result<KeyF
     })
 }
 
-/// Refuses a file that others than its owner may read or write.
+/// Refuses a file that others than its owner may read or write, or that a stranger owns.
 fn private(file: &KeyFile, path: &str) -> Result<(), Fault> {
+    if let Some(owner) = file.stranger {
+        let message =
+            format!("{path} belongs to the user with id {owner}, who can read and change it");
+        return Err(Fault::new(message).label("named here").help(format!("chown root {path}")));
+    }
     if file.mode & OTHERS == 0 {
         return Ok(());
     }

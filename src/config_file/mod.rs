@@ -3,9 +3,11 @@
 
 use crate::config::{self, Config, ConfigErrors, KeyFile, KeyFiles};
 use crate::crypto::secret::Secret;
-use std::fs::File;
+use crate::os::file::{self, Contents};
+use nix::unistd::geteuid;
+use std::fs::{File, Metadata};
 use std::io::{self, ErrorKind, Read};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 
 /// Why there is no configuration.
@@ -19,6 +21,12 @@ pub enum LoadError {
         /// Why.
         source: io::Error,
     },
+    /// Everybody on this host may change it.
+    #[error("anybody may change the configuration {0}: run `chmod o-w {0}`", path.display())]
+    Exposed {
+        /// The file.
+        path: PathBuf,
+    },
     /// What it says is wrong.
     #[error("{0}")]
     Invalid(Box<ConfigErrors>),
@@ -29,31 +37,53 @@ impl LoadError {
     pub fn render(&self, colours: bool) -> String {
         match self {
             LoadError::Invalid(errors) => errors.render(colours),
-            LoadError::Unreadable { .. } => format!("error: {self}"),
+            LoadError::Unreadable { .. } | LoadError::Exposed { .. } => format!("error: {self}"),
         }
     }
 }
 
 /// The valid configuration in the file at `path`.
+///
+/// # Errors
+///
+/// When it cannot be read, when anybody may change it, and when what it says is wrong.
 pub fn load(path: &Path) -> Result<Config, LoadError> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|source| LoadError::Unreadable { path: path.to_owned(), source })?;
+    let unreadable = |source| LoadError::Unreadable { path: path.to_owned(), source };
+    let (text, facts) = read(path).map_err(unreadable)?;
+    let anybody = facts.is_file() && facts.mode() & ANYBODY_WRITES != 0;
+    if anybody {
+        return Err(LoadError::Exposed { path: path.to_owned() });
+    }
     let folder = path.parent().unwrap_or(Path::new("")).to_owned();
-    config::parse(&text, &path.display().to_string(), &KeysOnDisk { folder })
+    let keys = KeysOnDisk { folder, owner: facts.uid() };
+    config::parse(&text, &path.display().to_string(), &keys)
         .map_err(|errors| LoadError::Invalid(Box::new(errors)))
+}
+
+/// A configuration, unlike a key, may come through a pipe.
+fn read(path: &Path) -> io::Result<(String, Metadata)> {
+    let mut file = File::open(path)?;
+    let facts = file.metadata()?;
+    let mut text = String::new();
+    file.read_to_string(&mut text)?;
+    Ok((text, facts))
 }
 
 /// Key files on disk; relative paths begin at `folder`.
 struct KeysOnDisk {
     folder: PathBuf,
+    /// The user id of the configuration's owner, who decides about the keys anyway.
+    owner: u32,
 }
 
-/// More than any key file holds.
-const KEY_FILE_MAX: u64 = 64 * 1024;
+/// More than any key file holds, in bytes.
+const KEY_FILE_MAX: u64 = 64 << 10;
+/// The permission bit of everybody else.
+const ANYBODY_WRITES: u32 = 0o002;
 
 impl KeyFiles for KeysOnDisk {
     fn read(&self, path: &str) -> Result<KeyFile, String> {
-        read_key(&self.folder.join(path)).map_err(|error| explain(&error))
+        self.read_key(&self.folder.join(path)).map_err(|error| explain(&error))
     }
 
     fn shown(&self, path: &str) -> String {
@@ -78,15 +108,13 @@ fn without_detours(path: &Path) -> PathBuf {
     straight
 }
 
-fn read_key(path: &Path) -> io::Result<KeyFile> {
-    let file = File::open(path)?;
-    let metadata = file.metadata()?;
-    if !metadata.is_file() {
-        return Err(io::Error::other("it is not a regular file"));
+impl KeysOnDisk {
+    fn read_key(&self, path: &Path) -> io::Result<KeyFile> {
+        let Contents { bytes, mode, owner } = file::read(path, KEY_FILE_MAX)?;
+        let trusted = [0, geteuid().as_raw(), self.owner];
+        let stranger = (!trusted.contains(&owner)).then_some(owner);
+        Ok(KeyFile { mode, stranger, contents: Secret::from(bytes) })
     }
-    let mut contents = Vec::new();
-    file.take(KEY_FILE_MAX).read_to_end(&mut contents)?;
-    Ok(KeyFile { mode: metadata.permissions().mode(), contents: Secret::from(contents) })
 }
 
 /// An I/O error as people say it.

@@ -20,7 +20,7 @@ impl KeyFiles for AnyKey {
             Some("psk") => "a shared secret of some length".to_owned(),
             _ => return Err("not the name of a key".to_owned()),
         };
-        Ok(KeyFile { mode: 0o600, contents: Secret::copy_of(contents.as_bytes()) })
+        Ok(KeyFile { mode: 0o600, stranger: None, contents: Secret::copy_of(contents.as_bytes()) })
     }
 }
 
@@ -93,14 +93,16 @@ fn siblings_share_their_virtual_addresses() {
     }
 }
 
+const WITH_SECRET: &str = "[gateway]\nname = \"a\"\n\
+    [[vpc]]\nname = \"v\"\nprefixes = [\"10.1.0.0/16\"]\n\
+    [[peer]]\nname = \"b\"\nremote_address = \"192.0.2.1\"\n\
+    psk_file = \"b.psk\"\nstatic_routes = [\"10.2.0.0/16\"]\n";
+
 #[test]
 fn keys_are_found_beside_the_configuration() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("gateway.toml");
-    let text = "[gateway]\nname = \"a\"\n[[vpc]]\nname = \"v\"\nprefixes = [\"10.1.0.0/16\"]\n\
-                [[peer]]\nname = \"b\"\nremote_address = \"192.0.2.1\"\n\
-                psk_file = \"b.psk\"\nstatic_routes = [\"10.2.0.0/16\"]\n";
-    std::fs::write(&file, text).unwrap();
+    std::fs::write(&file, WITH_SECRET).unwrap();
     let missing = load(&file).unwrap_err().to_string();
     assert!(missing.contains("b.psk cannot be read: there is no such file"), "{missing}");
 
@@ -113,4 +115,32 @@ fn a_missing_configuration_is_one_sentence() {
     let error = load(Path::new("/nowhere/gateway.toml")).unwrap_err();
     let sentence = "the configuration /nowhere/gateway.toml cannot be read: there is no such file";
     assert_eq!(error.to_string(), sentence);
+}
+
+#[test]
+fn a_configuration_that_anybody_may_change_is_refused() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("gateway.toml");
+    std::fs::write(&file, WITH_SECRET).unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o666)).unwrap();
+    let said = load(&file).unwrap_err().to_string();
+    assert!(said.contains("anybody may change") && said.contains("chmod o-w"), "{said}");
+}
+
+#[test]
+fn the_owner_of_a_key_is_root_or_ourselves_or_the_owner_of_the_configuration() {
+    let folder = tempfile::tempdir().unwrap();
+    let key = folder.path().join("b.psk");
+    file::write_new(&key, b"0123456789abcdef", 0o600).unwrap();
+    let own = geteuid().as_raw();
+    let stranger = |owner| {
+        let keys = KeysOnDisk { folder: folder.path().to_owned(), owner };
+        keys.read_key(&key).unwrap().stranger
+    };
+    assert_eq!(stranger(own), None);
+    if std::os::unix::fs::chown(&key, Some(own + 1), None).is_ok() {
+        assert_eq!(stranger(own), Some(own + 1));
+        assert_eq!(stranger(own + 1), None);
+    }
 }

@@ -13,6 +13,8 @@ use crate::os::file;
 use crate::os::process::Process;
 
 const DIRECTORY: &str = "/run/vpngw-lab";
+/// More than any lab has to remember.
+const SIZE_MAX: u64 = 1 << 20;
 
 /// A lab as it stands.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -52,7 +54,8 @@ impl State {
         if !path.exists() {
             return Ok(None);
         }
-        let contents = file::read(&path)?;
+        let contents = file::read(&path, SIZE_MAX)
+            .with_context(|| format!("{} cannot be read", path.display()))?;
         let state = serde_json::from_slice(&contents.bytes);
         state.map(Some).with_context(|| format!("{} is damaged: delete it", path.display()))
     }

@@ -1,14 +1,15 @@
 //! Files with the facts that decide whether a key in them is a secret.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{Read, Write};
+use std::fs::{self, OpenOptions};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
+use zeroize::Zeroizing;
 
-/// Larger than any configuration or key; bounds what a wrong path can make us read.
-const SIZE_MAX: u64 = 16 << 20;
+/// A FIFO that nobody writes to opens at once, and a terminal does not become ours.
+const NO_WAITING: i32 = libc::O_NONBLOCK | libc::O_NOCTTY;
 
 /// A file as it was at one moment.
 #[derive(Clone, PartialEq, Eq)]
@@ -35,43 +36,68 @@ impl std::fmt::Debug for Contents {
     }
 }
 
-/// Reads a file and its permissions through one descriptor.
-pub fn read(path: &Path) -> Result<Contents> {
-    let failed = || format!("{} cannot be read", path.display());
-    let file = File::open(path).with_context(failed)?;
-    let facts = file.metadata().with_context(failed)?;
+/// Reads a regular file of at most `limit` bytes and the facts about it through one descriptor.
+///
+/// # Errors
+///
+/// When it cannot be read, is larger, or is no regular file: a FIFO or a device is not waited for.
+pub fn read(path: &Path, limit: u64) -> io::Result<Contents> {
+    let file = OpenOptions::new().read(true).custom_flags(NO_WAITING).open(path)?;
+    let facts = file.metadata()?;
     if !facts.is_file() {
-        bail!("{} is not a regular file", path.display());
+        return Err(io::Error::other("it is not a regular file"));
     }
-    let mut bytes = Vec::new();
-    file.take(SIZE_MAX + 1).read_to_end(&mut bytes).with_context(failed)?;
-    if bytes.len() as u64 > SIZE_MAX {
-        bail!("{} is larger than {} MiB", path.display(), SIZE_MAX >> 20);
+    let mut bytes = Zeroizing::new(Vec::new());
+    file.take(limit + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > limit {
+        return Err(io::Error::other(format!("it is larger than {} KiB", limit >> 10)));
     }
+    let bytes = std::mem::take(&mut *bytes);
     Ok(Contents { bytes, mode: facts.mode() & 0o7777, owner: facts.uid() })
 }
 
-/// Writes a new file with the given permissions; refuses to touch one that exists.
+/// Writes a new file with the given permissions in one step: it is whole or not there, also when
+/// the disk is full.
+///
+/// # Errors
+///
+/// When there is such a file already, which stays as it is, or the folder cannot be written to.
 pub fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(mode)
-        .open(path)
-        .with_context(|| format!("{} cannot be created", path.display()))?;
-    file.write_all(bytes)
-        .and_then(|()| file.sync_all())
-        .with_context(|| format!("{} cannot be written", path.display()))
+    let beside = write_beside(path, bytes, mode)?;
+    // Unlike a rename, a link never takes the place of another file.
+    let linked = fs::hard_link(&beside, path);
+    let _ = fs::remove_file(&beside);
+    linked.with_context(|| format!("{} cannot be created", path.display()))
 }
 
 /// Replaces a file in one step: readers see the old contents or the new, never a part.
+///
+/// # Errors
+///
+/// When the folder cannot be written to; the old contents stay.
 pub fn replace(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
+    let beside = write_beside(path, bytes, mode)?;
+    fs::rename(&beside, path).with_context(|| format!("{} cannot be replaced", path.display()))
+}
+
+/// Writes a file in the same folder, which is not left behind when that fails.
+fn write_beside(path: &Path, bytes: &[u8], mode: u32) -> Result<PathBuf> {
     let mut name = path.file_name().unwrap_or_default().to_os_string();
     name.push(format!(".{}.new", std::process::id()));
     let beside = path.with_file_name(name);
     let _ = fs::remove_file(&beside);
-    write_new(&beside, bytes, mode)?;
-    fs::rename(&beside, path).with_context(|| format!("{} cannot be replaced", path.display()))
+    let written = write(&beside, bytes, mode);
+    if written.is_err() {
+        let _ = fs::remove_file(&beside);
+    }
+    written.with_context(|| format!("{} cannot be written", path.display()))?;
+    Ok(beside)
+}
+
+fn write(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
 }
 
 #[cfg(test)]

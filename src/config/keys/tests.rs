@@ -82,3 +82,32 @@ fn a_missing_file_is_told_how_to_be_made() {
     assert!(message(psk(&files, "a.psk").unwrap_err()).contains("vpnctl keygen --psk -o a.psk"));
     assert!(message(public_key_file(&files, "a.pub").unwrap_err()).contains("vpnctl pubkey"));
 }
+
+#[test]
+fn secrets_are_text_hexadecimal_or_base64() {
+    let secret = |text: &str| psk(&KeysInMemory::new().with("psk", text), "psk");
+    let octets = |text: &str| secret(text).unwrap().as_bytes().to_vec();
+    assert_eq!(octets("sixteen letters!\n"), b"sixteen letters!");
+    let counted: Vec<u8> = (0..16).collect();
+    assert_eq!(octets("0x000102030405060708090a0B0c0d0e0F\n"), counted);
+    assert_eq!(octets("0sAAECAwQFBgcICQoLDA0ODw==\n"), counted);
+    for wrong in ["0x0001020304050607zz", "0x000", "0sAAE*"] {
+        let said = message(secret(wrong).unwrap_err());
+        assert!(said.contains("begins like") && !said.contains(wrong), "{said}");
+    }
+    // What counts is the secret, not the length of its spelling.
+    assert!(message(secret("0x00112233445566").unwrap_err()).contains("has only 7"));
+}
+
+#[test]
+fn a_key_that_a_stranger_owns_is_refused() {
+    struct OfStranger;
+    impl KeyFiles for OfStranger {
+        fn read(&self, _: &str) -> Result<KeyFile, String> {
+            let contents = Secret::copy_of(pem().as_bytes());
+            Ok(KeyFile { mode: 0o600, stranger: Some(1000), contents })
+        }
+    }
+    let said = message(private_key(&OfStranger, "a.key").unwrap_err());
+    assert!(said.contains("the user with id 1000") && said.contains("chown root a.key"), "{said}");
+}
