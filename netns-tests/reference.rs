@@ -81,9 +81,12 @@ fn a_clean_end_leaves_nothing_behind() {
     .unwrap();
     assert_eq!(links, ["lo", "wan0", "vpc0"]);
     // Guards stay, so that a stopped gateway forwards nothing in the clear.
-    assert!(routes.iter().all(|route| route.via == Via::Unreachable), "{routes:?}");
-    // So do the rules against plaintext from the underlay, one a prefix of ours and of our peers.
-    assert_eq!(rules, 6);
+    let leads_nowhere = |via: &Via| matches!(via, Via::Unreachable | Via::Blackhole);
+    assert!(routes.iter().all(|route| leads_nowhere(&route.via)), "{routes:?}");
+    // So do bars against plaintext from the underlay, one a prefix of ours and of our peers,
+    assert_eq!(routes.iter().filter(|route| route.via == Via::Blackhole).count(), 6);
+    // and in each family the rules that lead to them: see `gateway::world::tables`.
+    assert_eq!(rules, 2 * 6);
     assert_eq!(addresses, []);
     assert!(!Path::new(&regions.lab.control_socket("south-a").unwrap()).exists());
 

@@ -33,7 +33,8 @@ fn traces(pair: &Pair) -> (Vec<String>, usize) {
         let netlink = Netlink::open(Some(&namespace))?;
         let links: Vec<String> = netlink.links().await?.into_iter().map(|l| l.name).collect();
         let routes = netlink.our_routes().await?;
-        let mut ours = routes.iter().filter(|route| route.via != Via::Unreachable).count();
+        let leads_nowhere = |via: &Via| matches!(via, Via::Unreachable | Via::Blackhole);
+        let mut ours = routes.iter().filter(|route| !leads_nowhere(&route.via)).count();
         for link in &links {
             ours += netlink.our_addresses(link).await?.len();
         }

@@ -1,7 +1,7 @@
 //! The TCP connections of BGP sessions, inside the tunnels only: every socket is bound to the
 //! TUN device of its VPC, so that a session can never run beside its tunnel.
 
-use super::kernel::Place;
+use super::world::Place;
 use crate::gateway::{TcpInput, TcpOutput};
 use crate::net::VpcId;
 use crate::os::tcp;
@@ -72,6 +72,11 @@ impl Connections {
             counted: 0,
         };
         (connections, receiver)
+    }
+
+    /// From now on this is where a VPC lives.
+    pub fn place(&mut self, vpc: VpcId, place: Place) {
+        self.places.insert(vpc, place);
     }
 
     /// Does what the gateway wants; connecting waits for `ready`.

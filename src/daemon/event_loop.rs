@@ -3,20 +3,22 @@
 use super::bgp::{Connections, TcpEvent};
 use super::control::{Call, ControlSocket};
 use super::exit::{Cause, Failure, Outcome};
-use super::ingress::Ingress;
-use super::kernel::Kernel;
 use super::lan::{LanEvent, Lans};
 use super::underlay::Underlay;
+use super::world::{Answers, Place, World, sources};
 use super::{files, notify};
 use crate::control::{FailureKind, Reply, Request};
-use crate::dataplane::{ControlReceiver, Dataplane, FromDataplane};
+use crate::dataplane::{ControlReceiver, Dataplane, FromDataplane, VpcDevice};
+use crate::gateway::world::{Answer, Change, Host, Wish};
 use crate::gateway::{Datagram, Gateway, Output};
 use crate::moment::Moment;
+use crate::net::VpcId;
 use crate::os::clock::Clock;
 use crate::os::random::OsRandom;
 use crate::os::signal::{Signal, Signals};
 use crate::time::Timestamp;
 use anyhow::anyhow;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -36,7 +38,9 @@ pub struct Daemon {
     pub(super) gateway: Gateway,
     pub(super) dataplane: Dataplane,
     pub(super) underlay: Underlay,
-    pub(super) kernel: Kernel,
+    pub(super) world: World,
+    /// The devices that the data plane has made.
+    pub(super) devices: BTreeMap<VpcId, VpcDevice>,
     pub(super) connections: Connections,
     pub(super) lans: Lans,
     /// Removes its file when the daemon ends.
@@ -52,6 +56,7 @@ pub struct Inputs {
     pub(super) tcp: mpsc::Receiver<TcpEvent>,
     pub(super) lan: mpsc::Receiver<LanEvent>,
     pub(super) calls: mpsc::Receiver<Call>,
+    pub(super) world: Answers,
 }
 
 /// One input.
@@ -61,6 +66,7 @@ enum Input {
     Tcp(TcpEvent),
     Lan(LanEvent),
     Call(Call),
+    World(Vec<Answer>),
     Signal(Signal),
     Timeout,
     Watchdog,
@@ -106,6 +112,7 @@ impl Daemon {
             Some(event) = inputs.tcp.recv() => Input::Tcp(event),
             Some(event) = self.connections.accept() => Input::Tcp(event),
             Some(call) = inputs.calls.recv() => Input::Call(call),
+            Some(answers) = inputs.world.recv() => Input::World(answers),
             () = sleep_until(deadline) => Input::Timeout,
         }
     }
@@ -142,6 +149,7 @@ impl Daemon {
                 gateway.handle_neighbor_frame(vpc, &interface, &bytes);
             }
             Input::Call(call) => self.answer(call),
+            Input::World(answers) => gateway.handle_world(answers, now),
             Input::Signal(Signal::Reload) => {
                 if let Err(sentence) = self.reload() {
                     error!("{sentence}");
@@ -186,14 +194,16 @@ impl Daemon {
 
     fn try_reload(&mut self) -> Result<String, String> {
         let kept = "the running configuration stays";
-        let config = files::load(&self.path, Some(self.gateway.config()))
-            .map_err(|error| format!("{error:#}\n{kept}"))?;
+        let config =
+            files::load(&self.path, false).map_err(|error| format!("{error:#}\n{kept}"))?;
         let config = config.numbered_like(self.gateway.config());
+        let ways = Answer::Sources(sources(Host::questions(&config)));
+        self.gateway.handle_world(vec![ways], self.now());
         let now = self.now();
         let at = &mut Moment::new(now, Clock::wall(), &mut self.random);
         let steps = self.gateway.reconfigure(config, at);
         let steps = steps.map_err(|error| format!("{error}; {kept}"))?;
-        self.kernel.guard(Ingress::of(self.gateway.config()));
+        self.world.look();
         self.watch_lans();
         let sentence = match steps {
             0 => "reloaded; nothing changed".to_owned(),
@@ -216,9 +226,9 @@ impl Daemon {
             match output {
                 Output::Datagram(datagram) => self.send(&datagram),
                 Output::Publish(snapshot) => self.dataplane.publish(snapshot),
-                Output::Kernel(effect) => self.kernel.apply(effect),
+                Output::World(change) => self.change(change),
                 Output::Tcp(output) => {
-                    let ready = self.kernel.barrier();
+                    let ready = self.world.barrier();
                     self.connections.carry_out(output, ready);
                 }
                 Output::Vrrp(output) => self.lans.carry_out(output),
@@ -227,6 +237,52 @@ impl Daemon {
                     let _ = self.dataplane.send_inner(&tunnel, &mut packet);
                 }
             }
+        }
+    }
+
+    /// Devices are the data plane's, everything else is netlink's.
+    fn change(&mut self, change: Change) {
+        match &change {
+            Change::Set(Wish::Device { vpc, name, netns, mtu }) => {
+                let device =
+                    VpcDevice { vpc: *vpc, name: name.clone(), netns: netns.clone(), mtu: *mtu };
+                self.set_device(device, change);
+            }
+            Change::Remove(Wish::Device { vpc, .. }) => self.remove_device(*vpc),
+            Change::Set(_) | Change::Remove(_) => self.world.apply(change),
+        }
+    }
+
+    /// Makes a device, or changes the MTU of the one that is there.
+    fn set_device(&mut self, device: VpcDevice, change: Change) {
+        let standing = self.devices.get(&device.vpc);
+        if standing.is_some_and(|old| (&old.name, &old.netns) == (&device.name, &device.netns)) {
+            self.devices.insert(device.vpc, device);
+            return self.world.apply(change);
+        }
+        let answer = match self.dataplane.add_vpc(&device) {
+            Ok(()) => {
+                self.place(&device);
+                self.devices.insert(device.vpc, device);
+                Answer::Done(change)
+            }
+            Err(error) => Answer::Refused(change, format!("{error:#}")),
+        };
+        self.gateway.handle_world(vec![answer], self.now());
+    }
+
+    /// Tells everybody where a VPC lives.
+    pub(super) fn place(&mut self, device: &VpcDevice) {
+        let place = Place { namespace: device.netns.clone(), device: device.name.clone() };
+        self.world.place(device.vpc, place.clone());
+        self.connections.place(device.vpc, place.clone());
+        self.lans.place(device.vpc, place);
+    }
+
+    fn remove_device(&mut self, vpc: VpcId) {
+        self.devices.remove(&vpc);
+        if let Err(error) = self.dataplane.remove_vpc(vpc) {
+            error!(error = format!("{error:#}"), "the device of a VPC stays");
         }
     }
 
@@ -252,7 +308,7 @@ impl Daemon {
         self.gateway.shutdown(&mut Moment::new(now, Clock::wall(), &mut self.random));
         self.carry_out();
         self.run_for(FAREWELL, Gateway::is_idle).await;
-        self.kernel.finish().await;
+        self.world.finish().await;
         info!("ended");
     }
 

@@ -6,7 +6,7 @@
 
 mod interface;
 
-use super::kernel::Place;
+use super::world::Place;
 use crate::gateway::{LinkState, VrrpOutput};
 use crate::net::VpcId;
 use interface::{Command, Interface};
@@ -65,6 +65,11 @@ impl Lans {
     pub fn new(places: BTreeMap<VpcId, Place>) -> (Lans, mpsc::Receiver<LanEvent>) {
         let (events, receiver) = mpsc::channel(BACKLOG);
         (Lans { places, commands: BTreeMap::new(), events }, receiver)
+    }
+
+    /// From now on this is where a VPC lives.
+    pub fn place(&mut self, vpc: VpcId, place: Place) {
+        self.places.insert(vpc, place);
     }
 
     /// Watches an interface from now on; what is watched already reports its state again.

@@ -18,13 +18,12 @@ mod control;
 mod event_loop;
 mod exit;
 mod files;
-mod ingress;
-mod kernel;
 mod lan;
 mod logging;
 mod notify;
 mod start;
 mod underlay;
+mod world;
 
 pub use args::Args;
 pub use exit::{Cause, Failure};

@@ -1,5 +1,5 @@
-//! The start, in an order in which a failure leaves nothing behind: what the process owns goes
-//! with it, and routes come last.
+//! The start, in an order in which a failure leaves nothing behind but the guards against
+//! plaintext: they come first, what the process owns goes with it, and routes come last.
 
 use super::args::Args;
 use super::bgp::Connections;
@@ -7,12 +7,12 @@ use super::control::ControlSocket;
 use super::event_loop::{Daemon, Inputs};
 use super::exit::{Cause, OrFail, Outcome};
 use super::files;
-use super::ingress::Ingress;
-use super::kernel::{Kernel, Place};
 use super::lan::Lans;
 use super::underlay::Underlay;
+use super::world::{Place, World, host, stand};
 use crate::config::{Config, VpcConfig, Workers};
 use crate::dataplane::{self, Dataplane, DataplaneConfig, VpcDevice};
+use crate::gateway::world::{Answer, Change, Host, guards, is_blind};
 use crate::gateway::{self, Gateway};
 use crate::moment::Moment;
 use crate::net::VpcId;
@@ -21,27 +21,30 @@ use crate::os::clock::Clock;
 use crate::os::random::OsRandom;
 use crate::os::signal::Signals;
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use tracing::{info, warn};
 
 /// Brings everything up.
 pub async fn start(args: &Args) -> Outcome<Daemon> {
     let config = files::load_or_fail(&args.config)?;
     check_host(&config)?;
+    let host = host(Host::questions(&config)).await.or_fail_as_it_is()?;
+    let listening = host.listening(&config);
+    guard(&config, &host, &listening).await;
     let signals = Signals::subscribe().or_fail(Cause::Runtime)?;
     let (control, calls) = ControlSocket::open(&config.gateway.control_socket).await?;
-    let (underlay, ike) = Underlay::open(&config.gateway.listen, config.gateway.ike_port)?;
+    let (underlay, ike) = Underlay::open(&listening, config.gateway.ike_port)?;
     let workers = workers(&config);
-    let devices = dataplane_config(&config, workers);
+    let devices = dataplane_config(&config, &listening, workers);
+    let made = devices.vpcs.clone();
     let (dataplane, from_dataplane) = Dataplane::start(devices).or_fail_as_it_is()?;
-    let places = places(&config);
-    let kernel = Kernel::open(places.clone()).await.or_fail_as_it_is()?;
-    let (connections, tcp) = Connections::new(places.clone());
-    let (lans, lan) = Lans::new(places);
+    let (world, answers) = World::open();
+    let (connections, tcp) = Connections::new(BTreeMap::new());
+    let (lans, lan) = Lans::new(BTreeMap::new());
     let (clock, mut random) = (Clock::start(), OsRandom);
     let at = &mut Moment::new(clock.now(), Clock::wall(), &mut random);
-    let gateway = Gateway::new(config, workers, at);
-    let inputs = Inputs { ike, dataplane: from_dataplane, tcp, lan, calls };
+    let gateway = Gateway::on_host(config, host, workers, at);
+    let inputs = Inputs { ike, dataplane: from_dataplane, tcp, lan, calls, world: answers };
     let mut daemon = Daemon {
         path: args.config.clone(),
         clock,
@@ -49,25 +52,43 @@ pub async fn start(args: &Args) -> Outcome<Daemon> {
         gateway,
         dataplane,
         underlay,
-        kernel,
+        world,
+        devices: made.iter().map(|device| (device.vpc, device.clone())).collect(),
         connections,
         lans,
         _control: control,
         signals,
         inputs,
     };
+    made.iter().for_each(|device| daemon.place(device));
     daemon.watch_lans();
     daemon.carry_out();
-    daemon.kernel.forget_stale();
-    daemon.kernel.guard(Ingress::of(daemon.gateway.config()));
-    let _ = daemon.kernel.barrier().await;
+    // What an earlier run has left and this one does not want is found, and removed.
+    daemon.world.look();
+    let _ = daemon.world.barrier().await;
     info!(gateway = daemon.gateway.config().gateway.name, workers, "ready");
     Ok(daemon)
 }
 
-fn dataplane_config(config: &Config, workers: u32) -> DataplaneConfig {
+/// Keeps packets of the VPCs from leaving or coming in in the clear, before anything else is
+/// tried: a start that fails leaves this behind.
+async fn guard(config: &Config, host: &Host, listening: &[IpAddr]) {
+    if is_blind(config, listening) {
+        warn!(
+            "plaintext from the underlay is not kept out of the VPCs: name the underlay's \
+             addresses in `listen` of [gateway]"
+        );
+    }
+    for answer in stand(places(config), guards(config, host, listening)).await {
+        if let Answer::Refused(Change::Set(wish), why) = answer {
+            warn!(%wish, why, "a guard against plaintext does not stand");
+        }
+    }
+}
+
+fn dataplane_config(config: &Config, listening: &[IpAddr], workers: u32) -> DataplaneConfig {
     let port = config.gateway.natt_port;
-    let listen = config.gateway.listen.iter().map(|address| SocketAddr::new(*address, port));
+    let listen = listening.iter().map(|address| SocketAddr::new(*address, port));
     let device = |(id, vpc): (&VpcId, &VpcConfig)| VpcDevice {
         vpc: *id,
         name: vpc.tun.clone(),
@@ -103,7 +124,7 @@ fn check_host(config: &Config) -> Outcome<()> {
     Ok(())
 }
 
-fn places(config: &Config) -> BTreeMap<VpcId, Place> {
+fn places(config: &Config) -> Vec<(VpcId, Place)> {
     let place = |(id, vpc): (&VpcId, &VpcConfig)| {
         (*id, Place { namespace: vpc.netns.clone(), device: vpc.tun.clone() })
     };

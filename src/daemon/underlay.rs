@@ -3,6 +3,7 @@
 
 use super::exit::{Cause, Failure, Outcome};
 use crate::gateway::Datagram;
+use crate::os::udp::mark;
 use anyhow::anyhow;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -59,6 +60,7 @@ fn bind(local: SocketAddr) -> Outcome<UdpSocket> {
         if local.is_ipv6() {
             socket.set_only_v6(true)?;
         }
+        mark(&socket)?;
         socket.set_nonblocking(true)?;
         socket.bind(&local.into())?;
         UdpSocket::from_std(socket.into())

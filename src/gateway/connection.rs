@@ -1,6 +1,6 @@
 //! From the operator's words to the IKE engine's: one connection per peer, of the same number.
 
-use crate::config::{self, Config, GatewayConfig, PeerConfig};
+use crate::config::{self, Config, PeerConfig};
 use crate::ike::{
     self, ConnectionConfig, ConnectionId, EndpointConfig, Lifetime, LivenessConfig, RemoteAddress,
     SlotConfig, SlotId,
@@ -29,8 +29,13 @@ pub fn endpoint_config(config: &Config, workers: u32) -> EndpointConfig {
     }
 }
 
-/// A peer as the IKE engine sees it.
-pub fn connection_config(gateway: &GatewayConfig, peer: &PeerConfig) -> ConnectionConfig {
+/// A peer as the IKE engine sees it, with our address for it as chosen, else one of those that we
+/// listen on.
+pub fn connection_config(
+    listening: &[IpAddr],
+    local: Option<IpAddr>,
+    peer: &PeerConfig,
+) -> ConnectionConfig {
     let remote = match peer.remote_address {
         Some(address) => RemoteAddress::At(SocketAddr::new(address, peer.remote_port)),
         None => RemoteAddress::Any,
@@ -38,7 +43,7 @@ pub fn connection_config(gateway: &GatewayConfig, peer: &PeerConfig) -> Connecti
     let identities = (peer.local_identity.clone(), peer.remote_identity.clone());
     let none = (Vec::new(), Vec::new());
     let base = ConnectionConfig::new(
-        local_address(gateway, peer),
+        local.unwrap_or_else(|| local_address(listening, peer)),
         remote,
         identities,
         credentials(&peer.credentials),
@@ -72,14 +77,14 @@ fn slot_config(peer: &PeerConfig) -> SlotConfig {
     }
 }
 
-/// The peer's own setting, else the listening address of the right family, else unspecified:
-/// the choice is the routing table's.
-fn local_address(gateway: &GatewayConfig, peer: &PeerConfig) -> IpAddr {
+/// The listening address of the right family, else unspecified: the choice is the routing
+/// table's.
+fn local_address(listening: &[IpAddr], peer: &PeerConfig) -> IpAddr {
     let ipv4 = peer.remote_address.is_none_or(|remote| remote.is_ipv4());
-    let listening = gateway.listen.iter().find(|address| address.is_ipv4() == ipv4);
+    let listening = listening.iter().find(|address| address.is_ipv4() == ipv4);
     let unspecified: IpAddr =
         if ipv4 { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
-    peer.local_address.or(listening.copied()).unwrap_or(unspecified)
+    listening.copied().unwrap_or(unspecified)
 }
 
 fn credentials(credentials: &config::Credentials) -> ike::Credentials {

@@ -1,7 +1,7 @@
 //! What goes into a gateway and what comes out of it, as values. The shell moves these between
 //! the gateway and Linux; the virtual network of the tests moves them between gateways.
 
-use super::kernel::KernelEffect;
+use super::world::Change;
 use crate::forward::{Snapshot, TunnelEntry};
 use crate::net::{MacAddress, VpcId};
 use crate::routing::ConnectionId;
@@ -19,8 +19,8 @@ pub enum Output {
     Publish(Arc<Snapshot>),
     /// Do something with BGP's connections.
     Tcp(TcpOutput),
-    /// Change an address or a route of the host.
-    Kernel(KernelEffect),
+    /// Change something of the host.
+    World(Change),
     /// Do something for a virtual router.
     Vrrp(VrrpOutput),
     /// Seal an inner packet of the gateway's own and send it, ahead of data.

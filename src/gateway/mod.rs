@@ -12,16 +12,16 @@
 //!   datagrams ──► ike ──► Tunnel ──► health ──► VpcRoutes (groups) ──► Snapshot ──► packet path
 //!                                      │              ▲
 //!   TCP ◄───────────► Router ◄─────────┘              └── FIB ◄── Router
-//!   LAN ◄───────────► Redundancy (VRRP)                           └── KernelTable ──► netlink
+//!   LAN ◄───────────► Redundancy (VRRP)                           └── World ◄──► netlink
 //! ```
 
 mod connection;
 mod events;
 mod failover;
+mod faults;
 mod inner;
 mod inspection;
 mod io;
-mod kernel;
 mod operator;
 mod rates;
 mod reconfigure;
@@ -33,10 +33,10 @@ mod snapshot;
 mod status;
 mod tunnel;
 mod vpc;
+pub mod world;
 
 pub use failover::Health;
 pub use io::{Datagram, LinkState, Output, TcpInput, TcpOutput, VrrpOutput};
-pub use kernel::{KernelEffect, KernelItem};
 pub use reconfigure::NeedsRestart;
 pub use snapshot::device_mtu;
 
@@ -48,13 +48,13 @@ use crate::routing::ConnectionId;
 use crate::time::{Timers, Timestamp, soonest};
 use crate::visits::Counted;
 use inspection::Inspection;
-use kernel::KernelTable;
 use redundancy::Redundancy;
 use snapshot::Publisher;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use tunnel::Tunnel;
 use vpc::Vpc;
+use world::{Answer, Host, World};
 
 /// Why the gateway wants to be woken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -65,6 +65,8 @@ pub enum Why {
     Router(VpcId),
     /// A timer of a virtual router.
     Vrrp,
+    /// Time to ask the host again for what it refused.
+    World,
     /// Time to look at the counters of some SAs.
     Inspection,
     /// The grace period of a deleted SA ends.
@@ -82,7 +84,10 @@ pub struct Gateway {
     /// The peers by name.
     names: BTreeMap<String, PeerId>,
     redundancy: Redundancy,
-    kernel: KernelTable,
+    world: World,
+    host: Host,
+    listening: Vec<IpAddr>,
+    local_addresses: BTreeMap<PeerId, IpAddr>,
     publisher: Publisher,
     tcp: VecDeque<TcpOutput>,
     outputs: VecDeque<Output>,
@@ -100,8 +105,14 @@ struct Dirty {
 }
 
 impl Gateway {
-    /// A gateway that starts to connect to its peers.
+    /// A gateway that starts to connect to its peers, on a host of which nothing is known.
     pub fn new(config: Config, workers: u32, at: &mut Moment<'_>) -> Gateway {
+        Gateway::on_host(config, Host::default(), workers, at)
+    }
+
+    /// A gateway that starts to connect to its peers, on a host as it was found. It listens on
+    /// what [`Host::listening`] says.
+    pub fn on_host(config: Config, host: Host, workers: u32, at: &mut Moment<'_>) -> Gateway {
         let ike = ike::Endpoint::new(connection::endpoint_config(&config, workers), at);
         let mut gateway = Gateway {
             started: at.now,
@@ -110,7 +121,10 @@ impl Gateway {
             tunnels: Counted::default(),
             names: BTreeMap::new(),
             redundancy: Redundancy::default(),
-            kernel: KernelTable::default(),
+            world: World::default(),
+            listening: host.listening(&config),
+            local_addresses: host.local_addresses(&config),
+            host,
             publisher: Publisher::default(),
             tcp: VecDeque::new(),
             outputs: VecDeque::new(),
@@ -200,10 +214,19 @@ impl Gateway {
         self.queue_lan_outputs();
     }
 
+    /// Takes what the host says about wishes, and about itself.
+    pub fn handle_world(&mut self, answers: Vec<Answer>, now: Timestamp) {
+        for answer in answers {
+            self.on_world(answer, now);
+        }
+        self.settle(now);
+    }
+
     /// Runs the timers that are due.
     pub fn handle_timeout(&mut self, at: &mut Moment<'_>) {
         self.ike.handle_timeout(at);
         self.redundancy.handle_timeout(at.now);
+        self.world.handle_timeout(at.now);
         while let Some(why) = self.timers.pop_due(at.now) {
             self.wake(why, at);
         }
@@ -226,7 +249,7 @@ impl Gateway {
                 }
             }
             // These keep queues of their own.
-            Why::Ike | Why::Vrrp => {}
+            Why::Ike | Why::Vrrp | Why::World => {}
         }
     }
 
@@ -234,7 +257,8 @@ impl Gateway {
     pub fn poll_timeout(&self) -> Option<(Timestamp, Why)> {
         let ike = self.ike.poll_timeout().map(|(at, _)| (at, Why::Ike));
         let vrrp = self.redundancy.poll_timeout().map(|at| (at, Why::Vrrp));
-        soonest([ike, vrrp, self.timers.next()])
+        let world = self.world.poll_timeout().map(|at| (at, Why::World));
+        soonest([ike, vrrp, world, self.timers.next()])
     }
 
     /// The next thing to do, in order.
@@ -287,7 +311,7 @@ impl Gateway {
         for peer in self.tunnels.keys() {
             self.ike.remove_connection(connection::id(*peer), at);
         }
-        self.kernel.clear_all_but_guards();
+        self.world.clear_all_but_guards();
         self.settle(at.now);
     }
 }

@@ -26,6 +26,7 @@ impl Gateway {
         at: &mut Moment<'_>,
     ) -> Result<usize, NeedsRestart> {
         let steps = reconfigure::plan(&self.config, &config)?;
+        self.local_addresses = self.host.local_addresses(&config);
         let old = std::mem::replace(&mut self.config, config);
         let listening = self.inside_addresses();
         for &step in &steps {
@@ -34,7 +35,7 @@ impl Gateway {
         }
         self.refresh_vpcs(at.now);
         self.relisten(&listening);
-        self.reconcile_kernel();
+        self.reconcile_world();
         // What packets may do follows from the whole file.
         self.dirty.tunnels.extend(self.tunnels.keys());
         self.dirty.vpcs.extend(self.vpcs.keys());
@@ -123,7 +124,7 @@ impl Gateway {
 
     fn retime_peer(&mut self, peer: PeerId, at: &mut Moment<'_>) {
         if let Some(config) = self.config.peers.get(&peer) {
-            let connection = connection::connection_config(&self.config.gateway, config);
+            let connection = self.connection_config(peer, config);
             self.ike.update_connection(connection::id(peer), connection, at);
         }
     }

@@ -11,9 +11,10 @@ use super::io::Datagram;
 use super::snapshot::Sources;
 use super::tunnel::Tunnel;
 use super::vpc::Vpc;
-use super::vpc::configured_items;
-use super::{Gateway, Output, TcpOutput, VrrpOutput, Why, connection, kernel::KernelItem};
-use crate::ike::Event;
+use super::world::Wish;
+use super::{Gateway, Output, TcpOutput, VrrpOutput, Why, connection};
+use crate::config::PeerConfig;
+use crate::ike::{self, Event};
 use crate::moment::Moment;
 use crate::net::{PeerId, VpcId};
 use crate::routing::Action;
@@ -31,12 +32,22 @@ impl Gateway {
                 self.redundancy.configure(id, config, at.now);
             }
         }
-        self.reconcile_kernel();
+        self.reconcile_world();
         self.listen();
         let peers: Vec<PeerId> = self.config.peers.keys().copied().collect();
         peers.into_iter().for_each(|peer| self.add_peer(peer, at));
         self.dirty.vpcs.extend(self.vpcs.keys());
         self.settle(at.now);
+    }
+
+    /// A peer as the IKE engine sees it.
+    pub(super) fn connection_config(
+        &self,
+        peer: PeerId,
+        config: &PeerConfig,
+    ) -> ike::ConnectionConfig {
+        let local = self.local_addresses.get(&peer).copied();
+        connection::connection_config(&self.listening, local, config)
     }
 
     /// Begins with a configured peer.
@@ -48,21 +59,8 @@ impl Gateway {
         if let Some(vpc) = self.vpcs.get_mut(&config.vpc) {
             vpc.add_neighbor(peer, config, at.now);
         }
-        let connection = connection::connection_config(&self.config.gateway, config);
+        let connection = self.connection_config(peer, config);
         self.ike.add_connection(connection::id(peer), connection, at);
-    }
-
-    /// Wants from the kernel what the configuration names.
-    pub(super) fn reconcile_kernel(&mut self) {
-        let configured = configured_items(&self.config);
-        let learned = |item: &KernelItem| match item {
-            KernelItem::Guard { .. } => false,
-            KernelItem::Address { vpc, address } => self.redundancy.answers_for(*vpc, *address),
-            KernelItem::Route { vpc, prefix } => {
-                self.vpcs.get(vpc).is_some_and(|vpc| vpc.routes.group_of(prefix).is_some())
-            }
-        };
-        self.kernel.reconcile(&configured, |item| !learned(item));
     }
 
     fn listen(&mut self) {
@@ -85,6 +83,7 @@ impl Gateway {
             self.queue_snapshot();
         }
         tunnels.iter().for_each(|peer| self.tell_router(*peer, now));
+        self.tell_refusals(now);
         self.pass_on_routing(now);
         self.reselect();
         self.tell_virtual_routers(now);
@@ -166,7 +165,7 @@ impl Gateway {
             }
             Action::Fib(changes) => {
                 if let Some(vpc) = self.vpcs.get_mut(&vpc) {
-                    vpc.learn(&changes, &mut self.kernel);
+                    vpc.learn(&changes, &mut self.world);
                 }
             }
             Action::NeighborUp { peer } => self.note(peer, "BGP session up".to_owned(), now),
@@ -215,16 +214,16 @@ impl Gateway {
         }
     }
 
-    /// Queues what the virtual routers and the kernel's tables want; it depends on nothing else.
+    /// Queues what the virtual routers and the host's wishes want; it depends on nothing else.
     /// Virtual addresses stand on the VPC's device, so that they can be pinged and traced.
     pub(super) fn queue_lan_outputs(&mut self) {
         while let Some(output) = self.redundancy.poll_output() {
             match &output {
                 VrrpOutput::Install { vpc, addresses, .. } => {
-                    addresses_of_device(*vpc, addresses).for_each(|item| self.kernel.add(item));
+                    addresses_of_device(*vpc, addresses).for_each(|wish| self.world.add(wish));
                 }
                 VrrpOutput::Withdraw { vpc, addresses, .. } => {
-                    addresses_of_device(*vpc, addresses).for_each(|item| self.kernel.remove(item));
+                    addresses_of_device(*vpc, addresses).for_each(|wish| self.world.remove(&wish));
                 }
                 VrrpOutput::Look { .. }
                 | VrrpOutput::Join { .. }
@@ -233,15 +232,15 @@ impl Gateway {
             }
             self.outputs.push_back(Output::Vrrp(output));
         }
-        let effects = std::iter::from_fn(|| self.kernel.poll_effect());
-        self.outputs.extend(effects.map(Output::Kernel));
+        let changes = std::iter::from_fn(|| self.world.poll_change());
+        self.outputs.extend(changes.map(Output::World));
     }
 }
 
 /// The virtual addresses that may stand on a device; a link-local one belongs to its link.
-fn addresses_of_device(vpc: VpcId, addresses: &[IpAddr]) -> impl Iterator<Item = KernelItem> {
+fn addresses_of_device(vpc: VpcId, addresses: &[IpAddr]) -> impl Iterator<Item = Wish> {
     let is_of_link =
         |address: &IpAddr| matches!(address, IpAddr::V6(six) if six.is_unicast_link_local());
     let may_stand = addresses.iter().filter(move |address| !is_of_link(address));
-    may_stand.map(move |&address| KernelItem::Address { vpc, address })
+    may_stand.map(move |&address| Wish::Address { vpc, address })
 }

@@ -3,9 +3,9 @@
 
 use super::inner;
 use super::io::LinkState;
-use super::kernel::{KernelItem, KernelTable};
 use super::routes::VpcRoutes;
-use crate::config::{Config, PeerConfig, Routing, VpcConfig, derive_device_address};
+use super::world::{Wish, World};
+use crate::config::{Config, PeerConfig, Routing, VpcConfig};
 use crate::esp::DiscardCounters;
 use crate::forward::Services;
 use crate::net::{Asn, PeerId, Prefix, PrefixSet, VpcId};
@@ -39,6 +39,8 @@ pub struct Vpc {
     lan_down: bool,
     /// How many tunnels carry packets.
     usable_tunnels: usize,
+    /// Its device, or rules that lead its packets there, while the host refuses them.
+    refused: BTreeSet<Wish>,
 }
 
 impl Vpc {
@@ -55,6 +57,7 @@ impl Vpc {
             discards: Arc::default(),
             lan_down: false,
             usable_tunnels: 0,
+            refused: BTreeSet::new(),
         };
         vpc.configure(config, now);
         vpc
@@ -113,19 +116,37 @@ impl Vpc {
         self.usable_tunnels == 0
     }
 
-    /// Takes changes of the best paths over, into the FIB and into the kernel.
-    pub fn learn(&mut self, changes: &[FibChange], kernel: &mut KernelTable) {
+    /// Takes changes of the best paths over, into the FIB and to the host.
+    pub fn learn(&mut self, changes: &[FibChange], world: &mut World) {
         for change in changes {
             let routed = self.routes.learn(change.prefix, &change.paths);
-            let item = KernelItem::Route { vpc: self.id, prefix: change.prefix };
-            if routed { kernel.add(item) } else { kernel.remove(item) }
+            let wish = Wish::Route { vpc: self.id, prefix: change.prefix };
+            if routed { world.add(wish) } else { world.remove(&wish) }
+        }
+    }
+
+    /// Takes over that the host refuses something of this VPC, or does it again. A prefix that
+    /// it does not route is told to nobody, and a VPC that it does not serve neither.
+    pub fn on_refusal(&mut self, wish: Wish, carried: bool, now: Timestamp) {
+        match wish {
+            Wish::Route { prefix, .. } => self.router.set_carried(prefix, carried, now),
+            Wish::Device { .. } | Wish::Rule(_) => {
+                if carried {
+                    self.refused.remove(&wish)
+                } else {
+                    self.refused.insert(wish)
+                };
+                self.announce(now);
+            }
+            // Without an address BGP does not run, without a guard the routes still do.
+            Wish::Address { .. } | Wish::Guard { .. } | Wish::Home { .. } | Wish::Bar { .. } => {}
         }
     }
 
     /// Goes over to another interface, or to none: its hosts can be reached until it says otherwise.
     pub fn forget_link(&mut self, now: Timestamp) {
         self.lan_down = false;
-        self.router.set_announced(true, now);
+        self.announce(now);
     }
 
     /// Announces our prefixes only while their hosts can be reached.
@@ -135,35 +156,12 @@ impl Vpc {
         }
         if self.lan_down == link.up {
             self.lan_down = !link.up;
-            self.router.set_announced(link.up, now);
+            self.announce(now);
         }
     }
-}
 
-/// What the configuration alone wants from the kernel: inside addresses, routes to the peers'
-/// inside addresses, and the guards.
-pub fn configured_items(config: &Config) -> BTreeSet<KernelItem> {
-    let mut items: BTreeSet<KernelItem> = config.vpcs.iter().map(device_address(config)).collect();
-    for peer in config.peers.values() {
-        let vpc = peer.vpc;
-        let guards = peer.accept.iter().chain(static_prefixes(peer));
-        items.extend(guards.map(|&prefix| KernelItem::Guard { vpc, prefix }));
-        if let Routing::Bgp(bgp) = &peer.routing {
-            items.insert(KernelItem::Address { vpc, address: bgp.inside_local });
-            let prefix = Prefix::host(bgp.inside_remote);
-            items.insert(KernelItem::Guard { vpc, prefix });
-            items.insert(KernelItem::Route { vpc, prefix });
-        }
-    }
-    items
-}
-
-/// The IPv4 address that keeps a VPC's device, and with it its routes, alive whatever becomes of
-/// the virtual addresses.
-fn device_address<'a>(config: &'a Config) -> impl Fn((&'a VpcId, &'a VpcConfig)) -> KernelItem {
-    |(&vpc, settings)| {
-        let address = derive_device_address(&config.gateway.identity, &settings.name);
-        KernelItem::Address { vpc, address: address.into() }
+    fn announce(&mut self, now: Timestamp) {
+        self.router.set_announced(!self.lan_down && self.refused.is_empty(), now);
     }
 }
 

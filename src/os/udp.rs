@@ -21,6 +21,8 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
 /// Socket buffers in bytes: a few milliseconds at full rate.
 const BUFFER: libc::c_int = 16 << 20;
+/// What marks our sockets on the underlay (`SO_MARK`): policy rules know their packets by it.
+pub const MARK: u32 = 79;
 
 /// A bound, unconnected, non-blocking socket of a group.
 #[derive(Debug)]
@@ -68,6 +70,15 @@ fn fault(local: SocketAddr) -> String {
     format!("cannot open UDP {local}")
 }
 
+/// Marks a socket as one of the underlay ([`MARK`]). Without the right to do so it stays as it is:
+/// such a daemon has no right to make routes either.
+pub fn mark(socket: &Socket) -> io::Result<()> {
+    match socket.set_mark(MARK) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        outcome => outcome,
+    }
+}
+
 fn new_socket(local: SocketAddr) -> io::Result<Socket> {
     let kind = Type::DGRAM.nonblocking().cloexec();
     let socket = Socket::new(Domain::for_address(local), kind, Some(Protocol::UDP))?;
@@ -80,6 +91,7 @@ fn new_socket(local: SocketAddr) -> io::Result<Socket> {
 fn open(local: SocketAddr) -> io::Result<UdpSocket> {
     let socket = new_socket(local)?;
     socket.set_reuse_port(true)?;
+    mark(&socket)?;
     set_buffers(&socket)?;
     // Absent below Linux 5.0: datagrams then come one by one.
     let _ = set(&socket, libc::SOL_UDP, libc::UDP_GRO, 1);

@@ -41,6 +41,8 @@ pub struct Router {
     config: RouterConfig,
     own: BTreeSet<Prefix>,
     announced: bool,
+    /// Prefixes that the host refuses to route.
+    stranded: BTreeSet<Prefix>,
     neighbors: Counted<PeerId, Neighbor>,
     rib: Rib,
     owners: BTreeMap<ConnectionId, PeerId>,
@@ -62,6 +64,7 @@ impl Router {
             config,
             own: BTreeSet::new(),
             announced: true,
+            stranded: BTreeSet::new(),
             neighbors: Counted::default(),
             owners: BTreeMap::new(),
             by_addresses: BTreeSet::new(),
@@ -109,6 +112,17 @@ impl Router {
         if self.announced != announced {
             self.announced = announced;
             self.export(&self.own.clone());
+            self.settle(now);
+        }
+    }
+
+    /// Says whether our host routes `prefix` into the tunnels; one that it does not is not told to
+    /// other peers, since their packets would end here.
+    pub fn set_carried(&mut self, prefix: Prefix, carried: bool, now: Timestamp) {
+        let changed =
+            if carried { self.stranded.remove(&prefix) } else { self.stranded.insert(prefix) };
+        if changed {
+            self.export(&BTreeSet::from([prefix]));
             self.settle(now);
         }
     }

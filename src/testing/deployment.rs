@@ -42,7 +42,8 @@ impl Site {
     }
 }
 
-/// The VPCs of every gateway. Both have the same prefixes: only isolation keeps them apart.
+/// The VPCs of every gateway. Both have the same prefixes: only isolation keeps them apart, and each has a
+/// namespace of its own.
 pub const VPCS: [&str; 2] = ["red", "blue"];
 
 /// Regions full of gateways, all of them in the first `vpcs` VPCs.
@@ -107,7 +108,8 @@ pub fn text(site: Site, sites: &[Site], vpcs: &[&str]) -> String {
         site.zone
     );
     for (index, vpc) in vpcs.iter().enumerate() {
-        vpc_text(&mut text, site, vpc, index);
+        let netns = if vpcs.len() > 1 { format!("netns = \"{vpc}\"\n") } else { String::new() };
+        vpc_text(&mut text, site, vpc, index, &netns);
     }
     let others = sites.iter().filter(|other| other.region != site.region);
     for other in others {
@@ -122,11 +124,11 @@ fn asn(site: Site) -> u32 {
     4_200_000_000 + u32::from(site.region) * 10 + u32::from(site.zone)
 }
 
-fn vpc_text(text: &mut String, site: Site, vpc: &str, index: usize) {
+fn vpc_text(text: &mut String, site: Site, vpc: &str, index: usize, netns: &str) {
     let region = site.region;
     let _ = write!(
         text,
-        "[[vpc]]\nname = \"{vpc}\"\ninterface = \"lan{index}\"\n\
+        "[[vpc]]\nname = \"{vpc}\"\n{netns}interface = \"lan{index}\"\n\
          prefixes = [\"10.{region}.0.0/16\", \"fd00:{region}::/48\"]\n\
          [[vpc.vrrp]]\nvrid = {}\npriority = {}\n\
          addresses = [\"10.{region}.0.1\", \"fe80::1\", \"fd00:{region}::1\"]\n",

@@ -12,6 +12,7 @@
 //! packet in another VPC, a packet that leaves by a host's default route.
 
 pub mod deployment;
+mod kernel;
 mod network;
 mod node;
 mod packet;
@@ -26,3 +27,4 @@ mod scale;
 mod six_gateways;
 mod takeover;
 mod two_gateways;
+mod wishes;

@@ -1,15 +1,15 @@
 //! A host that runs a gateway: the gateway, the packet path, the kernel's routes and addresses,
 //! and the streams that BGP uses. It does what the shell does, without Linux.
 
+use super::kernel::{self, Kernel, LOOPBACK, Traveller, UNDERLAY, Way};
 use super::packet;
 use super::stream::{Stack, StreamEvent, StreamId};
 use crate::config::Config;
 use crate::forward::{self, Inbound, Outcome, Snapshot, Verdict, outbound_packet};
-use crate::gateway::{
-    Datagram, Gateway, KernelEffect, KernelItem, LinkState, Output, TcpInput, TcpOutput, VrrpOutput,
-};
+use crate::gateway::world::{Answer, Wish};
+use crate::gateway::{Datagram, Gateway, LinkState, Output, TcpInput, TcpOutput, VrrpOutput};
 use crate::moment::Moment;
-use crate::net::{MacAddress, Prefix, VpcId};
+use crate::net::{MacAddress, VpcId};
 use crate::random::Seeded;
 use crate::routing::ConnectionId;
 use crate::time::Timestamp;
@@ -33,17 +33,9 @@ pub enum Emission {
     Leak { vpc: VpcId, packet: Vec<u8> },
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Via {
-    Tun,
-    Unreachable,
-}
-
 /// What a VPC has at this host.
 #[derive(Default)]
 struct VpcHost {
-    addresses: BTreeSet<IpAddr>,
-    routes: BTreeMap<Prefix, BTreeSet<u8>>,
     stack: Stack,
     streams: BTreeMap<StreamId, ConnectionId>,
     accepted: u64,
@@ -59,19 +51,21 @@ pub struct Node {
     random: Seeded,
     snapshot: Arc<Snapshot>,
     vpcs: BTreeMap<VpcId, VpcHost>,
+    kernel: Kernel,
     emissions: VecDeque<Emission>,
     lan_up: bool,
     mac: MacAddress,
 }
 
-const TUN: u8 = 0;
-const GUARD: u8 = 1;
-
 impl Node {
     /// Starts a gateway; its LAN interfaces are up.
     pub fn start(config: Config, seed: u64, now: Timestamp) -> Node {
         let mut random = Seeded::new(seed);
-        let gateway = Gateway::new(config.clone(), 1, &mut Moment::simulated(now, &mut random));
+        let address = config.gateway.listen.first().copied();
+        let address = address.unwrap_or(IpAddr::from([192, 0, 2, 1]));
+        let host = kernel::host(&config, address);
+        let at = &mut Moment::simulated(now, &mut random);
+        let gateway = Gateway::on_host(config.clone(), host, 1, at);
         let vpcs = config.vpcs.keys().map(|id| (*id, VpcHost::default())).collect();
         let [a, b, c, d] = config.gateway.router_id.octets();
         let mut node = Node {
@@ -80,6 +74,7 @@ impl Node {
             random,
             snapshot: Arc::default(),
             vpcs,
+            kernel: Kernel::default(),
             emissions: VecDeque::new(),
             lan_up: true,
             mac: MacAddress([2, 0, a, b, c, d]),
@@ -163,8 +158,52 @@ impl Node {
 
     /// Routes a packet that a host of the LAN sent.
     pub fn forward(&mut self, vpc: VpcId, packet: Vec<u8>, now: Timestamp) {
-        self.route(vpc, packet);
+        let interface = self.interface(vpc);
+        self.route(vpc, &interface, packet);
         self.carry_out(now);
+    }
+
+    /// Whether a packet that came from the underlay in the clear would get to a host.
+    pub fn plain_enters(&self, vpc: VpcId, packet: &[u8]) -> bool {
+        let seen = packet::read(packet);
+        let traveller = Traveller { vpc, input: UNDERLAY, src: seen.src, dst: seen.dst };
+        self.kernel.way(traveller, self.gateway.config()) == Way::Lan
+    }
+
+    /// Lets the kernel refuse a wish, or do it again.
+    pub fn refuse(&mut self, wish: &Wish, refuses: bool) {
+        self.kernel.refuse(wish.clone(), refuses);
+    }
+
+    /// What stands in the kernel.
+    pub fn standing(&self) -> &BTreeSet<Wish> {
+        self.kernel.standing()
+    }
+
+    /// Somebody takes wishes away; the kernel tells.
+    pub fn take_away(&mut self, wishes: &[Wish], now: Timestamp) {
+        let taken = wishes.iter().filter(|wish| self.kernel.take_away(wish));
+        let lost = taken.cloned().map(Answer::Lost).collect();
+        self.gateway.handle_world(lost, now);
+        self.carry_out(now);
+    }
+
+    /// The device of a VPC goes down and up; the shell looks what is left.
+    pub fn bounce_device(&mut self, vpc: VpcId, now: Timestamp) {
+        self.kernel.bounce(vpc);
+        let netns = self.gateway.config().vpcs.get(&vpc).and_then(|vpc| vpc.netns.clone());
+        let lives_here = |wish: &&Wish| match wish {
+            Wish::Rule(rule) => rule.netns == netns,
+            other => other.vpc().is_none_or(|of| of == vpc),
+        };
+        let found = self.kernel.standing().iter().filter(lives_here).cloned().collect();
+        self.gateway.handle_world(vec![Answer::Found(netns, found)], now);
+        self.carry_out(now);
+    }
+
+    fn interface(&self, vpc: VpcId) -> String {
+        let vpc = self.gateway.config().vpcs.get(&vpc);
+        vpc.and_then(|vpc| vpc.interface.clone()).unwrap_or_default()
     }
 
     /// Does what is due.
@@ -197,7 +236,7 @@ impl Node {
 
     /// Whether an address stands on the device of a VPC.
     pub fn has_address(&self, vpc: VpcId, address: IpAddr) -> bool {
-        self.vpcs.get(&vpc).is_some_and(|host| host.addresses.contains(&address))
+        self.kernel.has_address(vpc, address)
     }
 
     /// The running gateway with the dice that its verbs need.
@@ -222,8 +261,10 @@ impl Node {
         match output {
             Output::Datagram(datagram) => self.emissions.push_back(Emission::Underlay(datagram)),
             Output::Publish(snapshot) => self.snapshot = snapshot,
-            Output::Kernel(KernelEffect::Add(item)) => self.set_kernel(item, true),
-            Output::Kernel(KernelEffect::Remove(item)) => self.set_kernel(item, false),
+            Output::World(change) => {
+                let answer = self.kernel.change(change);
+                self.gateway.handle_world(vec![answer], now);
+            }
             Output::Tcp(output) => self.carry_out_tcp(output, now),
             Output::Vrrp(output) => self.carry_out_vrrp(output, now),
             Output::Inner { tunnel, mut packet } => {
@@ -231,31 +272,6 @@ impl Node {
                 outcome.discarded = forward::originate(&tunnel, &mut packet, &mut outcome).err();
                 self.emit(outcome);
             }
-        }
-    }
-
-    fn set_kernel(&mut self, item: KernelItem, wanted: bool) {
-        let (vpc, prefix, kind) = match item {
-            KernelItem::Guard { vpc, prefix } => (vpc, prefix, GUARD),
-            KernelItem::Route { vpc, prefix } => (vpc, prefix, TUN),
-            KernelItem::Address { vpc, address } => {
-                let Some(host) = self.vpcs.get_mut(&vpc) else { return };
-                match wanted {
-                    true => host.addresses.insert(address),
-                    false => host.addresses.remove(&address),
-                };
-                return;
-            }
-        };
-        let Some(host) = self.vpcs.get_mut(&vpc) else { return };
-        let routes = host.routes.entry(prefix).or_default();
-        if wanted {
-            routes.insert(kind)
-        } else {
-            routes.remove(&kind)
-        };
-        if routes.is_empty() {
-            host.routes.remove(&prefix);
         }
     }
 
@@ -318,7 +334,7 @@ impl Node {
         for vpc in vpcs {
             while let Some(packet) = self.host(vpc).stack.poll_packet() {
                 any = true;
-                self.route(vpc, packet);
+                self.route(vpc, LOOPBACK, packet);
             }
             while let Some(event) = self.host(vpc).stack.poll_event() {
                 any = true;
@@ -351,18 +367,15 @@ impl Node {
         }
     }
 
-    /// The kernel's decision about an inner packet.
-    fn route(&mut self, vpc: VpcId, packet: Vec<u8>) {
-        let dst = packet::read(&packet).dst;
-        let Some(config) = self.config.vpcs.get(&vpc) else { return };
-        if config.prefixes.iter().any(|prefix| prefix.contains(dst)) {
-            self.emissions.push_back(Emission::Host { vpc, packet });
-            return;
-        }
-        match self.vpcs.get(&vpc).and_then(|host| host.lookup(dst)) {
-            Some(Via::Tun) => self.seal(vpc, packet),
-            Some(Via::Unreachable) => {}
-            None => self.emissions.push_back(Emission::Leak { vpc, packet }),
+    /// The kernel's decision about an inner packet that came in by a device.
+    fn route(&mut self, vpc: VpcId, input: &str, packet: Vec<u8>) {
+        let seen = packet::read(&packet);
+        let traveller = Traveller { vpc, input, src: seen.src, dst: seen.dst };
+        match self.kernel.way(traveller, self.gateway.config()) {
+            Way::Tunnel => self.seal(vpc, packet),
+            Way::Lan => self.emissions.push_back(Emission::Host { vpc, packet }),
+            Way::Nowhere => {}
+            Way::Clear => self.emissions.push_back(Emission::Leak { vpc, packet }),
         }
     }
 
@@ -391,10 +404,11 @@ impl Node {
         let vpc = permitted.vpc();
         let packet = permitted.packet().to_vec();
         let seen = packet::read(&packet);
-        if self.host(vpc).addresses.contains(&seen.dst) {
+        if self.kernel.has_address(vpc, seen.dst) {
             self.host(vpc).stack.handle_packet(&seen, now);
         } else {
-            self.route(vpc, packet);
+            let device = self.gateway.config().vpcs.get(&vpc).map(|vpc| vpc.tun.clone());
+            self.route(vpc, &device.unwrap_or_default(), packet);
         }
     }
 }
@@ -402,12 +416,6 @@ impl Node {
 impl VpcHost {
     fn stream_of(&self, connection: ConnectionId) -> Option<StreamId> {
         self.streams.iter().find(|(_, id)| **id == connection).map(|(stream, _)| *stream)
-    }
-
-    fn lookup(&self, dst: IpAddr) -> Option<Via> {
-        let matching = self.routes.iter().filter(|(prefix, _)| prefix.contains(dst));
-        let (_, kinds) = matching.max_by_key(|(prefix, _)| prefix.len())?;
-        Some(if kinds.contains(&TUN) { Via::Tun } else { Via::Unreachable })
     }
 }
 

@@ -6,6 +6,7 @@ use crate::control::{
 };
 use crate::gateway::failover::Health;
 use crate::gateway::vpc::Vpc;
+use crate::gateway::world::Wish;
 use crate::net::{PeerId, Prefix, VpcId};
 use crate::routing;
 
@@ -81,15 +82,21 @@ impl Gateway {
         let group = vpc.routes.group_of(&route.prefix);
         let choice = group.and_then(|group| group.choice.as_ref());
         let best = route.reason.map(|reason| reason.to_string());
-        let reason = match (route.local, choice) {
-            (true, _) => "our own".to_owned(),
-            (false, None) => "no usable tunnel".to_owned(),
-            (false, Some(_)) => best.unwrap_or_default(),
+        let wish = Wish::Route { vpc: vpc.id, prefix: route.prefix };
+        let routed = route.local || self.world.stands(&wish);
+        let reason = match (route.local, choice, self.world.refusal(&wish)) {
+            (true, _, _) => "our own".to_owned(),
+            (false, None, _) => "no usable tunnel".to_owned(),
+            (false, Some(_), Some(why)) => format!("the host refuses the route: {why}"),
+            (false, Some(_), None) if !routed => "the host has not answered yet".to_owned(),
+            (false, Some(_), None) => best.unwrap_or_default(),
         };
         RouteView {
             prefix: route.prefix,
             local: route.local,
-            active: choice.filter(|_| !route.local).map(|choice| self.peer_name(choice.peer)),
+            active: choice
+                .filter(|_| !route.local && routed)
+                .map(|choice| self.peer_name(choice.peer)),
             reason,
             paths: route.paths.iter().map(|path| self.path(path)).collect(),
         }

@@ -14,19 +14,6 @@ fn addr(text: &str) -> IpAddr {
 }
 
 #[test]
-fn everything_that_a_peer_may_announce_is_guarded() {
-    let config = config(|text| text);
-    let items = configured_items(&config);
-    for accepted in &config.peers[&PeerId(0)].accept {
-        assert!(items.contains(&KernelItem::Guard { vpc: VpcId(0), prefix: *accepted }));
-    }
-    let inside = inside_remote(&config.peers[&PeerId(0)]).expect("a BGP peer");
-    let prefix = Prefix::host(inside);
-    assert!(items.contains(&KernelItem::Guard { vpc: VpcId(0), prefix }));
-    assert!(items.contains(&KernelItem::Route { vpc: VpcId(0), prefix }));
-}
-
-#[test]
 fn a_peer_may_send_from_what_it_may_announce_and_from_its_inside_address() {
     let config = config(|text| text);
     let peer = &config.peers[&PeerId(0)];

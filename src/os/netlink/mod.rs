@@ -20,9 +20,9 @@ use tokio::task::JoinHandle;
 
 pub use address::InterfaceAddress;
 pub use link::Link;
-pub use route::{Route, Via};
-pub use rule::GuardRule;
-pub use watch::{LinkEvent, LinkWatch};
+pub use route::{Route, RouteChange, Via};
+pub use rule::{Action, GuardRule, MAIN_TABLE, Rule};
+pub use watch::{LinkEvent, LinkWatch, Loss, LossWatch};
 
 use super::netns;
 

@@ -1,9 +1,10 @@
 //! Routes.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use anyhow::{Context, Result};
-use futures::TryStreamExt;
+use anyhow::{Context, Result, bail};
+use futures::{StreamExt, TryStreamExt};
 use nix::errno::Errno;
 use rtnetlink::packet_route::AddressFamily;
 use rtnetlink::packet_route::route::{
@@ -11,8 +12,11 @@ use rtnetlink::packet_route::route::{
     RouteScope, RouteType,
 };
 
-use super::{Netlink, PROTOCOL, unless};
+use super::{Link, Netlink, PROTOCOL, unless};
 use crate::net::Prefix;
+
+/// How many requests are on the way to the kernel at once.
+const PIPELINE: usize = 256;
 
 /// Where a route leads.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,6 +29,8 @@ pub enum Via {
     Unreachable,
     /// Nowhere, in silence.
     Blackhole,
+    /// To whatever the next table says.
+    Throw,
 }
 
 /// A route of ours.
@@ -50,6 +56,11 @@ impl Route {
         Route { prefix, via, metric: 0, table, mtu: None }
     }
 
+    /// The same route in another table.
+    pub fn in_table(self, table: u32) -> Self {
+        Route { table, ..self }
+    }
+
     /// The same route with a metric.
     pub fn with_metric(self, metric: u32) -> Self {
         Route { metric, ..self }
@@ -60,6 +71,7 @@ impl Route {
             Via::Device(_) | Via::Gateway(_) => RouteType::Unicast,
             Via::Unreachable => RouteType::Unreachable,
             Via::Blackhole => RouteType::BlackHole,
+            Via::Throw => RouteType::Throw,
         }
     }
 
@@ -90,39 +102,108 @@ impl Route {
     }
 }
 
+/// A change of one route.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RouteChange {
+    /// Adds a route, or replaces the one with the same prefix, table and metric.
+    Set(Route),
+    /// Removes a route of ours. The protocol is part of what the kernel compares, so that a
+    /// route which somebody else has made to the same prefix stays.
+    Remove(Route),
+}
+
+impl RouteChange {
+    fn route(&self) -> &Route {
+        match self {
+            RouteChange::Set(route) | RouteChange::Remove(route) => route,
+        }
+    }
+}
+
 impl Netlink {
     /// Adds a route, or replaces the one with the same prefix, table and metric.
     pub async fn set_route(&self, route: &Route) -> Result<()> {
-        let device = match &route.via {
-            Via::Device(name) => Some(self.link(name).await?.index),
-            Via::Gateway(_) | Via::Unreachable | Via::Blackhole => None,
-        };
-        let request = self.handle.route().add(route.message(self.protocol, device)).replace();
-        request.execute().await.with_context(|| format!("adding a route to {}", route.prefix))
+        let device = self.device_index(route).await?;
+        self.change_route(&RouteChange::Set(route.clone()), device).await
     }
 
-    /// Removes a route of ours. The protocol is part of what the kernel compares, so that a
-    /// route which somebody else has made to the same prefix stays.
+    /// Removes a route of ours; see [`RouteChange::Remove`].
     pub async fn remove_route(&self, route: &Route) -> Result<()> {
-        let device = match &route.via {
-            Via::Device(name) => match self.find_link(name).await? {
-                Some(link) => Some(link.index),
-                None => return Ok(()),
-            },
-            Via::Gateway(_) | Via::Unreachable | Via::Blackhole => None,
+        let device = self.device_index(route).await?;
+        self.change_route(&RouteChange::Remove(route.clone()), device).await
+    }
+
+    /// Makes many changes in their order, many of them on the way at once; one outcome for each.
+    pub async fn change_routes(&self, changes: Vec<RouteChange>) -> Vec<Result<()>> {
+        let mut devices = BTreeMap::new();
+        for change in &changes {
+            if let Via::Device(name) = &change.route().via
+                && !devices.contains_key(name)
+            {
+                let link = self.find_link(name).await.ok().flatten();
+                devices.insert(name.clone(), link.map(|link| link.index));
+            }
+        }
+        let index = |route: &Route| match &route.via {
+            Via::Device(name) => devices.get(name).copied().flatten(),
+            Via::Gateway(_) | Via::Unreachable | Via::Blackhole | Via::Throw => None,
         };
-        let removed = self.handle.route().del(route.message(self.protocol, device)).execute().await;
-        unless(removed, &[Errno::ESRCH, Errno::ENODEV])
-            .with_context(|| format!("removing the route to {}", route.prefix))
+        let requests = changes.into_iter().map(|change| {
+            let device = index(change.route());
+            async move { self.change_route(&change, device).await }
+        });
+        futures::stream::iter(requests).buffered(PIPELINE).collect().await
+    }
+
+    async fn change_route(&self, change: &RouteChange, device: Option<u32>) -> Result<()> {
+        let route = change.route();
+        let leads_out = matches!(route.via, Via::Device(_)) && device.is_none();
+        match change {
+            RouteChange::Set(_) if leads_out => {
+                bail!("adding a route to {}: its device is gone", route.prefix)
+            }
+            RouteChange::Set(_) => {
+                let message = route.message(self.protocol, device);
+                let added = self.handle.route().add(message).replace().execute().await;
+                added.with_context(|| format!("adding a route to {}", route.prefix))
+            }
+            RouteChange::Remove(_) if leads_out => Ok(()),
+            RouteChange::Remove(_) => {
+                let message = route.message(self.protocol, device);
+                let removed = self.handle.route().del(message).execute().await;
+                unless(removed, &[Errno::ESRCH, Errno::ENODEV])
+                    .with_context(|| format!("removing the route to {}", route.prefix))
+            }
+        }
+    }
+
+    async fn device_index(&self, route: &Route) -> Result<Option<u32>> {
+        match &route.via {
+            Via::Device(name) => Ok(self.find_link(name).await?.map(|link| link.index)),
+            Via::Gateway(_) | Via::Unreachable | Via::Blackhole | Via::Throw => Ok(None),
+        }
+    }
+
+    /// The devices out of which a default route of the main table leads.
+    pub async fn default_devices(&self) -> Result<BTreeSet<String>> {
+        let links = self.links().await?;
+        let name = name_of(&links);
+        let mut devices = BTreeSet::new();
+        for message in self.route_messages().await? {
+            let main = message.header.table == RouteHeader::RT_TABLE_MAIN;
+            if main && message.header.destination_prefix_length == 0 {
+                devices.extend(outputs(&message).into_iter().filter_map(&name));
+            }
+        }
+        Ok(devices)
     }
 
     /// All routes that carry our [`PROTOCOL`], in every table.
     pub async fn our_routes(&self) -> Result<Vec<Route>> {
         let links = self.links().await?;
-        let name =
-            |index| links.iter().find(|link| link.index == index).map(|link| link.name.clone());
+        let name = name_of(&links);
         let messages = self.our_route_messages().await?;
-        Ok(messages.iter().filter_map(|message| read(message, name)).collect())
+        Ok(messages.iter().filter_map(|message| read(message, &name)).collect())
     }
 
     /// Removes what an earlier run has left behind.
@@ -135,18 +216,47 @@ impl Netlink {
     }
 
     async fn our_route_messages(&self) -> Result<Vec<RouteMessage>> {
-        let mut ours = Vec::new();
+        let mut messages = self.route_messages().await?;
+        messages.retain(is_ours);
+        Ok(messages)
+    }
+
+    async fn route_messages(&self) -> Result<Vec<RouteMessage>> {
+        let mut all = Vec::new();
         for family in [AddressFamily::Inet, AddressFamily::Inet6] {
             let mut query = RouteMessage::default();
             query.header.address_family = family;
             let answers = self.handle.route().get(query).execute();
             let messages: Vec<RouteMessage> =
                 answers.try_collect().await.context("listing routes")?;
-            let marked = RouteProtocol::from(PROTOCOL);
-            ours.extend(messages.into_iter().filter(|route| route.header.protocol == marked));
+            all.extend(messages);
         }
-        Ok(ours)
+        Ok(all)
     }
+}
+
+/// Whether a route carries our [`PROTOCOL`].
+pub(super) fn is_ours(message: &RouteMessage) -> bool {
+    message.header.protocol == RouteProtocol::from(PROTOCOL)
+}
+
+fn name_of(links: &[Link]) -> impl Fn(u32) -> Option<String> {
+    |index| links.iter().find(|link| link.index == index).map(|link| link.name.clone())
+}
+
+/// The devices that a route leads out of.
+fn outputs(message: &RouteMessage) -> Vec<u32> {
+    let mut outputs = Vec::new();
+    for attribute in &message.attributes {
+        match attribute {
+            RouteAttribute::Oif(index) => outputs.push(*index),
+            RouteAttribute::MultiPath(hops) => {
+                outputs.extend(hops.iter().map(|hop| hop.interface_index));
+            }
+            _ => {}
+        }
+    }
+    outputs
 }
 
 fn family(prefix: &Prefix) -> AddressFamily {
@@ -154,7 +264,7 @@ fn family(prefix: &Prefix) -> AddressFamily {
 }
 
 /// `None` for kinds of route that we never make.
-fn read(message: &RouteMessage, name: impl Fn(u32) -> Option<String>) -> Option<Route> {
+pub(super) fn read(message: &RouteMessage, name: impl Fn(u32) -> Option<String>) -> Option<Route> {
     let unspecified = match message.header.address_family {
         AddressFamily::Inet => IpAddr::from([0; 4]),
         _ => IpAddr::from([0; 16]),
@@ -176,6 +286,7 @@ fn read(message: &RouteMessage, name: impl Fn(u32) -> Option<String>) -> Option<
         RouteType::Unicast => gateway.map(Via::Gateway).or(device.map(Via::Device))?,
         RouteType::Unreachable => Via::Unreachable,
         RouteType::BlackHole => Via::Blackhole,
+        RouteType::Throw => Via::Throw,
         _ => return None,
     };
     let prefix = format!("{destination}/{}", message.header.destination_prefix_length);

@@ -1,4 +1,4 @@
-//! Policy rules that keep traffic out of places where it must not be.
+//! Policy rules: which packets look into which routing table, and which must not go anywhere.
 
 use std::fmt;
 
@@ -7,100 +7,230 @@ use futures::TryStreamExt;
 use nix::errno::Errno;
 use rtnetlink::IpVersion;
 use rtnetlink::packet_route::AddressFamily;
-use rtnetlink::packet_route::route::RouteProtocol;
+use rtnetlink::packet_route::route::{RouteHeader, RouteProtocol};
 use rtnetlink::packet_route::rule::{RuleAction, RuleAttribute, RuleMessage};
 
 use super::{Netlink, PROTOCOL, unless};
 use crate::net::Prefix;
 
-/// After the rule for local addresses (0) and before every routing table (32766).
+/// Priority of guards: after the rule for local addresses (0), before every routing table (32766).
 const PRIORITY: u32 = 79;
+/// What the kernel shows where a rule suppresses nothing.
+const NO_SUPPRESSION: u32 = u32::MAX;
 
-/// Drops packets in silence before any routing table is asked. Packets for this host's own
-/// addresses are not touched. Every condition that is set must hold.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct GuardRule {
-    /// The device that they come in by.
+/// A rule. Every condition that is set must hold.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Rule {
+    /// Its address family.
+    pub ipv4: bool,
+    /// Its place: the lowest is asked first.
+    pub priority: u32,
+    /// The device that packets come in by; `lo` are those that the host itself sends.
     pub input: Option<String>,
     /// Where they come from.
     pub source: Option<Prefix>,
     /// Where they want to go.
     pub destination: Option<Prefix>,
+    /// The mark that they carry.
+    pub mark: Option<u32>,
+    /// What becomes of them.
+    pub action: Action,
 }
 
-impl GuardRule {
-    /// Packets that come in by a device and want to go to a prefix.
-    pub fn arriving(input: &str, destination: Prefix) -> Self {
-        let input = Some(input.to_owned());
-        GuardRule { input, source: None, destination: Some(destination) }
+/// What becomes of the packets of a rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Action {
+    /// A table is asked; when it has no route, the next rule.
+    Lookup(u32),
+    /// The same, but its default routes do not count.
+    LookupButDefault(u32),
+    /// The rules before the one of this priority are passed over.
+    Goto(u32),
+    /// Nothing.
+    Pass,
+    /// They go nowhere, and the sender is told.
+    Unreachable,
+    /// They go nowhere, in silence.
+    Blackhole,
+}
+
+impl Rule {
+    fn message(&self, protocol: u8) -> RuleMessage {
+        let mut message = RuleMessage::default();
+        let header = &mut message.header;
+        header.family = if self.ipv4 { AddressFamily::Inet } else { AddressFamily::Inet6 };
+        header.dst_len = self.destination.map_or(0, |prefix| prefix.len());
+        header.src_len = self.source.map_or(0, |prefix| prefix.len());
+        header.action = self.action.kind();
+        let destination = self.destination.map(|prefix| RuleAttribute::Destination(prefix.addr()));
+        let source = self.source.map(|prefix| RuleAttribute::Source(prefix.addr()));
+        let input = self.input.clone().map(RuleAttribute::Iifname);
+        let mark = self.mark.map(RuleAttribute::FwMark);
+        message.attributes.extend([destination, source, input, mark].into_iter().flatten());
+        message.attributes.push(RuleAttribute::Priority(self.priority));
+        message.attributes.push(RuleAttribute::Protocol(RouteProtocol::from(protocol)));
+        message.attributes.extend(self.action.attributes());
+        message
     }
 
+    /// `None` for kinds of rule that we never make.
+    pub(super) fn read(message: &RuleMessage) -> Option<Rule> {
+        let mut rule = Rule {
+            ipv4: message.header.family == AddressFamily::Inet,
+            priority: 0,
+            input: None,
+            source: None,
+            destination: None,
+            mark: None,
+            action: Action::Pass,
+        };
+        let (mut table, mut target) = (u32::from(message.header.table), None);
+        let mut suppressed = NO_SUPPRESSION;
+        for attribute in &message.attributes {
+            match attribute {
+                RuleAttribute::Priority(priority) => rule.priority = *priority,
+                RuleAttribute::Iifname(name) => rule.input = Some(name.clone()),
+                RuleAttribute::FwMark(mark) => rule.mark = Some(*mark).filter(|mark| *mark != 0),
+                RuleAttribute::Table(number) => table = *number,
+                RuleAttribute::Goto(priority) => target = Some(*priority),
+                RuleAttribute::SuppressPrefixLen(length) => suppressed = *length,
+                RuleAttribute::Source(address) => {
+                    rule.source = Prefix::containing(*address, message.header.src_len);
+                }
+                RuleAttribute::Destination(address) => {
+                    rule.destination = Prefix::containing(*address, message.header.dst_len);
+                }
+                _ => {}
+            }
+        }
+        rule.action = match message.header.action {
+            RuleAction::ToTable if suppressed == 0 => Action::LookupButDefault(table),
+            RuleAction::ToTable => Action::Lookup(table),
+            RuleAction::Goto => Action::Goto(target?),
+            RuleAction::Nop => Action::Pass,
+            RuleAction::Unreachable => Action::Unreachable,
+            RuleAction::Blackhole => Action::Blackhole,
+            _ => return None,
+        };
+        Some(rule)
+    }
+}
+
+impl Action {
+    fn kind(self) -> RuleAction {
+        match self {
+            Action::Lookup(_) | Action::LookupButDefault(_) => RuleAction::ToTable,
+            Action::Goto(_) => RuleAction::Goto,
+            Action::Pass => RuleAction::Nop,
+            Action::Unreachable => RuleAction::Unreachable,
+            Action::Blackhole => RuleAction::Blackhole,
+        }
+    }
+
+    fn attributes(self) -> Vec<RuleAttribute> {
+        match self {
+            Action::Lookup(table) => vec![RuleAttribute::Table(table)],
+            Action::LookupButDefault(table) => {
+                vec![RuleAttribute::Table(table), RuleAttribute::SuppressPrefixLen(0)]
+            }
+            Action::Goto(priority) => vec![RuleAttribute::Goto(priority)],
+            Action::Pass | Action::Unreachable | Action::Blackhole => Vec::new(),
+        }
+    }
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "rule {} for packets", self.priority)?;
+        self.source.iter().try_for_each(|prefix| write!(f, " from {prefix}"))?;
+        self.destination.iter().try_for_each(|prefix| write!(f, " to {prefix}"))?;
+        self.input.iter().try_for_each(|device| write!(f, " arriving on {device}"))?;
+        self.mark.iter().try_for_each(|mark| write!(f, " with mark {mark}"))
+    }
+}
+
+/// Drops packets in silence before any routing table is asked. Packets for this host's own
+/// addresses are not touched.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct GuardRule(Rule);
+
+impl GuardRule {
     /// Packets from a prefix.
     pub fn from(source: Prefix) -> Self {
-        GuardRule { source: Some(source), ..GuardRule::default() }
+        let guard = Self::to(source);
+        GuardRule(Rule { source: Some(source), destination: None, ..guard.0 })
     }
 
     /// Packets to a prefix.
     pub fn to(destination: Prefix) -> Self {
-        GuardRule { destination: Some(destination), ..GuardRule::default() }
-    }
-
-    fn message(&self, protocol: u8) -> RuleMessage {
-        let prefix = self.destination.or(self.source);
-        let is_ipv4 = prefix.is_none_or(|prefix| prefix.is_ipv4());
-        let mut message = RuleMessage::default();
-        message.header.family = if is_ipv4 { AddressFamily::Inet } else { AddressFamily::Inet6 };
-        message.header.dst_len = self.destination.map_or(0, |prefix| prefix.len());
-        message.header.src_len = self.source.map_or(0, |prefix| prefix.len());
-        message.header.action = RuleAction::Blackhole;
-        let destination = self.destination.map(|prefix| RuleAttribute::Destination(prefix.addr()));
-        let source = self.source.map(|prefix| RuleAttribute::Source(prefix.addr()));
-        let input = self.input.clone().map(RuleAttribute::Iifname);
-        message.attributes.extend([destination, source, input].into_iter().flatten());
-        message.attributes.push(RuleAttribute::Priority(PRIORITY));
-        message.attributes.push(RuleAttribute::Protocol(RouteProtocol::from(protocol)));
-        message
-    }
-}
-
-impl fmt::Display for GuardRule {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("packets")?;
-        self.source.iter().try_for_each(|prefix| write!(f, " from {prefix}"))?;
-        self.destination.iter().try_for_each(|prefix| write!(f, " to {prefix}"))?;
-        self.input.iter().try_for_each(|device| write!(f, " arriving on {device}"))
+        GuardRule(Rule {
+            ipv4: destination.is_ipv4(),
+            priority: PRIORITY,
+            input: None,
+            source: None,
+            destination: Some(destination),
+            mark: None,
+            action: Action::Blackhole,
+        })
     }
 }
 
 impl Netlink {
     /// Adds a guard.
     pub async fn add_guard(&self, guard: &GuardRule) -> Result<()> {
-        let mut request = self.handle.rule().add();
-        *request.message_mut() = guard.message(self.protocol);
-        unless(request.execute().await, &[Errno::EEXIST])
-            .with_context(|| format!("adding the guard against {guard}"))
+        self.add_rule(&guard.0).await
     }
 
     /// Removes a guard.
     pub async fn remove_guard(&self, guard: &GuardRule) -> Result<()> {
-        let removed = self.handle.rule().del(guard.message(self.protocol)).execute().await;
-        unless(removed, &[Errno::ENOENT])
-            .with_context(|| format!("removing the guard against {guard}"))
+        self.remove_rule(&guard.0).await
+    }
+
+    /// Adds a rule.
+    pub async fn add_rule(&self, rule: &Rule) -> Result<()> {
+        let mut request = self.handle.rule().add();
+        *request.message_mut() = rule.message(self.protocol);
+        unless(request.execute().await, &[Errno::EEXIST])
+            .with_context(|| format!("adding the {rule}"))
+    }
+
+    /// Removes a rule.
+    pub async fn remove_rule(&self, rule: &Rule) -> Result<()> {
+        let removed = self.handle.rule().del(rule.message(self.protocol)).execute().await;
+        unless(removed, &[Errno::ENOENT]).with_context(|| format!("removing the {rule}"))
+    }
+
+    /// All rules that carry our [`PROTOCOL`].
+    pub async fn our_rules(&self) -> Result<Vec<Rule>> {
+        Ok(self.our_rule_messages().await?.iter().filter_map(Rule::read).collect())
     }
 
     /// Removes all rules that carry our [`PROTOCOL`]; says how many there were.
     pub async fn remove_our_rules(&self) -> Result<usize> {
-        let ours = RuleAttribute::Protocol(RouteProtocol::from(PROTOCOL));
-        let mut count = 0;
-        for version in [IpVersion::V4, IpVersion::V6] {
-            let answers = self.handle.rule().get(version).execute();
-            let rules: Vec<RuleMessage> = answers.try_collect().await.context("listing rules")?;
-            for rule in rules.into_iter().filter(|rule| rule.attributes.contains(&ours)) {
-                let removed = self.handle.rule().del(rule).execute().await;
-                unless(removed, &[Errno::ENOENT]).context("removing a stale rule")?;
-                count += 1;
-            }
+        let rules = self.our_rule_messages().await?;
+        let count = rules.len();
+        for rule in rules {
+            let removed = self.handle.rule().del(rule).execute().await;
+            unless(removed, &[Errno::ENOENT]).context("removing a stale rule")?;
         }
         Ok(count)
     }
+
+    async fn our_rule_messages(&self) -> Result<Vec<RuleMessage>> {
+        let mut ours = Vec::new();
+        for version in [IpVersion::V4, IpVersion::V6] {
+            let answers = self.handle.rule().get(version).execute();
+            let rules: Vec<RuleMessage> = answers.try_collect().await.context("listing rules")?;
+            ours.extend(rules.into_iter().filter(is_ours));
+        }
+        Ok(ours)
+    }
 }
+
+/// Whether a rule carries our [`PROTOCOL`].
+pub(super) fn is_ours(message: &RuleMessage) -> bool {
+    message.attributes.contains(&RuleAttribute::Protocol(RouteProtocol::from(PROTOCOL)))
+}
+
+/// The main routing table.
+pub const MAIN_TABLE: u32 = RouteHeader::RT_TABLE_MAIN as u32;

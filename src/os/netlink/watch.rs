@@ -1,4 +1,4 @@
-//! Changes of devices and of their addresses as they happen.
+//! Changes of devices and of their addresses as they happen, and what somebody else takes away.
 
 use std::io;
 
@@ -11,7 +11,7 @@ use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::sys::SocketAddr;
 use tokio::task::JoinHandle;
 
-use super::Link;
+use super::{Link, Route, Rule, route, rule};
 use crate::os::netns;
 
 /// What happened to a device.
@@ -76,5 +76,88 @@ impl LinkWatch {
 impl Drop for LinkWatch {
     fn drop(&mut self) {
         self.connection.abort();
+    }
+}
+
+/// What somebody took away, or what may have taken something away.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Loss {
+    /// A route of ours. Its device is not named: it may be gone.
+    Route(Route),
+    /// A rule of ours.
+    Rule(Rule),
+    /// Devices or addresses changed, or messages were lost: look anew. Routes that go with their
+    /// device are not told one by one.
+    Unknown,
+}
+
+/// What goes of ours in one namespace, and what may take ours along, since the watch was opened.
+#[derive(Debug)]
+pub struct LossWatch {
+    messages: UnboundedReceiver<(NetlinkMessage<RouteNetlinkMessage>, SocketAddr)>,
+    connection: JoinHandle<()>,
+}
+
+impl LossWatch {
+    /// Watches a namespace by name; `None` is that of this thread. Needs a tokio runtime.
+    pub fn open(namespace: Option<&str>) -> Result<Self> {
+        let runtime = tokio::runtime::Handle::current();
+        let connect = || -> io::Result<_> {
+            let _inside = runtime.enter();
+            rtnetlink::new_multicast_connection(&[
+                MulticastGroup::Link,
+                MulticastGroup::Ipv4Ifaddr,
+                MulticastGroup::Ipv6Ifaddr,
+                MulticastGroup::Ipv4Route,
+                MulticastGroup::Ipv6Route,
+                MulticastGroup::Ipv4Rule,
+                MulticastGroup::Ipv6Rule,
+            ])
+        };
+        let (connection, _, messages) = netns::within_or_here(namespace, connect)??;
+        Ok(LossWatch { messages, connection: tokio::spawn(connection) })
+    }
+
+    /// Waits for the next loss; `None` when the kernel has closed the connection. Cancelling the
+    /// wait loses none.
+    pub async fn next(&mut self) -> Option<Loss> {
+        loop {
+            let (message, _) = self.messages.next().await?;
+            let loss = match message.payload {
+                NetlinkPayload::InnerMessage(message) => loss(message),
+                NetlinkPayload::Overrun(_) => Some(Loss::Unknown),
+                _ => None,
+            };
+            if loss.is_some() {
+                return loss;
+            }
+        }
+    }
+}
+
+impl Drop for LossWatch {
+    fn drop(&mut self) {
+        self.connection.abort();
+    }
+}
+
+fn loss(message: RouteNetlinkMessage) -> Option<Loss> {
+    match message {
+        RouteNetlinkMessage::DelRoute(route) if route::is_ours(&route) => {
+            route::read(&route, |_| Some(String::new())).map(Loss::Route)
+        }
+        // A default route that comes or goes may change the devices of the underlay.
+        RouteNetlinkMessage::NewRoute(route) | RouteNetlinkMessage::DelRoute(route) => {
+            let is_default = route.header.destination_prefix_length == 0;
+            (is_default && !route::is_ours(&route)).then_some(Loss::Unknown)
+        }
+        RouteNetlinkMessage::DelRule(rule) if rule::is_ours(&rule) => {
+            Rule::read(&rule).map(Loss::Rule)
+        }
+        RouteNetlinkMessage::NewLink(_)
+        | RouteNetlinkMessage::DelLink(_)
+        | RouteNetlinkMessage::NewAddress(_)
+        | RouteNetlinkMessage::DelAddress(_) => Some(Loss::Unknown),
+        _ => None,
     }
 }

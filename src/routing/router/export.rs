@@ -60,7 +60,7 @@ impl Router {
         prefix: &Prefix,
     ) -> Option<Arc<Attributes>> {
         let family = Family::of(prefix);
-        if !context.families.contains(&family) {
+        if !context.families.contains(&family) || self.stranded.contains(prefix) {
             return None;
         }
         let next_hop = neighbor.own_next_hop(family, self.config.router_id);

@@ -1,0 +1,311 @@
+//! The task that carries out wishes and watches what becomes of them.
+
+use super::look::{devices, found};
+use super::words::{self, route, wish_of_route, wish_of_rule};
+use super::{Job, Place};
+use crate::gateway::world::{Answer, Change, Wish};
+use crate::net::VpcId;
+use crate::os::netlink::{InterfaceAddress, Loss, LossWatch, Netlink, RouteChange};
+use anyhow::{Context, Result};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep_until};
+use tracing::{debug, error};
+
+/// How many jobs are taken at once.
+const BATCH: usize = 1024;
+/// Changes of devices come in crowds: the look waits for their end, so long.
+const SETTLING: Duration = Duration::from_millis(100);
+/// Time until a watch that has ended is opened again.
+const REOPEN: Duration = Duration::from_secs(1);
+
+/// Why a route has no place.
+const NOWHERE: &str = "the VPC has no device";
+
+type Namespace = Option<String>;
+
+/// A namespace that we work in.
+struct Ground {
+    netlink: Netlink,
+    watch: JoinHandle<()>,
+}
+
+impl Drop for Ground {
+    fn drop(&mut self) {
+        self.watch.abort();
+    }
+}
+
+/// See the module.
+pub struct Carrier {
+    queue: mpsc::UnboundedReceiver<Job>,
+    answers: mpsc::UnboundedSender<Vec<Answer>>,
+    places: BTreeMap<VpcId, Place>,
+    grounds: BTreeMap<Namespace, Ground>,
+    losses: mpsc::UnboundedReceiver<(Namespace, Loss)>,
+    told: mpsc::UnboundedSender<(Namespace, Loss)>,
+    /// Namespaces to look at, and when.
+    doubtful: BTreeSet<Namespace>,
+    next_look: Option<Instant>,
+}
+
+impl Carrier {
+    /// A carrier that has not begun.
+    pub fn new(
+        queue: mpsc::UnboundedReceiver<Job>,
+        answers: mpsc::UnboundedSender<Vec<Answer>>,
+    ) -> Carrier {
+        let (told, losses) = mpsc::unbounded_channel();
+        Carrier {
+            queue,
+            answers,
+            places: BTreeMap::new(),
+            grounds: BTreeMap::new(),
+            losses,
+            told,
+            doubtful: BTreeSet::new(),
+            next_look: None,
+        }
+    }
+
+    /// Works until nobody asks for anything any more.
+    pub async fn run(mut self) {
+        let mut jobs = Vec::with_capacity(BATCH);
+        loop {
+            let next_look = self.next_look;
+            tokio::select! {
+                biased;
+                taken = self.queue.recv_many(&mut jobs, BATCH) => {
+                    if taken == 0 {
+                        return;
+                    }
+                    self.work(std::mem::take(&mut jobs)).await;
+                }
+                Some((namespace, loss)) = self.losses.recv() => self.on_losses(namespace, loss),
+                () = sleep_until(next_look.unwrap_or_else(Instant::now)), if next_look.is_some() => {
+                    self.look().await;
+                }
+            }
+        }
+    }
+
+    /// Carries out jobs in their order; routes that follow each other go together.
+    async fn work(&mut self, jobs: Vec<Job>) {
+        let mut routes = Vec::new();
+        for job in jobs {
+            match job {
+                Job::Change(change) if wish(&change).table().is_some() => routes.push(change),
+                job => {
+                    self.change_routes(std::mem::take(&mut routes)).await;
+                    self.work_on(job).await;
+                }
+            }
+        }
+        self.change_routes(routes).await;
+    }
+
+    async fn work_on(&mut self, job: Job) {
+        match job {
+            Job::Change(change) => {
+                let outcome = self.change(&change).await;
+                self.answer(vec![judge(change, outcome)]);
+            }
+            Job::Place(vpc, place) => drop(self.places.insert(vpc, place)),
+            // Whoever waits may have gone.
+            Job::Barrier(done) => drop(done.send(())),
+            Job::Look => {
+                self.doubtful.extend(self.grounds.keys().cloned());
+                self.look().await;
+            }
+        }
+    }
+
+    /// Routes of one namespace after the other; those of one keep their order.
+    async fn change_routes(&mut self, changes: Vec<Change>) {
+        let mut crowds: BTreeMap<Namespace, (Vec<Change>, Vec<RouteChange>)> = BTreeMap::new();
+        for change in changes {
+            match self.in_words(&change) {
+                Some(words) => {
+                    let crowd = crowds.entry(self.namespace(wish(&change))).or_default();
+                    crowd.0.push(change);
+                    crowd.1.push(words);
+                }
+                None => self.answer(vec![Answer::Refused(change, NOWHERE.to_owned())]),
+            }
+        }
+        for (namespace, (changes, words)) in crowds {
+            let answers = match self.ground(&namespace) {
+                Ok(ground) => {
+                    let outcomes = ground.netlink.change_routes(words).await;
+                    changes
+                        .into_iter()
+                        .zip(outcomes)
+                        .map(|(c, outcome)| judge(c, outcome))
+                        .collect()
+                }
+                Err(error) => {
+                    let refused = |change| Answer::Refused(change, format!("{error:#}"));
+                    changes.into_iter().map(refused).collect()
+                }
+            };
+            self.answer(answers);
+        }
+    }
+
+    fn in_words(&self, change: &Change) -> Option<RouteChange> {
+        let route = route(wish(change), &self.places)?;
+        Some(match change {
+            Change::Set(_) => RouteChange::Set(route),
+            Change::Remove(_) => RouteChange::Remove(route),
+        })
+    }
+
+    async fn change(&mut self, change: &Change) -> Result<()> {
+        let namespace = self.namespace(wish(change));
+        let device = wish(change).vpc().and_then(|vpc| self.places.get(&vpc));
+        let device = device.map(|place| place.device.clone()).unwrap_or_default();
+        let netlink = &self.ground(&namespace)?.netlink;
+        match change {
+            Change::Set(Wish::Address { address, .. }) => {
+                netlink.add_address(&device, InterfaceAddress::host(*address)).await
+            }
+            Change::Remove(Wish::Address { address, .. }) => {
+                netlink.remove_address(&device, InterfaceAddress::host(*address)).await
+            }
+            Change::Set(Wish::Rule(rule)) => netlink.add_rule(&words::rule(rule)).await,
+            Change::Remove(Wish::Rule(rule)) => netlink.remove_rule(&words::rule(rule)).await,
+            Change::Set(Wish::Device { name, mtu, .. }) => {
+                netlink.set_mtu(name, u32::from(*mtu)).await
+            }
+            // The device goes with its queues; routes are changed in crowds.
+            Change::Remove(Wish::Device { .. })
+            | Change::Set(
+                Wish::Guard { .. } | Wish::Home { .. } | Wish::Route { .. } | Wish::Bar { .. },
+            )
+            | Change::Remove(
+                Wish::Guard { .. } | Wish::Home { .. } | Wish::Route { .. } | Wish::Bar { .. },
+            ) => Ok(()),
+        }
+    }
+
+    fn namespace(&self, wish: &Wish) -> Namespace {
+        match wish {
+            Wish::Rule(rule) => rule.netns.clone(),
+            Wish::Device { netns, .. } => netns.clone(),
+            Wish::Bar { .. } => None,
+            Wish::Address { vpc, .. }
+            | Wish::Guard { vpc, .. }
+            | Wish::Home { vpc, .. }
+            | Wish::Route { vpc, .. } => self.places.get(vpc).and_then(|p| p.namespace.clone()),
+        }
+    }
+
+    /// Netlink of a namespace, opened and watched from the first use on.
+    fn ground(&mut self, namespace: &Namespace) -> Result<&Ground> {
+        if !self.grounds.contains_key(namespace) {
+            let watch = LossWatch::open(namespace.as_deref()).context("watching the host")?;
+            let ground = Ground {
+                netlink: Netlink::open(namespace.as_deref())?,
+                watch: tokio::spawn(pass_on(namespace.clone(), watch, self.told.clone())),
+            };
+            self.grounds.insert(namespace.clone(), ground);
+        }
+        self.grounds.get(namespace).context("no netlink")
+    }
+
+    /// Takes all losses that wait: those that are known are told, for the others we look.
+    fn on_losses(&mut self, namespace: Namespace, loss: Loss) {
+        let mut lost = Vec::new();
+        let mut next = Some((namespace, loss));
+        while let Some((namespace, loss)) = next {
+            match loss {
+                Loss::Route(route) => lost.extend(wish_of_route(&route)),
+                Loss::Rule(rule) => lost.extend(wish_of_rule(&rule, namespace.as_deref())),
+                Loss::Unknown => {
+                    self.doubtful.insert(namespace);
+                    self.next_look.get_or_insert_with(|| Instant::now() + SETTLING);
+                }
+            }
+            next = self.losses.try_recv().ok();
+        }
+        self.answer(lost.into_iter().map(Answer::Lost).collect());
+    }
+
+    async fn look(&mut self) {
+        self.next_look = None;
+        for namespace in std::mem::take(&mut self.doubtful) {
+            match self.look_at(&namespace).await {
+                Ok(answers) => self.answer(answers),
+                Err(error) => {
+                    error!(?namespace, error = format!("{error:#}"), "the host cannot be seen");
+                    self.doubtful.insert(namespace);
+                    self.next_look = Some(Instant::now() + REOPEN);
+                }
+            }
+        }
+    }
+
+    async fn look_at(&mut self, namespace: &Namespace) -> Result<Vec<Answer>> {
+        self.ground(namespace)?;
+        let Some(ground) = self.grounds.get(namespace) else { return Ok(Vec::new()) };
+        let found = found(&ground.netlink, namespace.as_deref(), &self.places).await?;
+        let mut answers = vec![Answer::Found(namespace.clone(), found)];
+        if namespace.is_none() {
+            answers.push(Answer::Devices(devices(&ground.netlink).await?));
+        }
+        Ok(answers)
+    }
+
+    /// Nobody listens any more when the daemon ends.
+    fn answer(&self, answers: Vec<Answer>) {
+        if !answers.is_empty() {
+            let _ = self.answers.send(answers);
+        }
+    }
+}
+
+fn wish(change: &Change) -> &Wish {
+    match change {
+        Change::Set(wish) | Change::Remove(wish) => wish,
+    }
+}
+
+fn judge(change: Change, outcome: Result<()>) -> Answer {
+    match outcome {
+        Ok(()) => {
+            debug!(?change, "done");
+            Answer::Done(change)
+        }
+        Err(error) => Answer::Refused(change, format!("{error:#}")),
+    }
+}
+
+/// Passes on what a namespace loses. A watch that ends is opened again, and what happened
+/// meanwhile is not known.
+async fn pass_on(
+    namespace: Namespace,
+    mut watch: LossWatch,
+    told: mpsc::UnboundedSender<(Namespace, Loss)>,
+) {
+    loop {
+        let loss = watch.next().await;
+        if loss.is_none() {
+            watch = open_again(namespace.as_deref()).await;
+        }
+        if told.send((namespace.clone(), loss.unwrap_or(Loss::Unknown))).is_err() {
+            return;
+        }
+    }
+}
+
+async fn open_again(namespace: Option<&str>) -> LossWatch {
+    loop {
+        tokio::time::sleep(REOPEN).await;
+        match LossWatch::open(namespace) {
+            Ok(watch) => return watch,
+            Err(error) => error!(?namespace, error = format!("{error:#}"), "nobody watches"),
+        }
+    }
+}

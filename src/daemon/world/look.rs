@@ -1,0 +1,65 @@
+//! What stands on the host now: of ours in one namespace, and the devices of the underlay.
+
+use super::Place;
+use super::words::{wish_of_route, wish_of_rule};
+use crate::gateway::world::{Host, HostDevice, Wish};
+use crate::net::{Prefix, VpcId};
+use crate::os::netlink::{InterfaceAddress, Netlink};
+use anyhow::{Context, Result};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+
+/// All of ours in a namespace; what is marked as ours and is no wish is left out.
+pub async fn found(
+    netlink: &Netlink,
+    namespace: Option<&str>,
+    places: &BTreeMap<VpcId, Place>,
+) -> Result<BTreeSet<Wish>> {
+    let routes = netlink.our_routes().await?;
+    let rules = netlink.our_rules().await?;
+    let routes = routes.iter().filter_map(wish_of_route);
+    let rules = rules.iter().filter_map(|rule| wish_of_rule(rule, namespace));
+    let mut found: BTreeSet<Wish> = routes.chain(rules).collect();
+    for (&vpc, place) in places.iter().filter(|(_, p)| p.namespace.as_deref() == namespace) {
+        let ours = netlink.our_addresses(&place.device).await?;
+        let alone = ours.iter().filter(|one| **one == InterfaceAddress::host(one.address));
+        found.extend(alone.map(|one| Wish::Address { vpc, address: one.address }));
+    }
+    Ok(found)
+}
+
+/// The devices of a namespace.
+pub async fn devices(netlink: &Netlink) -> Result<BTreeMap<String, HostDevice>> {
+    let defaults = netlink.default_devices().await?;
+    let mut devices = BTreeMap::new();
+    for link in netlink.links().await? {
+        let addresses = netlink.addresses(&link.name).await?;
+        let network = |one: &InterfaceAddress| Prefix::containing(one.address, one.prefix_len);
+        let device = HostDevice {
+            addresses: addresses.iter().map(|one| one.address).collect(),
+            networks: addresses.iter().filter_map(network).collect(),
+            is_default: defaults.contains(&link.name),
+        };
+        devices.insert(link.name, device);
+    }
+    Ok(devices)
+}
+
+/// The address from which the kernel would send to each of [`Host::questions`].
+pub fn sources(questions: BTreeSet<IpAddr>) -> BTreeMap<IpAddr, IpAddr> {
+    let answer = |remote: IpAddr| Some((remote, source_towards(remote).ok()?));
+    questions.into_iter().filter_map(answer).collect()
+}
+
+fn source_towards(remote: IpAddr) -> Result<IpAddr> {
+    let any: IpAddr = if remote.is_ipv4() { [0; 4].into() } else { [0; 16].into() };
+    let socket = UdpSocket::bind(SocketAddr::new(any, 0)).context("opening a socket")?;
+    socket.connect(SocketAddr::new(remote, 9)).context("asking for a route")?;
+    Ok(socket.local_addr()?.ip())
+}
+
+/// The host as a configuration asks about it. What cannot be seen is left out.
+pub async fn host(questions: BTreeSet<IpAddr>) -> Result<Host> {
+    let netlink = Netlink::here()?;
+    Ok(Host { devices: devices(&netlink).await?, sources: sources(questions) })
+}

@@ -1,0 +1,322 @@
+//! What the gateway wants from its host, as a set of wishes, and what the host answers.
+//!
+//! ```text
+//!              add                    Done
+//!   (unwanted) ────► Asked ─────────────────────► Standing
+//!                     ▲ │ Refused                   │
+//!                     │ └──────────► Refused ◄──────┤ taken away by somebody else:
+//!                     └── backoff ─────┘            └ asked for again
+//! ```
+//!
+//! The whole desired set lives here, with the difference to what was asked for inside: out come
+//! [`Change`]s in an order in which nothing depends on what comes later, in go [`Answer`]s. What
+//! the host refuses is asked for again with growing pauses; until it stands, its prefix is not
+//! usable. What somebody else takes away is put back. No netlink lives here.
+
+mod host;
+mod plan;
+mod tables;
+mod wish;
+
+pub use host::{Device as HostDevice, Host};
+pub(super) use plan::{Underlay, configured};
+pub use plan::{guards, is_blind};
+pub use tables::{GUARD_METRIC, METRIC};
+pub use wish::{Rule, Table, Then, When, Wish};
+
+use crate::net::VpcId;
+use crate::time::{Timers, Timestamp};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::IpAddr;
+use std::time::Duration;
+use tracing::{info, warn};
+
+/// Pause before the first repetition of what was refused; every further one is twice as long.
+const FIRST_RETRY: Duration = Duration::from_millis(250);
+/// The longest pause.
+const LAST_RETRY: Duration = Duration::from_secs(30);
+
+/// A change to make on the host. Changes are made in the order they come out, each is answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// Make sure that this is there.
+    Set(Wish),
+    /// Make sure that this is gone.
+    Remove(Wish),
+}
+
+/// What the host says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// The change is made.
+    Done(Change),
+    /// The change cannot be made.
+    Refused(Change, String),
+    /// Somebody else took this away.
+    Lost(Wish),
+    /// All of ours that stands in a network namespace (`None` is the daemon's), after every
+    /// change that was asked for before.
+    Found(Option<String>, BTreeSet<Wish>),
+    /// The devices of the daemon's namespace, with their addresses.
+    Devices(BTreeMap<String, HostDevice>),
+    /// The addresses from which the host would send to peers, see [`Host::questions`].
+    Sources(BTreeMap<IpAddr, IpAddr>),
+}
+
+/// How a wish stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum State {
+    /// It was asked for and not answered yet; perhaps it was refused before.
+    Asked(Option<Refusal>),
+    /// It is there.
+    Standing,
+    /// The host refused; it is asked for again when its timer fires.
+    Refused(Refusal),
+}
+
+/// Why the host does not do something, and how often it said so in a row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Refusal {
+    why: String,
+    times: u32,
+}
+
+/// What happened to wishes, since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Changes that were refused.
+    pub refused: u64,
+    /// Wishes that somebody else took away.
+    pub lost: u64,
+    /// Wishes that were asked for again.
+    pub repeated: u64,
+}
+
+/// The wishes of a gateway.
+#[derive(Debug, Default)]
+pub struct World {
+    wanted: BTreeMap<Wish, State>,
+    changes: VecDeque<Change>,
+    refused: BTreeSet<Wish>,
+    retries: Timers<Wish>,
+    turns: BTreeMap<Wish, bool>,
+    counters: Counters,
+}
+
+impl World {
+    /// Wants `wish` from now on.
+    pub fn add(&mut self, wish: Wish) {
+        if !self.wanted.contains_key(&wish) {
+            self.ask(wish, None);
+        }
+    }
+
+    /// Does not want `wish` any more.
+    pub fn remove(&mut self, wish: &Wish) {
+        if self.forget(wish) {
+            self.changes.push_back(Change::Remove(wish.clone()));
+        }
+    }
+
+    /// Takes back what a VPC has on the host, the last first: all of it, or what needs its device.
+    pub fn remove_vpc(&mut self, vpc: VpcId, also_guards: bool) {
+        let goes = |wish: &&Wish| wish.vpc() == Some(vpc) && (also_guards || !wish.is_guard());
+        let gone: Vec<Wish> = self.wanted.keys().rev().filter(goes).cloned().collect();
+        gone.iter().for_each(|wish| self.remove(wish));
+    }
+
+    /// Makes the wishes of the configuration (those that `is_configured` names) exactly
+    /// `configured`: what is missing is added before what is superfluous is removed.
+    pub fn reconcile(
+        &mut self,
+        configured: &BTreeSet<Wish>,
+        is_configured: impl Fn(&Wish) -> bool,
+    ) {
+        let superfluous: Vec<Wish> = self.wanted.keys().rev().cloned().collect();
+        let superfluous = superfluous
+            .into_iter()
+            .filter(|wish| is_configured(wish) && !configured.contains(wish));
+        let superfluous: Vec<Wish> = superfluous.collect();
+        self.free_places(&superfluous, configured);
+        configured.iter().cloned().for_each(|wish| self.add(wish));
+        superfluous.iter().for_each(|wish| self.remove(wish));
+    }
+
+    /// What must go before its successor can come: a device whose name or place the new one
+    /// takes. A device that only changes its MTU is not removed at all.
+    fn free_places(&mut self, superfluous: &[Wish], configured: &BTreeSet<Wish>) {
+        for wish in superfluous {
+            if configured.iter().any(|next| next.is_same_device(wish)) {
+                self.forget(wish);
+            } else if let Wish::Device { .. } = wish {
+                self.remove(wish);
+            }
+        }
+    }
+
+    /// Takes everything back except what keeps packets from leaving in the clear: while the
+    /// daemon is stopped, for an upgrade for example, that must stand.
+    pub fn clear_all_but_guards(&mut self) {
+        let gone: Vec<Wish> = self.wanted.keys().rev().cloned().collect();
+        gone.iter().filter(|wish| !wish.is_guard()).for_each(|wish| self.remove(wish));
+    }
+
+    /// Takes over what the host says about wishes. `lives_in` says whether a wish is one for a
+    /// network namespace.
+    pub fn on_answer(
+        &mut self,
+        answer: Answer,
+        lives_in: impl Fn(&Wish, Option<&str>) -> bool,
+        now: Timestamp,
+    ) {
+        match answer {
+            Answer::Done(Change::Set(wish)) => self.on_done(wish),
+            Answer::Refused(Change::Set(wish), why) => self.on_refused(wish, why, now),
+            Answer::Done(Change::Remove(_)) | Answer::Devices(_) | Answer::Sources(_) => {}
+            Answer::Refused(Change::Remove(wish), why) => {
+                self.counters.refused += 1;
+                warn!(%wish, why, "the host does not take this back");
+            }
+            Answer::Lost(wish) => self.on_lost(&wish),
+            Answer::Found(namespace, found) => {
+                self.on_found(&found, |wish| lives_in(wish, namespace.as_deref()));
+            }
+        }
+    }
+
+    fn on_done(&mut self, wish: Wish) {
+        let Some(state) = self.wanted.get_mut(&wish) else { return };
+        *state = State::Standing;
+        if self.accept(&wish) {
+            info!(%wish, "stands at last");
+        }
+    }
+
+    fn on_refused(&mut self, wish: Wish, why: String, now: Timestamp) {
+        let Some(state) = self.wanted.get_mut(&wish) else { return };
+        self.counters.refused += 1;
+        let times = match state {
+            State::Asked(Some(refusal)) | State::Refused(refusal) => refusal.times + 1,
+            State::Asked(None) | State::Standing => 1,
+        };
+        if self.refused.insert(wish.clone()) {
+            warn!(%wish, why, "the host refused; it is asked for again");
+            self.turns.insert(wish.clone(), false);
+        }
+        *state = State::Refused(Refusal { why, times });
+        self.retries.arm(wish, Some(now + pause(times)));
+    }
+
+    fn on_lost(&mut self, wish: &Wish) {
+        if self.stands(wish) {
+            info!(%wish, "somebody took this away; it is put back");
+            self.counters.lost += 1;
+            self.counters.repeated += 1;
+            self.ask(wish.clone(), None);
+        }
+    }
+
+    /// What stands and was not found is put back, what was refused is tried at once, and what
+    /// nobody wants is removed.
+    fn on_found(&mut self, found: &BTreeSet<Wish>, concerns: impl Fn(&Wish) -> bool) {
+        let lost = |wish: &&Wish| {
+            self.stands(wish) && wish.is_found() && !found.contains(*wish) && concerns(wish)
+        };
+        let missing: Vec<Wish> = self.wanted.keys().filter(lost).cloned().collect();
+        missing.iter().for_each(|wish| self.on_lost(wish));
+        let refused: Vec<Wish> = self.refused.iter().filter(|w| concerns(w)).cloned().collect();
+        refused.into_iter().for_each(|wish| self.repeat(wish));
+        let foreign =
+            found.iter().filter(|wish| wish.outlives_us() && !self.wanted.contains_key(*wish));
+        self.changes.extend(foreign.rev().cloned().map(Change::Remove));
+    }
+
+    /// Asks again for what was refused and is due.
+    pub fn handle_timeout(&mut self, now: Timestamp) {
+        while let Some(wish) = self.retries.pop_due(now) {
+            self.repeat(wish);
+        }
+    }
+
+    /// When something is asked for again.
+    pub fn poll_timeout(&self) -> Option<Timestamp> {
+        self.retries.next().map(|(at, _)| at)
+    }
+
+    /// The next change to make.
+    pub fn poll_change(&mut self) -> Option<Change> {
+        self.changes.pop_front()
+    }
+
+    /// The next wish that the host refused for the first time (`false`), or that stands, or is
+    /// not wanted any more, after it was refused (`true`).
+    pub fn poll_turn(&mut self) -> Option<(Wish, bool)> {
+        self.turns.pop_first()
+    }
+
+    /// Whether `wish` is there, as far as we know.
+    pub fn stands(&self, wish: &Wish) -> bool {
+        self.wanted.get(wish) == Some(&State::Standing)
+    }
+
+    /// Why the host refuses `wish`, if it does.
+    pub fn refusal(&self, wish: &Wish) -> Option<&str> {
+        match self.wanted.get(wish)? {
+            State::Asked(Some(refusal)) | State::Refused(refusal) => Some(&refusal.why),
+            State::Asked(None) | State::Standing => None,
+        }
+    }
+
+    /// Everything that the host refuses, with its reason.
+    pub fn refusals(&self) -> impl Iterator<Item = (&Wish, &str)> {
+        self.refused.iter().filter_map(|wish| Some((wish, self.refusal(wish)?)))
+    }
+
+    /// What happened so far.
+    pub fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    /// Asks once more for what was refused.
+    fn repeat(&mut self, wish: Wish) {
+        if let Some(State::Refused(refusal)) = self.wanted.get(&wish) {
+            let refusal = refusal.clone();
+            self.counters.repeated += 1;
+            self.retries.arm(wish.clone(), None);
+            self.ask(wish, Some(refusal));
+        }
+    }
+
+    fn ask(&mut self, wish: Wish, refusal: Option<Refusal>) {
+        self.changes.push_back(Change::Set(wish.clone()));
+        self.wanted.insert(wish, State::Asked(refusal));
+    }
+
+    fn forget(&mut self, wish: &Wish) -> bool {
+        self.accept(wish);
+        self.wanted.remove(wish).is_some()
+    }
+
+    /// Nothing is refused about `wish` any more; whether something was.
+    fn accept(&mut self, wish: &Wish) -> bool {
+        let was_refused = self.refused.remove(wish);
+        if was_refused {
+            self.retries.arm(wish.clone(), None);
+            self.turns.insert(wish.clone(), true);
+        }
+        was_refused
+    }
+
+    /// Whether `wish` is wanted now.
+    #[cfg(test)]
+    pub fn wants(&self, wish: &Wish) -> bool {
+        self.wanted.contains_key(wish)
+    }
+}
+
+fn pause(times: u32) -> Duration {
+    FIRST_RETRY.saturating_mul(1 << (times - 1).min(10)).min(LAST_RETRY)
+}
+
+#[cfg(test)]
+mod tests;

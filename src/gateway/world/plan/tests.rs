@@ -1,0 +1,115 @@
+//! What a configuration wants of the host.
+
+use super::*;
+use crate::gateway::world::HostDevice;
+use crate::net::PeerId;
+use crate::testing::deployment::{self, Site};
+
+const SITES: [Site; 2] = [Site { region: 1, zone: 1 }, Site { region: 2, zone: 1 }];
+const VPC: VpcId = VpcId(0);
+
+fn config(change: impl Fn(String) -> String) -> Config {
+    deployment::parse(&change(deployment::text(SITES[0], &SITES, &["red"])))
+}
+
+/// A host whose underlay is `wan0`.
+fn host(is_default: bool) -> Host {
+    let addresses = [SITES[0].underlay()].into();
+    let wan = HostDevice { addresses, networks: BTreeSet::new(), is_default };
+    Host { devices: [("wan0".to_owned(), wan)].into(), ..Host::default() }
+}
+
+fn wishes(config: &Config, host: &Host) -> BTreeSet<Wish> {
+    configured(config, Underlay { host, listening: &config.gateway.listen })
+}
+
+fn bars(wishes: &BTreeSet<Wish>) -> Vec<String> {
+    let bars = wishes.iter().filter_map(|wish| match wish {
+        Wish::Bar { prefix } => Some(prefix.to_string()),
+        _ => None,
+    });
+    bars.collect()
+}
+
+fn rules(wishes: &BTreeSet<Wish>, priority: u32) -> Vec<&Rule> {
+    let rules = wishes.iter().filter_map(|wish| match wish {
+        Wish::Rule(rule) if rule.priority == priority => Some(rule),
+        _ => None,
+    });
+    rules.collect()
+}
+
+#[test]
+fn everything_that_a_peer_may_announce_is_guarded() {
+    let config = config(|text| text);
+    let wishes = wishes(&config, &host(true));
+    let peer = &config.peers[&PeerId(0)];
+    for prefix in behind(peer) {
+        assert!(wishes.contains(&Wish::Guard { vpc: VPC, prefix }), "{prefix}");
+    }
+    let Routing::Bgp(bgp) = &peer.routing else { panic!("a BGP peer") };
+    let prefix = Prefix::host(bgp.inside_remote);
+    assert!(wishes.contains(&Wish::Guard { vpc: VPC, prefix }));
+    assert!(wishes.contains(&Wish::Route { vpc: VPC, prefix }));
+}
+
+#[test]
+fn a_vpc_with_an_interface_is_barred_with_what_lies_behind_its_peers() {
+    let wishes = wishes(&config(|text| text), &host(true));
+    assert_eq!(bars(&wishes), ["10.1.0.0/16", "10.2.0.0/16", "fd00:1::/48", "fd00:2::/48"]);
+    let arriving: Vec<&When> = rules(&wishes, ARRIVING).iter().map(|rule| &rule.when).collect();
+    let wan = When::Arriving("wan0".to_owned());
+    assert_eq!(arriving, [&wan, &wan]);
+}
+
+#[test]
+fn a_vpc_with_a_namespace_needs_no_bar_and_rules_in_its_own() {
+    let config = config(|text| text.replace("[[vpc]]\n", "[[vpc]]\nnetns = \"shop\"\n"));
+    let wishes = wishes(&config, &host(true));
+    assert!(bars(&wishes).is_empty());
+    let lookups = rules(&wishes, PREFIXES);
+    assert_eq!(lookups.len(), 2);
+    assert!(lookups.iter().all(|rule| rule.netns.as_deref() == Some("shop")), "{lookups:?}");
+}
+
+#[test]
+fn a_gateway_with_one_device_for_hosts_and_underlay_bars_nothing() {
+    let config = config(|text| text.replace("\"lan0\"", "\"wan0\""));
+    let wishes = wishes(&config, &host(true));
+    assert!(bars(&wishes).is_empty() && rules(&wishes, INWARD).is_empty());
+}
+
+#[test]
+fn a_gateway_that_listens_on_every_address_cannot_tell_the_underlay() {
+    let config = config(|text| text);
+    assert!(!is_blind(&config, &config.gateway.listen));
+    assert!(is_blind(&config, &[IpAddr::from([0; 4])]));
+}
+
+#[test]
+fn what_comes_out_of_a_tunnel_is_kept_from_the_underlays_default_route() {
+    let config = config(|text| text);
+    assert_eq!(rules(&wishes(&config, &host(true)), NOWHERE).len(), 2);
+    assert!(rules(&wishes(&config, &host(false)), NOWHERE).is_empty());
+}
+
+#[test]
+fn a_default_route_behind_a_peer_is_for_packets_of_the_vpc_only() {
+    let config = config(|text| text.replace("accept = [", "accept = [\"0.0.0.0/0\", "));
+    let wishes = wishes(&config, &host(true));
+    let whens: Vec<String> =
+        rules(&wishes, DEFAULTS).iter().map(|rule| rule.when.to_string()).collect();
+    let expected = [
+        "packets that come in by lan0",
+        "packets that come in by vpn-red",
+        "packets from 10.1.0.0/16",
+    ];
+    assert_eq!(whens, expected);
+    let guard = Wish::Guard { vpc: VPC, prefix: Prefix::all_ipv4() };
+    assert_eq!(guard.table(), Some(Table::Default(VPC)));
+    assert!(wishes.contains(&guard));
+    let home = Wish::Home { vpc: VPC, prefix: "10.1.0.0/16".parse().expect("a prefix") };
+    assert!(wishes.contains(&home));
+    let sent: Vec<&When> = rules(&wishes, HOST).iter().map(|rule| &rule.when).collect();
+    assert_eq!(sent, [&When::SentFrom(SITES[0].underlay())]);
+}

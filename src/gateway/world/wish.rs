@@ -1,0 +1,219 @@
+//! One thing that the gateway keeps on its host, in words that need no netlink.
+
+use crate::net::{Prefix, VpcId};
+use std::fmt;
+use std::net::IpAddr;
+
+/// One thing that the gateway keeps on its host. The order of the variants is the order in which
+/// they come to be: what needs a device comes after the device, and a rule after what the table
+/// that it leads to holds.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Wish {
+    /// The TUN device of a VPC.
+    Device {
+        /// The VPC.
+        vpc: VpcId,
+        /// The device's name.
+        name: String,
+        /// The network namespace in which it appears; `None` is the daemon's.
+        netns: Option<String>,
+        /// Its MTU in bytes: the longest inner packet.
+        mtu: u16,
+    },
+    /// An address on the VPC's TUN device, as a host address.
+    Address {
+        /// The VPC whose device gets the address.
+        vpc: VpcId,
+        /// The address.
+        address: IpAddr,
+    },
+    /// A guard against plaintext: an `unreachable` route of the worst metric in the VPC's table.
+    Guard {
+        /// The VPC.
+        vpc: VpcId,
+        /// The prefix that must never leave but through a tunnel.
+        prefix: Prefix,
+    },
+    /// A prefix that is at home in the VPC, which the tunnels' default route must not draw away.
+    Home {
+        /// The VPC.
+        vpc: VpcId,
+        /// The prefix.
+        prefix: Prefix,
+    },
+    /// A route into the VPC's TUN device.
+    Route {
+        /// The VPC whose device the route leads to.
+        vpc: VpcId,
+        /// The destination.
+        prefix: Prefix,
+    },
+    /// A prefix that nothing from the underlay may be sent to in the clear.
+    Bar {
+        /// The prefix.
+        prefix: Prefix,
+    },
+    /// A policy rule.
+    Rule(Rule),
+}
+
+/// A rule of the routing policy: which packets look into which table.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Rule {
+    /// The network namespace in which it rules; `None` is the daemon's.
+    pub netns: Option<String>,
+    /// Its address family.
+    pub ipv4: bool,
+    /// Its place among the rules: the lowest is asked first.
+    pub priority: u32,
+    /// Which packets it concerns.
+    pub when: When,
+    /// What becomes of them.
+    pub then: Then,
+}
+
+/// Which packets a rule concerns.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum When {
+    /// All.
+    Always,
+    /// Those of the gateway's sockets on the underlay, by their mark.
+    Marked,
+    /// Those that come in by a device.
+    Arriving(String),
+    /// Those from a prefix.
+    From(Prefix),
+    /// Those that the host itself sends from an address.
+    SentFrom(IpAddr),
+}
+
+/// What becomes of a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Then {
+    /// A table is asked; when it has no route, the next rule.
+    Lookup(Table),
+    /// The main table is asked for anything but a default route.
+    LookupMainButDefault,
+    /// The rules up to a priority are passed over.
+    Goto(u32),
+    /// Nothing: the place that others go to.
+    Pass,
+    /// It is dropped, and its sender is told.
+    Unreachable,
+}
+
+/// A routing table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Table {
+    /// What must not come in from the underlay.
+    Ingress,
+    /// A VPC's prefixes behind its peers.
+    Vpc(VpcId),
+    /// The default routes of a VPC, which only its own packets may take.
+    Default(VpcId),
+}
+
+impl Wish {
+    /// The VPC that it is for; `None` when it serves the gateway itself.
+    pub fn vpc(&self) -> Option<VpcId> {
+        match self {
+            Wish::Device { vpc, .. }
+            | Wish::Address { vpc, .. }
+            | Wish::Guard { vpc, .. }
+            | Wish::Home { vpc, .. }
+            | Wish::Route { vpc, .. } => Some(*vpc),
+            Wish::Rule(rule) => rule.vpc(),
+            Wish::Bar { .. } => None,
+        }
+    }
+
+    /// The table in which it is a route.
+    pub fn table(&self) -> Option<Table> {
+        match self {
+            Wish::Guard { vpc, prefix } | Wish::Route { vpc, prefix } if prefix.len() == 0 => {
+                Some(Table::Default(*vpc))
+            }
+            Wish::Guard { vpc, .. } | Wish::Route { vpc, .. } => Some(Table::Vpc(*vpc)),
+            Wish::Home { vpc, .. } => Some(Table::Default(*vpc)),
+            Wish::Bar { .. } => Some(Table::Ingress),
+            Wish::Device { .. } | Wish::Address { .. } | Wish::Rule(_) => None,
+        }
+    }
+
+    /// Whether it keeps packets from leaving or coming in in the clear, and so must outlive the
+    /// daemon.
+    pub fn is_guard(&self) -> bool {
+        match self {
+            Wish::Device { .. } | Wish::Address { .. } | Wish::Route { .. } => false,
+            Wish::Guard { .. } | Wish::Home { .. } | Wish::Bar { .. } | Wish::Rule(_) => true,
+        }
+    }
+
+    /// Whether it can be left from an earlier run: what stands on the device has gone with it.
+    pub(super) fn outlives_us(&self) -> bool {
+        !matches!(self, Wish::Device { .. } | Wish::Address { .. })
+    }
+
+    /// Whether a look at a namespace finds it.
+    pub(super) fn is_found(&self) -> bool {
+        !matches!(self, Wish::Device { .. })
+    }
+
+    /// Whether both are the same device, whatever its MTU.
+    pub(super) fn is_same_device(&self, other: &Wish) -> bool {
+        match (self, other) {
+            (
+                Wish::Device { vpc, name, netns, .. },
+                Wish::Device { vpc: of, name: called, netns: place, .. },
+            ) => (vpc, name, netns) == (of, called, place),
+            _ => false,
+        }
+    }
+}
+
+impl Rule {
+    /// The VPC for whose packets alone it is.
+    fn vpc(&self) -> Option<VpcId> {
+        match self.then {
+            Then::Lookup(Table::Vpc(vpc) | Table::Default(vpc)) => Some(vpc),
+            Then::Lookup(Table::Ingress)
+            | Then::LookupMainButDefault
+            | Then::Goto(_)
+            | Then::Pass
+            | Then::Unreachable => None,
+        }
+    }
+}
+
+impl fmt::Display for Wish {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Wish::Device { name, .. } => write!(f, "device {name}"),
+            Wish::Address { address, .. } => write!(f, "address {address}"),
+            Wish::Guard { prefix, .. } => write!(f, "guard of {prefix}"),
+            Wish::Home { prefix, .. } => write!(f, "exception for our own {prefix}"),
+            Wish::Route { prefix, .. } => write!(f, "route to {prefix}"),
+            Wish::Bar { prefix, .. } => write!(f, "bar before {prefix}"),
+            Wish::Rule(rule) => write!(f, "{rule}"),
+        }
+    }
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let family = if self.ipv4 { "IPv4" } else { "IPv6" };
+        write!(f, "{family} rule {} for {}", self.priority, self.when)
+    }
+}
+
+impl fmt::Display for When {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            When::Always => f.write_str("all packets"),
+            When::Marked => f.write_str("packets of the tunnels themselves"),
+            When::Arriving(device) => write!(f, "packets that come in by {device}"),
+            When::From(prefix) => write!(f, "packets from {prefix}"),
+            When::SentFrom(address) => write!(f, "packets that the host sends from {address}"),
+        }
+    }
+}

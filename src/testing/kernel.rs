@@ -1,0 +1,205 @@
+//! The kernel of a node as far as a gateway needs it: devices, addresses, routing tables and
+//! policy rules, with the answers that Linux gives. It routes packets as Linux does, rule by rule.
+
+use crate::config::Config;
+use crate::gateway::world::{Answer, Change, Host, HostDevice, Rule, Table, Then, When, Wish};
+use crate::net::{Prefix, VpcId};
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+/// The device of the underlay.
+pub const UNDERLAY: &str = "wan0";
+/// The device by which rules know what the host itself sends.
+pub const LOOPBACK: &str = "lo";
+
+/// What becomes of a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// Into the VPC's TUN device.
+    Tunnel,
+    /// To a host of the VPC.
+    Lan,
+    /// Nowhere.
+    Nowhere,
+    /// By the host's default route, in the clear.
+    Clear,
+}
+
+/// A packet that asks for its way.
+#[derive(Clone, Copy, Debug)]
+pub struct Traveller<'p> {
+    /// The VPC that it is in.
+    pub vpc: VpcId,
+    /// The device that it came in by.
+    pub input: &'p str,
+    /// Its source.
+    pub src: IpAddr,
+    /// Its destination.
+    pub dst: IpAddr,
+}
+
+/// The kernel of one host.
+#[derive(Debug, Default)]
+pub struct Kernel {
+    standing: BTreeSet<Wish>,
+    refusing: BTreeSet<Wish>,
+}
+
+impl Kernel {
+    /// Makes a change, or says why not.
+    pub fn change(&mut self, change: Change) -> Answer {
+        match change {
+            Change::Set(wish) if self.refusing.contains(&wish) => {
+                Answer::Refused(Change::Set(wish), "out of memory".to_owned())
+            }
+            Change::Set(wish) if self.lacks_device(&wish) => {
+                Answer::Refused(Change::Set(wish), "no such device".to_owned())
+            }
+            Change::Set(wish) => {
+                self.standing.insert(wish.clone());
+                Answer::Done(Change::Set(wish))
+            }
+            Change::Remove(wish) => {
+                self.take_away(&wish);
+                Answer::Done(Change::Remove(wish))
+            }
+        }
+    }
+
+    /// Refuses a wish from now on, or no more.
+    pub fn refuse(&mut self, wish: Wish, refuses: bool) {
+        if refuses {
+            self.refusing.insert(wish)
+        } else {
+            self.refusing.remove(&wish)
+        };
+    }
+
+    /// Somebody takes a wish away, and with a device what stands on it; whether it was there.
+    pub fn take_away(&mut self, wish: &Wish) -> bool {
+        if let Wish::Device { vpc, .. } = wish {
+            self.standing.retain(|other| !stands_on(other, *vpc));
+        }
+        self.standing.remove(wish)
+    }
+
+    /// A device goes down and up again: what stood on it is gone, and nobody was told.
+    pub fn bounce(&mut self, vpc: VpcId) {
+        self.standing.retain(|wish| !stands_on(wish, vpc));
+    }
+
+    /// All that stands.
+    pub fn standing(&self) -> &BTreeSet<Wish> {
+        &self.standing
+    }
+
+    /// Whether an address is the host's own.
+    pub fn has_address(&self, vpc: VpcId, address: IpAddr) -> bool {
+        self.standing.contains(&Wish::Address { vpc, address })
+    }
+
+    /// The way of a packet: the rules in their order, then the main table, which knows the VPC's
+    /// own prefixes and a default route into the underlay.
+    pub fn way(&self, traveller: Traveller<'_>, config: &Config) -> Way {
+        let netns = config.vpcs.get(&traveller.vpc).and_then(|vpc| vpc.netns.as_deref());
+        let mut passed_over = 0;
+        for rule in self.rules(netns, traveller.dst.is_ipv4()) {
+            if rule.priority < passed_over || !concerns(rule, traveller) {
+                continue;
+            }
+            match rule.then {
+                Then::Lookup(table) => match self.lookup(table, traveller.dst) {
+                    Some(Wish::Route { .. }) => return Way::Tunnel,
+                    Some(Wish::Guard { .. } | Wish::Bar { .. }) => return Way::Nowhere,
+                    _ => {}
+                },
+                Then::LookupMainButDefault if is_home(config, traveller) => return Way::Lan,
+                Then::LookupMainButDefault | Then::Pass => {}
+                Then::Goto(priority) => passed_over = priority,
+                Then::Unreachable => return Way::Nowhere,
+            }
+        }
+        if is_home(config, traveller) { Way::Lan } else { Way::Clear }
+    }
+
+    fn rules(&self, netns: Option<&str>, ipv4: bool) -> Vec<&Rule> {
+        let rules = self.standing.iter().filter_map(|wish| match wish {
+            Wish::Rule(rule) => Some(rule),
+            _ => None,
+        });
+        let here = |rule: &&Rule| rule.netns.as_deref() == netns && rule.ipv4 == ipv4;
+        let mut rules: Vec<&Rule> = rules.filter(here).collect();
+        rules.sort_by_key(|rule| rule.priority);
+        rules
+    }
+
+    /// The longest match in a table; of two the one that is no guard.
+    fn lookup(&self, table: Table, dst: IpAddr) -> Option<&Wish> {
+        let matching = self.standing.iter().filter_map(|wish| {
+            let prefix = prefix(wish).filter(|prefix| prefix.contains(dst))?;
+            (wish.table() == Some(table)).then_some((prefix.len(), wish))
+        });
+        let rank = |(len, wish): &(u8, &Wish)| (*len, !matches!(wish, Wish::Guard { .. }));
+        matching.max_by_key(rank).map(|(_, wish)| wish)
+    }
+
+    fn lacks_device(&self, wish: &Wish) -> bool {
+        let vpc = wish.vpc().filter(|vpc| stands_on(wish, *vpc));
+        let is_device = |other: &Wish| matches!(other, Wish::Device { .. });
+        let has = |vpc| self.standing.iter().any(|one| is_device(one) && one.vpc() == Some(vpc));
+        vpc.is_some_and(|vpc| !has(vpc))
+    }
+}
+
+/// A host whose underlay bears `address`, with the default route there, and with a LAN of its own
+/// for every VPC.
+pub fn host(config: &Config, address: IpAddr) -> Host {
+    let underlay = HostDevice {
+        addresses: [address].into(),
+        networks: Prefix::containing(address, 24).into_iter().collect(),
+        is_default: true,
+    };
+    let lans = config.vpcs.values().filter_map(|vpc| vpc.interface.clone());
+    let lans = lans.map(|name| (name, HostDevice::default()));
+    let devices = lans.chain([(UNDERLAY.to_owned(), underlay)]).collect();
+    let sources = Host::questions(config).into_iter().map(|remote| (remote, address));
+    Host { devices, sources: sources.collect() }
+}
+
+fn concerns(rule: &Rule, traveller: Traveller<'_>) -> bool {
+    match &rule.when {
+        When::Always => true,
+        // No packet of a VPC is one of the tunnels themselves.
+        When::Marked => false,
+        When::Arriving(device) => device == traveller.input,
+        When::From(prefix) => prefix.contains(traveller.src),
+        When::SentFrom(address) => *address == traveller.src && traveller.input == LOOPBACK,
+    }
+}
+
+fn is_home(config: &Config, traveller: Traveller<'_>) -> bool {
+    let vpc = config.vpcs.get(&traveller.vpc);
+    vpc.is_some_and(|vpc| vpc.prefixes.iter().any(|prefix| prefix.contains(traveller.dst)))
+}
+
+fn prefix(wish: &Wish) -> Option<Prefix> {
+    match wish {
+        Wish::Guard { prefix, .. }
+        | Wish::Home { prefix, .. }
+        | Wish::Route { prefix, .. }
+        | Wish::Bar { prefix } => Some(*prefix),
+        Wish::Device { .. } | Wish::Address { .. } | Wish::Rule(_) => None,
+    }
+}
+
+/// Whether a wish is about the device of a VPC and goes with it.
+fn stands_on(wish: &Wish, vpc: VpcId) -> bool {
+    match wish {
+        Wish::Address { vpc: of, .. } | Wish::Route { vpc: of, .. } => *of == vpc,
+        Wish::Device { .. }
+        | Wish::Guard { .. }
+        | Wish::Home { .. }
+        | Wish::Bar { .. }
+        | Wish::Rule(_) => false,
+    }
+}

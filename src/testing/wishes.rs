@@ -1,0 +1,154 @@
+//! Hosts that refuse, forget and let plaintext in: what the gateway wants of its host, tried on
+//! the virtual network.
+
+use super::deployment::{self, Deployment, Region};
+use super::network::Network;
+use super::packet::{self, UDP};
+use super::two_gateways::assert_sound;
+use crate::control::{Reply, Request};
+use crate::gateway::world::{Table, Then, Wish};
+use crate::net::{Prefix, VpcId};
+use std::time::Duration;
+
+const VPC: VpcId = VpcId(0);
+
+fn connected(deployment: Deployment) -> Network {
+    let mut network = Network::start(deployment, 1);
+    network.run(Duration::from_secs(5));
+    assert_sound(&mut network, 1);
+    network
+}
+
+fn remote() -> Wish {
+    let prefix: Prefix = "10.2.0.0/16".parse().expect("a prefix");
+    Wish::Route { vpc: VPC, prefix }
+}
+
+/// All that stands at the first node and that `which` names.
+fn standing(network: &mut Network, which: impl Fn(&Wish) -> bool) -> Vec<Wish> {
+    network.node(0).standing().iter().filter(|wish| which(wish)).cloned().collect()
+}
+
+fn take_away(network: &mut Network, which: impl Fn(&Wish) -> bool) -> usize {
+    let wishes = standing(network, which);
+    network.with_node(0, |node, now| node.take_away(&wishes, now));
+    wishes.len()
+}
+
+fn is_route(wish: &Wish) -> bool {
+    matches!(wish, Wish::Route { .. } | Wish::Guard { .. } | Wish::Bar { .. } | Wish::Home { .. })
+}
+
+fn is_rule(wish: &Wish) -> bool {
+    matches!(wish, Wish::Rule(_))
+}
+
+/// What `vpnctl routes` says about the prefix behind the peer: through whom, and why.
+fn shown(network: &mut Network, node: usize, text: &str) -> (Option<String>, String) {
+    let mut shown = None;
+    network.with_node(node, |node, now| {
+        node.operate(now, |gateway, at| {
+            if let Reply::Routes(view) = gateway.handle_request(&Request::Routes, at) {
+                let routes = view.vpcs.into_iter().flat_map(|vpc| vpc.routes);
+                let mut routes = routes.filter(|route| route.prefix.to_string() == text);
+                shown = routes.next().map(|route| (route.active, route.reason));
+            }
+        });
+    });
+    shown.expect("the prefix is known")
+}
+
+#[test]
+fn what_is_flushed_from_outside_is_put_back_at_once() {
+    let mut network = connected(deployment::pair());
+    for which in [is_route, is_rule] {
+        let before = standing(&mut network, |_| true);
+        assert!(take_away(&mut network, which) > 4);
+        assert_eq!(standing(&mut network, |_| true), before);
+    }
+    assert_sound(&mut network, 1);
+}
+
+#[test]
+fn a_device_that_went_down_and_up_gets_its_addresses_and_routes_back() {
+    let mut network = connected(deployment::pair());
+    let before = standing(&mut network, |_| true);
+    network.with_node(0, |node, now| node.bounce_device(VPC, now));
+    assert_eq!(standing(&mut network, |_| true), before);
+    assert_sound(&mut network, 1);
+}
+
+#[test]
+fn a_refused_route_is_shown_and_repeated_until_it_stands() {
+    let mut network = connected(deployment::pair());
+    assert_eq!(shown(&mut network, 0, "10.2.0.0/16").0.as_deref(), Some("r2z1-red"));
+    network.node(0).refuse(&remote(), true);
+    take_away(&mut network, |wish| *wish == remote());
+    network.run(Duration::from_secs(2));
+    let (active, reason) = shown(&mut network, 0, "10.2.0.0/16");
+    assert_eq!(active, None);
+    assert!(reason.contains("out of memory"), "{reason}");
+    assert!(!network.unreachable().is_empty());
+    assert!(network.violations.is_empty(), "{:?}", network.violations);
+    network.node(0).refuse(&remote(), false);
+    network.run(Duration::from_secs(5));
+    assert_eq!(shown(&mut network, 0, "10.2.0.0/16").0.as_deref(), Some("r2z1-red"));
+    assert_sound(&mut network, 1);
+}
+
+#[test]
+fn a_prefix_that_the_host_does_not_route_is_not_announced_onward() {
+    // Regions 1 and 3 reach each other through region 2.
+    let regions = [1, 2, 3].map(|number| Region { number, gateways: 1 });
+    let deployment = deployment::edited(&regions, 1, |site, text| match site.region {
+        2 => text.replace("[[vpc]]\n", "[[vpc]]\ntransit = true\n"),
+        _ => text,
+    });
+    let mut network = connected(deployment);
+    let prefix: Prefix = "10.3.0.0/16".parse().expect("a prefix");
+    let wish = Wish::Route { vpc: VPC, prefix };
+    let paths = |network: &mut Network| {
+        let mut paths = 0;
+        network.with_node(0, |node, now| {
+            node.operate(now, |gateway, at| {
+                if let Reply::Peer(view) =
+                    gateway.handle_request(&Request::Peer("r2z1-red".to_owned()), at)
+                {
+                    paths = view.summary.prefixes_accepted + view.summary.prefixes_rejected;
+                }
+            });
+        });
+        paths
+    };
+    let before = paths(&mut network);
+    network.node(1).refuse(&wish, true);
+    network.with_node(1, |node, now| node.take_away(std::slice::from_ref(&wish), now));
+    network.run(Duration::from_secs(2));
+    assert_eq!(paths(&mut network), before - 1);
+    network.node(1).refuse(&wish, false);
+    network.run(Duration::from_secs(5));
+    assert_eq!(paths(&mut network), before);
+}
+
+#[test]
+fn plaintext_from_the_underlay_does_not_enter() {
+    let mut network = connected(deployment::pair());
+    let plain = |from: u8| {
+        let (src, dst) = ([198, 51, 100, from].into(), [10, 1, 1, 10].into());
+        packet::ip(src, dst, UDP, &[0, 9, 0, 9, 0, 8, 0, 0])
+    };
+    assert!(!network.node(0).plain_enters(VPC, &plain(1)));
+    let is_bar = |wish: &Wish| match wish {
+        Wish::Rule(rule) => rule.then == Then::Lookup(Table::Ingress),
+        _ => false,
+    };
+    let bars = standing(&mut network, is_bar);
+    for wish in &bars {
+        network.node(0).refuse(wish, true);
+    }
+    take_away(&mut network, is_bar);
+    assert!(
+        network.node(0).plain_enters(VPC, &plain(2)),
+        "the test cannot see a packet that enters"
+    );
+}
