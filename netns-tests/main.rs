@@ -9,6 +9,7 @@
 mod support;
 
 mod bird;
+mod devices;
 mod failures;
 mod lab_itself;
 mod reference;

@@ -155,6 +155,9 @@ impl Daemon {
                     error!("{sentence}");
                 }
             }
+            Input::Dataplane(FromDataplane::DeviceGone { why, .. }) => {
+                error!("{why}; packets of its VPC are discarded until the daemon is restarted");
+            }
             Input::Timeout => gateway.handle_timeout(at),
             Input::Signal(Signal::Terminate)
             | Input::Watchdog

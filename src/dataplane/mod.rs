@@ -15,8 +15,9 @@
 //! the inner hosts' congestion control sees them. Inner packets for the gateway itself take the way
 //! of IKE, those that it makes a system call of their own. Decisions are those of [`crate::forward`].
 //!
-//! VPCs come and go while the workers run; the number of workers and the listening addresses stay
-//! what they were at the start.
+//! VPCs come and go while the workers run, without a packet lost of the others: also when somebody
+//! else deletes a device. The number of workers and the listening addresses stay what they were at
+//! the start.
 
 mod allowance;
 mod counters;
@@ -41,12 +42,16 @@ use direct::Direct;
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use std::io;
 use std::net::SocketAddr;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 use worker::{Command, Worker};
 
 /// IKE datagrams that wait for the control plane; more are dropped, and IKE retransmits.
 const CONTROL_BACKLOG: usize = 1024;
+/// How long a worker may take to do what it is told; a turn takes a few milliseconds at most.
+const LONGEST_TURN: Duration = Duration::from_secs(1);
 /// Beyond this many workers one machine's devices and links are the limit.
 const MOST_WORKERS: usize = 8;
 
@@ -95,7 +100,15 @@ pub enum FromDataplane {
         /// The whole packet.
         packet: Vec<u8>,
     },
-    /// A device or socket is gone for good: the daemon cannot go on.
+    /// Somebody else has deleted the device of a VPC; the other VPCs go on. Said once for each
+    /// device, which [`Dataplane::add_vpc`] makes anew.
+    DeviceGone {
+        /// The VPC without a device.
+        vpc: VpcId,
+        /// What happened, in one sentence.
+        why: String,
+    },
+    /// A socket is gone for good: the daemon cannot go on.
     Failed {
         /// What happened, in one sentence.
         why: String,
@@ -182,6 +195,10 @@ impl Dataplane {
     }
 
     /// Makes the device of a VPC and gives every worker a queue of it.
+    ///
+    /// # Errors
+    ///
+    /// When the device cannot be made, with what to do about it.
     pub fn add_vpc(&self, device: &VpcDevice) -> Result<()> {
         let queues = os_tun::open(&TunConfig {
             name: device.name.clone(),
@@ -190,15 +207,32 @@ impl Dataplane {
             queues: self.workers.len(),
             transmit_queue: None,
         })?;
+        let gone = Arc::new(AtomicBool::new(false));
         for (worker, queue) in self.workers.iter().zip(queues) {
-            worker.tell(Command::AddTun(device.vpc, queue))?;
+            worker.tell(Command::AddTun(device.vpc, queue, Arc::clone(&gone)))?;
         }
         Ok(())
     }
 
-    /// Removes the device of a VPC.
+    /// Removes the device of a VPC, or what the workers still have of it when it is gone already.
+    /// Its name is free when this returns.
+    ///
+    /// # Errors
+    ///
+    /// When a worker has ended or does not answer.
     pub fn remove_vpc(&self, vpc: VpcId) -> Result<()> {
-        self.workers.iter().try_for_each(|worker| worker.tell(Command::RemoveTun(vpc)))
+        let (done, all_done) = mpsc::channel();
+        for worker in &self.workers {
+            worker.tell(Command::RemoveTun(vpc, done.clone()))?;
+        }
+        drop(done);
+        match all_done.recv_timeout(LONGEST_TURN) {
+            Err(mpsc::RecvTimeoutError::Disconnected) => Ok(()),
+            Err(mpsc::RecvTimeoutError::Timeout) => {
+                Err(anyhow!("a data plane worker is too busy to let go of a device"))
+            }
+            Ok(never) => match never {},
+        }
     }
 
     /// Puts a snapshot in force: every worker uses it from its next batch on.

@@ -8,6 +8,8 @@ use crate::offload::{Merged, SuperPacket, VirtioNetHeader};
 use crate::os::tun::TunQueue;
 use nix::libc;
 use std::io::{self, IoSlice};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 /// Virtio-net header, packet header, and the payloads of a run.
 const PARTS: usize = 2 + crate::offload::MAX_SEGMENTS;
@@ -20,11 +22,13 @@ pub(super) struct VpcTun {
     pub merging: Merging,
     /// How many ICMP errors its hosts may still cause.
     pub allowance: Allowance,
+    /// Whether a worker has said that the device is gone.
+    pub gone: Arc<AtomicBool>,
 }
 
 impl VpcTun {
-    pub fn new(vpc: VpcId, queue: TunQueue) -> VpcTun {
-        VpcTun { vpc, queue, merging: Merging::new(), allowance: Allowance::new() }
+    pub fn new(vpc: VpcId, queue: TunQueue, gone: Arc<AtomicBool>) -> VpcTun {
+        VpcTun { vpc, queue, merging: Merging::new(), allowance: Allowance::new(), gone }
     }
 
     /// Writes a packet or a merged run.

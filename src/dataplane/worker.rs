@@ -20,14 +20,18 @@ use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::eventfd::EventFd;
 use nix::unistd::Pid;
+use std::convert::Infallible;
 use std::io;
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::sync::mpsc::Receiver;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Receiver};
 use tokio::sync::mpsc::{OwnedPermit, Sender};
 
 /// Events of one wake-up; what does not fit comes with the next.
 const EVENTS: usize = 32;
+/// Milliseconds until a full channel is tried again.
+const RETRY: u16 = 100;
 /// Epoll's name of the wake-up; sockets are named by their number, TUN queues by their VPC.
 const WAKE: u64 = 0;
 const SOCKET: u64 = 1 << 32;
@@ -35,8 +39,10 @@ const TUN: u64 = 2 << 32;
 
 /// What the control plane tells a worker.
 pub(super) enum Command {
-    AddTun(VpcId, TunQueue),
-    RemoveTun(VpcId),
+    /// A queue of a VPC's device; the flag is that of the device.
+    AddTun(VpcId, TunQueue, Arc<AtomicBool>),
+    /// Close the queue, then drop the sender.
+    RemoveTun(VpcId, mpsc::Sender<Infallible>),
     Stop,
 }
 
@@ -58,6 +64,8 @@ pub(super) struct Worker {
     /// A place in the channel that is kept for the worker's last words.
     farewell: OwnedPermit<FromDataplane>,
     tuns: Vec<VpcTun>,
+    /// Devices that are gone, of which the control plane does not know yet.
+    lost: Vec<FromDataplane>,
     /// How many inner packets may still go to the daemon.
     allowance: Allowance,
     outboxes: Vec<Outbox>,
@@ -92,6 +100,7 @@ impl Worker {
             control: shared.control,
             farewell,
             tuns: Vec::new(),
+            lost: Vec::new(),
             allowance: Allowance::new(),
             outboxes: sockets.into_iter().map(Outbox::new).collect(),
             blocked: false,
@@ -102,7 +111,7 @@ impl Worker {
     }
 
     /// Works until told to stop, on the `core`-th of the cores that this process may use. A
-    /// device or socket that fails for good is reported, and the daemon decides.
+    /// socket that fails for good is reported, and the daemon decides.
     pub fn run(mut self, core: Option<usize>) {
         if let Some(core) = core {
             pin(core);
@@ -117,7 +126,9 @@ impl Worker {
     fn work(&mut self) -> Result<()> {
         let mut events = [EpollEvent::empty(); EVENTS];
         loop {
-            let count = match self.epoll.wait(&mut events, EpollTimeout::NONE) {
+            self.tell_losses();
+            let timeout = if self.lost.is_empty() { EpollTimeout::NONE } else { RETRY.into() };
+            let count = match self.epoll.wait(&mut events, timeout) {
                 Ok(count) => count,
                 Err(Errno::EINTR) => continue,
                 Err(error) => return Err(error).context("epoll"),
@@ -134,7 +145,7 @@ impl Worker {
         let (kind, index) = (event.data() >> 32 << 32, event.data() as u32);
         match kind {
             SOCKET => self.handle_socket(index as usize, event.events())?,
-            TUN => self.handle_tun(VpcId(index as u16))?,
+            TUN => self.handle_tun(VpcId(index as u16), event.events())?,
             _ => return self.handle_commands(),
         }
         Ok(ControlFlow::Continue(()))
@@ -162,16 +173,38 @@ impl Worker {
         }
     }
 
-    fn handle_tun(&mut self, vpc: VpcId) -> Result<()> {
-        if self.blocked {
+    fn handle_tun(&mut self, vpc: VpcId, ready: EpollFlags) -> Result<()> {
+        // Trouble is told even while nobody asks for packets.
+        if self.blocked && !ready.contains(EpollFlags::EPOLLERR) {
             return Ok(());
         }
         let Some(tun) = lan::queue_of(&mut self.tuns, vpc) else { return Ok(()) };
         tun.allowance.refill(self.clock.now());
         let (snapshot, counters) = (self.snapshot.load(), &*self.counters);
-        lan::turn(tun, &mut self.outboxes, snapshot, &mut self.read_buffer, counters)
-            .with_context(|| format!("the TUN device {} is gone", tun.queue.name()))?;
+        let turn = lan::turn(tun, &mut self.outboxes, snapshot, &mut self.read_buffer, counters);
+        if let Err(error) = turn {
+            self.lose(vpc, &error);
+        }
         self.flush()
+    }
+
+    /// Somebody else has deleted the device of a VPC. The other VPCs go on.
+    fn lose(&mut self, vpc: VpcId, error: &io::Error) {
+        for tun in self.tuns.extract_if(.., |tun| tun.vpc == vpc) {
+            // One worker tells for all.
+            if !tun.gone.swap(true, Ordering::Relaxed) {
+                let why = format!("the TUN device {} is gone: {error}", tun.queue.name());
+                self.lost.push(FromDataplane::DeviceGone { vpc, why });
+            }
+        }
+    }
+
+    /// Tells of lost devices as far as the channel has room.
+    fn tell_losses(&mut self) {
+        while !self.lost.is_empty() {
+            let Ok(place) = self.control.try_reserve() else { return };
+            place.send(self.lost.remove(0));
+        }
     }
 
     /// Sends what waits in the outboxes, and reads from the devices only while none of it stays.
@@ -207,12 +240,15 @@ impl Worker {
         self.snapshot.load();
         while let Ok(command) = self.commands.try_recv() {
             match command {
-                Command::AddTun(vpc, queue) => {
+                Command::AddTun(vpc, queue, gone) => {
                     self.epoll.add(&queue, tun_event(vpc, self.blocked))?;
-                    self.tuns.push(VpcTun::new(vpc, queue));
+                    self.tuns.push(VpcTun::new(vpc, queue, gone));
                 }
                 // Closing the last queue removes the device, and epoll forgets it.
-                Command::RemoveTun(vpc) => self.tuns.retain(|tun| tun.vpc != vpc),
+                Command::RemoveTun(vpc, done) => {
+                    self.tuns.retain(|tun| tun.vpc != vpc);
+                    drop(done);
+                }
                 Command::Stop => return Ok(ControlFlow::Break(())),
             }
         }

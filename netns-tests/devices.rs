@@ -1,0 +1,45 @@
+//! The devices of VPCs while packets flow.
+
+use std::time::Duration;
+
+use vpngw::lab;
+use vpngw::os::netlink::Netlink;
+
+use crate::support::pair::{Pair, Side};
+use crate::support::vpngwd::{Auth, Gateway, bgp, config, write_keys};
+
+const INTERVAL: Duration = Duration::from_millis(5);
+
+/// A second VPC, without peers.
+const OTHER: &str = r#"
+[[vpc]]
+name = "other"
+tun = "vpn1"
+prefixes = ["10.9.0.0/16"]
+"#;
+
+#[test]
+fn a_device_that_somebody_deletes_costs_the_other_vpcs_nothing() {
+    let pair = Pair::new();
+    write_keys(&pair);
+    let text = |side, more: &str| {
+        let routing = format!("vpc = \"office\"\n{}", bgp(side));
+        config(&pair, side, Auth::Psk, &routing, more)
+    };
+    let left = Gateway::start(&pair, Side::Left, &text(Side::Left, OTHER));
+    let _right = Gateway::start(&pair, Side::Right, &text(Side::Right, ""));
+    assert!(pair.comes_to_work());
+    let namespace = pair.namespace("left");
+    let reports = pair.probing(INTERVAL, || {
+        lab::wait_for(async {
+            Netlink::open(Some(&namespace))?.as_administrator().delete_link("vpn1").await
+        })
+        .unwrap();
+        assert!(left.comes_to_say("the TUN device vpn1 is gone"), "{}", left.log());
+        std::thread::sleep(Duration::from_millis(500));
+    });
+    for report in reports {
+        assert_eq!(report.lost(), 0, "{report}");
+    }
+    assert!(pair.comes_to_work());
+}
