@@ -11,6 +11,7 @@ mod support;
 mod bird;
 mod devices;
 mod failures;
+mod keys;
 mod lab_itself;
 mod reference;
 mod refusals;
