@@ -61,7 +61,7 @@ pub struct GatewayConfig {
 /// How many data-plane threads run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Workers {
-    /// One for each core that the process may use.
+    /// As many as the machine has room for beside the kernel and the hosts.
     Auto,
     /// Exactly this many.
     Exactly(NonZeroU16),

@@ -1,5 +1,5 @@
 //! The operating system, and nothing else: every socket, namespace, device and clock that
-//! vpngw touches is made here. The only `unsafe` outside the data plane lives in this folder.
+//! vpngw touches is made here. The only `unsafe` lives in this folder.
 //!
 //! Functions here know Linux and no protocol: they carry bytes and addresses. Errors say what
 //! was being done, so that a person can act on the message alone.

@@ -186,4 +186,4 @@ pub const MAX_LINES: usize = 500;
 pub const PANICS: &[&str] = &[".unwrap()", "panic!", "todo!", "unimplemented!", "dbg!"];
 
 /// Folders in which `unsafe` may stand.
-pub const UNSAFE_ALLOWED: &[&str] = &["src/os/", "src/dataplane/"];
+pub const UNSAFE_ALLOWED: &[&str] = &["src/os/"];
