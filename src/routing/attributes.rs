@@ -57,6 +57,11 @@ impl AsPath {
         AsPath(asns.chunks(Self::SEGMENT_MAX).map(|part| Segment::Sequence(part.into())).collect())
     }
 
+    /// Whether ASes stand in it without their order, which nobody may announce any more (RFC 9774).
+    pub fn has_set(&self) -> bool {
+        self.0.iter().any(|segment| matches!(segment, Segment::Set(_)))
+    }
+
     /// The length that the decision process compares (RFC 4271 §9.1.2.2 a).
     pub fn length(&self) -> usize {
         self.0.iter().map(Segment::length).sum()
@@ -169,6 +174,15 @@ impl Attributes {
             aggregator: None,
             transitive: Vec::new(),
         }
+    }
+
+    /// What the attributes take of memory, in octets.
+    pub fn octets(&self) -> usize {
+        let segments = self.as_path.0.iter();
+        let path = segments.map(|segment| size_of::<Segment>() + size_of_val(segment.asns()));
+        let transitive = self.transitive.iter();
+        let transitive = transitive.map(|one| size_of::<TransitiveAttribute>() + one.body.len());
+        size_of::<Attributes>() + path.sum::<usize>() + transitive.sum::<usize>()
     }
 
     /// Whether the route's communities (RFC 1997) let it be announced to an internal or an

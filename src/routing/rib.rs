@@ -9,14 +9,16 @@
 
 mod admission;
 mod decision;
+mod ledger;
 
 pub use admission::{RejectReason, Rejections};
 pub use decision::{Reason, Source};
 
 use crate::net::{Asn, PeerId, Prefix, PrefixSet};
 use crate::routing::attributes::Attributes;
+use ledger::Ledger;
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::ops::RangeBounds;
 use std::sync::Arc;
 
@@ -29,6 +31,8 @@ pub struct Policy {
     pub local_preference: u32,
     /// Most prefixes that are kept of it, rejected ones included.
     pub max_prefixes: u32,
+    /// Our own address towards it.
+    pub own_address: Option<IpAddr>,
     /// What kind of neighbour it is.
     pub source: Source,
 }
@@ -42,11 +46,21 @@ struct AdjRibIn {
     identifier: Ipv4Addr,
     accepted: BTreeMap<Prefix, Arc<Attributes>>,
     rejected: Rejections,
+    ledger: Ledger,
 }
+
+/// The most that all paths of one neighbour may take of memory, in octets: what it may announce in
+/// prefixes fits when a set of attributes is not larger than usual, or shared.
+pub const MAX_OCTETS: usize = 64 << 20;
 
 /// The neighbour announced more than it may; its session has to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TooManyPrefixes;
+pub enum Excess {
+    /// More prefixes than its policy lets it.
+    Prefixes,
+    /// More than [`MAX_OCTETS`].
+    Octets,
+}
 
 /// A usable path, with all that it is judged by.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -152,22 +166,25 @@ impl Rib {
     /// withdraw, RFC 4271 §9.1.4). Comes back with the reason when it is rejected.
     ///
     /// # Errors
-    /// The neighbour has announced more prefixes than its policy lets it.
+    /// The neighbour has announced more than it may.
     pub fn announce(
         &mut self,
         peer: PeerId,
         prefix: Prefix,
         attributes: Arc<Attributes>,
-    ) -> Result<Option<RejectReason>, TooManyPrefixes> {
+    ) -> Result<Option<RejectReason>, Excess> {
         let verdict = self.judge(peer, &prefix, &attributes);
         let Some(rib) = self.peers.get_mut(&peer) else { return Ok(None) };
         if !rib.has_room_for(&prefix) {
-            return Err(TooManyPrefixes);
+            return Err(Excess::Prefixes);
+        }
+        if rib.ledger.octets() > MAX_OCTETS {
+            return Err(Excess::Octets);
         }
         match verdict {
             None => self.accept(peer, prefix, attributes),
             Some(reason) => {
-                let changed = rib.rejected.insert(prefix, reason, attributes);
+                let changed = rib.reject(prefix, reason, attributes);
                 self.drop_accepted(peer, &prefix);
                 return Ok(changed.then_some(reason));
             }
@@ -178,7 +195,7 @@ impl Rib {
     /// Takes out a path.
     pub fn withdraw(&mut self, peer: PeerId, prefix: &Prefix) {
         if let Some(rib) = self.peers.get_mut(&peer) {
-            rib.rejected.remove(prefix);
+            rib.drop_rejected(prefix);
         }
         self.drop_accepted(peer, prefix);
     }
@@ -189,6 +206,9 @@ impl Rib {
         rib.rejected = Rejections::default();
         for prefix in rib.accepted.keys().copied().collect::<Vec<_>>() {
             self.drop_accepted(peer, &prefix);
+        }
+        if let Some(rib) = self.peers.get_mut(&peer) {
+            rib.ledger = Ledger::default();
         }
     }
 
@@ -266,13 +286,15 @@ impl Rib {
         let rejected = std::mem::take(&mut rib.rejected);
         self.dirty.extend(rib.accepted.keys());
         let accepted: Vec<_> = rib.accepted.iter().map(|(p, a)| (*p, a.clone())).collect();
-        for (prefix, attributes) in accepted.into_iter().chain(rejected.into_paths()) {
+        let rejected: Vec<_> = rejected.into_paths().collect();
+        rejected.iter().for_each(|(_, attributes)| rib.ledger.leave(attributes));
+        for (prefix, attributes) in accepted.into_iter().chain(rejected) {
             match self.judge(peer, &prefix, &attributes) {
                 None => self.accept(peer, prefix, attributes),
                 Some(reason) => {
                     self.drop_accepted(peer, &prefix);
                     if let Some(rib) = self.peers.get_mut(&peer) {
-                        rib.rejected.insert(prefix, reason, attributes);
+                        rib.reject(prefix, reason, attributes);
                     }
                 }
             }
@@ -281,8 +303,10 @@ impl Rib {
 
     fn accept(&mut self, peer: PeerId, prefix: Prefix, attributes: Arc<Attributes>) {
         let Some(rib) = self.peers.get_mut(&peer) else { return };
-        rib.rejected.remove(&prefix);
+        rib.drop_rejected(&prefix);
+        let attributes = rib.ledger.enter(attributes);
         let before = rib.accepted.insert(prefix, attributes.clone());
+        before.iter().for_each(|before| rib.ledger.leave(before));
         self.candidates.entry(prefix).or_default().insert(peer);
         if before.is_none_or(|before| before != attributes) {
             self.dirty.insert(prefix);
@@ -291,9 +315,8 @@ impl Rib {
 
     fn drop_accepted(&mut self, peer: PeerId, prefix: &Prefix) {
         let Some(rib) = self.peers.get_mut(&peer) else { return };
-        if rib.accepted.remove(prefix).is_none() {
-            return;
-        }
+        let Some(attributes) = rib.accepted.remove(prefix) else { return };
+        rib.ledger.leave(&attributes);
         self.dirty.insert(*prefix);
         if let Some(peers) = self.candidates.get_mut(prefix) {
             peers.remove(&peer);
@@ -317,6 +340,30 @@ impl AdjRibIn {
             identifier: Ipv4Addr::UNSPECIFIED,
             accepted: BTreeMap::new(),
             rejected: Rejections::default(),
+            ledger: Ledger::default(),
+        }
+    }
+
+    /// Keeps a rejected path if there is room; whether its reason is news.
+    fn reject(
+        &mut self,
+        prefix: Prefix,
+        reason: RejectReason,
+        attributes: Arc<Attributes>,
+    ) -> bool {
+        if !self.rejected.has_room_for(&prefix) {
+            return false;
+        }
+        let attributes = self.ledger.enter(attributes);
+        if let Some(before) = self.rejected.attributes_of(&prefix) {
+            self.ledger.leave(before);
+        }
+        self.rejected.insert(prefix, reason, attributes)
+    }
+
+    fn drop_rejected(&mut self, prefix: &Prefix) {
+        if let Some(attributes) = self.rejected.remove(prefix) {
+            self.ledger.leave(&attributes);
         }
     }
 

@@ -28,7 +28,7 @@ pub use view::{NeighborView, PathView, RouteView};
 use crate::net::{PeerId, Prefix};
 use crate::random::{Random, Seeded};
 use crate::routing::bgp::{self, CeaseReason, ConnectionId, DownReason};
-use crate::routing::rib::Rib;
+use crate::routing::rib::{Excess, Rib};
 use crate::time::{Timers, Timestamp};
 use crate::visits::Counted;
 use neighbor::{Birth, Neighbor, Speaker};
@@ -270,7 +270,8 @@ impl Router {
         neighbor.set_tunnel(tunnel_up, now);
         self.rib.set_usable(peer, tunnel_up);
         for (prefix, attributes) in neighbor.static_routes() {
-            self.admit(peer, prefix, attributes);
+            // The configuration bounds these.
+            let _ = self.admit(peer, prefix, attributes);
         }
         if let Some((local, remote)) = neighbor.addresses() {
             self.by_addresses.insert((local, remote, peer));
@@ -419,35 +420,41 @@ impl Router {
         }
         for bgp::Announcement { attributes, prefixes } in update.announced {
             for prefix in prefixes {
-                if !self.admit(peer, prefix, attributes.clone()) {
-                    if let Some(speaker) = self.speaker_mut(peer) {
-                        speaker.session.end(CeaseReason::TooManyPrefixes, now);
-                    }
-                    return;
+                let Err(excess) = self.admit(peer, prefix, attributes.clone()) else { continue };
+                if let Some(speaker) = self.speaker_mut(peer) {
+                    speaker.session.end(cease_reason(excess), now);
                 }
+                return;
             }
         }
     }
 
-    /// Hands a path to the table; whether the neighbour stayed within its limit.
+    /// Hands a path to the table.
+    ///
+    /// # Errors
+    /// The neighbour went beyond its limits.
     fn admit(
         &mut self,
         peer: PeerId,
         prefix: Prefix,
         attributes: std::sync::Arc<super::Attributes>,
-    ) -> bool {
-        match self.rib.announce(peer, prefix, attributes) {
-            Ok(None) => true,
-            Ok(Some(why)) => {
-                self.actions.push_back(Action::Rejected { peer, prefix, why });
-                true
-            }
-            Err(_too_many) => false,
+    ) -> Result<(), Excess> {
+        if let Some(why) = self.rib.announce(peer, prefix, attributes)? {
+            self.actions.push_back(Action::Rejected { peer, prefix, why });
         }
+        Ok(())
     }
 
     fn speaker_mut(&mut self, peer: PeerId) -> Option<&mut Speaker> {
         self.neighbors.get_mut(&peer)?.speaker_mut()
+    }
+}
+
+/// How the peer is told that it announced too much (RFC 4486 §4).
+fn cease_reason(excess: Excess) -> CeaseReason {
+    match excess {
+        Excess::Prefixes => CeaseReason::TooManyPrefixes,
+        Excess::Octets => CeaseReason::OutOfResources,
     }
 }
 

@@ -108,6 +108,8 @@ pub enum CeaseReason {
     ConfigurationChange,
     /// Another connection to the same peer goes on (RFC 4271 §6.8).
     Collision,
+    /// What the neighbour announces takes more memory than it may.
+    OutOfResources,
 }
 
 /// Why a session ends from our side.
@@ -185,6 +187,7 @@ impl CeaseReason {
             CeaseReason::Rejected => 5,
             CeaseReason::ConfigurationChange => 6,
             CeaseReason::Collision => 7,
+            CeaseReason::OutOfResources => 8,
         }
     }
 }

@@ -26,8 +26,8 @@ use std::time::Duration;
 const OPEN_HOLD_TIME: Duration = Duration::from_secs(30);
 /// The first wait after a failure; it doubles up to the configured `connect_retry`.
 const FIRST_RETRY: Duration = Duration::from_millis(500);
-/// The wait after a neighbour announced too many prefixes: the operator has to look.
-const TOO_MANY_PREFIXES_WAIT: Duration = Duration::from_secs(60);
+/// The wait after a neighbour announced too much: the operator has to look.
+const EXCESS_WAIT: Duration = Duration::from_secs(60);
 /// A session that lasted this long was sound: the next failure starts counting anew.
 const SOUND_AFTER: Duration = Duration::from_secs(10);
 /// An established session yields to a new connection of the peer once it is this old. Younger, the
@@ -334,8 +334,10 @@ impl Session {
         }
         let sound = was_established && now.since(connection.established_at) >= SOUND_AFTER;
         self.failures = if sound { 0 } else { self.failures.saturating_add(1) };
-        if reason == DownReason::Sent(Cause::Cease(CeaseReason::TooManyPrefixes)) {
-            self.refused_until = now + TOO_MANY_PREFIXES_WAIT;
+        let excess = [CeaseReason::TooManyPrefixes, CeaseReason::OutOfResources];
+        let ended_for = |why| reason == DownReason::Sent(Cause::Cease(why));
+        if excess.into_iter().any(ended_for) {
+            self.refused_until = now + EXCESS_WAIT;
         }
         self.last_failure = Some(reason.clone());
         if was_established {

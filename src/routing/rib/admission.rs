@@ -4,6 +4,7 @@ use super::{Policy, Source};
 use crate::net::{Asn, Prefix, PrefixSet};
 use crate::routing::attributes::Attributes;
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// Most rejected prefixes of one neighbour that are kept for the operator's eyes and for a later
@@ -16,6 +17,15 @@ pub enum RejectReason {
     /// No prefix of the neighbour's `accept` list covers it.
     #[error("not covered by the peer's accept list")]
     NotAccepted,
+    /// It lies where no route may lead: loopback, link-local, multicast, reserved (RFC 6890).
+    #[error("no such destination is ever forwarded (RFC 6890)")]
+    Martian,
+    /// Its next hop is our own address (RFC 4271 §5.1.3).
+    #[error("its next hop is this gateway itself")]
+    OwnNextHop,
+    /// Its AS path has an AS_SET: to be treated as withdrawn (RFC 9774 §3).
+    #[error("AS path contains an AS_SET (RFC 9774)")]
+    AsSet,
     /// It is one of our own prefixes, or lies in one.
     #[error("lies in a local prefix")]
     Local,
@@ -32,6 +42,9 @@ impl RejectReason {
     pub fn name(self) -> &'static str {
         match self {
             RejectReason::NotAccepted => "not_accepted",
+            RejectReason::Martian => "martian",
+            RejectReason::OwnNextHop => "own_next_hop",
+            RejectReason::AsSet => "as_set",
             RejectReason::Local => "local",
             RejectReason::AsLoop => "as_loop",
             RejectReason::ForeignFirstAs => "foreign_first_as",
@@ -51,13 +64,40 @@ pub fn judge(
         Source::External(remote) => path.as_path.neighbor() != Some(remote),
         Source::Internal | Source::Static => false,
     };
+    let own = |address| policy.own_address == Some(address);
+    let ours = policy.own_address.is_some_and(|own| *prefix == Prefix::host(own));
     let verdicts = [
         (path.as_path.contains(asn), RejectReason::AsLoop),
         (foreign, RejectReason::ForeignFirstAs),
-        (local.covers(prefix), RejectReason::Local),
+        (path.as_path.has_set(), RejectReason::AsSet),
+        (own(path.next_hop), RejectReason::OwnNextHop),
+        (is_martian(prefix), RejectReason::Martian),
+        (ours || local.covers(prefix), RejectReason::Local),
         (!policy.import.covers(prefix), RejectReason::NotAccepted),
     ];
     verdicts.into_iter().find_map(|(rejects, reason)| rejects.then_some(reason))
+}
+
+/// Whether all of a prefix is what the registries of RFC 6890 call not forwardable. A prefix that
+/// holds more than such addresses, a default route above all, is none.
+fn is_martian(prefix: &Prefix) -> bool {
+    let address = prefix.addr();
+    match (address, prefix.len()) {
+        (IpAddr::V4(v4), length) => {
+            let [first, ..] = v4.octets();
+            let this_network_or_loopback = matches!(first, 0 | 127) && length >= 8;
+            let multicast_or_reserved = first >= 224 && length >= 3;
+            this_network_or_loopback || multicast_or_reserved || v4.is_link_local() && length >= 16
+        }
+        (IpAddr::V6(v6), length) => {
+            let [first, ..] = v6.segments();
+            let link_local = first & 0xffc0 == 0xfe80 && length >= 10;
+            let multicast = first >> 8 == 0xff && length >= 8;
+            // ::/96 holds the unspecified address and loopback, ::ffff:0:0/96 mapped addresses.
+            let special = v6.octets()[..10] == [0; 10] && length >= 80;
+            link_local || multicast || special
+        }
+    }
 }
 
 /// The rejected paths of one neighbour.
@@ -93,23 +133,30 @@ impl Rejections {
         self.kept.contains_key(prefix)
     }
 
-    /// Keeps a rejected path if there is room; whether its reason is news.
+    /// Whether a rejected path to `prefix` can be kept; one that cannot is counted.
+    pub(super) fn has_room_for(&mut self, prefix: &Prefix) -> bool {
+        let room = self.kept.len() < KEPT || self.kept.contains_key(prefix);
+        self.overflow += u64::from(!room);
+        room
+    }
+
+    /// Keeps a rejected path; whether its reason is news.
     pub(super) fn insert(
         &mut self,
         prefix: Prefix,
         reason: RejectReason,
         attributes: Arc<Attributes>,
     ) -> bool {
-        if self.kept.len() >= KEPT && !self.kept.contains_key(&prefix) {
-            self.overflow += 1;
-            return false;
-        }
         let before = self.kept.insert(prefix, (reason, attributes));
         before.is_none_or(|(before, _)| before != reason)
     }
 
-    pub(super) fn remove(&mut self, prefix: &Prefix) {
-        self.kept.remove(prefix);
+    pub(super) fn remove(&mut self, prefix: &Prefix) -> Option<Arc<Attributes>> {
+        self.kept.remove(prefix).map(|(_, attributes)| attributes)
+    }
+
+    pub(super) fn attributes_of(&self, prefix: &Prefix) -> Option<&Arc<Attributes>> {
+        self.kept.get(prefix).map(|(_, attributes)| attributes)
     }
 
     pub(super) fn into_paths(self) -> impl Iterator<Item = (Prefix, Arc<Attributes>)> {

@@ -1,7 +1,8 @@
 use super::*;
-use crate::routing::attributes::{AsPath, Origin, Segment};
+use crate::routing::attributes::{AsPath, Origin, Segment, TransitiveAttribute};
 
 const US: Asn = Asn(65000);
+const OWN: IpAddr = IpAddr::V4(Ipv4Addr::new(172, 30, 0, 2));
 
 #[test]
 fn every_step_of_the_decision_is_reached_and_named() {
@@ -103,7 +104,7 @@ fn the_limit_counts_prefixes_and_not_announcements() {
         tell(&mut rib, 1, text, announced(&[65001]));
     }
     let third = rib.announce(PeerId(1), prefix("12.0.0.0/8"), Arc::new(announced(&[65001])));
-    assert_eq!(third, Err(TooManyPrefixes));
+    assert_eq!(third, Err(Excess::Prefixes));
     rib.withdraw(PeerId(1), &prefix("11.0.0.0/8"));
     tell(&mut rib, 1, "12.0.0.0/8", announced(&[65001]));
 }
@@ -115,6 +116,96 @@ fn as_sets_take_part_in_the_loop_check() {
     attributes.as_path.0.push(Segment::Set(vec![US]));
     let verdict = rib.announce(PeerId(1), prefix("10.0.0.0/8"), Arc::new(attributes));
     assert_eq!(verdict, Ok(Some(RejectReason::AsLoop)));
+}
+
+#[test]
+fn routes_that_lead_nowhere_are_not_taken() {
+    let mut rib = rib_of(&[(1, 100, external(65001))]);
+    let martians = [
+        "127.0.0.0/8",
+        "127.1.2.3/32",
+        "0.0.0.0/8",
+        "169.254.0.0/16",
+        "169.254.169.254/32",
+        "224.0.0.0/4",
+        "240.0.0.0/4",
+        "255.255.255.255/32",
+        "::1/128",
+        "::/128",
+        "::ffff:10.0.0.0/104",
+        "fe80::/10",
+        "fe80::1/128",
+        "ff02::/16",
+    ];
+    for text in martians {
+        let verdict = rib.announce(PeerId(1), prefix(text), Arc::new(announced(&[65001])));
+        assert_eq!(verdict, Ok(Some(RejectReason::Martian)), "{text}");
+    }
+    for text in ["0.0.0.0/0", "0.0.0.0/1", "128.0.0.0/1", "::/0", "2000::/3", "fd00::/8"] {
+        tell(&mut rib, 1, text, announced(&[65001]));
+    }
+}
+
+#[test]
+fn routes_to_and_through_ourselves_are_not_taken() {
+    let mut rib = rib_of(&[(1, 100, external(65001))]);
+    let through_us = Attributes { next_hop: OWN, ..announced(&[65001]) };
+    let verdict = rib.announce(PeerId(1), prefix("10.0.0.0/8"), Arc::new(through_us));
+    assert_eq!(verdict, Ok(Some(RejectReason::OwnNextHop)));
+    let to_us = rib.announce(PeerId(1), Prefix::host(OWN), Arc::new(announced(&[65001])));
+    assert_eq!(to_us, Ok(Some(RejectReason::Local)));
+}
+
+#[test]
+fn an_as_set_takes_back_what_was_announced_before() {
+    let mut rib = rib_of(&[(1, 100, external(65001))]);
+    tell(&mut rib, 1, "10.0.0.0/8", announced(&[65001]));
+    let mut with_set = announced(&[65001]);
+    with_set.as_path.0.push(Segment::Set(vec![Asn(65010), Asn(65011)]));
+    let verdict = rib.announce(PeerId(1), prefix("10.0.0.0/8"), Arc::new(with_set));
+    assert_eq!(verdict, Ok(Some(RejectReason::AsSet)));
+    assert_eq!(rib.accepted_count(PeerId(1)), 0);
+}
+
+#[test]
+fn a_neighbour_takes_bounded_memory() {
+    let mut rib = rib_of(&[]);
+    rib.set_policy(PeerId(1), Policy { max_prefixes: 100_000, ..policy(100, external(65001)) });
+    let fat = |number: u32| {
+        let body = [number.to_be_bytes().as_slice(), &[7; 3900]].concat();
+        let own = TransitiveAttribute { code: 250, partial: true, body };
+        Attributes { transitive: vec![own], ..announced(&[65001]) }
+    };
+    let mut announce = |number: u32, attributes: Attributes| {
+        let address = Ipv4Addr::from_bits(0x0a00_0000 + number);
+        rib.announce(PeerId(1), Prefix::host(address.into()), Arc::new(attributes))
+    };
+    let shared = (0..100).map(|number| announce(number, fat(0)));
+    assert!(shared.into_iter().all(|verdict| verdict == Ok(None)));
+    let first_refused = (100..).find(|&number| announce(number, fat(number)).is_err());
+    let taken = first_refused.expect("an end") as usize;
+    assert!((14_000..17_500).contains(&taken), "{taken}");
+    assert!(rib.peers[&PeerId(1)].ledger.octets() < MAX_OCTETS + 8_192);
+    rib.forget(PeerId(1));
+    assert_eq!(rib.peers[&PeerId(1)].ledger.octets(), 0);
+}
+
+#[test]
+fn paths_that_come_and_go_leave_nothing_in_the_ledger() {
+    let mut rib = rib_of(&[(1, 100, external(65001))]);
+    for (text, path) in
+        [("10.0.0.0/8", [65001, 7]), ("10.0.0.0/8", [65001, 8]), ("11.0.0.0/8", [65001, 8])]
+    {
+        tell(&mut rib, 1, text, announced(&path));
+    }
+    let loops = rib.announce(PeerId(1), prefix("11.0.0.0/8"), Arc::new(announced(&[65001, 65000])));
+    assert_eq!(loops, Ok(Some(RejectReason::AsLoop)));
+    rib.set_local([prefix("10.0.0.0/8")].into_iter().collect());
+    rib.set_local(PrefixSet::new());
+    for text in ["10.0.0.0/8", "11.0.0.0/8"] {
+        rib.withdraw(PeerId(1), &prefix(text));
+    }
+    assert_eq!(rib.peers[&PeerId(1)].ledger.octets(), 0);
 }
 
 fn prefix(text: &str) -> Prefix {
@@ -134,7 +225,7 @@ fn announced(asns: &[u32]) -> Attributes {
 
 fn policy(local_preference: u32, source: Source) -> Policy {
     let import = [Prefix::all_ipv4(), Prefix::all_ipv6()].into_iter().collect();
-    Policy { import, local_preference, max_prefixes: 10_000, source }
+    Policy { import, local_preference, max_prefixes: 10_000, own_address: Some(OWN), source }
 }
 
 fn rib_of(peers: &[(u32, u32, Source)]) -> Rib {

@@ -73,6 +73,10 @@ impl NeighborConfig {
             import: self.import.clone(),
             local_preference: self.local_preference,
             max_prefixes: self.max_prefixes,
+            own_address: match self.kind {
+                NeighborKind::Bgp { local, .. } => Some(local),
+                NeighborKind::Static { .. } => None,
+            },
             source,
         }
     }

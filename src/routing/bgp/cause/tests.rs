@@ -45,6 +45,7 @@ fn every_cause_has_the_codes_of_the_registry() {
             1,
             "Cease: Maximum Number of Prefixes Reached",
         ),
+        (Cause::Cease(CeaseReason::OutOfResources), 6, 8, "Cease: Out of Resources"),
         (Cause::Cease(CeaseReason::Collision), 6, 7, "Cease: Connection Collision Resolution"),
     ];
     for (cause, code, subcode, words) in cause_and_words {
