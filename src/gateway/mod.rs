@@ -31,6 +31,7 @@ mod sas;
 mod settle;
 mod snapshot;
 mod status;
+mod telling;
 mod tunnel;
 mod vpc;
 pub mod world;

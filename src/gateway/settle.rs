@@ -173,7 +173,9 @@ impl Gateway {
                 self.note(peer, format!("BGP session down: {reason}"), now);
             }
             Action::Rejected { peer, prefix, why } => {
-                self.note(peer, format!("announcement of {prefix} rejected: {why}"), now);
+                if let Some(tunnel) = self.tunnels.get_mut(&peer) {
+                    tunnel.note_rejection(prefix, why, now);
+                }
             }
         }
     }

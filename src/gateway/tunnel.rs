@@ -15,11 +15,13 @@ use super::events::{EventRing, PastEvent};
 use super::failover::Health;
 use super::rates::{Rates, Totals};
 use super::sas::Sas;
+use super::telling::{Telling, Verdict};
 use super::vpc;
 use crate::config::PeerConfig;
 use crate::forward::TunnelCounters;
 use crate::ike::{Established, Event};
-use crate::net::{PrefixSet, VpcId};
+use crate::net::{Prefix, PrefixSet, VpcId};
+use crate::routing::RejectReason;
 use crate::time::Timestamp;
 use std::sync::Arc;
 use tracing::{error, info, warn};
@@ -63,6 +65,8 @@ pub struct Tunnel {
     pub events: EventRing,
     /// The last failure, kept after the tunnel is up again.
     pub last_failure: Option<PastEvent>,
+    /// How much was told of announcements that are not accepted.
+    rejections: Telling,
     /// Bits per second.
     pub rates: Rates,
     /// Inner sources that the peer may use, as the packet path reads them.
@@ -81,6 +85,7 @@ impl Tunnel {
             counters: Arc::default(),
             events: EventRing::default(),
             last_failure: None,
+            rejections: Telling::default(),
             rates: Rates::default(),
             sources: Arc::new(vpc::sources(config)),
         }
@@ -171,6 +176,17 @@ impl Tunnel {
         self.sas.retire_all(now);
         self.state = State::Down { since: now };
         self.fail(reason, now);
+    }
+
+    /// Tells of an announcement that is not accepted, unless there are too many of them: the
+    /// views show them all.
+    pub fn note_rejection(&mut self, prefix: Prefix, why: RejectReason, now: Timestamp) {
+        let left_out = match self.rejections.ask(now) {
+            Verdict::LeaveOut => return,
+            Verdict::Tell { left_out: 0 } => String::new(),
+            Verdict::Tell { left_out } => format!(" ({left_out} more were before)"),
+        };
+        self.note(format!("announcement of {prefix} rejected: {why}{left_out}"), now);
     }
 
     /// Logs and remembers something that happened.

@@ -226,9 +226,21 @@ pub(super) fn describe_suites<S: Display>(suites: &[S]) -> String {
     if words.is_empty() { "nothing".to_owned() } else { words.join(", ") }
 }
 
+/// Proposals of an offer, and transforms of one type, that are put into words: an honest peer has
+/// fewer, and a hostile one shall not fill a log.
+const PROPOSALS_SHOWN: usize = 8;
+const TRANSFORMS_SHOWN: usize = 12;
+
+/// Words for what is left out beyond `shown` of `count`.
+fn and_more(count: usize, shown: usize) -> Option<String> {
+    count.checked_sub(shown).filter(|more| *more > 0).map(|more| format!("{more} more"))
+}
+
 /// An offer in words, for an operator: alternatives of one type with slashes between.
 pub(super) fn describe(offered: &SecurityAssociation) -> String {
-    let words: Vec<String> = offered.proposals.iter().map(describe_proposal).collect();
+    let shown = offered.proposals.iter().take(PROPOSALS_SHOWN);
+    let mut words: Vec<String> = shown.map(describe_proposal).collect();
+    words.extend(and_more(offered.proposals.len(), PROPOSALS_SHOWN));
     if words.is_empty() { "nothing".to_owned() } else { words.join(", ") }
 }
 
@@ -242,7 +254,9 @@ fn describe_proposal(proposal: &Proposal) -> String {
     ];
     let of_type = |wanted: TransformType| {
         let fitting = proposal.transforms.iter().filter(|one| one.transform_type == wanted);
-        fitting.map(describe_transform).collect::<Vec<_>>().join("/")
+        let count = fitting.clone().count();
+        let words = fitting.take(TRANSFORMS_SHOWN).map(describe_transform);
+        words.chain(and_more(count, TRANSFORMS_SHOWN)).collect::<Vec<_>>().join("/")
     };
     let words = ORDER.map(of_type);
     words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join("-")
