@@ -1,8 +1,11 @@
 //! Where the log goes: to journald with its fields when systemd started us, else to standard
-//! error.
+//! error. What one peer can make us write is bounded in time ([`limit`]).
+
+mod limit;
 
 use super::exit::{Cause, Failure, OrFail, Outcome};
 use anyhow::anyhow;
+use limit::Limit;
 use std::io::IsTerminal;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt;
@@ -14,7 +17,7 @@ pub fn start(filter: &str) -> Outcome<()> {
         let error = anyhow!("--log {filter:?} is no filter ({error}); write for example \"debug\"");
         Failure { cause: Cause::Configuration, error }
     })?;
-    let registry = tracing_subscriber::registry().with(filter);
+    let registry = tracing_subscriber::registry().with(filter).with(Limit::default());
     match journald() {
         Some(layer) => registry.with(layer).try_init(),
         None => {
