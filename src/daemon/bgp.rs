@@ -8,8 +8,8 @@ use crate::os::tcp;
 use crate::routing::ConnectionId;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -29,6 +29,11 @@ const SEND_HOLD: Duration = Duration::from_secs(8 * 60);
 /// Bytes that may wait for a peer to read: more than the 100,000 prefixes that a peer may announce
 /// take when each has attributes of its own.
 const WAITING_MAX: usize = 16 << 20;
+/// Addresses from which connections to one of ours stand: each costs descriptors, whoever it is.
+/// Beyond, new ones are closed at once.
+const GUESTS_MAX: usize = 16_384;
+/// Such connections from one address: an honest peer has one, and a second for a moment.
+const GUESTS_FROM_ONE: usize = 4;
 /// Reads that wait for the gateway before a connection is no longer read.
 const BACKLOG: usize = 64;
 
@@ -52,8 +57,8 @@ pub struct Connections {
     events: mpsc::Sender<TcpEvent>,
     writers: Writers,
     listeners: BTreeMap<(VpcId, IpAddr), JoinHandle<()>>,
-    accepted: mpsc::Sender<(VpcId, TcpStream)>,
-    incoming: mpsc::Receiver<(VpcId, TcpStream)>,
+    accepted: mpsc::Sender<(VpcId, TcpStream, Seat)>,
+    incoming: mpsc::Receiver<(VpcId, TcpStream, Seat)>,
     counted: u64,
 }
 
@@ -101,7 +106,7 @@ impl Connections {
     /// Waits for a peer that connects to us, and takes its connection into use.
     pub async fn accept(&mut self) -> Option<TcpEvent> {
         loop {
-            let (vpc, stream) = self.incoming.recv().await?;
+            let (vpc, stream, seat) = self.incoming.recv().await?;
             let (Ok(local), Ok(remote)) = (stream.local_addr(), stream.peer_addr()) else {
                 continue;
             };
@@ -110,7 +115,10 @@ impl Connections {
             let (writer, queue) = Writer::new();
             self.writers.insert((vpc, connection), writer);
             let events = self.events.clone();
-            tokio::spawn(converse(vpc, connection, stream, queue, events));
+            tokio::spawn(async move {
+                converse(vpc, connection, stream, queue, events).await;
+                drop(seat);
+            });
             let input = TcpInput::Accepted { local: local.ip(), remote: remote.ip() };
             return Some(TcpEvent { vpc, connection, input });
         }
@@ -202,16 +210,56 @@ impl Writer {
     }
 }
 
+/// Who is connected to one of our addresses.
+#[derive(Debug, Default)]
+struct Guests(Mutex<BTreeMap<IpAddr, usize>>);
+
+/// A place for one connection, free again when this is dropped.
+#[derive(Debug)]
+struct Seat {
+    guests: Arc<Guests>,
+    address: IpAddr,
+}
+
+impl Guests {
+    /// A place for a connection from `address`, unless it or all have too many.
+    fn seat(self: &Arc<Self>, address: IpAddr) -> Option<Seat> {
+        let mut seated = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let here = seated.get(&address).copied().unwrap_or(0);
+        if here >= GUESTS_FROM_ONE || here == 0 && seated.len() >= GUESTS_MAX {
+            return None;
+        }
+        seated.insert(address, here + 1);
+        Some(Seat { guests: Arc::clone(self), address })
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let mut seated = self.guests.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match seated.get(&self.address) {
+            Some(&here) if here > 1 => seated.insert(self.address, here - 1),
+            Some(_) | None => seated.remove(&self.address),
+        };
+    }
+}
+
 fn tcp_place(place: &Place) -> tcp::Place<'_> {
     tcp::Place { namespace: place.namespace.as_deref(), device: Some(&place.device) }
 }
 
-async fn accept_all(vpc: VpcId, listener: TcpListener, accepted: mpsc::Sender<(VpcId, TcpStream)>) {
+async fn accept_all(
+    vpc: VpcId,
+    listener: TcpListener,
+    accepted: mpsc::Sender<(VpcId, TcpStream, Seat)>,
+) {
+    let guests = Arc::<Guests>::default();
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => {
+            Ok((stream, remote)) => {
+                let Some(seat) = guests.seat(remote.ip()) else { continue };
                 let _ = stream.set_nodelay(true);
-                if accepted.send((vpc, stream)).await.is_err() {
+                if accepted.send((vpc, stream, seat)).await.is_err() {
                     return;
                 }
             }
@@ -269,10 +317,16 @@ async fn write_all(
     mut messages: mpsc::UnboundedReceiver<Vec<u8>>,
     waiting: &AtomicUsize,
 ) {
+    let mut refused = true;
     while let Some(bytes) = messages.recv().await {
+        refused = false;
         let written = tokio::time::timeout(SEND_HOLD, writer.write_all(&bytes)).await;
         let Ok(Ok(())) = written else { return };
         waiting.fetch_sub(bytes.len(), Ordering::Relaxed);
+    }
+    // Nobody waits for the last words of a gateway that never said any.
+    if refused {
+        return;
     }
     let _ = writer.shutdown().await;
     std::future::pending().await

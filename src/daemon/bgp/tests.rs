@@ -6,6 +6,10 @@ fn key() -> (VpcId, ConnectionId) {
     (VpcId(0), ConnectionId::accepted(1))
 }
 
+fn seat() -> Seat {
+    Arc::<Guests>::default().seat(IpAddr::from([127, 0, 0, 1])).expect("the first place")
+}
+
 struct Conversation {
     connections: Connections,
     events: mpsc::Receiver<TcpEvent>,
@@ -17,7 +21,7 @@ async fn conversation() -> Conversation {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let peer = TcpStream::connect(listener.local_addr().expect("an address")).await;
     let (stream, _) = listener.accept().await.expect("a connection");
-    connections.accepted.send((key().0, stream)).await.expect("room");
+    connections.accepted.send((key().0, stream, seat())).await.expect("room");
     let accepted = connections.accept().await.expect("a connection");
     assert_eq!((accepted.vpc, accepted.connection), key());
     Conversation { connections, events, peer: peer.expect("a connection") }
@@ -65,4 +69,28 @@ async fn a_peer_that_never_reads_loses_the_connection() {
     assert!(!connections.writers.contains_key(&key()));
     drop(peer);
     assert_eq!(input(&mut events).await, TcpInput::Closed);
+}
+
+#[test]
+fn one_address_holds_few_places_and_gets_them_back() {
+    let guests = Arc::<Guests>::default();
+    let address = IpAddr::from([10, 0, 0, 1]);
+    let mut seats: Vec<Seat> =
+        (0..GUESTS_FROM_ONE).map(|_| guests.seat(address).expect("a place")).collect();
+    assert!(guests.seat(address).is_none());
+    assert!(guests.seat(IpAddr::from([10, 0, 0, 2])).is_some(), "another address is another guest");
+    seats.pop();
+    assert!(guests.seat(address).is_some());
+    drop(seats);
+    assert!(guests.0.lock().expect("not poisoned").is_empty());
+}
+
+#[tokio::test]
+async fn a_connection_that_is_refused_ends_at_once() {
+    let Conversation { mut connections, mut events, mut peer } = conversation().await;
+    connections.writers.remove(&key());
+    let ended = tokio::time::timeout(LINGER / 2, input(&mut events)).await;
+    assert_eq!(ended.expect("without lingering"), TcpInput::Closed);
+    let mut heard = Vec::new();
+    peer.read_to_end(&mut heard).await.expect("closed");
 }
