@@ -14,6 +14,7 @@ use crate::gateway::{Datagram, Gateway, Output};
 use crate::moment::Moment;
 use crate::net::VpcId;
 use crate::os::clock::Clock;
+use crate::os::memory::scrub_stack;
 use crate::os::random::OsRandom;
 use crate::os::signal::{Signal, Signals};
 use crate::time::Timestamp;
@@ -95,6 +96,7 @@ impl Daemon {
                 other => self.handle(other),
             }
             self.carry_out();
+            scrub_stack();
         }
         self.end().await;
         Ok(())

@@ -28,6 +28,7 @@ mod world;
 pub use args::Args;
 pub use exit::{Cause, Failure};
 
+use crate::os::memory;
 use exit::{OrFail, Outcome};
 use std::process::ExitCode;
 
@@ -61,6 +62,12 @@ fn try_run(args: &Args) -> Outcome<()> {
         return Ok(());
     }
     logging::start(&args.log)?;
+    if let Err(error) = memory::keep_private() {
+        tracing::warn!(
+            error = format!("{error:#}"),
+            "secrets are less protected than they could be"
+        );
+    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.or_fail(Cause::Runtime)?.block_on(async {
         let daemon = start::start(args).await?;

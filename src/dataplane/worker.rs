@@ -10,6 +10,7 @@ use super::wan::{self, Exits};
 use crate::forward::Snapshot;
 use crate::net::VpcId;
 use crate::os::clock::Clock;
+use crate::os::memory::scrub_stack;
 use crate::os::tun::TunQueue;
 use crate::os::udp::{ReceiveBatch, SendBatch, UdpSocket};
 use anyhow::{Context, Result, anyhow};
@@ -238,6 +239,8 @@ impl Worker {
         // Clearing first: a command that comes now wakes us again.
         let _ = self.wake.read();
         self.snapshot.load();
+        // Ciphers that keep a key in registers spill it while they work.
+        scrub_stack();
         while let Ok(command) = self.commands.try_recv() {
             match command {
                 Command::AddTun(vpc, queue, gone) => {

@@ -8,6 +8,7 @@ pub mod caps;
 pub mod capture;
 pub mod clock;
 pub mod file;
+pub mod memory;
 pub mod neighbor;
 pub mod netlink;
 pub mod netns;
