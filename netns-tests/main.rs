@@ -17,6 +17,7 @@ mod reference;
 mod refusals;
 mod rekeying;
 mod reload;
+mod secrets;
 mod simultaneous;
 mod startup;
 mod strongswan;

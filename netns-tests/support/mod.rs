@@ -5,6 +5,7 @@ pub mod bird;
 pub mod charon;
 pub mod pair;
 pub mod region;
+pub mod script;
 pub mod vpngwd;
 pub mod wire;
 

@@ -96,7 +96,6 @@ impl Daemon {
                 other => self.handle(other),
             }
             self.carry_out();
-            scrub_stack();
         }
         self.end().await;
         Ok(())
@@ -227,7 +226,9 @@ impl Daemon {
 
     /// Carries out what the gateway wants, in its order.
     pub(super) fn carry_out(&mut self) {
+        let mut keys_moved = false;
         while let Some(output) = self.gateway.poll_output() {
+            keys_moved |= matches!(output, Output::Datagram(_) | Output::Publish(_));
             match output {
                 Output::Datagram(datagram) => self.send(&datagram),
                 Output::Publish(snapshot) => self.dataplane.publish(snapshot),
@@ -242,6 +243,9 @@ impl Daemon {
                     let _ = self.dataplane.send_inner(&tunnel, &mut packet);
                 }
             }
+        }
+        if keys_moved {
+            scrub_stack();
         }
     }
 

@@ -116,12 +116,22 @@ fn check_host(config: &Config) -> Outcome<()> {
     }
     caps::require(&needed).or_fail(Cause::Missing)?;
     caps::require_tun().or_fail(Cause::Missing)?;
+    drop_privileges(config).or_fail(Cause::Runtime)?;
     for vpc in config.vpcs.values() {
         for remedy in caps::forwarding_off(vpc.netns.as_deref()) {
             warn!(vpc = vpc.name, "the kernel does not forward packets of this VPC; run: {remedy}");
         }
     }
     Ok(())
+}
+
+/// Keeps what the gateway works with and gives up the rest: a daemon that root started must not be
+/// able to do all that root can.
+fn drop_privileges(config: &Config) -> anyhow::Result<()> {
+    let lasting = [caps::NET_ADMIN, caps::NET_RAW, caps::NET_BIND_SERVICE, caps::DAC_READ_SEARCH];
+    let namespaces = config.vpcs.values().any(|vpc| vpc.netns.is_some());
+    let kept: Vec<_> = lasting.into_iter().chain(namespaces.then_some(caps::SYS_ADMIN)).collect();
+    caps::keep_only(&kept)
 }
 
 fn places(config: &Config) -> Vec<(VpcId, Place)> {

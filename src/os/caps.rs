@@ -4,8 +4,9 @@
 use std::fs::OpenOptions;
 use std::io;
 
-use ::caps::{CapSet, Capability};
+use ::caps::{CapSet, Capability, CapsHashSet};
 use anyhow::{Result, bail};
+use nix::sys::prctl;
 
 use super::sysctl;
 
@@ -17,6 +18,8 @@ pub const NET_ADMIN: Capability = Capability::CAP_NET_ADMIN;
 pub const NET_RAW: Capability = Capability::CAP_NET_RAW;
 /// Entering network namespaces.
 pub const SYS_ADMIN: Capability = Capability::CAP_SYS_ADMIN;
+/// Reading key files of another user again at a reload.
+pub const DAC_READ_SEARCH: Capability = Capability::CAP_DAC_READ_SEARCH;
 
 /// Checks that this thread holds all of `needed` (`capabilities(7)`).
 ///
@@ -34,6 +37,27 @@ pub fn require(needed: &[Capability]) -> Result<()> {
         "vpngwd lacks {}: run it as root, or grant it with AmbientCapabilities= in its unit",
         missing.join(" and ")
     );
+}
+
+/// Gives up, for ever, every capability of this thread beside `wanted`, and with it of the threads
+/// that it starts from now on. Those of `wanted` that are not held are not gained.
+///
+/// # Errors
+///
+/// When the kernel refuses.
+pub fn keep_only(wanted: &[Capability]) -> Result<()> {
+    let held = ::caps::read(None, CapSet::Permitted)?;
+    let kept: CapsHashSet = held.into_iter().filter(|cap| wanted.contains(cap)).collect();
+    // Nothing is ever executed, but what cannot be gained cannot be misused. It takes CAP_SETPCAP,
+    // which root has and the packaged unit, whose bounding set is small already, has not.
+    for surplus in ::caps::all().into_iter().filter(|cap| !kept.contains(cap)) {
+        let _ = ::caps::drop(None, CapSet::Bounding, surplus);
+    }
+    prctl::set_no_new_privs()?;
+    ::caps::clear(None, CapSet::Ambient)?;
+    ::caps::clear(None, CapSet::Inheritable)?;
+    ::caps::set(None, CapSet::Effective, &kept)?;
+    Ok(::caps::set(None, CapSet::Permitted, &kept)?)
 }
 
 /// Checks that TUN devices can be made.

@@ -11,7 +11,7 @@ use nix::sys::prctl;
 use nix::sys::resource::{Resource, getrlimit, rlim_t, setrlimit};
 
 /// Bytes of the stack that [`scrub_stack`] wipes: more than a handshake takes.
-const SCRUBBED: usize = 32 * 1024;
+const SCRUBBED: usize = 64 * 1024;
 
 /// The system's allocator, with a twist: what is freed is wiped first. So a key is gone when the
 /// value that held it is gone, whoever made the value: `ring` keeps expanded keys without wiping

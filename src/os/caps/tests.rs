@@ -14,3 +14,11 @@ fn what_is_missing_is_named() {
 fn nothing_needed_is_always_held() {
     assert!(require(&[]).is_ok());
 }
+
+#[test]
+fn what_is_not_kept_cannot_be_had_again() {
+    keep_only(&[NET_ADMIN]).unwrap();
+    let held = ::caps::read(None, CapSet::Permitted).unwrap();
+    assert!(held.iter().all(|cap| *cap == NET_ADMIN), "{held:?}");
+    assert!(::caps::raise(None, CapSet::Effective, NET_RAW).is_err());
+}
