@@ -18,6 +18,8 @@ pub const NET_ADMIN: Capability = Capability::CAP_NET_ADMIN;
 pub const NET_RAW: Capability = Capability::CAP_NET_RAW;
 /// Entering network namespaces.
 pub const SYS_ADMIN: Capability = Capability::CAP_SYS_ADMIN;
+/// Locking memory beyond the limit: keys are not swapped out.
+pub const IPC_LOCK: Capability = Capability::CAP_IPC_LOCK;
 /// Reading key files of another user again at a reload.
 pub const DAC_READ_SEARCH: Capability = Capability::CAP_DAC_READ_SEARCH;
 

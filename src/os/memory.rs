@@ -5,10 +5,11 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::hint::black_box;
 
+use ::caps::{CapSet, Capability};
 use anyhow::{Context, Result};
 use nix::sys::mman::{MlockAllFlags, mlockall};
 use nix::sys::prctl;
-use nix::sys::resource::{Resource, getrlimit, rlim_t, setrlimit};
+use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit, setrlimit};
 
 /// Bytes of the stack that [`scrub_stack`] wipes: more than a handshake takes.
 const SCRUBBED: usize = 64 * 1024;
@@ -77,15 +78,18 @@ pub fn keep_private() -> Result<()> {
     lock()
 }
 
-/// Locks what the process has and will have. Where the limit is too low for that nothing is
-/// locked: an allocation that fails for it later would end the process.
+/// Locks what the process has and will have. Where a limit might stop that later nothing is locked:
+/// an allocation that fails for it would end the process.
 fn lock() -> Result<()> {
-    let infinity = rlim_t::MAX;
-    let unlimited = || getrlimit(Resource::RLIMIT_MEMLOCK).is_ok_and(|(soft, _)| soft == infinity);
-    if !unlimited() {
-        setrlimit(Resource::RLIMIT_MEMLOCK, infinity, infinity).context(
-            "memory is not locked, so keys may be swapped out; LimitMEMLOCK=infinity in \
-                      the unit allows it",
+    let exempt = ::caps::has_cap(None, CapSet::Effective, Capability::CAP_IPC_LOCK)?;
+    let unlimited = || {
+        let limit = getrlimit(Resource::RLIMIT_MEMLOCK);
+        limit.is_ok_and(|(soft, _)| soft == RLIM_INFINITY)
+    };
+    if !exempt && !unlimited() {
+        setrlimit(Resource::RLIMIT_MEMLOCK, RLIM_INFINITY, RLIM_INFINITY).context(
+            "memory is not locked, so keys may be swapped out; LimitMEMLOCK=infinity in the unit \
+             allows it",
         )?;
     }
     // MCL_ONFAULT: only pages in use count, not what the threads' stacks might need.
