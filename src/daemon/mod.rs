@@ -28,7 +28,7 @@ mod world;
 pub use args::Args;
 pub use exit::{Cause, Failure};
 
-use crate::os::memory;
+use crate::os::{memory, process};
 use exit::{OrFail, Outcome};
 use std::process::ExitCode;
 
@@ -62,6 +62,7 @@ fn try_run(args: &Args) -> Outcome<()> {
         return Ok(());
     }
     logging::start(&args.log)?;
+    process::use_all_descriptors().or_fail(Cause::Runtime)?;
     if let Err(error) = memory::keep_private() {
         tracing::warn!(
             error = format!("{error:#}"),

@@ -128,7 +128,13 @@ fn check_host(config: &Config) -> Outcome<()> {
 /// Keeps what the gateway works with and gives up the rest: a daemon that root started must not be
 /// able to do all that root can.
 fn drop_privileges(config: &Config) -> anyhow::Result<()> {
-    let lasting = [caps::NET_ADMIN, caps::NET_RAW, caps::NET_BIND_SERVICE, caps::DAC_READ_SEARCH];
+    let lasting = [
+        caps::NET_ADMIN,
+        caps::NET_RAW,
+        caps::NET_BIND_SERVICE,
+        caps::DAC_READ_SEARCH,
+        caps::IPC_LOCK,
+    ];
     let namespaces = config.vpcs.values().any(|vpc| vpc.netns.is_some());
     let kept: Vec<_> = lasting.into_iter().chain(namespaces.then_some(caps::SYS_ADMIN)).collect();
     caps::keep_only(&kept)

@@ -11,6 +11,7 @@ use anyhow::{Context, Result};
 use nix::errno::Errno;
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, setsid};
 use serde::{Deserialize, Serialize};
@@ -76,6 +77,17 @@ impl Process {
         }
         Ok(())
     }
+}
+
+/// Lets this process open as many files as the operator's hard limit permits: a gateway with many
+/// BGP sessions needs more than the usual soft limit of 1024.
+///
+/// # Errors
+///
+/// When the kernel refuses.
+pub fn use_all_descriptors() -> Result<()> {
+    let (_, most) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    Ok(setrlimit(Resource::RLIMIT_NOFILE, most, most)?)
 }
 
 /// Makes `command` outlive this process and its terminal.
