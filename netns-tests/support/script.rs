@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use vpngw::crypto::secret::Secret;
 use vpngw::ike::{
     ChildUp, ConnectionConfig, ConnectionId, Credentials, Endpoint, EndpointConfig, Event,
-    Identity, RemoteAddress,
+    Identity, RemoteAddress, SlotId,
 };
 use vpngw::moment::Moment;
 use vpngw::net::Prefix;
@@ -52,7 +52,7 @@ impl Script {
 
     /// Replaces the Child SA.
     pub fn rekey(&mut self) {
-        self.act(|endpoint, at| endpoint.rekey_child(CONNECTION, at));
+        self.act(|endpoint, at| endpoint.rekey_child(CONNECTION, SlotId(0), at));
     }
 
     /// Ends the IKE SA with all that hangs on it.
