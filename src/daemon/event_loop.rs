@@ -6,7 +6,7 @@ use super::exit::{Cause, Failure, Outcome};
 use super::lan::{LanEvent, Lans};
 use super::underlay::Underlay;
 use super::world::{Answers, Place, World, sources};
-use super::{files, notify};
+use super::{files, notify, start};
 use crate::control::{FailureKind, Reply, Request};
 use crate::dataplane::{ControlReceiver, Dataplane, FromDataplane, VpcDevice};
 use crate::gateway::world::{Answer, Change, Host, Wish};
@@ -200,6 +200,7 @@ impl Daemon {
         let kept = "the running configuration stays";
         let config =
             files::load(&self.path, false).map_err(|error| format!("{error:#}\n{kept}"))?;
+        start::check_privileges(&config).map_err(|error| format!("{error:#}; {kept}"))?;
         let config = config.numbered_like(self.gateway.config());
         let ways = Answer::Sources(sources(Host::questions(&config)));
         self.gateway.handle_world(vec![ways], self.now());

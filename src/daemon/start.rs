@@ -125,6 +125,18 @@ fn check_host(config: &Config) -> Outcome<()> {
     Ok(())
 }
 
+/// Checks that a configuration needs nothing that was given up at the start.
+pub(super) fn check_privileges(config: &Config) -> anyhow::Result<()> {
+    let namespaces = config.vpcs.values().any(|vpc| vpc.netns.is_some());
+    if namespaces && caps::require(&[caps::SYS_ADMIN]).is_err() {
+        anyhow::bail!(
+            "a VPC in a network namespace needs CAP_SYS_ADMIN, which this daemon has not or gave \
+             up at its start; restart it"
+        );
+    }
+    Ok(())
+}
+
 /// Keeps what the gateway works with and gives up the rest: a daemon that root started must not be
 /// able to do all that root can.
 fn drop_privileges(config: &Config) -> anyhow::Result<()> {
