@@ -37,14 +37,18 @@ impl Host {
     fn step(&mut self, input: impl FnOnce(&mut Gateway, &mut Moment<'_>)) -> Vec<Datagram> {
         input(&mut self.gateway, &mut Moment::simulated(self.now, &mut self.random));
         let mut datagrams = Vec::new();
-        while let Some(output) = self.gateway.poll_output() {
-            match output {
-                Output::Datagram(datagram) => datagrams.push(datagram),
-                Output::Publish(snapshot) => self.snapshot = snapshot,
-                _ => {}
+        loop {
+            while let Some(output) = self.gateway.poll_output() {
+                match output {
+                    Output::Datagram(datagram) => datagrams.push(datagram),
+                    Output::Publish(snapshot) => self.snapshot = snapshot,
+                    _ => {}
+                }
             }
+            let Some(job) = self.gateway.poll_job() else { return datagrams };
+            let at = &mut Moment::simulated(self.now, &mut self.random);
+            self.gateway.handle_job(job.run(), at);
         }
-        datagrams
     }
 
     fn receive(&mut self, datagram: &Datagram) -> Vec<Datagram> {

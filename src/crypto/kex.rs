@@ -78,16 +78,28 @@ enum Private {
 impl KeyExchange {
     /// A fresh private key and its public value.
     pub fn generate(group: Group, random: &mut dyn Random) -> Result<KeyExchange, KexError> {
+        let mut seed = Zeroizing::new([0; 32]);
+        if group == Group::Curve25519 {
+            random.fill(&mut *seed);
+        }
+        KeyExchange::from_seed(group, &seed)
+    }
+
+    /// The private key that `seed` makes, and its public value. The ECP groups leave the seed
+    /// aside and draw from the operating system.
+    ///
+    /// # Errors
+    ///
+    /// [`KexError::NoRandomness`] when the operating system has none to give.
+    pub fn from_seed(group: Group, seed: &[u8; 32]) -> Result<KeyExchange, KexError> {
         match group {
-            Group::Curve25519 => Ok(KeyExchange::curve25519(random)),
+            Group::Curve25519 => Ok(KeyExchange::curve25519(seed)),
             Group::Ecp256 => KeyExchange::ecp(group, &ECDH_P256),
             Group::Ecp384 => KeyExchange::ecp(group, &ECDH_P384),
         }
     }
 
-    fn curve25519(random: &mut dyn Random) -> KeyExchange {
-        let mut scalar = Zeroizing::new([0; 32]);
-        random.fill(&mut *scalar);
+    fn curve25519(scalar: &[u8; 32]) -> KeyExchange {
         let private = StaticSecret::from(*scalar);
         let public = PublicKey::from(&private).to_bytes().to_vec();
         KeyExchange { group: Group::Curve25519, private: Private::Curve25519(private), public }

@@ -3,6 +3,7 @@
 use super::bgp::{Connections, TcpEvent};
 use super::control::{Call, ControlSocket};
 use super::exit::{Cause, Failure, Outcome};
+use super::jobs::JobPool;
 use super::lan::{LanEvent, Lans};
 use super::underlay::Underlay;
 use super::world::{Answers, Place, World, sources};
@@ -11,6 +12,7 @@ use crate::control::{FailureKind, Reply, Request};
 use crate::dataplane::{ControlReceiver, Dataplane, FromDataplane, VpcDevice};
 use crate::gateway::world::{Answer, Change, Host, Wish};
 use crate::gateway::{Datagram, Gateway, Output};
+use crate::ike::JobAnswer;
 use crate::moment::Moment;
 use crate::net::VpcId;
 use crate::os::clock::Clock;
@@ -44,6 +46,7 @@ pub struct Daemon {
     pub(super) devices: BTreeMap<VpcId, VpcDevice>,
     pub(super) connections: Connections,
     pub(super) lans: Lans,
+    pub(super) jobs: JobPool,
     /// Removes its file when the daemon ends.
     pub(super) _control: ControlSocket,
     pub(super) signals: Signals,
@@ -56,6 +59,7 @@ pub struct Inputs {
     pub(super) dataplane: ControlReceiver,
     pub(super) tcp: mpsc::Receiver<TcpEvent>,
     pub(super) lan: mpsc::Receiver<LanEvent>,
+    pub(super) jobs: mpsc::Receiver<JobAnswer>,
     pub(super) calls: mpsc::Receiver<Call>,
     pub(super) world: Answers,
 }
@@ -66,6 +70,7 @@ enum Input {
     Dataplane(FromDataplane),
     Tcp(TcpEvent),
     Lan(LanEvent),
+    Job(JobAnswer),
     Call(Call),
     World(Vec<Answer>),
     Signal(Signal),
@@ -112,6 +117,7 @@ impl Daemon {
             Some(event) = inputs.lan.recv() => Input::Lan(event),
             Some(event) = inputs.tcp.recv() => Input::Tcp(event),
             Some(event) = self.connections.accept() => Input::Tcp(event),
+            Some(answer) = inputs.jobs.recv() => Input::Job(answer),
             Some(call) = inputs.calls.recv() => Input::Call(call),
             Some(answers) = inputs.world.recv() => Input::World(answers),
             () = sleep_until(deadline) => Input::Timeout,
@@ -148,6 +154,10 @@ impl Daemon {
             }
             Input::Lan(LanEvent::Frame { vpc, interface, bytes }) => {
                 gateway.handle_neighbor_frame(vpc, &interface, &bytes);
+            }
+            Input::Job(answer) => {
+                self.jobs.on_answer();
+                gateway.handle_job(answer, at);
             }
             Input::Call(call) => self.answer(call),
             Input::World(answers) => gateway.handle_world(answers, now),
@@ -245,6 +255,7 @@ impl Daemon {
                 }
             }
         }
+        self.jobs.fill(|| self.gateway.poll_job());
         if keys_moved {
             scrub_stack();
         }

@@ -18,6 +18,7 @@ mod control;
 mod event_loop;
 mod exit;
 mod files;
+mod jobs;
 mod lan;
 mod logging;
 mod notify;

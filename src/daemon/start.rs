@@ -7,6 +7,7 @@ use super::control::ControlSocket;
 use super::event_loop::{Daemon, Inputs};
 use super::exit::{Cause, OrFail, Outcome};
 use super::files;
+use super::jobs::JobPool;
 use super::lan::Lans;
 use super::underlay::Underlay;
 use super::world::{Place, World, host, stand};
@@ -41,10 +42,19 @@ pub async fn start(args: &Args) -> Outcome<Daemon> {
     let (world, answers) = World::open();
     let (connections, tcp) = Connections::new(BTreeMap::new());
     let (lans, lan) = Lans::new(BTreeMap::new());
+    let (jobs, job_answers) = JobPool::start().or_fail_as_it_is()?;
     let (clock, mut random) = (Clock::start(), OsRandom);
     let at = &mut Moment::new(clock.now(), Clock::wall(), &mut random);
     let gateway = Gateway::on_host(config, host, workers, at);
-    let inputs = Inputs { ike, dataplane: from_dataplane, tcp, lan, calls, world: answers };
+    let inputs = Inputs {
+        ike,
+        dataplane: from_dataplane,
+        tcp,
+        lan,
+        jobs: job_answers,
+        calls,
+        world: answers,
+    };
     let mut daemon = Daemon {
         path: args.config.clone(),
         clock,
@@ -56,6 +66,7 @@ pub async fn start(args: &Args) -> Outcome<Daemon> {
         devices: made.iter().map(|device| (device.vpc, device.clone())).collect(),
         connections,
         lans,
+        jobs,
         _control: control,
         signals,
         inputs,

@@ -112,7 +112,7 @@ pub fn ike_endpoint(bytes: &[u8]) {
         rest = others;
         now += Duration::from_secs(u64::from(seconds % 16));
         endpoint.handle_timeout(&mut Moment::simulated(now, &mut random));
-        drain(&mut endpoint);
+        drain(&mut endpoint, &mut Moment::simulated(now, &mut random));
         let (local, remote) = match datagram {
             [0, 0, 0, 0, ..] => (4500, 4500),
             _ => (500, 500),
@@ -120,12 +120,13 @@ pub fn ike_endpoint(bytes: &[u8]) {
         let local = SocketAddr::new(address(1), local);
         let remote = SocketAddr::new(address(2), remote);
         endpoint.handle_datagram(local, remote, datagram, &mut Moment::simulated(now, &mut random));
-        assert!(drain(&mut endpoint) <= 1);
+        assert!(drain(&mut endpoint, &mut Moment::simulated(now, &mut random)) <= 1);
     }
 }
 
 /// Takes all that the endpoint has to say; returns how many datagrams it sends.
-fn drain(endpoint: &mut Endpoint) -> usize {
+fn drain(endpoint: &mut Endpoint, at: &mut Moment<'_>) -> usize {
+    endpoint.run_jobs(at);
     while let Some((_, event)) = endpoint.poll_event() {
         assert!(!matches!(event, Event::Established(_) | Event::ChildUp(_)));
     }

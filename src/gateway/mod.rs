@@ -262,6 +262,19 @@ impl Gateway {
         soonest([ike, vrrp, world, self.timers.next()])
     }
 
+    /// The next piece of public-key work to do, elsewhere and in any order; every one that is
+    /// taken must be answered. What is not taken yet waits here, and is forgotten when nobody
+    /// needs it any more.
+    pub fn poll_job(&mut self) -> Option<ike::Job> {
+        self.ike.poll_job()
+    }
+
+    /// Takes the answer to a job.
+    pub fn handle_job(&mut self, answer: ike::JobAnswer, at: &mut Moment<'_>) {
+        self.ike.handle_job(answer, at);
+        self.settle(at.now);
+    }
+
     /// The next thing to do, in order.
     pub fn poll_output(&mut self) -> Option<Output> {
         self.outputs.pop_front()

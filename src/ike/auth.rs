@@ -3,9 +3,11 @@
 
 use super::config::Credentials;
 use super::failure::AuthFailure;
+use super::job::Work;
 use super::payloads::Payloads;
 use crate::crypto::prf::Prf;
 use crate::crypto::secret::{Secret, ct_eq};
+use crate::crypto::sign::{SIGNATURE_LEN, VerifyingKey};
 use crate::wire::ike::Identity;
 use crate::wire::ike::{AuthMethod, Authentication, HashAlgorithm, NotifyType, Payload};
 
@@ -33,7 +35,7 @@ pub(super) struct Signed<'a> {
 }
 
 /// The peer has proved to be who the connection wants it to be. Without such a value no IKE SA
-/// is established; only [`verify`] makes one.
+/// is established; only [`examine`] and [`Claim::settle`] make one.
 #[derive(Debug)]
 pub(super) struct Authenticated {
     identity: Identity,
@@ -60,42 +62,99 @@ impl Signed<'_> {
 }
 
 /// Our own AUTH payload.
-pub(super) fn prove(credentials: &Credentials, signed: &Signed<'_>) -> Authentication {
+#[derive(Debug)]
+pub(super) enum Proof {
+    /// Here it is.
+    Made(Authentication),
+    /// A signature is needed first; [`signed`] makes the payload of it.
+    ToSign(Work),
+}
+
+/// Proves who we are by `credentials`.
+pub(super) fn prove(credentials: &Credentials, signed: &Signed<'_>) -> Proof {
     match credentials {
-        Credentials::Psk(psk) => Authentication {
+        Credentials::Psk(psk) => Proof::Made(Authentication {
             method: AuthMethod::SHARED_KEY_MIC,
             data: signed.shared_key_mic(psk).as_bytes().to_vec(),
-        },
-        Credentials::PublicKey { own, .. } => Authentication {
-            method: AuthMethod::DIGITAL_SIGNATURE,
-            data: signature_value(&own.sign(&signed.octets())),
-        },
+        }),
+        Credentials::PublicKey { own, .. } => {
+            Proof::ToSign(Work::Sign { key: own.clone(), octets: signed.octets() })
+        }
     }
 }
 
-/// Checks the peer's AUTH payload.
-pub(super) fn verify(
+/// The AUTH payload that holds our signature.
+pub(super) fn signed(signature: &[u8; SIGNATURE_LEN]) -> Authentication {
+    Authentication { method: AuthMethod::DIGITAL_SIGNATURE, data: signature_value(signature) }
+}
+
+/// What the peer's AUTH payload is worth.
+#[derive(Debug)]
+pub(super) enum Verdict {
+    /// It proves the identity, or it does not.
+    Known(Result<Authenticated, AuthFailure>),
+    /// The signature must be verified first.
+    ToVerify(Claim),
+}
+
+/// A signature that would prove the identity of a peer.
+#[derive(Debug)]
+pub(super) struct Claim {
+    identity: Identity,
+    key: VerifyingKey,
+}
+
+impl Claim {
+    /// What is to be found out, for claims that all rest on the same AUTH payload.
+    pub fn work<'a>(
+        claims: impl IntoIterator<Item = &'a Claim>,
+        signed: &Signed<'_>,
+        auth: &Authentication,
+    ) -> Work {
+        Work::Verify {
+            keys: claims.into_iter().map(|claim| claim.key).collect(),
+            octets: signed.octets(),
+            signature: signature_in(&auth.data).unwrap_or_default().to_vec(),
+        }
+    }
+
+    /// What the claim is worth, now that the signature was verified or was not.
+    ///
+    /// # Errors
+    ///
+    /// [`AuthFailure::BadSignature`] when it does not fit the key of the peer.
+    pub fn settle(self, verified: bool) -> Result<Authenticated, AuthFailure> {
+        match verified {
+            true => Ok(Authenticated { identity: self.identity }),
+            false => Err(AuthFailure::BadSignature(self.identity)),
+        }
+    }
+}
+
+/// Looks at the peer's AUTH payload: everything but signatures is decided at once.
+pub(super) fn examine(
     credentials: &Credentials,
     signed: &Signed<'_>,
     auth: &Authentication,
-) -> Result<Authenticated, AuthFailure> {
-    let wanted = method(credentials);
-    if auth.method != wanted {
-        return Err(AuthFailure::Method { used: auth.method, wanted });
+) -> Verdict {
+    let (used, wanted) = (auth.method, method(credentials));
+    if used != wanted {
+        return Verdict::Known(Err(AuthFailure::Method { used, wanted }));
     }
+    let identity = signed.identity.clone();
     match credentials {
         Credentials::Psk(psk) => {
-            if !ct_eq(signed.shared_key_mic(psk).as_bytes(), &auth.data) {
-                return Err(AuthFailure::PskMismatch(signed.identity.clone()));
-            }
+            let fits = ct_eq(signed.shared_key_mic(psk).as_bytes(), &auth.data);
+            Verdict::Known(match fits {
+                true => Ok(Authenticated { identity }),
+                false => Err(AuthFailure::PskMismatch(identity)),
+            })
         }
-        Credentials::PublicKey { peer, .. } => {
-            let signature = signature_in(&auth.data).ok_or(AuthFailure::SignatureAlgorithm)?;
-            peer.verify(&signed.octets(), signature)
-                .map_err(|_| AuthFailure::BadSignature(signed.identity.clone()))?;
-        }
+        Credentials::PublicKey { peer, .. } => match signature_in(&auth.data) {
+            None => Verdict::Known(Err(AuthFailure::SignatureAlgorithm)),
+            Some(_) => Verdict::ToVerify(Claim { identity, key: *peer }),
+        },
     }
-    Ok(Authenticated { identity: signed.identity.clone() })
 }
 
 fn method(credentials: &Credentials) -> AuthMethod {
@@ -141,3 +200,6 @@ pub(super) fn can_prove(credentials: &Credentials, peer_verifies: bool) -> Resul
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+pub(super) use tests::{prove_now, verify_now};

@@ -3,6 +3,7 @@
 
 use super::config::{ConnectionId, EndpointConfig};
 use super::event::{ChildId, Event, Transmit};
+use super::job::Jobs;
 use super::path::Path;
 use super::slots::Slots;
 use super::stats::{Discard, Stats};
@@ -21,6 +22,7 @@ pub(super) struct Context<'a> {
     pub settings: &'a EndpointConfig,
     pub pool: &'a mut Pool,
     pub slots: &'a mut Slots,
+    pub jobs: &'a mut Jobs,
     pub out: &'a mut Outbox,
 }
 
@@ -51,14 +53,16 @@ pub(super) struct Core {
     pub settings: EndpointConfig,
     pub pool: Pool,
     pub slots: Slots,
+    pub jobs: Jobs,
     pub out: Outbox,
 }
 
 impl Core {
     pub fn context<'a>(&'a mut self, at: &'a mut Moment<'_>) -> Context<'a> {
-        let Core { settings, pool, slots, out } = self;
+        let Core { settings, pool, slots, jobs, out } = self;
         let Moment { now, wall, random } = at;
-        Context { now: *now, wall: *wall, random: &mut **random, settings, pool, slots, out }
+        let (now, wall, random) = (*now, *wall, &mut **random);
+        Context { now, wall, random, settings, pool, slots, jobs, out }
     }
 }
 

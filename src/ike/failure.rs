@@ -41,6 +41,9 @@ pub enum FailureReason {
     /// The peer cannot do UDP encapsulation, the only ESP that we speak.
     #[error("the peer does not support NAT traversal, and ESP is only spoken inside UDP")]
     NoNatTraversal,
+    /// The connection went, or became another, while its peer proved who it is.
+    #[error("the connection was changed while the peer authenticated itself")]
+    Withdrawn,
     /// Our own side could not go on.
     #[error("internal: {0}")]
     Ours(&'static str),

@@ -23,9 +23,10 @@ impl HalfOpenIndex {
         self.by_origin.get(&(remote, initiator)).copied()
     }
 
-    /// Whether an initiator at this address must show that it gets what we send there.
-    pub fn wants_cookie(&self, source: IpAddr, limits: &HalfOpenLimits) -> bool {
-        self.by_origin.len() >= limits.cookies_above
+    /// Whether an initiator at this address must show that it gets what we send there, while so
+    /// many pieces of public-key work are under way.
+    pub fn wants_cookie(&self, source: IpAddr, work: usize, limits: &HalfOpenLimits) -> bool {
+        self.by_origin.len().max(work) >= limits.cookies_above
             || self.from(source) >= limits.cookies_above_per_source
     }
 

@@ -36,6 +36,7 @@ mod exchange;
 mod failure;
 mod half_open;
 mod initiator;
+mod job;
 mod keys;
 mod liveness;
 mod path;
@@ -60,6 +61,7 @@ pub use event::{
     Transmit,
 };
 pub use failure::{AuthFailure, ChildRefusal, DownReason, FailureReason, NoProposal};
+pub use job::{Job, JobAnswer, JobId};
 pub use stats::{Discard, Stats};
 pub use view::{ChildView, ConnectionState, ConnectionView, IkeView};
 

@@ -55,6 +55,8 @@ discards! {
     HalfOpenTotal = "half_open_total",
     /// Too many half-open IKE SAs of one address.
     HalfOpenPerSource = "half_open_per_source",
+    /// So much public-key work waits that strangers must try again.
+    Busy = "busy",
     /// No common suite.
     NoProposal = "no_proposal",
     /// The key exchange is of another group than the chosen one.

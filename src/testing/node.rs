@@ -251,10 +251,18 @@ impl Node {
             while let Some(output) = self.gateway.poll_output() {
                 self.carry_out_one(output, now);
             }
-            if !self.move_streams(now) {
+            let worked = self.work(now);
+            if !self.move_streams(now) && !worked {
                 return;
             }
         }
+    }
+
+    /// Does the gateway's public-key work on the spot; says whether there was any.
+    fn work(&mut self, now: Timestamp) -> bool {
+        let Some(job) = self.gateway.poll_job() else { return false };
+        self.gateway.handle_job(job.run(), &mut Moment::simulated(now, &mut self.random));
+        true
     }
 
     fn carry_out_one(&mut self, output: Output, now: Timestamp) {

@@ -1,3 +1,4 @@
+use super::super::job::Done;
 use super::*;
 use crate::crypto::sign::SigningKey;
 
@@ -8,6 +9,32 @@ fn psk(text: &str) -> Credentials {
 fn keys(own: u8, peer: u8) -> Credentials {
     let key = |seed| SigningKey::from_seed(&[seed; 32]);
     Credentials::PublicKey { own: key(own), peer: key(peer).verifying_key() }
+}
+
+/// Our own AUTH payload, signed on the spot.
+pub fn prove_now(credentials: &Credentials, signed: &Signed<'_>) -> Authentication {
+    match prove(credentials, signed) {
+        Proof::Made(proof) => proof,
+        Proof::ToSign(work) => match work.run() {
+            Done::Signed(signature) => super::signed(&signature),
+            other => panic!("a signature is asked for, not {other:?}"),
+        },
+    }
+}
+
+/// Checks the peer's AUTH payload on the spot.
+pub fn verify_now(
+    credentials: &Credentials,
+    signed: &Signed<'_>,
+    auth: &Authentication,
+) -> Result<Authenticated, AuthFailure> {
+    match examine(credentials, signed, auth) {
+        Verdict::Known(result) => result,
+        Verdict::ToVerify(claim) => match Claim::work([&claim], signed, auth).run() {
+            Done::Verified(verified) => claim.settle(verified == [true]),
+            other => panic!("a verification is asked for, not {other:?}"),
+        },
+    }
 }
 
 /// Runs `check` with what one side signs.
@@ -21,14 +48,14 @@ fn with_signed(message: &[u8], check: impl FnOnce(&Signed<'_>)) {
 fn a_proof_verifies_with_the_matching_credentials_only() {
     with_signed(b"message", |signed| {
         for (ours, theirs) in [(psk("one"), psk("one")), (keys(1, 2), keys(2, 1))] {
-            let proof = prove(&ours, signed);
-            assert!(verify(&theirs, signed, &proof).is_ok());
+            let proof = prove_now(&ours, signed);
+            assert!(verify_now(&theirs, signed, &proof).is_ok());
         }
-        let mismatch = verify(&psk("two"), signed, &prove(&psk("one"), signed));
+        let mismatch = verify_now(&psk("two"), signed, &prove_now(&psk("one"), signed));
         assert!(matches!(mismatch, Err(AuthFailure::PskMismatch(_))));
-        let bad = verify(&keys(2, 9), signed, &prove(&keys(1, 2), signed));
+        let bad = verify_now(&keys(2, 9), signed, &prove_now(&keys(1, 2), signed));
         assert!(matches!(bad, Err(AuthFailure::BadSignature(_))));
-        let method = verify(&keys(2, 1), signed, &prove(&psk("one"), signed));
+        let method = verify_now(&keys(2, 1), signed, &prove_now(&psk("one"), signed));
         assert!(matches!(method, Err(AuthFailure::Method { .. })));
     });
 }
@@ -37,22 +64,22 @@ fn a_proof_verifies_with_the_matching_credentials_only() {
 fn a_proof_does_not_fit_another_message() {
     for (ours, theirs) in [(psk("one"), psk("one")), (keys(1, 2), keys(2, 1))] {
         let mut proof = None;
-        with_signed(b"message", |signed| proof = Some(prove(&ours, signed)));
+        with_signed(b"message", |signed| proof = Some(prove_now(&ours, signed)));
         let proof = proof.expect("made above");
-        with_signed(b"massage", |signed| assert!(verify(&theirs, signed, &proof).is_err()));
+        with_signed(b"massage", |signed| assert!(verify_now(&theirs, signed, &proof).is_err()));
     }
 }
 
 #[test]
 fn every_change_to_a_proof_is_noticed() {
     with_signed(b"message", |signed| {
-        let proof = prove(&keys(1, 2), signed);
+        let proof = prove_now(&keys(1, 2), signed);
         for index in 0..proof.data.len() {
             let mut changed = proof.clone();
             changed.data[index] ^= 1;
-            assert!(verify(&keys(2, 1), signed, &changed).is_err(), "octet {index}");
+            assert!(verify_now(&keys(2, 1), signed, &changed).is_err(), "octet {index}");
             changed.data.truncate(index);
-            assert!(verify(&keys(2, 1), signed, &changed).is_err(), "cut at {index}");
+            assert!(verify_now(&keys(2, 1), signed, &changed).is_err(), "cut at {index}");
         }
     });
 }
@@ -60,7 +87,7 @@ fn every_change_to_a_proof_is_noticed() {
 #[test]
 fn a_signature_stands_behind_the_algorithm_identifier_of_ed25519() {
     with_signed(b"message", |signed| {
-        let proof = prove(&keys(1, 2), signed);
+        let proof = prove_now(&keys(1, 2), signed);
         assert_eq!(proof.method, AuthMethod::DIGITAL_SIGNATURE);
         assert_eq!(proof.data[..8], [7, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70]);
         assert_eq!(proof.data.len(), 8 + 64);
@@ -73,7 +100,7 @@ fn another_signature_algorithm_is_named_as_the_reason() {
         // ecdsa-with-SHA256, RFC 7427 appendix A.3.2
         let ecdsa = [12, 0x30, 0x0a, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02, 1];
         let auth = Authentication { method: AuthMethod::DIGITAL_SIGNATURE, data: ecdsa.to_vec() };
-        let refused = verify(&keys(2, 1), signed, &auth);
+        let refused = verify_now(&keys(2, 1), signed, &auth);
         assert!(matches!(refused, Err(AuthFailure::SignatureAlgorithm)));
     });
 }

@@ -5,7 +5,7 @@ use super::super::cookie::Bearer;
 use super::super::failure::FailureReason;
 use super::super::path::Path;
 use super::super::payloads::{Payloads, notify};
-use super::super::responder::{HalfOpen, InitRefusal, stateless_answer};
+use super::super::responder::{Answering, InitRefusal, Working, stateless_answer};
 use super::super::stats::Discard;
 use super::Endpoint;
 use super::sas::IkeSa;
@@ -117,15 +117,18 @@ impl Endpoint {
             return self.reply(path, stateless_answer(&message.header, refusal), at.now);
         }
         if let Some(spi) = self.half_open.find(path.remote, message.header.initiator_spi) {
-            if let Some(IkeSa::HalfOpen(known)) = self.sas.get(spi) {
-                known.answer_again(datagram, &mut self.core.context(at));
-            }
-            return;
+            let mut ctx = self.core.context(at);
+            return match self.sas.get(spi) {
+                Some(IkeSa::HalfOpen(known)) => known.answer_again(datagram, &mut ctx),
+                Some(IkeSa::Responding(known)) => known.answer_again(datagram, &mut ctx),
+                Some(_) | None => {}
+            };
         }
         match self.admit(&message, datagram, path, at) {
-            Ok(half_open) => {
-                self.half_open.insert(path.remote, half_open.id);
-                self.sas.put(half_open.id.local, IkeSa::HalfOpen(half_open));
+            Ok(working) => {
+                let (origin, id) = working.origin();
+                self.half_open.insert(origin, id);
+                self.sas.put(id.local, IkeSa::Responding(working));
             }
             Err(refusal) => self.refuse_init(&message.header, refusal, path, at.now),
         }
@@ -137,7 +140,7 @@ impl Endpoint {
         datagram: &[u8],
         path: Path,
         at: &mut Moment<'_>,
-    ) -> Result<Box<HalfOpen>, InitRefusal> {
+    ) -> Result<Box<Working>, InitRefusal> {
         let Some(acceptable) = self.connections.acceptable(path) else {
             let answer = notify(NotifyType::NO_PROPOSAL_CHOSEN, []);
             return Err(InitRefusal::answered(Discard::UnknownPeer, answer));
@@ -146,14 +149,18 @@ impl Endpoint {
         self.half_open
             .admits(path.remote.ip(), &self.core.settings.half_open)
             .map_err(InitRefusal::silent)?;
+        if self.core.jobs.is_full() {
+            return Err(InitRefusal::silent(Discard::Busy));
+        }
         let mut ctx = self.core.context(at);
-        HalfOpen::answer(message, datagram, path, &acceptable, &mut ctx)
+        Answering::begin(message, datagram, path, &acceptable, &mut ctx)
     }
 
     /// Under load, an initiator must show that it gets what we send to its address.
     fn demand_cookie(&self, message: &Message, path: Path) -> Result<(), InitRefusal> {
         let limits = &self.core.settings.half_open;
-        if !self.half_open.wants_cookie(path.remote.ip(), limits) {
+        let unanswered = self.core.jobs.unanswered();
+        if !self.half_open.wants_cookie(path.remote.ip(), unanswered, limits) {
             return Ok(());
         }
         let payloads = Payloads(&message.payloads);
@@ -216,20 +223,28 @@ impl Endpoint {
     ) {
         let mut ctx = self.core.context(at);
         match sa {
+            IkeSa::Initiating(state) => {
+                state.handle(&mut ctx);
+                self.sas.put(spi, IkeSa::Initiating(state));
+            }
             IkeSa::AwaitInit(state) => {
-                let connection = state.connection;
-                let after = state.handle(datagram, path, &mut ctx);
-                self.after_init(spi, connection, after, at);
+                let connection = state.attempt.connection;
+                let step = state.handle(datagram, path, &mut ctx);
+                self.after_initiator(spi, connection, step, at);
             }
             IkeSa::AwaitAuth(state) => {
-                let connection = state.connection;
-                let after = state.handle(header, datagram, path, &mut ctx);
-                self.after_auth(spi, connection, after, at);
+                let connection = state.keyed.connection;
+                let step = state.handle(header, datagram, path, &mut ctx);
+                self.after_initiator(spi, connection, step, at);
+            }
+            IkeSa::Responding(state) => {
+                state.handle(datagram, &mut ctx);
+                self.sas.put(spi, IkeSa::Responding(state));
             }
             IkeSa::HalfOpen(state) => {
-                let (origin, id) = (state.path.remote, state.id);
-                let after = state.handle(header, datagram, path, &self.connections, &mut ctx);
-                self.after_half_open(origin, id, after, at);
+                let origin = state.origin();
+                let step = state.handle(header, datagram, path, &self.connections, &mut ctx);
+                self.after_responder(origin, step, at);
             }
             IkeSa::Established(mut sa) => {
                 let connection = sa.connection;

@@ -5,7 +5,8 @@ use super::super::connection::{Attempt, Told};
 use super::super::context::Context;
 use super::super::event::{IkeSaId, Role};
 use super::super::failure::{ChildRefusal, DownReason, FailureReason};
-use super::super::initiator::{AfterAuth, AfterInit};
+use super::super::initiator;
+use super::super::job::JobAnswer;
 use super::super::responder;
 use super::super::sa::{Effect, Established, NoFirstChild};
 use super::super::stats::Discard;
@@ -17,24 +18,49 @@ use crate::wire::ike::IkeSpi;
 use std::net::SocketAddr;
 
 impl Endpoint {
-    /// What became of our IKE_SA_INIT.
-    pub(super) fn after_init(
+    /// What became of our attempt.
+    pub(super) fn after_initiator(
         &mut self,
         spi: IkeSpi,
         id: ConnectionId,
-        after: AfterInit,
+        step: initiator::Step,
         at: &mut Moment<'_>,
     ) {
-        match after {
-            AfterInit::Same(state) => {
-                self.sas.put(spi, IkeSa::AwaitInit(state));
-            }
-            AfterInit::AwaitAuth(mut state) => {
+        match step {
+            initiator::Step::Working(state) => self.sas.put(spi, IkeSa::Initiating(state)),
+            initiator::Step::AwaitInit(state) => self.sas.put(spi, IkeSa::AwaitInit(state)),
+            initiator::Step::AwaitAuth(state) => self.sas.put(spi, IkeSa::AwaitAuth(state)),
+            initiator::Step::Ready(state, proof) => {
                 let initial_contact = self.is_first_contact(id);
-                state.send(initial_contact, &mut self.core.context(at));
+                let state = state.send(proof, initial_contact, &mut self.core.context(at));
                 self.sas.put(spi, IkeSa::AwaitAuth(state));
             }
-            AfterInit::Failed(reason) => self.attempt_failed(id, reason, at),
+            initiator::Step::Established { sa, initial_contact, child } => {
+                if let Some(connection) = self.connections.get_mut(id) {
+                    connection.attempt = Attempt::Idle;
+                }
+                self.adopt(sa, initial_contact, child, at);
+            }
+            initiator::Step::Failed(reason) => self.attempt_failed(id, reason, at),
+        }
+    }
+
+    /// The job that an IKE SA has waited for is done.
+    pub(super) fn resume(&mut self, sa: IkeSa, answer: JobAnswer, at: &mut Moment<'_>) {
+        let JobAnswer { id, done } = answer;
+        let mut ctx = self.core.context(at);
+        match sa {
+            IkeSa::Initiating(state) => {
+                let connection = state.connection();
+                let step = state.resume(done, &mut ctx);
+                self.after_initiator(id.sa, connection, step, at);
+            }
+            IkeSa::Responding(state) => {
+                let origin = state.origin();
+                let step = state.resume(done, &self.connections, &mut ctx);
+                self.after_responder(origin, step, at);
+            }
+            other => self.sas.put(id.sa, other),
         }
     }
 
@@ -48,49 +74,29 @@ impl Endpoint {
         others.flat_map(|other| self.sas.established_of(other)).all(Established::is_over)
     }
 
-    /// What became of our IKE_AUTH.
-    pub(super) fn after_auth(
-        &mut self,
-        spi: IkeSpi,
-        id: ConnectionId,
-        after: AfterAuth,
-        at: &mut Moment<'_>,
-    ) {
-        match after {
-            AfterAuth::Same(state) => {
-                self.sas.put(spi, IkeSa::AwaitAuth(state));
-            }
-            AfterAuth::Established { sa, initial_contact, child } => {
-                if let Some(connection) = self.connections.get_mut(id) {
-                    connection.attempt = Attempt::Idle;
-                }
-                self.adopt(sa, initial_contact, child, at);
-            }
-            AfterAuth::Failed(reason) => self.attempt_failed(id, reason, at),
-        }
-    }
-
     /// What became of an IKE SA that a peer has begun.
-    pub(super) fn after_half_open(
+    pub(super) fn after_responder(
         &mut self,
-        origin: SocketAddr,
-        id: IkeSaId,
-        after: responder::AfterAuth,
+        (origin, id): (SocketAddr, IkeSaId),
+        step: responder::Step,
         at: &mut Moment<'_>,
     ) {
-        match after {
-            responder::AfterAuth::Same(state) => {
-                self.sas.put(id.local, IkeSa::HalfOpen(state));
-            }
-            responder::AfterAuth::Established { sa, initial_contact, child } => {
+        match step {
+            responder::Step::Working(state) => self.sas.put(id.local, IkeSa::Responding(state)),
+            responder::Step::HalfOpen(state) => self.sas.put(id.local, IkeSa::HalfOpen(state)),
+            responder::Step::Established { sa, initial_contact, child } => {
                 self.half_open.remove(origin, id);
                 self.adopt(sa, initial_contact, child, at);
             }
-            responder::AfterAuth::Refused { answer, path, reason } => {
+            responder::Step::Refused { answer, path, reason } => {
                 self.half_open.remove(origin, id);
                 tracing::warn!(remote = %path.remote, %reason, "peer refused");
                 self.tell_peers_at(path, &reason, at.now);
                 self.sas.put_over(id.local, answer, path);
+            }
+            responder::Step::Dropped(discard) => {
+                self.half_open.remove(origin, id);
+                self.core.out.count(discard);
             }
         }
     }
@@ -172,7 +178,11 @@ impl Endpoint {
     fn cancel_early_attempt(&mut self, id: ConnectionId, at: &mut Moment<'_>) {
         let Some(connection) = self.connections.get(id) else { return };
         let late = match connection.attempt {
-            Attempt::Running { spi } => matches!(self.sas.get(spi), Some(IkeSa::AwaitAuth(_))),
+            Attempt::Running { spi } => match self.sas.get(spi) {
+                Some(IkeSa::AwaitAuth(_)) => true,
+                Some(IkeSa::Initiating(state)) => state.has_sent_auth(),
+                Some(_) | None => false,
+            },
             Attempt::Idle | Attempt::Waiting { .. } => false,
         };
         if !late {
@@ -247,23 +257,26 @@ impl Endpoint {
         let sa = self.sas.take(spi)?;
         let mut ctx = self.core.context(at);
         match sa {
+            IkeSa::Initiating(state) => {
+                let connection = state.connection();
+                let step = state.handle_timeout(&mut ctx);
+                self.after_initiator(spi, connection, step, at);
+                Some(connection)
+            }
             IkeSa::AwaitInit(state) => {
-                let connection = state.connection;
-                let after = state.handle_timeout(&mut ctx);
-                self.after_init(spi, connection, after, at);
+                let connection = state.attempt.connection;
+                let step = state.handle_timeout(&mut ctx);
+                self.after_initiator(spi, connection, step, at);
                 Some(connection)
             }
             IkeSa::AwaitAuth(state) => {
-                let connection = state.connection;
-                let after = state.handle_timeout(&mut ctx);
-                self.after_auth(spi, connection, after, at);
+                let connection = state.keyed.connection;
+                let step = state.handle_timeout(&mut ctx);
+                self.after_initiator(spi, connection, step, at);
                 Some(connection)
             }
-            IkeSa::HalfOpen(state) => {
-                self.core.out.count(Discard::HalfOpenExpired);
-                self.half_open.remove(state.path.remote, state.id);
-                None
-            }
+            IkeSa::Responding(state) => self.expire_half_open(state.origin()),
+            IkeSa::HalfOpen(state) => self.expire_half_open(state.origin()),
             IkeSa::Established(mut sa) => {
                 let connection = sa.connection;
                 sa.handle_timeout(&mut ctx);
@@ -272,5 +285,11 @@ impl Endpoint {
             }
             IkeSa::Over(..) => None,
         }
+    }
+    /// A peer did not authenticate itself in time; no connection is affected.
+    fn expire_half_open(&mut self, (origin, id): (SocketAddr, IkeSaId)) -> Option<ConnectionId> {
+        self.core.out.count(Discard::HalfOpenExpired);
+        self.half_open.remove(origin, id);
+        None
     }
 }

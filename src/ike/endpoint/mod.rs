@@ -2,7 +2,9 @@
 //!
 //! One input (`handle_…` or a verb), then drain [`Endpoint::poll_event`] and
 //! [`Endpoint::poll_transmit`], events first: a Child SA must be installed before the message
-//! leaves that lets the peer use it. Then wait until [`Endpoint::poll_timeout`] or the next input.
+//! leaves that lets the peer use it. What [`Endpoint::poll_job`] gives is done elsewhere and
+//! comes back by [`Endpoint::handle_job`]. Then wait until [`Endpoint::poll_timeout`] or the next
+//! input.
 //!
 //! Here IKE SAs only come together; what each does by itself is in `initiator`, `responder`
 //! and `sa`. The parts: `sas` (where they are found), `dispatch` (datagrams to IKE SAs),
@@ -18,14 +20,15 @@ mod sas;
 mod settle;
 
 use super::config::{ConnectionConfig, ConnectionId, EndpointConfig, SlotId};
-use super::connection::{Attempt, Connection, Told};
+use super::connection::{self, Connection, Told};
 use super::connections::Connections;
 use super::context::{Core, Outbox, Pool};
 use super::cookie::CookieJar;
 use super::event::{ChildId, Event, TimerReason, Transmit};
 use super::failure::{DownReason, FailureReason};
 use super::half_open::{HalfOpenIndex, ReplyLimit};
-use super::initiator::AwaitInit;
+use super::initiator::Attempt;
+use super::job::{Job, JobAnswer, Jobs};
 use super::path::Path;
 use super::sa::Established;
 use super::sa::children::ChildState;
@@ -64,7 +67,13 @@ impl Endpoint {
     pub fn new(settings: EndpointConfig, at: &mut Moment<'_>) -> Self {
         let out = Outbox::new(settings.natt_port);
         Endpoint {
-            core: Core { settings, pool: Pool::default(), slots: Slots::default(), out },
+            core: Core {
+                settings,
+                pool: Pool::default(),
+                slots: Slots::default(),
+                jobs: Jobs::default(),
+                out,
+            },
             connections: Connections::default(),
             sas: Sas::default(),
             timers: Timers::default(),
@@ -130,7 +139,7 @@ impl Endpoint {
     pub fn initiate(&mut self, id: ConnectionId, at: &mut Moment<'_>) {
         let Some(connection) = self.connections.get_mut(id) else { return };
         connection.wanted = connection.target().is_some();
-        let running = matches!(connection.attempt, Attempt::Running { .. });
+        let running = matches!(connection.attempt, connection::Attempt::Running { .. });
         if connection.wanted && connection.told == Told::Down && !running {
             self.start_attempt(id, at);
         }
@@ -256,6 +265,29 @@ impl Endpoint {
         self.core.out.poll_event()
     }
 
+    /// The next piece of public-key work to do. Every job that is polled must be answered.
+    pub fn poll_job(&mut self) -> Option<Job> {
+        let Endpoint { core, sas, .. } = self;
+        core.jobs.poll(|job| sas.get(job.sa).is_some_and(|sa| sa.awaits(job)))
+    }
+
+    /// A job is done. Without effect when nobody waits for it any more.
+    pub fn handle_job(&mut self, answer: JobAnswer, at: &mut Moment<'_>) {
+        self.core.jobs.on_answer();
+        if let Some(sa) = self.sas.take_awaiting(answer.id) {
+            self.resume(sa, answer, at);
+            self.rearm();
+        }
+    }
+
+    /// Does on the spot all the public-key work that there is to do.
+    #[cfg(any(test, fuzzing))]
+    pub fn run_jobs(&mut self, at: &mut Moment<'_>) {
+        while let Some(job) = self.poll_job() {
+            self.handle_job(job.run(), at);
+        }
+    }
+
     /// Counters since the start.
     pub fn stats(&self) -> &Stats {
         &self.core.out.stats
@@ -272,9 +304,9 @@ impl Endpoint {
         let state = match (connection.told, connection.attempt) {
             (Told::Up, _) => ConnectionState::Up,
             (Told::Unreachable { since }, _) => ConnectionState::Unreachable(since),
-            (Told::Down, Attempt::Running { .. }) => ConnectionState::Connecting,
-            (Told::Down, Attempt::Waiting { .. }) => ConnectionState::Waiting,
-            (Told::Down, Attempt::Idle) => ConnectionState::Idle,
+            (Told::Down, connection::Attempt::Running { .. }) => ConnectionState::Connecting,
+            (Told::Down, connection::Attempt::Waiting { .. }) => ConnectionState::Waiting,
+            (Told::Down, connection::Attempt::Idle) => ConnectionState::Idle,
         };
         Some(ConnectionView {
             state,
@@ -295,10 +327,10 @@ impl Endpoint {
         let config = connection.config.clone();
         let mut ctx = self.core.context(at);
         let spi = ctx.ike_spi();
-        match AwaitInit::start(id, config, spi, path, &mut ctx) {
-            Ok(state) => {
-                connection.attempt = Attempt::Running { spi };
-                self.sas.put(spi, IkeSa::AwaitInit(state));
+        match Attempt::begin(id, config, spi, path, &mut ctx) {
+            Ok(step) => {
+                connection.attempt = connection::Attempt::Running { spi };
+                self.after_initiator(spi, id, step, at);
             }
             Err(reason) => self.attempt_failed(id, reason, at),
         }
@@ -306,10 +338,12 @@ impl Endpoint {
 
     fn cancel_attempt(&mut self, id: ConnectionId, at: &mut Moment<'_>) {
         let Some(connection) = self.connections.get_mut(id) else { return };
-        let attempt = std::mem::replace(&mut connection.attempt, Attempt::Idle);
-        let Attempt::Running { spi } = attempt else { return };
-        if let Some(IkeSa::AwaitAuth(state)) = self.sas.take(spi) {
-            state.abandon(&mut self.core.context(at));
+        let attempt = std::mem::replace(&mut connection.attempt, connection::Attempt::Idle);
+        let connection::Attempt::Running { spi } = attempt else { return };
+        match self.sas.take(spi) {
+            Some(IkeSa::AwaitAuth(state)) => state.keyed.abandon(&mut self.core.context(at)),
+            Some(IkeSa::Initiating(state)) => state.abandon(&mut self.core.context(at)),
+            Some(_) | None => {}
         }
     }
 

@@ -3,9 +3,10 @@
 use super::super::config::ConnectionId;
 use super::super::event::TimerReason;
 use super::super::exchange::LastAnswer;
-use super::super::initiator::{AwaitAuth, AwaitInit};
+use super::super::initiator::{self, AwaitAuth, AwaitInit};
+use super::super::job::JobId;
 use super::super::path::Path;
-use super::super::responder::HalfOpen;
+use super::super::responder::{self, HalfOpen};
 use super::super::sa::Established;
 use crate::time::Timestamp;
 use crate::visits::Visits;
@@ -18,8 +19,12 @@ const MAX_OVER: usize = 1024;
 /// An IKE SA in one of its states, or what remains of it.
 #[derive(Debug)]
 pub(super) enum IkeSa {
+    /// Our attempt waits for public-key work.
+    Initiating(Box<initiator::Working>),
     AwaitInit(Box<AwaitInit>),
     AwaitAuth(Box<AwaitAuth>),
+    /// A peer's attempt waits for public-key work.
+    Responding(Box<responder::Working>),
     HalfOpen(Box<HalfOpen>),
     Established(Box<Established>),
     Over(LastAnswer, Path),
@@ -28,6 +33,8 @@ pub(super) enum IkeSa {
 impl IkeSa {
     pub fn timeout(&self) -> Option<(Timestamp, TimerReason)> {
         match self {
+            IkeSa::Initiating(state) => Some((state.timeout(), TimerReason::Expiry)),
+            IkeSa::Responding(state) => Some((state.expires_at, TimerReason::Expiry)),
             IkeSa::AwaitInit(state) => Some((state.timeout(), TimerReason::Retransmit)),
             IkeSa::AwaitAuth(state) => Some((state.timeout(), TimerReason::Retransmit)),
             IkeSa::HalfOpen(state) => Some((state.expires_at, TimerReason::Expiry)),
@@ -39,9 +46,18 @@ impl IkeSa {
     fn established(&self) -> Option<&Established> {
         match self {
             IkeSa::Established(sa) => Some(sa),
-            IkeSa::AwaitInit(_) | IkeSa::AwaitAuth(_) | IkeSa::HalfOpen(_) | IkeSa::Over(..) => {
-                None
-            }
+            IkeSa::Initiating(_) | IkeSa::AwaitInit(_) | IkeSa::AwaitAuth(_) => None,
+            IkeSa::Responding(_) | IkeSa::HalfOpen(_) | IkeSa::Over(..) => None,
+        }
+    }
+
+    /// Whether it goes on when this job is done.
+    pub fn awaits(&self, job: JobId) -> bool {
+        match self {
+            IkeSa::Initiating(state) => state.awaits(job),
+            IkeSa::Responding(state) => state.awaits(job),
+            IkeSa::AwaitInit(_) | IkeSa::AwaitAuth(_) | IkeSa::HalfOpen(_) => false,
+            IkeSa::Established(_) | IkeSa::Over(..) => false,
         }
     }
 }
@@ -67,9 +83,9 @@ impl Sas {
             IkeSa::Established(sa) => {
                 self.of_connection.insert((sa.connection, spi));
             }
-            IkeSa::HalfOpen(_) => self.half_open += 1,
+            IkeSa::Responding(_) | IkeSa::HalfOpen(_) => self.half_open += 1,
             IkeSa::Over(..) => self.over += 1,
-            IkeSa::AwaitInit(_) | IkeSa::AwaitAuth(_) => {}
+            IkeSa::Initiating(_) | IkeSa::AwaitInit(_) | IkeSa::AwaitAuth(_) => {}
         }
         self.all.insert(spi, sa);
     }
@@ -81,6 +97,12 @@ impl Sas {
         }
     }
 
+    /// Takes the IKE SA out that waits for this job.
+    pub fn take_awaiting(&mut self, job: JobId) -> Option<IkeSa> {
+        let awaited = self.get(job.sa).is_some_and(|sa| sa.awaits(job));
+        if awaited { self.take(job.sa) } else { None }
+    }
+
     /// Takes an IKE SA out, to give it another state or none.
     pub fn take(&mut self, spi: IkeSpi) -> Option<IkeSa> {
         let sa = self.all.remove(&spi)?;
@@ -90,9 +112,9 @@ impl Sas {
             IkeSa::Established(sa) => {
                 self.of_connection.remove(&(sa.connection, spi));
             }
-            IkeSa::HalfOpen(_) => self.half_open -= 1,
+            IkeSa::Responding(_) | IkeSa::HalfOpen(_) => self.half_open -= 1,
             IkeSa::Over(..) => self.over -= 1,
-            IkeSa::AwaitInit(_) | IkeSa::AwaitAuth(_) => {}
+            IkeSa::Initiating(_) | IkeSa::AwaitInit(_) | IkeSa::AwaitAuth(_) => {}
         }
         Some(sa)
     }
@@ -116,9 +138,8 @@ impl Sas {
         self.touched.insert(spi);
         match self.all.get_mut(&spi)? {
             IkeSa::Established(sa) => Some(sa),
-            IkeSa::AwaitInit(_) | IkeSa::AwaitAuth(_) | IkeSa::HalfOpen(_) | IkeSa::Over(..) => {
-                None
-            }
+            IkeSa::Initiating(_) | IkeSa::AwaitInit(_) | IkeSa::AwaitAuth(_) => None,
+            IkeSa::Responding(_) | IkeSa::HalfOpen(_) | IkeSa::Over(..) => None,
         }
     }
 

@@ -17,7 +17,8 @@ impl Endpoint {
         assert_eq!(self.timers.len(), deadlines.len(), "deadlines by timer and by walk");
         assert_eq!(self.timers.next(), deadlines.iter().min().copied());
 
-        let passing = |sa: &IkeSa| matches!(sa, IkeSa::Over(..) | IkeSa::HalfOpen(_));
+        let passing =
+            |sa: &IkeSa| matches!(sa, IkeSa::Over(..) | IkeSa::HalfOpen(_) | IkeSa::Responding(_));
         assert_eq!(self.is_idle(), self.sas.walk().all(|(_, sa)| passing(sa)));
         for (id, _) in self.connections.walk() {
             self.assert_sound_connection(*id);
@@ -46,9 +47,8 @@ impl Endpoint {
     fn established_by_walk(&self) -> impl Iterator<Item = &Established> {
         self.sas.walk().filter_map(|(_, sa)| match sa {
             IkeSa::Established(sa) => Some(sa.as_ref()),
-            IkeSa::AwaitInit(_) | IkeSa::AwaitAuth(_) | IkeSa::HalfOpen(_) | IkeSa::Over(..) => {
-                None
-            }
+            IkeSa::Initiating(_) | IkeSa::AwaitInit(_) | IkeSa::AwaitAuth(_) => None,
+            IkeSa::Responding(_) | IkeSa::HalfOpen(_) | IkeSa::Over(..) => None,
         })
     }
 

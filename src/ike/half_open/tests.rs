@@ -34,12 +34,20 @@ fn cookies_are_wanted_of_all_under_load_and_of_one_who_asks_much() {
     };
     let mut index = HalfOpenIndex::default();
     index.insert(from(1), id(1));
-    assert!(!index.wants_cookie(from(1).ip(), &limits));
+    assert!(!index.wants_cookie(from(1).ip(), 0, &limits));
     index.insert(from(1), id(2));
-    assert!(index.wants_cookie(from(1).ip(), &limits));
-    assert!(!index.wants_cookie(from(2).ip(), &limits));
+    assert!(index.wants_cookie(from(1).ip(), 0, &limits));
+    assert!(!index.wants_cookie(from(2).ip(), 0, &limits));
     index.insert(from(2), id(3));
-    assert!(index.wants_cookie(from(3).ip(), &limits));
+    assert!(index.wants_cookie(from(3).ip(), 0, &limits));
+}
+
+#[test]
+fn cookies_are_wanted_of_all_while_much_public_key_work_waits() {
+    let limits = HalfOpenLimits { cookies_above: 3, ..HalfOpenLimits::default() };
+    let index = HalfOpenIndex::default();
+    assert!(!index.wants_cookie(from(1).ip(), 2, &limits));
+    assert!(index.wants_cookie(from(1).ip(), 3, &limits));
 }
 
 #[test]

@@ -1,90 +1,49 @@
 //! IKE_AUTH is sent (RFC 7296 §1.2, §2.15, §2.21.2).
 
-use super::super::auth::{self, Authenticated, Signed};
-use super::super::child::{Agreed, Offer};
-use super::super::config::{ConnectionConfig, ConnectionId};
+use super::super::auth::{self, Authenticated, Claim, Signed, Verdict};
+use super::super::child::Agreed;
 use super::super::context::Context;
-use super::super::event::{IkeSaId, NatStatus, Role};
+use super::super::event::Role;
 use super::super::exchange::{Due, Retransmission};
 use super::super::failure::{AuthFailure, ChildRefusal, FailureReason};
-use super::super::keys::{IkeKeys, Nonces};
+use super::super::job::Work;
 use super::super::path::{LivePath, Path};
 use super::super::payloads::{Payloads, notify};
 use super::super::sa::{Established, Handshake, NoFirstChild};
 use super::super::stats::Discard;
+use super::working::{Stage, Working};
+use super::{Keyed, Step};
 use crate::time::Timestamp;
 use crate::wire::ike::Identity;
-use crate::wire::ike::{ExchangeType, Flags, Header, MessageId, NotifyType, Payload};
-use std::sync::Arc;
+use crate::wire::ike::{ExchangeType, Header, MessageId, NotifyType};
 
-/// IKE_AUTH is sent, or about to be.
+/// IKE_AUTH is sent.
 #[derive(Debug)]
 pub(in super::super) struct AwaitAuth {
-    pub connection: ConnectionId,
-    pub(super) config: Arc<ConnectionConfig>,
-    pub id: IkeSaId,
-    pub(super) keys: IkeKeys,
-    pub(super) nonces: Nonces,
-    pub(super) path: Path,
-    pub(super) nat: NatStatus,
-    pub(super) init_request: Vec<u8>,
-    pub(super) init_response: Vec<u8>,
-    pub(super) offer: Offer,
+    pub keyed: Keyed,
     pub(super) request: Vec<u8>,
     pub(super) retransmission: Retransmission,
-    pub(super) began_at: Timestamp,
+    /// We have said that this is the only IKE SA with the peer.
     pub(super) initial_contact: bool,
-    /// Whether the peer names slots, as we do.
-    pub(super) names_slots: bool,
 }
 
-/// What became of a state.
+/// The peer has answered, and its signature is being verified.
 #[derive(Debug)]
-pub(in super::super) enum AfterAuth {
-    Same(Box<AwaitAuth>),
-    Established {
-        sa: Box<Established>,
-        /// We have said that this is the only IKE SA with the peer.
-        initial_contact: bool,
-        child: Result<(), NoFirstChild>,
-    },
-    Failed(FailureReason),
+pub(super) struct Verifying {
+    pub state: Box<AwaitAuth>,
+    claim: Claim,
+    child: Result<Agreed, ChildRefusal>,
+    from: Path,
+}
+
+/// An answer that breaks no rule.
+enum Checked {
+    Proved(Authenticated, Result<Agreed, ChildRefusal>),
+    /// A signature says so; this work shows whether it is the peer's.
+    Claimed(Claim, Work, Result<Agreed, ChildRefusal>),
 }
 
 impl AwaitAuth {
-    /// Sends IKE_AUTH; with INITIAL_CONTACT if there is no other IKE SA between these two
-    /// (RFC 7296 §2.4).
-    pub fn send(&mut self, initial_contact: bool, ctx: &mut Context<'_>) {
-        self.initial_contact = initial_contact;
-        let local_id = &self.config.local_id;
-        let signed = Signed {
-            message: &self.init_request,
-            nonce: &self.nonces.responder,
-            identity: local_id,
-            sk_p: &self.keys.sk_pi,
-            prf: self.keys.suite.prf,
-        };
-        let proof = auth::prove(&self.config.credentials, &signed);
-        let mut payloads = vec![
-            Payload::IdInitiator(local_id.to_wire()),
-            Payload::IdResponder(self.config.remote_id.to_wire()),
-            Payload::Authentication(proof),
-            self.offer.sa(),
-        ];
-        payloads.extend(self.offer.selectors());
-        payloads.extend(self.offer.name());
-        payloads.extend(initial_contact.then(|| notify(NotifyType::INITIAL_CONTACT, [])));
-        payloads.push(notify(NotifyType::ESP_TFC_PADDING_NOT_SUPPORTED, []));
-        let header = self.header(ExchangeType::IKE_AUTH, MessageId(1));
-        self.request = self.keys.seal.seal(&header, &payloads);
-        ctx.out.send(&self.path, &self.request);
-    }
-
-    fn header(&self, exchange: ExchangeType, id: MessageId) -> Header {
-        let flags = Flags { initiator: true, ..Flags::default() };
-        Header::new(self.id.local, self.id.remote, exchange, flags, id)
-    }
-
     /// One datagram whose header names this attempt.
     pub fn handle(
         self: Box<Self>,
@@ -92,18 +51,19 @@ impl AwaitAuth {
         datagram: &[u8],
         from: Path,
         ctx: &mut Context<'_>,
-    ) -> AfterAuth {
+    ) -> Step {
         let fits = header.flags.response
             && !header.flags.initiator
             && header.exchange_type == ExchangeType::IKE_AUTH
             && header.message_id == MessageId(1)
-            && header.responder_spi == self.id.remote;
-        let opened = if fits { self.keys.open.open(datagram) } else { Err(Discard::Unexpected) };
+            && header.responder_spi == self.keyed.id.remote;
+        let opened =
+            if fits { self.keyed.keys.open.open(datagram) } else { Err(Discard::Unexpected) };
         let opened = match opened {
             Ok(opened) => opened,
             Err(reason) => {
                 ctx.out.count(reason);
-                return AfterAuth::Same(self);
+                return Step::AwaitAuth(self);
             }
         };
         let checked = match opened.payloads() {
@@ -111,15 +71,16 @@ impl AwaitAuth {
             Err(error) => Err(FailureReason::Breach(error.to_string())),
         };
         match checked {
-            Ok((proof, child)) => self.advance(proof, child, from, ctx),
             Err(reason) => self.reject(reason, ctx),
+            Ok(Checked::Proved(proof, child)) => self.advance(proof, child, from, ctx),
+            Ok(Checked::Claimed(claim, work, child)) => {
+                let verifying = Verifying { state: self, claim, child, from };
+                Working::ask(Stage::Verifying(Box::new(verifying)), work, ctx)
+            }
         }
     }
 
-    fn check(
-        &self,
-        payloads: Payloads<'_>,
-    ) -> Result<(Authenticated, Result<Agreed, ChildRefusal>), FailureReason> {
+    fn check(&self, payloads: Payloads<'_>) -> Result<Checked, FailureReason> {
         if let Some(unknown) = payloads.unknown_critical() {
             let text = format!("unknown critical payload of type {}", unknown.0);
             return Err(FailureReason::Breach(text));
@@ -128,21 +89,28 @@ impl AwaitAuth {
             return Err(explain_no_auth(payloads));
         };
         let presented = Identity::from_wire(id);
-        if presented != self.config.remote_id {
-            let expected = self.config.remote_id.clone();
+        let Keyed { config, init_response, nonces, keys, offer, .. } = &self.keyed;
+        if presented != config.remote_id {
+            let expected = config.remote_id.clone();
             let failure = AuthFailure::WrongIdentity { presented, expected };
             return Err(FailureReason::Authentication(failure));
         }
         let signed = Signed {
-            message: &self.init_response,
-            nonce: &self.nonces.initiator,
+            message: init_response,
+            nonce: &nonces.initiator,
             identity: &presented,
-            sk_p: &self.keys.sk_pr,
-            prf: self.keys.suite.prf,
+            sk_p: &keys.sk_pr,
+            prf: keys.suite.prf,
         };
-        let proof = auth::verify(&self.config.credentials, &signed, auth)
-            .map_err(FailureReason::Authentication)?;
-        Ok((proof, self.offer.accept(payloads)))
+        let child = offer.accept(payloads);
+        match auth::examine(&config.credentials, &signed, auth) {
+            Verdict::Known(Ok(proof)) => Ok(Checked::Proved(proof, child)),
+            Verdict::Known(Err(failure)) => Err(FailureReason::Authentication(failure)),
+            Verdict::ToVerify(claim) => {
+                let work = Claim::work([&claim], &signed, auth);
+                Ok(Checked::Claimed(claim, work, child))
+            }
+        }
     }
 
     fn advance(
@@ -151,66 +119,62 @@ impl AwaitAuth {
         child: Result<Agreed, ChildRefusal>,
         from: Path,
         ctx: &mut Context<'_>,
-    ) -> AfterAuth {
-        let mut path = LivePath::new(self.path, self.nat, ctx.now);
+    ) -> Step {
+        let Keyed { id, connection, config, keys, nonces, path, nat, .. } = self.keyed;
+        let Keyed { offer, names_slots, began_at, .. } = self.keyed;
+        let mut path = LivePath::new(path, nat, ctx.now);
         path.on_authentic(from);
         let handshake = Handshake {
-            id: self.id,
+            id,
             role: Role::Initiator,
-            connection: self.connection,
-            config: self.config,
+            connection,
+            config,
             proof,
-            keys: self.keys,
-            nonces: self.nonces.clone(),
+            keys,
+            nonces: nonces.clone(),
             path,
-            began_at: self.began_at,
-            names_slots: self.names_slots,
+            began_at,
+            names_slots,
         };
         let mut sa = Established::new(handshake, ctx);
-        let (slot, spi) = (self.offer.slot, self.offer.spi);
         let child = child
-            .inspect_err(|_| ctx.pool.release(spi))
-            .map(|agreed| (slot, agreed))
-            .map_err(|refusal| NoFirstChild { slot: Some(slot), refusal });
-        let child = sa.announce(child, &self.nonces, ctx);
-        AfterAuth::Established { sa, initial_contact: self.initial_contact, child }
+            .inspect_err(|_| ctx.pool.release(offer.spi))
+            .map(|agreed| (offer.slot, agreed))
+            .map_err(|refusal| NoFirstChild { slot: Some(offer.slot), refusal });
+        let child = sa.announce(child, &nonces, ctx);
+        Step::Established { sa, initial_contact: self.initial_contact, child }
     }
 
     /// The peer is not who it should be, or does not take us for whom we are. It may think the
     /// IKE SA established, so it is told (RFC 7296 §2.21.2).
-    fn reject(mut self: Box<Self>, reason: FailureReason, ctx: &mut Context<'_>) -> AfterAuth {
+    fn reject(mut self: Box<Self>, reason: FailureReason, ctx: &mut Context<'_>) -> Step {
         let ours = match &reason {
             FailureReason::Authentication(AuthFailure::RejectedByPeer) => false,
             FailureReason::Authentication(_) | FailureReason::Breach(_) => true,
             _ => false,
         };
         if ours {
-            let header = self.header(ExchangeType::INFORMATIONAL, MessageId(2));
+            let header = self.keyed.header(ExchangeType::INFORMATIONAL, MessageId(2));
             let failed = [notify(NotifyType::AUTHENTICATION_FAILED, [])];
-            let message = self.keys.seal.seal(&header, &failed);
-            ctx.out.send(&self.path, &message);
+            let message = self.keyed.keys.seal.seal(&header, &failed);
+            ctx.out.send(&self.keyed.path, &message);
         }
-        self.abandon(ctx);
-        AfterAuth::Failed(reason)
-    }
-
-    /// Gives back what the attempt had taken.
-    pub fn abandon(&self, ctx: &mut Context<'_>) {
-        ctx.pool.release(self.offer.spi);
+        self.keyed.abandon(ctx);
+        Step::Failed(reason)
     }
 
     /// Time has passed.
-    pub fn handle_timeout(mut self: Box<Self>, ctx: &mut Context<'_>) -> AfterAuth {
+    pub fn handle_timeout(mut self: Box<Self>, ctx: &mut Context<'_>) -> Step {
         match self.retransmission.on_timeout(ctx.now) {
-            Due::Nothing => AfterAuth::Same(self),
+            Due::Nothing => Step::AwaitAuth(self),
             Due::Resend => {
                 ctx.out.stats.retransmitted += 1;
-                ctx.out.send(&self.path, &self.request);
-                AfterAuth::Same(self)
+                ctx.out.send(&self.keyed.path, &self.request);
+                Step::AwaitAuth(self)
             }
             Due::GiveUp => {
-                self.abandon(ctx);
-                AfterAuth::Failed(FailureReason::NoAnswer {
+                self.keyed.abandon(ctx);
+                Step::Failed(FailureReason::NoAnswer {
                     exchange: "IKE_AUTH",
                     sent: self.retransmission.sent(),
                     after: ctx.now - self.retransmission.first_sent(),
@@ -221,6 +185,17 @@ impl AwaitAuth {
 
     pub fn timeout(&self) -> Timestamp {
         self.retransmission.next()
+    }
+}
+
+impl Verifying {
+    /// The signature fits, or it does not.
+    pub fn settle(self, verified: bool, ctx: &mut Context<'_>) -> Step {
+        let Verifying { state, claim, child, from } = self;
+        match claim.settle(verified) {
+            Ok(proof) => state.advance(proof, child, from, ctx),
+            Err(failure) => state.reject(FailureReason::Authentication(failure), ctx),
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 
 use crate::crypto::secret::Secret;
 use crate::crypto::sign::SigningKey;
-use crate::ike::auth::{Signed, prove, verify};
+use crate::ike::auth::{Signed, prove_now, verify_now};
 use crate::ike::keys::{IkeKeys, Nonces, Spis};
 use crate::ike::*;
 use crate::net::EspSpi;
@@ -108,16 +108,16 @@ fn check_auth(own: Credentials, peer: Credentials, expected: Authentication) {
     let prf = keys.suite.prf;
     let signed =
         Signed { message: MESSAGE, nonce: &nonce, identity: &identity, sk_p: &keys.sk_pi, prf };
-    assert_eq!(prove(&own, &signed), expected);
-    assert_eq!(verify(&peer, &signed, &expected).unwrap().into_identity(), identity);
+    assert_eq!(prove_now(&own, &signed), expected);
+    assert_eq!(verify_now(&peer, &signed, &expected).unwrap().into_identity(), identity);
     for bit in 0..expected.data.len() * 8 {
         let mut forged = expected.clone();
         forged.data[bit / 8] ^= 1 << (bit % 8);
-        assert!(verify(&peer, &signed, &forged).is_err(), "bit {bit}");
+        assert!(verify_now(&peer, &signed, &forged).is_err(), "bit {bit}");
     }
     for message in [&MESSAGE[1..], b"init messagf"] {
         let other = Signed { message, ..signed };
-        assert!(verify(&peer, &other, &expected).is_err());
+        assert!(verify_now(&peer, &other, &expected).is_err());
     }
 }
 

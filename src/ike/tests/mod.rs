@@ -4,6 +4,7 @@ mod adversary;
 mod attacks;
 mod conformance;
 mod handshake;
+mod jobs;
 mod key_schedule;
 mod lifecycle;
 mod net;

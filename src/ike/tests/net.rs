@@ -246,7 +246,6 @@ impl Net {
     /// Does something to one end.
     pub fn at(&mut self, end: usize, act: impl FnOnce(&mut Endpoint, &mut Moment<'_>)) {
         act(&mut self.ends[end].endpoint, &mut Moment::simulated(self.now, &mut self.random));
-        self.ends[end].endpoint.assert_sound();
         self.drain();
     }
 
@@ -266,6 +265,8 @@ impl Net {
     fn drain(&mut self) {
         for index in 0..self.ends.len() {
             let end = &mut self.ends[index];
+            end.endpoint.run_jobs(&mut Moment::simulated(self.now, &mut self.random));
+            end.endpoint.assert_sound();
             while let Some((_, event)) = end.endpoint.poll_event() {
                 end.on_event(event, self.now);
             }

@@ -4,7 +4,7 @@
 use super::net::*;
 use crate::crypto::kex::{Group, KeyExchange};
 use crate::crypto::suite::{EspSuite, IkeSuite};
-use crate::ike::auth::{Signed, hash_algorithms, prove};
+use crate::ike::auth::{Signed, hash_algorithms, prove_now};
 use crate::ike::keys::{IkeKeys, Nonces, Spis};
 use crate::ike::path::{Path, detection_payloads};
 use crate::ike::payloads::Payloads;
@@ -80,7 +80,7 @@ impl RawPeer {
             sk_p: &self.keys.sk_pi,
             prf: self.keys.suite.prf,
         };
-        let auth = prove(&self.credentials, &signed);
+        let auth = prove_now(&self.credentials, &signed);
         let mut payloads =
             vec![Payload::IdInitiator(identity.to_wire()), Payload::Authentication(auth)];
         payloads.extend(self.child_offer("aes256gcm16-esn", FIRST_SPI));
@@ -135,6 +135,7 @@ impl RawPeer {
     }
 
     pub fn drain(&mut self) -> Vec<Vec<u8>> {
+        self.endpoint.run_jobs(&mut Moment::simulated(self.now, &mut self.random));
         while let Some((_, event)) = self.endpoint.poll_event() {
             self.events.push(event);
         }
@@ -210,6 +211,7 @@ fn init(
     payloads.extend(detection_payloads((spi, IkeSpi::ZERO), &path, true));
     let request = Message { header, payloads }.encode();
     endpoint.handle_datagram(remote, path.local, &request, &mut Moment::simulated(now, random));
+    endpoint.run_jobs(&mut Moment::simulated(now, random));
     let response = endpoint.poll_transmit().expect("an answer to IKE_SA_INIT").bytes;
     let answer = Message::decode(&response).unwrap();
     let payloads = Payloads(&answer.payloads);

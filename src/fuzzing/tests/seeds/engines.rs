@@ -83,6 +83,7 @@ fn strangers() -> Vec<Seed> {
     let config = ConnectionConfig { initiate: true, ..connection(2, 1) };
     endpoint.add_connection(ConnectionId(1), config, &mut Moment::simulated(now, &mut random));
     endpoint.handle_timeout(&mut Moment::simulated(now, &mut random));
+    endpoint.run_jobs(&mut Moment::simulated(now, &mut random));
     let init = endpoint.poll_transmit().unwrap().bytes;
     let after = |seconds: u8, datagram: &[u8]| {
         [&(datagram.len() as u16).to_be_bytes()[..], &[seconds], datagram].concat()

@@ -1,0 +1,78 @@
+//! The threads that do the gateway's public-key work, so that a slow key exchange or a flood of
+//! them holds up neither a timer nor a datagram.
+//!
+//! The queue is short: what does not fit stays with the gateway, which forgets the work that
+//! nobody waits for any more.
+
+use crate::ike::{Job, JobAnswer};
+use crate::os::memory::scrub_stack;
+use anyhow::{Context, Result};
+use std::sync::{Arc, Mutex, PoisonError, mpsc as queue};
+use std::thread;
+use tokio::sync::mpsc;
+
+/// Jobs in the hands of the threads, done or not, at most.
+const CAPACITY: usize = 64;
+/// Threads at most: the packets need the cores more.
+const MAX_THREADS: usize = 2;
+
+/// The threads' queue, as the event loop sees it.
+#[derive(Debug)]
+pub struct JobPool {
+    queue: queue::SyncSender<Job>,
+    under_way: usize,
+}
+
+impl JobPool {
+    /// Starts the threads; their answers come out of the receiver.
+    ///
+    /// # Errors
+    ///
+    /// When the system has no thread to give.
+    pub fn start() -> Result<(JobPool, mpsc::Receiver<JobAnswer>)> {
+        let (queue, jobs) = queue::sync_channel(CAPACITY);
+        let (answers, answered) = mpsc::channel(CAPACITY);
+        let jobs = Arc::new(Mutex::new(jobs));
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        for number in 0..cores.min(MAX_THREADS) {
+            let (jobs, answers) = (Arc::clone(&jobs), answers.clone());
+            thread::Builder::new()
+                .name(format!("vpngw-job{number}"))
+                .spawn(move || work(&jobs, &answers))
+                .context("no thread for public-key work")?;
+        }
+        Ok((JobPool { queue, under_way: 0 }, answered))
+    }
+
+    /// Takes on work as long as there is room.
+    pub fn fill(&mut self, mut next: impl FnMut() -> Option<Job>) {
+        while self.under_way < CAPACITY {
+            let Some(job) = next() else { return };
+            // As many fit into the queue as may be under way, and the threads outlive it.
+            if self.queue.try_send(job).is_ok() {
+                self.under_way += 1;
+            }
+        }
+    }
+
+    /// An answer has come out.
+    pub fn on_answer(&mut self) {
+        self.under_way = self.under_way.saturating_sub(1);
+    }
+}
+
+/// Works until the pool is gone.
+fn work(jobs: &Mutex<queue::Receiver<Job>>, answers: &mpsc::Sender<JobAnswer>) {
+    loop {
+        let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok(job) = job else { return };
+        let answer = job.run();
+        scrub_stack();
+        if answers.blocking_send(answer).is_err() {
+            return;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,218 @@
+//! Our attempt waits for public-key work.
+
+use super::super::auth;
+use super::super::child::Offer;
+use super::super::config::{ConnectionConfig, ConnectionId};
+use super::super::context::Context;
+use super::super::event::{IkeSaId, Role};
+use super::super::failure::FailureReason;
+use super::super::job::{Done, JobId, Work};
+use super::super::keys::{IkeKeys, Nonces, Spis};
+use super::super::path::Path;
+use super::super::proposal::without_group;
+use super::super::stats::Discard;
+use super::await_auth::Verifying;
+use super::await_init::Acceptance;
+use super::{Attempt, AwaitInit, Keyed, Step};
+use crate::crypto::secret::Secret;
+use crate::time::Timestamp;
+use crate::wire::ike::IkeSpi;
+use std::net::SocketAddr;
+
+/// An attempt that goes on when a job is done.
+#[derive(Debug)]
+pub(in super::super) struct Working {
+    job: JobId,
+    stage: Stage,
+    expires_at: Timestamp,
+}
+
+/// What the work is for.
+#[derive(Debug)]
+pub(super) enum Stage {
+    /// Our half of the key exchange, to send IKE_SA_INIT.
+    Generating(Box<Attempt>),
+    /// The shared secret: the peer has accepted.
+    Agreeing(Box<Agreeing>),
+    /// Our proof, to send IKE_AUTH.
+    Signing(Box<Keyed>),
+    /// The peer's proof.
+    Verifying(Box<Verifying>),
+}
+
+/// The peer has accepted IKE_SA_INIT.
+#[derive(Debug)]
+pub(super) struct Agreeing {
+    pub attempt: Attempt,
+    pub acceptance: Acceptance,
+    pub init_request: Vec<u8>,
+    pub init_response: Vec<u8>,
+}
+
+impl Stage {
+    fn of(&self) -> (ConnectionId, &ConnectionConfig, IkeSpi) {
+        match self {
+            Stage::Generating(attempt) => attempt.owner(),
+            Stage::Agreeing(agreeing) => agreeing.attempt.owner(),
+            Stage::Signing(keyed) => keyed.owner(),
+            Stage::Verifying(verifying) => verifying.state.keyed.owner(),
+        }
+    }
+}
+
+impl Attempt {
+    fn owner(&self) -> (ConnectionId, &ConnectionConfig, IkeSpi) {
+        (self.connection, &self.config, self.spi)
+    }
+}
+
+impl Keyed {
+    fn owner(&self) -> (ConnectionId, &ConnectionConfig, IkeSpi) {
+        (self.connection, &self.config, self.id.local)
+    }
+}
+
+impl Working {
+    /// Asks for `work`, by which `stage` goes on.
+    pub(super) fn ask(stage: Stage, work: Work, ctx: &mut Context<'_>) -> Step {
+        let (_, config, spi) = stage.of();
+        let expires_at = ctx.now + config.retransmit.give_up;
+        let job = ctx.jobs.ask(spi, work);
+        Step::Working(Box::new(Working { job, stage, expires_at }))
+    }
+
+    /// The connection of the attempt.
+    pub fn connection(&self) -> ConnectionId {
+        self.stage.of().0
+    }
+
+    /// Whether this is the job that is waited for.
+    pub fn awaits(&self, job: JobId) -> bool {
+        self.job == job
+    }
+
+    /// Whether IKE_AUTH was sent.
+    pub fn has_sent_auth(&self) -> bool {
+        match self.stage {
+            Stage::Generating(_) | Stage::Agreeing(_) | Stage::Signing(_) => false,
+            Stage::Verifying(_) => true,
+        }
+    }
+
+    /// When the work is given up.
+    pub fn timeout(&self) -> Timestamp {
+        self.expires_at
+    }
+
+    /// One datagram whose header names this attempt: what it could answer has been answered.
+    pub fn handle(&self, ctx: &mut Context<'_>) {
+        ctx.out.count(Discard::StrayResponse);
+    }
+
+    /// The work is done.
+    pub fn resume(self, done: Done, ctx: &mut Context<'_>) -> Step {
+        match (self.stage, done) {
+            (Stage::Generating(attempt), Done::Generated(Ok(ours))) => {
+                Step::AwaitInit(AwaitInit::send(*attempt, ours, ctx))
+            }
+            (Stage::Generating(_), Done::Generated(Err(_))) => {
+                Step::Failed(FailureReason::Ours("no randomness"))
+            }
+            (Stage::Agreeing(agreeing), Done::Agreed(Ok(shared))) => agreeing.agreed(&shared, ctx),
+            (Stage::Agreeing(agreeing), Done::Agreed(Err(_))) => agreeing.disagreed(ctx),
+            (Stage::Signing(keyed), Done::Signed(signature)) => {
+                Step::Ready(keyed, auth::signed(&signature))
+            }
+            (Stage::Verifying(verifying), Done::Verified(verified)) => {
+                verifying.settle(verified == [true], ctx)
+            }
+            (stage, _) => {
+                stage.abandon(ctx);
+                Step::Failed(FailureReason::Ours("the answer to a job is to another question"))
+            }
+        }
+    }
+
+    /// Time has passed.
+    pub fn handle_timeout(self: Box<Self>, ctx: &mut Context<'_>) -> Step {
+        if ctx.now < self.expires_at {
+            return Step::Working(self);
+        }
+        self.abandon(ctx);
+        Step::Failed(FailureReason::Ours("public-key work was not done in time"))
+    }
+
+    /// Gives back what the attempt had taken.
+    pub fn abandon(&self, ctx: &mut Context<'_>) {
+        self.stage.abandon(ctx);
+    }
+}
+
+impl Stage {
+    fn abandon(&self, ctx: &mut Context<'_>) {
+        match self {
+            Stage::Generating(_) | Stage::Agreeing(_) => {}
+            Stage::Signing(keyed) => keyed.abandon(ctx),
+            Stage::Verifying(verifying) => verifying.state.keyed.abandon(ctx),
+        }
+    }
+}
+
+impl Agreeing {
+    /// Both sides have the secret: keys, and IKE_AUTH on the port of NAT traversal.
+    fn agreed(self: Box<Self>, shared: &Secret, ctx: &mut Context<'_>) -> Step {
+        let Agreeing { attempt, acceptance, init_request, init_response } = *self;
+        let peer_verifies = acceptance.verifies_ed25519;
+        if let Err(failure) = auth::can_prove(&attempt.config.credentials, peer_verifies) {
+            return Step::Failed(FailureReason::Authentication(failure));
+        }
+        let nonces = Nonces { initiator: attempt.nonce, responder: acceptance.nonce };
+        let id = IkeSaId { local: attempt.spi, remote: acceptance.responder };
+        let spis = Spis { initiator: id.local, responder: id.remote };
+        let keys = IkeKeys::initial(acceptance.suite, shared, &nonces, spis, Role::Initiator);
+        let Ok(keys) = keys else {
+            return Step::Failed(FailureReason::Ours("keys do not fit the suite"));
+        };
+        let Some((first, slot)) = attempt.config.first_slot() else {
+            return Step::Failed(FailureReason::Ours("no slots"));
+        };
+        let suites = without_group(&slot.esp_suites);
+        let keyed = Keyed {
+            connection: attempt.connection,
+            id,
+            keys,
+            nonces,
+            path: natt_path(attempt.path, ctx.settings.ike_port, ctx.settings.natt_port),
+            nat: acceptance.nat,
+            init_request,
+            init_response,
+            offer: Offer::new((first, slot), suites, acceptance.names_slots, ctx),
+            names_slots: acceptance.names_slots,
+            began_at: attempt.began_at,
+            config: attempt.config,
+        };
+        keyed.prove(ctx)
+    }
+
+    /// The peer's public value is worth nothing. Perhaps it was forged: with a fresh key the
+    /// true peer can still answer.
+    fn disagreed(self: Box<Self>, ctx: &mut Context<'_>) -> Step {
+        ctx.out.count(Discard::PublicValue);
+        let Agreeing { attempt, acceptance, .. } = *self;
+        if attempt.may_restart() {
+            return attempt.regroup(acceptance.suite.group, ctx);
+        }
+        let reason = "every answer to IKE_SA_INIT holds a public value that is not acceptable";
+        Step::Failed(FailureReason::Breach(reason.to_owned()))
+    }
+}
+
+/// "The initiator MUST … change to port 4500" when there is a NAT, and may without one
+/// (RFC 7296 §2.23).
+fn natt_path(path: Path, ike_port: u16, natt_port: u16) -> Path {
+    let at = |address: SocketAddr| {
+        let port = if address.port() == ike_port { natt_port } else { address.port() };
+        SocketAddr::new(address.ip(), port)
+    };
+    Path { local: at(path.local), remote: at(path.remote) }
+}

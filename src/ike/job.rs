@@ -1,0 +1,160 @@
+//! Public-key work as values: key exchanges and signatures leave the engine as jobs and come
+//! back as answers, so that neither a slow group nor a flood delays a timer.
+//!
+//! ```text
+//!   Endpoint::poll_job ──► Job ──► Job::run, wherever there is time ──► JobAnswer ──► Endpoint::handle_job
+//! ```
+//!
+//! The IKE SA that asks waits in a state that owns all it needs to go on. Every job must be
+//! answered, once, in any order; an answer for which nobody waits any more has no effect.
+//! Symmetric work (PRF, AEAD) costs microseconds and stays in the engine.
+
+use super::context::Context;
+use crate::crypto::kex::{Group, KexError, KeyExchange};
+use crate::crypto::secret::Secret;
+use crate::crypto::sign::{SIGNATURE_LEN, SigningKey, VerifyingKey};
+use crate::wire::ike::IkeSpi;
+use std::collections::VecDeque;
+
+/// Unanswered jobs at which no stranger's IKE_SA_INIT is taken up any more. Peers that have
+/// come further, and we ourselves, are few and may go on.
+const MAX_JOBS_WITH_STRANGERS: usize = 256;
+
+/// Which job, of which IKE SA.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct JobId {
+    pub(super) sa: IkeSpi,
+    number: u64,
+}
+
+/// A piece of public-key work that an IKE SA waits for.
+#[derive(Debug)]
+pub struct Job {
+    id: JobId,
+    work: Work,
+}
+
+/// What is to be done.
+#[derive(Debug)]
+pub(super) enum Work {
+    /// Our half of a key exchange.
+    Generate(Ephemeral),
+    /// The secret that we share with the owner of a public value.
+    Agree { ours: KeyExchange, public: Vec<u8> },
+    /// Both: our half, and the secret shared with the owner of a public value.
+    Respond { ours: Ephemeral, public: Vec<u8> },
+    /// Our signature.
+    Sign { key: SigningKey, octets: Vec<u8> },
+    /// Whether a signature is made with each of these keys.
+    Verify { keys: Vec<VerifyingKey>, octets: Vec<u8>, signature: Vec<u8> },
+}
+
+/// A private key yet to be made.
+#[derive(Debug)]
+pub(super) struct Ephemeral {
+    group: Group,
+    seed: Secret,
+}
+
+/// A job that is done.
+#[derive(Debug)]
+pub struct JobAnswer {
+    pub(super) id: JobId,
+    pub(super) done: Done,
+}
+
+/// What came out, in the order of [`Work`].
+#[derive(Debug)]
+pub(super) enum Done {
+    Generated(Result<KeyExchange, KexError>),
+    Agreed(Result<Secret, KexError>),
+    Responded(Result<(Vec<u8>, Secret), KexError>),
+    Signed([u8; SIGNATURE_LEN]),
+    Verified(Vec<bool>),
+}
+
+impl Job {
+    /// Does the work; takes tens of microseconds to a few milliseconds, and no lock.
+    pub fn run(self) -> JobAnswer {
+        JobAnswer { id: self.id, done: self.work.run() }
+    }
+}
+
+impl Ephemeral {
+    /// A private key for `group`, its randomness drawn now.
+    pub fn new(group: Group, ctx: &mut Context<'_>) -> Self {
+        let mut seed = vec![0; 32];
+        ctx.random.fill(&mut seed);
+        Ephemeral { group, seed: Secret::from(seed) }
+    }
+
+    fn generate(&self) -> Result<KeyExchange, KexError> {
+        let seed = <&[u8; 32]>::try_from(self.seed.as_bytes());
+        KeyExchange::from_seed(self.group, seed.map_err(|_| KexError::NoRandomness)?)
+    }
+}
+
+impl Work {
+    pub fn run(self) -> Done {
+        match self {
+            Work::Generate(ours) => Done::Generated(ours.generate()),
+            Work::Agree { ours, public } => Done::Agreed(ours.agree(&public)),
+            Work::Respond { ours, public } => Done::Responded(ours.generate().and_then(|ours| {
+                let value = ours.public().to_vec();
+                Ok((value, ours.agree(&public)?))
+            })),
+            Work::Sign { key, octets } => Done::Signed(key.sign(&octets)),
+            Work::Verify { keys, octets, signature } => Done::Verified(
+                keys.iter().map(|key| key.verify(&octets, &signature).is_ok()).collect(),
+            ),
+        }
+    }
+}
+
+/// Jobs that wait to be polled, and the number of those without an answer.
+#[derive(Debug, Default)]
+pub(super) struct Jobs {
+    queue: VecDeque<Job>,
+    unanswered: usize,
+    asked: u64,
+}
+
+impl Jobs {
+    /// Asks for work on behalf of the IKE SA with this SPI of ours.
+    pub fn ask(&mut self, sa: IkeSpi, work: Work) -> JobId {
+        self.asked += 1;
+        self.unanswered += 1;
+        let id = JobId { sa, number: self.asked };
+        self.queue.push_back(Job { id, work });
+        id
+    }
+
+    /// The next job whose IKE SA still waits for it, as `is_awaited` says.
+    pub fn poll(&mut self, is_awaited: impl Fn(JobId) -> bool) -> Option<Job> {
+        while let Some(job) = self.queue.pop_front() {
+            if is_awaited(job.id) {
+                return Some(job);
+            }
+            self.on_answer();
+        }
+        None
+    }
+
+    /// A job that was polled has its answer.
+    pub fn on_answer(&mut self) {
+        self.unanswered = self.unanswered.saturating_sub(1);
+    }
+
+    /// How many jobs have no answer yet.
+    pub fn unanswered(&self) -> usize {
+        self.unanswered
+    }
+
+    /// Whether strangers have to wait.
+    pub fn is_full(&self) -> bool {
+        self.unanswered >= MAX_JOBS_WITH_STRANGERS
+    }
+}
+
+#[cfg(test)]
+mod tests;

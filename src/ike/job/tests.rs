@@ -1,0 +1,63 @@
+use super::*;
+
+const STATE: IkeSpi = IkeSpi([1; 8]);
+
+fn ephemeral(seed: u8) -> Ephemeral {
+    Ephemeral { group: Group::Curve25519, seed: Secret::copy_of(&[seed; 32]) }
+}
+
+fn generate(seed: u8) -> KeyExchange {
+    match Work::Generate(ephemeral(seed)).run() {
+        Done::Generated(Ok(ours)) => ours,
+        other => panic!("a key exchange, not {other:?}"),
+    }
+}
+
+#[test]
+fn both_sides_of_a_key_exchange_come_to_the_same_secret() {
+    let initiator = generate(1);
+    let public = initiator.public().to_vec();
+    let responded = Work::Respond { ours: ephemeral(2), public }.run();
+    let Done::Responded(Ok((public, theirs))) = responded else { panic!("{responded:?}") };
+    let agreed = Work::Agree { ours: initiator, public }.run();
+    let Done::Agreed(Ok(ours)) = agreed else { panic!("{agreed:?}") };
+    assert_eq!(ours, theirs);
+}
+
+#[test]
+fn a_signature_is_the_key_s_whose_it_is_and_no_other_s() {
+    let (key, other) = (SigningKey::from_seed(&[1; 32]), SigningKey::from_seed(&[2; 32]));
+    let keys = vec![other.verifying_key(), key.verifying_key()];
+    let octets = b"octets".to_vec();
+    let signed = Work::Sign { key, octets: octets.clone() }.run();
+    let Done::Signed(signature) = signed else { panic!("{signed:?}") };
+    let signature = signature.to_vec();
+    let verified = Work::Verify { keys, octets, signature }.run();
+    let Done::Verified(verified) = verified else { panic!("{verified:?}") };
+    assert_eq!(verified, [false, true]);
+}
+
+#[test]
+fn work_that_nobody_waits_for_any_more_is_left_out() {
+    let mut jobs = Jobs::default();
+    let first = jobs.ask(STATE, Work::Generate(ephemeral(1)));
+    let second = jobs.ask(STATE, Work::Generate(ephemeral(2)));
+    assert_eq!(jobs.unanswered(), 2);
+    let polled = jobs.poll(|job| job != first).unwrap();
+    assert_eq!((polled.run().id, jobs.unanswered()), (second, 1));
+    jobs.on_answer();
+    assert_eq!(jobs.unanswered(), 0);
+    assert!(jobs.poll(|_| true).is_none());
+}
+
+#[test]
+fn strangers_wait_when_much_is_unanswered() {
+    let mut jobs = Jobs::default();
+    for _ in 0..MAX_JOBS_WITH_STRANGERS {
+        assert!(!jobs.is_full());
+        jobs.ask(STATE, Work::Generate(ephemeral(1)));
+    }
+    assert!(jobs.is_full());
+    jobs.on_answer();
+    assert!(!jobs.is_full());
+}

@@ -1,0 +1,230 @@
+//! Who asks in IKE_AUTH, for which connection, and our answer (RFC 7296 §1.2, §2.15, §2.21.2).
+
+use super::super::auth::{self, Authenticated, Claim, Proof, Signed, Verdict};
+use super::super::child::{Accepted, notify_of};
+use super::super::connections::{Candidate, Connections};
+use super::super::context::Context;
+use super::super::event::Role;
+use super::super::failure::{AuthFailure, ChildRefusal, FailureReason};
+use super::super::job::Work;
+use super::super::path::{LivePath, Path};
+use super::super::payloads::notify;
+use super::super::sa::{Established, Handshake, NoFirstChild};
+use super::half_open::{AuthRefusal, HalfOpen};
+use super::working::{Stage, Working};
+use super::{Step, answer_header};
+use crate::crypto::digest::sha256;
+use crate::crypto::sign::SIGNATURE_LEN;
+use crate::wire::ike::{Authentication, ExchangeType, MessageId, NotifyType, Payload};
+
+/// An authentic IKE_AUTH request.
+#[derive(Debug)]
+pub(super) struct AuthRequest {
+    /// By which it is known again.
+    pub digest: [u8; 32],
+    pub from: Path,
+    /// The peer says that this is its only IKE SA with us.
+    pub initial_contact: bool,
+}
+
+/// A connection that the peer may mean.
+#[derive(Debug)]
+pub(super) struct Contender {
+    pub candidate: Candidate,
+    pub verdict: Verdict,
+    pub child: Result<Accepted, ChildRefusal>,
+}
+
+impl Contender {
+    /// What must be verified for this connection.
+    pub fn claim(&self) -> Option<&Claim> {
+        match &self.verdict {
+            Verdict::Known(_) => None,
+            Verdict::ToVerify(claim) => Some(claim),
+        }
+    }
+}
+
+/// Whom the peer has proved to be, and for which connection.
+#[derive(Debug)]
+struct Admission {
+    candidate: Candidate,
+    proof: Authenticated,
+    child: Result<Accepted, ChildRefusal>,
+}
+
+/// The peer's signature is being verified.
+#[derive(Debug)]
+pub(super) struct Verifying {
+    half_open: Box<HalfOpen>,
+    request: AuthRequest,
+    contenders: Vec<Contender>,
+}
+
+/// The peer is admitted, and our signature is being made.
+#[derive(Debug)]
+pub(super) struct Signing {
+    half_open: Box<HalfOpen>,
+    request: AuthRequest,
+    admission: Admission,
+}
+
+impl Verifying {
+    /// Decides, or asks for what must be verified first.
+    pub fn decide(
+        half_open: Box<HalfOpen>,
+        request: AuthRequest,
+        contenders: Vec<Contender>,
+        work: Option<Work>,
+        ctx: &mut Context<'_>,
+    ) -> Step {
+        let expires_at = half_open.expires_at;
+        let verifying = Verifying { half_open, request, contenders };
+        match work {
+            None => verifying.settle(&[], ctx),
+            Some(work) => {
+                let stage = Stage::Verifying(Box::new(verifying));
+                Step::Working(Working::ask(stage, work, expires_at, ctx))
+            }
+        }
+    }
+
+    /// Decides who is admitted; `verified` says of each claim in turn whether it holds.
+    pub fn settle(self, verified: &[bool], ctx: &mut Context<'_>) -> Step {
+        let Verifying { half_open, request, contenders } = self;
+        let mut verified = verified.iter().copied();
+        let proved = contenders.into_iter().map(|Contender { candidate, verdict, child }| {
+            let proof = match verdict {
+                Verdict::Known(result) => result,
+                Verdict::ToVerify(claim) => claim.settle(verified.next().unwrap_or(false)),
+            };
+            let credentials = &candidate.1.credentials;
+            let shown = auth::can_prove(credentials, half_open.peer_verifies_ed25519);
+            (candidate, proof.and_then(|proof| shown.map(|()| proof)), child)
+        });
+        match admit(proved) {
+            Ok(admission) => Signing { half_open, request, admission }.prove(ctx),
+            Err(refusal) => half_open.refuse(refusal, &request, ctx),
+        }
+    }
+
+    pub fn half_open(&self) -> &HalfOpen {
+        &self.half_open
+    }
+
+    /// Whether this datagram is the request.
+    pub fn is_about(&self, datagram: &[u8]) -> bool {
+        self.request.digest == sha256(&[datagram])
+    }
+}
+
+/// The first connection whose key fits; among several, one whose traffic fits too.
+fn admit(
+    proved: impl Iterator<
+        Item = (Candidate, Result<Authenticated, AuthFailure>, Result<Accepted, ChildRefusal>),
+    >,
+) -> Result<Admission, AuthRefusal> {
+    let (mut second_best, mut failure) = (None, None);
+    for (candidate, proof, child) in proved {
+        match proof {
+            Err(refused) => failure = Some(refused),
+            Ok(proof) => {
+                let fits = child.is_ok();
+                let admission = Admission { candidate, proof, child };
+                if fits {
+                    return Ok(admission);
+                }
+                second_best.get_or_insert(admission);
+            }
+        }
+    }
+    second_best.ok_or_else(|| {
+        AuthRefusal::authentication(failure.unwrap_or(AuthFailure::SignatureAlgorithm))
+    })
+}
+
+impl Signing {
+    /// Makes our proof, or has it made.
+    fn prove(self, ctx: &mut Context<'_>) -> Step {
+        let config = &self.admission.candidate.1;
+        let signed = Signed {
+            message: &self.half_open.init_response,
+            nonce: &self.half_open.nonces.initiator,
+            identity: &config.local_id,
+            sk_p: &self.half_open.keys.sk_pr,
+            prf: self.half_open.keys.suite.prf,
+        };
+        match auth::prove(&config.credentials, &signed) {
+            Proof::Made(proof) => self.advance(proof, ctx),
+            Proof::ToSign(work) => {
+                let expires_at = self.half_open.expires_at;
+                let stage = Stage::Signing(Box::new(self));
+                Step::Working(Working::ask(stage, work, expires_at, ctx))
+            }
+        }
+    }
+
+    /// Our signature is made; the connection may have gone meanwhile, or become another.
+    pub fn answer(
+        self: Box<Self>,
+        signature: &[u8; SIGNATURE_LEN],
+        connections: &Connections,
+        ctx: &mut Context<'_>,
+    ) -> Step {
+        let (id, config) = &self.admission.candidate;
+        let known = connections.get(*id);
+        if known.is_some_and(|known| known.config.same_peer(config)) {
+            return self.advance(auth::signed(signature), ctx);
+        }
+        let reason = FailureReason::Withdrawn;
+        let refusal = AuthRefusal::new(NotifyType::AUTHENTICATION_FAILED, reason);
+        self.half_open.refuse(refusal, &self.request, ctx)
+    }
+
+    /// Answers IKE_AUTH: the IKE SA is established, with or without its Child SA.
+    fn advance(self, proof: Authentication, ctx: &mut Context<'_>) -> Step {
+        let Signing { mut half_open, request, admission } = self;
+        let Admission { candidate: (connection, config), proof: authenticated, child } = admission;
+        let mut payloads =
+            vec![Payload::IdResponder(config.local_id.to_wire()), Payload::Authentication(proof)];
+        let child = child.map(|accepted| {
+            let (slot, agreed) = (accepted.slot, accepted.agree(ctx));
+            payloads.push(accepted.sa(&agreed));
+            payloads.extend(accepted.selectors());
+            payloads.push(notify(NotifyType::ESP_TFC_PADDING_NOT_SUPPORTED, []));
+            (slot, agreed)
+        });
+        if let Err(refusal) = &child {
+            payloads.push(notify(notify_of(refusal), []));
+        }
+        let header = answer_header(half_open.id, ExchangeType::IKE_AUTH, MessageId(1));
+        let response = half_open.keys.seal.seal(&header, &payloads);
+        let handshake = Handshake {
+            id: half_open.id,
+            role: Role::Responder,
+            connection,
+            config,
+            proof: authenticated,
+            keys: half_open.keys,
+            nonces: half_open.nonces.clone(),
+            path: LivePath::new(request.from, half_open.nat, ctx.now),
+            began_at: half_open.began_at,
+            names_slots: half_open.names_slots,
+        };
+        let mut sa = Established::new(handshake, ctx);
+        let child = child.map_err(|refusal| NoFirstChild { slot: None, refusal });
+        let child = sa.announce(child, &half_open.nonces, ctx);
+        ctx.out.send(&request.from, &response);
+        sa.answered(request.digest, response);
+        Step::Established { sa, initial_contact: request.initial_contact, child }
+    }
+
+    pub fn half_open(&self) -> &HalfOpen {
+        &self.half_open
+    }
+
+    /// Whether this datagram is the request.
+    pub fn is_about(&self, datagram: &[u8]) -> bool {
+        self.request.digest == sha256(&[datagram])
+    }
+}

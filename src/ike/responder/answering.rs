@@ -1,0 +1,132 @@
+//! IKE_SA_INIT is acceptable, and the key exchange is being computed (RFC 7296 §1.2, §2.7).
+
+use super::super::auth;
+use super::super::connections::Acceptable;
+use super::super::context::Context;
+use super::super::event::{IkeSaId, NatStatus, Role};
+use super::super::failure::FailureReason;
+use super::super::job::{Ephemeral, Work};
+use super::super::keys::{IkeKeys, Nonces, Spis};
+use super::super::path::{Path, detect, detection_payloads};
+use super::super::payloads::{Payloads, invalid_ke};
+use super::super::proposal::{self, Choice, group_of, method_of};
+use super::super::slots;
+use super::super::stats::Discard;
+use super::working::{Stage, Working};
+use super::{HalfOpen, InitRefusal, Step, answer_header};
+use crate::crypto::secret::Secret;
+use crate::crypto::suite::IkeSuite;
+use crate::time::Timestamp;
+use crate::wire::ike::{
+    ExchangeType, IkeSpi, KeyExchange as PublicValue, Message, MessageId, Payload,
+};
+
+/// An IKE_SA_INIT that will be answered.
+#[derive(Debug)]
+pub(in super::super) struct Answering {
+    pub(super) id: IkeSaId,
+    pub(super) path: Path,
+    choice: Choice<IkeSuite>,
+    nonces: Nonces,
+    nat: NatStatus,
+    peer_verifies_ed25519: bool,
+    names_slots: bool,
+    force_encapsulation: bool,
+    pub(super) init_request: Vec<u8>,
+    began_at: Timestamp,
+}
+
+impl Answering {
+    /// Takes up an IKE_SA_INIT with what the connections that may be meant accept.
+    ///
+    /// # Errors
+    ///
+    /// What to answer instead, and why.
+    pub fn begin(
+        message: &Message,
+        datagram: &[u8],
+        path: Path,
+        acceptable: &Acceptable,
+        ctx: &mut Context<'_>,
+    ) -> Result<Box<Working>, InitRefusal> {
+        let payloads = Payloads(&message.payloads);
+        let (Some(sa), Some(public), Some(nonce)) =
+            (payloads.sa(), payloads.key_exchange(), payloads.nonce())
+        else {
+            return Err(InitRefusal::silent(Discard::MissingPayload));
+        };
+        let begun = group_of(public.method);
+        let choice =
+            proposal::choose(sa, &acceptable.suites, begun).map_err(InitRefusal::no_proposal)?;
+        let group = choice.suite.group;
+        if begun != Some(group) {
+            return Err(InitRefusal::answered(Discard::OtherGroup, invalid_ke(group)));
+        }
+        let remote = message.header.initiator_spi;
+        let nat = detect(&message.payloads, (remote, IkeSpi::ZERO), &path)
+            .ok_or_else(|| InitRefusal::explained(FailureReason::NoNatTraversal))?;
+        if public.data.len() != group.public_len() {
+            return Err(InitRefusal::silent(Discard::PublicValue));
+        }
+        let ours = Ephemeral::new(group, ctx);
+        let answering = Answering {
+            id: IkeSaId { local: ctx.ike_spi(), remote },
+            path,
+            choice,
+            nonces: Nonces { initiator: nonce.clone(), responder: ctx.nonce() },
+            nat,
+            peer_verifies_ed25519: auth::verifies_ed25519(payloads),
+            names_slots: slots::are_named_by_sender(payloads),
+            force_encapsulation: acceptable.force_encapsulation,
+            init_request: datagram.to_vec(),
+            began_at: ctx.now,
+        };
+        let expires_at = ctx.now + ctx.settings.half_open.lifetime;
+        let work = Work::Respond { ours, public: public.data.clone() };
+        Ok(Working::ask(Stage::Answering(Box::new(answering)), work, expires_at, ctx))
+    }
+
+    /// Both sides have the secret: the answer.
+    pub(super) fn answer(
+        self,
+        public: Vec<u8>,
+        shared: &Secret,
+        expires_at: Timestamp,
+        ctx: &mut Context<'_>,
+    ) -> Step {
+        let suite = self.choice.suite;
+        let spis = Spis { initiator: self.id.remote, responder: self.id.local };
+        let keys = IkeKeys::initial(suite, shared, &self.nonces, spis, Role::Responder);
+        let Ok(keys) = keys else { return Step::Dropped(Discard::PublicValue) };
+        let init_response = self.message(public);
+        ctx.out.send(&self.path, &init_response);
+        Step::HalfOpen(Box::new(HalfOpen {
+            id: self.id,
+            path: self.path,
+            keys,
+            nonces: self.nonces,
+            nat: self.nat,
+            peer_verifies_ed25519: self.peer_verifies_ed25519,
+            names_slots: self.names_slots,
+            init_request: self.init_request,
+            init_response,
+            began_at: self.began_at,
+            expires_at,
+        }))
+    }
+
+    fn message(&self, public: Vec<u8>) -> Vec<u8> {
+        let header = answer_header(self.id, ExchangeType::IKE_SA_INIT, MessageId(0));
+        let spis = (self.id.remote, self.id.local);
+        let method = method_of(self.choice.suite.group);
+        let mut payloads = vec![
+            Payload::SecurityAssociation(proposal::answer(&self.choice, &[])),
+            Payload::KeyExchange(PublicValue { method, data: public }),
+            Payload::Nonce(self.nonces.responder.clone()),
+        ];
+        payloads.extend(detection_payloads(spis, &self.path, self.force_encapsulation));
+        payloads.push(auth::hash_algorithms());
+        payloads.extend(self.names_slots.then(slots::vendor_id));
+        Message { header, payloads }.encode()
+    }
+}

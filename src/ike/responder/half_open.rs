@@ -1,0 +1,225 @@
+//! IKE_SA_INIT is answered, and IKE_AUTH is to come (RFC 7296 §1.2, §2.15).
+
+use super::super::auth::{self, Claim, Signed};
+use super::super::child::Accepted;
+use super::super::config::SlotConfig;
+use super::super::connections::{Candidate, Connections};
+use super::super::context::Context;
+use super::super::event::{IkeSaId, NatStatus};
+use super::super::exchange::LastAnswer;
+use super::super::failure::{AuthFailure, FailureReason};
+use super::super::job::Work;
+use super::super::keys::{IkeKeys, Nonces};
+use super::super::path::Path;
+use super::super::payloads::{Payloads, notify};
+use super::super::proposal::without_group;
+use super::super::protect::Opened;
+use super::super::stats::Discard;
+use super::admission::{AuthRequest, Contender, Verifying};
+use super::{Step, answer_header};
+use crate::time::Timestamp;
+use crate::wire::ike::Identity;
+use crate::wire::ike::{Authentication, ExchangeType, Header, MessageId, NotifyType, Payload};
+use std::net::SocketAddr;
+
+/// IKE_SA_INIT is answered.
+#[derive(Debug)]
+pub(in super::super) struct HalfOpen {
+    pub(super) id: IkeSaId,
+    pub(super) path: Path,
+    pub(super) keys: IkeKeys,
+    pub(super) nonces: Nonces,
+    pub(super) nat: NatStatus,
+    pub(super) peer_verifies_ed25519: bool,
+    /// Whether the peer names slots, as we do.
+    pub(super) names_slots: bool,
+    pub(super) init_request: Vec<u8>,
+    pub(super) init_response: Vec<u8>,
+    pub(super) began_at: Timestamp,
+    pub expires_at: Timestamp,
+}
+
+impl HalfOpen {
+    /// The same IKE_SA_INIT again: the same answer (RFC 7296 §2.1).
+    pub fn answer_again(&self, datagram: &[u8], ctx: &mut Context<'_>) {
+        if datagram == self.init_request {
+            ctx.out.count(Discard::Retransmission);
+            ctx.out.send(&self.path, &self.init_response);
+        } else {
+            ctx.out.count(Discard::Unexpected);
+        }
+    }
+
+    /// One datagram whose header names this half-open IKE SA.
+    pub fn handle(
+        self: Box<Self>,
+        header: &Header,
+        datagram: &[u8],
+        from: Path,
+        connections: &Connections,
+        ctx: &mut Context<'_>,
+    ) -> Step {
+        let fits = !header.flags.response
+            && header.flags.initiator
+            && header.exchange_type == ExchangeType::IKE_AUTH
+            && header.message_id == MessageId(1)
+            && header.initiator_spi == self.id.remote;
+        let opened = if fits { self.keys.open.open(datagram) } else { Err(Discard::Unexpected) };
+        let opened = match opened {
+            Ok(opened) => opened,
+            Err(reason) => {
+                ctx.out.count(reason);
+                return Step::HalfOpen(self);
+            }
+        };
+        let initial_contact = opened
+            .payloads()
+            .is_ok_and(|payloads| Payloads(payloads).notify(NotifyType::INITIAL_CONTACT).is_some());
+        let request = AuthRequest { digest: opened.digest(), from, initial_contact };
+        match self.check(&opened, connections, from) {
+            Ok((contenders, work)) => Verifying::decide(self, request, contenders, work, ctx),
+            Err(refusal) => self.refuse(refusal, &request, ctx),
+        }
+    }
+
+    /// The connections that the peer may mean, and what must be verified to tell.
+    fn check(
+        &self,
+        opened: &Opened,
+        connections: &Connections,
+        from: Path,
+    ) -> Result<(Vec<Contender>, Option<Work>), AuthRefusal> {
+        let payloads = opened.payloads().map_err(|error| {
+            AuthRefusal::new(NotifyType::INVALID_SYNTAX, FailureReason::Breach(error.to_string()))
+        })?;
+        let payloads = Payloads(payloads);
+        if let Some(unknown) = payloads.unknown_critical() {
+            let text = format!("unknown critical payload of type {}", unknown.0);
+            let answer = notify(NotifyType::UNSUPPORTED_CRITICAL_PAYLOAD, [unknown.0]);
+            let reason = FailureReason::Breach(text);
+            return Err(AuthRefusal { answer: Box::new(answer), reason });
+        }
+        let Some(id) = payloads.id_initiator() else {
+            let reason = FailureReason::Breach("IKE_AUTH without an identity".into());
+            return Err(AuthRefusal::new(NotifyType::INVALID_SYNTAX, reason));
+        };
+        let presented = Identity::from_wire(id);
+        let named = self.named(&presented, payloads, connections, from)?;
+        let auth = payloads
+            .authentication()
+            .ok_or_else(|| AuthRefusal::authentication(AuthFailure::Eap))?;
+        Ok(self.examine(&presented, payloads, auth, named))
+    }
+
+    /// The connections between the identities that the peer names.
+    fn named(
+        &self,
+        presented: &Identity,
+        payloads: Payloads<'_>,
+        connections: &Connections,
+        from: Path,
+    ) -> Result<Vec<Candidate>, AuthRefusal> {
+        let asked = payloads.id_responder().map(Identity::from_wire);
+        let between = connections.named(presented, asked.as_ref(), from);
+        let has_suite = |candidate: &Candidate| candidate.1.ike_suites.contains(&self.keys.suite);
+        let named: Vec<Candidate> = between.filter(has_suite).collect();
+        if !named.is_empty() {
+            return Ok(named);
+        }
+        let reason = nobody_named(presented, asked, connections, from);
+        Err(AuthRefusal::new(NotifyType::AUTHENTICATION_FAILED, reason))
+    }
+
+    /// What the AUTH payload is worth for each of the connections named.
+    fn examine(
+        &self,
+        presented: &Identity,
+        payloads: Payloads<'_>,
+        auth: &Authentication,
+        named: Vec<Candidate>,
+    ) -> (Vec<Contender>, Option<Work>) {
+        let signed = Signed {
+            message: &self.init_request,
+            nonce: &self.nonces.responder,
+            identity: presented,
+            sk_p: &self.keys.sk_pi,
+            prf: self.keys.suite.prf,
+        };
+        let contender = |candidate: Candidate| {
+            let config = &candidate.1;
+            let verdict = auth::examine(&config.credentials, &signed, auth);
+            let suites = |slot: &SlotConfig| without_group(&slot.esp_suites);
+            let child = Accepted::for_some_slot(config, |_| false, suites, payloads, None);
+            Contender { candidate, verdict, child }
+        };
+        let contenders: Vec<Contender> = named.into_iter().map(contender).collect();
+        let claims: Vec<&Claim> = contenders.iter().filter_map(Contender::claim).collect();
+        let work = (!claims.is_empty()).then(|| Claim::work(claims, &signed, auth));
+        (contenders, work)
+    }
+
+    /// Answers IKE_AUTH with a refusal; the half-open IKE SA is over (RFC 7296 §2.21.2).
+    pub(super) fn refuse(
+        mut self: Box<Self>,
+        refusal: AuthRefusal,
+        request: &AuthRequest,
+        ctx: &mut Context<'_>,
+    ) -> Step {
+        ctx.out.count(Discard::Authentication);
+        let header = answer_header(self.id, ExchangeType::IKE_AUTH, MessageId(1));
+        let response = self.keys.seal.seal(&header, &[*refusal.answer]);
+        ctx.out.send(&request.from, &response);
+        Step::Refused {
+            answer: LastAnswer::new(request.digest, response, ctx.now),
+            path: request.from,
+            reason: refusal.reason,
+        }
+    }
+
+    /// Where IKE_SA_INIT came from, and the SPIs.
+    pub fn origin(&self) -> (SocketAddr, IkeSaId) {
+        (self.path.remote, self.id)
+    }
+}
+
+/// Why a path on which some connection may be meant leads to none for these identities.
+fn nobody_named(
+    presented: &Identity,
+    asked: Option<Identity>,
+    connections: &Connections,
+    from: Path,
+) -> FailureReason {
+    if let Some(asked) = asked {
+        let of_peer = connections.named(presented, None, from);
+        let other = of_peer.filter(|(_, config)| config.local_id != asked).last();
+        if let Some((_, config)) = other {
+            let own = config.local_id.clone();
+            return FailureReason::Authentication(AuthFailure::WrongResponder { asked, own });
+        }
+    }
+    match connections.of_somebody_else(presented, from) {
+        Some((_, config)) => FailureReason::Authentication(AuthFailure::WrongIdentity {
+            presented: presented.clone(),
+            expected: config.remote_id.clone(),
+        }),
+        None => FailureReason::Breach("its IKE suite belongs to another connection".into()),
+    }
+}
+
+/// Why IKE_AUTH was not accepted, and what to answer.
+#[derive(Debug)]
+pub(super) struct AuthRefusal {
+    answer: Box<Payload>,
+    reason: FailureReason,
+}
+
+impl AuthRefusal {
+    pub fn new(answer: NotifyType, reason: FailureReason) -> Self {
+        AuthRefusal { answer: Box::new(notify(answer, [])), reason }
+    }
+
+    pub fn authentication(failure: AuthFailure) -> Self {
+        let reason = FailureReason::Authentication(failure);
+        AuthRefusal::new(NotifyType::AUTHENTICATION_FAILED, reason)
+    }
+}
