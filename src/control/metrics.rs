@@ -103,16 +103,30 @@ fn routes(page: &mut Page, peers: &[PeerMetrics]) {
 fn virtual_routers(page: &mut Page, routers: &[VirtualRouterView]) {
     page.metric("vpngw_vrrp_active", "gauge", "1 while this gateway answers for the addresses.");
     for router in routers {
-        let (vrid, family) = (router.vrid.to_string(), router.family.to_string());
-        let labels = [
-            ("vpc", router.vpc.as_str()),
-            ("interface", router.interface.as_str()),
-            ("vrid", vrid.as_str()),
-            ("family", family.as_str()),
-        ];
         let active = router.state == VirtualRouterState::Active;
+        let (vrid, family) = (router.vrid.to_string(), router.family.to_string());
+        let labels = router_labels(router, &vrid, &family);
         page.sample("vpngw_vrrp_active", &labels, f64::from(u8::from(active)));
     }
+    let help = "Signs that another station of the link is set up otherwise, by reason.";
+    page.metric("vpngw_vrrp_discards_total", "counter", help);
+    for router in routers {
+        let (vrid, family) = (router.vrid.to_string(), router.family.to_string());
+        for (reason, count) in &router.discards {
+            let [vpc, interface, vrid, family] = router_labels(router, &vrid, &family);
+            let labels = [vpc, interface, vrid, family, ("reason", reason.as_str())];
+            page.sample("vpngw_vrrp_discards_total", &labels, *count as f64);
+        }
+    }
+}
+
+fn router_labels<'a>(
+    router: &'a VirtualRouterView,
+    vrid: &'a str,
+    family: &'a str,
+) -> [(&'static str, &'a str); 4] {
+    let (vpc, interface) = (router.vpc.as_str(), router.interface.as_str());
+    [("vpc", vpc), ("interface", interface), ("vrid", vrid), ("family", family)]
 }
 
 fn stats(page: &mut Page, stats: &StatsView) {

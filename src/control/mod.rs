@@ -19,7 +19,7 @@ pub use views::{
     BgpView, ChildSaState, ChildSaView, EventView, FailureView, Family, GatewayView, IkeSaView,
     LivenessView, MetricsView, PathView, PeerMetrics, PeerState, PeerSummary, PeerView, PeersView,
     RejectedRouteView, ReplayView, Role, RouteView, RoutesView, SasView, StatsView, TimerView,
-    Traffic, TunnelSas, VirtualRouterState, VirtualRouterView, VpcRoutes, VrrpView,
+    Traffic, TroubleView, TunnelSas, VirtualRouterState, VirtualRouterView, VpcRoutes, VrrpView,
 };
 
 use serde::{Deserialize, Serialize};

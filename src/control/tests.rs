@@ -203,6 +203,8 @@ fn metrics_are_what_prometheus_reads() {
         priority: 200,
         addresses: vec![],
         active_router: None,
+        discards: BTreeMap::from([("version".to_owned(), 2)]),
+        last_trouble: None,
     };
     let stats = StatsView {
         gateway: "east-a".to_owned(),
@@ -227,6 +229,8 @@ fn metrics_are_what_prometheus_reads() {
          vpc=\"shop\",reason=\"not_authentic\"} 4",
         "vpngw_vrrp_active{gateway=\"east-a\",vpc=\"shop\",interface=\"vpc0\",vrid=\"1\",\
          family=\"IPv4\"} 1",
+        "vpngw_vrrp_discards_total{gateway=\"east-a\",vpc=\"shop\",interface=\"vpc0\",vrid=\"1\",\
+         family=\"IPv4\",reason=\"version\"} 2",
         "vpngw_ike_total{gateway=\"east-a\",outcome=\"received\"} 7",
         "vpngw_dataplane_total{gateway=\"east-a\",event=\"keepalives\"} 3",
     ] {

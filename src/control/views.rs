@@ -1,5 +1,9 @@
 //! What a gateway shows of itself.
 
+mod vrrp;
+
+pub use vrrp::{Family, TroubleView, VirtualRouterState, VirtualRouterView, VrrpView};
+
 use crate::net::{Asn, Prefix};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -387,79 +391,6 @@ pub struct TunnelSas {
     pub ike_sa: Option<IkeSaView>,
     /// The Child SAs.
     pub child_sas: Vec<ChildSaView>,
-}
-
-/// `GET /v1/vrrp`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct VrrpView {
-    /// Who answers.
-    pub gateway: String,
-    /// The virtual routers.
-    pub routers: Vec<VirtualRouterView>,
-}
-
-/// A virtual router (RFC 9568).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct VirtualRouterView {
-    /// The VPC.
-    pub vpc: String,
-    /// The interface.
-    pub interface: String,
-    /// Its VRID.
-    pub vrid: u8,
-    /// Its address family.
-    pub family: Family,
-    /// Whether we answer for its addresses.
-    pub state: VirtualRouterState,
-    /// For how long it has been so.
-    pub state_for_ms: u64,
-    /// Our priority now.
-    pub priority: u8,
-    /// Its addresses.
-    pub addresses: Vec<IpAddr>,
-    /// The Active Router as last heard of, when it is another one.
-    pub active_router: Option<IpAddr>,
-}
-
-/// An address family.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Family {
-    /// IPv4.
-    Ipv4,
-    /// IPv6.
-    Ipv6,
-}
-
-impl fmt::Display for Family {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Family::Ipv4 => "IPv4",
-            Family::Ipv6 => "IPv6",
-        })
-    }
-}
-
-/// The state of a virtual router (RFC 9568 §6.4).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum VirtualRouterState {
-    /// It waits for its interface.
-    Initialize,
-    /// Another router answers for the addresses.
-    Backup,
-    /// We answer for them.
-    Active,
-}
-
-impl fmt::Display for VirtualRouterState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            VirtualRouterState::Initialize => "initialize",
-            VirtualRouterState::Backup => "backup",
-            VirtualRouterState::Active => "active",
-        })
-    }
 }
 
 /// `GET /metrics`, before it is text.

@@ -153,7 +153,7 @@ impl Daemon {
                 gateway.handle_unseen_link(vpc, &interface, now);
             }
             Input::Lan(LanEvent::Frame { vpc, interface, bytes }) => {
-                gateway.handle_neighbor_frame(vpc, &interface, &bytes);
+                gateway.handle_neighbor_frame(vpc, &interface, &bytes, now);
             }
             Input::Job(answer) => {
                 self.jobs.on_answer();

@@ -192,8 +192,14 @@ impl Gateway {
 
     /// Takes a neighbour frame (ARP, or a Neighbor Solicitation or Advertisement) that came in on
     /// an interface.
-    pub fn handle_neighbor_frame(&mut self, vpc: VpcId, interface: &str, bytes: &[u8]) {
-        self.redundancy.handle_frame(vpc, interface, bytes);
+    pub fn handle_neighbor_frame(
+        &mut self,
+        vpc: VpcId,
+        interface: &str,
+        bytes: &[u8],
+        now: Timestamp,
+    ) {
+        self.redundancy.handle_frame(vpc, interface, bytes, now);
         self.queue_lan_outputs();
     }
 

@@ -11,20 +11,22 @@
 
 mod link;
 mod member;
+mod trouble;
 
 pub use member::Member;
 
 use super::io::{LinkState, VrrpOutput};
 use crate::config::{VpcConfig, VrrpConfig};
-use crate::net::VpcId;
+use crate::net::{MacAddress, VpcId};
 use crate::routing::vrrp::{self, VirtualRouter, neighbor};
 use crate::time::{Timers, Timestamp};
 use crate::wire::neighbor::NeighborFrame;
-use crate::wire::vrrp::{Advertisement, GROUP_V4, GROUP_V6};
-use link::{Link, LinkId, RETRY};
+use crate::wire::vrrp::{Advertisement, GROUP_V4, GROUP_V6, virtual_router_id};
+use link::{DEFENCE, DELIBERATION, Link, LinkId, RETRY};
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
-use tracing::{debug, info, trace};
+use tracing::{info, trace};
+use trouble::Trouble;
 
 /// One virtual router, named by where it lives.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -46,6 +48,8 @@ enum Due {
     Router(VirtualRouterId),
     /// Time to look at an interface again.
     Look(LinkId),
+    /// Time to see whether a virtual router still has the address that another one claimed.
+    Claim(VirtualRouterId),
 }
 
 /// All virtual routers of the gateway.
@@ -54,6 +58,7 @@ pub struct Redundancy {
     members: BTreeMap<VirtualRouterId, Member>,
     links: BTreeMap<LinkId, Link>,
     timers: Timers<Due>,
+    unknown: u64,
     outputs: VecDeque<VrrpOutput>,
 }
 
@@ -99,7 +104,8 @@ impl Redundancy {
         self.timers.arm(Due::Look(LinkId::new(vpc, interface)), Some(now + RETRY));
     }
 
-    /// Takes a VRRP packet that came in on an interface; one that does not parse is ignored.
+    /// Takes a VRRP packet that came in on an interface. What is no advertisement of version 3 for
+    /// a VRID of ours is counted and changes nothing.
     pub fn handle_packet(
         &mut self,
         vpc: VpcId,
@@ -108,43 +114,83 @@ impl Redundancy {
         bytes: &[u8],
         now: Timestamp,
     ) {
-        let advertisement = match Advertisement::decode(bytes, source, group(source)) {
-            Ok(advertisement) => advertisement,
-            Err(error) => return debug!(interface, %source, %error, "VRRP packet ignored"),
+        let vrid = virtual_router_id(bytes).unwrap_or_default();
+        let (interface, ipv4) = (interface.to_owned(), source.is_ipv4());
+        let id = VirtualRouterId { vpc, interface, vrid, ipv4 };
+        let Some(member) = self.members.get_mut(&id) else {
+            self.unknown += 1;
+            return;
         };
-        let id = VirtualRouterId {
-            vpc,
-            interface: interface.to_owned(),
-            vrid: advertisement.virtual_router_id,
-            ipv4: source.is_ipv4(),
-        };
-        if let Some(member) = self.members.get_mut(&id)
-            && let Some(machine) = &mut member.machine
-        {
-            machine.handle_advertisement(source, &advertisement, now);
-            member.heard = Some(source);
+        let group = group(source);
+        match Advertisement::decode(bytes, source, group) {
+            Ok(advertisement) => {
+                let ours = member.addresses(ipv4);
+                let trouble = Trouble::of_addresses(source, &advertisement, &ours);
+                trouble.into_iter().for_each(|trouble| member.note(&id, trouble, now));
+                if let Some(machine) = &mut member.machine {
+                    machine.handle_advertisement(source, &advertisement, now);
+                    member.heard = Some(source);
+                }
+                self.drain(&id);
+            }
+            Err(error) => {
+                member.note(&id, Trouble::of_packet(source, group, bytes, error), now);
+            }
         }
-        self.drain(&id);
     }
 
-    /// Takes a neighbour frame that came in on an interface, and answers it when it asks for an
-    /// address of an Active Router there.
-    pub fn handle_frame(&mut self, vpc: VpcId, interface: &str, bytes: &[u8]) {
+    /// Takes a neighbour frame that came in on an interface: answers it when it asks for an
+    /// address of an Active Router there, and does not let another station keep such an address.
+    pub fn handle_frame(&mut self, vpc: VpcId, interface: &str, bytes: &[u8], now: Timestamp) {
         let frame = match NeighborFrame::decode(bytes) {
             Ok(frame) => frame,
             Err(error) => return trace!(interface, %error, "neighbour frame ignored"),
         };
-        let Some(target) = neighbor::question(&frame) else { return };
-        let Some(mac) = self.links.get(&LinkId::new(vpc, interface)).and_then(|link| link.mac)
-        else {
-            return;
-        };
-        if self.here(vpc, Some(interface)).any(|(_, member)| member.answers_for(target))
+        let link = self.links.get(&LinkId::new(vpc, interface));
+        let Some(mac) = link.and_then(|link| link.mac) else { return };
+        if let Some((address, claimant)) = neighbor::claim(&frame)
+            && claimant != mac
+        {
+            self.on_claim(vpc, interface, address, claimant, now);
+        }
+        if let Some(target) = neighbor::question(&frame)
+            && self.holder(vpc, interface, target).is_some()
             && let Some(answer) = neighbor::answer(&frame, mac)
         {
             let (interface, bytes) = (interface.to_owned(), answer.encode());
             self.outputs.push_back(VrrpOutput::Frame { vpc, interface, bytes });
         }
+    }
+
+    /// Another station says that it has an address of an Active Router. It may be the better one,
+    /// whose advertisement is on its way: what is still ours a second later is defended.
+    fn on_claim(
+        &mut self,
+        vpc: VpcId,
+        interface: &str,
+        address: IpAddr,
+        mac: MacAddress,
+        now: Timestamp,
+    ) {
+        let Some(id) = self.holder(vpc, interface, address) else { return };
+        let Some(member) = self.members.get_mut(&id) else { return };
+        if member.defended.is_none_or(|at| now.since(at) >= DEFENCE) && member.claimed.is_none() {
+            member.claimed = Some((address, mac));
+            self.timers.arm(Due::Claim(id), Some(now + DELIBERATION));
+        }
+    }
+
+    /// RFC 5227 §2.4: one announcement against a claim, and none against the next ones, lest two
+    /// that both insist flood the link.
+    fn defend(&mut self, id: &VirtualRouterId, now: Timestamp) {
+        let Some(member) = self.members.get_mut(id) else { return };
+        let Some((address, mac)) = member.claimed.take() else { return };
+        if member.answers_for(address) {
+            member.defended = Some(now);
+            member.note(id, Trouble::Claimed { mac, address }, now);
+            member.machine.iter_mut().for_each(|machine| machine.announce_again(now));
+        }
+        self.drain(id);
     }
 
     /// Tells the VPC's virtual routers whether some tunnel carries packets.
@@ -173,6 +219,7 @@ impl Redundancy {
                     }
                     self.drain(&id);
                 }
+                Due::Claim(id) => self.defend(&id, now),
                 Due::Look(link) => {
                     let (vpc, interface) = (link.vpc, link.interface.clone());
                     self.outputs.push_back(VrrpOutput::Look { vpc, interface });
@@ -199,6 +246,11 @@ impl Redundancy {
         self.here(vpc, None).any(|(_, member)| member.answers_for(address))
     }
 
+    /// VRRP packets for virtual routers that are not configured here.
+    pub fn unknown(&self) -> u64 {
+        self.unknown
+    }
+
     /// What to do next.
     pub fn poll_output(&mut self) -> Option<VrrpOutput> {
         self.outputs.pop_front()
@@ -221,6 +273,12 @@ impl Redundancy {
             id.vpc == vpc && interface.is_none_or(|name| id.interface == name)
         };
         self.members.range(first..).take_while(move |(id, _)| is_here(id))
+    }
+
+    /// The virtual router that answers for an address on an interface.
+    fn holder(&self, vpc: VpcId, interface: &str, address: IpAddr) -> Option<VirtualRouterId> {
+        let mut here = self.here(vpc, Some(interface));
+        here.find(|(_, member)| member.answers_for(address)).map(|(id, _)| id.clone())
     }
 
     fn members_of(&self, vpc: VpcId, interface: Option<&str>) -> Vec<VirtualRouterId> {

@@ -11,7 +11,7 @@ mod routes;
 use super::Gateway;
 use super::redundancy::{Member, VirtualRouterId};
 use crate::control::{
-    Failure, FailureKind, Family, GatewayView, Mark, Page, Reply, Request, StatsView,
+    Failure, FailureKind, Family, GatewayView, Mark, Page, Reply, Request, StatsView, TroubleView,
     VirtualRouterState, VirtualRouterView, VrrpView,
 };
 use crate::moment::Moment;
@@ -123,6 +123,11 @@ impl Gateway {
             priority: member.priority(),
             addresses: member.addresses(id.ipv4),
             active_router: member.active_router(),
+            discards: member.counts().into_iter().map(|(kind, n)| (kind.to_owned(), n)).collect(),
+            last_trouble: member.troubles.last().map(|(at, trouble)| TroubleView {
+                what: trouble.to_string(),
+                ago_ms: millis(now.since(*at)),
+            }),
         }
     }
 
@@ -142,6 +147,8 @@ impl Gateway {
                 *discards.entry(reason.name().to_owned()).or_insert(0) += count;
             }
         }
+        let unknown = Some(self.redundancy.unknown()).filter(|count| *count > 0);
+        discards.extend(unknown.map(|count| ("vrrp_unknown_vrid".to_owned(), count)));
         StatsView {
             gateway: self.config.gateway.name.clone(),
             ike: ike.map(|(name, count)| (name.to_owned(), count)).collect(),

@@ -10,6 +10,7 @@ use crate::esp::DiscardCounters;
 use crate::forward::Services;
 use crate::net::{Asn, PeerId, Prefix, PrefixSet, VpcId};
 use crate::random::Random;
+use crate::routing::bgp::Family;
 use crate::routing::{FibChange, NeighborConfig, NeighborKind, Router, RouterConfig};
 use crate::time::Timestamp;
 use std::collections::BTreeSet;
@@ -36,7 +37,8 @@ pub struct Vpc {
     pub services: Arc<Services>,
     /// Packets discarded before a tunnel was chosen.
     pub discards: Arc<DiscardCounters>,
-    lan_down: bool,
+    /// The families in which our hosts can be reached.
+    reached: BTreeSet<Family>,
     /// How many tunnels carry packets.
     usable_tunnels: usize,
     /// Its device, or rules that lead its packets there, while the host refuses them.
@@ -55,7 +57,7 @@ impl Vpc {
             inside: BTreeSet::new(),
             services: Arc::default(),
             discards: Arc::default(),
-            lan_down: false,
+            reached: BTreeSet::from(Family::ALL),
             usable_tunnels: 0,
             refused: BTreeSet::new(),
         };
@@ -145,23 +147,31 @@ impl Vpc {
 
     /// Goes over to another interface, or to none: its hosts can be reached until it says otherwise.
     pub fn forget_link(&mut self, now: Timestamp) {
-        self.lan_down = false;
+        self.reached = BTreeSet::from(Family::ALL);
         self.announce(now);
     }
 
-    /// Announces our prefixes only while their hosts can be reached.
+    /// Announces our prefixes only while their hosts can be reached: the interface is up, and has
+    /// an address of the family if a virtual router of that family stands on it. Without one we
+    /// are no router of that link.
     pub fn handle_link(&mut self, config: &VpcConfig, link: &LinkState, now: Timestamp) {
         if config.interface.as_deref() != Some(link.interface.as_str()) {
             return;
         }
-        if self.lan_down == link.up {
-            self.lan_down = !link.up;
-            self.announce(now);
-        }
+        let here = || config.vrrp.iter().filter(|router| router.interface == link.interface);
+        let is_reached = |family: &Family| match family {
+            Family::Ipv4 => link.ipv4.is_some() || here().all(|router| router.ipv4.is_empty()),
+            Family::Ipv6 => link.ipv6.is_some() || here().all(|router| router.ipv6.is_empty()),
+        };
+        let families = Family::ALL.into_iter().filter(|family| link.up && is_reached(family));
+        self.reached = families.collect();
+        self.announce(now);
     }
 
     fn announce(&mut self, now: Timestamp) {
-        self.router.set_announced(!self.lan_down && self.refused.is_empty(), now);
+        let carries = self.refused.is_empty();
+        let families = self.reached.iter().copied().filter(|_| carries);
+        self.router.set_announced_families(families.collect(), now);
     }
 }
 

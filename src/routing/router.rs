@@ -27,7 +27,7 @@ pub use view::{NeighborView, PathView, RouteView};
 
 use crate::net::{PeerId, Prefix};
 use crate::random::{Random, Seeded};
-use crate::routing::bgp::{self, CeaseReason, ConnectionId, DownReason};
+use crate::routing::bgp::{self, CeaseReason, ConnectionId, DownReason, Family};
 use crate::routing::rib::{Excess, Rib};
 use crate::time::{Timers, Timestamp};
 use crate::visits::Counted;
@@ -40,7 +40,8 @@ use std::net::IpAddr;
 pub struct Router {
     config: RouterConfig,
     own: BTreeSet<Prefix>,
-    announced: bool,
+    /// The families whose own prefixes are announced.
+    announced: BTreeSet<Family>,
     /// Prefixes that the host refuses to route.
     stranded: BTreeSet<Prefix>,
     neighbors: Counted<PeerId, Neighbor>,
@@ -63,7 +64,7 @@ impl Router {
             rib: Rib::new(config.asn),
             config,
             own: BTreeSet::new(),
-            announced: true,
+            announced: BTreeSet::from(Family::ALL),
             stranded: BTreeSet::new(),
             neighbors: Counted::default(),
             owners: BTreeMap::new(),
@@ -109,8 +110,14 @@ impl Router {
 
     /// Says whether our own prefixes can be reached through us, and are thus announced.
     pub fn set_announced(&mut self, announced: bool, now: Timestamp) {
-        if self.announced != announced {
-            self.announced = announced;
+        let families = Family::ALL.into_iter().filter(|_| announced);
+        self.set_announced_families(families.collect(), now);
+    }
+
+    /// As [`set_announced`](Router::set_announced), for the families one by one.
+    pub fn set_announced_families(&mut self, families: BTreeSet<Family>, now: Timestamp) {
+        if self.announced != families {
+            self.announced = families;
             self.export(&self.own.clone());
             self.settle(now);
         }
@@ -383,7 +390,7 @@ impl Router {
             bgp::Output::Update(update) => self.on_update(peer, update, now),
             bgp::Output::Refresh(family) => {
                 if let Some(speaker) = self.speaker_mut(peer) {
-                    speaker.sent.retain(|prefix, _| bgp::Family::of(prefix) != family);
+                    speaker.sent.retain(|prefix, _| Family::of(prefix) != family);
                 }
                 self.export_to(peer, &self.exportable());
             }

@@ -54,6 +54,7 @@ pub struct Node {
     kernel: Kernel,
     emissions: VecDeque<Emission>,
     lan_up: bool,
+    lan_has_ipv4: bool,
     mac: MacAddress,
 }
 
@@ -77,6 +78,7 @@ impl Node {
             kernel: Kernel::default(),
             emissions: VecDeque::new(),
             lan_up: true,
+            lan_has_ipv4: true,
             mac: MacAddress([2, 0, a, b, c, d]),
         };
         node.set_lan(true, now);
@@ -98,7 +100,7 @@ impl Node {
 
     fn report_link(&mut self, vpc: VpcId, interface: String, now: Timestamp) {
         let own = self.config.gateway.router_id;
-        let (ipv4, ipv6) = (Some(own), Some(link_local(own)));
+        let (ipv4, ipv6) = (Some(own).filter(|_| self.lan_has_ipv4), Some(link_local(own)));
         let (up, mac) = (self.lan_up, Some(self.mac));
         let link = LinkState { vpc, interface, up, mac, ipv4, ipv6, complete: true };
         self.gateway.handle_link(&link, now);
@@ -114,6 +116,12 @@ impl Node {
         self.mac
     }
 
+    /// The LAN interfaces lose their IPv4 address, or get it back.
+    pub fn set_lan_ipv4(&mut self, has_ipv4: bool, now: Timestamp) {
+        self.lan_has_ipv4 = has_ipv4;
+        self.set_lan(true, now);
+    }
+
     /// The LAN interfaces get another Ethernet address, as after a move to another machine.
     pub fn replace_interface(&mut self, now: Timestamp) {
         self.mac.0[1] += 1;
@@ -126,7 +134,7 @@ impl Node {
         else {
             return;
         };
-        self.gateway.handle_neighbor_frame(vpc, &interface, bytes);
+        self.gateway.handle_neighbor_frame(vpc, &interface, bytes, now);
         self.carry_out(now);
     }
 
@@ -379,8 +387,10 @@ impl Node {
     fn route(&mut self, vpc: VpcId, input: &str, packet: Vec<u8>) {
         let seen = packet::read(&packet);
         let traveller = Traveller { vpc, input, src: seen.src, dst: seen.dst };
+        let is_ipv4 = seen.dst.is_ipv4();
         match self.kernel.way(traveller, self.gateway.config()) {
             Way::Tunnel => self.seal(vpc, packet),
+            Way::Lan if is_ipv4 && !self.lan_has_ipv4 => {}
             Way::Lan => self.emissions.push_back(Emission::Host { vpc, packet }),
             Way::Nowhere => {}
             Way::Clear => self.emissions.push_back(Emission::Leak { vpc, packet }),

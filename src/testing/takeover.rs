@@ -2,7 +2,7 @@
 //! once: by answers at first, by announcements from then on.
 
 use super::deployment;
-use super::network::{Network, next_hop};
+use super::network::{Network, Probe, next_hop};
 use crate::net::VpcId;
 use std::time::Duration;
 
@@ -105,4 +105,18 @@ fn virtual_addresses_stand_on_the_device_of_the_active_router_also_after_a_reloa
         assert!(network.node(0).has_address(VPC, next_hop(1, ipv4)));
         assert!(!network.node(1).has_address(VPC, next_hop(1, ipv4)));
     }
+}
+
+/// Neither do its hosts find it, nor do the other regions send packets for them by it.
+#[test]
+fn a_gateway_without_an_ipv4_address_on_its_lan_is_left_for_its_neighbour_in_that_family() {
+    let mut network = running(54);
+    network.with_node(0, |node, now| node.set_lan_ipv4(false, now));
+    network.run(Duration::from_secs(3));
+    assert_eq!(believed(&network), [Some(1), Some(0)]);
+    assert!(!network.unreachable().iter().any(|probe: &Probe| probe.ipv4));
+    network.with_node(0, |node, now| node.set_lan_ipv4(true, now));
+    network.run(Duration::from_secs(3));
+    assert_eq!(believed(&network), [Some(0); 2]);
+    assert_eq!(network.unreachable(), []);
 }

@@ -105,6 +105,23 @@ impl Advertisement {
     }
 }
 
+/// The version that a packet says it has; nothing else of it is looked at.
+pub fn version(bytes: &[u8]) -> Option<u8> {
+    bytes.first().map(|octet| octet >> 4)
+}
+
+/// The VRID of a packet, which stands at the same place in versions 2 and 3.
+pub fn virtual_router_id(bytes: &[u8]) -> Option<u8> {
+    bytes.get(1).copied()
+}
+
+/// Whether a packet over IPv4 has the checksum that its message and a pseudo-header would have.
+pub fn has_pseudo_header_checksum(bytes: &[u8], source: IpAddr, destination: IpAddr) -> bool {
+    let length = u16::try_from(bytes.len()).unwrap_or(u16::MAX);
+    let pseudo = checksum::pseudo_header(source, destination, protocol::VRRP, length);
+    source.is_ipv4() && pseudo.is_some_and(|pseudo| pseudo.bytes(bytes).finish() == 0)
+}
+
 fn read_address(reader: &mut Reader<'_>, family: IpAddr) -> Result<IpAddr, DecodeError> {
     Ok(match family {
         IpAddr::V4(_) => Ipv4Addr::from(reader.array::<4>()?).into(),

@@ -2,10 +2,11 @@ use super::super::look::Look;
 use super::*;
 use crate::control::{
     ChildSaState, FailureView, Family, GatewayView, PathView, PeersView, RejectedRouteView,
-    RouteView, RoutesView, SasView, TunnelSas, VirtualRouterState, VirtualRouterView, VpcRoutes,
-    VrrpView, tests::peer as a_peer,
+    RouteView, RoutesView, SasView, TroubleView, TunnelSas, VirtualRouterState, VirtualRouterView,
+    VpcRoutes, VrrpView, tests::peer as a_peer,
 };
 use crate::net::Asn;
+use std::collections::BTreeMap;
 
 const TABLE: Look = Look { json: false, aligned: true, colours: false, headings: true };
 const PLAIN: Look = Look { aligned: false, ..TABLE };
@@ -196,6 +197,8 @@ fn virtual_routers_stand_in_order() {
         priority: 100,
         addresses: vec!["10.1.1.1".parse().unwrap()],
         active_router: active_router.map(|address| address.parse().unwrap()),
+        discards: BTreeMap::new(),
+        last_trouble: None,
     };
     let view = VrrpView {
         gateway: "east-b".to_owned(),
@@ -210,4 +213,11 @@ VPC   INTERFACE  VRID  FAMILY  STATE   SINCE  PRIORITY  ADDRESSES  ACTIVE ROUTER
 shop  vpc0          1  IPv4    backup     4s       100  10.1.1.1   10.1.1.2
 shop  vpc0          1  IPv6    active     4s       100  10.1.1.1   this gateway";
     assert_eq!(vrrp(&view, TABLE), expected);
+    let mut troubled = view;
+    troubled.routers[1].discards = BTreeMap::from([("version".to_owned(), 7)]);
+    troubled.routers[1].last_trouble =
+        Some(TroubleView { what: "10.1.1.9 speaks VRRP version 2".to_owned(), ago_ms: 3100 });
+    let sentence = "VRID 1 IPv4 on vpc0: 10.1.1.9 speaks VRRP version 2 (7 times, last 3s ago)";
+    assert_eq!(vrrp(&troubled, TABLE), format!("{expected}\n{sentence}"));
+    assert!(!vrrp(&troubled, PLAIN).contains("speaks"), "one line a router for scripts");
 }

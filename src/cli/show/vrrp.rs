@@ -27,7 +27,21 @@ pub(in super::super) fn vrrp(view: &VrrpView, look: Look) -> String {
     for router in routers {
         sheet.row(line(&view.gateway, router));
     }
-    titled(&view.gateway, "", "no virtual routers are configured", sheet, look)
+    let table = titled(&view.gateway, "", "no virtual routers are configured", sheet, look);
+    let troubles: Vec<String> = view.routers.iter().filter_map(trouble).collect();
+    match look.aligned && !troubles.is_empty() {
+        true => format!("{table}\n{}", troubles.join("\n")),
+        false => table,
+    }
+}
+
+/// What is wrong with another router of the link, and how often it was.
+fn trouble(router: &VirtualRouterView) -> Option<String> {
+    let last = router.last_trouble.as_ref()?;
+    let count: u64 = router.discards.values().sum();
+    let (vrid, family, interface) = (router.vrid, router.family, &router.interface);
+    let (what, ago) = (&last.what, span(last.ago_ms));
+    Some(format!("VRID {vrid} {family} on {interface}: {what} ({count} times, last {ago} ago)"))
 }
 
 fn line(gateway: &str, router: &VirtualRouterView) -> [Cell; 10] {

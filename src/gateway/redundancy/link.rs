@@ -9,6 +9,12 @@ use std::time::Duration;
 /// a second to settle.
 pub const RETRY: Duration = Duration::from_millis(500);
 
+/// How long another station's claim to a virtual address is left alone: who takes over rightly
+/// has told the one before it by then.
+pub const DELIBERATION: Duration = Duration::from_secs(1);
+/// Least time between two defences of an address (DEFEND_INTERVAL of RFC 5227 §1.1).
+pub const DEFENCE: Duration = Duration::from_secs(10);
+
 /// An interface, named by where it lives.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct LinkId {

@@ -1,10 +1,12 @@
 //! One configured virtual router: its settings, and its state machine while it can run.
 
 use super::VirtualRouterId;
+use super::trouble::{Trouble, Troubles};
 use crate::config::VrrpConfig;
-use crate::net::VpcId;
+use crate::net::{MacAddress, VpcId};
 use crate::routing::vrrp::{self, VirtualRouter, VirtualRouterConfig};
 use crate::time::Timestamp;
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 /// A configured virtual router.
@@ -22,12 +24,28 @@ pub struct Member {
     pub isolated: bool,
     /// The address that it sends from.
     pub source: Option<IpAddr>,
+    /// What was wrong with others.
+    pub troubles: Troubles,
+    /// The claim of another station to an address of ours that is not answered yet.
+    pub claimed: Option<(IpAddr, MacAddress)>,
+    /// When such a claim was last answered.
+    pub defended: Option<Timestamp>,
 }
 
 impl Member {
     /// A virtual router whose interface has not answered yet.
     pub fn new(config: VrrpConfig, now: Timestamp) -> Member {
-        Member { config, machine: None, heard: None, stopped: now, isolated: true, source: None }
+        Member {
+            config,
+            machine: None,
+            heard: None,
+            stopped: now,
+            isolated: true,
+            source: None,
+            troubles: Troubles::default(),
+            claimed: None,
+            defended: None,
+        }
     }
 
     /// The state of its machine.
@@ -53,6 +71,27 @@ impl Member {
     /// Whether it answers for an address.
     pub fn answers_for(&self, address: IpAddr) -> bool {
         self.machine.as_ref().is_some_and(|machine| machine.answers_for(address))
+    }
+
+    /// Notes what is wrong with another station.
+    pub fn note(&mut self, id: &VirtualRouterId, trouble: Trouble, now: Timestamp) {
+        self.troubles.note(trouble, &id.interface, id.vrid, now);
+    }
+
+    /// Advertisements that were not taken in, and other signs that something is wrong, by kind
+    /// (RFC 9568 §7.1).
+    pub fn counts(&self) -> BTreeMap<&'static str, u64> {
+        let discards = self.machine.as_ref().map(VirtualRouter::discards).unwrap_or_default();
+        let of_machine = [
+            ("zero_interval", discards.zero_interval),
+            ("owner", discards.owner),
+            ("own", discards.own),
+        ];
+        of_machine
+            .into_iter()
+            .filter(|(_, count)| *count > 0)
+            .chain(self.troubles.counts())
+            .collect()
     }
 
     /// What its state machine is made of.

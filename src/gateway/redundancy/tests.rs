@@ -1,9 +1,9 @@
 //! Virtual routers follow their interface, their configuration and the tunnels.
 
 use super::*;
-use crate::net::MacAddress;
 use crate::testing::deployment::{self, Site};
 use crate::wire::neighbor::{Arp, ArpOperation, NeighborMessage};
+use std::time::Duration;
 
 const SITE: Site = Site { region: 1, zone: 1 };
 const VPC: VpcId = VpcId(0);
@@ -160,15 +160,15 @@ fn question() -> Vec<u8> {
 #[test]
 fn an_active_router_announces_and_answers_with_the_address_of_its_interface() {
     let mut redundancy = running();
-    redundancy.handle_frame(VPC, "lan0", &question());
+    redundancy.handle_frame(VPC, "lan0", &question(), Timestamp::ZERO);
     assert_eq!(drain(&mut redundancy), [], "nobody asked a backup");
     settle(&mut redundancy);
     let announced = frames(&drain(&mut redundancy));
     assert_eq!(announced.len(), 2 * 3, "three addresses, and once more a second later");
     assert!(announced.iter().all(|frame| frame.source == MAC && frame.destination.is_group()));
-    redundancy.handle_frame(VPC, "lan0", &question());
-    redundancy.handle_frame(VPC, "lan9", &question());
-    redundancy.handle_frame(VpcId(7), "lan0", &question());
+    redundancy.handle_frame(VPC, "lan0", &question(), Timestamp::ZERO);
+    redundancy.handle_frame(VPC, "lan9", &question(), Timestamp::ZERO);
+    redundancy.handle_frame(VpcId(7), "lan0", &question(), Timestamp::ZERO);
     let [answer] = &frames(&drain(&mut redundancy))[..] else { panic!("one answer") };
     assert_eq!((answer.source, answer.destination), (MAC, MacAddress([2, 0, 0, 0, 0, 9])));
 }
@@ -206,4 +206,100 @@ fn an_active_router_follows_the_address_of_its_interface() {
     let ipv4 = redundancy.members().find(|(id, _)| id.ipv4).map(|(_, member)| member.state());
     assert_eq!(ipv4, Some(vrrp::State::Initialize), "without an address it stops");
     assert!(!redundancy.answers_for(VPC, "10.1.0.1".parse().expect("an address")));
+}
+
+const OTHER: &str = "10.1.0.9";
+
+/// What `handle_packet` makes of a packet from another station: the counters of the router of
+/// IPv4, and the sentence about it.
+fn after_packet(bytes: &[u8]) -> (BTreeMap<&'static str, u64>, Option<String>) {
+    let mut redundancy = running();
+    let source = OTHER.parse().expect("an address");
+    redundancy.handle_packet(VPC, "lan0", source, bytes, Timestamp::ZERO);
+    let (_, member) = redundancy.members().find(|(id, _)| id.ipv4).expect("a router of IPv4");
+    (member.counts(), member.troubles.last().map(|(_, trouble)| trouble.to_string()))
+}
+
+fn advertisement(vrid: u8, address: &str) -> Vec<u8> {
+    let addresses = vec![address.parse().expect("an address")];
+    let source = OTHER.parse().expect("an address");
+    Advertisement { virtual_router_id: vrid, priority: 9, interval: 100, addresses }
+        .encode(source, GROUP_V4.into())
+}
+
+#[test]
+fn what_is_wrong_with_another_router_is_counted_and_said_in_words() {
+    let version_two = [0x21, 1, 100, 1, 0, 1, 0, 0, 10, 1, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0];
+    let mut wrong = advertisement(1, "10.1.0.1");
+    wrong[6] ^= 1;
+    let cases: [(&[u8], &str, &str); 4] = [
+        (&version_two, "version", "speaks VRRP version 2"),
+        (&wrong, "checksum", "wrong checksum"),
+        (&[0x31, 1, 100], "malformed", "no advertisement"),
+        (&advertisement(1, "10.1.0.77"), "addresses", "10.1.0.77"),
+    ];
+    for (bytes, kind, words) in cases {
+        let (counts, sentence) = after_packet(bytes);
+        assert_eq!(counts, BTreeMap::from([(kind, 1)]));
+        let sentence = sentence.expect("a sentence");
+        assert!(sentence.contains(words) && sentence.contains(OTHER), "{sentence}");
+    }
+    assert_eq!(after_packet(&advertisement(1, "10.1.0.1")), (BTreeMap::new(), None));
+}
+
+#[test]
+fn other_virtual_routers_of_the_link_are_counted_and_need_no_memory() {
+    let mut redundancy = running();
+    let source = OTHER.parse().expect("an address");
+    for vrid in 2..=255 {
+        let bytes = advertisement(vrid, "10.1.0.1");
+        redundancy.handle_packet(VPC, "lan0", source, &bytes, Timestamp::ZERO);
+    }
+    assert_eq!((redundancy.unknown(), redundancy.members().count()), (254, 2));
+    assert!(drain(&mut redundancy).is_empty());
+}
+
+/// Another station announces 10.1.0.1 as its own.
+fn claim() -> Vec<u8> {
+    let mac = MacAddress([2, 0, 0, 0, 0, 0x66]);
+    neighbor::announcement("10.1.0.1".parse().expect("an address"), mac).encode()
+}
+
+#[test]
+fn who_claims_an_address_of_ours_is_answered_once_and_counted() {
+    let mut redundancy = running();
+    let now = settle(&mut redundancy);
+    drain(&mut redundancy);
+    let mut defences = Vec::new();
+    for tenth in 0..50 {
+        let now = now + Duration::from_millis(100 * tenth);
+        redundancy.handle_frame(VPC, "lan0", &claim(), now);
+        redundancy.handle_timeout(now);
+        defences.extend(frames(&drain(&mut redundancy)).iter().map(|_| 100 * tenth));
+    }
+    assert_eq!(defences, [1000, 2000], "a second later, and repeated once");
+    let (_, member) = redundancy.members().find(|(id, _)| id.ipv4).expect("a router of IPv4");
+    assert_eq!(member.counts(), BTreeMap::from([("claimed", 1)]));
+}
+
+#[test]
+fn the_claim_of_a_better_router_is_not_contested() {
+    let mut redundancy = running();
+    let now = settle(&mut redundancy);
+    drain(&mut redundancy);
+    redundancy.handle_frame(VPC, "lan0", &claim(), now);
+    let better = Advertisement {
+        virtual_router_id: 1,
+        priority: 250,
+        interval: 100,
+        addresses: vec!["10.1.0.1".parse().expect("an address")],
+    };
+    let source = OTHER.parse().expect("an address");
+    let bytes = better.encode(source, GROUP_V4.into());
+    redundancy.handle_packet(VPC, "lan0", source, &bytes, now);
+    drain(&mut redundancy);
+    redundancy.handle_timeout(now + Duration::from_secs(2));
+    let of_ipv4 = |frame: &&NeighborFrame| matches!(frame.message, NeighborMessage::Arp(_));
+    assert_eq!(frames(&drain(&mut redundancy)).iter().filter(of_ipv4).count(), 0);
+    assert!(redundancy.members().all(|(_, member)| member.counts().is_empty()));
 }

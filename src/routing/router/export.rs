@@ -65,7 +65,7 @@ impl Router {
         }
         let next_hop = neighbor.own_next_hop(family, self.config.router_id);
         let path = if self.own.contains(prefix) {
-            self.announced.then(|| Attributes {
+            self.announced.contains(&family).then(|| Attributes {
                 local_preference: Some(OWN_PREFERENCE),
                 ..Attributes::originated(next_hop)
             })?

@@ -56,6 +56,26 @@ fn a_wrong_checksum_is_refused() {
 }
 
 #[test]
+fn a_checksum_over_a_pseudo_header_is_told_from_a_wrong_one() {
+    let mut bytes = OVER_V4;
+    bytes[6..8].copy_from_slice(&[0, 0]);
+    let pseudo = checksum::pseudo_header(ROUTER_V4, GROUP_V4.into(), protocol::VRRP, 12);
+    let checksum = pseudo.unwrap().bytes(&bytes).finish().to_be_bytes();
+    bytes[6..8].copy_from_slice(&checksum);
+    assert!(Advertisement::decode(&bytes, ROUTER_V4, GROUP_V4.into()).is_err());
+    assert!(has_pseudo_header_checksum(&bytes, ROUTER_V4, GROUP_V4.into()));
+    assert!(!has_pseudo_header_checksum(&OVER_V4, ROUTER_V4, GROUP_V4.into()));
+    assert!(!has_pseudo_header_checksum(&OVER_V6, ROUTER_V6, GROUP_V6.into()));
+}
+
+#[test]
+fn version_and_vrid_are_read_of_any_version() {
+    let version_two = hex!("21 07 64 01 00 01 0000 c0a80001 0000000000000000");
+    assert_eq!((version(&version_two), virtual_router_id(&version_two)), (Some(2), Some(7)));
+    assert_eq!((version(&[]), virtual_router_id(&[0x31])), (None, None));
+}
+
+#[test]
 fn version_two_is_refused() {
     let mut bytes = OVER_V4;
     bytes[0] = 0x21;

@@ -1,7 +1,9 @@
 //! Sessions come, go, collide and come back.
 
 use super::*;
+use crate::routing::bgp::Family;
 use crate::routing::bgp::State;
+use std::collections::BTreeSet;
 
 #[test]
 fn prefixes_arrive_and_leave() {
@@ -27,6 +29,10 @@ fn prefixes_arrive_and_leave() {
     net.routers[0].set_announced(true, net.now);
     net.run(200);
     assert_eq!(net.fib[1].len(), 2);
+    net.routers[0].set_announced_families(BTreeSet::from([Family::Ipv6]), net.now);
+    net.run(200);
+    assert_eq!(net.ways(1, "fd00:1::/48"), [0], "a family may be unreachable alone");
+    assert_eq!(net.fib[1].len(), 1);
     net.run(60_000);
     assert_eq!(net.view(0, 1).counters.established, 1, "keepalives hold the session");
 }
