@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use vpngw::config::Config;
-use vpngw::control::{Reply, Request};
+use vpngw::control::{Page, Reply, Request};
 use vpngw::forward::Snapshot;
 use vpngw::gateway::{Datagram, Gateway, Health, Output, Why};
 use vpngw::moment::Moment;
@@ -168,13 +168,21 @@ impl Hub {
         Ok(took)
     }
 
-    /// Answers a request; the stretches of the loop that it took.
+    /// Answers a request page by page; the stretches of the loop that it took.
     pub fn answer(&mut self, request: &Request) -> Vec<Duration> {
         let host = &mut self.host;
         let mut at = Moment::simulated(host.now, &mut host.random);
-        let (reply, took) = timed(|| host.gateway.handle_request(request, &mut at));
-        assert!(!matches!(reply, Reply::Failed(_)), "{reply:?}");
-        vec![took]
+        let (mut stretches, mut after) = (Vec::new(), None);
+        loop {
+            let make = || host.gateway.handle_page(request, after.as_ref(), &mut at);
+            let (Page { reply, next }, took) = timed(make);
+            assert!(!matches!(reply, Reply::Failed(_)), "{reply:?}");
+            stretches.push(took);
+            if next.is_none() {
+                return stretches;
+            }
+            after = next;
+        }
     }
 
     /// Hands datagrams for the hub over, and answers on, until both sides are quiet; what that

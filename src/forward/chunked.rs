@@ -1,14 +1,24 @@
 //! A sparse array whose copies share what did not change.
+//!
+//! ```text
+//!   root ──► branches of 32 ──► leaves of 16 places
+//! ```
 
 use std::sync::Arc;
 
-/// Places in a chunk.
-const CHUNK: usize = 64;
+/// Places in a leaf.
+const LEAF: usize = 16;
+/// Leaves in a branch.
+const BRANCH: usize = 32;
 
-/// Values by number. A copy costs a reference a chunk, and a change in it one chunk more, so a
-/// table of ten thousand is published again for the price of some two hundred references.
+type Leaf<T> = [Option<T>; LEAF];
+type Branch<T> = [Arc<Leaf<T>>; BRANCH];
+
+/// Values by number. A change in a copy makes one leaf and one branch anew, and a copy costs a
+/// reference for each branch: a table of ten thousand is published again for the price of some
+/// seventy references.
 #[derive(Clone, Debug)]
-pub struct Chunked<T>(Vec<Arc<[Option<T>; CHUNK]>>);
+pub struct Chunked<T>(Vec<Arc<Branch<T>>>);
 
 impl<T> Default for Chunked<T> {
     fn default() -> Self {
@@ -20,12 +30,14 @@ impl<T> Chunked<T> {
     /// The value at `place`.
     #[inline]
     pub fn get(&self, place: usize) -> Option<&T> {
-        self.0.get(place / CHUNK)?[place % CHUNK].as_ref()
+        let branch = self.0.get(place / (LEAF * BRANCH))?;
+        branch[place / LEAF % BRANCH][place % LEAF].as_ref()
     }
 
     /// All values in the order of their places.
     pub fn iter(&self) -> impl Iterator<Item = &T> {
-        self.0.iter().flat_map(|chunk| chunk.iter()).flatten()
+        let leaves = self.0.iter().flat_map(|branch| branch.iter());
+        leaves.flat_map(|leaf| leaf.iter()).flatten()
     }
 }
 
@@ -35,11 +47,13 @@ impl<T: Clone> Chunked<T> {
         if value.is_none() && self.get(place).is_none() {
             return;
         }
-        while self.0.len() <= place / CHUNK {
-            self.0.push(Arc::new(std::array::from_fn(|_| None)));
+        while self.0.len() <= place / (LEAF * BRANCH) {
+            let empty = Arc::new(std::array::from_fn(|_| None));
+            self.0.push(Arc::new(std::array::from_fn(|_| Arc::clone(&empty))));
         }
-        if let Some(chunk) = self.0.get_mut(place / CHUNK) {
-            Arc::make_mut(chunk)[place % CHUNK] = value;
+        if let Some(branch) = self.0.get_mut(place / (LEAF * BRANCH)) {
+            let leaf = &mut Arc::make_mut(branch)[place / LEAF % BRANCH];
+            Arc::make_mut(leaf)[place % LEAF] = value;
         }
     }
 }

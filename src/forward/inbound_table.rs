@@ -1,34 +1,41 @@
 //! Inbound SAs by SPI, in shards that copies share.
 //!
 //! ```text
-//!   SPI ──hash──► shard ──hash──► slots: (SPI, entry), empty, … linear probing, half full at most
+//!   SPI ──hash──► branch (32) ──hash──► shard (32) ──hash──► slots, half full at most:
+//!                                                            (SPI, entry), empty, …
 //! ```
 //!
-//! A shard is never changed: one more SA makes one of the shards anew and leaves the others to
-//! whoever reads them, so that taking an SA into use costs about the same with ten and with ten
-//! thousand of them.
+//! A shard is never changed: one more SA makes one of the 1024 shards anew, with the branch that
+//! it is on, and leaves the others to whoever reads them. So taking an SA into use costs about
+//! the same with ten and with ten thousand of them.
 
 use super::InboundEntry;
 use crate::net::EspSpi;
 use std::sync::Arc;
 
-/// How many shards there are, as a power of two.
-const SHARD_BITS: u32 = 7;
+/// Branches, and shards on each, as a power of two.
+const BITS: u32 = 5;
+/// The same as a number.
+const FAN: usize = 1 << BITS;
 
 /// An SA in its place, or a free place.
 type Slot = Option<(EspSpi, Arc<InboundEntry>)>;
 
+/// Open addressing with linear probing; the length is a power of two, or zero.
+type Shard = Arc<[Slot]>;
+
 /// Inbound SAs by SPI.
 #[derive(Clone, Debug)]
 pub struct InboundTable {
-    shards: Arc<[Arc<[Slot]>; 1 << SHARD_BITS]>,
+    branches: [Arc<[Shard; FAN]>; FAN],
     len: usize,
 }
 
 impl Default for InboundTable {
     fn default() -> Self {
-        let empty: Arc<[Slot]> = Arc::new([]);
-        InboundTable { shards: Arc::new(std::array::from_fn(|_| Arc::clone(&empty))), len: 0 }
+        let empty: Shard = Arc::new([]);
+        let branch = Arc::new(std::array::from_fn(|_| Arc::clone(&empty)));
+        InboundTable { branches: std::array::from_fn(|_| Arc::clone(&branch)), len: 0 }
     }
 }
 
@@ -37,7 +44,8 @@ impl InboundTable {
     #[inline]
     pub fn get(&self, spi: EspSpi) -> Option<&InboundEntry> {
         let hash = hash(spi);
-        let slots = self.shards[shard(hash)].as_ref();
+        let (branch, shard) = places(hash);
+        let slots = self.branches[branch][shard].as_ref();
         match slots.get(find(slots, spi, hash)?)? {
             Some((_, entry)) => Some(entry),
             None => None,
@@ -68,7 +76,8 @@ impl InboundTable {
 
     /// Makes the shard of `spi` anew.
     fn replace(&mut self, spi: EspSpi, entry: Option<Arc<InboundEntry>>) {
-        let slots = &mut Arc::make_mut(&mut self.shards)[shard(hash(spi))];
+        let (branch, shard) = places(hash(spi));
+        let slots = &mut Arc::make_mut(&mut self.branches[branch])[shard];
         let others = slots.iter().flatten().filter(|(other, _)| *other != spi).cloned();
         let before = slots.iter().flatten().count();
         let entries: Vec<_> = others.chain(entry.map(|entry| (spi, entry))).collect();
@@ -85,7 +94,7 @@ impl FromIterator<(EspSpi, InboundEntry)> for InboundTable {
     }
 }
 
-fn shard_of(entries: Vec<(EspSpi, Arc<InboundEntry>)>) -> Arc<[Slot]> {
+fn shard_of(entries: Vec<(EspSpi, Arc<InboundEntry>)>) -> Shard {
     let mut slots: Vec<Slot> = Vec::new();
     slots.resize((entries.len() * 2).next_power_of_two(), None);
     for (spi, entry) in entries {
@@ -116,10 +125,12 @@ fn hash(spi: EspSpi) -> u64 {
     u64::from(spi.0).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
-/// The highest bits are the best mixed ones.
+/// The branch and the shard on it, by the highest bits, which are the best mixed ones.
 #[inline]
-fn shard(hash: u64) -> usize {
-    (hash >> (u64::BITS - SHARD_BITS)) as usize
+fn places(hash: u64) -> (usize, usize) {
+    let branch = hash >> (u64::BITS - BITS);
+    let shard = hash >> (u64::BITS - 2 * BITS);
+    (branch as usize, shard as usize % FAN)
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ mod connection;
 mod events;
 mod failover;
 mod faults;
+mod fib;
 mod inner;
 mod inspection;
 mod io;

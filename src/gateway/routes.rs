@@ -2,13 +2,14 @@
 //!
 //! Prefixes that share a ranking of peers share a group, and the FIB maps prefixes to groups.
 //! A failover changes which tunnel a group uses and nothing else, so its cost does not depend on
-//! how many prefixes use the group (prefix-independent convergence). The FIB stands behind an
-//! `Arc`: the packet path reads the copy that was published, and changes make a new one.
+//! how many prefixes use the group (prefix-independent convergence). The packet path reads the
+//! copy of the FIB that was published, and changes go to another one ([`Fib`]).
 //!
 //! A peer knows its groups, so a tunnel that changes has those chosen anew that rank it, and no
 //! others. What differs from what was published is remembered until it is published.
 
 use super::failover::{self, Choice, Health};
+use super::fib::Fib;
 use crate::forward::GroupId;
 use crate::net::{PeerId, Prefix, PrefixMap};
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,7 +34,7 @@ pub struct Group {
 /// The routes of one VPC as its packets see them.
 #[derive(Debug, Default)]
 pub struct VpcRoutes {
-    fib: Arc<PrefixMap<GroupId>>,
+    fib: Fib,
     groups: Vec<Option<Group>>,
     free: BTreeSet<GroupId>,
     /// The groups that rank a peer.
@@ -114,7 +115,7 @@ impl VpcRoutes {
 
     /// The FIB as the packet path reads it.
     pub fn fib(&self) -> Arc<PrefixMap<GroupId>> {
-        Arc::clone(&self.fib)
+        self.fib.publish()
     }
 
     /// How many groups are in use.
@@ -125,7 +126,7 @@ impl VpcRoutes {
 
     /// The group that packets to `prefix` use.
     pub fn group_of(&self, prefix: &Prefix) -> Option<&Group> {
-        self.group(*self.fib.get(prefix)?)
+        self.group(self.fib.get(prefix)?)
     }
 
     /// How many learned prefixes are routed to `peer` now.
@@ -149,13 +150,12 @@ impl VpcRoutes {
     fn set(&mut self, prefix: Prefix, ranking: &[PeerId]) {
         let learned = usize::from(!self.pinned.contains(&prefix));
         let replaced = if ranking.is_empty() {
-            self.fib.get(&prefix).copied().inspect(|_| {
-                Arc::make_mut(&mut self.fib).remove(&prefix);
-            })
+            // A FIB is copied to be changed; one that does not know the prefix stays.
+            self.fib.get(&prefix).and_then(|_| self.fib.set(prefix, None))
         } else {
             self.unpublished = true;
             let group = self.intern(ranking, learned);
-            Arc::make_mut(&mut self.fib).insert(prefix, group)
+            self.fib.set(prefix, Some(group))
         };
         if let Some(old) = replaced {
             self.unpublished = true;

@@ -21,7 +21,14 @@ fn a_change_leaves_copies_alone_and_shares_all_other_chunks() {
     let mut after = before.clone();
     after.set(70, Some(1));
     assert_eq!((before.get(70), after.get(70)), (Some(&0), Some(&1)));
-    let shared: Vec<bool> =
-        before.0.iter().zip(&after.0).map(|(one, other)| Arc::ptr_eq(one, other)).collect();
-    assert_eq!(shared, [true, false, true, true]);
+    let leaves = |array: &Chunked<u32>| -> Vec<Arc<Leaf<u32>>> {
+        array.0.iter().flat_map(|branch| branch.iter().cloned()).collect()
+    };
+    let pairs = leaves(&before).into_iter().zip(leaves(&after));
+    let copied: Vec<usize> = pairs
+        .enumerate()
+        .filter(|(_, (one, other))| !Arc::ptr_eq(one, other))
+        .map(|(place, _)| place)
+        .collect();
+    assert_eq!(copied, [70 / LEAF]);
 }
