@@ -29,12 +29,8 @@ fn a_device_that_somebody_deletes_costs_the_other_vpcs_nothing() {
     let left = Gateway::start(&pair, Side::Left, &text(Side::Left, OTHER));
     let _right = Gateway::start(&pair, Side::Right, &text(Side::Right, ""));
     assert!(pair.comes_to_work());
-    let namespace = pair.namespace("left");
     let reports = pair.probing(INTERVAL, || {
-        lab::wait_for(async {
-            Netlink::open(Some(&namespace))?.as_administrator().delete_link("vpn1").await
-        })
-        .unwrap();
+        delete(&pair, "vpn1");
         assert!(left.comes_to_say("the TUN device vpn1 is gone"), "{}", left.log());
         std::thread::sleep(Duration::from_millis(500));
     });
@@ -42,4 +38,26 @@ fn a_device_that_somebody_deletes_costs_the_other_vpcs_nothing() {
         assert_eq!(report.lost(), 0, "{report}");
     }
     assert!(pair.comes_to_work());
+}
+
+#[test]
+fn a_device_that_somebody_deletes_comes_back() {
+    let pair = Pair::new();
+    write_keys(&pair);
+    let text = |side| config(&pair, side, Auth::Psk, &bgp(side), "");
+    let left = Gateway::start(&pair, Side::Left, &text(Side::Left));
+    let _right = Gateway::start(&pair, Side::Right, &text(Side::Right));
+    assert!(pair.comes_to_work());
+    delete(&pair, "vpn0");
+    assert!(left.comes_to_say("the TUN device vpn0 is gone"), "{}", left.log());
+    assert!(pair.comes_to_work(), "{}", left.log());
+}
+
+/// Deletes a device of the left gateway, as an administrator may by mistake.
+fn delete(pair: &Pair, device: &str) {
+    let namespace = pair.namespace("left");
+    let deleted = lab::wait_for(async {
+        Netlink::open(Some(&namespace))?.as_administrator().delete_link(device).await
+    });
+    deleted.unwrap();
 }

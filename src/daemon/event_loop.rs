@@ -166,8 +166,9 @@ impl Daemon {
                     error!("{sentence}");
                 }
             }
-            Input::Dataplane(FromDataplane::DeviceGone { why, .. }) => {
-                error!("{why}; packets of its VPC are discarded until the daemon is restarted");
+            Input::Dataplane(FromDataplane::DeviceGone { vpc, why }) => {
+                error!("{why}; it is made anew");
+                self.on_device_gone(vpc);
             }
             Input::Timeout => gateway.handle_timeout(at),
             Input::Signal(Signal::Terminate)
@@ -298,6 +299,17 @@ impl Daemon {
         self.world.place(device.vpc, place.clone());
         self.connections.place(device.vpc, place.clone());
         self.lans.place(device.vpc, place);
+    }
+
+    /// The device is wished for again, and with it what stood on it.
+    fn on_device_gone(&mut self, vpc: VpcId) {
+        let Some(VpcDevice { name, netns, mtu, .. }) = self.devices.get(&vpc).cloned() else {
+            return;
+        };
+        self.remove_device(vpc);
+        let lost = Answer::Lost(Wish::Device { vpc, name, netns, mtu });
+        self.gateway.handle_world(vec![lost], self.now());
+        self.world.look();
     }
 
     fn remove_device(&mut self, vpc: VpcId) {

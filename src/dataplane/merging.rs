@@ -16,12 +16,9 @@ impl Merging {
         Merging { tcp: true, udp: true }
     }
 
-    /// Whether an inner packet may be merged with others of its flow.
-    pub fn takes(self, packet: &[u8]) -> bool {
-        match protocol_of(packet) {
-            Some(protocol::UDP) => self.udp,
-            Some(_) | None => self.tcp,
-        }
+    /// Whether an inner packet of this protocol may be merged with others of its flow.
+    pub fn takes(self, protocol: u8) -> bool {
+        if protocol == protocol::UDP { self.udp } else { self.tcp }
     }
 
     /// The device has refused a merged packet; returns whether that is news.
@@ -32,12 +29,6 @@ impl Merging {
             Segmentation::None => false,
         }
     }
-}
-
-/// The protocol of a packet without extension headers; nothing else is merged.
-fn protocol_of(packet: &[u8]) -> Option<u8> {
-    let at = if packet.first()? >> 4 == 4 { 9 } else { 6 };
-    packet.get(at).copied()
 }
 
 #[cfg(test)]

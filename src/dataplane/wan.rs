@@ -5,7 +5,7 @@ use super::allowance::Allowance;
 use super::counters::DataplaneCounters;
 use super::lan::queue_of;
 use super::tun::VpcTun;
-use crate::forward::{ForGateway, Inbound, Snapshot, Verdict};
+use crate::forward::{ForGateway, Inbound, Permitted, Snapshot, Verdict};
 use crate::net::VpcId;
 use crate::offload::{Coalescer, Merged};
 use crate::os::clock::Clock;
@@ -46,7 +46,7 @@ pub(super) fn turn(
                     // What is discarded is counted where it is decided.
                     match inbound.open(tos, datagram) {
                         Ok(Verdict::ToHost(permitted)) => {
-                            exits.deliver(&mut coalescer, permitted.vpc(), permitted.packet());
+                            exits.deliver(&mut coalescer, permitted);
                         }
                         Ok(Verdict::ToGateway(inner)) => exits.hand_over(&inner),
                         Err(_) => {}
@@ -63,9 +63,11 @@ pub(super) fn turn(
 }
 
 impl Exits<'_> {
-    fn deliver<'a>(&mut self, coalescer: &mut Coalescer<'a, VpcId>, vpc: VpcId, packet: &'a [u8]) {
+    fn deliver<'a>(&mut self, coalescer: &mut Coalescer<'a, VpcId>, permitted: Permitted<'a>) {
+        let (vpc, protocol) = (permitted.vpc(), permitted.protocol());
+        let packet = permitted.packet();
         match queue_of(self.tuns, vpc) {
-            Some(tun) if !tun.merging.takes(packet) => tun.write_packet(packet, self.counters),
+            Some(tun) if !tun.merging.takes(protocol) => tun.write_packet(packet, self.counters),
             Some(_) => coalescer.push(vpc, packet, &mut |vpc, merged| self.write(vpc, &merged)),
             None => self.counters.write_failed.add(1),
         }

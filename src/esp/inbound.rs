@@ -9,6 +9,7 @@ use super::window::WindowState;
 use super::{Discard, ReplayWindow, SaConfig, Usage};
 use crate::crypto::aead::{AeadKey, KeyError};
 use crate::net::EspSpi;
+use crate::wire::ip::InnerPacket;
 
 /// An inbound SA, shared by reference between workers.
 #[derive(Debug)]
@@ -44,6 +45,8 @@ pub struct Opened<'a> {
     pub sequence: u64,
     /// 4 for an inner IPv4 packet, 41 for IPv6; the version in `inner` is the same.
     pub next_header: u8,
+    /// What the inner packet's headers say.
+    pub packet: InnerPacket,
     /// The inner packet, cut to the length that its IP header names.
     pub inner: &'a mut [u8],
     _proof: (),
@@ -130,8 +133,9 @@ impl InboundSa {
         if next_header == NEXT_HEADER_DUMMY {
             return Err(Discard::Dummy);
         }
-        let inner = cut_to_ip_length(payload, next_header)?;
-        Ok(Opened { sequence: authentic.sequence, next_header, inner, _proof: () })
+        let packet = parse_inner(payload, next_header)?;
+        let inner = payload.get_mut(..packet.total_len).ok_or(Discard::MalformedInner)?;
+        Ok(Opened { sequence: authentic.sequence, next_header, packet, inner, _proof: () })
     }
 
     /// The decrypted body, padding and trailer included, of an authentic packet.
@@ -230,25 +234,16 @@ fn split_trailer(body: &mut [u8]) -> Result<(&mut [u8], u8), Discard> {
     Ok((payload, *next_header))
 }
 
-/// The inner packet without traffic flow confidentiality padding, which may follow it (RFC 4303
-/// §2.7): its own header says how long it is.
+/// The inner packet as its own header says, without the traffic flow confidentiality padding that
+/// may follow it (RFC 4303 §2.7).
 #[inline]
-fn cut_to_ip_length(payload: &mut [u8], next_header: u8) -> Result<&mut [u8], Discard> {
-    let len = match (next_header, &*payload) {
-        (NEXT_HEADER_IPV4, [0x45..=0x4f, _, high, low, ..]) => be_len(*high, *low),
-        (NEXT_HEADER_IPV6, [0x60..=0x6f, _, _, _, high, low, ..]) => 40 + be_len(*high, *low),
-        (NEXT_HEADER_IPV4 | NEXT_HEADER_IPV6, _) => return Err(Discard::MalformedInner),
-        _ => return Err(Discard::NotTunnelMode),
-    };
-    // An IPv4 header that claims less than its own octets names no packet at all.
-    let cut = payload.get_mut(..len).filter(|inner| inner.len() >= IPV4_HEADER_LEN);
-    cut.ok_or(Discard::MalformedInner)
-}
-
-const IPV4_HEADER_LEN: usize = 20;
-
-fn be_len(high: u8, low: u8) -> usize {
-    usize::from(u16::from_be_bytes([high, low]))
+fn parse_inner(payload: &[u8], next_header: u8) -> Result<InnerPacket, Discard> {
+    if !matches!(next_header, NEXT_HEADER_IPV4 | NEXT_HEADER_IPV6) {
+        return Err(Discard::NotTunnelMode);
+    }
+    let packet = InnerPacket::parse(payload).ok();
+    let right = packet.filter(|packet| packet.esp_next_header() == next_header);
+    right.ok_or(Discard::MalformedInner)
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! How much an SA has carried, and how much it may (RFC 4301 §4.4.2.1, lifetimes).
 
+use crossbeam_utils::CachePadded;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// How much an SA may carry.
@@ -42,12 +43,11 @@ pub struct Usage {
 /// An atomic counter on a cache line of its own, so that workers that share an SA do not slow
 /// each other down more than they must.
 #[derive(Debug, Default)]
-#[repr(align(128))]
-pub(super) struct Counter(AtomicU64);
+pub(super) struct Counter(CachePadded<AtomicU64>);
 
 impl Counter {
     pub(super) fn new(value: u64) -> Counter {
-        Counter(AtomicU64::new(value))
+        Counter(CachePadded::new(AtomicU64::new(value)))
     }
 
     pub(super) fn read(&self) -> u64 {

@@ -1,20 +1,20 @@
 //! What a tunnel has carried and what it has discarded.
 
 use crate::esp::DiscardCounters;
+use crossbeam_utils::CachePadded;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Counters of one tunnel. They outlive snapshots and SAs: whoever publishes keeps the `Arc`.
 #[derive(Debug, Default)]
 pub struct TunnelCounters {
-    sent: Traffic,
-    received: Traffic,
+    sent: CachePadded<Traffic>,
+    received: CachePadded<Traffic>,
     /// Discarded packets of the tunnel by reason, both directions.
     pub discards: DiscardCounters,
 }
 
 /// Two numbers that one direction writes, away from those of the other.
 #[derive(Debug, Default)]
-#[repr(align(128))]
 struct Traffic {
     packets: AtomicU64,
     bytes: AtomicU64,

@@ -2,17 +2,17 @@
 
 use super::flow::{self, Flow};
 use super::{InboundEntry, Services, Snapshot};
-use crate::esp::{Discard, ecn};
+use crate::esp::{Discard, Opened, ecn};
 use crate::net::{EspSpi, PeerId, VpcId};
-use crate::wire::checksum;
 use crate::wire::esp::EspHeader;
-use crate::wire::ip::{Fragment, InnerPacket};
+use crate::wire::ip::{self, Fragment, InnerPacket};
 
 /// An inner packet that passed its SA's selectors and its VPC's prefix policy. Only this may be
 /// written to a TUN device, and only to that of [`vpc`](Permitted::vpc).
 #[derive(Debug)]
 pub struct Permitted<'a> {
     vpc: VpcId,
+    protocol: u8,
     packet: &'a mut [u8],
 }
 
@@ -20,6 +20,11 @@ impl<'a> Permitted<'a> {
     /// The VPC whose device gets the packet.
     pub fn vpc(&self) -> VpcId {
         self.vpc
+    }
+
+    /// The protocol behind the packet's IP headers.
+    pub fn protocol(&self) -> u8 {
+        self.protocol
     }
 
     /// The inner packet.
@@ -106,19 +111,18 @@ impl<'s> Inbound<'s> {
 
 impl Last<'_> {
     fn open<'a>(&mut self, outer_tos: u8, datagram: &'a mut [u8]) -> Result<Verdict<'a>, Discard> {
-        let packet = self.entry.sa.open(datagram)?.inner;
-        let inner = InnerPacket::parse(packet).map_err(|_| Discard::MalformedInner)?;
+        let Opened { packet: inner, inner: packet, .. } = self.entry.sa.open(datagram)?;
         let receiver = self.judge(&inner, packet)?;
         let tos = ecn::decapsulate(inner.tos, outer_tos)?;
         if tos != inner.tos {
-            write_tos(packet, tos);
+            ip::set_tos(packet, tos);
         }
         flow::clamp_mss(packet, &inner, self.entry.inner_mtu);
         self.packets += 1;
         self.bytes += packet.len() as u64;
-        let (vpc, peer) = (self.entry.vpc, self.entry.peer);
+        let (vpc, peer, protocol) = (self.entry.vpc, self.entry.peer, inner.protocol);
         Ok(match receiver {
-            Receiver::Host => Verdict::ToHost(Permitted { vpc, packet }),
+            Receiver::Host => Verdict::ToHost(Permitted { vpc, protocol, packet }),
             Receiver::Gateway => Verdict::ToGateway(ForGateway { peer, vpc, packet }),
         })
     }
@@ -194,23 +198,5 @@ impl Drop for Last<'_> {
         if self.packets > 0 {
             self.entry.counters.count_received(self.packets, self.bytes);
         }
-    }
-}
-
-/// Writes the TOS or traffic class of a packet that was parsed.
-fn write_tos(packet: &mut [u8], tos: u8) {
-    match packet {
-        [first @ 0x40..=0x4f, old, _, _, _, _, _, _, _, _, high, low, ..] => {
-            let checksum = u16::from_be_bytes([*high, *low]);
-            let before = u16::from_be_bytes([*first, *old]);
-            let after = u16::from_be_bytes([*first, tos]);
-            [*high, *low] = checksum::update(checksum, before, after).to_be_bytes();
-            *old = tos;
-        }
-        [first, second, ..] => {
-            *first = *first & 0xf0 | tos >> 4;
-            *second = tos << 4 | *second & 0x0f;
-        }
-        _ => {}
     }
 }

@@ -9,7 +9,7 @@ use super::layer4::{self, Layout, Transport, is_ipv4, put_u16, u16_at, u32_at};
 use super::vnet::{Segmentation, VirtioNetHeader};
 use super::{MAX_HEAD, MAX_PACKET, MAX_SEGMENTS};
 use crate::wire::checksum::Sum;
-use crate::wire::tcp::flags;
+use crate::wire::tcp::{TcpHeader, flags};
 
 /// Flows that are merged side by side.
 const MAX_RUNS: usize = 8;
@@ -151,7 +151,8 @@ impl<'a> Candidate<'a> {
             // A plain acknowledgement, pushed or not, maybe echoing congestion.
             Transport::Tcp => {
                 let optional = flags::PSH | flags::ECE;
-                packet[layout.l4 + 13] & !optional == flags::ACK && reserved_clear(packet, layout)
+                packet[layout.l4 + TcpHeader::FLAGS_AT] & !optional == flags::ACK
+                    && reserved_clear(packet, layout)
             }
             // The length is that of IP, and there is a checksum: the splitter would add one.
             Transport::Udp => {
@@ -171,7 +172,7 @@ impl<'a> Candidate<'a> {
 
     fn pushes(&self) -> bool {
         self.layout.transport == Transport::Tcp
-            && self.packet[self.layout.l4 + 13] & flags::PSH != 0
+            && self.packet[self.layout.l4 + TcpHeader::FLAGS_AT] & flags::PSH != 0
     }
 
     fn sequence(&self) -> u32 {
@@ -248,7 +249,7 @@ impl<'a> Run<'a> {
         self.next_sequence = self.next_sequence.wrapping_add(length as u32);
         self.closed = packet.pushes() || length < self.segment_size;
         if packet.pushes() {
-            self.head[self.layout.l4 + 13] |= flags::PSH;
+            self.head[self.layout.l4 + TcpHeader::FLAGS_AT] |= flags::PSH;
         }
         true
     }
@@ -279,7 +280,9 @@ impl<'a> Run<'a> {
     fn continues_tcp(&self, packet: &Candidate<'_>) -> bool {
         let Layout { l4, head_len, .. } = self.layout;
         let (head, packet_bytes) = (&self.head, packet.packet);
-        let same_flags = (head[l4 + 13] ^ packet_bytes[l4 + 13]) & !flags::PSH == 0;
+        let same_flags = (head[l4 + TcpHeader::FLAGS_AT] ^ packet_bytes[l4 + TcpHeader::FLAGS_AT])
+            & !flags::PSH
+            == 0;
         packet.sequence() == self.next_sequence
             && same_flags
             && head[l4 + 8..l4 + 12] == packet_bytes[l4 + 8..l4 + 12]

@@ -7,7 +7,7 @@ use super::layer4::{self, Layout, Transport, is_ipv4, put_u16, put_u32, u16_at, 
 use super::vnet::{Malformed, Segmentation, VirtioNetHeader};
 use super::{MAX_HEAD, MAX_PACKET};
 use crate::wire::checksum::Sum;
-use crate::wire::tcp::flags;
+use crate::wire::tcp::{TcpHeader, flags};
 
 /// A packet as read from a TUN device: one packet, or one that stands for several.
 #[derive(Debug)]
@@ -185,7 +185,7 @@ impl<'a> Segments<'a> {
         let mut head = [0; MAX_HEAD];
         head[..layout.head_len].copy_from_slice(template);
         let flags = match layout.transport {
-            Transport::Tcp => template[layout.l4 + 13],
+            Transport::Tcp => template[layout.l4 + TcpHeader::FLAGS_AT],
             Transport::Udp => 0,
         };
         let train = Train { layout, segment_size, first: true, flags };
@@ -241,7 +241,7 @@ impl Train {
         if !first {
             bits &= !flags::CWR;
         }
-        head[l4 + 13] = bits;
+        head[l4 + TcpHeader::FLAGS_AT] = bits;
     }
 }
 

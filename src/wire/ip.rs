@@ -323,6 +323,25 @@ impl InnerPacket {
     }
 }
 
+/// Writes the TOS (its header's checksum stays right) or the traffic class of a packet that was
+/// parsed.
+pub fn set_tos(packet: &mut [u8], tos: u8) {
+    match packet {
+        [first @ 0x40..=0x4f, old, _, _, _, _, _, _, _, _, high, low, ..] => {
+            let checksum = u16::from_be_bytes([*high, *low]);
+            let before = u16::from_be_bytes([*first, *old]);
+            let after = u16::from_be_bytes([*first, tos]);
+            [*high, *low] = checksum::update(checksum, before, after).to_be_bytes();
+            *old = tos;
+        }
+        [first, second, ..] => {
+            *first = *first & 0xf0 | tos >> 4;
+            *second = tos << 4 | *second & 0x0f;
+        }
+        _ => {}
+    }
+}
+
 /// The end of an IPv6 header chain (RFC 8200 §4).
 struct UpperLayer {
     protocol: u8,
