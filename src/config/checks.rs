@@ -5,7 +5,7 @@ use super::gateway_section::Gateway;
 use super::peer_section::Peer;
 use super::vpc_section::Vpc;
 use crate::net::{Prefix, VpcId};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 /// Everything that one section alone cannot know.
@@ -14,9 +14,10 @@ pub(super) fn check(gateway: &Gateway, vpcs: &[Vpc], peers: &[Peer], report: &mu
     unique("VPC", names, report);
     let tuns = vpcs.iter().map(|vpc| (vpc.config.tun.as_str(), &vpc.tun_span));
     unique("TUN device", tuns, report);
-    let names = peers.iter().map(|peer| (peer.config.name.as_str(), &peer.name_span));
+    let sections = one_per_section(peers);
+    let names = sections.iter().map(|peer| (peer.config.gateway.as_str(), &peer.name_span));
     unique("peer", names, report);
-    distinguishable(peers, report);
+    distinguishable(&sections, report);
     for peer in peers {
         elsewhere(gateway, peer, report);
         let index = usize::from(peer.config.vpc.0);
@@ -25,6 +26,12 @@ pub(super) fn check(gateway: &Gateway, vpcs: &[Vpc], peers: &[Peer], report: &mu
         }
     }
     reachable_outside(vpcs, peers, report);
+}
+
+/// One tunnel of every section, for what all tunnels of a section have in common.
+fn one_per_section(peers: &[Peer]) -> Vec<&Peer> {
+    let mut seen = BTreeSet::new();
+    peers.iter().filter(|peer| seen.insert(peer.config.remote)).collect()
 }
 
 fn unique<'n>(
@@ -43,12 +50,12 @@ fn unique<'n>(
 }
 
 /// A responder finds the peer by both identities (RFC 7296 §2.15), so each pair belongs to one.
-fn distinguishable(peers: &[Peer], report: &mut Report) {
+fn distinguishable(sections: &[&Peer], report: &mut Report) {
     let mut seen = BTreeMap::new();
-    for peer in peers {
+    for &peer in sections {
         let pair = (&peer.config.local_identity, &peer.config.remote_identity);
         if let Some(first) = seen.insert(pair, peer) {
-            let (one, other) = (&first.config.name, &peer.config.name);
+            let (one, other) = (&first.config.gateway, &peer.config.gateway);
             let fault = Fault::new(format!("peers {one:?} and {other:?} have the same identities"))
                 .label("the same pair")
                 .beside(first.identity_span.clone(), "first used here")
@@ -61,7 +68,7 @@ fn distinguishable(peers: &[Peer], report: &mut Report) {
 /// A peer is another gateway.
 fn elsewhere(gateway: &Gateway, peer: &Peer, report: &mut Report) {
     let own = &gateway.config;
-    if peer.config.name == own.name {
+    if peer.config.gateway == own.name {
         let fault = Fault::new(format!("{:?} is this gateway itself", own.name));
         let fault = fault.label("not a peer").help("a gateway's file lists the other gateways");
         report.add(peer.name_span.clone(), fault);

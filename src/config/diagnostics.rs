@@ -77,9 +77,12 @@ pub(super) struct Report {
 }
 
 impl Report {
-    /// Notes a fault of the text at `span`.
+    /// Notes a fault of the text at `span`, once, however many sections it concerns.
     pub(super) fn add(&mut self, span: Range<usize>, fault: Fault) {
-        self.faults.push((span, fault));
+        let fault = (span, fault);
+        if !self.faults.contains(&fault) {
+            self.faults.push(fault);
+        }
     }
 
     /// Whether nothing is wrong so far.

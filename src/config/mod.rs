@@ -33,6 +33,7 @@ mod numbering;
 mod peer_section;
 mod reader;
 mod tuning;
+mod tunnel_section;
 mod types;
 mod vpc_section;
 mod words;
@@ -46,7 +47,7 @@ pub use types::{
     VrrpConfig, Workers,
 };
 
-use crate::net::{PeerId, VpcId};
+use crate::net::{PeerId, RemoteId, VpcId};
 use diagnostics::{Fault, Report};
 use reader::Section;
 use toml::de::DeTable;
@@ -105,9 +106,9 @@ fn sections(file: &Section<'_>, files: &dyn KeyFiles, report: &mut Report) -> Op
     let gateway = gateway?;
     let context =
         peer_section::Context { gateway: &gateway, vpcs: &vpcs, defaults: &defaults, files };
-    let peers: Vec<_> = sections
-        .iter()
-        .filter_map(|section| peer_section::read(section, &context, report))
+    let numbered = (0..).map(RemoteId).zip(&sections);
+    let peers: Vec<_> = numbered
+        .flat_map(|(remote, section)| peer_section::read(section, remote, &context, report))
         .collect();
     checks::check(&gateway, &vpcs, &peers, report);
     Some(Config {

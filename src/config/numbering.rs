@@ -1,8 +1,8 @@
 //! The numbers by which a running gateway knows its VPCs and peers stay with their names when
 //! the configuration is read again.
 
-use super::Config;
-use crate::net::{PeerId, VpcId};
+use super::{Config, PeerConfig};
+use crate::net::{PeerId, RemoteId, VpcId};
 use std::collections::BTreeMap;
 
 impl Config {
@@ -16,10 +16,24 @@ impl Config {
         let moved: BTreeMap<VpcId, VpcId> =
             self.vpcs.keys().copied().zip(vpcs.iter().copied().map(vpc_id)).collect();
 
-        let old = running.peers.iter().map(|(id, peer)| (peer.name.clone(), id.0)).collect();
-        let peers = renumber(self.peers.values().map(|peer| peer.name.as_str()), &old);
+        let place = |config: &Config, peer: &PeerConfig| {
+            let vpc = config.vpcs.get(&peer.vpc).map(|vpc| vpc.name.clone()).unwrap_or_default();
+            format!("{}/{vpc}", peer.gateway)
+        };
+        let old = running.peers.iter();
+        let old = old.map(|(id, peer)| (place(running, peer), id.0)).collect();
+        let places: Vec<String> = self.peers.values().map(|peer| place(&self, peer)).collect();
+        let peers = renumber(places.iter().map(String::as_str), &old);
+        let old =
+            running.peers.values().map(|peer| (peer.gateway.clone(), peer.remote.0)).collect();
+        let remotes: BTreeMap<RemoteId, String> =
+            self.peers.values().map(|peer| (peer.remote, peer.gateway.clone())).collect();
+        let renumbered = renumber(remotes.values().map(String::as_str), &old);
+        let remotes: BTreeMap<RemoteId, RemoteId> =
+            remotes.into_keys().zip(renumbered.into_iter().map(RemoteId)).collect();
         for peer in self.peers.values_mut() {
             peer.vpc = moved.get(&peer.vpc).copied().unwrap_or(peer.vpc);
+            peer.remote = remotes.get(&peer.remote).copied().unwrap_or(peer.remote);
         }
         self.vpcs = vpcs.into_iter().map(vpc_id).zip(self.vpcs.into_values()).collect();
         self.peers = peers.into_iter().map(PeerId).zip(self.peers.into_values()).collect();

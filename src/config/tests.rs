@@ -7,6 +7,7 @@ use std::time::Duration;
 
 mod errors;
 mod limits;
+mod tunnels;
 
 /// A configuration that says only what it must, and a virtual router.
 pub(super) const EXAMPLE: &str = r#"[gateway]

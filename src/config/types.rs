@@ -5,7 +5,7 @@
 
 use super::{Credentials, Identity};
 use crate::crypto::suite::{EspSuite, IkeSuite};
-use crate::net::{Asn, PeerId, Prefix, VpcId};
+use crate::net::{Asn, PeerId, Prefix, RemoteId, VpcId};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::num::NonZeroU16;
@@ -113,11 +113,16 @@ pub struct VrrpConfig {
     pub preempt: bool,
 }
 
-/// A remote gateway and the tunnel to it: `[[peer]]`.
+/// One tunnel to a remote gateway, for one VPC: a `[[peer]]`, or one of the VPCs that it lists.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PeerConfig {
-    /// Its name, unique in this file.
+    /// The tunnel's name, unique in this file: the gateway's, followed by `/` and the VPC's when
+    /// the section lists its `vpcs`.
     pub name: String,
+    /// The remote gateway. All tunnels to it share one IKE SA.
+    pub remote: RemoteId,
+    /// The remote gateway's name, which its section says.
+    pub gateway: String,
     /// The VPC that the tunnel belongs to.
     pub vpc: VpcId,
     /// Its address on the underlay; `None` when it may come from any.

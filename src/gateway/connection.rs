@@ -1,22 +1,34 @@
-//! From the operator's words to the IKE engine's: one connection per peer, of the same number.
+//! From the operator's words to the IKE engine's: one connection per remote gateway, with a slot
+//! for each peer that is a tunnel to it.
 
 use crate::config::{self, Config, PeerConfig};
 use crate::ike::{
     self, ConnectionConfig, ConnectionId, EndpointConfig, Lifetime, LivenessConfig, RemoteAddress,
     SlotConfig, SlotId,
 };
-use crate::net::{PeerId, Prefix};
+use crate::net::{PeerId, Prefix, RemoteId};
 use crate::wire::ike::TrafficSelector;
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-/// The connection of a peer.
-pub fn id(peer: PeerId) -> ConnectionId {
-    ConnectionId(peer.0)
+/// The connection to a remote gateway.
+pub fn id(remote: RemoteId) -> ConnectionId {
+    ConnectionId(remote.0)
 }
 
-/// The peer of a connection.
-pub fn peer(connection: ConnectionId) -> PeerId {
-    PeerId(connection.0)
+/// The remote gateway of a connection.
+pub fn remote(connection: ConnectionId) -> RemoteId {
+    RemoteId(connection.0)
+}
+
+/// The slot of a peer's VPC.
+pub fn slot(peer: PeerId) -> SlotId {
+    SlotId(peer.0)
+}
+
+/// The peer of a slot.
+pub fn peer(slot: SlotId) -> PeerId {
+    PeerId(slot.0)
 }
 
 /// What holds for all connections.
@@ -29,26 +41,33 @@ pub fn endpoint_config(config: &Config, workers: u32) -> EndpointConfig {
     }
 }
 
-/// A peer as the IKE engine sees it, with our address for it as chosen, else one of those that we
-/// listen on.
+/// A remote gateway as the IKE engine sees it: one connection with a slot for each of the peers
+/// that share it, with our address as chosen for the first, else one of those that we listen on.
+/// `None` when none of them is configured.
 pub fn connection_config(
+    config: &Config,
     listening: &[IpAddr],
-    local: Option<IpAddr>,
-    peer: &PeerConfig,
-) -> ConnectionConfig {
+    chosen: &BTreeMap<PeerId, IpAddr>,
+    peers: impl IntoIterator<Item = PeerId>,
+) -> Option<ConnectionConfig> {
+    let peers = peers.into_iter().filter_map(|id| Some((id, config.peers.get(&id)?)));
+    let peers: Vec<(PeerId, &PeerConfig)> = peers.collect();
+    let (id, first) = *peers.first()?;
+    let local = chosen.get(&id).copied().unwrap_or_else(|| local_address(listening, first));
+    let slots = peers.into_iter().map(|(id, peer)| (slot(id), slot_config(config, peer)));
+    Some(ConnectionConfig { slots: slots.collect(), ..shared_config(local, first) })
+}
+
+/// What a peer has in common with the others that share its connection.
+fn shared_config(local: IpAddr, peer: &PeerConfig) -> ConnectionConfig {
     let remote = match peer.remote_address {
         Some(address) => RemoteAddress::At(SocketAddr::new(address, peer.remote_port)),
         None => RemoteAddress::Any,
     };
     let identities = (peer.local_identity.clone(), peer.remote_identity.clone());
     let none = (Vec::new(), Vec::new());
-    let base = ConnectionConfig::new(
-        local.unwrap_or_else(|| local_address(listening, peer)),
-        remote,
-        identities,
-        credentials(&peer.credentials),
-        none,
-    );
+    let base =
+        ConnectionConfig::new(local, remote, identities, credentials(&peer.credentials), none);
     let liveness = LivenessConfig {
         interval: peer.liveness.interval,
         timeout: peer.liveness.timeout,
@@ -60,17 +79,15 @@ pub fn connection_config(
         initiate: peer.initiate && peer.remote_address.is_some(),
         liveness,
         ike_lifetime: Lifetime::of(peer.lifetimes.ike),
-        slots: [(SLOT, slot_config(peer))].into(),
         force_encapsulation: peer.force_encapsulation,
         ..base
     }
 }
 
-/// The slot of a peer's VPC.
-pub const SLOT: SlotId = SlotId(0);
-
-fn slot_config(peer: &PeerConfig) -> SlotConfig {
+/// Both gateways call a VPC the same.
+fn slot_config(config: &Config, peer: &PeerConfig) -> SlotConfig {
     SlotConfig {
+        name: config.vpcs.get(&peer.vpc).map(|vpc| vpc.name.clone()).unwrap_or_default(),
         esp_suites: peer.esp_suites.clone(),
         lifetime: Lifetime::of(peer.lifetimes.child),
         ..SlotConfig::new(selectors(&peer.local_ts), selectors(&peer.remote_ts))

@@ -45,7 +45,7 @@ pub use snapshot::device_mtu;
 use crate::config::Config;
 use crate::ike;
 use crate::moment::Moment;
-use crate::net::{PeerId, VpcId};
+use crate::net::{PeerId, RemoteId, VpcId};
 use crate::routing::ConnectionId;
 use crate::time::{Timers, Timestamp, soonest};
 use crate::visits::Counted;
@@ -83,6 +83,8 @@ pub struct Gateway {
     ike: ike::Endpoint,
     vpcs: BTreeMap<VpcId, Vpc>,
     tunnels: Counted<PeerId, Tunnel>,
+    /// The peers that share a connection, by the remote gateway.
+    remotes: BTreeMap<RemoteId, BTreeSet<PeerId>>,
     /// The peers by name.
     names: BTreeMap<String, PeerId>,
     redundancy: Redundancy,
@@ -121,6 +123,7 @@ impl Gateway {
             ike,
             vpcs: BTreeMap::new(),
             tunnels: Counted::default(),
+            remotes: BTreeMap::new(),
             names: BTreeMap::new(),
             redundancy: Redundancy::default(),
             world: World::default(),
@@ -329,8 +332,8 @@ impl Gateway {
     /// Second half of a clean end: SAs are deleted, addresses and routes are taken back. The
     /// guards stay, so that nothing leaves in the clear until the next start.
     pub fn shutdown(&mut self, at: &mut Moment<'_>) {
-        for peer in self.tunnels.keys() {
-            self.ike.remove_connection(connection::id(*peer), at);
+        for remote in self.remotes.keys() {
+            self.ike.remove_connection(connection::id(*remote), at);
         }
         self.world.clear_all_but_guards();
         self.settle(at.now);

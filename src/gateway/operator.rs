@@ -33,6 +33,7 @@ impl Gateway {
             info!(?step, "reload");
             self.take_step(step, &old, at);
         }
+        self.rename_tunnels();
         self.refresh_vpcs(at.now);
         self.relisten(&listening);
         self.reconcile_world();
@@ -65,7 +66,9 @@ impl Gateway {
             let why = "the peer's address is not configured: only the peer can initiate";
             return Reply::failed(FailureKind::NotNow, why);
         }
-        self.ike.initiate(connection::id(peer), at);
+        if let Some(peer) = config {
+            self.ike.initiate(connection::id(peer.remote), at);
+        }
         Reply::done(match self.health(peer) {
             Health::Usable => "the tunnel is up",
             Health::Unreachable => "the tunnel has SAs, but the peer does not answer",
@@ -78,18 +81,31 @@ impl Gateway {
         if self.health(peer) == Health::Down {
             return Reply::failed(FailureKind::NotNow, "there is no SA to rekey");
         }
-        let connection = connection::id(peer);
+        let Some(config) = self.config.peers.get(&peer) else {
+            return Reply::failed(FailureKind::NotNow, "there is no SA to rekey");
+        };
+        let connection = connection::id(config.remote);
         match sa {
             SaKind::Ike => self.ike.rekey_ike(connection, at),
-            SaKind::Child => self.ike.rekey_child(connection, connection::SLOT, at),
+            SaKind::Child => self.ike.rekey_child(connection, connection::slot(peer), at),
         }
         Reply::done("the rekeying has begun")
     }
 
-    /// Closes the tunnel to a peer.
+    /// Closes the tunnel to a peer, and with it those that share its IKE SA.
     pub(super) fn terminate(&mut self, peer: PeerId, at: &mut Moment<'_>) -> Reply {
-        self.ike.terminate(connection::id(peer), at);
-        Reply::done("the tunnel is closed, until it is initiated by either side")
+        let Some(config) = self.config.peers.get(&peer) else {
+            return Reply::failed(FailureKind::NotNow, "there is no tunnel to close");
+        };
+        let remote = config.remote;
+        self.ike.terminate(connection::id(remote), at);
+        let sharing = self.remotes.get(&remote).map_or(1, BTreeSet::len);
+        Reply::done(match sharing {
+            1 => "the tunnel is closed, until it is initiated by either side".to_owned(),
+            several => format!(
+                "the {several} tunnels over this IKE SA are closed, until either side initiates"
+            ),
+        })
     }
 
     fn take_step(&mut self, step: Step, old: &Config, at: &mut Moment<'_>) {
@@ -108,10 +124,24 @@ impl Gateway {
         }
     }
 
+    /// A tunnel is called otherwise when its peer lists its VPCs, or does not any more.
+    fn rename_tunnels(&mut self) {
+        let peers = self.config.peers.iter();
+        self.names = peers.map(|(id, peer)| (peer.name.clone(), *id)).collect();
+        for (name, id) in &self.names {
+            if let Some(tunnel) = self.tunnels.get_mut(id) {
+                tunnel.name.clone_from(name);
+            }
+        }
+    }
+
     fn remove_peer(&mut self, peer: PeerId, old: &Config, at: &mut Moment<'_>) {
         let Some(config) = old.peers.get(&peer) else { return };
         self.names.remove(&config.name);
-        self.ike.remove_connection(connection::id(peer), at);
+        if let Some(sharing) = self.remotes.get_mut(&config.remote) {
+            sharing.remove(&peer);
+        }
+        self.connect(config.remote, at);
         if let Some(vpc) = self.vpcs.get_mut(&config.vpc) {
             if self.tunnels.remove(&peer).is_some_and(|tunnel| tunnel.routed) {
                 vpc.on_tunnel(peer, false, at.now);
@@ -124,8 +154,7 @@ impl Gateway {
 
     fn retime_peer(&mut self, peer: PeerId, at: &mut Moment<'_>) {
         if let Some(config) = self.config.peers.get(&peer) {
-            let connection = self.connection_config(peer, config);
-            self.ike.update_connection(connection::id(peer), connection, at);
+            self.connect(config.remote, at);
         }
     }
 

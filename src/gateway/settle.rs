@@ -13,10 +13,9 @@ use super::tunnel::Tunnel;
 use super::vpc::Vpc;
 use super::world::Wish;
 use super::{Gateway, Output, TcpOutput, VrrpOutput, Why, connection};
-use crate::config::PeerConfig;
-use crate::ike::{self, Event};
+use crate::ike::Event;
 use crate::moment::Moment;
-use crate::net::{PeerId, VpcId};
+use crate::net::{PeerId, RemoteId, VpcId};
 use crate::routing::Action;
 use crate::time::Timestamp;
 use std::net::IpAddr;
@@ -40,27 +39,33 @@ impl Gateway {
         self.settle(at.now);
     }
 
-    /// A peer as the IKE engine sees it.
-    pub(super) fn connection_config(
-        &self,
-        peer: PeerId,
-        config: &PeerConfig,
-    ) -> ike::ConnectionConfig {
-        let local = self.local_addresses.get(&peer).copied();
-        connection::connection_config(&self.listening, local, config)
-    }
-
     /// Begins with a configured peer.
     pub(super) fn add_peer(&mut self, peer: PeerId, at: &mut Moment<'_>) {
         let Some(config) = self.config.peers.get(&peer) else { return };
         self.names.insert(config.name.clone(), peer);
-        self.tunnels.insert(peer, Tunnel::new(config, at.now));
+        let (remote, mut tunnel) = (config.remote, Tunnel::new(config, at.now));
+        tunnel.join(self.ike.view(connection::id(remote)).map(|ike| ike.state), at.now);
+        self.tunnels.insert(peer, tunnel);
+        self.remotes.entry(remote).or_default().insert(peer);
         self.dirty.tunnels.insert(peer);
         if let Some(vpc) = self.vpcs.get_mut(&config.vpc) {
             vpc.add_neighbor(peer, config, at.now);
         }
-        let connection = self.connection_config(peer, config);
-        self.ike.add_connection(connection::id(peer), connection, at);
+        self.connect(remote, at);
+    }
+
+    /// Tells the IKE engine of the peers that share a connection: it is made, changed or deleted.
+    pub(super) fn connect(&mut self, remote: RemoteId, at: &mut Moment<'_>) {
+        let peers = self.remotes.get(&remote).into_iter().flatten().copied();
+        let (listening, chosen) = (&self.listening, &self.local_addresses);
+        let id = connection::id(remote);
+        match connection::connection_config(&self.config, listening, chosen, peers) {
+            Some(connection) => self.ike.update_connection(id, connection, at),
+            None => {
+                self.remotes.remove(&remote);
+                self.ike.remove_connection(id, at);
+            }
+        }
     }
 
     fn listen(&mut self) {
@@ -73,7 +78,7 @@ impl Gateway {
     /// Passes on until all engines are quiet, then queues what the outside must do.
     pub(super) fn settle(&mut self, now: Timestamp) {
         while let Some((id, event)) = self.ike.poll_event() {
-            self.on_ike_event(connection::peer(id), event, now);
+            self.on_ike_event(connection::remote(id), event, now);
         }
         let tunnels = std::mem::take(&mut self.dirty.tunnels);
         tunnels.iter().for_each(|peer| self.follow_tunnel(*peer, now));
@@ -90,12 +95,20 @@ impl Gateway {
         self.queue_outputs();
     }
 
-    fn on_ike_event(&mut self, peer: PeerId, event: Event, now: Timestamp) {
-        if let (Some(tunnel), Some(config)) =
-            (self.tunnels.get_mut(&peer), self.config.peers.get(&peer))
-        {
-            tunnel.on_event(event, config, now);
-            self.dirty.tunnels.insert(peer);
+    /// An event of a slot is for its tunnel; any other for all tunnels that share the connection.
+    fn on_ike_event(&mut self, remote: RemoteId, event: Event, now: Timestamp) {
+        let sharing = self.remotes.get(&remote).into_iter().flatten();
+        let peers: Vec<PeerId> = match event.slot() {
+            Some(slot) => vec![connection::peer(slot)],
+            None => sharing.copied().collect(),
+        };
+        for peer in peers {
+            if let (Some(tunnel), Some(config)) =
+                (self.tunnels.get_mut(&peer), self.config.peers.get(&peer))
+            {
+                tunnel.on_event(&event, config, now);
+                self.dirty.tunnels.insert(peer);
+            }
         }
     }
 

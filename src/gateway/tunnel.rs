@@ -19,7 +19,7 @@ use super::telling::{Telling, Verdict};
 use super::vpc;
 use crate::config::PeerConfig;
 use crate::forward::TunnelCounters;
-use crate::ike::{Established, Event};
+use crate::ike::{ConnectionState, Established, Event};
 use crate::net::{Prefix, PrefixSet, VpcId};
 use crate::routing::RejectReason;
 use crate::time::Timestamp;
@@ -91,6 +91,18 @@ impl Tunnel {
         }
     }
 
+    /// Shares a connection that is in this state already.
+    pub fn join(&mut self, connection: Option<ConnectionState>, now: Timestamp) {
+        match connection {
+            Some(ConnectionState::Up) => self.state = State::Connected { since: now },
+            Some(ConnectionState::Unreachable(since)) => self.state = State::Silent { since },
+            Some(
+                ConnectionState::Idle | ConnectionState::Waiting | ConnectionState::Connecting,
+            )
+            | None => {}
+        }
+    }
+
     /// Whether the tunnel can carry packets.
     pub fn health(&self) -> Health {
         match (&self.state, self.sas.sending()) {
@@ -113,25 +125,25 @@ impl Tunnel {
     }
 
     /// Takes over what the IKE engine tells.
-    pub fn on_event(&mut self, event: Event, config: &PeerConfig, now: Timestamp) {
+    pub fn on_event(&mut self, event: &Event, config: &PeerConfig, now: Timestamp) {
         match event {
-            Event::Established(facts) => self.on_established(&facts, now),
+            Event::Established(facts) => self.on_established(facts, now),
             Event::IkeRekeyed { new, .. } => info!(peer = self.name, ike = %new, "IKE SA rekeyed"),
             Event::ChildUp(up) => {
                 info!(peer = self.name, inbound = %up.inbound.spi, outbound = %up.outbound.spi,
                     suite = %up.inbound.suite, "Child SA up");
-                if let Err(error) = self.sas.install(&up, config, now) {
+                if let Err(error) = self.sas.install(up, config, now) {
                     error!(peer = self.name, %error, "keys of a Child SA do not fit its suite");
                 }
             }
-            Event::ChildSendable { child, .. } => self.sas.on_sendable(child),
+            Event::ChildSendable { child, .. } => self.sas.on_sendable(*child),
             Event::ChildDown { child, reason, .. } => {
                 info!(peer = self.name, %reason, "Child SA down");
-                self.sas.retire(child, now);
+                self.sas.retire(*child, now);
             }
             Event::Moved { local, remote } => {
                 self.note(format!("peer moved to {remote}"), now);
-                self.sas.move_to(local, remote);
+                self.sas.move_to(*local, *remote);
             }
             Event::Alive { .. } => self.on_alive(now),
             Event::Unreachable { .. } => self.on_unreachable(now),

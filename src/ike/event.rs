@@ -181,6 +181,23 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// The slot that the event is about; `None` when it is about the connection as a whole.
+    pub fn slot(&self) -> Option<SlotId> {
+        match self {
+            Event::ChildUp(up) => Some(up.slot),
+            Event::ChildSendable { slot, .. } | Event::ChildDown { slot, .. } => Some(*slot),
+            Event::Failed { slot, .. } => *slot,
+            Event::Established(_)
+            | Event::IkeRekeyed { .. }
+            | Event::Moved { .. }
+            | Event::Alive { .. }
+            | Event::Unreachable { .. }
+            | Event::Down { .. } => None,
+        }
+    }
+}
+
 /// An IKE SA that has come up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Established {

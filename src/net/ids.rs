@@ -29,9 +29,14 @@ impl fmt::Debug for EspSpi {
 pub struct VpcId(pub u16);
 
 /// One configured peer, which is one tunnel for one VPC. The number stays the same over a
-/// reload as long as the peer's name does.
+/// reload as long as the names of the remote gateway and of the VPC do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct PeerId(pub u32);
+
+/// One configured remote gateway, to which there is a tunnel for each VPC that both serve. The
+/// number stays the same over a reload as long as the gateway's name does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct RemoteId(pub u32);
 
 /// A four-octet autonomous system number (RFC 6793).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -8,7 +8,7 @@ mod prefix;
 mod range;
 
 pub use ethernet::{EtherType, MacAddress};
-pub use ids::{Asn, EspSpi, PeerId, VpcId};
+pub use ids::{Asn, EspSpi, PeerId, RemoteId, VpcId};
 pub use map::{PrefixMap, PrefixSet};
 pub use prefix::{ParsePrefixError, Prefix};
 pub use range::AddressRange;

@@ -112,11 +112,7 @@ pub fn text(site: Site, sites: &[Site], vpcs: &[&str]) -> String {
         vpc_text(&mut text, site, vpc, index, &netns);
     }
     let others = sites.iter().filter(|other| other.region != site.region);
-    for other in others {
-        for vpc in vpcs {
-            peer_text(&mut text, site, *other, vpc);
-        }
-    }
+    others.for_each(|other| peer_text(&mut text, *other, vpcs));
     text
 }
 
@@ -137,15 +133,19 @@ fn vpc_text(text: &mut String, site: Site, vpc: &str, index: usize, netns: &str)
     );
 }
 
-fn peer_text(text: &mut String, site: Site, other: Site, vpc: &str) {
+/// Another gateway, with all VPCs over one IKE SA.
+fn peer_text(text: &mut String, other: Site, vpcs: &[&str]) {
     let (region, preference) = (other.region, 200 - u32::from(other.zone));
-    let (own, theirs) = (site.name(), other.name());
+    let served = match vpcs {
+        [only] => format!("vpc = \"{only}\""),
+        several => format!("vpcs = {several:?}"),
+    };
     let _ = write!(
         text,
-        "[[peer]]\nname = \"{theirs}-{vpc}\"\nvpc = \"{vpc}\"\nremote_address = \"{}\"\n\
-         local_identity = \"{own}.{vpc}\"\nremote_identity = \"{theirs}.{vpc}\"\n\
+        "[[peer]]\nname = \"{}\"\n{served}\nremote_address = \"{}\"\n\
          psk_file = \"psk\"\nremote_asn = {}\nlocal_preference = {preference}\n\
          accept = [\"10.{region}.0.0/16\", \"fd00:{region}::/48\"]\n",
+        other.name(),
         other.underlay(),
         asn(other),
     );

@@ -55,8 +55,8 @@ fn different_secrets() {
 #[test]
 fn an_unexpected_identity() {
     let [here, there] = failures(with_change(
-        "remote_identity = \"r2z1.red\"",
-        "remote_identity = \"somebody.else\"",
+        "psk_file = \"psk\"",
+        "psk_file = \"psk\"\nremote_identity = \"somebody.else\"",
     ));
     assert!(!here.is_empty() && !there.is_empty(), "{here} / {there}");
 }

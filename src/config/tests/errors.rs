@@ -5,7 +5,7 @@ use super::{EXAMPLE, keys};
 use crate::config::parse;
 
 /// What is said about `text`.
-fn complaint(text: &str) -> String {
+pub(super) fn complaint(text: &str) -> String {
     match parse(text, "gateway.toml", &keys()) {
         Ok(_) => panic!("this is valid:\n{text}"),
         Err(errors) => errors.to_string(),

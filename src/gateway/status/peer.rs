@@ -12,7 +12,7 @@ use crate::gateway::sas::Child;
 use crate::gateway::snapshot::inner_mtu;
 use crate::gateway::tunnel::Tunnel;
 use crate::gateway::vpc::Vpc;
-use crate::ike::{self, ConnectionState, ConnectionView, IkeView, NatStatus};
+use crate::ike::{self, ConnectionState, ConnectionView, IkeView, NatStatus, SlotId};
 use crate::net::{Asn, PeerId};
 use crate::time::Timestamp;
 use std::net::SocketAddr;
@@ -36,13 +36,13 @@ impl Seen<'_> {
 impl Gateway {
     /// Looks at a peer.
     pub(super) fn seen(&self, peer: PeerId) -> Option<Seen<'_>> {
-        let tunnel = self.tunnels.get(&peer)?;
+        let (tunnel, config) = (self.tunnels.get(&peer)?, self.config.peers.get(&peer)?);
         Some(Seen {
             peer,
             tunnel,
-            config: self.config.peers.get(&peer)?,
             vpc: self.vpcs.get(&tunnel.vpc)?,
-            ike: self.ike.view(connection::id(peer)),
+            config,
+            ike: self.ike.view(connection::id(config.remote)),
         })
     }
 
@@ -91,7 +91,7 @@ impl Gateway {
             discards: discards(tunnel),
             liveness: liveness(config, seen.in_use(), now),
             bgp: self.bgp_view(seen, now),
-            timers: timers(ike.as_ref(), now),
+            timers: timers(ike.as_ref(), connection::slot(seen.peer), now),
             events: events(tunnel, now),
         }
     }
@@ -143,8 +143,9 @@ fn state(tunnel: &Tunnel, ike: Option<&ConnectionView>) -> PeerState {
 
 fn is_connecting(ike: &ConnectionView) -> bool {
     match ike.state {
-        ConnectionState::Connecting | ConnectionState::Waiting => true,
-        ConnectionState::Idle | ConnectionState::Up | ConnectionState::Unreachable(_) => false,
+        // An IKE SA without a Child SA for this VPC: one is being asked for.
+        ConnectionState::Connecting | ConnectionState::Waiting | ConnectionState::Up => true,
+        ConnectionState::Idle | ConnectionState::Unreachable(_) => false,
     }
 }
 
@@ -280,11 +281,12 @@ fn liveness(config: &PeerConfig, ike: Option<&IkeView>, now: Timestamp) -> Liven
 }
 
 /// What the IKE engine will do, the soonest first.
-fn timers(ike: Option<&ConnectionView>, now: Timestamp) -> Vec<TimerView> {
+fn timers(ike: Option<&ConnectionView>, slot: SlotId, now: Timestamp) -> Vec<TimerView> {
     let Some(ike) = ike else { return Vec::new() };
     let retry = ike.retry_at.map(|at| (at, "connect again"));
     let ike_sas = ike.ike_sas.iter().map(|ike| (ike.rekey_at, "rekey the IKE SA"));
-    let children = ike.ike_sas.iter().flat_map(|ike| &ike.children).flat_map(|child| {
+    let children = ike.ike_sas.iter().flat_map(|ike| &ike.children);
+    let children = children.filter(|child| child.slot == slot).flat_map(|child| {
         [(child.rekey_at, "rekey the Child SA"), (child.expires_at, "the Child SA expires")]
     });
     let mut timers: Vec<_> = ike_sas.chain(children).chain(retry).collect();

@@ -1,0 +1,96 @@
+//! Peers that list several VPCs.
+
+use super::errors::complaint;
+use super::{EXAMPLE, peer, prefixes, valid};
+use crate::config::{Config, Routing};
+use crate::net::{PeerId, RemoteId};
+
+/// The example, with two more VPCs between us and north-a.
+fn text() -> String {
+    let vpc = |name: &str| format!("[[vpc]]\nname = {name:?}\nprefixes = [\"10.1.0.0/16\"]\n\n");
+    EXAMPLE
+        .replacen("[[peer]]", &format!("{}{}[[peer]]", vpc("red"), vpc("blue")), 1)
+        .replace("name = \"branch\"", "name = \"branch\"\nvpc = \"shop\"")
+        .replace("name = \"north-a\"", "name = \"north-a\"\nvpcs = [\"red\", \"blue\"]")
+}
+
+/// What `section` says of VPC blue.
+fn with_blue(section: &str) -> String {
+    let blue = format!("[peer.vpc.blue]\n{section}\n\n[[peer]]\nname = \"branch\"");
+    text().replace("[[peer]]\nname = \"branch\"", &blue)
+}
+
+#[track_caller]
+fn assert_says(text: &str, words: &[&str]) {
+    let said = complaint(text);
+    assert_eq!(said.matches("error: ").count(), 1, "one mistake, one error:\n{said}");
+    for expected in words {
+        assert!(said.contains(expected), "{expected:?} is missing in:\n{said}");
+    }
+}
+
+fn inside_remote(config: &Config, name: &str) -> std::net::IpAddr {
+    match &peer(config, name).routing {
+        Routing::Bgp(bgp) => bgp.inside_remote,
+        Routing::Static { .. } => panic!("{name} speaks BGP"),
+    }
+}
+
+#[test]
+fn listed_vpcs_are_tunnels_that_share_a_remote_gateway() {
+    let config = valid(&text());
+    let (red, blue) = (peer(&config, "north-a/red"), peer(&config, "north-a/blue"));
+    assert_eq!((red.remote, red.gateway.as_str()), (blue.remote, "north-a"));
+    assert_ne!(red.vpc, blue.vpc);
+    assert_eq!(red.remote_identity, blue.remote_identity);
+    assert_eq!(red.accept, blue.accept);
+    assert_ne!(inside_remote(&config, "north-a/red"), inside_remote(&config, "north-a/blue"));
+    assert_ne!(peer(&config, "branch").remote, red.remote);
+}
+
+#[test]
+fn what_is_said_of_one_vpc_goes_before_what_is_said_of_all() {
+    let config = valid(&with_blue("accept = [\"10.3.0.0/16\"]\nlocal_preference = 7"));
+    let (red, blue) = (peer(&config, "north-a/red"), peer(&config, "north-a/blue"));
+    assert_eq!(red.accept, prefixes(&["10.2.0.0/16", "fd00:2::/48"]));
+    assert_eq!((blue.accept.clone(), blue.local_preference), (prefixes(&["10.3.0.0/16"]), 7));
+    let config = valid(&with_blue("static_routes = [\"10.3.0.0/16\"]\naccept = [\"10.3.0.0/16\"]"));
+    assert!(matches!(peer(&config, "north-a/red").routing, Routing::Bgp(_)));
+    assert!(matches!(peer(&config, "north-a/blue").routing, Routing::Static { .. }));
+}
+
+#[test]
+fn mistakes_about_several_vpcs_are_told_once_with_the_remedy() {
+    let both = text().replace("vpcs =", "vpc = \"red\"\nvpcs =");
+    assert_says(&both, &["`vpc` and `vpcs` exclude each other", "a single one here"]);
+    let green = text().replace("\"red\", \"blue\"]", "\"red\", \"green\"]");
+    assert_says(&green, &["there is no VPC \"green\"", "the VPCs are: shop, red, blue"]);
+    let twice = text().replace("\"red\", \"blue\"]", "\"red\", \"red\"]");
+    assert_says(&twice, &["VPC \"red\" is listed twice"]);
+    let none = text().replace("vpcs = [\"red\", \"blue\"]", "vpcs = []");
+    assert_says(&none, &["`vpcs` is empty"]);
+    let unlisted = with_blue("").replace("[peer.vpc.blue]", "[peer.vpc.shop]");
+    assert_says(&unlisted, &["unknown key `shop` in [peer.vpc]"]);
+    let unknown = with_blue("psk_file = \"branch.psk\"");
+    assert_says(&unknown, &["unknown key `psk_file` in [peer.vpc.blue]"]);
+    let alone = with_blue("").replace("vpcs = [\"red\", \"blue\"]\n", "");
+    assert_says(&alone, &["[peer.vpc.…] needs `vpcs` beside it"]);
+    assert_says(&text().replace("4200000002", "4200000001"), &["our own autonomous system"]);
+}
+
+#[test]
+fn a_vpc_more_or_less_leaves_the_numbers_of_the_others() {
+    let both = valid(&text());
+    let blue = text().replace("[\"red\", \"blue\"]", "[\"blue\"]");
+    let numbered = |name: &str, config: &Config| {
+        let (id, peer) = config.peer_named(name).unwrap();
+        (id, peer.remote)
+    };
+    let less = valid(&blue).numbered_like(&both);
+    assert_eq!(numbered("north-a/blue", &less), (PeerId(1), RemoteId(0)));
+    let only = text().replace("vpcs = [\"red\", \"blue\"]", "vpc = \"blue\"");
+    let only = valid(&only).numbered_like(&both);
+    assert_eq!(numbered("north-a", &only), (PeerId(1), RemoteId(0)));
+    let more = valid(&text()).numbered_like(&less);
+    assert_eq!(numbered("north-a/blue", &more), (PeerId(1), RemoteId(0)));
+}
