@@ -21,3 +21,4 @@ mod secrets;
 mod simultaneous;
 mod startup;
 mod strongswan;
+mod vpcs;
