@@ -42,6 +42,7 @@ pub(super) struct Authenticated {
 }
 
 impl Authenticated {
+    /// The identity that is proved.
     pub fn into_identity(self) -> Identity {
         self.identity
     }

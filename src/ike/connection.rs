@@ -44,6 +44,7 @@ pub(super) struct Connection {
 }
 
 impl Connection {
+    /// A connection that is down; it wants to come up if its configuration says so and names an address.
     pub fn new(config: ConnectionConfig) -> Self {
         Connection {
             wanted: config.initiate && config.remote != RemoteAddress::Any,

@@ -33,6 +33,7 @@ pub(super) struct Bearer<'a> {
 }
 
 impl CookieJar {
+    /// A jar with a fresh secret.
     pub fn new(at: &mut Moment<'_>) -> Self {
         CookieJar {
             version: 0,
@@ -54,10 +55,12 @@ impl CookieJar {
         self.rotate_at = at.now + ROTATION;
     }
 
+    /// The cookie that this bearer must return.
     pub fn make(&self, bearer: Bearer<'_>) -> Vec<u8> {
         bake(self.version, &self.current, bearer)
     }
 
+    /// Whether a cookie was made for this bearer, by this secret or the one before.
     pub fn accepts(&self, cookie: &[u8], bearer: Bearer<'_>) -> bool {
         let before = self.version.wrapping_sub(1);
         let current = ct_eq(cookie, &bake(self.version, &self.current, bearer));

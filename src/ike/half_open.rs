@@ -45,11 +45,13 @@ impl HalfOpenIndex {
         Ok(())
     }
 
+    /// Takes a place for the half-open IKE SA that an initiator at `remote` began.
     pub fn insert(&mut self, remote: SocketAddr, id: IkeSaId) {
         self.by_origin.insert((remote, id.remote), id.local);
         *self.per_source.entry(remote.ip()).or_default() += 1;
     }
 
+    /// Gives the place back; without effect when it is not taken.
     pub fn remove(&mut self, remote: SocketAddr, id: IkeSaId) {
         if self.by_origin.remove(&(remote, id.remote)).is_none() {
             return;
@@ -71,10 +73,12 @@ pub(super) struct ReplyLimit {
 }
 
 impl ReplyLimit {
+    /// A limit whose first second begins now.
     pub fn new(now: Timestamp) -> Self {
         ReplyLimit { second: now, given: 0 }
     }
 
+    /// Whether one more answer may be given, which counts as given if so.
     pub fn allows(&mut self, per_second: u32, now: Timestamp) -> bool {
         if now - self.second >= Duration::from_secs(1) {
             *self = ReplyLimit::new(now);

@@ -95,6 +95,7 @@ impl Ephemeral {
 }
 
 impl Work {
+    /// Does the work.
     pub fn run(self) -> Done {
         match self {
             Work::Generate(ours) => Done::Generated(ours.generate()),

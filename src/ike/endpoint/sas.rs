@@ -31,6 +31,7 @@ pub(super) enum IkeSa {
 }
 
 impl IkeSa {
+    /// When it wants to be called, and what for.
     pub fn timeout(&self) -> Option<(Timestamp, TimerReason)> {
         match self {
             IkeSa::Initiating(state) => Some((state.timeout(), TimerReason::Expiry)),
@@ -124,15 +125,18 @@ impl Sas {
         self.touched.pop_first()
     }
 
+    /// The IKE SA with this SPI of ours.
     pub fn get(&self, spi: IkeSpi) -> Option<&IkeSa> {
         self.visits.one();
         self.all.get(&spi)
     }
 
+    /// The same, if it is established.
     pub fn established(&self, spi: IkeSpi) -> Option<&Established> {
         self.get(spi).and_then(IkeSa::established)
     }
 
+    /// The same, to be changed: its timer will be set anew.
     pub fn established_mut(&mut self, spi: IkeSpi) -> Option<&mut Established> {
         self.visits.one();
         self.touched.insert(spi);

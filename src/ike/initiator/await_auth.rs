@@ -183,6 +183,7 @@ impl AwaitAuth {
         }
     }
 
+    /// When the request is repeated or given up.
     pub fn timeout(&self) -> Timestamp {
         self.retransmission.next()
     }

@@ -232,6 +232,7 @@ impl AwaitInit {
         }
     }
 
+    /// When the request is repeated or given up.
     pub fn timeout(&self) -> Timestamp {
         self.retransmission.next()
     }

@@ -76,6 +76,7 @@ impl Keyed {
         Box::new(AwaitAuth { keyed: *self, request, retransmission, initial_contact })
     }
 
+    /// The header of a request of ours.
     pub(super) fn header(&self, exchange: ExchangeType, id: MessageId) -> Header {
         let flags = Flags { initiator: true, ..Flags::default() };
         Header::new(self.id.local, self.id.remote, exchange, flags, id)

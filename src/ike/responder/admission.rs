@@ -108,6 +108,7 @@ impl Verifying {
         }
     }
 
+    /// The half-open IKE SA that waits.
     pub fn half_open(&self) -> &HalfOpen {
         &self.half_open
     }
@@ -219,6 +220,7 @@ impl Signing {
         Step::Established { sa, initial_contact: request.initial_contact, child }
     }
 
+    /// The half-open IKE SA that waits.
     pub fn half_open(&self) -> &HalfOpen {
         &self.half_open
     }

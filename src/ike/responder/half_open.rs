@@ -214,10 +214,12 @@ pub(super) struct AuthRefusal {
 }
 
 impl AuthRefusal {
+    /// A refusal that the peer is told by one notification.
     pub fn new(answer: NotifyType, reason: FailureReason) -> Self {
         AuthRefusal { answer: Box::new(notify(answer, [])), reason }
     }
 
+    /// The peer did not prove its identity, and hears AUTHENTICATION_FAILED.
     pub fn authentication(failure: AuthFailure) -> Self {
         let reason = FailureReason::Authentication(failure);
         AuthRefusal::new(NotifyType::AUTHENTICATION_FAILED, reason)
