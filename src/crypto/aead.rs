@@ -68,6 +68,7 @@ pub struct NotAuthentic;
 /// A key of the data plane: `ring` for every algorithm.
 ///
 /// `ring` keeps the expanded key inside and does not wipe it on drop.
+#[cfg_attr(test, derive(Clone))]
 pub struct AeadKey {
     algorithm: AeadAlgorithm,
     key: LessSafeKey,
@@ -136,9 +137,11 @@ impl fmt::Debug for AeadKey {
 /// A key of the control plane (IKE's SK payloads): AES-GCM by `ring`, ChaCha20-Poly1305 by the
 /// `chacha20poly1305` crate, which wipes its key on drop.
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 pub struct ControlAead(Provider);
 
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 enum Provider {
     Ring(Box<AeadKey>),
     RustCrypto(Box<ChaChaKey>),
@@ -190,6 +193,7 @@ impl ControlAead {
     }
 }
 
+#[cfg_attr(test, derive(Clone))]
 struct ChaChaKey {
     cipher: ChaCha20Poly1305,
     salt: [u8; SALT_LEN],

@@ -36,6 +36,7 @@ pub(super) struct Signed<'a> {
 
 /// The peer has proved to be who the connection wants it to be. Without such a value no IKE SA
 /// is established; only [`examine`] and [`Claim::settle`] make one.
+#[cfg_attr(test, derive(Clone))]
 #[derive(Debug)]
 pub(super) struct Authenticated {
     identity: Identity,
@@ -63,6 +64,7 @@ impl Signed<'_> {
 }
 
 /// Our own AUTH payload.
+#[cfg_attr(test, derive(Clone))]
 #[derive(Debug)]
 pub(super) enum Proof {
     /// Here it is.
@@ -90,6 +92,7 @@ pub(super) fn signed(signature: &[u8; SIGNATURE_LEN]) -> Authentication {
 }
 
 /// What the peer's AUTH payload is worth.
+#[cfg_attr(test, derive(Clone))]
 #[derive(Debug)]
 pub(super) enum Verdict {
     /// It proves the identity, or it does not.
@@ -99,6 +102,7 @@ pub(super) enum Verdict {
 }
 
 /// A signature that would prove the identity of a peer.
+#[cfg_attr(test, derive(Clone))]
 #[derive(Debug)]
 pub(super) struct Claim {
     identity: Identity,

@@ -24,6 +24,7 @@ pub(super) struct Agreed {
 }
 
 /// Our offer of a Child SA, as initiator.
+#[cfg_attr(test, derive(Clone))]
 #[derive(Debug)]
 pub(super) struct Offer {
     pub slot: SlotId,
@@ -115,6 +116,7 @@ impl Offer {
 }
 
 /// The peer's request, accepted as far as proposals and selectors go. Nothing is allocated yet.
+#[cfg_attr(test, derive(Clone))]
 #[derive(Debug)]
 pub(super) struct Accepted {
     pub slot: SlotId,

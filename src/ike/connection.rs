@@ -28,6 +28,7 @@ pub(super) enum Told {
     Unreachable { since: Timestamp },
 }
 
+#[cfg_attr(test, derive(Clone))]
 #[derive(Debug)]
 pub(super) struct Connection {
     pub config: Arc<ConnectionConfig>,

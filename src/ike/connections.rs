@@ -39,6 +39,7 @@ struct Place {
 type PlaceKey = (IpAddr, Option<IpAddr>);
 
 /// The connections of an endpoint, with their indices.
+#[cfg_attr(test, derive(Clone))]
 #[derive(Debug, Default)]
 pub(super) struct Connections {
     all: BTreeMap<ConnectionId, Connection>,

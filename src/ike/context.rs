@@ -48,6 +48,7 @@ impl Context<'_> {
 }
 
 /// What an endpoint lends to handlers.
+#[cfg_attr(test, derive(Clone))]
 #[derive(Debug)]
 pub(super) struct Core {
     pub settings: EndpointConfig,
@@ -67,6 +68,7 @@ impl Core {
 }
 
 /// Numbers that must not be given out twice.
+#[cfg_attr(test, derive(Clone))]
 #[derive(Debug, Default)]
 pub(super) struct Pool {
     next_child: u64,
@@ -100,6 +102,7 @@ impl Pool {
 }
 
 /// Output waiting to be polled.
+#[cfg_attr(test, derive(Clone))]
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
     transmits: VecDeque<Transmit>,

@@ -16,6 +16,7 @@ use std::time::Duration;
 /// How long one secret makes cookies; they are accepted for as long again.
 const ROTATION: Duration = Duration::from_secs(60);
 
+#[cfg_attr(test, derive(Clone))]
 #[derive(Debug)]
 pub(super) struct CookieJar {
     version: u8,

@@ -94,6 +94,7 @@ impl Retransmission {
 }
 
 /// Our requests, of which one at most is outstanding; `P` is what it is for.
+#[cfg_attr(test, derive(Clone))]
 #[derive(Debug)]
 pub(super) struct Requests<P> {
     next: MessageId,
@@ -101,6 +102,7 @@ pub(super) struct Requests<P> {
 }
 
 /// A request without an answer.
+#[cfg_attr(test, derive(Clone))]
 #[derive(Debug)]
 pub(super) struct Outstanding<P> {
     exchange: ExchangeType,
@@ -164,12 +166,14 @@ impl<P> Requests<P> {
 }
 
 /// The peer's requests, and the last answer.
+#[cfg_attr(test, derive(Clone))]
 #[derive(Debug)]
 pub(super) struct Responses {
     expected: MessageId,
     last: Option<Answer>,
 }
 
+#[cfg_attr(test, derive(Clone))]
 #[derive(Debug)]
 struct Answer {
     request: [u8; 32],
@@ -177,6 +181,7 @@ struct Answer {
 }
 
 /// What a request's number makes of it.
+#[cfg_attr(test, derive(Clone))]
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Place<'a> {
     /// The next one: to be processed.
@@ -212,6 +217,7 @@ impl Responses {
 
 /// What remains of an IKE SA that is gone: the answer to the peer's last request, in case it
 /// did not arrive.
+#[cfg_attr(test, derive(Clone))]
 #[derive(Debug)]
 pub(super) struct LastAnswer {
     request: [u8; 32],

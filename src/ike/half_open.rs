@@ -11,6 +11,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 /// Half-open IKE SAs by whom they are with.
+#[cfg_attr(test, derive(Clone))]
 #[derive(Debug, Default)]
 pub(super) struct HalfOpenIndex {
     by_origin: BTreeMap<(SocketAddr, IkeSpi), IkeSpi>,
@@ -66,6 +67,7 @@ impl HalfOpenIndex {
 }
 
 /// So many answers a second to datagrams without protection, and no more.
+#[cfg_attr(test, derive(Clone))]
 #[derive(Debug)]
 pub(super) struct ReplyLimit {
     second: Timestamp,

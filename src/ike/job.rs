@@ -28,6 +28,7 @@ pub struct JobId {
 }
 
 /// A piece of public-key work that an IKE SA waits for.
+#[cfg_attr(test, derive(Clone))]
 #[derive(Debug)]
 pub struct Job {
     id: JobId,
@@ -35,6 +36,7 @@ pub struct Job {
 }
 
 /// What is to be done.
+#[cfg_attr(test, derive(Clone))]
 #[derive(Debug)]
 pub(super) enum Work {
     /// Our half of a key exchange.
@@ -50,6 +52,7 @@ pub(super) enum Work {
 }
 
 /// A private key yet to be made.
+#[cfg_attr(test, derive(Clone))]
 #[derive(Debug)]
 pub(super) struct Ephemeral {
     group: Group,
@@ -57,6 +60,7 @@ pub(super) struct Ephemeral {
 }
 
 /// A job that is done.
+#[cfg_attr(test, derive(Clone))]
 #[derive(Debug)]
 pub struct JobAnswer {
     pub(super) id: JobId,
@@ -64,6 +68,7 @@ pub struct JobAnswer {
 }
 
 /// What came out, in the order of [`Work`].
+#[cfg_attr(test, derive(Clone))]
 #[derive(Debug)]
 pub(super) enum Done {
     Generated(Result<KeyExchange, KexError>),
@@ -113,6 +118,7 @@ impl Work {
 }
 
 /// Jobs that wait to be polled, and the number of those without an answer.
+#[cfg_attr(test, derive(Clone))]
 #[derive(Debug, Default)]
 pub(super) struct Jobs {
     queue: VecDeque<Job>,

@@ -43,6 +43,7 @@ pub(super) struct Spis {
 }
 
 /// The keys of one IKE SA.
+#[cfg_attr(test, derive(Clone))]
 #[derive(Debug)]
 pub(super) struct IkeKeys {
     pub suite: IkeSuite,

@@ -12,6 +12,7 @@ use super::config::LivenessConfig;
 use crate::time::Timestamp;
 use std::time::Duration;
 
+#[cfg_attr(test, derive(Clone))]
 #[derive(Debug)]
 pub(super) struct Liveness {
     last_heard: Timestamp,

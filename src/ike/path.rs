@@ -65,6 +65,7 @@ fn address_hash((initiator, responder): (IkeSpi, IkeSpi), address: SocketAddr) -
 }
 
 /// A path together with what keeps it open and moves it.
+#[cfg_attr(test, derive(Clone))]
 #[derive(Debug)]
 pub(super) struct LivePath {
     path: Path,

@@ -8,6 +8,7 @@ use crate::wire::ike::{Draft, Header, Message, Payload, Protected, decode_chain,
 use std::fmt;
 
 /// Seals what we send. The IV is a counter, so none is used twice (RFC 5282 §3.1).
+#[cfg_attr(test, derive(Clone))]
 pub(super) struct SealKey {
     aead: ControlAead,
     next_iv: u64,
@@ -31,12 +32,14 @@ impl SealKey {
 }
 
 /// Opens what the peer sent.
+#[cfg_attr(test, derive(Clone))]
 pub(super) struct OpenKey {
     aead: ControlAead,
 }
 
 /// A message that was made with the keys of the IKE SA: only [`OpenKey::open`] makes one, and
 /// only one of these can advance an IKE SA.
+#[cfg_attr(test, derive(Clone))]
 #[derive(Debug)]
 pub(super) struct Opened {
     header: Header,

@@ -39,6 +39,7 @@ pub(super) fn named(payloads: Payloads<'_>) -> Option<Cow<'_, str>> {
 
 /// The Child SAs of all connections, as their owner knows them. Only IKE SAs and the endpoint
 /// change it, at the moment at which they tell the owner.
+#[cfg_attr(test, derive(Clone))]
 #[derive(Debug, Default)]
 pub(super) struct Slots {
     owners: BTreeMap<ChildId, (ConnectionId, SlotId)>,

@@ -4,6 +4,25 @@ use super::*;
 use crate::random::Seeded;
 use hex_literal::hex;
 
+impl KeyExchange {
+    /// A key exchange without secrets, for tests that explore many runs.
+    pub fn transparent(group: Group, own: u8) -> KeyExchange {
+        let public = vec![own; group.public_len()];
+        KeyExchange { group, private: Private::Transparent(own), public }
+    }
+}
+
+impl Clone for KeyExchange {
+    fn clone(&self) -> KeyExchange {
+        let private = match &self.private {
+            Private::Curve25519(private) => Private::Curve25519(private.clone()),
+            Private::Ecp(_) => panic!("ring's private keys are used once and have no copies"),
+            Private::Transparent(own) => Private::Transparent(*own),
+        };
+        KeyExchange { group: self.group, private, public: self.public.clone() }
+    }
+}
+
 /// A generator that gives one private key.
 struct Fixed([u8; 32]);
 

@@ -51,6 +51,7 @@ enum Timer {
 }
 
 /// The IKEv2 engine of one gateway.
+#[cfg_attr(test, derive(Clone))]
 #[derive(Debug)]
 pub struct Endpoint {
     core: Core,

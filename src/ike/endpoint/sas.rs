@@ -17,6 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 const MAX_OVER: usize = 1024;
 
 /// An IKE SA in one of its states, or what remains of it.
+#[cfg_attr(test, derive(Clone))]
 #[derive(Debug)]
 pub(super) enum IkeSa {
     /// Our attempt waits for public-key work.
@@ -64,6 +65,7 @@ impl IkeSa {
 }
 
 /// The IKE SAs of an endpoint.
+#[cfg_attr(test, derive(Clone))]
 #[derive(Debug, Default)]
 pub(super) struct Sas {
     all: BTreeMap<IkeSpi, IkeSa>,

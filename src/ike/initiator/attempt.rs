@@ -17,6 +17,7 @@ use std::sync::Arc;
 const MAX_RESTARTS: u32 = 6;
 
 /// An attempt to connect, before the peer has answered.
+#[cfg_attr(test, derive(Clone))]
 #[derive(Debug)]
 pub(in super::super) struct Attempt {
     pub connection: ConnectionId,

@@ -18,6 +18,7 @@ use crate::wire::ike::Identity;
 use crate::wire::ike::{ExchangeType, Header, MessageId, NotifyType};
 
 /// IKE_AUTH is sent.
+#[cfg_attr(test, derive(Clone))]
 #[derive(Debug)]
 pub(in super::super) struct AwaitAuth {
     pub keyed: Keyed,
@@ -28,6 +29,7 @@ pub(in super::super) struct AwaitAuth {
 }
 
 /// The peer has answered, and its signature is being verified.
+#[cfg_attr(test, derive(Clone))]
 #[derive(Debug)]
 pub(super) struct Verifying {
     pub state: Box<AwaitAuth>,

@@ -27,6 +27,7 @@ const HINT_PATIENCE: Duration = Duration::from_secs(2);
 const COOKIE: std::ops::RangeInclusive<usize> = 1..=64;
 
 /// IKE_SA_INIT is sent.
+#[cfg_attr(test, derive(Clone))]
 #[derive(Debug)]
 pub(in super::super) struct AwaitInit {
     pub attempt: Attempt,
@@ -44,6 +45,7 @@ enum InitAnswer {
 }
 
 /// What the peer has chosen and sent.
+#[cfg_attr(test, derive(Clone))]
 #[derive(Debug)]
 pub(super) struct Acceptance {
     pub suite: IkeSuite,

@@ -18,6 +18,7 @@ use crate::wire::ike::{
 use std::sync::Arc;
 
 /// An attempt whose messages are protected from now on.
+#[cfg_attr(test, derive(Clone))]
 #[derive(Debug)]
 pub(in super::super) struct Keyed {
     pub connection: ConnectionId,

@@ -32,6 +32,7 @@ pub(super) use keyed::Keyed;
 pub(super) use working::Working;
 
 /// What became of an attempt.
+#[cfg_attr(test, derive(Clone))]
 #[derive(Debug)]
 pub(super) enum Step {
     AwaitInit(Box<AwaitInit>),

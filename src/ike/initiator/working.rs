@@ -20,6 +20,7 @@ use crate::wire::ike::IkeSpi;
 use std::net::SocketAddr;
 
 /// An attempt that goes on when a job is done.
+#[cfg_attr(test, derive(Clone))]
 #[derive(Debug)]
 pub(in super::super) struct Working {
     job: JobId,
@@ -28,6 +29,7 @@ pub(in super::super) struct Working {
 }
 
 /// What the work is for.
+#[cfg_attr(test, derive(Clone))]
 #[derive(Debug)]
 pub(super) enum Stage {
     /// Our half of the key exchange, to send IKE_SA_INIT.
@@ -41,6 +43,7 @@ pub(super) enum Stage {
 }
 
 /// The peer has accepted IKE_SA_INIT.
+#[cfg_attr(test, derive(Clone))]
 #[derive(Debug)]
 pub(super) struct Agreeing {
     pub attempt: Attempt,

@@ -18,6 +18,7 @@ use crate::crypto::sign::SIGNATURE_LEN;
 use crate::wire::ike::{Authentication, ExchangeType, MessageId, NotifyType, Payload};
 
 /// An authentic IKE_AUTH request.
+#[cfg_attr(test, derive(Clone))]
 #[derive(Debug)]
 pub(super) struct AuthRequest {
     /// By which it is known again.
@@ -28,6 +29,7 @@ pub(super) struct AuthRequest {
 }
 
 /// A connection that the peer may mean.
+#[cfg_attr(test, derive(Clone))]
 #[derive(Debug)]
 pub(super) struct Contender {
     pub candidate: Candidate,
@@ -46,6 +48,7 @@ impl Contender {
 }
 
 /// Whom the peer has proved to be, and for which connection.
+#[cfg_attr(test, derive(Clone))]
 #[derive(Debug)]
 struct Admission {
     candidate: Candidate,
@@ -54,6 +57,7 @@ struct Admission {
 }
 
 /// The peer's signature is being verified.
+#[cfg_attr(test, derive(Clone))]
 #[derive(Debug)]
 pub(super) struct Verifying {
     half_open: Box<HalfOpen>,
@@ -62,6 +66,7 @@ pub(super) struct Verifying {
 }
 
 /// The peer is admitted, and our signature is being made.
+#[cfg_attr(test, derive(Clone))]
 #[derive(Debug)]
 pub(super) struct Signing {
     half_open: Box<HalfOpen>,

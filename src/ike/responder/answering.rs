@@ -22,6 +22,7 @@ use crate::wire::ike::{
 };
 
 /// An IKE_SA_INIT that will be answered.
+#[cfg_attr(test, derive(Clone))]
 #[derive(Debug)]
 pub(in super::super) struct Answering {
     pub(super) id: IkeSaId,

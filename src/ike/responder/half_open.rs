@@ -23,6 +23,7 @@ use crate::wire::ike::{Authentication, ExchangeType, Header, MessageId, NotifyTy
 use std::net::SocketAddr;
 
 /// IKE_SA_INIT is answered.
+#[cfg_attr(test, derive(Clone))]
 #[derive(Debug)]
 pub(in super::super) struct HalfOpen {
     pub(super) id: IkeSaId,
@@ -207,6 +208,7 @@ fn nobody_named(
 }
 
 /// Why IKE_AUTH was not accepted, and what to answer.
+#[cfg_attr(test, derive(Clone))]
 #[derive(Debug)]
 pub(super) struct AuthRefusal {
     answer: Box<Payload>,

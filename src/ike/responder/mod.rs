@@ -35,6 +35,7 @@ pub(super) use half_open::HalfOpen;
 pub(super) use working::Working;
 
 /// What became of an IKE SA that a peer has begun.
+#[cfg_attr(test, derive(Clone))]
 #[derive(Debug)]
 pub(super) enum Step {
     Working(Box<Working>),
@@ -56,6 +57,7 @@ pub(super) enum Step {
 }
 
 /// Why IKE_SA_INIT was not accepted, and what to answer, if anything.
+#[cfg_attr(test, derive(Clone))]
 #[derive(Debug)]
 pub(super) struct InitRefusal {
     pub count: Discard,

@@ -11,6 +11,7 @@ use crate::time::Timestamp;
 use std::net::SocketAddr;
 
 /// An IKE SA, not yet established, that goes on when a job is done.
+#[cfg_attr(test, derive(Clone))]
 #[derive(Debug)]
 pub(in super::super) struct Working {
     job: JobId,
@@ -20,6 +21,7 @@ pub(in super::super) struct Working {
 }
 
 /// What the work is for.
+#[cfg_attr(test, derive(Clone))]
 #[derive(Debug)]
 pub(super) enum Stage {
     /// The key exchange, to answer IKE_SA_INIT.

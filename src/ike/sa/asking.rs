@@ -20,6 +20,7 @@ use crate::wire::ike::{Delete, ExchangeType, IkeSpi, NotifyType, Payload, Protoc
 use std::time::Duration;
 
 /// What an outstanding request is for.
+#[cfg_attr(test, derive(Clone))]
 #[derive(Debug)]
 pub(super) enum Purpose {
     /// To see whether the peer lives.

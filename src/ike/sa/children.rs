@@ -33,6 +33,7 @@ pub(in super::super) enum ChildState {
     Expired,
 }
 
+#[cfg_attr(test, derive(Clone))]
 #[derive(Debug)]
 pub(in super::super) struct ChildSa {
     pub slot: SlotId,
@@ -89,6 +90,7 @@ pub(in super::super) struct Installation {
     pub sendable: bool,
 }
 
+#[cfg_attr(test, derive(Clone))]
 #[derive(Debug)]
 pub(in super::super) struct Children {
     connection: ConnectionId,

@@ -27,6 +27,7 @@ use crate::wire::ike::{NotifyType, Payload};
 const MAX_DELETED: usize = 16;
 
 /// A Child SA that we have asked for.
+#[cfg_attr(test, derive(Clone))]
 #[derive(Debug)]
 pub(super) struct ChildAttempt {
     pub replaces: Option<ChildId>,

@@ -14,6 +14,7 @@ use crate::time::Timestamp;
 use crate::wire::ike::{ExchangeType, Flags, Header, MessageId, Payload};
 
 /// An authentic request of the peer, new, and the path on which it came.
+#[cfg_attr(test, derive(Clone))]
 #[derive(Debug)]
 pub(super) struct Request {
     pub opened: Opened,
@@ -21,6 +22,7 @@ pub(super) struct Request {
 }
 
 /// What a datagram is to the exchanges.
+#[cfg_attr(test, derive(Clone))]
 #[derive(Debug)]
 pub(super) enum Arrival {
     /// A new request, authentic.
@@ -34,6 +36,7 @@ pub(super) enum Arrival {
 }
 
 /// Keys and windows of one IKE SA.
+#[cfg_attr(test, derive(Clone))]
 #[derive(Debug)]
 pub(super) struct Exchanges<P> {
     pub id: IkeSaId,

@@ -46,6 +46,7 @@ pub(super) enum Overdue {
 }
 
 /// The life of one IKE SA.
+#[cfg_attr(test, derive(Clone))]
 #[derive(Debug)]
 pub(super) struct Lifecycle {
     life: Life,

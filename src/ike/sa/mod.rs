@@ -55,6 +55,7 @@ const NO_LIFETIME: Lifetime =
     Lifetime { soft: Duration::ZERO, jitter: Duration::ZERO, hard: Duration::ZERO };
 
 /// What an IKE SA wants its endpoint to do, for it is about other IKE SAs.
+#[cfg_attr(test, derive(Clone))]
 #[derive(Debug)]
 pub(super) enum Effect {
     /// This IKE SA has been made.
@@ -72,6 +73,7 @@ pub(super) enum Effect {
 }
 
 /// What an IKE SA leaves to its successor.
+#[cfg_attr(test, derive(Clone))]
 #[derive(Debug)]
 pub(super) struct Estate {
     from: IkeSaId,
@@ -86,6 +88,7 @@ impl Estate {
 }
 
 /// An IKE SA from its establishment to its end.
+#[cfg_attr(test, derive(Clone))]
 #[derive(Debug)]
 pub(super) struct Established {
     pub connection: ConnectionId,
@@ -115,6 +118,7 @@ struct Descent {
 }
 
 /// The handshake has made no Child SA.
+#[cfg_attr(test, derive(Clone))]
 #[derive(Debug)]
 pub(super) struct NoFirstChild {
     /// The slot for which we asked; `None` when the peer asked.

@@ -22,6 +22,7 @@ use crate::crypto::suite::IkeSuite;
 use crate::wire::ike::{IkeSpi, NotifyType, Payload};
 
 /// A successor that we have asked for.
+#[cfg_attr(test, derive(Clone))]
 #[derive(Debug)]
 pub(super) struct IkeAttempt {
     pub race: Attempt<IkeSpi>,

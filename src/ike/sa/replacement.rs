@@ -12,6 +12,7 @@ use std::time::Duration;
 pub(super) const REFUSED: Duration = Duration::from_secs(10);
 
 /// Our side of a replacement under way; `K` is how this side knows an SA that the peer made.
+#[cfg_attr(test, derive(Clone))]
 #[derive(Debug)]
 pub(super) struct Attempt<K> {
     nonce: Vec<u8>,
@@ -21,6 +22,7 @@ pub(super) struct Attempt<K> {
 }
 
 /// An SA that the peer made meanwhile in place of the same one.
+#[cfg_attr(test, derive(Clone))]
 #[derive(Debug)]
 struct Rival<K> {
     sa: K,

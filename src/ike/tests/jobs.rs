@@ -8,6 +8,7 @@ use crate::time::Timestamp;
 use std::net::{IpAddr, SocketAddr};
 
 /// Two endpoints whose jobs and datagrams move only when a test moves them.
+#[derive(Clone)]
 struct Pair {
     ends: [Endpoint; 2],
     now: Timestamp,
@@ -223,4 +224,33 @@ fn a_full_queue_refuses_strangers_and_no_established_peer() {
     assert_eq!(heard, Some(pair.now), "an established peer is answered");
     pair.at(WEST, |endpoint, at| endpoint.rekey_ike(CONNECTION, at));
     pair.finish();
+}
+
+#[test]
+fn a_handshake_comes_up_with_crypto_that_hides_nothing() {
+    let mut pair = Pair::with_keys();
+    for _ in 0..8 {
+        for end in [WEST, EAST] {
+            while let Some(job) = pair.ends[end].poll_job() {
+                pair.at(end, |endpoint, at| endpoint.handle_job(job.run_transparently(), at));
+            }
+            let transmits = pair.send(end);
+            pair.deliver(1 - end, &transmits);
+        }
+    }
+    assert_eq!([pair.state(WEST), pair.state(EAST)], [ConnectionState::Up; 2]);
+}
+
+#[test]
+fn a_run_that_is_forked_in_the_middle_of_a_handshake_goes_on_the_same_way_twice() {
+    let mut pair = Pair::with_keys();
+    let auth = pair.until_auth();
+    pair.deliver(EAST, &auth);
+    let mut fork = pair.clone();
+    let ends = [&mut pair, &mut fork].map(|run| {
+        run.finish();
+        run.work_and_send(EAST);
+        run.ends[EAST].view(CONNECTION)
+    });
+    assert_eq!(ends[0], ends[1]);
 }
