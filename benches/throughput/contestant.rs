@@ -190,8 +190,7 @@ fn strongswan(rig: &Rig) -> Result<Vec<Process>> {
         fs::create_dir_all(folder.join("swanctl"))?;
         fs::write(folder.join("strongswan.conf"), strongswan_conf(&folder))?;
         fs::write(folder.join("swanctl/swanctl.conf"), swanctl_conf(own, other))?;
-        let mut command = Command::new(&charon);
-        vpngw::os::process::give_private_run(&mut command);
+        let mut command = vpngw::os::process::with_private_run(&charon);
         command.env("STRONGSWAN_CONF", folder.join("strongswan.conf"));
         processes.push(rig.start(own.gateway, &mut command)?);
         rig.wait("charon", || folder.join("vici").exists())?;

@@ -80,9 +80,8 @@ impl Charon {
         for (path, text) in loading {
             pair.write(&path, &text);
         }
-        let mut command = Command::new(PROGRAM);
+        let mut command = process::with_private_run(PROGRAM);
         command.env("STRONGSWAN_CONF", folder.join("strongswan.conf"));
-        process::give_private_run(&mut command);
         let output = pair.path(&format!("{name}-output.log"));
         let process =
             daemon::start_in(&mut command, &pair.namespace(side.name()), &output).unwrap();

@@ -1,6 +1,7 @@
 //! Processes named by number and start time, so that a number used again is never mistaken.
-#![expect(unsafe_code, reason = "a child process changes its mounts between fork and exec")]
+#![expect(unsafe_code, reason = "a child process leaves its session between fork and exec")]
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::os::unix::process::CommandExt;
@@ -9,8 +10,6 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use nix::errno::Errno;
-use nix::mount::{MsFlags, mount};
-use nix::sched::{CloneFlags, unshare};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, setsid};
@@ -98,19 +97,12 @@ pub fn detach(command: &mut Command) {
     }
 }
 
-/// Gives `command` an empty `/run` of its own, for daemons whose pid file has one fixed place.
-pub fn give_private_run(command: &mut Command) {
-    // SAFETY: `unshare` and `mount` are plain system calls, the paths are literals that `nix`
-    // copies to the stack, and nothing is allocated between fork and exec.
-    unsafe {
-        command.pre_exec(|| {
-            let none = None::<&str>;
-            unshare(CloneFlags::CLONE_NEWNS)?;
-            mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none)?;
-            mount(Some("none"), "/run", Some("tmpfs"), MsFlags::empty(), none)?;
-            Ok(())
-        });
-    }
+/// A command that runs `program` with an empty `/run` of its own (`unshare(1)`), for daemons whose
+/// pid file has one fixed place. The process is the program's own in the end.
+pub fn with_private_run(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new("unshare");
+    command.args(["-m", "sh", "-c", r#"mount -t tmpfs none /run && exec "$0""#]).arg(program);
+    command
 }
 
 /// The start time of a process that has not ended.
