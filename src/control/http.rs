@@ -175,7 +175,6 @@ fn status(kind: FailureKind) -> u16 {
         FailureKind::NoSuchPeer => 404,
         FailureKind::NotNow => 409,
         FailureKind::InvalidConfig => 422,
-        FailureKind::Internal => 500,
     }
 }
 

@@ -124,8 +124,6 @@ pub enum FailureKind {
     InvalidConfig,
     /// The tunnel is not in a state in which this can be done.
     NotNow,
-    /// The gateway failed.
-    Internal,
 }
 
 impl Failure {

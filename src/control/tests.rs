@@ -143,7 +143,6 @@ fn statuses_are_those_of_http() {
     assert_eq!(status(FailureKind::NoSuchPeer), 404);
     assert_eq!(status(FailureKind::NotNow), 409);
     assert_eq!(status(FailureKind::InvalidConfig), 422);
-    assert_eq!(status(FailureKind::Internal), 500);
     assert_eq!(Reply::done("begun").to_http().status, 202);
 }
 

@@ -231,8 +231,6 @@ pub enum ChildSaState {
     Active,
     /// For receiving; the peer has not used it yet.
     Receiving,
-    /// For receiving what is still on the way; another one has taken over.
-    Draining,
 }
 
 impl fmt::Display for ChildSaState {
@@ -240,7 +238,6 @@ impl fmt::Display for ChildSaState {
         f.write_str(match self {
             ChildSaState::Active => "active",
             ChildSaState::Receiving => "receiving",
-            ChildSaState::Draining => "draining",
         })
     }
 }

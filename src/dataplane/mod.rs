@@ -269,13 +269,9 @@ impl Dataplane {
     pub fn counters(&self) -> &DataplaneCounters {
         &self.counters
     }
-
-    /// Stops the workers and removes the devices; returns when all of them are gone.
-    pub fn stop(self) {
-        drop(self);
-    }
 }
 
+/// Stops the workers and removes the devices; returns when all of them are gone.
 impl Drop for Dataplane {
     fn drop(&mut self) {
         for worker in &self.workers {

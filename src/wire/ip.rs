@@ -24,12 +24,8 @@ pub mod protocol {
     pub const ROUTING: u8 = 43;
     /// IPv6 Fragment.
     pub const FRAGMENT: u8 = 44;
-    /// ESP.
-    pub const ESP: u8 = 50;
     /// ICMP for IPv6.
     pub const ICMPV6: u8 = 58;
-    /// No Next Header: in ESP, a dummy packet (RFC 4303 §2.6).
-    pub const NO_NEXT_HEADER: u8 = 59;
     /// IPv6 Destination Options.
     pub const DESTINATION_OPTIONS: u8 = 60;
     /// VRRP.

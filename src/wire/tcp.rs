@@ -32,8 +32,6 @@ pub mod flags {
 impl<'a> TcpHeader<'a> {
     /// Octets of a header without options.
     pub const MIN_LEN: usize = 20;
-    /// Offset of the sequence number.
-    pub const SEQUENCE_AT: usize = 4;
     /// Offset of the control bits.
     pub const FLAGS_AT: usize = 13;
     /// Offset of the checksum field.

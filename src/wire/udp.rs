@@ -9,10 +9,6 @@ pub struct UdpHeader<'a>(&'a [u8; UdpHeader::LEN]);
 impl<'a> UdpHeader<'a> {
     /// Octets of the header.
     pub const LEN: usize = 8;
-    /// Offset of the length field.
-    pub const LENGTH_AT: usize = 4;
-    /// Offset of the checksum field.
-    pub const CHECKSUM_AT: usize = 6;
 
     /// The header at the start of `datagram`, whose length field is not checked: packets to be
     /// segmented have that of the whole.

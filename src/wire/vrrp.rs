@@ -24,8 +24,6 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 pub const GROUP_V4: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 18);
 /// Where advertisements over IPv6 go (RFC 9568 §5.1.2.2).
 pub const GROUP_V6: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x12);
-/// TTL or hop limit of advertisements; others come from elsewhere (RFC 9568 §5.1.1.3).
-pub const HOP_LIMIT: u8 = 255;
 /// Octets in front of the addresses.
 pub const HEADER_LEN: usize = 8;
 /// Longest interval that the field can say, in centiseconds.

@@ -41,7 +41,7 @@ fn ike(gateway: &str, tunnel: &TunnelSas, sa: &IkeSaView) -> [Cell; 10] {
 fn child(gateway: &str, tunnel: &TunnelSas, sa: &ChildSaView) -> [Cell; 10] {
     let tone = match sa.state {
         ChildSaState::Active => Tone::Good,
-        ChildSaState::Receiving | ChildSaState::Draining => Tone::Faint,
+        ChildSaState::Receiving => Tone::Faint,
     };
     [
         gateway.into(),

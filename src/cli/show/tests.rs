@@ -167,13 +167,13 @@ PREFIX       THROUGH   ALTERNATIVES  AS PATH     REASON
 #[test]
 fn sas_have_a_line_each() {
     let view = a_peer();
-    let mut draining = view.child_sas[0].clone();
-    draining.state = ChildSaState::Draining;
+    let mut older = view.child_sas[0].clone();
+    older.state = ChildSaState::Receiving;
     let tunnel = TunnelSas {
         peer: "north-a".to_owned(),
         vpc: "shop".to_owned(),
         ike_sa: view.ike_sa,
-        child_sas: vec![view.child_sas[0].clone(), draining],
+        child_sas: vec![view.child_sas[0].clone(), older],
     };
     let view = SasView { gateway: "east-a".to_owned(), tunnels: vec![tunnel] };
     let expected = "\
@@ -181,7 +181,7 @@ east-a
 PEER     SA     SPI                                    SUITE                             STATE        AGE  REKEYED IN  RECEIVED    SENT
 north-a  IKE    0102030405060708_i 1112131415161718_r  aes256gcm16-prfsha384-curve25519  initiator  1m01s       3h20m         -       -
 north-a  Child  c0000001_in c0000002_out               aes256gcm16-esn                   active     1m01s      50m00s    1.0 kB  2.0 kB
-north-a  Child  c0000001_in c0000002_out               aes256gcm16-esn                   draining   1m01s      50m00s    1.0 kB  2.0 kB";
+north-a  Child  c0000001_in c0000002_out               aes256gcm16-esn                   receiving  1m01s      50m00s    1.0 kB  2.0 kB";
     assert_eq!(sas(&view, TABLE), expected);
 }
 

@@ -115,11 +115,6 @@ impl Netlink {
         self.change(name, "setting the MTU of", |link| link.mtu(mtu)).await
     }
 
-    /// Sets the length of a device's transmit queue in packets.
-    pub async fn set_txqueuelen(&self, name: &str, packets: u32) -> Result<()> {
-        self.change(name, "setting the queue of", |link| link.txqueuelen(packets)).await
-    }
-
     /// Makes a device a port of a bridge.
     pub async fn set_bridge(&self, name: &str, bridge: &str) -> Result<()> {
         let index = self.link(bridge).await?.index;

@@ -206,15 +206,6 @@ impl Netlink {
         Ok(messages.iter().filter_map(|message| read(message, &name)).collect())
     }
 
-    /// Removes what an earlier run has left behind.
-    pub async fn remove_our_routes(&self) -> Result<()> {
-        for message in self.our_route_messages().await? {
-            let removed = self.handle.route().del(message).execute().await;
-            unless(removed, &[Errno::ESRCH]).context("removing a stale route")?;
-        }
-        Ok(())
-    }
-
     async fn our_route_messages(&self) -> Result<Vec<RouteMessage>> {
         let mut messages = self.route_messages().await?;
         messages.retain(is_ours);

@@ -102,8 +102,6 @@ pub enum CeaseReason {
     Deconfigured,
     /// The operator asked for a fresh session.
     Reset,
-    /// No connection is wanted now.
-    Rejected,
     /// A setting changed that a running session cannot take over.
     ConfigurationChange,
     /// Another connection to the same peer goes on (RFC 4271 §6.8).
@@ -184,7 +182,6 @@ impl CeaseReason {
             CeaseReason::Shutdown => 2,
             CeaseReason::Deconfigured => 3,
             CeaseReason::Reset => 4,
-            CeaseReason::Rejected => 5,
             CeaseReason::ConfigurationChange => 6,
             CeaseReason::Collision => 7,
             CeaseReason::OutOfResources => 8,

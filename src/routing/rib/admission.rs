@@ -37,21 +37,6 @@ pub enum RejectReason {
     ForeignFirstAs,
 }
 
-impl RejectReason {
-    /// A word for metrics.
-    pub fn name(self) -> &'static str {
-        match self {
-            RejectReason::NotAccepted => "not_accepted",
-            RejectReason::Martian => "martian",
-            RejectReason::OwnNextHop => "own_next_hop",
-            RejectReason::AsSet => "as_set",
-            RejectReason::Local => "local",
-            RejectReason::AsLoop => "as_loop",
-            RejectReason::ForeignFirstAs => "foreign_first_as",
-        }
-    }
-}
-
 /// Why a path to `prefix` cannot be used by a speaker of AS `asn`; `None` when it can.
 pub fn judge(
     policy: &Policy,
