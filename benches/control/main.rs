@@ -21,6 +21,11 @@ mod texts;
 
 use anyhow::Result;
 use plan::Plan;
+use vpngw::os::memory::Wiping;
+
+/// As in the daemon.
+#[global_allocator]
+static HEAP: Wiping = Wiping::new();
 
 fn main() -> Result<()> {
     let Some(plan) = Plan::parse(std::env::args().skip(1))? else { return Ok(()) };
