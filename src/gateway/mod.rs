@@ -6,7 +6,7 @@
 //! queues what the outside must do. Nothing here reads a clock, a socket or a file.
 //!
 //! An input costs the same with ten tunnels and with ten thousand: who is touched is noted
-//! ([`Dirty`]), and settling looks at nobody else. Deadlines stand in one queue.
+//! (`Dirty`), and settling looks at nobody else. Deadlines stand in one queue.
 //!
 //! ```text
 //!   datagrams ──► ike ──► Tunnel ──► health ──► VpcRoutes (groups) ──► Snapshot ──► packet path
