@@ -48,6 +48,7 @@ discards! {
     Dummy "dummy" "A dummy packet of the peer (next header 59).",
     SourceNotAllowed "source_not_allowed" "The peer may not send from this inner source.",
     DestinationNotLocal "destination_not_local" "The inner destination is not of this VPC.",
+    NotForGateway "not_for_gateway" "Only BGP of the peer and ICMP may go to an inside address.",
     EcnInvalid "ecn_invalid" "Congestion marked outside on a packet that does not do ECN inside.",
     // Both ways.
     HardLifetime "hard_lifetime" "The SA has reached its limit of bytes or packets.",

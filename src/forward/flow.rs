@@ -7,6 +7,9 @@ use crate::wire::ip::{Fragment, InnerPacket, protocol};
 use crate::wire::tcp::{self, TcpHeader};
 use std::net::IpAddr;
 
+/// BGP's port.
+const BGP: u16 = 179;
+
 /// What selectors and prefix policies ask about; packets of one flow are equal here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Flow {
@@ -35,6 +38,20 @@ impl Flow {
 
     pub fn destination_port(&self) -> Option<u16> {
         self.ports.map(|(_, destination)| destination)
+    }
+
+    /// Whether it is ICMP of either family.
+    pub fn is_icmp(&self) -> bool {
+        matches!(self.protocol, protocol::ICMP | protocol::ICMPV6)
+    }
+
+    /// Whether it is a BGP session (RFC 4271 §8.2.1), or of a protocol that has no ports.
+    pub fn is_bgp_or_portless(&self) -> bool {
+        match self.protocol {
+            protocol::TCP => self.ports.is_some_and(|(from, to)| from == BGP || to == BGP),
+            protocol::UDP | protocol::UDP_LITE | protocol::SCTP => false,
+            _ => true,
+        }
     }
 
     /// Multicast, broadcast, loopback and link-local traffic never crosses the tunnel. The ends of

@@ -3,7 +3,7 @@
 use super::flow::{self, Flow};
 use super::{InboundEntry, Services, Snapshot};
 use crate::esp::{Discard, Opened, ecn};
-use crate::net::{EspSpi, PeerId, VpcId};
+use crate::net::{EspSpi, PeerId, Prefix, VpcId};
 use crate::wire::esp::EspHeader;
 use crate::wire::ip::{self, Fragment, InnerPacket};
 
@@ -154,6 +154,9 @@ impl Last<'_> {
         self.check_policy(&flow)
             .or_else(|reason| self.check_error(&flow, inner, packet, reason))?;
         let answered = self.services.is_some_and(|services| services.take(&flow));
+        if !answered {
+            self.check_inside(&flow)?;
+        }
         let receiver = if answered { Receiver::Gateway } else { Receiver::Host };
         let is_error = Flow::complained_of(inner, packet).is_some();
         // Errors of one flow are about different packets: each is judged for itself.
@@ -173,6 +176,17 @@ impl Last<'_> {
             return Err(Discard::DestinationNotLocal);
         }
         flow.check_forwardable(|addr| entry.is_inside(addr))
+    }
+
+    /// What the host offers for others is no service of its inside addresses: only the peer reaches
+    /// BGP there, and everybody may ask whether they are there.
+    fn check_inside(&self, flow: &Flow) -> Result<(), Discard> {
+        let is_ours = self.services.is_some_and(|all| all.inside.contains(&flow.destination));
+        let from_peer = || self.entry.allowed_sources.contains(&Prefix::host(flow.source));
+        match !is_ours || flow.is_icmp() || from_peer() && flow.is_bgp_or_portless() {
+            true => Ok(()),
+            false => Err(Discard::NotForGateway),
+        }
     }
 
     /// A router behind the peer may complain about a packet of ours from an address that the peer

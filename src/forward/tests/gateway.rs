@@ -39,11 +39,34 @@ fn to(destination: &str, port: u16) -> Sample {
 fn what_the_gateway_answers_for_itself_goes_to_it_and_nothing_else() {
     let packet = to(INSIDE, 3784).build();
     assert_eq!(is_for_gateway(&east(entry(300)), &packet), Ok(true));
-    for other in [to(INSIDE, 3785), to("10.2.0.1", 3784), Sample { tcp: true, ..to(INSIDE, 3784) }]
-    {
-        assert_eq!(is_for_gateway(&east(entry(300)), &other.build()), Ok(false));
+    for other in [to(INSIDE, 3785), Sample { tcp: true, ..to(INSIDE, 3784) }] {
+        let refused = is_for_gateway(&east(entry(300)), &other.build());
+        assert_eq!(refused, Err(Discard::NotForGateway));
     }
+    let other = to("10.2.0.1", 3784).build();
+    assert_eq!(is_for_gateway(&east(entry(300)), &other), Ok(false));
     assert_eq!(is_for_gateway(&receiver(entry(300)), &packet), Ok(false), "answers nothing");
+}
+
+/// What the host offers for others cannot be reached at the inside address, neither from a host
+/// behind the peer nor from the peer, BGP from the peer excepted.
+#[test]
+fn only_the_peer_reaches_bgp_and_nobody_another_service_of_the_host() {
+    let judge = |from: &str, port, tcp| {
+        let allowed_sources = Arc::new(prefixes(&["10.1.0.0/16", "10.1.255.1/32"]));
+        let entry = InboundEntry { allowed_sources, ..entry(300) };
+        let packet = Sample { src: ip(from), tcp, ..to(INSIDE, port) }.build();
+        is_for_gateway(&east(entry), &packet)
+    };
+    assert_eq!(judge("10.1.255.1", 179, true), Ok(false));
+    for (from, port, tcp) in [
+        ("10.1.0.9", 179, true), // a host behind the peer
+        ("10.1.0.9", 8080, true),
+        ("10.1.255.1", 8080, true),
+        ("10.1.255.1", 179, false), // UDP
+    ] {
+        assert_eq!(judge(from, port, tcp), Err(Discard::NotForGateway), "{from} {port} {tcp}");
+    }
 }
 
 #[test]
@@ -69,8 +92,11 @@ fn a_packet_that_has_used_up_its_hops_is_for_the_gateway_to_answer() {
         Ok(false),
         "no address to answer from"
     );
-    let here = Sample { ttl: 1, ..to(INSIDE, 179) }.build();
-    assert_eq!(is_for_gateway(&east(entry(300)), &here), Ok(false), "it has arrived");
+    let peer = to(INSIDE, 179).src;
+    let allowed_sources = Arc::new([Prefix::host(peer)].into_iter().collect());
+    let of_peer = InboundEntry { allowed_sources, ..entry(300) };
+    let here = Sample { ttl: 1, tcp: true, ..to(INSIDE, 179) }.build();
+    assert_eq!(is_for_gateway(&east(of_peer), &here), Ok(false), "it has arrived");
 }
 
 #[test]
