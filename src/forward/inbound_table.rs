@@ -46,10 +46,7 @@ impl InboundTable {
         let hash = hash(spi);
         let (branch, shard) = places(hash);
         let slots = self.branches[branch][shard].as_ref();
-        match slots.get(find(slots, spi, hash)?)? {
-            Some((_, entry)) => Some(entry),
-            None => None,
-        }
+        slots.get(find(slots, spi, hash))?.as_ref().map(|(_, entry)| entry.as_ref())
     }
 
     /// Adds an SA in place of the one that had its SPI.
@@ -98,24 +95,22 @@ fn shard_of(entries: Vec<(EspSpi, Arc<InboundEntry>)>) -> Shard {
     let mut slots: Vec<Slot> = Vec::new();
     slots.resize((entries.len() * 2).next_power_of_two(), None);
     for (spi, entry) in entries {
-        if let Some(slot) = find(&slots, spi, hash(spi)).and_then(|place| slots.get_mut(place)) {
-            *slot = Some((spi, entry));
-        }
+        let place = find(&slots, spi, hash(spi));
+        slots[place] = Some((spi, entry));
     }
     slots.into()
 }
 
 /// The place of `spi` among slots of which some are free, or the free place where it belongs.
 #[inline]
-fn find(slots: &[Slot], spi: EspSpi, hash: u64) -> Option<usize> {
+fn find(slots: &[Slot], spi: EspSpi, hash: u64) -> usize {
     let mask = slots.len().wrapping_sub(1);
-    let first = (hash >> 24) as usize;
-    (0..slots.len()).map(|step| first.wrapping_add(step) & mask).find(|&place| {
-        match &slots[place] {
-            Some((other, _)) => *other == spi,
-            None => true,
-        }
-    })
+    let mut place = (hash >> 24) as usize & mask;
+    while slots.get(place).is_some_and(|slot| slot.as_ref().is_some_and(|(other, _)| *other != spi))
+    {
+        place = (place + 1) & mask;
+    }
+    place
 }
 
 /// One multiplication. We choose our inbound SPIs ourselves, at random, so nobody else can make

@@ -3,7 +3,7 @@
 
 use super::deployment::{self, Region, Site};
 use super::network::Network;
-use crate::control::{Reply, Request, SaKind};
+use crate::control::{Page, Reply, Request, SaKind};
 use crate::gateway::Gateway;
 use crate::moment::Moment;
 use crate::net::PeerId;
@@ -93,4 +93,40 @@ fn no_input_looks_at_more_tunnels_because_there_are_more() {
     let (few, many) = (visits(FEW), visits(MANY));
     assert_eq!(few, many);
     assert!(few.iter().all(|(what, visits)| what.contains("nothing due") || *visits > 0));
+}
+
+#[test]
+fn a_view_of_many_peers_comes_page_by_page_and_misses_none() {
+    let mut network = Network::start(deployment(300), 2);
+    let mut names: Vec<String> =
+        network.node(0).config.peers.values().map(|peer| peer.name.clone()).collect();
+    names.sort();
+    for request in [Request::Peers, Request::Sas, Request::Metrics] {
+        let pages = pages(&mut network, &request);
+        assert_eq!(pages.iter().map(Vec::len).collect::<Vec<_>>(), [128, 128, 46], "{request:?}");
+        assert_eq!(pages.concat(), names);
+    }
+}
+
+/// The names of the peers on each page.
+fn pages(network: &mut Network, request: &Request) -> Vec<Vec<String>> {
+    let (mut pages, mut after) = (Vec::new(), None);
+    operate(network, |gateway, at| {
+        loop {
+            let Page { reply, next } = gateway.handle_page(request, after.as_ref(), at);
+            pages.push(match reply {
+                Reply::Peers(view) => view.peers.into_iter().map(|peer| peer.name).collect(),
+                Reply::Sas(view) => view.tunnels.into_iter().map(|tunnel| tunnel.peer).collect(),
+                Reply::Metrics(view) => {
+                    view.peers.into_iter().map(|peer| peer.summary.name).collect()
+                }
+                other => panic!("{other:?}"),
+            });
+            if next.is_none() {
+                return;
+            }
+            after = next;
+        }
+    });
+    pages
 }

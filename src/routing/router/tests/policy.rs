@@ -193,3 +193,29 @@ fn reason(net: &Net, n: usize, text: &str) -> Option<Reason> {
     let routes = net.routers[n].routes(None, usize::MAX);
     routes.into_iter().find(|route| route.prefix == prefix(text))?.reason
 }
+
+#[test]
+fn routes_come_page_by_page_in_the_order_of_their_prefixes() {
+    let config = RouterConfig::new(asn(0), Ipv4Addr::new(10, 0, 0, 1));
+    let mut router = Router::new(config, &mut Seeded::new(1));
+    let own = ["10.1.0.0/16", "10.3.0.0/16", "10.5.0.0/16"];
+    router.set_local_prefixes(prefixes(&own), Timestamp::ZERO);
+    let kind = NeighborKind::Static { prefixes: prefixes(&["10.2.0.0/16", "10.4.0.0/16"]) };
+    let import = anything();
+    let neighbor = NeighborConfig { kind, import, local_preference: 100, max_prefixes: 10 };
+    router.add_neighbor(PeerId(1), neighbor, Timestamp::ZERO);
+    let (mut pages, mut after) = (Vec::new(), None);
+    while pages.last().is_none_or(|page: &Vec<Prefix>| !page.is_empty()) {
+        let page = router.routes(after, 2);
+        after = page.last().map(|route| route.prefix).or(after);
+        pages.push(page.into_iter().map(|route| route.prefix).collect());
+    }
+    let page = |texts: &[&str]| texts.iter().map(|text| prefix(text)).collect::<Vec<_>>();
+    let expected = [
+        page(&["10.1.0.0/16", "10.2.0.0/16"]),
+        page(&["10.3.0.0/16", "10.4.0.0/16"]),
+        page(&["10.5.0.0/16"]),
+        vec![],
+    ];
+    assert_eq!(pages, expected);
+}
