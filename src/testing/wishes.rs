@@ -81,7 +81,7 @@ fn a_device_that_went_down_and_up_gets_its_addresses_and_routes_back() {
 #[test]
 fn a_refused_route_is_shown_and_repeated_until_it_stands() {
     let mut network = connected(deployment::pair());
-    assert_eq!(shown(&mut network, 0, "10.2.0.0/16").0.as_deref(), Some("r2z1-red"));
+    assert_eq!(shown(&mut network, 0, "10.2.0.0/16").0.as_deref(), Some("r2z1"));
     network.node(0).refuse(&remote(), true);
     take_away(&mut network, |wish| *wish == remote());
     network.run(Duration::from_secs(2));
@@ -92,7 +92,7 @@ fn a_refused_route_is_shown_and_repeated_until_it_stands() {
     assert!(network.violations.is_empty(), "{:?}", network.violations);
     network.node(0).refuse(&remote(), false);
     network.run(Duration::from_secs(5));
-    assert_eq!(shown(&mut network, 0, "10.2.0.0/16").0.as_deref(), Some("r2z1-red"));
+    assert_eq!(shown(&mut network, 0, "10.2.0.0/16").0.as_deref(), Some("r2z1"));
     assert_sound(&mut network, 1);
 }
 
@@ -112,7 +112,7 @@ fn a_prefix_that_the_host_does_not_route_is_not_announced_onward() {
         network.with_node(0, |node, now| {
             node.operate(now, |gateway, at| {
                 if let Reply::Peer(view) =
-                    gateway.handle_request(&Request::Peer("r2z1-red".to_owned()), at)
+                    gateway.handle_request(&Request::Peer("r2z1".to_owned()), at)
                 {
                     paths = view.summary.prefixes_accepted + view.summary.prefixes_rejected;
                 }
