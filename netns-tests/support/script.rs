@@ -95,7 +95,12 @@ impl Script {
     fn act(&mut self, act: impl FnOnce(&mut Endpoint, &mut Moment<'_>)) {
         let micros = u64::try_from(self.started.elapsed().as_micros()).unwrap();
         let now = Timestamp::from_millis(1) + Duration::from_micros(micros);
-        act(&mut self.endpoint, &mut Moment::new(now, Clock::wall(), &mut OsRandom));
+        let (mut random, endpoint) = (OsRandom, &mut self.endpoint);
+        let at = &mut Moment::new(now, Clock::wall(), &mut random);
+        act(endpoint, at);
+        while let Some(job) = endpoint.poll_job() {
+            endpoint.handle_job(job.run(), at);
+        }
         while let Some((_, event)) = self.endpoint.poll_event() {
             match event {
                 Event::ChildUp(up) => self.children.push(*up),
