@@ -217,14 +217,13 @@ impl Daemon {
         self.gateway.handle_world(vec![ways], self.now());
         let now = self.now();
         let at = &mut Moment::new(now, Clock::wall(), &mut self.random);
-        let steps = self.gateway.reconfigure(config, at);
-        let steps = steps.map_err(|error| format!("{error}; {kept}"))?;
-        self.world.look();
+        let reloaded = self.gateway.reconfigure(config, at);
+        let reloaded = reloaded.map_err(|error| format!("{error}; {kept}"))?;
+        self.place();
         self.watch_lans();
-        let sentence = match steps {
-            0 => "reloaded; nothing changed".to_owned(),
-            steps => format!("reloaded in {steps} step(s); everything else did not notice"),
-        };
+        self.carry_out();
+        self.world.look();
+        let sentence = format!("reloaded; {reloaded}");
         info!("{sentence}");
         Ok(sentence)
     }
@@ -284,7 +283,6 @@ impl Daemon {
         }
         let answer = match self.dataplane.add_vpc(&device) {
             Ok(()) => {
-                self.place(&device);
                 self.devices.insert(device.vpc, device);
                 Answer::Done(change)
             }
@@ -293,12 +291,14 @@ impl Daemon {
         self.gateway.handle_world(vec![answer], self.now());
     }
 
-    /// Tells everybody where a VPC lives.
-    pub(super) fn place(&mut self, device: &VpcDevice) {
-        let place = Place { namespace: device.netns.clone(), device: device.name.clone() };
-        self.world.place(device.vpc, place.clone());
-        self.connections.place(device.vpc, place.clone());
-        self.lans.place(device.vpc, place);
+    /// Tells everybody where the VPCs live.
+    pub(super) fn place(&mut self) {
+        for (&id, vpc) in &self.gateway.config().vpcs {
+            let place = Place { namespace: vpc.netns.clone(), device: vpc.tun.clone() };
+            self.world.place(id, place.clone());
+            self.connections.place(id, place.clone());
+            self.lans.place(id, place);
+        }
     }
 
     /// The device is wished for again, and with it what stood on it.

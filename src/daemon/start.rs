@@ -71,7 +71,7 @@ pub async fn start(args: &Args) -> Outcome<Daemon> {
         signals,
         inputs,
     };
-    made.iter().for_each(|device| daemon.place(device));
+    daemon.place();
     daemon.watch_lans();
     daemon.carry_out();
     // What an earlier run has left and this one does not want is found, and removed.

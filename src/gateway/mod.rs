@@ -39,7 +39,7 @@ pub mod world;
 
 pub use failover::Health;
 pub use io::{Datagram, LinkState, Output, TcpInput, TcpOutput, VrrpOutput};
-pub use reconfigure::NeedsRestart;
+pub use reconfigure::{NeedsRestart, Reloaded};
 pub use snapshot::device_mtu;
 
 use crate::config::Config;

@@ -1,9 +1,9 @@
 //! What the operator wants: another configuration, a fresh SA, a tunnel begun anew.
 
-use super::reconfigure::{self, NeedsRestart, Step};
+use super::reconfigure::{self, NeedsRestart, Reloaded, Step};
 use super::vpc::sources;
-use super::{Gateway, Health, TcpOutput, connection};
-use crate::config::Config;
+use super::{Gateway, Health, TcpOutput, Why, connection};
+use crate::config::{Config, VpcConfig};
 use crate::control::{FailureKind, Reply, SaKind};
 use crate::moment::Moment;
 use crate::net::{PeerId, VpcId};
@@ -15,7 +15,7 @@ use tracing::info;
 
 impl Gateway {
     /// Goes over to another configuration by the fewest steps; tunnels whose part of it did not
-    /// change do not notice. Returns how many steps it took.
+    /// change do not notice. Returns what it touched.
     ///
     /// # Errors
     ///
@@ -24,8 +24,13 @@ impl Gateway {
         &mut self,
         config: Config,
         at: &mut Moment<'_>,
-    ) -> Result<usize, NeedsRestart> {
+    ) -> Result<Reloaded, NeedsRestart> {
         let steps = reconfigure::plan(&self.config, &config)?;
+        let reloaded = Reloaded::by(&steps, &self.config, &config);
+        let listening = self.host.listening(&config);
+        if !listening.iter().all(|address| self.listening.contains(address)) {
+            return Err(NeedsRestart::Gateway { key: "listen" });
+        }
         self.local_addresses = self.host.local_addresses(&config);
         let old = std::mem::replace(&mut self.config, config);
         let listening = self.inside_addresses();
@@ -41,7 +46,7 @@ impl Gateway {
         self.dirty.tunnels.extend(self.tunnels.keys());
         self.dirty.vpcs.extend(self.vpcs.keys());
         self.settle(at.now);
-        Ok(steps.len())
+        Ok(reloaded)
     }
 
     /// Does something about the peer of a name, and settles.
@@ -118,8 +123,10 @@ impl Gateway {
             }
             Step::RetimePeer(peer) => self.retime_peer(peer, at),
             Step::RerouteNeighbor(peer) => self.reroute_neighbor(peer, old, at.now),
-            // The prefixes of every VPC are taken over after the steps.
-            Step::Reannounce(_) => {}
+            // The prefixes of every VPC are taken over after the steps, its device is a wish.
+            Step::Reannounce(_) | Step::Resize(_) => {}
+            Step::AddVpc(id) => self.add_vpc(id, at),
+            Step::RemoveVpc(id) => self.remove_vpc(id, old, at.now),
             Step::ReplaceVirtualRouters(vpc) => self.replace_virtual_routers(vpc, old, at.now),
         }
     }
@@ -150,6 +157,21 @@ impl Gateway {
             vpc.routes.mark(peer);
         }
         self.dirty.tunnels.insert(peer);
+    }
+
+    /// Its peers are gone: what the router still wants of their connections is passed on.
+    fn remove_vpc(&mut self, id: VpcId, old: &Config, now: Timestamp) {
+        if let Some(config) = old.vpcs.get(&id) {
+            let without = VpcConfig { vrrp: Vec::new(), ..config.clone() };
+            self.redundancy.configure(id, &without, now);
+        }
+        while let Some(action) = self.vpcs.get_mut(&id).and_then(|vpc| vpc.router.poll_action()) {
+            self.on_routing_action(id, action, now);
+        }
+        self.vpcs.remove(&id);
+        self.dirty.vpcs.insert(id);
+        self.timers.arm(Why::Router(id), None);
+        self.publisher.mark_vpc(id);
     }
 
     fn retime_peer(&mut self, peer: PeerId, at: &mut Moment<'_>) {

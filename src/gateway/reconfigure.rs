@@ -1,11 +1,13 @@
 //! A reload as a difference: the fewest steps from one configuration to the next.
 //!
 //! A peer that did not change gets no step, so its tunnel does not notice the reload. What cannot
-//! change while packets flow (devices, sockets, the gateway's own name) is refused as a whole,
-//! and the running configuration stays.
+//! change while packets flow (sockets, the gateway's own name) is refused as a whole, and the
+//! running configuration stays. A VPC whose device gets another name or place is another VPC.
 
 use crate::config::{Config, GatewayConfig, PeerConfig, VpcConfig};
 use crate::net::{PeerId, VpcId};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 /// One step of a reload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +26,12 @@ pub enum Step {
     Reannounce(VpcId),
     /// The VPC's virtual routers changed.
     ReplaceVirtualRouters(VpcId),
+    /// The VPC is new.
+    AddVpc(VpcId),
+    /// The MTU of the VPC's device changed.
+    Resize(VpcId),
+    /// The VPC is gone, after its peers.
+    RemoveVpc(VpcId),
 }
 
 /// Why a reload cannot be done while running.
@@ -35,12 +43,6 @@ pub enum NeedsRestart {
         /// The key, or the first of several.
         key: &'static str,
     },
-    /// A VPC came, went, or changed its device.
-    #[error("the device of VPC {name} changed; that takes a restart: systemctl restart vpngwd")]
-    Vpc {
-        /// The VPC's name.
-        name: String,
-    },
 }
 
 /// The steps from `old` to `new`: what goes away first, then what changes, then what is new.
@@ -50,16 +52,12 @@ pub enum NeedsRestart {
 /// When the change cannot be made while packets flow.
 pub fn plan(old: &Config, new: &Config) -> Result<Vec<Step>, NeedsRestart> {
     same_gateway(&old.gateway, &new.gateway)?;
-    same_devices(old, new)?;
-    let mut steps: Vec<Step> = old
-        .peers
-        .keys()
-        .filter(|id| !new.peers.contains_key(id))
-        .map(|id| Step::RemovePeer(*id))
-        .collect();
+    let gone = old.peers.keys().filter(|id| !new.peers.contains_key(id));
+    let mut steps: Vec<Step> = gone.map(|id| Step::RemovePeer(*id)).collect();
     for (id, vpc) in &new.vpcs {
-        if let Some(before) = old.vpcs.get(id) {
-            steps.extend(vpc_steps(*id, before, vpc));
+        match old.vpcs.get(id) {
+            Some(before) => steps.extend(vpc_steps(*id, before, vpc)),
+            None => steps.push(Step::AddVpc(*id)),
         }
     }
     for (id, peer) in &new.peers {
@@ -68,13 +66,68 @@ pub fn plan(old: &Config, new: &Config) -> Result<Vec<Step>, NeedsRestart> {
             None => steps.push(Step::AddPeer(*id)),
         }
     }
+    let gone = old.vpcs.keys().filter(|id| !new.vpcs.contains_key(id));
+    steps.extend(gone.map(|id| Step::RemoveVpc(*id)));
     Ok(steps)
+}
+
+/// What a reload did, by the names of tunnels and VPCs; those that are not named go on as before.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reloaded {
+    touched: BTreeMap<&'static str, BTreeSet<String>>,
+    steps: usize,
+}
+
+impl Reloaded {
+    /// What `steps` from `old` to `new` do.
+    pub fn by(steps: &[Step], old: &Config, new: &Config) -> Reloaded {
+        let peer = |config: &Config, id| config.peers.get(&id).map(|peer| peer.name.clone());
+        let vpc = |config: &Config, id| config.vpcs.get(&id).map(|vpc| vpc.name.clone());
+        let mut reloaded = Reloaded { steps: steps.len(), ..Reloaded::default() };
+        for &step in steps {
+            let (what, name) = match step {
+                Step::RestartPeer(id) => ("tunnels begun anew", peer(new, id)),
+                Step::AddPeer(id) => ("tunnels added", peer(new, id)),
+                Step::RemovePeer(id) => ("tunnels removed", peer(old, id)),
+                Step::RetimePeer(id) => ("timers of tunnels changed", peer(new, id)),
+                Step::RerouteNeighbor(id) => ("routes of tunnels changed", peer(new, id)),
+                Step::Reannounce(id) | Step::ReplaceVirtualRouters(id) | Step::Resize(id) => {
+                    ("VPCs changed", vpc(new, id))
+                }
+                Step::AddVpc(id) => ("VPCs added", vpc(new, id)),
+                Step::RemoveVpc(id) => ("VPCs removed", vpc(old, id)),
+            };
+            reloaded.touched.entry(what).or_default().extend(name);
+        }
+        reloaded
+    }
+
+    /// How many steps it took.
+    pub fn steps(&self) -> usize {
+        self.steps
+    }
+}
+
+impl fmt::Display for Reloaded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.touched.is_empty() {
+            return f.write_str("nothing changed");
+        }
+        for (what, names) in &self.touched {
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            write!(f, "{what}: {}; ", names.join(", "))?;
+        }
+        f.write_str("all other tunnels did not notice")
+    }
 }
 
 fn vpc_steps(id: VpcId, old: &VpcConfig, new: &VpcConfig) -> Vec<Step> {
     let mut steps = Vec::new();
     if old.prefixes != new.prefixes || old.transit != new.transit {
         steps.push(Step::Reannounce(id));
+    }
+    if old.mtu != new.mtu {
+        steps.push(Step::Resize(id));
     }
     if old.vrrp != new.vrrp || old.interface != new.interface {
         steps.push(Step::ReplaceVirtualRouters(id));
@@ -134,23 +187,6 @@ fn same_gateway(old: &GatewayConfig, new: &GatewayConfig) -> Result<(), NeedsRes
         Some((key, _)) => Err(NeedsRestart::Gateway { key }),
         None => Ok(()),
     }
-}
-
-fn same_devices(old: &Config, new: &Config) -> Result<(), NeedsRestart> {
-    for (id, vpc) in old.vpcs.iter().chain(&new.vpcs) {
-        let same = match (old.vpcs.get(id), new.vpcs.get(id)) {
-            (Some(a), Some(b)) => same_device(a, b),
-            _ => false,
-        };
-        if !same {
-            return Err(NeedsRestart::Vpc { name: vpc.name.clone() });
-        }
-    }
-    Ok(())
-}
-
-fn same_device(a: &VpcConfig, b: &VpcConfig) -> bool {
-    a.name == b.name && a.tun == b.tun && a.netns == b.netns && a.mtu == b.mtu
 }
 
 #[cfg(test)]

@@ -24,19 +24,22 @@ impl Gateway {
     /// Sets everything up that the configuration names.
     pub(super) fn start(&mut self, at: &mut Moment<'_>) {
         let vpcs: Vec<VpcId> = self.config.vpcs.keys().copied().collect();
-        for id in vpcs {
-            self.vpcs.insert(id, Vpc::new(id, &self.config, at.now, at.random));
-            self.publisher.mark_vpc(id);
-            if let Some(config) = self.config.vpcs.get(&id) {
-                self.redundancy.configure(id, config, at.now);
-            }
-        }
+        vpcs.into_iter().for_each(|id| self.add_vpc(id, at));
         self.reconcile_world();
         self.listen();
         let peers: Vec<PeerId> = self.config.peers.keys().copied().collect();
         peers.into_iter().for_each(|peer| self.add_peer(peer, at));
         self.dirty.vpcs.extend(self.vpcs.keys());
         self.settle(at.now);
+    }
+
+    /// Begins with a configured VPC.
+    pub(super) fn add_vpc(&mut self, id: VpcId, at: &mut Moment<'_>) {
+        self.vpcs.insert(id, Vpc::new(id, &self.config, at.now, at.random));
+        self.publisher.mark_vpc(id);
+        if let Some(config) = self.config.vpcs.get(&id) {
+            self.redundancy.configure(id, config, at.now);
+        }
     }
 
     /// Begins with a configured peer.
@@ -165,7 +168,7 @@ impl Gateway {
         }
     }
 
-    fn on_routing_action(&mut self, vpc: VpcId, action: Action, now: Timestamp) {
+    pub(super) fn on_routing_action(&mut self, vpc: VpcId, action: Action, now: Timestamp) {
         match action {
             Action::Connect { connection, local, remote, .. } => {
                 self.tcp.push_back(TcpOutput::Connect { vpc, connection, local, remote });

@@ -98,7 +98,7 @@ fn virtual_addresses_stand_on_the_device_of_the_active_router_also_after_a_reloa
     config.vpcs.values_mut().for_each(|vpc| vpc.transit = true);
     network.with_node(0, |node, now| {
         node.operate(now, |gateway, at| {
-            assert_eq!(gateway.reconfigure(config, at), Ok(1));
+            assert_eq!(gateway.reconfigure(config, at).map(|done| done.steps()), Ok(1));
         });
     });
     for ipv4 in [true, false] {

@@ -62,9 +62,35 @@ fn other_prefixes_are_announced_without_touching_tunnels() {
 }
 
 #[test]
-fn what_sockets_and_devices_were_made_from_takes_a_restart() {
+fn what_sockets_were_made_from_takes_a_restart() {
     let port = steps_of(|text| text.replace("[gateway]\n", "[gateway]\nike_port = 5000\n"));
     assert_eq!(port, Err(NeedsRestart::Gateway { key: "ike_port" }));
-    let device = steps_of(|text| text.replace("[[vpc]]\n", "[[vpc]]\ntun = \"tun9\"\n"));
-    assert_eq!(device, Err(NeedsRestart::Vpc { name: "red".to_owned() }));
+}
+
+#[test]
+fn a_vpc_with_another_device_is_another_vpc_and_its_tunnels_begin_anew() {
+    for line in ["tun = \"tun9\"", "netns = \"shop\""] {
+        let steps = steps_of(|text| text.replace("[[vpc]]\n", &format!("[[vpc]]\n{line}\n")));
+        let (added, removed) = (Step::AddVpc(VpcId(1)), Step::RemoveVpc(VpcId(0)));
+        assert_eq!(steps, Ok(vec![added, Step::RestartPeer(PeerId(0)), removed]), "{line}");
+    }
+}
+
+#[test]
+fn another_mtu_touches_no_tunnel() {
+    let changed = |text: String| text.replace("[[vpc]]\n", "[[vpc]]\nmtu = 1380\n");
+    assert_eq!(steps_of(changed), Ok(vec![Step::Resize(VpcId(0))]));
+}
+
+#[test]
+fn the_sentence_names_what_was_touched() {
+    let old = deployment::parse(&text());
+    let said = |change: &dyn Fn(String) -> String| {
+        let new = deployment::parse(&change(text())).numbered_like(&old);
+        let steps = plan(&old, &new).expect("no restart");
+        Reloaded::by(&steps, &old, &new).to_string()
+    };
+    assert_eq!(said(&|text| text), "nothing changed");
+    let suite = said(&|text| text.replace("\"aes256gcm16-esn\"", "\"chacha20poly1305-esn\""));
+    assert_eq!(suite, "tunnels begun anew: r2z1-red; all other tunnels did not notice");
 }
