@@ -30,7 +30,9 @@ pub fn west() -> Snapshot {
     };
     let fib: PrefixMap<GroupId> = prefixes(2).map(|prefix| (prefix, GroupId(0))).collect();
     let groups = [(0, Arc::new(tunnel))].into_iter().collect();
-    let table = VpcTable { fib: Arc::new(fib), groups, ..VpcTable::default() };
+    let sources: PrefixSet = prefixes(1).collect();
+    let sources = Arc::new(sources);
+    let table = VpcTable { fib: Arc::new(fib), groups, sources, ..VpcTable::default() };
     let vpcs = [(usize::from(VPC.0), Arc::new(table))].into_iter().collect();
     Snapshot { vpcs, ..Snapshot::default() }
 }

@@ -46,7 +46,7 @@ discards! {
     BadPadding "bad_padding" "The authenticated ESP trailer contradicts the packet.",
     NotTunnelMode "not_tunnel_mode" "The next header is neither IPv4 nor IPv6.",
     Dummy "dummy" "A dummy packet of the peer (next header 59).",
-    SourceNotAllowed "source_not_allowed" "The peer may not send from this inner source.",
+    SourceNotAllowed "source_not_allowed" "The inner source is not of this VPC, or not one of the peer.",
     DestinationNotLocal "destination_not_local" "The inner destination is not of this VPC.",
     NotForGateway "not_for_gateway" "Only BGP of the peer and ICMP may go to an inside address.",
     EcnInvalid "ecn_invalid" "Congestion marked outside on a packet that does not do ECN inside.",

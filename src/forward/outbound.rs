@@ -53,10 +53,23 @@ fn route<'s>(
     let inner = InnerPacket::parse(packet).map_err(|_| Discard::MalformedInner)?;
     let flow = Flow::of(&inner, packet);
     flow.check_forwardable(|addr| table.is_inside(addr))?;
+    check_source(table, &inner, packet)?;
     let (_, group) = table.fib.longest_match(inner.destination).ok_or(Discard::NoRoute)?;
     let tunnel =
         table.active(*group).filter(|tunnel| tunnel.vpc == vpc).ok_or(Discard::TunnelDown)?;
     Ok((inner, flow, tunnel))
+}
+
+/// Packets of one VPC never leave by a tunnel of another, whatever the host's routes say: the
+/// source is of this VPC, or the packet is an ICMP error about one to it (RFC 4301 §6.2).
+fn check_source(table: &VpcTable, inner: &InnerPacket, packet: &[u8]) -> Result<(), Discard> {
+    let is_ours = |address| table.sources.covers_addr(address);
+    let complains =
+        || Flow::complained_of(inner, packet).is_some_and(|about| is_ours(about.source));
+    if is_ours(inner.source) || complains() {
+        return Ok(());
+    }
+    Err(Discard::SourceNotAllowed)
 }
 
 /// Sends a packet that the gateway itself has made to the peer of `tunnel`, by this tunnel

@@ -37,6 +37,9 @@ pub struct VpcTable {
     /// The tunnel that each group uses now; none when all of its next hops are down, which
     /// discards what is routed to it.
     pub groups: Chunked<Arc<TunnelEntry>>,
+    /// Inner sources that belong to the VPC: its prefixes and our inside addresses, and with
+    /// transit what its peers may announce.
+    pub sources: Arc<PrefixSet>,
     /// What the gateway answers for itself.
     pub services: Arc<Services>,
     /// Packets of the VPC discarded before a tunnel was chosen.

@@ -62,7 +62,8 @@ fn sender(tunnel: TunnelEntry) -> Snapshot {
     let routes: Vec<Prefix> = prefixes(&EAST);
     let fib: PrefixMap<GroupId> = routes.into_iter().map(|prefix| (prefix, GroupId(0))).collect();
     let groups = [(0, Arc::new(tunnel))].into_iter().collect();
-    let table = VpcTable { fib: Arc::new(fib), groups, ..Default::default() };
+    let sources = Arc::new([Prefix::all_ipv4(), Prefix::all_ipv6()].into_iter().collect());
+    let table = VpcTable { fib: Arc::new(fib), groups, sources, ..Default::default() };
     Snapshot { vpcs: only(table), ..Default::default() }
 }
 

@@ -116,6 +116,7 @@ impl Publisher {
         };
         table.fib = vpc.routes.fib();
         table.services = Arc::clone(&vpc.services);
+        table.sources = Arc::clone(&vpc.destinations);
         for (group, peer) in vpc.routes.take_changed() {
             let published = peer.and_then(|peer| self.published.get(&peer));
             table.groups.set(group.0 as usize, published.and_then(|known| known.outbound.clone()));

@@ -51,6 +51,17 @@ fn a_tunnel_of_another_vpc_is_never_used() {
 }
 
 #[test]
+fn sources_of_another_vpc_stay() {
+    let mut west = sender(tunnel(300));
+    let mut table = VpcTable::clone(west.vpc(VPC).unwrap());
+    table.sources = Arc::new(prefixes(&WEST));
+    west.vpcs.set(0, Some(Arc::new(table)));
+    assert_eq!(outbound_packet(&west, VPC, &mut Sample::udp4().build()).discarded, None);
+    let stranger = Sample { src: "10.9.0.1".parse().unwrap(), ..Sample::udp4() };
+    assert_eq!(discarded(&west, &stranger), Some(Discard::SourceNotAllowed));
+}
+
+#[test]
 fn packets_outside_the_selectors_stay() {
     let narrow: Selectors = ["10.1.9.0/24"]
         .map(|text| TrafficSelector::any_protocol(text.parse::<Prefix>().unwrap()))
