@@ -11,7 +11,7 @@ mod admission;
 mod decision;
 mod ledger;
 
-pub use admission::{RejectReason, Rejections};
+pub use admission::{RejectReason, Rejections, Reserved};
 pub use decision::{Reason, Source};
 
 use crate::net::{Asn, PeerId, Prefix, PrefixSet};
@@ -91,6 +91,7 @@ pub struct Chosen {
 pub struct Rib {
     asn: Asn,
     local: PrefixSet,
+    underlay: Reserved,
     peers: BTreeMap<PeerId, AdjRibIn>,
     /// Who has an accepted path to a prefix.
     candidates: BTreeMap<Prefix, BTreeSet<PeerId>>,
@@ -104,6 +105,7 @@ impl Rib {
         Rib {
             asn,
             local: PrefixSet::new(),
+            underlay: Reserved::default(),
             peers: BTreeMap::new(),
             candidates: BTreeMap::new(),
             chosen: BTreeMap::new(),
@@ -130,6 +132,14 @@ impl Rib {
         self.local = local;
         for peer in self.peer_ids() {
             self.readmit(peer);
+        }
+    }
+
+    /// Sets the prefixes of the underlay, into which no path may reach.
+    pub fn set_underlay(&mut self, underlay: Reserved) {
+        if self.underlay != underlay {
+            self.underlay = underlay;
+            self.peer_ids().into_iter().for_each(|peer| self.readmit(peer));
         }
     }
 
@@ -277,7 +287,7 @@ impl Rib {
 
     fn judge(&self, peer: PeerId, prefix: &Prefix, path: &Attributes) -> Option<RejectReason> {
         let rib = self.peers.get(&peer)?;
-        admission::judge(&rib.policy, &self.local, self.asn, prefix, path)
+        admission::judge(&rib.policy, (&self.local, &self.underlay), self.asn, prefix, path)
     }
 
     /// Judges everything that a neighbour announced once more.

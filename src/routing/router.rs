@@ -108,6 +108,12 @@ impl Router {
         self.settle(now);
     }
 
+    /// Sets the prefixes of the underlay, into which nothing that is learned may reach.
+    pub fn set_underlay(&mut self, underlay: impl IntoIterator<Item = Prefix>, now: Timestamp) {
+        self.rib.set_underlay(underlay.into_iter().collect());
+        self.settle(now);
+    }
+
     /// Says whether our own prefixes can be reached through us, and are thus announced.
     pub fn set_announced(&mut self, announced: bool, now: Timestamp) {
         let families = Family::ALL.into_iter().filter(|_| announced);

@@ -3,7 +3,7 @@
 use super::{Policy, Source};
 use crate::net::{Asn, Prefix, PrefixSet};
 use crate::routing::attributes::Attributes;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -29,6 +29,9 @@ pub enum RejectReason {
     /// It is one of our own prefixes, or lies in one.
     #[error("lies in a local prefix")]
     Local,
+    /// It reaches into the underlay: the tunnels' own packets must not go into a tunnel.
+    #[error("reaches into the underlay")]
+    Underlay,
     /// Our own AS is on the path (RFC 4271 §9.1.2).
     #[error("AS path contains our own AS: a loop")]
     AsLoop,
@@ -40,7 +43,7 @@ pub enum RejectReason {
 /// Why a path to `prefix` cannot be used by a speaker of AS `asn`; `None` when it can.
 pub fn judge(
     policy: &Policy,
-    local: &PrefixSet,
+    (local, underlay): (&PrefixSet, &Reserved),
     asn: Asn,
     prefix: &Prefix,
     path: &Attributes,
@@ -58,6 +61,7 @@ pub fn judge(
         (own(path.next_hop), RejectReason::OwnNextHop),
         (is_martian(prefix), RejectReason::Martian),
         (ours || local.covers(prefix), RejectReason::Local),
+        (underlay.is_touched_by(prefix), RejectReason::Underlay),
         (!policy.import.covers(prefix), RejectReason::NotAccepted),
     ];
     verdicts.into_iter().find_map(|(rejects, reason)| rejects.then_some(reason))
@@ -82,6 +86,29 @@ fn is_martian(prefix: &Prefix) -> bool {
             let special = v6.octets()[..10] == [0; 10] && length >= 80;
             link_local || multicast || special
         }
+    }
+}
+
+/// Prefixes of the underlay, into which nothing that a neighbour announces may reach. A default
+/// route stands for everything else.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Reserved {
+    covers: PrefixSet,
+    starts: BTreeSet<IpAddr>,
+}
+
+impl Reserved {
+    fn is_touched_by(&self, prefix: &Prefix) -> bool {
+        let within = || self.starts.range(prefix.addr()..=prefix.last_addr()).next().is_some();
+        prefix.len() > 0 && (self.covers.covers(prefix) || within())
+    }
+}
+
+impl FromIterator<Prefix> for Reserved {
+    fn from_iter<I: IntoIterator<Item = Prefix>>(prefixes: I) -> Self {
+        let prefixes: Vec<Prefix> = prefixes.into_iter().collect();
+        let starts = prefixes.iter().map(Prefix::addr).collect();
+        Reserved { covers: prefixes.into_iter().collect(), starts }
     }
 }
 
