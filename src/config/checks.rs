@@ -3,8 +3,9 @@
 use super::diagnostics::{Fault, Report};
 use super::gateway_section::Gateway;
 use super::peer_section::Peer;
+use super::reader::At;
 use super::vpc_section::Vpc;
-use crate::net::{Prefix, VpcId};
+use crate::net::{Prefix, PrefixMap, VpcId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
@@ -26,6 +27,7 @@ pub(super) fn check(gateway: &Gateway, vpcs: &[Vpc], peers: &[Peer], report: &mu
         }
     }
     reachable_outside(vpcs, peers, report);
+    apart(vpcs, peers, report);
 }
 
 /// One tunnel of every section, for what all tunnels of a section have in common.
@@ -96,6 +98,47 @@ fn disjoint(vpc: &Vpc, peer: &Peer, report: &mut Report) {
             .help("a prefix is on one side of a tunnel: narrow one of the two");
         report.add(accepted.span.clone(), fault);
     }
+}
+
+/// VPCs that share a network namespace share its routing: a destination must belong to one.
+fn apart(vpcs: &[Vpc], peers: &[Peer], report: &mut Report) {
+    let index = |peer: &Peer| usize::from(peer.config.vpc.0);
+    let own =
+        vpcs.iter().enumerate().flat_map(|(of, vpc)| vpc.prefixes.iter().map(move |p| (of, p)));
+    let beyond = peers.iter().flat_map(|peer| peer.accept.iter().map(move |p| (index(peer), p)));
+    let mut places: BTreeMap<Option<&str>, Vec<(usize, &At<Prefix>)>> = BTreeMap::new();
+    for (of, prefix) in own.chain(beyond) {
+        let Some(vpc) = vpcs.get(of) else { continue };
+        places.entry(vpc.config.netns.as_deref()).or_default().push((of, prefix));
+    }
+    for mut prefixes in places.into_values() {
+        // Those that cover others come first.
+        prefixes.sort_by_key(|(of, prefix)| (prefix.value.len(), *of));
+        let mut seen: PrefixMap<(usize, &At<Prefix>)> = PrefixMap::new();
+        for (of, prefix) in prefixes {
+            let cover = seen.longest_cover(&prefix.value).map(|(_, cover)| *cover);
+            match cover {
+                Some((other, first)) if other != of => {
+                    let names = [other, of].map(|of| vpcs.get(of).map(|vpc| &vpc.config.name));
+                    meet(names, first, prefix, report);
+                }
+                Some(_) | None => drop(seen.insert(prefix.value, (of, prefix))),
+            }
+        }
+    }
+}
+
+fn meet(names: [Option<&String>; 2], first: &At<Prefix>, second: &At<Prefix>, report: &mut Report) {
+    let [one, other] = names.map(|name| name.map(String::as_str).unwrap_or_default());
+    let fault = Fault::new(format!(
+        "{} of VPC {other:?} overlaps {} of VPC {one:?} in the same network namespace",
+        second.value, first.value
+    ));
+    let fault = fault
+        .label("here")
+        .beside(first.span.clone(), "there")
+        .help("give one of the VPCs a `netns` of its own, or narrow the prefixes");
+    report.add(second.span.clone(), fault);
 }
 
 /// The way to a peer must not lead through a tunnel, unless the VPC has a namespace of its own.

@@ -29,6 +29,30 @@ fn assert_says(from: &str, to: &str, words: &[&str]) {
 }
 
 #[test]
+fn vpcs_that_share_a_namespace_may_not_share_prefixes() {
+    let text = |bank: &str, netns: &str| {
+        format!(
+            "[gateway]\nname = \"g\"\n[[vpc]]\nname = \"shop\"\nprefixes = [\"10.1.0.0/16\"]\n\
+             [[vpc]]\nname = \"bank\"\n{netns}prefixes = [\"{bank}\"]\n\
+             [[peer]]\nname = \"p\"\nvpc = \"shop\"\nremote_address = \"192.0.2.9\"\n\
+             psk_file = \"psk\"\nstatic_routes = [\"10.2.0.0/16\"]\n"
+        )
+    };
+    let keys =
+        crate::config::KeysInMemory::new().with("psk", "a secret of enough length, 32 characters");
+    let said = |bank: &str, netns: &str| {
+        let parsed = parse(&text(bank, netns), "g.toml", &keys);
+        parsed.err().map(|errors| errors.to_string()).unwrap_or_default()
+    };
+    for bank in ["10.1.0.0/16", "10.1.7.0/24", "10.0.0.0/8", "10.2.0.0/16", "10.2.9.0/24"] {
+        let errors = said(bank, "");
+        assert!(errors.contains("in the same network namespace"), "{bank}: {errors}");
+        assert_eq!(said(bank, "netns = \"bank\"\n"), "", "{bank}");
+    }
+    assert_eq!(said("10.3.0.0/16", ""), "");
+}
+
+#[test]
 fn an_error_shows_its_line_and_the_remedy() {
     let expected = r#"error: unknown key `prefix` in [[vpc]]
  --> gateway.toml:9:1
