@@ -30,6 +30,7 @@ mod inside;
 mod keys;
 mod limits;
 mod numbering;
+mod outline;
 mod peer_section;
 mod reader;
 mod tuning;
@@ -42,6 +43,7 @@ pub use crate::wire::ike::{Identity, ParseIdentityError};
 pub use diagnostics::{ConfigError, ConfigErrors};
 pub use inside::{derive_device_address, derive_inside_address};
 pub use keys::{Credentials, KeyFile, KeyFiles, KeysInMemory};
+pub use outline::{Outline, VpcOutline};
 pub use types::{
     BgpConfig, Config, GatewayConfig, Lifetimes, Liveness, PeerConfig, Routing, VpcConfig,
     VrrpConfig, Workers,

@@ -50,7 +50,7 @@ pub(super) fn read(section: &Section<'_>, report: &mut Report) -> Option<Vpc> {
 }
 
 /// The name of the TUN device: `vpn-` and what fits of the VPC's name.
-fn default_tun(vpc: &str) -> String {
+pub(super) fn default_tun(vpc: &str) -> String {
     let fitting: String = vpc.chars().take(11).collect();
     format!("vpn-{fitting}")
 }

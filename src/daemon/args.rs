@@ -19,6 +19,10 @@ pub struct Args {
     /// Check the configuration, say what is wrong with it, and end
     #[arg(long)]
     pub check: bool,
+    /// Make the guards against plaintext stand that the configuration asks for, and end: before
+    /// the network is up, and whatever else is wrong with the file
+    #[arg(long, conflicts_with = "check")]
+    pub guard: bool,
     /// What to log, for example "debug" or "info,vpngw::ike=trace"
     #[arg(long, value_name = "FILTER", default_value = "info")]
     pub log: String,

@@ -18,6 +18,7 @@ mod control;
 mod event_loop;
 mod exit;
 mod files;
+mod guard;
 mod jobs;
 mod lan;
 mod logging;
@@ -72,6 +73,9 @@ fn try_run(args: &Args) -> Outcome<()> {
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.or_fail(Cause::Runtime)?.block_on(async {
+        if args.guard {
+            return guard::guard(&args.config).await;
+        }
         let daemon = start::start(args).await?;
         daemon.run().await
     })

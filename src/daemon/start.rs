@@ -7,13 +7,14 @@ use super::control::ControlSocket;
 use super::event_loop::{Daemon, Inputs};
 use super::exit::{Cause, OrFail, Outcome};
 use super::files;
+use super::guard::guard;
 use super::jobs::JobPool;
 use super::lan::Lans;
 use super::underlay::Underlay;
-use super::world::{Place, World, host, stand};
+use super::world::{World, host};
 use crate::config::{Config, VpcConfig, Workers};
 use crate::dataplane::{self, Dataplane, DataplaneConfig, VpcDevice};
-use crate::gateway::world::{Answer, Change, Host, guards, is_blind};
+use crate::gateway::world::{Host, is_blind};
 use crate::gateway::{self, Gateway};
 use crate::moment::Moment;
 use crate::net::VpcId;
@@ -27,11 +28,18 @@ use tracing::{info, warn};
 
 /// Brings everything up.
 pub async fn start(args: &Args) -> Outcome<Daemon> {
+    // What it says about refusals is logged; what else is wrong is said below.
+    let _ = guard(&args.config).await;
     let config = files::load_or_fail(&args.config)?;
     check_host(&config)?;
     let host = host(Host::questions(&config)).await.or_fail_as_it_is()?;
     let listening = host.listening(&config);
-    guard(&config, &host, &listening).await;
+    if is_blind(&config, &listening) {
+        warn!(
+            "plaintext from the underlay is not kept out of the VPCs: name the underlay's \
+             addresses in `listen` of [gateway]"
+        );
+    }
     let signals = Signals::subscribe().or_fail(Cause::Runtime)?;
     let (control, calls) = ControlSocket::open(&config.gateway.control_socket).await?;
     let (underlay, ike) = Underlay::open(&listening, config.gateway.ike_port)?;
@@ -79,22 +87,6 @@ pub async fn start(args: &Args) -> Outcome<Daemon> {
     let _ = daemon.world.barrier().await;
     info!(gateway = daemon.gateway.config().gateway.name, workers, "ready");
     Ok(daemon)
-}
-
-/// Keeps packets of the VPCs from leaving or coming in in the clear, before anything else is
-/// tried: a start that fails leaves this behind.
-async fn guard(config: &Config, host: &Host, listening: &[IpAddr]) {
-    if is_blind(config, listening) {
-        warn!(
-            "plaintext from the underlay is not kept out of the VPCs: name the underlay's \
-             addresses in `listen` of [gateway]"
-        );
-    }
-    for answer in stand(places(config), guards(config, host, listening)).await {
-        if let Answer::Refused(Change::Set(wish), why) = answer {
-            warn!(%wish, why, "a guard against plaintext does not stand");
-        }
-    }
 }
 
 fn dataplane_config(config: &Config, listening: &[IpAddr], workers: u32) -> DataplaneConfig {
@@ -161,13 +153,6 @@ fn drop_privileges(config: &Config) -> anyhow::Result<()> {
     let namespaces = config.vpcs.values().any(|vpc| vpc.netns.is_some());
     let kept: Vec<_> = lasting.into_iter().chain(namespaces.then_some(caps::SYS_ADMIN)).collect();
     caps::keep_only(&kept)
-}
-
-fn places(config: &Config) -> Vec<(VpcId, Place)> {
-    let place = |(id, vpc): (&VpcId, &VpcConfig)| {
-        (*id, Place { namespace: vpc.netns.clone(), device: vpc.tun.clone() })
-    };
-    config.vpcs.iter().map(place).collect()
 }
 
 fn workers(config: &Config) -> u32 {

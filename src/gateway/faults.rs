@@ -3,7 +3,10 @@
 
 use super::Gateway;
 use super::world::{Answer, Underlay, Wish, configured};
+use crate::net::Prefix;
 use crate::time::Timestamp;
+use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 impl Gateway {
     /// Takes over one answer.
@@ -12,6 +15,7 @@ impl Gateway {
             Answer::Devices(devices) if devices == self.host.devices => return,
             Answer::Devices(devices) => {
                 self.host.devices = devices;
+                self.reserve_underlay(now);
                 return self.reconcile_world();
             }
             Answer::Sources(sources) => {
@@ -33,6 +37,24 @@ impl Gateway {
             }
         };
         self.world.on_answer(answer, lives_in, now);
+    }
+
+    /// Lets no peer of a VPC beside the underlay announce what reaches into it: the gateways'
+    /// addresses on it, and the networks that lead to them.
+    pub(super) fn reserve_underlay(&mut self, now: Timestamp) {
+        let ours = self.listening.iter().filter(|address| !address.is_unspecified());
+        let theirs = self.config.peers.values().filter_map(|peer| peer.remote_address);
+        let gateways = ours.copied().chain(theirs).map(Prefix::host);
+        let devices = self.host.bearing(&self.listening).map(|(_, device)| device);
+        let networks = devices.flat_map(|device| &device.networks).copied();
+        let reserved: BTreeSet<Prefix> =
+            gateways.chain(networks).filter(|prefix| !is_of_a_link(prefix)).collect();
+        for (id, vpc) in &mut self.vpcs {
+            if self.config.vpcs.get(id).is_some_and(|config| config.netns.is_none()) {
+                vpc.router.set_underlay(reserved.iter().copied(), now);
+                self.dirty.vpcs.insert(*id);
+            }
+        }
     }
 
     /// Wants from the host what the configuration names, beside what is learned.
@@ -63,4 +85,9 @@ impl Gateway {
             }
         }
     }
+}
+
+/// Link-local networks are on every link and lead to no gateway.
+fn is_of_a_link(prefix: &Prefix) -> bool {
+    matches!(prefix.addr(), IpAddr::V6(six) if six.is_unicast_link_local())
 }

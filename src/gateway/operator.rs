@@ -41,6 +41,7 @@ impl Gateway {
         self.rename_tunnels();
         self.refresh_vpcs(at.now);
         self.relisten(&listening);
+        self.reserve_underlay(at.now);
         self.reconcile_world();
         // What packets may do follows from the whole file.
         self.dirty.tunnels.extend(self.tunnels.keys());

@@ -25,6 +25,7 @@ impl Gateway {
     pub(super) fn start(&mut self, at: &mut Moment<'_>) {
         let vpcs: Vec<VpcId> = self.config.vpcs.keys().copied().collect();
         vpcs.into_iter().for_each(|id| self.add_vpc(id, at));
+        self.reserve_underlay(at.now);
         self.reconcile_world();
         self.listen();
         let peers: Vec<PeerId> = self.config.peers.keys().copied().collect();

@@ -6,7 +6,7 @@ use super::packet;
 use super::stream::{Stack, StreamEvent, StreamId};
 use crate::config::Config;
 use crate::forward::{self, Inbound, Outcome, Snapshot, Verdict, outbound_packet};
-use crate::gateway::world::{Answer, Wish};
+use crate::gateway::world::{Answer, Change, Wish};
 use crate::gateway::{Datagram, Gateway, LinkState, Output, TcpInput, TcpOutput, VrrpOutput};
 use crate::moment::Moment;
 use crate::net::{MacAddress, VpcId};
@@ -178,6 +178,11 @@ impl Node {
         self.kernel.way(traveller, self.gateway.config()) == Way::Lan
     }
 
+    /// The way of a packet that came in by a device.
+    pub fn way(&self, vpc: VpcId, input: &str, src: IpAddr, dst: IpAddr) -> Way {
+        self.kernel.way(Traveller { vpc, input, src, dst }, self.gateway.config())
+    }
+
     /// Lets the kernel refuse a wish, or do it again.
     pub fn refuse(&mut self, wish: &Wish, refuses: bool) {
         self.kernel.refuse(wish.clone(), refuses);
@@ -278,6 +283,10 @@ impl Node {
             Output::Datagram(datagram) => self.emissions.push_back(Emission::Underlay(datagram)),
             Output::Publish(snapshot) => self.snapshot = snapshot,
             Output::World(change) => {
+                // Sockets on a device go with it.
+                if let Change::Remove(Wish::Device { vpc, .. }) = &change {
+                    self.vpcs.remove(vpc);
+                }
                 let answer = self.kernel.change(change);
                 self.gateway.handle_world(vec![answer], now);
             }

@@ -1,13 +1,14 @@
 //! Hosts that refuse, forget and let plaintext in: what the gateway wants of its host, tried on
 //! the virtual network.
 
-use super::deployment::{self, Deployment, Region};
+use super::deployment::{self, Deployment, Region, Site};
+use super::kernel::{LOOPBACK, Way};
 use super::network::Network;
 use super::packet::{self, UDP};
 use super::two_gateways::assert_sound;
 use crate::control::{Reply, Request};
 use crate::gateway::world::{Table, Then, Wish};
-use crate::net::{Prefix, VpcId};
+use crate::net::{PeerId, Prefix, VpcId};
 use std::time::Duration;
 
 const VPC: VpcId = VpcId(0);
@@ -151,4 +152,94 @@ fn plaintext_from_the_underlay_does_not_enter() {
         network.node(0).plain_enters(VPC, &plain(2)),
         "the test cannot see a packet that enters"
     );
+}
+
+/// What `vpnctl routes` calls rejected at the first node.
+fn rejected(network: &mut Network) -> Vec<(String, String)> {
+    let mut rejected = Vec::new();
+    network.with_node(0, |node, now| {
+        node.operate(now, |gateway, at| {
+            if let Reply::Routes(view) = gateway.handle_request(&Request::Routes, at) {
+                let vpcs = view.vpcs.into_iter().flat_map(|vpc| vpc.rejected);
+                rejected = vpcs.map(|route| (route.prefix.to_string(), route.reason)).collect();
+            }
+        });
+    });
+    rejected
+}
+
+#[test]
+fn a_peer_cannot_announce_the_underlay_whatever_is_accepted() {
+    let deployment = deployment::edited_pair(|site, text| match site.region {
+        1 => text.replace("accept = [", "accept = [\"0.0.0.0/0\", "),
+        _ => {
+            let own = "prefixes = [\"192.0.2.0/25\", \"192.0.2.11/32\", \"203.0.113.0/24\", ";
+            text.replace("prefixes = [", own)
+        }
+    });
+    let mut network = connected(deployment);
+    let reason = "reaches into the underlay".to_owned();
+    let expected = ["192.0.2.0/25", "192.0.2.11/32"].map(|p| (p.to_owned(), reason.clone()));
+    assert_eq!(rejected(&mut network), expected);
+    assert_eq!(shown(&mut network, 0, "203.0.113.0/24").0.as_deref(), Some("r2z1-red"));
+}
+
+#[test]
+fn a_default_route_through_a_tunnel_stands_beside_the_hosts_own() {
+    let deployment = deployment::edited_pair(|site, text| {
+        let beyond = match site.region {
+            1 => "\"0.0.0.0/0\", \"::/0\"",
+            _ => "\"10.1.0.0/16\", \"fd00:1::/48\"",
+        };
+        let line = |start: &str| text.lines().rfind(|line| line.starts_with(start));
+        let (asn, accept) = (line("remote_asn").expect("BGP"), line("accept").expect("a list"));
+        text.replace(asn, &format!("static_routes = [{beyond}]")).replace(accept, "")
+    });
+    let mut network = connected(deployment);
+    let way = |network: &mut Network, input: &str, src: [u8; 4]| {
+        network.node(0).way(VPC, input, src.into(), [198, 51, 100, 1].into())
+    };
+    assert_eq!(way(&mut network, "lan0", [10, 1, 1, 10]), Way::Tunnel);
+    assert_eq!(way(&mut network, LOOPBACK, [192, 0, 2, 11]), Way::Clear);
+    // Without the tunnel's route the packets of the VPC go nowhere.
+    let all = Wish::Route { vpc: VPC, prefix: Prefix::all_ipv4() };
+    network.node(0).refuse(&all, true);
+    take_away(&mut network, |wish| *wish == all);
+    assert_eq!(way(&mut network, "lan0", [10, 1, 1, 10]), Way::Nowhere);
+    assert_eq!(way(&mut network, LOOPBACK, [192, 0, 2, 11]), Way::Clear);
+    assert!(network.violations.is_empty(), "{:?}", network.violations);
+}
+
+#[test]
+fn vpcs_come_go_and_move_while_others_carry_packets() {
+    let both = |change: &dyn Fn(&str) -> String| {
+        let sites = [1, 2].map(|region| Site { region, zone: 1 });
+        deployment::parse(&change(&deployment::text(sites[0], &sites, &["red", "blue"])))
+    };
+    let regions = [1, 2].map(|number| Region { number, gateways: 1 });
+    let mut network = connected(deployment::regions(&regions, 2));
+    let red = network.node(0).gateway.child_spis(PeerId(0));
+    let moved = |text: &str| text.replace("netns = \"blue\"", "netns = \"elsewhere\"");
+    let without = |text: &str| {
+        let (blue, peers) = (text.find("[[vpc]]\nname = \"blue\""), text.find("[[peer]]"));
+        let blue_peer = text.rfind("[[peer]]").expect("a peer");
+        let (blue, peers) = (blue.expect("a VPC"), peers.expect("peers"));
+        format!("{}{}", &text[..blue], &text[peers..blue_peer])
+    };
+    let steps: [&dyn Fn(&str) -> String; 3] = [&moved, &without, &|text| text.to_owned()];
+    for change in steps {
+        let config = both(change);
+        let vpcs = config.vpcs.len();
+        network.with_node(0, |node, now| {
+            node.operate(now, |gateway, at| {
+                let config = config.numbered_like(gateway.config());
+                gateway.reconfigure(config, at).expect("no restart");
+            });
+        });
+        network.run(Duration::from_secs(45));
+        let devices = standing(&mut network, |wish| matches!(wish, Wish::Device { .. }));
+        assert_eq!(devices.len(), vpcs);
+        assert_eq!(network.node(0).gateway.child_spis(PeerId(0)), red);
+        assert!(network.violations.is_empty(), "{:?}", network.violations);
+    }
 }

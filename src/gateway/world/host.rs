@@ -75,7 +75,10 @@ impl Host {
     }
 
     /// The devices that bear one of `addresses`.
-    pub(super) fn bearing(&self, addresses: &[IpAddr]) -> impl Iterator<Item = (&str, &Device)> {
+    pub(in crate::gateway) fn bearing(
+        &self,
+        addresses: &[IpAddr],
+    ) -> impl Iterator<Item = (&str, &Device)> {
         let bears = |device: &Device| addresses.iter().any(|one| device.addresses.contains(one));
         let bearing = self.devices.iter().filter(move |(_, device)| bears(device));
         bearing.map(|(name, device)| (name.as_str(), device))

@@ -4,7 +4,7 @@
 use super::host::Host;
 use super::tables::{ARRIVING, DEFAULTS, END, HOST, INWARD, MARKED, NOWHERE, PREFIXES};
 use super::wish::{Rule, Table, Then, When, Wish};
-use crate::config::{Config, PeerConfig, Routing, VpcConfig, derive_device_address};
+use crate::config::{Config, Outline, Routing, VpcConfig, VpcOutline, derive_device_address};
 use crate::gateway::snapshot::device_mtu;
 use crate::net::{Prefix, VpcId};
 use std::collections::BTreeSet;
@@ -21,7 +21,7 @@ pub struct Underlay<'h> {
 
 /// Everything that the configuration wants from the host.
 pub fn configured(config: &Config, underlay: Underlay<'_>) -> BTreeSet<Wish> {
-    let mut wishes = guards(config, underlay.host, underlay.listening);
+    let mut wishes = guards(&Outline::of(config), underlay.host, underlay.listening);
     for (&vpc, settings) in &config.vpcs {
         wishes.insert(Wish::Device {
             vpc,
@@ -43,50 +43,37 @@ pub fn configured(config: &Config, underlay: Underlay<'_>) -> BTreeSet<Wish> {
     wishes
 }
 
-/// What keeps packets of the VPCs from leaving or coming in in the clear. It needs no device and
-/// no network yet: what is known of the host only adds to it.
-pub fn guards(config: &Config, host: &Host, listening: &[IpAddr]) -> BTreeSet<Wish> {
+/// What keeps packets of the VPCs from leaving or coming in in the clear. It needs no device, no
+/// key and no network yet: what is known of the host only adds to it.
+pub fn guards(outline: &Outline, host: &Host, listening: &[IpAddr]) -> BTreeSet<Wish> {
     let mut wishes = BTreeSet::new();
-    for peer in config.peers.values() {
-        let guarded = behind(peer).map(|prefix| Wish::Guard { vpc: peer.vpc, prefix });
-        wishes.extend(guarded);
-    }
-    for (&vpc, settings) in &config.vpcs {
-        let policy = Policy { config, vpc, settings, underlay: Underlay { host, listening } };
+    let underlay = Underlay { host, listening };
+    for (&vpc, settings) in &outline.vpcs {
+        wishes.extend(settings.behind().map(|prefix| Wish::Guard { vpc, prefix }));
+        let policy = Policy { vpc, settings, underlay };
         wishes.extend(policy.rules());
         wishes.extend(policy.homes());
         wishes.extend(policy.bars());
     }
-    wishes.extend(host_rules(config, Underlay { host, listening }));
+    wishes.extend(host_rules(outline, underlay));
     wishes
 }
 
-/// The prefixes behind a peer: what it may announce, and its inside address.
-pub fn behind(peer: &PeerConfig) -> impl Iterator<Item = Prefix> {
-    let (statics, inside) = match &peer.routing {
-        Routing::Static { prefixes } => (prefixes.as_slice(), None),
-        Routing::Bgp(bgp) => (&[][..], Some(Prefix::host(bgp.inside_remote))),
-    };
-    peer.accept.iter().chain(statics).copied().chain(inside)
-}
-
 /// Whether a VPC has default routes behind its peers, in one family.
-fn has_default(config: &Config, vpc: VpcId, ipv4: bool) -> bool {
-    let default = |prefix: Prefix| prefix.len() == 0 && prefix.is_ipv4() == ipv4;
-    config.peers_of(vpc).any(|(_, peer)| behind(peer).any(default))
+fn has_default(vpc: &VpcOutline, ipv4: bool) -> bool {
+    vpc.behind().any(|prefix| prefix.len() == 0 && prefix.is_ipv4() == ipv4)
 }
 
 /// The rules that serve the gateway itself, in the namespace of the underlay.
-fn host_rules(config: &Config, underlay: Underlay<'_>) -> Vec<Wish> {
-    let shares = |(id, vpc): (&VpcId, &VpcConfig)| vpc.netns.is_none().then_some(*id);
-    let vpcs: Vec<VpcId> = config.vpcs.iter().filter_map(shares).collect();
+fn host_rules(outline: &Outline, underlay: Underlay<'_>) -> Vec<Wish> {
+    let vpcs: Vec<&VpcOutline> = outline.vpcs.values().filter(|vpc| vpc.netns.is_none()).collect();
     let rule =
         |ipv4, priority, when, then| Wish::Rule(Rule { netns: None, ipv4, priority, when, then });
     let mut rules = Vec::new();
     for ipv4 in [true, false].into_iter().filter(|_| !vpcs.is_empty()) {
         rules.push(rule(ipv4, MARKED, When::Marked, Then::Goto(END)));
         rules.push(rule(ipv4, END, When::Always, Then::Pass));
-        if vpcs.iter().any(|vpc| has_default(config, *vpc, ipv4)) {
+        if vpcs.iter().any(|vpc| has_default(vpc, ipv4)) {
             let ours = underlay
                 .listening
                 .iter()
@@ -95,10 +82,9 @@ fn host_rules(config: &Config, underlay: Underlay<'_>) -> Vec<Wish> {
             rules.extend(ours.map(|address| rule(ipv4, HOST, sent(address), Then::Goto(END))));
         }
     }
-    let bars = |(_, vpc): (&VpcId, &VpcConfig)| is_barred(vpc, underlay);
-    if config.vpcs.iter().any(bars) {
+    if vpcs.iter().any(|vpc| is_barred(vpc, underlay)) {
         let lans: BTreeSet<&str> =
-            config.vpcs.values().filter_map(|vpc| vpc.interface.as_deref()).collect();
+            outline.vpcs.values().filter_map(|vpc| vpc.interface.as_deref()).collect();
         let devices = underlay.host.bearing(underlay.listening).map(|(name, _)| name);
         for device in devices.filter(|name| !lans.contains(name)) {
             let arriving = || When::Arriving(device.to_owned());
@@ -112,7 +98,7 @@ fn host_rules(config: &Config, underlay: Underlay<'_>) -> Vec<Wish> {
 /// Whether hosts of the VPC come in by another device than the underlay's, so that what comes in
 /// by the underlay's is not theirs (RFC 4301 §5.2, step 4). A gateway with one device for both
 /// cannot tell, and in a namespace of its own there is no underlay.
-fn is_barred(vpc: &VpcConfig, underlay: Underlay<'_>) -> bool {
+fn is_barred(vpc: &VpcOutline, underlay: Underlay<'_>) -> bool {
     let mut devices = underlay.host.bearing(underlay.listening);
     let interface = vpc.interface.as_deref().filter(|_| vpc.netns.is_none());
     interface.is_some_and(|interface| devices.all(|(name, _)| name != interface))
@@ -120,9 +106,8 @@ fn is_barred(vpc: &VpcConfig, underlay: Underlay<'_>) -> bool {
 
 /// What is ruled for the packets of one VPC.
 struct Policy<'c> {
-    config: &'c Config,
     vpc: VpcId,
-    settings: &'c VpcConfig,
+    settings: &'c VpcOutline,
     underlay: Underlay<'c>,
 }
 
@@ -132,7 +117,7 @@ impl Policy<'_> {
         for ipv4 in [true, false] {
             let prefixes = Then::Lookup(Table::Vpc(self.vpc));
             rules.push(self.rule(ipv4, PREFIXES, When::Always, prefixes));
-            if has_default(self.config, self.vpc, ipv4) {
+            if has_default(self.settings, ipv4) {
                 let defaults = Then::Lookup(Table::Default(self.vpc));
                 let packets = self.packets(ipv4);
                 rules.extend(packets.map(|when| self.rule(ipv4, DEFAULTS, when, defaults)));
@@ -163,7 +148,7 @@ impl Policy<'_> {
 
     /// Where the VPC has default routes through tunnels, its own prefixes are not for them.
     fn homes(&self) -> impl Iterator<Item = Wish> {
-        let drawn = |prefix: &&Prefix| has_default(self.config, self.vpc, prefix.is_ipv4());
+        let drawn = |prefix: &&Prefix| has_default(self.settings, prefix.is_ipv4());
         let homes = self.settings.prefixes.iter().filter(drawn);
         homes.map(|&prefix| Wish::Home { vpc: self.vpc, prefix })
     }
@@ -172,8 +157,7 @@ impl Policy<'_> {
         if !is_barred(self.settings, self.underlay) {
             return Vec::new();
         }
-        let beyond = self.config.peers_of(self.vpc).flat_map(|(_, peer)| &peer.accept);
-        let barred = self.settings.prefixes.iter().chain(beyond);
+        let barred = self.settings.prefixes.iter().chain(&self.settings.accept);
         barred.map(|&prefix| Wish::Bar { prefix }).collect()
     }
 

@@ -1,6 +1,7 @@
 //! What a wish becomes in the kernel is the same wish when it is found there.
 
 use super::*;
+use crate::config::Outline;
 use crate::gateway::world::{Host, HostDevice, guards};
 use crate::testing::deployment::{self, Site};
 use std::collections::BTreeSet;
@@ -25,7 +26,7 @@ fn every_guard_is_recognized_where_it_stands() {
     let config = deployment::parse(&text);
     let listening = &config.gateway.listen;
     let mut kinds = BTreeSet::new();
-    for wish in guards(&config, &host(listening), listening) {
+    for wish in guards(&Outline::of(&config), &host(listening), listening) {
         kinds.insert(wish.to_string().split_whitespace().next().map(str::to_owned));
         let seen = match &wish {
             Wish::Rule(one) => wish_of_rule(&rule(one), None),

@@ -44,7 +44,7 @@ fn everything_that_a_peer_may_announce_is_guarded() {
     let config = config(|text| text);
     let wishes = wishes(&config, &host(true));
     let peer = &config.peers[&PeerId(0)];
-    for prefix in behind(peer) {
+    for prefix in peer.accept.iter().copied() {
         assert!(wishes.contains(&Wish::Guard { vpc: VPC, prefix }), "{prefix}");
     }
     let Routing::Bgp(bgp) = &peer.routing else { panic!("a BGP peer") };

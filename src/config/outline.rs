@@ -1,0 +1,159 @@
+//! What of a configuration must be kept apart and kept in, read even from a file with mistakes:
+//! guards against plaintext stand before the gateway does, and when it cannot.
+//!
+//! This is no second grammar: it takes the words of `[[vpc]]` and `[[peer]]` that it understands
+//! and leaves out the rest. Nothing but guards may follow from it.
+
+use super::vpc_section::default_tun;
+use super::{Config, Routing, limits};
+use crate::net::{Prefix, VpcId};
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use toml::de::{DeTable, DeValue};
+
+/// The outline of a configuration.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outline {
+    /// The addresses on which the gateway listens.
+    pub listen: Vec<IpAddr>,
+    /// The VPCs, numbered in the order of the file.
+    pub vpcs: BTreeMap<VpcId, VpcOutline>,
+}
+
+/// The outline of a VPC.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct VpcOutline {
+    /// Its name.
+    pub name: String,
+    /// Its TUN device.
+    pub tun: String,
+    /// Its network namespace; `None` is the daemon's.
+    pub netns: Option<String>,
+    /// The interface towards its hosts.
+    pub interface: Option<String>,
+    /// Its own prefixes.
+    pub prefixes: Vec<Prefix>,
+    /// What its peers may announce, static routes included.
+    pub accept: Vec<Prefix>,
+    /// The inside addresses of its peers.
+    pub inside: Vec<IpAddr>,
+}
+
+impl VpcOutline {
+    /// The prefixes behind its peers: what must never leave but through a tunnel.
+    pub fn behind(&self) -> impl Iterator<Item = Prefix> {
+        self.accept.iter().copied().chain(self.inside.iter().copied().map(Prefix::host))
+    }
+}
+
+impl Outline {
+    /// The outline of a valid configuration.
+    pub fn of(config: &Config) -> Outline {
+        let vpc = |(id, vpc): (&VpcId, &super::VpcConfig)| {
+            let outline = VpcOutline {
+                name: vpc.name.clone(),
+                tun: vpc.tun.clone(),
+                netns: vpc.netns.clone(),
+                interface: vpc.interface.clone(),
+                prefixes: vpc.prefixes.clone(),
+                accept: Vec::new(),
+                inside: Vec::new(),
+            };
+            (*id, outline)
+        };
+        let mut vpcs: BTreeMap<VpcId, VpcOutline> = config.vpcs.iter().map(vpc).collect();
+        for peer in config.peers.values() {
+            let Some(vpc) = vpcs.get_mut(&peer.vpc) else { continue };
+            vpc.accept.extend(&peer.accept);
+            match &peer.routing {
+                Routing::Static { prefixes } => vpc.accept.extend(prefixes),
+                Routing::Bgp(bgp) => vpc.inside.push(bgp.inside_remote),
+            }
+        }
+        Outline { listen: config.gateway.listen.clone(), vpcs }
+    }
+
+    /// What can be understood of a file. Inside addresses that are derived are left out: the host
+    /// alone uses them, and it has no tunnel yet.
+    pub fn of_text(text: &str) -> Outline {
+        if text.len() > limits::FILE_BYTES {
+            return Outline::default();
+        }
+        let (document, _mistakes) = DeTable::parse_recoverable(text);
+        let file = document.into_inner();
+        let gateway = file.get("gateway").and_then(|value| table(value.get_ref()));
+        let mut outline = Outline {
+            listen: gateway.map(|gateway| list(gateway, "listen")).unwrap_or_default(),
+            vpcs: BTreeMap::new(),
+        };
+        for (place, vpc) in (0..=u16::MAX).zip(tables(&file, "vpc")) {
+            outline.vpcs.insert(VpcId(place), vpc_outline(vpc));
+        }
+        tables(&file, "peer").for_each(|peer| outline.take_peer(peer));
+        outline
+    }
+
+    /// A peer without a VPC belongs to the only one; one that names none that is there to all.
+    fn take_peer(&mut self, peer: &DeTable<'_>) {
+        let name = text(peer, "vpc");
+        let is_known = self.vpcs.values().any(|vpc| Some(&vpc.name) == name.as_ref());
+        for vpc in
+            self.vpcs.values_mut().filter(|vpc| !is_known || Some(&vpc.name) == name.as_ref())
+        {
+            vpc.accept.extend(list::<Prefix>(peer, "accept"));
+            vpc.accept.extend(list::<Prefix>(peer, "static_routes"));
+            let inside = text(peer, "inside_remote").and_then(|text| text.parse::<IpAddr>().ok());
+            vpc.inside.extend(inside);
+        }
+    }
+}
+
+fn vpc_outline(vpc: &DeTable<'_>) -> VpcOutline {
+    let name = text(vpc, "name").unwrap_or_default();
+    VpcOutline {
+        tun: text(vpc, "tun").unwrap_or_else(|| default_tun(&name)),
+        netns: text(vpc, "netns"),
+        interface: text(vpc, "interface"),
+        prefixes: list(vpc, "prefixes"),
+        accept: Vec::new(),
+        inside: Vec::new(),
+        name,
+    }
+}
+
+fn table<'v, 't>(value: &'v DeValue<'t>) -> Option<&'v DeTable<'t>> {
+    match value {
+        DeValue::Table(table) => Some(table),
+        _ => None,
+    }
+}
+
+fn array<'v, 't>(file: &'v DeTable<'t>, key: &str) -> impl Iterator<Item = &'v DeValue<'t>> {
+    let items = match file.get(key).map(|value| value.get_ref()) {
+        Some(DeValue::Array(items)) => Some(items.iter()),
+        _ => None,
+    };
+    items.into_iter().flatten().map(|item| item.get_ref())
+}
+
+fn tables<'v, 't>(file: &'v DeTable<'t>, key: &str) -> impl Iterator<Item = &'v DeTable<'t>> {
+    array(file, key).filter_map(table)
+}
+
+fn word(value: &DeValue<'_>) -> Option<String> {
+    match value {
+        DeValue::String(text) => Some(text.as_ref().to_owned()),
+        _ => None,
+    }
+}
+
+fn text(section: &DeTable<'_>, key: &str) -> Option<String> {
+    word(section.get(key)?.get_ref())
+}
+
+fn list<T: std::str::FromStr>(section: &DeTable<'_>, key: &str) -> Vec<T> {
+    array(section, key).filter_map(word).filter_map(|text| text.parse().ok()).collect()
+}
+
+#[cfg(test)]
+mod tests;

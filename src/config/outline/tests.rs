@@ -1,0 +1,45 @@
+//! What is understood of files, with and without mistakes.
+
+use super::*;
+use crate::testing::deployment::{self, Site};
+
+const SITES: [Site; 2] = [Site { region: 1, zone: 1 }, Site { region: 2, zone: 1 }];
+
+fn text() -> String {
+    deployment::text(SITES[0], &SITES, &["red", "blue"])
+}
+
+/// The outline without what only a valid configuration can tell.
+fn without_inside(mut outline: Outline) -> Outline {
+    outline.vpcs.values_mut().for_each(|vpc| vpc.inside.clear());
+    outline
+}
+
+#[test]
+fn a_valid_file_is_understood_as_its_configuration() {
+    let config = deployment::parse(&text());
+    assert_eq!(Outline::of_text(&text()), without_inside(Outline::of(&config)));
+}
+
+#[test]
+fn mistakes_elsewhere_take_no_guard_away() {
+    let whole = Outline::of_text(&text());
+    let keys = text().replace("remote_asn", "remote_as").replace("psk_file", "psk_fiel");
+    assert_eq!(Outline::of_text(&keys), whole);
+    for mistake in ["x = \n", "x", "[[peer]\n", "= 3\n", "\"\n"] {
+        assert_eq!(Outline::of_text(&format!("{}{mistake}", text())), whole, "{mistake:?}");
+    }
+}
+
+#[test]
+fn a_peer_of_no_known_vpc_is_guarded_everywhere() {
+    let odd = text().replace("vpc = \"red\"", "vpc = \"rde\"");
+    let outline = Outline::of_text(&odd);
+    let behind = "10.2.0.0/16".parse().expect("a prefix");
+    assert!(outline.vpcs.values().all(|vpc| vpc.accept.contains(&behind)), "{outline:?}");
+}
+
+#[test]
+fn a_file_that_says_nothing_has_no_outline() {
+    assert_eq!(Outline::of_text("\u{0}[[[[ not toml"), Outline::default());
+}

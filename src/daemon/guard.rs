@@ -1,0 +1,46 @@
+//! Guards against plaintext, before anything else is tried: from what can be understood of the
+//! file, so that a start that fails leaves them behind, and a unit of their own can make them
+//! stand before the network is up.
+
+use super::exit::{Cause, OrFail, Outcome};
+use super::world::{Place, host, stand};
+use crate::config::Outline;
+use crate::gateway::world::{Answer, Change, Host, guards};
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::path::Path;
+use tracing::warn;
+
+/// Keeps packets of the VPCs that the file names from leaving or coming in in the clear. What the
+/// host refuses is logged.
+///
+/// # Errors
+///
+/// When the file cannot be read, or a guard does not stand.
+pub async fn guard(path: &Path) -> Outcome<()> {
+    // A pipe can be read once only, and by whom it is for.
+    if !std::fs::metadata(path).or_fail(Cause::Configuration)?.is_file() {
+        return Ok(());
+    }
+    let text = std::fs::read_to_string(path).or_fail(Cause::Configuration)?;
+    let outline = Outline::of_text(&text);
+    let host = host(BTreeSet::new()).await.unwrap_or_else(|error| {
+        warn!(error = format!("{error:#}"), "the devices of the underlay are not known");
+        Host::default()
+    });
+    let place = |(id, vpc): (&crate::net::VpcId, &crate::config::VpcOutline)| {
+        (*id, Place { namespace: vpc.netns.clone(), device: vpc.tun.clone() })
+    };
+    let places = outline.vpcs.iter().map(place).collect();
+    let known = outline.listen.iter().copied().filter(|address| !address.is_unspecified());
+    let known: Vec<IpAddr> = known.collect();
+    let mut refused = 0;
+    for answer in stand(places, guards(&outline, &host, &known)).await {
+        if let Answer::Refused(Change::Set(wish), why) = answer {
+            refused += 1;
+            warn!(%wish, why, "a guard against plaintext does not stand");
+        }
+    }
+    let all = if refused == 0 { Ok(()) } else { Err(anyhow::anyhow!("{refused} guards missing")) };
+    all.or_fail(Cause::Missing)
+}
