@@ -25,7 +25,8 @@ impl Config {
             format!("{}/{vpc}", peer.gateway)
         };
         let old = running.peers.iter();
-        let old: BTreeMap<String, u32> = old.map(|(id, peer)| (peering(running, peer), id.0)).collect();
+        let old: BTreeMap<String, u32> =
+            old.map(|(id, peer)| (peering(running, peer), id.0)).collect();
         let places: Vec<String> = self.peers.values().map(|peer| peering(&self, peer)).collect();
         let peers = renumber(places.into_iter(), &old);
         let old =

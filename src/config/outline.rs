@@ -95,15 +95,18 @@ impl Outline {
 
     /// A peer without a VPC belongs to the only one; one that names none that is there to all.
     fn take_peer(&mut self, peer: &DeTable<'_>) {
-        let name = text(peer, "vpc");
-        let is_known = self.vpcs.values().any(|vpc| Some(&vpc.name) == name.as_ref());
-        for vpc in
-            self.vpcs.values_mut().filter(|vpc| !is_known || Some(&vpc.name) == name.as_ref())
-        {
-            vpc.accept.extend(list::<Prefix>(peer, "accept"));
-            vpc.accept.extend(list::<Prefix>(peer, "static_routes"));
-            let inside = text(peer, "inside_remote").and_then(|text| text.parse::<IpAddr>().ok());
-            vpc.inside.extend(inside);
+        let names: Vec<String> = list(peer, "vpcs").into_iter().chain(text(peer, "vpc")).collect();
+        let is_known = self.vpcs.values().any(|vpc| names.contains(&vpc.name));
+        let of_peer = |vpc: &&mut VpcOutline| !is_known || names.contains(&vpc.name);
+        for vpc in self.vpcs.values_mut().filter(of_peer) {
+            let own = peer.get("vpc").and_then(|value| table(value.get_ref()));
+            let own = own.and_then(|own| table(own.get(vpc.name.as_str())?.get_ref()));
+            for section in [Some(peer), own].into_iter().flatten() {
+                vpc.accept.extend(list::<Prefix>(section, "accept"));
+                vpc.accept.extend(list::<Prefix>(section, "static_routes"));
+                let inside = text(section, "inside_remote");
+                vpc.inside.extend(inside.and_then(|text| text.parse::<IpAddr>().ok()));
+            }
         }
     }
 }
