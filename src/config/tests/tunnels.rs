@@ -7,7 +7,9 @@ use crate::net::{PeerId, RemoteId};
 
 /// The example, with two more VPCs between us and north-a.
 fn text() -> String {
-    let vpc = |name: &str| format!("[[vpc]]\nname = {name:?}\nprefixes = [\"10.1.0.0/16\"]\n\n");
+    let vpc = |name: &str| {
+        format!("[[vpc]]\nname = {name:?}\nnetns = {name:?}\nprefixes = [\"10.1.0.0/16\"]\n\n")
+    };
     EXAMPLE
         .replacen("[[peer]]", &format!("{}{}[[peer]]", vpc("red"), vpc("blue")), 1)
         .replace("name = \"branch\"", "name = \"branch\"\nvpc = \"shop\"")

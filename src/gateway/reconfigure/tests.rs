@@ -92,5 +92,5 @@ fn the_sentence_names_what_was_touched() {
     };
     assert_eq!(said(&|text| text), "nothing changed");
     let suite = said(&|text| text.replace("\"aes256gcm16-esn\"", "\"chacha20poly1305-esn\""));
-    assert_eq!(suite, "tunnels begun anew: r2z1-red; all other tunnels did not notice");
+    assert_eq!(suite, "tunnels begun anew: r2z1; all other tunnels did not notice");
 }
