@@ -129,6 +129,24 @@ impl KeyExchange {
         &self.public
     }
 
+    /// The private key, to go on with elsewhere; `None` where `ring` keeps it to itself, as it
+    /// does with those of its ECP groups.
+    pub fn private(&self) -> Option<Secret> {
+        match &self.private {
+            Private::Curve25519(private) => Some(Secret::copy_of(private.as_bytes())),
+            Private::Ecp(_) => None,
+            #[cfg(test)]
+            Private::Transparent(_) => None,
+        }
+    }
+
+    /// Our half of the key exchange that [`private`](KeyExchange::private) was asked for; `None`
+    /// when these are not the octets of a private key.
+    pub fn from_private(private: &Secret) -> Option<KeyExchange> {
+        let scalar = Zeroizing::new(<[u8; 32]>::try_from(private.as_bytes()).ok()?);
+        Some(KeyExchange::curve25519(&scalar))
+    }
+
     /// The shared secret with the owner of `peer`, a public value in its wire form.
     ///
     /// Refused: a wrong length, a point that is not on the curve, and for Curve25519 every

@@ -8,6 +8,7 @@ use super::payloads::{Payloads, esp_spi, none_chosen};
 use super::proposal::{self, Choice};
 use super::selector::{describe, is_within, narrow};
 use super::slots;
+use super::state::state_of_fields;
 use crate::crypto::kex::Group;
 use crate::crypto::suite::EspSuite;
 use crate::net::EspSpi;
@@ -241,3 +242,5 @@ fn outbound_spi(spi: &[u8]) -> Result<EspSpi, ChildRefusal> {
     let reserved = spi < EspSpi::FIRST;
     if reserved { Err(ChildRefusal::Breach("the SPI is a reserved one")) } else { Ok(spi) }
 }
+
+state_of_fields!(Offer { slot, spi, name, suites, local_ts, remote_ts });

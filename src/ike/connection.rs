@@ -3,6 +3,7 @@
 use super::config::{ConnectionConfig, RemoteAddress};
 use super::event::TimerReason;
 use super::failure::{DownReason, FailureReason};
+use super::state::{state_of_fields, state_of_variants};
 use crate::moment::Moment;
 use crate::time::{Timestamp, soonest};
 use crate::wire::ike::IkeSpi;
@@ -27,6 +28,19 @@ pub(super) enum Told {
     Up,
     Unreachable { since: Timestamp },
 }
+
+/// What goes on in another process.
+#[derive(Debug)]
+pub(super) struct Kept {
+    wanted: bool,
+    retry_at: Option<Timestamp>,
+    told: Told,
+    failures: u32,
+    settle_at: Option<Timestamp>,
+}
+
+state_of_fields!(Kept { wanted, retry_at, told, failures, settle_at });
+state_of_variants!(Told { 0 => Down, 1 => Up, 2 => Unreachable { since }, });
 
 #[cfg_attr(test, derive(Clone))]
 #[derive(Debug)]
@@ -57,6 +71,25 @@ impl Connection {
             last_failure: None,
             settle_at: None,
         }
+    }
+
+    /// What an owner with the same configuration could not know. A handshake under way is none of
+    /// it: it begins anew.
+    pub fn kept(&self) -> Kept {
+        let retry_at = match self.attempt {
+            Attempt::Idle => None,
+            Attempt::Waiting { until } => Some(until),
+            Attempt::Running { .. } => Some(Timestamp::ZERO),
+        };
+        let Connection { wanted, told, failures, settle_at, .. } = *self;
+        Kept { wanted, retry_at, told, failures, settle_at }
+    }
+
+    /// A connection of which this was kept.
+    pub fn with(config: ConnectionConfig, kept: Kept) -> Self {
+        let Kept { wanted, retry_at, told, failures, settle_at } = kept;
+        let attempt = retry_at.map_or(Attempt::Idle, |until| Attempt::Waiting { until });
+        Connection { wanted, attempt, told, failures, settle_at, ..Connection::new(config) }
     }
 
     /// Where we would send IKE_SA_INIT.

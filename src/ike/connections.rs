@@ -108,6 +108,11 @@ impl Connections {
         self.touched.pop_first()
     }
 
+    /// All of them.
+    pub fn all(&self) -> impl Iterator<Item = (ConnectionId, &Connection)> {
+        self.all.iter().map(|(&id, connection)| (id, connection))
+    }
+
     /// All of them, for the model of the tests.
     #[cfg(test)]
     pub fn walk(&self) -> impl Iterator<Item = (&ConnectionId, &Connection)> {

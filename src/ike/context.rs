@@ -6,6 +6,7 @@ use super::event::{ChildId, Event, Transmit};
 use super::job::Jobs;
 use super::path::Path;
 use super::slots::Slots;
+use super::state::state_of_fields;
 use super::stats::{Discard, Stats};
 use crate::moment::Moment;
 use crate::net::EspSpi;
@@ -158,3 +159,5 @@ impl Outbox {
         self.events.pop_front()
     }
 }
+
+state_of_fields!(Pool { next_child, next_worker, esp_spis });

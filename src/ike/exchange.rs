@@ -2,6 +2,7 @@
 //! answer comes, and the answer to a repeated request (RFC 7296 §2.1 to §2.3).
 
 use super::config::Retransmit;
+use super::state::state_of_fields;
 use crate::crypto::digest::sha256;
 use crate::time::Timestamp;
 use crate::wire::ike::{ExchangeType, MessageId};
@@ -244,6 +245,13 @@ impl Responses {
         self.last.map(|last| LastAnswer::new(last.request, last.response, now))
     }
 }
+
+state_of_fields!(Retransmission { first_sent, sent, next, wait, growth_percent, cap, deadline });
+state_of_fields!(Requests<P> { next, outstanding });
+state_of_fields!(Outstanding<P> { exchange, id, bytes, retransmission, purpose });
+state_of_fields!(Responses { expected, last });
+state_of_fields!(Answer { request, response });
+state_of_fields!(LastAnswer { request, response, expires_at });
 
 #[cfg(test)]
 mod tests;

@@ -13,7 +13,8 @@
 
 use super::event::{ChildKeys, Role};
 use super::protect::{OpenKey, SealKey};
-use crate::crypto::aead::{ControlAead, KeyError};
+use super::state::state_of_fields;
+use crate::crypto::aead::KeyError;
 use crate::crypto::prf::Prf;
 use crate::crypto::secret::Secret;
 use crate::crypto::suite::{EspSuite, IkeSuite};
@@ -107,8 +108,8 @@ impl IkeKeys {
             sk_d: Secret::copy_of(sk_d),
             sk_pi: Secret::copy_of(sk_pi),
             sk_pr: Secret::copy_of(sk_pr),
-            seal: SealKey::new(ControlAead::new(suite.aead, ours)?),
-            open: OpenKey::new(ControlAead::new(suite.aead, theirs)?),
+            seal: SealKey::new(suite.aead, Secret::copy_of(ours))?,
+            open: OpenKey::new(suite.aead, Secret::copy_of(theirs))?,
         })
     }
 
@@ -154,3 +155,5 @@ impl ChildSeed<'_> {
         ChildKeyPair { inbound: keys(inbound, theirs), outbound: keys(outbound, ours) }
     }
 }
+
+state_of_fields!(IkeKeys { suite, sk_d, sk_pi, sk_pr, seal, open });

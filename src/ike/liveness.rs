@@ -9,6 +9,7 @@
 //! ```
 
 use super::config::LivenessConfig;
+use super::state::{state_of_fields, state_of_variants};
 use crate::time::Timestamp;
 use std::time::Duration;
 
@@ -129,6 +130,9 @@ impl Liveness {
         self.round_trip
     }
 }
+
+state_of_fields!(Liveness { last_heard, last_answer, last_repeat, verdict, round_trip });
+state_of_variants!(Verdict { 0 => Reachable, 1 => Unreachable { since }, });
 
 #[cfg(test)]
 mod tests;

@@ -47,6 +47,7 @@ mod responder;
 mod sa;
 mod selector;
 mod slots;
+mod state;
 mod stats;
 mod view;
 

@@ -2,6 +2,7 @@
 //! keepalives and rebinding (RFC 7296 §2.23, RFC 3948 §2.2, §4).
 
 use super::event::NatStatus;
+use super::state::state_of_fields;
 use crate::crypto::digest::sha1;
 use crate::time::Timestamp;
 use crate::wire::ike::{IkeSpi, Notify, NotifyType, Payload};
@@ -112,6 +113,9 @@ impl LivePath {
         due
     }
 }
+
+state_of_fields!(Path { local, remote });
+state_of_fields!(LivePath { path, nat, keepalive_at });
 
 #[cfg(test)]
 mod tests;

@@ -1,8 +1,10 @@
 //! Protection of messages by the keys of an IKE SA: the SK payload (RFC 7296 §3.14, RFC 5282).
 
+use super::state::{State, StateReader, StateWriter, state_of_fields};
 use super::stats::Discard;
-use crate::crypto::aead::ControlAead;
+use crate::crypto::aead::{AeadAlgorithm, ControlAead, KeyError};
 use crate::crypto::digest::sha256;
+use crate::crypto::secret::Secret;
 use crate::wire::DecodeError;
 use crate::wire::ike::{Draft, Header, Message, Payload, Protected, decode_chain, strip_padding};
 use std::fmt;
@@ -10,13 +12,45 @@ use std::fmt;
 /// Seals what we send. The IV is a counter, so none is used twice (RFC 5282 §3.1).
 #[cfg_attr(test, derive(Clone))]
 pub(super) struct SealKey {
-    aead: ControlAead,
+    key: Key,
     next_iv: u64,
 }
 
+/// A key with the material that it is made of, which goes on with the IKE SA.
+#[cfg_attr(test, derive(Clone))]
+struct Key {
+    aead: ControlAead,
+    keymat: Secret,
+}
+
+impl Key {
+    fn new(algorithm: AeadAlgorithm, keymat: Secret) -> Result<Key, KeyError> {
+        let aead = ControlAead::new(algorithm, keymat.as_bytes())?;
+        Ok(Key { aead, keymat })
+    }
+}
+
+impl State for Key {
+    fn write(&self, out: &mut StateWriter) {
+        self.aead.algorithm().write(out);
+        self.keymat.write(out);
+    }
+
+    fn read(from: &mut StateReader<'_>) -> Result<Self, DecodeError> {
+        let (algorithm, keymat) = State::read(from)?;
+        Key::new(algorithm, keymat).map_err(|_| from.invalid("no key"))
+    }
+}
+
+state_of_fields!(SealKey { key, next_iv });
+state_of_fields!(OpenKey { key });
+
 impl SealKey {
-    pub fn new(aead: ControlAead) -> Self {
-        SealKey { aead, next_iv: 1 }
+    /// # Errors
+    ///
+    /// When the key material does not fit the algorithm.
+    pub fn new(algorithm: AeadAlgorithm, keymat: Secret) -> Result<Self, KeyError> {
+        Ok(SealKey { key: Key::new(algorithm, keymat)?, next_iv: 1 })
     }
 
     /// The message with `inner` inside its SK payload.
@@ -26,7 +60,7 @@ impl SealKey {
         self.next_iv += 1;
         let parts = draft.parts();
         *parts.iv = iv;
-        *parts.icv = self.aead.seal_in_place(iv, parts.associated_data, parts.plaintext);
+        *parts.icv = self.key.aead.seal_in_place(iv, parts.associated_data, parts.plaintext);
         draft.into_bytes()
     }
 }
@@ -34,7 +68,7 @@ impl SealKey {
 /// Opens what the peer sent.
 #[cfg_attr(test, derive(Clone))]
 pub(super) struct OpenKey {
-    aead: ControlAead,
+    key: Key,
 }
 
 /// A message that was made with the keys of the IKE SA: only [`OpenKey::open`] makes one, and
@@ -64,8 +98,11 @@ impl Opened {
 }
 
 impl OpenKey {
-    pub fn new(aead: ControlAead) -> Self {
-        OpenKey { aead }
+    /// # Errors
+    ///
+    /// When the key material does not fit the algorithm.
+    pub fn new(algorithm: AeadAlgorithm, keymat: Secret) -> Result<Self, KeyError> {
+        Key::new(algorithm, keymat).map(|key| OpenKey { key })
     }
 
     /// Opens one message.
@@ -79,6 +116,7 @@ impl OpenKey {
         let mut bytes = datagram.to_vec();
         let parts = Protected::locate(&message, &mut bytes).map_err(|_| Discard::Malformed)?;
         let plaintext = self
+            .key
             .aead
             .open_in_place(parts.iv, parts.associated_data, parts.ciphertext_and_icv)
             .map_err(|_| Discard::NotAuthentic)?;

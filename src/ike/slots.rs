@@ -8,6 +8,7 @@
 use super::config::{ConnectionId, SlotId};
 use super::event::ChildId;
 use super::payloads::{Payloads, notify};
+use super::state::state_of_fields;
 use crate::wire::ike::{NotifyType, Payload};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -81,3 +82,5 @@ impl Slots {
         self.sending.get(&of).copied()
     }
 }
+
+state_of_fields!(Slots { owners, sending });

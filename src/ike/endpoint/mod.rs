@@ -15,6 +15,7 @@
 //! index, and every verb ends by setting the timers of those it touched.
 
 mod dispatch;
+mod handover;
 mod lifecycle;
 mod sas;
 mod settle;

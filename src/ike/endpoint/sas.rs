@@ -170,6 +170,19 @@ impl Sas {
         self.active_of(id).map(|sa| sa.id().local).collect()
     }
 
+    /// All established ones.
+    pub fn all_established(&self) -> impl Iterator<Item = &Established> {
+        self.all.values().filter_map(IkeSa::established)
+    }
+
+    /// The last answers of those that are over, and where they went.
+    pub fn all_over(&self) -> impl Iterator<Item = (IkeSpi, &LastAnswer, &Path)> {
+        self.all.iter().filter_map(|(spi, sa)| match sa {
+            IkeSa::Over(answer, path) => Some((*spi, answer, path)),
+            _ => None,
+        })
+    }
+
     /// Whether none is left that a peer has yet to hear of.
     pub fn is_idle(&self) -> bool {
         self.all.len() == self.half_open + self.over

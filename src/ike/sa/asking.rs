@@ -7,6 +7,7 @@ use super::super::exchange::Retransmission;
 use super::super::failure::{ChildRefusal, DownReason, FailureReason};
 use super::super::payloads::Payloads;
 use super::super::protect::Opened;
+use super::super::state::state_of_variants;
 use super::children::ChildState;
 use super::create::{self, ChildAttempt};
 use super::lifecycle::{Life, Lifecycle};
@@ -33,6 +34,17 @@ pub(super) enum Purpose {
     DeleteChild(ChildId),
     /// To delete this IKE SA.
     DeleteIke,
+}
+
+impl Purpose {
+    /// Whether another process could go on with it: it must have all private keys.
+    pub fn is_portable(&self) -> bool {
+        match self {
+            Purpose::Child(attempt) => attempt.is_portable(),
+            Purpose::RekeyIke(attempt) => attempt.is_portable(),
+            Purpose::Probe | Purpose::DeleteChild(_) | Purpose::DeleteIke => true,
+        }
+    }
 }
 
 /// What is due next.
@@ -317,7 +329,7 @@ impl Established {
         };
         for child in delete.into_iter().flatten() {
             if let Some(sa) = self.children.get_mut(child) {
-                sa.delete(DownReason::Rekeyed);
+                sa.delete();
             }
         }
         for child in leave.into_iter().flatten() {
@@ -452,3 +464,11 @@ fn fatal(payloads: Payloads<'_>) -> Option<String> {
     let mutual = [NotifyType::INVALID_SYNTAX, NotifyType::AUTHENTICATION_FAILED];
     error.filter(|error| mutual.contains(error)).map(|error| format!("it answered {error}"))
 }
+
+state_of_variants!(Purpose {
+    0 => Probe,
+    1 => Child(attempt),
+    2 => RekeyIke(attempt),
+    3 => DeleteChild(child),
+    4 => DeleteIke,
+});

@@ -14,6 +14,7 @@ use super::super::event::{ChildId, ChildUp, Event, Role};
 use super::super::failure::DownReason;
 use super::super::keys::ChildKeyPair;
 use super::super::path::Path;
+use super::super::state::{state_of_fields, state_of_variants};
 use super::lifecycle::{LEAVING, rekey_time};
 use crate::crypto::suite::EspSuite;
 use crate::net::EspSpi;
@@ -47,16 +48,22 @@ pub(in super::super) struct ChildSa {
     pub rekey_at: Timestamp,
     pub expires_at: Timestamp,
     pub state: ChildState,
-    /// Why it goes, once it does.
-    reason: DownReason,
 }
 
 impl ChildSa {
-    /// Marks it to be deleted by us.
-    pub fn delete(&mut self, reason: DownReason) {
+    /// Marks it to be deleted by us, since another has its place.
+    pub fn delete(&mut self) {
         if self.state != ChildState::Expired {
             self.state = ChildState::Deleting;
-            self.reason = reason;
+        }
+    }
+
+    /// Why it goes, if it goes now.
+    fn reason(&self) -> DownReason {
+        match self.state {
+            ChildState::Installed => DownReason::DeletedByPeer,
+            ChildState::Leaving { .. } | ChildState::Deleting => DownReason::Rekeyed,
+            ChildState::Expired => DownReason::Expired,
         }
     }
 
@@ -64,7 +71,6 @@ impl ChildSa {
     pub fn leave(&mut self, now: Timestamp) {
         if self.state == ChildState::Installed {
             self.state = ChildState::Leaving { until: now + LEAVING };
-            self.reason = DownReason::Rekeyed;
         }
     }
 
@@ -156,7 +162,6 @@ impl Children {
                 rekey_at: rekey_time(lifetime, ctx),
                 expires_at: ctx.now + lifetime.hard,
                 state: ChildState::Installed,
-                reason: DownReason::DeletedByPeer,
             },
         );
         child
@@ -165,7 +170,7 @@ impl Children {
     /// Removes a Child SA and tells the owner.
     pub fn remove(&mut self, child: ChildId, ctx: &mut Context<'_>) {
         if let Some(sa) = self.all.remove(&child) {
-            self.announce_end(child, &sa, sa.reason.clone(), ctx);
+            self.announce_end(child, &sa, sa.reason(), ctx);
         }
     }
 
@@ -179,7 +184,7 @@ impl Children {
                     self.announce_end(child, sa, DownReason::Expired, ctx);
                     sa.state = ChildState::Expired;
                 }
-                ChildState::Leaving { until } if until <= ctx.now => sa.delete(DownReason::Rekeyed),
+                ChildState::Leaving { until } if until <= ctx.now => sa.delete(),
                 ChildState::Installed | ChildState::Leaving { .. } | ChildState::Deleting => {}
             }
         }
@@ -313,3 +318,25 @@ impl Children {
         installed.map(|(child, sa)| (sa.slot, child)).collect()
     }
 }
+
+state_of_variants!(ChildState {
+    0 => Installed,
+    1 => Leaving { until },
+    2 => Deleting,
+    3 => Expired,
+});
+state_of_fields!(ChildSa {
+    slot,
+    inbound,
+    outbound,
+    suite,
+    local_ts,
+    remote_ts,
+    replaces,
+    installed_at,
+    rekey_at,
+    expires_at,
+    state,
+});
+state_of_fields!(Missing { ask_at, refusals });
+state_of_fields!(Children { connection, all, missing });

@@ -17,6 +17,7 @@ use super::super::payloads::{
     Payloads, child_notify, invalid_ke, notify, public_value, wanted_group,
 };
 use super::super::proposal::{group_of, method_of};
+use super::super::state::state_of_fields;
 use super::replacement::{Attempt, Outcome};
 use crate::crypto::kex::{Group, KeyExchange};
 use crate::crypto::secret::Secret;
@@ -132,6 +133,11 @@ impl ChildAttempt {
         Ok((Made { slot: self.offer.slot, agreed, shared, nonces }, outcome))
     }
 
+    /// Whether another process could go on with it.
+    pub fn is_portable(&self) -> bool {
+        self.key_exchange.as_ref().is_none_or(|ours| ours.private().is_some())
+    }
+
     /// The peer has deleted a Child SA that we do not know yet.
     pub fn on_deleted(&mut self, spi: EspSpi) {
         if self.deleted.len() < MAX_DELETED {
@@ -242,3 +248,5 @@ fn share(
         (_, _) => Err(ChildRefusal::Breach("the key exchange is of another group than the suite")),
     }
 }
+
+state_of_fields!(ChildAttempt { replaces, race, offer, key_exchange, deleted, outdated });

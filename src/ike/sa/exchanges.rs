@@ -9,6 +9,7 @@ use super::super::exchange::{Due, LastAnswer, Place, Requests, Responses, Retran
 use super::super::keys::IkeKeys;
 use super::super::path::Path;
 use super::super::protect::Opened;
+use super::super::state::state_of_fields;
 use super::super::stats::Discard;
 use crate::time::Timestamp;
 use crate::wire::ike::{ExchangeType, Flags, Header, MessageId, Payload};
@@ -167,3 +168,5 @@ impl<P> Exchanges<P> {
         self.responses.into_last_answer(now)
     }
 }
+
+state_of_fields!(Exchanges<P> { id, role, keys, requests, responses });

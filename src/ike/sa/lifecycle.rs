@@ -12,6 +12,7 @@
 use super::super::config::Lifetime;
 use super::super::context::Context;
 use super::super::failure::DownReason;
+use super::super::state::{state_of_fields, state_of_variants};
 use crate::time::Timestamp;
 use std::time::Duration;
 
@@ -133,3 +134,12 @@ pub(super) fn rekey_time(lifetime: &Lifetime, ctx: &mut Context<'_>) -> Timestam
     let earlier = Duration::from_micros(ctx.random.below(jitter.saturating_add(1)));
     ctx.now + lifetime.soft.saturating_sub(earlier)
 }
+
+state_of_variants!(Life {
+    0 => Active,
+    1 => Heir { until },
+    2 => Leaving { until },
+    3 => Closing { until },
+    4 => Gone,
+});
+state_of_fields!(Lifecycle { life, established_at, rekey_at, expires_at });

@@ -36,11 +36,13 @@ use super::failure::{ChildRefusal, DownReason};
 use super::keys::{IkeKeys, Nonces};
 use super::liveness::{Liveness, Verdict};
 use super::path::{LivePath, Path};
+use super::state::{State, StateReader, StateWriter, state_of_fields};
 use super::stats::Discard;
 use super::view::{ChildView, IkeView};
 use crate::crypto::secret::Secret;
 use crate::crypto::suite::IkeSuite;
 use crate::time::Timestamp;
+use crate::wire::DecodeError;
 use crate::wire::ike::Identity;
 use crate::wire::ike::{Header, IkeSpi};
 use asking::Purpose;
@@ -125,6 +127,8 @@ pub(super) struct NoFirstChild {
     pub slot: Option<SlotId>,
     pub refusal: ChildRefusal,
 }
+
+state_of_fields!(Descent { remote_id, lineage, began_at, role, names_slots });
 
 /// What a handshake hands over; that takes a proof of the peer's identity.
 pub(super) struct Handshake {
@@ -336,6 +340,52 @@ impl Established {
 
     fn estate(&mut self) -> Estate {
         Estate { from: self.id(), children: self.children.take() }
+    }
+
+    /// Whether another process could go on with it.
+    pub fn is_portable(&self) -> bool {
+        self.exchanges.purpose().is_none_or(Purpose::is_portable)
+    }
+
+    /// Writes all that makes it but its configuration.
+    pub fn write(&self, out: &mut StateWriter) {
+        self.connection.write(out);
+        self.children.write(out);
+        self.descent.write(out);
+        self.life.write(out);
+        self.exchanges.write(out);
+        self.liveness.write(out);
+        self.path.write(out);
+    }
+
+    /// What [`write`](Established::write) wrote, with the configuration of its connection;
+    /// `None` when that is not configured any more.
+    ///
+    /// # Errors
+    ///
+    /// When the octets are no IKE SA.
+    pub fn read(
+        from: &mut StateReader<'_>,
+        config: impl Fn(ConnectionId) -> Option<Arc<ConnectionConfig>>,
+    ) -> Result<Option<Box<Established>>, DecodeError> {
+        let connection = ConnectionId::read(from)?;
+        let (children, descent, life) =
+            (State::read(from)?, State::read(from)?, State::read(from)?);
+        let (exchanges, liveness) = (State::read(from)?, State::read(from)?);
+        let (path, effects) = (State::read(from)?, Vec::new());
+        Ok(config(connection).map(|config| {
+            Box::new(Established {
+                connection,
+                config,
+                children,
+                descent,
+                life,
+                exchanges,
+                liveness,
+                path,
+                effects,
+            })
+        }))
     }
 
     /// What the endpoint is to do now.

@@ -16,6 +16,7 @@ use super::super::payloads::{
     Payloads, ike_refused, invalid_ke, notify, public_value, wanted_group,
 };
 use super::super::proposal::{self, Choice, group_of, method_of};
+use super::super::state::state_of_fields;
 use super::replacement::{Attempt, Outcome};
 use crate::crypto::kex::{Group, KeyExchange};
 use crate::crypto::suite::IkeSuite;
@@ -62,6 +63,11 @@ impl IkeAttempt {
         let key_exchange = KeyExchange::generate(group, ctx.random).ok()?;
         let (spi, nonce) = (ctx.ike_spi(), ctx.nonce());
         Some(IkeAttempt { race: Attempt::new(nonce, regrouped), spi, suites, key_exchange })
+    }
+
+    /// Whether another process could go on with it.
+    pub fn is_portable(&self) -> bool {
+        self.key_exchange.private().is_some()
     }
 
     /// The request.
@@ -194,3 +200,5 @@ fn ike_spi(choice: &Choice<IkeSuite>) -> Option<IkeSpi> {
     let spi = IkeSpi(<[u8; 8]>::try_from(choice.spi.as_slice()).ok()?);
     (!spi.is_zero()).then_some(spi)
 }
+
+state_of_fields!(IkeAttempt { race, spi, suites, key_exchange });

@@ -6,6 +6,7 @@
 //! other deletes the old one.
 
 use super::super::keys::Nonces;
+use super::super::state::state_of_fields;
 use std::time::Duration;
 
 /// How long to wait after a refusal that time will not heal soon.
@@ -81,6 +82,9 @@ impl<K: Copy + PartialEq> Attempt<K> {
         (nonces, outcome)
     }
 }
+
+state_of_fields!(Attempt<K> { nonce, rival, regrouped });
+state_of_fields!(Rival<K> { sa, lowest_nonce });
 
 #[cfg(test)]
 mod tests;

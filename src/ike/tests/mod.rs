@@ -3,6 +3,7 @@
 mod adversary;
 mod attacks;
 mod conformance;
+mod handover;
 mod handshake;
 mod jobs;
 mod key_schedule;

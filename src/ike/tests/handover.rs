@@ -1,0 +1,77 @@
+//! Another process goes on with an endpoint: from its octets it answers as the original does.
+
+use super::net::*;
+use crate::ike::*;
+use crate::moment::Moment;
+use crate::random::Random;
+
+fn configs(initiate: bool) -> [ConnectionConfig; 2] {
+    config_pair((psk("a secret"), psk("a secret"))).map(|mut config| {
+        slot(&mut config).lifetime = Lifetime { soft: secs(4), jitter: secs(3), hard: secs(20) };
+        ConnectionConfig {
+            initiate: initiate || config.initiate,
+            ike_lifetime: Lifetime { soft: secs(7), jitter: secs(5), hard: secs(40) },
+            ..config
+        }
+    })
+}
+
+/// An end goes over into octets and back, with dice of its own that nobody else sees.
+fn hand_over(net: &mut Net, end: usize, configs: &[ConnectionConfig; 2]) {
+    let mut dice = crate::random::Seeded::new(1);
+    let at = &mut Moment::simulated(net.now, &mut dice);
+    let fresh = Endpoint::new(EndpointConfig::default(), at);
+    let old = std::mem::replace(&mut net.ends[end].endpoint, fresh);
+    let octets = old.export(at).expect("every private key can leave");
+    let connections = [(CONNECTION, configs[end].clone())].into();
+    net.ends[end].endpoint =
+        Endpoint::import(&octets, EndpointConfig::default(), connections, at).expect("its octets");
+    net.ends[end].endpoint.assert_sound();
+}
+
+/// What a net has sent after `moments` and then some, handed over at the last of them or not.
+fn traffic(seed: u64, hands_over: bool) -> Vec<Vec<u8>> {
+    let configs = configs(false);
+    let mut net = Net::new(seed, configs.clone());
+    net.run(secs(1));
+    net.assert_one_tunnel();
+    net.faults = Faults { loss_percent: 20, duplicate_percent: 10, jitter: ms(30) };
+    let moment = ms(5 * net.random.below(4000));
+    let end = net.random.below(2) as usize;
+    net.run(moment);
+    if hands_over && net.ends[end].ike_sas().len() == 1 {
+        hand_over(&mut net, end, &configs);
+    }
+    net.run(secs(10));
+    net.log.iter().map(|datagram| datagram.bytes.clone()).collect()
+}
+
+#[test]
+fn an_imported_endpoint_answers_as_the_original_does() {
+    for seed in 0..120 {
+        let (original, imported) = (traffic(seed, false), traffic(seed, true));
+        let differs = original.iter().zip(&imported).position(|(one, other)| one != other);
+        assert_eq!(differs, None, "seed {seed}");
+        assert_eq!(original.len(), imported.len(), "seed {seed}");
+    }
+}
+
+#[test]
+fn octets_that_are_cut_or_of_another_version_are_refused() {
+    let mut net = Net::new(3, configs(false));
+    net.run(secs(1));
+    let mut dice = crate::random::Seeded::new(1);
+    let at = &mut Moment::simulated(net.now, &mut dice);
+    let fresh = Endpoint::new(EndpointConfig::default(), at);
+    let octets = std::mem::replace(&mut net.ends[WEST].endpoint, fresh).export(at).expect("octets");
+    let mut import = |bytes: &[u8]| {
+        let octets = crate::crypto::secret::Secret::copy_of(bytes);
+        let connections = [(CONNECTION, configs(false)[WEST].clone())].into();
+        Endpoint::import(&octets, EndpointConfig::default(), connections, at).is_ok()
+    };
+    let octets = octets.as_bytes();
+    assert!(import(octets));
+    assert!((0..octets.len()).all(|length| !import(&octets[..length])));
+    assert!(!import(&[&[2], &octets[1..]].concat()));
+    assert!(!import(&[octets, &[0]].concat()));
+}
