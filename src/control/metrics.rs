@@ -92,6 +92,7 @@ fn routes(page: &mut Page, peers: &[PeerMetrics]) {
             ("accepted", peer.summary.prefixes_accepted),
             ("rejected", peer.summary.prefixes_rejected),
             ("active", peer.summary.prefixes_active),
+            ("refused_by_host", peer.summary.prefixes_refused),
         ];
         for (state, count) in counts {
             let labels = [peer_label(peer), vpc_label(peer), ("state", state)];
@@ -142,6 +143,10 @@ fn stats(page: &mut Page, stats: &StatsView) {
     family("vpngw_discards_total", help, "reason", &stats.discards);
     let help = "What happened in the data plane outside any tunnel.";
     family("vpngw_dataplane_total", help, "event", &stats.dataplane);
+    let help = "Routes, rules, addresses and devices of the host, by what became of them.";
+    family("vpngw_host_total", help, "event", &stats.host);
+    page.metric("vpngw_host_refusals", "gauge", "What the host refuses now.");
+    page.sample("vpngw_host_refusals", &[], stats.host_refuses as f64);
 }
 
 fn peer_label(peer: &PeerMetrics) -> (&'static str, &str) {

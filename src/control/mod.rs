@@ -18,8 +18,9 @@ pub use pages::{Mark, Page};
 pub use views::{
     BgpView, ChildSaState, ChildSaView, EventView, FailureView, Family, GatewayView, IkeSaView,
     LivenessView, MetricsView, PathView, PeerMetrics, PeerState, PeerSummary, PeerView, PeersView,
-    RejectedRouteView, ReplayView, Role, RouteView, RoutesView, SasView, StatsView, TimerView,
-    Traffic, TroubleView, TunnelSas, VirtualRouterState, VirtualRouterView, VpcRoutes, VrrpView,
+    RefusalView, RejectedRouteView, ReplayView, Role, RouteView, RoutesView, SasView, StatsView,
+    TimerView, Traffic, TroubleView, TunnelSas, VirtualRouterState, VirtualRouterView, VpcRoutes,
+    VrrpView,
 };
 
 use serde::{Deserialize, Serialize};

@@ -54,6 +54,8 @@ pub(crate) fn peer() -> PeerView {
             prefixes_accepted: 2,
             prefixes_rejected: 1,
             prefixes_active: 2,
+            prefixes_refused: 0,
+            refusal: None,
             last_failure: Some(FailureView { reason: "no answer".to_owned(), ago_ms: 3_700_000 }),
         },
         local_identity: "east-a".to_owned(),
@@ -104,6 +106,7 @@ pub(crate) fn peer() -> PeerView {
             prefixes_announced: 2,
             last_down: None,
         }),
+        refusals: vec![],
         timers: vec![TimerView { what: "liveness probe".to_owned(), in_ms: 300 }],
         events: vec![EventView { ago_ms: 60_000, what: "BGP session up".to_owned() }],
     }
@@ -171,6 +174,7 @@ fn json_of_the_peers_is_stable() {
         r#""received":{"packets":10,"bytes":1000,"bits_per_second":2500000},"#,
         r#""sent":{"packets":20,"bytes":2000000,"bits_per_second":0},"#,
         r#""prefixes_accepted":2,"prefixes_rejected":1,"prefixes_active":2,"#,
+        r#""prefixes_refused":0,"refusal":null,"#,
         r#""last_failure":{"reason":"no answer","ago_ms":3700000}}]}"#,
         "\n"
     );
@@ -210,6 +214,8 @@ fn metrics_are_what_prometheus_reads() {
         ike: BTreeMap::from([("received".to_owned(), 7)]),
         discards: BTreeMap::new(),
         dataplane: BTreeMap::from([("keepalives".to_owned(), 3)]),
+        host: BTreeMap::from([("retried".to_owned(), 5)]),
+        host_refuses: 1,
     };
     let text = render_metrics(&MetricsView {
         gateway: gateway(),
@@ -232,6 +238,10 @@ fn metrics_are_what_prometheus_reads() {
          family=\"IPv4\",reason=\"version\"} 2",
         "vpngw_ike_total{gateway=\"east-a\",outcome=\"received\"} 7",
         "vpngw_dataplane_total{gateway=\"east-a\",event=\"keepalives\"} 3",
+        "vpngw_host_total{gateway=\"east-a\",event=\"retried\"} 5",
+        "vpngw_host_refusals{gateway=\"east-a\"} 1",
+        "vpngw_peer_prefixes{gateway=\"east-a\",peer=\"north-a\",vpc=\"shop\",\
+         state=\"refused_by_host\"} 0",
     ] {
         assert!(text.lines().any(|have| have == line), "{line}\nis missing in\n{text}");
     }

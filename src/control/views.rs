@@ -67,8 +67,14 @@ pub struct PeerSummary {
     pub prefixes_accepted: u32,
     /// Prefixes that it announced and that are not.
     pub prefixes_rejected: u32,
-    /// Prefixes whose traffic goes to this peer now.
+    /// Prefixes whose traffic goes to this peer now, as the host carries it out.
     pub prefixes_active: u32,
+    /// Prefixes whose traffic would go to this peer, did the host not refuse.
+    #[serde(default)]
+    pub prefixes_refused: u32,
+    /// What the host refuses of all that this peer's traffic needs: the first of it, with why.
+    #[serde(default)]
+    pub refusal: Option<RefusalView>,
     /// What went wrong last.
     pub last_failure: Option<FailureView>,
 }
@@ -107,6 +113,17 @@ pub struct Traffic {
     pub bytes: u64,
     /// The rate over the last seconds.
     pub bits_per_second: u64,
+}
+
+/// Something that the gateway wants from its host and does not get.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RefusalView {
+    /// What.
+    pub what: String,
+    /// The host's words.
+    pub reason: String,
+    /// How often in a row it refused; it is asked again.
+    pub times: u32,
 }
 
 /// Something that went wrong.
@@ -148,6 +165,9 @@ pub struct PeerView {
     pub liveness: LivenessView,
     /// The BGP session inside the tunnel.
     pub bgp: Option<BgpView>,
+    /// What the host refuses of all that this peer's traffic needs, the first of it.
+    #[serde(default)]
+    pub refusals: Vec<RefusalView>,
     /// What happens next, the soonest first.
     pub timers: Vec<TimerView>,
     /// What happened last, the latest first.
@@ -424,4 +444,10 @@ pub struct StatsView {
     /// What happened in the data plane outside any tunnel.
     #[serde(default)]
     pub dataplane: BTreeMap<String, u64>,
+    /// What became of the gateway's wishes to its host.
+    #[serde(default)]
+    pub host: BTreeMap<String, u64>,
+    /// How many of them the host refuses now.
+    #[serde(default)]
+    pub host_refuses: u64,
 }

@@ -19,7 +19,7 @@ use std::sync::Arc;
 const END: GroupId = GroupId(u32::MAX);
 
 /// A next-hop group: peers in order of preference, and the one in use.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Group {
     /// Peers, best first.
     pub ranking: Vec<PeerId>,
@@ -29,6 +29,8 @@ pub struct Group {
     users: usize,
     /// Those of them that were learned; the others are pinned.
     learned: usize,
+    /// Those of the learned that the host refuses to route.
+    refused: BTreeSet<Prefix>,
 }
 
 /// The routes of one VPC as its packets see them.
@@ -47,6 +49,8 @@ pub struct VpcRoutes {
     unpublished: bool,
     by_ranking: BTreeMap<Vec<PeerId>, GroupId>,
     pinned: BTreeSet<Prefix>,
+    /// Prefixes that the host refuses to route.
+    refused: BTreeSet<Prefix>,
 }
 
 impl VpcRoutes {
@@ -129,10 +133,46 @@ impl VpcRoutes {
         self.group(self.fib.get(prefix)?)
     }
 
-    /// How many learned prefixes are routed to `peer` now.
+    /// Takes over whether the host routes a prefix.
+    pub fn set_carried(&mut self, prefix: Prefix, carried: bool) {
+        if carried {
+            self.refused.remove(&prefix);
+        } else {
+            self.refused.insert(prefix);
+        }
+        self.count_refused(prefix);
+    }
+
+    /// Counts a prefix among the refused ones of its group if it is one.
+    fn count_refused(&mut self, prefix: Prefix) {
+        let is_refused = self.refused.contains(&prefix) && !self.pinned.contains(&prefix);
+        let group = self.fib.get(&prefix).and_then(|id| self.groups.get_mut(index(id)));
+        match group {
+            Some(Some(group)) if is_refused => drop(group.refused.insert(prefix)),
+            Some(Some(group)) => drop(group.refused.remove(&prefix)),
+            Some(None) | None => {}
+        }
+    }
+
+    /// How many learned prefixes are routed to `peer` now, by us and by the host.
     pub fn learned_through(&self, peer: PeerId) -> usize {
-        let in_use = self.groups_of(peer).filter(|id| self.peer_in_use(*id) == Some(peer));
-        in_use.filter_map(|id| self.group(id)).map(|group| group.learned).sum()
+        self.groups_through(peer).map(|group| group.learned - group.refused.len()).sum()
+    }
+
+    /// How many learned prefixes would be routed to `peer` now, did the host not refuse.
+    pub fn refused_through(&self, peer: PeerId) -> usize {
+        self.groups_through(peer).map(|group| group.refused.len()).sum()
+    }
+
+    /// Those prefixes.
+    pub fn refused_prefixes(&self, peer: PeerId) -> impl Iterator<Item = Prefix> {
+        self.groups_through(peer).flat_map(|group| &group.refused).copied()
+    }
+
+    /// The groups whose packets go to `peer` now.
+    fn groups_through(&self, peer: PeerId) -> impl Iterator<Item = &Group> {
+        let in_use = self.groups_of(peer).filter(move |id| self.peer_in_use(*id) == Some(peer));
+        in_use.filter_map(|id| self.group(id))
     }
 
     fn groups_of(&self, peer: PeerId) -> impl Iterator<Item = GroupId> {
@@ -159,8 +199,9 @@ impl VpcRoutes {
         };
         if let Some(old) = replaced {
             self.unpublished = true;
-            self.release(old, learned);
+            self.release(&prefix, old, learned);
         }
+        self.count_refused(prefix);
     }
 
     fn intern(&mut self, ranking: &[PeerId], learned: usize) -> GroupId {
@@ -178,7 +219,7 @@ impl VpcRoutes {
     fn create(&mut self, ranking: &[PeerId]) -> GroupId {
         let next = GroupId(u32::try_from(self.groups.len()).unwrap_or(u32::MAX));
         let id = self.free.pop_first().unwrap_or(next);
-        let group = Group { ranking: ranking.to_vec(), choice: None, users: 0, learned: 0 };
+        let group = Group { ranking: ranking.to_vec(), ..Group::default() };
         match self.groups.get_mut(index(id)) {
             Some(slot) => *slot = Some(group),
             None => self.groups.push(Some(group)),
@@ -190,11 +231,12 @@ impl VpcRoutes {
         id
     }
 
-    fn release(&mut self, id: GroupId, learned: usize) {
+    fn release(&mut self, prefix: &Prefix, id: GroupId, learned: usize) {
         let Some(slot) = self.groups.get_mut(index(id)) else { return };
         let Some(group) = slot else { return };
         group.users -= 1;
         group.learned -= learned;
+        group.refused.remove(prefix);
         if group.users == 0 {
             self.by_ranking.remove(&group.ranking);
             for peer in &group.ranking {

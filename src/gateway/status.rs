@@ -6,10 +6,12 @@
 
 mod pages;
 mod peer;
+mod refusals;
 mod routes;
 
 use super::Gateway;
 use super::redundancy::{Member, VirtualRouterId};
+use super::world::Counters;
 use crate::control::{
     Failure, FailureKind, Family, GatewayView, Mark, Page, Reply, Request, StatsView, TroubleView,
     VirtualRouterState, VirtualRouterView, VrrpView,
@@ -154,7 +156,17 @@ impl Gateway {
             ike: ike.map(|(name, count)| (name.to_owned(), count)).collect(),
             discards,
             dataplane: self.dataplane.clone(),
+            host: self.host_counts(),
+            host_refuses: u64::try_from(self.world.refused()).unwrap_or(u64::MAX),
         }
+    }
+
+    /// What became of wishes to the host; what never happened is left out.
+    fn host_counts(&self) -> BTreeMap<String, u64> {
+        let Counters { refused, lost, repeated } = self.world.counters();
+        let counts = [("refused", refused), ("retried", repeated), ("put_back", lost)];
+        let occurred = counts.into_iter().filter(|(_, count)| *count > 0);
+        occurred.map(|(name, count)| (name.to_owned(), count)).collect()
     }
 }
 

@@ -43,6 +43,8 @@ pub struct Vpc {
     usable_tunnels: usize,
     /// Its device, or rules that lead its packets there, while the host refuses them.
     refused: BTreeSet<Wish>,
+    /// Its addresses and guards, while the host refuses them.
+    missing: BTreeSet<Wish>,
 }
 
 impl Vpc {
@@ -60,6 +62,7 @@ impl Vpc {
             reached: BTreeSet::from(Family::ALL),
             usable_tunnels: 0,
             refused: BTreeSet::new(),
+            missing: BTreeSet::new(),
         };
         vpc.configure(config, now);
         vpc
@@ -131,18 +134,41 @@ impl Vpc {
     /// it does not route is told to nobody, and a VPC that it does not serve neither.
     pub fn on_refusal(&mut self, wish: Wish, carried: bool, now: Timestamp) {
         match wish {
-            Wish::Route { prefix, .. } => self.router.set_carried(prefix, carried, now),
+            Wish::Route { prefix, .. } => {
+                self.router.set_carried(prefix, carried, now);
+                self.routes.set_carried(prefix, carried);
+            }
             Wish::Device { .. } | Wish::Rule(_) => {
-                if carried {
-                    self.refused.remove(&wish)
-                } else {
-                    self.refused.insert(wish)
-                };
+                note(&mut self.refused, wish, carried);
                 self.announce(now);
             }
             // Without an address BGP does not run, without a guard the routes still do.
-            Wish::Address { .. } | Wish::Guard { .. } | Wish::Home { .. } | Wish::Bar { .. } => {}
+            Wish::Address { .. } | Wish::Guard { .. } | Wish::Home { .. } | Wish::Bar { .. } => {
+                note(&mut self.missing, wish, carried);
+            }
         }
+    }
+
+    /// Its device and the rules that lead to it, while the host refuses them: without them no
+    /// packet finds a tunnel.
+    pub fn refused(&self) -> &BTreeSet<Wish> {
+        &self.refused
+    }
+
+    /// What else the host refuses, beside routes.
+    pub fn missing(&self) -> &BTreeSet<Wish> {
+        &self.missing
+    }
+
+    /// How many learned prefixes go to `peer` now, by us and by the host.
+    pub fn carried_to(&self, peer: PeerId) -> usize {
+        if self.refused.is_empty() { self.routes.learned_through(peer) } else { 0 }
+    }
+
+    /// How many learned prefixes would go to `peer` now, did the host not refuse.
+    pub fn refused_to(&self, peer: PeerId) -> usize {
+        let refused = self.routes.refused_through(peer);
+        if self.refused.is_empty() { refused } else { refused + self.routes.learned_through(peer) }
     }
 
     /// Goes over to another interface, or to none: its hosts can be reached until it says otherwise.
@@ -172,6 +198,15 @@ impl Vpc {
         let carries = self.refused.is_empty();
         let families = self.reached.iter().copied().filter(|_| carries);
         self.router.set_announced_families(families.collect(), now);
+    }
+}
+
+/// Keeps a wish among those that are refused until it is carried out.
+fn note(refused: &mut BTreeSet<Wish>, wish: Wish, carried: bool) {
+    if carried {
+        refused.remove(&wish);
+    } else {
+        refused.insert(wish);
     }
 }
 

@@ -76,9 +76,11 @@ enum State {
 
 /// Why the host does not do something, and how often it said so in a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Refusal {
-    why: String,
-    times: u32,
+pub struct Refusal {
+    /// The host's words.
+    pub why: String,
+    /// How often in a row.
+    pub times: u32,
 }
 
 /// What happened to wishes, since the start.
@@ -86,9 +88,9 @@ struct Refusal {
 pub struct Counters {
     /// Changes that were refused.
     pub refused: u64,
-    /// Wishes that somebody else took away.
+    /// Wishes that somebody else took away, and that were put back.
     pub lost: u64,
-    /// Wishes that were asked for again.
+    /// Refused wishes that were asked for again.
     pub repeated: u64,
 }
 
@@ -211,7 +213,6 @@ impl World {
         if self.stands(wish) {
             info!(%wish, "somebody took this away; it is put back");
             self.counters.lost += 1;
-            self.counters.repeated += 1;
             self.ask(wish.clone(), None);
         }
     }
@@ -260,16 +261,16 @@ impl World {
     }
 
     /// Why the host refuses `wish`, if it does.
-    pub fn refusal(&self, wish: &Wish) -> Option<&str> {
+    pub fn refusal(&self, wish: &Wish) -> Option<&Refusal> {
         match self.wanted.get(wish)? {
-            State::Asked(Some(refusal)) | State::Refused(refusal) => Some(&refusal.why),
+            State::Asked(Some(refusal)) | State::Refused(refusal) => Some(refusal),
             State::Asked(None) | State::Standing => None,
         }
     }
 
-    /// Everything that the host refuses, with its reason.
-    pub fn refusals(&self) -> impl Iterator<Item = (&Wish, &str)> {
-        self.refused.iter().filter_map(|wish| Some((wish, self.refusal(wish)?)))
+    /// How much the host refuses now.
+    pub fn refused(&self) -> usize {
+        self.refused.len()
     }
 
     /// What happened so far.

@@ -6,9 +6,10 @@ use super::kernel::{LOOPBACK, Way};
 use super::network::Network;
 use super::packet::{self, UDP};
 use super::two_gateways::assert_sound;
-use crate::control::{Reply, Request};
+use crate::control::{PeerSummary, PeerView, Reply, Request};
 use crate::gateway::world::{Table, Then, Wish};
 use crate::net::{PeerId, Prefix, VpcId};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 const VPC: VpcId = VpcId(0);
@@ -57,6 +58,99 @@ fn shown(network: &mut Network, node: usize, text: &str) -> (Option<String>, Str
         });
     });
     shown.expect("the prefix is known")
+}
+
+/// What `vpnctl peers NAME` says at the first node.
+fn peer(network: &mut Network) -> PeerView {
+    match asked(network, &Request::Peer("r2z1".to_owned())) {
+        Reply::Peer(view) => *view,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The counters of wishes at the first node, and what is refused now.
+fn counted(network: &mut Network) -> (BTreeMap<String, u64>, u64) {
+    match asked(network, &Request::Stats) {
+        Reply::Stats(view) => (view.host, view.host_refuses),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn asked(network: &mut Network, request: &Request) -> Reply {
+    let mut reply = None;
+    network.with_node(0, |node, now| {
+        node.operate(now, |gateway, at| reply = Some(gateway.handle_request(request, at)));
+    });
+    reply.expect("an answer")
+}
+
+/// The host of the first node refuses what it has of `which`, or stops to.
+fn refuse(network: &mut Network, which: impl Fn(&Wish) -> bool) -> Vec<Wish> {
+    let wishes = standing(network, which);
+    assert!(!wishes.is_empty());
+    wishes.iter().for_each(|wish| network.node(0).refuse(wish, true));
+    network.with_node(0, |node, now| node.take_away(&wishes, now));
+    network.run(Duration::from_secs(2));
+    wishes
+}
+
+#[test]
+fn a_peer_does_not_count_what_the_host_refuses() {
+    let mut network = connected(deployment::pair());
+    let before = peer(&mut network).summary;
+    assert_eq!((before.prefixes_active, before.prefixes_refused), (2, 0));
+    assert_eq!((before.refusal, counted(&mut network).1), (None, 0));
+    refuse(&mut network, |wish| *wish == remote());
+    let view = peer(&mut network);
+    let PeerSummary { prefixes_accepted, prefixes_active, prefixes_refused, .. } = view.summary;
+    assert_eq!((prefixes_accepted, prefixes_active, prefixes_refused), (2, 1, 1));
+    let [refusal] = view.refusals.as_slice() else { panic!("{:?}", view.refusals) };
+    assert_eq!(refusal.what, "route to 10.2.0.0/16");
+    assert!(refusal.reason.contains("out of memory"), "{refusal:?}");
+    // At once, and after 250, 500 and 1000 ms.
+    assert_eq!(refusal.times, 4);
+    assert_eq!(view.summary.refusal.as_ref(), Some(refusal));
+    let names = ["refused", "retried", "put_back"].map(str::to_owned);
+    let counts = names.into_iter().zip([4, 3, 1]).collect();
+    assert_eq!(counted(&mut network), (counts, 1));
+    network.node(0).refuse(&remote(), false);
+    network.run(Duration::from_secs(5));
+    let after = peer(&mut network);
+    assert_eq!((after.summary.prefixes_active, after.summary.prefixes_refused), (2, 0));
+    assert_eq!((after.refusals, counted(&mut network).1), (vec![], 0));
+}
+
+#[test]
+fn without_a_rule_that_leads_to_it_no_prefix_of_a_vpc_is_in_use() {
+    let mut network = connected(deployment::pair());
+    let leads = |wish: &Wish| match wish {
+        Wish::Rule(rule) => rule.ipv4 && rule.then == Then::Lookup(Table::Vpc(VPC)),
+        _ => false,
+    };
+    let rules = refuse(&mut network, leads);
+    let view = peer(&mut network);
+    assert_eq!((view.summary.prefixes_active, view.summary.prefixes_refused), (0, 2));
+    assert!(view.refusals[0].what.starts_with("IPv4 rule"), "{:?}", view.refusals);
+    let (active, reason) = shown(&mut network, 0, "10.2.0.0/16");
+    assert_eq!(active, None);
+    assert!(reason.starts_with("the host refuses the IPv4 rule"), "{reason}");
+    rules.iter().for_each(|wish| network.node(0).refuse(wish, false));
+    network.run(Duration::from_secs(10));
+    assert_eq!(peer(&mut network).summary.prefixes_active, 2);
+    assert_sound(&mut network, 1);
+}
+
+#[test]
+fn a_guard_that_does_not_stand_is_told_and_takes_no_prefix_away() {
+    let mut network = connected(deployment::pair());
+    refuse(
+        &mut network,
+        |wish| matches!(wish, Wish::Guard { prefix, .. } if prefix.to_string() == "10.2.0.0/16"),
+    );
+    let view = peer(&mut network);
+    assert_eq!((view.summary.prefixes_active, view.summary.refusal), (2, None));
+    assert_eq!(view.refusals.len(), 1);
+    assert_eq!(view.refusals[0].what, "guard of 10.2.0.0/16");
 }
 
 #[test]

@@ -19,18 +19,19 @@ use crate::control::{PeerState, StatsView};
 /// The counters of the gateway as a whole.
 pub(super) fn stats(view: &StatsView, look: Look) -> String {
     let mut sheet = Sheet::new(&["GATEWAY", "COUNTER", "WHAT", "COUNT"]);
-    let families =
-        [("ike", &view.ike), ("discards", &view.discards), ("dataplane", &view.dataplane)];
-    for (family, counts) in families {
-        for (name, count) in counts {
-            let gateway = view.gateway.as_str().into();
-            sheet.row([
-                gateway,
-                family.into(),
-                name.as_str().into(),
-                Cell::right(count.to_string()),
-            ]);
-        }
+    let families = [
+        ("ike", &view.ike),
+        ("discards", &view.discards),
+        ("dataplane", &view.dataplane),
+        ("host", &view.host),
+    ];
+    let counts = families.into_iter().flat_map(|(family, counts)| {
+        counts.iter().map(move |(name, count)| (family, name.as_str(), *count))
+    });
+    let refused = Some(("host", "refused_now", view.host_refuses));
+    for (family, name, count) in counts.chain(refused.filter(|(.., count)| *count > 0)) {
+        let gateway = view.gateway.as_str().into();
+        sheet.row([gateway, family.into(), name.into(), Cell::right(count.to_string())]);
     }
     titled(&view.gateway, "", "nothing has been counted yet", sheet, look)
 }

@@ -3,7 +3,8 @@
 use super::super::look::{BAD, FAINT, GOOD, Look, STRONG};
 use super::super::units::{rate, round_trip, span, volume};
 use crate::control::{
-    BgpView, ChildSaView, IkeSaView, LivenessView, PeerState, PeerSummary, PeerView, Traffic,
+    BgpView, ChildSaView, IkeSaView, LivenessView, PeerState, PeerSummary, PeerView, RefusalView,
+    Traffic,
 };
 
 /// Width of the column of names.
@@ -20,6 +21,11 @@ pub(in super::super) fn peer(view: &PeerView, look: Look) -> String {
     facts.add("prefixes", &prefixes(view));
     for (reason, count) in &view.discards {
         facts.add("discarded", &format!("{count} × {}", reason.replace('_', " ")));
+    }
+    for refusal in &view.refusals {
+        let RefusalView { what, reason, times } = refusal;
+        let times = counted(*times, "time", "times");
+        facts.add("refused", &format!("by the host, {times}: {what}: {reason}"));
     }
     if let Some(failure) = &view.summary.last_failure {
         facts.add("last failure", &format!("{} ago: {}", span(failure.ago_ms), failure.reason));
@@ -176,8 +182,12 @@ fn counted(count: u32, one: &str, many: &str) -> String {
 
 fn prefixes(view: &PeerView) -> String {
     let PeerSummary { prefixes_accepted, prefixes_rejected, prefixes_active, .. } = &view.summary;
+    let refused = match view.summary.prefixes_refused {
+        0 => String::new(),
+        refused => format!(", {refused} refused by the host"),
+    };
     format!(
-        "{prefixes_accepted} accepted, {prefixes_rejected} rejected, {prefixes_active} in use; \
+        "{prefixes_accepted} accepted, {prefixes_rejected} rejected, {prefixes_active} in use{refused}; \
          local preference {}",
         view.local_preference
     )

@@ -4,7 +4,7 @@ use super::super::look::Look;
 use super::super::sheet::{Cell, Sheet, Tone};
 use super::super::units;
 use super::{state_tone, titled};
-use crate::control::{FailureView, GatewayView, PeerSummary, PeersView};
+use crate::control::{FailureView, GatewayView, PeerSummary, PeersView, RefusalView};
 
 const COLUMNS: [&str; 13] = [
     "GATEWAY",
@@ -29,7 +29,8 @@ pub(in super::super) fn peers(view: &PeersView, look: Look) -> String {
         sheet.row(line(&view.gateway.name, peer));
     }
     let one_vpc = view.peers.windows(2).all(|pair| matches!(pair, [a, b] if a.vpc == b.vpc));
-    let no_failure = view.peers.iter().all(|peer| peer.last_failure.is_none());
+    let no_failure =
+        view.peers.iter().all(|peer| peer.last_failure.is_none() && peer.refusal.is_none());
     if look.aligned && one_vpc {
         sheet = sheet.without("VPC");
     }
@@ -68,8 +69,8 @@ fn line(gateway: &str, peer: &PeerSummary) -> [Cell; 13] {
         Cell::right(units::rate(peer.received.bits_per_second)),
         Cell::right(units::rate(peer.sent.bits_per_second)),
         prefixes(peer),
-        Cell::right(peer.prefixes_active.to_string()),
-        failure(peer.last_failure.as_ref()),
+        in_use(peer),
+        failure(peer),
     ]
 }
 
@@ -83,10 +84,24 @@ fn prefixes(peer: &PeerSummary) -> Cell {
     }
 }
 
-fn failure(failure: Option<&FailureView>) -> Cell {
-    match failure {
-        None => Cell::from("-").tone(Tone::Faint),
-        Some(FailureView { reason, ago_ms }) => {
+fn in_use(peer: &PeerSummary) -> Cell {
+    match peer.prefixes_refused {
+        0 => Cell::right(peer.prefixes_active.to_string()),
+        refused => {
+            let text = format!("{}, {refused} refused", peer.prefixes_active);
+            Cell::right(text).tone(Tone::Bad)
+        }
+    }
+}
+
+/// What is wrong now goes before what went wrong.
+fn failure(peer: &PeerSummary) -> Cell {
+    match (&peer.refusal, &peer.last_failure) {
+        (Some(RefusalView { what, reason, .. }), _) => {
+            Cell::from(format!("the host refuses the {what}: {reason}")).tone(Tone::Bad)
+        }
+        (None, None) => Cell::from("-").tone(Tone::Faint),
+        (None, Some(FailureView { reason, ago_ms })) => {
             Cell::from(format!("{reason} ({} ago)", units::span(*ago_ms)))
         }
     }

@@ -1,9 +1,9 @@
 use super::super::look::Look;
 use super::*;
 use crate::control::{
-    ChildSaState, FailureView, Family, GatewayView, PathView, PeersView, RejectedRouteView,
-    RouteView, RoutesView, SasView, TroubleView, TunnelSas, VirtualRouterState, VirtualRouterView,
-    VpcRoutes, VrrpView, tests::peer as a_peer,
+    ChildSaState, FailureView, Family, GatewayView, PathView, PeerView, PeersView, RefusalView,
+    RejectedRouteView, RouteView, RoutesView, SasView, StatsView, TroubleView, TunnelSas,
+    VirtualRouterState, VirtualRouterView, VpcRoutes, VrrpView, tests::peer as a_peer,
 };
 use crate::net::Asn;
 use std::collections::BTreeMap;
@@ -51,6 +51,54 @@ north-a  10.79.2.10:4500  up           1m01s  aes256gcm16-esn  1.5ms  2.5 Mbit/s
 north-b  10.79.2.10:4500  unreachable  812ms  aes256gcm16-esn  1.5ms  2.5 Mbit/s  0 bit/s              2       0  no answer (812ms ago)
 branch   any              connecting   812ms  -                    -     0 bit/s  0 bit/s              2       0  -";
     assert_eq!(peers(&peers_view(), TABLE), expected);
+}
+
+/// A peer one of whose prefixes the host refuses to route.
+fn refused_peer() -> PeerView {
+    let mut view = a_peer();
+    let refusal = RefusalView {
+        what: "route to 10.2.0.0/16".to_owned(),
+        reason: "Cannot allocate memory (os error 12)".to_owned(),
+        times: 3,
+    };
+    (view.summary.prefixes_active, view.summary.prefixes_refused) = (1, 1);
+    view.summary.refusal = Some(refusal.clone());
+    view.refusals = vec![refusal];
+    view
+}
+
+#[test]
+fn what_the_host_refuses_stands_beside_what_is_in_use() {
+    let view = refused_peer();
+    let page = peer(&view, TABLE);
+    for line in [
+        "  prefixes     2 accepted, 1 rejected, 1 in use, 1 refused by the host; local preference 200",
+        "  refused      by the host, 3 times: route to 10.2.0.0/16: Cannot allocate memory (os error 12)",
+    ] {
+        assert!(page.lines().any(|have| have == line), "{page}");
+    }
+    let table = peers(&PeersView { gateway: gateway(), peers: vec![view.summary] }, TABLE);
+    let why = "1, 1 refused  the host refuses the route to 10.2.0.0/16: Cannot allocate memory (os error 12)";
+    assert!(table.ends_with(why), "{table}");
+}
+
+#[test]
+fn stats_count_what_the_host_does() {
+    let view = StatsView {
+        gateway: "east-a".to_owned(),
+        host: BTreeMap::from([("put_back".to_owned(), 1), ("refused".to_owned(), 4)]),
+        host_refuses: 2,
+        ..StatsView::default()
+    };
+    let expected = "\
+east-a
+COUNTER  WHAT         COUNT
+host     put_back         1
+host     refused          4
+host     refused_now      2";
+    assert_eq!(stats(&view, TABLE), expected);
+    let quiet = StatsView { host_refuses: 0, ..view };
+    assert!(!stats(&quiet, TABLE).contains("refused_now"));
 }
 
 #[test]

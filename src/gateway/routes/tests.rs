@@ -111,3 +111,36 @@ fn learned_prefixes_are_counted_for_the_peer_that_carries_them() {
     routes.reselect(|peer| if peer == A { Health::Down } else { Health::Usable });
     assert_eq!([A, B].map(|peer| routes.learned_through(peer)), [0, 2]);
 }
+
+#[test]
+fn a_refused_prefix_is_counted_where_its_packets_would_go() {
+    let mut routes = VpcRoutes::default();
+    let (first, second) = (prefix("10.2.0.0/16"), prefix("10.3.0.0/16"));
+    let counts = |routes: &VpcRoutes| {
+        [A, B].map(|peer| (routes.learned_through(peer), routes.refused_through(peer)))
+    };
+    routes.learn(first, &[A, B]);
+    routes.learn(second, &[A, B]);
+    routes.reselect(|_| Health::Usable);
+    routes.set_carried(first, false);
+    assert_eq!(counts(&routes), [(1, 1), (0, 0)]);
+    // The same ranking again, another one, another tunnel in use.
+    routes.learn(first, &[A, B]);
+    assert_eq!(counts(&routes), [(1, 1), (0, 0)]);
+    routes.learn(first, &[B]);
+    routes.reselect(|_| Health::Usable);
+    assert_eq!(counts(&routes), [(1, 0), (0, 1)]);
+    routes.mark(A);
+    routes.reselect(|peer| if peer == A { Health::Down } else { Health::Usable });
+    assert_eq!(counts(&routes), [(0, 0), (1, 1)]);
+    assert_eq!(routes.refused_prefixes(B).collect::<Vec<_>>(), [first]);
+    // What is pinned is not learned, and what is withdrawn is not refused.
+    routes.pin(first, B);
+    assert_eq!(counts(&routes)[1], (1, 0));
+    routes.unpin(&first);
+    routes.learn(first, &[B]);
+    routes.reselect(|_| Health::Usable);
+    assert_eq!(counts(&routes)[1], (1, 1));
+    routes.set_carried(first, true);
+    assert_eq!(counts(&routes)[1], (2, 0));
+}

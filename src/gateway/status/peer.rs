@@ -18,6 +18,9 @@ use crate::time::Timestamp;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+/// How many refusals are told of one peer; there may be as many as prefixes.
+const REFUSALS: usize = 16;
+
 /// A peer as views look at it: everything found once.
 pub struct Seen<'g> {
     peer: PeerId,
@@ -63,7 +66,9 @@ impl Gateway {
             sent: sent(tunnel),
             prefixes_accepted: count(accepted),
             prefixes_rejected: count(rejected),
-            prefixes_active: count(vpc.routes.learned_through(*peer)),
+            prefixes_active: count(vpc.carried_to(*peer)),
+            prefixes_refused: count(vpc.refused_to(*peer)),
+            refusal: self.refusals(*peer, config, vpc).next(),
             last_failure: tunnel.last_failure.as_ref().map(|failure| FailureView {
                 reason: failure.text.clone(),
                 ago_ms: millis(now.since(failure.at)),
@@ -72,7 +77,8 @@ impl Gateway {
     }
 
     pub(super) fn peer_view(&self, seen: &Seen<'_>, now: Timestamp) -> PeerView {
-        let Seen { tunnel, config, ike, .. } = seen;
+        let Seen { peer, tunnel, config, vpc, ike } = seen;
+        let refusals = self.refusals(*peer, config, vpc).chain(self.other_refusals(config, vpc));
         let sending = tunnel.sas.sending().map(|(_, child)| child.remote.is_ipv4());
         PeerView {
             gateway: self.config.gateway.name.clone(),
@@ -91,6 +97,7 @@ impl Gateway {
             discards: discards(tunnel),
             liveness: liveness(config, seen.in_use(), now),
             bgp: self.bgp_view(seen, now),
+            refusals: refusals.take(REFUSALS).collect(),
             timers: timers(ike.as_ref(), connection::slot(seen.peer), now),
             events: events(tunnel, now),
         }

@@ -6,7 +6,7 @@ use crate::control::{
 };
 use crate::gateway::failover::Health;
 use crate::gateway::vpc::Vpc;
-use crate::gateway::world::Wish;
+use crate::gateway::world::{Refusal, Wish};
 use crate::net::{PeerId, Prefix, VpcId};
 use crate::routing;
 
@@ -83,11 +83,18 @@ impl Gateway {
         let choice = group.and_then(|group| group.choice.as_ref());
         let best = route.reason.map(|reason| reason.to_string());
         let wish = Wish::Route { vpc: vpc.id, prefix: route.prefix };
-        let routed = route.local || self.world.stands(&wish);
-        let reason = match (route.local, choice, self.world.refusal(&wish)) {
+        // A VPC without its device or its rules has no route that packets would find.
+        let missing = vpc.refused().first().unwrap_or(&wish);
+        let routed = route.local || (self.world.stands(&wish) && vpc.refused().is_empty());
+        let reason = match (route.local, choice, self.world.refusal(missing)) {
             (true, _, _) => "our own".to_owned(),
             (false, None, _) => "no usable tunnel".to_owned(),
-            (false, Some(_), Some(why)) => format!("the host refuses the route: {why}"),
+            (false, Some(_), Some(Refusal { why, .. })) if *missing == wish => {
+                format!("the host refuses the route: {why}")
+            }
+            (false, Some(_), Some(Refusal { why, .. })) => {
+                format!("the host refuses the {missing}: {why}")
+            }
             (false, Some(_), None) if !routed => "the host has not answered yet".to_owned(),
             (false, Some(_), None) => best.unwrap_or_default(),
         };
