@@ -6,12 +6,13 @@ use super::event::{ChildId, Event, Transmit};
 use super::job::Jobs;
 use super::path::Path;
 use super::slots::Slots;
-use super::state::state_of_fields;
+use super::state::{State, StateReader, StateWriter};
 use super::stats::{Discard, Stats};
 use crate::moment::Moment;
 use crate::net::EspSpi;
 use crate::random::Random;
 use crate::time::{Timestamp, WallTime};
+use crate::wire::DecodeError;
 use crate::wire::ike::IkeSpi;
 use std::collections::{BTreeSet, VecDeque};
 
@@ -67,6 +68,9 @@ impl Core {
         Context { now, wall, random, settings, pool, slots, jobs, out }
     }
 }
+
+/// The highest number of a Child SA that octets may name: there is no end of numbers behind it.
+const MAX_CHILD: u64 = u64::MAX / 2;
 
 /// Numbers that must not be given out twice.
 #[cfg_attr(test, derive(Clone))]
@@ -160,4 +164,17 @@ impl Outbox {
     }
 }
 
-state_of_fields!(Pool { next_child, next_worker, esp_spis });
+impl State for Pool {
+    fn write(&self, out: &mut StateWriter) {
+        (self.next_child, self.next_worker).write(out);
+        self.esp_spis.write(out);
+    }
+
+    fn read(from: &mut StateReader<'_>) -> Result<Self, DecodeError> {
+        let (next_child, next_worker) = State::read(from)?;
+        if next_child > MAX_CHILD {
+            return Err(from.invalid("more Child SAs than there can have been"));
+        }
+        Ok(Pool { next_child, next_worker, esp_spis: State::read(from)? })
+    }
+}

@@ -2,11 +2,15 @@
 //! answer comes, and the answer to a repeated request (RFC 7296 §2.1 to §2.3).
 
 use super::config::Retransmit;
-use super::state::state_of_fields;
+use super::state::{State, StateReader, StateWriter, state_of_fields};
 use crate::crypto::digest::sha256;
 use crate::time::Timestamp;
+use crate::wire::DecodeError;
 use crate::wire::ike::{ExchangeType, MessageId};
 use std::time::Duration;
+
+/// No schedule repeats faster, not even one that was damaged on the way from another process.
+const SHORTEST_WAIT: Duration = Duration::from_millis(1);
 
 /// When a request is repeated.
 #[derive(Clone, Debug)]
@@ -64,9 +68,9 @@ impl Retransmission {
         if now < self.next {
             return Due::Nothing;
         }
-        self.wait = (self.wait * self.growth_percent / 100).min(self.cap);
-        self.next = now + self.wait;
-        self.sent += 1;
+        self.wait = (self.wait.saturating_mul(self.growth_percent) / 100).min(self.cap);
+        self.next = now + self.wait.max(SHORTEST_WAIT);
+        self.sent = self.sent.saturating_add(1);
         Due::Resend
     }
 
@@ -246,7 +250,21 @@ impl Responses {
     }
 }
 
-state_of_fields!(Retransmission { first_sent, sent, next, wait, growth_percent, cap, deadline });
+/// Only that of an established IKE SA goes to another process, and has no deadline.
+impl State for Retransmission {
+    fn write(&self, out: &mut StateWriter) {
+        ((self.first_sent, self.sent), (self.next, self.wait)).write(out);
+        (self.growth_percent, self.cap).write(out);
+    }
+
+    fn read(from: &mut StateReader<'_>) -> Result<Self, DecodeError> {
+        let ((first_sent, sent), (next, wait)) = State::read(from)?;
+        let (growth_percent, cap) = State::read(from)?;
+        let deadline = Timestamp::MAX;
+        Ok(Retransmission { first_sent, sent, next, wait, growth_percent, cap, deadline })
+    }
+}
+
 state_of_fields!(Requests<P> { next, outstanding });
 state_of_fields!(Outstanding<P> { exchange, id, bytes, retransmission, purpose });
 state_of_fields!(Responses { expected, last });

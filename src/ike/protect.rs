@@ -9,6 +9,10 @@ use crate::wire::DecodeError;
 use crate::wire::ike::{Draft, Header, Message, Payload, Protected, decode_chain, strip_padding};
 use std::fmt;
 
+/// More messages than this carry no IKE SA: both windows end with their 32-bit message IDs
+/// (RFC 7296 §2.2).
+const MAX_IV: u64 = 1 << 34;
+
 /// Seals what we send. The IV is a counter, so none is used twice (RFC 5282 §3.1).
 #[cfg_attr(test, derive(Clone))]
 pub(super) struct SealKey {
@@ -42,8 +46,20 @@ impl State for Key {
     }
 }
 
-state_of_fields!(SealKey { key, next_iv });
 state_of_fields!(OpenKey { key });
+
+impl State for SealKey {
+    fn write(&self, out: &mut StateWriter) {
+        self.key.write(out);
+        self.next_iv.write(out);
+    }
+
+    fn read(from: &mut StateReader<'_>) -> Result<Self, DecodeError> {
+        let (key, next_iv) = <(Key, u64)>::read(from)?;
+        let counts = (1..=MAX_IV).contains(&next_iv);
+        if counts { Ok(SealKey { key, next_iv }) } else { Err(from.invalid("no counter of IVs")) }
+    }
+}
 
 impl SealKey {
     /// # Errors

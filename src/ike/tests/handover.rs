@@ -4,6 +4,7 @@ use super::net::*;
 use crate::ike::*;
 use crate::moment::Moment;
 use crate::random::Random;
+use crate::time::Timestamp;
 
 fn configs(initiate: bool) -> [ConnectionConfig; 2] {
     config_pair((psk("a secret"), psk("a secret"))).map(|mut config| {
@@ -74,4 +75,47 @@ fn octets_that_are_cut_or_of_another_version_are_refused() {
     assert!((0..octets.len()).all(|length| !import(&octets[..length])));
     assert!(!import(&[&[2], &octets[1..]].concat()));
     assert!(!import(&[octets, &[0]].concat()));
+}
+
+/// Whatever damage the octets have taken, the endpoint that they make runs, or there is none.
+#[test]
+fn damaged_octets_are_refused_or_make_an_endpoint_that_runs() {
+    for loss_percent in [0, 100] {
+        let mut net = Net::new(5, configs(false));
+        net.run(secs(2));
+        net.faults = Faults { loss_percent, ..Faults::default() };
+        net.run(secs(1)); // where all is lost, a request waits for its answer
+        let mut dice = crate::random::Seeded::new(1);
+        let at = &mut Moment::simulated(net.now, &mut dice);
+        let fresh = Endpoint::new(EndpointConfig::default(), at);
+        let west = std::mem::replace(&mut net.ends[WEST].endpoint, fresh);
+        let octets = west.export(at).expect("every private key can leave");
+        let octets = octets.as_bytes();
+        for index in 1..octets.len() {
+            let end = octets.len().min(index + 8);
+            for damage in [&[octets[index] ^ 0x80][..], &[0xff; 8]] {
+                let damaged = [&octets[..index], damage, &octets[end.min(index + damage.len())..]];
+                run_on(&damaged.concat(), net.now);
+            }
+        }
+    }
+}
+
+/// Lets the endpoint that these octets make, if they make one, run for a while.
+fn run_on(octets: &[u8], now: Timestamp) {
+    let mut dice = crate::random::Seeded::new(2);
+    let at = &mut Moment::simulated(now, &mut dice);
+    let octets = crate::crypto::secret::Secret::copy_of(octets);
+    let connections = [(CONNECTION, configs(false)[WEST].clone())].into();
+    let imported = Endpoint::import(&octets, EndpointConfig::default(), connections, at);
+    let Ok(mut endpoint) = imported else { return };
+    endpoint.rekey_child(CONNECTION, SLOT, at);
+    for _ in 0..6 {
+        at.now += secs(4);
+        endpoint.handle_timeout(at);
+        endpoint.run_jobs(at);
+        while endpoint.poll_event().is_some() || endpoint.poll_transmit().is_some() {}
+    }
+    let next = endpoint.poll_timeout();
+    assert!(next.is_none_or(|(due, _)| due > at.now), "it turns on the spot: {next:?}");
 }
