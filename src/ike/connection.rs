@@ -92,6 +92,16 @@ impl Connection {
         Connection { wanted, attempt, told, failures, settle_at, ..Connection::new(config) }
     }
 
+    /// A connection of which nothing was kept: if it wants to come up, an attempt is due.
+    pub fn unknown(config: ConnectionConfig) -> Self {
+        let new = Connection::new(config);
+        let attempt = match new.wanted {
+            true => Attempt::Waiting { until: Timestamp::ZERO },
+            false => Attempt::Idle,
+        };
+        Connection { attempt, ..new }
+    }
+
     /// Where we would send IKE_SA_INIT.
     pub fn target(&self) -> Option<SocketAddr> {
         match self.config.remote {

@@ -60,7 +60,7 @@ impl Endpoint {
     /// The endpoint that [`export`](Endpoint::export) turned into octets, with connections that
     /// are configured as they were; what has changed is for
     /// [`update_connection`](Endpoint::update_connection) to say. IKE SAs of connections that are
-    /// not among them are forgotten. The clock may be another: how much time has passed, the
+    /// not among them are forgotten, and connections that the octets do not know begin. The clock may be another: how much time has passed, the
     /// calendar says, and what happened before the clock's zero happened at its zero.
     ///
     /// # Errors
@@ -101,7 +101,7 @@ impl Endpoint {
             }
         }
         for (id, config) in configs {
-            self.connections.insert(id, Connection::new(config));
+            self.connections.insert(id, Connection::unknown(config));
         }
         Ok(())
     }

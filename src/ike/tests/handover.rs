@@ -119,3 +119,16 @@ fn run_on(octets: &[u8], now: Timestamp) {
     let next = endpoint.poll_timeout();
     assert!(next.is_none_or(|(due, _)| due > at.now), "it turns on the spot: {next:?}");
 }
+
+#[test]
+fn a_connection_that_the_octets_do_not_know_comes_up() {
+    let mut net = Net::new(4, configs(false));
+    let mut dice = crate::random::Seeded::new(1);
+    let at = &mut Moment::simulated(net.now, &mut dice);
+    let octets = Endpoint::new(EndpointConfig::default(), at).export(at).expect("octets");
+    let connections = [(CONNECTION, configs(false)[WEST].clone())].into();
+    net.ends[WEST].endpoint =
+        Endpoint::import(&octets, EndpointConfig::default(), connections, at).expect("its octets");
+    net.run(secs(1));
+    net.assert_one_tunnel();
+}
