@@ -125,10 +125,12 @@ pub(super) fn esp_spi(octets: &[u8]) -> Option<EspSpi> {
 
 /// Our half of a key exchange, for the peer.
 pub(super) fn public_value(key_exchange: &kex::KeyExchange) -> Payload {
-    Payload::KeyExchange(KeyExchange {
-        method: method_of(key_exchange.group()),
-        data: key_exchange.public().to_vec(),
-    })
+    public_value_of(key_exchange.group(), key_exchange.public().to_vec())
+}
+
+/// The public value of a key exchange in a group.
+pub(super) fn public_value_of(group: Group, data: Vec<u8>) -> Payload {
+    Payload::KeyExchange(KeyExchange { method: method_of(group), data })
 }
 
 /// The refusal of a key exchange of another group than `wanted` (RFC 7296 §1.2, §1.3).

@@ -32,7 +32,8 @@ impl Endpoint {
     /// # Errors
     ///
     /// The endpoint itself, while some IKE SA waits for the answer to a key exchange whose
-    /// private key cannot leave this process: that of an ECP group. Try again after the answer.
+    /// private key cannot leave this process, that of an ECP group, or for a job. Try again after
+    /// the answer.
     pub fn export(self, at: &Moment<'_>) -> Result<Secret, Box<Endpoint>> {
         if !self.sas.all_established().all(Established::is_portable) {
             return Err(Box::new(self));

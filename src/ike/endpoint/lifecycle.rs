@@ -60,6 +60,12 @@ impl Endpoint {
                 let step = state.resume(done, &self.connections, &mut ctx);
                 self.after_responder(origin, step, at);
             }
+            IkeSa::Established(mut sa) => {
+                let connection = sa.connection;
+                sa.resume(id, done, &mut ctx);
+                self.keep(sa, at);
+                self.settle(connection, at);
+            }
             other => self.sas.put(id.sa, other),
         }
     }

@@ -59,7 +59,8 @@ impl IkeSa {
             IkeSa::Initiating(state) => state.awaits(job),
             IkeSa::Responding(state) => state.awaits(job),
             IkeSa::AwaitInit(_) | IkeSa::AwaitAuth(_) | IkeSa::HalfOpen(_) => false,
-            IkeSa::Established(_) | IkeSa::Over(..) => false,
+            IkeSa::Established(sa) => sa.awaits(job),
+            IkeSa::Over(..) => false,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The peer's requests on an established IKE SA.
 
-use super::super::child::notify_of;
+use super::super::child::{Accepted, notify_of};
 use super::super::config::SlotId;
 use super::super::context::Context;
 use super::super::event::{ChildId, Event, Role};
@@ -12,7 +12,7 @@ use super::asking::Purpose;
 use super::children::ChildState;
 use super::exchanges::Request;
 use super::lifecycle::{Life, Lifecycle};
-use super::{Birth, Effect, Established, create, rekey};
+use super::{Birth, Effect, Established, create, held, rekey};
 use crate::net::EspSpi;
 use crate::wire::ike::{Delete, ExchangeType, IkeSpi, NotifyType, Payload, ProtocolId};
 
@@ -22,7 +22,14 @@ const CHILDREN_OF_SLOT: usize = 4;
 const SPARE_CHILDREN: usize = 12;
 
 impl Established {
-    pub(super) fn handle_request(&mut self, request: &Request, ctx: &mut Context<'_>) {
+    /// Does what a request asks for, and answers it; `responded` is what came of the key
+    /// exchange that it takes. What has happened meanwhile counts.
+    pub(super) fn answer(
+        &mut self,
+        request: &Request,
+        responded: Option<held::Responded>,
+        ctx: &mut Context<'_>,
+    ) {
         let payloads = match request.opened.payloads() {
             Ok(payloads) => Payloads(payloads),
             Err(error) => return self.refuse_syntax(request, error.to_string(), ctx),
@@ -34,7 +41,9 @@ impl Established {
         }
         match request.opened.header().exchange_type {
             ExchangeType::INFORMATIONAL => self.informational(request, payloads, ctx),
-            ExchangeType::CREATE_CHILD_SA => self.create_child_sa(request, payloads, ctx),
+            ExchangeType::CREATE_CHILD_SA => {
+                self.create_child_sa(request, (payloads, responded), ctx)
+            }
             other => {
                 ctx.out.count(Discard::Unexpected);
                 self.refuse_syntax(request, format!("it asks for {other} here"), ctx);
@@ -117,7 +126,7 @@ impl Established {
     fn create_child_sa(
         &mut self,
         request: &Request,
-        payloads: Payloads<'_>,
+        (payloads, responded): (Payloads<'_>, Option<held::Responded>),
         ctx: &mut Context<'_>,
     ) {
         // Child SAs of this one are moving or have moved (RFC 7296 §2.25.2).
@@ -126,8 +135,8 @@ impl Established {
         }
         let proposal = payloads.sa().and_then(|sa| sa.proposals.first());
         match proposal.map(|proposal| proposal.protocol) {
-            Some(ProtocolId::IKE) => self.rekey_requested(request, payloads, ctx),
-            Some(ProtocolId::ESP) => self.child_requested(request, payloads, ctx),
+            Some(ProtocolId::IKE) => self.rekey_requested(request, (payloads, responded), ctx),
+            Some(ProtocolId::ESP) => self.child_requested(request, (payloads, responded), ctx),
             Some(_) => self.refuse(request, NotifyType::NO_PROPOSAL_CHOSEN, ctx),
             None => self.refuse_syntax(request, "CREATE_CHILD_SA without SA".to_owned(), ctx),
         }
@@ -139,32 +148,16 @@ impl Established {
     fn child_requested(
         &mut self,
         request: &Request,
-        payloads: Payloads<'_>,
+        (payloads, responded): (Payloads<'_>, Option<held::Responded>),
         ctx: &mut Context<'_>,
     ) {
-        if matches!(self.exchanges.purpose(), Some(Purpose::RekeyIke(_))) {
-            return self.refuse(request, NotifyType::TEMPORARY_FAILURE, ctx);
-        }
-        let replaces = match self.rekeyed_child(payloads) {
-            Ok(replaces) => replaces,
-            Err(refusal) => return self.respond(request, &[refusal], ctx),
-        };
-        if self.children.len() >= SPARE_CHILDREN + CHILDREN_OF_SLOT * self.config.slots.len() {
-            return self.refuse(request, NotifyType::NO_ADDITIONAL_SAS, ctx);
-        }
-        let replaced = replaces.and_then(|child| self.children.get(child)).map(|sa| sa.slot);
-        let has_child = |slot| self.children.has(slot);
-        let accepted = match create::check(&self.config, replaced, has_child, payloads) {
-            Ok(accepted) => accepted,
-            Err(refusal) => return self.refuse_child(request, refusal, ctx),
-        };
-        if replaces.is_none() && self.goes_first(accepted.slot) {
-            return self.refuse(request, NotifyType::TEMPORARY_FAILURE, ctx);
-        }
-        match create::answer(&accepted, payloads, ctx) {
+        let made = self.acceptable_child(payloads).and_then(|(replaces, accepted)| {
+            Ok((replaces, create::answer(&accepted, payloads, responded, ctx)?))
+        });
+        match made {
             Err(create::Refusal::Notify(notify)) => self.respond(request, &[notify], ctx),
             Err(create::Refusal::Unfit(refusal)) => self.refuse_child(request, refusal, ctx),
-            Ok((made, answer)) => {
+            Ok((replaces, (made, answer))) => {
                 // Installed before the answer leaves: the peer may send at once. We send on it
                 // when the peer does, or has deleted the old one.
                 let (nonces, sendable) = (made.nonces.clone(), replaces.is_none());
@@ -173,6 +166,33 @@ impl Established {
                 self.respond(request, &answer, ctx);
             }
         }
+    }
+
+    /// The Child SA that the peer could have now, and which one it is to replace.
+    ///
+    /// # Errors
+    ///
+    /// Why it can have none.
+    pub(super) fn acceptable_child(
+        &self,
+        payloads: Payloads<'_>,
+    ) -> Result<(Option<ChildId>, Accepted), create::Refusal> {
+        let refused = |with| create::Refusal::Notify(notify(with, []));
+        if matches!(self.exchanges.purpose(), Some(Purpose::RekeyIke(_))) {
+            return Err(refused(NotifyType::TEMPORARY_FAILURE));
+        }
+        let replaces = self.rekeyed_child(payloads).map_err(create::Refusal::Notify)?;
+        if self.children.len() >= SPARE_CHILDREN + CHILDREN_OF_SLOT * self.config.slots.len() {
+            return Err(refused(NotifyType::NO_ADDITIONAL_SAS));
+        }
+        let replaced = replaces.and_then(|child| self.children.get(child)).map(|sa| sa.slot);
+        let has_child = |slot| self.children.has(slot);
+        let accepted = create::check(&self.config, replaced, has_child, payloads)
+            .map_err(create::Refusal::Unfit)?;
+        if replaces.is_none() && self.goes_first(accepted.slot) {
+            return Err(refused(NotifyType::TEMPORARY_FAILURE));
+        }
+        Ok((replaces, accepted))
     }
 
     /// Whether we are asking for the same slot's first Child SA at the same time. Among sides
@@ -239,13 +259,14 @@ impl Established {
     fn rekey_requested(
         &mut self,
         request: &Request,
-        payloads: Payloads<'_>,
+        (payloads, responded): (Payloads<'_>, Option<held::Responded>),
         ctx: &mut Context<'_>,
     ) {
         if self.is_busy() {
             return self.refuse(request, NotifyType::TEMPORARY_FAILURE, ctx);
         }
-        match rekey::answer(&self.exchanges.keys, &self.rekey_suites(), payloads, ctx) {
+        let suites = self.rekey_suites();
+        match rekey::answer(&self.exchanges.keys, &suites, payloads, responded, ctx) {
             Err(rekey::Refusal::Notify(notify)) => self.respond(request, &[notify], ctx),
             Err(rekey::Refusal::Breach(why)) => self.refuse_syntax(request, why.to_owned(), ctx),
             Err(rekey::Refusal::Proposal(refusal)) => {
@@ -263,7 +284,7 @@ impl Established {
 
     /// Whether an exchange of ours is under way that the replacement would cut off
     /// (RFC 7296 §2.25.1), or the peer has asked already.
-    fn is_busy(&self) -> bool {
+    pub(super) fn is_busy(&self) -> bool {
         match self.exchanges.purpose() {
             None | Some(Purpose::Probe) => false,
             Some(Purpose::RekeyIke(attempt)) => attempt.race.rival().is_some(),

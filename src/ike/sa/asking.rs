@@ -10,6 +10,7 @@ use super::super::protect::Opened;
 use super::super::state::state_of_variants;
 use super::children::ChildState;
 use super::create::{self, ChildAttempt};
+use super::held;
 use super::lifecycle::{Life, Lifecycle};
 use super::rekey::{self, IkeAttempt};
 use super::replacement::{Outcome, REFUSED};
@@ -61,7 +62,7 @@ enum Task {
 impl Established {
     /// Sends the next request that is due, if the window is free.
     pub(super) fn pump(&mut self, ctx: &mut Context<'_>) {
-        if !self.exchanges.is_free() {
+        if !self.may_ask() {
             return;
         }
         match self.due(ctx.now) {
@@ -73,6 +74,13 @@ impl Established {
             Some(Task::DeleteChild(child)) => self.delete_child(child, ctx),
             Some(Task::DeleteIke) => self.delete_ike(ctx),
         }
+    }
+
+    /// Whether a request of ours could go out. What is in use asks for nothing while a request
+    /// of the peer is being worked on: it may be about the same SAs.
+    pub(super) fn may_ask(&self) -> bool {
+        let working = self.is_active() && self.held.request().is_some();
+        self.exchanges.is_free() && !working
     }
 
     fn due(&self, now: Timestamp) -> Option<Task> {
@@ -127,12 +135,15 @@ impl Established {
         self.exchanges.ask(&self.path.path(), exchange, payloads, purpose, schedule, ctx);
     }
 
-    /// The answer to the outstanding request.
-    pub(super) fn handle_response(&mut self, response: &Opened, ctx: &mut Context<'_>) {
-        let Some((purpose, schedule)) = self.exchanges.finish() else { return };
-        if self.liveness.on_answer(ctx.now, schedule.round_trip(ctx.now)) {
-            tracing::info!(connection = self.connection.0, ike = %self.id(), "peer answers again");
-        }
+    /// What the answer to the outstanding request brings about; `secret` is what came of the
+    /// work that it took.
+    pub(super) fn conclude(
+        &mut self,
+        response: &Opened,
+        secret: Option<held::Agreed>,
+        ctx: &mut Context<'_>,
+    ) {
+        let Some(purpose) = self.exchanges.finish() else { return };
         let payloads = match response.payloads() {
             Ok(payloads) => Payloads(payloads),
             Err(error) => return self.end(DownReason::Breach(error.to_string()), ctx),
@@ -145,10 +156,10 @@ impl Established {
             // Closed meanwhile: what the peer has made goes with the IKE SA, or right after it.
             Purpose::Child(attempt) if self.is_over() => attempt.release(ctx),
             Purpose::RekeyIke(attempt) if self.is_over() => {
-                self.rekey_answered_too_late(*attempt, payloads, ctx);
+                self.rekey_answered_too_late(*attempt, (payloads, secret), ctx);
             }
-            Purpose::Child(attempt) => self.child_answered(*attempt, payloads, ctx),
-            Purpose::RekeyIke(attempt) => self.rekey_answered(*attempt, payloads, ctx),
+            Purpose::Child(attempt) => self.child_answered(*attempt, (payloads, secret), ctx),
+            Purpose::RekeyIke(attempt) => self.rekey_answered(*attempt, (payloads, secret), ctx),
             Purpose::DeleteChild(child) => {
                 self.children.remove(child, ctx);
                 self.want_children(ctx);
@@ -205,11 +216,11 @@ impl Established {
     fn child_answered(
         &mut self,
         attempt: ChildAttempt,
-        answer: Payloads<'_>,
+        (answer, secret): (Payloads<'_>, Option<held::Agreed>),
         ctx: &mut Context<'_>,
     ) {
         match attempt.read(answer) {
-            create::Answer::Agreed => self.child_agreed(attempt, answer, ctx),
+            create::Answer::Agreed => self.child_agreed(attempt, (answer, secret), ctx),
             create::Answer::OtherGroup(group) => {
                 self.abandon_child(&attempt, ctx);
                 if attempt.race.rival().is_none() {
@@ -280,7 +291,7 @@ impl Established {
     fn child_agreed(
         &mut self,
         mut attempt: ChildAttempt,
-        answer: Payloads<'_>,
+        (answer, secret): (Payloads<'_>, Option<held::Agreed>),
         ctx: &mut Context<'_>,
     ) {
         if let Some(rival) =
@@ -290,7 +301,7 @@ impl Established {
         }
         let (replaces, spi, outdated) = (attempt.replaces, attempt.spi(), attempt.outdated);
         let deleted = attempt.deleted().to_vec();
-        let (made, outcome) = match attempt.conclude(answer) {
+        let (made, outcome) = match attempt.conclude(answer, secret) {
             Ok(made) => made,
             // The peer has a Child SA that we cannot have: the two states differ.
             Err(breach) => {
@@ -363,12 +374,12 @@ impl Established {
     fn rekey_answered(
         &mut self,
         mut attempt: IkeAttempt,
-        answer: Payloads<'_>,
+        (answer, secret): (Payloads<'_>, Option<held::Agreed>),
         ctx: &mut Context<'_>,
     ) {
         let said = attempt.read(answer);
         match (said, attempt.race.rival()) {
-            (rekey::Answer::Agreed, _) => self.rekey_agreed(attempt, answer, ctx),
+            (rekey::Answer::Agreed, _) => self.rekey_agreed(attempt, (answer, secret), ctx),
             // Our attempt failed because the peer's has succeeded.
             (_, Some(_)) => {
                 self.bequeath(attempt.race.take_rival());
@@ -388,8 +399,13 @@ impl Established {
         ctx.out.event(self.connection, Event::Failed { slot: None, reason, retry_at });
     }
 
-    fn rekey_agreed(&mut self, attempt: IkeAttempt, answer: Payloads<'_>, ctx: &mut Context<'_>) {
-        let (made, outcome) = match attempt.conclude(&self.exchanges.keys, answer) {
+    fn rekey_agreed(
+        &mut self,
+        attempt: IkeAttempt,
+        (answer, secret): (Payloads<'_>, Option<held::Agreed>),
+        ctx: &mut Context<'_>,
+    ) {
+        let (made, outcome) = match attempt.conclude(&self.exchanges.keys, answer, secret) {
             Ok(made) => made,
             // The peer has a successor that we cannot have: the two states differ.
             Err(breach) => return self.close(DownReason::Breach(breach.to_owned()), ctx),
@@ -417,10 +433,10 @@ impl Established {
     fn rekey_answered_too_late(
         &mut self,
         attempt: IkeAttempt,
-        answer: Payloads<'_>,
+        (answer, secret): (Payloads<'_>, Option<held::Agreed>),
         ctx: &mut Context<'_>,
     ) {
-        if let Ok((made, _)) = attempt.conclude(&self.exchanges.keys, answer) {
+        if let Ok((made, _)) = attempt.conclude(&self.exchanges.keys, answer, secret) {
             let mut successor = self.successor(made, ctx);
             successor.close(DownReason::Rekeyed, ctx);
             self.effects.push(Effect::Insert(successor));
@@ -456,7 +472,7 @@ impl Established {
 }
 
 /// Errors after which both sides cannot have the same state any more (RFC 7296 §2.21.3).
-fn fatal(payloads: Payloads<'_>) -> Option<String> {
+pub(super) fn fatal(payloads: Payloads<'_>) -> Option<String> {
     if let Some(unknown) = payloads.unknown_critical() {
         return Some(format!("a response with an unknown critical payload of type {}", unknown.0));
     }

@@ -12,14 +12,16 @@ use super::super::config::{ConnectionConfig, SlotConfig, SlotId};
 use super::super::context::Context;
 use super::super::event::ChildId;
 use super::super::failure::ChildRefusal;
+use super::super::job::Work;
 use super::super::keys::Nonces;
 use super::super::payloads::{
-    Payloads, child_notify, invalid_ke, notify, public_value, wanted_group,
+    Payloads, child_notify, invalid_ke, notify, public_value, public_value_of, wanted_group,
 };
 use super::super::proposal::{group_of, method_of};
 use super::super::state::state_of_fields;
+use super::held;
 use super::replacement::{Attempt, Outcome};
-use crate::crypto::kex::{Group, KeyExchange};
+use crate::crypto::kex::{Group, KexError, KeyExchange};
 use crate::crypto::secret::Secret;
 use crate::net::EspSpi;
 use crate::wire::ike::{NotifyType, Payload};
@@ -34,6 +36,7 @@ pub(super) struct ChildAttempt {
     pub replaces: Option<ChildId>,
     pub race: Attempt<ChildId>,
     offer: Offer,
+    /// Our half of it, until the peer's is there.
     key_exchange: Option<KeyExchange>,
     /// What the peer has deleted meanwhile, by its own SPIs: perhaps what we have asked for, if
     /// its answer was lost.
@@ -120,15 +123,36 @@ impl ChildAttempt {
         }
     }
 
-    /// The Child SA on which both have agreed, and whether it stays if the peer made one, too.
+    /// The work by which this answer can be concluded, if it takes some.
+    pub fn work(&mut self, answer: Payloads<'_>) -> Option<Work> {
+        let group = self.offer.accept(answer).ok()?.suite.group?;
+        let public = answer.key_exchange().filter(|public| public.method == method_of(group))?;
+        let ours = self.key_exchange.take_if(|ours| ours.group() == group)?;
+        Some(Work::Agree { ours, public: public.data.clone() })
+    }
+
+    /// The Child SA on which both have agreed, and whether it stays if the peer made one, too;
+    /// `secret` is what came of the [`work`](ChildAttempt::work).
     ///
     /// # Errors
     ///
     /// What is wrong with the answer: the peer has a Child SA then that we cannot have.
-    pub fn conclude(self, answer: Payloads<'_>) -> Result<(Made, Outcome<ChildId>), ChildRefusal> {
+    pub fn conclude(
+        self,
+        answer: Payloads<'_>,
+        secret: Option<held::Agreed>,
+    ) -> Result<(Made, Outcome<ChildId>), ChildRefusal> {
         let agreed = self.offer.accept(answer)?;
         let responder = answer.nonce().ok_or(ChildRefusal::Breach("the answer holds no nonce"))?;
-        let shared = share(agreed.suite.group, self.key_exchange, answer)?;
+        let shared = match (agreed.suite.group, secret) {
+            (None, _) => None,
+            (Some(_), Some(Ok(shared))) => Some(shared),
+            (Some(_), Some(Err(_))) => return Err(ChildRefusal::PublicValue),
+            (Some(_), None) => {
+                let breach = "the key exchange is of another group than the suite";
+                return Err(ChildRefusal::Breach(breach));
+            }
+        };
         let (nonces, outcome) = self.race.conclude(responder);
         Ok((Made { slot: self.offer.slot, agreed, shared, nonces }, outcome))
     }
@@ -196,7 +220,16 @@ pub(super) fn check(
     Accepted::check((slot, known), &known.esp_suites, request, begun)
 }
 
-/// The Child SA for which the peer asks, and our answer.
+/// The key exchange that our answer takes, with the peer's public value; `None` when it takes
+/// none, or the peer has begun another.
+pub(super) fn key_exchange(accepted: &Accepted, request: Payloads<'_>) -> Option<(Group, Vec<u8>)> {
+    let group = accepted.choice.suite.group?;
+    let public = request.key_exchange().filter(|public| public.method == method_of(group))?;
+    request.nonce().map(|_| (group, public.data.clone()))
+}
+
+/// The Child SA for which the peer asks, and our answer; `responded` is what came of the
+/// [`key_exchange`].
 ///
 /// # Errors
 ///
@@ -204,6 +237,7 @@ pub(super) fn check(
 pub(super) fn answer(
     accepted: &Accepted,
     request: Payloads<'_>,
+    responded: Option<held::Responded>,
     ctx: &mut Context<'_>,
 ) -> Result<(Made, Vec<Payload>), Refusal> {
     let without = ChildRefusal::Breach("CREATE_CHILD_SA without nonce");
@@ -213,12 +247,13 @@ pub(super) fn answer(
     if let Some(wanted) = group.filter(|_| begun != group) {
         return Err(Refusal::Notify(invalid_ke(wanted)));
     }
-    let key_exchange = group
-        .map(|group| KeyExchange::generate(group, ctx.random))
-        .transpose()
-        .map_err(|_| Refusal::Notify(notify(NotifyType::TEMPORARY_FAILURE, [])))?;
-    let public = key_exchange.as_ref().map(public_value);
-    let shared = share(group, key_exchange, request).map_err(Refusal::Unfit)?;
+    let (public, shared) = match group {
+        None => (None, None),
+        Some(group) => {
+            let (public, shared) = half(responded)?;
+            (Some(public_value_of(group, public)), Some(shared))
+        }
+    };
     let nonces = Nonces { initiator: nonce.to_vec(), responder: ctx.nonce() };
     let agreed = accepted.agree(ctx);
     let mut payloads = vec![accepted.sa(&agreed), Payload::Nonce(nonces.responder.clone())];
@@ -232,20 +267,16 @@ pub(super) fn is_breach(refusal: &ChildRefusal) -> bool {
     notify_of(refusal) == NotifyType::INVALID_SYNTAX
 }
 
-/// The shared secret, when the suite wants one.
-fn share(
-    group: Option<Group>,
-    key_exchange: Option<KeyExchange>,
-    peer: Payloads<'_>,
-) -> Result<Option<Secret>, ChildRefusal> {
-    let Some(group) = group else { return Ok(None) };
-    let public = peer.key_exchange().filter(|public| public.method == method_of(group));
-    let ours = key_exchange.filter(|ours| ours.group() == group);
-    match (ours, public) {
-        (Some(ours), Some(public)) => {
-            ours.agree(&public.data).map(Some).map_err(|_| ChildRefusal::PublicValue)
+/// What the answer needs of a key exchange.
+fn half(responded: Option<held::Responded>) -> Result<(Vec<u8>, Secret), Refusal> {
+    match responded {
+        Some(Ok(half)) => Ok(half),
+        Some(Err(KexError::NoRandomness)) | None => {
+            Err(Refusal::Notify(notify(NotifyType::TEMPORARY_FAILURE, [])))
         }
-        (_, _) => Err(ChildRefusal::Breach("the key exchange is of another group than the suite")),
+        Some(Err(KexError::Length { .. } | KexError::PublicValue(_))) => {
+            Err(Refusal::Unfit(ChildRefusal::PublicValue))
+        }
     }
 }
 

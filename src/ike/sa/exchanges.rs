@@ -13,6 +13,7 @@ use super::super::state::state_of_fields;
 use super::super::stats::Discard;
 use crate::time::Timestamp;
 use crate::wire::ike::{ExchangeType, Flags, Header, MessageId, Payload};
+use std::time::Duration;
 
 /// An authentic request of the peer, new, and the path on which it came.
 #[cfg_attr(test, derive(Clone))]
@@ -138,10 +139,14 @@ impl<P> Exchanges<P> {
         }
     }
 
-    /// Takes the outstanding request out, for its answer is there: what it was for, and when it
-    /// is repeated.
-    pub fn finish(&mut self) -> Option<(P, Retransmission)> {
-        self.requests.finish().map(|asked| (asked.purpose, asked.retransmission))
+    /// Takes the outstanding request out, for its answer is there: what it was for.
+    pub fn finish(&mut self) -> Option<P> {
+        self.requests.finish().map(|asked| asked.purpose)
+    }
+
+    /// The round-trip time that an answer at `now` to the outstanding request shows.
+    pub fn round_trip(&self, now: Timestamp) -> Option<Duration> {
+        self.requests.outstanding().and_then(|asked| asked.retransmission.round_trip(now))
     }
 
     /// What the outstanding request is for.

@@ -5,6 +5,7 @@
 //!
 //! * [`lifecycle`]: where the IKE SA stands, and how old its keys may get,
 //! * [`exchanges`]: keys, windows in both directions, repetition,
+//! * [`held`]: messages that wait for public-key work,
 //! * [`liveness`](super::liveness): whether the peer lives,
 //! * [`path`](super::path): between which addresses it runs,
 //! * [`children`]: its Child SAs,
@@ -12,8 +13,9 @@
 //!   [`create`] and [`rekey`] negotiate the one and the other.
 //!
 //! What they do together stands in [`asking`] (what is due, and the answers to our requests),
-//! [`answering`] (the peer's requests), [`filling`] (slots that lack a Child SA) and [`timing`]. What is to be requested next is not kept in a queue
-//! but read off the state: whenever the window is free, [`Established::pump`] looks what is due.
+//! [`answering`] (the peer's requests), [`working`] (messages come and wait), [`filling`] (slots
+//! that lack a Child SA) and [`timing`]. What is to be requested next is not kept in a queue but
+//! read off the state: whenever the window is free, [`Established::pump`] looks what is due.
 
 mod answering;
 mod asking;
@@ -21,10 +23,12 @@ pub(super) mod children;
 mod create;
 mod exchanges;
 mod filling;
+mod held;
 mod lifecycle;
 mod rekey;
 mod replacement;
 mod timing;
+mod working;
 
 use super::auth::Authenticated;
 use super::child::Agreed;
@@ -48,6 +52,7 @@ use crate::wire::ike::{Header, IkeSpi};
 use asking::Purpose;
 use children::{ChildState, Children, Installation};
 use exchanges::{Arrival, Exchanges, Request};
+use held::Held;
 use lifecycle::Lifecycle;
 use std::sync::Arc;
 use std::time::Duration;
@@ -99,6 +104,7 @@ pub(super) struct Established {
     descent: Descent,
     life: Lifecycle,
     exchanges: Exchanges<Purpose>,
+    held: Held,
     liveness: Liveness,
     path: LivePath,
     effects: Vec<Effect>,
@@ -192,6 +198,7 @@ impl Established {
             descent,
             life,
             exchanges,
+            held: Held::default(),
             liveness: Liveness::new(ctx.now),
             path,
             effects: Vec::new(),
@@ -276,16 +283,8 @@ impl Established {
                 ctx.out.send(&path, &response);
                 self.liveness.on_repeat(ctx.now);
             }
-            Arrival::Request(opened) => {
-                self.on_authentic(path, ctx);
-                self.handle_request(&Request { opened, path }, ctx);
-                self.pump(ctx);
-            }
-            Arrival::Response(opened) => {
-                self.on_authentic(path, ctx);
-                self.handle_response(&opened, ctx);
-                self.pump(ctx);
-            }
+            Arrival::Request(opened) => self.receive_request(Request { opened, path }, ctx),
+            Arrival::Response(opened) => self.receive_response(opened, path, ctx),
         }
     }
 
@@ -342,12 +341,12 @@ impl Established {
         Estate { from: self.id(), children: self.children.take() }
     }
 
-    /// Whether another process could go on with it.
+    /// Whether another process could go on with it: no message waits for a job of this one.
     pub fn is_portable(&self) -> bool {
-        self.exchanges.purpose().is_none_or(Purpose::is_portable)
+        self.held.is_empty() && self.exchanges.purpose().is_none_or(Purpose::is_portable)
     }
 
-    /// Writes all that makes it but its configuration.
+    /// Writes all that makes it but its configuration, if it is portable.
     pub fn write(&self, out: &mut StateWriter) {
         self.connection.write(out);
         self.children.write(out);
@@ -381,6 +380,7 @@ impl Established {
                 descent,
                 life,
                 exchanges,
+                held: Held::default(),
                 liveness,
                 path,
                 effects,

@@ -11,14 +11,17 @@
 use super::super::context::Context;
 use super::super::event::{IkeSaId, Role};
 use super::super::failure::{FailureReason, NoProposal};
+use super::super::job::Work;
 use super::super::keys::{IkeKeys, Nonces, Spis};
 use super::super::payloads::{
-    Payloads, ike_refused, invalid_ke, notify, public_value, wanted_group,
+    Payloads, ike_refused, invalid_ke, notify, public_value, public_value_of, wanted_group,
 };
 use super::super::proposal::{self, Choice, group_of, method_of};
 use super::super::state::state_of_fields;
+use super::held;
 use super::replacement::{Attempt, Outcome};
-use crate::crypto::kex::{Group, KeyExchange};
+use crate::crypto::kex::{Group, KexError, KeyExchange};
+use crate::crypto::secret::Secret;
 use crate::crypto::suite::IkeSuite;
 use crate::wire::ike::{IkeSpi, NotifyType, Payload};
 
@@ -29,7 +32,8 @@ pub(super) struct IkeAttempt {
     pub race: Attempt<IkeSpi>,
     spi: IkeSpi,
     suites: Vec<IkeSuite>,
-    key_exchange: KeyExchange,
+    /// Our half of it, until the peer's is there.
+    key_exchange: Option<KeyExchange>,
 }
 
 /// What the peer answered to our attempt.
@@ -60,23 +64,24 @@ impl IkeAttempt {
     ) -> Option<IkeAttempt> {
         let regrouped = group.is_some();
         let group = group.or_else(|| suites.first().map(|suite| suite.group))?;
-        let key_exchange = KeyExchange::generate(group, ctx.random).ok()?;
+        let key_exchange = Some(KeyExchange::generate(group, ctx.random).ok()?);
         let (spi, nonce) = (ctx.ike_spi(), ctx.nonce());
         Some(IkeAttempt { race: Attempt::new(nonce, regrouped), spi, suites, key_exchange })
     }
 
     /// Whether another process could go on with it.
     pub fn is_portable(&self) -> bool {
-        self.key_exchange.private().is_some()
+        self.key_exchange.as_ref().is_none_or(|ours| ours.private().is_some())
     }
 
     /// The request.
-    pub fn request(&self) -> [Payload; 3] {
-        [
+    pub fn request(&self) -> Vec<Payload> {
+        let mut payloads = vec![
             Payload::SecurityAssociation(proposal::offer(&self.suites, &self.spi.0)),
             Payload::Nonce(self.race.nonce().to_vec()),
-            public_value(&self.key_exchange),
-        ]
+        ];
+        payloads.extend(self.key_exchange.as_ref().map(public_value));
+        payloads
     }
 
     /// What the answer says.
@@ -94,8 +99,16 @@ impl IkeAttempt {
         }
     }
 
+    /// The work by which this answer can be concluded, if it takes some.
+    pub fn work(&mut self, answer: Payloads<'_>) -> Option<Work> {
+        let group = proposal::chosen(answer.sa()?, &self.suites)?.suite.group;
+        let public = answer.key_exchange().filter(|public| public.method == method_of(group))?;
+        let ours = self.key_exchange.take_if(|ours| ours.group() == group)?;
+        Some(Work::Agree { ours, public: public.data.clone() })
+    }
+
     /// The successor on which both have agreed, derived from the present `keys`, and whether it
-    /// stays if the peer made one, too.
+    /// stays if the peer made one, too; `secret` is what came of the [`work`](IkeAttempt::work).
     ///
     /// # Errors
     ///
@@ -104,23 +117,18 @@ impl IkeAttempt {
         self,
         keys: &IkeKeys,
         answer: Payloads<'_>,
+        secret: Option<held::Agreed>,
     ) -> Result<(Made, Outcome<IkeSpi>), &'static str> {
-        let (Some(sa), Some(public), Some(responder)) =
+        let (Some(sa), Some(_), Some(responder)) =
             (answer.sa(), answer.key_exchange(), answer.nonce())
         else {
             return Err("the answer to the rekeying of the IKE SA lacks a payload");
         };
         let choice = proposal::chosen(sa, &self.suites)
             .ok_or("the answer chooses a proposal that was not offered")?;
-        let group = choice.suite.group;
-        if group != self.key_exchange.group() || public.method != method_of(group) {
-            return Err("the key exchange is of another group than the suite");
-        }
+        let shared = secret.ok_or("the key exchange is of another group than the suite")?;
         let remote = ike_spi(&choice).ok_or("the SPI of an IKE SA has 8 octets, not all zero")?;
-        let shared = self
-            .key_exchange
-            .agree(&public.data)
-            .map_err(|_| "the peer's public value is not acceptable")?;
+        let shared = shared.map_err(|_| "the peer's public value is not acceptable")?;
         let (nonces, outcome) = self.race.conclude(responder);
         let spis = Spis { initiator: self.spi, responder: remote };
         let keys = keys
@@ -141,20 +149,20 @@ pub(super) enum Refusal {
     Breach(&'static str),
 }
 
-/// The successor for which the peer asks, one of `suites`, derived from the present `keys`, and
-/// our answer.
+/// A peer with such a public value or SPI is malicious or broken (RFC 6989 §2.5).
+const UNACCEPTABLE: Refusal =
+    Refusal::Breach("the SPI or the public value of a rekeying is unacceptable");
+
+/// What the peer asks for, one of `suites`, with the peer's public value.
 ///
 /// # Errors
 ///
-/// Why there is none.
-pub(super) fn answer(
-    keys: &IkeKeys,
+/// Why there can be none.
+pub(super) fn choose(
     suites: &[IkeSuite],
     request: Payloads<'_>,
-    ctx: &mut Context<'_>,
-) -> Result<(Made, [Payload; 3]), Refusal> {
-    let (Some(sa), Some(public), Some(nonce)) =
-        (request.sa(), request.key_exchange(), request.nonce())
+) -> Result<(Choice<IkeSuite>, Vec<u8>), Refusal> {
+    let (Some(sa), Some(public), Some(_)) = (request.sa(), request.key_exchange(), request.nonce())
     else {
         return Err(Refusal::Breach("rekeying lacks a payload"));
     };
@@ -164,34 +172,57 @@ pub(super) fn answer(
     if begun != Some(group) {
         return Err(Refusal::Notify(invalid_ke(group)));
     }
-    let key_exchange = KeyExchange::generate(group, ctx.random)
-        .map_err(|_| Refusal::Notify(notify(NotifyType::TEMPORARY_FAILURE, [])))?;
-    let ours = public_value(&key_exchange);
-    let nonces = Nonces { initiator: nonce.clone(), responder: ctx.nonce() };
+    Ok((choice, public.data.clone()))
+}
+
+/// The successor for which the peer asks, one of `suites`, derived from the present `keys`, and
+/// our answer; `responded` is what came of the key exchange that [`choose`] has named.
+///
+/// # Errors
+///
+/// Why there is none.
+pub(super) fn answer(
+    keys: &IkeKeys,
+    suites: &[IkeSuite],
+    request: Payloads<'_>,
+    responded: Option<held::Responded>,
+    ctx: &mut Context<'_>,
+) -> Result<(Made, [Payload; 3]), Refusal> {
+    let (choice, _) = choose(suites, request)?;
+    let nonce = request.nonce().ok_or(Refusal::Breach("rekeying lacks a payload"))?;
+    let (public, shared) = half(responded)?;
+    let nonces = Nonces { initiator: nonce.to_vec(), responder: ctx.nonce() };
     let local = ctx.ike_spi();
-    // A peer with such a public value or SPI is malicious or broken (RFC 6989 §2.5).
-    let made = derive(keys, &choice, key_exchange, &public.data, nonces, local)
-        .ok_or(Refusal::Breach("the SPI or the public value of a rekeying is unacceptable"))?;
+    let made = derive(keys, &choice, &shared, nonces, local).ok_or(UNACCEPTABLE)?;
     let payloads = [
         Payload::SecurityAssociation(proposal::answer(&choice, &local.0)),
         Payload::Nonce(made.nonces.responder.clone()),
-        ours,
+        public_value_of(choice.suite.group, public),
     ];
     Ok((made, payloads))
+}
+
+/// What the answer needs of a key exchange.
+fn half(responded: Option<held::Responded>) -> Result<(Vec<u8>, Secret), Refusal> {
+    match responded {
+        Some(Ok(half)) => Ok(half),
+        Some(Err(KexError::NoRandomness)) | None => {
+            Err(Refusal::Notify(notify(NotifyType::TEMPORARY_FAILURE, [])))
+        }
+        Some(Err(KexError::Length { .. } | KexError::PublicValue(_))) => Err(UNACCEPTABLE),
+    }
 }
 
 fn derive(
     keys: &IkeKeys,
     choice: &Choice<IkeSuite>,
-    key_exchange: KeyExchange,
-    public: &[u8],
+    shared: &Secret,
     nonces: Nonces,
     local: IkeSpi,
 ) -> Option<Made> {
     let remote = ike_spi(choice)?;
-    let shared = key_exchange.agree(public).ok()?;
     let spis = Spis { initiator: remote, responder: local };
-    let keys = keys.rekeyed(choice.suite, &shared, &nonces, spis, Role::Responder).ok()?;
+    let keys = keys.rekeyed(choice.suite, shared, &nonces, spis, Role::Responder).ok()?;
     Some(Made { id: IkeSaId { local, remote }, role: Role::Responder, keys, nonces })
 }
 

@@ -12,8 +12,10 @@ use crate::time::{Timestamp, soonest};
 impl Established {
     /// Time has passed.
     pub fn handle_timeout(&mut self, ctx: &mut Context<'_>) {
-        self.exchanges.repeat(&self.path.path(), ctx);
-        self.judge_peer(ctx);
+        if !self.held.has_answer() {
+            self.exchanges.repeat(&self.path.path(), ctx);
+            self.judge_peer(ctx);
+        }
         match self.life.overdue(ctx.now) {
             Some(Overdue::Close(reason)) => self.close(reason, ctx),
             Some(Overdue::Forget) => self.forget(ctx),
@@ -52,13 +54,16 @@ impl Established {
     }
 
     fn request_timeout(&self) -> Option<(Timestamp, TimerReason)> {
+        if self.held.has_answer() {
+            return None;
+        }
         let liveness = &self.config.liveness;
         if let Some(asked) = self.exchanges.asked_at() {
             let again = self.exchanges.repeat_at().map(|at| (at, TimerReason::Retransmit));
             let judgement = (self.liveness.judge_at(liveness, asked), TimerReason::Liveness);
             return soonest([again, self.is_active().then_some(judgement)]);
         }
-        if !self.is_active() || !self.exchanges.is_free() {
+        if !self.is_active() || !self.may_ask() {
             return None;
         }
         let installed = self.children.iter().filter(|(_, sa)| sa.state == ChildState::Installed);

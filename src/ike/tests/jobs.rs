@@ -3,9 +3,19 @@
 use super::net::*;
 use crate::ike::*;
 use crate::moment::Moment;
-use crate::random::Seeded;
+use crate::random::{Random, Seeded};
 use crate::time::Timestamp;
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+/// What gets new keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Rekey {
+    Child,
+    Ike,
+}
+
+const REKEYS: [Rekey; 2] = [Rekey::Child, Rekey::Ike];
 
 /// Two endpoints whose jobs and datagrams move only when a test moves them.
 #[derive(Clone)]
@@ -68,6 +78,85 @@ impl Pair {
 
     fn discarded(&self, end: usize, reason: Discard) -> u64 {
         self.ends[end].stats().discarded(reason)
+    }
+
+    /// Both ends, with the tunnel up.
+    fn up() -> Pair {
+        let mut pair = Pair::with_keys();
+        pair.finish();
+        pair
+    }
+
+    fn pass(&mut self, end: usize, time: Duration) {
+        self.now += time;
+        self.at(end, |endpoint, at| endpoint.handle_timeout(at));
+    }
+
+    fn ike_sas(&self, end: usize) -> Vec<IkeView> {
+        self.ends[end].view(CONNECTION).expect("a connection").ike_sas
+    }
+
+    /// West asks for new keys; its request is on its way.
+    fn rekey(&mut self, what: Rekey) -> Vec<Transmit> {
+        self.begin_rekey(WEST, what);
+        self.send(WEST)
+    }
+
+    fn begin_rekey(&mut self, end: usize, what: Rekey) {
+        self.at(end, |endpoint, at| match what {
+            Rekey::Child => endpoint.rekey_child(CONNECTION, SLOT, at),
+            Rekey::Ike => endpoint.rekey_ike(CONNECTION, at),
+        });
+    }
+
+    /// West has asked for new keys, and East's answer waits at West for the secret.
+    fn until_answer_is_held(&mut self, what: Rekey) -> Job {
+        let request = self.rekey(what);
+        self.deliver(EAST, &request);
+        let answer = self.work_and_send(EAST);
+        self.deliver(WEST, &answer);
+        self.jobs(WEST).remove(0)
+    }
+
+    /// Work and datagrams are done and delivered in an order that `dice` choose; time passes
+    /// only when there is nothing else to do, for `duration` in all.
+    fn run_in_any_order(&mut self, duration: Duration, dice: &mut Seeded) {
+        let end = self.now + duration;
+        let mut work: Vec<(usize, Job)> = Vec::new();
+        let mut wire: Vec<(usize, Transmit)> = Vec::new();
+        while self.now < end {
+            for end in [WEST, EAST] {
+                work.extend(self.jobs(end).into_iter().map(|job| (end, job)));
+                wire.extend(self.send(end).into_iter().map(|transmit| (1 - end, transmit)));
+            }
+            if work.is_empty() && wire.is_empty() {
+                let due = self.ends.iter().filter_map(|end| Some(end.poll_timeout()?.0)).min();
+                self.now = due.map_or(end, |due| due.max(self.now));
+                self.pass(WEST, Duration::ZERO);
+                self.pass(EAST, Duration::ZERO);
+                continue;
+            }
+            match dice.below((work.len() + wire.len()) as u64) as usize {
+                job if job < work.len() => {
+                    let (end, job) = work.remove(job);
+                    self.answer(end, job);
+                }
+                datagram => {
+                    let (end, transmit) = wire.remove(datagram - work.len());
+                    self.deliver(end, &[transmit]);
+                }
+            }
+        }
+    }
+
+    fn assert_one_tunnel(&self) {
+        let [west, east] = [WEST, EAST].map(|end| self.ike_sas(end));
+        assert_eq!((west.len(), east.len()), (1, 1), "one IKE SA each");
+        let (west, east) = (&west[0], &east[0]);
+        assert_eq!((west.id.local, west.id.remote), (east.id.remote, east.id.local));
+        assert_eq!((west.children.len(), east.children.len()), (1, 1), "one Child SA each");
+        let (west, east) = (&west.children[0], &east.children[0]);
+        assert_eq!((west.inbound, west.outbound), (east.outbound, east.inbound));
     }
 
     /// West has sent IKE_AUTH, which is on its way.
@@ -253,4 +342,158 @@ fn a_run_that_is_forked_in_the_middle_of_a_handshake_goes_on_the_same_way_twice(
         run.ends[EAST].view(CONNECTION)
     });
     assert_eq!(ends[0], ends[1]);
+}
+
+#[test]
+fn new_keys_wait_for_late_work_on_both_sides_and_nobody_is_judged_meanwhile() {
+    for what in REKEYS {
+        let mut pair = Pair::up();
+        let before = pair.ike_sas(WEST);
+        let request = pair.rekey(what);
+        pair.deliver(EAST, &request);
+        let mut late = pair.jobs(EAST);
+        assert_eq!(late.len(), 1);
+        pair.pass(EAST, LivenessConfig::default().interval);
+        assert!(pair.send(EAST).is_empty(), "nothing else begins");
+        pair.answer(EAST, late.remove(0));
+        let answer = pair.send(EAST);
+        assert!(!answer.is_empty(), "the answer, and perhaps a probe that had to wait");
+        pair.deliver(WEST, &answer);
+        pair.deliver(WEST, &answer[..1]);
+        assert_eq!(pair.discarded(WEST, Discard::StrayResponse), 1);
+        let alive = pair.send(WEST);
+        pair.deliver(EAST, &alive);
+        let mut late = pair.jobs(WEST);
+        assert_eq!(late.len(), 1);
+        pair.pass(WEST, 3 * LivenessConfig::default().give_up);
+        assert!(pair.send(WEST).is_empty(), "the answered request is not repeated");
+        assert_eq!(pair.state(WEST), ConnectionState::Up, "the peer has answered");
+        pair.answer(WEST, late.remove(0));
+        pair.finish();
+        pair.assert_one_tunnel();
+        let after = pair.ike_sas(WEST);
+        assert_eq!(after[0].id != before[0].id, what == Rekey::Ike);
+        let [before, after] = [before, after].map(|sas| sas[0].children[0].inbound);
+        assert_eq!(after != before, what == Rekey::Child);
+    }
+}
+
+#[test]
+fn a_repeated_request_for_new_keys_is_not_computed_twice() {
+    for what in REKEYS {
+        let mut pair = Pair::up();
+        let request = pair.rekey(what);
+        pair.deliver(EAST, &request);
+        pair.deliver(EAST, &request);
+        let mut jobs = pair.jobs(EAST);
+        assert_eq!(jobs.len(), 1);
+        assert_eq!(pair.discarded(EAST, Discard::Retransmission), 1);
+        assert!(pair.send(EAST).is_empty(), "nothing to say before the work is done");
+        pair.answer(EAST, jobs.remove(0));
+        let answer = pair.send(EAST);
+        pair.deliver(EAST, &request);
+        assert!(pair.jobs(EAST).is_empty());
+        assert_eq!(pair.send(EAST), answer, "the same answer again");
+        pair.deliver(WEST, &answer);
+        pair.finish();
+        pair.assert_one_tunnel();
+    }
+}
+
+#[test]
+fn an_ike_sa_that_is_deleted_while_it_works_on_a_request_stays_deleted() {
+    for what in REKEYS {
+        let mut pair = Pair::up();
+        let request = pair.rekey(what);
+        pair.deliver(EAST, &request);
+        let late = pair.jobs(EAST).remove(0);
+        pair.at(EAST, |endpoint, at| endpoint.terminate(CONNECTION, at));
+        let delete = pair.send(EAST);
+        assert_eq!(delete.len(), 1, "the Delete does not wait");
+        pair.deliver(WEST, &delete);
+        let confirmation = pair.send(WEST);
+        pair.deliver(EAST, &confirmation);
+        assert!(pair.ends[EAST].is_idle());
+        pair.answer(EAST, late);
+        assert!(pair.send(EAST).is_empty());
+        assert!(pair.ends[EAST].is_idle() && pair.ike_sas(WEST).is_empty());
+    }
+}
+
+#[test]
+fn an_ike_sa_that_is_closed_while_it_works_on_a_request_refuses_it() {
+    let mut pair = Pair::up();
+    let request = pair.rekey(Rekey::Child);
+    pair.deliver(EAST, &request);
+    let late = pair.jobs(EAST).remove(0);
+    pair.at(EAST, |endpoint, at| endpoint.terminate(CONNECTION, at));
+    while pair.ends[EAST].poll_event().is_some() {}
+    pair.answer(EAST, late);
+    assert_eq!(pair.send(EAST).len(), 2, "a Delete, and a refusal");
+    assert!(pair.ends[EAST].poll_event().is_none(), "nothing is installed");
+}
+
+#[test]
+fn the_peer_may_delete_the_ike_sa_before_the_secret_is_there() {
+    for what in REKEYS {
+        let mut pair = Pair::up();
+        let late = pair.until_answer_is_held(what);
+        pair.at(EAST, |endpoint, at| endpoint.terminate(CONNECTION, at));
+        let deletes = pair.send(EAST);
+        pair.deliver(WEST, &deletes);
+        assert!(pair.ike_sas(WEST).is_empty(), "{what:?}");
+        pair.answer(WEST, late);
+        assert!(pair.ike_sas(WEST).is_empty() && pair.jobs(WEST).is_empty());
+    }
+}
+
+#[test]
+fn what_is_closed_before_the_secret_is_there_leaves_nothing_at_the_peer() {
+    for what in REKEYS {
+        let mut pair = Pair::up();
+        let late = pair.until_answer_is_held(what);
+        pair.at(WEST, |endpoint, at| endpoint.terminate(CONNECTION, at));
+        pair.answer(WEST, late);
+        for _ in 0..4 {
+            let from_west = pair.work_and_send(WEST);
+            pair.deliver(EAST, &from_west);
+            let from_east = pair.work_and_send(EAST);
+            pair.deliver(WEST, &from_east);
+        }
+        assert!(pair.ends[WEST].is_idle() && pair.ends[EAST].is_idle(), "{what:?}");
+    }
+}
+
+#[test]
+fn an_endpoint_with_work_under_way_is_not_exported() {
+    let mut pair = Pair::up();
+    let request = pair.rekey(Rekey::Child);
+    pair.deliver(EAST, &request);
+    let job = pair.jobs(EAST).remove(0);
+    let exports = |pair: &Pair, end: usize| {
+        let mut dice = Seeded::new(1);
+        pair.ends[end].clone().export(&Moment::simulated(pair.now, &mut dice)).is_ok()
+    };
+    assert!(exports(&pair, WEST) && !exports(&pair, EAST));
+    pair.answer(EAST, job);
+    let answer = pair.send(EAST);
+    pair.deliver(WEST, &answer);
+    let job = pair.jobs(WEST).remove(0);
+    assert!(!exports(&pair, WEST) && exports(&pair, EAST));
+    pair.answer(WEST, job);
+    assert!(exports(&pair, WEST));
+}
+
+#[test]
+fn rekeys_that_cross_come_to_one_tunnel_in_whatever_order_work_is_done() {
+    for seed in 0..200 {
+        let mut dice = Seeded::new(seed);
+        let mut pair = Pair::up();
+        for end in [WEST, EAST] {
+            pair.begin_rekey(end, REKEYS[dice.below(2) as usize]);
+        }
+        pair.run_in_any_order(Duration::from_secs(60), &mut dice);
+        pair.assert_one_tunnel();
+        assert_eq!([pair.state(WEST), pair.state(EAST)], [ConnectionState::Up; 2], "{seed}");
+    }
 }

@@ -1,0 +1,77 @@
+//! Authentic messages that wait for public-key work: the peer's request, and the answer to ours.
+//!
+//! A message that is held counts as one that is still on its way, so that whatever happens
+//! meanwhile is judged as if it had come before. Only the peer's sign of life counts at once.
+
+use super::super::job::{Done, JobId};
+use super::super::protect::Opened;
+use super::exchanges::Request;
+use crate::crypto::kex::KexError;
+use crate::crypto::secret::Secret;
+
+/// Our half of the key exchange that the peer has begun, and the secret.
+pub(super) type Responded = Result<(Vec<u8>, Secret), KexError>;
+/// The secret of the key exchange that we have begun.
+pub(super) type Agreed = Result<Secret, KexError>;
+
+/// What an IKE SA holds back: one message of each direction at most, for the windows are one.
+#[cfg_attr(test, derive(Clone))]
+#[derive(Debug, Default)]
+pub(super) struct Held {
+    request: Option<(JobId, Request)>,
+    answer: Option<(JobId, Opened)>,
+}
+
+/// A message that goes on.
+pub(super) enum Released {
+    Request(Request, Responded),
+    Answer(Opened, Agreed),
+}
+
+impl Held {
+    /// Holds the peer's request until our answer to it can be made.
+    pub fn hold_request(&mut self, job: JobId, request: Request) {
+        self.request = Some((job, request));
+    }
+
+    /// Holds the peer's answer until the secret is there.
+    pub fn hold_answer(&mut self, job: JobId, answer: Opened) {
+        self.answer = Some((job, answer));
+    }
+
+    /// The request that is held.
+    pub fn request(&self) -> Option<&Opened> {
+        self.request.as_ref().map(|(_, request)| &request.opened)
+    }
+
+    /// Whether the peer has answered our request.
+    pub fn has_answer(&self) -> bool {
+        self.answer.is_some()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.request.is_none() && self.answer.is_none()
+    }
+
+    /// Whether this job is waited for.
+    pub fn awaits(&self, job: JobId) -> bool {
+        let request = self.request.as_ref().map(|(id, _)| *id);
+        let answer = self.answer.as_ref().map(|(id, _)| *id);
+        [request, answer].contains(&Some(job))
+    }
+
+    /// The message that waited for this job, which is done.
+    pub fn release(&mut self, job: JobId, done: Done) -> Option<Released> {
+        match done {
+            Done::Responded(responded) => {
+                let (_, request) = self.request.take_if(|(id, _)| *id == job)?;
+                Some(Released::Request(request, responded))
+            }
+            Done::Agreed(agreed) => {
+                let (_, answer) = self.answer.take_if(|(id, _)| *id == job)?;
+                Some(Released::Answer(answer, agreed))
+            }
+            Done::Generated(_) | Done::Signed(_) | Done::Verified(_) => None,
+        }
+    }
+}
