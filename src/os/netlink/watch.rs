@@ -27,35 +27,54 @@ pub enum LinkEvent {
     Overrun,
 }
 
-/// The changes in one namespace since the watch was opened.
+/// What the kernel multicasts to some groups of one namespace, until it is dropped.
 #[derive(Debug)]
-pub struct LinkWatch {
+struct Multicast {
     messages: UnboundedReceiver<(NetlinkMessage<RouteNetlinkMessage>, SocketAddr)>,
     connection: JoinHandle<()>,
 }
 
-impl LinkWatch {
-    /// Watches a namespace by name; `None` is that of this thread. Needs a tokio runtime.
-    pub fn open(namespace: Option<&str>) -> Result<Self> {
+impl Multicast {
+    /// Joins groups in a namespace by name; `None` is that of this thread. Needs a tokio runtime.
+    fn join(namespace: Option<&str>, groups: &[MulticastGroup]) -> Result<Self> {
         let runtime = tokio::runtime::Handle::current();
         let connect = || -> io::Result<_> {
             let _inside = runtime.enter();
-            rtnetlink::new_multicast_connection(&[
-                MulticastGroup::Link,
-                MulticastGroup::Ipv4Ifaddr,
-                MulticastGroup::Ipv6Ifaddr,
-            ])
+            rtnetlink::new_multicast_connection(groups)
         };
         let (connection, _, messages) = netns::within_or_here(namespace, connect)??;
-        Ok(LinkWatch { messages, connection: tokio::spawn(connection) })
+        Ok(Multicast { messages, connection: tokio::spawn(connection) })
+    }
+
+    /// Waits for the next message; `None` when the kernel has closed the connection.
+    async fn next(&mut self) -> Option<NetlinkPayload<RouteNetlinkMessage>> {
+        let (message, _) = self.messages.next().await?;
+        Some(message.payload)
+    }
+}
+
+impl Drop for Multicast {
+    fn drop(&mut self) {
+        self.connection.abort();
+    }
+}
+
+/// The changes in one namespace since the watch was opened.
+#[derive(Debug)]
+pub struct LinkWatch(Multicast);
+
+impl LinkWatch {
+    /// Watches a namespace by name; `None` is that of this thread. Needs a tokio runtime.
+    pub fn open(namespace: Option<&str>) -> Result<Self> {
+        let groups = [MulticastGroup::Link, MulticastGroup::Ipv4Ifaddr, MulticastGroup::Ipv6Ifaddr];
+        Multicast::join(namespace, &groups).map(LinkWatch)
     }
 
     /// Waits for the next change; `None` when the kernel has closed the connection.
     /// Cancelling the wait loses none.
     pub async fn next(&mut self) -> Option<LinkEvent> {
         loop {
-            let (message, _) = self.messages.next().await?;
-            match message.payload {
+            match self.0.next().await? {
                 NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewLink(link)) => {
                     return Some(LinkEvent::Changed(Link::from_message(&link)));
                 }
@@ -73,12 +92,6 @@ impl LinkWatch {
     }
 }
 
-impl Drop for LinkWatch {
-    fn drop(&mut self) {
-        self.connection.abort();
-    }
-}
-
 /// What somebody took away, or what may have taken something away.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Loss {
@@ -93,37 +106,28 @@ pub enum Loss {
 
 /// What goes of ours in one namespace, and what may take ours along, since the watch was opened.
 #[derive(Debug)]
-pub struct LossWatch {
-    messages: UnboundedReceiver<(NetlinkMessage<RouteNetlinkMessage>, SocketAddr)>,
-    connection: JoinHandle<()>,
-}
+pub struct LossWatch(Multicast);
 
 impl LossWatch {
     /// Watches a namespace by name; `None` is that of this thread. Needs a tokio runtime.
     pub fn open(namespace: Option<&str>) -> Result<Self> {
-        let runtime = tokio::runtime::Handle::current();
-        let connect = || -> io::Result<_> {
-            let _inside = runtime.enter();
-            rtnetlink::new_multicast_connection(&[
-                MulticastGroup::Link,
-                MulticastGroup::Ipv4Ifaddr,
-                MulticastGroup::Ipv6Ifaddr,
-                MulticastGroup::Ipv4Route,
-                MulticastGroup::Ipv6Route,
-                MulticastGroup::Ipv4Rule,
-                MulticastGroup::Ipv6Rule,
-            ])
-        };
-        let (connection, _, messages) = netns::within_or_here(namespace, connect)??;
-        Ok(LossWatch { messages, connection: tokio::spawn(connection) })
+        let groups = [
+            MulticastGroup::Link,
+            MulticastGroup::Ipv4Ifaddr,
+            MulticastGroup::Ipv6Ifaddr,
+            MulticastGroup::Ipv4Route,
+            MulticastGroup::Ipv6Route,
+            MulticastGroup::Ipv4Rule,
+            MulticastGroup::Ipv6Rule,
+        ];
+        Multicast::join(namespace, &groups).map(LossWatch)
     }
 
     /// Waits for the next loss; `None` when the kernel has closed the connection. Cancelling the
     /// wait loses none.
     pub async fn next(&mut self) -> Option<Loss> {
         loop {
-            let (message, _) = self.messages.next().await?;
-            let loss = match message.payload {
+            let loss = match self.0.next().await? {
                 NetlinkPayload::InnerMessage(message) => loss(message),
                 NetlinkPayload::Overrun(_) => Some(Loss::Unknown),
                 _ => None,
@@ -132,12 +136,6 @@ impl LossWatch {
                 return loss;
             }
         }
-    }
-}
-
-impl Drop for LossWatch {
-    fn drop(&mut self) {
-        self.connection.abort();
     }
 }
 
