@@ -285,9 +285,17 @@ fn suite_fault(error: SuiteError) -> Fault {
         SuiteError::Twice { role, .. } => {
             Fault::new(format!("this suite names {role} twice")).label("write one suite per string")
         }
+        SuiteError::Superfluous { kind, integrity, aead, .. } => {
+            let or_prf = format!(", or write `prf{integrity}` for the PRF");
+            let or_prf = if kind == "IKE" { or_prf.as_str() } else { "" };
+            Fault::new(format!("{aead} protects integrity by itself"))
+                .label(format!("`{integrity}` has no place here"))
+                .help(format!("leave `{integrity}` out{or_prf}"))
+        }
         SuiteError::Missing { suite, role, example } => {
+            let noun = role.split_once(' ').map_or(role, |(_, noun)| noun);
             Fault::new(format!("this suite lacks {role}"))
-                .label(format!("no {role}").replace("no a ", "no "))
+                .label(format!("no {noun}"))
                 .help(format!("for example \"{suite}-{example}\""))
         }
     }

@@ -1,10 +1,10 @@
 //! Authenticated encryption as IKEv2 and ESP use it: a 4-byte salt from the key material and an
 //! 8-byte explicit IV make the nonce (RFC 4106 §4, RFC 5282 §4, RFC 7634 §2).
 
+use super::cipher::{Cipher, KeyError, NotAuthentic};
 use chacha20poly1305::aead::{AeadInOut, KeyInit};
 use chacha20poly1305::{ChaCha20Poly1305, Key, Tag};
 use ring::aead::{AES_128_GCM, AES_256_GCM, Aad, CHACHA20_POLY1305, LessSafeKey, UnboundKey};
-use std::fmt;
 use zeroize::Zeroize;
 
 /// Bytes of salt at the end of the key material.
@@ -52,25 +52,11 @@ impl AeadAlgorithm {
     }
 }
 
-/// Key material of a length that the algorithm does not take.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{algorithm:?} takes {} bytes of key material, not {given}", algorithm.keymat_len())]
-pub struct KeyError {
-    algorithm: AeadAlgorithm,
-    given: usize,
-}
-
-/// The tag does not fit the bytes: forged, damaged, or sealed with another key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not authentic")]
-pub struct NotAuthentic;
-
 /// A key of the data plane: `ring` for every algorithm.
 ///
 /// `ring` keeps the expanded key inside and does not wipe it on drop.
 #[cfg_attr(test, derive(Clone))]
-pub struct AeadKey {
-    algorithm: AeadAlgorithm,
+pub(super) struct AeadKey {
     key: LessSafeKey,
     salt: [u8; SALT_LEN],
 }
@@ -79,14 +65,9 @@ impl AeadKey {
     /// A key from `key ‖ salt`, [`AeadAlgorithm::keymat_len`] bytes.
     pub fn new(algorithm: AeadAlgorithm, keymat: &[u8]) -> Result<AeadKey, KeyError> {
         let (key, salt) = split_keymat(algorithm, keymat)?;
-        let refused = |_| KeyError { algorithm, given: keymat.len() };
+        let refused = |_| KeyError { cipher: Cipher::Aead(algorithm), given: keymat.len() };
         let unbound = UnboundKey::new(algorithm.ring(), key).map_err(refused)?;
-        Ok(AeadKey { algorithm, key: LessSafeKey::new(unbound), salt })
-    }
-
-    /// The algorithm that the key is for.
-    pub fn algorithm(&self) -> AeadAlgorithm {
-        self.algorithm
+        Ok(AeadKey { key: LessSafeKey::new(unbound), salt })
     }
 
     /// Encrypts `body` where it lies and returns the tag over it and `aad`.
@@ -128,94 +109,33 @@ impl Drop for AeadKey {
     }
 }
 
-impl fmt::Debug for AeadKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "AeadKey({:?}, «redacted»)", self.algorithm)
-    }
-}
-
-/// A key of the control plane (IKE's SK payloads): AES-GCM by `ring`, ChaCha20-Poly1305 by the
-/// `chacha20poly1305` crate, which wipes its key on drop.
-#[derive(Debug)]
+/// A ChaCha20-Poly1305 key of the control plane, by the `chacha20poly1305` crate, which wipes it
+/// on drop.
 #[cfg_attr(test, derive(Clone))]
-pub struct ControlAead(Provider);
-
-#[derive(Debug)]
-#[cfg_attr(test, derive(Clone))]
-enum Provider {
-    Ring(Box<AeadKey>),
-    RustCrypto(Box<ChaChaKey>),
-}
-
-impl ControlAead {
-    /// A key from `key ‖ salt`, [`AeadAlgorithm::keymat_len`] bytes.
-    pub fn new(algorithm: AeadAlgorithm, keymat: &[u8]) -> Result<ControlAead, KeyError> {
-        match algorithm {
-            AeadAlgorithm::Aes128Gcm16 | AeadAlgorithm::Aes256Gcm16 => {
-                AeadKey::new(algorithm, keymat).map(Box::new).map(Provider::Ring)
-            }
-            AeadAlgorithm::ChaCha20Poly1305 => {
-                ChaChaKey::new(keymat).map(Box::new).map(Provider::RustCrypto)
-            }
-        }
-        .map(ControlAead)
-    }
-
-    /// The algorithm that the key is for.
-    pub fn algorithm(&self) -> AeadAlgorithm {
-        match &self.0 {
-            Provider::Ring(key) => key.algorithm(),
-            Provider::RustCrypto(_) => AeadAlgorithm::ChaCha20Poly1305,
-        }
-    }
-
-    /// Encrypts `body` where it lies and returns the tag over it and `aad`. Never give the same
-    /// `iv` twice.
-    pub fn seal_in_place(&self, iv: [u8; IV_LEN], aad: &[u8], body: &mut [u8]) -> [u8; TAG_LEN] {
-        match &self.0 {
-            Provider::Ring(key) => key.seal_in_place(iv, aad, body),
-            Provider::RustCrypto(key) => key.seal_in_place(iv, aad, body),
-        }
-    }
-
-    /// Decrypts `ciphertext ‖ tag` where it lies and returns the plaintext. After a failure the
-    /// content of the buffer is unspecified.
-    pub fn open_in_place<'a>(
-        &self,
-        iv: [u8; IV_LEN],
-        aad: &[u8],
-        body_and_tag: &'a mut [u8],
-    ) -> Result<&'a mut [u8], NotAuthentic> {
-        match &self.0 {
-            Provider::Ring(key) => key.open_in_place(iv, aad, body_and_tag),
-            Provider::RustCrypto(key) => key.open_in_place(iv, aad, body_and_tag),
-        }
-    }
-}
-
-#[cfg_attr(test, derive(Clone))]
-struct ChaChaKey {
+pub(super) struct ChaChaKey {
     cipher: ChaCha20Poly1305,
     salt: [u8; SALT_LEN],
 }
 
 impl ChaChaKey {
-    fn new(keymat: &[u8]) -> Result<ChaChaKey, KeyError> {
+    pub fn new(keymat: &[u8]) -> Result<ChaChaKey, KeyError> {
         let algorithm = AeadAlgorithm::ChaCha20Poly1305;
         let (key, salt) = split_keymat(algorithm, keymat)?;
-        let refused = |_| KeyError { algorithm, given: keymat.len() };
+        let refused = |_| KeyError { cipher: Cipher::Aead(algorithm), given: keymat.len() };
         let key = <&Key>::try_from(key).map_err(refused)?;
         Ok(ChaChaKey { cipher: ChaCha20Poly1305::new(key), salt })
     }
 
-    fn seal_in_place(&self, iv: [u8; IV_LEN], aad: &[u8], body: &mut [u8]) -> [u8; TAG_LEN] {
+    /// As [`AeadKey::seal_in_place`].
+    pub fn seal_in_place(&self, iv: [u8; IV_LEN], aad: &[u8], body: &mut [u8]) -> [u8; TAG_LEN] {
         self.cipher
             .encrypt_inout_detached(&join_nonce(self.salt, iv).into(), aad, body.into())
             .expect("no message is near the 256 GiB at which ChaCha20 ends")
             .into()
     }
 
-    fn open_in_place<'a>(
+    /// As [`AeadKey::open_in_place`].
+    pub fn open_in_place<'a>(
         &self,
         iv: [u8; IV_LEN],
         aad: &[u8],
@@ -236,19 +156,13 @@ impl Drop for ChaChaKey {
     }
 }
 
-impl fmt::Debug for ChaChaKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("«redacted»")
-    }
-}
-
 fn split_keymat(
     algorithm: AeadAlgorithm,
     keymat: &[u8],
 ) -> Result<(&[u8], [u8; SALT_LEN]), KeyError> {
     match keymat.split_last_chunk::<SALT_LEN>() {
         Some((key, salt)) if key.len() == algorithm.key_len() => Ok((key, *salt)),
-        Some(_) | None => Err(KeyError { algorithm, given: keymat.len() }),
+        Some(_) | None => Err(KeyError { cipher: Cipher::Aead(algorithm), given: keymat.len() }),
     }
 }
 

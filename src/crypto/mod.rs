@@ -1,7 +1,7 @@
-//! Algorithms: suites, PRF+, AEAD, key exchange, signatures, and secrets that wipe themselves.
+//! Algorithms: suites, PRF+, ciphers, key exchange, signatures, and secrets that wipe themselves.
 //!
 //! What a protocol does with them (its key schedule, its payloads, its packets) lives with the
-//! protocol. The primitives come from `ring`, `x25519-dalek` and `chacha20poly1305`.
+//! protocol. The primitives come from `ring`, `x25519-dalek`, `chacha20poly1305`, `aes` and `cbc`.
 //!
 //! This module is pure with one exception: `ring` generates the private keys of its ECP groups
 //! from its own [`ring::rand::SystemRandom`] only, because its `SecureRandom` trait is sealed
@@ -12,7 +12,10 @@
 //! exists, the type that holds it says so.
 
 pub mod aead;
+pub mod cbc;
+pub mod cipher;
 pub mod digest;
+pub mod integrity;
 pub mod kex;
 pub mod prf;
 pub mod secret;

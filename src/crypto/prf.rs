@@ -4,9 +4,12 @@ use super::secret::Secret;
 use ring::hmac;
 use zeroize::Zeroizing;
 
-/// A pseudo-random function: HMAC with a hash of the SHA-2 family (RFC 4868).
+/// A pseudo-random function: HMAC with a hash of the SHA-2 family (RFC 4868), or with SHA-1 for
+/// old peers (RFC 2104).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Prf {
+    /// PRF_HMAC_SHA1 (RFC 8247 §2.2: MUST-).
+    HmacSha1,
     /// PRF_HMAC_SHA2_256.
     HmacSha256,
     /// PRF_HMAC_SHA2_384.
@@ -20,11 +23,12 @@ const MAX_BLOCKS: usize = 255;
 
 impl Prf {
     /// Every PRF.
-    pub const ALL: [Prf; 3] = [Prf::HmacSha256, Prf::HmacSha384, Prf::HmacSha512];
+    pub const ALL: [Prf; 4] = [Prf::HmacSha256, Prf::HmacSha384, Prf::HmacSha512, Prf::HmacSha1];
 
     /// The preferred key length in bytes, which is also the output length (RFC 4868 §2.1.2).
     pub const fn key_len(self) -> usize {
         match self {
+            Prf::HmacSha1 => 20,
             Prf::HmacSha256 => 32,
             Prf::HmacSha384 => 48,
             Prf::HmacSha512 => 64,
@@ -68,6 +72,7 @@ impl Prf {
 
     fn algorithm(self) -> hmac::Algorithm {
         match self {
+            Prf::HmacSha1 => hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY,
             Prf::HmacSha256 => hmac::HMAC_SHA256,
             Prf::HmacSha384 => hmac::HMAC_SHA384,
             Prf::HmacSha512 => hmac::HMAC_SHA512,

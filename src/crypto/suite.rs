@@ -3,15 +3,21 @@
 //!
 //! ```text
 //! IKE   aes256gcm16-prfsha384-curve25519     cipher - PRF - key exchange
+//!       aes256-sha256-modp2048               cipher - integrity [- PRF] - key exchange
 //! ESP   aes256gcm16-curve25519-esn           cipher [- key exchange for PFS] [- esn | noesn]
+//!       aes256-sha256-modp2048               cipher - integrity [- …] [- …]
 //! ```
 //!
-//! The words of a suite may stand in any order; an ESP suite without `esn` or `noesn` means
-//! 32-bit sequence numbers, as in strongSwan.
+//! `aes256` alone is AES-CBC, which needs an integrity algorithm; without a word for the PRF, the
+//! PRF is of the same hash. The words of a suite may stand in any order; an ESP suite without
+//! `esn` or `noesn` means 32-bit sequence numbers, as in strongSwan.
 
 mod words;
 
 use super::aead::AeadAlgorithm;
+use super::cbc::CbcAlgorithm;
+use super::cipher::Cipher;
+use super::integrity::Integrity;
 use super::kex::Group;
 use super::prf::Prf;
 use serde::{Deserialize, Serialize};
@@ -24,8 +30,8 @@ use words::Words;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct IkeSuite {
-    /// Protects the SK payloads (RFC 5282).
-    pub aead: AeadAlgorithm,
+    /// Protects the SK payloads (RFC 7296 §3.14, RFC 5282).
+    pub cipher: Cipher,
     /// Derives the keys.
     pub prf: Prf,
     /// Agrees on the shared secret.
@@ -37,7 +43,7 @@ pub struct IkeSuite {
 #[serde(try_from = "String", into = "String")]
 pub struct EspSuite {
     /// Protects the packets.
-    pub aead: AeadAlgorithm,
+    pub cipher: Cipher,
     /// Whether sequence numbers have 64 bits (RFC 4303 §2.2.1).
     pub esn: bool,
     /// A fresh key exchange in CREATE_CHILD_SA, for perfect forward secrecy. The first Child SA
@@ -46,11 +52,11 @@ pub struct EspSuite {
 }
 
 const fn ike(aead: AeadAlgorithm, prf: Prf, group: Group) -> IkeSuite {
-    IkeSuite { aead, prf, group }
+    IkeSuite { cipher: Cipher::Aead(aead), prf, group }
 }
 
 const fn esp(aead: AeadAlgorithm, group: Option<Group>, esn: bool) -> EspSuite {
-    EspSuite { aead, esn, group }
+    EspSuite { cipher: Cipher::Aead(aead), esn, group }
 }
 
 /// What is offered and accepted for IKE SAs when nothing is configured, best first.
@@ -89,9 +95,39 @@ impl fmt::Display for AeadAlgorithm {
     }
 }
 
+impl fmt::Display for CbcAlgorithm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            CbcAlgorithm::Aes128Cbc => "aes128",
+            CbcAlgorithm::Aes256Cbc => "aes256",
+        })
+    }
+}
+
+impl fmt::Display for Integrity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Integrity::HmacSha1_96 => "sha1",
+            Integrity::HmacSha256_128 => "sha256",
+            Integrity::HmacSha384_192 => "sha384",
+            Integrity::HmacSha512_256 => "sha512",
+        })
+    }
+}
+
+impl fmt::Display for Cipher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Cipher::Aead(algorithm) => algorithm.fmt(f),
+            Cipher::CbcHmac(cbc, integrity) => write!(f, "{cbc}-{integrity}"),
+        }
+    }
+}
+
 impl fmt::Display for Prf {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Prf::HmacSha1 => "prfsha1",
             Prf::HmacSha256 => "prfsha256",
             Prf::HmacSha384 => "prfsha384",
             Prf::HmacSha512 => "prfsha512",
@@ -111,13 +147,17 @@ impl fmt::Display for Group {
 
 impl fmt::Display for IkeSuite {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}-{}-{}", self.aead, self.prf, self.group)
+        let IkeSuite { cipher, prf, group } = self;
+        if cipher.integrity().map(prf_of) == Some(*prf) {
+            return write!(f, "{cipher}-{group}");
+        }
+        write!(f, "{cipher}-{prf}-{group}")
     }
 }
 
 impl fmt::Display for EspSuite {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.aead)?;
+        write!(f, "{}", self.cipher)?;
         if let Some(group) = self.group {
             write!(f, "-{group}")?;
         }
@@ -129,10 +169,11 @@ impl FromStr for IkeSuite {
     type Err = SuiteError;
     fn from_str(text: &str) -> Result<IkeSuite, SuiteError> {
         let words = Words::of_ike(text)?;
-        let aead = words.aead()?;
-        let prf = words.prf.ok_or_else(|| words.missing("a PRF", "prfsha384"))?;
+        let cipher = words.cipher()?;
+        let prf = words.prf.or(cipher.integrity().map(prf_of));
+        let prf = prf.ok_or_else(|| words.missing("a PRF", "prfsha384"))?;
         let group = words.group.ok_or_else(|| words.missing("a key exchange", "curve25519"))?;
-        Ok(IkeSuite { aead, prf, group })
+        Ok(IkeSuite { cipher, prf, group })
     }
 }
 
@@ -140,8 +181,18 @@ impl FromStr for EspSuite {
     type Err = SuiteError;
     fn from_str(text: &str) -> Result<EspSuite, SuiteError> {
         let words = Words::of_esp(text)?;
-        let aead = words.aead()?;
-        Ok(EspSuite { aead, esn: words.esn.unwrap_or(false), group: words.group })
+        let cipher = words.cipher()?;
+        Ok(EspSuite { cipher, esn: words.esn.unwrap_or(false), group: words.group })
+    }
+}
+
+/// The PRF of the hash of an integrity algorithm, which goes without saying beside it.
+const fn prf_of(integrity: Integrity) -> Prf {
+    match integrity {
+        Integrity::HmacSha1_96 => Prf::HmacSha1,
+        Integrity::HmacSha256_128 => Prf::HmacSha256,
+        Integrity::HmacSha384_192 => Prf::HmacSha384,
+        Integrity::HmacSha512_256 => Prf::HmacSha512,
     }
 }
 

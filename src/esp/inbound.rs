@@ -1,13 +1,13 @@
 //! Opening packets (RFC 4303 §3.4).
 
+use super::associated::AssociatedData;
 use super::layout::{
-    BODY_AT, ICV_LEN, NEXT_HEADER_DUMMY, NEXT_HEADER_IPV4, NEXT_HEADER_IPV6, TRAILER_LEN,
+    ESP_HEADER_LEN, Layout, NEXT_HEADER_DUMMY, NEXT_HEADER_IPV4, NEXT_HEADER_IPV6, TRAILER_LEN,
 };
-use super::outbound::associated_data;
 use super::usage::Counter;
 use super::window::WindowState;
 use super::{Discard, ReplayWindow, SaConfig, Usage};
-use crate::crypto::aead::{AeadKey, KeyError};
+use crate::crypto::cipher::{KeyError, OpeningKey};
 use crate::net::EspSpi;
 use crate::wire::ip::InnerPacket;
 
@@ -15,7 +15,8 @@ use crate::wire::ip::InnerPacket;
 #[derive(Debug)]
 pub struct InboundSa {
     config: SaConfig,
-    key: AeadKey,
+    layout: Layout,
+    key: OpeningKey,
     window: ReplayWindow,
     packets: Counter,
     bytes: Counter,
@@ -90,10 +91,11 @@ impl InboundSa {
     /// When the key material does not have the length that the suite takes.
     pub fn import(state: InboundState) -> Result<InboundSa, KeyError> {
         let InboundState { config, counts, window } = state;
-        let key = AeadKey::new(config.suite.aead, config.keymat.as_bytes())?;
+        let layout = Layout::of(config.suite.cipher);
+        let key = OpeningKey::new(config.suite.cipher, config.keymat.as_bytes())?;
         let [bytes, packets, replayed, late, not_authentic] = counts.map(Counter::new);
         let window = ReplayWindow::import(config.replay_window, &window);
-        Ok(InboundSa { config, key, window, packets, bytes, replayed, late, not_authentic })
+        Ok(InboundSa { config, layout, key, window, packets, bytes, replayed, late, not_authentic })
     }
 
     /// Ends the SA: no later packet opens here (each counts as late), so that whoever imports the
@@ -109,6 +111,11 @@ impl InboundSa {
     /// The SPI that we gave the SA.
     pub fn spi(&self) -> EspSpi {
         self.config.spi
+    }
+
+    /// How long packets of the SA are.
+    pub fn layout(&self) -> Layout {
+        self.layout
     }
 
     /// Opens an ESP packet where it lies, from the SPI to the end of the ICV.
@@ -141,12 +148,12 @@ impl InboundSa {
     /// The decrypted body, padding and trailer included, of an authentic packet.
     #[inline]
     fn decrypt<'a>(&self, packet: &'a mut [u8]) -> Result<(Authentic, &'a mut [u8]), Discard> {
-        if packet.len() < BODY_AT + TRAILER_LEN + ICV_LEN {
+        if !self.layout.admits(packet.len()) {
             return Err(Discard::MalformedEsp);
         }
-        let (header, body) =
-            packet.split_first_chunk_mut::<BODY_AT>().ok_or(Discard::MalformedEsp)?;
-        let (spi, sequence, iv) = read_header(header);
+        let (header, rest) =
+            packet.split_first_chunk_mut::<ESP_HEADER_LEN>().ok_or(Discard::MalformedEsp)?;
+        let (spi, sequence) = read_header(header);
         if spi != self.config.spi {
             return Err(Discard::UnknownSpi);
         }
@@ -158,8 +165,9 @@ impl InboundSa {
             false => u64::from(sequence),
         };
         self.window.check(sequence)?;
-        let (aad, aad_len) = associated_data(spi, sequence, self.config.suite.esn);
-        let body = self.key.open_in_place(iv, &aad[..aad_len], body);
+        let associated = AssociatedData::new(&self.config, sequence);
+        let (iv, body) = rest.split_at_mut(self.layout.iv_len);
+        let body = self.key.open(associated.parts(), iv, body);
         Ok((Authentic { sequence }, body.map_err(|_| Discard::NotAuthentic)?))
     }
 
@@ -215,9 +223,9 @@ impl InboundSa {
 }
 
 #[inline]
-fn read_header(header: &[u8; BODY_AT]) -> (EspSpi, u32, [u8; 8]) {
-    let [s0, s1, s2, s3, q0, q1, q2, q3, iv @ ..] = *header;
-    (EspSpi(u32::from_be_bytes([s0, s1, s2, s3])), u32::from_be_bytes([q0, q1, q2, q3]), iv)
+fn read_header(header: &[u8; ESP_HEADER_LEN]) -> (EspSpi, u32) {
+    let [s0, s1, s2, s3, q0, q1, q2, q3] = *header;
+    (EspSpi(u32::from_be_bytes([s0, s1, s2, s3])), u32::from_be_bytes([q0, q1, q2, q3]))
 }
 
 /// The body without its padding and trailer, and the next header. The padding must be 1, 2, 3 …

@@ -1,5 +1,5 @@
 //! ESP in tunnel mode: Security Associations in use (RFC 4303; AES-GCM by RFC 4106, ChaCha20-
-//! Poly1305 by RFC 7634).
+//! Poly1305 by RFC 7634, AES-CBC with HMAC by RFC 3602 and RFC 4868).
 //!
 //! Negotiation lives in `ike`, routing and selectors in `forward`, UDP framing (RFC 3948) in
 //! `wire`. What is here seals and opens packets, guards the sequence numbers, counts usage.
@@ -11,14 +11,14 @@
 //! |                            SPI                                | │
 //! |                      Sequence number                          | │ authenticated, with the
 //! +---------------------------------------------------------------+ │ high half of an ESN
-//! |                     IV (the sequence number)                  |
+//! |             IV (the sequence number; 16 bytes for CBC)        |
 //! |                                                               |
 //! +---------------------------------------------------------------+ ┐
 //! ~                        Inner packet                           ~ │ encrypted
 //! |               +-----------------------------------------------+ │
 //! |               | Padding 1, 2, 3 … | Pad length  | Next header | │
 //! +---------------------------------------------------------------+ ┘
-//! ~                 ICV (the AEAD tag, 16 bytes)                  ~
+//! ~               ICV (the AEAD tag, or HMAC cut short)           ~
 //! +---------------------------------------------------------------+
 //! ```
 //!
@@ -26,6 +26,7 @@
 //! locked for a packet. Both directions can be handed to another process ([`OutboundSa::export`],
 //! [`InboundSa::export`]) without repeating a nonce or accepting a packet twice.
 
+mod associated;
 mod discard;
 pub mod ecn;
 mod inbound;
@@ -38,10 +39,7 @@ mod window;
 
 pub use discard::{Discard, DiscardCounters};
 pub use inbound::{InboundSa, InboundState, Opened};
-pub use layout::{
-    ESP_HEADER_LEN, ICV_LEN, IV_LEN, NEXT_HEADER_DUMMY, NEXT_HEADER_IPV4, NEXT_HEADER_IPV6,
-    max_inner, sealed_len,
-};
+pub use layout::{ESP_HEADER_LEN, Layout, NEXT_HEADER_DUMMY, NEXT_HEADER_IPV4, NEXT_HEADER_IPV6};
 pub use outbound::{OutboundSa, Train};
 pub use reservation::Reservation;
 pub use usage::{Limits, Usage};
@@ -61,7 +59,7 @@ pub struct SaConfig {
     pub spi: EspSpi,
     /// Its algorithms.
     pub suite: EspSuite,
-    /// Key ‖ salt, `suite.aead.keymat_len()` bytes.
+    /// Encryption key ‖ integrity key, `suite.cipher.keymat_len()` bytes.
     pub keymat: Secret,
     /// Beyond these the SA refuses packets.
     pub hard: Limits,

@@ -1,16 +1,18 @@
 //! Sealing packets (RFC 4303 §3.3).
 
-use super::layout::{BODY_AT, ESP_HEADER_LEN, ICV_LEN, TRAILER_LEN, sealed_len};
+use super::associated::AssociatedData;
+use super::layout::{ESP_HEADER_LEN, Layout, TRAILER_LEN};
 use super::usage::Counter;
 use super::{Discard, Reservation, SaConfig, Usage};
-use crate::crypto::aead::{AeadKey, KeyError};
+use crate::crypto::cipher::{KeyError, SealingKey};
 use crate::net::EspSpi;
 
 /// An outbound SA, shared by reference between workers.
 #[derive(Debug)]
 pub struct OutboundSa {
     config: SaConfig,
-    key: AeadKey,
+    layout: Layout,
+    key: SealingKey,
     /// The last sequence number that may be given out: the end of the reservation, or where the
     /// limit of packets lies before it.
     limit: u64,
@@ -47,8 +49,9 @@ impl OutboundSa {
     /// When the key material does not have the length that the suite takes.
     pub fn new(reservation: Reservation) -> Result<OutboundSa, KeyError> {
         let Reservation { config, bytes, last, end } = reservation;
-        let key = AeadKey::new(config.suite.aead, config.keymat.as_bytes())?;
+        let key = SealingKey::new(config.suite.cipher, config.keymat.as_bytes())?;
         Ok(OutboundSa {
+            layout: Layout::of(config.suite.cipher),
             limit: end.min(config.hard.packets),
             config,
             key,
@@ -74,6 +77,12 @@ impl OutboundSa {
     /// The SPI that the peer gave the SA.
     pub fn spi(&self) -> EspSpi {
         self.config.spi
+    }
+
+    /// How long packets of the SA get.
+    #[inline]
+    pub fn layout(&self) -> Layout {
+        self.layout
     }
 
     /// Reserves sequence numbers for `packets` packets of `bytes` bytes together (inner packets
@@ -138,21 +147,20 @@ impl OutboundSa {
         out: &mut [u8],
     ) -> Result<usize, Discard> {
         let inner_len = head.len() + payload.len();
-        let sealed_len = sealed_len(inner_len);
+        let sealed_len = self.layout.sealed_len(inner_len);
         let packet = out.get_mut(..sealed_len).ok_or(Discard::NoBuffer)?;
-        let (header, rest) = packet.split_at_mut(BODY_AT);
-        let (body, icv) = rest.split_at_mut(rest.len() - ICV_LEN);
+        let (header, rest) = packet.split_at_mut(ESP_HEADER_LEN);
+        let (iv, rest) = rest.split_at_mut(self.layout.iv_len);
+        let (body, icv) = rest.split_at_mut(rest.len() - self.layout.icv_len);
 
-        let (spi, iv) = (self.config.spi.0.to_be_bytes(), sequence.to_be_bytes());
-        header[..4].copy_from_slice(&spi);
-        header[4..ESP_HEADER_LEN].copy_from_slice(&iv[4..]);
-        header[ESP_HEADER_LEN..].copy_from_slice(&iv);
+        header[..4].copy_from_slice(&self.config.spi.0.to_be_bytes());
+        header[4..].copy_from_slice(&(sequence as u32).to_be_bytes());
         body[..head.len()].copy_from_slice(head);
         body[head.len()..inner_len].copy_from_slice(payload);
         write_trailer(&mut body[inner_len..], next_header);
 
-        let (aad, aad_len) = associated_data(self.config.spi, sequence, self.config.suite.esn);
-        icv.copy_from_slice(&self.key.seal_in_place(iv, &aad[..aad_len], body));
+        let associated = AssociatedData::new(&self.config, sequence);
+        self.key.seal(sequence, associated.parts(), iv, body, icv);
         Ok(sealed_len)
     }
 }
@@ -161,7 +169,7 @@ impl Train<'_> {
     /// Seals the inner packet `head ‖ payload` with the train's next sequence number and returns
     /// the length of the ESP packet at the start of `out`.
     ///
-    /// `out` needs [`sealed_len`]`(head.len() + payload.len())` bytes, else the packet is refused
+    /// `out` needs [`Layout::sealed_len`] of the inner packet's length, else the packet is refused
     /// with [`Discard::NoBuffer`]. One more packet than the train was reserved for is refused
     /// with [`Discard::SequenceExhausted`].
     #[inline]
@@ -185,20 +193,6 @@ impl Train<'_> {
     }
 }
 
-/// The additional authenticated data and how many of its bytes count: SPI ‖ sequence number,
-/// 32 or 64 bits of it (RFC 4106 §5, RFC 7634 §2.1).
-#[inline]
-pub(super) fn associated_data(spi: EspSpi, sequence: u64, esn: bool) -> ([u8; 12], usize) {
-    let mut aad = [0; 12];
-    aad[..4].copy_from_slice(&spi.0.to_be_bytes());
-    if esn {
-        aad[4..].copy_from_slice(&sequence.to_be_bytes());
-        return (aad, 12);
-    }
-    aad[4..8].copy_from_slice(&(sequence as u32).to_be_bytes());
-    (aad, 8)
-}
-
 /// Padding 1, 2, 3 …, pad length, next header (RFC 4303 §2.4-2.6).
 #[inline]
 fn write_trailer(trailer: &mut [u8], next_header: u8) {
@@ -206,7 +200,7 @@ fn write_trailer(trailer: &mut [u8], next_header: u8) {
     for (byte, value) in trailer.iter_mut().zip(1..=padding as u8) {
         *byte = value;
     }
-    trailer[padding] = padding as u8; // at most 3
+    trailer[padding] = padding as u8; // less than a block
     trailer[padding + 1] = next_header;
 }
 

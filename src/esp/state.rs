@@ -5,7 +5,7 @@
 //! octet 1        direction: 1 outbound, 2 inbound
 //! SPI            4 octets
 //! suite          its name behind one octet of length
-//! key material   key ‖ salt behind one octet of length
+//! key material   encryption key ‖ integrity key behind one octet of length
 //! limits         hard bytes, hard packets, soft bytes, soft packets: 8 octets each
 //! window size    4 octets
 //!
@@ -116,7 +116,7 @@ fn read_common(direction: u8, reader: &mut Reader<'_>) -> Result<SaConfig, Decod
     let spi = EspSpi(reader.u32()?);
     let suite = read_suite(reader)?;
     let keymat = Secret::copy_of(read_short(reader)?);
-    if keymat.len() != suite.aead.keymat_len() {
+    if keymat.len() != suite.cipher.keymat_len() {
         return Err(reader.error(Fault::Length(keymat.len())));
     }
     let (hard, soft) = (read_limits(reader)?, read_limits(reader)?);
@@ -136,7 +136,7 @@ fn read_suite(reader: &mut Reader<'_>) -> Result<EspSuite, DecodeError> {
 
 /// A name or a key behind one octet of length.
 fn write_short(octets: &[u8], writer: &mut Writer) {
-    writer.u8(u8::try_from(octets.len()).unwrap_or(u8::MAX)); // names and keys are below 64
+    writer.u8(u8::try_from(octets.len()).unwrap_or(u8::MAX)); // names and keys are below 128
     writer.bytes(octets);
 }
 

@@ -2,14 +2,16 @@
 
 use super::*;
 use crate::crypto::aead::AeadAlgorithm;
+use crate::crypto::cipher::Cipher;
 use proptest::prelude::*;
 
-/// An SA with this algorithm, whose key is made of `seed`.
-pub(super) fn config(aead: AeadAlgorithm, esn: bool, seed: u8) -> SaConfig {
-    let keymat = (0..aead.keymat_len()).map(|at| at as u8 ^ seed).collect::<Vec<_>>();
+/// An SA with this cipher, whose key is made of `seed`.
+pub(super) fn config(cipher: impl Into<Cipher>, esn: bool, seed: u8) -> SaConfig {
+    let cipher = cipher.into();
+    let keymat = (0..cipher.keymat_len()).map(|at| at as u8 ^ seed).collect::<Vec<_>>();
     SaConfig {
         spi: EspSpi(0xc0ff_ee01),
-        suite: EspSuite { aead, esn, group: None },
+        suite: EspSuite { cipher, esn, group: None },
         keymat: Secret::from(keymat),
         hard: Limits::NONE,
         soft: Limits::NONE,
@@ -44,16 +46,16 @@ pub(super) fn ipv6(len: usize) -> Vec<u8> {
 
 /// `inner` sealed by `sa` with this next header.
 pub(super) fn seal(sa: &OutboundSa, next_header: u8, inner: &[u8]) -> Vec<u8> {
-    let mut packet = vec![0; sealed_len(inner.len())];
+    let mut packet = vec![0; sa.layout().sealed_len(inner.len())];
     assert_eq!(sa.seal(next_header, inner, &[], &mut packet), Ok(packet.len()));
     packet
 }
 
 #[test]
 fn what_one_end_seals_the_other_opens() {
-    for aead in AeadAlgorithm::ALL {
+    for cipher in Cipher::all() {
         for esn in [false, true] {
-            let (outbound, inbound) = pair(&config(aead, esn, 0));
+            let (outbound, inbound) = pair(&config(cipher, esn, 0));
             for (sequence, len) in (1..).zip(40..140) {
                 for (next_header, inner) in
                     [(NEXT_HEADER_IPV4, ipv4(len)), (NEXT_HEADER_IPV6, ipv6(len))]
@@ -96,37 +98,47 @@ fn packets_of_another_key_spi_or_sequence_width_are_refused() {
 
 #[test]
 fn forged_packets_neither_open_nor_move_the_window() {
-    let (outbound, inbound) = pair(&config(AeadAlgorithm::Aes128Gcm16, true, 0));
-    let packet = seal(&outbound, NEXT_HEADER_IPV4, &ipv4(40));
-    for bit in 0..packet.len() * 8 {
-        let mut forged = packet.clone();
-        forged[bit / 8] ^= 1 << (bit % 8);
-        assert!(inbound.open(&mut forged).is_err(), "bit {bit}");
+    for cipher in Cipher::all() {
+        let (outbound, inbound) = pair(&config(cipher, true, 0));
+        let packet = seal(&outbound, NEXT_HEADER_IPV4, &ipv4(40));
+        for bit in 0..packet.len() * 8 {
+            let mut forged = packet.clone();
+            forged[bit / 8] ^= 1 << (bit % 8);
+            assert!(inbound.open(&mut forged).is_err(), "{cipher}: bit {bit}");
+        }
+        for len in 0..packet.len() {
+            assert!(inbound.open(&mut packet[..len].to_vec()).is_err(), "{cipher}: length {len}");
+        }
+        assert_eq!(inbound.window().highest(), 0);
+        assert_eq!(inbound.usage(), Usage::default());
+        assert!(inbound.open(&mut packet.clone()).is_ok());
     }
-    for len in 0..packet.len() {
-        assert!(inbound.open(&mut packet[..len].to_vec()).is_err(), "length {len}");
-    }
-    assert_eq!(inbound.window().highest(), 0);
-    assert_eq!(inbound.usage(), Usage::default());
-    assert!(inbound.open(&mut packet.clone()).is_ok());
 }
 
 #[test]
 fn lengths_fit_the_room_exactly() {
-    for room in 36..2000 {
-        let inner = max_inner(room);
-        assert!(sealed_len(inner) <= room, "room {room}");
-        assert!(sealed_len(inner + 1) > room, "room {room}");
-    }
-    for room in 0..36 {
-        assert_eq!(max_inner(room), 0);
+    for layout in Cipher::all().map(Layout::of) {
+        let shortest = layout.sealed_len(1);
+        for room in shortest..2000 {
+            let inner = layout.max_inner(room);
+            assert!(layout.sealed_len(inner) <= room, "room {room}");
+            assert!(layout.sealed_len(inner + 1) > room, "room {room}");
+        }
+        for room in 0..shortest {
+            assert_eq!(layout.max_inner(room), 0);
+        }
     }
 }
 
 #[test]
-fn a_1500_byte_underlay_carries_1438_inner_bytes_over_ipv4_and_udp() {
-    assert_eq!(max_inner(1500 - 20 - 8), 1438);
-    assert_eq!(max_inner(1500 - 40 - 8), 1418);
+fn a_1500_byte_underlay_carries_what_clouds_say_over_ipv4_and_udp() {
+    let carries = |suite: &str, room: usize| {
+        Layout::of(suite.parse::<EspSuite>().unwrap().cipher).max_inner(room)
+    };
+    assert_eq!(carries("aes256gcm16", 1500 - 20 - 8), 1438);
+    assert_eq!(carries("aes256gcm16", 1500 - 40 - 8), 1418);
+    assert_eq!(carries("aes256-sha256", 1500 - 20 - 8), 1422);
+    assert_eq!(carries("aes128-sha512", 1500 - 20 - 8), 1406);
 }
 
 proptest! {

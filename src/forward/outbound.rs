@@ -187,7 +187,8 @@ impl Sealer<'_> {
     ) -> Result<(), Discard> {
         let tos = ecn::encapsulate(self.inner.tos);
         let next_header = self.inner.esp_next_header();
-        egress.datagram(self.tunnel, tos, esp::sealed_len(segment.len()), |out| {
+        let length = self.tunnel.outbound.layout().sealed_len(segment.len());
+        egress.datagram(self.tunnel, tos, length, |out| {
             train.seal(next_header, segment.head, segment.payload, out)
         })
     }

@@ -6,7 +6,9 @@ mod outbound;
 
 use super::*;
 use crate::crypto::secret::Secret;
-use crate::esp::{Discard, DiscardCounters, InboundSa, Limits, OutboundSa, Reservation, SaConfig};
+use crate::esp::{
+    Discard, DiscardCounters, InboundSa, Layout, Limits, OutboundSa, Reservation, SaConfig,
+};
 use crate::net::{EspSpi, PeerId, Prefix, PrefixMap, VpcId};
 use crate::offload::samples::Sample;
 use crate::wire::ike::TrafficSelector;
@@ -40,6 +42,11 @@ fn sa(spi: u32) -> SaConfig {
         soft: Limits::NONE,
         replay_window: 1024,
     }
+}
+
+/// Bytes of the ESP packet of an SA of [`sa`].
+fn sealed_len(inner_len: usize) -> usize {
+    Layout::of(sa(0).suite.cipher).sealed_len(inner_len)
 }
 
 fn tunnel(spi: u32) -> TunnelEntry {
@@ -100,7 +107,7 @@ fn receiver(entry: InboundEntry) -> Snapshot {
 /// Seals `packet` for the SA of [`receiver`] without asking any policy.
 fn seal(spi: u32, packet: &[u8]) -> Vec<u8> {
     let sa = OutboundSa::new(Reservation::first_use(sa(spi))).unwrap();
-    let mut out = vec![0; crate::esp::sealed_len(packet.len())];
+    let mut out = vec![0; sealed_len(packet.len())];
     let next_header = if packet[0] >> 4 == 4 { 4 } else { 41 };
     let length = sa.seal(next_header, &[], packet, &mut out).unwrap();
     out.truncate(length);

@@ -2,7 +2,9 @@
 
 use crate::net::MacAddress;
 use crate::routing::vrrp::neighbor;
-use crate::wire::ike::{self, Message, PayloadType, Protected, decode_chain, encode_chain};
+use crate::wire::ike::{
+    self, Message, PayloadType, Protected, SealedGeometry, decode_chain, encode_chain,
+};
 use crate::wire::neighbor::NeighborFrame;
 use crate::wire::vrrp::{self, Advertisement};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -15,8 +17,10 @@ pub fn ike_message(bytes: &[u8]) {
     let again = Message::decode(&message.encode()).expect("our own encoding");
     assert_eq!(again.payloads, message.payloads);
     let mut copy = bytes.to_vec();
-    if let Ok(protected) = Protected::locate(&message, &mut copy) {
-        let parts = [protected.associated_data, &protected.iv[..], &*protected.ciphertext_and_icv];
+    for (iv_len, block_len, icv_len) in [(8, 1, 16), (16, 16, 12)] {
+        let geometry = SealedGeometry { iv_len, block_len, icv_len };
+        let Ok(parts) = Protected::locate(&message, &mut copy, geometry) else { continue };
+        let parts = [parts.associated_data, parts.iv, &*parts.ciphertext_and_icv];
         assert_eq!(parts.concat(), bytes);
     }
 }

@@ -1,11 +1,9 @@
 //! Packets of the data plane, from either side.
 
-use crate::crypto::aead::AeadAlgorithm;
 use crate::crypto::secret::Secret;
 use crate::crypto::suite::EspSuite;
 use crate::esp::{
     InboundSa, InboundState, Limits, NEXT_HEADER_IPV4, OutboundSa, Reservation, SaConfig,
-    sealed_len,
 };
 use crate::net::EspSpi;
 use crate::offload::{Coalescer, Merged, SuperPacket, VirtioNetHeader};
@@ -53,24 +51,30 @@ pub fn esp_classify(bytes: &[u8]) {
 /// Octets that nobody sealed never open, and move nothing. Octets that an authentic peer sealed,
 /// the first of them as next header, open to a packet of the version that it names, or not at all.
 pub fn esp_packet(bytes: &[u8]) {
+    for suite in ["chacha20poly1305-esn", "aes128-sha256-esn"] {
+        esp_packet_of(suite.parse().expect("a suite's name"), bytes);
+    }
+}
+
+fn esp_packet_of(suite: EspSuite, bytes: &[u8]) {
     let config = SaConfig {
         spi: EspSpi(0x0000_1000),
-        suite: EspSuite { aead: AeadAlgorithm::ChaCha20Poly1305, esn: true, group: None },
-        keymat: Secret::copy_of(&[7; 36]),
+        suite,
+        keymat: Secret::from(vec![7; suite.cipher.keymat_len()]),
         hard: Limits::NONE,
         soft: Limits::NONE,
         replay_window: 64,
     };
     let outbound =
-        OutboundSa::new(Reservation::first_use(config.clone())).expect("36 octets of key material");
-    let inbound = InboundSa::new(config).expect("36 octets of key material");
+        OutboundSa::new(Reservation::first_use(config.clone())).expect("key material that fits");
+    let inbound = InboundSa::new(config).expect("key material that fits");
     let forged = [&[0, 0, 0x10, 0], bytes].concat();
     for packet in [bytes, &forged] {
         assert!(inbound.open(&mut packet.to_vec()).is_err());
         assert_eq!(inbound.window().highest(), 0);
     }
     let Some((&next_header, payload)) = bytes.split_first() else { return };
-    let mut packet = vec![0; sealed_len(payload.len())];
+    let mut packet = vec![0; outbound.layout().sealed_len(payload.len())];
     outbound.seal(next_header, payload, &[], &mut packet).expect("room and sequence numbers");
     if let Ok(opened) = inbound.open(&mut packet) {
         let version = if opened.next_header == NEXT_HEADER_IPV4 { 4 } else { 6 };

@@ -10,7 +10,7 @@
 //! still be under way; an outbound SA does not outlive it by one packet.
 
 use crate::config::PeerConfig;
-use crate::crypto::aead::KeyError;
+use crate::crypto::cipher::KeyError;
 use crate::crypto::suite::EspSuite;
 use crate::esp::{InboundSa, Limits, OutboundSa, Reservation, SaConfig};
 use crate::forward::Selectors;

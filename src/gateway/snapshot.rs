@@ -9,7 +9,7 @@ use super::sas::Child;
 use super::tunnel::Tunnel;
 use super::vpc::Vpc;
 use crate::config::{Config, PeerConfig};
-use crate::esp::{self, DiscardCounters, InboundSa};
+use crate::esp::{DiscardCounters, InboundSa, Layout};
 use crate::forward::{InboundEntry, Selectors, Snapshot, TunnelEntry, VpcTable};
 use crate::net::{EspSpi, PeerId, VpcId};
 use crate::visits::Counted;
@@ -99,7 +99,8 @@ impl Publisher {
             sending.map(|(_, child)| Arc::new(sources.tunnel_entry(peer, tunnel, child)));
         let Some(vpc) = vpcs.get(&tunnel.vpc) else { return };
         for receiving in receiving(tunnel) {
-            let mtu = inner_mtu(sources.config, tunnel.vpc, receiving.remote.is_ipv4());
+            let layout = receiving.sa.layout();
+            let mtu = inner_mtu(sources.config, tunnel.vpc, receiving.remote.is_ipv4(), layout);
             let (spi, entry) = receiving.entry(peer, tunnel, vpc, mtu);
             self.snapshot.inbound.insert(spi, entry);
             published.inbound.push(spi);
@@ -135,7 +136,7 @@ impl Sources<'_> {
             remote: child.remote,
             local_ts: child.local_ts.clone(),
             remote_ts: child.remote_ts.clone(),
-            inner_mtu: inner_mtu(self.config, tunnel.vpc, child.remote.is_ipv4()),
+            inner_mtu: sending_mtu(self.config, tunnel.vpc, child),
             counters: Arc::clone(&tunnel.counters),
         }
     }
@@ -146,15 +147,22 @@ impl Sources<'_> {
 pub fn device_mtu(config: &Config, vpc: VpcId) -> u16 {
     let remote = |(_, peer): (PeerId, &PeerConfig)| peer.remote_address;
     let all_ipv6 = config.peers_of(vpc).all(|peer| remote(peer).is_some_and(|r| r.is_ipv6()));
-    inner_mtu(config, vpc, !all_ipv6)
+    let suites = config.peers_of(vpc).flat_map(|(_, peer)| &peer.esp_suites);
+    let fitting = suites.map(|suite| inner_mtu(config, vpc, !all_ipv6, Layout::of(suite.cipher)));
+    fitting.max().unwrap_or_else(|| inner_mtu(config, vpc, !all_ipv6, Layout::default()))
+}
+
+/// The longest inner packet that fits the SA by which a tunnel sends.
+pub fn sending_mtu(config: &Config, vpc: VpcId, child: &Child) -> u16 {
+    inner_mtu(config, vpc, child.remote.is_ipv4(), child.outbound.layout())
 }
 
 /// The longest inner packet that fits the underlay: what IP and UDP leave, less ESP's overhead,
 /// and no more than the VPC's own limit.
-pub fn inner_mtu(config: &Config, vpc: VpcId, ipv4: bool) -> u16 {
+fn inner_mtu(config: &Config, vpc: VpcId, ipv4: bool, layout: Layout) -> u16 {
     let headers: u16 = if ipv4 { 20 + 8 } else { 40 + 8 };
     let room = usize::from(config.gateway.underlay_mtu.saturating_sub(headers));
-    let fits = u16::try_from(esp::max_inner(room)).unwrap_or(u16::MAX);
+    let fits = u16::try_from(layout.max_inner(room)).unwrap_or(u16::MAX);
     let limit = config.vpcs.get(&vpc).and_then(|vpc| vpc.mtu);
     limit.map_or(fits, |limit| limit.min(fits))
 }

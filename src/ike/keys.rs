@@ -9,12 +9,13 @@
 //! KEYMAT = prf+(SK_d, [g^ir (new) |] Ni | Nr)
 //! ```
 //!
-//! With AEADs there is no SK_a (RFC 5282 §7).
+//! With AEADs there is no SK_a (RFC 5282 §7). Every direction's key material is
+//! encryption key ‖ integrity key, as it is in KEYMAT (RFC 7296 §2.17).
 
 use super::event::{ChildKeys, Role};
 use super::protect::{OpenKey, SealKey};
 use super::state::state_of_fields;
-use crate::crypto::aead::KeyError;
+use crate::crypto::cipher::KeyError;
 use crate::crypto::prf::Prf;
 use crate::crypto::secret::Secret;
 use crate::crypto::suite::{EspSuite, IkeSuite};
@@ -91,25 +92,31 @@ impl IkeKeys {
         spis: Spis,
         role: Role,
     ) -> Result<IkeKeys, KeyError> {
-        let (prf_len, key_len) = (suite.prf.key_len(), suite.aead.keymat_len());
+        let prf_len = suite.prf.key_len();
+        let (key_len, mac_len) =
+            (suite.cipher.encryption_key_len(), suite.cipher.integrity_key_len());
         let seed: [&[u8]; 4] =
             [&nonces.initiator, &nonces.responder, &spis.initiator.0, &spis.responder.0];
-        let stream = suite.prf.prf_plus(skeyseed.as_bytes(), &seed, 3 * prf_len + 2 * key_len);
+        let len = 3 * prf_len + 2 * key_len + 2 * mac_len;
+        let stream = suite.prf.prf_plus(skeyseed.as_bytes(), &seed, len);
         let (sk_d, rest) = stream.as_bytes().split_at(prf_len);
+        let (sk_ai, rest) = rest.split_at(mac_len);
+        let (sk_ar, rest) = rest.split_at(mac_len);
         let (sk_ei, rest) = rest.split_at(key_len);
         let (sk_er, rest) = rest.split_at(key_len);
         let (sk_pi, sk_pr) = rest.split_at(prf_len);
+        let (initiators, responders) = ([sk_ei, sk_ai].concat(), [sk_er, sk_ar].concat());
         let (ours, theirs) = match role {
-            Role::Initiator => (sk_ei, sk_er),
-            Role::Responder => (sk_er, sk_ei),
+            Role::Initiator => (initiators, responders),
+            Role::Responder => (responders, initiators),
         };
         Ok(IkeKeys {
             suite,
             sk_d: Secret::copy_of(sk_d),
             sk_pi: Secret::copy_of(sk_pi),
             sk_pr: Secret::copy_of(sk_pr),
-            seal: SealKey::new(suite.aead, Secret::copy_of(ours))?,
-            open: OpenKey::new(suite.aead, Secret::copy_of(theirs))?,
+            seal: SealKey::new(suite.cipher, Secret::from(ours))?,
+            open: OpenKey::new(suite.cipher, Secret::from(theirs))?,
         })
     }
 
@@ -142,7 +149,7 @@ impl ChildSeed<'_> {
         nonces: &Nonces,
         role: Role,
     ) -> ChildKeyPair {
-        let len = suite.aead.keymat_len();
+        let len = suite.cipher.keymat_len();
         let shared = shared.map(Secret::as_bytes).unwrap_or_default();
         let seed = [shared, &nonces.initiator, &nonces.responder];
         let keymat = self.prf.prf_plus(self.sk_d.as_bytes(), &seed, 2 * len);

@@ -6,6 +6,9 @@
 
 use super::failure::NoProposal;
 use crate::crypto::aead::AeadAlgorithm;
+use crate::crypto::cbc::CbcAlgorithm;
+use crate::crypto::cipher::Cipher;
+use crate::crypto::integrity::Integrity;
 use crate::crypto::kex::Group;
 use crate::crypto::prf::Prf;
 use crate::crypto::suite::{EspSuite, IkeSuite};
@@ -29,11 +32,11 @@ impl Suite for IkeSuite {
     const PROTOCOL: ProtocolId = ProtocolId::IKE;
 
     fn transforms(&self) -> Vec<Transform> {
-        vec![
-            encryption(self.aead),
-            Transform::new(TransformType::PRF, prf_id(self.prf)),
-            Transform::new(TransformType::KE, method_of(self.group)),
-        ]
+        let mut transforms = vec![encryption(self.cipher)];
+        transforms.extend(self.cipher.integrity().map(integrity));
+        transforms.push(Transform::new(TransformType::PRF, prf_id(self.prf)));
+        transforms.push(Transform::new(TransformType::KE, method_of(self.group)));
+        transforms
     }
 
     fn group(&self) -> Option<Group> {
@@ -46,7 +49,8 @@ impl Suite for EspSuite {
 
     fn transforms(&self) -> Vec<Transform> {
         let esn = if self.esn { EsnId::ESN } else { EsnId::NO_ESN };
-        let mut transforms = vec![encryption(self.aead)];
+        let mut transforms = vec![encryption(self.cipher)];
+        transforms.extend(self.cipher.integrity().map(integrity));
         transforms
             .extend(self.group.map(|group| Transform::new(TransformType::KE, method_of(group))));
         transforms.push(Transform::new(TransformType::ESN, esn));
@@ -177,18 +181,39 @@ fn may_be_none(proposal: &Proposal, transform_type: TransformType) -> bool {
     optional && proposal.transforms.iter().any(none)
 }
 
-fn encryption(aead: AeadAlgorithm) -> Transform {
+fn encryption(cipher: Cipher) -> Transform {
     let transform = |id: EncryptionId| Transform::new(TransformType::ENCR, id);
-    match aead {
-        AeadAlgorithm::Aes128Gcm16 => transform(EncryptionId::AES_GCM_16).with_key_length(128),
-        AeadAlgorithm::Aes256Gcm16 => transform(EncryptionId::AES_GCM_16).with_key_length(256),
+    match cipher {
+        Cipher::Aead(AeadAlgorithm::Aes128Gcm16) => {
+            transform(EncryptionId::AES_GCM_16).with_key_length(128)
+        }
+        Cipher::Aead(AeadAlgorithm::Aes256Gcm16) => {
+            transform(EncryptionId::AES_GCM_16).with_key_length(256)
+        }
         // The key length attribute must not be there (RFC 7634 §3).
-        AeadAlgorithm::ChaCha20Poly1305 => transform(EncryptionId::CHACHA20_POLY1305),
+        Cipher::Aead(AeadAlgorithm::ChaCha20Poly1305) => transform(EncryptionId::CHACHA20_POLY1305),
+        Cipher::CbcHmac(CbcAlgorithm::Aes128Cbc, _) => {
+            transform(EncryptionId::AES_CBC).with_key_length(128)
+        }
+        Cipher::CbcHmac(CbcAlgorithm::Aes256Cbc, _) => {
+            transform(EncryptionId::AES_CBC).with_key_length(256)
+        }
     }
+}
+
+fn integrity(integrity: Integrity) -> Transform {
+    let id = match integrity {
+        Integrity::HmacSha1_96 => IntegrityId::HMAC_SHA1_96,
+        Integrity::HmacSha256_128 => IntegrityId::HMAC_SHA2_256_128,
+        Integrity::HmacSha384_192 => IntegrityId::HMAC_SHA2_384_192,
+        Integrity::HmacSha512_256 => IntegrityId::HMAC_SHA2_512_256,
+    };
+    Transform::new(TransformType::INTEG, id)
 }
 
 fn prf_id(prf: Prf) -> PrfId {
     match prf {
+        Prf::HmacSha1 => PrfId::HMAC_SHA1,
         Prf::HmacSha256 => PrfId::HMAC_SHA2_256,
         Prf::HmacSha384 => PrfId::HMAC_SHA2_384,
         Prf::HmacSha512 => PrfId::HMAC_SHA2_512,
@@ -264,14 +289,23 @@ fn describe_proposal(proposal: &Proposal) -> String {
 
 /// A transform as suites are written, where we have a word for it.
 fn describe_transform(transform: &Transform) -> String {
-    let known = AeadAlgorithm::ALL.iter().map(|aead| (encryption(*aead), aead.to_string()));
+    let aeads =
+        AeadAlgorithm::ALL.iter().map(|aead| (encryption(Cipher::Aead(*aead)), aead.to_string()));
+    let with_mac = |cbc| Cipher::CbcHmac(cbc, Integrity::HmacSha256_128);
+    let cbcs = CbcAlgorithm::ALL.iter().map(|cbc| (encryption(with_mac(*cbc)), cbc.to_string()));
+    let macs = Integrity::ALL.iter().map(|mac| (integrity(*mac), mac.to_string()));
     let prfs = Prf::ALL
         .iter()
         .map(|prf| (Transform::new(TransformType::PRF, prf_id(*prf)), prf.to_string()));
     let groups = Group::ALL
         .iter()
         .map(|group| (Transform::new(TransformType::KE, method_of(*group)), group.to_string()));
-    let word = known.chain(prfs).chain(groups).find(|(one, _)| same_algorithm(transform, one));
+    let word = aeads
+        .chain(cbcs)
+        .chain(macs)
+        .chain(prfs)
+        .chain(groups)
+        .find(|(one, _)| same_algorithm(transform, one));
     word.map_or_else(|| registered_name(transform), |(_, word)| word)
 }
 

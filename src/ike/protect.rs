@@ -1,90 +1,88 @@
 //! Protection of messages by the keys of an IKE SA: the SK payload (RFC 7296 §3.14, RFC 5282).
 
-use super::state::{State, StateReader, StateWriter, state_of_fields};
+use super::state::{State, StateReader, StateWriter};
 use super::stats::Discard;
-use crate::crypto::aead::{AeadAlgorithm, ControlAead, KeyError};
+use crate::crypto::cipher::{Associated, Cipher, Geometry, KeyError, OpeningKey, SealingKey};
 use crate::crypto::digest::sha256;
 use crate::crypto::secret::Secret;
 use crate::wire::DecodeError;
-use crate::wire::ike::{Draft, Header, Message, Payload, Protected, decode_chain, strip_padding};
+use crate::wire::ike::{
+    Draft, Header, Message, Payload, Protected, SealedGeometry, decode_chain, strip_padding,
+};
 use std::fmt;
 
 /// More messages than this carry no IKE SA: both windows end with their 32-bit message IDs
 /// (RFC 7296 §2.2).
 const MAX_IV: u64 = 1 << 34;
 
-/// Seals what we send. The IV is a counter, so none is used twice (RFC 5282 §3.1).
+/// Seals what we send. A counter makes the IVs, so none is used twice (RFC 5282 §3.1).
 #[cfg_attr(test, derive(Clone))]
 pub(super) struct SealKey {
-    key: Key,
+    key: SealingKey,
+    keymat: Secret,
     next_iv: u64,
 }
 
-/// A key with the material that it is made of, which goes on with the IKE SA.
+/// Opens what the peer sent.
 #[cfg_attr(test, derive(Clone))]
-struct Key {
-    aead: ControlAead,
+pub(super) struct OpenKey {
+    key: OpeningKey,
     keymat: Secret,
 }
 
-impl Key {
-    fn new(algorithm: AeadAlgorithm, keymat: Secret) -> Result<Key, KeyError> {
-        let aead = ControlAead::new(algorithm, keymat.as_bytes())?;
-        Ok(Key { aead, keymat })
-    }
-}
-
-impl State for Key {
+impl State for OpenKey {
     fn write(&self, out: &mut StateWriter) {
-        self.aead.algorithm().write(out);
+        self.key.cipher().write(out);
         self.keymat.write(out);
     }
 
     fn read(from: &mut StateReader<'_>) -> Result<Self, DecodeError> {
-        let (algorithm, keymat) = State::read(from)?;
-        Key::new(algorithm, keymat).map_err(|_| from.invalid("no key"))
+        let (cipher, keymat) = State::read(from)?;
+        OpenKey::new(cipher, keymat).map_err(|_| from.invalid("no key"))
     }
 }
 
-state_of_fields!(OpenKey { key });
-
 impl State for SealKey {
     fn write(&self, out: &mut StateWriter) {
-        self.key.write(out);
+        self.key.cipher().write(out);
+        self.keymat.write(out);
         self.next_iv.write(out);
     }
 
     fn read(from: &mut StateReader<'_>) -> Result<Self, DecodeError> {
-        let (key, next_iv) = <(Key, u64)>::read(from)?;
+        let (cipher, keymat) = State::read(from)?;
+        let key = SealKey::new(cipher, keymat).map_err(|_| from.invalid("no key"))?;
+        let next_iv = u64::read(from)?;
         let counts = (1..=MAX_IV).contains(&next_iv);
-        if counts { Ok(SealKey { key, next_iv }) } else { Err(from.invalid("no counter of IVs")) }
+        let resumed = SealKey { next_iv, ..key };
+        if counts { Ok(resumed) } else { Err(from.invalid("no counter of IVs")) }
     }
 }
 
 impl SealKey {
     /// # Errors
     ///
-    /// When the key material does not fit the algorithm.
-    pub fn new(algorithm: AeadAlgorithm, keymat: Secret) -> Result<Self, KeyError> {
-        Ok(SealKey { key: Key::new(algorithm, keymat)?, next_iv: 1 })
+    /// When the key material does not fit the cipher.
+    pub fn new(cipher: Cipher, keymat: Secret) -> Result<Self, KeyError> {
+        let key = SealingKey::for_control(cipher, keymat.as_bytes())?;
+        Ok(SealKey { key, keymat, next_iv: 1 })
     }
 
     /// The message with `inner` inside its SK payload.
     pub fn seal(&mut self, header: &Header, inner: &[Payload]) -> Vec<u8> {
-        let mut draft = Draft::new(header, inner);
-        let iv = self.next_iv.to_be_bytes();
+        let mut draft = Draft::new(header, inner, geometry_of(self.key.cipher()));
+        let number = self.next_iv;
         self.next_iv += 1;
         let parts = draft.parts();
-        *parts.iv = iv;
-        *parts.icv = self.key.aead.seal_in_place(iv, parts.associated_data, parts.plaintext);
+        let associated = Associated { before: parts.associated_data, after: &[] };
+        self.key.seal(number, associated, parts.iv, parts.plaintext, parts.icv);
         draft.into_bytes()
     }
 }
 
-/// Opens what the peer sent.
-#[cfg_attr(test, derive(Clone))]
-pub(super) struct OpenKey {
-    key: Key,
+fn geometry_of(cipher: Cipher) -> SealedGeometry {
+    let Geometry { iv_len, block_len, icv_len } = cipher.geometry();
+    SealedGeometry { iv_len, block_len, icv_len }
 }
 
 /// A message that was made with the keys of the IKE SA: only [`OpenKey::open`] makes one, and
@@ -116,9 +114,10 @@ impl Opened {
 impl OpenKey {
     /// # Errors
     ///
-    /// When the key material does not fit the algorithm.
-    pub fn new(algorithm: AeadAlgorithm, keymat: Secret) -> Result<Self, KeyError> {
-        Key::new(algorithm, keymat).map(|key| OpenKey { key })
+    /// When the key material does not fit the cipher.
+    pub fn new(cipher: Cipher, keymat: Secret) -> Result<Self, KeyError> {
+        let key = OpeningKey::for_control(cipher, keymat.as_bytes())?;
+        Ok(OpenKey { key, keymat })
     }
 
     /// Opens one message.
@@ -130,11 +129,13 @@ impl OpenKey {
             Some(_) | None => return Err(Discard::NotAuthentic),
         };
         let mut bytes = datagram.to_vec();
-        let parts = Protected::locate(&message, &mut bytes).map_err(|_| Discard::Malformed)?;
+        let geometry = geometry_of(self.key.cipher());
+        let parts =
+            Protected::locate(&message, &mut bytes, geometry).map_err(|_| Discard::Malformed)?;
+        let associated = Associated { before: parts.associated_data, after: &[] };
         let plaintext = self
             .key
-            .aead
-            .open_in_place(parts.iv, parts.associated_data, parts.ciphertext_and_icv)
+            .open(associated, parts.iv, parts.ciphertext_and_icv)
             .map_err(|_| Discard::NotAuthentic)?;
         let payloads = strip_padding(plaintext).and_then(|chain| decode_chain(first_inner, chain));
         Ok(Opened { header: message.header, payloads, digest: sha256(&[datagram]) })

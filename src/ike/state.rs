@@ -10,6 +10,9 @@
 use super::config::{ConnectionId, SlotId};
 use super::event::{ChildId, IkeSaId, NatStatus, Role};
 use crate::crypto::aead::AeadAlgorithm;
+use crate::crypto::cbc::CbcAlgorithm;
+use crate::crypto::cipher::Cipher;
+use crate::crypto::integrity::Integrity;
 use crate::crypto::kex::KeyExchange;
 use crate::crypto::secret::Secret;
 use crate::crypto::suite::{EspSuite, IkeSuite};
@@ -189,7 +192,38 @@ state_of_suite!(EspSuite IkeSuite);
 state_of_fields!(IkeSaId { local, remote });
 state_of_fields!(NatStatus { local, remote });
 state_of_variants!(Role { 0 => Initiator, 1 => Responder, });
+state_of_variants!(CbcAlgorithm { 0 => Aes128Cbc, 1 => Aes256Cbc, });
+state_of_variants!(Integrity {
+    0 => HmacSha1_96, 1 => HmacSha256_128, 2 => HmacSha384_192, 3 => HmacSha512_256,
+});
 state_of_variants!(AeadAlgorithm { 0 => Aes128Gcm16, 1 => Aes256Gcm16, 2 => ChaCha20Poly1305, });
+
+/// The kind before its algorithms.
+impl State for Cipher {
+    fn write(&self, out: &mut StateWriter) {
+        match *self {
+            Cipher::Aead(algorithm) => {
+                out.bytes(&[0]);
+                algorithm.write(out);
+            }
+            Cipher::CbcHmac(cbc, integrity) => {
+                out.bytes(&[1]);
+                (cbc, integrity).write(out);
+            }
+        }
+    }
+
+    fn read(from: &mut StateReader<'_>) -> Result<Self, DecodeError> {
+        match u8::read(from)? {
+            0 => State::read(from).map(Cipher::Aead),
+            1 => {
+                <(CbcAlgorithm, Integrity)>::read(from).map(|(cbc, mac)| Cipher::CbcHmac(cbc, mac))
+            }
+            _ => Err(from.invalid("no cipher")),
+        }
+    }
+}
+
 state_of_variants!(IpAddr { 4 => V4(v4), 6 => V6(v6), });
 
 impl<const N: usize> State for [u8; N] {

@@ -293,13 +293,21 @@ fn a_public_key_needs_our_private_key() {
 
 #[test]
 fn suites_that_do_not_exist_are_told_which_do() {
-    let text = EXAMPLE.to_owned() + "esp_suites = [\"aes256-sha256-modp2048\"]\n";
+    let text = EXAMPLE.to_owned() + "esp_suites = [\"3des-sha256-modp2048\"]\n";
     let said = complaint(&text);
-    assert!(said.contains("`aes256` is not a word of ESP suites"), "{said}");
+    assert!(said.contains("`3des` is not a word of ESP suites"), "{said}");
     assert!(said.contains("ESP suites are made of: aes128gcm16, aes256gcm16"), "{said}");
     let text = EXAMPLE.to_owned() + "ike_suites = [\"aes256gcm16-prfsha384\"]\n";
     let said = complaint(&text);
     assert!(said.contains("for example \"aes256gcm16-prfsha384-curve25519\""), "{said}");
+    let text = EXAMPLE.to_owned() + "esp_suites = [\"aes256-ecp384\"]\n";
+    let said = complaint(&text);
+    assert!(said.contains("this suite lacks an integrity algorithm"), "{said}");
+    assert!(said.contains("for example \"aes256-ecp384-sha256\""), "{said}");
+    let text = EXAMPLE.to_owned() + "ike_suites = [\"aes256gcm16-sha384-ecp384\"]\n";
+    let said = complaint(&text);
+    assert!(said.contains("aes256gcm16 protects integrity by itself"), "{said}");
+    assert!(said.contains("or write `prfsha384` for the PRF"), "{said}");
     let text = EXAMPLE.to_owned() + "ike_suites = []\n";
     assert!(complaint(&text).contains("`ike_suites` is empty"));
 }

@@ -1,5 +1,6 @@
 //! Published vectors, and `ring` against `chacha20poly1305`.
 
+use super::super::cipher::{Associated, OpeningKey, SealingKey};
 use super::*;
 use hex_literal::hex;
 use proptest::prelude::*;
@@ -13,6 +14,32 @@ const AES_KEY: [u8; 16] = hex!("feffe9928665731c6d6a8f9467308308");
 const CHACHA_KEYMAT: [u8; 36] =
     hex!("808182838485868788898a8b8c8d8e8f909192939495969798999a9b9c9d9e9fa0a1a2a3");
 
+/// Both kinds of key for an algorithm.
+fn keys(algorithm: AeadAlgorithm, keymat: &[u8]) -> [(SealingKey, OpeningKey); 2] {
+    let cipher = Cipher::Aead(algorithm);
+    [
+        (SealingKey::new(cipher, keymat).unwrap(), OpeningKey::new(cipher, keymat).unwrap()),
+        (
+            SealingKey::for_control(cipher, keymat).unwrap(),
+            OpeningKey::for_control(cipher, keymat).unwrap(),
+        ),
+    ]
+}
+
+fn seal(key: &SealingKey, iv: [u8; 8], aad: &[u8], plaintext: &[u8]) -> Vec<u8> {
+    let (mut written, mut body, mut tag) = ([0; 8], plaintext.to_vec(), [0; TAG_LEN]);
+    let associated = Associated { before: aad, after: &[] };
+    key.seal(u64::from_be_bytes(iv), associated, &mut written, &mut body, &mut tag);
+    assert_eq!(written, iv);
+    [&body[..], &tag].concat()
+}
+
+fn open(key: &OpeningKey, iv: [u8; 8], aad: &[u8], sealed: &[u8]) -> Result<Vec<u8>, NotAuthentic> {
+    let mut sealed = sealed.to_vec();
+    let opened = key.open(Associated { before: aad, after: &[] }, &iv, &mut sealed);
+    opened.map(|body| body.to_vec())
+}
+
 /// Seals and opens again with both kinds of key and compares with `ciphertext ‖ tag`.
 fn check_vector(
     algorithm: AeadAlgorithm,
@@ -22,16 +49,10 @@ fn check_vector(
     plaintext: &[u8],
     expected: &[u8],
 ) {
-    let data = AeadKey::new(algorithm, keymat).unwrap();
-    let control = ControlAead::new(algorithm, keymat).unwrap();
-    let mut body = plaintext.to_vec();
-    let tag = data.seal_in_place(iv, aad, &mut body);
-    assert_eq!([&body[..], &tag].concat(), expected);
-    let mut body = plaintext.to_vec();
-    let tag = control.seal_in_place(iv, aad, &mut body);
-    assert_eq!([&body[..], &tag].concat(), expected);
-    assert_eq!(data.open_in_place(iv, aad, &mut expected.to_vec()).unwrap(), plaintext);
-    assert_eq!(control.open_in_place(iv, aad, &mut expected.to_vec()).unwrap(), plaintext);
+    for (sealing, opening) in keys(algorithm, keymat) {
+        assert_eq!(seal(&sealing, iv, aad, plaintext), expected);
+        assert_eq!(open(&opening, iv, aad, expected).unwrap(), plaintext);
+    }
 }
 
 #[test]
@@ -92,10 +113,12 @@ fn ike_message_of_rfc_7634_appendix_b() {
 #[test]
 fn key_material_of_another_length_is_refused() {
     for algorithm in AeadAlgorithm::ALL {
+        let cipher = Cipher::Aead(algorithm);
         for len in (0..64).filter(|len| *len != algorithm.keymat_len()) {
-            let refused = AeadKey::new(algorithm, &vec![0; len]).unwrap_err();
-            assert_eq!(refused, KeyError { algorithm, given: len });
-            assert!(ControlAead::new(algorithm, &vec![0; len]).is_err());
+            let refused = SealingKey::new(cipher, &vec![0; len]).unwrap_err();
+            assert_eq!(refused, KeyError { cipher, given: len });
+            assert!(SealingKey::for_control(cipher, &vec![0; len]).is_err());
+            assert!(OpeningKey::for_control(cipher, &vec![0; len]).is_err());
         }
     }
 }
@@ -103,26 +126,19 @@ fn key_material_of_another_length_is_refused() {
 #[test]
 fn any_flipped_bit_and_any_truncation_is_not_authentic() {
     for algorithm in AeadAlgorithm::ALL {
-        let keymat = vec![7; algorithm.keymat_len()];
-        let (data, control) = (
-            AeadKey::new(algorithm, &keymat).unwrap(),
-            ControlAead::new(algorithm, &keymat).unwrap(),
-        );
-        let mut sealed = b"twelve bytes".to_vec();
-        let tag = data.seal_in_place([1; 8], b"aad", &mut sealed);
-        sealed.extend(tag);
-        for bit in 0..sealed.len() * 8 {
-            let mut forged = sealed.clone();
-            forged[bit / 8] ^= 1 << (bit % 8);
-            assert!(data.open_in_place([1; 8], b"aad", &mut forged.clone()).is_err());
-            assert!(control.open_in_place([1; 8], b"aad", &mut forged).is_err());
+        for (sealing, opening) in keys(algorithm, &vec![7; algorithm.keymat_len()]) {
+            let sealed = seal(&sealing, [1; 8], b"aad", b"twelve bytes");
+            for bit in 0..sealed.len() * 8 {
+                let mut forged = sealed.clone();
+                forged[bit / 8] ^= 1 << (bit % 8);
+                assert!(open(&opening, [1; 8], b"aad", &forged).is_err());
+            }
+            for len in 0..sealed.len() {
+                assert!(open(&opening, [1; 8], b"aad", &sealed[..len]).is_err());
+            }
+            assert!(open(&opening, [1; 8], b"aae", &sealed).is_err());
+            assert!(open(&opening, [2; 8], b"aad", &sealed).is_err());
         }
-        for len in 0..sealed.len() {
-            assert!(data.open_in_place([1; 8], b"aad", &mut sealed[..len].to_vec()).is_err());
-            assert!(control.open_in_place([1; 8], b"aad", &mut sealed[..len].to_vec()).is_err());
-        }
-        assert!(data.open_in_place([1; 8], b"aae", &mut sealed.clone()).is_err());
-        assert!(control.open_in_place([2; 8], b"aad", &mut sealed).is_err());
     }
 }
 
@@ -136,13 +152,9 @@ proptest! {
         plaintext in prop::collection::vec(any::<u8>(), 0..2000),
     ) {
         let keymat = [&keymat[..], &salt].concat();
-        let data = AeadKey::new(AeadAlgorithm::ChaCha20Poly1305, &keymat).unwrap();
-        let control = ControlAead::new(AeadAlgorithm::ChaCha20Poly1305, &keymat).unwrap();
-        let (mut by_ring, mut by_rust_crypto) = (plaintext.clone(), plaintext.clone());
-        let tag = data.seal_in_place(iv, &aad, &mut by_ring);
-        prop_assert_eq!(tag, control.seal_in_place(iv, &aad, &mut by_rust_crypto));
-        prop_assert_eq!(&by_ring, &by_rust_crypto);
-        by_ring.extend(tag);
-        prop_assert_eq!(control.open_in_place(iv, &aad, &mut by_ring).unwrap(), &plaintext[..]);
+        let [ring, rust_crypto] = keys(AeadAlgorithm::ChaCha20Poly1305, &keymat);
+        let sealed = seal(&ring.0, iv, &aad, &plaintext);
+        prop_assert_eq!(&sealed, &seal(&rust_crypto.0, iv, &aad, &plaintext));
+        prop_assert_eq!(open(&rust_crypto.1, iv, &aad, &sealed).unwrap(), plaintext);
     }
 }

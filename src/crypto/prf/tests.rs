@@ -6,6 +6,8 @@ use hex_literal::hex;
 #[test]
 fn rfc4231_case_2_short_key() {
     let output = |prf: Prf| prf.compute(b"Jefe", &[b"what do ya want ", b"for nothing?"]);
+    // RFC 2202 §3, test case 2.
+    assert_eq!(output(Prf::HmacSha1).as_bytes(), hex!("effcdf6ae5eb2fa2d27416d5f184df9c259a7c79"));
     assert_eq!(
         output(Prf::HmacSha256).as_bytes(),
         hex!("5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843")

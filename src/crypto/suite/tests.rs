@@ -19,7 +19,7 @@ fn every_default_survives_text_and_serde() {
 #[test]
 fn names_are_those_of_strongswan() {
     let ike = IkeSuite {
-        aead: AeadAlgorithm::Aes256Gcm16,
+        cipher: AeadAlgorithm::Aes256Gcm16.into(),
         prf: Prf::HmacSha384,
         group: Group::Curve25519,
     };
@@ -35,9 +35,42 @@ fn names_are_those_of_strongswan() {
 }
 
 #[test]
+fn cbc_comes_with_integrity_and_its_prf_goes_without_saying() {
+    let cipher = Cipher::CbcHmac(CbcAlgorithm::Aes256Cbc, Integrity::HmacSha256_128);
+    let ike = IkeSuite { cipher, prf: Prf::HmacSha256, group: Group::Ecp256 };
+    for text in ["aes256-sha256-ecp256", "aes256-sha256-prfsha256-ecp256", "sha256-ecp256-aes256"] {
+        assert_eq!(text.parse(), Ok(ike), "{text}");
+    }
+    assert_eq!(ike.to_string(), "aes256-sha256-ecp256");
+    let other_prf = IkeSuite { prf: Prf::HmacSha384, ..ike };
+    assert_eq!(other_prf.to_string(), "aes256-sha256-prfsha384-ecp256");
+    assert_eq!(other_prf.to_string().parse(), Ok(other_prf));
+    let esp = EspSuite { cipher, esn: true, group: Some(Group::Ecp384) };
+    assert_eq!("aes256-sha256-ecp384-esn".parse(), Ok(esp));
+    assert_eq!(esp.to_string(), "aes256-sha256-ecp384-esn");
+}
+
+#[test]
+fn every_suite_of_ciphers_prfs_and_groups_survives_text() {
+    for cipher in Cipher::all() {
+        for group in Group::ALL {
+            for prf in Prf::ALL {
+                let suite = IkeSuite { cipher, prf, group };
+                assert_eq!(suite.to_string().parse(), Ok(suite));
+            }
+            for esn in [false, true] {
+                let suite = EspSuite { cipher, esn, group: Some(group) };
+                assert_eq!(suite.to_string().parse(), Ok(suite));
+            }
+        }
+    }
+}
+
+#[test]
 fn esn_and_pfs_are_optional_words() {
     let parse = |text: &str| text.parse::<EspSuite>().unwrap();
-    let plain = EspSuite { aead: AeadAlgorithm::ChaCha20Poly1305, esn: false, group: None };
+    let cipher = AeadAlgorithm::ChaCha20Poly1305.into();
+    let plain = EspSuite { cipher, esn: false, group: None };
     assert_eq!(parse("chacha20poly1305"), plain);
     assert_eq!(parse("chacha20poly1305-noesn"), plain);
     assert_eq!(parse("chacha20poly1305-esn"), EspSuite { esn: true, ..plain });
@@ -66,6 +99,14 @@ fn missing_and_doubled_words_are_named() {
     assert!(error.to_string().contains("lacks a cipher"), "{error}");
     let error = "aes256gcm16-aes128gcm16".parse::<EspSuite>().unwrap_err();
     assert!(error.to_string().contains("names the cipher twice"), "{error}");
+    let error = "aes256-modp2048".parse::<EspSuite>().unwrap_err();
+    assert!(error.to_string().contains("modp2048"), "{error}");
+    let error = "aes256-ecp256".parse::<EspSuite>().unwrap_err();
+    assert!(error.to_string().contains("lacks an integrity algorithm"), "{error}");
+    let error = "aes256gcm16-sha384-ecp384".parse::<IkeSuite>().unwrap_err();
+    assert!(error.to_string().contains("leave sha384 out"), "{error}");
+    let error = "aes256-sha256-sha1".parse::<EspSuite>().unwrap_err();
+    assert!(error.to_string().contains("names the integrity algorithm twice"), "{error}");
     assert!("".parse::<EspSuite>().is_err());
     assert!("aes256gcm16-prfsha256".parse::<EspSuite>().is_err());
     assert!("aes256gcm16-prfsha256-curve25519-esn".parse::<IkeSuite>().is_err());

@@ -1,6 +1,9 @@
 //! The words that a suite is written with, and what to say when one of them is wrong.
 
 use super::super::aead::AeadAlgorithm;
+use super::super::cbc::CbcAlgorithm;
+use super::super::cipher::Cipher;
+use super::super::integrity::Integrity;
 use super::super::kex::Group;
 use super::super::prf::Prf;
 
@@ -31,6 +34,21 @@ pub enum SuiteError {
         /// What the words are for.
         role: &'static str,
     },
+    /// An integrity algorithm beside an AEAD.
+    #[error(
+        "suite {suite:?} names {integrity} beside {aead}, which protects integrity by itself; \
+        leave {integrity} out"
+    )]
+    Superfluous {
+        /// The whole text.
+        suite: String,
+        /// `IKE` or `ESP`.
+        kind: &'static str,
+        /// The integrity algorithm.
+        integrity: Integrity,
+        /// The AEAD.
+        aead: AeadAlgorithm,
+    },
     /// No word for a role that must be filled.
     #[error("suite {suite:?} lacks {role}; add one, for example {suite:?} with \"-{example}\"")]
     Missing {
@@ -45,22 +63,47 @@ pub enum SuiteError {
 
 #[derive(Clone, Copy)]
 enum Word {
-    Aead(AeadAlgorithm),
+    Encryption(Encryption),
+    Integrity(Integrity),
     Prf(Prf),
     Group(Group),
     Esn(bool),
 }
 
-const AEADS: [(&str, Word); 6] = [
-    ("aes128gcm16", Word::Aead(AeadAlgorithm::Aes128Gcm16)),
-    ("aes256gcm16", Word::Aead(AeadAlgorithm::Aes256Gcm16)),
-    ("chacha20poly1305", Word::Aead(AeadAlgorithm::ChaCha20Poly1305)),
+/// A cipher that may still lack its integrity algorithm.
+#[derive(Clone, Copy)]
+enum Encryption {
+    Aead(AeadAlgorithm),
+    Cbc(CbcAlgorithm),
+}
+
+const fn aead(algorithm: AeadAlgorithm) -> Word {
+    Word::Encryption(Encryption::Aead(algorithm))
+}
+
+const fn cbc(algorithm: CbcAlgorithm) -> Word {
+    Word::Encryption(Encryption::Cbc(algorithm))
+}
+
+const CIPHERS: [(&str, Word); 8] = [
+    ("aes128gcm16", aead(AeadAlgorithm::Aes128Gcm16)),
+    ("aes256gcm16", aead(AeadAlgorithm::Aes256Gcm16)),
+    ("chacha20poly1305", aead(AeadAlgorithm::ChaCha20Poly1305)),
+    ("aes128", cbc(CbcAlgorithm::Aes128Cbc)),
+    ("aes256", cbc(CbcAlgorithm::Aes256Cbc)),
     // What strongSwan also takes for the same.
-    ("aes128gcm", Word::Aead(AeadAlgorithm::Aes128Gcm16)),
-    ("aes256gcm", Word::Aead(AeadAlgorithm::Aes256Gcm16)),
-    ("aes256gcm128", Word::Aead(AeadAlgorithm::Aes256Gcm16)),
+    ("aes128gcm", aead(AeadAlgorithm::Aes128Gcm16)),
+    ("aes256gcm", aead(AeadAlgorithm::Aes256Gcm16)),
+    ("aes256gcm128", aead(AeadAlgorithm::Aes256Gcm16)),
 ];
-const PRFS: [(&str, Word); 3] = [
+const INTEGRITIES: [(&str, Word); 4] = [
+    ("sha256", Word::Integrity(Integrity::HmacSha256_128)),
+    ("sha384", Word::Integrity(Integrity::HmacSha384_192)),
+    ("sha512", Word::Integrity(Integrity::HmacSha512_256)),
+    ("sha1", Word::Integrity(Integrity::HmacSha1_96)),
+];
+const PRFS: [(&str, Word); 4] = [
+    ("prfsha1", Word::Prf(Prf::HmacSha1)),
     ("prfsha256", Word::Prf(Prf::HmacSha256)),
     ("prfsha384", Word::Prf(Prf::HmacSha384)),
     ("prfsha512", Word::Prf(Prf::HmacSha512)),
@@ -79,7 +122,9 @@ const LIKENESS: f64 = 0.7;
 /// A suite taken apart, each role filled at most once.
 pub(super) struct Words<'a> {
     text: &'a str,
-    aead: Option<AeadAlgorithm>,
+    kind: &'static str,
+    encryption: Option<Encryption>,
+    integrity: Option<Integrity>,
     pub(super) prf: Option<Prf>,
     pub(super) group: Option<Group>,
     pub(super) esn: Option<bool>,
@@ -87,11 +132,11 @@ pub(super) struct Words<'a> {
 
 impl<'a> Words<'a> {
     pub(super) fn of_ike(text: &'a str) -> Result<Words<'a>, SuiteError> {
-        Words::parse(text, "IKE", &[&AEADS, &PRFS, &GROUPS])
+        Words::parse(text, "IKE", &[&CIPHERS, &INTEGRITIES, &PRFS, &GROUPS])
     }
 
     pub(super) fn of_esp(text: &'a str) -> Result<Words<'a>, SuiteError> {
-        Words::parse(text, "ESP", &[&AEADS, &GROUPS, &ESN])
+        Words::parse(text, "ESP", &[&CIPHERS, &INTEGRITIES, &GROUPS, &ESN])
     }
 
     fn parse(
@@ -99,7 +144,15 @@ impl<'a> Words<'a> {
         kind: &'static str,
         vocabulary: &[&[(&'static str, Word)]],
     ) -> Result<Words<'a>, SuiteError> {
-        let mut words = Words { text, aead: None, prf: None, group: None, esn: None };
+        let mut words = Words {
+            text,
+            kind,
+            encryption: None,
+            integrity: None,
+            prf: None,
+            group: None,
+            esn: None,
+        };
         for written in text.trim().split('-') {
             let lower = written.to_ascii_lowercase();
             let known = vocabulary.iter().copied().flatten();
@@ -113,7 +166,10 @@ impl<'a> Words<'a> {
 
     fn fill(&mut self, word: Word) -> Result<(), SuiteError> {
         let (role, twice) = match word {
-            Word::Aead(aead) => ("the cipher", self.aead.replace(aead).is_some()),
+            Word::Encryption(cipher) => ("the cipher", self.encryption.replace(cipher).is_some()),
+            Word::Integrity(integrity) => {
+                ("the integrity algorithm", self.integrity.replace(integrity).is_some())
+            }
             Word::Prf(prf) => ("the PRF", self.prf.replace(prf).is_some()),
             Word::Group(group) => ("the key exchange", self.group.replace(group).is_some()),
             Word::Esn(esn) => ("esn or noesn", self.esn.replace(esn).is_some()),
@@ -124,8 +180,17 @@ impl<'a> Words<'a> {
         }
     }
 
-    pub(super) fn aead(&self) -> Result<AeadAlgorithm, SuiteError> {
-        self.aead.ok_or_else(|| self.missing("a cipher", "aes256gcm16"))
+    pub(super) fn cipher(&self) -> Result<Cipher, SuiteError> {
+        let encryption = self.encryption.ok_or_else(|| self.missing("a cipher", "aes256gcm16"))?;
+        match (encryption, self.integrity) {
+            (Encryption::Aead(aead), None) => Ok(Cipher::Aead(aead)),
+            (Encryption::Cbc(cbc), Some(integrity)) => Ok(Cipher::CbcHmac(cbc, integrity)),
+            (Encryption::Aead(aead), Some(integrity)) => {
+                let (suite, kind) = (self.text.to_owned(), self.kind);
+                Err(SuiteError::Superfluous { suite, kind, integrity, aead })
+            }
+            (Encryption::Cbc(_), None) => Err(self.missing("an integrity algorithm", "sha256")),
+        }
     }
 
     pub(super) fn missing(&self, role: &'static str, example: &'static str) -> SuiteError {

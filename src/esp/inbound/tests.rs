@@ -3,12 +3,15 @@
 use super::super::tests::{config, ipv4, ipv6, pair, seal};
 use super::*;
 use crate::crypto::aead::AeadAlgorithm;
+use crate::crypto::cbc::CbcAlgorithm;
+use crate::crypto::cipher::{Associated, Cipher, SealingKey};
+use crate::crypto::integrity::Integrity;
 use crate::crypto::secret::Secret;
 use hex_literal::hex;
 
 /// An SA with published keys.
-fn vector_sa(aead: AeadAlgorithm, esn: bool, spi: u32, keymat: &[u8]) -> InboundSa {
-    let mut config = config(aead, esn, 0);
+fn vector_sa(cipher: impl Into<Cipher>, esn: bool, spi: u32, keymat: &[u8]) -> InboundSa {
+    let mut config = config(cipher, esn, 0);
     config.spi = EspSpi(spi);
     config.keymat = Secret::copy_of(keymat);
     InboundSa::new(config).unwrap()
@@ -36,6 +39,32 @@ fn the_packet_of_rfc_7634_appendix_a_opens() {
             "28292a2b2c2d2e2f3031323334353637"
         )
     );
+}
+
+/// AES-256-CBC and HMAC-SHA2-256-128 by Python's `cryptography` and `hmac`, with an IV of the
+/// sender's choice.
+#[test]
+fn packets_of_cbc_and_hmac_open_with_and_without_esn() {
+    let cipher = Cipher::CbcHmac(CbcAlgorithm::Aes256Cbc, Integrity::HmacSha256_128);
+    let keymat: Vec<u8> = (0..64).collect();
+    let sealed = hex!(
+        "c0ffee0100000002 a0a1a2a3a4a5a6a7a8a9aaabacadaeaf"
+        "e8b5a620f445dcaa9c3be32d3f3bd5bcf5d3214ea9bb473e12a705e08ca920c5"
+    );
+    let short = vector_sa(cipher, false, 0xc0ff_ee01, &keymat);
+    let mut packet = [&sealed[..], &hex!("e8ab3ba4e6fc4af207bfc1320596c1ce")].concat();
+    let opened = short.open(&mut packet).unwrap();
+    assert_eq!((opened.sequence, opened.next_header), (2, NEXT_HEADER_IPV4));
+    assert_eq!(opened.inner, hex!("450000150001000040016ae50a0100010a02000108"));
+
+    let mut config = config(cipher, true, 0);
+    config.keymat = Secret::copy_of(&keymat);
+    config.spi = EspSpi(0xc0ff_ee01);
+    let state = InboundSa::new(config).unwrap().export();
+    let window = WindowState { highest: 0xffff_fff0, ..state.window };
+    let long = InboundSa::import(InboundState { window, ..state }).unwrap();
+    let mut packet = [&sealed[..], &hex!("36669ffaddd992a3bcf1e9a1e7bd878e")].concat();
+    assert_eq!(long.open(&mut packet).unwrap().sequence, 0x1_0000_0002);
 }
 
 /// draft-mcgrew-gcm-test-01 §4. Its packets say next header 1, so they decrypt but are no
@@ -123,15 +152,13 @@ fn inner_packets_that_contradict_themselves_are_refused() {
 #[test]
 fn padding_must_count_up_and_fit() {
     let sealed_body = |body: &[u8]| {
-        let key = AeadKey::new(AeadAlgorithm::Aes256Gcm16, &(0..36).collect::<Vec<_>>()).unwrap();
-        let mut packet = [&hex!("c0ffee01 00000001 0000000000000001")[..], body].concat();
-        let tag = key.seal_in_place(
-            hex!("0000000000000001"),
-            &hex!("c0ffee01 00000001"),
-            &mut packet[16..],
-        );
-        packet.extend(tag);
-        packet
+        let cipher = AeadAlgorithm::Aes256Gcm16.into();
+        let key = SealingKey::new(cipher, &(0..36).collect::<Vec<_>>()).unwrap();
+        let header = hex!("c0ffee01 00000001");
+        let (mut iv, mut body, mut icv) = ([0; 8], body.to_vec(), [0; 16]);
+        let associated = Associated { before: &header, after: &[] };
+        key.seal(1, associated, &mut iv, &mut body, &mut icv);
+        [&header[..], &iv, &body, &icv].concat()
     };
     let (_, inbound) = pair(&config(AeadAlgorithm::Aes256Gcm16, false, 0));
     for body in [&[1, 2, 4, 3, 4][..], &[0, 0, 2, 4], &[9, 4], &[1, 2, 255, 4]] {

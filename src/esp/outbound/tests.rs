@@ -3,10 +3,15 @@
 use super::super::tests::{config, ipv4, outbound};
 use super::*;
 use crate::crypto::aead::AeadAlgorithm;
+use crate::crypto::cbc::CbcAlgorithm;
+use crate::crypto::cipher::Cipher;
+use crate::crypto::integrity::Integrity;
 use crate::crypto::secret::Secret;
 use crate::esp::NEXT_HEADER_IPV4;
 use hex_literal::hex;
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+
+const GCM: Layout = Layout::of(Cipher::Aead(AeadAlgorithm::Aes256Gcm16));
 
 fn sa(esn: bool, last_sequence: u64) -> OutboundSa {
     let mut numbers = Reservation::first_use(config(AeadAlgorithm::Aes256Gcm16, esn, 0));
@@ -30,6 +35,24 @@ fn an_esn_packet_is_what_openssl_computes() {
 }
 
 #[test]
+fn an_esn_packet_of_cbc_and_hmac_is_what_openssl_computes() {
+    // AES-256-CBC and HMAC-SHA2-256-128 by Python's `cryptography` and `hmac` over hand-made bytes:
+    // keys 00 01 … 1f and 20 21 … 3f, the high half of the number behind the ciphertext.
+    let inner = hex!("450000150001000040016ae50a0100010a02000108");
+    let expected = hex!(
+        "c0ffee01 00000002 a95a663ad996d4f2b9a7d32f5e2fadd7"
+        "b67d070fff4ebbb67a4376d081b5ffcb859b1a866ef03dd13c12839c693f4365"
+        "a0c975a11c11f726079de75a00309577"
+    );
+    let cipher = Cipher::CbcHmac(CbcAlgorithm::Aes256Cbc, Integrity::HmacSha256_128);
+    let mut numbers = Reservation::first_use(config(cipher, true, 0));
+    let sa = OutboundSa::new(numbers.split_off(0x1_0000_0001)).unwrap();
+    let mut packet = [0; 72];
+    assert_eq!(sa.seal(NEXT_HEADER_IPV4, &inner, &[], &mut packet), Ok(72));
+    assert_eq!(packet, expected);
+}
+
+#[test]
 fn a_packet_without_esn_is_what_ring_gives_for_hand_made_bytes() {
     let mut plaintext = ipv4(41);
     plaintext.extend([1, 1, 4]); // one byte of padding, its length, IPv4
@@ -46,7 +69,7 @@ fn a_packet_without_esn_is_what_ring_gives_for_hand_made_bytes() {
             &mut plaintext,
         )
         .unwrap();
-    let mut packet = vec![0; sealed_len(41)];
+    let mut packet = vec![0; GCM.sealed_len(41)];
     sa(false, 7).seal(NEXT_HEADER_IPV4, &ipv4(41), &[], &mut packet).unwrap();
     assert_eq!(packet, [&aad[..], &iv, &plaintext].concat());
 }
@@ -56,7 +79,7 @@ fn a_train_numbers_its_packets_consecutively() {
     let sa = sa(false, 0);
     let mut first = sa.reserve(2, 80).unwrap();
     let mut second = sa.reserve(1, 40).unwrap();
-    let mut packet = vec![0; sealed_len(40)];
+    let mut packet = vec![0; GCM.sealed_len(40)];
     let mut sequence_of = |train: &mut Train<'_>| {
         train.seal(NEXT_HEADER_IPV4, &ipv4(40), &[], &mut packet).map(|_| packet[7])
     };
@@ -69,7 +92,7 @@ fn a_train_numbers_its_packets_consecutively() {
 
 #[test]
 fn a_slot_that_is_too_small_is_left_alone() {
-    let mut packet = vec![9; sealed_len(40) - 1];
+    let mut packet = vec![9; GCM.sealed_len(40) - 1];
     let refused = sa(false, 0).seal(NEXT_HEADER_IPV4, &ipv4(40), &[], &mut packet);
     assert_eq!(refused, Err(Discard::NoBuffer));
     assert!(packet.iter().all(|byte| *byte == 9));
@@ -82,7 +105,7 @@ fn sequence_numbers_never_wrap() {
         assert_eq!(sa.reserve(4, 0).unwrap_err(), Discard::SequenceExhausted);
         assert!(!sa.usage().hard_exceeded);
         let mut train = sa.reserve(3, 0).unwrap();
-        let mut packet = vec![0; sealed_len(40)];
+        let mut packet = vec![0; GCM.sealed_len(40)];
         for left in (0..3).rev() {
             train.seal(NEXT_HEADER_IPV4, &ipv4(40), &[], &mut packet).unwrap();
             assert_eq!(packet[8..16], (highest - left).to_be_bytes());

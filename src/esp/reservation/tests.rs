@@ -1,12 +1,15 @@
 //! No sequence number is sealed twice, whatever is exported, split, stored, imported and lost.
 
 use super::super::tests::{config, ipv4};
-use super::super::{NEXT_HEADER_IPV4, OutboundSa, sealed_len};
+use super::super::{Layout, NEXT_HEADER_IPV4, OutboundSa};
 use super::*;
 use crate::crypto::aead::AeadAlgorithm;
+use crate::crypto::cipher::Cipher;
 use crate::esp::Discard;
 use proptest::prelude::*;
 use std::sync::Mutex;
+
+const GCM: Layout = Layout::of(Cipher::Aead(AeadAlgorithm::Aes256Gcm16));
 
 fn fresh(esn: bool) -> Reservation {
     Reservation::first_use(config(AeadAlgorithm::Aes256Gcm16, esn, 0))
@@ -18,7 +21,7 @@ fn sa(reservation: Reservation) -> OutboundSa {
 
 /// Seals one packet and returns its sequence number.
 fn seal(sa: &OutboundSa) -> Result<u64, Discard> {
-    let mut packet = [0; sealed_len(40)];
+    let mut packet = [0; GCM.sealed_len(40)];
     sa.seal(NEXT_HEADER_IPV4, &ipv4(40), &[], &mut packet)?;
     Ok(packet[8..16].iter().fold(0, |number, octet| number << 8 | u64::from(*octet)))
 }
@@ -53,7 +56,7 @@ fn a_train_that_a_worker_holds_keeps_its_numbers() {
     let first = sa(fresh(false));
     let mut train = first.reserve(2, 80).unwrap();
     let second = sa(first.export());
-    let mut packet = [0; sealed_len(40)];
+    let mut packet = [0; GCM.sealed_len(40)];
     for expected in [1, 2] {
         train.seal(NEXT_HEADER_IPV4, &ipv4(40), &[], &mut packet).unwrap();
         assert_eq!(packet[7], expected);

@@ -92,7 +92,7 @@ fn a_batch_judges_every_flow_for_itself() {
     let mut batch = Inbound::new(&snapshot);
     let mut verdict = |sample: &Sample| {
         let packet = sample.build();
-        let mut out = vec![0; crate::esp::sealed_len(packet.len())];
+        let mut out = vec![0; sealed_len(packet.len())];
         sa.seal(4, &[], &packet, &mut out).unwrap();
         batch.open(0, &mut out).err()
     };

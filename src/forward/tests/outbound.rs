@@ -1,5 +1,4 @@
 use super::*;
-use crate::esp;
 use crate::offload::{Segmentation, SuperPacket, VirtioNetHeader};
 use crate::wire::ip::InnerPacket;
 use crate::wire::tcp::TcpHeader;
@@ -209,7 +208,7 @@ fn a_super_packet_leaves_as_its_segments() {
     let mut outcome = send_train(MTU, &Sample::tcp4());
     assert_eq!(outcome.discarded, None);
     let lengths: Vec<_> = outcome.datagrams.iter().map(|datagram| datagram.bytes.len()).collect();
-    assert_eq!(lengths, [esp::sealed_len(1052); 10]);
+    assert_eq!(lengths, [sealed_len(1052); 10]);
     let pieces = opened(&mut outcome);
     let third =
         Sample { sequence: 3000, identification: 9, payload: vec![5; 1000], ..Sample::tcp4() };

@@ -3,9 +3,7 @@
 mod engines;
 
 use crate::crypto::secret::Secret;
-use crate::esp::{
-    InboundSa, Limits, NEXT_HEADER_IPV4, OutboundSa, Reservation, SaConfig, sealed_len,
-};
+use crate::esp::{InboundSa, Limits, NEXT_HEADER_IPV4, OutboundSa, Reservation, SaConfig};
 use crate::net::{EspSpi, MacAddress};
 use crate::offload::samples::Sample;
 use crate::routing::vrrp::neighbor;
@@ -16,6 +14,9 @@ use crate::wire::neighbor::*;
 use crate::wire::vrrp::{self, Advertisement};
 use hex_literal::hex;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// The lengths of AES-GCM.
+const AEAD: SealedGeometry = SealedGeometry { iv_len: 8, block_len: 1, icv_len: 16 };
 
 type Seed = (&'static str, String, Vec<u8>);
 
@@ -123,8 +124,8 @@ fn messages() -> Vec<Seed> {
     let payloads: Vec<_> = every_payload().into_iter().map(|(_, payload)| payload).collect();
     let init =
         Message { header: header(ExchangeType::IKE_SA_INIT), payloads: payloads[..3].into() };
-    let sealed = Draft::new(&header(ExchangeType::IKE_AUTH), &payloads);
-    let probe = Draft::new(&header(ExchangeType::INFORMATIONAL), &[]);
+    let sealed = Draft::new(&header(ExchangeType::IKE_AUTH), &payloads, AEAD);
+    let probe = Draft::new(&header(ExchangeType::INFORMATIONAL), &[], AEAD);
     let fragment = Payload::EncryptedFragment(EncryptedFragment {
         first_inner: PayloadType::IDi,
         fragment_number: 1,
@@ -180,7 +181,7 @@ fn packets() -> Vec<Seed> {
 }
 
 fn datagrams() -> Vec<Seed> {
-    let probe = Draft::new(&header(ExchangeType::INFORMATIONAL), &[]).into_bytes();
+    let probe = Draft::new(&header(ExchangeType::INFORMATIONAL), &[], AEAD).into_bytes();
     vec![
         seed("esp_classify", "keepalive", hex!("ff")),
         seed("esp_classify", "ike", [&[0; 4], &probe[..]].concat()),
@@ -206,7 +207,7 @@ fn states() -> Vec<Seed> {
         (OutboundSa::new(Reservation::first_use(config.clone())), InboundSa::new(config));
     let (outbound, inbound) = (outbound.unwrap(), inbound.unwrap());
     let packet = Sample::udp4().build();
-    let mut sealed = vec![0; sealed_len(packet.len())];
+    let mut sealed = vec![0; outbound.layout().sealed_len(packet.len())];
     outbound.seal(NEXT_HEADER_IPV4, &packet, &[], &mut sealed).unwrap();
     inbound.open(&mut sealed).unwrap();
     vec![

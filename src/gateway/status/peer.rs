@@ -9,7 +9,7 @@ use crate::control::{
 use crate::gateway::connection;
 use crate::gateway::failover::Health;
 use crate::gateway::sas::Child;
-use crate::gateway::snapshot::inner_mtu;
+use crate::gateway::snapshot::sending_mtu;
 use crate::gateway::tunnel::Tunnel;
 use crate::gateway::vpc::Vpc;
 use crate::ike::{self, ConnectionState, ConnectionView, IkeView, NatStatus, SlotId};
@@ -79,7 +79,7 @@ impl Gateway {
     pub(super) fn peer_view(&self, seen: &Seen<'_>, now: Timestamp) -> PeerView {
         let Seen { peer, tunnel, config, vpc, ike } = seen;
         let refusals = self.refusals(*peer, config, vpc).chain(self.other_refusals(config, vpc));
-        let sending = tunnel.sas.sending().map(|(_, child)| child.remote.is_ipv4());
+        let sending = tunnel.sas.sending().map(|(_, child)| child);
         PeerView {
             gateway: self.config.gateway.name.clone(),
             summary: self.peer_summary(seen, now),
@@ -91,7 +91,7 @@ impl Gateway {
             },
             local: seen.in_use().map(|ike| ike.local),
             local_preference: config.local_preference,
-            inner_mtu: sending.map(|ipv4| inner_mtu(&self.config, tunnel.vpc, ipv4)),
+            inner_mtu: sending.map(|child| sending_mtu(&self.config, tunnel.vpc, child)),
             ike_sa: seen.in_use().map(|ike| ike_sa(ike, now)),
             child_sas: child_sas(tunnel, config, ike.as_ref(), now),
             discards: discards(tunnel),

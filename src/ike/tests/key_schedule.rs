@@ -102,6 +102,54 @@ fn an_empty_informational_request_is_sealed_octet_by_octet() {
     assert_eq!(opened.payloads().unwrap(), []);
 }
 
+/// By the same formulas, with SK_a in front of SK_e, AES-256-CBC and HMAC-SHA2-256-128.
+#[test]
+fn with_cbc_and_hmac_every_key_and_the_padding_has_its_place() {
+    let keys = |role| {
+        let suite = "aes256-sha256-curve25519".parse().unwrap();
+        IkeKeys::initial(suite, &Secret::copy_of(&[0x11; 32]), &nonces(), SPIS, role).unwrap()
+    };
+    let mut initiator = keys(Role::Initiator);
+    assert_eq!(
+        initiator.sk_pi.as_bytes(),
+        hex!("ce9d1fc25d4eff941df8eb91d13d1b455edc87014c139513d0a376a932bd2740")
+    );
+    let suite = "aes128-sha1".parse().unwrap();
+    let spis = (EspSpi(1000), EspSpi(2000));
+    let child = initiator.child_seed().keys(suite, spis, None, &nonces(), Role::Initiator);
+    assert_eq!(
+        child.outbound.keymat.as_bytes(),
+        hex!("2f2e36c2e32b027c944b4484bb56832ef45786d62782e139ef7c2f4a41b6c1a83c5ccaf1")
+    );
+    assert_eq!(
+        child.inbound.keymat.as_bytes(),
+        hex!("844ab2290aca16e447ead1e6cc80eb2c8226d8a4caf1f29bda3914aed09c1ad38a691269")
+    );
+    let flags = Flags { initiator: true, ..Flags::default() };
+    let header = Header::new(
+        SPIS.initiator,
+        SPIS.responder,
+        ExchangeType::INFORMATIONAL,
+        flags,
+        MessageId(2),
+    );
+    let sealed = initiator.seal.seal(&header, &[]);
+    assert_eq!(
+        sealed,
+        hex!(
+            "010101010101010102020202020202022e2025080000000200000050"
+            "00000034 1d3be368921907ca59f8170f9f3f8c2d"
+            "35239d02f044df842558573461a0a593 87875100664d928efead811d3f310d0f"
+        )
+    );
+    assert_eq!(keys(Role::Responder).open.open(&sealed).unwrap().payloads().unwrap(), []);
+    for bit in 0..sealed.len() * 8 {
+        let mut forged = sealed.clone();
+        forged[bit / 8] ^= 1 << (bit % 8);
+        assert!(keys(Role::Responder).open.open(&forged).is_err(), "bit {bit}");
+    }
+}
+
 fn check_auth(own: Credentials, peer: Credentials, expected: Authentication) {
     let (identity, keys) = (Identity::Fqdn("east-a".into()), keys(Role::Initiator));
     let nonce = nonces().responder;

@@ -5,8 +5,8 @@
 //!
 //! * [`Header::decode`] reads just the header, of any version; [`Message::decode`] reads a
 //!   whole version 2 message, up to and including an SK or SKF payload.
-//! * [`Protected`] shows the parts of a received message that AEAD protection works on, and
-//!   [`Draft`] builds a protected message to be sealed in place (RFC 5282 §5).
+//! * [`Protected`] shows the parts of a received message that protection works on, and
+//!   [`Draft`] builds a protected message to be sealed in place.
 //! * [`decode_chain`] reads the payloads that were inside the SK payload.
 //!
 //! Unknown numbers and unknown payloads survive a round trip. Reserved bits are ignored on
@@ -33,7 +33,7 @@ pub use identity::{Identity, ParseIdentityError};
 pub use message::Message;
 pub use payload::{Payload, decode_chain, encode_chain};
 pub use proposal::{Attribute, AttributeValue, Proposal, SecurityAssociation, Transform};
-pub use protected::{Draft, ICV_LEN, IV_LEN, Parts, Protected, strip_padding};
+pub use protected::{Draft, Parts, Protected, SealedGeometry, strip_padding};
 pub use registries::*;
 pub use selector::{TrafficSelector, TrafficSelectors, UnknownTrafficSelector};
 

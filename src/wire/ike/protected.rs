@@ -1,21 +1,34 @@
-//! What AEAD protection of a message works on (RFC 7296 §3.14, RFC 5282 §3, §5).
+//! What protection of a message works on (RFC 7296 §3.14, RFC 5282 §3, §5).
 //!
 //! ```text
 //! | IKE header | unencrypted payloads | SK generic header | IV | payloads ‖ padding ‖ pad length | ICV |
 //! '------------------ associated data -----------------'      '---------- plaintext ----------'
 //! ```
 //!
-//! An SKF payload has its fragment numbers inside the associated data (RFC 7383 §2.5). All
-//! AEADs that we speak have an IV of 8 and an ICV of 16 octets (RFC 5282 §3, RFC 7634 §3).
+//! An SKF payload has its fragment numbers inside the associated data (RFC 7383 §2.5). How long
+//! IV and ICV are, and whether the plaintext fills blocks, is the cipher's [`SealedGeometry`].
 
 use super::payload::write_chain;
 use super::{Header, Message, Payload, PayloadType};
-use crate::wire::{DecodeError, Fault, Reader, Writer};
+use crate::wire::{DecodeError, Fault, Writer};
 
-/// Octets of the IV.
-pub const IV_LEN: usize = 8;
-/// Octets of the Integrity Check Value.
-pub const ICV_LEN: usize = 16;
+/// The lengths of what a cipher adds to a message, in octets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SealedGeometry {
+    /// The IV.
+    pub iv_len: usize,
+    /// The plaintext, padding and its length included, fills whole blocks of so many; 1 for AEADs.
+    pub block_len: usize,
+    /// The Integrity Check Value.
+    pub icv_len: usize,
+}
+
+impl SealedGeometry {
+    /// Padding for plaintext of so many octets, pad length included.
+    fn padding(self, len: usize) -> u8 {
+        (len.next_multiple_of(self.block_len) - len) as u8 // less than a block
+    }
+}
 
 /// The parts of a received protected message, as slices of it.
 #[derive(Debug)]
@@ -23,27 +36,34 @@ pub struct Protected<'a> {
     /// From the IKE header through the SK generic header (through the fragment numbers of SKF).
     pub associated_data: &'a [u8],
     /// The IV.
-    pub iv: [u8; IV_LEN],
+    pub iv: &'a [u8],
     /// Ciphertext followed by the ICV, to be opened in place.
     pub ciphertext_and_icv: &'a mut [u8],
 }
 
 impl<'a> Protected<'a> {
     /// Finds the parts of `bytes`, from which `message` was decoded.
-    pub fn locate(message: &Message, bytes: &'a mut [u8]) -> Result<Protected<'a>, DecodeError> {
+    pub fn locate(
+        message: &Message,
+        bytes: &'a mut [u8],
+        geometry: SealedGeometry,
+    ) -> Result<Protected<'a>, DecodeError> {
         let body_len = match message.payloads.last() {
             Some(Payload::Encrypted(sealed)) => sealed.body.len(),
             Some(Payload::EncryptedFragment(sealed)) => sealed.body.len(),
             _ => return Err(fault(bytes.len(), Fault::Invalid("there is none"))),
         };
+        let SealedGeometry { iv_len, block_len, icv_len } = geometry;
         // One octet of plaintext at least: the pad length.
-        let shortest = IV_LEN + 1 + ICV_LEN;
+        let shortest = iv_len + block_len + icv_len;
         if body_len < shortest || body_len > bytes.len() {
             return Err(fault(bytes.len(), Fault::Truncated { needed: shortest, left: body_len }));
         }
+        if !(body_len - iv_len - icv_len).is_multiple_of(block_len) {
+            return Err(fault(bytes.len(), Fault::Length(body_len)));
+        }
         let (associated_data, body) = bytes.split_at_mut(bytes.len() - body_len);
-        let (iv, ciphertext_and_icv) = body.split_at_mut(IV_LEN);
-        let iv = Reader::new("IV", iv).array()?;
+        let (iv, ciphertext_and_icv) = body.split_at_mut(iv_len);
         Ok(Protected { associated_data, iv, ciphertext_and_icv })
     }
 }
@@ -68,6 +88,7 @@ fn fault(at: usize, why: Fault) -> DecodeError {
 pub struct Draft {
     bytes: Vec<u8>,
     associated_len: usize,
+    geometry: SealedGeometry,
 }
 
 /// The parts of a [`Draft`], to be filled in.
@@ -76,16 +97,16 @@ pub struct Parts<'a> {
     /// What the ICV covers besides the ciphertext; final.
     pub associated_data: &'a [u8],
     /// To be set to an IV never used with the key before.
-    pub iv: &'a mut [u8; IV_LEN],
+    pub iv: &'a mut [u8],
     /// To be encrypted in place.
     pub plaintext: &'a mut [u8],
     /// To be set to the ICV.
-    pub icv: &'a mut [u8; ICV_LEN],
+    pub icv: &'a mut [u8],
 }
 
 impl Draft {
     /// A message with `inner` inside its SK payload and nothing outside.
-    pub fn new(header: &Header, inner: &[Payload]) -> Draft {
+    pub fn new(header: &Header, inner: &[Payload], geometry: SealedGeometry) -> Draft {
         let mut writer = Writer::with_capacity(512);
         Header { next_payload: PayloadType::SK, ..*header }.write_up_to_length(&mut writer);
         let mut message = writer.length_u32(Header::LEN - 4);
@@ -93,21 +114,23 @@ impl Draft {
         message.u8(0);
         let mut sealed = message.length_u16(2);
         let associated_len = sealed.len();
-        sealed.zeros(IV_LEN);
+        sealed.zeros(geometry.iv_len);
+        let plaintext_at = sealed.len();
         write_chain(inner, &mut sealed);
-        sealed.u8(0); // Pad Length: none is needed (RFC 5282 §3)
-        sealed.zeros(ICV_LEN);
+        let padding = geometry.padding(sealed.len() - plaintext_at + 1);
+        sealed.zeros(padding.into()); // any octets will do (RFC 7296 §3.14)
+        sealed.u8(padding);
+        sealed.zeros(geometry.icv_len);
         drop(sealed);
         drop(message);
-        Draft { bytes: writer.into_bytes(), associated_len }
+        Draft { bytes: writer.into_bytes(), associated_len, geometry }
     }
 
     /// The parts that sealing works on.
     pub fn parts(&mut self) -> Parts<'_> {
-        const HOLDS: &str = "a draft is made with room for IV, pad length and ICV";
         let (associated_data, sealed) = self.bytes.split_at_mut(self.associated_len);
-        let (iv, sealed) = sealed.split_first_chunk_mut().expect(HOLDS);
-        let (plaintext, icv) = sealed.split_last_chunk_mut().expect(HOLDS);
+        let (iv, sealed) = sealed.split_at_mut(self.geometry.iv_len);
+        let (plaintext, icv) = sealed.split_at_mut(sealed.len() - self.geometry.icv_len);
         Parts { associated_data, iv, plaintext, icv }
     }
 

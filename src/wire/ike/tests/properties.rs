@@ -170,12 +170,13 @@ proptest! {
     }
 
     #[test]
-    fn a_draft_reads_back(header in header(), payloads in chain()) {
-        let mut bytes = Draft::new(&header, &payloads).into_bytes();
+    fn a_draft_reads_back(header in header(), payloads in chain(), block_len in 1..33_usize) {
+        let geometry = SealedGeometry { iv_len: 8, block_len, icv_len: 16 };
+        let mut bytes = Draft::new(&header, &payloads, geometry).into_bytes();
         let message = Message::decode(&bytes).unwrap();
         let first = message.encrypted().unwrap().first_inner;
-        let protected = Protected::locate(&message, &mut bytes).unwrap();
-        let plaintext = protected.ciphertext_and_icv.split_last_chunk::<ICV_LEN>().unwrap().0;
+        let protected = Protected::locate(&message, &mut bytes, geometry).unwrap();
+        let plaintext = protected.ciphertext_and_icv.split_last_chunk::<16>().unwrap().0;
         prop_assert_eq!(decode_chain(first, strip_padding(plaintext).unwrap()), Ok(payloads));
     }
 

@@ -33,6 +33,11 @@ fn refused(payload_type: PayloadType, bytes: &[u8]) -> DecodeError {
     decode_chain(payload_type, bytes).unwrap_err()
 }
 
+/// AES-GCM's.
+const AEAD: SealedGeometry = SealedGeometry { iv_len: 8, block_len: 1, icv_len: 16 };
+/// AES-CBC's with HMAC-SHA2-384-192.
+const CBC: SealedGeometry = SealedGeometry { iv_len: 16, block_len: 16, icv_len: 24 };
+
 #[test]
 fn a_header_has_28_octets() {
     let bytes = hex!(
@@ -352,7 +357,7 @@ fn more_payloads_than_we_hold_are_refused() {
 fn a_draft_has_final_lengths_and_opens_to_what_was_put_in() {
     let header = Header { exchange_type: ExchangeType::INFORMATIONAL, ..HEADER };
     let inner = [Payload::Notify(Notify::new(NotifyType::COOKIE2, [1, 2, 3]))];
-    let mut draft = Draft::new(&header, &inner);
+    let mut draft = Draft::new(&header, &inner, AEAD);
     let parts = draft.parts();
     parts.iv.copy_from_slice(b"--iv----");
     parts.icv.copy_from_slice(b"------icv-------");
@@ -362,10 +367,10 @@ fn a_draft_has_final_lengths_and_opens_to_what_was_put_in() {
     let mut bytes = draft.into_bytes();
     let message = Message::decode(&bytes).unwrap();
     assert_eq!(message.encrypted().unwrap().first_inner, PayloadType::NOTIFY);
-    let protected = Protected::locate(&message, &mut bytes).unwrap();
+    let protected = Protected::locate(&message, &mut bytes, AEAD).unwrap();
     assert_eq!(protected.associated_data, associated_data);
     assert_eq!(associated_data.len(), Header::LEN + 4);
-    assert_eq!(&protected.iv, b"--iv----");
+    assert_eq!(protected.iv, b"--iv----");
     let sealed = [&plaintext[..], b"------icv-------"].concat();
     assert_eq!(protected.ciphertext_and_icv, sealed);
     let chain = strip_padding(&plaintext).unwrap();
@@ -374,24 +379,38 @@ fn a_draft_has_final_lengths_and_opens_to_what_was_put_in() {
 
 #[test]
 fn an_empty_draft_is_a_liveness_probe() {
-    let mut draft = Draft::new(&HEADER, &[]);
+    let mut draft = Draft::new(&HEADER, &[], AEAD);
     assert_eq!(draft.parts().plaintext, [0]);
     let message = Message::decode(&draft.into_bytes()).unwrap();
     assert_eq!(message.encrypted().unwrap().first_inner, PayloadType::NONE);
 }
 
 #[test]
-fn a_body_too_short_for_iv_and_icv_is_refused() {
-    let encrypted = |len: usize| {
+fn a_draft_for_blocks_is_padded_to_whole_ones_and_opens_to_what_was_put_in() {
+    for data_len in 0..40 {
+        let inner = [Payload::Notify(Notify::new(NotifyType::COOKIE2, vec![9; data_len]))];
+        let mut draft = Draft::new(&HEADER, &inner, CBC);
+        let parts = draft.parts();
+        let plaintext = parts.plaintext.to_vec();
+        assert_eq!((parts.iv.len(), parts.icv.len(), plaintext.len() % 16), (16, 24, 0));
+        let (padding, chain) = (plaintext[plaintext.len() - 1], strip_padding(&plaintext).unwrap());
+        assert!(padding < 16, "no more than is needed");
+        assert_eq!(decode_chain(PayloadType::NOTIFY, chain), Ok(inner.to_vec()));
+    }
+}
+
+#[test]
+fn a_body_too_short_for_iv_and_icv_or_not_of_whole_blocks_is_refused() {
+    let accepted = |geometry: SealedGeometry, len: usize| {
         let body = EncryptedBody { first_inner: PayloadType::NONE, body: vec![0; len] };
         let mut bytes =
             Message { header: HEADER, payloads: vec![Payload::Encrypted(body)] }.encode();
         let message = Message::decode(&bytes).unwrap();
-        Protected::locate(&message, &mut bytes).is_ok()
+        Protected::locate(&message, &mut bytes, geometry).is_ok()
     };
-    assert!(!encrypted(0));
-    assert!(!encrypted(IV_LEN + ICV_LEN));
-    assert!(encrypted(IV_LEN + 1 + ICV_LEN));
+    let lengths = |geometry| (0..90).filter(|&len| accepted(geometry, len)).collect::<Vec<_>>();
+    assert_eq!(lengths(AEAD), (8 + 1 + 16..90).collect::<Vec<_>>());
+    assert_eq!(lengths(CBC), [16 + 16 + 24, 16 + 32 + 24, 16 + 48 + 24]);
 }
 
 #[test]
