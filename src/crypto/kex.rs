@@ -1,15 +1,19 @@
-//! Key exchange: Curve25519 (RFC 8031, RFC 7748), ECP-256 and ECP-384 (RFC 5903).
+//! Key exchange: Curve25519 (RFC 8031, RFC 7748), ECP-256 and ECP-384 (RFC 5903), and the MODP
+//! groups of 2048 to 4096 bits (RFC 3526).
 //!
 //! Public values have their IKE wire form: 32 bytes for Curve25519, x ‖ y without the leading
-//! 0x04 for the ECP groups (RFC 5903 §7).
+//! 0x04 for the ECP groups (RFC 5903 §7), as many bytes as the prime has for the MODP groups.
 //!
-//! Chance: Curve25519 draws from the [`Random`] that it is given. The ECP groups draw from
+//! Chance: Curve25519 and the MODP groups draw from the [`Random`] that they are given. The ECP groups draw from
 //! `ring`'s own [`SystemRandom`], the operating system's generator, because `ring` takes no
 //! other; this is the one place in the pure part that does so.
 //!
-//! Wiping: `x25519-dalek` wipes its scalars and shared secrets; `ring` wipes neither its
-//! private keys nor the shared secret on its stack.
+//! Wiping: `x25519-dalek` wipes its scalars and shared secrets, and so does [`modp`](super::modp),
+//! but for what `crypto-bigint` leaves on its stack; `ring` wipes neither its private keys nor the
+//! shared secret on its stack.
 
+use super::modp::{EXPONENT_LEN, MODP_2048, MODP_3072, MODP_4096, Modp};
+use super::prf::Prf;
 use super::secret::Secret;
 use crate::random::Random;
 use ring::agreement::{self, ECDH_P256, ECDH_P384, EphemeralPrivateKey, UnparsedPublicKey};
@@ -27,11 +31,24 @@ pub enum Group {
     Ecp256,
     /// The 384-bit random ECP group, NIST P-384, transform 20 (RFC 5903).
     Ecp384,
+    /// The 2048-bit MODP group, transform 14 (RFC 3526).
+    Modp2048,
+    /// The 3072-bit MODP group, transform 15 (RFC 3526).
+    Modp3072,
+    /// The 4096-bit MODP group, transform 16 (RFC 3526).
+    Modp4096,
 }
 
 impl Group {
     /// Every group.
-    pub const ALL: [Group; 3] = [Group::Curve25519, Group::Ecp256, Group::Ecp384];
+    pub const ALL: [Group; 6] = [
+        Group::Curve25519,
+        Group::Ecp256,
+        Group::Ecp384,
+        Group::Modp2048,
+        Group::Modp3072,
+        Group::Modp4096,
+    ];
 
     /// Bytes of a public value on the wire.
     pub const fn public_len(self) -> usize {
@@ -39,6 +56,9 @@ impl Group {
             Group::Curve25519 => 32,
             Group::Ecp256 => 64,
             Group::Ecp384 => 96,
+            Group::Modp2048 => MODP_2048.len(),
+            Group::Modp3072 => MODP_3072.len(),
+            Group::Modp4096 => MODP_4096.len(),
         }
     }
 }
@@ -55,7 +75,7 @@ pub enum KexError {
         given: usize,
     },
     /// The peer's public value is no point of the curve, or one that makes the secret known
-    /// to everyone (RFC 5903 §9, RFC 8031 §2).
+    /// to everyone (RFC 5903 §9, RFC 8031 §2, RFC 6989 §2.1).
     #[error("the peer's public value is not acceptable for {0:?}")]
     PublicValue(Group),
     /// The operating system gave no randomness for a private key.
@@ -73,6 +93,10 @@ pub struct KeyExchange {
 enum Private {
     Curve25519(StaticSecret),
     Ecp(EphemeralPrivateKey),
+    Modp {
+        group: &'static Modp,
+        seed: Zeroizing<[u8; 32]>,
+    },
     /// No secret at all: everybody can compute what is agreed on.
     #[cfg(test)]
     Transparent(u8),
@@ -82,7 +106,8 @@ impl KeyExchange {
     /// A fresh private key and its public value.
     pub fn generate(group: Group, random: &mut dyn Random) -> Result<KeyExchange, KexError> {
         let mut seed = Zeroizing::new([0; 32]);
-        if group == Group::Curve25519 {
+        let draws_from_the_system = matches!(group, Group::Ecp256 | Group::Ecp384);
+        if !draws_from_the_system {
             random.fill(&mut *seed);
         }
         KeyExchange::from_seed(group, &seed)
@@ -99,6 +124,9 @@ impl KeyExchange {
             Group::Curve25519 => Ok(KeyExchange::curve25519(seed)),
             Group::Ecp256 => KeyExchange::ecp(group, &ECDH_P256),
             Group::Ecp384 => KeyExchange::ecp(group, &ECDH_P384),
+            Group::Modp2048 => Ok(KeyExchange::modp(group, &MODP_2048, seed)),
+            Group::Modp3072 => Ok(KeyExchange::modp(group, &MODP_3072, seed)),
+            Group::Modp4096 => Ok(KeyExchange::modp(group, &MODP_4096, seed)),
         }
     }
 
@@ -119,6 +147,12 @@ impl KeyExchange {
         Ok(KeyExchange { group, private: Private::Ecp(private), public })
     }
 
+    fn modp(group: Group, modp: &'static Modp, seed: &[u8; 32]) -> KeyExchange {
+        let public = modp.public(&exponent_of(seed));
+        let private = Private::Modp { group: modp, seed: Zeroizing::new(*seed) };
+        KeyExchange { group, private, public }
+    }
+
     /// The group of this exchange.
     pub fn group(&self) -> Group {
         self.group
@@ -134,6 +168,7 @@ impl KeyExchange {
     pub fn private(&self) -> Option<Secret> {
         match &self.private {
             Private::Curve25519(private) => Some(Secret::copy_of(private.as_bytes())),
+            Private::Modp { seed, .. } => Some(Secret::copy_of(&seed[..])),
             Private::Ecp(_) => None,
             #[cfg(test)]
             Private::Transparent(_) => None,
@@ -142,15 +177,21 @@ impl KeyExchange {
 
     /// Our half of the key exchange that [`private`](KeyExchange::private) was asked for; `None`
     /// when these are not the octets of a private key.
-    pub fn from_private(private: &Secret) -> Option<KeyExchange> {
-        let scalar = Zeroizing::new(<[u8; 32]>::try_from(private.as_bytes()).ok()?);
-        Some(KeyExchange::curve25519(&scalar))
+    pub fn from_private(group: Group, private: &Secret) -> Option<KeyExchange> {
+        let seed = Zeroizing::new(<[u8; 32]>::try_from(private.as_bytes()).ok()?);
+        match group {
+            Group::Ecp256 | Group::Ecp384 => None,
+            Group::Curve25519 | Group::Modp2048 | Group::Modp3072 | Group::Modp4096 => {
+                KeyExchange::from_seed(group, &seed).ok()
+            }
+        }
     }
 
     /// The shared secret with the owner of `peer`, a public value in its wire form.
     ///
-    /// Refused: a wrong length, a point that is not on the curve, and for Curve25519 every
-    /// value that leads to the all-zero secret (RFC 8031 §2, RFC 7748 §6.1).
+    /// Refused: a wrong length, a point that is not on the curve, for Curve25519 every value that
+    /// leads to the all-zero secret (RFC 8031 §2, RFC 7748 §6.1), and for MODP groups 0, 1 and the
+    /// prime less 1, as well as what is beyond it (RFC 6989 §2.1).
     pub fn agree(self, peer: &[u8]) -> Result<Secret, KexError> {
         let group = self.group;
         if peer.len() != group.public_len() {
@@ -159,6 +200,9 @@ impl KeyExchange {
         match self.private {
             Private::Curve25519(private) => agree_curve25519(&private, peer),
             Private::Ecp(private) => agree_ecp(group, private, peer),
+            Private::Modp { group: modp, seed } => {
+                modp.agree(&exponent_of(&seed), peer).ok_or(KexError::PublicValue(group))
+            }
             #[cfg(test)]
             Private::Transparent(own) => Ok(Secret::from(vec![own ^ peer[0]; 32])),
         }
@@ -169,6 +213,15 @@ impl fmt::Debug for KeyExchange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "KeyExchange({:?}, «redacted»)", self.group)
     }
+}
+
+/// The private exponent of a seed. An exponent is longer than a seed, which holds all the chance
+/// that a group of 4096 bits is worth.
+fn exponent_of(seed: &[u8; 32]) -> Zeroizing<[u8; EXPONENT_LEN]> {
+    let stream = Prf::HmacSha512.prf_plus(seed, &[b"exponent of MODP"], EXPONENT_LEN);
+    let mut exponent = Zeroizing::new([0; EXPONENT_LEN]);
+    exponent.copy_from_slice(stream.as_bytes());
+    exponent
 }
 
 fn agree_curve25519(private: &StaticSecret, peer: &[u8]) -> Result<Secret, KexError> {

@@ -1,7 +1,8 @@
 //! Algorithms: suites, PRF+, ciphers, key exchange, signatures, and secrets that wipe themselves.
 //!
 //! What a protocol does with them (its key schedule, its payloads, its packets) lives with the
-//! protocol. The primitives come from `ring`, `x25519-dalek`, `chacha20poly1305`, `aes` and `cbc`.
+//! protocol. The primitives come from `ring`, `x25519-dalek`, `chacha20poly1305`, `aes`, `cbc` and
+//! `crypto-bigint`.
 //!
 //! This module is pure with one exception: `ring` generates the private keys of its ECP groups
 //! from its own [`ring::rand::SystemRandom`] only, because its `SecureRandom` trait is sealed
@@ -17,6 +18,7 @@ pub mod cipher;
 pub mod digest;
 pub mod integrity;
 pub mod kex;
+mod modp;
 pub mod prf;
 pub mod secret;
 pub mod sign;

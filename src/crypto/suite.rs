@@ -141,6 +141,9 @@ impl fmt::Display for Group {
             Group::Curve25519 => "curve25519",
             Group::Ecp256 => "ecp256",
             Group::Ecp384 => "ecp384",
+            Group::Modp2048 => "modp2048",
+            Group::Modp3072 => "modp3072",
+            Group::Modp4096 => "modp4096",
         })
     }
 }

@@ -226,6 +226,9 @@ pub(super) fn method_of(group: Group) -> KeyExchangeMethod {
         Group::Curve25519 => KeyExchangeMethod::CURVE25519,
         Group::Ecp256 => KeyExchangeMethod::ECP_256,
         Group::Ecp384 => KeyExchangeMethod::ECP_384,
+        Group::Modp2048 => KeyExchangeMethod::MODP_2048,
+        Group::Modp3072 => KeyExchangeMethod::MODP_3072,
+        Group::Modp4096 => KeyExchangeMethod::MODP_4096,
     }
 }
 

@@ -13,7 +13,7 @@ use crate::crypto::aead::AeadAlgorithm;
 use crate::crypto::cbc::CbcAlgorithm;
 use crate::crypto::cipher::Cipher;
 use crate::crypto::integrity::Integrity;
-use crate::crypto::kex::KeyExchange;
+use crate::crypto::kex::{Group, KeyExchange};
 use crate::crypto::secret::Secret;
 use crate::crypto::suite::{EspSuite, IkeSuite};
 use crate::net::{AddressRange, EspSpi};
@@ -224,6 +224,9 @@ impl State for Cipher {
     }
 }
 
+state_of_variants!(Group {
+    0 => Curve25519, 1 => Ecp256, 2 => Ecp384, 3 => Modp2048, 4 => Modp3072, 5 => Modp4096,
+});
 state_of_variants!(IpAddr { 4 => V4(v4), 6 => V6(v6), });
 
 impl<const N: usize> State for [u8; N] {
@@ -435,12 +438,13 @@ impl State for Identity {
 /// Only those can be written whose private key can leave; see [`KeyExchange::private`].
 impl State for KeyExchange {
     fn write(&self, out: &mut StateWriter) {
+        self.group().write(out);
         self.private().write(out);
     }
 
     fn read(from: &mut StateReader<'_>) -> Result<Self, DecodeError> {
-        let private = Option::<Secret>::read(from)?;
-        let private = private.as_ref().and_then(KeyExchange::from_private);
-        private.ok_or(from.invalid("no private key"))
+        let (group, private) = <(Group, Option<Secret>)>::read(from)?;
+        let ours = private.and_then(|private| KeyExchange::from_private(group, &private));
+        ours.ok_or(from.invalid("no private key"))
     }
 }

@@ -18,6 +18,7 @@ impl Clone for KeyExchange {
             Private::Curve25519(private) => Private::Curve25519(private.clone()),
             Private::Ecp(_) => panic!("ring's private keys are used once and have no copies"),
             Private::Transparent(own) => Private::Transparent(*own),
+            Private::Modp { group, seed } => Private::Modp { group, seed: seed.clone() },
         };
         KeyExchange { group: self.group, private, public: self.public.clone() }
     }
@@ -95,10 +96,36 @@ fn both_sides_agree_in_every_group() {
         let (one_public, other_public) = (one.public().to_vec(), other.public().to_vec());
         let shared = one.agree(&other_public).unwrap();
         assert_eq!(shared, other.agree(&one_public).unwrap());
-        assert_eq!(
-            shared.len(),
-            group.public_len() / if group == Group::Curve25519 { 1 } else { 2 }
-        );
+        let is_point = matches!(group, Group::Ecp256 | Group::Ecp384);
+        assert_eq!(shared.len(), group.public_len() / if is_point { 2 } else { 1 });
+    }
+}
+
+/// All but `ring`'s.
+#[test]
+fn a_private_key_that_was_carried_elsewhere_makes_the_same_secret() {
+    for group in Group::ALL {
+        let (ours, theirs) = (fresh(group), KeyExchange::generate(group, &mut Seeded::new(2)));
+        let Some(private) = ours.private() else {
+            assert!(matches!(group, Group::Ecp256 | Group::Ecp384));
+            continue;
+        };
+        let again = KeyExchange::from_private(group, &private).unwrap();
+        assert_eq!(again.public(), ours.public());
+        let theirs = theirs.unwrap().public().to_vec();
+        assert_eq!(again.agree(&theirs), ours.agree(&theirs));
+        assert!(KeyExchange::from_private(group, &Secret::copy_of(&[1; 31])).is_none());
+    }
+}
+
+#[test]
+fn modp_values_that_make_the_secret_known_are_refused() {
+    for group in [Group::Modp2048, Group::Modp3072, Group::Modp4096] {
+        let mut one = vec![0; group.public_len()];
+        one[group.public_len() - 1] = 1;
+        for value in [vec![0; group.public_len()], one, vec![0xff; group.public_len()]] {
+            assert_eq!(fresh(group).agree(&value), Err(KexError::PublicValue(group)));
+        }
     }
 }
 

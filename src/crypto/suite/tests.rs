@@ -85,8 +85,8 @@ fn a_misspelt_word_names_the_nearest() {
     assert!(error.to_string().contains("did you mean \"aes256gcm16\"?"), "{error}");
     let error = "aes256gcm16-curve25591".parse::<EspSuite>().unwrap_err();
     assert!(error.to_string().contains("did you mean \"curve25519\"?"), "{error}");
-    let error = "aes256gcm16-prfsha384-modp2048".parse::<IkeSuite>().unwrap_err();
-    assert!(error.to_string().contains("\"modp2048\""), "{error}");
+    let error = "aes256gcm16-prfsha384-brainpool".parse::<IkeSuite>().unwrap_err();
+    assert!(error.to_string().contains("\"brainpool\""), "{error}");
     assert!(!error.to_string().contains("did you mean"), "{error}");
     assert!(error.to_string().contains("ecp384"), "{error}");
 }
@@ -99,8 +99,6 @@ fn missing_and_doubled_words_are_named() {
     assert!(error.to_string().contains("lacks a cipher"), "{error}");
     let error = "aes256gcm16-aes128gcm16".parse::<EspSuite>().unwrap_err();
     assert!(error.to_string().contains("names the cipher twice"), "{error}");
-    let error = "aes256-modp2048".parse::<EspSuite>().unwrap_err();
-    assert!(error.to_string().contains("modp2048"), "{error}");
     let error = "aes256-ecp256".parse::<EspSuite>().unwrap_err();
     assert!(error.to_string().contains("lacks an integrity algorithm"), "{error}");
     let error = "aes256gcm16-sha384-ecp384".parse::<IkeSuite>().unwrap_err();

@@ -140,7 +140,7 @@ fn a_refusal_says_what_was_offered_and_what_would_do() {
     let refusal = choose(&offered, &[ike("aes256gcm16-prfsha384-ecp384")], None);
     assert_eq!(
         refusal.expect_err("nothing in common").to_string(),
-        "the peer offers aes256-sha256-prfsha256-modp_2048/curve25519; \
+        "the peer offers aes256-sha256-prfsha256-modp2048/curve25519; \
          this side accepts aes256gcm16-prfsha384-ecp384"
     );
 }
