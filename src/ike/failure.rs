@@ -167,6 +167,9 @@ pub enum DownReason {
     /// An operator or a reload wanted it gone.
     #[error("deleted on request")]
     Requested,
+    /// The peer got ESP under it and does not know it (INVALID_SPI, RFC 7296 §1.5).
+    #[error("the peer has lost it (INVALID_SPI)")]
+    LostByPeer,
     /// The peer is silent.
     #[error("the peer is silent for {} s", .0.as_secs())]
     Silent(Duration),

@@ -13,8 +13,8 @@
 //!                             └── child, auth, keys, proposal, selector, exchange, liveness, path
 //! ```
 //!
-//! Implemented: RFC 7296 with cookies (§2.6), NAT traversal (§2.23), rekeying with all
-//! collisions (§2.8, §2.25); RFC 5282 and RFC 7634 (AEADs), RFC 7427 and RFC 8420 (Ed25519).
+//! Implemented: RFC 7296 with cookies (§2.6), NAT traversal (§2.23) with a check of the new path by
+//! COOKIE2 (RFC 4555 §4.2.5), rekeying with all collisions (§2.8, §2.25); RFC 5282 and RFC 7634 (AEADs), RFC 7427 and RFC 8420 (Ed25519).
 //! Not implemented, and not announced: fragmentation (RFC 7383), MOBIKE (RFC 4555), EAP,
 //! certificates, transport mode, configuration payloads.
 //!

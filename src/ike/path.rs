@@ -66,17 +66,44 @@ fn address_hash((initiator, responder): (IkeSpi, IkeSpi), address: SocketAddr) -
 }
 
 /// A path together with what keeps it open and moves it.
+///
+/// ```text
+///             authentic, from elsewhere             our question is on its way there alone
+///   (none) ────────────────────────────► Candidate ───────────────────────────────────────┐
+///     ▲                                      │ nobody has answered from there in time      │
+///     ├──────────────────────────────────────┘◄────────────────────────────────────────────┤
+///     └───────── it is the path now ◄── the answer came from there, with the cookie ────────┘
+/// ```
+///
+/// RFC 7296 §2.23 lets a host that is not behind a NAT follow the last authentic packet at once,
+/// and asks the others not to follow at all: whoever can repeat a packet with another source leads
+/// them astray. A question that only the new place can have seen lets everybody follow, and nobody
+/// be led.
 #[cfg_attr(test, derive(Clone))]
 #[derive(Debug)]
 pub(super) struct LivePath {
     path: Path,
     nat: NatStatus,
     keepalive_at: Timestamp,
+    candidate: Option<Candidate>,
 }
+
+/// A path on which the peer's authentic packets come, and that is not known to lead to it.
+#[derive(Clone, Copy, Debug)]
+struct Candidate {
+    path: Path,
+    /// It is not asked there any longer then.
+    until: Timestamp,
+    /// What the peer is to send back, once it was asked.
+    cookie: Option<Cookie>,
+}
+
+/// The data of a COOKIE2 notification (RFC 4555 §4.2.5): 8 to 64 octets that nobody can foresee.
+pub(super) type Cookie = [u8; 16];
 
 impl LivePath {
     pub fn new(path: Path, nat: NatStatus, now: Timestamp) -> Self {
-        LivePath { path, nat, keepalive_at: now }
+        LivePath { path, nat, keepalive_at: now, candidate: None }
     }
 
     pub fn path(&self) -> Path {
@@ -87,16 +114,60 @@ impl LivePath {
         self.nat
     }
 
-    /// An authentic message that is not a replay came on `path`: follow the peer there, if it
-    /// is behind a NAT. A host that is itself behind one should not, for an attacker could lead
-    /// it astray (RFC 7296 §2.23). Returns whether the path has changed.
-    pub fn on_authentic(&mut self, path: Path) -> bool {
-        let may_follow = self.nat.remote && !self.nat.local;
-        let moved = path.local == self.path.local && path.remote != self.path.remote;
-        if may_follow && moved {
-            self.path = path;
+    /// Something authentic of the peer, and no replay, came from `remote`, where it may be. If that
+    /// is elsewhere it is to be asked there, until `until`; true when that is new.
+    pub fn on_seen_at(&mut self, remote: SocketAddr, now: Timestamp, until: Timestamp) -> bool {
+        self.forget_candidate(now);
+        if remote == self.path.remote || self.candidate.is_some() {
+            return false;
         }
-        may_follow && moved
+        let path = Path { remote, ..self.path };
+        self.candidate = Some(Candidate { path, until, cookie: None });
+        true
+    }
+
+    /// Where the peer may be as well, while that is being found out.
+    pub fn candidate(&self) -> Option<Path> {
+        self.candidate.map(|candidate| candidate.path)
+    }
+
+    /// Whether the peer is yet to be asked whether it is there.
+    pub fn wants_check(&self) -> bool {
+        self.candidate.is_some_and(|candidate| candidate.cookie.is_none())
+    }
+
+    /// The peer is being asked at the candidate, until `until`, to send `cookie` back.
+    pub fn on_asked(&mut self, cookie: Cookie, until: Timestamp) {
+        if let Some(candidate) = &mut self.candidate {
+            (candidate.cookie, candidate.until) = (Some(cookie), until);
+        }
+    }
+
+    /// The candidate, while the question with this cookie is for it alone.
+    pub fn asked_at(&self, cookie: &Cookie) -> Option<Path> {
+        let asked = self.candidate.filter(|candidate| candidate.cookie == Some(*cookie));
+        asked.map(|candidate| candidate.path)
+    }
+
+    /// The peer has answered from `from` the question that the candidate alone has got; `proved`
+    /// says whether it has shown that it got it. Returns whether the path has changed.
+    pub fn on_checked(&mut self, from: SocketAddr, proved: bool) -> bool {
+        let Some(candidate) = self.candidate.take() else { return false };
+        let moves = proved && candidate.path.remote == from;
+        if moves {
+            self.path = candidate.path;
+        }
+        moves
+    }
+
+    /// Forgets a candidate from which nobody has answered in time.
+    pub fn forget_candidate(&mut self, now: Timestamp) {
+        self.candidate.take_if(|candidate| candidate.until <= now);
+    }
+
+    /// When the candidate is forgotten.
+    pub fn candidate_until(&self) -> Option<Timestamp> {
+        self.candidate.map(|candidate| candidate.until)
     }
 
     /// When the next keepalive is due: never, unless we are behind a NAT.
@@ -115,7 +186,8 @@ impl LivePath {
 }
 
 state_of_fields!(Path { local, remote });
-state_of_fields!(LivePath { path, nat, keepalive_at });
+state_of_fields!(LivePath { path, nat, keepalive_at, candidate });
+state_of_fields!(Candidate { path, until, cookie });
 
 #[cfg(test)]
 mod tests;

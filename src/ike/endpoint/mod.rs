@@ -208,6 +208,20 @@ impl Endpoint {
         self.rearm();
     }
 
+    /// A Child SA has opened a packet that came from elsewhere than it is sent to: `local` got it
+    /// from `remote`. The peer may have moved.
+    pub fn on_inbound_from(
+        &mut self,
+        child: ChildId,
+        (local, remote): (SocketAddr, SocketAddr),
+        at: &mut Moment<'_>,
+    ) {
+        let Some((spi, (connection, _))) = self.owner_of(child) else { return };
+        self.with_established(spi, at, |sa, ctx| sa.on_traffic_from(Path { local, remote }, ctx));
+        self.settle(connection, at);
+        self.rearm();
+    }
+
     /// Time has passed: everything that was due by `now` is done.
     pub fn handle_timeout(&mut self, at: &mut Moment<'_>) {
         self.cookies.rotate(at);

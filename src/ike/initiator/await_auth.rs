@@ -124,8 +124,7 @@ impl AwaitAuth {
     ) -> Step {
         let Keyed { id, connection, config, keys, nonces, path, nat, .. } = self.keyed;
         let Keyed { offer, names_slots, began_at, .. } = self.keyed;
-        let mut path = LivePath::new(path, nat, ctx.now);
-        path.on_authentic(from);
+        let path = LivePath::new(path, nat, ctx.now);
         let handshake = Handshake {
             id,
             role: Role::Initiator,
@@ -144,6 +143,7 @@ impl AwaitAuth {
             .map(|agreed| (offer.slot, agreed))
             .map_err(|refusal| NoFirstChild { slot: Some(offer.slot), refusal });
         let child = sa.announce(child, &nonces, ctx);
+        sa.on_traffic_from(from, ctx);
         Step::Established { sa, initial_contact: self.initial_contact, child }
     }
 

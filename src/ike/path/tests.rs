@@ -56,18 +56,58 @@ fn no_payloads_mean_no_nat_traversal() {
     assert_eq!(detect(&[], SPIS, &received), None);
 }
 
-#[test]
-fn only_a_peer_behind_a_nat_is_followed_and_only_by_one_who_is_not() {
+const COOKIE: Cookie = [7; 16];
+
+fn at(millis: u64) -> Timestamp {
+    Timestamp::from_millis(millis)
+}
+
+/// A path whose peer was seen elsewhere, and that elsewhere.
+fn doubted() -> (LivePath, Path) {
     let here = path("192.0.2.1:4500", "198.51.100.1:4500");
     let moved = path("192.0.2.1:4500", "198.51.100.1:7777");
-    for (local, remote, follows) in
-        [(false, true, true), (false, false, false), (true, true, false), (true, false, false)]
-    {
-        let mut live = LivePath::new(here, NatStatus { local, remote }, Timestamp::ZERO);
-        assert!(!live.on_authentic(here));
-        assert_eq!(live.on_authentic(moved), follows);
-        assert_eq!(live.path(), if follows { moved } else { here });
+    let mut live = LivePath::new(here, NatStatus::default(), Timestamp::ZERO);
+    assert!(!live.on_seen_at(here.remote, at(0), at(100)));
+    assert!(live.on_seen_at(moved.remote, at(0), at(100)));
+    assert!(live.wants_check());
+    (live, moved)
+}
+
+#[test]
+fn the_path_moves_when_the_answer_comes_from_there_and_proves_it() {
+    let (mut live, moved) = doubted();
+    live.on_asked(COOKIE, at(200));
+    assert!(!live.wants_check());
+    assert_eq!(live.asked_at(&COOKIE), Some(moved));
+    assert!(live.on_checked(moved.remote, true));
+    assert_eq!((live.path(), live.candidate()), (moved, None));
+}
+
+#[test]
+fn an_answer_from_elsewhere_or_without_proof_moves_nothing() {
+    let here = "198.51.100.1:4500".parse().expect("an address");
+    for (from, proved) in [(None, false), (Some(here), true)] {
+        let (mut live, moved) = doubted();
+        let before = live.path();
+        live.on_asked(COOKIE, at(200));
+        assert!(!live.on_checked(from.unwrap_or(moved.remote), proved));
+        assert_eq!((live.path(), live.candidate()), (before, None));
     }
+}
+
+#[test]
+fn one_place_is_asked_at_a_time_and_not_for_ever() {
+    let (mut live, moved) = doubted();
+    let third = "203.0.113.9:4500".parse().expect("an address");
+    assert!(!live.on_seen_at(moved.remote, at(50), at(150)));
+    assert!(!live.on_seen_at(third, at(50), at(150)));
+    assert_eq!(live.candidate(), Some(moved));
+    assert_eq!(live.candidate_until(), Some(at(100)));
+    assert!(live.on_seen_at(third, at(100), at(200)));
+    live.forget_candidate(at(199));
+    assert_eq!(live.candidate().map(|path| path.remote), Some(third));
+    live.forget_candidate(at(200));
+    assert_eq!((live.candidate(), live.asked_at(&COOKIE)), (None, None));
 }
 
 #[test]

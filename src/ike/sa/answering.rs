@@ -12,6 +12,7 @@ use super::asking::Purpose;
 use super::children::ChildState;
 use super::exchanges::Request;
 use super::lifecycle::{Life, Lifecycle};
+use super::moving::copied;
 use super::{Birth, Effect, Established, create, held, rekey};
 use crate::net::EspSpi;
 use crate::wire::ike::{Delete, ExchangeType, IkeSpi, NotifyType, Payload, ProtocolId};
@@ -81,6 +82,7 @@ impl Established {
             };
             return self.end(reason, ctx);
         }
+        let lost = self.lost_child(payloads);
         let deleted = self.deleted_children(payloads);
         let spis: Vec<Vec<u8>> = deleted
             .iter()
@@ -88,12 +90,25 @@ impl Established {
             .map(|sa| sa.inbound.0.to_be_bytes().to_vec())
             .collect();
         let delete = Payload::Delete(Delete { protocol: ProtocolId::ESP, spis });
-        let answer: &[Payload] = if deleted.is_empty() { &[] } else { &[delete] };
-        self.respond(request, answer, ctx);
+        let delete = Some(delete).filter(|_| !deleted.is_empty());
+        let answer: Vec<Payload> = delete.into_iter().chain(copied(payloads)).collect();
+        self.respond(request, &answer, ctx);
         for child in deleted {
             self.children.remove(child, ctx);
         }
         self.want_children(ctx);
+        if let Some(child) = lost {
+            self.children.on_lost(child, ctx);
+        }
+    }
+
+    /// The Child SA in use under which the peer got ESP and which it does not know: "The
+    /// Notification Data contains the SPI of the invalid packet" (RFC 7296 §3.10.1).
+    fn lost_child(&self, payloads: Payloads<'_>) -> Option<ChildId> {
+        let invalid = payloads.notify(NotifyType::INVALID_SPI)?;
+        let child = esp_spi(&invalid.data).and_then(|spi| self.children.by_outbound(spi))?;
+        let state = self.children.get(child).map(|sa| sa.state);
+        (state == Some(ChildState::Installed) && self.is_active()).then_some(child)
     }
 
     /// The Child SAs that the peer's Delete payloads name. One that we have asked the peer to
@@ -286,7 +301,7 @@ impl Established {
     /// (RFC 7296 §2.25.1), or the peer has asked already.
     pub(super) fn is_busy(&self) -> bool {
         match self.exchanges.purpose() {
-            None | Some(Purpose::Probe) => false,
+            None | Some(Purpose::Probe | Purpose::CheckPath(_)) => false,
             Some(Purpose::RekeyIke(attempt)) => attempt.race.rival().is_some(),
             Some(Purpose::Child(_) | Purpose::DeleteChild(_) | Purpose::DeleteIke) => true,
         }

@@ -5,6 +5,7 @@ use super::super::context::Context;
 use super::super::event::{ChildId, Event, Role};
 use super::super::exchange::Retransmission;
 use super::super::failure::{ChildRefusal, DownReason, FailureReason};
+use super::super::path::Cookie;
 use super::super::payloads::Payloads;
 use super::super::protect::Opened;
 use super::super::state::state_of_variants;
@@ -27,6 +28,8 @@ use std::time::Duration;
 pub(super) enum Purpose {
     /// To see whether the peer lives.
     Probe,
+    /// To see whether the peer is at another place now.
+    CheckPath(Cookie),
     /// To make a Child SA, new or in place of another.
     Child(Box<ChildAttempt>),
     /// To replace this IKE SA.
@@ -43,7 +46,10 @@ impl Purpose {
         match self {
             Purpose::Child(attempt) => attempt.is_portable(),
             Purpose::RekeyIke(attempt) => attempt.is_portable(),
-            Purpose::Probe | Purpose::DeleteChild(_) | Purpose::DeleteIke => true,
+            Purpose::Probe
+            | Purpose::CheckPath(_)
+            | Purpose::DeleteChild(_)
+            | Purpose::DeleteIke => true,
         }
     }
 }
@@ -52,6 +58,7 @@ impl Purpose {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Task {
     Probe,
+    CheckPath,
     CreateChild(SlotId),
     RekeyChild(ChildId),
     RekeyIke,
@@ -68,6 +75,7 @@ impl Established {
         match self.due(ctx.now) {
             None => {}
             Some(Task::Probe) => self.probe(ctx),
+            Some(Task::CheckPath) => self.check_path(ctx),
             Some(Task::CreateChild(slot)) => self.start_child(slot, None, None, ctx),
             Some(Task::RekeyChild(child)) => self.rekey_child(child, ctx),
             Some(Task::RekeyIke) => self.start_rekey(None, ctx),
@@ -99,8 +107,10 @@ impl Established {
         let rekey = self.life.rekey_at <= now || self.exchanges.wearing_out();
         let create = self.children.wanted().filter(|(at, _)| *at <= now);
         let probe = self.liveness.probe_at(&self.config.liveness) <= now;
-        deleting
-            .map(Task::DeleteChild)
+        let elsewhere = self.path.wants_check();
+        elsewhere
+            .then_some(Task::CheckPath)
+            .or(deleting.map(Task::DeleteChild))
             .or(rekey.then_some(Task::RekeyIke))
             .or(worn.map(Task::RekeyChild))
             .or(create.map(|(_, slot)| Task::CreateChild(slot)))
@@ -152,7 +162,7 @@ impl Established {
             return self.end(DownReason::Breach(breach), ctx);
         }
         match purpose {
-            Purpose::Probe => {}
+            Purpose::Probe | Purpose::CheckPath(_) => {}
             // Closed meanwhile: what the peer has made goes with the IKE SA, or right after it.
             Purpose::Child(attempt) if self.is_over() => attempt.release(ctx),
             Purpose::RekeyIke(attempt) if self.is_over() => {
@@ -487,4 +497,5 @@ state_of_variants!(Purpose {
     2 => RekeyIke(attempt),
     3 => DeleteChild(child),
     4 => DeleteIke,
+    5 => CheckPath(cookie),
 });

@@ -21,6 +21,10 @@ use crate::net::EspSpi;
 use crate::time::Timestamp;
 use crate::wire::ike::TrafficSelector;
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+/// A peer that loses one Child SA after the other gets them no faster than this.
+const LOST_AGAIN: Duration = Duration::from_secs(1);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in super::super) enum ChildState {
@@ -189,6 +193,16 @@ impl Children {
             }
         }
         self.all = all;
+    }
+
+    /// The peer has lost a Child SA: the owner knows at once, the peer is told. Another is asked for,
+    /// though not again and again.
+    pub fn on_lost(&mut self, child: ChildId, ctx: &mut Context<'_>) {
+        let Some(mut sa) = self.all.remove(&child) else { return };
+        self.announce_end(child, &sa, DownReason::LostByPeer, ctx);
+        sa.state = ChildState::Expired;
+        self.postpone(sa.slot, ctx.now.max(sa.installed_at + LOST_AGAIN));
+        self.all.insert(child, sa);
     }
 
     /// Removes all for one reason.

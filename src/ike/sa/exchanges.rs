@@ -127,15 +127,20 @@ impl<P> Exchanges<P> {
         self.responses.answer(request, response);
     }
 
-    /// Repeats the outstanding request if that is due.
-    pub fn repeat(&mut self, path: &Path, ctx: &mut Context<'_>) {
+    /// Repeats the outstanding request on all of `ways` if that is due.
+    pub fn repeat(&mut self, ways: impl Iterator<Item = Path>, ctx: &mut Context<'_>) {
         let Some(outstanding) = self.requests.outstanding_mut() else { return };
         match outstanding.retransmission.on_timeout(ctx.now) {
-            Due::Resend => {
-                ctx.out.stats.retransmitted += 1;
-                ctx.out.send(path, &outstanding.bytes);
-            }
+            Due::Resend => ways.for_each(|path| self.send_again(&path, ctx)),
             Due::Nothing | Due::GiveUp => {}
+        }
+    }
+
+    /// Sends the outstanding request once more, on this path.
+    pub fn send_again(&self, path: &Path, ctx: &mut Context<'_>) {
+        if let Some(outstanding) = self.requests.outstanding() {
+            ctx.out.stats.retransmitted += 1;
+            ctx.out.send(path, &outstanding.bytes);
         }
     }
 

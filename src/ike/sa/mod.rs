@@ -14,7 +14,7 @@
 //!
 //! What they do together stands in [`asking`] (what is due, and the answers to our requests),
 //! [`answering`] (the peer's requests), [`working`] (messages come and wait), [`filling`] (slots
-//! that lack a Child SA) and [`timing`]. What is to be requested next is not kept in a queue but
+//! that lack a Child SA), [`moving`] (the peer is elsewhere) and [`timing`]. What is to be requested next is not kept in a queue but
 //! read off the state: whenever the window is free, [`Established::pump`] looks what is due.
 
 mod answering;
@@ -25,6 +25,7 @@ mod exchanges;
 mod filling;
 mod held;
 mod lifecycle;
+mod moving;
 mod rekey;
 mod replacement;
 mod timing;
@@ -285,16 +286,6 @@ impl Established {
             }
             Arrival::Request(opened) => self.receive_request(Request { opened, path }, ctx),
             Arrival::Response(opened) => self.receive_response(opened, path, ctx),
-        }
-    }
-
-    /// A new, authentic message has come on `path`.
-    fn on_authentic(&mut self, path: Path, ctx: &mut Context<'_>) {
-        self.liveness.on_heard(ctx.now);
-        if self.path.on_authentic(path) {
-            tracing::info!(connection = self.connection.0, remote = %path.remote, "peer moved");
-            let moved = Event::Moved { local: path.local, remote: path.remote };
-            ctx.out.event(self.connection, moved);
         }
     }
 

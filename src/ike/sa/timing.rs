@@ -13,9 +13,10 @@ impl Established {
     /// Time has passed.
     pub fn handle_timeout(&mut self, ctx: &mut Context<'_>) {
         if !self.held.has_answer() {
-            self.exchanges.repeat(&self.path.path(), ctx);
+            self.repeat_request(ctx);
             self.judge_peer(ctx);
         }
+        self.path.forget_candidate(ctx.now);
         match self.life.overdue(ctx.now) {
             Some(Overdue::Close(reason)) => self.close(reason, ctx),
             Some(Overdue::Forget) => self.forget(ctx),
@@ -50,7 +51,8 @@ impl Established {
         let expiry = self.life.end_at().map(|at| (at, TimerReason::Expiry));
         let children = self.children.iter().filter_map(|(_, sa)| sa.end_at()).min();
         let children = children.map(|at| (at, TimerReason::Expiry));
-        soonest([keepalive, expiry, children, self.request_timeout()])
+        let check = self.check_until().map(|at| (at, TimerReason::Expiry));
+        soonest([keepalive, expiry, children, check, self.request_timeout()])
     }
 
     fn request_timeout(&self) -> Option<(Timestamp, TimerReason)> {

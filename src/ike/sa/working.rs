@@ -32,6 +32,7 @@ impl Established {
         if self.held.has_answer() {
             return ctx.out.count(Discard::StrayResponse);
         }
+        self.on_path_answer(&response, path.remote, ctx);
         self.on_authentic(path, ctx);
         self.handle_response(response, ctx);
         self.pump(ctx);
@@ -117,7 +118,10 @@ impl Established {
         match self.exchanges.purpose_mut()? {
             Purpose::Child(attempt) => attempt.work(payloads),
             Purpose::RekeyIke(attempt) => attempt.work(payloads),
-            Purpose::Probe | Purpose::DeleteChild(_) | Purpose::DeleteIke => None,
+            Purpose::Probe
+            | Purpose::CheckPath(_)
+            | Purpose::DeleteChild(_)
+            | Purpose::DeleteIke => None,
         }
     }
 }

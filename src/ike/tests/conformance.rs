@@ -23,6 +23,10 @@ fn esp_notify(notify_type: NotifyType, spi: u32) -> Payload {
     Payload::Notify(Notify { protocol, spi, notify_type, data: Vec::new() })
 }
 
+fn notify(notify_type: NotifyType, data: impl Into<Vec<u8>>) -> Payload {
+    Payload::Notify(Notify::new(notify_type, data))
+}
+
 fn esp_delete(spis: &[u32]) -> Payload {
     let spis = spis.iter().map(|spi| spi.to_be_bytes().to_vec()).collect();
     Payload::Delete(Delete { protocol: ProtocolId::ESP, spis })
@@ -228,6 +232,41 @@ fn deleting_a_child_sa_is_answered_with_the_other_direction() {
     assert_eq!(peer.children(), 0);
     let downs = peer.events.iter().filter(|event| matches!(event, Event::ChildDown { .. }));
     assert_eq!(downs.count(), 1);
+}
+
+#[test]
+fn a_child_sa_that_the_peer_has_lost_is_replaced_at_once() {
+    let mut peer = RawPeer::connect();
+    let unknown = notify(NotifyType::INVALID_SPI, 0x7777u32.to_be_bytes());
+    assert_eq!(inform(&mut peer, &[unknown]), []);
+    assert_unharmed(&mut peer);
+    peer.now += secs(5);
+    let lost = notify(NotifyType::INVALID_SPI, FIRST_SPI.to_be_bytes());
+    let request = peer.seal_next(ExchangeType::INFORMATIONAL, &[lost]);
+    let sent = peer.deliver(&request);
+    let went =
+        |event: &Event| matches!(event, Event::ChildDown { reason: DownReason::LostByPeer, .. });
+    assert_eq!(peer.events.iter().filter(|event| went(event)).count(), 1);
+    let asks = |bytes: &&Vec<u8>| !Header::decode(bytes).unwrap().flags.response;
+    let delete = sent.iter().find(asks).expect("a Delete");
+    let delete = Header::decode(delete).unwrap();
+    assert_eq!(delete.exchange_type, ExchangeType::INFORMATIONAL);
+    let header = peer.header(ExchangeType::INFORMATIONAL, true, delete.message_id.0);
+    let answer = peer.keys.seal.seal(&header, &[]);
+    let next = peer.deliver(&answer);
+    let create = Header::decode(next.first().expect("a request")).unwrap();
+    assert_eq!(create.exchange_type, ExchangeType::CREATE_CHILD_SA);
+    assert!(peer.is_up());
+}
+
+#[test]
+fn a_cookie_is_copied_if_it_is_one() {
+    let mut peer = RawPeer::connect();
+    let cookie = notify(NotifyType::COOKIE2, [3; 16]);
+    let asked = std::slice::from_ref(&cookie);
+    assert_eq!(inform(&mut peer, asked), asked); // RFC 4555 §4.2.5
+    assert_eq!(inform(&mut peer, &[notify(NotifyType::COOKIE2, [3; 65])]), []);
+    assert_unharmed(&mut peer);
 }
 
 #[test]

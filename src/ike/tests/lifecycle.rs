@@ -277,22 +277,3 @@ fn a_replayed_old_request_is_dropped() {
     assert_eq!(dropped, old.len() as u64);
     net.assert_one_tunnel();
 }
-
-#[test]
-fn a_peer_whose_nat_moves_it_is_followed() {
-    let mut net = Net::new(53, configs());
-    net.run(secs(1));
-    let request = {
-        net.filter = Some(Box::new(|_, _| false));
-        net.log.clear();
-        net.run(ms(1100));
-        let sent = net.log.iter().find(|one| one.from.ip().to_string() == "192.0.2.1");
-        sent.expect("a probe").clone()
-    };
-    net.filter = None;
-    let moved = std::net::SocketAddr::new(request.from.ip(), 12345);
-    net.deliver(Datagram { from: moved, ..request });
-    let event = Event::Moved { local: "198.51.100.1:4500".parse().expect("one"), remote: moved };
-    assert!(net.ends[EAST].events.contains(&event));
-    assert_eq!(net.ends[EAST].ike_sas()[0].remote, moved);
-}

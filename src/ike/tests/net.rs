@@ -189,6 +189,13 @@ pub struct Faults {
     pub jitter: Duration,
 }
 
+/// A NAT in front of one end, which is seen at another address and at ports shifted by so many.
+#[derive(Clone, Copy, Debug)]
+pub struct Nat {
+    pub outside: IpAddr,
+    pub shift: u16,
+}
+
 type Filter = Box<dyn FnMut(&Datagram, Timestamp) -> bool>;
 
 /// Two or more ends on one wire.
@@ -197,6 +204,8 @@ pub struct Net {
     pub random: Seeded,
     pub ends: Vec<End>,
     addresses: Vec<IpAddr>,
+    /// NATs by the end that is behind them.
+    pub nats: BTreeMap<usize, Nat>,
     pub latency: Duration,
     pub faults: Faults,
     /// Lets a datagram through or not.
@@ -217,11 +226,22 @@ impl Net {
         configs: [ConnectionConfig; 2],
         settings: EndpointConfig,
     ) -> Self {
+        Net::behind(BTreeMap::new(), seed, configs, settings)
+    }
+
+    /// Both ends of one connection, some of them behind NATs.
+    pub fn behind(
+        nats: BTreeMap<usize, Nat>,
+        seed: u64,
+        configs: [ConnectionConfig; 2],
+        settings: EndpointConfig,
+    ) -> Self {
         let mut net = Net {
             now: Timestamp::from_millis(1),
             random: Seeded::new(seed),
             ends: Vec::new(),
             addresses: configs.iter().map(|config| config.local).collect(),
+            nats,
             latency: ms(20),
             faults: Faults::default(),
             filter: None,
@@ -280,7 +300,11 @@ impl Net {
         }
     }
 
-    pub fn put(&mut self, datagram: Datagram) {
+    pub fn put(&mut self, mut datagram: Datagram) {
+        let end = self.addresses.iter().position(|address| *address == datagram.from.ip());
+        if let Some(nat) = end.and_then(|end| self.nats.get(&end)) {
+            datagram.from = SocketAddr::new(nat.outside, datagram.from.port() + nat.shift);
+        }
         self.log.push(datagram.clone());
         let passes = self.filter.as_mut().is_none_or(|filter| filter(&datagram, self.now));
         if !passes || self.random.below(100) < self.faults.loss_percent {
@@ -297,12 +321,19 @@ impl Net {
 
     pub fn deliver(&mut self, datagram: Datagram) {
         let end = self.addresses.iter().position(|address| *address == datagram.to.ip());
-        if let Some(end) = end {
-            let Datagram { from, to, bytes } = datagram;
+        if let Some((end, to)) = end.map(|end| (end, datagram.to)).or(self.inside(datagram.to)) {
+            let Datagram { from, bytes, .. } = datagram;
             self.at(end, |endpoint, at| {
                 endpoint.handle_datagram(to, from, &bytes, at);
             });
         }
+    }
+
+    /// Who is behind a NAT's address and port, if the NAT has that port open.
+    fn inside(&self, to: SocketAddr) -> Option<(usize, SocketAddr)> {
+        let (&end, nat) = self.nats.iter().find(|(_, nat)| nat.outside == to.ip())?;
+        let port = to.port().checked_sub(nat.shift).filter(|port| [500, 4500].contains(port))?;
+        Some((end, SocketAddr::new(self.addresses[end], port)))
     }
 
     fn next_moment(&self) -> Option<Timestamp> {
