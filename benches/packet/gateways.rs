@@ -45,6 +45,7 @@ pub fn east() -> Snapshot {
         sa: Arc::new(sa),
         peer: PeerId(1),
         vpc: VPC,
+        remote: SocketAddr::from(([192, 0, 2, 1], 4500)),
         allowed_sources: Arc::new(prefixes(1).collect::<PrefixSet>()),
         local_prefixes: Arc::new(prefixes(2).collect::<PrefixSet>()),
         local_ts: everything(),

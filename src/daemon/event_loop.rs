@@ -142,6 +142,9 @@ impl Daemon {
             Input::Dataplane(FromDataplane::Inner { peer, vpc, packet }) => {
                 gateway.handle_inner(peer, vpc, &packet);
             }
+            Input::Dataplane(FromDataplane::Strayed { local, strayed }) => {
+                gateway.handle_strayed(local, strayed, at);
+            }
             Input::Tcp(TcpEvent { vpc, connection, input }) => {
                 gateway.handle_tcp(vpc, connection, input, now);
             }

@@ -28,6 +28,8 @@ counters! {
     inner_received,
     /// Inner packets for the gateway itself that came faster than it takes them.
     inner_dropped,
+    /// Times that the control plane was told of a peer's packets that come from elsewhere.
+    strayed,
     /// NAT keepalives received (RFC 3948 §2.3).
     keepalives,
     /// Datagrams that are neither ESP nor IKE.

@@ -32,7 +32,7 @@ mod worker;
 pub use counters::DataplaneCounters;
 
 use crate::esp::Discard;
-use crate::forward::{self, Snapshot, TunnelEntry};
+use crate::forward::{self, Snapshot, Strayed, TunnelEntry};
 use crate::net::{PeerId, VpcId};
 use crate::os::tun::{self as os_tun, TunConfig};
 use crate::os::udp::{self, UdpSocket};
@@ -99,6 +99,13 @@ pub enum FromDataplane {
         vpc: VpcId,
         /// The whole packet.
         packet: Vec<u8>,
+    },
+    /// Authenticated packets of a peer come from elsewhere.
+    Strayed {
+        /// The listening address that they came to.
+        local: SocketAddr,
+        /// Whose they are, and from where.
+        strayed: Strayed,
     },
     /// Somebody else has deleted the device of a VPC; the other VPCs go on. Said once for each
     /// device, which [`Dataplane::add_vpc`] makes anew.

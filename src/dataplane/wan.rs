@@ -5,15 +5,20 @@ use super::allowance::Allowance;
 use super::counters::DataplaneCounters;
 use super::lan::queue_of;
 use super::tun::VpcTun;
-use crate::forward::{ForGateway, Inbound, Permitted, Snapshot, Verdict};
+use crate::forward::{ForGateway, Inbound, Permitted, Snapshot, Strayed, Verdict};
 use crate::net::VpcId;
 use crate::offload::{Coalescer, Merged};
 use crate::os::clock::Clock;
 use crate::os::udp::{ReceiveBatch, UdpSocket};
+use crate::time::Timestamp;
 use crate::wire::esp::{Encapsulated, classify};
 use std::io;
 use std::net::SocketAddr;
+use std::time::Duration;
 use tokio::sync::mpsc::Sender;
+
+/// Packets from elsewhere are told this seldom by one worker.
+const BETWEEN_STRAYS: Duration = Duration::from_millis(10);
 
 /// Where a turn's packets and datagrams go.
 pub(super) struct Exits<'w> {
@@ -21,6 +26,8 @@ pub(super) struct Exits<'w> {
     pub control: &'w Sender<FromDataplane>,
     /// How many inner packets may still go to the daemon.
     pub allowance: &'w mut Allowance,
+    /// From when on the daemon may be told of packets from elsewhere again.
+    pub strays_after: &'w mut Timestamp,
     pub clock: &'w Clock,
     pub counters: &'w DataplaneCounters,
 }
@@ -38,6 +45,7 @@ pub(super) fn turn(
     }
     let mut inbound = Inbound::new(snapshot);
     let mut coalescer = Coalescer::new();
+    let mut strayed = None;
     for message in batch.messages() {
         let (remote, tos) = (message.remote, message.tos);
         for datagram in message.bytes.chunks_mut(message.segment) {
@@ -49,8 +57,9 @@ pub(super) fn turn(
                             exits.deliver(&mut coalescer, permitted);
                         }
                         Ok(Verdict::ToGateway(inner)) => exits.hand_over(&inner),
-                        Err(_) => {}
+                        Err(_) => continue,
                     }
+                    strayed = inbound.strayed(remote).or(strayed);
                 }
                 Encapsulated::Ike(_) => exits.to_control(socket.local(), remote, datagram),
                 Encapsulated::Keepalive => exits.counters.keepalives.add(1),
@@ -59,6 +68,9 @@ pub(super) fn turn(
         }
     }
     coalescer.flush(&mut |vpc, merged| exits.write(vpc, &merged));
+    if let Some(strayed) = strayed {
+        exits.tell_strayed(socket.local(), strayed);
+    }
     Ok(())
 }
 
@@ -89,6 +101,19 @@ impl Exits<'_> {
         let (peer, vpc, packet) = (inner.peer, inner.vpc, inner.packet.to_vec());
         place.send(FromDataplane::Inner { peer, vpc, packet });
         self.counters.inner_received.add(1);
+    }
+
+    /// Tells the daemon where a peer's packets come from, now and then: one word is enough to ask
+    /// the peer there, and whoever is still elsewhere sends more.
+    fn tell_strayed(&mut self, local: SocketAddr, strayed: Strayed) {
+        let now = self.clock.now();
+        if now < *self.strays_after {
+            return;
+        }
+        let Ok(place) = self.control.try_reserve() else { return };
+        *self.strays_after = now + BETWEEN_STRAYS;
+        place.send(FromDataplane::Strayed { local, strayed });
+        self.counters.strayed.add(1);
     }
 
     fn to_control(&self, local: SocketAddr, remote: SocketAddr, datagram: &[u8]) {

@@ -13,6 +13,7 @@ use crate::os::clock::Clock;
 use crate::os::memory::scrub_stack;
 use crate::os::tun::TunQueue;
 use crate::os::udp::{ReceiveBatch, SendBatch, UdpSocket};
+use crate::time::Timestamp;
 use anyhow::{Context, Result, anyhow};
 use arc_swap::{ArcSwap, Cache};
 use nix::errno::Errno;
@@ -69,6 +70,8 @@ pub(super) struct Worker {
     lost: Vec<FromDataplane>,
     /// How many inner packets may still go to the daemon.
     allowance: Allowance,
+    /// From when on the daemon may be told of packets from elsewhere again.
+    strays_after: Timestamp,
     outboxes: Vec<Outbox>,
     /// A socket is full: the devices are not read.
     blocked: bool,
@@ -103,6 +106,7 @@ impl Worker {
             tuns: Vec::new(),
             lost: Vec::new(),
             allowance: Allowance::new(),
+            strays_after: Timestamp::ZERO,
             outboxes: sockets.into_iter().map(Outbox::new).collect(),
             blocked: false,
             read_buffer: ReadBuffer::new(),
@@ -159,7 +163,8 @@ impl Worker {
         let Some(outbox) = self.outboxes.get(index) else { return Ok(()) };
         let (control, counters) = (&self.control, &*self.counters);
         let (tuns, allowance, clock) = (&mut self.tuns, &mut self.allowance, &self.clock);
-        let mut exits = Exits { tuns, control, allowance, clock, counters };
+        let strays_after = &mut self.strays_after;
+        let mut exits = Exits { tuns, control, allowance, strays_after, clock, counters };
         let snapshot = self.snapshot.load();
         match wan::turn(&outbox.socket, &mut self.receive, snapshot, &mut exits) {
             Ok(()) => Ok(()),

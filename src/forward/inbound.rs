@@ -6,6 +6,7 @@ use crate::esp::{Discard, Opened, ecn};
 use crate::net::{EspSpi, PeerId, Prefix, VpcId};
 use crate::wire::esp::EspHeader;
 use crate::wire::ip::{self, Fragment, InnerPacket};
+use std::net::SocketAddr;
 
 /// An inner packet that passed its SA's selectors and its VPC's prefix policy. Only this may be
 /// written to a TUN device, and only to that of [`vpc`](Permitted::vpc).
@@ -53,6 +54,18 @@ pub enum Verdict<'a> {
     ToGateway(ForGateway<'a>),
 }
 
+/// Authenticated packets come from elsewhere: the peer may have moved, or somebody repeats its
+/// packets with another source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Strayed {
+    /// Who sealed them.
+    pub peer: PeerId,
+    /// Under this SA.
+    pub spi: EspSpi,
+    /// From there.
+    pub remote: SocketAddr,
+}
+
 /// Receives one batch of datagrams over one snapshot. Remembers the last SA and the last
 /// permitted flow, so that a train of one flow is looked up and judged once.
 #[derive(Debug)]
@@ -95,6 +108,14 @@ impl<'s> Inbound<'s> {
         let last = self.find(datagram).inspect_err(|reason| discards.add(*reason))?;
         last.open(outer_tos, datagram)
             .inspect_err(|reason| last.entry.counters.discards.add(*reason))
+    }
+
+    /// What came from elsewhere than its peer is believed to be, if the packet that was opened
+    /// last was sent from `remote`. Only a packet that was opened says anything.
+    #[inline]
+    pub fn strayed(&self, remote: SocketAddr) -> Option<Strayed> {
+        let last = self.last.as_ref().filter(|last| last.entry.remote != remote)?;
+        Some(Strayed { peer: last.entry.peer, spi: last.spi, remote })
     }
 
     fn find(&mut self, datagram: &[u8]) -> Result<&mut Last<'s>, Discard> {

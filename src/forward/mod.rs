@@ -38,7 +38,7 @@ mod tests;
 
 pub use chunked::Chunked;
 pub use counters::TunnelCounters;
-pub use inbound::{ForGateway, Inbound, Permitted, Verdict};
+pub use inbound::{ForGateway, Inbound, Permitted, Strayed, Verdict};
 pub use inbound_table::InboundTable;
 pub use outbound::{Egress, originate, outbound};
 pub use selectors::Selectors;

@@ -78,6 +78,8 @@ pub struct InboundEntry {
     pub peer: PeerId,
     /// The VPC whose TUN device gets the packets, and no other.
     pub vpc: VpcId,
+    /// Where the peer is believed to be on the underlay.
+    pub remote: SocketAddr,
     /// Inner sources that the peer may use: what it may announce, and its inside addresses.
     pub allowed_sources: Arc<PrefixSet>,
     /// Inner destinations that it may reach: this VPC's prefixes here, and our inside addresses.

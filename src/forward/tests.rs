@@ -89,6 +89,7 @@ pub(super) fn entry(spi: u32) -> InboundEntry {
         sa: Arc::new(InboundSa::new(sa(spi)).unwrap()),
         peer: PeerId(1),
         vpc: VPC,
+        remote: SocketAddr::from(([192, 0, 2, 1], 4500)),
         allowed_sources: Arc::new(prefixes(&WEST)),
         local_prefixes: Arc::new(prefixes(&EAST)),
         local_ts: everything(),

@@ -43,6 +43,7 @@ pub use reconfigure::{NeedsRestart, Reloaded};
 pub use snapshot::device_mtu;
 
 use crate::config::Config;
+use crate::forward::Strayed;
 use crate::ike;
 use crate::moment::Moment;
 use crate::net::{PeerId, RemoteId, VpcId};
@@ -154,6 +155,17 @@ impl Gateway {
     ) {
         self.ike.handle_datagram(local, remote, bytes, at);
         self.settle(at.now);
+    }
+
+    /// Takes that authenticated ESP of a peer came to `local` from elsewhere than it is believed to
+    /// be. It is asked there; until it answers, nothing else goes there (RFC 7296 §2.23).
+    pub fn handle_strayed(&mut self, local: SocketAddr, strayed: Strayed, at: &mut Moment<'_>) {
+        let Strayed { peer, spi, remote } = strayed;
+        let child = self.tunnels.get(&peer).and_then(|tunnel| tunnel.sas.receiving_by(spi));
+        if let Some(child) = child {
+            self.ike.on_inbound_from(child, (local, remote), at);
+            self.settle(at.now);
+        }
     }
 
     /// Takes what happened to a connection of a VPC's BGP sessions.

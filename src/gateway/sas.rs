@@ -15,6 +15,7 @@ use crate::crypto::suite::EspSuite;
 use crate::esp::{InboundSa, Limits, OutboundSa, Reservation, SaConfig};
 use crate::forward::Selectors;
 use crate::ike::{ChildId, ChildKeys, ChildUp};
+use crate::net::EspSpi;
 use crate::time::Timestamp;
 use crate::wire::ike::TrafficSelector;
 use std::collections::BTreeMap;
@@ -166,6 +167,11 @@ impl Sas {
     /// All pairs.
     pub fn children(&self) -> impl Iterator<Item = (ChildId, &Child)> {
         self.children.iter().map(|(id, child)| (*id, child))
+    }
+
+    /// The pair that receives under this SPI.
+    pub fn receiving_by(&self, spi: EspSpi) -> Option<ChildId> {
+        self.children().find(|(_, child)| child.inbound.spi() == spi).map(|(id, _)| id)
     }
 
     /// Inbound SAs in their grace period.

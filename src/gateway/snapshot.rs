@@ -202,6 +202,7 @@ impl Receiving<'_> {
             sa: Arc::clone(self.sa),
             peer,
             vpc: vpc.id,
+            remote: self.remote,
             allowed_sources: Arc::clone(&tunnel.sources),
             local_prefixes: Arc::clone(&vpc.destinations),
             local_ts: local_ts.clone(),

@@ -143,7 +143,7 @@ impl Node {
         let Datagram { local, remote, bytes } = datagram;
         let natt = local.port() == self.config.gateway.natt_port;
         match classify(bytes) {
-            Encapsulated::Esp(_) if natt => self.open(bytes.clone(), now),
+            Encapsulated::Esp(_) if natt => self.open(datagram, now),
             _ => self.gateway.handle_datagram(
                 *local,
                 *remote,
@@ -420,13 +420,19 @@ impl Node {
     }
 
     /// WAN → LAN: what a worker does with one datagram from the underlay.
-    fn open(&mut self, mut bytes: Vec<u8>, now: Timestamp) {
-        let permitted = match Inbound::new(&self.snapshot).open(0, &mut bytes) {
-            Ok(Verdict::ToHost(permitted)) => permitted,
-            Ok(Verdict::ToGateway(inner)) => {
+    fn open(&mut self, datagram: &Datagram, now: Timestamp) {
+        let (mut bytes, snapshot) = (datagram.bytes.clone(), Arc::clone(&self.snapshot));
+        let mut inbound = Inbound::new(&snapshot);
+        let Ok(verdict) = inbound.open(0, &mut bytes) else { return };
+        if let Some(strayed) = inbound.strayed(datagram.remote) {
+            let at = &mut Moment::simulated(now, &mut self.random);
+            self.gateway.handle_strayed(datagram.local, strayed, at);
+        }
+        let permitted = match verdict {
+            Verdict::ToHost(permitted) => permitted,
+            Verdict::ToGateway(inner) => {
                 return self.gateway.handle_inner(inner.peer, inner.vpc, inner.packet);
             }
-            Err(_) => return,
         };
         let vpc = permitted.vpc();
         let packet = permitted.packet().to_vec();

@@ -109,3 +109,20 @@ fn inner_packets_that_do_not_parse_are_refused() {
     packet[0] = 0x44;
     assert_eq!(judge(entry(300), 0, &packet), Err(Discard::MalformedInner));
 }
+
+#[test]
+fn a_packet_from_elsewhere_is_told_when_it_was_authentic() {
+    let snapshot = receiver(entry(300));
+    let mut inbound = Inbound::new(&snapshot);
+    let (here, elsewhere) = (entry(300).remote, SocketAddr::from(([192, 0, 2, 1], 4501)));
+    let sa = OutboundSa::new(Reservation::first_use(sa(300))).unwrap();
+    let mut open = |from: SocketAddr| {
+        let mut datagram = vec![0; 200];
+        let length = sa.seal(4, &[], &Sample::udp4().build(), &mut datagram).unwrap();
+        inbound.open(0, &mut datagram[..length]).unwrap();
+        inbound.strayed(from)
+    };
+    assert_eq!(open(here), None);
+    let strayed = Strayed { peer: PeerId(1), spi: EspSpi(300), remote: elsewhere };
+    assert_eq!(open(elsewhere), Some(strayed));
+}
