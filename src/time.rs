@@ -4,8 +4,10 @@
 //! simulations make their own. A timestamp counts microseconds from a start that only the
 //! caller knows, so two timestamps compare and subtract, and mean nothing else.
 
+mod bucket;
 mod timers;
 
+pub use bucket::{Bucket, Rate};
 pub use timers::Timers;
 
 use std::fmt;
