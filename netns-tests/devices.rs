@@ -6,7 +6,7 @@ use vpngw::lab;
 use vpngw::os::netlink::Netlink;
 
 use crate::support::pair::{Pair, Side};
-use crate::support::vpngwd::{Auth, Gateway, bgp, config, write_keys};
+use crate::support::vpngwd::{Auth, Gateway, bgp, config};
 
 const INTERVAL: Duration = Duration::from_millis(5);
 
@@ -20,15 +20,11 @@ prefixes = ["10.9.0.0/16"]
 
 #[test]
 fn a_device_that_somebody_deletes_costs_the_other_vpcs_nothing() {
-    let pair = Pair::new();
-    write_keys(&pair);
-    let text = |side, more: &str| {
+    let (pair, [left, _right]) = Gateway::start_both(|pair, side| {
         let routing = format!("vpc = \"office\"\n{}", bgp(side));
-        config(&pair, side, Auth::Psk, &routing, more)
-    };
-    let left = Gateway::start(&pair, Side::Left, &text(Side::Left, OTHER));
-    let _right = Gateway::start(&pair, Side::Right, &text(Side::Right, ""));
-    assert!(pair.comes_to_work());
+        let more = if side == Side::Left { OTHER } else { "" };
+        config(pair, side, Auth::Psk, &routing, more)
+    });
     let reports = pair.probing(INTERVAL, || {
         delete(&pair, "vpn1");
         assert!(left.comes_to_say("the TUN device vpn1 is gone"), "{}", left.log());
@@ -42,12 +38,8 @@ fn a_device_that_somebody_deletes_costs_the_other_vpcs_nothing() {
 
 #[test]
 fn a_device_that_somebody_deletes_comes_back() {
-    let pair = Pair::new();
-    write_keys(&pair);
-    let text = |side| config(&pair, side, Auth::Psk, &bgp(side), "");
-    let left = Gateway::start(&pair, Side::Left, &text(Side::Left));
-    let _right = Gateway::start(&pair, Side::Right, &text(Side::Right));
-    assert!(pair.comes_to_work());
+    let (pair, [left, _right]) =
+        Gateway::start_both(|pair, side| config(pair, side, Auth::Psk, &bgp(side), ""));
     delete(&pair, "vpn0");
     assert!(left.comes_to_say("the TUN device vpn0 is gone"), "{}", left.log());
     assert!(pair.comes_to_work(), "{}", left.log());

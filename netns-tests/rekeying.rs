@@ -8,20 +8,15 @@ use std::time::Duration;
 
 use vpngw::control::SaKind;
 
-use crate::support::pair::{Pair, Side};
-use crate::support::vpngwd::{Auth, Gateway, bgp, config, write_keys};
+use crate::support::vpngwd::{Auth, Gateway, bgp, config};
 use crate::support::{eventually, wire};
 
 const INTERVAL: Duration = Duration::from_millis(2);
 
 #[test]
 fn no_packet_is_lost_while_keys_are_replaced() {
-    let pair = Pair::new();
-    write_keys(&pair);
-    let start =
-        |side| Gateway::start(&pair, side, &config(&pair, side, Auth::Ed25519, &bgp(side), ""));
-    let (left, right) = (start(Side::Left), start(Side::Right));
-    assert!(pair.comes_to_work());
+    let (pair, [left, right]) =
+        Gateway::start_both(|pair, side| config(pair, side, Auth::Ed25519, &bgp(side), ""));
     let capture = pair.watch_underlay();
 
     let rounds: [(&str, SaKind, &[&Gateway]); 6] = [
@@ -57,13 +52,9 @@ fn no_packet_is_lost_while_keys_are_replaced() {
 /// A lifetime of a few seconds replaces keys again and again.
 #[test]
 fn lifetimes_replace_keys_without_loss() {
-    let pair = Pair::new();
-    write_keys(&pair);
     let short = "child_lifetime = \"5s\"\nike_lifetime = \"8s\"";
-    let start =
-        |side| Gateway::start(&pair, side, &config(&pair, side, Auth::Psk, &bgp(side), short));
-    let (left, right) = (start(Side::Left), start(Side::Right));
-    assert!(pair.comes_to_work());
+    let (pair, [left, right]) =
+        Gateway::start_both(|pair, side| config(pair, side, Auth::Psk, &bgp(side), short));
     let mut seen = vec![keys(&left, SaKind::Child)];
     let reports = pair.probing(Duration::from_millis(5), || {
         for _ in 0..40 {

@@ -12,18 +12,18 @@ use vpngw::control::{PeersView, Request, SaKind};
 use crate::rekeying::keys;
 use crate::support::eventually;
 use crate::support::pair::{Pair, Side};
-use crate::support::vpngwd::{Auth, Gateway, bgp, config, write_keys};
+use crate::support::vpngwd::{Auth, Gateway, bgp, config};
 
 const INTERVAL: Duration = Duration::from_millis(5);
 
+/// What both gateways begin with.
+fn text(pair: &Pair, side: Side) -> String {
+    config(pair, side, Auth::Psk, &bgp(side), "")
+}
+
 #[test]
 fn unchanged_tunnels_do_not_notice_a_reload() {
-    let pair = Pair::new();
-    write_keys(&pair);
-    let text = |side| config(&pair, side, Auth::Psk, &bgp(side), "");
-    let left = Gateway::start(&pair, Side::Left, &text(Side::Left));
-    let _right = Gateway::start(&pair, Side::Right, &text(Side::Right));
-    assert!(pair.comes_to_work());
+    let (pair, [left, _right]) = Gateway::start_both(text);
     let before = [keys(&left, SaKind::Ike), keys(&left, SaKind::Child)];
     let peers = || -> usize { left.ask::<PeersView>(&Request::Peers).peers.len() };
 
@@ -35,9 +35,9 @@ psk_file = "shared.psk"
 static_routes = ["10.3.0.0/16"]
 "#;
     let reports = pair.probing(INTERVAL, || {
-        left.reload(&format!("{}{another}", text(Side::Left)));
+        left.reload(&format!("{}{another}", text(&pair, Side::Left)));
         assert!(eventually(|| peers() == 2), "{}", left.log());
-        left.reload(&text(Side::Left));
+        left.reload(&text(&pair, Side::Left));
         assert!(eventually(|| peers() == 1), "{}", left.log());
     });
     for report in reports {
@@ -48,16 +48,11 @@ static_routes = ["10.3.0.0/16"]
 
 #[test]
 fn a_bad_file_keeps_the_old_configuration_and_says_why() {
-    let pair = Pair::new();
-    write_keys(&pair);
-    let text = |side| config(&pair, side, Auth::Psk, &bgp(side), "");
-    let left = Gateway::start(&pair, Side::Left, &text(Side::Left));
-    let _right = Gateway::start(&pair, Side::Right, &text(Side::Right));
-    assert!(pair.comes_to_work());
+    let (pair, [left, _right]) = Gateway::start_both(text);
     let before = keys(&left, SaKind::Child);
 
     let reports = pair.probing(INTERVAL, || {
-        left.reload(&text(Side::Left).replace("psk_file", "psk_fiel"));
+        left.reload(&text(&pair, Side::Left).replace("psk_file", "psk_fiel"));
         assert!(left.comes_to_say("psk_fiel"), "{}", left.log());
         std::thread::sleep(Duration::from_millis(500));
     });
@@ -70,15 +65,10 @@ fn a_bad_file_keeps_the_old_configuration_and_says_why() {
 
 #[test]
 fn a_changed_peer_gets_a_new_tunnel() {
-    let pair = Pair::new();
-    write_keys(&pair);
-    let text = |side, more| config(&pair, side, Auth::Psk, &bgp(side), more);
-    let left = Gateway::start(&pair, Side::Left, &text(Side::Left, ""));
-    let _right = Gateway::start(&pair, Side::Right, &text(Side::Right, ""));
-    assert!(pair.comes_to_work());
+    let (pair, [left, _right]) = Gateway::start_both(text);
     let suite = || left.peer().summary.esp_suite.unwrap_or_default();
     assert!(!suite().contains("chacha"), "{}", suite());
-    left.reload(&text(Side::Left, "esp_suites = [\"chacha20poly1305-esn\"]"));
+    left.reload(&format!("{}\nesp_suites = [\"chacha20poly1305-esn\"]", text(&pair, Side::Left)));
     assert!(eventually(|| suite().contains("chacha")), "{}", left.log());
     assert!(pair.comes_to_work());
 }

@@ -30,14 +30,10 @@ fn both_may_initiate_at_once() {
 /// believes in.
 #[test]
 fn a_gateway_that_was_killed_comes_back() {
-    let pair = Pair::new();
-    write_keys(&pair);
-    let text = |side| config(&pair, side, Auth::Ed25519, &bgp(side), "");
-    let left = Gateway::start(&pair, Side::Left, &text(Side::Left));
-    let right = Gateway::start(&pair, Side::Right, &text(Side::Right));
-    assert!(pair.comes_to_work());
+    let text = |pair: &Pair, side| config(pair, side, Auth::Ed25519, &bgp(side), "");
+    let (pair, [left, right]) = Gateway::start_both(text);
     left.kill();
-    let left = Gateway::start(&pair, Side::Left, &text(Side::Left));
+    let left = Gateway::start(&pair, Side::Left, &text(&pair, Side::Left));
     assert!(pair.comes_to_work());
     assert_one_tunnel(&left, &right);
 }

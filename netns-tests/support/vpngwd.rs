@@ -109,6 +109,16 @@ pub struct Gateway {
 }
 
 impl Gateway {
+    /// Starts the daemons of both sides of a fresh pair, each with the configuration that `text`
+    /// gives it, and waits until the hosts reach each other.
+    pub fn start_both(text: impl Fn(&Pair, Side) -> String) -> (Pair, [Self; 2]) {
+        let pair = Pair::new();
+        write_keys(&pair);
+        let gateways = Side::BOTH.map(|side| Self::start(&pair, side, &text(&pair, side)));
+        assert!(pair.comes_to_work());
+        (pair, gateways)
+    }
+
     /// Starts the daemon of a side and waits until it answers.
     pub fn start(pair: &Pair, side: Side, config: &str) -> Self {
         let gateway = Self::spawn(pair, side, config);
