@@ -212,8 +212,12 @@ impl InboundSa {
     }
 
     /// Sequence numbers up to the highest that have not arrived: lost, late, or still on the way.
+    /// Of an SA that was exported nothing is known.
     pub fn lost(&self) -> u64 {
-        self.window.highest().saturating_sub(self.packets.read())
+        match self.window.is_exported() {
+            true => 0,
+            false => self.window.highest().saturating_sub(self.packets.read()),
+        }
     }
 
     /// The replay window, to look at.

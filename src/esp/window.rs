@@ -33,6 +33,8 @@ const SMALLEST: u32 = 64;
 pub(super) const LARGEST: u32 = 65_536;
 /// How far beyond the highest number's epoch the words of an exported window stand.
 const NEVER: u64 = 1 << 62;
+/// A highest number beyond which there is none to accept: the window was exported.
+const EXPORTED: u64 = u64::MAX;
 
 /// Which sequence numbers of an SA have been received.
 #[derive(Debug)]
@@ -114,7 +116,7 @@ impl ReplayWindow {
     /// A writer that has passed its checks meanwhile either marks its word before we take it, and
     /// is part of the result, or finds the word taken and is refused.
     pub(super) fn export(&self) -> WindowState {
-        let before = self.highest.replace(u64::MAX);
+        let before = self.highest.replace(EXPORTED);
         let taken = self.place(before).epoch.wrapping_add(NEVER);
         let take = |word: &AtomicU64| word.swap(taken, Ordering::Relaxed);
         let words: Vec<u64> = self.ring.iter().map(take).collect();
@@ -154,6 +156,11 @@ impl ReplayWindow {
     /// The highest sequence number accepted; zero before the first.
     pub fn highest(&self) -> u64 {
         self.highest.read()
+    }
+
+    /// Whether the window goes on elsewhere, and accepts nothing here.
+    pub fn is_exported(&self) -> bool {
+        self.highest() == EXPORTED
     }
 
     /// The 64-bit sequence number of which a packet carries the low half; `None` when it would

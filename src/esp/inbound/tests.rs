@@ -195,6 +195,9 @@ fn numbers_that_never_arrived_are_counted_as_lost() {
     assert_eq!(inbound.lost(), 9);
     inbound.open(&mut packets[3]).unwrap();
     assert_eq!(inbound.lost(), 8);
+    let state = inbound.export();
+    assert_eq!(inbound.lost(), 0, "what is lost is counted elsewhere");
+    assert_eq!(InboundSa::import(state).unwrap().lost(), 8);
 }
 
 #[test]
