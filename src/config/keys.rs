@@ -11,20 +11,6 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use std::collections::BTreeMap;
 
-/// How both ends of a tunnel prove who they are (RFC 7296 §2.15).
-#[derive(Clone, Debug, PartialEq)]
-pub enum Credentials {
-    /// Both know the same secret.
-    Psk(Secret),
-    /// Each knows the other's Ed25519 public key (RFC 7427, RFC 7670, RFC 8420).
-    PublicKey {
-        /// Our private key.
-        own: SigningKey,
-        /// The peer's public key.
-        peer: VerifyingKey,
-    },
-}
-
 /// Where the contents of key files come from.
 pub trait KeyFiles {
     /// The file at `path`, which is as the configuration has it: a relative path begins at the

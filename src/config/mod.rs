@@ -39,10 +39,11 @@ mod types;
 mod vpc_section;
 mod words;
 
+pub use crate::crypto::credentials::Credentials;
 pub use crate::wire::ike::{Identity, ParseIdentityError};
 pub use diagnostics::{ConfigError, ConfigErrors};
 pub use inside::{derive_device_address, derive_inside_address};
-pub use keys::{Credentials, KeyFile, KeyFiles, KeysInMemory};
+pub use keys::{KeyFile, KeyFiles, KeysInMemory};
 pub use outline::{Outline, VpcOutline};
 pub use types::{
     BgpConfig, Config, GatewayConfig, Lifetimes, Liveness, PeerConfig, Routing, VpcConfig,

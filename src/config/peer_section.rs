@@ -2,17 +2,17 @@
 
 use super::diagnostics::{Fault, Report};
 use super::gateway_section::Gateway;
-use super::keys::{self, Credentials, KeyFiles};
+use super::keys::{self, KeyFiles};
 use super::reader::{At, Section};
 use super::tuning::{self, Tuning};
 use super::tunnel_section::{self, Inside, Tunnel};
 use super::vpc_section::Vpc;
-use super::{Identity, PeerConfig, defaults, words};
+use super::{Credentials, Identity, PeerConfig, defaults, words};
 use crate::net::{Prefix, RemoteId};
 use std::net::IpAddr;
 use std::ops::Range;
 
-const OWN_KEYS: [&str; 18] = [
+const OWN_KEYS: [&str; 11] = [
     "name",
     "vpc",
     "vpcs",

@@ -15,6 +15,7 @@
 pub mod aead;
 pub mod cbc;
 pub mod cipher;
+pub mod credentials;
 pub mod digest;
 pub mod integrity;
 pub mod kex;

@@ -1,9 +1,9 @@
 //! From the operator's words to the IKE engine's: one connection per remote gateway, with a slot
 //! for each peer that is a tunnel to it.
 
-use crate::config::{self, Config, PeerConfig};
+use crate::config::{Config, PeerConfig};
 use crate::ike::{
-    self, ConnectionConfig, ConnectionId, EndpointConfig, Lifetime, LivenessConfig, RemoteAddress,
+    ConnectionConfig, ConnectionId, EndpointConfig, Lifetime, LivenessConfig, RemoteAddress,
     SlotConfig, SlotId,
 };
 use crate::net::{PeerId, Prefix, RemoteId};
@@ -66,8 +66,7 @@ fn shared_config(local: IpAddr, peer: &PeerConfig) -> ConnectionConfig {
     };
     let identities = (peer.local_identity.clone(), peer.remote_identity.clone());
     let none = (Vec::new(), Vec::new());
-    let base =
-        ConnectionConfig::new(local, remote, identities, credentials(&peer.credentials), none);
+    let base = ConnectionConfig::new(local, remote, identities, peer.credentials.clone(), none);
     let liveness = LivenessConfig {
         interval: peer.liveness.interval,
         timeout: peer.liveness.timeout,
@@ -102,15 +101,6 @@ fn local_address(listening: &[IpAddr], peer: &PeerConfig) -> IpAddr {
     let unspecified: IpAddr =
         if ipv4 { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
     listening.copied().unwrap_or(unspecified)
-}
-
-fn credentials(credentials: &config::Credentials) -> ike::Credentials {
-    match credentials {
-        config::Credentials::Psk(secret) => ike::Credentials::Psk(secret.clone()),
-        config::Credentials::PublicKey { own, peer } => {
-            ike::Credentials::PublicKey { own: own.clone(), peer: *peer }
-        }
-    }
 }
 
 fn selectors(prefixes: &[Prefix]) -> Vec<TrafficSelector> {

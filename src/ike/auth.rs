@@ -1,10 +1,10 @@
 //! Proof of identity: the AUTH payload (RFC 7296 §2.15), by pre-shared key or by an Ed25519
 //! signature (RFC 7427 §3, RFC 8420 §2).
 
-use super::config::Credentials;
 use super::failure::AuthFailure;
 use super::job::Work;
 use super::payloads::Payloads;
+use crate::crypto::credentials::Credentials;
 use crate::crypto::prf::Prf;
 use crate::crypto::secret::{Secret, ct_eq};
 use crate::crypto::sign::{SIGNATURE_LEN, VerifyingKey};

@@ -1,8 +1,7 @@
 //! What an operator decides: limits of an endpoint, and per connection who talks to whom, with
 //! which algorithms, for which traffic and with how much patience.
 
-use crate::crypto::secret::Secret;
-use crate::crypto::sign::{SigningKey, VerifyingKey};
+use crate::crypto::credentials::Credentials;
 use crate::crypto::suite::{DEFAULT_ESP_SUITES, DEFAULT_IKE_SUITES, EspSuite, IkeSuite};
 use crate::random::Random;
 use crate::wire::ike::{Identity, TrafficSelector};
@@ -93,20 +92,6 @@ impl RemoteAddress {
             RemoteAddress::Any => true,
         }
     }
-}
-
-/// How both sides prove who they are.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Credentials {
-    /// A secret that both know (RFC 7296 §2.15).
-    Psk(Secret),
-    /// Ed25519 keys without certificates (RFC 7427, RFC 8420).
-    PublicKey {
-        /// The key that we sign with.
-        own: SigningKey,
-        /// The key that the peer's signature must fit.
-        peer: VerifyingKey,
-    },
 }
 
 /// One slot of a connection: traffic that has a Child SA of its own, through all its rekeyings.

@@ -51,9 +51,10 @@ mod state;
 mod stats;
 mod view;
 
+pub use crate::crypto::credentials::Credentials;
 pub use crate::wire::ike::Identity;
 pub use config::{
-    Backoff, ConnectionConfig, ConnectionId, Credentials, EndpointConfig, HalfOpenLimits, Lifetime,
+    Backoff, ConnectionConfig, ConnectionId, EndpointConfig, HalfOpenLimits, Lifetime,
     LivenessConfig, RemoteAddress, Retransmit, SlotConfig, SlotId,
 };
 pub use endpoint::Endpoint;

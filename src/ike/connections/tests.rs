@@ -1,5 +1,5 @@
-use super::super::config::Credentials;
 use super::*;
+use crate::crypto::credentials::Credentials;
 use crate::crypto::secret::Secret;
 use crate::crypto::suite::DEFAULT_IKE_SUITES;
 use proptest::collection::vec;
