@@ -114,11 +114,12 @@ fn sections(file: &Section<'_>, files: &dyn KeyFiles, report: &mut Report) -> Op
         .flat_map(|(remote, section)| peer_section::read(section, remote, &context, report))
         .collect();
     checks::check(&gateway, &vpcs, &peers, report);
+    let peers = (0..).map(PeerId).zip(peers.into_iter().map(|peer| peer.config)).collect();
     Some(Config {
         gateway: gateway.config,
         vpcs: (0..).map(VpcId).zip(vpcs.into_iter().map(|vpc| vpc.config)).collect(),
-        peers: (0..).map(PeerId).zip(peers.into_iter().map(|peer| peer.config)).collect(),
-        checked: types::Checked,
+        checked: types::Checked::with(&peers),
+        peers,
     })
 }
 

@@ -1,6 +1,7 @@
 //! The numbers by which a running gateway knows its VPCs and peers stay with their names when
 //! the configuration is read again.
 
+use super::types::Checked;
 use super::{Config, PeerConfig, VpcConfig};
 use crate::net::{PeerId, RemoteId, VpcId};
 use std::collections::BTreeMap;
@@ -42,6 +43,7 @@ impl Config {
         }
         self.vpcs = vpcs.into_iter().map(vpc_id).zip(self.vpcs.into_values()).collect();
         self.peers = peers.into_iter().map(PeerId).zip(self.peers.into_values()).collect();
+        self.checked = Checked::with(&self.peers);
         self
     }
 }

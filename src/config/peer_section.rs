@@ -24,18 +24,11 @@ const OWN_KEYS: [&str; 11] = [
     "public_key",
     "public_key_file",
     "psk_file",
-    "remote_asn",
-    "static_routes",
-    "accept",
-    "inside_local",
-    "inside_remote",
-    "local_ts",
-    "remote_ts",
 ];
 
 /// The keys of `[[peer]]`.
 pub(super) fn keys() -> Vec<&'static str> {
-    OWN_KEYS.into_iter().chain(tuning::KEYS).collect()
+    OWN_KEYS.into_iter().chain(tunnel_section::OWN_KEYS).chain(tuning::KEYS).collect()
 }
 
 /// What a peer's section refers to.

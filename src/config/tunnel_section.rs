@@ -24,8 +24,9 @@ use crate::net::{Prefix, VpcId};
 use std::net::IpAddr;
 use toml::de::DeValue;
 
-/// The keys of `[peer.vpc.…]`, which go before those of its `[[peer]]`.
-const KEYS: [&str; 8] = [
+/// The keys of a tunnel, in its `[[peer]]` or before that in `[peer.vpc.…]`, where
+/// `local_preference` may stand too.
+pub(super) const OWN_KEYS: [&str; 7] = [
     "remote_asn",
     "static_routes",
     "accept",
@@ -33,7 +34,6 @@ const KEYS: [&str; 8] = [
     "inside_remote",
     "local_ts",
     "remote_ts",
-    "local_preference",
 ];
 const ROUTING_KEYS: [&str; 2] = ["remote_asn", "static_routes"];
 
@@ -113,6 +113,7 @@ fn listed<'s>(peer: &Section<'s>, vpcs: &'s [Vpc], report: &mut Report) -> Vec<T
     let known: Vec<&str> = names.iter().map(|name| name.value.as_str()).collect();
     let owns = peer.has("vpc").then(|| peer.subsection_called("[peer.vpc]", "vpc", &known, report));
     let owns = owns.flatten();
+    let keys: Vec<&str> = OWN_KEYS.into_iter().chain(["local_preference"]).collect();
     let mut sections: Vec<TunnelSection<'s>> = Vec::new();
     for name in &names {
         let Some((id, vpc)) = find(name, vpcs, report) else { continue };
@@ -123,7 +124,7 @@ fn listed<'s>(peer: &Section<'s>, vpcs: &'s [Vpc], report: &mut Report) -> Vec<T
         }
         let title = format!("[peer.vpc.{}]", name.value);
         let own = owns.as_ref();
-        let own = own.and_then(|all| all.subsection_called(&title, &name.value, &KEYS, report));
+        let own = own.and_then(|all| all.subsection_called(&title, &name.value, &keys, report));
         sections.push(TunnelSection { id, vpc, listed: true, own });
     }
     sections

@@ -24,9 +24,20 @@ pub struct Config {
     pub(super) checked: Checked,
 }
 
-/// Proof that a configuration went through validation.
+/// Proof that a configuration went through validation, and what was found on the way.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Checked;
+pub(super) struct Checked {
+    peers_of: BTreeMap<VpcId, Vec<PeerId>>,
+}
+
+impl Checked {
+    /// Of a configuration with these peers.
+    pub fn with(peers: &BTreeMap<PeerId, PeerConfig>) -> Checked {
+        let mut peers_of: BTreeMap<VpcId, Vec<PeerId>> = BTreeMap::new();
+        peers.iter().for_each(|(id, peer)| peers_of.entry(peer.vpc).or_default().push(*id));
+        Checked { peers_of }
+    }
+}
 
 /// This gateway: `[gateway]`.
 #[derive(Clone, Debug, PartialEq)]
@@ -225,6 +236,7 @@ impl Config {
 
     /// The peers of one VPC.
     pub fn peers_of(&self, vpc: VpcId) -> impl Iterator<Item = (PeerId, &PeerConfig)> {
-        self.peers.iter().filter(move |(_, peer)| peer.vpc == vpc).map(|(id, peer)| (*id, peer))
+        let ids = self.checked.peers_of.get(&vpc).into_iter().flatten();
+        ids.filter_map(|id| Some((*id, self.peers.get(id)?)))
     }
 }
