@@ -101,6 +101,11 @@ impl Pool {
         }
     }
 
+    /// An SPI that is in use already.
+    pub fn reserve(&mut self, spi: EspSpi) {
+        self.esp_spis.insert(spi);
+    }
+
     pub fn release(&mut self, spi: EspSpi) {
         self.esp_spis.remove(&spi);
     }
@@ -164,10 +169,11 @@ impl Outbox {
     }
 }
 
+/// SPIs in use are those of Child SAs, which say so themselves; what handshakes had taken is free
+/// again.
 impl State for Pool {
     fn write(&self, out: &mut StateWriter) {
         (self.next_child, self.next_worker).write(out);
-        self.esp_spis.write(out);
     }
 
     fn read(from: &mut StateReader<'_>) -> Result<Self, DecodeError> {
@@ -175,6 +181,6 @@ impl State for Pool {
         if next_child > MAX_CHILD {
             return Err(from.invalid("more Child SAs than there can have been"));
         }
-        Ok(Pool { next_child, next_worker, esp_spis: State::read(from)? })
+        Ok(Pool { next_child, next_worker, esp_spis: BTreeSet::new() })
     }
 }

@@ -12,6 +12,7 @@ use super::event::{ChildId, IkeSaId, NatStatus, Role};
 use crate::crypto::aead::AeadAlgorithm;
 use crate::crypto::cbc::CbcAlgorithm;
 use crate::crypto::cipher::Cipher;
+use crate::crypto::digest::sha256;
 use crate::crypto::integrity::Integrity;
 use crate::crypto::kex::{Group, KeyExchange};
 use crate::crypto::secret::Secret;
@@ -48,7 +49,10 @@ impl StateWriter {
         self.bytes.extend_from_slice(bytes);
     }
 
-    pub fn finish(self) -> Secret {
+    /// What was written, with a digest by which damage shows.
+    pub fn finish(mut self) -> Secret {
+        let digest = sha256(&[&self.bytes]);
+        self.bytes(&digest);
         Secret::copy_of(&self.bytes)
     }
 }
@@ -60,9 +64,19 @@ pub(super) struct StateReader<'a> {
 }
 
 impl<'a> StateReader<'a> {
-    /// Octets that were written when this clock's time was `written_at`.
-    pub fn new(octets: &'a [u8], now: Timestamp) -> Self {
-        StateReader { reader: Reader::new("IKE state", octets), now }
+    /// Octets that a [`StateWriter`] has finished.
+    ///
+    /// # Errors
+    ///
+    /// When they have changed since.
+    pub fn new(octets: &'a [u8], now: Timestamp) -> Result<Self, DecodeError> {
+        let whole = Reader::new("IKE state", octets);
+        match octets.split_last_chunk() {
+            Some((written, digest)) if sha256(&[written]) == *digest => {
+                Ok(StateReader { reader: Reader::new("IKE state", written), now })
+            }
+            Some(_) | None => Err(whole.invalid("octets that were damaged")),
+        }
     }
 
     /// The octets were written that long ago.

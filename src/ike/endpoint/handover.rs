@@ -4,6 +4,7 @@
 //! octet 0      version (1)
 //! 8 octets     the calendar time at which the octets were written
 //! the rest     numbers given out, slots, connections, IKE SAs, last answers: see `ike::state`
+//! 32 octets    SHA-256 of all before
 //! ```
 //!
 //! Handshakes are left behind, in both roles: they begin anew. So are cookies and counters.
@@ -61,12 +62,13 @@ impl Endpoint {
     /// The endpoint that [`export`](Endpoint::export) turned into octets, with connections that
     /// are configured as they were; what has changed is for
     /// [`update_connection`](Endpoint::update_connection) to say. IKE SAs of connections that are
-    /// not among them are forgotten, and connections that the octets do not know begin. The clock may be another: how much time has passed, the
-    /// calendar says, and what happened before the clock's zero happened at its zero.
+    /// not among them are forgotten, and connections that the octets do not
+    /// know begin. The clock may be another: how much time has passed, the calendar says, and what
+    /// happened before the clock's zero happened at its zero.
     ///
     /// # Errors
     ///
-    /// When the octets are of another version, or no endpoint.
+    /// When the octets are of another version, damaged, or no endpoint.
     pub fn import(
         octets: &Secret,
         settings: EndpointConfig,
@@ -74,7 +76,7 @@ impl Endpoint {
         at: &mut Moment<'_>,
     ) -> Result<Endpoint, DecodeError> {
         let mut endpoint = Endpoint::new(settings, at);
-        let mut from = StateReader::new(octets.as_bytes(), at.now);
+        let mut from = StateReader::new(octets.as_bytes(), at.now)?;
         if u8::read(&mut from)? != VERSION {
             return Err(from.invalid("a version that this program does not know"));
         }
@@ -112,6 +114,7 @@ impl Endpoint {
             let connections = &self.connections;
             let config = |id| connections.get(id).map(|connection| connection.config.clone());
             if let Some(sa) = Established::read(from, config)? {
+                sa.esp_spis().for_each(|spi| self.core.pool.reserve(spi));
                 self.sas.put(sa.id().local, IkeSa::Established(sa));
             }
         }

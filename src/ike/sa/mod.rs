@@ -46,6 +46,7 @@ use super::stats::Discard;
 use super::view::{ChildView, IkeView};
 use crate::crypto::secret::Secret;
 use crate::crypto::suite::IkeSuite;
+use crate::net::EspSpi;
 use crate::time::Timestamp;
 use crate::wire::DecodeError;
 use crate::wire::ike::Identity;
@@ -377,6 +378,15 @@ impl Established {
                 effects,
             })
         }))
+    }
+
+    /// The ESP SPIs that we have given to our side of its Child SAs, also of one that is being made.
+    pub fn esp_spis(&self) -> impl Iterator<Item = EspSpi> + '_ {
+        let being_made = match self.exchanges.purpose() {
+            Some(Purpose::Child(attempt)) => Some(attempt.spi()),
+            _ => None,
+        };
+        self.children.iter().map(|(_, sa)| sa.inbound).chain(being_made)
     }
 
     /// What the endpoint is to do now.

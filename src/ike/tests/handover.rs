@@ -58,7 +58,7 @@ fn an_imported_endpoint_answers_as_the_original_does() {
 }
 
 #[test]
-fn octets_that_are_cut_or_of_another_version_are_refused() {
+fn octets_that_are_cut_or_damaged_or_of_another_version_are_refused() {
     let mut net = Net::new(3, configs(false));
     net.run(secs(1));
     let mut dice = crate::random::Seeded::new(1);
@@ -73,13 +73,27 @@ fn octets_that_are_cut_or_of_another_version_are_refused() {
     let octets = octets.as_bytes();
     assert!(import(octets));
     assert!((0..octets.len()).all(|length| !import(&octets[..length])));
-    assert!(!import(&[&[2], &octets[1..]].concat()));
+    assert!(!import(&with_digest(&[&[2], content(&octets[1..])].concat())));
     assert!(!import(&[octets, &[0]].concat()));
+    for index in 0..octets.len() {
+        let mut damaged = octets.to_vec();
+        damaged[index] ^= 1 << (index % 8);
+        assert!(!import(&damaged), "{index}");
+    }
 }
 
-/// Whatever damage the octets have taken, the endpoint that they make runs, or there is none.
+/// What is written before the digest.
+fn content(octets: &[u8]) -> &[u8] {
+    octets.strip_suffix(&octets[octets.len() - 32..]).expect("a digest")
+}
+
+fn with_digest(content: &[u8]) -> Vec<u8> {
+    [content, &crate::crypto::digest::sha256(&[content])].concat()
+}
+
+/// Whatever another program has written, the endpoint that it makes runs, or there is none.
 #[test]
-fn damaged_octets_are_refused_or_make_an_endpoint_that_runs() {
+fn strange_octets_are_refused_or_make_an_endpoint_that_runs() {
     for loss_percent in [0, 100] {
         let mut net = Net::new(5, configs(false));
         net.run(secs(2));
@@ -90,12 +104,12 @@ fn damaged_octets_are_refused_or_make_an_endpoint_that_runs() {
         let fresh = Endpoint::new(EndpointConfig::default(), at);
         let west = std::mem::replace(&mut net.ends[WEST].endpoint, fresh);
         let octets = west.export(at).expect("every private key can leave");
-        let octets = octets.as_bytes();
+        let octets = content(octets.as_bytes());
         for index in 1..octets.len() {
             let end = octets.len().min(index + 8);
             for damage in [&[octets[index] ^ 0x80][..], &[0xff; 8]] {
                 let damaged = [&octets[..index], damage, &octets[end.min(index + damage.len())..]];
-                run_on(&damaged.concat(), net.now);
+                run_on(&with_digest(&damaged.concat()), net.now);
             }
         }
     }
