@@ -86,6 +86,8 @@ pub struct Gateway {
     tunnels: Counted<PeerId, Tunnel>,
     /// The peers that share a connection, by the remote gateway.
     remotes: BTreeMap<RemoteId, BTreeSet<PeerId>>,
+    /// The peers whose tunnel an operator has closed while others go on over the same connection.
+    closed: BTreeSet<PeerId>,
     /// The peers by name.
     names: BTreeMap<String, PeerId>,
     redundancy: Redundancy,
@@ -125,6 +127,7 @@ impl Gateway {
             vpcs: BTreeMap::new(),
             tunnels: Counted::default(),
             remotes: BTreeMap::new(),
+            closed: BTreeSet::new(),
             names: BTreeMap::new(),
             redundancy: Redundancy::default(),
             world: World::default(),

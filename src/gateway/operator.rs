@@ -38,13 +38,11 @@ impl Gateway {
             info!(?step, "reload");
             self.take_step(step, &old, at);
         }
-        self.rename_tunnels();
+        self.rename_tunnels(&old);
         self.refresh_vpcs(at.now);
         self.relisten(&listening);
         self.reserve_underlay(at.now);
         self.reconcile_world();
-        // What packets may do follows from the whole file.
-        self.dirty.tunnels.extend(self.tunnels.keys());
         self.dirty.vpcs.extend(self.vpcs.keys());
         self.settle(at.now);
         Ok(reloaded)
@@ -72,8 +70,11 @@ impl Gateway {
             let why = "the peer's address is not configured: only the peer can initiate";
             return Reply::failed(FailureKind::NotNow, why);
         }
-        if let Some(peer) = config {
-            self.ike.initiate(connection::id(peer.remote), at);
+        if let Some(remote) = config.map(|peer| peer.remote) {
+            if self.closed.remove(&peer) {
+                self.connect(remote, at);
+            }
+            self.ike.initiate(connection::id(remote), at);
         }
         Reply::done(match self.health(peer) {
             Health::Usable => "the tunnel is up",
@@ -98,20 +99,25 @@ impl Gateway {
         Reply::done("the rekeying has begun")
     }
 
-    /// Closes the tunnel to a peer, and with it those that share its IKE SA.
+    /// Closes the tunnel to a peer. Others over the same IKE SA go on, and when there are none, it
+    /// is closed too.
     pub(super) fn terminate(&mut self, peer: PeerId, at: &mut Moment<'_>) -> Reply {
         let Some(config) = self.config.peers.get(&peer) else {
             return Reply::failed(FailureKind::NotNow, "there is no tunnel to close");
         };
         let remote = config.remote;
+        self.closed.insert(peer);
+        let sharing = self.remotes.get(&remote).cloned().unwrap_or_default();
+        if !sharing.is_subset(&self.closed) {
+            self.connect(remote, at);
+            return Reply::done(
+                "the tunnel is closed, until it is initiated here; others over its IKE SA go on",
+            );
+        }
         self.ike.terminate(connection::id(remote), at);
-        let sharing = self.remotes.get(&remote).map_or(1, BTreeSet::len);
-        Reply::done(match sharing {
-            1 => "the tunnel is closed, until it is initiated by either side".to_owned(),
-            several => format!(
-                "the {several} tunnels over this IKE SA are closed, until either side initiates"
-            ),
-        })
+        self.closed.retain(|closed| !sharing.contains(closed));
+        self.connect(remote, at);
+        Reply::done("the tunnel is closed, until it is initiated by either side")
     }
 
     fn take_step(&mut self, step: Step, old: &Config, at: &mut Moment<'_>) {
@@ -124,8 +130,12 @@ impl Gateway {
             }
             Step::RetimePeer(peer) => self.retime_peer(peer, at),
             Step::RerouteNeighbor(peer) => self.reroute_neighbor(peer, old, at.now),
-            // The prefixes of every VPC are taken over after the steps, its device is a wish.
-            Step::Reannounce(_) | Step::Resize(_) => {}
+            // The prefixes of every VPC are taken over after the steps.
+            Step::Reannounce(_) => {}
+            // Its device is a wish; what fits into its tunnels changes.
+            Step::Resize(vpc) => {
+                self.dirty.tunnels.extend(self.config.peers_of(vpc).map(|(peer, _)| peer));
+            }
             Step::AddVpc(id) => self.add_vpc(id, at),
             Step::RemoveVpc(id) => self.remove_vpc(id, old, at.now),
             Step::ReplaceVirtualRouters(vpc) => self.replace_virtual_routers(vpc, old, at.now),
@@ -133,12 +143,22 @@ impl Gateway {
     }
 
     /// A tunnel is called otherwise when its peer lists its VPCs, or does not any more.
-    fn rename_tunnels(&mut self) {
-        let peers = self.config.peers.iter();
-        self.names = peers.map(|(id, peer)| (peer.name.clone(), *id)).collect();
-        for (name, id) in &self.names {
-            if let Some(tunnel) = self.tunnels.get_mut(id) {
-                tunnel.name.clone_from(name);
+    fn rename_tunnels(&mut self, old: &Config) {
+        let before = |id: &PeerId| old.peers.get(id).map(|peer| &peer.name);
+        let renamed: Vec<(PeerId, &String, &String)> = self
+            .config
+            .peers
+            .iter()
+            .filter_map(|(id, peer)| Some((*id, before(id)?, &peer.name)))
+            .filter(|(_, before, after)| before != after)
+            .collect();
+        for (_, before, _) in &renamed {
+            self.names.remove(*before);
+        }
+        for (id, _, after) in renamed {
+            self.names.insert(after.clone(), id);
+            if let Some(tunnel) = self.tunnels.get_mut(&id) {
+                tunnel.name.clone_from(after);
             }
         }
     }
@@ -146,6 +166,7 @@ impl Gateway {
     fn remove_peer(&mut self, peer: PeerId, old: &Config, at: &mut Moment<'_>) {
         let Some(config) = old.peers.get(&peer) else { return };
         self.names.remove(&config.name);
+        self.closed.remove(&peer);
         if let Some(sharing) = self.remotes.get_mut(&config.remote) {
             sharing.remove(&peer);
         }
@@ -186,6 +207,7 @@ impl Gateway {
             && let Some(vpc) = self.vpcs.get_mut(&config.vpc)
         {
             vpc.update_neighbor(peer, before, config, now);
+            self.dirty.tunnels.insert(peer);
             if let Some(tunnel) = self.tunnels.get_mut(&peer) {
                 tunnel.sources = Arc::new(sources(config));
             }
@@ -202,11 +224,14 @@ impl Gateway {
         }
     }
 
-    /// Own prefixes, inside addresses and permitted destinations follow from the whole file.
+    /// Own prefixes, inside addresses and permitted destinations follow from the whole file. The
+    /// tunnels of a VPC for which they change are published anew.
     fn refresh_vpcs(&mut self, now: Timestamp) {
         for (id, vpc) in &mut self.vpcs {
-            vpc.configure(&self.config, now);
-            self.publisher.mark_vpc(*id);
+            if vpc.configure(&self.config, now) {
+                self.publisher.mark_vpc(*id);
+                self.dirty.tunnels.extend(self.config.peers_of(*id).map(|(peer, _)| peer));
+            }
         }
     }
 

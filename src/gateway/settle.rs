@@ -61,6 +61,7 @@ impl Gateway {
     /// Tells the IKE engine of the peers that share a connection: it is made, changed or deleted.
     pub(super) fn connect(&mut self, remote: RemoteId, at: &mut Moment<'_>) {
         let peers = self.remotes.get(&remote).into_iter().flatten().copied();
+        let peers = peers.filter(|peer| !self.closed.contains(peer));
         let (listening, chosen) = (&self.listening, &self.local_addresses);
         let id = connection::id(remote);
         match connection::connection_config(&self.config, listening, chosen, peers) {

@@ -68,14 +68,20 @@ impl Vpc {
         vpc
     }
 
-    /// Takes the VPC's own prefixes and the inside addresses from the configuration.
-    pub fn configure(&mut self, config: &Config, now: Timestamp) {
-        let Some(vpc) = config.vpcs.get(&self.id) else { return };
+    /// Takes the VPC's own prefixes and the inside addresses from the configuration; says whether
+    /// that changes what its packets may do.
+    pub fn configure(&mut self, config: &Config, now: Timestamp) -> bool {
+        let Some(vpc) = config.vpcs.get(&self.id) else { return false };
         self.inside = inside_addresses(self.id, config);
-        self.services = Arc::new(inner::services(&self.inside));
-        self.destinations = Arc::new(destinations(self.id, vpc, config, &self.inside));
+        let services = inner::services(&self.inside);
+        let destinations = destinations(self.id, vpc, config, &self.inside);
+        let changed = services != *self.services || destinations != *self.destinations;
+        if changed {
+            (self.services, self.destinations) = (Arc::new(services), Arc::new(destinations));
+        }
         self.router.reconfigure(router_config(self.id, config), now);
         self.router.set_local_prefixes(vpc.prefixes.iter().copied().collect(), now);
+        changed
     }
 
     /// Adds a peer as a neighbour, and the route to its inside address.

@@ -75,3 +75,39 @@ fn a_vpc_that_comes_or_goes_leaves_the_other_alone() {
     assert_eq!(network.node(0).gateway.child_spis(RED), red);
     assert_sound(&mut network, 2);
 }
+
+/// Asks about the tunnel that `node` has for a peer.
+fn ask_about(
+    network: &mut Network,
+    node: usize,
+    peer: PeerId,
+    request: impl FnOnce(String) -> Request,
+) {
+    let name = network.node(node).config.peers[&peer].name.clone();
+    let reply = ask(network, node, &request(name));
+    assert!(matches!(reply, Reply::Done(_)), "{reply:?}");
+}
+
+#[test]
+fn a_tunnel_that_is_closed_leaves_those_over_the_same_ike_sa_alone() {
+    let terminate = |peer| Request::Terminate { peer };
+    let mut network = Network::start(two_vpcs(), 3);
+    network.run(Duration::from_secs(6));
+    let blue = network.node(0).gateway.child_spis(BLUE);
+    ask_about(&mut network, 0, RED, terminate);
+    network.run(Duration::from_secs(20));
+    assert_eq!(network.node(0).gateway.child_spis(RED), []);
+    assert_eq!(network.node(0).gateway.child_spis(BLUE), blue);
+
+    ask_about(&mut network, 0, RED, |peer| Request::Initiate { peer });
+    network.run(Duration::from_secs(60));
+    assert_eq!(network.node(0).gateway.child_spis(BLUE), blue);
+    assert_sound(&mut network, 3);
+
+    (0..2).for_each(|node| ask_about(&mut network, node, RED, terminate));
+    (0..2).for_each(|node| ask_about(&mut network, node, BLUE, terminate));
+    network.run(Duration::from_secs(20));
+    for peer in [RED, BLUE] {
+        assert_eq!(network.node(0).gateway.child_spis(peer), [], "the last one takes the IKE SA");
+    }
+}

@@ -69,6 +69,13 @@ fn visits(more: u32) -> Vec<(&'static str, u64)> {
         operate(network, |gateway, at| drop(gateway.handle_request(&request, at)));
         network.run(Duration::from_millis(200));
     });
+    during("a reload that ranks one peer otherwise", &mut network, &|network| {
+        let mut config = network.node(0).gateway.config().clone();
+        config.peers.get_mut(&PeerId(0)).expect("a peer").local_preference += 1;
+        operate(network, |gateway, at| {
+            gateway.reconfigure(config, at).expect("a change that needs no restart");
+        });
+    });
     during("other routes by BGP", &mut network, &|network| {
         network.with_node(2, |node, now| node.set_lan(false, now));
         network.run(Duration::from_millis(200));
