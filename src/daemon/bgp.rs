@@ -4,6 +4,7 @@
 use super::world::Place;
 use crate::gateway::{TcpInput, TcpOutput};
 use crate::net::VpcId;
+use crate::os::process::descriptor_limit;
 use crate::os::tcp;
 use crate::routing::ConnectionId;
 use std::collections::BTreeMap;
@@ -14,7 +15,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tracing::{debug, error, warn};
 
@@ -32,6 +33,9 @@ const WAITING_MAX: usize = 16 << 20;
 /// Addresses from which connections to one of ours stand: each costs descriptors, whoever it is.
 /// Beyond, new ones are closed at once.
 const GUESTS_MAX: usize = 16_384;
+/// Of the files that this process may have open, one in so many may be such a connection, over all
+/// VPCs: enough are left for everything else.
+const GUESTS_SHARE: usize = 4;
 /// Such connections from one address: an honest peer has one, and a second for a moment.
 const GUESTS_FROM_ONE: usize = 4;
 /// Reads that wait for the gateway before a connection is no longer read.
@@ -59,6 +63,7 @@ pub struct Connections {
     listeners: BTreeMap<(VpcId, IpAddr), JoinHandle<()>>,
     accepted: mpsc::Sender<(VpcId, TcpStream, Seat)>,
     incoming: mpsc::Receiver<(VpcId, TcpStream, Seat)>,
+    house: Arc<House>,
     counted: u64,
 }
 
@@ -74,6 +79,7 @@ impl Connections {
             listeners: BTreeMap::new(),
             accepted,
             incoming,
+            house: Arc::new(House::of(descriptor_limit())),
             counted: 0,
         };
         (connections, receiver)
@@ -136,7 +142,8 @@ impl Connections {
         let Some(place) = self.places.get(&vpc) else { return };
         match tcp::listen(tcp_place(place), SocketAddr::new(local, PORT)) {
             Ok(listener) => {
-                let task = tokio::spawn(accept_all(vpc, listener, self.accepted.clone()));
+                let guests = Guests::in_house(&self.house);
+                let task = tokio::spawn(accept_all(vpc, listener, guests, self.accepted.clone()));
                 self.listeners.insert((vpc, local), task);
             }
             Err(error) => error!(%local, error = format!("{error:#}"),
@@ -210,9 +217,25 @@ impl Writer {
     }
 }
 
+/// Room for connections to all our addresses together.
+#[derive(Debug)]
+struct House {
+    places: Semaphore,
+}
+
+impl House {
+    /// The part of so many descriptors that guests may take.
+    fn of(descriptors: usize) -> House {
+        House { places: Semaphore::new((descriptors / GUESTS_SHARE).min(Semaphore::MAX_PERMITS)) }
+    }
+}
+
 /// Who is connected to one of our addresses.
-#[derive(Debug, Default)]
-struct Guests(Mutex<BTreeMap<IpAddr, usize>>);
+#[derive(Debug)]
+struct Guests {
+    house: Arc<House>,
+    seated: Mutex<BTreeMap<IpAddr, usize>>,
+}
 
 /// A place for one connection, free again when this is dropped.
 #[derive(Debug)]
@@ -222,13 +245,19 @@ struct Seat {
 }
 
 impl Guests {
+    /// Nobody yet.
+    fn in_house(house: &Arc<House>) -> Arc<Guests> {
+        Arc::new(Guests { house: Arc::clone(house), seated: Mutex::default() })
+    }
+
     /// A place for a connection from `address`, unless it or all have too many.
     fn seat(self: &Arc<Self>, address: IpAddr) -> Option<Seat> {
-        let mut seated = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut seated = self.seated.lock().unwrap_or_else(PoisonError::into_inner);
         let here = seated.get(&address).copied().unwrap_or(0);
         if here >= GUESTS_FROM_ONE || here == 0 && seated.len() >= GUESTS_MAX {
             return None;
         }
+        self.house.places.try_acquire().ok()?.forget();
         seated.insert(address, here + 1);
         Some(Seat { guests: Arc::clone(self), address })
     }
@@ -236,7 +265,8 @@ impl Guests {
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        let mut seated = self.guests.0.lock().unwrap_or_else(PoisonError::into_inner);
+        self.guests.house.places.add_permits(1);
+        let mut seated = self.guests.seated.lock().unwrap_or_else(PoisonError::into_inner);
         match seated.get(&self.address) {
             Some(&here) if here > 1 => seated.insert(self.address, here - 1),
             Some(_) | None => seated.remove(&self.address),
@@ -251,9 +281,9 @@ fn tcp_place(place: &Place) -> tcp::Place<'_> {
 async fn accept_all(
     vpc: VpcId,
     listener: TcpListener,
+    guests: Arc<Guests>,
     accepted: mpsc::Sender<(VpcId, TcpStream, Seat)>,
 ) {
-    let guests = Arc::<Guests>::default();
     loop {
         match listener.accept().await {
             Ok((stream, remote)) => {

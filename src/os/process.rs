@@ -89,6 +89,12 @@ pub fn use_all_descriptors() -> Result<()> {
     Ok(setrlimit(Resource::RLIMIT_NOFILE, most, most)?)
 }
 
+/// How many files this process may have open; the usual soft limit when the kernel does not say.
+pub fn descriptor_limit() -> usize {
+    let limit = getrlimit(Resource::RLIMIT_NOFILE).map_or(1024, |(soft, _)| soft);
+    usize::try_from(limit).unwrap_or(usize::MAX)
+}
+
 /// Makes `command` outlive this process and its terminal.
 pub fn detach(command: &mut Command) {
     // SAFETY: `setsid` is async-signal-safe and allocates nothing.

@@ -6,8 +6,12 @@ fn key() -> (VpcId, ConnectionId) {
     (VpcId(0), ConnectionId::accepted(1))
 }
 
+fn guests(descriptors: usize) -> Arc<Guests> {
+    Guests::in_house(&Arc::new(House::of(descriptors)))
+}
+
 fn seat() -> Seat {
-    Arc::<Guests>::default().seat(IpAddr::from([127, 0, 0, 1])).expect("the first place")
+    guests(1024).seat(IpAddr::from([127, 0, 0, 1])).expect("the first place")
 }
 
 struct Conversation {
@@ -73,7 +77,7 @@ async fn a_peer_that_never_reads_loses_the_connection() {
 
 #[test]
 fn one_address_holds_few_places_and_gets_them_back() {
-    let guests = Arc::<Guests>::default();
+    let guests = guests(1024);
     let address = IpAddr::from([10, 0, 0, 1]);
     let mut seats: Vec<Seat> =
         (0..GUESTS_FROM_ONE).map(|_| guests.seat(address).expect("a place")).collect();
@@ -82,7 +86,20 @@ fn one_address_holds_few_places_and_gets_them_back() {
     seats.pop();
     assert!(guests.seat(address).is_some());
     drop(seats);
-    assert!(guests.0.lock().expect("not poisoned").is_empty());
+    assert!(guests.seated.lock().expect("not poisoned").is_empty());
+}
+
+#[test]
+fn guests_of_all_vpcs_leave_descriptors_for_the_rest() {
+    let house = Arc::new(House::of(4 * GUESTS_SHARE));
+    let [one, other] = [0, 1].map(|_| Guests::in_house(&house));
+    let address = |number| IpAddr::from([10, 0, 0, number]);
+    let mut seats: Vec<Seat> = (0..3).filter_map(|number| one.seat(address(number))).collect();
+    seats.extend(other.seat(address(9)));
+    assert_eq!(seats.len(), 4);
+    assert!(other.seat(address(8)).is_none(), "the house is full");
+    drop(seats.pop());
+    assert!(one.seat(address(7)).is_some());
 }
 
 #[tokio::test]
