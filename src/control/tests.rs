@@ -56,7 +56,11 @@ pub(crate) fn peer() -> PeerView {
             prefixes_active: 2,
             prefixes_refused: 0,
             refusal: None,
-            last_failure: Some(FailureView { reason: "no answer".to_owned(), ago_ms: 3_700_000 }),
+            last_failure: Some(FailureView {
+                reason: "no answer".to_owned(),
+                ago_ms: 3_700_000,
+                unproven: false,
+            }),
         },
         local_identity: "east-a".to_owned(),
         remote_identity: "north-a".to_owned(),
@@ -107,6 +111,8 @@ pub(crate) fn peer() -> PeerView {
             last_down: None,
         }),
         refusals: vec![],
+        suspicion: None,
+        excess: 0,
         timers: vec![TimerView { what: "liveness probe".to_owned(), in_ms: 300 }],
         events: vec![EventView { ago_ms: 60_000, what: "BGP session up".to_owned() }],
     }

@@ -75,7 +75,7 @@ pub struct PeerSummary {
     /// What the host refuses of all that this peer's traffic needs: the first of it, with why.
     #[serde(default)]
     pub refusal: Option<RefusalView>,
-    /// What went wrong last.
+    /// What went wrong last; if nothing did, why somebody at its address was refused.
     pub last_failure: Option<FailureView>,
 }
 
@@ -133,6 +133,9 @@ pub struct FailureView {
     pub reason: String,
     /// When.
     pub ago_ms: u64,
+    /// Whether it was somebody at the peer's address who has not proved to be the peer.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unproven: bool,
 }
 
 /// `GET /v1/peers/{name}`.
@@ -168,6 +171,12 @@ pub struct PeerView {
     /// What the host refuses of all that this peer's traffic needs, the first of it.
     #[serde(default)]
     pub refusals: Vec<RefusalView>,
+    /// Why somebody at its address was refused last, who has not proved to be the peer.
+    #[serde(default)]
+    pub suspicion: Option<FailureView>,
+    /// How often it has asked for more than one peer may have, and was put off.
+    #[serde(default)]
+    pub excess: u64,
     /// What happens next, the soonest first.
     pub timers: Vec<TimerView>,
     /// What happened last, the latest first.

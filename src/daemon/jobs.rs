@@ -1,18 +1,20 @@
 //! The threads that do the gateway's public-key work, so that a slow key exchange or a flood of
 //! them holds up neither a timer nor a datagram.
 //!
-//! The queue is short: what does not fit stays with the gateway, which forgets the work that
-//! nobody waits for any more.
+//! The queue is short: what does not fit stays with the gateway, which gives it out in turns and
+//! forgets the work that nobody waits for any more.
 
-use crate::ike::{Job, JobAnswer};
+use crate::ike::{Job, JobAnswer, JobId};
 use crate::os::memory::scrub_stack;
 use anyhow::{Context, Result};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError, mpsc as queue};
 use std::thread;
 use tokio::sync::mpsc;
 
-/// Jobs in the hands of the threads, done or not, at most.
-const CAPACITY: usize = 64;
+/// Jobs in the hands of the threads, done or not, at most: none of the threads ever waits for
+/// work, and a job that has just come waits for few others.
+const CAPACITY: usize = 16;
 /// Threads at most: the packets need the cores more.
 const MAX_THREADS: usize = 2;
 
@@ -61,12 +63,20 @@ impl JobPool {
     }
 }
 
+/// The answer to a job, also when doing it is a mistake of ours: who waits must hear of it.
+fn answer(id: JobId, run: impl FnOnce() -> JobAnswer) -> JobAnswer {
+    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {
+        tracing::error!(job = ?id, "public-key work has failed");
+        JobAnswer::lost(id)
+    })
+}
+
 /// Works until the pool is gone.
 fn work(jobs: &Mutex<queue::Receiver<Job>>, answers: &mpsc::Sender<JobAnswer>) {
     loop {
         let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(job) = job else { return };
-        let answer = job.run();
+        let answer = answer(job.id(), || job.run());
         scrub_stack();
         if answers.blocking_send(answer).is_err() {
             return;

@@ -65,6 +65,8 @@ pub struct Tunnel {
     pub events: EventRing,
     /// The last failure, kept after the tunnel is up again.
     pub last_failure: Option<PastEvent>,
+    /// Why somebody at the peer's address was refused last, who has not proved to be the peer.
+    pub suspicion: Option<PastEvent>,
     /// How much was told of announcements that are not accepted.
     rejections: Telling,
     /// Bits per second.
@@ -85,6 +87,7 @@ impl Tunnel {
             counters: Arc::default(),
             events: EventRing::default(),
             last_failure: None,
+            suspicion: None,
             rejections: Telling::default(),
             rates: Rates::default(),
             sources: Arc::new(vpc::sources(config)),
@@ -149,6 +152,7 @@ impl Tunnel {
             Event::Unreachable { .. } => self.on_unreachable(now),
             Event::Down { reason } => self.on_down(reason.to_string(), now),
             Event::Failed { reason, .. } => self.fail(reason.to_string(), now),
+            Event::Suspected { reason } => self.suspect(reason.to_string(), now),
         }
     }
 
@@ -205,6 +209,12 @@ impl Tunnel {
     pub fn note(&mut self, text: String, now: Timestamp) {
         info!(peer = self.name, "{text}");
         self.events.push(now, text);
+    }
+
+    /// It may have been anybody: the peer's own history stays as it is.
+    fn suspect(&mut self, text: String, now: Timestamp) {
+        warn!(peer = self.name, "somebody at its address was refused: {text}");
+        self.suspicion = Some(PastEvent { at: now, text });
     }
 
     fn fail(&mut self, text: String, now: Timestamp) {

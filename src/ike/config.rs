@@ -37,10 +37,13 @@ pub struct EndpointConfig {
 /// Bounds on IKE SAs whose initiator has not authenticated itself yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HalfOpenLimits {
-    /// All together.
+    /// All together, but for those that are reserved.
     pub total: usize,
-    /// From one address.
+    /// From one address, or one /64 of IPv6.
     pub per_source: usize,
+    /// So many from an address that is configured as a peer's have a place whoever else has
+    /// taken all others.
+    pub reserved_per_peer: usize,
     /// Above so many, an initiator must return a cookie first (RFC 7296 §2.6).
     pub cookies_above: usize,
     /// The same for so many from one address, so that nobody who only forges the address can
@@ -67,6 +70,7 @@ impl Default for HalfOpenLimits {
         HalfOpenLimits {
             total: 1000,
             per_source: 32,
+            reserved_per_peer: 4,
             cookies_above: 64,
             cookies_above_per_source: 4,
             lifetime: Duration::from_secs(15),

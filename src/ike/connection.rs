@@ -54,6 +54,8 @@ pub(super) struct Connection {
     /// Why the last IKE SA ended.
     pub ended: Option<DownReason>,
     pub last_failure: Option<(Timestamp, FailureReason)>,
+    /// Why somebody at the peer's address was refused last, who has not proved to be the peer.
+    pub suspicion: Option<(Timestamp, FailureReason)>,
     /// When to look again at duplicate IKE SAs.
     pub settle_at: Option<Timestamp>,
 }
@@ -69,6 +71,7 @@ impl Connection {
             failures: 0,
             ended: None,
             last_failure: None,
+            suspicion: None,
             settle_at: None,
         }
     }

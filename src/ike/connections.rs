@@ -148,6 +148,11 @@ impl Connections {
         fixed.map(|place| place.members.iter().copied().collect()).unwrap_or_default()
     }
 
+    /// Whether some peer is configured to be at the far end of this very path.
+    pub fn expects(&self, path: Path) -> bool {
+        self.places.contains_key(&(path.local.ip(), Some(path.remote.ip())))
+    }
+
     /// The connections that a peer on this path may mean by its identity, and by ours if it
     /// names one.
     pub fn named(

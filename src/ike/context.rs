@@ -4,6 +4,7 @@
 use super::config::{ConnectionId, EndpointConfig};
 use super::event::{ChildId, Event, Transmit};
 use super::job::Jobs;
+use super::limits::Accounts;
 use super::path::Path;
 use super::slots::Slots;
 use super::state::{State, StateReader, StateWriter};
@@ -25,6 +26,7 @@ pub(super) struct Context<'a> {
     pub pool: &'a mut Pool,
     pub slots: &'a mut Slots,
     pub jobs: &'a mut Jobs,
+    pub accounts: &'a mut Accounts,
     pub out: &'a mut Outbox,
 }
 
@@ -57,15 +59,16 @@ pub(super) struct Core {
     pub pool: Pool,
     pub slots: Slots,
     pub jobs: Jobs,
+    pub accounts: Accounts,
     pub out: Outbox,
 }
 
 impl Core {
     pub fn context<'a>(&'a mut self, at: &'a mut Moment<'_>) -> Context<'a> {
-        let Core { settings, pool, slots, jobs, out } = self;
+        let Core { settings, pool, slots, jobs, accounts, out } = self;
         let Moment { now, wall, random } = at;
         let (now, wall, random) = (*now, *wall, &mut **random);
-        Context { now, wall, random, settings, pool, slots, jobs, out }
+        Context { now, wall, random, settings, pool, slots, jobs, accounts, out }
     }
 }
 

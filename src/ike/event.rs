@@ -179,6 +179,12 @@ pub enum Event {
         /// When we try again, if we do.
         retry_at: Option<Timestamp>,
     },
+    /// Somebody at the peer's address was refused, who has not proved to be the peer. It says
+    /// nothing about the connection, but may tell an operator why the peer does not get in.
+    Suspected {
+        /// Why.
+        reason: FailureReason,
+    },
 }
 
 impl Event {
@@ -193,7 +199,8 @@ impl Event {
             | Event::Moved { .. }
             | Event::Alive { .. }
             | Event::Unreachable { .. }
-            | Event::Down { .. } => None,
+            | Event::Down { .. }
+            | Event::Suspected { .. } => None,
         }
     }
 }

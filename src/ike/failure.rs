@@ -194,4 +194,7 @@ pub enum DownReason {
     /// No Child SA could be made under it.
     #[error("no Child SA: {0}")]
     NoChild(ChildRefusal),
+    /// Our own side could not go on.
+    #[error("internal: {0}")]
+    Ours(&'static str),
 }

@@ -6,15 +6,21 @@
 //! ```
 //!
 //! The IKE SA that asks waits in a state that owns all it needs to go on. Every job must be
-//! answered, once, in any order; an answer for which nobody waits any more has no effect.
+//! answered, once, in any order; an answer for which nobody waits any more has no effect. Who can
+//! do a job no more answers that it is [lost](JobAnswer::lost).
 //! Symmetric work (PRF, AEAD) costs microseconds and stays in the engine.
+//!
+//! Jobs are given out in turns: one for peers, one for strangers, and among the one and the other
+//! each [`Client`] in turn. So nobody who asks for much work keeps others from having theirs.
 
+use super::config::ConnectionId;
 use super::context::Context;
+use super::limits::Source;
 use crate::crypto::kex::{Group, KexError, KeyExchange};
 use crate::crypto::secret::Secret;
 use crate::crypto::sign::{SIGNATURE_LEN, SigningKey, VerifyingKey};
 use crate::wire::ike::IkeSpi;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 /// Unanswered jobs at which no stranger's IKE_SA_INIT is taken up any more. Peers that have
 /// come further, and we ourselves, are few and may go on.
@@ -76,9 +82,23 @@ pub(super) enum Done {
     Responded(Result<(Vec<u8>, Secret), KexError>),
     Signed([u8; SIGNATURE_LEN]),
     Verified(Vec<bool>),
+    /// Nothing: whoever had the job could not do it.
+    Lost,
+}
+
+impl JobAnswer {
+    /// The answer to a job that cannot be done any more: whoever waits gives up.
+    pub fn lost(id: JobId) -> JobAnswer {
+        JobAnswer { id, done: Done::Lost }
+    }
 }
 
 impl Job {
+    /// Which job it is: enough to say that it is [lost](JobAnswer::lost).
+    pub fn id(&self) -> JobId {
+        self.id
+    }
+
     /// Does the work; takes tens of microseconds to a few milliseconds, and no lock.
     pub fn run(self) -> JobAnswer {
         JobAnswer { id: self.id, done: self.work.run() }
@@ -117,34 +137,90 @@ impl Work {
     }
 }
 
+/// For whom a job is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Client {
+    /// A connection whose peer is known, or that we bring up.
+    Connection(ConnectionId),
+    /// Somebody at an address that is configured as a peer's.
+    Expected(Source),
+    /// Somebody anywhere.
+    Stranger(Source),
+}
+
 /// Jobs that wait to be polled, and the number of those without an answer.
 #[cfg_attr(test, derive(Clone))]
 #[derive(Debug, Default)]
 pub(super) struct Jobs {
-    queue: VecDeque<Job>,
+    of_peers: Turns,
+    of_strangers: Turns,
+    strangers_turn: bool,
     unanswered: usize,
     asked: u64,
 }
 
+/// Jobs of several clients, each of whom has one turn after the other.
+#[cfg_attr(test, derive(Clone))]
+#[derive(Debug, Default)]
+struct Turns {
+    queues: BTreeMap<Client, VecDeque<Job>>,
+    /// Whose jobs wait, in the order of their turns.
+    next: VecDeque<Client>,
+}
+
+impl Turns {
+    fn push(&mut self, client: Client, job: Job) {
+        let queue = self.queues.entry(client).or_default();
+        if queue.is_empty() {
+            self.next.push_back(client);
+        }
+        queue.push_back(job);
+    }
+
+    fn pop(&mut self) -> Option<Job> {
+        let client = self.next.pop_front()?;
+        let mut queue = self.queues.remove(&client)?;
+        let job = queue.pop_front();
+        if !queue.is_empty() {
+            self.queues.insert(client, queue);
+            self.next.push_back(client);
+        }
+        job
+    }
+}
+
 impl Jobs {
     /// Asks for work on behalf of the IKE SA with this SPI of ours.
-    pub fn ask(&mut self, sa: IkeSpi, work: Work) -> JobId {
+    pub fn ask(&mut self, client: Client, sa: IkeSpi, work: Work) -> JobId {
         self.asked += 1;
         self.unanswered += 1;
         let id = JobId { sa, number: self.asked };
-        self.queue.push_back(Job { id, work });
+        let turns = match client {
+            Client::Connection(_) | Client::Expected(_) => &mut self.of_peers,
+            Client::Stranger(_) => &mut self.of_strangers,
+        };
+        turns.push(client, Job { id, work });
         id
     }
 
     /// The next job whose IKE SA still waits for it, as `is_awaited` says.
     pub fn poll(&mut self, is_awaited: impl Fn(JobId) -> bool) -> Option<Job> {
-        while let Some(job) = self.queue.pop_front() {
+        while let Some(job) = self.next() {
             if is_awaited(job.id) {
                 return Some(job);
             }
             self.on_answer();
         }
         None
+    }
+
+    fn next(&mut self) -> Option<Job> {
+        let (first, second) = match self.strangers_turn {
+            true => (&mut self.of_strangers, &mut self.of_peers),
+            false => (&mut self.of_peers, &mut self.of_strangers),
+        };
+        self.strangers_turn = !self.strangers_turn;
+        first.pop().or_else(|| second.pop())
     }
 
     /// A job that was polled has its answer.

@@ -38,6 +38,7 @@ mod half_open;
 mod initiator;
 mod job;
 mod keys;
+mod limits;
 mod liveness;
 mod path;
 mod payloads;

@@ -55,6 +55,18 @@ discards! {
     HalfOpenTotal = "half_open_total",
     /// Too many half-open IKE SAs of one address.
     HalfOpenPerSource = "half_open_per_source",
+    /// A half-open IKE SA that gave its place to somebody who had fewer.
+    HalfOpenDisplaced = "half_open_displaced",
+    /// A new IKE SA from a source that has failed to authenticate too often.
+    FailedBefore = "failed_before",
+    /// A connection's peer establishes too many IKE SAs.
+    TooManyIkeSas = "too_many_ike_sas",
+    /// A peer asks for too many successors of its IKE SA.
+    TooManyRekeyings = "too_many_rekeyings",
+    /// A peer asks for too many Child SAs.
+    TooManyChildSas = "too_many_child_sas",
+    /// A peer asks too often for anything.
+    TooManyRequests = "too_many_requests",
     /// So much public-key work waits that strangers must try again.
     Busy = "busy",
     /// No common suite.

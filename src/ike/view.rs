@@ -22,6 +22,8 @@ pub struct ConnectionView {
     pub retry_at: Option<Timestamp>,
     /// The last failure, and when it was.
     pub last_failure: Option<(Timestamp, FailureReason)>,
+    /// How often the peer has asked for more than it may have, and was put off.
+    pub excess: u64,
 }
 
 /// What a connection is doing.

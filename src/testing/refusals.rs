@@ -18,7 +18,7 @@ fn with_change(from: &'static str, to: &'static str) -> Deployment {
     })
 }
 
-/// Runs for a while; returns the last failure on either side.
+/// Runs for a while; returns what either side says went wrong.
 fn failures(deployment: Deployment) -> [String; 2] {
     let mut network = Network::start(deployment, 1);
     network.run(Duration::from_secs(10));
@@ -26,20 +26,25 @@ fn failures(deployment: Deployment) -> [String; 2] {
     assert!(network.violations.is_empty(), "{:?}", network.violations);
     [0, 1].map(|node| {
         assert_eq!(network.node(node).gateway.child_spis(PeerId(0)), []);
-        last_failure(&mut network, node)
+        what_is_wrong(&mut network, node)
     })
 }
 
-fn last_failure(network: &mut Network, node: usize) -> String {
-    let mut failure = None;
+/// The last failure of the peer, and why somebody at its address was refused.
+fn what_is_wrong(network: &mut Network, node: usize) -> String {
+    let mut failures = Vec::new();
     network.with_node(node, |node, now| {
         node.operate(now, |gateway, at| {
-            if let Reply::Peers(view) = gateway.handle_request(&Request::Peers, at) {
-                failure.clone_from(&view.peers[0].last_failure);
+            let Reply::Peers(peers) = gateway.handle_request(&Request::Peers, at) else { return };
+            let request = Request::Peer(peers.peers[0].name.clone());
+            if let Reply::Peer(view) = gateway.handle_request(&request, at) {
+                failures.extend(view.summary.last_failure);
+                failures.extend(view.suspicion);
             }
         });
     });
-    failure.map(|failure| failure.reason).unwrap_or_default()
+    let reasons: Vec<String> = failures.into_iter().map(|failure| failure.reason).collect();
+    reasons.join("; ")
 }
 
 #[test]

@@ -3,8 +3,8 @@
 use super::super::look::{BAD, FAINT, GOOD, Look, STRONG};
 use super::super::units::{rate, round_trip, span, volume};
 use crate::control::{
-    BgpView, ChildSaView, IkeSaView, LivenessView, PeerState, PeerSummary, PeerView, RefusalView,
-    Traffic,
+    BgpView, ChildSaView, FailureView, IkeSaView, LivenessView, PeerState, PeerSummary, PeerView,
+    RefusalView, Traffic,
 };
 
 /// Width of the column of names.
@@ -24,12 +24,10 @@ pub(in super::super) fn peer(view: &PeerView, look: Look) -> String {
     }
     for refusal in &view.refusals {
         let RefusalView { what, reason, times } = refusal;
-        let times = counted(*times, "time", "times");
+        let times = counted((*times).into(), "time", "times");
         facts.add("refused", &format!("by the host, {times}: {what}: {reason}"));
     }
-    if let Some(failure) = &view.summary.last_failure {
-        facts.add("last failure", &format!("{} ago: {}", span(failure.ago_ms), failure.reason));
-    }
+    failures(view, &mut facts);
     for timer in &view.timers {
         facts.add("next", &format!("in {}: {}", span(timer.in_ms), timer.what));
     }
@@ -37,6 +35,22 @@ pub(in super::super) fn peer(view: &PeerView, look: Look) -> String {
         facts.add("event", &format!("{} ago: {}", span(event.ago_ms), event.what));
     }
     facts.lines.join("\n")
+}
+
+/// What the peer has done wrong, and what somebody at its address.
+fn failures(view: &PeerView, facts: &mut Facts) {
+    let words = |failure: &FailureView| format!("{} ago: {}", span(failure.ago_ms), failure.reason);
+    if let Some(failure) = view.summary.last_failure.as_ref().filter(|failure| !failure.unproven) {
+        facts.add("last failure", &words(failure));
+    }
+    if let Some(refused) = &view.suspicion {
+        let somebody = "(somebody at its address, not proved to be the peer)";
+        facts.add("refused", &format!("{} {somebody}", words(refused)));
+    }
+    if view.excess > 0 {
+        let times = counted(view.excess, "time", "times");
+        facts.add("put off", &format!("{times}: it asks for more than one peer may have"));
+    }
 }
 
 /// Lines of a name and a fact; a name that repeats is written once.
@@ -172,11 +186,11 @@ fn session(bgp: &BgpView) -> String {
         bgp.local,
         bgp.remote,
         span(bgp.hold_time_ms),
-        counted(bgp.prefixes_announced, "prefix", "prefixes")
+        counted(bgp.prefixes_announced.into(), "prefix", "prefixes")
     )
 }
 
-fn counted(count: u32, one: &str, many: &str) -> String {
+fn counted(count: u64, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }
 

@@ -101,8 +101,9 @@ fn failure(peer: &PeerSummary) -> Cell {
             Cell::from(format!("the host refuses the {what}: {reason}")).tone(Tone::Bad)
         }
         (None, None) => Cell::from("-").tone(Tone::Faint),
-        (None, Some(FailureView { reason, ago_ms })) => {
-            Cell::from(format!("{reason} ({} ago)", units::span(*ago_ms)))
+        (None, Some(FailureView { reason, ago_ms, unproven })) => {
+            let whose = if *unproven { ", by somebody at its address" } else { "" };
+            Cell::from(format!("{reason} ({} ago{whose})", units::span(*ago_ms)))
         }
     }
 }

@@ -32,7 +32,8 @@ fn peers_view() -> PeersView {
     lost.state_for_ms = 812;
     lost.prefixes_rejected = 0;
     lost.prefixes_active = 0;
-    lost.last_failure = Some(FailureView { reason: "no answer".to_owned(), ago_ms: 812 });
+    lost.last_failure =
+        Some(FailureView { reason: "no answer".to_owned(), ago_ms: 812, unproven: false });
     let mut waiting = lost.clone();
     waiting.name = "branch".to_owned();
     waiting.state = PeerState::Connecting;

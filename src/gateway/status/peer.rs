@@ -69,10 +69,7 @@ impl Gateway {
             prefixes_active: count(vpc.carried_to(*peer)),
             prefixes_refused: count(vpc.refused_to(*peer)),
             refusal: self.refusals(*peer, config, vpc).next(),
-            last_failure: tunnel.last_failure.as_ref().map(|failure| FailureView {
-                reason: failure.text.clone(),
-                ago_ms: millis(now.since(failure.at)),
-            }),
+            last_failure: last_failure(tunnel, now).or_else(|| suspicion(tunnel, now)),
         }
     }
 
@@ -98,6 +95,8 @@ impl Gateway {
             liveness: liveness(config, seen.in_use(), now),
             bgp: self.bgp_view(seen, now),
             refusals: refusals.take(REFUSALS).collect(),
+            suspicion: suspicion(tunnel, now),
+            excess: ike.as_ref().map_or(0, |ike| ike.excess),
             timers: timers(ike.as_ref(), connection::slot(seen.peer), now),
             events: events(tunnel, now),
         }
@@ -271,6 +270,22 @@ fn child_sa(
         local_ts: child.local_words.clone(),
         remote_ts: child.remote_words.clone(),
     }
+}
+
+fn last_failure(tunnel: &Tunnel, now: Timestamp) -> Option<FailureView> {
+    tunnel.last_failure.as_ref().map(|failure| FailureView {
+        reason: failure.text.clone(),
+        ago_ms: millis(now.since(failure.at)),
+        unproven: false,
+    })
+}
+
+fn suspicion(tunnel: &Tunnel, now: Timestamp) -> Option<FailureView> {
+    tunnel.suspicion.as_ref().map(|refused| FailureView {
+        reason: refused.text.clone(),
+        ago_ms: millis(now.since(refused.at)),
+        unproven: true,
+    })
 }
 
 fn discards(tunnel: &Tunnel) -> std::collections::BTreeMap<String, u64> {

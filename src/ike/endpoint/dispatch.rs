@@ -2,7 +2,11 @@
 
 use super::super::context::NON_ESP_MARKER;
 use super::super::cookie::Bearer;
+use super::super::event::Event;
 use super::super::failure::FailureReason;
+use super::super::half_open::Place;
+use super::super::job::Client;
+use super::super::limits::Source;
 use super::super::path::Path;
 use super::super::payloads::{Payloads, notify};
 use super::super::responder::{Answering, InitRefusal, Working, stateless_answer};
@@ -15,8 +19,8 @@ use crate::wire::ike::{ExchangeType, Flags, Header, IkeSpi, Message, MessageId, 
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// How long the same failure of a peer's attempts is not told again: it may be forged.
-const REPEATED_FAILURE: Duration = Duration::from_secs(5);
+/// How long nothing more is told of strangers at a peer's address, who may say anything.
+const REPEATED_SUSPICION: Duration = Duration::from_secs(1);
 /// A NAT keepalive (RFC 3948 §2.3).
 const KEEPALIVE: [u8; 1] = [0xff];
 
@@ -125,7 +129,8 @@ impl Endpoint {
             };
         }
         match self.admit(&message, datagram, path, at) {
-            Ok(working) => {
+            Ok((working, place)) => {
+                self.make_room(place);
                 let (origin, id) = working.origin();
                 self.half_open.insert(origin, id);
                 self.sas.put(id.local, IkeSa::Responding(working));
@@ -140,20 +145,39 @@ impl Endpoint {
         datagram: &[u8],
         path: Path,
         at: &mut Moment<'_>,
-    ) -> Result<Box<Working>, InitRefusal> {
+    ) -> Result<(Box<Working>, Place), InitRefusal> {
         let Some(acceptable) = self.connections.acceptable(path) else {
             let answer = notify(NotifyType::NO_PROPOSAL_CHOSEN, []);
             return Err(InitRefusal::answered(Discard::UnknownPeer, answer));
         };
+        let (address, source) = (path.remote.ip(), Source::of(path.remote.ip()));
+        if !self.suspects.may_try(source, at.now) {
+            return Err(InitRefusal::silent(Discard::FailedBefore));
+        }
         self.demand_cookie(message, path)?;
-        self.half_open
-            .admits(path.remote.ip(), &self.core.settings.half_open)
-            .map_err(InitRefusal::silent)?;
-        if self.core.jobs.is_full() {
+        let expected = self.connections.expects(path);
+        let limits = &self.core.settings.half_open;
+        let place = self.half_open.place(address, expected, limits);
+        let place = place.map_err(InitRefusal::silent)?;
+        if !expected && self.core.jobs.is_full() {
             return Err(InitRefusal::silent(Discard::Busy));
         }
+        let client = if expected { Client::Expected(source) } else { Client::Stranger(source) };
         let mut ctx = self.core.context(at);
-        Answering::begin(message, datagram, path, &acceptable, &mut ctx)
+        let working = Answering::begin(message, datagram, path, client, &acceptable, &mut ctx)?;
+        Ok((working, place))
+    }
+
+    /// Ends the half-open IKE SA that gives way, if one does.
+    fn make_room(&mut self, place: Place) {
+        let Place::InsteadOf(spi) = place else { return };
+        let origin = match self.sas.take(spi) {
+            Some(IkeSa::HalfOpen(state)) => state.origin(),
+            Some(IkeSa::Responding(state)) => state.origin(),
+            _ => return,
+        };
+        self.core.out.count(Discard::HalfOpenDisplaced);
+        self.half_open.remove(origin.0, origin.1);
     }
 
     /// Under load, an initiator must show that it gets what we send to its address.
@@ -196,19 +220,17 @@ impl Endpoint {
         }
     }
 
-    /// Tells of a failure the connections that are configured with this very address.
+    /// Tells the connections that are configured with this very address that somebody there was
+    /// refused. It may have been anybody, so what is known of the peer stays as it is.
     pub(super) fn tell_peers_at(&mut self, path: Path, reason: &FailureReason, now: Timestamp) {
         for id in self.connections.at_address(path) {
-            let Some(connection) = self.connections.get(id) else { continue };
-            let last = connection.last_failure.as_ref();
-            let repeated = |(at, last): &(Timestamp, FailureReason)| {
-                last == reason && now - *at < REPEATED_FAILURE
-            };
-            if last.is_some_and(repeated) {
+            let Some(connection) = self.connections.get_mut(id) else { continue };
+            let last = connection.suspicion.as_ref();
+            if last.is_some_and(|(at, _)| now - *at < REPEATED_SUSPICION) {
                 continue;
             }
-            let retry_at = connection.attempt_at();
-            self.note_failure(id, reason.clone(), retry_at, now);
+            connection.suspicion = Some((now, reason.clone()));
+            self.core.out.event(id, Event::Suspected { reason: reason.clone() });
         }
     }
 

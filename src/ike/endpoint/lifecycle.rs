@@ -7,6 +7,7 @@ use super::super::event::{IkeSaId, Role};
 use super::super::failure::{ChildRefusal, DownReason, FailureReason};
 use super::super::initiator;
 use super::super::job::JobAnswer;
+use super::super::limits::{self, Source};
 use super::super::responder;
 use super::super::sa::{Effect, Established, NoFirstChild};
 use super::super::stats::Discard;
@@ -96,6 +97,7 @@ impl Endpoint {
             }
             responder::Step::Refused { answer, path, reason } => {
                 self.half_open.remove(origin, id);
+                self.suspects.on_failed(Source::of(path.remote.ip()), at.now);
                 tracing::warn!(remote = %path.remote, %reason, "peer refused");
                 self.tell_peers_at(path, &reason, at.now);
                 self.sas.put_over(id.local, answer, path);
@@ -144,6 +146,7 @@ impl Endpoint {
                 if let Some(connection) = self.connections.get_mut(id) {
                     connection.on_success();
                 }
+                self.end_surplus(id, at);
                 self.keep(sa, at);
             }
         }
@@ -176,6 +179,18 @@ impl Endpoint {
                 Role::Responder => sa.end(DownReason::PeerRestarted, ctx),
                 Role::Initiator => sa.close(DownReason::Duplicate, ctx),
             });
+        }
+    }
+
+    /// One more IKE SA of a connection that has too many: the oldest goes, first of those that are
+    /// out of use.
+    fn end_surplus(&mut self, id: ConnectionId, at: &mut Moment<'_>) {
+        while self.sas.spis_of(id).len() >= limits::IKE_SAS {
+            let age = |sa: &&Established| (sa.is_active(), sa.established_at());
+            let oldest = self.sas.established_of(id).min_by_key(age).map(|sa| sa.id().local);
+            let Some(oldest) = oldest else { return };
+            self.core.out.count(Discard::TooManyIkeSas);
+            self.with_established(oldest, at, |sa, ctx| sa.end(DownReason::Duplicate, ctx));
         }
     }
 

@@ -30,6 +30,7 @@ use super::failure::{DownReason, FailureReason};
 use super::half_open::{HalfOpenIndex, ReplyLimit};
 use super::initiator::Attempt;
 use super::job::{Job, JobAnswer, Jobs};
+use super::limits::{Accounts, Suspects};
 use super::path::Path;
 use super::sa::Established;
 use super::sa::children::ChildState;
@@ -62,6 +63,7 @@ pub struct Endpoint {
     half_open: HalfOpenIndex,
     cookies: CookieJar,
     replies: ReplyLimit,
+    suspects: Suspects,
 }
 
 impl Endpoint {
@@ -74,6 +76,7 @@ impl Endpoint {
                 pool: Pool::default(),
                 slots: Slots::default(),
                 jobs: Jobs::default(),
+                accounts: Accounts::default(),
                 out,
             },
             connections: Connections::default(),
@@ -81,7 +84,8 @@ impl Endpoint {
             timers: Timers::default(),
             half_open: HalfOpenIndex::default(),
             cookies: CookieJar::new(at),
-            replies: ReplyLimit::new(at.now),
+            replies: ReplyLimit::default(),
+            suspects: Suspects::default(),
         }
     }
 
@@ -134,6 +138,7 @@ impl Endpoint {
     pub fn remove_connection(&mut self, id: ConnectionId, at: &mut Moment<'_>) {
         self.terminate(id, at);
         self.connections.remove(id);
+        self.core.accounts.forget(id);
         self.rearm();
     }
 
@@ -329,6 +334,7 @@ impl Endpoint {
             ike_sas: self.sas.active_of(id).map(Established::view).collect(),
             retry_at: connection.attempt_at(),
             last_failure: connection.last_failure.clone(),
+            excess: self.core.accounts.refused(id),
         })
     }
 

@@ -52,6 +52,11 @@ impl Endpoint {
         })
     }
 
+    /// How many established IKE SAs there are, those that are going among them.
+    pub fn established(&self) -> usize {
+        self.established_by_walk().count()
+    }
+
     /// How many connections and IKE SAs were looked at since the last call.
     pub fn take_visits(&self) -> u64 {
         self.connections.visits().take() + self.sas.visits().take()

@@ -6,7 +6,7 @@ use super::super::config::{ConnectionConfig, ConnectionId};
 use super::super::context::Context;
 use super::super::event::{IkeSaId, Role};
 use super::super::failure::FailureReason;
-use super::super::job::{Done, JobId, Work};
+use super::super::job::{Client, Done, JobId, Work};
 use super::super::keys::{IkeKeys, Nonces, Spis};
 use super::super::path::Path;
 use super::super::proposal::without_group;
@@ -78,9 +78,9 @@ impl Keyed {
 impl Working {
     /// Asks for `work`, by which `stage` goes on.
     pub(super) fn ask(stage: Stage, work: Work, ctx: &mut Context<'_>) -> Step {
-        let (_, config, spi) = stage.of();
+        let (connection, config, spi) = stage.of();
         let expires_at = ctx.now + config.retransmit.give_up;
-        let job = ctx.jobs.ask(spi, work);
+        let job = ctx.jobs.ask(Client::Connection(connection), spi, work);
         Step::Working(Box::new(Working { job, stage, expires_at }))
     }
 
@@ -129,10 +129,8 @@ impl Working {
             (Stage::Verifying(verifying), Done::Verified(verified)) => {
                 verifying.settle(verified == [true], ctx)
             }
-            (stage, _) => {
-                stage.abandon(ctx);
-                Step::Failed(FailureReason::Ours("the answer to a job is to another question"))
-            }
+            (stage, Done::Lost) => stage.fail("public-key work was lost", ctx),
+            (stage, _) => stage.fail("the answer to a job is to another question", ctx),
         }
     }
 
@@ -152,6 +150,11 @@ impl Working {
 }
 
 impl Stage {
+    fn fail(self, why: &'static str, ctx: &mut Context<'_>) -> Step {
+        self.abandon(ctx);
+        Step::Failed(FailureReason::Ours(why))
+    }
+
     fn abandon(&self, ctx: &mut Context<'_>) {
         match self {
             Stage::Generating(_) | Stage::Agreeing(_) => {}

@@ -27,6 +27,7 @@ impl Job {
 }
 
 const STATE: IkeSpi = IkeSpi([1; 8]);
+const CLIENT: Client = Client::Connection(ConnectionId(1));
 
 fn ephemeral(seed: u8) -> Ephemeral {
     Ephemeral { group: Group::Curve25519, seed: Secret::copy_of(&[seed; 32]) }
@@ -66,8 +67,8 @@ fn a_signature_is_the_key_s_whose_it_is_and_no_other_s() {
 #[test]
 fn work_that_nobody_waits_for_any_more_is_left_out() {
     let mut jobs = Jobs::default();
-    let first = jobs.ask(STATE, Work::Generate(ephemeral(1)));
-    let second = jobs.ask(STATE, Work::Generate(ephemeral(2)));
+    let first = jobs.ask(CLIENT, STATE, Work::Generate(ephemeral(1)));
+    let second = jobs.ask(CLIENT, STATE, Work::Generate(ephemeral(2)));
     assert_eq!(jobs.unanswered(), 2);
     let polled = jobs.poll(|job| job != first).unwrap();
     assert_eq!((polled.run().id, jobs.unanswered()), (second, 1));
@@ -81,9 +82,41 @@ fn strangers_wait_when_much_is_unanswered() {
     let mut jobs = Jobs::default();
     for _ in 0..MAX_JOBS_WITH_STRANGERS {
         assert!(!jobs.is_full());
-        jobs.ask(STATE, Work::Generate(ephemeral(1)));
+        jobs.ask(CLIENT, STATE, Work::Generate(ephemeral(1)));
     }
     assert!(jobs.is_full());
     jobs.on_answer();
     assert!(!jobs.is_full());
+}
+
+/// Whose jobs come out, in the order in which they do; IKE SAs are named after their clients.
+fn served(jobs: &mut Jobs) -> Vec<u8> {
+    std::iter::from_fn(|| jobs.poll(|_| true)).map(|job| job.id.sa.0[0]).collect()
+}
+
+fn ask(jobs: &mut Jobs, client: Client, name: u8) {
+    jobs.ask(client, IkeSpi([name; 8]), Work::Generate(ephemeral(1)));
+}
+
+fn stranger(host: u8) -> Client {
+    Client::Stranger(Source::of([203, 0, 113, host].into()))
+}
+
+#[test]
+fn whoever_asks_for_much_work_keeps_nobody_waiting() {
+    let mut jobs = Jobs::default();
+    let [hostile, honest] = [1, 2].map(|number| Client::Connection(ConnectionId(number)));
+    (0..5).for_each(|_| ask(&mut jobs, hostile, 1));
+    ask(&mut jobs, honest, 2);
+    assert_eq!(served(&mut jobs), [1, 2, 1, 1, 1, 1]);
+}
+
+#[test]
+fn strangers_have_every_second_turn_however_many_they_are() {
+    let mut jobs = Jobs::default();
+    (10..16).for_each(|host| ask(&mut jobs, stranger(host), host));
+    let expected = Client::Expected(Source::of([192, 0, 2, 1].into()));
+    (0..2).for_each(|_| ask(&mut jobs, expected, 1));
+    ask(&mut jobs, CLIENT, 2);
+    assert_eq!(served(&mut jobs), [1, 10, 2, 11, 1, 12, 13, 14, 15]);
 }

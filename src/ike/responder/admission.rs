@@ -6,7 +6,8 @@ use super::super::connections::{Candidate, Connections};
 use super::super::context::Context;
 use super::super::event::Role;
 use super::super::failure::{AuthFailure, ChildRefusal, FailureReason};
-use super::super::job::Work;
+use super::super::job::{Client, Work};
+use super::super::limits::Wish;
 use super::super::path::{LivePath, Path};
 use super::super::payloads::notify;
 use super::super::sa::{Established, Handshake, NoFirstChild};
@@ -108,6 +109,11 @@ impl Verifying {
             (candidate, proof.and_then(|proof| shown.map(|()| proof)), child)
         });
         match admit(proved) {
+            Ok(Admission { candidate: (id, _), .. })
+                if !ctx.accounts.take(id, Wish::Establish, ctx.now) =>
+            {
+                half_open.put_off(ctx)
+            }
             Ok(admission) => Signing { half_open, request, admission }.prove(ctx),
             Err(refusal) => half_open.refuse(refusal, &request, ctx),
         }
@@ -116,6 +122,11 @@ impl Verifying {
     /// The half-open IKE SA that waits.
     pub fn half_open(&self) -> &HalfOpen {
         &self.half_open
+    }
+
+    /// As if the request had not come.
+    pub fn into_half_open(self) -> Box<HalfOpen> {
+        self.half_open
     }
 
     /// Whether this datagram is the request.
@@ -225,9 +236,19 @@ impl Signing {
         Step::Established { sa, initial_contact: request.initial_contact, child }
     }
 
+    /// The connection for which the peer has proved its identity.
+    pub fn client(&self) -> Client {
+        Client::Connection(self.admission.candidate.0)
+    }
+
     /// The half-open IKE SA that waits.
     pub fn half_open(&self) -> &HalfOpen {
         &self.half_open
+    }
+
+    /// As if the request had not come.
+    pub fn into_half_open(self) -> Box<HalfOpen> {
+        self.half_open
     }
 
     /// Whether this datagram is the request.

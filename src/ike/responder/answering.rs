@@ -5,7 +5,7 @@ use super::super::connections::Acceptable;
 use super::super::context::Context;
 use super::super::event::{IkeSaId, NatStatus, Role};
 use super::super::failure::FailureReason;
-use super::super::job::{Ephemeral, Work};
+use super::super::job::{Client, Ephemeral, Work};
 use super::super::keys::{IkeKeys, Nonces, Spis};
 use super::super::path::{Path, detect, detection_payloads};
 use super::super::payloads::{Payloads, invalid_ke};
@@ -27,6 +27,7 @@ use crate::wire::ike::{
 pub(in super::super) struct Answering {
     pub(super) id: IkeSaId,
     pub(super) path: Path,
+    pub(super) client: Client,
     choice: Choice<IkeSuite>,
     nonces: Nonces,
     nat: NatStatus,
@@ -38,7 +39,7 @@ pub(in super::super) struct Answering {
 }
 
 impl Answering {
-    /// Takes up an IKE_SA_INIT with what the connections that may be meant accept.
+    /// Takes up the IKE_SA_INIT of `client` with what the connections that may be meant accept.
     ///
     /// # Errors
     ///
@@ -47,6 +48,7 @@ impl Answering {
         message: &Message,
         datagram: &[u8],
         path: Path,
+        client: Client,
         acceptable: &Acceptable,
         ctx: &mut Context<'_>,
     ) -> Result<Box<Working>, InitRefusal> {
@@ -73,6 +75,7 @@ impl Answering {
         let answering = Answering {
             id: IkeSaId { local: ctx.ike_spi(), remote },
             path,
+            client,
             choice,
             nonces: Nonces { initiator: nonce.clone(), responder: ctx.nonce() },
             nat,
@@ -104,6 +107,8 @@ impl Answering {
         Step::HalfOpen(Box::new(HalfOpen {
             id: self.id,
             path: self.path,
+            client: self.client,
+            quiet_until: Timestamp::ZERO,
             keys,
             nonces: self.nonces,
             nat: self.nat,

@@ -8,7 +8,7 @@ use super::super::context::Context;
 use super::super::event::{IkeSaId, NatStatus};
 use super::super::exchange::LastAnswer;
 use super::super::failure::{AuthFailure, FailureReason};
-use super::super::job::Work;
+use super::super::job::{Client, Work};
 use super::super::keys::{IkeKeys, Nonces};
 use super::super::path::Path;
 use super::super::payloads::{Payloads, notify};
@@ -21,6 +21,11 @@ use crate::time::Timestamp;
 use crate::wire::ike::Identity;
 use crate::wire::ike::{Authentication, ExchangeType, Header, MessageId, NotifyType, Payload};
 use std::net::SocketAddr;
+use std::time::Duration;
+
+/// How long an IKE_AUTH that came too soon is not looked at again: repetitions of an honest peer
+/// are further apart.
+const QUIET: Duration = Duration::from_millis(200);
 
 /// IKE_SA_INIT is answered.
 #[cfg_attr(test, derive(Clone))]
@@ -28,6 +33,9 @@ use std::net::SocketAddr;
 pub(in super::super) struct HalfOpen {
     pub(super) id: IkeSaId,
     pub(super) path: Path,
+    pub(super) client: Client,
+    /// IKE_AUTH is not looked at until then: the peer asks too often.
+    pub(super) quiet_until: Timestamp,
     pub(super) keys: IkeKeys,
     pub(super) nonces: Nonces,
     pub(super) nat: NatStatus,
@@ -65,7 +73,11 @@ impl HalfOpen {
             && header.exchange_type == ExchangeType::IKE_AUTH
             && header.message_id == MessageId(1)
             && header.initiator_spi == self.id.remote;
-        let opened = if fits { self.keys.open.open(datagram) } else { Err(Discard::Unexpected) };
+        let opened = match fits {
+            true if ctx.now < self.quiet_until => Err(Discard::TooManyIkeSas),
+            true => self.keys.open.open(datagram),
+            false => Err(Discard::Unexpected),
+        };
         let opened = match opened {
             Ok(opened) => opened,
             Err(reason) => {
@@ -175,6 +187,14 @@ impl HalfOpen {
             path: request.from,
             reason: refusal.reason,
         }
+    }
+
+    /// Leaves IKE_AUTH unanswered as if it had not come: the peer, who is known, establishes too
+    /// many IKE SAs. It will ask again.
+    pub(super) fn put_off(mut self: Box<Self>, ctx: &mut Context<'_>) -> Step {
+        ctx.out.count(Discard::TooManyIkeSas);
+        self.quiet_until = ctx.now + QUIET;
+        Step::HalfOpen(self)
     }
 
     /// Where IKE_SA_INIT came from, and the SPIs.

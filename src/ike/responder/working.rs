@@ -3,7 +3,7 @@
 use super::super::connections::Connections;
 use super::super::context::Context;
 use super::super::event::IkeSaId;
-use super::super::job::{Done, JobId, Work};
+use super::super::job::{Client, Done, JobId, Work};
 use super::super::stats::Discard;
 use super::admission::{Signing, Verifying};
 use super::{Answering, Step};
@@ -40,7 +40,7 @@ impl Working {
         expires_at: Timestamp,
         ctx: &mut Context<'_>,
     ) -> Box<Working> {
-        let job = ctx.jobs.ask(stage.origin().1.local, work);
+        let job = ctx.jobs.ask(stage.client(), stage.origin().1.local, work);
         Box::new(Working { job, stage, expires_at })
     }
 
@@ -88,6 +88,9 @@ impl Working {
             (Stage::Signing(state), Done::Signed(signature)) => {
                 state.answer(&signature, connections, ctx)
             }
+            // The peer will ask again.
+            (Stage::Verifying(state), Done::Lost) => Step::HalfOpen(state.into_half_open()),
+            (Stage::Signing(state), Done::Lost) => Step::HalfOpen(state.into_half_open()),
             (Stage::Answering(_) | Stage::Verifying(_) | Stage::Signing(_), _) => {
                 Step::Dropped(Discard::Unexpected)
             }
@@ -96,6 +99,14 @@ impl Working {
 }
 
 impl Stage {
+    fn client(&self) -> Client {
+        match self {
+            Stage::Answering(state) => state.client,
+            Stage::Verifying(state) => state.half_open().client,
+            Stage::Signing(state) => state.client(),
+        }
+    }
+
     fn origin(&self) -> (SocketAddr, IkeSaId) {
         match self {
             Stage::Answering(state) => (state.path.remote, state.id),

@@ -6,6 +6,7 @@ use super::super::context::Context;
 use super::super::event::{ChildId, Event, Role};
 use super::super::failure::{ChildRefusal, DownReason, FailureReason};
 use super::super::keys::Nonces;
+use super::super::limits::most_children;
 use super::super::payloads::{Payloads, child_notify, esp_spi, notify};
 use super::super::stats::Discard;
 use super::asking::Purpose;
@@ -16,11 +17,6 @@ use super::moving::copied;
 use super::{Birth, Effect, Established, create, held, rekey};
 use crate::net::EspSpi;
 use crate::wire::ike::{Delete, ExchangeType, IkeSpi, NotifyType, Payload, ProtocolId};
-
-/// Child SAs under one IKE SA at most, with those being replaced: so many for every slot …
-const CHILDREN_OF_SLOT: usize = 4;
-/// … and so many more.
-const SPARE_CHILDREN: usize = 12;
 
 impl Established {
     /// Does what a request asks for, and answers it; `responded` is what came of the key
@@ -66,6 +62,11 @@ impl Established {
     fn refuse(&mut self, request: &Request, with: NotifyType, ctx: &mut Context<'_>) {
         tracing::debug!(connection = self.connection.0, ike = %self.id(), %with, "request refused");
         self.respond(request, &[notify(with, [])], ctx);
+    }
+
+    /// The peer asks for more than it may have now, and is to ask again later (RFC 7296 §2.25).
+    pub(super) fn put_off(&mut self, request: &Request, ctx: &mut Context<'_>) {
+        self.refuse(request, NotifyType::TEMPORARY_FAILURE, ctx);
     }
 
     /// Probes, deletions and late errors (RFC 7296 §1.4).
@@ -197,7 +198,7 @@ impl Established {
             return Err(refused(NotifyType::TEMPORARY_FAILURE));
         }
         let replaces = self.rekeyed_child(payloads).map_err(create::Refusal::Notify)?;
-        if self.children.len() >= SPARE_CHILDREN + CHILDREN_OF_SLOT * self.config.slots.len() {
+        if self.is_crowded() {
             return Err(refused(NotifyType::NO_ADDITIONAL_SAS));
         }
         let replaced = replaces.and_then(|child| self.children.get(child)).map(|sa| sa.slot);
@@ -208,6 +209,11 @@ impl Established {
             return Err(refused(NotifyType::TEMPORARY_FAILURE));
         }
         Ok((replaces, accepted))
+    }
+
+    /// Whether there are as many Child SAs as there may be.
+    pub(super) fn is_crowded(&self) -> bool {
+        self.children.len() >= most_children(self.config.slots.len())
     }
 
     /// Whether we are asking for the same slot's first Child SA at the same time. Among sides

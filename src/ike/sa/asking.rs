@@ -178,6 +178,15 @@ impl Established {
         }
     }
 
+    /// The answer to the outstanding request cannot be concluded, for the work that it takes is
+    /// lost: the peer has an SA that we cannot have.
+    pub(super) fn strand(&mut self, ctx: &mut Context<'_>) {
+        if let Some(Purpose::Child(attempt)) = self.exchanges.finish() {
+            attempt.release(ctx);
+        }
+        self.close(DownReason::Ours("public-key work was lost"), ctx);
+    }
+
     pub(super) fn forget(&mut self, ctx: &mut Context<'_>) {
         if let Some(Purpose::Child(attempt)) = self.exchanges.purpose() {
             attempt.release(ctx);

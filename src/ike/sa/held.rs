@@ -24,8 +24,11 @@ pub(super) struct Held {
 
 /// A message that goes on.
 pub(super) enum Released {
-    Request(Request, Responded),
+    /// The request, and what came of the work, if it was done.
+    Request(Request, Option<Responded>),
     Answer(Opened, Agreed),
+    /// The answer cannot be concluded: our private key is gone with the work.
+    Stranded,
 }
 
 impl Held {
@@ -65,13 +68,22 @@ impl Held {
         match done {
             Done::Responded(responded) => {
                 let (_, request) = self.request.take_if(|(id, _)| *id == job)?;
-                Some(Released::Request(request, responded))
+                Some(Released::Request(request, Some(responded)))
             }
             Done::Agreed(agreed) => {
                 let (_, answer) = self.answer.take_if(|(id, _)| *id == job)?;
                 Some(Released::Answer(answer, agreed))
             }
+            Done::Lost => self.lose(job),
             Done::Generated(_) | Done::Signed(_) | Done::Verified(_) => None,
         }
+    }
+
+    /// Nobody can do this job any more.
+    fn lose(&mut self, job: JobId) -> Option<Released> {
+        if let Some((_, request)) = self.request.take_if(|(id, _)| *id == job) {
+            return Some(Released::Request(request, None));
+        }
+        self.answer.take_if(|(id, _)| *id == job).map(|_| Released::Stranded)
     }
 }

@@ -39,6 +39,7 @@ use super::event::{self, ChildId, Event, IkeSaId, Role};
 use super::exchange::LastAnswer;
 use super::failure::{ChildRefusal, DownReason};
 use super::keys::{IkeKeys, Nonces};
+use super::limits::Wish;
 use super::liveness::{Liveness, Verdict};
 use super::path::{LivePath, Path};
 use super::state::{State, StateReader, StateWriter, state_of_fields};
@@ -278,6 +279,11 @@ impl Established {
 
     /// One datagram whose header names this IKE SA.
     pub fn handle(&mut self, header: &Header, datagram: &[u8], path: Path, ctx: &mut Context<'_>) {
+        let wish = Wish::Request { slots: self.config.slots.len() };
+        let asks = !header.flags.response;
+        if asks && !ctx.accounts.has(self.connection, wish, ctx.now) {
+            return ctx.out.count(Discard::TooManyRequests);
+        }
         match self.exchanges.examine(header, datagram) {
             Arrival::Discarded(reason) => ctx.out.count(reason),
             Arrival::Repetition(response) => {
@@ -285,7 +291,10 @@ impl Established {
                 ctx.out.send(&path, &response);
                 self.liveness.on_repeat(ctx.now);
             }
-            Arrival::Request(opened) => self.receive_request(Request { opened, path }, ctx),
+            Arrival::Request(opened) => {
+                ctx.accounts.take(self.connection, wish, ctx.now);
+                self.receive_request(Request { opened, path }, ctx);
+            }
             Arrival::Response(opened) => self.receive_response(opened, path, ctx),
         }
     }

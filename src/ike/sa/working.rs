@@ -1,7 +1,8 @@
 //! Messages come in, and those that take a key exchange wait until it is computed.
 
 use super::super::context::Context;
-use super::super::job::{Done, Ephemeral, JobId, Work};
+use super::super::job::{Client, Done, Ephemeral, JobId, Work};
+use super::super::limits::Wish;
 use super::super::path::Path;
 use super::super::payloads::Payloads;
 use super::super::protect::Opened;
@@ -38,6 +39,11 @@ impl Established {
         self.pump(ctx);
     }
 
+    /// For whom its jobs are done.
+    pub(super) fn client(&self) -> Client {
+        Client::Connection(self.connection)
+    }
+
     /// Whether a message waits for this job.
     pub fn awaits(&self, job: JobId) -> bool {
         self.held.awaits(job)
@@ -47,10 +53,9 @@ impl Established {
     pub fn resume(&mut self, job: JobId, done: Done, ctx: &mut Context<'_>) {
         match self.held.release(job, done) {
             None => {}
-            Some(Released::Request(request, responded)) => {
-                self.answer(&request, Some(responded), ctx);
-            }
+            Some(Released::Request(request, responded)) => self.answer(&request, responded, ctx),
             Some(Released::Answer(answer, secret)) => self.conclude(&answer, Some(secret), ctx),
+            Some(Released::Stranded) => self.strand(ctx),
         }
         self.pump(ctx);
     }
@@ -60,13 +65,36 @@ impl Established {
 impl Established {
     /// A new request. It is held while the key exchange is computed that its answer takes.
     fn handle_request(&mut self, request: Request, ctx: &mut Context<'_>) {
+        if let Some((wish, count)) = self.wish_of(&request)
+            && !ctx.accounts.take(self.connection, wish, ctx.now)
+        {
+            ctx.out.count(count);
+            return self.put_off(&request, ctx);
+        }
         match self.key_exchange_of(&request) {
             None => self.answer(&request, None, ctx),
             Some((group, public)) => {
                 let work = Work::Respond { ours: Ephemeral::new(group, ctx), public };
-                let job = ctx.jobs.ask(self.id().local, work);
+                let job = ctx.jobs.ask(self.client(), self.id().local, work);
                 self.held.hold_request(job, request);
             }
+        }
+    }
+
+    /// What of that which is limited in time a request asks for, and how it counts beyond the
+    /// limit.
+    fn wish_of(&self, request: &Request) -> Option<(Wish, Discard)> {
+        let creates = request.opened.header().exchange_type == ExchangeType::CREATE_CHILD_SA;
+        let payloads = request.opened.payloads().ok().filter(|_| creates).map(Payloads)?;
+        match payloads.sa()?.proposals.first()?.protocol {
+            ProtocolId::IKE => Some((Wish::RekeyIke, Discard::TooManyRekeyings)),
+            // It hears NO_ADDITIONAL_SAS, however seldom it asks.
+            ProtocolId::ESP if self.is_crowded() => None,
+            ProtocolId::ESP => {
+                let slots = self.config.slots.len();
+                Some((Wish::Child { slots }, Discard::TooManyChildSas))
+            }
+            _ => None,
         }
     }
 
@@ -103,7 +131,7 @@ impl Established {
         match self.work_of(&response) {
             None => self.conclude(&response, None, ctx),
             Some(work) => {
-                let job = ctx.jobs.ask(self.id().local, work);
+                let job = ctx.jobs.ask(self.client(), self.id().local, work);
                 self.held.hold_answer(job, response);
             }
         }

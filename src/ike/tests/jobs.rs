@@ -8,6 +8,8 @@ use crate::time::Timestamp;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+mod lost;
+
 /// What gets new keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Rekey {

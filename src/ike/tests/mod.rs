@@ -8,6 +8,7 @@ mod handshake;
 mod jobs;
 mod key_schedule;
 mod lifecycle;
+mod limits;
 mod moving;
 mod net;
 mod raw_peer;

@@ -156,7 +156,7 @@ impl End {
 
     pub fn failures(&self) -> Vec<String> {
         let text = |event: &Event| match event {
-            Event::Failed { reason, .. } => Some(reason.to_string()),
+            Event::Failed { reason, .. } | Event::Suspected { reason } => Some(reason.to_string()),
             _ => None,
         };
         self.events.iter().filter_map(text).collect()

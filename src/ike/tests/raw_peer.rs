@@ -32,7 +32,17 @@ pub struct RawPeer {
     pub next_id: u32,
     /// The endpoint's SPI of the first Child SA.
     pub first_outbound: Vec<u8>,
-    credentials: Credentials,
+    pub credentials: Credentials,
+}
+
+/// What became of another handshake.
+pub enum Again {
+    /// IKE_SA_INIT is not answered.
+    Ignored,
+    /// IKE_AUTH, which is not answered.
+    PutOff(Vec<u8>),
+    /// The answer to IKE_AUTH.
+    Answered(Vec<Payload>),
 }
 
 /// What a handshake needs to go on.
@@ -53,6 +63,7 @@ impl RawPeer {
             Endpoint::new(EndpointConfig::default(), &mut Moment::simulated(now, &mut random));
         endpoint.add_connection(CONNECTION, east.clone(), &mut Moment::simulated(now, &mut random));
         let init = init(&mut endpoint, &west, now, &mut random);
+        let init = init.expect("an answer to IKE_SA_INIT");
         let mut peer = RawPeer {
             endpoint,
             events: Vec::new(),
@@ -65,13 +76,23 @@ impl RawPeer {
             next_id: 1,
             first_outbound: Vec::new(),
         };
-        let answer = peer.authenticate(&init.request, &init.nonces);
+        let request = peer.auth_request(&init.request, &init.nonces);
+        let answer = peer.deliver_and_open(&request).expect("an answer to IKE_AUTH");
         let sa = Payloads(&answer).sa().expect("a Child SA").clone();
         peer.first_outbound = sa.proposals[0].spi.clone();
         peer
     }
 
-    fn authenticate(&mut self, init: &[u8], nonces: &Nonces) -> Vec<Payload> {
+    /// Begins another IKE SA with the same endpoint, beside the one that there is.
+    pub fn connect_again(&mut self) -> Again {
+        let again = init(&mut self.endpoint, &self.config, self.now, &mut self.random);
+        let Some(init) = again else { return Again::Ignored };
+        (self.keys, self.spis, self.next_id) = (init.keys, init.spis, 1);
+        let request = self.auth_request(&init.request, &init.nonces);
+        self.deliver_and_open(&request).map_or(Again::PutOff(request), Again::Answered)
+    }
+
+    fn auth_request(&mut self, init: &[u8], nonces: &Nonces) -> Vec<u8> {
         let identity = self.config.local_id.clone();
         let signed = Signed {
             message: init,
@@ -84,7 +105,7 @@ impl RawPeer {
         let mut payloads =
             vec![Payload::IdInitiator(identity.to_wire()), Payload::Authentication(auth)];
         payloads.extend(self.child_offer("aes256gcm16-esn", FIRST_SPI));
-        self.ask(ExchangeType::IKE_AUTH, &payloads).expect("an answer to IKE_AUTH")
+        self.seal_next(ExchangeType::IKE_AUTH, &payloads)
     }
 
     /// SA, TSi and TSr for a Child SA.
@@ -184,13 +205,13 @@ impl RawPeer {
     }
 }
 
-/// IKE_SA_INIT.
+/// IKE_SA_INIT; `None` when it is not answered.
 fn init(
     endpoint: &mut Endpoint,
     config: &ConnectionConfig,
     now: Timestamp,
     random: &mut Seeded,
-) -> Init {
+) -> Option<Init> {
     let suite: IkeSuite = "aes256gcm16-prfsha384-curve25519".parse().unwrap();
     let RemoteAddress::At(remote) = config.remote else { unreachable!("the pair has addresses") };
     let path = Path { local: SocketAddr::new(config.local, 500), remote };
@@ -212,12 +233,12 @@ fn init(
     let request = Message { header, payloads }.encode();
     endpoint.handle_datagram(remote, path.local, &request, &mut Moment::simulated(now, random));
     endpoint.run_jobs(&mut Moment::simulated(now, random));
-    let response = endpoint.poll_transmit().expect("an answer to IKE_SA_INIT").bytes;
+    let response = endpoint.poll_transmit()?.bytes;
     let answer = Message::decode(&response).unwrap();
     let payloads = Payloads(&answer.payloads);
     let shared = key_exchange.agree(&payloads.key_exchange().unwrap().data).unwrap();
     let nonces = Nonces { initiator: nonce, responder: payloads.nonce().unwrap().clone() };
     let spis = Spis { initiator: spi, responder: answer.header.responder_spi };
     let keys = IkeKeys::initial(suite, &shared, &nonces, spis, Role::Initiator).unwrap();
-    Init { request, keys, nonces, spis }
+    Some(Init { request, keys, nonces, spis })
 }
