@@ -2,8 +2,9 @@
 //! route is not usable, and a VPC that the host does not serve is not announced.
 
 use super::Gateway;
-use super::world::{Answer, Underlay, Wish, configured};
-use crate::net::Prefix;
+use super::world::{Answer, Table, Underlay, Wish, configured, has_default};
+use crate::config::{Outline, VpcOutline};
+use crate::net::{Prefix, VpcId};
 use crate::time::Timestamp;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -79,11 +80,32 @@ impl Gateway {
     /// Tells the routers what the host refuses, and what it does again.
     pub(super) fn tell_refusals(&mut self, now: Timestamp) {
         while let Some((wish, carried)) = self.world.poll_turn() {
-            if let Some(vpc) = wish.vpc().and_then(|vpc| self.vpcs.get_mut(&vpc)) {
-                self.dirty.vpcs.insert(vpc.id);
-                vpc.on_refusal(wish, carried, now);
+            for id in self.concerned(&wish) {
+                if let Some(vpc) = self.vpcs.get_mut(&id) {
+                    self.dirty.vpcs.insert(id);
+                    vpc.on_refusal(wish.clone(), carried, now);
+                }
             }
         }
+    }
+
+    /// Tells a new VPC what the host refuses to all that live where it does.
+    pub(super) fn tell_standing_refusals(&mut self, id: VpcId, now: Timestamp) {
+        let concerns = |wish: &&Wish| self.concerned(wish).contains(&id);
+        let shared: Vec<Wish> = self.world.refused_wishes().filter(concerns).cloned().collect();
+        if let Some(vpc) = self.vpcs.get_mut(&id) {
+            shared.into_iter().for_each(|wish| vpc.on_refusal(wish, false, now));
+        }
+    }
+
+    /// The VPCs that are not served without a wish.
+    fn concerned(&self, wish: &Wish) -> Vec<VpcId> {
+        let Wish::Rule(rule) = wish else { return wish.vpc().into_iter().collect() };
+        let Some(table) = rule.leads_to() else { return Vec::new() };
+        let outline = Outline::of(&self.config);
+        let lives_there = outline.vpcs.into_iter().filter(|(_, vpc)| vpc.netns == rule.netns);
+        let is_led = |vpc: &VpcOutline| table != Table::Defaults || has_default(vpc, rule.ipv4);
+        lives_there.filter(|(_, vpc)| is_led(vpc)).map(|(id, _)| id).collect()
     }
 }
 

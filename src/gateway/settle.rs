@@ -41,6 +41,7 @@ impl Gateway {
         if let Some(config) = self.config.vpcs.get(&id) {
             self.redundancy.configure(id, config, at.now);
         }
+        self.tell_standing_refusals(id, at.now);
     }
 
     /// Begins with a configured peer.

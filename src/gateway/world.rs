@@ -19,12 +19,11 @@ mod tables;
 mod wish;
 
 pub use host::{Device as HostDevice, Host};
-pub(super) use plan::{Underlay, configured};
+pub(super) use plan::{Underlay, configured, has_default};
 pub use plan::{guards, is_blind};
-pub use tables::{GUARD_METRIC, METRIC};
+pub use tables::{guard_metric, guard_owner, metric, owner};
 pub use wish::{Rule, Table, Then, When, Wish};
 
-use crate::net::VpcId;
 use crate::time::{Timers, Timestamp};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
@@ -118,13 +117,6 @@ impl World {
         if self.forget(wish) {
             self.changes.push_back(Change::Remove(wish.clone()));
         }
-    }
-
-    /// Takes back what a VPC has on the host, the last first: all of it, or what needs its device.
-    pub fn remove_vpc(&mut self, vpc: VpcId, also_guards: bool) {
-        let goes = |wish: &&Wish| wish.vpc() == Some(vpc) && (also_guards || !wish.is_guard());
-        let gone: Vec<Wish> = self.wanted.keys().rev().filter(goes).cloned().collect();
-        gone.iter().for_each(|wish| self.remove(wish));
     }
 
     /// Makes the wishes of the configuration (those that `is_configured` names) exactly
@@ -266,6 +258,11 @@ impl World {
             State::Asked(Some(refusal)) | State::Refused(refusal) => Some(refusal),
             State::Asked(None) | State::Standing => None,
         }
+    }
+
+    /// What the host refuses now.
+    pub fn refused_wishes(&self) -> impl Iterator<Item = &Wish> {
+        self.refused.iter()
     }
 
     /// How much the host refuses now.

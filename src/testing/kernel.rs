@@ -168,8 +168,8 @@ pub fn host(config: &Config, address: IpAddr) -> Host {
 
 fn concerns(rule: &Rule, traveller: Traveller<'_>) -> bool {
     match &rule.when {
-        When::Always => true,
         // No packet of a VPC is one of the tunnels themselves.
+        When::Always | When::Unmarked => true,
         When::Marked => false,
         When::Arriving(device) => device == traveller.input,
         When::From(prefix) => prefix.contains(traveller.src),

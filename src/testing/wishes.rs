@@ -124,7 +124,7 @@ fn a_peer_does_not_count_what_the_host_refuses() {
 fn without_a_rule_that_leads_to_it_no_prefix_of_a_vpc_is_in_use() {
     let mut network = connected(deployment::pair());
     let leads = |wish: &Wish| match wish {
-        Wish::Rule(rule) => rule.ipv4 && rule.then == Then::Lookup(Table::Vpc(VPC)),
+        Wish::Rule(rule) => rule.ipv4 && rule.then == Then::Lookup(Table::Prefixes),
         _ => false,
     };
     let rules = refuse(&mut network, leads);

@@ -1,25 +1,29 @@
 //! Wishes in the kernel's words, and back.
 
 use super::Place;
-use crate::gateway::world::{self, GUARD_METRIC, METRIC, Rule, Table, Then, When, Wish};
+use crate::gateway::world::{
+    self, Rule, Table, Then, When, Wish, guard_metric, guard_owner, metric, owner,
+};
 use crate::net::{Prefix, VpcId};
-use crate::os::netlink::{self, Action, MAIN_TABLE, Route, Via};
+use crate::os::netlink::{self, Action, MAIN_TABLE, Mark, Route, Via};
 use crate::os::udp::MARK;
 use std::collections::BTreeMap;
 
 /// The device by which a rule knows what the host itself sends.
 const LOOPBACK: &str = "lo";
+/// Metric of bars, which belong to no VPC.
+const BAR_METRIC: u32 = 79;
 
 /// The route that a wish is; `None` for what is no route, or has no place.
 pub fn route(wish: &Wish, places: &BTreeMap<VpcId, Place>) -> Option<Route> {
     let table = wish.table()?.number();
     let (prefix, via, metric) = match wish {
-        Wish::Guard { prefix, .. } => (*prefix, Via::Unreachable, GUARD_METRIC),
-        Wish::Home { prefix, .. } => (*prefix, Via::Throw, METRIC),
+        Wish::Guard { prefix, vpc } => (*prefix, Via::Unreachable, guard_metric(*vpc)),
+        Wish::Home { prefix, vpc } => (*prefix, Via::Throw, metric(*vpc)),
         Wish::Route { prefix, vpc } => {
-            (*prefix, Via::Device(places.get(vpc)?.device.clone()), METRIC)
+            (*prefix, Via::Device(places.get(vpc)?.device.clone()), metric(*vpc))
         }
-        Wish::Bar { prefix } => (*prefix, Via::Blackhole, METRIC),
+        Wish::Bar { prefix } => (*prefix, Via::Blackhole, BAR_METRIC),
         Wish::Device { .. } | Wish::Address { .. } | Wish::Rule(_) => return None,
     };
     Some(Route::new(prefix, via).in_table(table).with_metric(metric))
@@ -30,10 +34,14 @@ pub fn wish_of_route(route: &Route) -> Option<Wish> {
     let prefix = route.prefix;
     let wish = match (Table::numbered(route.table)?, &route.via) {
         (Table::Ingress, Via::Blackhole) => Wish::Bar { prefix },
-        (Table::Default(vpc), Via::Throw) => Wish::Home { vpc, prefix },
-        (Table::Vpc(vpc) | Table::Default(vpc), Via::Unreachable) => Wish::Guard { vpc, prefix },
-        (Table::Vpc(vpc) | Table::Default(vpc), Via::Device(_)) => Wish::Route { vpc, prefix },
-        (Table::Ingress | Table::Vpc(_) | Table::Default(_), _) => return None,
+        (Table::Defaults, Via::Throw) => Wish::Home { vpc: owner(route.metric)?, prefix },
+        (Table::Prefixes | Table::Defaults, Via::Unreachable) => {
+            Wish::Guard { vpc: guard_owner(route.metric)?, prefix }
+        }
+        (Table::Prefixes | Table::Defaults, Via::Device(_)) => {
+            Wish::Route { vpc: owner(route.metric)?, prefix }
+        }
+        (Table::Ingress | Table::Prefixes | Table::Defaults, _) => return None,
     };
     Some(wish)
 }
@@ -43,7 +51,8 @@ pub fn rule(rule: &Rule) -> netlink::Rule {
     let (mut input, mut source, mut mark) = (None, None, None);
     match &rule.when {
         When::Always => {}
-        When::Marked => mark = Some(MARK),
+        When::Marked => mark = Some(Mark::Is(MARK)),
+        When::Unmarked => mark = Some(Mark::IsNot(MARK)),
         When::Arriving(device) => input = Some(device.clone()),
         When::From(prefix) => source = Some(*prefix),
         When::SentFrom(address) => {
@@ -65,7 +74,8 @@ pub fn rule(rule: &Rule) -> netlink::Rule {
 pub fn wish_of_rule(rule: &netlink::Rule, namespace: Option<&str>) -> Option<Wish> {
     let when = match (&rule.input, rule.source, rule.mark) {
         (None, None, None) => When::Always,
-        (None, None, Some(MARK)) => When::Marked,
+        (None, None, Some(Mark::Is(MARK))) => When::Marked,
+        (None, None, Some(Mark::IsNot(MARK))) => When::Unmarked,
         (Some(device), Some(source), None) if device == LOOPBACK => When::SentFrom(source.addr()),
         (Some(device), None, None) => When::Arriving(device.clone()),
         (None, Some(source), None) => When::From(source),

@@ -74,6 +74,12 @@ impl Host {
         config.peers.iter().filter(|(_, peer)| concerned(peer)).map(address_of).collect()
     }
 
+    /// Whether some device bears each of `addresses` that is one.
+    pub(in crate::gateway) fn bears(&self, addresses: &[IpAddr]) -> bool {
+        let has = |address| self.devices.values().any(|device| device.addresses.contains(address));
+        addresses.iter().filter(|address| !address.is_unspecified()).all(has)
+    }
+
     /// The devices that bear one of `addresses`.
     pub(in crate::gateway) fn bearing(
         &self,

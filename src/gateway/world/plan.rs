@@ -2,13 +2,16 @@
 //! policy rules that packets of a VPC cannot get around. Learned routes are not among them.
 
 use super::host::Host;
-use super::tables::{ARRIVING, DEFAULTS, END, HOST, INWARD, MARKED, NOWHERE, PREFIXES};
+use super::tables::{ARRIVED, ARRIVING, DEFAULTS, END, FAMILIAR, HOST, INWARD, NOWHERE, PREFIXES};
 use super::wish::{Rule, Table, Then, When, Wish};
 use crate::config::{Config, Outline, Routing, VpcConfig, VpcOutline, derive_device_address};
 use crate::gateway::snapshot::device_mtu;
-use crate::net::{Prefix, VpcId};
-use std::collections::BTreeSet;
+use crate::net::Prefix;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+
+/// The device by which rules know what the host itself sends.
+const LOOPBACK: &str = "lo";
 
 /// What the gateway knows of its host's side of the underlay.
 #[derive(Clone, Copy, Debug)]
@@ -48,51 +51,38 @@ pub fn configured(config: &Config, underlay: Underlay<'_>) -> BTreeSet<Wish> {
 pub fn guards(outline: &Outline, host: &Host, listening: &[IpAddr]) -> BTreeSet<Wish> {
     let mut wishes = BTreeSet::new();
     let underlay = Underlay { host, listening };
+    let mut grounds: BTreeMap<Option<&str>, Vec<&VpcOutline>> = BTreeMap::new();
     for (&vpc, settings) in &outline.vpcs {
         wishes.extend(settings.behind().map(|prefix| Wish::Guard { vpc, prefix }));
-        let policy = Policy { vpc, settings, underlay };
-        wishes.extend(policy.rules());
-        wishes.extend(policy.homes());
-        wishes.extend(policy.bars());
+        wishes.extend(homes(settings).map(|prefix| Wish::Home { vpc, prefix }));
+        let bars = barred(settings).filter(|_| is_barred(settings, underlay));
+        wishes.extend(bars.map(|prefix| Wish::Bar { prefix }));
+        grounds.entry(settings.netns.as_deref()).or_default().push(settings);
     }
-    wishes.extend(host_rules(outline, underlay));
+    let lans = outline.vpcs.values().filter_map(|vpc| vpc.interface.as_deref()).collect();
+    for (netns, vpcs) in grounds {
+        for ipv4 in [true, false] {
+            let policy = Policy { netns, ipv4, vpcs: &vpcs, lans: &lans, underlay };
+            wishes.extend(policy.rules().into_iter().map(Wish::Rule));
+        }
+    }
     wishes
 }
 
 /// Whether a VPC has default routes behind its peers, in one family.
-fn has_default(vpc: &VpcOutline, ipv4: bool) -> bool {
+pub fn has_default(vpc: &VpcOutline, ipv4: bool) -> bool {
     vpc.behind().any(|prefix| prefix.len() == 0 && prefix.is_ipv4() == ipv4)
 }
 
-/// The rules that serve the gateway itself, in the namespace of the underlay.
-fn host_rules(outline: &Outline, underlay: Underlay<'_>) -> Vec<Wish> {
-    let vpcs: Vec<&VpcOutline> = outline.vpcs.values().filter(|vpc| vpc.netns.is_none()).collect();
-    let rule =
-        |ipv4, priority, when, then| Wish::Rule(Rule { netns: None, ipv4, priority, when, then });
-    let mut rules = Vec::new();
-    for ipv4 in [true, false].into_iter().filter(|_| !vpcs.is_empty()) {
-        rules.push(rule(ipv4, MARKED, When::Marked, Then::Goto(END)));
-        rules.push(rule(ipv4, END, When::Always, Then::Pass));
-        if vpcs.iter().any(|vpc| has_default(vpc, ipv4)) {
-            let ours = underlay
-                .listening
-                .iter()
-                .filter(|address| address.is_ipv4() == ipv4 && !address.is_unspecified());
-            let sent = |address: &IpAddr| When::SentFrom(*address);
-            rules.extend(ours.map(|address| rule(ipv4, HOST, sent(address), Then::Goto(END))));
-        }
-    }
-    if vpcs.iter().any(|vpc| is_barred(vpc, underlay)) {
-        let lans: BTreeSet<&str> =
-            outline.vpcs.values().filter_map(|vpc| vpc.interface.as_deref()).collect();
-        let devices = underlay.host.bearing(underlay.listening).map(|(name, _)| name);
-        for device in devices.filter(|name| !lans.contains(name)) {
-            let arriving = || When::Arriving(device.to_owned());
-            let then = Then::Lookup(Table::Ingress);
-            rules.extend([true, false].map(|ipv4| rule(ipv4, ARRIVING, arriving(), then)));
-        }
-    }
-    rules
+/// Where the VPC has default routes through tunnels, its own prefixes are not for them.
+fn homes(vpc: &VpcOutline) -> impl Iterator<Item = Prefix> {
+    let drawn = |prefix: &Prefix| has_default(vpc, prefix.is_ipv4());
+    vpc.prefixes.iter().copied().filter(drawn)
+}
+
+/// What must not come in from the underlay: packets to the VPC's own hosts, or through them.
+fn barred(vpc: &VpcOutline) -> impl Iterator<Item = Prefix> {
+    vpc.prefixes.iter().chain(&vpc.accept).copied()
 }
 
 /// Whether hosts of the VPC come in by another device than the underlay's, so that what comes in
@@ -104,66 +94,103 @@ fn is_barred(vpc: &VpcOutline, underlay: Underlay<'_>) -> bool {
     interface.is_some_and(|interface| devices.all(|(name, _)| name != interface))
 }
 
-/// What is ruled for the packets of one VPC.
+/// What is ruled in one network namespace for one address family.
 struct Policy<'c> {
-    vpc: VpcId,
-    settings: &'c VpcOutline,
+    netns: Option<&'c str>,
+    ipv4: bool,
+    /// The VPCs that live there.
+    vpcs: &'c [&'c VpcOutline],
+    /// The devices towards hosts of any VPC.
+    lans: &'c BTreeSet<&'c str>,
     underlay: Underlay<'c>,
 }
 
 impl Policy<'_> {
-    fn rules(&self) -> Vec<Wish> {
-        let mut rules = Vec::new();
-        for ipv4 in [true, false] {
-            let prefixes = Then::Lookup(Table::Vpc(self.vpc));
-            rules.push(self.rule(ipv4, PREFIXES, When::Always, prefixes));
-            if has_default(self.settings, ipv4) {
-                let defaults = Then::Lookup(Table::Default(self.vpc));
-                let packets = self.packets(ipv4);
-                rules.extend(packets.map(|when| self.rule(ipv4, DEFAULTS, when, defaults)));
-            }
-            if self.loses_itself() {
-                let out = || When::Arriving(self.settings.tun.clone());
-                rules.push(self.rule(ipv4, INWARD, out(), Then::LookupMainButDefault));
-                rules.push(self.rule(ipv4, NOWHERE, out(), Then::Unreachable));
-            }
+    fn rules(&self) -> Vec<Rule> {
+        let mut rules = self.arriving();
+        if self.vpcs.iter().any(|vpc| vpc.behind().any(|prefix| self.is_mine(&prefix))) {
+            let when = if self.netns.is_none() { When::Unmarked } else { When::Always };
+            rules.push(self.rule(PREFIXES, when, Then::Lookup(Table::Prefixes)));
         }
+        if let Some(vpc) = self.vpcs.iter().find(|vpc| has_default(vpc, self.ipv4)) {
+            rules.extend(self.host());
+            let defaults = |when| self.rule(DEFAULTS, when, Then::Lookup(Table::Defaults));
+            rules.extend(self.packets(vpc).map(defaults));
+        }
+        let lost = self.vpcs.iter().filter(|vpc| self.loses_itself(vpc));
+        rules.extend(lost.flat_map(|vpc| {
+            let out = || When::Arriving(vpc.tun.clone());
+            let home = self.rule(INWARD, out(), Then::LookupMainButDefault);
+            [home, self.rule(NOWHERE, out(), Then::Unreachable)]
+        }));
         rules
     }
 
-    /// How packets of the VPC are known: by the device that they come in by, or by their source.
-    fn packets(&self, ipv4: bool) -> impl Iterator<Item = When> {
-        let devices = [Some(&self.settings.tun), self.settings.interface.as_ref()];
-        let sources = self.settings.prefixes.iter().filter(move |p| p.is_ipv4() == ipv4);
+    /// What comes in by the underlay's devices meets the bars. Before those are known, as before
+    /// the network is up, whatever is not of a VPC does.
+    fn arriving(&self) -> Vec<Rule> {
+        let has_bars = |vpc: &&VpcOutline| {
+            is_barred(vpc, self.underlay) && barred(vpc).any(|prefix| self.is_mine(&prefix))
+        };
+        if !self.vpcs.iter().any(has_bars) {
+            return Vec::new();
+        }
+        let Underlay { host, listening } = self.underlay;
+        if !host.bears(listening) {
+            return self.unfamiliar();
+        }
+        let foreign = host.bearing(listening).map(|(name, _)| name);
+        let foreign = foreign.filter(|name| !self.lans.contains(name));
+        let arriving = foreign.map(|device| When::Arriving(device.to_owned()));
+        arriving.map(|when| self.rule(ARRIVING, when, Then::Lookup(Table::Ingress))).collect()
+    }
+
+    fn unfamiliar(&self) -> Vec<Rule> {
+        let devices = |vpc: &&VpcOutline| [Some(vpc.tun.clone()), vpc.interface.clone()];
+        let ours = self.vpcs.iter().flat_map(devices).flatten();
+        let familiar = ours.chain([LOOPBACK.to_owned()]).map(When::Arriving);
+        let over = familiar.map(|when| self.rule(FAMILIAR, when, Then::Goto(ARRIVED)));
+        let bars = self.rule(ARRIVING, When::Always, Then::Lookup(Table::Ingress));
+        over.chain([bars, self.rule(ARRIVED, When::Always, Then::Pass)]).collect()
+    }
+
+    /// The gateway's own packets, and the host's from the underlay's address, are not for a VPC's
+    /// default route.
+    fn host(&self) -> Vec<Rule> {
+        if self.netns.is_some() {
+            return Vec::new();
+        }
+        let listening = self.underlay.listening.iter();
+        let ours = listening.filter(|a| a.is_ipv4() == self.ipv4 && !a.is_unspecified());
+        let sent = ours.map(|address| When::SentFrom(*address));
+        let over = [When::Marked].into_iter().chain(sent);
+        let mut rules: Vec<Rule> = over.map(|w| self.rule(HOST, w, Then::Goto(END))).collect();
+        rules.push(self.rule(END, When::Always, Then::Pass));
+        rules
+    }
+
+    /// How packets of a VPC are known: by the device that they come in by, or by their source.
+    fn packets(&self, vpc: &VpcOutline) -> impl Iterator<Item = When> {
+        let devices = [Some(&vpc.tun), vpc.interface.as_ref()];
+        let sources = vpc.prefixes.iter().filter(|prefix| self.is_mine(prefix));
         let devices = devices.into_iter().flatten().cloned().map(When::Arriving);
         devices.chain(sources.copied().map(When::From))
     }
 
     /// Whether what comes out of a tunnel could leave again by the underlay when the way to the
     /// VPC's hosts is gone: the host's default route leads there.
-    fn loses_itself(&self) -> bool {
+    fn loses_itself(&self, vpc: &VpcOutline) -> bool {
         let mut underlay = self.underlay.host.bearing(self.underlay.listening);
-        is_barred(self.settings, self.underlay) && underlay.any(|(_, device)| device.is_default)
+        let comes_out = barred(vpc).any(|prefix| self.is_mine(&prefix));
+        comes_out && is_barred(vpc, self.underlay) && underlay.any(|(_, device)| device.is_default)
     }
 
-    /// Where the VPC has default routes through tunnels, its own prefixes are not for them.
-    fn homes(&self) -> impl Iterator<Item = Wish> {
-        let drawn = |prefix: &&Prefix| has_default(self.settings, prefix.is_ipv4());
-        let homes = self.settings.prefixes.iter().filter(drawn);
-        homes.map(|&prefix| Wish::Home { vpc: self.vpc, prefix })
+    fn is_mine(&self, prefix: &Prefix) -> bool {
+        prefix.is_ipv4() == self.ipv4
     }
 
-    fn bars(&self) -> Vec<Wish> {
-        if !is_barred(self.settings, self.underlay) {
-            return Vec::new();
-        }
-        let barred = self.settings.prefixes.iter().chain(&self.settings.accept);
-        barred.map(|&prefix| Wish::Bar { prefix }).collect()
-    }
-
-    fn rule(&self, ipv4: bool, priority: u32, when: When, then: Then) -> Wish {
-        let netns = self.settings.netns.clone();
-        Wish::Rule(Rule { netns, ipv4, priority, when, then })
+    fn rule(&self, priority: u32, when: When, then: Then) -> Rule {
+        Rule { netns: self.netns.map(str::to_owned), ipv4: self.ipv4, priority, when, then }
     }
 }
 

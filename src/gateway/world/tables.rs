@@ -3,28 +3,38 @@
 //!
 //! ```text
 //!   0   local addresses                                              (the kernel's own)
-//!  70   the tunnels' own datagrams, by mark ──────────────────────────────────► 90
 //!  74   what comes in by the underlay's device: the ingress table, in which the prefixes of
-//!       the VPCs are barred
-//!  78   the table of every VPC: its prefixes behind peers, each with a guard
-//!  79   what the host itself sends from the underlay's address ────────────────► 90
+//!       the VPCs are barred. As long as it is not known which device that is: what comes in by
+//!       any other than those of the VPCs, which 73 leads over to 75
+//!  78   all but the tunnels' own datagrams, which bear a mark: the prefixes behind the peers of
+//!       all VPCs, each with a guard
+//!  79   the tunnels' own datagrams, and what the host itself sends from the underlay's
+//!       address ───────────────────────────────────────────────────────────────► 90
 //!  80   the default routes of a VPC: for what comes from its prefixes or by its devices only
 //!  84   what comes out of a tunnel: the main table, but never its default route,
 //!  85   else nowhere
 //!  90   (the place where those land that pass over)
 //!  32766 the main table                                              (the host's own)
 //! ```
+//!
+//! The kernel walks the rules of a packet's family twice for every packet that it forwards: for
+//! its destination, and for its source. So there are as few as can be, and none in a family that
+//! no VPC uses. VPCs that share a namespace share no prefix and so share the tables; whose a route
+//! is says its metric.
 
 use super::wish::Table;
+use crate::net::VpcId;
 
-/// Metric of routes into a TUN device.
-pub const METRIC: u32 = 79;
-/// Metric of guards: every route wins against them.
-pub const GUARD_METRIC: u32 = u32::MAX;
+/// Metric of routes into the TUN device of the first VPC; every further VPC has the next one.
+const METRIC: u32 = 79;
+/// Metric of guards of the first VPC; every further VPC has the one before. Every route wins
+/// against them.
+const GUARD_METRIC: u32 = u32::MAX;
 
 /// See the module's table.
-pub(super) const MARKED: u32 = 70;
+pub(super) const FAMILIAR: u32 = 73;
 pub(super) const ARRIVING: u32 = 74;
+pub(super) const ARRIVED: u32 = 75;
 pub(super) const PREFIXES: u32 = 78;
 pub(super) const HOST: u32 = 79;
 pub(super) const DEFAULTS: u32 = 80;
@@ -32,26 +42,47 @@ pub(super) const INWARD: u32 = 84;
 pub(super) const NOWHERE: u32 = 85;
 pub(super) const END: u32 = 90;
 
-/// The first of our tables; a VPC has two of those behind it.
+/// The first of our tables.
 const FIRST: u32 = 79_000;
-/// The last: VPCs are numbered with 16 bits.
-const LAST: u32 = FIRST + 1 + 2 * u16::MAX as u32 + 1;
 
 impl Table {
+    const ALL: [Table; 3] = [Table::Ingress, Table::Prefixes, Table::Defaults];
+
     /// Its number in the kernel.
     pub fn number(self) -> u32 {
         match self {
             Table::Ingress => FIRST,
-            Table::Vpc(vpc) => FIRST + 1 + 2 * u32::from(vpc.0),
-            Table::Default(vpc) => FIRST + 2 + 2 * u32::from(vpc.0),
+            Table::Prefixes => FIRST + 1,
+            Table::Defaults => FIRST + 2,
         }
     }
 
     /// The table with a number, if it is one of ours.
     pub fn numbered(number: u32) -> Option<Table> {
-        let place = number.checked_sub(FIRST).filter(|_| number <= LAST)?;
-        let Some(place) = place.checked_sub(1) else { return Some(Table::Ingress) };
-        let vpc = crate::net::VpcId(u16::try_from(place / 2).ok()?);
-        Some(if place % 2 == 0 { Table::Vpc(vpc) } else { Table::Default(vpc) })
+        Table::ALL.into_iter().find(|table| table.number() == number)
     }
+}
+
+/// The metric of a VPC's routes.
+pub fn metric(vpc: VpcId) -> u32 {
+    METRIC + u32::from(vpc.0)
+}
+
+/// The metric of a VPC's guards.
+pub fn guard_metric(vpc: VpcId) -> u32 {
+    GUARD_METRIC - u32::from(vpc.0)
+}
+
+/// Whose route has a metric.
+pub fn owner(metric: u32) -> Option<VpcId> {
+    numbered(metric.checked_sub(METRIC)?)
+}
+
+/// Whose guard has a metric.
+pub fn guard_owner(metric: u32) -> Option<VpcId> {
+    numbered(GUARD_METRIC - metric)
+}
+
+fn numbered(number: u32) -> Option<VpcId> {
+    u16::try_from(number).ok().map(VpcId)
 }

@@ -1,7 +1,7 @@
 //! Wishes as a difference, and what becomes of the answers.
 
 use super::*;
-use crate::net::Prefix;
+use crate::net::{Prefix, VpcId};
 
 const VPC: VpcId = VpcId(0);
 const START: Timestamp = Timestamp::ZERO;

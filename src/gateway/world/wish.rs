@@ -27,7 +27,7 @@ pub enum Wish {
         /// The address.
         address: IpAddr,
     },
-    /// A guard against plaintext: an `unreachable` route of the worst metric in the VPC's table.
+    /// A guard against plaintext: an `unreachable` route of the worst metric.
     Guard {
         /// The VPC.
         vpc: VpcId,
@@ -79,6 +79,8 @@ pub enum When {
     Always,
     /// Those of the gateway's sockets on the underlay, by their mark.
     Marked,
+    /// All but those.
+    Unmarked,
     /// Those that come in by a device.
     Arriving(String),
     /// Those from a prefix.
@@ -107,14 +109,15 @@ pub enum Then {
 pub enum Table {
     /// What must not come in from the underlay.
     Ingress,
-    /// A VPC's prefixes behind its peers.
-    Vpc(VpcId),
-    /// The default routes of a VPC, which only its own packets may take.
-    Default(VpcId),
+    /// The prefixes behind the peers of the VPCs in a namespace.
+    Prefixes,
+    /// The default routes of a VPC, which only its own packets may take. VPCs that share a
+    /// namespace share no destination, so at most one of them has any.
+    Defaults,
 }
 
 impl Wish {
-    /// The VPC that it is for; `None` when it serves the gateway itself.
+    /// The VPC that it is for; `None` when it serves the gateway itself, or several.
     pub fn vpc(&self) -> Option<VpcId> {
         match self {
             Wish::Device { vpc, .. }
@@ -122,19 +125,18 @@ impl Wish {
             | Wish::Guard { vpc, .. }
             | Wish::Home { vpc, .. }
             | Wish::Route { vpc, .. } => Some(*vpc),
-            Wish::Rule(rule) => rule.vpc(),
-            Wish::Bar { .. } => None,
+            Wish::Rule(_) | Wish::Bar { .. } => None,
         }
     }
 
     /// The table in which it is a route.
     pub fn table(&self) -> Option<Table> {
         match self {
-            Wish::Guard { vpc, prefix } | Wish::Route { vpc, prefix } if prefix.len() == 0 => {
-                Some(Table::Default(*vpc))
+            Wish::Guard { prefix, .. } | Wish::Route { prefix, .. } if prefix.len() == 0 => {
+                Some(Table::Defaults)
             }
-            Wish::Guard { vpc, .. } | Wish::Route { vpc, .. } => Some(Table::Vpc(*vpc)),
-            Wish::Home { vpc, .. } => Some(Table::Default(*vpc)),
+            Wish::Guard { .. } | Wish::Route { .. } => Some(Table::Prefixes),
+            Wish::Home { .. } => Some(Table::Defaults),
             Wish::Bar { .. } => Some(Table::Ingress),
             Wish::Device { .. } | Wish::Address { .. } | Wish::Rule(_) => None,
         }
@@ -172,10 +174,10 @@ impl Wish {
 }
 
 impl Rule {
-    /// The VPC for whose packets alone it is.
-    fn vpc(&self) -> Option<VpcId> {
+    /// The table that it leads into a tunnel by.
+    pub(in crate::gateway) fn leads_to(&self) -> Option<Table> {
         match self.then {
-            Then::Lookup(Table::Vpc(vpc) | Table::Default(vpc)) => Some(vpc),
+            Then::Lookup(table @ (Table::Prefixes | Table::Defaults)) => Some(table),
             Then::Lookup(Table::Ingress)
             | Then::LookupMainButDefault
             | Then::Goto(_)
@@ -211,6 +213,7 @@ impl fmt::Display for When {
         match self {
             When::Always => f.write_str("all packets"),
             When::Marked => f.write_str("packets of the tunnels themselves"),
+            When::Unmarked => f.write_str("packets of others than the tunnels themselves"),
             When::Arriving(device) => write!(f, "packets that come in by {device}"),
             When::From(prefix) => write!(f, "packets from {prefix}"),
             When::SentFrom(address) => write!(f, "packets that the host sends from {address}"),

@@ -21,7 +21,7 @@ use tokio::task::JoinHandle;
 pub use address::InterfaceAddress;
 pub use link::Link;
 pub use route::{Route, RouteChange, Via};
-pub use rule::{Action, GuardRule, MAIN_TABLE, Rule};
+pub use rule::{Action, GuardRule, MAIN_TABLE, Mark, Rule};
 pub use watch::{LinkEvent, LinkWatch, Loss, LossWatch};
 
 use super::netns;

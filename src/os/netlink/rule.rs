@@ -8,7 +8,7 @@ use nix::errno::Errno;
 use rtnetlink::IpVersion;
 use rtnetlink::packet_route::AddressFamily;
 use rtnetlink::packet_route::route::{RouteHeader, RouteProtocol};
-use rtnetlink::packet_route::rule::{RuleAction, RuleAttribute, RuleMessage};
+use rtnetlink::packet_route::rule::{RuleAction, RuleAttribute, RuleFlags, RuleMessage};
 
 use super::{Netlink, PROTOCOL, unless};
 use crate::net::Prefix;
@@ -31,10 +31,20 @@ pub struct Rule {
     pub source: Option<Prefix>,
     /// Where they want to go.
     pub destination: Option<Prefix>,
-    /// The mark that they carry.
-    pub mark: Option<u32>,
+    /// The mark that they carry, or do not carry.
+    pub mark: Option<Mark>,
     /// What becomes of them.
     pub action: Action,
+}
+
+/// A condition on a packet's mark.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Mark {
+    /// It carries this one.
+    Is(u32),
+    /// It does not carry this one. The kernel inverts rules as a whole, so no other condition can
+    /// stand beside it.
+    IsNot(u32),
 }
 
 /// What becomes of the packets of a rule.
@@ -65,7 +75,11 @@ impl Rule {
         let destination = self.destination.map(|prefix| RuleAttribute::Destination(prefix.addr()));
         let source = self.source.map(|prefix| RuleAttribute::Source(prefix.addr()));
         let input = self.input.clone().map(RuleAttribute::Iifname);
-        let mark = self.mark.map(RuleAttribute::FwMark);
+        let mark =
+            self.mark.map(|(Mark::Is(mark) | Mark::IsNot(mark))| RuleAttribute::FwMark(mark));
+        if let Some(Mark::IsNot(_)) = self.mark {
+            header.flags |= RuleFlags::Invert;
+        }
         message.attributes.extend([destination, source, input, mark].into_iter().flatten());
         message.attributes.push(RuleAttribute::Priority(self.priority));
         message.attributes.push(RuleAttribute::Protocol(RouteProtocol::from(protocol)));
@@ -90,7 +104,7 @@ impl Rule {
             match attribute {
                 RuleAttribute::Priority(priority) => rule.priority = *priority,
                 RuleAttribute::Iifname(name) => rule.input = Some(name.clone()),
-                RuleAttribute::FwMark(mark) => rule.mark = Some(*mark).filter(|mark| *mark != 0),
+                RuleAttribute::FwMark(mark) if *mark != 0 => rule.mark = Some(Mark::Is(*mark)),
                 RuleAttribute::Table(number) => table = *number,
                 RuleAttribute::Goto(priority) => target = Some(*priority),
                 RuleAttribute::SuppressPrefixLen(length) => suppressed = *length,
@@ -103,6 +117,11 @@ impl Rule {
                 _ => {}
             }
         }
+        rule.mark = match (rule.mark, message.header.flags.contains(RuleFlags::Invert)) {
+            (mark, false) => mark,
+            (Some(Mark::Is(mark)), true) => Some(Mark::IsNot(mark)),
+            (Some(Mark::IsNot(_)) | None, true) => return None,
+        };
         rule.action = match message.header.action {
             RuleAction::ToTable if suppressed == 0 => Action::LookupButDefault(table),
             RuleAction::ToTable => Action::Lookup(table),
@@ -145,7 +164,11 @@ impl fmt::Display for Rule {
         self.source.iter().try_for_each(|prefix| write!(f, " from {prefix}"))?;
         self.destination.iter().try_for_each(|prefix| write!(f, " to {prefix}"))?;
         self.input.iter().try_for_each(|device| write!(f, " arriving on {device}"))?;
-        self.mark.iter().try_for_each(|mark| write!(f, " with mark {mark}"))
+        match self.mark {
+            Some(Mark::Is(mark)) => write!(f, " with mark {mark}"),
+            Some(Mark::IsNot(mark)) => write!(f, " without mark {mark}"),
+            None => Ok(()),
+        }
     }
 }
 

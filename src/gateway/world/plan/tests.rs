@@ -1,8 +1,9 @@
 //! What a configuration wants of the host.
 
 use super::*;
+use crate::config::VpcOutline;
 use crate::gateway::world::HostDevice;
-use crate::net::PeerId;
+use crate::net::{PeerId, VpcId};
 use crate::testing::deployment::{self, Site};
 
 const SITES: [Site; 2] = [Site { region: 1, zone: 1 }, Site { region: 2, zone: 1 }];
@@ -106,10 +107,60 @@ fn a_default_route_behind_a_peer_is_for_packets_of_the_vpc_only() {
     ];
     assert_eq!(whens, expected);
     let guard = Wish::Guard { vpc: VPC, prefix: Prefix::all_ipv4() };
-    assert_eq!(guard.table(), Some(Table::Default(VPC)));
+    assert_eq!(guard.table(), Some(Table::Defaults));
     assert!(wishes.contains(&guard));
     let home = Wish::Home { vpc: VPC, prefix: "10.1.0.0/16".parse().expect("a prefix") };
     assert!(wishes.contains(&home));
     let sent: Vec<&When> = rules(&wishes, HOST).iter().map(|rule| &rule.when).collect();
-    assert_eq!(sent, [&When::SentFrom(SITES[0].underlay())]);
+    assert_eq!(sent, [&When::Marked, &When::SentFrom(SITES[0].underlay())]);
+}
+
+/// VPCs beside each other, each with one prefix of its own and one behind a peer.
+fn beside(count: u8) -> Outline {
+    let prefix = |second: u8, third: u8| Prefix::containing([10, second, third, 0].into(), 24);
+    let vpc = |number: u8| VpcOutline {
+        tun: format!("vpn{number}"),
+        interface: Some(format!("lan{number}")),
+        prefixes: prefix(1, number).into_iter().collect(),
+        accept: prefix(2, number).into_iter().collect(),
+        ..VpcOutline::default()
+    };
+    let vpcs = (0..count).map(|number| (VpcId(number.into()), vpc(number)));
+    Outline { listen: vec![SITES[0].underlay()], vpcs: vpcs.collect() }
+}
+
+fn ruled(outline: &Outline, is_default: bool) -> Vec<String> {
+    let rules = guards(outline, &host(is_default), &outline.listen).into_iter();
+    rules.filter(|wish| matches!(wish, Wish::Rule(_))).map(|wish| wish.to_string()).collect()
+}
+
+/// Every packet of a namespace is held against its rules, so their number must stay small; and a
+/// family that no VPC uses has none.
+#[test]
+fn vpcs_that_share_a_namespace_share_its_rules() {
+    let expected = [
+        "IPv4 rule 74 for packets that come in by wan0",
+        "IPv4 rule 78 for packets of others than the tunnels themselves",
+    ];
+    assert_eq!(ruled(&beside(1), false), expected);
+    assert_eq!(ruled(&beside(50), false), expected);
+}
+
+#[test]
+fn before_the_underlay_is_known_only_devices_of_vpcs_let_packets_in() {
+    let outline = beside(1);
+    let before = guards(&outline, &Host::default(), &outline.listen);
+    assert_eq!(bars(&before), ["10.1.0.0/24", "10.2.0.0/24"]);
+    let over: Vec<&When> = rules(&before, FAMILIAR).iter().map(|rule| &rule.when).collect();
+    let familiar = ["lan0", "lo", "vpn0"].map(|name| When::Arriving(name.to_owned()));
+    assert_eq!(over, familiar.iter().collect::<Vec<_>>());
+    let barred = rules(&before, ARRIVING);
+    assert_eq!(barred.iter().map(|rule| &rule.when).collect::<Vec<_>>(), [&When::Always]);
+    assert!(rules(&guards(&outline, &host(true), &outline.listen), FAMILIAR).is_empty());
+}
+
+#[test]
+fn only_the_hosts_default_route_adds_rules_of_a_vpc() {
+    let added = |count| ruled(&beside(count), true).len() - ruled(&beside(count), false).len();
+    assert_eq!((added(1), added(3)), (2, 6));
 }
