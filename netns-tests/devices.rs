@@ -40,9 +40,19 @@ fn a_device_that_somebody_deletes_costs_the_other_vpcs_nothing() {
 fn a_device_that_somebody_deletes_comes_back() {
     let (pair, [left, _right]) =
         Gateway::start_both(|pair, side| config(pair, side, Auth::Psk, &bgp(side), ""));
-    delete(&pair, "vpn0");
-    assert!(left.comes_to_say("the TUN device vpn0 is gone"), "{}", left.log());
+    let reports = pair.probing(INTERVAL, || {
+        delete(&pair, "vpn0");
+        assert!(left.comes_to_say("the TUN device vpn0 is gone"), "{}", left.log());
+        std::thread::sleep(Duration::from_secs(6));
+    });
+    for report in reports {
+        println!("{report}");
+        assert!(report.longest_gap() < Duration::from_secs(1), "{report}");
+    }
     assert!(pair.comes_to_work(), "{}", left.log());
+    // BGP went on over the new device.
+    let downs = left.log().matches("BGP session down").count();
+    assert_eq!(downs, 0, "{}", left.log());
 }
 
 /// Deletes a device of the left gateway, as an administrator may by mistake.

@@ -5,9 +5,10 @@ use super::world::Place;
 use crate::gateway::{TcpInput, TcpOutput};
 use crate::net::VpcId;
 use crate::os::process::descriptor_limit;
-use crate::os::tcp;
+use crate::os::tcp::{self, Anchor};
 use crate::routing::ConnectionId;
 use std::collections::BTreeMap;
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,7 +16,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{Semaphore, broadcast, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tracing::{debug, error, warn};
 
@@ -34,10 +35,12 @@ const WAITING_MAX: usize = 16 << 20;
 /// Beyond, new ones are closed at once.
 const GUESTS_MAX: usize = 16_384;
 /// Of the files that this process may have open, one in so many may be such a connection, over all
-/// VPCs: enough are left for everything else.
+/// VPCs, and it has two: enough are left for everything else.
 const GUESTS_SHARE: usize = 4;
 /// Such connections from one address: an honest peer has one, and a second for a moment.
 const GUESTS_FROM_ONE: usize = 4;
+/// Devices that may be made anew at a time.
+const DEVICES_MAX: usize = 1024;
 /// Reads that wait for the gateway before a connection is no longer read.
 const BACKLOG: usize = 64;
 
@@ -65,6 +68,8 @@ pub struct Connections {
     incoming: mpsc::Receiver<(VpcId, TcpStream, Seat)>,
     house: Arc<House>,
     counted: u64,
+    /// The VPC whose device was made anew, and its name.
+    devices: broadcast::Sender<(VpcId, String)>,
 }
 
 impl Connections {
@@ -81,6 +86,7 @@ impl Connections {
             incoming,
             house: Arc::new(House::of(descriptor_limit())),
             counted: 0,
+            devices: broadcast::channel(DEVICES_MAX).0,
         };
         (connections, receiver)
     }
@@ -88,6 +94,12 @@ impl Connections {
     /// From now on this is where a VPC lives.
     pub fn place(&mut self, vpc: VpcId, place: Place) {
         self.places.insert(vpc, place);
+    }
+
+    /// The device of a VPC is there again: connections go on over it.
+    pub fn on_device(&self, vpc: VpcId, name: &str) {
+        // Nobody may be connected.
+        let _ = self.devices.send((vpc, name.to_owned()));
     }
 
     /// Does what the gateway wants; connecting waits for `ready`.
@@ -120,9 +132,9 @@ impl Connections {
             let connection = ConnectionId::accepted(self.counted);
             let (writer, queue) = Writer::new();
             self.writers.insert((vpc, connection), writer);
-            let events = self.events.clone();
+            let (events, devices) = (self.events.clone(), self.devices.subscribe());
             tokio::spawn(async move {
-                converse(vpc, connection, stream, queue, events).await;
+                converse(vpc, connection, stream, queue, events, devices).await;
                 drop(seat);
             });
             let input = TcpInput::Accepted { local: local.ip(), remote: remote.ip() };
@@ -143,7 +155,14 @@ impl Connections {
         match tcp::listen(tcp_place(place), SocketAddr::new(local, PORT)) {
             Ok(listener) => {
                 let guests = Guests::in_house(&self.house);
-                let task = tokio::spawn(accept_all(vpc, listener, guests, self.accepted.clone()));
+                let (accepted, devices) = (self.accepted.clone(), self.devices.subscribe());
+                let task = tokio::spawn(async move {
+                    let anchor = Anchor::of(&listener);
+                    tokio::select! {
+                        () = accept_all(vpc, listener, guests, accepted) => {}
+                        () = follow(vpc, anchor, devices) => {}
+                    }
+                });
                 self.listeners.insert((vpc, local), task);
             }
             Err(error) => error!(%local, error = format!("{error:#}"),
@@ -161,7 +180,7 @@ impl Connections {
         let Some(place) = self.places.get(&vpc).cloned() else { return };
         let (writer, queue) = Writer::new();
         self.writers.insert((vpc, connection), writer);
-        let events = self.events.clone();
+        let (events, devices) = (self.events.clone(), self.devices.subscribe());
         tokio::spawn(async move {
             let _ = ready.await;
             let remote = SocketAddr::new(remote, PORT);
@@ -169,7 +188,7 @@ impl Connections {
                 Ok(stream) => {
                     let input = TcpInput::Connected;
                     let _ = events.send(TcpEvent { vpc, connection, input }).await;
-                    converse(vpc, connection, stream, queue, events).await;
+                    converse(vpc, connection, stream, queue, events, devices).await;
                 }
                 Err(error) => {
                     debug!(error = format!("{error:#}"), "BGP");
@@ -309,7 +328,9 @@ async fn converse(
     stream: TcpStream,
     queue: Queue,
     events: mpsc::Sender<TcpEvent>,
+    devices: broadcast::Receiver<(VpcId, String)>,
 ) {
+    let anchor = Anchor::of(&stream);
     let (reader, writer) = stream.into_split();
     let Queue { messages, waiting, closed } = queue;
     let expired = async {
@@ -319,9 +340,30 @@ async fn converse(
     tokio::select! {
         () = read_all(vpc, connection, reader, &events) => {}
         () = write_all(writer, messages, &waiting) => {}
+        () = follow(vpc, anchor, devices) => {}
         () = expired => {}
     }
     let _ = events.send(TcpEvent { vpc, connection, input: TcpInput::Closed }).await;
+}
+
+/// Follows the device of the VPC, whenever it is made anew; never ends.
+async fn follow(
+    vpc: VpcId,
+    anchor: io::Result<Anchor>,
+    mut devices: broadcast::Receiver<(VpcId, String)>,
+) {
+    let Ok(anchor) = anchor else { return std::future::pending().await };
+    loop {
+        match devices.recv().await {
+            Ok((of, name)) if of == vpc => {
+                if let Err(error) = anchor.bind(&name) {
+                    debug!(name, %error, "a BGP connection does not find its device again");
+                }
+            }
+            Ok(_) | Err(broadcast::error::RecvError::Lagged(_)) => {}
+            Err(broadcast::error::RecvError::Closed) => std::future::pending().await,
+        }
+    }
 }
 
 async fn read_all(

@@ -286,6 +286,7 @@ impl Daemon {
         }
         let answer = match self.dataplane.add_vpc(&device) {
             Ok(()) => {
+                self.connections.on_device(device.vpc, &device.name);
                 self.devices.insert(device.vpc, device);
                 Answer::Done(change)
             }

@@ -1,7 +1,9 @@
 //! TCP in a namespace, from a given source address and over a given device, so that a
 //! conversation meant for a tunnel can never leave by another way.
 
+use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::os::fd::AsFd;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -21,6 +23,23 @@ pub struct Place<'a> {
     pub namespace: Option<&'a str>,
     /// The only device that its packets may use.
     pub device: Option<&'a str>,
+}
+
+/// A second handle of a socket, by which its device can be named again: a socket is bound to the
+/// number of its device, and one that is made anew has another. Needs CAP_NET_RAW.
+#[derive(Debug)]
+pub struct Anchor(Socket);
+
+impl Anchor {
+    /// The handle of a socket.
+    pub fn of(socket: &impl AsFd) -> io::Result<Anchor> {
+        Ok(Anchor(socket.as_fd().try_clone_to_owned()?.into()))
+    }
+
+    /// Binds to the device that has this name now.
+    pub fn bind(&self, device: &str) -> io::Result<()> {
+        self.0.bind_device(Some(device.as_bytes()))
+    }
 }
 
 /// Listens on an address, which need not be there yet (`IP_FREEBIND`).
