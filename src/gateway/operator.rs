@@ -184,7 +184,7 @@ impl Gateway {
     /// Its peers are gone: what the router still wants of their connections is passed on.
     fn remove_vpc(&mut self, id: VpcId, old: &Config, now: Timestamp) {
         if let Some(config) = old.vpcs.get(&id) {
-            let without = VpcConfig { vrrp: Vec::new(), ..config.clone() };
+            let without = VpcConfig { vrrp: Vec::new(), interface: None, ..config.clone() };
             self.redundancy.configure(id, &without, now);
         }
         while let Some(action) = self.vpcs.get_mut(&id).and_then(|vpc| vpc.router.poll_action()) {

@@ -23,7 +23,7 @@ use crate::time::{Timers, Timestamp};
 use crate::wire::neighbor::NeighborFrame;
 use crate::wire::vrrp::{Advertisement, GROUP_V4, GROUP_V6, virtual_router_id};
 use link::{DEFENCE, DELIBERATION, Link, LinkId, RETRY};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 use tracing::{info, trace};
 use trouble::Trouble;
@@ -84,13 +84,31 @@ impl Redundancy {
                 self.members.insert(id, Member::new(router.clone(), now));
             }
         }
+        self.heed(vpc, config.interface.as_deref());
+    }
+
+    /// From now on a VPC has no other interfaces than `interface` and those of its virtual
+    /// routers: at others nobody looks any more.
+    fn heed(&mut self, vpc: VpcId, interface: Option<&str>) {
+        let routers = self.here(vpc, None).map(|(id, _)| id.interface.as_str());
+        let heeded: BTreeSet<LinkId> =
+            routers.chain(interface).map(|name| LinkId::new(vpc, name)).collect();
+        let ours = self.links.keys().filter(|link| link.vpc == vpc);
+        let left: Vec<LinkId> = ours.filter(|link| !heeded.contains(link)).cloned().collect();
+        for link in left {
+            self.links.remove(&link);
+            self.timers.arm(Due::Look(link), None);
+        }
+        for link in heeded {
+            self.links.entry(link).or_default();
+        }
     }
 
     /// Starts and stops virtual routers as their interface comes and goes, and follows its
     /// addresses.
     pub fn handle_link(&mut self, state: &LinkState, now: Timestamp) {
         let id = LinkId::new(state.vpc, &state.interface);
-        let link = self.links.entry(id.clone()).or_default();
+        let Some(link) = self.links.get_mut(&id) else { return };
         let moved = state.mac.is_some() && link.mac != state.mac;
         link.mac = state.mac.or(link.mac);
         self.timers.arm(Due::Look(id), (!state.complete).then_some(now + RETRY));
@@ -101,7 +119,10 @@ impl Redundancy {
 
     /// The state of an interface could not be seen. That does not mean that it is down.
     pub fn handle_unseen_link(&mut self, vpc: VpcId, interface: &str, now: Timestamp) {
-        self.timers.arm(Due::Look(LinkId::new(vpc, interface)), Some(now + RETRY));
+        let link = LinkId::new(vpc, interface);
+        if self.links.contains_key(&link) {
+            self.timers.arm(Due::Look(link), Some(now + RETRY));
+        }
     }
 
     /// Takes a VRRP packet that came in on an interface. What is no advertisement of version 3 for

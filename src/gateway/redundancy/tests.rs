@@ -191,6 +191,20 @@ fn an_interface_with_something_missing_is_looked_at_until_nothing_is() {
 }
 
 #[test]
+fn nobody_looks_at_the_interfaces_of_a_vpc_that_is_gone() {
+    let mut redundancy = running();
+    redundancy.handle_unseen_link(VPC, "lan0", Timestamp::ZERO);
+    let gone = VpcConfig { vrrp: Vec::new(), interface: None, ..config() };
+    redundancy.configure(VPC, &gone, Timestamp::ZERO);
+    drain(&mut redundancy);
+    assert_eq!(redundancy.poll_timeout(), None);
+    // What its tasks still tell changes nothing.
+    redundancy.handle_link(&LinkState { complete: false, ..link(true) }, Timestamp::ZERO);
+    redundancy.handle_unseen_link(VPC, "lan0", Timestamp::ZERO);
+    assert_eq!((redundancy.poll_timeout(), drain(&mut redundancy)), (None, vec![]));
+}
+
+#[test]
 fn an_active_router_follows_the_address_of_its_interface() {
     let mut redundancy = running();
     let now = settle(&mut redundancy);
