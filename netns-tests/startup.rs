@@ -10,7 +10,7 @@ use std::process::{Command, Output};
 use vpngw::lab;
 use vpngw::lab::traffic::Journey;
 use vpngw::os::capture::Capture;
-use vpngw::os::netlink::{Netlink, Route, Via};
+use vpngw::os::netlink::{Netlink, Route, Rule, Via};
 use vpngw::os::netns;
 
 use crate::support::pair::{Pair, Side};
@@ -132,11 +132,8 @@ fn neither_a_clean_end_nor_a_crash_lets_plain_packets_out() {
     assert_no_traces(&pair);
 }
 
-/// The router sends packets for left's VPC to left, unprotected.
-#[test]
-fn plain_packets_from_the_underlay_do_not_enter() {
-    let (pair, text) = prepared();
-    let left = Gateway::start(&pair, Side::Left, &text);
+/// Routes packets for left's VPC to left, unprotected.
+fn route_plainly(pair: &Pair) {
     let middle = pair.namespace("middle");
     lab::wait_for(async {
         let netlink = Netlink::open(Some(&middle))?.as_administrator();
@@ -147,16 +144,91 @@ fn plain_packets_from_the_underlay_do_not_enter() {
         Ok(())
     })
     .unwrap();
-    let entered = |ending: &str| {
-        let capture = Capture::start(&pair.namespace("left-host"), "eth0").unwrap();
-        for target in Side::Left.host_addresses() {
-            let (from, to) = ("middle".to_owned(), "left-host".to_owned());
-            let journey = Journey { from, namespace: middle.clone(), to, target };
-            assert!(!journey.succeeds(), "{journey} {ending}");
-        }
-        wire::judge(&capture.finish().unwrap()).leaks
-    };
-    assert_eq!(entered("while it runs"), 0);
+}
+
+/// How many packets that the router sends unprotected reach left's host.
+fn entered(pair: &Pair, ending: &str) -> usize {
+    let capture = Capture::start(&pair.namespace("left-host"), "eth0").unwrap();
+    for target in Side::Left.host_addresses() {
+        let (from, to) = ("middle".to_owned(), "left-host".to_owned());
+        let journey = Journey { from, namespace: pair.namespace("middle"), to, target };
+        assert!(!journey.succeeds(), "{journey} {ending}");
+    }
+    wire::judge(&capture.finish().unwrap()).leaks
+}
+
+#[test]
+fn plain_packets_from_the_underlay_do_not_enter() {
+    let (pair, text) = prepared();
+    let left = Gateway::start(&pair, Side::Left, &text);
+    route_plainly(&pair);
+    assert_eq!(entered(&pair, "while it runs"), 0);
     left.kill();
-    assert_eq!(entered("after a crash"), 0);
+    assert_eq!(entered(&pair, "after a crash"), 0);
+}
+
+/// The addresses of left on the underlay, which are there or not.
+fn underlay_is(pair: &Pair, up: bool) {
+    let namespace = pair.namespace("left");
+    lab::wait_for(async {
+        let netlink = Netlink::open(Some(&namespace))?.as_administrator();
+        for address in ["10.79.1.10/24", "fd79:1::10/64"] {
+            match up {
+                true => netlink.add_address("wan0", address.parse()?).await?,
+                false => netlink.remove_address("wan0", address.parse()?).await?,
+            }
+        }
+        Ok(())
+    })
+    .unwrap();
+}
+
+/// As at boot: the guards first, then the network, and the daemon not yet.
+#[test]
+fn plain_packets_do_not_enter_before_the_daemon_has_started() {
+    let (pair, text) = prepared();
+    underlay_is(&pair, false);
+    let output = vpngwd::run_to_end(&pair, Side::Left, &text, &["--guard"]);
+    assert!(output.status.success(), "{}", charon::text(&output));
+    underlay_is(&pair, true);
+    route_plainly(&pair);
+    assert_eq!(entered(&pair, "before the daemon has started"), 0);
+    // The gateway's own packets are not held back, nor those between its hosts and itself.
+    let home = Journey {
+        from: "left".to_owned(),
+        namespace: pair.namespace("left"),
+        to: "left-host".to_owned(),
+        target: Side::Left.host_addresses()[0],
+    };
+    assert!(home.succeeds(), "{home}");
+}
+
+/// All of ours in the namespace of left.
+fn ours(pair: &Pair) -> (Vec<Route>, Vec<Rule>) {
+    let namespace = pair.namespace("left");
+    lab::wait_for(async {
+        let netlink = Netlink::open(Some(&namespace))?;
+        Ok((netlink.our_routes().await?, netlink.our_rules().await?))
+    })
+    .unwrap()
+}
+
+#[test]
+fn a_second_gateway_in_the_namespace_is_refused_and_takes_nothing_away() {
+    let (pair, text) = prepared();
+    let left = Gateway::start(&pair, Side::Left, &text);
+    let before = ours(&pair);
+    assert!(!before.0.is_empty() && !before.1.is_empty());
+    let other = text
+        .replace("left.sock", "other.sock")
+        .replace("vpn0", "vpn1")
+        .replace("10.2.0.0/16", "10.77.0.0/16")
+        .replace("[gateway]\n", "[gateway]\nike_port = 1500\nnatt_port = 14500\n");
+    let output = vpngwd::run_to_end(&pair, Side::Left, &other, &[]);
+    let process = format!("process {}", left.process.pid());
+    assert_refused(&output, 4, &[&process, "another vpngwd", "network namespace"]);
+    assert_eq!(ours(&pair), before);
+    left.kill();
+    // What keeps a namespace goes with its process.
+    let _again = Gateway::start(&pair, Side::Left, &text);
 }

@@ -1,6 +1,7 @@
 //! The loop: one input, then all outputs, then waiting for the next input.
 
 use super::bgp::{Connections, TcpEvent};
+use super::claims::Claims;
 use super::control::{Call, ControlSocket};
 use super::exit::{Cause, Failure, Outcome};
 use super::jobs::JobPool;
@@ -8,6 +9,7 @@ use super::lan::{LanEvent, Lans};
 use super::underlay::Underlay;
 use super::world::{Answers, Place, World, sources};
 use super::{files, notify, start};
+use crate::config::Outline;
 use crate::control::{FailureKind, Reply, Request};
 use crate::dataplane::{ControlReceiver, Dataplane, FromDataplane, VpcDevice};
 use crate::gateway::world::{Answer, Change, Host, Wish};
@@ -36,6 +38,7 @@ const FAREWELL: Duration = Duration::from_secs(1);
 /// Everything that runs.
 pub struct Daemon {
     pub(super) path: PathBuf,
+    pub(super) claims: Claims,
     pub(super) clock: Clock,
     pub(super) random: OsRandom,
     pub(super) gateway: Gateway,
@@ -216,15 +219,19 @@ impl Daemon {
             files::load(&self.path, false).map_err(|error| format!("{error:#}\n{kept}"))?;
         start::check_privileges(&config).map_err(|error| format!("{error:#}; {kept}"))?;
         let config = config.numbered_like(self.gateway.config());
+        let outline = Outline::of(&config);
+        self.claims.extend(&outline).map_err(|error| format!("{error:#}; {kept}"))?;
         let ways = Answer::Sources(sources(Host::questions(&config)));
         self.gateway.handle_world(vec![ways], self.now());
         let now = self.now();
         let at = &mut Moment::new(now, Clock::wall(), &mut self.random);
         let reloaded = self.gateway.reconfigure(config, at);
         let reloaded = reloaded.map_err(|error| format!("{error}; {kept}"))?;
+        self.lans.keep_only(&outline);
         self.place();
         self.watch_lans();
         self.carry_out();
+        self.claims.keep_only(&outline);
         self.world.look();
         let sentence = format!("reloaded; {reloaded}");
         info!("{sentence}");

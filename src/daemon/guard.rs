@@ -18,12 +18,25 @@ use tracing::warn;
 ///
 /// When the file cannot be read, or a guard does not stand.
 pub async fn guard(path: &Path) -> Outcome<()> {
+    stand_guard(&outline(path)?).await
+}
+
+/// What can be understood of the file.
+///
+/// # Errors
+///
+/// When it cannot be read.
+pub fn outline(path: &Path) -> Outcome<Outline> {
     // A pipe can be read once only, and by whom it is for.
     if !std::fs::metadata(path).or_fail(Cause::Configuration)?.is_file() {
-        return Ok(());
+        return Ok(Outline::default());
     }
     let text = std::fs::read_to_string(path).or_fail(Cause::Configuration)?;
-    let outline = Outline::of_text(&text);
+    Ok(Outline::of_text(&text))
+}
+
+/// As [`guard`], for an outline.
+pub async fn stand_guard(outline: &Outline) -> Outcome<()> {
     let host = host(BTreeSet::new()).await.unwrap_or_else(|error| {
         warn!(error = format!("{error:#}"), "the devices of the underlay are not known");
         Host::default()
@@ -35,7 +48,7 @@ pub async fn guard(path: &Path) -> Outcome<()> {
     let known = outline.listen.iter().copied().filter(|address| !address.is_unspecified());
     let known: Vec<IpAddr> = known.collect();
     let mut refused = 0;
-    for answer in stand(places, guards(&outline, &host, &known)).await {
+    for answer in stand(places, guards(outline, &host, &known)).await {
         if let Answer::Refused(Change::Set(wish), why) = answer {
             refused += 1;
             warn!(%wish, why, "a guard against plaintext does not stand");

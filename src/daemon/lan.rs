@@ -7,6 +7,7 @@
 mod interface;
 
 use super::world::Place;
+use crate::config::Outline;
 use crate::gateway::{LinkState, VrrpOutput};
 use crate::net::VpcId;
 use interface::{Command, Interface};
@@ -70,6 +71,15 @@ impl Lans {
     /// From now on this is where a VPC lives.
     pub fn place(&mut self, vpc: VpcId, place: Place) {
         self.places.insert(vpc, place);
+    }
+
+    /// Closes the interfaces of VPCs that are gone, or that live elsewhere now.
+    pub fn keep_only(&mut self, outline: &Outline) {
+        let (vpcs, places) = (&outline.vpcs, &self.places);
+        self.commands.retain(|(id, _), _| match (vpcs.get(id), places.get(id)) {
+            (Some(vpc), Some(place)) => vpc.netns == place.namespace,
+            _ => false,
+        });
     }
 
     /// Watches an interface from now on; what is watched already reports its state again.

@@ -14,6 +14,7 @@
 
 mod args;
 mod bgp;
+mod claims;
 mod control;
 mod event_loop;
 mod exit;

@@ -3,16 +3,17 @@
 
 use super::args::Args;
 use super::bgp::Connections;
+use super::claims::Claims;
 use super::control::ControlSocket;
 use super::event_loop::{Daemon, Inputs};
 use super::exit::{Cause, OrFail, Outcome};
 use super::files;
-use super::guard::guard;
+use super::guard::{outline, stand_guard};
 use super::jobs::JobPool;
 use super::lan::Lans;
 use super::underlay::Underlay;
 use super::world::{World, host};
-use crate::config::{Config, VpcConfig, Workers};
+use crate::config::{Config, Outline, VpcConfig, Workers};
 use crate::dataplane::{self, Dataplane, DataplaneConfig, VpcDevice};
 use crate::gateway::world::{Host, is_blind};
 use crate::gateway::{self, Gateway};
@@ -28,9 +29,14 @@ use tracing::{info, warn};
 
 /// Brings everything up.
 pub async fn start(args: &Args) -> Outcome<Daemon> {
-    // What it says about refusals is logged; what else is wrong is said below.
-    let _ = guard(&args.config).await;
+    // What is wrong with the file is said below.
+    let outline = outline(&args.config).unwrap_or_default();
+    let mut claims = Claims::default();
+    claims.extend(&outline).or_fail(Cause::Busy)?;
+    // What it says about refusals is logged.
+    let _ = stand_guard(&outline).await;
     let config = files::load_or_fail(&args.config)?;
+    claims.extend(&Outline::of(&config)).or_fail(Cause::Busy)?;
     check_host(&config)?;
     let host = host(Host::questions(&config)).await.or_fail_as_it_is()?;
     let listening = host.listening(&config);
@@ -65,6 +71,7 @@ pub async fn start(args: &Args) -> Outcome<Daemon> {
     };
     let mut daemon = Daemon {
         path: args.config.clone(),
+        claims,
         clock,
         random,
         gateway,

@@ -41,6 +41,11 @@ pub fn require(needed: &[Capability]) -> Result<()> {
     );
 }
 
+/// Whether a process could change routes.
+pub fn has_net_admin(process: i32) -> bool {
+    ::caps::has_cap(Some(process), CapSet::Effective, NET_ADMIN).unwrap_or(false)
+}
+
 /// Gives up, for ever, every capability of this thread beside `wanted`, and with it of the threads
 /// that it starts from now on. Those of `wanted` that are not held are not gained.
 ///

@@ -6,6 +6,7 @@
 
 pub mod caps;
 pub mod capture;
+pub mod claim;
 pub mod clock;
 pub mod file;
 pub mod memory;
