@@ -27,6 +27,7 @@ pub fn west() -> Snapshot {
         remote_ts: everything(),
         inner_mtu: MTU,
         counters: Arc::default(),
+        next: None,
     };
     let fib: PrefixMap<GroupId> = prefixes(2).map(|prefix| (prefix, GroupId(0))).collect();
     let groups = [(0, Arc::new(tunnel))].into_iter().collect();

@@ -39,8 +39,8 @@ pub fn outbound(
     let packets = packet.count() as u64;
     let (inner, flow, tunnel) = route(vpc, table, packet.bytes())
         .inspect_err(|reason| table.discards.add_many(*reason, packets))?;
-    check_selectors(&flow, tunnel, &inner, packet.bytes())
-        .and_then(|()| send(tunnel, &inner, &mut packet, egress))
+    sa_for(&flow, tunnel, &inner, packet.bytes())
+        .and_then(|tunnel| send(tunnel, &inner, &mut packet, egress))
         .inspect_err(|reason| tunnel.counters.discards.add_many(*reason, packets))
 }
 
@@ -82,23 +82,24 @@ pub fn originate(
     let inner = InnerPacket::parse(packet).map_err(|_| Discard::MalformedInner);
     inner
         .and_then(|inner| {
-            check_selectors(&Flow::of(&inner, packet), tunnel, &inner, packet)?;
+            let tunnel = sa_for(&Flow::of(&inner, packet), tunnel, &inner, packet)?;
             send(tunnel, &inner, &mut SuperPacket::whole(packet), egress)
         })
         .inspect_err(|reason| tunnel.counters.discards.add(*reason))
 }
 
-/// The SA takes the packet, or the packet is an ICMP error about one that came out of the SA's
-/// other direction (RFC 4301 §6.2).
-fn check_selectors(
+/// The tunnel by an SA that takes the packet, or else by one out of whose other direction the
+/// packet came that this one is an ICMP error about (RFC 4301 §6.2).
+#[inline]
+fn sa_for<'t>(
     flow: &Flow,
-    tunnel: &TunnelEntry,
+    tunnel: &'t TunnelEntry,
     inner: &InnerPacket,
     packet: &[u8],
-) -> Result<(), Discard> {
-    flow.check_selectors(&tunnel.local_ts, &tunnel.remote_ts).or_else(|reason| {
+) -> Result<&'t TunnelEntry, Discard> {
+    tunnel.by_sa_for(flow).or_else(|reason| {
         let about = Flow::complained_of(inner, packet).ok_or(reason)?;
-        about.check_selectors(&tunnel.local_ts, &tunnel.remote_ts).map_err(|_| reason)
+        tunnel.by_sa_for(&about).map_err(|_| reason)
     })
 }
 

@@ -1,12 +1,13 @@
 //! The tables that the gateway publishes and the packet path reads.
 //!
 //! ```text
-//!   destination ──fib──► GroupId ──groups──► TunnelEntry: OutboundSa, addresses
+//!   destination ──fib──► GroupId ──groups──► TunnelEntry: OutboundSa, addresses ──► the next
 //!   SPI ──inbound──► InboundSa, VPC, what the peer may send
 //! ```
 
+use super::flow::Flow;
 use super::{Chunked, InboundTable, Selectors, Services, TunnelCounters};
-use crate::esp::{DiscardCounters, InboundSa, OutboundSa};
+use crate::esp::{Discard, DiscardCounters, InboundSa, OutboundSa};
 use crate::net::{PeerId, Prefix, PrefixMap, PrefixSet, VpcId};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -46,7 +47,7 @@ pub struct VpcTable {
     pub discards: Arc<DiscardCounters>,
 }
 
-/// A tunnel as packets leave by it.
+/// A tunnel as packets leave by one of its SAs, and by the next where this one does not take them.
 #[derive(Clone, Debug)]
 pub struct TunnelEntry {
     /// The peer at the other end.
@@ -67,6 +68,8 @@ pub struct TunnelEntry {
     pub inner_mtu: u16,
     /// Where traffic and discards of the tunnel are counted.
     pub counters: Arc<TunnelCounters>,
+    /// The same tunnel by another SA, for packets that this one does not take; most have one SA.
+    pub next: Option<Box<TunnelEntry>>,
 }
 
 /// An inbound SA, and what may come out of it.
@@ -98,6 +101,18 @@ impl Snapshot {
     /// The forwarding table of a VPC.
     pub fn vpc(&self, vpc: VpcId) -> Option<&VpcTable> {
         self.vpcs.get(usize::from(vpc.0)).map(Arc::as_ref)
+    }
+}
+
+impl TunnelEntry {
+    /// The tunnel by the first of its SAs whose selectors permit the flow (RFC 4301 §4.4.1, §5.1);
+    /// why there is none is what the first one says.
+    #[inline]
+    pub(super) fn by_sa_for(&self, flow: &Flow) -> Result<&TunnelEntry, Discard> {
+        let takes = |entry: &TunnelEntry| flow.check_selectors(&entry.local_ts, &entry.remote_ts);
+        let Err(reason) = takes(self) else { return Ok(self) };
+        let others = std::iter::successors(self.next.as_deref(), |entry| entry.next.as_deref());
+        others.into_iter().find(|entry| takes(entry).is_ok()).ok_or(reason)
     }
 }
 

@@ -61,6 +61,7 @@ fn tunnel(spi: u32) -> TunnelEntry {
         remote_ts: everything(),
         inner_mtu: MTU,
         counters: Arc::default(),
+        next: None,
     }
 }
 

@@ -5,7 +5,9 @@
 //!   ChildUp ──► receiving ──► (sendable) sending ──► (ChildDown) draining ──► gone
 //! ```
 //!
-//! Which pair sends is the IKE engine's choice; it knows what the peer has installed.
+//! Several pairs send when they are for different traffic: one of each strand, and a packet takes
+//! the newest that permits it (RFC 4301 §4.4.1). Which one of a strand it is, is the IKE engine's
+//! choice; it knows what the peer has installed.
 //! An inbound SA outlives its Child SA by a grace period, because packets sealed under it may
 //! still be under way; an outbound SA does not outlive it by one packet.
 
@@ -14,7 +16,7 @@ use crate::crypto::cipher::KeyError;
 use crate::crypto::suite::EspSuite;
 use crate::esp::{InboundSa, Limits, OutboundSa, Reservation, SaConfig};
 use crate::forward::Selectors;
-use crate::ike::{ChildId, ChildKeys, ChildUp};
+use crate::ike::{ChildId, ChildKeys, ChildUp, Strand};
 use crate::net::EspSpi;
 use crate::time::Timestamp;
 use crate::wire::ike::TrafficSelector;
@@ -35,6 +37,7 @@ pub struct Child {
     pub outbound: Arc<OutboundSa>,
     /// What both were negotiated with.
     pub suite: EspSuite,
+    strand: Strand,
     /// Our side's traffic selectors.
     pub local_ts: Selectors,
     /// The peer's side's traffic selectors.
@@ -80,7 +83,7 @@ pub enum Finding {
 #[derive(Debug, Default)]
 pub struct Sas {
     children: BTreeMap<ChildId, Child>,
-    sending: Option<ChildId>,
+    sending: BTreeMap<Strand, ChildId>,
     draining: Vec<Draining>,
 }
 
@@ -105,6 +108,7 @@ impl Sas {
             inbound: Arc::new(inbound),
             outbound: Arc::new(outbound),
             suite: up.inbound.suite,
+            strand: up.strand,
             local_ts: Selectors::from(up.local_ts.as_slice()),
             remote_ts: Selectors::from(up.remote_ts.as_slice()),
             local_words: words(&up.local_ts),
@@ -117,20 +121,22 @@ impl Sas {
         };
         self.children.insert(up.child, child);
         if up.sendable {
-            self.sending = Some(up.child);
+            self.on_sendable(up.child);
         }
         Ok(())
     }
 
-    /// Packets are sent with this pair from now on.
+    /// Packets of its strand are sent with this pair from now on.
     pub fn on_sendable(&mut self, id: ChildId) {
-        self.sending = Some(id);
+        if let Some(child) = self.children.get(&id) {
+            self.sending.insert(child.strand, id);
+        }
     }
 
     /// The pair is deleted: sending ends at once, receiving after the grace period.
     pub fn retire(&mut self, id: ChildId, now: Timestamp) {
         let Some(child) = self.children.remove(&id) else { return };
-        self.sending = self.sending.filter(|sending| *sending != id);
+        self.sending.retain(|_, sending| *sending != id);
         self.draining.push(Draining {
             inbound: child.inbound,
             local_ts: child.local_ts,
@@ -153,10 +159,15 @@ impl Sas {
         }
     }
 
-    /// The pair that sends.
-    pub fn sending(&self) -> Option<(ChildId, &Child)> {
-        let id = self.sending?;
-        self.children.get(&id).map(|child| (id, child))
+    /// The pairs that send, the newest first.
+    pub fn sending(&self) -> impl DoubleEndedIterator<Item = (ChildId, &Child)> {
+        let sends = |(id, child): &(ChildId, &Child)| self.sending.get(&child.strand) == Some(id);
+        self.children().rev().filter(sends)
+    }
+
+    /// Whether this pair sends.
+    pub fn is_sending(&self, id: ChildId) -> bool {
+        self.sending().any(|(sending, _)| sending == id)
     }
 
     /// Whether there is no pair.
@@ -165,7 +176,7 @@ impl Sas {
     }
 
     /// All pairs.
-    pub fn children(&self) -> impl Iterator<Item = (ChildId, &Child)> {
+    pub fn children(&self) -> impl DoubleEndedIterator<Item = (ChildId, &Child)> {
         self.children.iter().map(|(id, child)| (*id, child))
     }
 

@@ -94,9 +94,7 @@ impl Publisher {
             self.published.remove(&peer);
             return;
         };
-        let sending = tunnel.sas.sending();
-        published.outbound =
-            sending.map(|(_, child)| Arc::new(sources.tunnel_entry(peer, tunnel, child)));
+        published.outbound = sources.tunnel_entry(peer, tunnel).map(Arc::new);
         let Some(vpc) = vpcs.get(&tunnel.vpc) else { return };
         for receiving in receiving(tunnel) {
             let layout = receiving.sa.layout();
@@ -127,7 +125,20 @@ impl Publisher {
 }
 
 impl Sources<'_> {
-    fn tunnel_entry(&self, peer: PeerId, tunnel: &Tunnel, child: &Child) -> TunnelEntry {
+    /// The tunnel by each of the SAs that send, the newest first.
+    fn tunnel_entry(&self, peer: PeerId, tunnel: &Tunnel) -> Option<TunnelEntry> {
+        tunnel.sas.sending().rev().fold(None, |next, (_, child)| {
+            Some(self.entry_by(peer, tunnel, child, next.map(Box::new)))
+        })
+    }
+
+    fn entry_by(
+        &self,
+        peer: PeerId,
+        tunnel: &Tunnel,
+        child: &Child,
+        next: Option<Box<TunnelEntry>>,
+    ) -> TunnelEntry {
         TunnelEntry {
             peer,
             vpc: tunnel.vpc,
@@ -138,6 +149,7 @@ impl Sources<'_> {
             remote_ts: child.remote_ts.clone(),
             inner_mtu: sending_mtu(self.config, tunnel.vpc, child),
             counters: Arc::clone(&tunnel.counters),
+            next,
         }
     }
 }

@@ -108,7 +108,7 @@ impl Tunnel {
 
     /// Whether the tunnel can carry packets.
     pub fn health(&self) -> Health {
-        match (&self.state, self.sas.sending()) {
+        match (&self.state, self.sas.sending().next()) {
             (_, None) | (State::Down { .. }, Some(_)) => Health::Down,
             (State::Connected { .. }, Some(_)) => Health::Usable,
             (State::Silent { .. }, Some(_)) => Health::Unreachable,

@@ -50,6 +50,12 @@ impl fmt::Display for ChildId {
     }
 }
 
+/// A Child SA and all that take its place one after the other by rekeying: the number of the
+/// first. A slot sends on one Child SA of each of its strands, which may be for different traffic
+/// (RFC 7296 §1.3.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Strand(pub ChildId);
+
 /// Which side of an exchange, or of the exchange that made an SA, we are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
@@ -97,6 +103,8 @@ pub struct ChildUp {
     pub child: ChildId,
     /// The Child SA whose place it takes; that one goes down in a separate event.
     pub replaces: Option<ChildId>,
+    /// It and those before it.
+    pub strand: Strand,
     /// From the peer; to be installed at once.
     pub inbound: ChildKeys,
     /// To the peer.
@@ -109,7 +117,7 @@ pub struct ChildUp {
     pub local: SocketAddr,
     /// Outer address and port of the peer's side.
     pub remote: SocketAddr,
-    /// Whether outbound traffic moves to this Child SA now. If not, it moves at
+    /// Whether outbound traffic of its strand moves to this Child SA now. If not, it moves at
     /// [`Event::ChildSendable`].
     pub sendable: bool,
     /// Our side of the exchange that made it.
@@ -132,7 +140,7 @@ pub enum Event {
     },
     /// A Child SA to install.
     ChildUp(Box<ChildUp>),
-    /// Outbound traffic of a slot moves to this Child SA now.
+    /// Outbound traffic of a strand moves to this Child SA now.
     ChildSendable {
         /// The slot.
         slot: SlotId,

@@ -60,7 +60,7 @@ pub use config::{
 };
 pub use endpoint::Endpoint;
 pub use event::{
-    ChildId, ChildKeys, ChildUp, Established, Event, IkeSaId, NatStatus, Role, TimerReason,
+    ChildId, ChildKeys, ChildUp, Established, Event, IkeSaId, NatStatus, Role, Strand, TimerReason,
     Transmit,
 };
 pub use failure::{AuthFailure, ChildRefusal, DownReason, FailureReason, NoProposal};

@@ -1,4 +1,4 @@
-//! Slots: which Child SA each slot of each connection sends on, whose each Child SA is, and how
+//! Slots: which Child SAs each slot of each connection sends on, whose each Child SA is, and how
 //! both sides call a slot.
 //!
 //! Two slots may have the same traffic selectors, as two VPCs with the same prefixes have. So an
@@ -6,7 +6,7 @@
 //! a peer that has announced our Vendor ID in IKE_SA_INIT (RFC 7296 §3.12) ever sees it.
 
 use super::config::{ConnectionId, SlotId};
-use super::event::ChildId;
+use super::event::{ChildId, Strand};
 use super::payloads::{Payloads, notify};
 use super::state::state_of_fields;
 use crate::wire::ike::{NotifyType, Payload};
@@ -43,44 +43,63 @@ pub(super) fn named(payloads: Payloads<'_>) -> Option<Cow<'_, str>> {
 #[cfg_attr(test, derive(Clone))]
 #[derive(Debug, Default)]
 pub(super) struct Slots {
-    owners: BTreeMap<ChildId, (ConnectionId, SlotId)>,
-    sending: BTreeMap<(ConnectionId, SlotId), ChildId>,
+    owners: BTreeMap<ChildId, Owner>,
+    sending: BTreeMap<Strand, ChildId>,
+}
+
+/// Whose a Child SA is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Owner {
+    pub connection: ConnectionId,
+    pub slot: SlotId,
+    pub strand: Strand,
 }
 
 impl Slots {
-    /// A Child SA is there; its slot sends on it from now on if it is `sendable`.
-    pub fn insert(&mut self, child: ChildId, of: (ConnectionId, SlotId), sendable: bool) {
-        self.owners.insert(child, of);
+    /// A Child SA is there, in the place of another or as the first of its strand, which it is
+    /// told. The slot sends on it from now on if it is `sendable`.
+    pub fn insert(
+        &mut self,
+        child: ChildId,
+        (connection, slot): (ConnectionId, SlotId),
+        replaces: Option<ChildId>,
+        sendable: bool,
+    ) -> Strand {
+        let replaced = replaces.and_then(|old| self.owner(old)).map(|old| old.strand);
+        let strand = replaced.unwrap_or(Strand(child));
+        self.owners.insert(child, Owner { connection, slot, strand });
         if sendable {
             self.send_on(child);
         }
+        strand
     }
 
-    /// The slot of `child` sends on it from now on.
+    /// The strand of `child` sends on it from now on.
     pub fn send_on(&mut self, child: ChildId) {
-        if let Some(&of) = self.owners.get(&child) {
-            self.sending.insert(of, child);
+        if let Some(owner) = self.owners.get(&child) {
+            self.sending.insert(owner.strand, child);
         }
     }
 
     /// A Child SA is gone.
     pub fn remove(&mut self, child: ChildId) {
-        if let Some(of) = self.owners.remove(&child)
-            && self.sending(of) == Some(child)
+        if let Some(owner) = self.owners.remove(&child)
+            && self.sending(owner.strand) == Some(child)
         {
-            self.sending.remove(&of);
+            self.sending.remove(&owner.strand);
         }
     }
 
-    /// The connection and the slot of a Child SA.
-    pub fn owner(&self, child: ChildId) -> Option<(ConnectionId, SlotId)> {
+    /// Whose a Child SA is.
+    pub fn owner(&self, child: ChildId) -> Option<Owner> {
         self.owners.get(&child).copied()
     }
 
-    /// The Child SA that a slot sends on.
-    pub fn sending(&self, of: (ConnectionId, SlotId)) -> Option<ChildId> {
-        self.sending.get(&of).copied()
+    /// The Child SA that a strand sends on.
+    pub fn sending(&self, strand: Strand) -> Option<ChildId> {
+        self.sending.get(&strand).copied()
     }
 }
 
+state_of_fields!(Owner { connection, slot, strand });
 state_of_fields!(Slots { owners, sending });

@@ -8,7 +8,7 @@
 //! then on: two processes that went on with the same would use the same nonces.
 
 use super::config::{ConnectionId, SlotId};
-use super::event::{ChildId, IkeSaId, NatStatus, Role};
+use super::event::{ChildId, IkeSaId, NatStatus, Role, Strand};
 use crate::crypto::aead::AeadAlgorithm;
 use crate::crypto::cbc::CbcAlgorithm;
 use crate::crypto::cipher::Cipher;
@@ -201,7 +201,7 @@ macro_rules! state_of_suite {
 }
 
 state_of_number!(u8 u16 u32 u64 i64);
-state_of_newtype!(ChildId ConnectionId EspSpi ExchangeType IdType IkeSpi MessageId SlotId);
+state_of_newtype!(ChildId ConnectionId EspSpi ExchangeType IdType IkeSpi MessageId SlotId Strand);
 state_of_suite!(EspSuite IkeSuite);
 state_of_fields!(IkeSaId { local, remote });
 state_of_fields!(NatStatus { local, remote });

@@ -72,6 +72,24 @@ fn packets_outside_the_selectors_stay() {
 }
 
 #[test]
+fn every_packet_takes_an_sa_that_permits_it() {
+    let by = |spi: u32, prefix: &str, next: Option<TunnelEntry>| {
+        let remote_ts = TrafficSelector::any_protocol(prefix.parse::<Prefix>().unwrap());
+        let remote_ts = [remote_ts].into_iter().collect();
+        TunnelEntry { remote_ts, next: next.map(Box::new), ..tunnel(spi) }
+    };
+    let third = by(302, "fd00:2::/32", None);
+    let west = sender(by(300, "10.2.1.0/24", Some(by(301, "10.2.0.0/23", Some(third)))));
+    let spi_to = |sample: Sample| {
+        let outcome = outbound_packet(&west, VPC, &mut sample.build());
+        u32::from_be_bytes(*outcome.datagrams[0].bytes.first_chunk().unwrap())
+    };
+    let spis = [to("10.2.1.9"), to("10.2.0.9"), Sample::udp6()].map(spi_to);
+    assert_eq!(spis, [300, 301, 302]);
+    assert_eq!(discarded(&west, &to("10.2.2.1")), Some(Discard::SelectorMismatch));
+}
+
+#[test]
 fn later_fragments_pass_only_selectors_without_ports() {
     let later = |snapshot: &Snapshot| {
         let mut packet = Sample { dont_fragment: false, ..Sample::udp4() }.build();

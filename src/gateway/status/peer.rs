@@ -60,7 +60,7 @@ impl Gateway {
             state: state(tunnel, ike.as_ref()),
             state_for_ms: millis(now.since(tunnel.since())),
             ike_suite: ike_sa.map(|ike| ike.suite.to_string()),
-            esp_suite: tunnel.sas.sending().map(|(_, child)| child.suite.to_string()),
+            esp_suite: tunnel.sas.sending().next().map(|(_, child)| child.suite.to_string()),
             rtt_us: ike_sa.and_then(|ike| ike.round_trip).map(micros),
             received: received(tunnel),
             sent: sent(tunnel),
@@ -76,7 +76,7 @@ impl Gateway {
     pub(super) fn peer_view(&self, seen: &Seen<'_>, now: Timestamp) -> PeerView {
         let Seen { peer, tunnel, config, vpc, ike } = seen;
         let refusals = self.refusals(*peer, config, vpc).chain(self.other_refusals(config, vpc));
-        let sending = tunnel.sas.sending().map(|(_, child)| child);
+        let sending = tunnel.sas.sending().next().map(|(_, child)| child);
         PeerView {
             gateway: self.config.gateway.name.clone(),
             summary: self.peer_summary(seen, now),
@@ -155,9 +155,9 @@ fn is_connecting(ike: &ConnectionView) -> bool {
     }
 }
 
-/// The IKE SA in use: the one of the Child SA that sends; for moments there are two.
+/// The IKE SA in use: the one of the newest Child SA that sends; for moments there are two.
 fn in_use<'v>(ike: Option<&'v ConnectionView>, tunnel: &Tunnel) -> Option<&'v IkeView> {
-    let sending = tunnel.sas.sending().map(|(id, _)| id);
+    let sending = tunnel.sas.sending().next().map(|(id, _)| id);
     let sends = |ike: &IkeView| ike.children.iter().any(|child| Some(child.child) == sending);
     ike?.ike_sas.iter().max_by_key(|ike| (sends(ike), ike.established_at))
 }
@@ -216,18 +216,18 @@ fn nat(status: NatStatus) -> &'static str {
     }
 }
 
-/// Child SAs, the one that sends first.
+/// Child SAs, those that send first.
 fn child_sas(
     tunnel: &Tunnel,
     config: &PeerConfig,
     ike: Option<&ConnectionView>,
     now: Timestamp,
 ) -> Vec<ChildSaView> {
-    let sending = tunnel.sas.sending().map(|(id, _)| id);
     let mut children: Vec<_> = tunnel.sas.children().collect();
-    children.sort_by_key(|(id, _)| Some(*id) != sending);
-    let state = |id| {
-        if Some(id) == sending { ChildSaState::Active } else { ChildSaState::Receiving }
+    children.sort_by_key(|(id, _)| !tunnel.sas.is_sending(*id));
+    let state = |id| match tunnel.sas.is_sending(id) {
+        true => ChildSaState::Active,
+        false => ChildSaState::Receiving,
     };
     let rekey_at = |wanted| {
         let children = ike?.ike_sas.iter().flat_map(|ike| &ike.children);

@@ -34,7 +34,7 @@ use super::limits::{Accounts, Suspects};
 use super::path::Path;
 use super::sa::Established;
 use super::sa::children::ChildState;
-use super::slots::Slots;
+use super::slots::{Owner, Slots};
 use super::stats::Stats;
 use super::view::{ConnectionState, ConnectionView};
 use crate::moment::Moment;
@@ -198,8 +198,8 @@ impl Endpoint {
 
     /// A Child SA has opened a packet: the peer lives, and sends on it.
     pub fn on_inbound_traffic(&mut self, child: ChildId, now: Timestamp) {
-        let Some((spi, of)) = self.owner_of(child) else { return };
-        let sending = self.core.slots.sending(of);
+        let Some((spi, owner)) = self.owner_of(child) else { return };
+        let sending = self.core.slots.sending(owner.strand);
         let Some(sa) = self.sas.established_mut(spi) else { return };
         sa.on_traffic(now);
         let replacement = sa.children.get(child).is_some_and(|sa| {
@@ -207,7 +207,7 @@ impl Endpoint {
         });
         if replacement {
             self.core.slots.send_on(child);
-            let (connection, slot) = of;
+            let Owner { connection, slot, .. } = owner;
             self.core.out.event(connection, Event::ChildSendable { slot, child });
         }
         self.rearm();
@@ -221,7 +221,7 @@ impl Endpoint {
         (local, remote): (SocketAddr, SocketAddr),
         at: &mut Moment<'_>,
     ) {
-        let Some((spi, (connection, _))) = self.owner_of(child) else { return };
+        let Some((spi, Owner { connection, .. })) = self.owner_of(child) else { return };
         self.with_established(spi, at, |sa, ctx| sa.on_traffic_from(Path { local, remote }, ctx));
         self.settle(connection, at);
         self.rearm();
@@ -388,12 +388,12 @@ impl Endpoint {
         self.core.out.event(id, Event::Failed { slot: None, reason, retry_at });
     }
 
-    /// The IKE SA that a Child SA is under, and its slot.
-    fn owner_of(&self, child: ChildId) -> Option<(IkeSpi, (ConnectionId, SlotId))> {
-        let of = self.core.slots.owner(child)?;
-        let mut sas = self.sas.established_of(of.0);
-        let owner = sas.find(|sa| sa.children.get(child).is_some())?;
-        Some((owner.id().local, of))
+    /// The IKE SA that a Child SA is under, and whose it is.
+    fn owner_of(&self, child: ChildId) -> Option<(IkeSpi, Owner)> {
+        let owner = self.core.slots.owner(child)?;
+        let mut sas = self.sas.established_of(owner.connection);
+        let ike = sas.find(|sa| sa.children.get(child).is_some())?;
+        Some((ike.id().local, owner))
     }
 }
 

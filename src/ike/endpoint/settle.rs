@@ -1,5 +1,5 @@
-//! After every input: one IKE SA a connection, one Child SA to send on, and an owner who knows
-//! how things stand.
+//! After every input: one IKE SA a connection, one Child SA a strand to send on, and an owner who
+//! knows how things stand.
 //!
 //! Both sides may have initiated at once. Then both see the same two IKE SAs with the same four
 //! nonces, and the rule of RFC 7296 §2.8.2 decides: the one made with the lowest nonce goes, and
@@ -8,7 +8,7 @@
 
 use super::super::config::{ConnectionId, SlotId};
 use super::super::connection::{Attempt, Told};
-use super::super::event::{ChildId, Event, Role};
+use super::super::event::{ChildId, Event, Role, Strand};
 use super::super::failure::DownReason;
 use super::super::liveness::Verdict;
 use super::super::sa::Established;
@@ -92,15 +92,16 @@ impl Endpoint {
         Verdicts::Wait(patience)
     }
 
-    /// When the Child SA that a slot sent on is gone, another takes over.
+    /// When the Child SA that a strand sent on is gone, the newest that took its place takes over.
     fn settle_sending(&mut self, id: ConnectionId) {
-        let mut newest: BTreeMap<SlotId, ChildId> = BTreeMap::new();
-        for (slot, child) in self.sas.active_of(id).flat_map(|sa| sa.children.newest_installed()) {
-            let known = newest.entry(slot).or_insert(child);
-            *known = child.max(*known);
+        let mut newest: BTreeMap<Strand, (ChildId, SlotId)> = BTreeMap::new();
+        for child in self.sas.active_of(id).flat_map(|sa| sa.children.installed()) {
+            let Some(owner) = self.core.slots.owner(child) else { continue };
+            let known = newest.entry(owner.strand).or_insert((child, owner.slot));
+            *known = (child, owner.slot).max(*known);
         }
-        newest.retain(|&slot, _| self.core.slots.sending((id, slot)).is_none());
-        for (slot, child) in newest {
+        newest.retain(|&strand, _| self.core.slots.sending(strand).is_none());
+        for (child, slot) in newest.into_values() {
             self.core.slots.send_on(child);
             self.core.out.event(id, Event::ChildSendable { slot, child });
         }

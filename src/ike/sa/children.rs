@@ -134,7 +134,7 @@ impl Children {
             connection = self.connection.0, slot = slot.0, %child, inbound = %agreed.inbound,
             outbound = %agreed.outbound, suite = %agreed.suite, %role, "Child SA installed"
         );
-        ctx.slots.insert(child, (self.connection, slot), sendable);
+        let strand = ctx.slots.insert(child, (self.connection, slot), replaces, sendable);
         self.missing.remove(&slot);
         ctx.out.event(
             self.connection,
@@ -142,6 +142,7 @@ impl Children {
                 slot,
                 child,
                 replaces,
+                strand,
                 inbound: keys.inbound,
                 outbound: keys.outbound,
                 local_ts: agreed.local_ts.clone(),
@@ -326,10 +327,10 @@ impl Children {
         self.iter().find(|(_, sa)| wanted(sa)).map(|(child, _)| child)
     }
 
-    /// The newest one in use of every slot.
-    pub fn newest_installed(&self) -> BTreeMap<SlotId, ChildId> {
+    /// Those in use.
+    pub fn installed(&self) -> impl Iterator<Item = ChildId> {
         let installed = self.iter().filter(|(_, sa)| sa.state == ChildState::Installed);
-        installed.map(|(child, sa)| (sa.slot, child)).collect()
+        installed.map(|(child, _)| child)
     }
 }
 

@@ -96,7 +96,9 @@ pub struct End {
     pub endpoint: Endpoint,
     pub events: Vec<Event>,
     inbound: Vec<Installed>,
-    outbound: BTreeMap<ChildId, ChildKeys>,
+    outbound: BTreeMap<ChildId, (Strand, ChildKeys)>,
+    senders: BTreeMap<Strand, ChildId>,
+    /// The one that took over last.
     pub sending: Option<ChildId>,
     pub transmits: usize,
 }
@@ -108,6 +110,7 @@ impl End {
             events: Vec::new(),
             inbound: Vec::new(),
             outbound: BTreeMap::new(),
+            senders: BTreeMap::new(),
             sending: None,
             transmits: 0,
         }
@@ -118,24 +121,36 @@ impl End {
             Event::ChildUp(up) => {
                 let keys = up.inbound.clone();
                 self.inbound.push(Installed { child: up.child, keys, until: None });
-                self.outbound.insert(up.child, up.outbound.clone());
+                self.outbound.insert(up.child, (up.strand, up.outbound.clone()));
                 if up.sendable {
-                    self.sending = Some(up.child);
+                    self.send_on(up.child);
                 }
             }
             Event::ChildSendable { child, .. } => {
                 assert!(self.outbound.contains_key(child), "sendable, but not installed");
-                self.sending = Some(*child);
+                self.send_on(*child);
             }
             Event::ChildDown { child, .. } => {
                 assert!(self.outbound.remove(child).is_some(), "down, but not installed");
                 let gone = self.inbound.iter_mut().filter(|sa| sa.child == *child);
                 gone.for_each(|sa| sa.until = Some(now + DRAIN));
+                self.senders.retain(|_, sending| sending != child);
                 self.sending.take_if(|sending| sending == child);
             }
             _ => {}
         }
         self.events.push(event);
+    }
+
+    fn send_on(&mut self, child: ChildId) {
+        let (strand, _) = self.outbound[&child];
+        self.senders.insert(strand, child);
+        self.sending = Some(child);
+    }
+
+    /// The Child SAs that the owner sends on.
+    pub fn senders(&self) -> Vec<ChildId> {
+        self.senders.values().copied().collect()
     }
 
     pub fn children(&self) -> usize {
@@ -381,9 +396,14 @@ impl Net {
     /// One inner packet from `from` to the other end, told to the receiver's endpoint; whether
     /// the receiver could open it.
     pub fn ping(&mut self, from: usize) -> bool {
-        let to = 1 - from;
         let Some(sending) = self.ends[from].sending else { return false };
-        let keys = self.ends[from].outbound[&sending].clone();
+        self.ping_on(from, sending)
+    }
+
+    /// The same on one of the Child SAs.
+    pub fn ping_on(&mut self, from: usize, sending: ChildId) -> bool {
+        let to = 1 - from;
+        let (_, keys) = self.ends[from].outbound[&sending].clone();
         let known = self.ends[to].inbound.iter().find(|sa| sa.keys == keys).cloned();
         let Some(known) = known else { return false };
         self.at(to, |endpoint, at| endpoint.on_inbound_traffic(known.child, at.now));
