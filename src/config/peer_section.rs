@@ -94,7 +94,7 @@ pub(super) fn read(
             accept: tunnel.accept.iter().map(|prefix| prefix.value).collect(),
             local_preference: tunnel.local_preference,
             ike_suites: tuning.ike_suites.clone(),
-            esp_suites: tuning.esp_suites.clone(),
+            esp_suites: tuning.esp_suites(),
             lifetimes: tuning.lifetimes,
             liveness: tuning.liveness,
             replay_window: tuning.replay_window,

@@ -3,7 +3,7 @@
 use super::diagnostics::{Fault, Report};
 use super::reader::Section;
 use super::{Lifetimes, Liveness, defaults, limits, words};
-use crate::crypto::suite::{DEFAULT_ESP_SUITES, DEFAULT_IKE_SUITES, EspSuite, IkeSuite};
+use crate::crypto::suite::{DEFAULT_IKE_SUITES, EspSuite, IkeSuite, default_esp_suites};
 use std::time::Duration;
 
 pub(super) const KEYS: [&str; 12] = [
@@ -27,7 +27,8 @@ const LIVENESS_KEYS: [&str; 3] = ["interval", "timeout", "give_up"];
 #[derive(Clone, Debug)]
 pub(super) struct Tuning {
     pub(super) ike_suites: Vec<IkeSuite>,
-    pub(super) esp_suites: Vec<EspSuite>,
+    /// As written; without that they follow `ike_suites`.
+    esp_suites: Option<Vec<EspSuite>>,
     pub(super) lifetimes: Lifetimes,
     pub(super) liveness: Liveness,
     pub(super) replay_window: u32,
@@ -41,7 +42,7 @@ impl Default for Tuning {
     fn default() -> Tuning {
         Tuning {
             ike_suites: DEFAULT_IKE_SUITES.to_vec(),
-            esp_suites: DEFAULT_ESP_SUITES.to_vec(),
+            esp_suites: None,
             lifetimes: defaults::LIFETIMES,
             liveness: defaults::LIVENESS,
             replay_window: defaults::REPLAY_WINDOW,
@@ -62,7 +63,7 @@ impl Tuning {
             ike_suites: suites(section, "ike_suites", words::ike_suite, report)
                 .unwrap_or_else(|| self.ike_suites.clone()),
             esp_suites: suites(section, "esp_suites", words::esp_suite, report)
-                .unwrap_or_else(|| self.esp_suites.clone()),
+                .or_else(|| self.esp_suites.clone()),
             lifetimes: lifetimes(section, self.lifetimes, report),
             liveness: liveness(section, self.liveness, report),
             replay_window: section
@@ -79,6 +80,11 @@ impl Tuning {
                 .optional("force_encapsulation", words::boolean, report)
                 .unwrap_or(self.force_encapsulation),
         }
+    }
+
+    /// Offered and accepted for Child SAs.
+    pub(super) fn esp_suites(&self) -> Vec<EspSuite> {
+        self.esp_suites.clone().unwrap_or_else(|| default_esp_suites(&self.ike_suites))
     }
 }
 

@@ -12,6 +12,7 @@
 //! PRF is of the same hash. The words of a suite may stand in any order; an ESP suite without
 //! `esn` or `noesn` means 32-bit sequence numbers, as in strongSwan.
 
+mod pfs;
 mod words;
 
 use super::aead::AeadAlgorithm;
@@ -23,6 +24,7 @@ use super::prf::Prf;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
+pub use pfs::default_esp_suites;
 pub use words::SuiteError;
 use words::Words;
 
@@ -72,8 +74,8 @@ pub const DEFAULT_IKE_SUITES: &[IkeSuite] = &[
     ike(AeadAlgorithm::Aes128Gcm16, Prf::HmacSha256, Group::Ecp256),
 ];
 
-/// What is offered and accepted for Child SAs when nothing is configured, best first. Peers
-/// without ESN or without PFS find their suite further down.
+/// What is offered and accepted for Child SAs when nothing is configured, best first; which groups
+/// go with them, [`default_esp_suites`] says. Peers without ESN find their suite further down.
 pub const DEFAULT_ESP_SUITES: &[EspSuite] = &[
     esp(AeadAlgorithm::Aes256Gcm16, Some(Group::Curve25519), true),
     esp(AeadAlgorithm::Aes256Gcm16, Some(Group::Curve25519), false),

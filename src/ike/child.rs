@@ -65,7 +65,8 @@ impl Offer {
     }
 
     pub fn sa(&self) -> Payload {
-        Payload::SecurityAssociation(proposal::offer(&self.suites, &self.spi.0.to_be_bytes()))
+        let spi = self.spi.0.to_be_bytes();
+        Payload::SecurityAssociation(proposal::offer_by_group(&self.suites, &spi))
     }
 
     pub fn selectors(&self) -> [Payload; 2] {

@@ -2,7 +2,7 @@
 //! which algorithms, for which traffic and with how much patience.
 
 use crate::crypto::credentials::Credentials;
-use crate::crypto::suite::{DEFAULT_ESP_SUITES, DEFAULT_IKE_SUITES, EspSuite, IkeSuite};
+use crate::crypto::suite::{DEFAULT_IKE_SUITES, EspSuite, IkeSuite, default_esp_suites};
 use crate::random::Random;
 use crate::wire::ike::{Identity, TrafficSelector};
 use std::collections::BTreeMap;
@@ -122,7 +122,7 @@ impl SlotConfig {
     pub fn new(local_ts: Vec<TrafficSelector>, remote_ts: Vec<TrafficSelector>) -> Self {
         SlotConfig {
             name: String::new(),
-            esp_suites: DEFAULT_ESP_SUITES.to_vec(),
+            esp_suites: default_esp_suites(DEFAULT_IKE_SUITES),
             local_ts,
             remote_ts,
             lifetime: Lifetime::of(Duration::from_secs(3600)),

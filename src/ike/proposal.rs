@@ -1,6 +1,7 @@
 //! Suites as proposals, and the choice among proposals (RFC 7296 §2.7, §3.3).
 //!
-//! Every suite goes out as a proposal of its own, so what was chosen is always a whole suite.
+//! Every suite goes out as a proposal of its own, so what was chosen is always a whole suite; those
+//! for a Child SA that differ only in the key exchange share one.
 //! Of what comes in, the first proposal that holds one of our suites wins; within it, a suite
 //! whose key exchange the peer has already begun, else our own order.
 
@@ -84,6 +85,31 @@ pub(super) fn offer<S: Suite>(suites: &[S], spi: &[u8]) -> SecurityAssociation {
         transforms: suite.transforms(),
     });
     SecurityAssociation { proposals: proposals.collect() }
+}
+
+/// As [`offer`], with one proposal for suites that differ only in their key exchange: there may be
+/// many, and the message shall fit into one datagram.
+pub(super) fn offer_by_group(suites: &[EspSuite], spi: &[u8]) -> SecurityAssociation {
+    let mut offer = SecurityAssociation { proposals: Vec::new() };
+    let bare = |suite: &EspSuite| EspSuite { group: None, ..*suite };
+    let mut offered: Vec<&EspSuite> = Vec::new();
+    for suite in suites {
+        let shares = |known: &&EspSuite| bare(known) == bare(suite) && known.group.is_some();
+        let place = suite.group.and_then(|_| offered.iter().position(shares));
+        let number = u8::try_from(offer.proposals.len() + 1).unwrap_or(u8::MAX);
+        match (place.and_then(|place| offer.proposals.get_mut(place)), suite.group) {
+            (Some(proposal), Some(group)) => {
+                proposal.transforms.push(Transform::new(TransformType::KE, method_of(group)));
+            }
+            (_, _) => {
+                offered.push(suite);
+                let (protocol, spi) = (ProtocolId::ESP, spi.to_vec());
+                let transforms = suite.transforms();
+                offer.proposals.push(Proposal { number, protocol, spi, transforms });
+            }
+        }
+    }
+    offer
 }
 
 /// The answer to an offer: exactly one transform of each type that the proposal holds.
@@ -235,6 +261,21 @@ pub(super) fn method_of(group: Group) -> KeyExchangeMethod {
 /// The group of a number; `None` for one that we do not have.
 pub(super) fn group_of(method: KeyExchangeMethod) -> Option<Group> {
     Group::ALL.into_iter().find(|&group| method_of(group) == method)
+}
+
+/// The same suites; of those that differ only in the key exchange, the one with `group` first,
+/// which is that of the IKE SA: the peer has shown to know it.
+pub(super) fn with_group_first(suites: &[EspSuite], group: Group) -> Vec<EspSuite> {
+    let mut sorted: Vec<EspSuite> = Vec::with_capacity(suites.len());
+    for suite in suites {
+        let preferred = EspSuite { group: suite.group.map(|_| group), ..*suite };
+        for next in [preferred, *suite] {
+            if suites.contains(&next) && !sorted.contains(&next) {
+                sorted.push(next);
+            }
+        }
+    }
+    sorted
 }
 
 /// Without the key exchange: what can be chosen in IKE_AUTH (RFC 7296 §1.2).

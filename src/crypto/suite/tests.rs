@@ -9,11 +9,23 @@ fn every_default_survives_text_and_serde() {
         let json = serde_json::to_string(suite).unwrap();
         assert_eq!(serde_json::from_str::<IkeSuite>(&json).unwrap(), *suite);
     }
-    for suite in DEFAULT_ESP_SUITES {
-        assert_eq!(suite.to_string().parse(), Ok(*suite));
-        let json = serde_json::to_string(suite).unwrap();
-        assert_eq!(serde_json::from_str::<EspSuite>(&json).unwrap(), *suite);
+    for suite in default_esp_suites(DEFAULT_IKE_SUITES) {
+        assert_eq!(suite.to_string().parse(), Ok(suite));
+        let json = serde_json::to_string(&suite).unwrap();
+        assert_eq!(serde_json::from_str::<EspSuite>(&json).unwrap(), suite);
     }
+}
+
+#[test]
+fn pfs_follows_what_the_ike_sa_may_be_agreed_with() {
+    let ike = ["aes256gcm16-prfsha384-ecp384", "aes128gcm16-prfsha256-ecp256"];
+    let ike = ike.map(|text| text.parse().unwrap());
+    let suites = default_esp_suites(&ike);
+    let words: Vec<String> = suites.iter().map(ToString::to_string).collect();
+    assert_eq!(words[..3], ["aes256gcm16-ecp384-esn", "aes256gcm16-ecp256-esn", "aes256gcm16-ecp384"]);
+    assert!(words.contains(&"chacha20poly1305-ecp256".to_owned()));
+    assert!(words.contains(&"aes256gcm16-esn".to_owned()), "and none at all");
+    assert!(suites.iter().all(|suite| suite.group != Some(Group::Curve25519)));
 }
 
 #[test]

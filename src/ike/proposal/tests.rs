@@ -39,6 +39,28 @@ fn every_suite_is_chosen_from_its_own_offer_and_recognised_in_the_answer() {
 }
 
 #[test]
+fn suites_that_differ_in_their_key_exchange_only_share_a_proposal() {
+    let suites = ["aes256gcm16-ecp256-esn", "aes256gcm16-curve25519-esn", "aes256gcm16-esn"];
+    let suites = suites.map(esp);
+    let offered = offer_by_group(&suites, &[7; 4]);
+    assert_eq!(offered.proposals.len(), 2);
+    for suite in suites {
+        let choice = choose(&offered, &[suite], suite.group).expect("chosen");
+        let answer = answer(&choice, &[9; 4]);
+        assert_eq!(chosen(&answer, &suites).expect("recognised").suite, suite);
+    }
+}
+
+#[test]
+fn the_group_of_the_ike_sa_goes_first_among_equals() {
+    let suites = ["aes128gcm16", "aes256gcm16-curve25519", "aes256gcm16-ecp256", "aes256gcm16"];
+    let sorted = with_group_first(&suites.map(esp), Group::Ecp256);
+    let expected = ["aes128gcm16", "aes256gcm16-ecp256", "aes256gcm16-curve25519", "aes256gcm16"];
+    assert_eq!(sorted, expected.map(esp));
+    assert_eq!(with_group_first(&suites.map(esp), Group::Ecp384), suites.map(esp));
+}
+
+#[test]
 fn the_initiators_order_decides_among_proposals() {
     let (one, two) = (ike("aes128gcm16-prfsha256-ecp256"), ike("aes256gcm16-prfsha384-ecp384"));
     let choice = choose(&offer(&[one, two], &[]), &[two, one], None).expect("chosen");

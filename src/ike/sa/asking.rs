@@ -222,7 +222,8 @@ impl Established {
             return self.children.want_no_more(slot);
         };
         let naming = self.descent.names_slots;
-        let begun = ChildAttempt::begin((slot, config), replaces, group, naming, ctx);
+        let groups = (self.suite().group, group);
+        let begun = ChildAttempt::begin((slot, config), replaces, groups, naming, ctx);
         let Some(attempt) = begun else {
             return self.retry_child(slot, replaces, ctx.now + REFUSED);
         };

@@ -17,7 +17,7 @@ use super::super::keys::Nonces;
 use super::super::payloads::{
     Payloads, child_notify, invalid_ke, notify, public_value, public_value_of, wanted_group,
 };
-use super::super::proposal::{group_of, method_of};
+use super::super::proposal::{group_of, method_of, with_group_first};
 use super::super::state::state_of_fields;
 use super::held;
 use super::replacement::{Attempt, Outcome};
@@ -66,16 +66,17 @@ pub(super) struct Made {
 }
 
 impl ChildAttempt {
-    /// An attempt for a slot, with a key exchange of `group` instead of the one that we would
-    /// choose; with `naming` the peer is told the slot's name. `None` without randomness.
+    /// An attempt for a slot under an IKE SA of the group `ike`, with a key exchange of `group`
+    /// instead of the one that we would choose; with `naming` the peer is told the slot's name.
+    /// `None` without randomness.
     pub fn begin(
         slot: (SlotId, &SlotConfig),
         replaces: Option<ChildId>,
-        group: Option<Group>,
+        (ike, group): (Group, Option<Group>),
         naming: bool,
         ctx: &mut Context<'_>,
     ) -> Option<ChildAttempt> {
-        let suites = slot.1.esp_suites.clone();
+        let suites = with_group_first(&slot.1.esp_suites, ike);
         let regrouped = group.is_some();
         let group = group.or_else(|| suites.first().and_then(|suite| suite.group));
         let key_exchange =

@@ -180,6 +180,29 @@ fn lifetimes_rekey_by_themselves() {
 }
 
 #[test]
+fn child_sas_are_rekeyed_with_the_group_of_the_ike_sa() {
+    for group in ["ecp256", "ecp384", "curve25519"] {
+        for end in [WEST, EAST] {
+            let mut configs = config_pair((psk("a secret"), psk("a secret")));
+            let ike = format!("aes256gcm16-prfsha384-{group}").parse().expect("a suite");
+            configs[end].ike_suites = vec![ike];
+            let mut net = Net::new(38, configs);
+            net.run(secs(1));
+            rekey_child(&mut net, end);
+            run_under_traffic(&mut net, 500);
+            net.assert_one_tunnel();
+            let suite = net.ends[end].ike_sas()[0].children[0].suite;
+            assert_eq!(suite.to_string(), format!("aes256gcm16-{group}-esn"));
+            let asked = |datagram: &&Datagram| {
+                let header = datagram.header();
+                header.exchange_type == ExchangeType::CREATE_CHILD_SA && !header.flags.response
+            };
+            assert_eq!(net.log.iter().filter(asked).count(), 1, "no INVALID_KE_PAYLOAD");
+        }
+    }
+}
+
+#[test]
 fn a_soft_limit_of_the_data_plane_rekeys() {
     let mut net = tunnel(36);
     let old = net.ends[EAST].sending.expect("a Child SA");
