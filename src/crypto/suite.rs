@@ -21,10 +21,10 @@ use super::cipher::Cipher;
 use super::integrity::Integrity;
 use super::kex::Group;
 use super::prf::Prf;
+pub use pfs::default_esp_suites;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
-pub use pfs::default_esp_suites;
 pub use words::SuiteError;
 use words::Words;
 

@@ -1,6 +1,7 @@
 //! From the operator's words to the IKE engine's: one connection per remote gateway, with a slot
 //! for each peer that is a tunnel to it.
 
+use super::pairs;
 use crate::config::{Config, PeerConfig};
 use crate::ike::{
     ConnectionConfig, ConnectionId, EndpointConfig, Lifetime, LivenessConfig, RemoteAddress,
@@ -89,6 +90,7 @@ fn slot_config(config: &Config, peer: &PeerConfig) -> SlotConfig {
         name: config.vpcs.get(&peer.vpc).map(|vpc| vpc.name.clone()).unwrap_or_default(),
         esp_suites: peer.esp_suites.clone(),
         lifetime: Lifetime::of(peer.lifetimes.child),
+        pairs: pairs::of(config, peer),
         ..SlotConfig::new(selectors(&peer.local_ts), selectors(&peer.remote_ts))
     }
 }

@@ -24,6 +24,7 @@ mod inner;
 mod inspection;
 mod io;
 mod operator;
+mod pairs;
 mod rates;
 mod reconfigure;
 mod redundancy;

@@ -129,9 +129,12 @@ impl Gateway {
                 self.add_peer(peer, at);
             }
             Step::RetimePeer(peer) => self.retime_peer(peer, at),
-            Step::RerouteNeighbor(peer) => self.reroute_neighbor(peer, old, at.now),
+            Step::RerouteNeighbor(peer) => {
+                self.reroute_neighbor(peer, old, at.now);
+                self.retime_peer(peer, at);
+            }
             // The prefixes of every VPC are taken over after the steps.
-            Step::Reannounce(_) => {}
+            Step::Reannounce(vpc) => self.retime_peers_of(vpc, at),
             // Its device is a wish; what fits into its tunnels changes.
             Step::Resize(vpc) => {
                 self.dirty.tunnels.extend(self.config.peers_of(vpc).map(|(peer, _)| peer));
@@ -194,6 +197,12 @@ impl Gateway {
         self.dirty.vpcs.insert(id);
         self.timers.arm(Why::Router(id), None);
         self.publisher.mark_vpc(id);
+    }
+
+    /// The prefixes of a VPC are taken over after the steps; what its tunnels are for changes now.
+    fn retime_peers_of(&mut self, vpc: VpcId, at: &mut Moment<'_>) {
+        let peers: Vec<PeerId> = self.config.peers_of(vpc).map(|(peer, _)| peer).collect();
+        peers.into_iter().for_each(|peer| self.retime_peer(peer, at));
     }
 
     fn retime_peer(&mut self, peer: PeerId, at: &mut Moment<'_>) {

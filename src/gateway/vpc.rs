@@ -230,7 +230,7 @@ pub fn sources(peer: &PeerConfig) -> PrefixSet {
     peer.accept.iter().chain(static_prefixes(peer)).copied().chain(inside).collect()
 }
 
-fn static_prefixes(peer: &PeerConfig) -> &[Prefix] {
+pub fn static_prefixes(peer: &PeerConfig) -> &[Prefix] {
     match &peer.routing {
         Routing::Static { prefixes } => prefixes,
         Routing::Bgp(_) => &[],

@@ -6,7 +6,7 @@ use super::context::Context;
 use super::failure::ChildRefusal;
 use super::payloads::{Payloads, esp_spi, none_chosen};
 use super::proposal::{self, Choice};
-use super::selector::{describe, is_within, narrow};
+use super::selector::{Traffic, describe, is_within, narrow};
 use super::slots;
 use super::state::state_of_fields;
 use crate::crypto::kex::Group;
@@ -32,26 +32,21 @@ pub(super) struct Offer {
     pub spi: EspSpi,
     name: Option<String>,
     suites: Vec<EspSuite>,
-    local_ts: Vec<TrafficSelector>,
-    remote_ts: Vec<TrafficSelector>,
+    traffic: Traffic,
 }
 
 impl Offer {
-    /// An offer for a slot, of `suites`; with `naming` the peer is told the slot's name.
+    /// An offer for `traffic` of a slot, of `suites`; with `naming` the peer is told the slot's
+    /// name.
     pub fn new(
         (slot, config): (SlotId, &SlotConfig),
+        traffic: Traffic,
         suites: Vec<EspSuite>,
         naming: bool,
         ctx: &mut Context<'_>,
     ) -> Self {
-        Offer {
-            slot,
-            spi: ctx.esp_spi(),
-            name: Some(config.name.clone()).filter(|name| naming && !name.is_empty()),
-            suites,
-            local_ts: config.local_ts.clone(),
-            remote_ts: config.remote_ts.clone(),
-        }
+        let name = Some(config.name.clone()).filter(|name| naming && !name.is_empty());
+        Offer { slot, spi: ctx.esp_spi(), name, suites, traffic }
     }
 
     /// The name of the slot, when the peer is to know it.
@@ -71,8 +66,8 @@ impl Offer {
 
     pub fn selectors(&self) -> [Payload; 2] {
         [
-            Payload::TrafficSelectorsInitiator(self.local_ts.clone().into()),
-            Payload::TrafficSelectorsResponder(self.remote_ts.clone().into()),
+            Payload::TrafficSelectorsInitiator(self.traffic.local.clone().into()),
+            Payload::TrafficSelectorsResponder(self.traffic.remote.clone().into()),
         ]
     }
 
@@ -88,8 +83,8 @@ impl Offer {
         };
         let choice = proposal::chosen(sa, &self.suites)
             .ok_or(ChildRefusal::Breach("the answer chooses a proposal that was not offered"))?;
-        let narrowed =
-            is_within(ts_initiator, &self.local_ts) && is_within(ts_responder, &self.remote_ts);
+        let narrowed = is_within(ts_initiator, &self.traffic.local)
+            && is_within(ts_responder, &self.traffic.remote);
         if !narrowed {
             return Err(ChildRefusal::Breach("the answer widens the traffic selectors"));
         }
@@ -109,8 +104,13 @@ impl Offer {
         match notify {
             NotifyType::TS_UNACCEPTABLE => ChildRefusal::Selectors(format!(
                 "the peer accepts none of local {} with remote {}",
-                describe(&self.local_ts),
-                describe(&self.remote_ts)
+                describe(&self.traffic.local),
+                describe(&self.traffic.remote)
+            )),
+            NotifyType::SINGLE_PAIR_REQUIRED => ChildRefusal::Selectors(format!(
+                "the peer takes one pair of ranges at a time, not local {} with remote {}",
+                describe(&self.traffic.local),
+                describe(&self.traffic.remote)
             )),
             other => ChildRefusal::Notified(other),
         }
@@ -244,4 +244,4 @@ fn outbound_spi(spi: &[u8]) -> Result<EspSpi, ChildRefusal> {
     if reserved { Err(ChildRefusal::Breach("the SPI is a reserved one")) } else { Ok(spi) }
 }
 
-state_of_fields!(Offer { slot, spi, name, suites, local_ts, remote_ts });
+state_of_fields!(Offer { slot, spi, name, suites, traffic });

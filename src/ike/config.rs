@@ -98,7 +98,17 @@ impl RemoteAddress {
     }
 }
 
-/// One slot of a connection: traffic that has a Child SA of its own, through all its rekeyings.
+/// Traffic between one part of our side and one part of the peer's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Pair {
+    /// Of our side.
+    pub local: TrafficSelector,
+    /// Of the peer's side.
+    pub remote: TrafficSelector,
+}
+
+/// One slot of a connection: traffic that has a Child SA of its own, through all its rekeyings, or
+/// several where the peer takes no more than a part of it in each.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SlotConfig {
     /// How both sides call it, at most [`SlotConfig::MAX_NAME`] octets: a peer that knows slots
@@ -110,6 +120,10 @@ pub struct SlotConfig {
     pub local_ts: Vec<TrafficSelector>,
     /// Traffic of the peer's side.
     pub remote_ts: Vec<TrafficSelector>,
+    /// What of it the owner has traffic for, at most [`SlotConfig::MAX_PAIRS`]. A peer may take a
+    /// part only of what is offered (RFC 7296 §2.9); then each of these is asked for by itself that
+    /// no Child SA touches.
+    pub pairs: Vec<Pair>,
     /// Lifetime of a Child SA's keys.
     pub lifetime: Lifetime,
 }
@@ -117,6 +131,8 @@ pub struct SlotConfig {
 impl SlotConfig {
     /// Octets of a name at most.
     pub const MAX_NAME: usize = 255;
+    /// Pairs that are asked for by themselves at most.
+    pub const MAX_PAIRS: usize = 64;
 
     /// A slot without a name, with defaults for all that can have one.
     pub fn new(local_ts: Vec<TrafficSelector>, remote_ts: Vec<TrafficSelector>) -> Self {
@@ -125,13 +141,16 @@ impl SlotConfig {
             esp_suites: default_esp_suites(DEFAULT_IKE_SUITES),
             local_ts,
             remote_ts,
+            pairs: Vec::new(),
             lifetime: Lifetime::of(Duration::from_secs(3600)),
         }
     }
 
-    /// Whether a Child SA made for `self` is just as good for `other`: all but the lifetime equal.
+    /// Whether a Child SA made for `self` is just as good for `other`: all but the lifetime and what
+    /// there may be besides equal.
     pub(super) fn same_traffic(&self, other: &SlotConfig) -> bool {
-        SlotConfig { lifetime: other.lifetime.clone(), ..self.clone() } == *other
+        let (lifetime, pairs) = (other.lifetime.clone(), other.pairs.clone());
+        SlotConfig { lifetime, pairs, ..self.clone() } == *other
     }
 }
 

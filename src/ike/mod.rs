@@ -56,7 +56,7 @@ pub use crate::crypto::credentials::Credentials;
 pub use crate::wire::ike::Identity;
 pub use config::{
     Backoff, ConnectionConfig, ConnectionId, EndpointConfig, HalfOpenLimits, Lifetime,
-    LivenessConfig, RemoteAddress, Retransmit, SlotConfig, SlotId,
+    LivenessConfig, Pair, RemoteAddress, Retransmit, SlotConfig, SlotId,
 };
 pub use endpoint::Endpoint;
 pub use event::{

@@ -1,6 +1,52 @@
 //! Narrowing of traffic selectors (RFC 7296 §2.9).
 
+use super::config::{Pair, SlotConfig, SlotId};
+use super::state::state_of_fields;
 use crate::wire::ike::TrafficSelector;
+
+/// A Child SA that a slot lacks: for all of its traffic, or for one pair.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Lack {
+    pub slot: SlotId,
+    pub pair: Option<Pair>,
+}
+
+impl Lack {
+    /// For all traffic of the slot.
+    pub fn of_all(slot: SlotId) -> Lack {
+        Lack { slot, pair: None }
+    }
+
+    /// For one pair of its traffic.
+    pub fn of_pair(slot: SlotId, pair: Pair) -> Lack {
+        Lack { slot, pair: Some(pair) }
+    }
+
+    /// What to ask the peer for.
+    pub fn traffic(&self, config: &SlotConfig) -> Traffic {
+        match self.pair {
+            None => Traffic { local: config.local_ts.clone(), remote: config.remote_ts.clone() },
+            Some(Pair { local, remote }) => Traffic { local: vec![local], remote: vec![remote] },
+        }
+    }
+}
+
+/// The traffic selectors of both sides of a Child SA.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Traffic {
+    pub local: Vec<TrafficSelector>,
+    pub remote: Vec<TrafficSelector>,
+}
+
+impl Traffic {
+    /// Whether some of the pair is in it.
+    pub fn touches(&self, pair: &Pair) -> bool {
+        let touched = |all: &[TrafficSelector], one: &TrafficSelector| {
+            all.iter().any(|selector| intersection(selector, one).is_some())
+        };
+        touched(&self.local, &pair.local) && touched(&self.remote, &pair.remote)
+    }
+}
 
 /// What `offered` and `allowed` have in common, in the order of the offer, without parts that
 /// another part covers. Empty when there is nothing: TS_UNACCEPTABLE.
@@ -53,6 +99,10 @@ fn covers(wider: &TrafficSelector, one: &TrafficSelector) -> bool {
     let ports = wider.start_port <= one.start_port && one.end_port <= wider.end_port;
     wider == one || protocol && ports && wider.addresses.covers(&one.addresses)
 }
+
+state_of_fields!(Pair { local, remote });
+state_of_fields!(Lack { slot, pair });
+state_of_fields!(Traffic { local, remote });
 
 /// Selectors in words, for an operator.
 pub(super) fn describe(selectors: &[TrafficSelector]) -> String {

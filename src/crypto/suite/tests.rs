@@ -22,7 +22,10 @@ fn pfs_follows_what_the_ike_sa_may_be_agreed_with() {
     let ike = ike.map(|text| text.parse().unwrap());
     let suites = default_esp_suites(&ike);
     let words: Vec<String> = suites.iter().map(ToString::to_string).collect();
-    assert_eq!(words[..3], ["aes256gcm16-ecp384-esn", "aes256gcm16-ecp256-esn", "aes256gcm16-ecp384"]);
+    assert_eq!(
+        words[..3],
+        ["aes256gcm16-ecp384-esn", "aes256gcm16-ecp256-esn", "aes256gcm16-ecp384"]
+    );
     assert!(words.contains(&"chacha20poly1305-ecp256".to_owned()));
     assert!(words.contains(&"aes256gcm16-esn".to_owned()), "and none at all");
     assert!(suites.iter().all(|suite| suite.group != Some(Group::Curve25519)));

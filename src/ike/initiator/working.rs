@@ -10,6 +10,7 @@ use super::super::job::{Client, Done, JobId, Work};
 use super::super::keys::{IkeKeys, Nonces, Spis};
 use super::super::path::Path;
 use super::super::proposal::without_group;
+use super::super::selector::Lack;
 use super::super::stats::Discard;
 use super::await_auth::Verifying;
 use super::await_init::Acceptance;
@@ -183,6 +184,7 @@ impl Agreeing {
             return Step::Failed(FailureReason::Ours("no slots"));
         };
         let suites = without_group(&slot.esp_suites);
+        let traffic = Lack::of_all(first).traffic(slot);
         let keyed = Keyed {
             connection: attempt.connection,
             id,
@@ -192,7 +194,7 @@ impl Agreeing {
             nat: acceptance.nat,
             init_request,
             init_response,
-            offer: Offer::new((first, slot), suites, acceptance.names_slots, ctx),
+            offer: Offer::new((first, slot), traffic, suites, acceptance.names_slots, ctx),
             names_slots: acceptance.names_slots,
             began_at: attempt.began_at,
             config: attempt.config,

@@ -1,6 +1,5 @@
 //! Our requests on an established IKE SA: what is due, its repetition, its answer.
 
-use super::super::config::SlotId;
 use super::super::context::Context;
 use super::super::event::{ChildId, Event, Role};
 use super::super::exchange::Retransmission;
@@ -8,9 +7,10 @@ use super::super::failure::{ChildRefusal, DownReason, FailureReason};
 use super::super::path::Cookie;
 use super::super::payloads::Payloads;
 use super::super::protect::Opened;
+use super::super::selector::Lack;
 use super::super::state::state_of_variants;
 use super::children::ChildState;
-use super::create::{self, ChildAttempt};
+use super::create::{self, Asked, ChildAttempt};
 use super::held;
 use super::lifecycle::{Life, Lifecycle};
 use super::rekey::{self, IkeAttempt};
@@ -59,7 +59,7 @@ impl Purpose {
 enum Task {
     Probe,
     CheckPath,
-    CreateChild(SlotId),
+    CreateChild(Lack),
     RekeyChild(ChildId),
     RekeyIke,
     DeleteChild(ChildId),
@@ -76,7 +76,7 @@ impl Established {
             None => {}
             Some(Task::Probe) => self.probe(ctx),
             Some(Task::CheckPath) => self.check_path(ctx),
-            Some(Task::CreateChild(slot)) => self.start_child(slot, None, None, ctx),
+            Some(Task::CreateChild(lack)) => self.start_child(lack, None, None, ctx),
             Some(Task::RekeyChild(child)) => self.rekey_child(child, ctx),
             Some(Task::RekeyIke) => self.start_rekey(None, ctx),
             Some(Task::DeleteChild(child)) => self.delete_child(child, ctx),
@@ -113,7 +113,7 @@ impl Established {
             .or(deleting.map(Task::DeleteChild))
             .or(rekey.then_some(Task::RekeyIke))
             .or(worn.map(Task::RekeyChild))
-            .or(create.map(|(_, slot)| Task::CreateChild(slot)))
+            .or(create.map(|(_, lack)| Task::CreateChild(lack)))
             .or(probe.then_some(Task::Probe))
     }
 
@@ -205,29 +205,31 @@ impl Established {
 impl Established {
     fn rekey_child(&mut self, child: ChildId, ctx: &mut Context<'_>) {
         if let Some(sa) = self.children.get(child) {
-            self.start_child(sa.slot, Some(child), None, ctx);
+            self.start_child(Lack::of_all(sa.slot), Some(child), None, ctx);
         }
     }
 
-    /// Asks for a slot's Child SA, in place of `replaces` if given, with a key exchange of
-    /// `group` instead of the one that we would choose.
+    /// Asks for a Child SA that a slot lacks, or for one in place of `replaces`, with a key exchange
+    /// of `group` instead of the one that we would choose.
     fn start_child(
         &mut self,
-        slot: SlotId,
+        lack: Lack,
         replaces: Option<ChildId>,
         group: Option<Group>,
         ctx: &mut Context<'_>,
     ) {
-        let Some(config) = self.config.slots.get(&slot) else {
-            return self.children.want_no_more(slot);
+        let Some(config) = self.config.slots.get(&lack.slot) else {
+            return self.children.want_no_more(lack);
         };
+        let old = replaces.and_then(|child| Some((child, self.children.get(child)?)));
+        let (replaced, traffic) = old.map(|(_, sa)| (sa.inbound, sa.traffic.clone())).unzip();
+        let asked = Asked { lack, config, replaces: replaces.zip(traffic) };
         let naming = self.descent.names_slots;
         let groups = (self.suite().group, group);
-        let begun = ChildAttempt::begin((slot, config), replaces, groups, naming, ctx);
+        let begun = ChildAttempt::begin(asked, groups, naming, ctx);
         let Some(attempt) = begun else {
-            return self.retry_child(slot, replaces, ctx.now + REFUSED);
+            return self.retry_child(lack, replaces, ctx.now + REFUSED);
         };
-        let replaced = replaces.and_then(|child| self.children.get(child)).map(|sa| sa.inbound);
         let payloads = attempt.request(replaced);
         let purpose = Purpose::Child(Box::new(attempt));
         self.request(ExchangeType::CREATE_CHILD_SA, &payloads, purpose, ctx);
@@ -244,13 +246,13 @@ impl Established {
             create::Answer::OtherGroup(group) => {
                 self.abandon_child(&attempt, ctx);
                 if attempt.race.rival().is_none() {
-                    self.start_child(attempt.slot(), attempt.replaces, Some(group), ctx);
+                    self.start_child(attempt.lack, attempt.replaces, Some(group), ctx);
                 }
             }
             create::Answer::Later => {
                 let again = self.soon(ctx);
                 self.abandon_child(&attempt, ctx);
-                self.retry_child(attempt.slot(), attempt.replaces, again);
+                self.retry_child(attempt.lack, attempt.replaces, again);
             }
             create::Answer::NotFound => {
                 self.abandon_child(&attempt, ctx);
@@ -272,9 +274,9 @@ impl Established {
         }
     }
 
-    fn retry_child(&mut self, slot: SlotId, replaces: Option<ChildId>, at: Timestamp) {
+    fn retry_child(&mut self, lack: Lack, replaces: Option<ChildId>, at: Timestamp) {
         match replaces {
-            None => self.children.postpone(slot, at),
+            None => self.children.postpone(lack, at),
             Some(old) => {
                 if let Some(sa) = self.children.get_mut(old) {
                     sa.rekey_at = at;
@@ -290,15 +292,15 @@ impl Established {
         ctx: &mut Context<'_>,
     ) {
         self.abandon_child(attempt, ctx);
-        let slot = attempt.slot();
+        let (lack, slot) = (attempt.lack, attempt.slot());
         match attempt.replaces {
             Some(_) => {
                 tracing::warn!(connection = self.connection.0, slot = slot.0, %refusal, "no new keys");
                 let again = ctx.now + REFUSED;
-                self.retry_child(slot, attempt.replaces, again);
+                self.retry_child(lack, attempt.replaces, again);
                 self.report_slot(slot, refusal, Some(again), ctx);
             }
-            None if self.serves_without(slot) => self.on_slot_refused(slot, refusal, ctx),
+            None if self.serves_without(lack, &refusal) => self.on_refused(lack, refusal, ctx),
             // An IKE SA without a Child SA serves nobody: a fresh attempt, after a pause, may
             // find a peer with another configuration.
             None => {
@@ -337,6 +339,7 @@ impl Established {
         let sendable = matches!(outcome, Outcome::Ours { .. });
         let child = self.install(made, Role::Initiator, replaces, sendable, ctx);
         self.settle_race(child, replaces, outcome, ctx);
+        self.want_children(ctx);
         if outdated {
             self.children.withdraw(slot, ctx);
             self.want_children(ctx);

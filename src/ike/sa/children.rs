@@ -11,16 +11,16 @@ use super::super::child::Agreed;
 use super::super::config::{ConnectionId, Lifetime, SlotId};
 use super::super::context::Context;
 use super::super::event::{ChildId, ChildUp, Event, Role};
-use super::super::failure::DownReason;
+use super::super::failure::{ChildRefusal, DownReason};
 use super::super::keys::ChildKeyPair;
 use super::super::path::Path;
+use super::super::selector::{Lack, Traffic};
 use super::super::state::{state_of_fields, state_of_variants};
 use super::lifecycle::{LEAVING, rekey_time};
 use crate::crypto::suite::EspSuite;
 use crate::net::EspSpi;
 use crate::time::Timestamp;
-use crate::wire::ike::TrafficSelector;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// A peer that loses one Child SA after the other gets them no faster than this.
@@ -45,8 +45,7 @@ pub(in super::super) struct ChildSa {
     pub inbound: EspSpi,
     pub outbound: EspSpi,
     pub suite: EspSuite,
-    pub local_ts: Vec<TrafficSelector>,
-    pub remote_ts: Vec<TrafficSelector>,
+    pub traffic: Traffic,
     pub replaces: Option<ChildId>,
     pub installed_at: Timestamp,
     pub rekey_at: Timestamp,
@@ -105,15 +104,23 @@ pub(in super::super) struct Installation {
 pub(in super::super) struct Children {
     connection: ConnectionId,
     all: BTreeMap<ChildId, ChildSa>,
-    missing: BTreeMap<SlotId, Missing>,
+    missing: BTreeMap<Lack, Missing>,
 }
 
-/// A slot without a Child SA, for which we are to ask.
+/// A Child SA that a slot lacks, for which we are to ask.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Missing {
     ask_at: Timestamp,
     /// How often in a row the peer has refused.
     refusals: u32,
+    /// Whether it did so because of the traffic.
+    traffic: bool,
+}
+
+impl Missing {
+    fn new(ask_at: Timestamp) -> Missing {
+        Missing { ask_at, refusals: 0, traffic: false }
+    }
 }
 
 impl Children {
@@ -135,7 +142,6 @@ impl Children {
             outbound = %agreed.outbound, suite = %agreed.suite, %role, "Child SA installed"
         );
         let strand = ctx.slots.insert(child, (self.connection, slot), replaces, sendable);
-        self.missing.remove(&slot);
         ctx.out.event(
             self.connection,
             Event::ChildUp(Box::new(ChildUp {
@@ -160,8 +166,7 @@ impl Children {
                 inbound: agreed.inbound,
                 outbound: agreed.outbound,
                 suite: agreed.suite,
-                local_ts: agreed.local_ts,
-                remote_ts: agreed.remote_ts,
+                traffic: Traffic { local: agreed.local_ts, remote: agreed.remote_ts },
                 replaces,
                 installed_at: ctx.now,
                 rekey_at: rekey_time(lifetime, ctx),
@@ -169,7 +174,15 @@ impl Children {
                 state: ChildState::Installed,
             },
         );
+        self.forget_served();
         child
+    }
+
+    /// What was missing and is there does not count as missing any more.
+    fn forget_served(&mut self) {
+        let mut missing = std::mem::take(&mut self.missing);
+        missing.retain(|lack, _| !self.serves(lack));
+        self.missing = missing;
     }
 
     /// Removes a Child SA and tells the owner.
@@ -202,8 +215,11 @@ impl Children {
         let Some(mut sa) = self.all.remove(&child) else { return };
         self.announce_end(child, &sa, DownReason::LostByPeer, ctx);
         sa.state = ChildState::Expired;
-        self.postpone(sa.slot, ctx.now.max(sa.installed_at + LOST_AGAIN));
+        let (all, ask_at) = (Lack::of_all(sa.slot), ctx.now.max(sa.installed_at + LOST_AGAIN));
         self.all.insert(child, sa);
+        if !self.serves(&all) {
+            self.postpone(all, ask_at);
+        }
     }
 
     /// Removes all for one reason.
@@ -249,56 +265,70 @@ impl Children {
             sa.state = ChildState::Expired;
         }
         self.all = all;
-        self.missing.remove(&slot);
+        self.missing.retain(|lack, _| lack.slot != slot);
     }
 
-    /// The slot for which to ask next, and when, if one is missing.
-    pub fn wanted(&self) -> Option<(Timestamp, SlotId)> {
-        self.missing.iter().map(|(&slot, missing)| (missing.ask_at, slot)).min()
+    /// For what to ask next, and when, if something is missing.
+    pub fn wanted(&self) -> Option<(Timestamp, Lack)> {
+        self.missing.iter().map(|(&lack, missing)| (missing.ask_at, lack)).min()
     }
 
-    /// A slot lacks a Child SA: ask then, unless a time is set already.
-    pub fn want(&mut self, slot: SlotId, ask_at: Timestamp) {
-        self.missing.entry(slot).or_insert(Missing { ask_at, refusals: 0 });
+    /// A Child SA is lacking: ask then, unless a time is set already.
+    pub fn want(&mut self, lack: Lack, ask_at: Timestamp) {
+        self.missing.entry(lack).or_insert(Missing::new(ask_at));
     }
 
-    /// Whether a time is set to ask for a slot's Child SA.
-    pub fn wants(&self, slot: SlotId) -> bool {
-        self.missing.contains_key(&slot)
+    /// Whether a time is set to ask for it.
+    pub fn wants(&self, lack: Lack) -> bool {
+        self.missing.contains_key(&lack)
     }
 
-    /// Ask for a slot's Child SA not before then.
-    pub fn postpone(&mut self, slot: SlotId, ask_at: Timestamp) {
-        self.missing.entry(slot).or_insert(Missing { ask_at, refusals: 0 }).ask_at = ask_at;
+    /// Ask for it not before then.
+    pub fn postpone(&mut self, lack: Lack, ask_at: Timestamp) {
+        self.missing.entry(lack).or_insert(Missing::new(ask_at)).ask_at = ask_at;
     }
 
-    /// Do not ask for a slot's Child SA: it is there, or on its way.
-    pub fn want_no_more(&mut self, slot: SlotId) {
-        self.missing.remove(&slot);
+    /// Do not ask for it: it is there, or on its way, or not wanted.
+    pub fn want_no_more(&mut self, lack: Lack) {
+        self.missing.remove(&lack);
     }
 
-    /// The peer has refused a slot's Child SA; how often it had done so before.
-    pub fn on_refusal(&mut self, slot: SlotId, now: Timestamp) -> u32 {
-        let missing = self.missing.entry(slot).or_insert(Missing { ask_at: now, refusals: 0 });
+    /// Ask for no pair but these, and for nothing that is there.
+    pub fn want_only(&mut self, lacking: &[Lack]) {
+        self.missing.retain(|lack, _| lack.pair.is_none() || lacking.contains(lack));
+        self.forget_served();
+    }
+
+    /// The peer has refused it; how often it had done so before.
+    pub fn on_refusal(&mut self, lack: Lack, refusal: &ChildRefusal, now: Timestamp) -> u32 {
+        let missing = self.missing.entry(lack).or_insert(Missing::new(now));
         let before = missing.refusals;
         missing.refusals = before.saturating_add(1);
+        missing.traffic = matches!(refusal, ChildRefusal::Selectors(_));
         before
     }
 
-    /// Whether the peer has refused the slot's Child SA and has not made one since.
-    pub fn is_refused(&self, slot: SlotId) -> bool {
-        self.missing.get(&slot).is_some_and(|missing| missing.refusals > 0)
+    /// Whether the peer has refused it and has not made it since.
+    pub fn is_refused(&self, lack: Lack) -> bool {
+        self.missing.get(&lack).is_some_and(|missing| missing.refusals > 0)
+    }
+
+    /// The same, because it does not take so much traffic in one.
+    pub fn is_refused_traffic(&self, lack: Lack) -> bool {
+        self.missing.get(&lack).is_some_and(|missing| missing.traffic)
+    }
+
+    /// Whether what is asked for there is there: for all of a slot any Child SA in use, for a pair
+    /// one that takes some of it. What else the peer lets through, it has then said already.
+    pub fn serves(&self, lack: &Lack) -> bool {
+        let serves = |sa: &ChildSa| lack.pair.is_none_or(|pair| sa.traffic.touches(&pair));
+        let of_slot = self.all.values().filter(|sa| sa.slot == lack.slot);
+        of_slot.filter(|sa| sa.state == ChildState::Installed).any(serves)
     }
 
     /// Whether a slot has a Child SA in use.
     pub fn has(&self, slot: SlotId) -> bool {
-        self.all.values().any(|sa| sa.slot == slot && sa.state == ChildState::Installed)
-    }
-
-    /// The slots that have a Child SA in use.
-    pub fn filled(&self) -> BTreeSet<SlotId> {
-        let installed = self.all.values().filter(|sa| sa.state == ChildState::Installed);
-        installed.map(|sa| sa.slot).collect()
+        self.serves(&Lack::of_all(slot))
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (ChildId, &ChildSa)> {
@@ -345,13 +375,12 @@ state_of_fields!(ChildSa {
     inbound,
     outbound,
     suite,
-    local_ts,
-    remote_ts,
+    traffic,
     replaces,
     installed_at,
     rekey_at,
     expires_at,
     state,
 });
-state_of_fields!(Missing { ask_at, refusals });
+state_of_fields!(Missing { ask_at, refusals, traffic });
 state_of_fields!(Children { connection, all, missing });

@@ -18,6 +18,7 @@ use super::super::payloads::{
     Payloads, child_notify, invalid_ke, notify, public_value, public_value_of, wanted_group,
 };
 use super::super::proposal::{group_of, method_of, with_group_first};
+use super::super::selector::{Lack, Traffic};
 use super::super::state::state_of_fields;
 use super::held;
 use super::replacement::{Attempt, Outcome};
@@ -33,6 +34,7 @@ const MAX_DELETED: usize = 16;
 #[cfg_attr(test, derive(Clone))]
 #[derive(Debug)]
 pub(super) struct ChildAttempt {
+    pub lack: Lack,
     pub replaces: Option<ChildId>,
     pub race: Attempt<ChildId>,
     offer: Offer,
@@ -43,6 +45,15 @@ pub(super) struct ChildAttempt {
     deleted: Vec<EspSpi>,
     /// Whether the slot has changed meanwhile: then what comes of it is not wanted.
     pub outdated: bool,
+}
+
+/// What an attempt is for.
+pub(super) struct Asked<'c> {
+    pub lack: Lack,
+    pub config: &'c SlotConfig,
+    /// The Child SA whose place it is to take, and what that is for: new keys are for the same
+    /// traffic (RFC 7296 §2.9.2).
+    pub replaces: Option<(ChildId, Traffic)>,
 }
 
 /// What the peer answered to our attempt.
@@ -66,24 +77,27 @@ pub(super) struct Made {
 }
 
 impl ChildAttempt {
-    /// An attempt for a slot under an IKE SA of the group `ike`, with a key exchange of `group`
+    /// An attempt under an IKE SA of the group `ike`, with a key exchange of `group`
     /// instead of the one that we would choose; with `naming` the peer is told the slot's name.
     /// `None` without randomness.
     pub fn begin(
-        slot: (SlotId, &SlotConfig),
-        replaces: Option<ChildId>,
+        asked: Asked<'_>,
         (ike, group): (Group, Option<Group>),
         naming: bool,
         ctx: &mut Context<'_>,
     ) -> Option<ChildAttempt> {
-        let suites = with_group_first(&slot.1.esp_suites, ike);
+        let Asked { lack, config, replaces } = asked;
+        let suites = with_group_first(&config.esp_suites, ike);
         let regrouped = group.is_some();
         let group = group.or_else(|| suites.first().and_then(|suite| suite.group));
         let key_exchange =
             group.map(|group| KeyExchange::generate(group, ctx.random)).transpose().ok()?;
-        let offer = Offer::new(slot, suites, naming, ctx);
+        let (replaces, replaced) = replaces.unzip();
+        let traffic = replaced.unwrap_or_else(|| lack.traffic(config));
+        let offer = Offer::new((lack.slot, config), traffic, suites, naming, ctx);
         let race = Attempt::new(ctx.nonce(), regrouped);
         Some(ChildAttempt {
+            lack,
             replaces,
             race,
             offer,
@@ -182,7 +196,7 @@ impl ChildAttempt {
 
     /// The slot that it is for.
     pub fn slot(&self) -> SlotId {
-        self.offer.slot
+        self.lack.slot
     }
 
     /// Gives back what the attempt had taken.
@@ -281,4 +295,4 @@ fn half(responded: Option<held::Responded>) -> Result<(Vec<u8>, Secret), Refusal
     }
 }
 
-state_of_fields!(ChildAttempt { replaces, race, offer, key_exchange, deleted, outdated });
+state_of_fields!(ChildAttempt { lack, replaces, race, offer, key_exchange, deleted, outdated });

@@ -1,10 +1,11 @@
-//! Every slot has a Child SA: which ones lack theirs, when to ask for it, and what becomes of a
-//! slot that the peer refuses or the operator changes.
+//! Every slot has its Child SAs: which ones are lacking, when to ask for them, and what becomes of
+//! a slot that the peer refuses or the operator changes.
 
-use super::super::config::{ConnectionConfig, SlotConfig, SlotId};
+use super::super::config::{Backoff, ConnectionConfig, SlotConfig, SlotId};
 use super::super::context::Context;
 use super::super::event::{Event, Role};
 use super::super::failure::{ChildRefusal, FailureReason};
+use super::super::selector::Lack;
 use super::asking::Purpose;
 use super::{Established, NoFirstChild};
 use crate::time::Timestamp;
@@ -13,6 +14,9 @@ use std::time::Duration;
 
 /// How long the initiator of an IKE SA may take to fill its slots before the responder asks.
 const PEERS_TURN: Duration = Duration::from_secs(5);
+/// How long to wait at the longest before a pair is asked for again that the peer has refused: the
+/// slot has its Child SA, and the peer seldom changes its mind.
+const REFUSED_PAIR: Duration = Duration::from_secs(600);
 
 impl Established {
     /// The handshake is over: what the other slots lack is asked for at once by who began it,
@@ -22,28 +26,43 @@ impl Established {
             Role::Initiator => ctx.now,
             Role::Responder => ctx.now + PEERS_TURN,
         };
-        for slot in self.missing_slots() {
-            if !self.children.is_refused(slot) {
-                self.children.postpone(slot, ask_at);
+        for lack in self.lacking() {
+            if !self.children.is_refused(lack) {
+                self.children.postpone(lack, ask_at);
             }
         }
         self.pump(ctx);
     }
 
-    /// The slots for which we are to ask. A side that only waits for the peer leaves it to that.
-    fn missing_slots(&self) -> Vec<SlotId> {
+    /// The Child SAs for which we are to ask. A side that only waits for the peer leaves it to that.
+    ///
+    /// A slot without any lacks one for all of its traffic; a peer that does not take that may take
+    /// its pairs, and one that took a part of it may take the other parts (RFC 7296 §2.9).
+    fn lacking(&self) -> Vec<Lack> {
         if !self.config.initiate && self.descent.role == Role::Responder {
             return Vec::new();
         }
-        let filled = self.children.filled();
-        self.config.slots.keys().copied().filter(|slot| !filled.contains(slot)).collect()
+        let of_slot = |(&slot, config): (&SlotId, &SlotConfig)| {
+            let all = Lack::of_all(slot);
+            let by_pairs = self.children.has(slot) || self.children.is_refused_traffic(all);
+            let pairs = config.pairs.iter().filter(|_| by_pairs);
+            let pairs = pairs.map(|&pair| Lack::of_pair(slot, pair)).collect::<Vec<_>>();
+            std::iter::once(all).chain(pairs)
+        };
+        let all = self.config.slots.iter().flat_map(of_slot);
+        all.filter(|lack| !self.children.serves(lack)).collect()
     }
 
     /// Whether the IKE SA serves some slot although `refused` gets no Child SA: one that has a
-    /// Child SA, or one that has not been refused yet.
-    pub(super) fn serves_without(&self, refused: SlotId) -> bool {
-        let mut others = self.config.slots.keys().filter(|slot| **slot != refused);
-        others.any(|slot| !self.children.is_refused(*slot))
+    /// Child SA, or one for which something else has not been refused yet.
+    pub(super) fn serves_without(&self, refused: Lack, refusal: &ChildRefusal) -> bool {
+        let hopeful = |lack: Lack| lack != refused && !self.children.is_refused(lack);
+        let may_serve = |(&slot, config): (&SlotId, &SlotConfig)| {
+            let mut pairs = config.pairs.iter().map(|&pair| Lack::of_pair(slot, pair));
+            let by_pairs = matches!(refusal, ChildRefusal::Selectors(_));
+            self.children.has(slot) || hopeful(Lack::of_all(slot)) || by_pairs && pairs.any(hopeful)
+        };
+        self.config.slots.iter().any(may_serve)
     }
 
     /// Whether the IKE SA is worth keeping although the handshake made no Child SA. As responder
@@ -54,7 +73,7 @@ impl Established {
             _ => self.config.slots.len() > 1,
         };
         match none.slot {
-            Some(slot) => self.serves_without(slot),
+            Some(slot) => self.serves_without(Lack::of_all(slot), &none.refusal),
             None => self.descent.names_slots && other_slots,
         }
     }
@@ -62,7 +81,7 @@ impl Established {
     /// The handshake has made no Child SA, but the IKE SA stays.
     pub fn on_no_first_child(&mut self, none: NoFirstChild, ctx: &mut Context<'_>) {
         match none.slot {
-            Some(slot) => self.on_slot_refused(slot, none.refusal, ctx),
+            Some(slot) => self.on_refused(Lack::of_all(slot), none.refusal, ctx),
             None => {
                 let reason = FailureReason::Child(none.refusal);
                 let failed = Event::Failed { slot: None, reason, retry_at: None };
@@ -71,19 +90,16 @@ impl Established {
         }
     }
 
-    /// The peer has refused a slot's Child SA. While another slot lives, this one is tried
+    /// The peer has refused a Child SA that a slot lacks. While another one lives, this one is tried
     /// again, ever more seldom.
-    pub(super) fn on_slot_refused(
-        &mut self,
-        slot: SlotId,
-        refusal: ChildRefusal,
-        ctx: &mut Context<'_>,
-    ) {
-        let ike = self.id();
+    pub(super) fn on_refused(&mut self, lack: Lack, refusal: ChildRefusal, ctx: &mut Context<'_>) {
+        let (ike, slot) = (self.id(), lack.slot);
         tracing::warn!(connection = self.connection.0, slot = slot.0, %ike, %refusal, "no Child SA");
-        let before = self.children.on_refusal(slot, ctx.now);
-        let again = ctx.now + self.config.reconnect.wait(before, ctx.random);
-        self.children.postpone(slot, again);
+        let before = self.children.on_refusal(lack, &refusal, ctx.now);
+        let Backoff { first, cap } = self.config.reconnect;
+        let cap = if lack.pair.is_some() { REFUSED_PAIR.max(cap) } else { cap };
+        let again = ctx.now + Backoff { first, cap }.wait(before, ctx.random);
+        self.children.postpone(lack, again);
         self.report_slot(slot, refusal, Some(again), ctx);
     }
 
@@ -101,21 +117,27 @@ impl Established {
     /// Slots that have lost their Child SA, or never had one, get one soon, unless the peer is
     /// quicker.
     pub(super) fn want_children(&mut self, ctx: &mut Context<'_>) {
-        let being_made = match self.exchanges.purpose() {
-            Some(Purpose::Child(attempt)) => Some(attempt.slot()),
-            _ => None,
-        };
-        for slot in self.children.filled().into_iter().chain(being_made) {
-            self.children.want_no_more(slot);
-        }
+        let lacking = self.lacking();
+        self.children.want_only(&lacking);
         if !self.is_active() {
             return;
         }
-        for slot in self.missing_slots() {
-            if Some(slot) != being_made && !self.children.wants(slot) {
+        for lack in lacking {
+            if !self.is_being_made(lack) && !self.children.wants(lack) {
                 let soon = self.soon(ctx);
-                self.children.want(slot, soon);
+                self.children.want(lack, soon);
             }
+        }
+    }
+
+    /// Whether we are asking for it, or for new keys of what may serve it.
+    fn is_being_made(&self, lack: Lack) -> bool {
+        match self.exchanges.purpose() {
+            Some(Purpose::Child(attempt)) => match attempt.replaces {
+                Some(_) => attempt.slot() == lack.slot,
+                None => attempt.lack == lack,
+            },
+            _ => false,
         }
     }
 

@@ -10,6 +10,7 @@ mod key_schedule;
 mod lifecycle;
 mod limits;
 mod moving;
+mod narrowing;
 mod net;
 mod raw_peer;
 mod rekeying;

@@ -98,7 +98,7 @@ pub struct End {
     inbound: Vec<Installed>,
     outbound: BTreeMap<ChildId, (Strand, ChildKeys)>,
     senders: BTreeMap<Strand, ChildId>,
-    /// The one that took over last.
+    /// The newest of them.
     pub sending: Option<ChildId>,
     pub transmits: usize,
 }
@@ -135,7 +135,7 @@ impl End {
                 let gone = self.inbound.iter_mut().filter(|sa| sa.child == *child);
                 gone.for_each(|sa| sa.until = Some(now + DRAIN));
                 self.senders.retain(|_, sending| sending != child);
-                self.sending.take_if(|sending| sending == child);
+                self.sending = self.senders.values().max().copied();
             }
             _ => {}
         }
@@ -145,7 +145,7 @@ impl End {
     fn send_on(&mut self, child: ChildId) {
         let (strand, _) = self.outbound[&child];
         self.senders.insert(strand, child);
-        self.sending = Some(child);
+        self.sending = self.senders.values().max().copied();
     }
 
     /// The Child SAs that the owner sends on.
