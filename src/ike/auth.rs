@@ -8,8 +8,9 @@ use crate::crypto::credentials::Credentials;
 use crate::crypto::prf::Prf;
 use crate::crypto::secret::{Secret, ct_eq};
 use crate::crypto::sign::{SIGNATURE_LEN, VerifyingKey};
-use crate::wire::ike::Identity;
-use crate::wire::ike::{AuthMethod, Authentication, HashAlgorithm, NotifyType, Payload};
+use crate::wire::ike::{
+    AuthMethod, Authentication, HashAlgorithm, Identification, Identity, NotifyType, Payload,
+};
 
 const KEY_PAD: &[u8] = b"Key Pad for IKEv2";
 
@@ -26,8 +27,8 @@ pub(super) struct Signed<'a> {
     pub message: &'a [u8],
     /// The other side's nonce.
     pub nonce: &'a [u8],
-    /// That side's identity.
-    pub identity: &'a Identity,
+    /// That side's identity as its payload has it, with whatever the reserved octets hold.
+    pub identity: &'a Identification,
     /// That side's SK_pi or SK_pr.
     pub sk_p: &'a Secret,
     /// The PRF of the IKE SA.
@@ -51,7 +52,7 @@ impl Authenticated {
 
 impl Signed<'_> {
     fn octets(&self) -> Vec<u8> {
-        let id = self.identity.to_wire().body();
+        let id = self.identity.body();
         let maced_id = self.prf.compute(self.sk_p.as_bytes(), &[&id]);
         [self.message, self.nonce, maced_id.as_bytes()].concat()
     }
@@ -146,7 +147,7 @@ pub(super) fn examine(
     if used != wanted {
         return Verdict::Known(Err(AuthFailure::Method { used, wanted }));
     }
-    let identity = signed.identity.clone();
+    let identity = Identity::from_wire(signed.identity);
     match credentials {
         Credentials::Psk(psk) => {
             let fits = ct_eq(signed.shared_key_mic(psk).as_bytes(), &auth.data);

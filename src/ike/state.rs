@@ -439,13 +439,13 @@ impl State for TrafficSelector {
 
 impl State for Identity {
     fn write(&self, out: &mut StateWriter) {
-        let Identification { id_type, data } = self.to_wire();
+        let Identification { id_type, data, .. } = self.to_wire();
         (id_type, data).write(out);
     }
 
     fn read(from: &mut StateReader<'_>) -> Result<Self, DecodeError> {
-        let (id_type, data) = State::read(from)?;
-        Ok(Identity::from_wire(&Identification { id_type, data }))
+        let (id_type, data): (_, Vec<u8>) = State::read(from)?;
+        Ok(Identity::from_wire(&Identification::new(id_type, data)))
     }
 }
 

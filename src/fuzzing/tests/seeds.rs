@@ -81,7 +81,7 @@ fn selectors() -> TrafficSelectors {
 
 /// One payload of every kind that may stand in an encrypted chain.
 fn every_payload() -> Vec<(&'static str, Payload)> {
-    let id = Identification { id_type: IdType::FQDN, data: b"east-a".to_vec() };
+    let id = Identification::new(IdType::FQDN, *b"east-a");
     let certificate = Certificate { encoding: CertEncoding::RAW_PUBLIC_KEY, data: vec![0x30, 0] };
     let auth = Authentication { method: AuthMethod::DIGITAL_SIGNATURE, data: vec![7; 12] };
     let ke = KeyExchange { method: KeyExchangeMethod::CURVE25519, data: vec![1; 32] };

@@ -39,7 +39,8 @@ pub fn verify_now(
 
 /// Runs `check` with what one side signs.
 fn with_signed(message: &[u8], check: impl FnOnce(&Signed<'_>)) {
-    let (identity, sk_p) = (Identity::Fqdn("west.example".into()), Secret::copy_of(&[3; 32]));
+    let identity = Identity::Fqdn("west.example".into()).to_wire();
+    let sk_p = Secret::copy_of(&[3; 32]);
     let prf = Prf::HmacSha256;
     check(&Signed { message, nonce: &[4; 32], identity: &identity, sk_p: &sk_p, prf });
 }
@@ -57,6 +58,17 @@ fn a_proof_verifies_with_the_matching_credentials_only() {
         assert!(matches!(bad, Err(AuthFailure::BadSignature(_))));
         let method = verify_now(&keys(2, 1), signed, &prove_now(&psk("one"), signed));
         assert!(matches!(method, Err(AuthFailure::Method { .. })));
+    });
+}
+
+#[test]
+fn reserved_octets_of_the_identity_are_covered_as_they_stand() {
+    with_signed(b"message", |signed| {
+        let proof = prove_now(&psk("one"), signed);
+        let identity = Identification { reserved: [0, 0, 1], ..signed.identity.clone() };
+        let odd = Signed { identity: &identity, ..*signed };
+        assert!(verify_now(&psk("one"), &odd, &proof).is_err());
+        assert!(verify_now(&psk("one"), &odd, &prove_now(&psk("one"), &odd)).is_ok());
     });
 }
 

@@ -100,7 +100,7 @@ impl AwaitAuth {
         let signed = Signed {
             message: init_response,
             nonce: &nonces.initiator,
-            identity: &presented,
+            identity: id,
             sk_p: &keys.sk_pr,
             prf: keys.suite.prf,
         };

@@ -39,10 +39,11 @@ pub(in super::super) struct Keyed {
 impl Keyed {
     /// Makes our proof, or has it made.
     pub(super) fn prove(self, ctx: &mut Context<'_>) -> Step {
+        let identity = self.config.local_id.to_wire();
         let signed = Signed {
             message: &self.init_request,
             nonce: &self.nonces.responder,
-            identity: &self.config.local_id,
+            identity: &identity,
             sk_p: &self.keys.sk_pi,
             prf: self.keys.suite.prf,
         };

@@ -164,10 +164,11 @@ impl Signing {
     /// Makes our proof, or has it made.
     fn prove(self, ctx: &mut Context<'_>) -> Step {
         let config = &self.admission.candidate.1;
+        let identity = config.local_id.to_wire();
         let signed = Signed {
             message: &self.half_open.init_response,
             nonce: &self.half_open.nonces.initiator,
-            identity: &config.local_id,
+            identity: &identity,
             sk_p: &self.half_open.keys.sk_pr,
             prf: self.half_open.keys.suite.prf,
         };

@@ -18,8 +18,9 @@ use super::super::stats::Discard;
 use super::admission::{AuthRequest, Contender, Verifying};
 use super::{Step, answer_header};
 use crate::time::Timestamp;
-use crate::wire::ike::Identity;
-use crate::wire::ike::{Authentication, ExchangeType, Header, MessageId, NotifyType, Payload};
+use crate::wire::ike::{
+    Authentication, ExchangeType, Header, Identification, Identity, MessageId, NotifyType, Payload,
+};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -121,7 +122,7 @@ impl HalfOpen {
         let auth = payloads
             .authentication()
             .ok_or_else(|| AuthRefusal::authentication(AuthFailure::Eap))?;
-        Ok(self.examine(&presented, payloads, auth, named))
+        Ok(self.examine(id, payloads, auth, named))
     }
 
     /// The connections between the identities that the peer names.
@@ -146,7 +147,7 @@ impl HalfOpen {
     /// What the AUTH payload is worth for each of the connections named.
     fn examine(
         &self,
-        presented: &Identity,
+        presented: &Identification,
         payloads: Payloads<'_>,
         auth: &Authentication,
         named: Vec<Candidate>,

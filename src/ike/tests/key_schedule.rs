@@ -154,8 +154,9 @@ fn check_auth(own: Credentials, peer: Credentials, expected: Authentication) {
     let (identity, keys) = (Identity::Fqdn("east-a".into()), keys(Role::Initiator));
     let nonce = nonces().responder;
     let prf = keys.suite.prf;
+    let payload = identity.to_wire();
     let signed =
-        Signed { message: MESSAGE, nonce: &nonce, identity: &identity, sk_p: &keys.sk_pi, prf };
+        Signed { message: MESSAGE, nonce: &nonce, identity: &payload, sk_p: &keys.sk_pi, prf };
     assert_eq!(prove_now(&own, &signed), expected);
     assert_eq!(verify_now(&peer, &signed, &expected).unwrap().into_identity(), identity);
     for bit in 0..expected.data.len() * 8 {

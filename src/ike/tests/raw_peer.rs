@@ -14,7 +14,8 @@ use crate::moment::Moment;
 use crate::random::Seeded;
 use crate::time::Timestamp;
 use crate::wire::ike::{
-    ExchangeType, Flags, Header, IkeSpi, KeyExchange as PublicValue, Message, MessageId, Payload,
+    ExchangeType, Flags, Header, Identification, IkeSpi, KeyExchange as PublicValue, Message,
+    MessageId, Payload,
 };
 use std::net::SocketAddr;
 
@@ -93,7 +94,8 @@ impl RawPeer {
     }
 
     fn auth_request(&mut self, init: &[u8], nonces: &Nonces) -> Vec<u8> {
-        let identity = self.config.local_id.clone();
+        // What stands in the reserved octets is ignored, and covered by AUTH as it stands there.
+        let identity = Identification { reserved: [1, 2, 3], ..self.config.local_id.to_wire() };
         let signed = Signed {
             message: init,
             nonce: &nonces.responder,
@@ -103,7 +105,7 @@ impl RawPeer {
         };
         let auth = prove_now(&self.credentials, &signed);
         let mut payloads =
-            vec![Payload::IdInitiator(identity.to_wire()), Payload::Authentication(auth)];
+            vec![Payload::IdInitiator(identity.clone()), Payload::Authentication(auth)];
         payloads.extend(self.child_offer("aes256gcm16-esn", FIRST_SPI));
         self.seal_next(ExchangeType::IKE_AUTH, &payloads)
     }

@@ -21,16 +21,23 @@ pub struct KeyExchange {
 pub struct Identification {
     /// How the identity is written.
     pub id_type: IdType,
+    /// RESERVED: zero when sent, and anything when received. AUTH covers it all the same.
+    pub reserved: [u8; 3],
     /// The identity.
     pub data: Vec<u8>,
 }
 
 impl Identification {
+    /// An identity as it is sent.
+    pub fn new(id_type: IdType, data: impl Into<Vec<u8>>) -> Identification {
+        Identification { id_type, reserved: [0; 3], data: data.into() }
+    }
+
     /// The payload's body, ID type to end, which the AUTH payload covers ("RestOfInitIDPayload",
     /// RFC 7296 §2.15).
     pub fn body(&self) -> Vec<u8> {
         let mut writer = Writer::with_capacity(4 + self.data.len());
-        write_typed(self.id_type.0, &self.data, &mut writer);
+        self.encode(&mut writer);
         writer.into_bytes()
     }
 }
@@ -153,9 +160,15 @@ impl KeyExchange {
 }
 
 impl Identification {
-    pub(super) fn decode(reader: Reader<'_>) -> Result<Self, DecodeError> {
-        let (id_type, data) = read_typed(reader)?;
-        Ok(Identification { id_type: IdType(id_type), data })
+    pub(super) fn decode(mut reader: Reader<'_>) -> Result<Self, DecodeError> {
+        let (id_type, reserved) = (IdType(reader.u8()?), reader.array()?);
+        Ok(Identification { id_type, reserved, data: reader.rest().to_vec() })
+    }
+
+    pub(super) fn encode(&self, writer: &mut Writer) {
+        writer.u8(self.id_type.0);
+        writer.bytes(&self.reserved);
+        writer.bytes(&self.data);
     }
 }
 

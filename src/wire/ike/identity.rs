@@ -43,7 +43,7 @@ impl Identity {
             Identity::Fqdn(name) | Identity::Rfc822(name) => name.as_bytes().to_vec(),
             Identity::KeyId(data) | Identity::Other { data, .. } => data.clone(),
         };
-        Identification { id_type: self.id_type(), data }
+        Identification::new(self.id_type(), data)
     }
 
     /// The identity that a payload holds. What does not fit its type stays opaque.

@@ -207,7 +207,7 @@ impl Payload {
             Payload::SecurityAssociation(sa) => sa.encode(writer),
             Payload::KeyExchange(ke) => ke.encode(writer),
             Payload::IdInitiator(id) | Payload::IdResponder(id) => {
-                write_typed(id.id_type.0, &id.data, writer);
+                id.encode(writer);
             }
             Payload::Certificate(cert) | Payload::CertificateRequest(cert) => {
                 writer.u8(cert.encoding.0);

@@ -18,7 +18,7 @@ fn every_identity_survives_the_wire() {
 #[test]
 fn what_does_not_fit_its_type_stays_opaque_and_never_equals_a_fitting_one() {
     for id_type in [IdType::IPV4_ADDR, IdType::IPV6_ADDR, IdType::FQDN] {
-        let payload = Identification { id_type, data: vec![0xff, 0xfe] };
+        let payload = Identification::new(id_type, [0xff, 0xfe]);
         let identity = Identity::from_wire(&payload);
         assert_eq!(identity, Identity::Other { id_type, data: vec![0xff, 0xfe] });
         assert_eq!(identity.to_wire(), payload);

@@ -94,11 +94,13 @@ fn known_payload() -> impl Strategy<Value = Payload> {
             Payload::KeyExchange(KeyExchange { method: KeyExchangeMethod(method), data })
         }),
         vec(any::<u8>(), limits::NONCE).prop_map(Payload::Nonce),
+        typed()
+            .prop_map(|(t, data)| { Payload::IdInitiator(Identification::new(IdType(t), data)) }),
         typed().prop_map(|(t, data)| {
-            Payload::IdInitiator(Identification { id_type: IdType(t), data })
-        }),
-        typed().prop_map(|(t, data)| {
-            Payload::IdResponder(Identification { id_type: IdType(t), data })
+            Payload::IdResponder(Identification {
+                reserved: [t; 3],
+                ..Identification::new(IdType(t), data)
+            })
         }),
         typed().prop_map(|(t, data)| {
             Payload::Certificate(Certificate { encoding: CertEncoding(t), data })

@@ -177,7 +177,7 @@ fn a_sa_payload_without_a_proposal_is_refused() {
 fn an_identification_reads_back_and_gives_the_octets_that_auth_covers() {
     let bytes = hex!("00 00 000c 02 000000 65617374");
     let Payload::IdInitiator(id) = one(PayloadType::IDi, &bytes) else { panic!() };
-    assert_eq!(id, Identification { id_type: IdType::FQDN, data: b"east".to_vec() });
+    assert_eq!(id, Identification::new(IdType::FQDN, *b"east"));
     assert_eq!(id.body(), bytes[4..]);
     assert!(matches!(one(PayloadType::IDr, &bytes), Payload::IdResponder(_)));
 }
