@@ -41,6 +41,11 @@ pub enum FailureReason {
     /// The peer cannot do UDP encapsulation, the only ESP that we speak.
     #[error("the peer does not support NAT traversal, and ESP is only spoken inside UDP")]
     NoNatTraversal,
+    /// There is no NAT and none is claimed, so the peer would send ESP as an IP protocol.
+    #[error(
+        "there is no NAT on the way, so the peer would send ESP without UDP, which this side does not speak: set force_encapsulation = true"
+    )]
+    NoEncapsulation,
     /// The connection went, or became another, while its peer proved who it is.
     #[error("the connection was changed while the peer authenticated itself")]
     Withdrawn,

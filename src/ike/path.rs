@@ -65,6 +65,12 @@ fn address_hash((initiator, responder): (IkeSpi, IkeSpi), address: SocketAddr) -
     }
 }
 
+/// Whether the peer of a handshake will send ESP in UDP, the only form that we speak: there is a NAT,
+/// real or claimed by one side (RFC 7296 §2.23), or it is one of our kind.
+pub(super) fn will_encapsulate(nat: NatStatus, claimed: bool, is_of_our_kind: bool) -> bool {
+    nat.local || nat.remote || claimed || is_of_our_kind
+}
+
 /// A path together with what keeps it open and moves it.
 ///
 /// ```text

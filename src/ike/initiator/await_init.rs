@@ -6,7 +6,7 @@ use super::super::event::NatStatus;
 use super::super::exchange::{Due, Retransmission};
 use super::super::failure::FailureReason;
 use super::super::job::Work;
-use super::super::path::{Path, detect, detection_payloads};
+use super::super::path::{Path, detect, detection_payloads, will_encapsulate};
 use super::super::payloads::{Payloads, ike_refused, notify, public_value, wanted_group};
 use super::super::proposal::{self, method_of};
 use super::super::slots;
@@ -188,6 +188,10 @@ impl AwaitInit {
         let Some(nat) = detect(payloads.0, spis, &from) else {
             return Ok(InitAnswer::Refusal(FailureReason::NoNatTraversal));
         };
+        let names_slots = slots::are_named_by_sender(payloads);
+        if !will_encapsulate(nat, self.attempt.config.force_encapsulation, names_slots) {
+            return Ok(InitAnswer::Refusal(FailureReason::NoEncapsulation));
+        }
         Ok(InitAnswer::Accept(Acceptance {
             suite: choice.suite,
             responder: header.responder_spi,
@@ -195,7 +199,7 @@ impl AwaitInit {
             public: public.data.clone(),
             nat,
             verifies_ed25519: auth::verifies_ed25519(payloads),
-            names_slots: slots::are_named_by_sender(payloads),
+            names_slots,
         }))
     }
 

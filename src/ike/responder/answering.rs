@@ -7,7 +7,7 @@ use super::super::event::{IkeSaId, NatStatus, Role};
 use super::super::failure::FailureReason;
 use super::super::job::{Client, Ephemeral, Work};
 use super::super::keys::{IkeKeys, Nonces, Spis};
-use super::super::path::{Path, detect, detection_payloads};
+use super::super::path::{Path, detect, detection_payloads, will_encapsulate};
 use super::super::payloads::{Payloads, invalid_ke};
 use super::super::proposal::{self, Choice, group_of, method_of};
 use super::super::slots;
@@ -68,6 +68,10 @@ impl Answering {
         let remote = message.header.initiator_spi;
         let nat = detect(&message.payloads, (remote, IkeSpi::ZERO), &path)
             .ok_or_else(|| InitRefusal::explained(FailureReason::NoNatTraversal))?;
+        let names_slots = slots::are_named_by_sender(payloads);
+        if !will_encapsulate(nat, acceptable.force_encapsulation, names_slots) {
+            return Err(InitRefusal::explained(FailureReason::NoEncapsulation));
+        }
         if public.data.len() != group.public_len() {
             return Err(InitRefusal::silent(Discard::PublicValue));
         }
@@ -80,7 +84,7 @@ impl Answering {
             nonces: Nonces { initiator: nonce.clone(), responder: ctx.nonce() },
             nat,
             peer_verifies_ed25519: auth::verifies_ed25519(payloads),
-            names_slots: slots::are_named_by_sender(payloads),
+            names_slots,
             force_encapsulation: acceptable.force_encapsulation,
             init_request: datagram.to_vec(),
             began_at: ctx.now,

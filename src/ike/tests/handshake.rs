@@ -312,6 +312,42 @@ fn a_peer_without_nat_traversal_is_refused_with_the_reason() {
     assert!(net.ends[EAST].failures()[0].contains("does not support NAT traversal"));
 }
 
+/// The datagram as somebody else's implementation would send it.
+fn of_another_kind(datagram: &Datagram) -> Datagram {
+    use crate::wire::ike::{Message, Payload};
+    let mut message = Message::decode(datagram.message()).expect("a message");
+    message.payloads.retain(|payload| !matches!(payload, Payload::VendorId(_)));
+    Datagram { bytes: message.encode(), ..datagram.clone() }
+}
+
+#[test]
+fn esp_without_udp_is_refused_in_words_before_it_would_be_sent() {
+    let unclaimed = || {
+        let configs = config_pair(same_psk());
+        configs.map(|config| ConnectionConfig { force_encapsulation: false, ..config })
+    };
+    let words = "set force_encapsulation = true";
+    // The responder.
+    let mut net = Net::new(24, unclaimed());
+    net.filter = Some(Box::new(|_, _| false));
+    let request = of_another_kind(&net.log[0]);
+    net.deliver(request);
+    assert!(net.ends[EAST].failures()[0].contains(words), "{:?}", net.ends[EAST].failures());
+    // The initiator.
+    let mut net = Net::new(24, unclaimed());
+    net.filter = Some(Box::new(|datagram, _| !datagram.header().flags.response));
+    net.run(ms(50));
+    let answer = net.log.iter().find(|datagram| datagram.header().flags.response);
+    let answer = of_another_kind(answer.expect("an answer"));
+    net.deliver(answer);
+    net.run(secs(61));
+    assert!(net.ends[WEST].failures()[0].contains(words), "{:?}", net.ends[WEST].failures());
+    // Two of our kind speak nothing else.
+    let mut net = Net::new(24, unclaimed());
+    net.run(secs(1));
+    net.assert_one_tunnel();
+}
+
 #[test]
 fn only_a_nat_in_front_of_us_makes_keepalives() {
     let keepalives = |net: &Net, end: usize| {
