@@ -327,8 +327,15 @@ fn describe_proposal(proposal: &Proposal) -> String {
         let words = fitting.take(TRANSFORMS_SHOWN).map(describe_transform);
         words.chain(and_more(count, TRANSFORMS_SHOWN)).collect::<Vec<_>>().join("/")
     };
-    let words = ORDER.map(of_type);
-    words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join("-")
+    // What we do not know is shown as well: it may be why the rest does not fit.
+    let mut others: Vec<TransformType> = Vec::new();
+    for one in proposal.transforms.iter().map(|transform| transform.transform_type) {
+        if !ORDER.contains(&one) && !others.contains(&one) && others.len() < TRANSFORMS_SHOWN {
+            others.push(one);
+        }
+    }
+    let words = ORDER.into_iter().chain(others).map(of_type);
+    words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join("-")
 }
 
 /// A transform as suites are written, where we have a word for it.
@@ -360,6 +367,10 @@ fn registered_name(transform: &Transform) -> String {
         TransformType::INTEG => IntegrityId(transform.id).to_string(),
         TransformType::KE => KeyExchangeMethod(transform.id).to_string(),
         TransformType::ESN => EsnId(transform.id).to_string(),
+        // Additional Key Exchange 1 to 7 (RFC 9370), as strongSwan writes them.
+        TransformType(additional @ 6..=12) => {
+            format!("ke{}_{}", additional - 5, KeyExchangeMethod(transform.id))
+        }
         other => format!("{other}={}", transform.id),
     };
     match transform.key_length {

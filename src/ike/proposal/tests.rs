@@ -166,3 +166,17 @@ fn a_refusal_says_what_was_offered_and_what_would_do() {
          this side accepts aes256gcm16-prfsha384-ecp384"
     );
 }
+
+#[test]
+fn an_additional_key_exchange_is_named_as_what_does_not_fit() {
+    let ours = ike("aes256gcm16-prfsha384-curve25519");
+    let mut offered = offer(&[ours], &[]);
+    let hybrid = Transform::new(TransformType::ADDKE1, KeyExchangeMethod::ML_KEM_768);
+    offered.proposals[0].transforms.push(hybrid);
+    let Err(NoProposal::OursToRefuse { offered, accepted }) = choose(&offered, &[ours], None)
+    else {
+        panic!("chosen, without its second key exchange")
+    };
+    assert_eq!(offered, "aes256gcm16-prfsha384-curve25519-ke1_ml_kem_768");
+    assert_ne!(offered, accepted);
+}
