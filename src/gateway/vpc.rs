@@ -5,7 +5,7 @@ use super::inner;
 use super::io::LinkState;
 use super::routes::VpcRoutes;
 use super::world::{Wish, World};
-use crate::config::{Config, PeerConfig, Routing, VpcConfig};
+use crate::config::{Config, PeerConfig, Routing, VpcConfig, derive_inside_address};
 use crate::esp::DiscardCounters;
 use crate::forward::Services;
 use crate::net::{Asn, PeerId, Prefix, PrefixSet, VpcId};
@@ -262,8 +262,11 @@ fn destinations(
 
 fn router_config(id: VpcId, config: &Config) -> RouterConfig {
     let asn = config.gateway.asn.unwrap_or(Asn(0));
+    let vpc = config.vpcs.get(&id);
+    let next_hop = |vpc: &VpcConfig| derive_inside_address(&config.gateway.identity, &vpc.name);
     RouterConfig {
-        transit: config.vpcs.get(&id).is_some_and(|vpc| vpc.transit),
+        ipv6_next_hop: vpc.map(next_hop),
+        transit: vpc.is_some_and(|vpc| vpc.transit),
         ..RouterConfig::new(asn, config.gateway.router_id)
     }
 }

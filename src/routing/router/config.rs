@@ -2,7 +2,7 @@
 
 use crate::net::{Asn, Prefix, PrefixSet};
 use std::collections::BTreeSet;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 /// What all sessions of a router share.
@@ -12,6 +12,9 @@ pub struct RouterConfig {
     pub asn: Asn,
     /// Our BGP Identifier, and the next hop of IPv4 routes where no inside IPv4 address is.
     pub router_id: Ipv4Addr,
+    /// The next hop of IPv6 routes where no inside IPv6 address is. Without one they are not announced
+    /// there: a next hop that only maps an IPv4 address is refused by other speakers.
+    pub ipv6_next_hop: Option<Ipv6Addr>,
     /// Longest wait between attempts to connect, and for one attempt.
     pub connect_retry: Duration,
     /// Announce to peers what other peers announced.
@@ -19,9 +22,15 @@ pub struct RouterConfig {
 }
 
 impl RouterConfig {
-    /// The defaults: retry after 5 s at most, no transit.
+    /// The defaults: retry after 5 s at most, no transit, no next hop but inside addresses.
     pub fn new(asn: Asn, router_id: Ipv4Addr) -> RouterConfig {
-        RouterConfig { asn, router_id, connect_retry: Duration::from_secs(5), transit: false }
+        RouterConfig {
+            asn,
+            router_id,
+            ipv6_next_hop: None,
+            connect_retry: Duration::from_secs(5),
+            transit: false,
+        }
     }
 }
 

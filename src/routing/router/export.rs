@@ -63,7 +63,7 @@ impl Router {
         if !context.families.contains(&family) || self.stranded.contains(prefix) {
             return None;
         }
-        let next_hop = neighbor.own_next_hop(family, self.config.router_id);
+        let next_hop = neighbor.own_next_hop(family, &self.config)?;
         let path = if self.own.contains(prefix) {
             self.announced.contains(&family).then(|| Attributes {
                 local_preference: Some(OWN_PREFERENCE),

@@ -172,13 +172,18 @@ impl Neighbor {
     }
 
     /// The next hop that the peer is told for routes of `family`: our inside address. Where that
-    /// is of IPv6 and the peer does not take it for IPv4 routes (RFC 8950), the router id.
-    pub fn own_next_hop(&self, family: Family, router_id: Ipv4Addr) -> IpAddr {
-        let local = self.addresses().map_or(router_id.into(), |(local, _)| local);
+    /// is of IPv6 and the peer does not take it for IPv4 routes (RFC 8950), the router id; where it is
+    /// of IPv4, the one that the router has for IPv6 routes, if any.
+    pub fn own_next_hop(&self, family: Family, router: &RouterConfig) -> Option<IpAddr> {
+        let router_id = router.router_id.into();
+        let local = self.addresses().map_or(router_id, |(local, _)| local);
         let extended = self.context().is_some_and(|context| context.extended_next_hop);
         match (local, family) {
-            (IpAddr::V6(_), Family::Ipv4) if !extended => router_id.into(),
-            (IpAddr::V4(_) | IpAddr::V6(_), Family::Ipv4 | Family::Ipv6) => local,
+            (IpAddr::V6(_), Family::Ipv4) if !extended => Some(router_id),
+            (IpAddr::V4(_), Family::Ipv6) => router.ipv6_next_hop.map(IpAddr::V6),
+            (IpAddr::V4(_), Family::Ipv4) | (IpAddr::V6(_), Family::Ipv4 | Family::Ipv6) => {
+                Some(local)
+            }
         }
     }
 

@@ -10,6 +10,11 @@ pub fn addr(n: usize) -> IpAddr {
     format!("fd00::{}", n + 1).parse().expect("an address")
 }
 
+/// The same of IPv4, for routers that are told so.
+pub fn ipv4_addr(n: usize) -> IpAddr {
+    IpAddr::from([10, 255, 0, n as u8 + 1])
+}
+
 /// AS of router `n`.
 pub fn asn(n: usize) -> Asn {
     Asn(65001 + n as u32)
@@ -219,7 +224,10 @@ impl Net {
     }
 
     fn connect(&mut self, n: usize, connection: ConnectionId, local: IpAddr, remote: IpAddr) {
-        let Some(m) = (0..self.routers.len()).find(|m| addr(*m) == remote) else { return };
+        let Some(m) = (0..self.routers.len()).find(|m| [addr(*m), ipv4_addr(*m)].contains(&remote))
+        else {
+            return;
+        };
         if self.cut.contains(&(n, m)) {
             return;
         }

@@ -1,9 +1,11 @@
 //! Sessions come, go, collide and come back.
 
+use super::net::ipv4_addr;
 use super::*;
 use crate::routing::bgp::Family;
 use crate::routing::bgp::State;
 use std::collections::BTreeSet;
+use std::net::Ipv6Addr;
 
 #[test]
 fn prefixes_arrive_and_leave() {
@@ -35,6 +37,40 @@ fn prefixes_arrive_and_leave() {
     assert_eq!(net.fib[1].len(), 1);
     net.run(60_000);
     assert_eq!(net.view(0, 1).counters.established, 1, "keepalives hold the session");
+}
+
+/// Two routers whose inside addresses are of IPv4; the first has this next hop for IPv6 routes.
+fn between_ipv4_addresses(ipv6_next_hop: Option<Ipv6Addr>) -> Net {
+    let mut net = Net::with(2, |n| RouterConfig {
+        ipv6_next_hop,
+        ..RouterConfig::new(asn(n), Ipv4Addr::new(192, 0, 2, n as u8 + 1))
+    });
+    net.announce(0, &["10.1.0.0/16", "fd00:1::/48"]);
+    net.link(0, 1);
+    for (n, m) in [(0, 1), (1, 0)] {
+        net.change(n, m, |config| {
+            if let NeighborKind::Bgp { local, remote, .. } = &mut config.kind {
+                (*local, *remote) = (ipv4_addr(n), ipv4_addr(m));
+            }
+        });
+    }
+    net.run(15_000);
+    net
+}
+
+#[test]
+fn ipv6_routes_between_ipv4_addresses_have_an_ipv6_next_hop_or_stay_here() {
+    let next_hop = Ipv6Addr::new(0xfd76, 0x706e, 0x6777, 0, 0, 0, 0, 1);
+    let net = between_ipv4_addresses(Some(next_hop));
+    let route = net.routers[1].routes(None, usize::MAX).into_iter();
+    let mut route = route.filter(|route| route.prefix == prefix("fd00:1::/48"));
+    let route = route.next().expect("known");
+    assert_eq!(route.paths[0].attributes.next_hop, IpAddr::V6(next_hop));
+    assert_eq!(net.ways(1, "10.1.0.0/16"), [0]);
+
+    let net = between_ipv4_addresses(None);
+    assert_eq!(net.ways(1, "10.1.0.0/16"), [0]);
+    assert_eq!(net.fib[1].len(), 1, "a mapped address is no next hop");
 }
 
 #[test]
