@@ -5,9 +5,10 @@
 //!                vpngwd                                        charon
 //! ```
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use vpngw::control::SaKind;
+use vpngw::control::{ChildSaState, SaKind};
 use vpngw::lab::traffic::transfer;
 
 use crate::rekeying::keys;
@@ -187,6 +188,48 @@ fn selectors_are_narrowed() {
     assert!(pair.comes_to_work());
     let child = ours.peer().child_sas.into_iter().next().unwrap();
     assert!(child.local_ts.iter().any(|ts| ts.contains("10.1.0.0")), "{child:?}");
+}
+
+/// They have a policy for each pair of prefixes, and so a Child SA for each, through all rekeyings.
+fn policies(initiator: Initiator) {
+    let connection = Connection { policies: true, ..Connection::default() };
+    let more = format!("{CHILD}\ninitiate = {}", initiator == Initiator::Us);
+    let pair = Pair::new();
+    write_keys(&pair);
+    let text = config(&pair, Side::Left, Auth::Psk, &static_routes(Side::Left), &more);
+    let theirs = Charon::start(&pair, Side::Right, &connection);
+    let ours = Gateway::start(&pair, Side::Left, &text);
+    if initiator == Initiator::Them {
+        for child in ["net", "net6"] {
+            let said = theirs.initiate_child(child);
+            assert!(said.status.success(), "{}\n{}", charon::text(&said), ours.log());
+        }
+    }
+    assert!(pair.comes_to_work(), "{}\n{:#?}", theirs.sas(), ours.peer());
+    let sites = Sites { pair, ours, theirs };
+    let selectors = |sites: &Sites| {
+        let used = sites.ours.peer().child_sas.into_iter();
+        let active = used.filter(|sa| sa.state == ChildSaState::Active);
+        active.map(|sa| (sa.local_ts, sa.remote_ts)).collect::<BTreeSet<_>>()
+    };
+    let before = selectors(&sites);
+    assert_eq!(before.len(), 2, "{before:?}");
+    replace_keys(&sites, "all children, by us", SaKind::Child, Initiator::Us);
+    replace_keys(&sites, "one child, by them", SaKind::Child, Initiator::Them);
+    sites.theirs.rekey("net6");
+    replace_keys(&sites, "IKE SA, by us", SaKind::Ike, Initiator::Us);
+    replace_keys(&sites, "all children after that, by us", SaKind::Child, Initiator::Us);
+    assert_eq!(selectors(&sites), before);
+}
+
+#[test]
+fn we_make_a_child_sa_for_each_of_their_policies() {
+    policies(Initiator::Us);
+}
+
+#[test]
+fn they_make_a_child_sa_for_each_of_their_policies() {
+    policies(Initiator::Them);
 }
 
 /// charon dies without a word; it is found dead, and taken back when it returns.

@@ -31,6 +31,9 @@ pub struct Connection {
     pub more: &'static str,
     /// More lines for its child.
     pub child_more: &'static str,
+    /// Policies for one pair of prefixes each: a child `net` for IPv4 and a child `net6` for IPv6,
+    /// instead of one child for both.
+    pub policies: bool,
 }
 
 impl Default for Connection {
@@ -43,6 +46,7 @@ impl Default for Connection {
             start_action: "none",
             more: "",
             child_more: "",
+            policies: false,
         }
     }
 }
@@ -55,7 +59,7 @@ pub struct Charon {
 }
 
 impl Charon {
-    /// Starts the charon of a side with a connection `site` that has a child `net`.
+    /// Starts the charon of a side with a connection `site` that has a child `net`, or two.
     pub fn start(pair: &Pair, side: Side, connection: &Connection) -> Self {
         let name = format!("charon-{}", side.name());
         let folder = pair.path(&name);
@@ -94,14 +98,20 @@ impl Charon {
 
     /// Brings the child up; the output is swanctl's.
     pub fn initiate(&self) -> Output {
-        self.swanctl(&["--initiate", "--child", "net", "--timeout", "20"])
+        self.initiate_child("net")
+    }
+
+    /// Brings a child up; the output is swanctl's.
+    pub fn initiate_child(&self, child: &str) -> Output {
+        self.swanctl(&["--initiate", "--child", child, "--timeout", "20"])
     }
 
     /// Replaces the child, or the IKE SA.
     pub fn rekey(&self, what: &str) {
         let done = match what {
             "ike" => self.swanctl(&["--rekey", "--ike", "site"]),
-            _ => self.swanctl(&["--rekey", "--child", "net"]),
+            "child" => self.swanctl(&["--rekey", "--child", "net"]),
+            child => self.swanctl(&["--rekey", "--child", child]),
         };
         assert!(done.status.success(), "{}", text(&done));
     }
@@ -166,13 +176,20 @@ fn settings(socket: &str, log: &std::path::Path) -> String {
 }
 
 fn swanctl_conf(side: Side, connection: &Connection) -> String {
-    let Connection { auth, ike, esp, more_selectors, start_action, more, child_more } = connection;
-    let [own_selectors, peer_selectors] = more_selectors;
+    let Connection { auth, ike, more, policies, .. } = connection;
     let peer = side.other();
     let (own_auth, peer_auth) = match auth {
         Auth::Psk => ("auth = psk", "auth = psk"),
         Auth::Ed25519 => {
             ("auth = pubkey\n pubkeys = own.pem", "auth = pubkey\n pubkeys = peer.pem")
+        }
+    };
+    let sides = [side.prefixes(), peer.prefixes()];
+    let of_family = |family: usize| sides.clone().map(|prefixes| prefixes[family].clone());
+    let children = match policies {
+        false => vec![child("net", sides.map(|prefixes| prefixes.join(",")), connection)],
+        true => {
+            vec![child("net", of_family(0), connection), child("net6", of_family(1), connection)]
         }
     };
     format!(
@@ -185,19 +202,28 @@ fn swanctl_conf(side: Side, connection: &Connection) -> String {
            {more}
            local {{ {own_auth}\n id = {} }}
            remote {{ {peer_auth}\n id = {} }}
-           children {{ net {{
-             local_ts = {} {own_selectors}
-             remote_ts = {} {peer_selectors}
-             esp_proposals = {esp}
-             start_action = {start_action}
-             {child_more} }} }}
+           children {{ {} }}
          }} }}
          secrets {{ ike {{ secret = \"{PSK}\" }} }}",
         side.wan(),
         peer.wan(),
         side.identity(),
         peer.identity(),
-        side.prefixes().join(","),
-        peer.prefixes().join(","),
+        children.concat(),
+    )
+}
+
+/// A child for traffic of these prefixes of both sides.
+fn child(name: &str, [own, peer]: [String; 2], connection: &Connection) -> String {
+    let Connection { esp, more_selectors, start_action, child_more, .. } = connection;
+    let [own_selectors, peer_selectors] = more_selectors;
+    format!(
+        "{name} {{
+             local_ts = {own} {own_selectors}
+             remote_ts = {peer} {peer_selectors}
+             esp_proposals = {esp}
+             start_action = {start_action}
+             {child_more} }}
+         "
     )
 }
