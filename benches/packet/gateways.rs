@@ -27,6 +27,7 @@ pub fn west() -> Snapshot {
         remote_ts: everything(),
         inner_mtu: MTU,
         counters: Arc::default(),
+        fragments: Arc::default(),
         next: None,
     };
     let fib: PrefixMap<GroupId> = prefixes(2).map(|prefix| (prefix, GroupId(0))).collect();
@@ -53,6 +54,7 @@ pub fn east() -> Snapshot {
         remote_ts: everything(),
         inner_mtu: MTU,
         counters: Arc::default(),
+        fragments: Arc::default(),
     };
     let inbound = [(spi, entry)].into_iter().collect();
     Snapshot { inbound, ..Snapshot::default() }

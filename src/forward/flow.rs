@@ -36,6 +36,16 @@ impl Flow {
         self.protocol
     }
 
+    /// Source and destination port.
+    pub fn ports(&self) -> Option<(u16, u16)> {
+        self.ports
+    }
+
+    /// What is known of them otherwise.
+    pub fn set_ports(&mut self, ports: Option<(u16, u16)>) {
+        self.ports = ports;
+    }
+
     pub fn destination_port(&self) -> Option<u16> {
         self.ports.map(|(_, destination)| destination)
     }

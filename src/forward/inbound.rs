@@ -151,7 +151,7 @@ impl Last<'_> {
     /// The packet is permitted, and somebody takes it.
     #[inline]
     fn judge(&mut self, inner: &InnerPacket, packet: &[u8]) -> Result<Receiver, Discard> {
-        let flow = Flow::of(inner, packet);
+        let flow = self.entry.flow_of(inner, packet);
         let receiver = match self.permitted {
             Some((permitted, receiver)) if permitted == flow => receiver,
             _ => self.judge_flow(flow, inner, packet)?,

@@ -25,6 +25,7 @@ mod chunked;
 mod counters;
 mod flow;
 mod fragment;
+mod fragment_ports;
 mod inbound;
 mod inbound_table;
 mod outbound;
@@ -38,6 +39,7 @@ mod tests;
 
 pub use chunked::Chunked;
 pub use counters::TunnelCounters;
+pub use fragment_ports::FragmentPorts;
 pub use inbound::{ForGateway, Inbound, Permitted, Strayed, Verdict};
 pub use inbound_table::InboundTable;
 pub use outbound::{Egress, originate, outbound};

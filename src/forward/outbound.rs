@@ -57,7 +57,7 @@ fn route<'s>(
     let (_, group) = table.fib.longest_match(inner.destination).ok_or(Discard::NoRoute)?;
     let tunnel =
         table.active(*group).filter(|tunnel| tunnel.vpc == vpc).ok_or(Discard::TunnelDown)?;
-    Ok((inner, flow, tunnel))
+    Ok((inner, tunnel.flow_of(flow, &inner, packet), tunnel))
 }
 
 /// Packets of one VPC never leave by a tunnel of another, whatever the host's routes say: the
@@ -82,7 +82,8 @@ pub fn originate(
     let inner = InnerPacket::parse(packet).map_err(|_| Discard::MalformedInner);
     inner
         .and_then(|inner| {
-            let tunnel = sa_for(&Flow::of(&inner, packet), tunnel, &inner, packet)?;
+            let flow = tunnel.flow_of(Flow::of(&inner, packet), &inner, packet);
+            let tunnel = sa_for(&flow, tunnel, &inner, packet)?;
             send(tunnel, &inner, &mut SuperPacket::whole(packet), egress)
         })
         .inspect_err(|reason| tunnel.counters.discards.add(*reason))

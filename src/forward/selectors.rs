@@ -1,5 +1,6 @@
 //! Traffic selectors of an SA, as the packet path asks them (RFC 4301 §4.4.1.1, RFC 7296 §2.9).
 
+use crate::net::AddressRange;
 use crate::wire::ike::TrafficSelector;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -9,6 +10,16 @@ use std::sync::Arc;
 pub struct Selectors(Arc<[TrafficSelector]>);
 
 impl Selectors {
+    /// Whether one of the selectors takes some ports only.
+    pub fn name_ports(&self) -> bool {
+        self.0.iter().any(|selector| (selector.start_port, selector.end_port) != (0, u16::MAX))
+    }
+
+    /// The addresses that the selectors take, if only with some protocols or ports.
+    pub fn addresses(&self) -> impl Iterator<Item = AddressRange> {
+        self.0.iter().map(|selector| selector.addresses)
+    }
+
     /// Whether one of the selectors takes this end of a packet. `port` is `None` where the packet
     /// shows none: a later fragment, or a protocol without ports.
     pub fn permit(&self, address: IpAddr, protocol: u8, port: Option<u16>) -> bool {

@@ -6,9 +6,11 @@
 //! ```
 
 use super::flow::Flow;
+use super::fragment_ports::FragmentPorts;
 use super::{Chunked, InboundTable, Selectors, Services, TunnelCounters};
 use crate::esp::{Discard, DiscardCounters, InboundSa, OutboundSa};
 use crate::net::{PeerId, Prefix, PrefixMap, PrefixSet, VpcId};
+use crate::wire::ip::{Fragment, InnerPacket};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
@@ -68,6 +70,8 @@ pub struct TunnelEntry {
     pub inner_mtu: u16,
     /// Where traffic and discards of the tunnel are counted.
     pub counters: Arc<TunnelCounters>,
+    /// The ports of datagrams that leave in fragments.
+    pub fragments: Arc<FragmentPorts>,
     /// The same tunnel by another SA, for packets that this one does not take; most have one SA.
     pub next: Option<Box<TunnelEntry>>,
 }
@@ -95,6 +99,8 @@ pub struct InboundEntry {
     pub inner_mtu: u16,
     /// Where traffic and discards of the tunnel are counted.
     pub counters: Arc<TunnelCounters>,
+    /// The ports of datagrams that come in fragments.
+    pub fragments: Arc<FragmentPorts>,
 }
 
 impl Snapshot {
@@ -105,18 +111,49 @@ impl Snapshot {
 }
 
 impl TunnelEntry {
+    /// A packet that leaves by this tunnel; a later fragment has the ports of its first where some
+    /// SA asks for them.
+    #[inline]
+    pub(super) fn flow_of(&self, mut flow: Flow, inner: &InnerPacket, packet: &[u8]) -> Flow {
+        if inner.fragment != Fragment::Whole && self.sas().any(TunnelEntry::names_ports) {
+            self.fragments.complete(&mut flow, inner, packet);
+        }
+        flow
+    }
+
+    fn names_ports(&self) -> bool {
+        self.local_ts.name_ports() || self.remote_ts.name_ports()
+    }
+
+    /// The tunnel by each of its SAs.
+    fn sas(&self) -> impl Iterator<Item = &TunnelEntry> {
+        std::iter::successors(Some(self), |entry| entry.next.as_deref())
+    }
+
     /// The tunnel by the first of its SAs whose selectors permit the flow (RFC 4301 §4.4.1, §5.1);
     /// why there is none is what the first one says.
     #[inline]
     pub(super) fn by_sa_for(&self, flow: &Flow) -> Result<&TunnelEntry, Discard> {
         let takes = |entry: &TunnelEntry| flow.check_selectors(&entry.local_ts, &entry.remote_ts);
         let Err(reason) = takes(self) else { return Ok(self) };
-        let others = std::iter::successors(self.next.as_deref(), |entry| entry.next.as_deref());
-        others.into_iter().find(|entry| takes(entry).is_ok()).ok_or(reason)
+        self.sas().skip(1).find(|entry| takes(entry).is_ok()).ok_or(reason)
     }
 }
 
 impl InboundEntry {
+    /// A packet that came in by this SA; a later fragment has the ports of its first where the SA
+    /// asks for them.
+    #[inline]
+    pub(super) fn flow_of(&self, inner: &InnerPacket, packet: &[u8]) -> Flow {
+        let mut flow = Flow::of(inner, packet);
+        if inner.fragment != Fragment::Whole
+            && (self.local_ts.name_ports() || self.remote_ts.name_ports())
+        {
+            self.fragments.complete(&mut flow, inner, packet);
+        }
+        flow
+    }
+
     /// Whether this is an inside address of ours or of the peer, not one of a prefix.
     pub(super) fn is_inside(&self, address: IpAddr) -> bool {
         let host = Prefix::host(address);

@@ -61,6 +61,7 @@ fn tunnel(spi: u32) -> TunnelEntry {
         remote_ts: everything(),
         inner_mtu: MTU,
         counters: Arc::default(),
+        fragments: Arc::default(),
         next: None,
     }
 }
@@ -97,6 +98,7 @@ pub(super) fn entry(spi: u32) -> InboundEntry {
         remote_ts: everything(),
         inner_mtu: MTU,
         counters: Arc::default(),
+        fragments: Arc::default(),
     }
 }
 

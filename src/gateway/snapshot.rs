@@ -149,6 +149,7 @@ impl Sources<'_> {
             remote_ts: child.remote_ts.clone(),
             inner_mtu: sending_mtu(self.config, tunnel.vpc, child),
             counters: Arc::clone(&tunnel.counters),
+            fragments: Arc::clone(&tunnel.sent_fragments),
             next,
         }
     }
@@ -221,6 +222,7 @@ impl Receiving<'_> {
             remote_ts: remote_ts.clone(),
             inner_mtu,
             counters: Arc::clone(&tunnel.counters),
+            fragments: Arc::clone(&tunnel.received_fragments),
         };
         (self.sa.spi(), entry)
     }

@@ -18,7 +18,7 @@ use super::sas::Sas;
 use super::telling::{Telling, Verdict};
 use super::vpc;
 use crate::config::PeerConfig;
-use crate::forward::TunnelCounters;
+use crate::forward::{FragmentPorts, TunnelCounters};
 use crate::ike::{ConnectionState, Established, Event};
 use crate::net::{Prefix, PrefixSet, VpcId};
 use crate::routing::RejectReason;
@@ -61,6 +61,10 @@ pub struct Tunnel {
     pub routed: bool,
     /// What the packet path counts.
     pub counters: Arc<TunnelCounters>,
+    /// The ports of datagrams that leave in fragments.
+    pub sent_fragments: Arc<FragmentPorts>,
+    /// The ports of datagrams that come in fragments.
+    pub received_fragments: Arc<FragmentPorts>,
     /// What happened lately.
     pub events: EventRing,
     /// The last failure, kept after the tunnel is up again.
@@ -85,6 +89,8 @@ impl Tunnel {
             sas: Sas::default(),
             routed: false,
             counters: Arc::default(),
+            sent_fragments: Arc::default(),
+            received_fragments: Arc::default(),
             events: EventRing::default(),
             last_failure: None,
             suspicion: None,

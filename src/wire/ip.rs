@@ -296,6 +296,21 @@ impl InnerPacket {
         if self.is_ipv4() { protocol::IPV4 } else { protocol::IPV6 }
     }
 
+    /// The number that the fragments of one datagram have in common; `None` where the packet, which
+    /// must be the one that `self` was parsed from, is no fragment.
+    pub fn identification(&self, packet: &[u8]) -> Option<u32> {
+        if self.fragment == Fragment::Whole {
+            return None;
+        }
+        match Ipv4Header::parse(packet) {
+            Ok(header) => Some(header.identification().into()),
+            Err(_) => {
+                let header = Ipv6Header::parse(packet).ok()?;
+                UpperLayer::find(header.next_header(), packet).ok()?.identification
+            }
+        }
+    }
+
     /// Source and destination port, or for ICMP the type and code as both (RFC 7296 §3.13.1).
     /// `None` when the protocol has none or they are not in this packet, which must be the one
     /// that `self` was parsed from.
@@ -343,6 +358,8 @@ struct UpperLayer {
     protocol: u8,
     offset: usize,
     fragment: Fragment,
+    /// What the last fragment header says.
+    identification: Option<u32>,
 }
 
 impl UpperLayer {
@@ -351,22 +368,28 @@ impl UpperLayer {
         reader.take(Ipv6Header::LEN)?;
         let mut protocol = first;
         let mut fragment = Fragment::Whole;
+        let mut identification = None;
         for _ in 0..EXTENSION_HEADERS {
             match protocol {
                 protocol::HOP_BY_HOP | protocol::ROUTING | protocol::DESTINATION_OPTIONS => {
                     protocol = skip_options(&mut reader)?;
                 }
                 protocol::FRAGMENT => {
-                    let [next, _, high, low, ..] = reader.array::<8>()?;
+                    let [next, _, high, low, id @ ..] = reader.array::<8>()?;
+                    identification = Some(u32::from_be_bytes(id));
                     let offset_and_flags = u16::from_be_bytes([high, low]);
                     fragment = Fragment::new(offset_and_flags >> 3, offset_and_flags & 1 != 0);
                     protocol = next;
                 }
-                _ => return Ok(UpperLayer { protocol, offset: reader.position(), fragment }),
+                _ => {
+                    let offset = reader.position();
+                    return Ok(UpperLayer { protocol, offset, fragment, identification });
+                }
             }
             if fragment == Fragment::Later {
                 // What follows is a piece of a payload, whatever its first octets look like.
-                return Ok(UpperLayer { protocol, offset: reader.position(), fragment });
+                let offset = reader.position();
+                return Ok(UpperLayer { protocol, offset, fragment, identification });
             }
         }
         Err(reader.error(Fault::TooMany { limit: EXTENSION_HEADERS }))

@@ -90,13 +90,16 @@ fn every_packet_takes_an_sa_that_permits_it() {
 }
 
 #[test]
-fn later_fragments_pass_only_selectors_without_ports() {
-    let later = |snapshot: &Snapshot| {
-        let mut packet = Sample { dont_fragment: false, ..Sample::udp4() }.build();
-        packet[7] = 100;
+fn later_fragments_pass_where_their_first_one_does() {
+    let fragment = |snapshot: &Snapshot, offset: u8, identification: u16, port: u16| {
+        let sample = Sample { dont_fragment: false, identification, ..Sample::udp4() };
+        let mut packet = sample.build();
+        packet[6] = 0x20;
+        packet[7] = offset;
+        packet[22..24].copy_from_slice(&port.to_be_bytes());
         outbound_packet(snapshot, VPC, &mut packet).discarded
     };
-    assert_eq!(later(&sender(tunnel(300))), None);
+    assert_eq!(fragment(&sender(tunnel(300)), 100, 1, 0), None, "no ports are asked for");
     let ports = TrafficSelector {
         protocol: 17,
         start_port: 5000,
@@ -104,7 +107,16 @@ fn later_fragments_pass_only_selectors_without_ports() {
         addresses: Prefix::all_ipv4().into(),
     };
     let west = sender(TunnelEntry { remote_ts: [ports].into_iter().collect(), ..tunnel(300) });
-    assert_eq!(later(&west), Some(Discard::Fragment));
+    let refused = Some(Discard::Fragment);
+    assert_eq!(fragment(&west, 100, 1, 0), refused, "its first fragment is unknown");
+    assert_eq!(fragment(&west, 0, 1, 5000), None);
+    assert_eq!(fragment(&west, 100, 1, 0), None);
+    assert_eq!(fragment(&west, 100, 2, 0), refused, "of another datagram");
+    assert_eq!(fragment(&west, 0, 1, 4000), Some(Discard::SelectorMismatch));
+    assert_eq!(fragment(&west, 100, 1, 0), refused, "the same number, other ports");
+    (0..200).for_each(|number| assert_eq!(fragment(&west, 0, number, 5000), None));
+    assert_eq!(fragment(&west, 100, 199, 0), None);
+    assert_eq!(fragment(&west, 100, 1, 0), refused, "only so many are remembered");
 }
 
 #[test]
