@@ -110,6 +110,7 @@ pub(crate) fn peer() -> PeerView {
             prefixes_announced: 2,
             last_down: None,
         }),
+        unreached: vec![],
         refusals: vec![],
         suspicion: None,
         excess: 0,

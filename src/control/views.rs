@@ -168,6 +168,9 @@ pub struct PeerView {
     pub liveness: LivenessView,
     /// The BGP session inside the tunnel.
     pub bgp: Option<BgpView>,
+    /// Prefixes of the peer that no Child SA permits packets to, the first of them.
+    #[serde(default)]
+    pub unreached: Vec<Prefix>,
     /// What the host refuses of all that this peer's traffic needs, the first of it.
     #[serde(default)]
     pub refusals: Vec<RefusalView>,

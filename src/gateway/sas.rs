@@ -18,6 +18,7 @@ use crate::esp::{InboundSa, Limits, OutboundSa, Reservation, SaConfig};
 use crate::forward::Selectors;
 use crate::ike::{ChildId, ChildKeys, ChildUp, Strand};
 use crate::net::EspSpi;
+use crate::routing::Reach;
 use crate::time::Timestamp;
 use crate::wire::ike::TrafficSelector;
 use std::collections::BTreeMap;
@@ -163,6 +164,13 @@ impl Sas {
     pub fn sending(&self) -> impl DoubleEndedIterator<Item = (ChildId, &Child)> {
         let sends = |(id, child): &(ChildId, &Child)| self.sending.get(&child.strand) == Some(id);
         self.children().rev().filter(sends)
+    }
+
+    /// The destinations that the pairs that send take; `None` when there is none.
+    pub fn reach(&self) -> Option<Reach> {
+        let mut sending = self.sending().map(|(_, child)| &child.remote_ts).peekable();
+        sending.peek()?;
+        Some(Reach::of(sending.flat_map(Selectors::addresses)))
     }
 
     /// Whether this pair sends.

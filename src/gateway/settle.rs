@@ -149,9 +149,12 @@ impl Gateway {
         flipped
     }
 
-    /// Tells the router of its VPC when a tunnel carries packets now, or does not any more.
+    /// Tells the router of its VPC where a tunnel leads, and when it carries packets or does not.
     fn tell_router(&mut self, peer: PeerId, now: Timestamp) {
         let Some(tunnel) = self.tunnels.get_mut(&peer) else { return };
+        if let (Some(reach), Some(vpc)) = (tunnel.sas.reach(), self.vpcs.get_mut(&tunnel.vpc)) {
+            vpc.router.set_reach(peer, reach, now);
+        }
         let usable = tunnel.health() == Health::Usable;
         if tunnel.routed == usable {
             return;

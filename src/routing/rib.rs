@@ -10,9 +10,11 @@
 mod admission;
 mod decision;
 mod ledger;
+mod reach;
 
 pub use admission::{RejectReason, Rejections, Reserved};
 pub use decision::{Reason, Source};
+pub use reach::{Reach, Share};
 
 use crate::net::{Asn, PeerId, Prefix, PrefixSet};
 use crate::routing::attributes::Attributes;
@@ -42,6 +44,8 @@ pub struct Policy {
 struct AdjRibIn {
     policy: Policy,
     usable: bool,
+    /// What of its prefixes the tunnel takes.
+    reach: Reach,
     /// The neighbour's BGP Identifier, for the last steps of the decision.
     identifier: Ipv4Addr,
     accepted: BTreeMap<Prefix, Arc<Attributes>>,
@@ -73,6 +77,8 @@ pub struct Path {
     pub local_preference: u32,
     /// BGP Identifier of the neighbour.
     pub identifier: Ipv4Addr,
+    /// How much of the prefix its tunnel takes.
+    pub share: Share,
     /// Attributes as announced.
     pub attributes: Arc<Attributes>,
 }
@@ -162,6 +168,23 @@ impl Rib {
             rib.usable = usable;
             self.dirty.extend(rib.accepted.keys());
         }
+    }
+
+    /// Says which destinations the tunnel of a neighbour takes. Paths to others wait.
+    pub fn set_reach(&mut self, peer: PeerId, reach: Reach) {
+        let Some(rib) = self.peers.get_mut(&peer) else { return };
+        if rib.reach != reach {
+            rib.reach = reach;
+            self.dirty.extend(rib.accepted.keys());
+        }
+    }
+
+    /// The accepted prefixes of a neighbour that its tunnel does not take.
+    pub fn unreached(&self, peer: PeerId) -> impl Iterator<Item = Prefix> {
+        let rib = self.peers.get(&peer).filter(|rib| rib.reach != Reach::Everything);
+        rib.into_iter().flat_map(|rib| {
+            rib.accepted.keys().filter(|prefix| rib.reach.share_of(prefix) == Share::None).copied()
+        })
     }
 
     /// Notes the BGP Identifier of a neighbour.
@@ -262,11 +285,11 @@ impl Rib {
         self.candidates.range(range).map(|(prefix, _)| *prefix)
     }
 
-    /// Accepted paths to `prefix` that wait for their tunnels.
+    /// Accepted paths to `prefix` that wait for their tunnels to carry them.
     pub fn waiting(&self, prefix: &Prefix) -> impl Iterator<Item = (PeerId, &Arc<Attributes>)> {
         let peers = self.candidates.get(prefix).into_iter().flatten();
         peers.filter_map(move |peer| {
-            let rib = self.peers.get(peer).filter(|rib| !rib.usable)?;
+            let rib = self.peers.get(peer).filter(|rib| rib.share_of(prefix) == Share::None)?;
             Some((*peer, rib.accepted.get(prefix)?))
         })
     }
@@ -347,6 +370,7 @@ impl AdjRibIn {
         AdjRibIn {
             policy,
             usable: false,
+            reach: Reach::default(),
             identifier: Ipv4Addr::UNSPECIFIED,
             accepted: BTreeMap::new(),
             rejected: Rejections::default(),
@@ -383,13 +407,20 @@ impl AdjRibIn {
         known || count < usize::try_from(self.policy.max_prefixes).unwrap_or(usize::MAX)
     }
 
+    /// How much of a prefix the tunnel carries now.
+    fn share_of(&self, prefix: &Prefix) -> Share {
+        if self.usable { self.reach.share_of(prefix) } else { Share::None }
+    }
+
     fn path(&self, peer: PeerId, prefix: &Prefix) -> Option<Path> {
-        let attributes = self.accepted.get(prefix).filter(|_| self.usable)?.clone();
+        let share = self.share_of(prefix);
+        let attributes = self.accepted.get(prefix).filter(|_| share != Share::None)?.clone();
         Some(Path {
             peer,
             source: self.policy.source,
             local_preference: self.policy.local_preference,
             identifier: self.identifier,
+            share,
             attributes,
         })
     }

@@ -28,7 +28,7 @@ pub use view::{NeighborView, PathView, RouteView};
 use crate::net::{PeerId, Prefix};
 use crate::random::{Random, Seeded};
 use crate::routing::bgp::{self, CeaseReason, ConnectionId, DownReason, Family};
-use crate::routing::rib::{Excess, Rib};
+use crate::routing::rib::{Excess, Reach, Rib};
 use crate::time::{Timers, Timestamp};
 use crate::visits::Counted;
 use neighbor::{Birth, Neighbor, Speaker};
@@ -187,6 +187,12 @@ impl Router {
         neighbor.set_tunnel(up, now);
         self.touched.insert(peer);
         self.rib.set_usable(peer, up);
+        self.settle(now);
+    }
+
+    /// Says which destinations the tunnel to a peer takes while it carries packets.
+    pub fn set_reach(&mut self, peer: PeerId, reach: Reach, now: Timestamp) {
+        self.rib.set_reach(peer, reach);
         self.settle(now);
     }
 

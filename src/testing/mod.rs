@@ -21,6 +21,7 @@ mod weather;
 
 mod hops;
 mod isolation;
+mod narrowing;
 mod operations;
 mod refusals;
 mod scale;

@@ -22,6 +22,9 @@ pub(in super::super) fn peer(view: &PeerView, look: Look) -> String {
     for (reason, count) in &view.discards {
         facts.add("discarded", &format!("{count} × {}", reason.replace('_', " ")));
     }
+    for prefix in &view.unreached {
+        facts.add("not carried", &format!("{prefix}: no Child SA permits it"));
+    }
     for refusal in &view.refusals {
         let RefusalView { what, reason, times } = refusal;
         let times = counted((*times).into(), "time", "times");

@@ -18,7 +18,7 @@ use crate::time::Timestamp;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// How many refusals are told of one peer; there may be as many as prefixes.
+/// How many refusals and unreached prefixes are told of one peer; there may be very many.
 const REFUSALS: usize = 16;
 
 /// A peer as views look at it: everything found once.
@@ -94,6 +94,7 @@ impl Gateway {
             discards: discards(tunnel),
             liveness: liveness(config, seen.in_use(), now),
             bgp: self.bgp_view(seen, now),
+            unreached: vpc.router.unreached(*peer).take(REFUSALS).collect(),
             refusals: refusals.take(REFUSALS).collect(),
             suspicion: suspicion(tunnel, now),
             excess: ike.as_ref().map_or(0, |ike| ike.excess),

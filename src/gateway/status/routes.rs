@@ -88,7 +88,7 @@ impl Gateway {
         let routed = route.local || (self.world.stands(&wish) && vpc.refused().is_empty());
         let reason = match (route.local, choice, self.world.refusal(missing)) {
             (true, _, _) => "our own".to_owned(),
-            (false, None, _) => "no usable tunnel".to_owned(),
+            (false, None, _) => self.why_unusable(route),
             (false, Some(_), Some(Refusal { why, .. })) if *missing == wish => {
                 format!("the host refuses the route: {why}")
             }
@@ -109,10 +109,21 @@ impl Gateway {
         }
     }
 
+    /// Why no tunnel carries packets to a prefix.
+    fn why_unusable(&self, route: &routing::RouteView) -> String {
+        let is_up = |path: &&routing::PathView| self.health(path.peer) == Health::Usable;
+        match route.paths.iter().find(is_up) {
+            Some(path) if !path.usable => {
+                format!("no Child SA of {} permits it", self.peer_name(path.peer))
+            }
+            Some(_) | None => "no usable tunnel".to_owned(),
+        }
+    }
+
     fn path(&self, path: &routing::PathView) -> PathView {
         PathView {
             peer: self.peer_name(path.peer),
-            usable: self.health(path.peer) == Health::Usable,
+            usable: path.usable && self.health(path.peer) == Health::Usable,
             local_preference: path.local_preference,
             as_path: path.attributes.as_path.to_string(),
         }

@@ -4,7 +4,7 @@
 //! of one neighbouring AS and is thus no total order. The ranking is made by taking the best out
 //! again and again. There is no interior cost here: every path is one tunnel away.
 
-use super::{Chosen, Path};
+use super::{Chosen, Path, Share};
 use crate::net::Asn;
 use std::fmt;
 
@@ -24,6 +24,8 @@ pub enum Source {
 pub enum Reason {
     /// There is no second.
     OnlyPath,
+    /// The tunnel takes the whole prefix, not a part of it.
+    WholePrefix,
     /// The neighbour is preferred by configuration (primary over backup).
     LocalPreference,
     /// Fewer ASes on the path (§9.1.2.2 a).
@@ -44,6 +46,7 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Reason::OnlyPath => "only path",
+            Reason::WholePrefix => "takes the whole prefix",
             Reason::LocalPreference => "higher local preference",
             Reason::AsPathLength => "shorter AS path",
             Reason::Origin => "better origin",
@@ -96,6 +99,13 @@ struct Elimination {
 }
 
 const STEPS: &[Elimination] = &[
+    // Before all of the RFC's: a tunnel that drops packets to some of the prefix is no better for
+    // being preferred.
+    Elimination {
+        reason: Reason::WholePrefix,
+        weight: |path| u64::from(path.share != Share::Whole),
+        by_neighbor: false,
+    },
     Elimination {
         reason: Reason::LocalPreference,
         weight: |path| (u32::MAX - path.local_preference).into(),

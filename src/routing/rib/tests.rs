@@ -1,4 +1,5 @@
 use super::*;
+use crate::net::AddressRange;
 use crate::routing::attributes::{AsPath, Origin, Segment, TransitiveAttribute};
 
 const US: Asn = Asn(65000);
@@ -40,6 +41,28 @@ fn preference_precedes_everything_and_order_follows_everything() {
     rib.set_policy(PeerId(2), policy(100, external(65002)));
     tell(&mut rib, 2, "10.0.0.0/8", announced(&[65002]));
     assert_eq!(ranked(&mut rib, "10.0.0.0/8"), (vec![1, 2], Some(Reason::PeerOrder)));
+}
+
+#[test]
+fn a_tunnel_carries_what_its_selectors_take_and_no_more() {
+    let range = |text: &str| AddressRange::from(prefix(text));
+    let mut rib = rib_of(&[(1, 200, external(65001)), (2, 100, external(65002))]);
+    for peer in [1, 2] {
+        tell(&mut rib, peer, "10.0.0.0/8", announced(&[65000 + peer]));
+        tell(&mut rib, peer, "fd00::/32", announced(&[65000 + peer]));
+    }
+    assert_eq!(ranked(&mut rib, "10.0.0.0/8").0, [1, 2]);
+    rib.set_reach(PeerId(1), Reach::of([range("10.2.0.0/16"), range("10.4.0.0/16")]));
+    let part = (vec![2, 1], Some(Reason::WholePrefix));
+    assert_eq!(ranked(&mut rib, "10.0.0.0/8"), part, "a part is better than nothing");
+    assert_eq!(ranked(&mut rib, "fd00::/32").0, [2]);
+    assert_eq!(rib.unreached(PeerId(1)).collect::<Vec<_>>(), [prefix("fd00::/32")]);
+    assert_eq!(rib.waiting(&prefix("fd00::/32")).map(|(peer, _)| peer.0).collect::<Vec<_>>(), [1]);
+    rib.set_reach(PeerId(2), Reach::of([range("0.0.0.0/0")]));
+    assert_eq!(ranked(&mut rib, "fd00::/32"), (vec![], None), "nobody takes the family");
+    rib.set_reach(PeerId(1), Reach::of([range("::/0"), range("0.0.0.0/0")]));
+    assert_eq!(ranked(&mut rib, "10.0.0.0/8").0, [1, 2]);
+    assert_eq!(ranked(&mut rib, "fd00::/32").0, [1]);
 }
 
 #[test]

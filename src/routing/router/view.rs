@@ -17,7 +17,7 @@ use std::time::Duration;
 pub struct PathView {
     /// Through whose tunnel.
     pub peer: PeerId,
-    /// Whether that tunnel is up; a path that is not usable waits for it.
+    /// Whether that tunnel is up and takes packets to the prefix; a path that is not usable waits.
     pub usable: bool,
     /// Preference of the peer.
     pub local_preference: u32,
@@ -108,6 +108,11 @@ impl Router {
         };
         let all = self.neighbors.range(first..).flat_map(move |(peer, _)| of_peer(*peer));
         all.skip_while(move |(peer, prefix, _)| Some((*peer, *prefix)) <= after)
+    }
+
+    /// The prefixes of a neighbour that may be used, but that its tunnel does not take.
+    pub fn unreached(&self, peer: PeerId) -> impl Iterator<Item = Prefix> {
+        self.rib.unreached(peer)
     }
 
     /// How many prefixes of a neighbour may be used, and how many may not.
