@@ -10,7 +10,7 @@ mod packets;
 mod sessions;
 mod texts;
 
-pub use messages::{ike_chain, ike_message, neighbor_frame, vrrp_advertisement};
+pub use messages::{bfd_control, ike_chain, ike_message, neighbor_frame, vrrp_advertisement};
 pub use packets::{esp_classify, esp_packet, esp_state, ip_packet, super_packet};
 pub use sessions::{bgp_session, bgp_stream, ike_endpoint};
 pub use texts::{config_text, control_request, key_file, suite_name};
@@ -24,6 +24,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("ike_chain", ike_chain),
     ("vrrp_advertisement", vrrp_advertisement),
     ("neighbor_frame", neighbor_frame),
+    ("bfd_control", bfd_control),
     ("ip_packet", ip_packet),
     ("esp_classify", esp_classify),
     ("esp_packet", esp_packet),

@@ -1,7 +1,8 @@
-//! Messages of the control plane: IKE and VRRP.
+//! Messages of the control plane: IKE, VRRP and BFD.
 
 use crate::net::MacAddress;
 use crate::routing::vrrp::neighbor;
+use crate::wire::bfd::ControlPacket;
 use crate::wire::ike::{
     self, Message, PayloadType, Protected, SealedGeometry, decode_chain, encode_chain,
 };
@@ -57,4 +58,10 @@ pub fn neighbor_frame(bytes: &[u8]) {
         assert!(neighbor::question(&answer).is_none(), "answers ask nothing");
         assert_eq!(NeighborFrame::decode(&answer.encode()), Ok(answer));
     }
+}
+
+/// A BFD Control packet that was read reads back from its own encoding.
+pub fn bfd_control(bytes: &[u8]) {
+    let Ok(packet) = ControlPacket::decode(bytes) else { return };
+    assert_eq!(ControlPacket::decode(&packet.encode()), Ok(packet));
 }

@@ -11,12 +11,14 @@
 //! | replies to inner hosts | [`icmp`] | whole packets |
 //! | IKEv2 | [`ike`] | values |
 //! | the virtual router | [`vrrp`] [`neighbor`] | values, whole frames |
+//! | failure detection | [`bfd`] | values |
 
 mod error;
 mod reader;
 mod registry;
 mod writer;
 
+pub mod bfd;
 pub mod checksum;
 pub mod esp;
 pub mod icmp;

@@ -7,6 +7,7 @@ use crate::esp::{InboundSa, Limits, NEXT_HEADER_IPV4, OutboundSa, Reservation, S
 use crate::net::{EspSpi, MacAddress};
 use crate::offload::samples::Sample;
 use crate::routing::vrrp::neighbor;
+use crate::wire::bfd::{ControlPacket, Diagnostic, State};
 use crate::wire::icmp;
 use crate::wire::ike::*;
 use crate::wire::ip::protocol;
@@ -23,7 +24,7 @@ type Seed = (&'static str, String, Vec<u8>);
 /// Target, file name and octets of every seed; each also cut short and with an octet changed.
 pub fn all() -> Vec<Seed> {
     let of_codecs =
-        [messages(), chains(), packets(), datagrams(), states(), advertisements(), frames()]
+        [messages(), chains(), packets(), datagrams(), states(), advertisements(), frames(), bfd()]
             .concat();
     let whole = [of_codecs, engines::all()].concat();
     whole.into_iter().flat_map(with_broken_ones).collect()
@@ -255,5 +256,29 @@ fn frames() -> Vec<Seed> {
         seed("neighbor_frame", "arp-reply", reply.encode()),
         seed("neighbor_frame", "solicitation", solicitation.encode()),
         seed("neighbor_frame", "advertisement", advertisement.encode()),
+    ]
+}
+
+fn bfd() -> Vec<Seed> {
+    let down = ControlPacket {
+        diagnostic: Diagnostic::NONE,
+        state: State::Down,
+        poll: false,
+        is_final: false,
+        control_plane_independent: false,
+        demand: false,
+        detect_mult: 3,
+        my_discriminator: 0x1122_3344,
+        your_discriminator: 0,
+        desired_min_tx: 1_000_000,
+        required_min_rx: 50_000,
+        required_min_echo_rx: 0,
+    };
+    let up = ControlPacket { state: State::Up, your_discriminator: 7, poll: true, ..down };
+    let absurd = ControlPacket { desired_min_tx: u32::MAX, required_min_rx: 1, ..up };
+    vec![
+        seed("bfd_control", "down", down.encode()),
+        seed("bfd_control", "up", up.encode()),
+        seed("bfd_control", "absurd", absurd.encode()),
     ]
 }
