@@ -1,10 +1,12 @@
 //! The routes of one VPC: BGP sessions ([`bgp`]), the table and its decisions ([`rib`]), and the
 //! [`Router`] that composes them. Beside it, [`vrrp`]: who of a region's gateways answers for
-//! the address that the VPC's hosts use as their next hop.
+//! the address that the VPC's hosts use as their next hop; and [`bfd`]: whether the tunnels carry
+//! packets in both directions.
 //!
 //! All of it is pure: bytes, tunnels' states and points in time come in; actions come out.
 
 mod attributes;
+pub mod bfd;
 pub mod bgp;
 pub mod rib;
 mod router;

@@ -44,11 +44,12 @@ pub const MODULES: &[Module] = &[
     row("esp",           Pure,  &["wire", "crypto", "net", "time", "random", "moment"]),
     row("offload",       Pure,  &["wire", "net"]),
     row("routing::attributes", Pure, &["wire", "net"]),
+    row("routing::bfd",  Pure,  &["wire", "net", "time", "random", "moment"]),
     row("routing::bgp",  Pure,  &["routing::attributes", "wire", "net", "time", "random", "moment"]),
     row("routing::rib",  Pure,  &["routing::attributes", "wire", "net", "time", "random", "moment"]),
     row("routing::vrrp", Pure,  &["wire", "net", "time", "random", "moment"]),
     // floor 3: what a gateway consists of
-    row("routing",       Pure,  &["routing::attributes", "routing::bgp", "routing::rib",
+    row("routing",       Pure,  &["routing::attributes", "routing::bfd", "routing::bgp", "routing::rib",
                                   "routing::vrrp", "wire", "visits", "net", "time", "random", "moment"]),
     row("forward",       Pure,  &["esp", "offload", "wire", "net", "time", "random", "moment"]),
     row("config",        Pure,  &["wire", "crypto", "net"]),
@@ -60,7 +61,7 @@ pub const MODULES: &[Module] = &[
     // the shell
     row("os",            Shell, &["net", "time", "random", "moment"]),
     row("config_file",   Shell, &["os", "config", "crypto", "net"]),
-    row("dataplane",     Shell, &["os", "forward", "offload", "esp", "wire",
+    row("dataplane",     Shell, &["os", "forward", "offload", "esp", "routing::bfd", "wire",
                                   "net", "time", "random", "moment"]),
     row("daemon",        Shell, &["dataplane", "os", "config_file", "gateway", "routing",
                                   "forward", "config", "control", "ike", "esp", "offload",
