@@ -16,6 +16,7 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 use vpngw::forward::{Inbound, Snapshot, outbound};
 use vpngw::offload::{Coalescer, SuperPacket};
+use vpngw::time::Timestamp;
 
 /// Packets of one round: what a worker takes from its socket at once.
 const BATCH: usize = 64;
@@ -73,7 +74,7 @@ fn receive(size: usize) -> impl FnMut() -> Duration {
     let (west, east, packet) = (west(), east(), udp(size));
     move || {
         let mut sealed = sealed_batch(&west, &packet);
-        let mut inbound = Inbound::new(&east);
+        let mut inbound = Inbound::new(&east, Timestamp::ZERO);
         let begin = Instant::now();
         for datagram in &mut sealed {
             black_box(inbound.open(0, datagram).expect("the peer may send this"));

@@ -1,6 +1,7 @@
 //! What a tunnel has carried and what it has discarded.
 
 use crate::esp::DiscardCounters;
+use crate::time::Timestamp;
 use crossbeam_utils::CachePadded;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -8,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 #[derive(Debug, Default)]
 pub struct TunnelCounters {
     sent: CachePadded<Traffic>,
-    received: CachePadded<Traffic>,
+    received: CachePadded<Received>,
     /// Discarded packets of the tunnel by reason, both directions.
     pub discards: DiscardCounters,
 }
@@ -18,6 +19,14 @@ pub struct TunnelCounters {
 struct Traffic {
     packets: AtomicU64,
     bytes: AtomicU64,
+}
+
+/// What the receiving direction writes.
+#[derive(Debug, Default)]
+struct Received {
+    traffic: Traffic,
+    /// When the last authentic packet was opened, in microseconds; zero before the first.
+    heard: AtomicU64,
 }
 
 impl TunnelCounters {
@@ -33,12 +42,24 @@ impl TunnelCounters {
 
     /// Inner packets received and delivered.
     pub fn received_packets(&self) -> u64 {
-        self.received.packets.load(Ordering::Relaxed)
+        self.received.traffic.packets.load(Ordering::Relaxed)
     }
 
     /// Bytes of inner packets received and delivered.
     pub fn received_bytes(&self) -> u64 {
-        self.received.bytes.load(Ordering::Relaxed)
+        self.received.traffic.bytes.load(Ordering::Relaxed)
+    }
+
+    /// When the last authentic packet of the peer was opened, whatever became of what was inside;
+    /// `None` before the first.
+    pub fn last_heard(&self) -> Option<Timestamp> {
+        let heard = self.received.heard.load(Ordering::Relaxed);
+        (heard > 0).then(|| Timestamp::from_micros(heard))
+    }
+
+    /// An authentic packet was opened.
+    pub(super) fn hear(&self, now: Timestamp) {
+        self.received.heard.fetch_max(now.as_micros(), Ordering::Relaxed);
     }
 
     pub(super) fn count_sent(&self, packets: u64, bytes: u64) {
@@ -46,7 +67,7 @@ impl TunnelCounters {
     }
 
     pub(super) fn count_received(&self, packets: u64, bytes: u64) {
-        self.received.add(packets, bytes);
+        self.received.traffic.add(packets, bytes);
     }
 }
 

@@ -4,6 +4,7 @@ use super::flow::{self, Flow};
 use super::{InboundEntry, Services, Snapshot};
 use crate::esp::{Discard, Opened, ecn};
 use crate::net::{EspSpi, PeerId, Prefix, VpcId};
+use crate::time::Timestamp;
 use crate::wire::esp::EspHeader;
 use crate::wire::ip::{self, Fragment, InnerPacket};
 use std::net::SocketAddr;
@@ -71,6 +72,7 @@ pub struct Strayed {
 #[derive(Debug)]
 pub struct Inbound<'s> {
     snapshot: &'s Snapshot,
+    now: Timestamp,
     last: Option<Last<'s>>,
 }
 
@@ -82,6 +84,9 @@ struct Last<'s> {
     permitted: Option<(Flow, Receiver)>,
     packets: u64,
     bytes: u64,
+    now: Timestamp,
+    /// Whether a packet was authentic.
+    heard: bool,
 }
 
 /// Who takes whole packets of a flow.
@@ -92,9 +97,9 @@ enum Receiver {
 }
 
 impl<'s> Inbound<'s> {
-    /// Begins a batch.
-    pub fn new(snapshot: &'s Snapshot) -> Self {
-        Inbound { snapshot, last: None }
+    /// Begins a batch, which came in at `now`.
+    pub fn new(snapshot: &'s Snapshot, now: Timestamp) -> Self {
+        Inbound { snapshot, now, last: None }
     }
 
     /// Opens an ESP packet in place and judges what is inside. `outer_tos` is the TOS of the
@@ -123,8 +128,16 @@ impl<'s> Inbound<'s> {
         if self.last.as_ref().is_none_or(|last| last.spi != header.spi) {
             let entry = self.snapshot.inbound.get(header.spi).ok_or(Discard::UnknownSpi)?;
             let services = self.snapshot.vpc(entry.vpc).map(|table| &*table.services);
-            let (spi, permitted) = (header.spi, None);
-            self.last = Some(Last { spi, entry, services, permitted, packets: 0, bytes: 0 });
+            self.last = Some(Last {
+                spi: header.spi,
+                entry,
+                services,
+                permitted: None,
+                packets: 0,
+                bytes: 0,
+                now: self.now,
+                heard: false,
+            });
         }
         self.last.as_mut().ok_or(Discard::UnknownSpi)
     }
@@ -133,6 +146,7 @@ impl<'s> Inbound<'s> {
 impl Last<'_> {
     fn open<'a>(&mut self, outer_tos: u8, datagram: &'a mut [u8]) -> Result<Verdict<'a>, Discard> {
         let Opened { packet: inner, inner: packet, .. } = self.entry.sa.open(datagram)?;
+        self.heard = true;
         let receiver = self.judge(&inner, packet)?;
         let tos = ecn::decapsulate(inner.tos, outer_tos)?;
         if tos != inner.tos {
@@ -230,6 +244,9 @@ impl Last<'_> {
 
 impl Drop for Last<'_> {
     fn drop(&mut self) {
+        if self.heard {
+            self.entry.counters.hear(self.now);
+        }
         if self.packets > 0 {
             self.entry.counters.count_received(self.packets, self.bytes);
         }

@@ -5,6 +5,7 @@ use super::{Egress, Inbound, Permitted, Snapshot, TunnelEntry, Verdict, outbound
 use crate::esp::Discard;
 use crate::net::VpcId;
 use crate::offload::SuperPacket;
+use crate::time::Timestamp;
 use std::net::SocketAddr;
 
 /// A sealed datagram.
@@ -66,7 +67,7 @@ pub fn inbound_packet<'a>(
     outer_tos: u8,
     datagram: &'a mut [u8],
 ) -> Result<Permitted<'a>, Discard> {
-    match Inbound::new(snapshot).open(outer_tos, datagram)? {
+    match Inbound::new(snapshot, Timestamp::ZERO).open(outer_tos, datagram)? {
         Verdict::ToHost(permitted) => Ok(permitted),
         Verdict::ToGateway(packet) => panic!("{packet:?} is for the gateway itself"),
     }

@@ -11,6 +11,7 @@ use crate::esp::{
 };
 use crate::net::{EspSpi, PeerId, Prefix, PrefixMap, VpcId};
 use crate::offload::samples::Sample;
+use crate::time::Timestamp;
 use crate::wire::ike::TrafficSelector;
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -21,7 +21,7 @@ fn east(entry: InboundEntry) -> Snapshot {
 /// Whether `packet` is for the gateway; why not, when nobody gets it.
 fn is_for_gateway(snapshot: &Snapshot, packet: &[u8]) -> Result<bool, Discard> {
     let mut datagram = seal(300, packet);
-    match Inbound::new(snapshot).open(0, &mut datagram)? {
+    match Inbound::new(snapshot, Timestamp::ZERO).open(0, &mut datagram)? {
         Verdict::ToHost(permitted) => assert_eq!(permitted.packet(), packet),
         Verdict::ToGateway(inner) => {
             assert_eq!((inner.peer, inner.vpc, inner.packet), (PeerId(1), VPC, packet));

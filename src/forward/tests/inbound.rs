@@ -89,7 +89,7 @@ fn a_batch_judges_every_flow_for_itself() {
     let sa = OutboundSa::new(Reservation::first_use(sa(300))).unwrap();
     let good = Sample::udp4();
     let bad = Sample { src: "10.9.0.1".parse().unwrap(), ..good.clone() };
-    let mut batch = Inbound::new(&snapshot);
+    let mut batch = Inbound::new(&snapshot, Timestamp::from_millis(7));
     let mut verdict = |sample: &Sample| {
         let packet = sample.build();
         let mut out = vec![0; sealed_len(packet.len())];
@@ -101,6 +101,24 @@ fn a_batch_judges_every_flow_for_itself() {
     drop(batch);
     let counters = &snapshot.inbound.get(EspSpi(300)).unwrap().counters;
     assert_eq!(counters.received_packets(), 3);
+}
+
+#[test]
+fn an_authentic_packet_is_a_sign_of_life_even_when_nobody_gets_it() {
+    let snapshot = receiver(entry(300));
+    let counters = Arc::clone(&snapshot.inbound.get(EspSpi(300)).unwrap().counters);
+    let bad = Sample { src: "10.9.0.1".parse().unwrap(), ..Sample::udp4() };
+    let mut datagram = seal(300, &bad.build());
+    let mut forged = datagram.clone();
+    *forged.last_mut().unwrap() ^= 1;
+    let open = |millis, datagram: &mut [u8]| {
+        let now = Timestamp::from_millis(millis);
+        Inbound::new(&snapshot, now).open(0, datagram).is_err()
+    };
+    assert!(open(5, &mut forged));
+    assert_eq!(counters.last_heard(), None, "anybody can forge");
+    assert!(open(7, &mut datagram));
+    assert_eq!(counters.last_heard(), Some(Timestamp::from_millis(7)));
 }
 
 #[test]
