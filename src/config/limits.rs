@@ -32,6 +32,11 @@ pub(super) const VRRP_INTERVAL: RangeInclusive<Duration> =
 pub(super) const BGP_HOLD_TIME: RangeInclusive<Duration> = seconds(3)..=seconds(65_535);
 /// Probes faster than this find nothing that slower ones miss.
 pub(super) const LIVENESS: RangeInclusive<Duration> = Duration::from_millis(50)..=seconds(DAY);
+/// Below this a gateway would do little else; slower than this liveness is faster (RFC 7419 §3 names
+/// 3.3 ms to 1 s as common).
+pub(super) const BFD_INTERVAL: RangeInclusive<Duration> = Duration::from_millis(5)..=seconds(10);
+/// With one, every lost packet is a lost path; more than 50 are none in use anywhere.
+pub(super) const BFD_MULTIPLIER: RangeInclusive<u8> = 2..=50;
 /// Rekeying takes a few round trips; below this it would never rest.
 pub(super) const LIFETIME: RangeInclusive<Duration> = seconds(5)..=seconds(7 * DAY);
 /// At least 64 KiB, so that a rekey is done before the next one is due.

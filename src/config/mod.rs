@@ -46,7 +46,7 @@ pub use inside::{derive_device_address, derive_inside_address};
 pub use keys::{KeyFile, KeyFiles, KeysInMemory};
 pub use outline::{Outline, VpcOutline};
 pub use types::{
-    BgpConfig, Config, GatewayConfig, Lifetimes, Liveness, PeerConfig, Routing, VpcConfig,
+    Bfd, BgpConfig, Config, GatewayConfig, Lifetimes, Liveness, PeerConfig, Routing, VpcConfig,
     VrrpConfig, Workers,
 };
 

@@ -97,6 +97,7 @@ pub(super) fn read(
             esp_suites: tuning.esp_suites(),
             lifetimes: tuning.lifetimes,
             liveness: tuning.liveness,
+            bfd: tuning.bfd,
             replay_window: tuning.replay_window,
             initiate,
             force_encapsulation: tuning.force_encapsulation,

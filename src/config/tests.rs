@@ -142,6 +142,17 @@ fn no_secret_shows_in_a_configuration() {
 }
 
 #[test]
+fn bfd_is_on_unless_somebody_says_otherwise() {
+    let bfd = |text: &str, name: &str| peer(&valid(text), name).bfd;
+    assert_eq!(bfd(EXAMPLE, "north-a"), Some(defaults::BFD));
+    let off = format!("[defaults]\nbfd = false\n{EXAMPLE}");
+    assert_eq!((bfd(&off, "north-a"), bfd(&off, "branch")), (None, None));
+    let one = off.clone() + "bfd = { interval = \"10ms\" }\n";
+    let wanted = Bfd { interval: Duration::from_millis(10), multiplier: 3 };
+    assert_eq!((bfd(&one, "north-a"), bfd(&one, "branch")), (None, Some(wanted)));
+}
+
+#[test]
 fn defaults_hold_for_peers_that_say_nothing_else() {
     let defaults = "[defaults]\nlocal_preference = 50\nliveness = { interval = \"200ms\" }\n\
                     child_lifetime = \"10m\"\ninitiate = false\n";

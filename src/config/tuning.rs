@@ -1,12 +1,13 @@
 //! The settings of a tunnel that `[defaults]` may give for all peers and `[[peer]]` for one.
 
 use super::diagnostics::{Fault, Report};
-use super::reader::Section;
-use super::{Lifetimes, Liveness, defaults, limits, words};
+use super::reader::{Section, described};
+use super::{Bfd, Lifetimes, Liveness, defaults, limits, words};
 use crate::crypto::suite::{DEFAULT_IKE_SUITES, EspSuite, IkeSuite, default_esp_suites};
 use std::time::Duration;
+use toml::de::DeValue;
 
-pub(super) const KEYS: [&str; 12] = [
+pub(super) const KEYS: [&str; 13] = [
     "ike_suites",
     "esp_suites",
     "ike_lifetime",
@@ -14,6 +15,7 @@ pub(super) const KEYS: [&str; 12] = [
     "child_bytes",
     "child_packets",
     "liveness",
+    "bfd",
     "replay_window",
     "local_preference",
     "hold_time",
@@ -22,6 +24,7 @@ pub(super) const KEYS: [&str; 12] = [
 ];
 
 const LIVENESS_KEYS: [&str; 3] = ["interval", "timeout", "give_up"];
+const BFD_KEYS: [&str; 2] = ["interval", "multiplier"];
 
 /// How a tunnel is run.
 #[derive(Clone, Debug)]
@@ -31,6 +34,7 @@ pub(super) struct Tuning {
     esp_suites: Option<Vec<EspSuite>>,
     pub(super) lifetimes: Lifetimes,
     pub(super) liveness: Liveness,
+    pub(super) bfd: Option<Bfd>,
     pub(super) replay_window: u32,
     pub(super) local_preference: u32,
     pub(super) hold_time: Duration,
@@ -45,6 +49,7 @@ impl Default for Tuning {
             esp_suites: None,
             lifetimes: defaults::LIFETIMES,
             liveness: defaults::LIVENESS,
+            bfd: Some(defaults::BFD),
             replay_window: defaults::REPLAY_WINDOW,
             local_preference: defaults::LOCAL_PREFERENCE,
             hold_time: defaults::BGP_HOLD_TIME,
@@ -66,6 +71,7 @@ impl Tuning {
                 .or_else(|| self.esp_suites.clone()),
             lifetimes: lifetimes(section, self.lifetimes, report),
             liveness: liveness(section, self.liveness, report),
+            bfd: bfd(section, self.bfd, report),
             replay_window: section
                 .optional("replay_window", words::replay_window, report)
                 .unwrap_or(self.replay_window),
@@ -142,4 +148,26 @@ fn liveness(section: &Section<'_>, base: Liveness, report: &mut Report) -> Liven
         report.add(section.span(), fault);
     }
     read
+}
+
+/// `bfd = { interval = "50ms", multiplier = 3 }`, or `bfd = false`.
+fn bfd(section: &Section<'_>, base: Option<Bfd>, report: &mut Report) -> Option<Bfd> {
+    let raw = section.raw("bfd").map(|raw| raw.get_ref());
+    if let Some(on) = raw.and_then(DeValue::as_bool) {
+        return on.then(|| base.unwrap_or(defaults::BFD));
+    }
+    if let Some(other) = raw.filter(|raw| !matches!(raw, DeValue::Table(_))) {
+        let message = format!("`bfd` is neither a table nor false, but {}", described(other));
+        let help = "write bfd = { interval = \"50ms\", multiplier = 3 }, or bfd = false";
+        report.add(section.span_of("bfd"), Fault::new(message).label("here").help(help));
+        return base;
+    }
+    let Some(section) = section.subsection("bfd", &BFD_KEYS, report) else { return base };
+    let interval = words::duration("the interval of BFD", limits::BFD_INTERVAL);
+    let multiplier = words::integer("the multiplier of BFD", limits::BFD_MULTIPLIER);
+    let base = base.unwrap_or(defaults::BFD);
+    Some(Bfd {
+        interval: section.optional("interval", interval, report).unwrap_or(base.interval),
+        multiplier: section.optional("multiplier", multiplier, report).unwrap_or(base.multiplier),
+    })
 }

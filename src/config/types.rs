@@ -162,6 +162,8 @@ pub struct PeerConfig {
     pub lifetimes: Lifetimes,
     /// How fast a dead peer is noticed.
     pub liveness: Liveness,
+    /// How fast a lost path is noticed; `None` when BFD is off.
+    pub bfd: Option<Bfd>,
     /// Size of the anti-replay window in packets, a power of two (RFC 4303 §3.4.3).
     pub replay_window: u32,
     /// Whether we start the tunnel, or wait for the peer to.
@@ -221,6 +223,15 @@ pub struct Liveness {
     pub timeout: Duration,
     /// Silence after which the SAs are deleted.
     pub give_up: Duration,
+}
+
+/// How fast a path that carries nothing is noticed (RFC 5880).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bfd {
+    /// Time between two packets, if the peer is not slower.
+    pub interval: Duration,
+    /// How many intervals of silence mean that the path is lost.
+    pub multiplier: u8,
 }
 
 impl Config {

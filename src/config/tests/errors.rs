@@ -287,6 +287,13 @@ fn liveness_out_of_order_is_refused() {
 }
 
 #[test]
+fn bfd_that_is_no_table_is_told_what_to_write() {
+    let said = complaint(&(EXAMPLE.to_owned() + "bfd = \"50ms\"\n"));
+    assert!(said.contains("`bfd` is neither a table nor false, but a string"), "{said}");
+    assert!(said.contains("bfd = { interval = \"50ms\", multiplier = 3 }"), "{said}");
+}
+
+#[test]
 fn a_public_key_needs_our_private_key() {
     assert_says("private_key = \"east-a.key\"\n", "", &["this gateway has no private key"]);
 }

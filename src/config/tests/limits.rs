@@ -125,6 +125,11 @@ fn numbers_of_a_tunnel() {
     );
     assert_refused(section, &["liveness = { interval = \"49ms\" }", "liveness = \"1s\""]);
     assert_refused(section, &["liveness = { give_up = \"1.5s\" }"]);
+    assert_taken(section, &["bfd = false", "bfd = true"]);
+    assert_taken(section, &["bfd = { interval = \"5ms\", multiplier = 50 }"]);
+    assert_refused(section, &["bfd = { interval = \"4ms\" }", "bfd = { interval = \"11s\" }"]);
+    assert_refused(section, &["bfd = { multiplier = 1 }", "bfd = { multiplier = 51 }"]);
+    assert_refused(section, &["bfd = \"off\"", "bfd = 3", "bfd = { interval = 50 }"]);
 }
 
 #[test]
