@@ -4,8 +4,8 @@
 //! these are views of one moment, borrowed, of as many peers as there are.
 
 use super::views::{
-    GatewayView, MetricsView, PeerMetrics, PeerState, StatsView, Traffic, VirtualRouterState,
-    VirtualRouterView,
+    BfdView, GatewayView, MetricsView, PathState, PeerMetrics, PeerState, StatsView, Traffic,
+    VirtualRouterState, VirtualRouterView,
 };
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -18,6 +18,7 @@ pub fn render(view: &MetricsView) -> String {
     let mut page = Page { text: String::new(), gateway: label_value(&view.gateway.name) };
     gateway(&mut page, &view.gateway);
     tunnels(&mut page, &view.peers);
+    paths(&mut page, &view.peers);
     traffic(&mut page, &view.peers);
     routes(&mut page, &view.peers);
     virtual_routers(&mut page, &view.virtual_routers);
@@ -56,6 +57,33 @@ fn tunnels(page: &mut Page, peers: &[PeerMetrics]) {
         if let Some(rtt) = peer.summary.rtt_us {
             let labels = [peer_label(peer), vpc_label(peer)];
             page.sample("vpngw_peer_rtt_seconds", &labels, rtt as f64 / 1e6);
+        }
+    }
+}
+
+/// What BFD says. A peer without a session has no sample.
+fn paths(page: &mut Page, peers: &[PeerMetrics]) {
+    type Gauge = (&'static str, &'static str, fn(&BfdView) -> f64);
+    let gauges: [Gauge; 4] = [
+        ("vpngw_bfd_up", "1 while the BFD session is up.", |bfd| {
+            f64::from(u8::from(bfd.state == "Up"))
+        }),
+        ("vpngw_bfd_path_lost", "1 while BFD says that the path is lost.", |bfd| {
+            f64::from(u8::from(bfd.path == PathState::Lost))
+        }),
+        ("vpngw_bfd_detection_seconds", "Silence after which the path is lost.", |bfd| {
+            bfd.detection_time_us as f64 / 1e6
+        }),
+        ("vpngw_bfd_recent_losses", "How often the path was lost of late.", |bfd| {
+            f64::from(bfd.losses)
+        }),
+    ];
+    for (name, help, of) in gauges {
+        page.metric(name, "gauge", help);
+        for peer in peers {
+            if let Some(bfd) = &peer.summary.bfd {
+                page.sample(name, &[peer_label(peer), vpc_label(peer)], of(bfd));
+            }
         }
     }
 }

@@ -56,6 +56,19 @@ pub(crate) fn peer() -> PeerView {
             prefixes_active: 2,
             prefixes_refused: 0,
             refusal: None,
+            bfd: Some(BfdView {
+                path: PathState::Works,
+                why: None,
+                state: "Up".to_owned(),
+                state_for_ms: 61_000,
+                diagnostic: "NONE".to_owned(),
+                remote_state: Some("Up".to_owned()),
+                remote_diagnostic: Some("NONE".to_owned()),
+                interval_us: 50_000,
+                detection_time_us: 150_000,
+                rtt_us: Some(1400),
+                losses: 0,
+            }),
             last_failure: Some(FailureView {
                 reason: "no answer".to_owned(),
                 ago_ms: 3_700_000,
@@ -182,6 +195,9 @@ fn json_of_the_peers_is_stable() {
         r#""sent":{"packets":20,"bytes":2000000,"bits_per_second":0},"#,
         r#""prefixes_accepted":2,"prefixes_rejected":1,"prefixes_active":2,"#,
         r#""prefixes_refused":0,"refusal":null,"#,
+        r#""bfd":{"path":"works","why":null,"state":"Up","state_for_ms":61000,"#,
+        r#""diagnostic":"NONE","remote_state":"Up","remote_diagnostic":"NONE","#,
+        r#""interval_us":50000,"detection_time_us":150000,"rtt_us":1400,"losses":0},"#,
         r#""last_failure":{"reason":"no answer","ago_ms":3700000}}]}"#,
         "\n"
     );

@@ -1,7 +1,9 @@
 //! What a gateway shows of itself.
 
+mod bfd;
 mod vrrp;
 
+pub use bfd::{BfdView, PathState};
 pub use vrrp::{Family, TroubleView, VirtualRouterState, VirtualRouterView, VrrpView};
 
 use crate::net::{Asn, Prefix};
@@ -75,6 +77,9 @@ pub struct PeerSummary {
     /// What the host refuses of all that this peer's traffic needs: the first of it, with why.
     #[serde(default)]
     pub refusal: Option<RefusalView>,
+    /// What BFD says about the path; `None` while there is no session.
+    #[serde(default)]
+    pub bfd: Option<BfdView>,
     /// What went wrong last; if nothing did, why somebody at its address was refused.
     pub last_failure: Option<FailureView>,
 }

@@ -11,9 +11,11 @@ use super::world::{Answers, Place, World, sources};
 use super::{files, notify, start};
 use crate::config::Outline;
 use crate::control::{FailureKind, Reply, Request};
-use crate::dataplane::{ControlReceiver, Dataplane, FromDataplane, VpcDevice};
+use crate::dataplane::{
+    BfdReceiver, BfdReport, ControlReceiver, Dataplane, FromDataplane, VpcDevice,
+};
 use crate::gateway::world::{Answer, Change, Host, Wish};
-use crate::gateway::{Datagram, Gateway, Output};
+use crate::gateway::{BfdOutput, Datagram, Gateway, Output};
 use crate::ike::JobAnswer;
 use crate::moment::Moment;
 use crate::net::VpcId;
@@ -21,6 +23,7 @@ use crate::os::clock::Clock;
 use crate::os::memory::scrub_stack;
 use crate::os::random::OsRandom;
 use crate::os::signal::{Signal, Signals};
+use crate::routing::bfd::fsm;
 use crate::time::Timestamp;
 use anyhow::anyhow;
 use std::collections::BTreeMap;
@@ -60,6 +63,7 @@ pub struct Daemon {
 pub struct Inputs {
     pub(super) ike: mpsc::Receiver<Datagram>,
     pub(super) dataplane: ControlReceiver,
+    pub(super) bfd: BfdReceiver,
     pub(super) tcp: mpsc::Receiver<TcpEvent>,
     pub(super) lan: mpsc::Receiver<LanEvent>,
     pub(super) jobs: mpsc::Receiver<JobAnswer>,
@@ -71,6 +75,7 @@ pub struct Inputs {
 enum Input {
     Datagram(Datagram),
     Dataplane(FromDataplane),
+    Bfd(BfdReport),
     Tcp(TcpEvent),
     Lan(LanEvent),
     Job(JobAnswer),
@@ -115,6 +120,7 @@ impl Daemon {
         let deadline = deadline.map_or_else(far, Instant::from_std);
         tokio::select! {
             signal = self.signals.next() => Input::Signal(signal),
+            Some(report) = inputs.bfd.recv() => Input::Bfd(report),
             Some(message) = inputs.dataplane.recv() => Input::Dataplane(message),
             Some(datagram) = inputs.ike.recv() => Input::Datagram(datagram),
             Some(event) = inputs.lan.recv() => Input::Lan(event),
@@ -148,6 +154,7 @@ impl Daemon {
             Input::Dataplane(FromDataplane::Strayed { local, strayed }) => {
                 gateway.handle_strayed(local, strayed, at);
             }
+            Input::Bfd(BfdReport { peer, report }) => gateway.handle_bfd(peer, report, now),
             Input::Tcp(TcpEvent { vpc, connection, input }) => {
                 gateway.handle_tcp(vpc, connection, input, now);
             }
@@ -192,7 +199,8 @@ impl Daemon {
             request => {
                 let now = self.now();
                 let counters = self.dataplane.counters().read();
-                let counters = counters.map(|(name, count)| (name.to_owned(), count));
+                let bfd = self.dataplane.bfd().discards().read();
+                let counters = counters.chain(bfd).map(|(name, count)| (name.to_owned(), count));
                 self.gateway.note_dataplane(counters.collect());
                 let at = &mut Moment::new(now, Clock::wall(), &mut self.random);
                 self.gateway.handle_page(&request, call.after.as_ref(), at)
@@ -259,6 +267,7 @@ impl Daemon {
                     self.connections.carry_out(output, ready);
                 }
                 Output::Vrrp(output) => self.lans.carry_out(output),
+                Output::Bfd(output) => self.watch_path(output),
                 Output::Inner { tunnel, mut packet } => {
                     // Counted by reason where it is decided.
                     let _ = self.dataplane.send_inner(&tunnel, &mut packet);
@@ -268,6 +277,23 @@ impl Daemon {
         self.jobs.fill(|| self.gateway.poll_job());
         if keys_moved {
             scrub_stack();
+        }
+    }
+
+    fn watch_path(&self, output: BfdOutput) {
+        let bfd = self.dataplane.bfd();
+        match output {
+            BfdOutput::Watch { peer, tunnel, endpoints, config } => {
+                bfd.watch(peer, tunnel, endpoints, config);
+            }
+            BfdOutput::HoldDown { peer, path_ends: true } => {
+                bfd.administer(peer, fsm::Event::PathEnds);
+            }
+            BfdOutput::HoldDown { peer, path_ends: false } => {
+                bfd.administer(peer, fsm::Event::Disable);
+            }
+            BfdOutput::Forget { peer } => bfd.forget(peer),
+            BfdOutput::Hint { peer } => bfd.hint(peer),
         }
     }
 

@@ -23,6 +23,7 @@ use crate::os::caps;
 use crate::os::clock::Clock;
 use crate::os::random::OsRandom;
 use crate::os::signal::Signals;
+use anyhow::anyhow;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use tracing::{info, warn};
@@ -50,19 +51,23 @@ pub async fn start(args: &Args) -> Outcome<Daemon> {
     let (control, calls) = ControlSocket::open(&config.gateway.control_socket).await?;
     let (underlay, ike) = Underlay::open(&listening, config.gateway.ike_port)?;
     let workers = workers(&config);
-    let devices = dataplane_config(&config, &listening, workers);
+    let clock = Clock::start();
+    let devices = dataplane_config(&config, &listening, workers, clock);
     let made = devices.vpcs.clone();
-    let (dataplane, from_dataplane) = Dataplane::start(devices).or_fail_as_it_is()?;
+    let (mut dataplane, from_dataplane) = Dataplane::start(devices).or_fail_as_it_is()?;
+    let bfd = dataplane.take_bfd_reports();
+    let bfd = bfd.ok_or_else(|| anyhow!("the thread of BFD has no ear")).or_fail_as_it_is()?;
     let (world, answers) = World::open();
     let (connections, tcp) = Connections::new(BTreeMap::new());
     let (lans, lan) = Lans::new(BTreeMap::new());
     let (jobs, job_answers) = JobPool::start().or_fail_as_it_is()?;
-    let (clock, mut random) = (Clock::start(), OsRandom);
+    let mut random = OsRandom;
     let at = &mut Moment::new(clock.now(), Clock::wall(), &mut random);
     let gateway = Gateway::on_host(config, host, workers, at);
     let inputs = Inputs {
         ike,
         dataplane: from_dataplane,
+        bfd,
         tcp,
         lan,
         jobs: job_answers,
@@ -96,7 +101,12 @@ pub async fn start(args: &Args) -> Outcome<Daemon> {
     Ok(daemon)
 }
 
-fn dataplane_config(config: &Config, listening: &[IpAddr], workers: u32) -> DataplaneConfig {
+fn dataplane_config(
+    config: &Config,
+    listening: &[IpAddr],
+    workers: u32,
+    clock: Clock,
+) -> DataplaneConfig {
     let port = config.gateway.natt_port;
     let listen = listening.iter().map(|address| SocketAddr::new(*address, port));
     let device = |(id, vpc): (&VpcId, &VpcConfig)| VpcDevice {
@@ -109,6 +119,7 @@ fn dataplane_config(config: &Config, listening: &[IpAddr], workers: u32) -> Data
         workers: workers as usize,
         listen: listen.collect(),
         vpcs: config.vpcs.iter().map(device).collect(),
+        clock,
     }
 }
 
@@ -156,6 +167,7 @@ fn drop_privileges(config: &Config) -> anyhow::Result<()> {
         caps::NET_BIND_SERVICE,
         caps::DAC_READ_SEARCH,
         caps::IPC_LOCK,
+        caps::SYS_NICE,
     ];
     let namespaces = config.vpcs.values().any(|vpc| vpc.netns.is_some());
     let kept: Vec<_> = lasting.into_iter().chain(namespaces.then_some(caps::SYS_ADMIN)).collect();

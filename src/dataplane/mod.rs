@@ -13,13 +13,15 @@
 //! device, without a lock, a queue or an allocation of its own. When a socket is full the worker
 //! stops reading from the devices until it drains, so packets wait in the device's queue, where
 //! the inner hosts' congestion control sees them. Inner packets for the gateway itself take the way
-//! of IKE, those that it makes a system call of their own. Decisions are those of [`crate::forward`].
+//! of IKE, those that it makes a system call of their own; BFD has a thread for itself ([`bfd`]).
+//! Decisions are those of [`crate::forward`].
 //!
 //! VPCs come and go while the workers run, without a packet lost of the others: also when somebody
 //! else deletes a device. The number of workers and the listening addresses stay what they were at
 //! the start.
 
 mod allowance;
+mod bfd;
 mod counters;
 mod direct;
 mod lan;
@@ -29,11 +31,13 @@ mod tun;
 mod wan;
 mod worker;
 
+pub use bfd::{Bfd, BfdReport};
 pub use counters::DataplaneCounters;
 
 use crate::esp::Discard;
 use crate::forward::{self, Snapshot, Strayed, TunnelEntry};
 use crate::net::{PeerId, VpcId};
+use crate::os::clock::Clock;
 use crate::os::tun::{self as os_tun, TunConfig};
 use crate::os::udp::{self, UdpSocket};
 use anyhow::{Context, Result, anyhow};
@@ -64,6 +68,8 @@ pub struct DataplaneConfig {
     pub listen: Vec<SocketAddr>,
     /// The VPCs at the start.
     pub vpcs: Vec<VpcDevice>,
+    /// The clock of the control plane.
+    pub clock: Clock,
 }
 
 /// The device of one VPC.
@@ -125,6 +131,9 @@ pub enum FromDataplane {
 /// Where [`FromDataplane`] comes out.
 pub type ControlReceiver = tokio::sync::mpsc::Receiver<FromDataplane>;
 
+/// Where [`BfdReport`]s come out.
+pub type BfdReceiver = tokio::sync::mpsc::Receiver<BfdReport>;
+
 /// One worker for one or two cores, where the kernel and the hosts need the other; else all
 /// cores but one, at most eight.
 pub fn default_workers() -> usize {
@@ -139,12 +148,19 @@ pub struct Dataplane {
     /// A handle of the first worker's socket on every listening address.
     control_sockets: Vec<UdpSocket>,
     counters: Arc<DataplaneCounters>,
+    bfd: Bfd,
 }
 
 struct Handle {
+    ear: Ear,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// How a worker is told something.
+#[derive(Clone)]
+struct Ear {
     commands: mpsc::Sender<Command>,
     wake: Arc<EventFd>,
-    thread: Option<JoinHandle<()>>,
 }
 
 impl Dataplane {
@@ -165,40 +181,49 @@ impl Dataplane {
             snapshot: Arc::default(),
             control_sockets,
             counters: Arc::default(),
+            bfd: Bfd::new(config.clock),
         };
         for (index, sockets) in sockets.into_iter().enumerate() {
-            let handle = dataplane.start_worker(index, count, sockets, control.clone())?;
+            let shared = dataplane.shared(control.clone(), config.clock);
+            let handle = start_worker(index, count, sockets, shared)?;
             dataplane.workers.push(handle);
         }
+        dataplane.start_bfd()?;
         for device in &config.vpcs {
             dataplane.add_vpc(device)?;
         }
         Ok((dataplane, receiver))
     }
 
-    fn start_worker(
+    fn shared(
         &self,
-        index: usize,
-        count: usize,
-        sockets: Vec<UdpSocket>,
         control: tokio::sync::mpsc::Sender<FromDataplane>,
-    ) -> Result<Handle> {
-        let wake = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?;
-        let wake = Arc::new(wake);
-        let (commands, inbox) = mpsc::channel();
-        let shared = worker::Shared {
+        clock: Clock,
+    ) -> worker::Shared {
+        worker::Shared {
             snapshot: self.snapshot.clone(),
             counters: self.counters.clone(),
             control,
-        };
-        let worker = Worker::new(sockets, wake.clone(), inbox, shared)?;
-        // With one worker the scheduler knows better than we where there is room for it.
-        let core = (count > 1).then_some(index);
-        let thread = thread::Builder::new()
-            .name(format!("data-{index}"))
-            .spawn(move || worker.run(core))
-            .context("no thread for a data plane worker")?;
-        Ok(Handle { commands, wake, thread: Some(thread) })
+            bfd: self.bfd.inbox(),
+            clock,
+        }
+    }
+
+    fn start_bfd(&mut self) -> Result<()> {
+        let sockets = self.control_sockets.iter().map(UdpSocket::try_clone);
+        let sockets = sockets.collect::<io::Result<Vec<_>>>()?;
+        let ears = self.workers.iter().map(|worker| worker.ear.clone()).collect();
+        self.bfd.start(sockets, ears, self.counters.clone())
+    }
+
+    /// BFD inside the tunnels.
+    pub fn bfd(&self) -> &Bfd {
+        &self.bfd
+    }
+
+    /// Where the reports of BFD come out; once.
+    pub fn take_bfd_reports(&mut self) -> Option<BfdReceiver> {
+        self.bfd.take_reports()
     }
 
     /// Makes the device of a VPC and gives every worker a queue of it.
@@ -216,7 +241,7 @@ impl Dataplane {
         })?;
         let gone = Arc::new(AtomicBool::new(false));
         for (worker, queue) in self.workers.iter().zip(queues) {
-            worker.tell(Command::AddTun(device.vpc, queue, Arc::clone(&gone)))?;
+            worker.ear.tell(Command::AddTun(device.vpc, queue, Arc::clone(&gone)))?;
         }
         Ok(())
     }
@@ -230,7 +255,7 @@ impl Dataplane {
     pub fn remove_vpc(&self, vpc: VpcId) -> Result<()> {
         let (done, all_done) = mpsc::channel();
         for worker in &self.workers {
-            worker.tell(Command::RemoveTun(vpc, done.clone()))?;
+            worker.ear.tell(Command::RemoveTun(vpc, done.clone()))?;
         }
         drop(done);
         match all_done.recv_timeout(LONGEST_TURN) {
@@ -246,7 +271,7 @@ impl Dataplane {
     pub fn publish(&self, snapshot: Arc<Snapshot>) {
         self.snapshot.store(snapshot);
         // Idle workers let go of the old one, and with it of keys that are no longer in use.
-        self.workers.iter().for_each(Handle::wake);
+        self.workers.iter().for_each(|worker| worker.ear.wake());
     }
 
     /// Sends a datagram of the control plane (with its non-ESP marker) from `local`, one of the
@@ -281,9 +306,10 @@ impl Dataplane {
 /// Stops the workers and removes the devices; returns when all of them are gone.
 impl Drop for Dataplane {
     fn drop(&mut self) {
+        self.bfd.stop();
         for worker in &self.workers {
             // A worker that is gone already needs no telling.
-            let _ = worker.tell(Command::Stop);
+            let _ = worker.ear.tell(Command::Stop);
         }
         for thread in self.workers.iter_mut().filter_map(|worker| worker.thread.take()) {
             if thread.join().is_err() {
@@ -293,7 +319,26 @@ impl Drop for Dataplane {
     }
 }
 
-impl Handle {
+fn start_worker(
+    index: usize,
+    count: usize,
+    sockets: Vec<UdpSocket>,
+    shared: worker::Shared,
+) -> Result<Handle> {
+    let wake = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?;
+    let wake = Arc::new(wake);
+    let (commands, inbox) = mpsc::channel();
+    let worker = Worker::new(sockets, wake.clone(), inbox, shared)?;
+    // With one worker the scheduler knows better than we where there is room for it.
+    let core = (count > 1).then_some(index);
+    let thread = thread::Builder::new()
+        .name(format!("data-{index}"))
+        .spawn(move || worker.run(core))
+        .context("no thread for a data plane worker")?;
+    Ok(Handle { ear: Ear { commands, wake }, thread: Some(thread) })
+}
+
+impl Ear {
     fn tell(&self, command: Command) -> Result<()> {
         self.commands.send(command).map_err(|_| anyhow!("a data plane worker has ended"))?;
         self.wake();

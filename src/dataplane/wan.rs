@@ -2,6 +2,7 @@
 
 use super::FromDataplane;
 use super::allowance::Allowance;
+use super::bfd;
 use super::counters::DataplaneCounters;
 use super::lan::queue_of;
 use super::tun::VpcTun;
@@ -24,6 +25,7 @@ const BETWEEN_STRAYS: Duration = Duration::from_millis(10);
 pub(super) struct Exits<'w> {
     pub tuns: &'w mut [VpcTun],
     pub control: &'w Sender<FromDataplane>,
+    pub bfd: &'w bfd::Inbox,
     /// How many inner packets may still go to the daemon.
     pub allowance: &'w mut Allowance,
     /// From when on the daemon may be told of packets from elsewhere again.
@@ -43,7 +45,7 @@ pub(super) fn turn(
     if batch.receive(socket)? == 0 {
         return Ok(());
     }
-    let mut inbound = Inbound::new(snapshot);
+    let mut inbound = Inbound::new(snapshot, exits.clock.now());
     let mut coalescer = Coalescer::new();
     let mut strayed = None;
     for message in batch.messages() {
@@ -92,9 +94,15 @@ impl Exits<'_> {
         }
     }
 
-    /// Hands an inner packet to the daemon, as many as the allowance lets through: what a peer
+    /// Hands an inner packet on: BFD's to its thread, any other to the daemon, as many as the allowance lets through: what a peer
     /// sends must not take the place of IKE.
     fn hand_over(&mut self, inner: &ForGateway<'_>) {
+        if bfd::is_control(inner.packet) {
+            if !self.bfd.hand_over(inner) {
+                self.counters.inner_dropped.add(1);
+            }
+            return;
+        }
         self.allowance.refill(self.clock.now());
         let place = if self.allowance.take() { self.control.try_reserve().ok() } else { None };
         let Some(place) = place else { return self.counters.inner_dropped.add(1) };

@@ -2,6 +2,7 @@
 
 use super::FromDataplane;
 use super::allowance::Allowance;
+use super::bfd::{self, HeardOut};
 use super::counters::DataplaneCounters;
 use super::lan::{self, ReadBuffer};
 use super::outbox::{Flush, Outbox};
@@ -32,6 +33,8 @@ use tokio::sync::mpsc::{OwnedPermit, Sender};
 
 /// Events of one wake-up; what does not fit comes with the next.
 const EVENTS: usize = 32;
+/// Batches that a socket may hold; the rest of a flood came later.
+const BACKLOG: usize = 512;
 /// Milliseconds until a full channel is tried again.
 const RETRY: u16 = 100;
 /// Epoll's name of the wake-up; sockets are named by their number, TUN queues by their VPC.
@@ -45,6 +48,8 @@ pub(super) enum Command {
     AddTun(VpcId, TunQueue, Arc<AtomicBool>),
     /// Close the queue, then drop the sender.
     RemoveTun(VpcId, mpsc::Sender<Infallible>),
+    /// Take in what the sockets hold by now, then drop the sender.
+    HearOut(Arc<HeardOut>),
     Stop,
 }
 
@@ -53,6 +58,8 @@ pub(super) struct Shared {
     pub snapshot: Arc<ArcSwap<Snapshot>>,
     pub counters: Arc<DataplaneCounters>,
     pub control: Sender<FromDataplane>,
+    pub bfd: bfd::Inbox,
+    pub clock: Clock,
 }
 
 pub(super) struct Worker {
@@ -63,6 +70,7 @@ pub(super) struct Worker {
     snapshot: Cache<Arc<ArcSwap<Snapshot>>, Arc<Snapshot>>,
     counters: Arc<DataplaneCounters>,
     control: Sender<FromDataplane>,
+    bfd: bfd::Inbox,
     /// A place in the channel that is kept for the worker's last words.
     farewell: OwnedPermit<FromDataplane>,
     tuns: Vec<VpcTun>,
@@ -98,10 +106,11 @@ impl Worker {
             epoll,
             wake,
             commands,
-            clock: Clock::start(),
+            clock: shared.clock,
             snapshot: Cache::new(shared.snapshot),
             counters: shared.counters,
             control: shared.control,
+            bfd: shared.bfd,
             farewell,
             tuns: Vec::new(),
             lost: Vec::new(),
@@ -161,10 +170,10 @@ impl Worker {
             self.flush()?;
         }
         let Some(outbox) = self.outboxes.get(index) else { return Ok(()) };
-        let (control, counters) = (&self.control, &*self.counters);
+        let (control, bfd, counters) = (&self.control, &self.bfd, &*self.counters);
         let (tuns, allowance, clock) = (&mut self.tuns, &mut self.allowance, &self.clock);
         let strays_after = &mut self.strays_after;
-        let mut exits = Exits { tuns, control, allowance, strays_after, clock, counters };
+        let mut exits = Exits { tuns, control, bfd, allowance, strays_after, clock, counters };
         let snapshot = self.snapshot.load();
         match wan::turn(&outbox.socket, &mut self.receive, snapshot, &mut exits) {
             Ok(()) => Ok(()),
@@ -177,6 +186,19 @@ impl Worker {
                 Ok(())
             }
         }
+    }
+
+    /// Takes in what came before now, as far as that ends.
+    fn hear_out(&mut self) -> Result<()> {
+        for index in 0..self.outboxes.len() {
+            for _ in 0..BACKLOG {
+                self.handle_socket(index, EpollFlags::EPOLLIN)?;
+                if !self.receive.full() {
+                    break;
+                }
+            }
+        }
+        Ok(())
     }
 
     fn handle_tun(&mut self, vpc: VpcId, ready: EpollFlags) -> Result<()> {
@@ -256,6 +278,10 @@ impl Worker {
                 Command::RemoveTun(vpc, done) => {
                     self.tuns.retain(|tun| tun.vpc != vpc);
                     drop(done);
+                }
+                Command::HearOut(all) => {
+                    self.hear_out()?;
+                    drop(all);
                 }
                 Command::Stop => return Ok(ControlFlow::Break(())),
             }

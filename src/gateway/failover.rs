@@ -14,6 +14,8 @@ use std::fmt;
 pub enum Health {
     /// SAs are in place and the peer answers.
     Usable,
+    /// The same, and not for long enough since the path was lost: others are preferred.
+    Held,
     /// SAs are in place, and the peer does not answer.
     Unreachable,
     /// There is no SA to send with.
@@ -47,7 +49,18 @@ impl fmt::Display for Reason {
     }
 }
 
-/// Chooses the first peer of `ranking` that is usable.
+impl Health {
+    /// Whether packets get through.
+    pub fn is_usable(self) -> bool {
+        match self {
+            Health::Usable | Health::Held => true,
+            Health::Unreachable | Health::Down => false,
+        }
+    }
+}
+
+/// Chooses the first peer of `ranking` that is usable; one that is held only when all are held or
+/// out of use.
 pub fn choose(ranking: &[PeerId], health: impl Fn(PeerId) -> Health) -> Option<Choice> {
     let mut out_of_use = Vec::new();
     for &peer in ranking {
@@ -56,7 +69,10 @@ pub fn choose(ranking: &[PeerId], health: impl Fn(PeerId) -> Health) -> Option<C
             other => out_of_use.push((peer, other)),
         }
     }
-    None
+    let held = out_of_use.iter().position(|(_, health)| *health == Health::Held)?;
+    let peer = ranking.get(held).copied()?;
+    out_of_use.truncate(held);
+    Some(Choice { peer, reason: reason(out_of_use) })
 }
 
 fn reason(out_of_use: Vec<(PeerId, Health)>) -> Reason {

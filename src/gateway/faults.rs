@@ -2,11 +2,11 @@
 //! route is not usable, and a VPC that the host does not serve is not announced.
 
 use super::Gateway;
-use super::world::{Answer, Table, Underlay, Wish, configured, has_default};
+use super::world::{Answer, HostDevice, Table, Underlay, Wish, configured, has_default};
 use crate::config::{Outline, VpcOutline};
 use crate::net::{Prefix, VpcId};
 use crate::time::Timestamp;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 impl Gateway {
@@ -15,7 +15,11 @@ impl Gateway {
         match answer {
             Answer::Devices(devices) if devices == self.host.devices => return,
             Answer::Devices(devices) => {
+                let before = self.underlay_devices();
                 self.host.devices = devices;
+                if self.underlay_devices() != before {
+                    self.hint_paths();
+                }
                 self.reserve_underlay(now);
                 return self.reconcile_world();
             }
@@ -38,6 +42,14 @@ impl Gateway {
             }
         };
         self.world.on_answer(answer, lives_in, now);
+    }
+
+    /// The devices that bear the addresses from which peers are reached.
+    fn underlay_devices(&self) -> BTreeMap<String, HostDevice> {
+        let chosen = self.local_addresses.values();
+        let addresses: Vec<IpAddr> = self.listening.iter().chain(chosen).copied().collect();
+        let bearing = self.host.bearing(&addresses);
+        bearing.map(|(name, device)| (name.to_owned(), device.clone())).collect()
     }
 
     /// Lets no peer of a VPC beside the underlay announce what reaches into it: the gateways'

@@ -1,5 +1,6 @@
 //! Inner packets for the gateway itself, and those that it makes: echo at the inside addresses, and
-//! the errors by which traceroute shows the gateway as a hop.
+//! the errors by which traceroute shows the gateway as a hop. BFD's packets come to the inside
+//! addresses, too, and go to its sessions instead.
 //!
 //! What comes in has passed its SA's selectors and the VPC's policy; an answer leaves by the tunnel
 //! that brought the question, never by another.
@@ -8,6 +9,7 @@ use super::io::Output;
 use super::{Gateway, Vpc};
 use crate::forward::{Service, Services};
 use crate::net::{PeerId, VpcId};
+use crate::wire::bfd;
 use crate::wire::icmp::{self, IcmpType, Icmpv6Type, Problem};
 use crate::wire::ip::{InnerPacket, protocol};
 use std::collections::BTreeSet;
@@ -43,5 +45,7 @@ pub(super) fn services(inside: &BTreeSet<IpAddr>) -> Services {
         };
         Service { address: *address, protocol, port: u16::from_be_bytes([icmp_type, 0]) }
     };
-    Services { inside: inside.clone(), answered: inside.iter().map(echo).collect() }
+    let bfd = |&address: &IpAddr| Service { address, protocol: protocol::UDP, port: bfd::PORT };
+    let answered = inside.iter().map(echo).chain(inside.iter().map(bfd)).collect();
+    Services { inside: inside.clone(), answered }
 }

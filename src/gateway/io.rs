@@ -3,8 +3,9 @@
 
 use super::world::Change;
 use crate::forward::{Snapshot, TunnelEntry};
-use crate::net::{MacAddress, VpcId};
+use crate::net::{MacAddress, PeerId, VpcId};
 use crate::routing::ConnectionId;
+use crate::routing::bfd;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
@@ -23,12 +24,49 @@ pub enum Output {
     World(Change),
     /// Do something for a virtual router.
     Vrrp(VrrpOutput),
+    /// Do something about the BFD session inside a tunnel.
+    Bfd(BfdOutput),
     /// Seal an inner packet of the gateway's own and send it, ahead of data.
     Inner {
         /// The tunnel by which it leaves.
         tunnel: Arc<TunnelEntry>,
         /// The whole packet.
         packet: Vec<u8>,
+    },
+}
+
+/// What to do about BFD sessions (RFC 5880). They run beside the gateway, by a clock that nothing
+/// here delays ([`bfd::Sessions`]); what they tell comes in by
+/// [`Gateway::handle_bfd`](super::Gateway::handle_bfd).
+#[derive(Clone, Debug)]
+pub enum BfdOutput {
+    /// Watch the path to a peer, by this tunnel from now on.
+    Watch {
+        /// The peer.
+        peer: PeerId,
+        /// The tunnel.
+        tunnel: Arc<TunnelEntry>,
+        /// The inside addresses.
+        endpoints: bfd::Endpoints,
+        /// How.
+        config: bfd::SessionConfig,
+    },
+    /// Hold a session down and tell the peer why (RFC 5880 §6.8.16).
+    HoldDown {
+        /// The peer.
+        peer: PeerId,
+        /// Whether the path is about to end; else our operator does not want BFD.
+        path_ends: bool,
+    },
+    /// Do not watch a path any more.
+    Forget {
+        /// The peer.
+        peer: PeerId,
+    },
+    /// Ask a peer at once: the path may be lost.
+    Hint {
+        /// The peer.
+        peer: PeerId,
     },
 }
 

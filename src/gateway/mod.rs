@@ -15,6 +15,7 @@
 //!   LAN ◄───────────► Redundancy (VRRP)                           └── World ◄──► netlink
 //! ```
 
+mod bfd;
 mod connection;
 mod events;
 mod failover;
@@ -39,7 +40,7 @@ mod vpc;
 pub mod world;
 
 pub use failover::Health;
-pub use io::{Datagram, LinkState, Output, TcpInput, TcpOutput, VrrpOutput};
+pub use io::{BfdOutput, Datagram, LinkState, Output, TcpInput, TcpOutput, VrrpOutput};
 pub use reconfigure::{NeedsRestart, Reloaded};
 pub use snapshot::device_mtu;
 
@@ -75,6 +76,8 @@ pub enum Why {
     Inspection,
     /// The grace period of a deleted SA ends.
     Drain(PeerId),
+    /// A path that was lost has proved itself for long enough.
+    Path(PeerId),
 }
 
 /// A whole gateway.
@@ -97,6 +100,10 @@ pub struct Gateway {
     listening: Vec<IpAddr>,
     local_addresses: BTreeMap<PeerId, IpAddr>,
     publisher: Publisher,
+    /// The tunnels that BFD was told to watch.
+    watched: BTreeSet<PeerId>,
+    /// The peers are told that we go.
+    leaving: bool,
     tcp: VecDeque<TcpOutput>,
     outputs: VecDeque<Output>,
     dataplane: BTreeMap<String, u64>,
@@ -136,6 +143,8 @@ impl Gateway {
             local_addresses: host.local_addresses(&config),
             host,
             publisher: Publisher::default(),
+            watched: BTreeSet::new(),
+            leaving: false,
             tcp: VecDeque::new(),
             outputs: VecDeque::new(),
             dataplane: BTreeMap::new(),
@@ -275,6 +284,12 @@ impl Gateway {
                     tunnel.sas.handle_timeout(at.now);
                 }
             }
+            Why::Path(peer) => {
+                self.dirty.tunnels.insert(peer);
+                if let Some(tunnel) = self.tunnels.get_mut(&peer) {
+                    tunnel.watch.handle_timeout(at.now);
+                }
+            }
             // These keep queues of their own.
             Why::Ike | Why::Vrrp | Why::World => {}
         }
@@ -336,9 +351,10 @@ impl Gateway {
         self.ike.is_idle()
     }
 
-    /// First half of a clean end: peers and hosts are told to use another gateway (BGP Cease,
-    /// VRRP priority 0), while packets are still carried.
+    /// First half of a clean end: peers and hosts are told to use another gateway (BFD: the path
+    /// ends; BGP Cease; VRRP priority 0), while packets are still carried.
     pub fn withdraw(&mut self, now: Timestamp) {
+        self.say_goodbye();
         self.vpcs.values_mut().for_each(|vpc| vpc.router.shutdown(now));
         self.dirty.vpcs.extend(self.vpcs.keys());
         self.redundancy.shutdown(now);

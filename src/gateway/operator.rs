@@ -77,7 +77,7 @@ impl Gateway {
             self.ike.initiate(connection::id(remote), at);
         }
         Reply::done(match self.health(peer) {
-            Health::Usable => "the tunnel is up",
+            Health::Usable | Health::Held => "the tunnel is up",
             Health::Unreachable => "the tunnel has SAs, but the peer does not answer",
             Health::Down => "the tunnel is being brought up",
         })
@@ -206,6 +206,7 @@ impl Gateway {
     }
 
     fn retime_peer(&mut self, peer: PeerId, at: &mut Moment<'_>) {
+        self.dirty.tunnels.insert(peer);
         if let Some(config) = self.config.peers.get(&peer) {
             self.connect(config.remote, at);
         }

@@ -140,8 +140,8 @@ fn peer_steps(id: PeerId, old: &PeerConfig, new: &PeerConfig) -> Vec<Step> {
         return vec![Step::RestartPeer(id)];
     }
     let mut steps = Vec::new();
-    let retimed = (old.lifetimes, old.liveness, old.initiate);
-    if retimed != (new.lifetimes, new.liveness, new.initiate) {
+    let retimed = (old.lifetimes, old.liveness, old.bfd, old.initiate);
+    if retimed != (new.lifetimes, new.liveness, new.bfd, new.initiate) {
         steps.push(Step::RetimePeer(id));
     }
     let rerouted = old.routing != new.routing

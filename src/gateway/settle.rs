@@ -99,6 +99,7 @@ impl Gateway {
         self.reselect();
         self.tell_virtual_routers(now);
         self.queue_outputs();
+        tunnels.iter().for_each(|peer| self.follow_path(*peer));
     }
 
     /// An event of a slot is for its tunnel; any other for all tunnels that share the connection.
@@ -123,6 +124,7 @@ impl Gateway {
         self.publisher.mark_tunnel(peer);
         let tunnel = self.tunnels.get(&peer);
         self.timers.arm(Why::Drain(peer), tunnel.and_then(|tunnel| tunnel.sas.poll_timeout()));
+        self.timers.arm(Why::Path(peer), tunnel.and_then(|tunnel| tunnel.watch.poll_timeout()));
         let Some(tunnel) = tunnel else { return };
         if !tunnel.is_quiet() && self.inspection.add(peer) {
             self.timers.arm(Why::Inspection, Some(now + self.inspection.interval()));
@@ -155,7 +157,7 @@ impl Gateway {
         if let (Some(reach), Some(vpc)) = (tunnel.sas.reach(), self.vpcs.get_mut(&tunnel.vpc)) {
             vpc.router.set_reach(peer, reach, now);
         }
-        let usable = tunnel.health() == Health::Usable;
+        let usable = tunnel.health().is_usable();
         if tunnel.routed == usable {
             return;
         }

@@ -11,6 +11,7 @@
 //! A tunnel is usable while it is connected and a Child SA can send. The engine that negotiates
 //! is `ike`; this is only what it told.
 
+use super::bfd::{Turn, Verdict as Path, Watch};
 use super::events::{EventRing, PastEvent};
 use super::failover::Health;
 use super::rates::{Rates, Totals};
@@ -22,6 +23,7 @@ use crate::forward::{FragmentPorts, TunnelCounters};
 use crate::ike::{ConnectionState, Established, Event};
 use crate::net::{Prefix, PrefixSet, VpcId};
 use crate::routing::RejectReason;
+use crate::routing::bfd::Report;
 use crate::time::Timestamp;
 use std::sync::Arc;
 use tracing::{error, info, warn};
@@ -57,6 +59,8 @@ pub struct Tunnel {
     pub state: State,
     /// Its Child SAs.
     pub sas: Sas,
+    /// What BFD says about its path.
+    pub watch: Watch,
     /// Whether the VPC's router was told that the tunnel carries packets.
     pub routed: bool,
     /// What the packet path counts.
@@ -87,6 +91,7 @@ impl Tunnel {
             name: config.name.clone(),
             state: State::Down { since: now },
             sas: Sas::default(),
+            watch: Watch::default(),
             routed: false,
             counters: Arc::default(),
             sent_fragments: Arc::default(),
@@ -116,7 +121,7 @@ impl Tunnel {
     pub fn health(&self) -> Health {
         match (&self.state, self.sas.sending().next()) {
             (_, None) | (State::Down { .. }, Some(_)) => Health::Down,
-            (State::Connected { .. }, Some(_)) => Health::Usable,
+            (State::Connected { .. }, Some(_)) => self.watch.health(),
             (State::Silent { .. }, Some(_)) => Health::Unreachable,
         }
     }
@@ -128,8 +133,11 @@ impl Tunnel {
 
     /// Since when the tunnel is in its state.
     pub fn since(&self) -> Timestamp {
-        match self.state {
-            State::Down { since } | State::Connected { since } | State::Silent { since } => since,
+        match (self.state, self.watch.verdict()) {
+            (State::Connected { .. }, Path::Lost { since, .. }) => since,
+            (State::Down { since } | State::Connected { since } | State::Silent { since }, _) => {
+                since
+            }
         }
     }
 
@@ -162,6 +170,19 @@ impl Tunnel {
         }
     }
 
+    /// Takes over what BFD tells; says whether something follows from it.
+    pub fn on_bfd(&mut self, report: Report, now: Timestamp) -> bool {
+        let Some(turn) = self.watch.on_report(report, now) else { return false };
+        match turn {
+            Turn::Lost(why) => self.fail(format!("the path is lost: {why}"), now),
+            Turn::Back(gap) => {
+                self.note(format!("the path works again after {:.1} s", gap.as_secs_f64()), now);
+            }
+            Turn::Quiet => {}
+        }
+        true
+    }
+
     /// Reads the packet path's counters.
     pub fn sample(&mut self, now: Timestamp) {
         let (tx_bytes, rx_bytes) = (self.counters.sent_bytes(), self.counters.received_bytes());
@@ -171,6 +192,7 @@ impl Tunnel {
     fn on_established(&mut self, facts: &Established, now: Timestamp) {
         let text = format!("connected with {} by {}", facts.remote, facts.suite);
         self.note(text, now);
+        self.watch.begin_anew();
         match self.state {
             State::Connected { .. } => {}
             State::Down { .. } | State::Silent { .. } => {

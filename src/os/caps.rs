@@ -20,6 +20,8 @@ pub const NET_RAW: Capability = Capability::CAP_NET_RAW;
 pub const SYS_ADMIN: Capability = Capability::CAP_SYS_ADMIN;
 /// Locking memory beyond the limit: keys are not swapped out.
 pub const IPC_LOCK: Capability = Capability::CAP_IPC_LOCK;
+/// Letting BFD run before others when the processor is busy.
+pub const SYS_NICE: Capability = Capability::CAP_SYS_NICE;
 /// Reading key files of another user again at a reload.
 pub const DAC_READ_SEARCH: Capability = Capability::CAP_DAC_READ_SEARCH;
 

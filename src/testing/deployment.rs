@@ -95,12 +95,15 @@ pub fn parse(text: &str) -> Config {
     }
 }
 
+/// Scenarios that are not about BFD do without a packet every 50 ms.
+pub const NO_BFD: &str = "bfd = false\n";
+
 /// The text of a site's configuration.
 pub fn text(site: Site, sites: &[Site], vpcs: &[&str]) -> String {
     let mut text = format!(
         "[gateway]\nname = \"{}\"\nasn = {}\nlisten = [\"{}\"]\nrouter_id = \"10.0.{}.{}\"\n\
          [defaults]\nike_suites = [\"aes256gcm16-prfsha256-curve25519\"]\n\
-         esp_suites = [\"aes256gcm16-esn\"]\n",
+         esp_suites = [\"aes256gcm16-esn\"]\n{NO_BFD}",
         site.name(),
         asn(site),
         site.underlay(),
@@ -126,7 +129,7 @@ fn vpc_text(text: &mut String, site: Site, vpc: &str, index: usize, netns: &str)
         text,
         "[[vpc]]\nname = \"{vpc}\"\n{netns}interface = \"lan{index}\"\n\
          prefixes = [\"10.{region}.0.0/16\", \"fd00:{region}::/48\"]\n\
-         [[vpc.vrrp]]\nvrid = {}\npriority = {}\n\
+         [[vpc.vrrp]]\nvrid = {}\npriority = {}\ninterval = \"300ms\"\n\
          addresses = [\"10.{region}.0.1\", \"fe80::1\", \"fd00:{region}::1\"]\n",
         index + 1,
         200 - site.zone,

@@ -23,6 +23,7 @@ mod hops;
 mod isolation;
 mod narrowing;
 mod operations;
+mod paths;
 mod refusals;
 mod scale;
 mod six_gateways;

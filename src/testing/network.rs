@@ -58,6 +58,8 @@ pub struct Network {
     deadlines: Vec<Option<Timestamp>>,
     deployment: Deployment,
     cuts: BTreeSet<(usize, usize)>,
+    /// Paths that carry nothing from the first node to the second.
+    one_way_cuts: BTreeSet<(usize, usize)>,
     hosts: BTreeMap<(u8, VpcId), Host>,
     muted: BTreeSet<u8>,
     split: BTreeSet<u8>,
@@ -82,6 +84,7 @@ impl Network {
             deadlines: vec![None; deployment.sites.len()],
             deployment,
             cuts: BTreeSet::new(),
+            one_way_cuts: BTreeSet::new(),
             hosts: BTreeMap::new(),
             muted: BTreeSet::new(),
             split: BTreeSet::new(),
@@ -138,9 +141,20 @@ impl Network {
         self.cuts.insert((a.min(b), a.max(b)));
     }
 
+    /// Cuts the path from one node to another; the way back stays.
+    pub fn cut_one_way(&mut self, from: usize, to: usize) {
+        self.one_way_cuts.insert((from, to));
+    }
+
+    /// Mends every cut.
+    pub fn mend(&mut self) {
+        self.cuts.clear();
+        self.one_way_cuts.clear();
+    }
+
     /// Mends every cut, starts every node, and makes the weather fair.
     pub fn heal(&mut self) {
-        self.cuts.clear();
+        self.mend();
         self.weather = Weather::FAIR;
         for node in 0..self.nodes.len() {
             if !self.runs(node) {
@@ -315,7 +329,10 @@ impl Network {
             self.violations.push(format!("plaintext on the underlay: {datagram:?}"));
         }
         let to = self.sites.iter().position(|s| s.underlay() == datagram.remote.ip());
-        let cut = to.is_none_or(|to| self.cuts.contains(&(from.min(to), from.max(to))));
+        let cut = to.is_none_or(|to| {
+            self.cuts.contains(&(from.min(to), from.max(to)))
+                || self.one_way_cuts.contains(&(from, to))
+        });
         let arrivals = self.weather.arrivals(&mut self.random);
         if cut {
             return;

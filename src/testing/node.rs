@@ -5,15 +5,19 @@ use super::kernel::{self, Kernel, LOOPBACK, Traveller, UNDERLAY, Way};
 use super::packet;
 use super::stream::{Stack, StreamEvent, StreamId};
 use crate::config::Config;
-use crate::forward::{self, Inbound, Outcome, Snapshot, Verdict, outbound_packet};
+use crate::forward::{self, Inbound, Outcome, Snapshot, TunnelEntry, Verdict, outbound_packet};
 use crate::gateway::world::{Answer, Change, Wish};
-use crate::gateway::{Datagram, Gateway, LinkState, Output, TcpInput, TcpOutput, VrrpOutput};
+use crate::gateway::{
+    BfdOutput, Datagram, Gateway, LinkState, Output, TcpInput, TcpOutput, VrrpOutput,
+};
 use crate::moment::Moment;
-use crate::net::{MacAddress, VpcId};
+use crate::net::{MacAddress, PeerId, VpcId};
 use crate::random::Seeded;
 use crate::routing::ConnectionId;
+use crate::routing::bfd::{self, fsm};
 use crate::time::Timestamp;
 use crate::wire::esp::{Encapsulated, classify};
+use crate::wire::udp;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -50,6 +54,8 @@ pub struct Node {
     pub config: Config,
     random: Seeded,
     snapshot: Arc<Snapshot>,
+    bfd: bfd::Sessions,
+    watched: BTreeMap<PeerId, Arc<TunnelEntry>>,
     vpcs: BTreeMap<VpcId, VpcHost>,
     kernel: Kernel,
     emissions: VecDeque<Emission>,
@@ -74,6 +80,8 @@ impl Node {
             config,
             random,
             snapshot: Arc::default(),
+            bfd: bfd::Sessions::default(),
+            watched: BTreeMap::new(),
             vpcs,
             kernel: Kernel::default(),
             emissions: VecDeque::new(),
@@ -227,13 +235,23 @@ impl Node {
         if self.gateway.poll_timeout().is_some_and(|(at, _)| at <= now) {
             self.gateway.handle_timeout(&mut Moment::simulated(now, &mut self.random));
         }
+        self.watch_paths(now);
         self.carry_out(now);
+    }
+
+    /// What the thread of BFD does when its time has come.
+    fn watch_paths(&mut self, now: Timestamp) {
+        let (watched, at) = (&self.watched, &mut Moment::simulated(now, &mut self.random));
+        let heard = |peer| watched.get(&peer)?.counters.last_heard();
+        self.bfd.handle_silence(now, at, &heard);
+        self.bfd.handle_timeout(at, &heard);
     }
 
     /// When something is due.
     pub fn poll_timeout(&self) -> Option<Timestamp> {
         let stacks = self.vpcs.values().filter_map(|host| host.stack.poll_timeout());
-        stacks.chain(self.gateway.poll_timeout().map(|(at, _)| at)).min()
+        let bfd = self.bfd.poll_timeout().into_iter().chain(self.bfd.poll_silence());
+        stacks.chain(bfd).chain(self.gateway.poll_timeout().map(|(at, _)| at)).min()
     }
 
     /// What the network must carry next.
@@ -264,7 +282,7 @@ impl Node {
             while let Some(output) = self.gateway.poll_output() {
                 self.carry_out_one(output, now);
             }
-            let worked = self.work(now);
+            let worked = self.work(now) | self.move_bfd(now);
             if !self.move_streams(now) && !worked {
                 return;
             }
@@ -276,6 +294,46 @@ impl Node {
         let Some(job) = self.gateway.poll_job() else { return false };
         self.gateway.handle_job(job.run(), &mut Moment::simulated(now, &mut self.random));
         true
+    }
+
+    /// Sends what BFD wants sent and tells the gateway what it reports; says whether it did.
+    fn move_bfd(&mut self, now: Timestamp) -> bool {
+        let mut any = false;
+        while let Some(output) = self.bfd.poll_output() {
+            any = true;
+            match output {
+                bfd::Output::Send { peer, mut packet } => {
+                    let Some(tunnel) = self.watched.get(&peer).cloned() else { continue };
+                    let mut outcome = Outcome::default();
+                    outcome.discarded =
+                        forward::originate(&tunnel, &mut packet, &mut outcome).err();
+                    self.emit(outcome);
+                }
+                bfd::Output::Report { peer, report } => {
+                    self.gateway.handle_bfd(peer, report, now);
+                }
+            }
+        }
+        any
+    }
+
+    fn carry_out_bfd(&mut self, output: BfdOutput, now: Timestamp) {
+        let at = &mut Moment::simulated(now, &mut self.random);
+        match output {
+            BfdOutput::Watch { peer, tunnel, endpoints, config } => {
+                self.watched.insert(peer, tunnel);
+                self.bfd.set(peer, endpoints, config, at);
+            }
+            BfdOutput::HoldDown { peer, path_ends } => {
+                let why = if path_ends { fsm::Event::PathEnds } else { fsm::Event::Disable };
+                self.bfd.administer(peer, why, at);
+            }
+            BfdOutput::Forget { peer } => {
+                self.watched.remove(&peer);
+                self.bfd.remove(peer);
+            }
+            BfdOutput::Hint { peer } => self.bfd.on_hint(peer, at),
+        }
     }
 
     fn carry_out_one(&mut self, output: Output, now: Timestamp) {
@@ -292,6 +350,7 @@ impl Node {
             }
             Output::Tcp(output) => self.carry_out_tcp(output, now),
             Output::Vrrp(output) => self.carry_out_vrrp(output, now),
+            Output::Bfd(output) => self.carry_out_bfd(output, now),
             Output::Inner { tunnel, mut packet } => {
                 let mut outcome = Outcome::default();
                 outcome.discarded = forward::originate(&tunnel, &mut packet, &mut outcome).err();
@@ -422,7 +481,7 @@ impl Node {
     /// WAN → LAN: what a worker does with one datagram from the underlay.
     fn open(&mut self, datagram: &Datagram, now: Timestamp) {
         let (mut bytes, snapshot) = (datagram.bytes.clone(), Arc::clone(&self.snapshot));
-        let mut inbound = Inbound::new(&snapshot);
+        let mut inbound = Inbound::new(&snapshot, now);
         let Ok(verdict) = inbound.open(0, &mut bytes) else { return };
         if let Some(strayed) = inbound.strayed(datagram.remote) {
             let at = &mut Moment::simulated(now, &mut self.random);
@@ -430,6 +489,10 @@ impl Node {
         }
         let permitted = match verdict {
             Verdict::ToHost(permitted) => permitted,
+            Verdict::ToGateway(inner) if is_bfd(inner.packet) => {
+                let at = &mut Moment::simulated(now, &mut self.random);
+                return self.bfd.handle_packet(inner.peer, inner.packet, at);
+            }
             Verdict::ToGateway(inner) => {
                 return self.gateway.handle_inner(inner.peer, inner.vpc, inner.packet);
             }
@@ -450,6 +513,11 @@ impl VpcHost {
     fn stream_of(&self, connection: ConnectionId) -> Option<StreamId> {
         self.streams.iter().find(|(_, id)| **id == connection).map(|(stream, _)| *stream)
     }
+}
+
+fn is_bfd(packet: &[u8]) -> bool {
+    let port = udp::Datagram::in_packet(packet).map(|datagram| datagram.destination_port);
+    port == Some(crate::wire::bfd::PORT)
 }
 
 fn link_local(own: std::net::Ipv4Addr) -> std::net::Ipv6Addr {

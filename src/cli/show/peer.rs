@@ -3,8 +3,8 @@
 use super::super::look::{BAD, FAINT, GOOD, Look, STRONG};
 use super::super::units::{rate, round_trip, span, volume};
 use crate::control::{
-    BgpView, ChildSaView, FailureView, IkeSaView, LivenessView, PeerState, PeerSummary, PeerView,
-    RefusalView, Traffic,
+    BfdView, BgpView, ChildSaView, FailureView, IkeSaView, LivenessView, PathState, PeerState,
+    PeerSummary, PeerView, RefusalView, Traffic,
 };
 
 /// Width of the column of names.
@@ -96,6 +96,9 @@ fn identity(view: &PeerView, facts: &mut Facts) {
 
 fn tunnel(view: &PeerView, facts: &mut Facts) {
     facts.add("liveness", &liveness(&view.liveness, view.summary.rtt_us));
+    if let Some(bfd) = &view.summary.bfd {
+        facts.add("BFD", &path(bfd));
+    }
     facts.add("received", &traffic(&view.summary.received));
     facts.add("sent", &traffic(&view.summary.sent));
     if let Some(mtu) = view.inner_mtu {
@@ -124,6 +127,30 @@ fn liveness(view: &LivenessView, rtt_us: Option<u64>) -> String {
         span(view.give_up_ms)
     ));
     facts.join("; ")
+}
+
+fn path(view: &BfdView) -> String {
+    let why = view.why.as_ref().map_or(String::new(), |why| format!(": {why}"));
+    let mut facts = vec![format!("the path {}{why}", said(view))];
+    facts.push(format!("{} for {}", view.state, span(view.state_for_ms)));
+    facts.extend(view.remote_state.as_ref().map(|state| format!("the peer's is {state}")));
+    let every = round_trip(view.interval_us);
+    let after = round_trip(view.detection_time_us);
+    facts.push(format!("a packet every {every}, lost after {after}"));
+    facts.extend(view.rtt_us.map(|rtt| format!("round trip {}", round_trip(rtt))));
+    if view.losses > 0 {
+        facts.push(format!("lost {} of late", counted(view.losses.into(), "time", "times")));
+    }
+    facts.join("; ")
+}
+
+fn said(view: &BfdView) -> &'static str {
+    match view.path {
+        PathState::Unwatched => "is not watched: the peer does not speak BFD",
+        PathState::Works => "works",
+        PathState::Lost => "is lost",
+        PathState::Held => "works again, and others are preferred for a while",
+    }
 }
 
 /// A short span to the tenth of a second.

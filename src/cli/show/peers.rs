@@ -4,9 +4,9 @@ use super::super::look::Look;
 use super::super::sheet::{Cell, Sheet, Tone};
 use super::super::units;
 use super::{state_tone, titled};
-use crate::control::{FailureView, GatewayView, PeerSummary, PeersView, RefusalView};
+use crate::control::{FailureView, GatewayView, PathState, PeerSummary, PeersView, RefusalView};
 
-const COLUMNS: [&str; 13] = [
+const COLUMNS: [&str; 14] = [
     "GATEWAY",
     "PEER",
     "VPC",
@@ -15,6 +15,7 @@ const COLUMNS: [&str; 13] = [
     "SINCE",
     "SUITE",
     "RTT",
+    "BFD",
     "RECEIVING",
     "SENDING",
     "PREFIXES",
@@ -33,6 +34,9 @@ pub(in super::super) fn peers(view: &PeersView, look: Look) -> String {
         view.peers.iter().all(|peer| peer.last_failure.is_none() && peer.refusal.is_none());
     if look.aligned && one_vpc {
         sheet = sheet.without("VPC");
+    }
+    if look.aligned && view.peers.iter().all(|peer| peer.bfd.is_none()) {
+        sheet = sheet.without("BFD");
     }
     if look.aligned && no_failure {
         sheet = sheet.without("LAST FAILURE");
@@ -53,7 +57,7 @@ fn about(gateway: &GatewayView) -> String {
     facts.join(", ")
 }
 
-fn line(gateway: &str, peer: &PeerSummary) -> [Cell; 13] {
+fn line(gateway: &str, peer: &PeerSummary) -> [Cell; 14] {
     [
         gateway.into(),
         peer.name.as_str().into(),
@@ -66,12 +70,23 @@ fn line(gateway: &str, peer: &PeerSummary) -> [Cell; 13] {
         Cell::right(units::span(peer.state_for_ms)),
         Cell::optional(peer.esp_suite.as_ref()),
         Cell::right(peer.rtt_us.map_or("-".to_owned(), units::round_trip)),
+        path(peer),
         Cell::right(units::rate(peer.received.bits_per_second)),
         Cell::right(units::rate(peer.sent.bits_per_second)),
         prefixes(peer),
         in_use(peer),
         failure(peer),
     ]
+}
+
+/// How fast a lost path is noticed, while it works.
+fn path(peer: &PeerSummary) -> Cell {
+    match peer.bfd.as_ref().map(|bfd| (bfd.path, bfd.detection_time_us)) {
+        Some((PathState::Works, detection_us)) => Cell::right(units::span(detection_us / 1000)),
+        Some((PathState::Lost, _)) => Cell::right("lost").tone(Tone::Bad),
+        Some((PathState::Held, _)) => Cell::right("held").tone(Tone::Warning),
+        Some((PathState::Unwatched, _)) | None => Cell::right("-").tone(Tone::Faint),
+    }
 }
 
 fn prefixes(peer: &PeerSummary) -> Cell {

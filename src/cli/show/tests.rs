@@ -1,9 +1,10 @@
 use super::super::look::Look;
 use super::*;
 use crate::control::{
-    ChildSaState, FailureView, Family, GatewayView, PathView, PeerView, PeersView, RefusalView,
-    RejectedRouteView, RouteView, RoutesView, SasView, StatsView, TroubleView, TunnelSas,
-    VirtualRouterState, VirtualRouterView, VpcRoutes, VrrpView, tests::peer as a_peer,
+    BfdView, ChildSaState, FailureView, Family, GatewayView, PathState, PathView, PeerView,
+    PeersView, RefusalView, RejectedRouteView, RouteView, RoutesView, SasView, StatsView,
+    TroubleView, TunnelSas, VirtualRouterState, VirtualRouterView, VpcRoutes, VrrpView,
+    tests::peer as a_peer,
 };
 use crate::net::Asn;
 use std::collections::BTreeMap;
@@ -34,7 +35,9 @@ fn peers_view() -> PeersView {
     lost.prefixes_active = 0;
     lost.last_failure =
         Some(FailureView { reason: "no answer".to_owned(), ago_ms: 812, unproven: false });
+    lost.bfd = lost.bfd.map(|bfd| BfdView { path: PathState::Lost, ..bfd });
     let mut waiting = lost.clone();
+    waiting.bfd = None;
     waiting.name = "branch".to_owned();
     waiting.state = PeerState::Connecting;
     (waiting.remote, waiting.esp_suite, waiting.rtt_us) = (None, None, None);
@@ -47,10 +50,10 @@ fn peers_view() -> PeersView {
 fn peers_are_a_table_on_a_terminal() {
     let expected = "\
 east-a  cn-east, zone a, AS4200000001, running for 1m30s
-PEER     REMOTE           STATE        SINCE  SUITE              RTT   RECEIVING  SENDING       PREFIXES  IN USE  LAST FAILURE
-north-a  10.79.2.10:4500  up           1m01s  aes256gcm16-esn  1.5ms  2.5 Mbit/s  0 bit/s  2, 1 rejected       2  no answer (1h01m ago)
-north-b  10.79.2.10:4500  unreachable  812ms  aes256gcm16-esn  1.5ms  2.5 Mbit/s  0 bit/s              2       0  no answer (812ms ago)
-branch   any              connecting   812ms  -                    -     0 bit/s  0 bit/s              2       0  -";
+PEER     REMOTE           STATE        SINCE  SUITE              RTT    BFD   RECEIVING  SENDING       PREFIXES  IN USE  LAST FAILURE
+north-a  10.79.2.10:4500  up           1m01s  aes256gcm16-esn  1.5ms  150ms  2.5 Mbit/s  0 bit/s  2, 1 rejected       2  no answer (1h01m ago)
+north-b  10.79.2.10:4500  unreachable  812ms  aes256gcm16-esn  1.5ms   lost  2.5 Mbit/s  0 bit/s              2       0  no answer (812ms ago)
+branch   any              connecting   812ms  -                    -      -     0 bit/s  0 bit/s              2       0  -";
     assert_eq!(peers(&peers_view(), TABLE), expected);
 }
 
@@ -135,6 +138,7 @@ east-a → north-a is up for 1m01s, VPC shop
   remote       10.79.2.10:4500 as north-a, by public key
   local        10.79.1.10:4500 as east-a
   liveness     round trip 1.5ms; heard 120ms ago; probed every 1s, unreachable after 1.5s, given up after 30s
+  BFD          the path works; Up for 1m01s; the peer's is Up; a packet every 50.0ms, lost after 150ms; round trip 1.4ms
   received     1.0 kB in 10 packets, now 2.5 Mbit/s
   sent         2.0 MB in 20 packets, now 0 bit/s
   MTU          1438 bytes inside the tunnel

@@ -131,7 +131,7 @@ fn inner_packets_that_do_not_parse_are_refused() {
 #[test]
 fn a_packet_from_elsewhere_is_told_when_it_was_authentic() {
     let snapshot = receiver(entry(300));
-    let mut inbound = Inbound::new(&snapshot);
+    let mut inbound = Inbound::new(&snapshot, Timestamp::ZERO);
     let (here, elsewhere) = (entry(300).remote, SocketAddr::from(([192, 0, 2, 1], 4501)));
     let sa = OutboundSa::new(Reservation::first_use(sa(300))).unwrap();
     let mut open = |from: SocketAddr| {

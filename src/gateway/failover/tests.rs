@@ -24,3 +24,13 @@ fn nothing_usable_means_no_tunnel() {
     assert_eq!(choose(&[A, B], |_| Health::Down), None);
     assert_eq!(choose(&[], |_| Health::Usable), None);
 }
+
+#[test]
+fn a_path_that_was_lost_lately_is_used_only_when_there_is_no_other() {
+    let held = |peer| if peer == A { Health::Held } else { Health::Usable };
+    assert_eq!(choose(&[A, B], held).map(|choice| choice.peer), Some(B));
+    let alone = |peer| if peer == A { Health::Unreachable } else { Health::Held };
+    let choice = choose(&[A, B], alone).expect("b is better than nothing");
+    assert_eq!(choice.peer, B);
+    assert_eq!(choice.reason, Reason::BetterOnesOut(vec![(A, Health::Unreachable)]));
+}

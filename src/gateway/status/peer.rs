@@ -1,11 +1,13 @@
-//! Views of peers and their SAs.
+//! Views of peers, their SAs and their paths.
 
 use super::{Gateway, millis};
 use crate::config::{BgpConfig, Credentials, PeerConfig, Routing};
 use crate::control::{
-    BgpView, ChildSaState, ChildSaView, EventView, FailureView, IkeSaView, LivenessView,
-    PeerMetrics, PeerState, PeerSummary, PeerView, ReplayView, Role, TimerView, Traffic, TunnelSas,
+    BfdView, BgpView, ChildSaState, ChildSaView, EventView, FailureView, IkeSaView, LivenessView,
+    PathState, PeerMetrics, PeerState, PeerSummary, PeerView, ReplayView, Role, TimerView, Traffic,
+    TunnelSas,
 };
+use crate::gateway::bfd::Verdict;
 use crate::gateway::connection;
 use crate::gateway::failover::Health;
 use crate::gateway::sas::Child;
@@ -69,6 +71,7 @@ impl Gateway {
             prefixes_active: count(vpc.carried_to(*peer)),
             prefixes_refused: count(vpc.refused_to(*peer)),
             refusal: self.refusals(*peer, config, vpc).next(),
+            bfd: bfd_view(tunnel, now),
             last_failure: last_failure(tunnel, now).or_else(|| suspicion(tunnel, now)),
         }
     }
@@ -139,9 +142,33 @@ impl Gateway {
     }
 }
 
+fn bfd_view(tunnel: &Tunnel, now: Timestamp) -> Option<BfdView> {
+    let watch = &tunnel.watch;
+    let report = watch.report()?;
+    let (path, why) = match watch.verdict() {
+        Verdict::SaysNothing => (PathState::Unwatched, None),
+        Verdict::Works => (PathState::Works, None),
+        Verdict::Lost { why, .. } => (PathState::Lost, Some(why.to_string())),
+        Verdict::Held { .. } => (PathState::Held, None),
+    };
+    Some(BfdView {
+        path,
+        why,
+        state: report.state.to_string(),
+        state_for_ms: millis(now.since(report.since)),
+        diagnostic: report.diagnostic.to_string(),
+        remote_state: report.remote.map(|(state, _)| state.to_string()),
+        remote_diagnostic: report.remote.map(|(_, diagnostic)| diagnostic.to_string()),
+        interval_us: micros(report.interval),
+        detection_time_us: micros(report.detection_time),
+        rtt_us: report.round_trip.map(micros),
+        losses: watch.losses(),
+    })
+}
+
 fn state(tunnel: &Tunnel, ike: Option<&ConnectionView>) -> PeerState {
     match tunnel.health() {
-        Health::Usable => PeerState::Up,
+        Health::Usable | Health::Held => PeerState::Up,
         Health::Unreachable => PeerState::Unreachable,
         Health::Down if ike.is_some_and(is_connecting) => PeerState::Connecting,
         Health::Down => PeerState::Down,

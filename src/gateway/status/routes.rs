@@ -4,7 +4,6 @@ use super::Gateway;
 use crate::control::{
     Mark, Page, PathView, RejectedRouteView, Reply, RouteView, RoutesView, VpcRoutes,
 };
-use crate::gateway::failover::Health;
 use crate::gateway::vpc::Vpc;
 use crate::gateway::world::{Refusal, Wish};
 use crate::net::{PeerId, Prefix, VpcId};
@@ -111,7 +110,7 @@ impl Gateway {
 
     /// Why no tunnel carries packets to a prefix.
     fn why_unusable(&self, route: &routing::RouteView) -> String {
-        let is_up = |path: &&routing::PathView| self.health(path.peer) == Health::Usable;
+        let is_up = |path: &&routing::PathView| self.health(path.peer).is_usable();
         match route.paths.iter().find(is_up) {
             Some(path) if !path.usable => {
                 format!("no Child SA of {} permits it", self.peer_name(path.peer))
@@ -123,7 +122,7 @@ impl Gateway {
     fn path(&self, path: &routing::PathView) -> PathView {
         PathView {
             peer: self.peer_name(path.peer),
-            usable: path.usable && self.health(path.peer) == Health::Usable,
+            usable: path.usable && self.health(path.peer).is_usable(),
             local_preference: path.local_preference,
             as_path: path.attributes.as_path.to_string(),
         }
