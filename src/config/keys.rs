@@ -14,7 +14,11 @@ use std::collections::BTreeMap;
 /// Where the contents of key files come from.
 pub trait KeyFiles {
     /// The file at `path`, which is as the configuration has it: a relative path begins at the
-    /// folder of the configuration. The error is a sentence without the path.
+    /// folder of the configuration.
+    ///
+    /// # Errors
+    ///
+    /// Why there is none that may be used: a sentence without the path.
     fn read(&self, path: &str) -> Result<KeyFile, String>;
 
     /// How messages call the file at `path`, so that it can be pasted into a shell.

@@ -21,6 +21,8 @@
 //! Reading files is not done here: the caller hands in the text and a [`KeyFiles`]. A reload is
 //! the difference of two [`Config`]s, after [`Config::numbered_like`].
 
+#![warn(clippy::missing_errors_doc)]
+
 pub mod defaults;
 
 mod checks;
@@ -59,6 +61,10 @@ use tuning::Tuning;
 const TOP_KEYS: [&str; 4] = ["gateway", "defaults", "vpc", "peer"];
 
 /// Reads the configuration `text`, which messages call `file`; key files come from `files`.
+///
+/// # Errors
+///
+/// Every mistake that was found, each with its place in `text` and what to write instead.
 pub fn parse(text: &str, file: &str, files: &dyn KeyFiles) -> Result<Config, ConfigErrors> {
     let mut report = Report::default();
     let config = read(text, files, &mut report);

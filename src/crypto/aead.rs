@@ -63,6 +63,10 @@ pub(super) struct AeadKey {
 
 impl AeadKey {
     /// A key from `key ‖ salt`, [`AeadAlgorithm::keymat_len`] bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError`] when `keymat` does not have the algorithm's length.
     pub fn new(algorithm: AeadAlgorithm, keymat: &[u8]) -> Result<AeadKey, KeyError> {
         let (key, salt) = split_keymat(algorithm, keymat)?;
         let refused = |_| KeyError { cipher: Cipher::Aead(algorithm), given: keymat.len() };
@@ -87,6 +91,10 @@ impl AeadKey {
 
     /// Decrypts `ciphertext ‖ tag` where it lies and returns the plaintext. After a failure the
     /// content of the buffer is unspecified.
+    ///
+    /// # Errors
+    ///
+    /// [`NotAuthentic`] when the tag does not fit.
     #[inline]
     pub fn open_in_place<'a>(
         &self,
@@ -118,6 +126,11 @@ pub(super) struct ChaChaKey {
 }
 
 impl ChaChaKey {
+    /// A key from `key ‖ salt`.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError`] when `keymat` does not have the algorithm's length.
     pub fn new(keymat: &[u8]) -> Result<ChaChaKey, KeyError> {
         let algorithm = AeadAlgorithm::ChaCha20Poly1305;
         let (key, salt) = split_keymat(algorithm, keymat)?;
@@ -135,6 +148,10 @@ impl ChaChaKey {
     }
 
     /// As [`AeadKey::open_in_place`].
+    ///
+    /// # Errors
+    ///
+    /// [`NotAuthentic`] when the tag does not fit.
     pub fn open_in_place<'a>(
         &self,
         iv: [u8; IV_LEN],

@@ -79,6 +79,10 @@ const IV_KEY_LABEL: &[u8] = b"key of the IVs of AES-CBC";
 
 impl CbcSealingKey {
     /// A key from `encryption key ‖ integrity key`.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError`] when `keymat` does not have the cipher's length, or the cipher is another.
     pub fn new(cipher: Cipher, keymat: &[u8]) -> Result<CbcSealingKey, KeyError> {
         let (algorithm, integrity, key, mac) = split(cipher, keymat)?;
         let iv_key = Prf::HmacSha512.compute(keymat, &[IV_KEY_LABEL]);
@@ -107,6 +111,10 @@ impl CbcSealingKey {
 
 impl CbcOpeningKey {
     /// A key from `encryption key ‖ integrity key`.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError`] when `keymat` does not have the cipher's length, or the cipher is another.
     pub fn new(cipher: Cipher, keymat: &[u8]) -> Result<CbcOpeningKey, KeyError> {
         let (algorithm, integrity, key, mac) = split(cipher, keymat)?;
         let decrypt = Decrypt::new(algorithm, key);
@@ -114,6 +122,11 @@ impl CbcOpeningKey {
         Ok(CbcOpeningKey { decrypt, mac: MacKey::new(integrity, mac) })
     }
 
+    /// Checks the ICV, decrypts `body ‖ ICV` where it lies and returns the body.
+    ///
+    /// # Errors
+    ///
+    /// [`NotAuthentic`] when the ICV does not fit.
     pub fn open<'a>(
         &self,
         associated: Associated<'_>,

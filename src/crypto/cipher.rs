@@ -141,6 +141,10 @@ enum Sealing {
 
 impl SealingKey {
     /// A key of the data plane, from [`Cipher::keymat_len`] bytes: AEADs by `ring`.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError`] when `keymat` does not have the cipher's length.
     pub fn new(cipher: Cipher, keymat: &[u8]) -> Result<SealingKey, KeyError> {
         let kind = match cipher {
             Cipher::Aead(algorithm) => Sealing::Ring(AeadKey::new(algorithm, keymat)?),
@@ -151,6 +155,10 @@ impl SealingKey {
 
     /// A key of the control plane: as [`new`](SealingKey::new), but ChaCha20-Poly1305 by the
     /// `chacha20poly1305` crate, which wipes its key on drop.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError`] when `keymat` does not have the cipher's length.
     pub fn for_control(cipher: Cipher, keymat: &[u8]) -> Result<SealingKey, KeyError> {
         match cipher {
             Cipher::Aead(AeadAlgorithm::ChaCha20Poly1305) => {
@@ -217,6 +225,10 @@ enum Opening {
 
 impl OpeningKey {
     /// A key of the data plane, from [`Cipher::keymat_len`] bytes: AEADs by `ring`.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError`] when `keymat` does not have the cipher's length.
     pub fn new(cipher: Cipher, keymat: &[u8]) -> Result<OpeningKey, KeyError> {
         let kind = match cipher {
             Cipher::Aead(algorithm) => Opening::Ring(AeadKey::new(algorithm, keymat)?),
@@ -227,6 +239,10 @@ impl OpeningKey {
 
     /// A key of the control plane: as [`new`](OpeningKey::new), but ChaCha20-Poly1305 by the
     /// `chacha20poly1305` crate, which wipes its key on drop.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError`] when `keymat` does not have the cipher's length.
     pub fn for_control(cipher: Cipher, keymat: &[u8]) -> Result<OpeningKey, KeyError> {
         match cipher {
             Cipher::Aead(AeadAlgorithm::ChaCha20Poly1305) => {
@@ -245,6 +261,10 @@ impl OpeningKey {
     /// Checks the ICV, decrypts `body ‖ ICV` where it lies and returns the body. After a failure
     /// the content of the buffer is unspecified; what is returned nobody but the owner of the key
     /// can have sealed, and no padding in it has been looked at before.
+    ///
+    /// # Errors
+    ///
+    /// [`NotAuthentic`] when the ICV does not fit.
     #[inline]
     pub fn open<'a>(
         &self,

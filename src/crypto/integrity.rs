@@ -77,6 +77,10 @@ impl MacKey {
     }
 
     /// Whether `icv` is the ICV over `parts`, in a time that does not depend on where it differs.
+    ///
+    /// # Errors
+    ///
+    /// [`NotAuthentic`] when it is not.
     pub fn verify(&self, parts: [&[u8]; 4], icv: &[u8]) -> Result<(), NotAuthentic> {
         let right = ct_eq(&self.tag(parts).as_ref()[..self.icv_len], icv);
         if right { Ok(()) } else { Err(NotAuthentic) }

@@ -104,6 +104,10 @@ enum Private {
 
 impl KeyExchange {
     /// A fresh private key and its public value.
+    ///
+    /// # Errors
+    ///
+    /// [`KexError::NoRandomness`] when the operating system has none to give.
     pub fn generate(group: Group, random: &mut dyn Random) -> Result<KeyExchange, KexError> {
         let mut seed = Zeroizing::new([0; 32]);
         let draws_from_the_system = matches!(group, Group::Ecp256 | Group::Ecp384);
@@ -192,6 +196,10 @@ impl KeyExchange {
     /// Refused: a wrong length, a point that is not on the curve, for Curve25519 every value that
     /// leads to the all-zero secret (RFC 8031 §2, RFC 7748 §6.1), and for MODP groups 0, 1 and the
     /// prime less 1, as well as what is beyond it (RFC 6989 §2.1).
+    ///
+    /// # Errors
+    ///
+    /// [`KexError::Length`] or [`KexError::PublicValue`], as said above.
     pub fn agree(self, peer: &[u8]) -> Result<Secret, KexError> {
         let group = self.group;
         if peer.len() != group.public_len() {

@@ -12,6 +12,8 @@
 //! its expanded AES keys, HMAC states, ECDH scalars and Ed25519 key pairs; where such a copy
 //! exists, the type that holds it says so.
 
+#![warn(clippy::missing_errors_doc)]
+
 pub mod aead;
 pub mod cbc;
 pub mod cipher;

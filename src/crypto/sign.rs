@@ -82,6 +82,10 @@ impl SigningKey {
     }
 
     /// The private key in base64: 32 bytes, one line.
+    ///
+    /// # Errors
+    ///
+    /// When the text is not base64 of 32 bytes.
     pub fn from_base64(text: &str) -> Result<SigningKey, KeyFormatError> {
         let bytes =
             Zeroizing::new(STANDARD.decode(text.trim()).map_err(|_| KeyFormatError::Base64)?);
@@ -89,6 +93,10 @@ impl SigningKey {
     }
 
     /// The private key in a PKCS#8 PEM text; text around the block is ignored.
+    ///
+    /// # Errors
+    ///
+    /// When the block is missing or damaged, or holds no Ed25519 key.
     pub fn from_pkcs8_pem(text: &str) -> Result<SigningKey, KeyFormatError> {
         if text.contains("-----BEGIN ENCRYPTED PRIVATE KEY-----") {
             return Err(KeyFormatError::Encrypted);
@@ -98,6 +106,10 @@ impl SigningKey {
     }
 
     /// The private key in PKCS#8 DER, version 1 or 2 (RFC 8410 §7, RFC 5958).
+    ///
+    /// # Errors
+    ///
+    /// When the octets are no such structure, or hold no Ed25519 key.
     pub fn from_pkcs8_der(der: &[u8]) -> Result<SigningKey, KeyFormatError> {
         let parsed = encoding::decode_private_key(der)?;
         let key = SigningKey::from_seed(parsed.seed);
@@ -151,6 +163,10 @@ pub struct VerifyingKey([u8; KEY_LEN]);
 
 impl VerifyingKey {
     /// The public key in its 32 raw bytes (RFC 8032 §5.1.5).
+    ///
+    /// # Errors
+    ///
+    /// When the bytes are not 32, or no point of the curve.
     pub fn from_bytes(bytes: &[u8]) -> Result<VerifyingKey, KeyFormatError> {
         let bytes = exactly_32(bytes)?;
         if has_small_order(&bytes) {
@@ -160,17 +176,29 @@ impl VerifyingKey {
     }
 
     /// The public key in base64, one line.
+    ///
+    /// # Errors
+    ///
+    /// When the text is not base64 of 32 bytes, or they are no point of the curve.
     pub fn from_base64(text: &str) -> Result<VerifyingKey, KeyFormatError> {
         let bytes = STANDARD.decode(text.trim()).map_err(|_| KeyFormatError::Base64)?;
         VerifyingKey::from_bytes(&bytes)
     }
 
     /// The public key in a SubjectPublicKeyInfo, DER (RFC 8410 §4).
+    ///
+    /// # Errors
+    ///
+    /// When the octets are no such structure, or hold no Ed25519 key.
     pub fn from_spki_der(der: &[u8]) -> Result<VerifyingKey, KeyFormatError> {
         VerifyingKey::from_bytes(encoding::decode_public_key(der)?)
     }
 
     /// The public key in a SubjectPublicKeyInfo, PEM; text around the block is ignored.
+    ///
+    /// # Errors
+    ///
+    /// When the block is missing or damaged, or holds no Ed25519 key.
     pub fn from_spki_pem(text: &str) -> Result<VerifyingKey, KeyFormatError> {
         VerifyingKey::from_spki_der(&encoding::pem_decode(text, encoding::PUBLIC_KEY)?)
     }
@@ -197,6 +225,10 @@ impl VerifyingKey {
 
     /// Whether `signature` is this key's over `message`; only the one canonical form of a
     /// signature passes (RFC 8032 §5.1.7).
+    ///
+    /// # Errors
+    ///
+    /// [`BadSignature`] when it is not.
     pub fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), BadSignature> {
         UnparsedPublicKey::new(&ED25519, &self.0)
             .verify(message, signature)

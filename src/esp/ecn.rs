@@ -47,6 +47,10 @@ pub const fn encapsulate(inner: u8) -> u8 {
 /// The inner TOS byte after decapsulation: the inner DSCP stays, congestion that the underlay
 /// marked goes in. Refused: congestion marked on a packet whose endpoints do not do ECN, which
 /// the underlay should have dropped (RFC 6040 §4.2, figure 4).
+///
+/// # Errors
+///
+/// [`Discard::EcnInvalid`], as said above.
 pub const fn decapsulate(inner: u8, outer: u8) -> Result<u8, Discard> {
     let ecn = match (Ecn::of(inner), Ecn::of(outer)) {
         (Ecn::NotEct, Ecn::Ce) => return Err(Discard::EcnInvalid),

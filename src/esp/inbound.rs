@@ -122,6 +122,10 @@ impl InboundSa {
     ///
     /// The order is that of RFC 4303 §3.4.3: replay check, integrity check, and only then the
     /// window moves. After an error the content of `packet` is unspecified.
+    ///
+    /// # Errors
+    ///
+    /// Why the packet is discarded; it is counted by that reason.
     #[inline]
     pub fn open<'a>(&self, packet: &'a mut [u8]) -> Result<Opened<'a>, Discard> {
         let opened = self.open_uncounted(packet);

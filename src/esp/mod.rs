@@ -26,6 +26,8 @@
 //! locked for a packet. Both directions can be handed to another process ([`OutboundSa::export`],
 //! [`InboundSa::export`]) without repeating a nonce or accepting a packet twice.
 
+#![warn(clippy::missing_errors_doc)]
+
 mod associated;
 mod discard;
 pub mod ecn;

@@ -90,6 +90,10 @@ impl OutboundSa {
     ///
     /// Refused beyond the hard limits, and when fewer sequence numbers are left: they never wrap
     /// (RFC 4303 §3.3.3).
+    ///
+    /// # Errors
+    ///
+    /// [`Discard::HardLifetime`] or [`Discard::SequenceExhausted`], as said above.
     #[inline]
     pub fn reserve(&self, packets: u32, bytes: u64) -> Result<Train<'_>, Discard> {
         let packets = u64::from(packets);
@@ -107,6 +111,10 @@ impl OutboundSa {
     }
 
     /// Seals one packet: a train of one.
+    ///
+    /// # Errors
+    ///
+    /// As [`OutboundSa::reserve`] and [`Train::seal`] have them.
     #[inline]
     pub fn seal(
         &self,
@@ -172,6 +180,10 @@ impl Train<'_> {
     /// `out` needs [`Layout::sealed_len`] of the inner packet's length, else the packet is refused
     /// with [`Discard::NoBuffer`]. One more packet than the train was reserved for is refused
     /// with [`Discard::SequenceExhausted`].
+    ///
+    /// # Errors
+    ///
+    /// [`Discard::NoBuffer`] or [`Discard::SequenceExhausted`], as said above.
     #[inline]
     pub fn seal(
         &mut self,

@@ -185,6 +185,10 @@ impl ReplayWindow {
     }
 
     /// Whether a packet with this sequence number would be accepted; nothing changes.
+    ///
+    /// # Errors
+    ///
+    /// [`Discard::Replayed`] or [`Discard::Late`].
     pub fn check(&self, sequence: u64) -> Result<(), Discard> {
         self.check_reach(sequence)?;
         let place = self.place(sequence);
@@ -194,6 +198,10 @@ impl ReplayWindow {
 
     /// Marks the sequence number of an authenticated packet as received. Refused when it was
     /// before, or when the window has moved on since [`ReplayWindow::check`].
+    ///
+    /// # Errors
+    ///
+    /// [`Discard::Replayed`] or [`Discard::Late`].
     pub fn accept(&self, packet: &Authentic) -> Result<(), Discard> {
         let sequence = packet.sequence();
         self.check_reach(sequence)?;

@@ -72,6 +72,10 @@ impl Offer {
     }
 
     /// Checks the peer's answer.
+    ///
+    /// # Errors
+    ///
+    /// Why there is no Child SA: the peer's refusal, or what is wrong with its answer.
     pub fn accept(&self, answer: Payloads<'_>) -> Result<Agreed, ChildRefusal> {
         if let Some(error) = answer.error() {
             return Err(self.explain(error.notify_type));
@@ -132,6 +136,10 @@ impl Accepted {
     /// Checks the peer's request for a new Child SA against the connection: for the slot that
     /// the peer names, else for the first that fits, those first that have no Child SA. The
     /// peer has begun a key exchange of `begun`.
+    ///
+    /// # Errors
+    ///
+    /// Why no slot fits.
     pub fn for_some_slot(
         config: &ConnectionConfig,
         has_child: impl Fn(SlotId) -> bool,
@@ -160,6 +168,10 @@ impl Accepted {
 
     /// Checks the peer's request against one slot, choosing one of `suites`; the peer has begun
     /// a key exchange of `begun`.
+    ///
+    /// # Errors
+    ///
+    /// What does not fit.
     pub fn check(
         (slot, config): (SlotId, &SlotConfig),
         suites: &[EspSuite],

@@ -58,6 +58,10 @@ pub(super) struct IkeKeys {
 
 impl IkeKeys {
     /// The keys of an IKE_SA_INIT.
+    ///
+    /// # Errors
+    ///
+    /// When the keys do not fit the suite, which is a fault of ours.
     pub fn initial(
         suite: IkeSuite,
         shared: &Secret,
@@ -72,6 +76,10 @@ impl IkeKeys {
 
     /// The keys of the IKE SA that takes this one's place. SKEYSEED comes from this one's PRF,
     /// the rest from the new one's (RFC 7296 §2.18).
+    ///
+    /// # Errors
+    ///
+    /// When the keys do not fit the suite, which is a fault of ours.
     pub fn rekeyed(
         &self,
         suite: IkeSuite,

@@ -23,6 +23,8 @@
 //! IKE SA, and the first acceptable answer to our own IKE_SA_INIT is taken at its word until
 //! IKE_AUTH shows whose it was.
 
+#![warn(clippy::missing_errors_doc)]
+
 mod auth;
 mod child;
 mod config;

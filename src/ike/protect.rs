@@ -101,6 +101,10 @@ impl Opened {
     }
 
     /// What was inside, or how the peer managed to seal what does not parse.
+    ///
+    /// # Errors
+    ///
+    /// When what was sealed is no chain of payloads: the peer breaks the protocol.
     pub fn payloads(&self) -> Result<&[Payload], DecodeError> {
         self.payloads.as_deref().map_err(|error| *error)
     }
@@ -121,6 +125,10 @@ impl OpenKey {
     }
 
     /// Opens one message.
+    ///
+    /// # Errors
+    ///
+    /// Why the datagram is discarded: malformed, a fragment, or not authentic.
     pub fn open(&self, datagram: &[u8]) -> Result<Opened, Discard> {
         let message = Message::decode(datagram).map_err(|_| Discard::Malformed)?;
         let first_inner = match message.payloads.last() {

@@ -89,6 +89,11 @@ impl<'a> StateReader<'a> {
         self.reader.invalid(why)
     }
 
+    /// Succeeds when everything has been read.
+    ///
+    /// # Errors
+    ///
+    /// When octets are left over.
     pub fn finish(self) -> Result<(), DecodeError> {
         self.reader.finish()
     }

@@ -18,6 +18,10 @@ impl EspHeader {
     pub const LEN: usize = 8;
 
     /// The header at the start of `packet`.
+    ///
+    /// # Errors
+    ///
+    /// When the packet is shorter than the header.
     #[inline]
     pub fn parse(packet: &[u8]) -> Result<EspHeader, DecodeError> {
         let Some(&[s0, s1, s2, s3, n0, n1, n2, n3]) = packet.first_chunk() else {

@@ -52,6 +52,10 @@ impl<'a> Ipv4Header<'a> {
 
     /// The header at the start of `packet`. Its total length covers the header and lies within
     /// `packet`; what is behind it is padding.
+    ///
+    /// # Errors
+    ///
+    /// When the packet is cut short or its lengths contradict each other.
     pub fn parse(packet: &'a [u8]) -> Result<Self, DecodeError> {
         let what = "IPv4 header";
         let Some(fixed) = packet.first_chunk::<{ Ipv4Header::MIN_LEN }>() else {
@@ -143,6 +147,10 @@ impl<'a> Ipv6Header<'a> {
 
     /// The header at the start of `packet`. Its payload lies within `packet`; what is behind is
     /// padding. Jumbograms (RFC 2675) are refused by the packets' extension header.
+    ///
+    /// # Errors
+    ///
+    /// When the packet is cut short or its lengths contradict each other.
     pub fn parse(packet: &'a [u8]) -> Result<Self, DecodeError> {
         let what = "IPv6 header";
         let Some(fixed) = packet.first_chunk::<{ Ipv6Header::LEN }>() else {
@@ -246,6 +254,10 @@ pub struct InnerPacket {
 
 impl InnerPacket {
     /// Reads the headers at the start of `packet`.
+    ///
+    /// # Errors
+    ///
+    /// When the packet is cut short or its lengths contradict each other.
     #[inline]
     pub fn parse(packet: &[u8]) -> Result<InnerPacket, DecodeError> {
         match packet.first().map(|octet| octet >> 4) {

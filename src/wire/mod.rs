@@ -13,6 +13,8 @@
 //! | the virtual router | [`vrrp`] [`neighbor`] | values, whole frames |
 //! | failure detection | [`bfd`] | values |
 
+#![warn(clippy::missing_errors_doc)]
+
 mod error;
 mod reader;
 mod registry;

@@ -45,6 +45,10 @@ impl<'a> Reader<'a> {
     }
 
     /// The next `count` octets.
+    ///
+    /// # Errors
+    ///
+    /// When fewer are left.
     pub fn take(&mut self, count: usize) -> Result<&'a [u8], DecodeError> {
         let Some((taken, rest)) = self.bytes.split_at_checked(count) else {
             return Err(self.error(Fault::Truncated { needed: count, left: self.bytes.len() }));
@@ -55,6 +59,10 @@ impl<'a> Reader<'a> {
     }
 
     /// The next `N` octets as an array.
+    ///
+    /// # Errors
+    ///
+    /// When fewer are left.
     pub fn array<const N: usize>(&mut self) -> Result<[u8; N], DecodeError> {
         let Some((taken, rest)) = self.bytes.split_first_chunk() else {
             return Err(self.error(Fault::Truncated { needed: N, left: self.bytes.len() }));
@@ -65,26 +73,46 @@ impl<'a> Reader<'a> {
     }
 
     /// The next octet.
+    ///
+    /// # Errors
+    ///
+    /// When none is left.
     pub fn u8(&mut self) -> Result<u8, DecodeError> {
         Ok(u8::from_be_bytes(self.array()?))
     }
 
     /// The next 16-bit number.
+    ///
+    /// # Errors
+    ///
+    /// When fewer than 2 octets are left.
     pub fn u16(&mut self) -> Result<u16, DecodeError> {
         Ok(u16::from_be_bytes(self.array()?))
     }
 
     /// The next 32-bit number.
+    ///
+    /// # Errors
+    ///
+    /// When fewer than 4 octets are left.
     pub fn u32(&mut self) -> Result<u32, DecodeError> {
         Ok(u32::from_be_bytes(self.array()?))
     }
 
     /// The next 64-bit number.
+    ///
+    /// # Errors
+    ///
+    /// When fewer than 8 octets are left.
     pub fn u64(&mut self) -> Result<u64, DecodeError> {
         Ok(u64::from_be_bytes(self.array()?))
     }
 
     /// A reader over the next `count` octets, which should hold one `what`.
+    ///
+    /// # Errors
+    ///
+    /// When fewer are left.
     pub fn nested(&mut self, what: &'static str, count: usize) -> Result<Reader<'a>, DecodeError> {
         let at = self.at;
         Ok(Reader { what, bytes: self.take(count)?, at })
@@ -92,6 +120,10 @@ impl<'a> Reader<'a> {
 
     /// A reader over what follows a length field that counts itself and `read` octets in all of
     /// the same structure, as most IETF length fields do.
+    ///
+    /// # Errors
+    ///
+    /// When the length is less than `read`, or more than there is.
     pub fn nested_after(
         &mut self,
         what: &'static str,
@@ -113,6 +145,10 @@ impl<'a> Reader<'a> {
     }
 
     /// Succeeds when everything has been read.
+    ///
+    /// # Errors
+    ///
+    /// When octets are left over.
     pub fn finish(self) -> Result<(), DecodeError> {
         match self.bytes.len() {
             0 => Ok(()),

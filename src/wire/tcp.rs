@@ -38,6 +38,10 @@ impl<'a> TcpHeader<'a> {
     pub const CHECKSUM_AT: usize = 16;
 
     /// The header at the start of `segment`.
+    ///
+    /// # Errors
+    ///
+    /// When the segment is cut short, or its data offset points outside of it.
     #[inline]
     pub fn parse(segment: &'a [u8]) -> Result<Self, DecodeError> {
         let what = "TCP header";

@@ -15,6 +15,10 @@ impl<'a> UdpHeader<'a> {
 
     /// The header at the start of `datagram`, whose length field is not checked: packets to be
     /// segmented have that of the whole.
+    ///
+    /// # Errors
+    ///
+    /// When the datagram is shorter than the header.
     pub fn parse(datagram: &'a [u8]) -> Result<Self, DecodeError> {
         let Some(header) = datagram.first_chunk() else {
             let why = Fault::Truncated { needed: UdpHeader::LEN, left: datagram.len() };

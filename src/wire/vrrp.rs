@@ -53,6 +53,11 @@ pub struct Advertisement {
 
 impl Advertisement {
     /// Reads the IP payload of a packet from `source` to `destination`.
+    ///
+    /// # Errors
+    ///
+    /// When the packet is not VRRPv3 of this family as RFC 9568 §5.2 has it, or its checksum is
+    /// wrong.
     pub fn decode(
         bytes: &[u8],
         source: IpAddr,

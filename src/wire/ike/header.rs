@@ -151,6 +151,10 @@ impl Header {
 
     /// Reads the header at the start of `bytes`, whatever its version, and leaves the rest and
     /// the length field unchecked.
+    ///
+    /// # Errors
+    ///
+    /// When there are fewer than 28 octets.
     pub fn decode(bytes: &[u8]) -> Result<Header, DecodeError> {
         Header::read(&mut Reader::new("IKE header", bytes))
     }

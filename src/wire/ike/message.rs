@@ -15,6 +15,11 @@ pub struct Message {
 
 impl Message {
     /// Reads one whole message. Refuses other major versions than 2, whose format is another.
+    ///
+    /// # Errors
+    ///
+    /// When the version is another, or a header, a payload or a length is not as RFC 7296 §3 has
+    /// it.
     pub fn decode(bytes: &[u8]) -> Result<Message, DecodeError> {
         let mut reader = Reader::new("IKE message", bytes);
         let header = Header::read(&mut reader)?;

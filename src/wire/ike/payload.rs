@@ -65,6 +65,10 @@ pub(super) enum Place {
 }
 
 /// Reads the payloads that an SK payload held, of which the first is of type `first`.
+///
+/// # Errors
+///
+/// When a payload is cut short or malformed, or octets are left over.
 pub fn decode_chain(first: PayloadType, bytes: &[u8]) -> Result<Vec<Payload>, DecodeError> {
     read_chain(first, Reader::new("payload chain", bytes), Place::Inside)
 }

@@ -43,6 +43,11 @@ pub struct Protected<'a> {
 
 impl<'a> Protected<'a> {
     /// Finds the parts of `bytes`, from which `message` was decoded.
+    ///
+    /// # Errors
+    ///
+    /// When `message` has no SK payload, or what it holds is shorter than an IV and an ICV, or no
+    /// multiple of the block size.
     pub fn locate(
         message: &Message,
         bytes: &'a mut [u8],
@@ -69,6 +74,10 @@ impl<'a> Protected<'a> {
 }
 
 /// The payloads in opened plaintext: all but the padding and its length (RFC 7296 §3.14).
+///
+/// # Errors
+///
+/// When the padding is longer than the plaintext.
 pub fn strip_padding(plaintext: &[u8]) -> Result<&[u8], DecodeError> {
     let Some((&pad_length, padded)) = plaintext.split_last() else {
         return Err(fault(0, Fault::Truncated { needed: 1, left: 0 }));
