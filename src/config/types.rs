@@ -236,11 +236,13 @@ pub struct Bfd {
 
 impl Config {
     /// The VPC with this name.
+    #[cfg(test)]
     pub fn vpc_named(&self, name: &str) -> Option<(VpcId, &VpcConfig)> {
         self.vpcs.iter().find(|(_, vpc)| vpc.name == name).map(|(id, vpc)| (*id, vpc))
     }
 
     /// The peer with this name.
+    #[cfg(test)]
     pub fn peer_named(&self, name: &str) -> Option<(PeerId, &PeerConfig)> {
         self.peers.iter().find(|(_, peer)| peer.name == name).map(|(id, peer)| (*id, peer))
     }

@@ -51,9 +51,6 @@ use crate::crypto::secret::Secret;
 use crate::crypto::suite::EspSuite;
 use crate::net::EspSpi;
 
-/// The replay window, in packets, of an SA whose configuration names none.
-pub const DEFAULT_REPLAY_WINDOW: u32 = 8192;
-
 /// What an SA is made from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SaConfig {

@@ -15,7 +15,7 @@ pub(super) fn config(cipher: impl Into<Cipher>, esn: bool, seed: u8) -> SaConfig
         keymat: Secret::from(keymat),
         hard: Limits::NONE,
         soft: Limits::NONE,
-        replay_window: DEFAULT_REPLAY_WINDOW,
+        replay_window: 8192,
     }
 }
 

@@ -16,8 +16,6 @@ use crate::os::{file, netns};
 
 /// How long a daemon may take to say goodbye.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How long a daemon that cannot start takes to say so.
-const FIRST_GLANCE: Duration = Duration::from_millis(50);
 
 /// The configuration of a gateway.
 pub fn config(settings: &Settings, gateway: &str) -> PathBuf {
@@ -65,11 +63,6 @@ pub fn last_lines(log: &Path) -> String {
     let lines: Vec<&str> = text.lines().collect();
     let from = lines.len().saturating_sub(LINES);
     format!("{} ends with:\n{}", log.display(), lines.get(from..).unwrap_or_default().join("\n"))
-}
-
-/// True when a process that was just started still runs after a moment.
-pub fn has_started(process: Process) -> bool {
-    !process.wait(FIRST_GLANCE)
 }
 
 /// Asks daemons to end, all at once, and waits for them.

@@ -119,12 +119,6 @@ impl Node {
         self.bridges.push(name.to_owned());
         self
     }
-
-    /// The first address of a device, of the family that `wanted` has.
-    pub fn address_like(&self, wanted: std::net::IpAddr) -> Option<std::net::IpAddr> {
-        let mut own = self.addresses.iter().map(|(_, address)| address.address);
-        own.find(|address| address.is_ipv4() == wanted.is_ipv4())
-    }
 }
 
 /// A device that stands for itself.

@@ -22,13 +22,6 @@ pub struct Contents {
     pub owner: u32,
 }
 
-impl Contents {
-    /// True when group or others may read or write it: no place for a private key.
-    pub fn is_exposed(&self) -> bool {
-        self.mode & 0o077 != 0
-    }
-}
-
 /// Never shows the bytes: they may be a key.
 impl std::fmt::Debug for Contents {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

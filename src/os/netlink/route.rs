@@ -127,12 +127,6 @@ impl Netlink {
         self.change_route(&RouteChange::Set(route.clone()), device).await
     }
 
-    /// Removes a route of ours; see [`RouteChange::Remove`].
-    pub async fn remove_route(&self, route: &Route) -> Result<()> {
-        let device = self.device_index(route).await?;
-        self.change_route(&RouteChange::Remove(route.clone()), device).await
-    }
-
     /// Makes many changes in their order, many of them on the way at once; one outcome for each.
     pub async fn change_routes(&self, changes: Vec<RouteChange>) -> Vec<Result<()>> {
         let mut devices = BTreeMap::new();
