@@ -218,6 +218,11 @@ impl ConnectionConfig {
         self.slots.first_key_value().map(|(&id, slot)| (id, slot))
     }
 
+    /// Child SAs that its slots may have: one each, or one for each pair of its traffic.
+    pub(super) fn strands(&self) -> usize {
+        self.slots.values().map(|slot| 1 + slot.pairs.len()).sum()
+    }
+
     /// Whether an IKE SA made under `self` is just as good under `other`: all but timers and
     /// slots equal.
     pub fn same_peer(&self, other: &ConnectionConfig) -> bool {

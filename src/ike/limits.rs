@@ -30,8 +30,9 @@ pub(super) const IKE_SAS: usize = 24;
 const ESTABLISH: Rate = Rate { burst: 16, every: Duration::from_millis(500) };
 /// Successors of its IKE SA that a peer may ask for.
 const REKEY_IKE: Rate = Rate { burst: 8, every: Duration::from_secs(1) };
-/// Child SAs under one IKE SA, with those being replaced: so many for every slot …
-const CHILDREN_OF_SLOT: usize = 4;
+/// Child SAs under one IKE SA, with those being replaced: so many for every one that its slots may
+/// have (a slot has one, or one for each of its pairs) …
+const CHILDREN_OF_ONE: usize = 4;
 /// … and so many more.
 const SPARE_CHILDREN: usize = 12;
 /// Child SAs, new or in place of others, that a peer may ask for: as many as it may have at once,
@@ -45,9 +46,9 @@ const FAILED_AUTH: Rate = Rate { burst: 20, every: Duration::from_secs(1) };
 /// Sources whose failures are remembered; beyond, the least guilty one is forgotten.
 const SOURCES: usize = 4096;
 
-/// Child SAs that an IKE SA with so many slots has at most.
-pub(super) fn most_children(slots: usize) -> usize {
-    SPARE_CHILDREN + CHILDREN_OF_SLOT * slots
+/// Child SAs that an IKE SA has at most whose slots may have so many.
+pub(super) fn most_children(strands: usize) -> usize {
+    SPARE_CHILDREN + CHILDREN_OF_ONE * strands
 }
 
 /// What a peer asks for, whose identity is known.
@@ -57,23 +58,23 @@ pub(super) enum Wish {
     Establish,
     /// A successor of its IKE SA.
     RekeyIke,
-    /// A Child SA, of a connection with so many slots.
-    Child { slots: usize },
-    /// Any request, of a connection with so many slots.
-    Request { slots: usize },
+    /// A Child SA, of a connection whose slots may have so many.
+    Child { strands: usize },
+    /// Any request, of a connection whose slots may have so many Child SAs.
+    Request { strands: usize },
 }
 
 impl Wish {
     fn rate(self) -> Rate {
-        let count = |slots| u32::try_from(most_children(slots)).unwrap_or(u32::MAX);
+        let count = |strands| u32::try_from(most_children(strands)).unwrap_or(u32::MAX);
         match self {
             Wish::Establish => ESTABLISH,
             Wish::RekeyIke => REKEY_IKE,
-            Wish::Child { slots } => {
-                Rate { burst: count(slots), every: ALL_CHILDREN / count(slots) }
+            Wish::Child { strands } => {
+                Rate { burst: count(strands), every: ALL_CHILDREN / count(strands) }
             }
-            Wish::Request { slots } => {
-                Rate { burst: REQUESTS.burst.saturating_add(count(slots)), ..REQUESTS }
+            Wish::Request { strands } => {
+                Rate { burst: REQUESTS.burst.saturating_add(count(strands)), ..REQUESTS }
             }
         }
     }

@@ -9,12 +9,12 @@ fn granted(accounts: &mut Accounts, wish: Wish, times: usize, now: Timestamp) ->
 /// Every wish, with how often an honest peer has it within a minute at most: both sides replace
 /// keys that live five seconds, the shortest that can be configured, and collide every time.
 fn honest() -> [(Wish, u32); 4] {
-    let slots = 3;
+    let strands = 3;
     [
         (Wish::Establish, 60),
         (Wish::RekeyIke, 2 * 60 / 5),
-        (Wish::Child { slots }, 2 * 60 / 5 * slots as u32),
-        (Wish::Request { slots }, 60 * 20),
+        (Wish::Child { strands }, 2 * 60 / 5 * strands as u32),
+        (Wish::Request { strands }, 60 * 20),
     ]
 }
 
@@ -33,10 +33,10 @@ fn an_honest_peer_at_its_busiest_is_never_refused() {
 
 #[test]
 fn all_child_sas_that_there_may_be_can_be_made_and_replaced_at_once() {
-    for slots in [1, 2, 100, 4000] {
+    for strands in [1, 2, 100, 4000] {
         let mut accounts = Accounts::default();
-        let all = most_children(slots);
-        let wish = Wish::Child { slots };
+        let all = most_children(strands);
+        let wish = Wish::Child { strands };
         let start = Timestamp::from_millis(1);
         assert_eq!(granted(&mut accounts, wish, 2 * all, start), all);
         assert_eq!(granted(&mut accounts, wish, 2 * all, start + ALL_CHILDREN), all);

@@ -213,7 +213,7 @@ impl Established {
 
     /// Whether there are as many Child SAs as there may be.
     pub(super) fn is_crowded(&self) -> bool {
-        self.children.len() >= most_children(self.config.slots.len())
+        self.children.len() >= most_children(self.config.strands())
     }
 
     /// Whether we are asking for the same slot's first Child SA at the same time. Among sides

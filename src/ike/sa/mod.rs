@@ -279,7 +279,7 @@ impl Established {
 
     /// One datagram whose header names this IKE SA.
     pub fn handle(&mut self, header: &Header, datagram: &[u8], path: Path, ctx: &mut Context<'_>) {
-        let wish = Wish::Request { slots: self.config.slots.len() };
+        let wish = Wish::Request { strands: self.config.strands() };
         let asks = !header.flags.response;
         if asks && !ctx.accounts.has(self.connection, wish, ctx.now) {
             return ctx.out.count(Discard::TooManyRequests);

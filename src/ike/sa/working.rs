@@ -91,8 +91,8 @@ impl Established {
             // It hears NO_ADDITIONAL_SAS, however seldom it asks.
             ProtocolId::ESP if self.is_crowded() => None,
             ProtocolId::ESP => {
-                let slots = self.config.slots.len();
-                Some((Wish::Child { slots }, Discard::TooManyChildSas))
+                let strands = self.config.strands();
+                Some((Wish::Child { strands }, Discard::TooManyChildSas))
             }
             _ => None,
         }
