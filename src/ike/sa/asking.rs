@@ -10,13 +10,12 @@ use super::super::protect::Opened;
 use super::super::selector::Lack;
 use super::super::state::state_of_variants;
 use super::children::ChildState;
-use super::create::{self, Asked, ChildAttempt};
+use super::create::{self, ChildAttempt};
 use super::held;
 use super::lifecycle::{Life, Lifecycle};
 use super::rekey::{self, IkeAttempt};
 use super::replacement::{Outcome, REFUSED};
 use super::{Birth, Effect, Established};
-use crate::crypto::kex::Group;
 use crate::crypto::suite::IkeSuite;
 use crate::time::Timestamp;
 use crate::wire::ike::{Delete, ExchangeType, IkeSpi, NotifyType, Payload, ProtocolId};
@@ -85,9 +84,10 @@ impl Established {
     }
 
     /// Whether a request of ours could go out. What is in use asks for nothing while a request
-    /// of the peer is being worked on: it may be about the same SAs.
+    /// of the peer is being worked on, which may be about the same SAs, or one of ours.
     pub(super) fn may_ask(&self) -> bool {
-        let working = self.is_active() && self.held.request().is_some();
+        let held = self.held.request().is_some() || self.held.has_draft();
+        let working = self.is_active() && held;
         self.exchanges.is_free() && !working
     }
 
@@ -134,7 +134,7 @@ impl Established {
         self.request(ExchangeType::INFORMATIONAL, &delete, Purpose::DeleteIke, ctx);
     }
 
-    fn request(
+    pub(super) fn request(
         &mut self,
         exchange: ExchangeType,
         payloads: &[Payload],
@@ -209,32 +209,6 @@ impl Established {
         }
     }
 
-    /// Asks for a Child SA that a slot lacks, or for one in place of `replaces`, with a key exchange
-    /// of `group` instead of the one that we would choose.
-    fn start_child(
-        &mut self,
-        lack: Lack,
-        replaces: Option<ChildId>,
-        group: Option<Group>,
-        ctx: &mut Context<'_>,
-    ) {
-        let Some(config) = self.config.slots.get(&lack.slot) else {
-            return self.children.want_no_more(lack);
-        };
-        let old = replaces.and_then(|child| Some((child, self.children.get(child)?)));
-        let (replaced, traffic) = old.map(|(_, sa)| (sa.inbound, sa.traffic.clone())).unzip();
-        let asked = Asked { lack, config, replaces: replaces.zip(traffic) };
-        let naming = self.descent.names_slots;
-        let groups = (self.suite().group, group);
-        let begun = ChildAttempt::begin(asked, groups, naming, ctx);
-        let Some(attempt) = begun else {
-            return self.retry_child(lack, replaces, ctx.now + REFUSED);
-        };
-        let payloads = attempt.request(replaced);
-        let purpose = Purpose::Child(Box::new(attempt));
-        self.request(ExchangeType::CREATE_CHILD_SA, &payloads, purpose, ctx);
-    }
-
     fn child_answered(
         &mut self,
         attempt: ChildAttempt,
@@ -274,7 +248,7 @@ impl Established {
         }
     }
 
-    fn retry_child(&mut self, lack: Lack, replaces: Option<ChildId>, at: Timestamp) {
+    pub(super) fn retry_child(&mut self, lack: Lack, replaces: Option<ChildId>, at: Timestamp) {
         match replaces {
             None => self.children.postpone(lack, at),
             Some(old) => {
@@ -376,17 +350,6 @@ impl Established {
 
 /// A successor of the IKE SA.
 impl Established {
-    /// Asks for a successor, with a key exchange of `group` instead of the present one's.
-    fn start_rekey(&mut self, group: Option<Group>, ctx: &mut Context<'_>) {
-        let Some(attempt) = IkeAttempt::begin(self.rekey_suites(), group, ctx) else {
-            self.life.rekey_at = ctx.now + REFUSED;
-            return;
-        };
-        let payloads = attempt.request();
-        let purpose = Purpose::RekeyIke(Box::new(attempt));
-        self.request(ExchangeType::CREATE_CHILD_SA, &payloads, purpose, ctx);
-    }
-
     /// The configured suites, the present one first.
     pub(super) fn rekey_suites(&self) -> Vec<IkeSuite> {
         let present = self.suite();

@@ -54,6 +54,15 @@ pub(super) struct Asked<'c> {
     /// The Child SA whose place it is to take, and what that is for: new keys are for the same
     /// traffic (RFC 7296 §2.9.2).
     pub replaces: Option<(ChildId, Traffic)>,
+    /// Our half of it, if there is one.
+    pub key_exchange: Option<KeyExchange>,
+    /// Whether it is the second try, with the group that the peer asked for.
+    pub regrouped: bool,
+}
+
+/// The group of the key exchange that we would choose for a slot under an IKE SA of the group `ike`.
+pub(super) fn first_group(config: &SlotConfig, ike: Group) -> Option<Group> {
+    with_group_first(&config.esp_suites, ike).first().and_then(|suite| suite.group)
 }
 
 /// What the peer answered to our attempt.
@@ -77,26 +86,21 @@ pub(super) struct Made {
 }
 
 impl ChildAttempt {
-    /// An attempt under an IKE SA of the group `ike`, with a key exchange of `group`
-    /// instead of the one that we would choose; with `naming` the peer is told the slot's name.
-    /// `None` without randomness.
+    /// An attempt under an IKE SA of the group `ike`; with `naming` the peer is told the slot's
+    /// name.
     pub fn begin(
         asked: Asked<'_>,
-        (ike, group): (Group, Option<Group>),
+        ike: Group,
         naming: bool,
         ctx: &mut Context<'_>,
-    ) -> Option<ChildAttempt> {
-        let Asked { lack, config, replaces } = asked;
+    ) -> ChildAttempt {
+        let Asked { lack, config, replaces, key_exchange, regrouped } = asked;
         let suites = with_group_first(&config.esp_suites, ike);
-        let regrouped = group.is_some();
-        let group = group.or_else(|| suites.first().and_then(|suite| suite.group));
-        let key_exchange =
-            group.map(|group| KeyExchange::generate(group, ctx.random)).transpose().ok()?;
         let (replaces, replaced) = replaces.unzip();
         let traffic = replaced.unwrap_or_else(|| lack.traffic(config));
         let offer = Offer::new((lack.slot, config), traffic, suites, naming, ctx);
         let race = Attempt::new(ctx.nonce(), regrouped);
-        Some(ChildAttempt {
+        ChildAttempt {
             lack,
             replaces,
             race,
@@ -104,7 +108,7 @@ impl ChildAttempt {
             key_exchange,
             deleted: Vec::new(),
             outdated: false,
-        })
+        }
     }
 
     /// The request; `replaced` is the inbound SPI of the Child SA that is to be replaced.

@@ -1,12 +1,14 @@
-//! Authentic messages that wait for public-key work: the peer's request, and the answer to ours.
+//! What waits for public-key work: authentic messages, which are the peer's request and the answer
+//! to ours, and a request of ours that is yet to go out.
 //!
 //! A message that is held counts as one that is still on its way, so that whatever happens
 //! meanwhile is judged as if it had come before. Only the peer's sign of life counts at once.
 
 use super::super::job::{Done, JobId};
 use super::super::protect::Opened;
+use super::drafting::Draft;
 use super::exchanges::Request;
-use crate::crypto::kex::KexError;
+use crate::crypto::kex::{KexError, KeyExchange};
 use crate::crypto::secret::Secret;
 
 /// Our half of the key exchange that the peer has begun, and the secret.
@@ -20,6 +22,7 @@ pub(super) type Agreed = Result<Secret, KexError>;
 pub(super) struct Held {
     request: Option<(JobId, Request)>,
     answer: Option<(JobId, Opened)>,
+    draft: Option<(JobId, Draft)>,
 }
 
 /// A message that goes on.
@@ -27,6 +30,8 @@ pub(super) enum Released {
     /// The request, and what came of the work, if it was done.
     Request(Request, Option<Responded>),
     Answer(Opened, Agreed),
+    /// Our request, and our half of its key exchange, if it could be made.
+    Draft(Draft, Option<KeyExchange>),
     /// The answer cannot be concluded: our private key is gone with the work.
     Stranded,
 }
@@ -42,6 +47,16 @@ impl Held {
         self.answer = Some((job, answer));
     }
 
+    /// Holds a request of ours until our half of its key exchange is made.
+    pub fn hold_draft(&mut self, job: JobId, draft: Draft) {
+        self.draft = Some((job, draft));
+    }
+
+    /// Whether a request of ours waits.
+    pub fn has_draft(&self) -> bool {
+        self.draft.is_some()
+    }
+
     /// The request that is held.
     pub fn request(&self) -> Option<&Opened> {
         self.request.as_ref().map(|(_, request)| &request.opened)
@@ -53,14 +68,15 @@ impl Held {
     }
 
     pub fn is_empty(&self) -> bool {
-        self.request.is_none() && self.answer.is_none()
+        self.request.is_none() && self.answer.is_none() && self.draft.is_none()
     }
 
     /// Whether this job is waited for.
     pub fn awaits(&self, job: JobId) -> bool {
         let request = self.request.as_ref().map(|(id, _)| *id);
         let answer = self.answer.as_ref().map(|(id, _)| *id);
-        [request, answer].contains(&Some(job))
+        let draft = self.draft.as_ref().map(|(id, _)| *id);
+        [request, answer, draft].contains(&Some(job))
     }
 
     /// The message that waited for this job, which is done.
@@ -74,8 +90,12 @@ impl Held {
                 let (_, answer) = self.answer.take_if(|(id, _)| *id == job)?;
                 Some(Released::Answer(answer, agreed))
             }
+            Done::Generated(ours) => {
+                let (_, draft) = self.draft.take_if(|(id, _)| *id == job)?;
+                Some(Released::Draft(draft, ours.ok()))
+            }
             Done::Lost => self.lose(job),
-            Done::Generated(_) | Done::Signed(_) | Done::Verified(_) => None,
+            Done::Signed(_) | Done::Verified(_) => None,
         }
     }
 
@@ -83,6 +103,9 @@ impl Held {
     fn lose(&mut self, job: JobId) -> Option<Released> {
         if let Some((_, request)) = self.request.take_if(|(id, _)| *id == job) {
             return Some(Released::Request(request, None));
+        }
+        if let Some((_, draft)) = self.draft.take_if(|(id, _)| *id == job) {
+            return Some(Released::Draft(draft, None));
         }
         self.answer.take_if(|(id, _)| *id == job).map(|_| Released::Stranded)
     }

@@ -5,7 +5,7 @@
 //!
 //! * [`lifecycle`]: where the IKE SA stands, and how old its keys may get,
 //! * [`exchanges`]: keys, windows in both directions, repetition,
-//! * [`held`]: messages that wait for public-key work,
+//! * [`held`]: what waits for public-key work,
 //! * [`liveness`](super::liveness): whether the peer lives,
 //! * [`path`](super::path): between which addresses it runs,
 //! * [`children`]: its Child SAs,
@@ -13,6 +13,7 @@
 //!   [`create`] and [`rekey`] negotiate the one and the other.
 //!
 //! What they do together stands in [`asking`] (what is due, and the answers to our requests),
+//! [`drafting`] (requests that take a key exchange),
 //! [`answering`] (the peer's requests), [`working`] (messages come and wait), [`filling`] (slots
 //! that lack a Child SA), [`moving`] (the peer is elsewhere) and [`timing`]. What is to be requested next is not kept in a queue but
 //! read off the state: whenever the window is free, [`Established::pump`] looks what is due.
@@ -21,6 +22,7 @@ mod answering;
 mod asking;
 pub(super) mod children;
 mod create;
+mod drafting;
 mod exchanges;
 mod filling;
 mod held;

@@ -55,18 +55,17 @@ pub(super) struct Made {
 }
 
 impl IkeAttempt {
-    /// An attempt to make one of `suites`, with a key exchange of `group` instead of the first
-    /// suite's; `None` without randomness.
+    /// An attempt to make one of `suites` with our half `ours` of a key exchange; `regrouped` when
+    /// it is the second try, with the group that the peer asked for.
     pub fn begin(
         suites: Vec<IkeSuite>,
-        group: Option<Group>,
+        ours: KeyExchange,
+        regrouped: bool,
         ctx: &mut Context<'_>,
-    ) -> Option<IkeAttempt> {
-        let regrouped = group.is_some();
-        let group = group.or_else(|| suites.first().map(|suite| suite.group))?;
-        let key_exchange = Some(KeyExchange::generate(group, ctx.random).ok()?);
+    ) -> IkeAttempt {
         let (spi, nonce) = (ctx.ike_spi(), ctx.nonce());
-        Some(IkeAttempt { race: Attempt::new(nonce, regrouped), spi, suites, key_exchange })
+        let race = Attempt::new(nonce, regrouped);
+        IkeAttempt { race, spi, suites, key_exchange: Some(ours) }
     }
 
     /// Whether another process could go on with it.

@@ -55,6 +55,7 @@ impl Established {
             None => {}
             Some(Released::Request(request, responded)) => self.answer(&request, responded, ctx),
             Some(Released::Answer(answer, secret)) => self.conclude(&answer, Some(secret), ctx),
+            Some(Released::Draft(draft, ours)) => self.resume_draft(draft, ours, ctx),
             Some(Released::Stranded) => self.strand(ctx),
         }
         self.pump(ctx);

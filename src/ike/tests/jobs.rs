@@ -8,6 +8,7 @@ use crate::time::Timestamp;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+mod drafts;
 mod lost;
 
 /// What gets new keys.
@@ -101,7 +102,7 @@ impl Pair {
     /// West asks for new keys; its request is on its way.
     fn rekey(&mut self, what: Rekey) -> Vec<Transmit> {
         self.begin_rekey(WEST, what);
-        self.send(WEST)
+        self.work_and_send(WEST)
     }
 
     fn begin_rekey(&mut self, end: usize, what: Rekey) {
