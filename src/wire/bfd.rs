@@ -118,6 +118,10 @@ pub struct ControlPacket {
 impl ControlPacket {
     /// Reads the payload of a UDP datagram: the first ten checks of RFC 5880 §6.8.6. Octets behind
     /// the packet are no fault there, and are none here.
+    ///
+    /// # Errors
+    ///
+    /// When one of these checks fails.
     pub fn decode(payload: &[u8]) -> Result<ControlPacket, DecodeError> {
         let mut reader = Reader::new("BFD Control packet", payload);
         let [first, flags, detect_mult, length] = reader.array()?;
