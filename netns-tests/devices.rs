@@ -10,6 +10,9 @@ use crate::support::vpngwd::{Auth, Gateway, bgp, config};
 
 const INTERVAL: Duration = Duration::from_millis(5);
 
+/// Less than BGP takes to connect again, and enough for a machine that is busy with other tests.
+const BRIEF: Duration = Duration::from_secs(3);
+
 /// A second VPC, without peers.
 const OTHER: &str = r#"
 [[vpc]]
@@ -40,14 +43,14 @@ fn a_device_that_somebody_deletes_costs_the_other_vpcs_nothing() {
 fn a_device_that_somebody_deletes_comes_back() {
     let (pair, [left, _right]) =
         Gateway::start_both(|pair, side| config(pair, side, Auth::Psk, &bgp(side), ""));
-    let reports = pair.probing(INTERVAL, || {
+    let reports = pair.probing(Duration::from_millis(50), || {
         delete(&pair, "vpn0");
         assert!(left.comes_to_say("the TUN device vpn0 is gone"), "{}", left.log());
         std::thread::sleep(Duration::from_secs(6));
     });
     for report in reports {
         println!("{report}");
-        assert!(report.longest_gap() < Duration::from_secs(1), "{report}");
+        assert!(report.longest_gap() < BRIEF, "{report}");
     }
     assert!(pair.comes_to_work(), "{}", left.log());
     // BGP went on over the new device.
