@@ -195,7 +195,8 @@ fn public_key(
     Some(Credentials::PublicKey { own, peer })
 }
 
-/// Our underlay address: as written, else the first that we listen on of the peer's family.
+/// Our underlay address, if one is written; else the routing table names one of those that we
+/// listen on.
 fn local_address(
     section: &Section<'_>,
     context: &Context<'_>,
@@ -206,14 +207,13 @@ fn local_address(
     let remote = remote.and_then(|remote| remote.value);
     let same_family = |address: &IpAddr| remote.is_none_or(|to| to.is_ipv4() == address.is_ipv4());
     let Some(local) = section.located("local_address", words::address, report) else {
-        let first = listen.iter().find(|address| same_family(address)).copied();
-        if first.is_none() {
+        if !listen.iter().any(same_family) {
             let fault = Fault::new("this gateway listens on no address of the peer's family")
                 .label("the peer is here")
                 .help("add an address of this family to `listen` of [gateway]");
             report.add(section.span_of("remote_address"), fault);
         }
-        return first.filter(|address| remote.is_some() && !address.is_unspecified());
+        return None;
     };
     let heard = |on: &IpAddr| {
         *on == local.value || on.is_unspecified() && on.is_ipv4() == local.value.is_ipv4()

@@ -81,7 +81,7 @@ fn what_is_not_said_has_its_default() {
     assert_eq!(north.liveness, defaults::LIVENESS);
     assert_eq!(north.lifetimes, defaults::LIFETIMES);
     assert_eq!(north.local_preference, 100);
-    assert_eq!(north.local_address, Some(IpAddr::from([10, 79, 1, 10])));
+    assert_eq!(north.local_address, None);
     assert!(north.initiate && north.force_encapsulation);
 }
 

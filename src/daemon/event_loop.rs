@@ -6,6 +6,7 @@ use super::control::{Call, ControlSocket};
 use super::exit::{Cause, Failure, Outcome};
 use super::jobs::JobPool;
 use super::lan::{LanEvent, Lans};
+use super::listening::{Listening, Sockets};
 use super::underlay::Underlay;
 use super::world::{Answers, Place, World, sources};
 use super::{files, notify, start};
@@ -47,6 +48,7 @@ pub struct Daemon {
     pub(super) gateway: Gateway,
     pub(super) dataplane: Dataplane,
     pub(super) underlay: Underlay,
+    pub(super) listening: Listening,
     pub(super) world: World,
     /// The devices that the data plane has made.
     pub(super) devices: BTreeMap<VpcId, VpcDevice>,
@@ -83,6 +85,8 @@ enum Input {
     World(Vec<Answer>),
     Signal(Signal),
     Timeout,
+    /// It is time to try again to listen where that was not possible.
+    Listen,
     Watchdog,
 }
 
@@ -118,6 +122,7 @@ impl Daemon {
         let inputs = &mut self.inputs;
         let deadline = self.gateway.poll_timeout().map(|(at, _)| self.clock.instant(at));
         let deadline = deadline.map_or_else(far, Instant::from_std);
+        let listen_at = self.listening.retry_at();
         tokio::select! {
             signal = self.signals.next() => Input::Signal(signal),
             Some(report) = inputs.bfd.recv() => Input::Bfd(report),
@@ -130,6 +135,7 @@ impl Daemon {
             Some(call) = inputs.calls.recv() => Input::Call(call),
             Some(answers) = inputs.world.recv() => Input::World(answers),
             () = sleep_until(deadline) => Input::Timeout,
+            () = sleep_until(listen_at.unwrap_or_else(far)), if listen_at.is_some() => Input::Listen,
         }
     }
 
@@ -184,6 +190,10 @@ impl Daemon {
                 self.on_device_gone(vpc);
             }
             Input::Timeout => gateway.handle_timeout(at),
+            Input::Listen => {
+                let Daemon { underlay, dataplane, listening, .. } = self;
+                listening.retry(Sockets { underlay, dataplane });
+            }
             Input::Signal(Signal::Terminate)
             | Input::Watchdog
             | Input::Dataplane(FromDataplane::Failed { .. }) => {}
@@ -236,6 +246,7 @@ impl Daemon {
         let reloaded = self.gateway.reconfigure(config, at);
         let reloaded = reloaded.map_err(|error| format!("{error}; {kept}"))?;
         self.lans.keep_only(&outline);
+        self.ask_for_ways();
         self.place();
         self.watch_lans();
         self.carry_out();
@@ -260,6 +271,10 @@ impl Daemon {
             keys_moved |= matches!(output, Output::Datagram(_) | Output::Publish(_));
             match output {
                 Output::Datagram(datagram) => self.send(&datagram),
+                Output::Listen(addresses) => {
+                    let Daemon { underlay, dataplane, listening, .. } = self;
+                    listening.change(addresses, Sockets { underlay, dataplane });
+                }
                 Output::Publish(snapshot) => self.dataplane.publish(snapshot),
                 Output::World(change) => self.change(change),
                 Output::Tcp(output) => {
@@ -326,6 +341,11 @@ impl Daemon {
             Err(error) => Answer::Refused(change, format!("{error:#}")),
         };
         self.gateway.handle_world(vec![answer], self.now());
+    }
+
+    /// Has the ways to the peers watched.
+    pub(super) fn ask_for_ways(&self) {
+        self.world.watch_ways(Host::questions(self.gateway.config()));
     }
 
     /// Tells everybody where the VPCs live.

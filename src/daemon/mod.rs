@@ -22,6 +22,7 @@ mod files;
 mod guard;
 mod jobs;
 mod lan;
+mod listening;
 mod logging;
 mod notify;
 mod start;

@@ -11,6 +11,7 @@ use super::files;
 use super::guard::{outline, stand_guard};
 use super::jobs::JobPool;
 use super::lan::Lans;
+use super::listening::{Listening, Sockets};
 use super::underlay::Underlay;
 use super::world::{World, host};
 use crate::config::{Config, Outline, VpcConfig, Workers};
@@ -25,7 +26,6 @@ use crate::os::random::OsRandom;
 use crate::os::signal::Signals;
 use anyhow::anyhow;
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
 use tracing::{info, warn};
 
 /// Brings everything up.
@@ -40,8 +40,7 @@ pub async fn start(args: &Args) -> Outcome<Daemon> {
     claims.extend(&Outline::of(&config)).or_fail(Cause::Busy)?;
     check_host(&config)?;
     let host = host(Host::questions(&config)).await.or_fail_as_it_is()?;
-    let listening = host.listening(&config);
-    if is_blind(&config, &listening) {
+    if is_blind(&config, &host.listening(&config)) {
         warn!(
             "plaintext from the underlay is not kept out of the VPCs: name the underlay's \
              addresses in `listen` of [gateway]"
@@ -49,14 +48,17 @@ pub async fn start(args: &Args) -> Outcome<Daemon> {
     }
     let signals = Signals::subscribe().or_fail(Cause::Runtime)?;
     let (control, calls) = ControlSocket::open(&config.gateway.control_socket).await?;
-    let (underlay, ike) = Underlay::open(&listening, config.gateway.ike_port)?;
+    let (mut underlay, ike) = Underlay::new();
     let workers = workers(&config);
     let clock = Clock::start();
-    let devices = dataplane_config(&config, &listening, workers, clock);
+    let devices = dataplane_config(&config, workers, clock);
     let made = devices.vpcs.clone();
     let (mut dataplane, from_dataplane) = Dataplane::start(devices).or_fail_as_it_is()?;
     let bfd = dataplane.take_bfd_reports();
     let bfd = bfd.ok_or_else(|| anyhow!("the thread of BFD has no ear")).or_fail_as_it_is()?;
+    let mut listening = Listening::new(config.gateway.ike_port, config.gateway.natt_port);
+    let sockets = Sockets { underlay: &mut underlay, dataplane: &mut dataplane };
+    listening.begin(host.sockets(&config), &config.gateway.listen, sockets)?;
     let (world, answers) = World::open();
     let (connections, tcp) = Connections::new(BTreeMap::new());
     let (lans, lan) = Lans::new(BTreeMap::new());
@@ -82,6 +84,7 @@ pub async fn start(args: &Args) -> Outcome<Daemon> {
         gateway,
         dataplane,
         underlay,
+        listening,
         world,
         devices: made.iter().map(|device| (device.vpc, device.clone())).collect(),
         connections,
@@ -91,6 +94,7 @@ pub async fn start(args: &Args) -> Outcome<Daemon> {
         signals,
         inputs,
     };
+    daemon.ask_for_ways();
     daemon.place();
     daemon.watch_lans();
     daemon.carry_out();
@@ -101,14 +105,7 @@ pub async fn start(args: &Args) -> Outcome<Daemon> {
     Ok(daemon)
 }
 
-fn dataplane_config(
-    config: &Config,
-    listening: &[IpAddr],
-    workers: u32,
-    clock: Clock,
-) -> DataplaneConfig {
-    let port = config.gateway.natt_port;
-    let listen = listening.iter().map(|address| SocketAddr::new(*address, port));
+fn dataplane_config(config: &Config, workers: u32, clock: Clock) -> DataplaneConfig {
     let device = |(id, vpc): (&VpcId, &VpcConfig)| VpcDevice {
         vpc: *id,
         name: vpc.tun.clone(),
@@ -117,7 +114,6 @@ fn dataplane_config(
     };
     DataplaneConfig {
         workers: workers as usize,
-        listen: listen.collect(),
         vpcs: config.vpcs.iter().map(device).collect(),
         clock,
     }

@@ -5,10 +5,11 @@ use super::exit::{Cause, Failure, Outcome};
 use crate::gateway::Datagram;
 use crate::os::udp::mark;
 use anyhow::anyhow;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 use tracing::debug;
 
 /// Datagrams that wait for the gateway before the kernel's buffer fills.
@@ -19,35 +20,55 @@ const MAX_DATAGRAM: usize = 65535;
 /// The sockets on the IKE port.
 #[derive(Debug)]
 pub struct Underlay {
-    sockets: Vec<(SocketAddr, Arc<UdpSocket>)>,
+    sockets: Vec<Listener>,
+    sender: mpsc::Sender<Datagram>,
+}
+
+#[derive(Debug)]
+struct Listener {
+    local: SocketAddr,
+    socket: Arc<UdpSocket>,
+    receiving: JoinHandle<()>,
+}
+
+/// The port is free soon after.
+impl Drop for Listener {
+    fn drop(&mut self) {
+        self.receiving.abort();
+    }
 }
 
 impl Underlay {
-    /// Binds to `port` of every address; datagrams come out of the receiver.
+    /// No sockets yet; datagrams will come out of the receiver.
+    pub fn new() -> (Underlay, mpsc::Receiver<Datagram>) {
+        let (sender, receiver) = mpsc::channel(BACKLOG);
+        (Underlay { sockets: Vec::new(), sender }, receiver)
+    }
+
+    /// Binds to this address and port, too.
     ///
     /// # Errors
     ///
-    /// When a port is in use, or an address is not this machine's.
-    pub fn open(addresses: &[IpAddr], port: u16) -> Outcome<(Underlay, mpsc::Receiver<Datagram>)> {
-        let (sender, receiver) = mpsc::channel(BACKLOG);
-        let mut sockets = Vec::with_capacity(addresses.len());
-        for &address in addresses {
-            let local = SocketAddr::new(address, port);
-            let socket = Arc::new(bind(local)?);
-            tokio::spawn(receive_all(local, Arc::clone(&socket), sender.clone()));
-            sockets.push((local, socket));
-        }
-        Ok((Underlay { sockets }, receiver))
+    /// When the port is in use, or the address is not this machine's.
+    pub fn listen_on(&mut self, local: SocketAddr) -> Outcome<()> {
+        let socket = Arc::new(bind(local)?);
+        let receive = receive_all(local, Arc::clone(&socket), self.sender.clone());
+        self.sockets.push(Listener { local, socket, receiving: tokio::spawn(receive) });
+        Ok(())
+    }
+
+    /// Closes the socket of an address and port.
+    pub fn leave(&mut self, local: SocketAddr) {
+        self.sockets.retain(|listener| listener.local != local);
     }
 
     /// Sends a datagram, or drops it when it cannot be sent now: IKE repeats what matters.
     pub fn send(&self, datagram: &Datagram) {
-        let exact = self.sockets.iter().find(|(local, _)| *local == datagram.local);
-        let family = |(local, _): &&(SocketAddr, _)| local.is_ipv4() == datagram.remote.is_ipv4();
-        let Some((_, socket)) = exact.or_else(|| self.sockets.iter().find(family)) else {
-            return debug!(remote = %datagram.remote, "no socket of the address family");
+        let of_datagram = |listener: &&Listener| listener.local == datagram.local;
+        let Some(listener) = self.sockets.iter().find(of_datagram) else {
+            return debug!(local = %datagram.local, "no socket of this address");
         };
-        if let Err(error) = socket.try_send_to(&datagram.bytes, datagram.remote) {
+        if let Err(error) = listener.socket.try_send_to(&datagram.bytes, datagram.remote) {
             debug!(remote = %datagram.remote, %error, "an IKE datagram was not sent");
         }
     }

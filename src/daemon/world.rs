@@ -16,6 +16,7 @@ use crate::gateway::world::{Answer, Change, Wish};
 use crate::net::VpcId;
 use carrier::Carrier;
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
@@ -34,6 +35,7 @@ enum Job {
     Change(Change),
     Place(VpcId, Place),
     Barrier(oneshot::Sender<()>),
+    Ways(BTreeSet<IpAddr>),
     Look,
 }
 
@@ -64,6 +66,11 @@ impl World {
     /// From now on this is where a VPC lives.
     pub fn place(&self, vpc: VpcId, place: Place) {
         self.tell(Job::Place(vpc, place));
+    }
+
+    /// From now on watches by which addresses of its own the host reaches these.
+    pub fn watch_ways(&self, remotes: BTreeSet<IpAddr>) {
+        self.tell(Job::Ways(remotes));
     }
 
     /// Looks at every namespace that was worked in, and answers what was found.

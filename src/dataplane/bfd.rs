@@ -31,6 +31,7 @@ use crate::wire::bfd::PORT;
 use crate::wire::ip::{InnerPacket, protocol};
 use anyhow::{Context, Result};
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::{self, JoinHandle};
@@ -68,6 +69,10 @@ enum Order {
     Watch(PeerId, Arc<TunnelEntry>, Endpoints, SessionConfig),
     Administer(PeerId, Event),
     Forget(PeerId),
+    /// A socket of one more listening address.
+    Listen(UdpSocket),
+    /// Nobody listens on this address any more.
+    Leave(SocketAddr),
     Hint(PeerId),
     /// The workers have taken in what had come until then.
     HeardOut(Timestamp),
@@ -138,7 +143,6 @@ impl Bfd {
 
     pub(super) fn start(
         &mut self,
-        sockets: Vec<UdpSocket>,
         ears: Vec<Ear>,
         counters: Arc<DataplaneCounters>,
     ) -> Result<()> {
@@ -151,7 +155,7 @@ impl Bfd {
             clock: self.clock,
             sessions: Sessions::default(),
             tunnels: BTreeMap::new(),
-            outboxes: sockets.into_iter().map(Outbox::new).collect(),
+            outboxes: Vec::new(),
             send: SendBatch::new(),
             counters,
             ears,
@@ -201,6 +205,16 @@ impl Bfd {
     /// Asks a peer at once: something says that the path may be lost.
     pub fn hint(&self, peer: PeerId) {
         self.tell(Order::Hint(peer));
+    }
+
+    /// Sends by this socket, too.
+    pub(super) fn listen_on(&self, socket: UdpSocket) {
+        self.tell(Order::Listen(socket));
+    }
+
+    /// Does not send from this address any more.
+    pub(super) fn leave(&self, local: SocketAddr) {
+        self.tell(Order::Leave(local));
     }
 
     /// Packets that no session took.
@@ -306,6 +320,9 @@ impl Watchman {
                 self.untold.remove(&peer);
                 scrub_stack();
             }
+            // Epoll does not look at it here.
+            Order::Listen(socket) => self.outboxes.push(Outbox::new(socket, 0)),
+            Order::Leave(local) => self.outboxes.retain(|outbox| outbox.socket.local() != local),
             Order::Hint(peer) => self.sessions.on_hint(peer, at),
             Order::HeardOut(until) => {
                 self.asked = self.asked.filter(|asked| *asked > until);

@@ -17,8 +17,8 @@
 //! Decisions are those of [`crate::forward`].
 //!
 //! VPCs come and go while the workers run, without a packet lost of the others: also when somebody
-//! else deletes a device. The number of workers and the listening addresses stay what they were at
-//! the start.
+//! else deletes a device. So do listening addresses. The number of workers stays what it was at the
+//! start.
 
 mod allowance;
 mod bfd;
@@ -44,6 +44,7 @@ use anyhow::{Context, Result, anyhow};
 use arc_swap::ArcSwap;
 use direct::Direct;
 use nix::sys::eventfd::{EfdFlags, EventFd};
+use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::AtomicBool;
@@ -64,8 +65,6 @@ const MOST_WORKERS: usize = 8;
 pub struct DataplaneConfig {
     /// How many worker threads; see [`default_workers`].
     pub workers: usize,
-    /// Addresses and ports for ESP in UDP and IKE (port 4500), each a real address of the host.
-    pub listen: Vec<SocketAddr>,
     /// The VPCs at the start.
     pub vpcs: Vec<VpcDevice>,
     /// The clock of the control plane.
@@ -164,28 +163,21 @@ struct Ear {
 }
 
 impl Dataplane {
-    /// Opens devices and sockets and starts the workers. Until the first
+    /// Opens devices and starts the workers, which listen nowhere yet. Until the first
     /// [`publish`](Dataplane::publish) everything but IKE is discarded. Errors leave nothing behind.
     pub fn start(config: DataplaneConfig) -> Result<(Dataplane, ControlReceiver)> {
         let count = config.workers.max(1);
-        let mut sockets: Vec<Vec<UdpSocket>> = (0..count).map(|_| Vec::new()).collect();
-        let mut control_sockets = Vec::new();
-        for address in &config.listen {
-            let group = udp::open_group(*address, count)?;
-            control_sockets.extend(group.first().map(UdpSocket::try_clone).transpose()?);
-            group.into_iter().zip(&mut sockets).for_each(|(socket, of)| of.push(socket));
-        }
         let (control, receiver) = tokio::sync::mpsc::channel(CONTROL_BACKLOG + count);
         let mut dataplane = Dataplane {
             workers: Vec::with_capacity(count),
             snapshot: Arc::default(),
-            control_sockets,
+            control_sockets: Vec::new(),
             counters: Arc::default(),
             bfd: Bfd::new(config.clock),
         };
-        for (index, sockets) in sockets.into_iter().enumerate() {
+        for index in 0..count {
             let shared = dataplane.shared(control.clone(), config.clock);
-            let handle = start_worker(index, count, sockets, shared)?;
+            let handle = start_worker(index, count, shared)?;
             dataplane.workers.push(handle);
         }
         dataplane.start_bfd()?;
@@ -210,10 +202,8 @@ impl Dataplane {
     }
 
     fn start_bfd(&mut self) -> Result<()> {
-        let sockets = self.control_sockets.iter().map(UdpSocket::try_clone);
-        let sockets = sockets.collect::<io::Result<Vec<_>>>()?;
         let ears = self.workers.iter().map(|worker| worker.ear.clone()).collect();
-        self.bfd.start(sockets, ears, self.counters.clone())
+        self.bfd.start(ears, self.counters.clone())
     }
 
     /// BFD inside the tunnels.
@@ -224,6 +214,35 @@ impl Dataplane {
     /// Where the reports of BFD come out; once.
     pub fn take_bfd_reports(&mut self) -> Option<BfdReceiver> {
         self.bfd.take_reports()
+    }
+
+    /// Listens on this address and port, too, for ESP in UDP and IKE (port 4500): a real address of
+    /// the host.
+    ///
+    /// # Errors
+    ///
+    /// When a socket cannot be bound, with what to do about it.
+    pub fn listen_on(&mut self, address: SocketAddr) -> Result<()> {
+        let group = udp::open_group(address, self.workers.len())?;
+        for socket in group.first() {
+            self.control_sockets.push(socket.try_clone()?);
+            self.bfd.listen_on(socket.try_clone()?);
+        }
+        for (worker, socket) in self.workers.iter().zip(group) {
+            worker.ear.tell(Command::AddSocket(socket))?;
+        }
+        Ok(())
+    }
+
+    /// Listens on this address no longer: it is free when this returns.
+    ///
+    /// # Errors
+    ///
+    /// When a worker has ended or does not answer.
+    pub fn leave(&mut self, address: SocketAddr) -> Result<()> {
+        self.control_sockets.retain(|socket| socket.local() != address);
+        self.bfd.leave(address);
+        self.tell_all(|done| Command::RemoveSocket(address, done))
     }
 
     /// Makes the device of a VPC and gives every worker a queue of it.
@@ -253,15 +272,20 @@ impl Dataplane {
     ///
     /// When a worker has ended or does not answer.
     pub fn remove_vpc(&self, vpc: VpcId) -> Result<()> {
+        self.tell_all(|done| Command::RemoveTun(vpc, done))
+    }
+
+    /// Tells all workers, and waits until they have dropped what they were given.
+    fn tell_all(&self, command: impl Fn(mpsc::Sender<Infallible>) -> Command) -> Result<()> {
         let (done, all_done) = mpsc::channel();
         for worker in &self.workers {
-            worker.ear.tell(Command::RemoveTun(vpc, done.clone()))?;
+            worker.ear.tell(command(done.clone()))?;
         }
         drop(done);
         match all_done.recv_timeout(LONGEST_TURN) {
             Err(mpsc::RecvTimeoutError::Disconnected) => Ok(()),
             Err(mpsc::RecvTimeoutError::Timeout) => {
-                Err(anyhow!("a data plane worker is too busy to let go of a device"))
+                Err(anyhow!("a data plane worker is too busy to let go of a device or a socket"))
             }
             Ok(never) => match never {},
         }
@@ -322,13 +346,12 @@ impl Drop for Dataplane {
 fn start_worker(
     index: usize,
     count: usize,
-    sockets: Vec<UdpSocket>,
     shared: worker::Shared,
 ) -> Result<Handle> {
     let wake = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?;
     let wake = Arc::new(wake);
     let (commands, inbox) = mpsc::channel();
-    let worker = Worker::new(sockets, wake.clone(), inbox, shared)?;
+    let worker = Worker::new(wake.clone(), inbox, shared)?;
     // With one worker the scheduler knows better than we where there is room for it.
     let core = (count > 1).then_some(index);
     let thread = thread::Builder::new()

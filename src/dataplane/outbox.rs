@@ -22,6 +22,8 @@ const TRAINS: usize = 2048;
 /// A socket and what waits to leave by it.
 pub(super) struct Outbox {
     pub socket: UdpSocket,
+    /// By this epoll names the socket.
+    pub token: u32,
     buffer: Box<[u8]>,
     used: usize,
     trains: Vec<Train>,
@@ -43,9 +45,10 @@ pub(super) enum Flush {
 }
 
 impl Outbox {
-    pub fn new(socket: UdpSocket) -> Outbox {
+    pub fn new(socket: UdpSocket, token: u32) -> Outbox {
         Outbox {
             socket,
+            token,
             buffer: vec![0; CAPACITY].into_boxed_slice(),
             used: 0,
             trains: Vec::with_capacity(TRAINS),

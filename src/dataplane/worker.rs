@@ -25,6 +25,7 @@ use nix::sys::eventfd::EventFd;
 use nix::unistd::Pid;
 use std::convert::Infallible;
 use std::io;
+use std::net::SocketAddr;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -37,7 +38,7 @@ const EVENTS: usize = 32;
 const BACKLOG: usize = 512;
 /// Milliseconds until a full channel is tried again.
 const RETRY: u16 = 100;
-/// Epoll's name of the wake-up; sockets are named by their number, TUN queues by their VPC.
+/// Epoll's name of the wake-up; sockets are named in the order they came, TUN queues by their VPC.
 const WAKE: u64 = 0;
 const SOCKET: u64 = 1 << 32;
 const TUN: u64 = 2 << 32;
@@ -50,6 +51,10 @@ pub(super) enum Command {
     RemoveTun(VpcId, mpsc::Sender<Infallible>),
     /// Take in what the sockets hold by now, then drop the sender.
     HearOut(Arc<HeardOut>),
+    /// A socket of a listening address.
+    AddSocket(UdpSocket),
+    /// Close the socket of this address, then drop the sender.
+    RemoveSocket(SocketAddr, mpsc::Sender<Infallible>),
     Stop,
 }
 
@@ -81,6 +86,8 @@ pub(super) struct Worker {
     /// From when on the daemon may be told of packets from elsewhere again.
     strays_after: Timestamp,
     outboxes: Vec<Outbox>,
+    /// The name of the next socket.
+    next_socket: u32,
     /// A socket is full: the devices are not read.
     blocked: bool,
     read_buffer: ReadBuffer,
@@ -90,16 +97,12 @@ pub(super) struct Worker {
 
 impl Worker {
     pub fn new(
-        sockets: Vec<UdpSocket>,
         wake: Arc<EventFd>,
         commands: Receiver<Command>,
         shared: Shared,
     ) -> Result<Worker> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
         epoll.add(&*wake, EpollEvent::new(EpollFlags::EPOLLIN, WAKE))?;
-        for (index, socket) in sockets.iter().enumerate() {
-            epoll.add(socket, EpollEvent::new(EpollFlags::EPOLLIN, SOCKET | index as u64))?;
-        }
         let farewell = shared.control.clone().try_reserve_owned();
         let farewell = farewell.map_err(|_| anyhow!("no place in the control channel"))?;
         Ok(Worker {
@@ -116,7 +119,8 @@ impl Worker {
             lost: Vec::new(),
             allowance: Allowance::new(),
             strays_after: Timestamp::ZERO,
-            outboxes: sockets.into_iter().map(Outbox::new).collect(),
+            outboxes: Vec::new(),
+            next_socket: 0,
             blocked: false,
             read_buffer: ReadBuffer::new(),
             receive: ReceiveBatch::new(),
@@ -158,18 +162,19 @@ impl Worker {
     fn handle(&mut self, event: &EpollEvent) -> Result<ControlFlow<()>> {
         let (kind, index) = (event.data() >> 32 << 32, event.data() as u32);
         match kind {
-            SOCKET => self.handle_socket(index as usize, event.events())?,
+            SOCKET => self.handle_socket(index, event.events())?,
             TUN => self.handle_tun(VpcId(index as u16), event.events())?,
             _ => return self.handle_commands(),
         }
         Ok(ControlFlow::Continue(()))
     }
 
-    fn handle_socket(&mut self, index: usize, ready: EpollFlags) -> Result<()> {
+    fn handle_socket(&mut self, token: u32, ready: EpollFlags) -> Result<()> {
         if ready.contains(EpollFlags::EPOLLOUT) {
             self.flush()?;
         }
-        let Some(outbox) = self.outboxes.get(index) else { return Ok(()) };
+        let outbox = self.outboxes.iter().find(|outbox| outbox.token == token);
+        let Some(outbox) = outbox else { return Ok(()) };
         let (control, bfd, counters) = (&self.control, &self.bfd, &*self.counters);
         let (tuns, allowance, clock) = (&mut self.tuns, &mut self.allowance, &self.clock);
         let strays_after = &mut self.strays_after;
@@ -190,9 +195,10 @@ impl Worker {
 
     /// Takes in what came before now, as far as that ends.
     fn hear_out(&mut self) -> Result<()> {
-        for index in 0..self.outboxes.len() {
+        let tokens: Vec<u32> = self.outboxes.iter().map(|outbox| outbox.token).collect();
+        for token in tokens {
             for _ in 0..BACKLOG {
-                self.handle_socket(index, EpollFlags::EPOLLIN)?;
+                self.handle_socket(token, EpollFlags::EPOLLIN)?;
                 if !self.receive.full() {
                     break;
                 }
@@ -238,13 +244,13 @@ impl Worker {
     /// Sends what waits in the outboxes, and reads from the devices only while none of it stays.
     fn flush(&mut self) -> Result<()> {
         let mut blocked = false;
-        for (index, outbox) in self.outboxes.iter_mut().enumerate() {
+        for outbox in &mut self.outboxes {
             let stuck = outbox.flush(&mut self.send, &self.counters) == Flush::Blocked;
             if stuck != outbox.waiting {
                 outbox.waiting = stuck;
                 let mut flags = EpollFlags::EPOLLIN;
                 flags.set(EpollFlags::EPOLLOUT, stuck);
-                let mut event = EpollEvent::new(flags, SOCKET | index as u64);
+                let mut event = EpollEvent::new(flags, SOCKET | u64::from(outbox.token));
                 self.epoll.modify(&outbox.socket, &mut event)?;
             }
             blocked |= stuck;
@@ -283,10 +289,28 @@ impl Worker {
                     self.hear_out()?;
                     drop(all);
                 }
+                Command::AddSocket(socket) => self.add_socket(socket)?,
+                Command::RemoveSocket(local, done) => {
+                    self.outboxes.retain(|outbox| outbox.socket.local() != local);
+                    // What waited for a socket that is gone waits no longer.
+                    self.flush()?;
+                    drop(done);
+                }
                 Command::Stop => return Ok(ControlFlow::Break(())),
             }
         }
         Ok(ControlFlow::Continue(()))
+    }
+}
+
+impl Worker {
+    fn add_socket(&mut self, socket: UdpSocket) -> Result<()> {
+        let token = self.next_socket;
+        self.next_socket = self.next_socket.wrapping_add(1);
+        let event = EpollEvent::new(EpollFlags::EPOLLIN, SOCKET | u64::from(token));
+        self.epoll.add(&socket, event)?;
+        self.outboxes.push(Outbox::new(socket, token));
+        Ok(())
     }
 }
 

@@ -47,14 +47,13 @@ pub fn endpoint_config(config: &Config, workers: u32) -> EndpointConfig {
 /// `None` when none of them is configured.
 pub fn connection_config(
     config: &Config,
-    listening: &[IpAddr],
     chosen: &BTreeMap<PeerId, IpAddr>,
     peers: impl IntoIterator<Item = PeerId>,
 ) -> Option<ConnectionConfig> {
     let peers = peers.into_iter().filter_map(|id| Some((id, config.peers.get(&id)?)));
     let peers: Vec<(PeerId, &PeerConfig)> = peers.collect();
     let (id, first) = *peers.first()?;
-    let local = chosen.get(&id).copied().unwrap_or_else(|| local_address(listening, first));
+    let local = chosen.get(&id).copied().unwrap_or_else(|| local_address(config, first));
     let slots = peers.into_iter().map(|(id, peer)| (slot(id), slot_config(config, peer)));
     Some(ConnectionConfig { slots: slots.collect(), ..shared_config(local, first) })
 }
@@ -75,6 +74,7 @@ fn shared_config(local: IpAddr, peer: &PeerConfig) -> ConnectionConfig {
         ..base.liveness.clone()
     };
     ConnectionConfig {
+        anywhere: peer.local_address.is_none(),
         ike_suites: peer.ike_suites.clone(),
         initiate: peer.initiate && peer.remote_address.is_some(),
         liveness,
@@ -95,14 +95,14 @@ fn slot_config(config: &Config, peer: &PeerConfig) -> SlotConfig {
     }
 }
 
-/// The listening address of the right family, else unspecified: the choice is the routing
-/// table's.
-fn local_address(listening: &[IpAddr], peer: &PeerConfig) -> IpAddr {
+/// The first address of the right family that we listen on, unspecified as it may be: then the host
+/// has no way to the peer yet, or only the peer comes to us.
+fn local_address(config: &Config, peer: &PeerConfig) -> IpAddr {
     let ipv4 = peer.remote_address.is_none_or(|remote| remote.is_ipv4());
-    let listening = listening.iter().find(|address| address.is_ipv4() == ipv4);
+    let listen = config.gateway.listen.iter().find(|address| address.is_ipv4() == ipv4);
     let unspecified: IpAddr =
         if ipv4 { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
-    listening.copied().unwrap_or(unspecified)
+    listen.copied().unwrap_or(unspecified)
 }
 
 fn selectors(prefixes: &[Prefix]) -> Vec<TrafficSelector> {

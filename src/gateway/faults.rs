@@ -20,12 +20,12 @@ impl Gateway {
                 if self.underlay_devices() != before {
                     self.hint_paths();
                 }
+                self.note_host(now);
                 self.reserve_underlay(now);
                 return self.reconcile_world();
             }
             Answer::Sources(sources) => {
-                self.host.sources = sources;
-                return;
+                return self.learn_sources(sources, now);
             }
             Answer::Done(_) | Answer::Refused(..) | Answer::Lost(_) | Answer::Found(..) => {}
         }

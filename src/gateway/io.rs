@@ -6,6 +6,7 @@ use crate::forward::{Snapshot, TunnelEntry};
 use crate::net::{MacAddress, PeerId, VpcId};
 use crate::routing::ConnectionId;
 use crate::routing::bfd;
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
@@ -16,6 +17,8 @@ use std::sync::Arc;
 pub enum Output {
     /// Send an IKE datagram on the underlay.
     Datagram(Datagram),
+    /// Receive on the IKE ports of exactly these addresses.
+    Listen(BTreeSet<IpAddr>),
     /// Hand the packet path a new snapshot.
     Publish(Arc<Snapshot>),
     /// Do something with BGP's connections.
@@ -73,7 +76,7 @@ pub enum BfdOutput {
 /// A datagram on the underlay, as on the wire: from port 4500 with the non-ESP marker.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Datagram {
-    /// Our address and port; an unspecified address leaves the choice to the routing table.
+    /// Our address and port: one of those that we receive on.
     pub local: SocketAddr,
     /// The peer's address and port.
     pub remote: SocketAddr,

@@ -36,6 +36,7 @@ mod snapshot;
 mod status;
 mod telling;
 mod tunnel;
+mod underlay;
 mod vpc;
 pub mod world;
 
@@ -78,6 +79,8 @@ pub enum Why {
     Drain(PeerId),
     /// A path that was lost has proved itself for long enough.
     Path(PeerId),
+    /// The host's addresses or its ways to peers have changed: time to follow.
+    Underlay,
 }
 
 /// A whole gateway.
@@ -98,6 +101,9 @@ pub struct Gateway {
     world: World,
     host: Host,
     listening: Vec<IpAddr>,
+    /// The addresses on which the shell has sockets.
+    sockets: BTreeSet<IpAddr>,
+    reach: underlay::Reach,
     local_addresses: BTreeMap<PeerId, IpAddr>,
     publisher: Publisher,
     /// The tunnels that BFD was told to watch.
@@ -126,7 +132,7 @@ impl Gateway {
     }
 
     /// A gateway that starts to connect to its peers, on a host as it was found. It listens on
-    /// what [`Host::listening`] says.
+    /// what [`Host::sockets`] says.
     pub fn on_host(config: Config, host: Host, workers: u32, at: &mut Moment<'_>) -> Gateway {
         let ike = ike::Endpoint::new(connection::endpoint_config(&config, workers), at);
         let mut gateway = Gateway {
@@ -141,6 +147,8 @@ impl Gateway {
             world: World::default(),
             listening: host.listening(&config),
             local_addresses: host.local_addresses(&config),
+            sockets: host.sockets(&config),
+            reach: underlay::Reach::default(),
             host,
             publisher: Publisher::default(),
             watched: BTreeSet::new(),
@@ -290,6 +298,7 @@ impl Gateway {
                     tunnel.watch.handle_timeout(at.now);
                 }
             }
+            Why::Underlay => self.follow_host(at),
             // These keep queues of their own.
             Why::Ike | Why::Vrrp | Why::World => {}
         }

@@ -27,11 +27,9 @@ impl Gateway {
     ) -> Result<Reloaded, NeedsRestart> {
         let steps = reconfigure::plan(&self.config, &config)?;
         let reloaded = Reloaded::by(&steps, &self.config, &config);
-        let listening = self.host.listening(&config);
-        if !listening.iter().all(|address| self.listening.contains(address)) {
-            return Err(NeedsRestart::Gateway { key: "listen" });
-        }
-        self.local_addresses = self.host.local_addresses(&config);
+        self.listening = self.host.listening(&config);
+        let local_addresses = self.host.local_addresses(&config);
+        let local_addresses = std::mem::replace(&mut self.local_addresses, local_addresses);
         let old = std::mem::replace(&mut self.config, config);
         let listening = self.inside_addresses();
         for &step in &steps {
@@ -41,6 +39,7 @@ impl Gateway {
         self.rename_tunnels(&old);
         self.refresh_vpcs(at.now);
         self.relisten(&listening);
+        self.follow_sockets(&local_addresses, at);
         self.reserve_underlay(at.now);
         self.reconcile_world();
         self.dirty.vpcs.extend(self.vpcs.keys());

@@ -174,7 +174,6 @@ fn restarts(old: &PeerConfig, new: &PeerConfig) -> bool {
 fn same_gateway(old: &GatewayConfig, new: &GatewayConfig) -> Result<(), NeedsRestart> {
     let unchanged = [
         ("name", old.name == new.name),
-        ("listen", old.listen == new.listen),
         ("ike_port", old.ike_port == new.ike_port),
         ("natt_port", old.natt_port == new.natt_port),
         ("asn", old.asn == new.asn),

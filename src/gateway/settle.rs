@@ -63,9 +63,9 @@ impl Gateway {
     pub(super) fn connect(&mut self, remote: RemoteId, at: &mut Moment<'_>) {
         let peers = self.remotes.get(&remote).into_iter().flatten().copied();
         let peers = peers.filter(|peer| !self.closed.contains(peer));
-        let (listening, chosen) = (&self.listening, &self.local_addresses);
+        let chosen = &self.local_addresses;
         let id = connection::id(remote);
-        match connection::connection_config(&self.config, listening, chosen, peers) {
+        match connection::connection_config(&self.config, chosen, peers) {
             Some(connection) => self.ike.update_connection(id, connection, at),
             None => {
                 self.remotes.remove(&remote);

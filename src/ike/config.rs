@@ -157,8 +157,11 @@ impl SlotConfig {
 /// One connection: an IKE SA to one peer and the slots for the Child SAs under it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConnectionConfig {
-    /// Our address.
+    /// Our address: that from which we initiate.
     pub local: IpAddr,
+    /// Whether the peer may ask us at any other address of ours, too. Then the IKE SA runs where
+    /// it was asked for (RFC 7296 §2.11), and another `local` changes nothing about it.
+    pub anywhere: bool,
     /// The peer's.
     pub remote: RemoteAddress,
     /// Who we are.
@@ -198,6 +201,7 @@ impl ConnectionConfig {
     ) -> Self {
         ConnectionConfig {
             local,
+            anywhere: false,
             remote,
             local_id,
             remote_id,
@@ -224,9 +228,10 @@ impl ConnectionConfig {
     }
 
     /// Whether an IKE SA made under `self` is just as good under `other`: all but timers and
-    /// slots equal.
+    /// slots equal, and our address unless it does not matter.
     pub fn same_peer(&self, other: &ConnectionConfig) -> bool {
         let rest_of_other = ConnectionConfig {
+            local: if self.anywhere { other.local } else { self.local },
             initiate: other.initiate,
             liveness: other.liveness.clone(),
             ike_lifetime: other.ike_lifetime.clone(),

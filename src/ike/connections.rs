@@ -35,8 +35,8 @@ struct Place {
     forcing: BTreeSet<ConnectionId>,
 }
 
-/// Our address and the peer's; `None` is [`RemoteAddress::Any`].
-type PlaceKey = (IpAddr, Option<IpAddr>);
+/// Our address, `None` if it does not matter, and the peer's; `None` is [`RemoteAddress::Any`].
+type PlaceKey = (Option<IpAddr>, Option<IpAddr>);
 
 /// The connections of an endpoint, with their indices.
 #[cfg_attr(test, derive(Clone))]
@@ -144,13 +144,17 @@ impl Connections {
 
     /// The connections whose peer is configured to be at the far end of this very path.
     pub fn at_address(&self, path: Path) -> Vec<ConnectionId> {
-        let fixed = self.places.get(&(path.local.ip(), Some(path.remote.ip())));
-        fixed.map(|place| place.members.iter().copied().collect()).unwrap_or_default()
+        let remote = Some(path.remote.ip());
+        let fixed = [Some(path.local.ip()), None].map(|local| self.places.get(&(local, remote)));
+        let members = fixed.into_iter().flatten().flat_map(|place| &place.members).copied();
+        members.collect::<BTreeSet<_>>().into_iter().collect()
     }
 
     /// Whether some peer is configured to be at the far end of this very path.
     pub fn expects(&self, path: Path) -> bool {
-        self.places.contains_key(&(path.local.ip(), Some(path.remote.ip())))
+        let remote = Some(path.remote.ip());
+        let at = |local| self.places.contains_key(&(local, remote));
+        at(Some(path.local.ip())) || at(None)
     }
 
     /// The connections that a peer on this path may mean by its identity, and by ours if it
@@ -160,12 +164,16 @@ impl Connections {
         peer: &Identity,
         ours: Option<&Identity>,
         path: Path,
-    ) -> impl Iterator<Item = Candidate> {
+    ) -> impl Iterator<Item = Candidate> + use<> {
         let of_peer = self.identities.get(peer).into_iter().flatten();
         let fitting = of_peer.filter(move |(own, _)| ours.is_none_or(|ours| *own == ours));
         let ids: BTreeSet<ConnectionId> = fitting.flat_map(|(_, ids)| ids).copied().collect();
         let candidates = ids.into_iter().filter_map(|id| self.candidate(id));
-        candidates.filter(move |(_, config)| admits(config, path))
+        let mut fitting: Vec<Candidate> =
+            candidates.filter(|(_, config)| admits(config, path)).collect();
+        // Of several the one that initiates from this very address.
+        fitting.sort_by_key(|(_, config)| config.local != path.local.ip());
+        fitting.into_iter()
     }
 
     /// The first connection that this path admits, but with another peer than the one that
@@ -189,10 +197,12 @@ impl Connections {
         self.get(id).map(|connection| (id, connection.config.clone()))
     }
 
-    /// Those of peers anywhere, and those of peers at this very address.
-    fn places_of(&self, path: Path) -> [Option<&Place>; 2] {
-        let (local, remote) = (path.local.ip(), path.remote.ip());
-        [None, Some(remote)].map(|remote| self.places.get(&(local, remote)))
+    /// Those of peers anywhere, and those of peers at this very address; those that are asked at
+    /// this very address of ours, and those that are asked at any.
+    fn places_of(&self, path: Path) -> [Option<&Place>; 4] {
+        let (local, remote) = (Some(path.local.ip()), Some(path.remote.ip()));
+        [(local, None), (local, remote), (None, None), (None, remote)]
+            .map(|key| self.places.get(&key))
     }
 }
 
@@ -222,11 +232,11 @@ fn place_of(config: &ConnectionConfig) -> PlaceKey {
         RemoteAddress::At(remote) => Some(remote.ip()),
         RemoteAddress::Any => None,
     };
-    (config.local, remote)
+    (Some(config.local).filter(|_| !config.anywhere), remote)
 }
 
 fn admits(config: &ConnectionConfig, path: Path) -> bool {
-    config.local == path.local.ip() && config.remote.admits(path.remote.ip())
+    (config.anywhere || config.local == path.local.ip()) && config.remote.admits(path.remote.ip())
 }
 
 #[cfg(test)]

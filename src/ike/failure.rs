@@ -3,6 +3,7 @@
 use crate::wire::ike::Identity;
 use crate::wire::ike::{AuthMethod, NotifyType};
 use std::fmt;
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// Why an attempt to connect failed.
@@ -175,6 +176,9 @@ pub enum DownReason {
     /// The peer got ESP under it and does not know it (INVALID_SPI, RFC 7296 §1.5).
     #[error("the peer has lost it (INVALID_SPI)")]
     LostByPeer,
+    /// Our address between which and the peer's it ran is gone.
+    #[error("this gateway has lost its address {0}")]
+    AddressGone(IpAddr),
     /// The peer is silent.
     #[error("the peer is silent for {} s", .0.as_secs())]
     Silent(Duration),

@@ -13,6 +13,7 @@
 
 pub mod deployment;
 mod kernel;
+mod moving;
 mod network;
 mod node;
 mod packet;

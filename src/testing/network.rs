@@ -54,6 +54,9 @@ pub struct Network {
     /// Packets that reached a host and are no probes.
     pub answers: Vec<Vec<u8>>,
     sites: Vec<Site>,
+    addresses: Vec<IpAddr>,
+    /// By how much the NAT in front of each node shifts its ports.
+    shifts: Vec<u16>,
     nodes: Vec<Option<Node>>,
     deadlines: Vec<Option<Timestamp>>,
     deployment: Deployment,
@@ -80,6 +83,8 @@ impl Network {
             violations: Vec::new(),
             answers: Vec::new(),
             sites: deployment.sites.clone(),
+            addresses: deployment.sites.iter().map(|site| site.underlay()).collect(),
+            shifts: vec![0; deployment.sites.len()],
             nodes: deployment.sites.iter().map(|_| None).collect(),
             deadlines: vec![None; deployment.sites.len()],
             deployment,
@@ -132,8 +137,19 @@ impl Network {
     pub fn boot(&mut self, node: usize) {
         let config = self.deployment.configs[node].clone();
         let seed = self.random.u64();
-        self.nodes[node] = Some(Node::start(config, seed, self.now));
+        self.nodes[node] = Some(Node::start(config, self.addresses[node], seed, self.now));
         self.collect(node);
+    }
+
+    /// Another address leads to a node from now on, whose host learns of it at once.
+    pub fn renumber(&mut self, node: usize, address: IpAddr) {
+        self.addresses[node] = address;
+        self.with_node(node, |node, now| node.renumber(Some(address), now));
+    }
+
+    /// The NAT in front of a node maps its ports to others from now on, shifted by so many.
+    pub fn rebind(&mut self, node: usize, shift: u16) {
+        self.shifts[node] = shift;
     }
 
     /// Cuts the path between two nodes, in both directions.
@@ -290,7 +306,7 @@ impl Network {
         match arrival {
             Arrival::Underlay(datagram) => {
                 self.note(&datagram);
-                let to = self.sites.iter().position(|s| s.underlay() == datagram.local.ip());
+                let to = self.addresses.iter().position(|one| *one == datagram.local.ip());
                 if let Some(node) = to.filter(|node| self.runs(*node)) {
                     self.with_node(node, |node, now| node.receive(&datagram, now));
                 }
@@ -328,19 +344,29 @@ impl Network {
         if datagram.bytes.windows(MARKER.len()).any(|window| window == MARKER) {
             self.violations.push(format!("plaintext on the underlay: {datagram:?}"));
         }
-        let to = self.sites.iter().position(|s| s.underlay() == datagram.remote.ip());
+        let to = self.addresses.iter().position(|one| *one == datagram.remote.ip());
+        let is_from_here = self.addresses[from] == datagram.local.ip();
         let cut = to.is_none_or(|to| {
             self.cuts.contains(&(from.min(to), from.max(to)))
                 || self.one_way_cuts.contains(&(from, to))
         });
         let arrivals = self.weather.arrivals(&mut self.random);
-        if cut {
+        if cut || !is_from_here {
             return;
         }
-        let seen = Datagram { local: datagram.remote, remote: datagram.local, ..datagram };
+        let Some(seen) = self.translated(from, to, datagram) else { return };
         for after in arrivals {
             self.schedule(after, Arrival::Underlay(seen.clone()));
         }
+    }
+
+    /// A datagram as it arrives behind the NATs of both nodes; `None` when that of the receiver has
+    /// no such port.
+    fn translated(&self, from: usize, to: Option<usize>, sent: Datagram) -> Option<Datagram> {
+        let (mut local, mut remote) = (sent.remote, sent.local);
+        remote.set_port(remote.port() + self.shifts[from]);
+        local.set_port(local.port().checked_sub(self.shifts[to?])?);
+        Some(Datagram { local, remote, ..sent })
     }
 
     fn schedule(&mut self, after: Duration, arrival: Arrival) {

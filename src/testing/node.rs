@@ -58,6 +58,7 @@ pub struct Node {
     watched: BTreeMap<PeerId, Arc<TunnelEntry>>,
     vpcs: BTreeMap<VpcId, VpcHost>,
     kernel: Kernel,
+    sockets: BTreeSet<IpAddr>,
     emissions: VecDeque<Emission>,
     lan_up: bool,
     lan_has_ipv4: bool,
@@ -66,11 +67,10 @@ pub struct Node {
 
 impl Node {
     /// Starts a gateway; its LAN interfaces are up.
-    pub fn start(config: Config, seed: u64, now: Timestamp) -> Node {
+    pub fn start(config: Config, address: IpAddr, seed: u64, now: Timestamp) -> Node {
         let mut random = Seeded::new(seed);
-        let address = config.gateway.listen.first().copied();
-        let address = address.unwrap_or(IpAddr::from([192, 0, 2, 1]));
         let host = kernel::host(&config, address);
+        let sockets = host.sockets(&config);
         let at = &mut Moment::simulated(now, &mut random);
         let gateway = Gateway::on_host(config.clone(), host, 1, at);
         let vpcs = config.vpcs.keys().map(|id| (*id, VpcHost::default())).collect();
@@ -84,6 +84,7 @@ impl Node {
             watched: BTreeMap::new(),
             vpcs,
             kernel: Kernel::default(),
+            sockets,
             emissions: VecDeque::new(),
             lan_up: true,
             lan_has_ipv4: true,
@@ -146,9 +147,38 @@ impl Node {
         self.carry_out(now);
     }
 
-    /// Takes a datagram from the underlay.
+    /// The host has this address on the underlay now, or none, in place of the one before.
+    pub fn renumber(&mut self, address: Option<IpAddr>, now: Timestamp) {
+        let config = self.gateway.config();
+        let unspecified = IpAddr::from([0; 4]);
+        let mut host = kernel::host(config, address.unwrap_or(unspecified));
+        if address.is_none() {
+            host.devices.values_mut().for_each(|device| device.addresses.clear());
+            host.sources.clear();
+        }
+        let answers = vec![Answer::Devices(host.devices), Answer::Sources(host.sources)];
+        self.gateway.handle_world(answers, now);
+        self.carry_out(now);
+    }
+
+    /// The host gets one more address, and reaches its peers from there rather than from elsewhere.
+    pub fn prefer(&mut self, address: IpAddr, now: Timestamp) {
+        let config = self.gateway.config();
+        let mut host = kernel::host(config, address);
+        for device in host.devices.values_mut().filter(|device| device.is_default) {
+            device.addresses.extend(&self.sockets);
+        }
+        let answers = vec![Answer::Devices(host.devices), Answer::Sources(host.sources)];
+        self.gateway.handle_world(answers, now);
+        self.carry_out(now);
+    }
+
+    /// Takes a datagram from the underlay, if there is a socket for it.
     pub fn receive(&mut self, datagram: &Datagram, now: Timestamp) {
         let Datagram { local, remote, bytes } = datagram;
+        if !self.sockets.contains(&local.ip()) {
+            return;
+        }
         let natt = local.port() == self.config.gateway.natt_port;
         match classify(bytes) {
             Encapsulated::Esp(_) if natt => self.open(datagram, now),
@@ -339,6 +369,7 @@ impl Node {
     fn carry_out_one(&mut self, output: Output, now: Timestamp) {
         match output {
             Output::Datagram(datagram) => self.emissions.push_back(Emission::Underlay(datagram)),
+            Output::Listen(addresses) => self.sockets = addresses,
             Output::Publish(snapshot) => self.snapshot = snapshot,
             Output::World(change) => {
                 // Sockets on a device go with it.

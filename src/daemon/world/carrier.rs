@@ -1,13 +1,14 @@
 //! The task that carries out wishes and watches what becomes of them.
 
-use super::look::{devices, found};
+use super::look::{devices, found, sources};
 use super::words::{self, route, wish_of_route, wish_of_rule};
 use super::{Job, Place};
 use crate::gateway::world::{Answer, Change, Wish};
-use crate::net::VpcId;
+use crate::net::{Prefix, VpcId};
 use crate::os::netlink::{InterfaceAddress, Loss, LossWatch, Netlink, RouteChange};
 use anyhow::{Context, Result};
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -48,6 +49,8 @@ pub struct Carrier {
     told: mpsc::UnboundedSender<(Namespace, Loss)>,
     /// Namespaces to look at, and when.
     doubtful: BTreeSet<Namespace>,
+    /// The ways to these are watched, in our own namespace.
+    remotes: BTreeSet<IpAddr>,
     next_look: Option<Instant>,
 }
 
@@ -66,6 +69,7 @@ impl Carrier {
             losses,
             told,
             doubtful: BTreeSet::new(),
+            remotes: BTreeSet::new(),
             next_look: None,
         }
     }
@@ -115,6 +119,7 @@ impl Carrier {
             Job::Place(vpc, place) => drop(self.places.insert(vpc, place)),
             // Whoever waits may have gone.
             Job::Barrier(done) => drop(done.send(())),
+            Job::Ways(remotes) => self.remotes = remotes,
             Job::Look => {
                 self.doubtful.extend(self.grounds.keys().cloned());
                 self.look().await;
@@ -223,7 +228,8 @@ impl Carrier {
             match loss {
                 Loss::Route(route) => lost.extend(wish_of_route(&route)),
                 Loss::Rule(rule) => lost.extend(wish_of_rule(&rule, namespace.as_deref())),
-                Loss::Unknown => {
+                Loss::Way(prefix) if namespace.is_some() || !self.leads_to_peers(&prefix) => {}
+                Loss::Way(_) | Loss::Unknown => {
                     self.doubtful.insert(namespace);
                     self.next_look.get_or_insert_with(|| Instant::now() + SETTLING);
                 }
@@ -231,6 +237,11 @@ impl Carrier {
             next = self.losses.try_recv().ok();
         }
         self.answer(lost.into_iter().map(Answer::Lost).collect());
+    }
+
+    fn leads_to_peers(&self, prefix: &Prefix) -> bool {
+        let behind = self.remotes.range(prefix.addr()..).next();
+        behind.is_some_and(|remote| prefix.contains(*remote))
     }
 
     async fn look(&mut self) {
@@ -254,6 +265,7 @@ impl Carrier {
         let mut answers = vec![Answer::Found(namespace.clone(), found)];
         if namespace.is_none() {
             answers.push(Answer::Devices(devices(&ground.netlink).await?));
+            answers.push(Answer::Sources(sources(self.remotes.clone())));
         }
         Ok(answers)
     }

@@ -5,7 +5,9 @@ use super::words::{wish_of_route, wish_of_rule};
 use crate::gateway::world::{Host, HostDevice, Wish};
 use crate::net::{Prefix, VpcId};
 use crate::os::netlink::{InterfaceAddress, Netlink};
+use crate::os::udp::mark;
 use anyhow::{Context, Result};
+use socket2::Socket;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 
@@ -54,6 +56,8 @@ pub fn sources(questions: BTreeSet<IpAddr>) -> BTreeMap<IpAddr, IpAddr> {
 fn source_towards(remote: IpAddr) -> Result<IpAddr> {
     let any: IpAddr = if remote.is_ipv4() { [0; 4].into() } else { [0; 16].into() };
     let socket = UdpSocket::bind(SocketAddr::new(any, 0)).context("opening a socket")?;
+    // It asks for the way that the tunnels' own datagrams take.
+    mark(&Socket::from(socket.try_clone()?)).context("marking a socket")?;
     socket.connect(SocketAddr::new(remote, 9)).context("asking for a route")?;
     Ok(socket.local_addr()?.ip())
 }

@@ -21,7 +21,7 @@ fn shape(outbox: &Outbox) -> Vec<(usize, usize)> {
 
 #[test]
 fn equal_datagrams_and_a_shorter_one_make_a_train() {
-    let mut outbox = Outbox::new(socket());
+    let mut outbox = Outbox::new(socket(), 0);
     let peer = "192.0.2.1:4500".parse().unwrap();
     for length in [1000, 1000, 500, 500, 1000] {
         push(&mut outbox, peer, 0, length);
@@ -31,7 +31,7 @@ fn equal_datagrams_and_a_shorter_one_make_a_train() {
 
 #[test]
 fn another_peer_and_another_tos_begin_a_train() {
-    let mut outbox = Outbox::new(socket());
+    let mut outbox = Outbox::new(socket(), 0);
     let (a, b) = ("192.0.2.1:4500".parse().unwrap(), "192.0.2.2:4500".parse().unwrap());
     for (peer, tos) in [(a, 0), (b, 0), (b, 1)] {
         push(&mut outbox, peer, tos, 100);
@@ -41,7 +41,7 @@ fn another_peer_and_another_tos_begin_a_train() {
 
 #[test]
 fn trains_end_at_64_datagrams_and_65507_bytes() {
-    let mut outbox = Outbox::new(socket());
+    let mut outbox = Outbox::new(socket(), 0);
     let peer = "192.0.2.1:4500".parse().unwrap();
     (0..65).for_each(|_| push(&mut outbox, peer, 0, 100));
     (0..45).for_each(|_| push(&mut outbox, peer, 1, 1480));
@@ -50,7 +50,7 @@ fn trains_end_at_64_datagrams_and_65507_bytes() {
 
 #[test]
 fn a_full_buffer_discards_and_says_so() {
-    let mut outbox = Outbox::new(socket());
+    let mut outbox = Outbox::new(socket(), 0);
     let peer = "192.0.2.1:4500".parse().unwrap();
     let result = outbox.push(peer, 0, CAPACITY + 1, |_| Ok(1));
     assert_eq!(result, Err(Discard::NoBuffer));
@@ -58,7 +58,7 @@ fn a_full_buffer_discards_and_says_so() {
 
 #[test]
 fn a_refused_train_goes_out_datagram_by_datagram() {
-    let (mut outbox, receiver) = (Outbox::new(socket()), socket());
+    let (mut outbox, receiver) = (Outbox::new(socket(), 0), socket());
     (0..3).for_each(|_| push(&mut outbox, receiver.local(), 0, 100));
     let (mut batch, counters) = (SendBatch::new(), DataplaneCounters::default());
     let train = outbox.trains[0];
@@ -73,7 +73,7 @@ fn a_refused_train_goes_out_datagram_by_datagram() {
 
 #[test]
 fn a_flush_empties_the_outbox() {
-    let (mut outbox, receiver) = (Outbox::new(socket()), socket());
+    let (mut outbox, receiver) = (Outbox::new(socket(), 0), socket());
     (0..3).for_each(|_| push(&mut outbox, receiver.local(), 0, 100));
     push(&mut outbox, receiver.local(), 0, 40);
     let counters = DataplaneCounters::default();

@@ -28,25 +28,79 @@ pub struct Device {
 }
 
 impl Host {
-    /// The remote addresses for which the choice of our own is left to the routing table.
+    /// The remote addresses for which the choice of our own is left to the routing table: where we
+    /// listen on one address of a family only, there is none.
     pub fn questions(config: &Config) -> BTreeSet<IpAddr> {
-        let asks = |peer: &&PeerConfig| peer.local_address.is_none();
-        config.peers.values().filter(asks).filter_map(|peer| peer.remote_address).collect()
+        let listen = &config.gateway.listen;
+        let [ipv4, ipv6] = [true, false].map(|ipv4| {
+            let mut fitting = listen.iter().filter(|address| address.is_ipv4() == ipv4);
+            fitting.next().is_some_and(IpAddr::is_unspecified) || fitting.next().is_some()
+        });
+        let asks = |remote: &IpAddr| if remote.is_ipv4() { ipv4 } else { ipv6 };
+        let open = config.peers.values().filter(|peer| peer.local_address.is_none());
+        open.filter_map(|peer| peer.remote_address).filter(asks).collect()
     }
 
     /// Our address for every peer for which one can be told: NAT detection must know the address
-    /// that the peer sees (RFC 7296 §2.23). Where we listen on given addresses only, the routing
-    /// table is not asked.
+    /// that the peer sees (RFC 7296 §2.23). Where none is written it is the one that the routing
+    /// table names, if we listen there.
     pub fn local_addresses(&self, config: &Config) -> BTreeMap<PeerId, IpAddr> {
-        let chosen = config.gateway.listen.iter().filter(|address| address.is_unspecified());
-        let chosen = chosen.filter_map(|address| self.choose(config, *address));
-        let said = config.peers.iter().filter_map(|(id, peer)| Some((*id, peer.local_address?)));
-        said.chain(chosen.flatten()).collect()
+        let heard = |address: &IpAddr| {
+            let listen = &config.gateway.listen;
+            listen.contains(address)
+                || listen.iter().any(|on| on.is_unspecified() && on.is_ipv4() == address.is_ipv4())
+        };
+        let of_peer = |peer: &PeerConfig| {
+            let named = || self.sources.get(&peer.remote_address?).copied().filter(heard);
+            peer.local_address.or_else(named)
+        };
+        config.peers.iter().filter_map(|(id, peer)| Some((*id, of_peer(peer)?))).collect()
     }
 
-    /// The addresses to listen on, sorted. An unspecified address gives way to those that the
-    /// routing table names, so that answers leave from where questions came in; it stays where a
-    /// peer may come from anywhere, or has no route yet.
+    /// The addresses to open sockets on, so that an answer leaves from where it was asked for (RFC
+    /// 7296 §2.11): those that are configured, and for an unspecified one all of its family that
+    /// the host has. Those of devices towards a VPC's hosts are not among them, unless a peer is
+    /// reached from there, nor those of our own devices.
+    pub fn sockets(&self, config: &Config) -> BTreeSet<IpAddr> {
+        let listen = &config.gateway.listen;
+        let written = listen.iter().copied().filter(|address| !address.is_unspecified());
+        let anywhere = |address: &IpAddr| {
+            listen.iter().any(|on| on.is_unspecified() && on.is_ipv4() == address.is_ipv4())
+        };
+        let of_host = self.towards_peers(config).filter(|address| anywhere(address));
+        written.chain(of_host).collect()
+    }
+
+    fn towards_peers(&self, config: &Config) -> impl Iterator<Item = IpAddr> {
+        let chosen: BTreeSet<IpAddr> = self.local_addresses(config).into_values().collect();
+        let is_inner = |name: &String| {
+            let here = || config.vpcs.values().filter(|vpc| vpc.netns.is_none());
+            here().any(|vpc| vpc.tun == *name || vpc.interface.as_ref() == Some(name))
+        };
+        let serves = move |(name, device): &(&String, &Device)| {
+            !is_inner(name) || device.addresses.iter().any(|address| chosen.contains(address))
+        };
+        let addresses = self.devices.iter().filter(serves).flat_map(|(_, device)| &device.addresses);
+        addresses.copied().filter(is_of_hosts)
+    }
+
+    /// All addresses of the host.
+    pub fn addresses(&self) -> BTreeSet<IpAddr> {
+        self.devices.values().flat_map(|device| &device.addresses).copied().collect()
+    }
+
+    /// Takes over from which addresses the host reaches peers now. While it has no way to one, what
+    /// held before is as good a guess as any.
+    pub fn learn_sources(&mut self, mut sources: BTreeMap<IpAddr, IpAddr>) {
+        for (remote, source) in std::mem::take(&mut self.sources) {
+            sources.entry(remote).or_insert(source);
+        }
+        self.sources = sources;
+    }
+
+    /// The addresses of the underlay, sorted: those that are configured. An unspecified one gives
+    /// way to those that the routing table names; it stays where a peer may come from anywhere, or
+    /// has no route yet.
     pub fn listening(&self, config: &Config) -> Vec<IpAddr> {
         let mut listening = BTreeSet::new();
         for &address in &config.gateway.listen {
@@ -89,4 +143,14 @@ impl Host {
         let bearing = self.devices.iter().filter(move |(_, device)| bears(device));
         bearing.map(|(name, device)| (name.as_str(), device))
     }
+}
+
+/// Whether other hosts can be reached from this address: not from that of a loopback device or of a
+/// link.
+fn is_of_hosts(address: &IpAddr) -> bool {
+    let of_link = match address {
+        IpAddr::V4(four) => four.is_link_local(),
+        IpAddr::V6(six) => six.is_unicast_link_local(),
+    };
+    !address.is_loopback() && !of_link
 }

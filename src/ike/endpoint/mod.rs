@@ -42,7 +42,7 @@ use crate::time::{Timers, Timestamp};
 use crate::wire::ike::IkeSpi;
 use sas::{IkeSa, Sas};
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 /// Whose deadline it is; of those that are due at once, IKE SAs come first.
@@ -121,6 +121,7 @@ impl Endpoint {
             return self.add_connection(id, config, at);
         };
         let begins = config.initiate && !connection.config.initiate;
+        let elsewhere = config.local != connection.config.local;
         connection.wanted &= config.initiate;
         connection.config = Arc::new(config);
         let config = connection.config.clone();
@@ -130,6 +131,41 @@ impl Endpoint {
         self.settle(id, at);
         if begins {
             self.initiate(id, at);
+        }
+        if elsewhere {
+            self.hasten(id, at);
+        }
+        self.rearm();
+    }
+
+    /// The way to a connection's peer may be another now: an attempt that is under way begins anew,
+    /// and one that waits waits no longer.
+    pub fn on_another_way(&mut self, id: ConnectionId, at: &mut Moment<'_>) {
+        self.hasten(id, at);
+        self.rearm();
+    }
+
+    fn hasten(&mut self, id: ConnectionId, at: &mut Moment<'_>) {
+        let Some(connection) = self.connections.get(id) else { return };
+        if connection.wanted && connection.attempt != connection::Attempt::Idle {
+            self.cancel_attempt(id, at);
+            self.start_attempt(id, at);
+        }
+    }
+
+    /// These addresses of ours are gone: IKE SAs that run from one of them end here and now, and
+    /// connections that initiate begin anew at once. Only then is every IKE SA looked at.
+    pub fn on_addresses_gone(&mut self, gone: &BTreeSet<IpAddr>, at: &mut Moment<'_>) {
+        let lost = |sa: &Established| Some(sa.local_ip()).filter(|local| gone.contains(local));
+        let all = self.sas.all_established();
+        let lost: Vec<_> = all
+            .filter_map(|sa| Some((sa.id().local, sa.connection, lost(sa)?)))
+            .collect();
+        for (spi, id, local) in lost {
+            let reason = DownReason::AddressGone(local);
+            self.with_established(spi, at, |sa, ctx| sa.end(reason, ctx));
+            self.settle(id, at);
+            self.hasten(id, at);
         }
         self.rearm();
     }

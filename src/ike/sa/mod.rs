@@ -59,6 +59,7 @@ use children::{ChildState, Children, Installation};
 use exchanges::{Arrival, Exchanges, Request};
 use held::Held;
 use lifecycle::Lifecycle;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -419,6 +420,11 @@ impl Established {
     /// An ESP packet of the peer was authentic.
     pub fn on_traffic(&mut self, now: Timestamp) {
         self.liveness.on_heard(now);
+    }
+
+    /// Our address.
+    pub fn local_ip(&self) -> IpAddr {
+        self.path.path().local.ip()
     }
 
     pub fn id(&self) -> IkeSaId {

@@ -157,3 +157,47 @@ fn a_rebinding_in_bad_weather_is_followed() {
         net.assert_one_tunnel();
     }
 }
+
+#[test]
+fn who_is_asked_at_a_second_address_answers_from_there() {
+    let second = address("198.51.100.2");
+    for anywhere in [true, false] {
+        let [mut west, east] = configs();
+        if let RemoteAddress::At(remote) = &mut west.remote {
+            remote.set_ip(second);
+        }
+        let mut net = Net::new(5, [west, ConnectionConfig { anywhere, ..east }]);
+        net.aliases.insert(second, EAST);
+        net.run(secs(2));
+        let answers = net.log.iter().filter(|one| one.from.ip() == second).count();
+        assert_eq!(net.ends[EAST].ike_sas().len(), usize::from(anywhere)); // RFC 7296 §2.11
+        assert!(answers > 0 && net.log.iter().all(|one| one.from != socket("198.51.100.1:500")));
+        if anywhere {
+            net.assert_one_tunnel();
+        }
+    }
+}
+
+#[test]
+fn an_address_that_goes_ends_what_runs_from_it_and_begins_anew_from_the_next() {
+    let [west, mut east] = roaming();
+    east.initiate = false;
+    let mut net = Net::new(6, [ConnectionConfig { anywhere: true, ..west.clone() }, east]);
+    net.run(secs(2));
+    net.assert_one_tunnel();
+    let next = address("192.0.2.2");
+    net.aliases.insert(next, WEST);
+    let config = ConnectionConfig { anywhere: true, local: next, ..west };
+    net.at(WEST, |endpoint, at| endpoint.update_connection(CONNECTION, config, at));
+    net.run(secs(2));
+    assert_eq!(net.ends[WEST].ike_sas()[0].local, socket("192.0.2.1:4500"), "it works: it stays");
+    let gone = [address("192.0.2.1")].into();
+    net.at(WEST, |endpoint, at| endpoint.on_addresses_gone(&gone, at));
+    net.run(ms(200));
+    assert_eq!(net.ends[WEST].ike_sas()[0].local, socket("192.0.2.2:4500"));
+    net.assert_one_tunnel();
+    let went = |event: &Event| {
+        matches!(event, Event::ChildDown { reason: DownReason::AddressGone(_), .. })
+    };
+    assert_eq!(net.ends[WEST].count(went), 1);
+}

@@ -219,6 +219,8 @@ pub struct Net {
     pub random: Seeded,
     pub ends: Vec<End>,
     addresses: Vec<IpAddr>,
+    /// Further addresses of ends.
+    pub aliases: BTreeMap<IpAddr, usize>,
     /// NATs by the end that is behind them.
     pub nats: BTreeMap<usize, Nat>,
     pub latency: Duration,
@@ -256,6 +258,7 @@ impl Net {
             random: Seeded::new(seed),
             ends: Vec::new(),
             addresses: configs.iter().map(|config| config.local).collect(),
+            aliases: BTreeMap::new(),
             nats,
             latency: ms(20),
             faults: Faults::default(),
@@ -336,6 +339,7 @@ impl Net {
 
     pub fn deliver(&mut self, datagram: Datagram) {
         let end = self.addresses.iter().position(|address| *address == datagram.to.ip());
+        let end = end.or_else(|| self.aliases.get(&datagram.to.ip()).copied());
         if let Some((end, to)) = end.map(|end| (end, datagram.to)).or(self.inside(datagram.to)) {
             let Datagram { from, bytes, .. } = datagram;
             self.at(end, |endpoint, at| {

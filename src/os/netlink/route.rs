@@ -248,6 +248,15 @@ fn family(prefix: &Prefix) -> AddressFamily {
     if prefix.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 }
 }
 
+/// Where a route leads to.
+pub(super) fn destination(message: &RouteMessage) -> Option<Prefix> {
+    let address = message.attributes.iter().find_map(|attribute| match attribute {
+        RouteAttribute::Destination(address) => ip(address),
+        _ => None,
+    });
+    Prefix::containing(address?, message.header.destination_prefix_length)
+}
+
 /// `None` for kinds of route that we never make.
 pub(super) fn read(message: &RouteMessage, name: impl Fn(u32) -> Option<String>) -> Option<Route> {
     let unspecified = match message.header.address_family {

@@ -12,6 +12,7 @@ use rtnetlink::sys::SocketAddr;
 use tokio::task::JoinHandle;
 
 use super::{Link, Route, Rule, route, rule};
+use crate::net::Prefix;
 use crate::os::netns;
 
 /// What happened to a device.
@@ -99,6 +100,8 @@ pub enum Loss {
     Route(Route),
     /// A rule of ours.
     Rule(Rule),
+    /// A route of somebody else's has come or gone.
+    Way(Prefix),
     /// Devices or addresses changed, or messages were lost: look anew. Routes that go with their
     /// device are not told one by one.
     Unknown,
@@ -146,8 +149,11 @@ fn loss(message: RouteNetlinkMessage) -> Option<Loss> {
         }
         // A default route that comes or goes may change the devices of the underlay.
         RouteNetlinkMessage::NewRoute(route) | RouteNetlinkMessage::DelRoute(route) => {
-            let is_default = route.header.destination_prefix_length == 0;
-            (is_default && !route::is_ours(&route)).then_some(Loss::Unknown)
+            let foreign = Some(&route).filter(|route| !route::is_ours(route))?;
+            match foreign.header.destination_prefix_length {
+                0 => Some(Loss::Unknown),
+                _ => route::destination(foreign).map(Loss::Way),
+            }
         }
         RouteNetlinkMessage::DelRule(rule) if rule::is_ours(&rule) => {
             Rule::read(&rule).map(Loss::Rule)

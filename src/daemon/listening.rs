@@ -1,0 +1,128 @@
+//! The addresses on which IKE and ESP are received. They follow the host's while the daemon runs;
+//! what cannot be bound now (an IPv6 address that is still being checked for duplicates, a port that
+//! somebody else has for a moment) is tried again.
+
+use super::exit::{Cause, Failure, OrFail, Outcome};
+use super::underlay::Underlay;
+use crate::dataplane::Dataplane;
+use std::collections::BTreeSet;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+use tokio::time::Instant;
+use tracing::{info, warn};
+
+/// Time until what could not be bound is tried again.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// Those who own sockets.
+pub struct Sockets<'d> {
+    pub underlay: &'d mut Underlay,
+    pub dataplane: &'d mut Dataplane,
+}
+
+/// Where we listen, and where we want to.
+#[derive(Debug)]
+pub struct Listening {
+    ike_port: u16,
+    natt_port: u16,
+    wanted: BTreeSet<IpAddr>,
+    open: BTreeSet<IpAddr>,
+    retry_at: Option<Instant>,
+}
+
+impl Listening {
+    /// Listens nowhere yet.
+    pub fn new(ike_port: u16, natt_port: u16) -> Listening {
+        let (wanted, open) = (BTreeSet::new(), BTreeSet::new());
+        Listening { ike_port, natt_port, wanted, open, retry_at: None }
+    }
+
+    /// Listens on `wanted` for the first time.
+    ///
+    /// # Errors
+    ///
+    /// When somebody else has a port, or an address that is `written` in the configuration cannot be
+    /// bound.
+    pub fn begin(
+        &mut self,
+        wanted: BTreeSet<IpAddr>,
+        written: &[IpAddr],
+        mut sockets: Sockets<'_>,
+    ) -> Outcome<()> {
+        for &address in &wanted {
+            match self.open(address, &mut sockets) {
+                Err(failure) if failure.cause == Cause::Busy || written.contains(&address) => {
+                    return Err(failure);
+                }
+                Err(failure) => self.put_off(address, &failure),
+                Ok(()) => drop(self.open.insert(address)),
+            }
+        }
+        self.wanted = wanted;
+        Ok(())
+    }
+
+    /// Listens on exactly `wanted` from now on, as far as that is possible.
+    pub fn change(&mut self, wanted: BTreeSet<IpAddr>, mut sockets: Sockets<'_>) {
+        let superfluous: Vec<IpAddr> = self.open.difference(&wanted).copied().collect();
+        for address in superfluous {
+            self.close(address, &mut sockets);
+        }
+        self.wanted = wanted;
+        self.open_missing(false, &mut sockets);
+    }
+
+    /// When to try again.
+    pub fn retry_at(&self) -> Option<Instant> {
+        self.retry_at
+    }
+
+    /// Tries again what could not be bound.
+    pub fn retry(&mut self, mut sockets: Sockets<'_>) {
+        self.open_missing(true, &mut sockets);
+    }
+
+    fn open_missing(&mut self, was_told: bool, sockets: &mut Sockets<'_>) {
+        self.retry_at = None;
+        let missing: Vec<IpAddr> = self.wanted.difference(&self.open).copied().collect();
+        for address in missing {
+            match self.open(address, sockets) {
+                Ok(()) => {
+                    info!(%address, "listening");
+                    self.open.insert(address);
+                }
+                Err(_) if was_told => self.retry_at = Some(Instant::now() + AGAIN),
+                Err(failure) => self.put_off(address, &failure),
+            }
+        }
+    }
+
+    fn put_off(&mut self, address: IpAddr, failure: &Failure) {
+        warn!(%address, error = %failure, "not listening there yet; it is tried again");
+        self.retry_at = Some(Instant::now() + AGAIN);
+    }
+
+    fn open(&self, address: IpAddr, sockets: &mut Sockets<'_>) -> Outcome<()> {
+        let [ike, natt] = self.places(address);
+        sockets.underlay.listen_on(ike)?;
+        let opened = sockets.dataplane.listen_on(natt).or_fail_as_it_is();
+        if opened.is_err() {
+            sockets.underlay.leave(ike);
+        }
+        opened
+    }
+
+    fn close(&mut self, address: IpAddr, sockets: &mut Sockets<'_>) {
+        let [ike, natt] = self.places(address);
+        self.open.remove(&address);
+        sockets.underlay.leave(ike);
+        match sockets.dataplane.leave(natt) {
+            Ok(()) => info!(%address, "not listening any more"),
+            Err(error) => warn!(%address, error = format!("{error:#}"), "a socket stays open"),
+        }
+    }
+
+    fn places(&self, address: IpAddr) -> [SocketAddr; 2] {
+        [self.ike_port, self.natt_port].map(|port| SocketAddr::new(address, port))
+    }
+}

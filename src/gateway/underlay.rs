@@ -1,0 +1,107 @@
+//! The host's side of the underlay changes while the gateway runs: sockets follow its addresses, and
+//! connections follow the ways to their peers.
+//!
+//! ```text
+//!   devices, sources ──► (settling) ──► sockets, guards
+//!                                  └──► connections: another address of ours, an attempt at once
+//! ```
+//!
+//! A connection that is up and that its peer answers stays where it is as long as its address is
+//! there, whatever way the routing table prefers.
+
+use super::world::Host;
+use super::{Gateway, Output, Why, connection};
+use crate::moment::Moment;
+use crate::net::{PeerId, RemoteId};
+use crate::time::Timestamp;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::time::Duration;
+
+/// A new address comes with its routes, and after an old one has gone: it is waited for their end.
+const SETTLING: Duration = Duration::from_millis(100);
+
+/// To which remote addresses the host has no way.
+#[derive(Debug, Default)]
+pub(super) struct Reach {
+    /// To these.
+    lost: BTreeSet<IpAddr>,
+    /// To these there is one again, and nothing was done about it yet.
+    found: BTreeSet<IpAddr>,
+}
+
+impl Gateway {
+    /// Something of the host has changed, and more may.
+    pub(super) fn note_host(&mut self, now: Timestamp) {
+        self.timers.arm(Why::Underlay, Some(now + SETTLING));
+    }
+
+    /// Takes over by which addresses the host reaches peers.
+    pub(super) fn learn_sources(&mut self, sources: BTreeMap<IpAddr, IpAddr>, now: Timestamp) {
+        let (there, lost) = Host::questions(&self.config)
+            .into_iter()
+            .partition::<BTreeSet<_>, _>(|remote| sources.contains_key(remote));
+        let before = std::mem::replace(&mut self.reach.lost, lost);
+        self.reach.found.extend(before.into_iter().filter(|remote| there.contains(remote)));
+        self.host.learn_sources(sources);
+        self.note_host(now);
+    }
+
+    /// Goes over to what the host is like now.
+    pub(super) fn follow_host(&mut self, at: &mut Moment<'_>) {
+        let listening = self.host.listening(&self.config);
+        if listening != self.listening {
+            self.listening = listening;
+            self.reserve_underlay(at.now);
+            self.reconcile_world();
+        }
+        let next = self.host.local_addresses(&self.config);
+        let before = std::mem::replace(&mut self.local_addresses, next);
+        self.follow_sockets(&before, at);
+        self.dirty.vpcs.extend(self.vpcs.keys());
+    }
+
+    /// Receives on the addresses that there are now, and tells the IKE engine from where peers are
+    /// reached that were reached from elsewhere `before`, or not at all.
+    pub(super) fn follow_sockets(
+        &mut self,
+        before: &BTreeMap<PeerId, IpAddr>,
+        at: &mut Moment<'_>,
+    ) {
+        let sockets = self.host.sockets(&self.config);
+        let known = std::mem::replace(&mut self.sockets, sockets.clone());
+        if known != sockets {
+            self.outputs.push_back(Output::Listen(sockets));
+        }
+        let changed = |(peer, local): &(&PeerId, &IpAddr)| before.get(peer) != Some(local);
+        let moved = self.local_addresses.iter().filter(changed);
+        let of_peer = |peer: &PeerId| self.config.peers.get(peer).map(|config| config.remote);
+        let remotes: BTreeSet<RemoteId> = moved.filter_map(|(peer, _)| of_peer(peer)).collect();
+        remotes.into_iter().for_each(|remote| self.connect(remote, at));
+        self.leave(known, at);
+        self.hasten(at);
+    }
+
+    /// Connections begin anew that run from an address which the host, or the configuration, does
+    /// not have any more.
+    fn leave(&mut self, known: BTreeSet<IpAddr>, at: &mut Moment<'_>) {
+        let here = self.host.addresses();
+        let stays = |address: &IpAddr| self.sockets.contains(address) && here.contains(address);
+        let gone: BTreeSet<IpAddr> = known.into_iter().filter(|address| !stays(address)).collect();
+        if !gone.is_empty() && !here.is_empty() {
+            self.ike.on_addresses_gone(&gone, at);
+        }
+    }
+
+    /// Attempts to reach peers to which there is a way again do not wait.
+    fn hasten(&mut self, at: &mut Moment<'_>) {
+        let found = std::mem::take(&mut self.reach.found);
+        let is_found = |remote: &IpAddr| found.contains(remote);
+        let peers = self.config.peers.values().filter(|_| !found.is_empty());
+        let peers = peers.filter(|peer| peer.remote_address.as_ref().is_some_and(is_found));
+        let remotes: BTreeSet<RemoteId> = peers.map(|peer| peer.remote).collect();
+        for remote in remotes {
+            self.ike.on_another_way(connection::id(remote), at);
+        }
+    }
+}
