@@ -69,6 +69,7 @@ pub(crate) fn peer() -> PeerView {
                 rtt_us: Some(1400),
                 losses: 0,
             }),
+            bgp_waits: None,
             last_failure: Some(FailureView {
                 reason: "no answer".to_owned(),
                 ago_ms: 3_700_000,
@@ -112,6 +113,7 @@ pub(crate) fn peer() -> PeerView {
             give_up_ms: 30_000,
             heard_ago_ms: Some(120),
         },
+        data_path: DataPath::Passes,
         bgp: Some(BgpView {
             state: "Established".to_owned(),
             state_for_ms: 60_000,
@@ -198,6 +200,7 @@ fn json_of_the_peers_is_stable() {
         r#""bfd":{"path":"works","why":null,"state":"Up","state_for_ms":61000,"#,
         r#""diagnostic":"NONE","remote_state":"Up","remote_diagnostic":"NONE","#,
         r#""interval_us":50000,"detection_time_us":150000,"rtt_us":1400,"losses":0},"#,
+        r#""bgp_waits":null,"#,
         r#""last_failure":{"reason":"no answer","ago_ms":3700000}}]}"#,
         "\n"
     );

@@ -80,6 +80,10 @@ pub struct PeerSummary {
     /// What BFD says about the path; `None` while there is no session.
     #[serde(default)]
     pub bfd: Option<BfdView>,
+    /// The state of the BGP session inside the tunnel while it is not established: nothing that the
+    /// peer could announce is in use.
+    #[serde(default)]
+    pub bgp_waits: Option<String>,
     /// What went wrong last; if nothing did, why somebody at its address was refused.
     pub last_failure: Option<FailureView>,
 }
@@ -88,9 +92,10 @@ pub struct PeerSummary {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PeerState {
-    /// A Child SA stands and the peer answers.
+    /// A Child SA stands, and packets pass in it both ways; or, where the peer does not let that be
+    /// found out, it answers IKE.
     Up,
-    /// A Child SA stands, but the peer does not answer; its traffic goes elsewhere.
+    /// A Child SA stands, but packets do not pass; its traffic goes elsewhere.
     Unreachable,
     /// There is no Child SA; one is being negotiated.
     Connecting,
@@ -105,6 +110,40 @@ impl fmt::Display for PeerState {
             PeerState::Unreachable => "unreachable",
             PeerState::Connecting => "connecting",
             PeerState::Down => "down",
+        })
+    }
+}
+
+/// Whether packets pass in the Child SA that carries data, as far as the peer lets it be found out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DataPath {
+    /// The peer answers no questions inside ESP: only IKE says how it is.
+    #[default]
+    Unknown,
+    /// Both ways.
+    Passes,
+    /// Both ways, but not for long enough to leave another tunnel for this one.
+    PassesAgain,
+    /// The peer's questions come in, but nothing that we send arrives there.
+    NothingArrives,
+    /// Packets of the peer come in, but no answers.
+    NoAnswers,
+    /// Nothing comes in.
+    NothingComes,
+}
+
+impl fmt::Display for DataPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            DataPath::Unknown => "not known: the peer does not answer questions inside ESP",
+            DataPath::Passes => "passes both ways",
+            DataPath::PassesAgain => {
+                "passes both ways again, and is watched before it is preferred"
+            }
+            DataPath::NothingArrives => "what we send does not arrive, what the peer sends does",
+            DataPath::NoAnswers => "packets of the peer come in, but no answers",
+            DataPath::NothingComes => "nothing of the peer comes in",
         })
     }
 }
@@ -171,6 +210,9 @@ pub struct PeerView {
     pub discards: BTreeMap<String, u64>,
     /// Whether the peer answers.
     pub liveness: LivenessView,
+    /// Whether packets pass in the Child SA in use.
+    #[serde(default)]
+    pub data_path: DataPath,
     /// The BGP session inside the tunnel.
     pub bgp: Option<BgpView>,
     /// Prefixes of the peer that no Child SA permits packets to, the first of them.

@@ -157,6 +157,9 @@ impl Daemon {
             Input::Dataplane(FromDataplane::Inner { peer, vpc, packet }) => {
                 gateway.handle_inner(peer, vpc, &packet);
             }
+            Input::Dataplane(FromDataplane::Echo { peer, echo }) => {
+                gateway.handle_echo(peer, echo, now);
+            }
             Input::Dataplane(FromDataplane::Strayed { local, strayed }) => {
                 gateway.handle_strayed(local, strayed, at);
             }
@@ -283,6 +286,10 @@ impl Daemon {
                 }
                 Output::Vrrp(output) => self.lans.carry_out(output),
                 Output::Bfd(output) => self.watch_path(output),
+                Output::Echo { tunnel, echo } => {
+                    // Counted by reason where it is decided.
+                    let _ = self.dataplane.send_echo(&tunnel, &echo);
+                }
                 Output::Inner { tunnel, mut packet } => {
                     // Counted by reason where it is decided.
                     let _ = self.dataplane.send_inner(&tunnel, &mut packet);

@@ -1,7 +1,9 @@
 //! How many ICMP errors the hosts of a VPC may cause (RFC 1812 §4.3.2.8, RFC 4443 §2.4(f)), and how
 //! many packets peers may have the gateway itself look at.
 
+use crate::net::PeerId;
 use crate::time::Timestamp;
+use std::time::Duration;
 
 /// So many may follow each other at once.
 const BURST: u64 = 100;
@@ -35,6 +37,37 @@ impl Allowance {
         let left = self.tokens.checked_sub(1);
         self.tokens = left.unwrap_or(0);
         left.is_some()
+    }
+}
+
+/// How many echoes of each peer the daemon looks at: enough for what an honest one asks and answers,
+/// and never so many that others would wait for it.
+#[derive(Debug, Default)]
+pub(super) struct EchoGates {
+    /// By the peer's number, which are dense: until when its echoes are paid for.
+    paid: Vec<Timestamp>,
+}
+
+impl EchoGates {
+    /// What one echo costs: 50 a second.
+    const PRICE: Duration = Duration::from_millis(20);
+    /// So far may be paid in advance: five at once.
+    const CREDIT: Duration = Duration::from_millis(80);
+    /// Peers beyond this number have no gate, and no echoes.
+    const MOST: usize = 1 << 20;
+
+    /// Whether an echo of this peer passes at `now`.
+    pub fn passes(&mut self, peer: PeerId, now: Timestamp) -> bool {
+        let place = peer.0 as usize;
+        if place >= self.paid.len() {
+            self.paid.resize((place + 1).min(EchoGates::MOST), Timestamp::ZERO);
+        }
+        let Some(paid) = self.paid.get_mut(place) else { return false };
+        if *paid > now + EchoGates::CREDIT {
+            return false;
+        }
+        *paid = now.max(*paid) + EchoGates::PRICE;
+        true
     }
 }
 

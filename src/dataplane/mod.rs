@@ -40,6 +40,7 @@ use crate::net::{PeerId, VpcId};
 use crate::os::clock::Clock;
 use crate::os::tun::{self as os_tun, TunConfig};
 use crate::os::udp::{self, UdpSocket};
+use crate::wire::echo::Echo;
 use anyhow::{Context, Result, anyhow};
 use arc_swap::ArcSwap;
 use direct::Direct;
@@ -104,6 +105,13 @@ pub enum FromDataplane {
         vpc: VpcId,
         /// The whole packet.
         packet: Vec<u8>,
+    },
+    /// A peer's question whether its packets come through, or its answer that ours do.
+    Echo {
+        /// Who sealed it.
+        peer: PeerId,
+        /// What it says.
+        echo: Echo,
     },
     /// Authenticated packets of a peer come from elsewhere.
     Strayed {
@@ -319,6 +327,12 @@ impl Dataplane {
     pub fn send_inner(&self, tunnel: &TunnelEntry, packet: &mut [u8]) -> Result<(), Discard> {
         let sockets = &self.control_sockets;
         forward::originate(tunnel, packet, &mut Direct { sockets, counters: &self.counters })
+    }
+
+    /// Sends an echo by `tunnel`, as [`Dataplane::send_inner`] an inner packet.
+    pub fn send_echo(&self, tunnel: &TunnelEntry, echo: &Echo) -> Result<(), Discard> {
+        let sockets = &self.control_sockets;
+        forward::originate_echo(tunnel, echo, &mut Direct { sockets, counters: &self.counters })
     }
 
     /// What happened to datagrams outside any tunnel.

@@ -1,17 +1,18 @@
 //! From the underlay to the devices: one turn of a worker.
 
 use super::FromDataplane;
-use super::allowance::Allowance;
+use super::allowance::{Allowance, EchoGates};
 use super::bfd;
 use super::counters::DataplaneCounters;
 use super::lan::queue_of;
 use super::tun::VpcTun;
 use crate::forward::{ForGateway, Inbound, Permitted, Snapshot, Strayed, Verdict};
-use crate::net::VpcId;
+use crate::net::{PeerId, VpcId};
 use crate::offload::{Coalescer, Merged};
 use crate::os::clock::Clock;
 use crate::os::udp::{ReceiveBatch, UdpSocket};
 use crate::time::Timestamp;
+use crate::wire::echo::Echo;
 use crate::wire::esp::{Encapsulated, classify};
 use std::io;
 use std::net::SocketAddr;
@@ -28,6 +29,8 @@ pub(super) struct Exits<'w> {
     pub bfd: &'w bfd::Inbox,
     /// How many inner packets may still go to the daemon.
     pub allowance: &'w mut Allowance,
+    /// How many echoes may still go to the daemon.
+    pub echo_gates: &'w mut EchoGates,
     /// From when on the daemon may be told of packets from elsewhere again.
     pub strays_after: &'w mut Timestamp,
     pub clock: &'w Clock,
@@ -59,6 +62,7 @@ pub(super) fn turn(
                             exits.deliver(&mut coalescer, permitted);
                         }
                         Ok(Verdict::ToGateway(inner)) => exits.hand_over(&inner),
+                        Ok(Verdict::Echo(peer, echo)) => exits.pass_echo(peer, echo),
                         Err(_) => continue,
                     }
                     strayed = inbound.strayed(remote).or(strayed);
@@ -109,6 +113,14 @@ impl Exits<'_> {
         let (peer, vpc, packet) = (inner.peer, inner.vpc, inner.packet.to_vec());
         place.send(FromDataplane::Inner { peer, vpc, packet });
         self.counters.inner_received.add(1);
+    }
+
+    /// Hands an echo to the daemon, as many of each peer as its gate lets through.
+    fn pass_echo(&mut self, peer: PeerId, echo: Echo) {
+        let passes = self.echo_gates.passes(peer, self.clock.now());
+        let place = if passes { self.control.try_reserve().ok() } else { None };
+        let Some(place) = place else { return self.counters.inner_dropped.add(1) };
+        place.send(FromDataplane::Echo { peer, echo });
     }
 
     /// Tells the daemon where a peer's packets come from, now and then: one word is enough to ask

@@ -1,7 +1,7 @@
 //! One worker: an epoll loop over its queues and sockets, each packet to its end at once.
 
 use super::FromDataplane;
-use super::allowance::Allowance;
+use super::allowance::{Allowance, EchoGates};
 use super::bfd::{self, HeardOut};
 use super::counters::DataplaneCounters;
 use super::lan::{self, ReadBuffer};
@@ -83,6 +83,8 @@ pub(super) struct Worker {
     lost: Vec<FromDataplane>,
     /// How many inner packets may still go to the daemon.
     allowance: Allowance,
+    /// How many echoes may still go to the daemon.
+    echo_gates: EchoGates,
     /// From when on the daemon may be told of packets from elsewhere again.
     strays_after: Timestamp,
     outboxes: Vec<Outbox>,
@@ -96,11 +98,7 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    pub fn new(
-        wake: Arc<EventFd>,
-        commands: Receiver<Command>,
-        shared: Shared,
-    ) -> Result<Worker> {
+    pub fn new(wake: Arc<EventFd>, commands: Receiver<Command>, shared: Shared) -> Result<Worker> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
         epoll.add(&*wake, EpollEvent::new(EpollFlags::EPOLLIN, WAKE))?;
         let farewell = shared.control.clone().try_reserve_owned();
@@ -118,6 +116,7 @@ impl Worker {
             tuns: Vec::new(),
             lost: Vec::new(),
             allowance: Allowance::new(),
+            echo_gates: EchoGates::default(),
             strays_after: Timestamp::ZERO,
             outboxes: Vec::new(),
             next_socket: 0,
@@ -178,7 +177,9 @@ impl Worker {
         let (control, bfd, counters) = (&self.control, &self.bfd, &*self.counters);
         let (tuns, allowance, clock) = (&mut self.tuns, &mut self.allowance, &self.clock);
         let strays_after = &mut self.strays_after;
-        let mut exits = Exits { tuns, control, bfd, allowance, strays_after, clock, counters };
+        let echo_gates = &mut self.echo_gates;
+        let mut exits =
+            Exits { tuns, control, bfd, allowance, echo_gates, strays_after, clock, counters };
         let snapshot = self.snapshot.load();
         match wan::turn(&outbox.socket, &mut self.receive, snapshot, &mut exits) {
             Ok(()) => Ok(()),

@@ -53,6 +53,15 @@ pub struct Opened<'a> {
     _proof: (),
 }
 
+/// What an authentic packet that was not received before holds.
+#[derive(Debug)]
+pub enum Content<'a> {
+    /// An IP packet.
+    Packet(Opened<'a>),
+    /// Nothing for anybody (RFC 4303 §2.6), or a word from gateway to gateway.
+    Dummy(&'a [u8]),
+}
+
 /// The proof that a packet with this sequence number passed the integrity check. Only opening
 /// one makes it, and only it moves a replay window.
 #[derive(Debug)]
@@ -118,6 +127,15 @@ impl InboundSa {
         self.layout
     }
 
+    /// As [`open_any`](InboundSa::open_any), for who has no use for dummy packets.
+    #[inline]
+    pub fn open<'a>(&self, packet: &'a mut [u8]) -> Result<Opened<'a>, Discard> {
+        match self.open_any(packet)? {
+            Content::Packet(opened) => Ok(opened),
+            Content::Dummy(_) => Err(Discard::Dummy),
+        }
+    }
+
     /// Opens an ESP packet where it lies, from the SPI to the end of the ICV.
     ///
     /// The order is that of RFC 4303 §3.4.3: replay check, integrity check, and only then the
@@ -127,7 +145,7 @@ impl InboundSa {
     ///
     /// Why the packet is discarded; it is counted by that reason.
     #[inline]
-    pub fn open<'a>(&self, packet: &'a mut [u8]) -> Result<Opened<'a>, Discard> {
+    pub fn open_any<'a>(&self, packet: &'a mut [u8]) -> Result<Content<'a>, Discard> {
         let opened = self.open_uncounted(packet);
         if let Err(reason) = &opened {
             self.count(*reason);
@@ -135,18 +153,19 @@ impl InboundSa {
         opened
     }
 
-    fn open_uncounted<'a>(&self, packet: &'a mut [u8]) -> Result<Opened<'a>, Discard> {
+    fn open_uncounted<'a>(&self, packet: &'a mut [u8]) -> Result<Content<'a>, Discard> {
         let (authentic, body) = self.decrypt(packet)?;
         self.window.accept(&authentic)?;
         self.packets.add(1);
         let (payload, next_header) = split_trailer(body)?;
         self.bytes.add(payload.len() as u64);
         if next_header == NEXT_HEADER_DUMMY {
-            return Err(Discard::Dummy);
+            return Ok(Content::Dummy(payload));
         }
         let packet = parse_inner(payload, next_header)?;
         let inner = payload.get_mut(..packet.total_len).ok_or(Discard::MalformedInner)?;
-        Ok(Opened { sequence: authentic.sequence, next_header, packet, inner, _proof: () })
+        let sequence = authentic.sequence;
+        Ok(Content::Packet(Opened { sequence, next_header, packet, inner, _proof: () }))
     }
 
     /// The decrypted body, padding and trailer included, of an authentic packet.

@@ -40,7 +40,7 @@ mod usage;
 mod window;
 
 pub use discard::{Discard, DiscardCounters};
-pub use inbound::{InboundSa, InboundState, Opened};
+pub use inbound::{Content, InboundSa, InboundState, Opened};
 pub use layout::{ESP_HEADER_LEN, Layout, NEXT_HEADER_DUMMY, NEXT_HEADER_IPV4, NEXT_HEADER_IPV6};
 pub use outbound::{OutboundSa, Train};
 pub use reservation::Reservation;

@@ -2,9 +2,10 @@
 
 use super::flow::{self, Flow};
 use super::{InboundEntry, Services, Snapshot};
-use crate::esp::{Discard, Opened, ecn};
+use crate::esp::{Content, Discard, Opened, ecn};
 use crate::net::{EspSpi, PeerId, Prefix, VpcId};
 use crate::time::Timestamp;
+use crate::wire::echo::Echo;
 use crate::wire::esp::EspHeader;
 use crate::wire::ip::{self, Fragment, InnerPacket};
 use std::net::SocketAddr;
@@ -53,6 +54,8 @@ pub enum Verdict<'a> {
     ToHost(Permitted<'a>),
     /// To the gateway itself: one of its [`Services`], or a packet that has used up its hops.
     ToGateway(ForGateway<'a>),
+    /// No inner packet: a peer asks whether its packets come through, or answers that ours do.
+    Echo(PeerId, Echo),
 }
 
 /// Authenticated packets come from elsewhere: the peer may have moved, or somebody repeats its
@@ -144,9 +147,21 @@ impl<'s> Inbound<'s> {
 }
 
 impl Last<'_> {
-    fn open<'a>(&mut self, outer_tos: u8, datagram: &'a mut [u8]) -> Result<Verdict<'a>, Discard> {
-        let Opened { packet: inner, inner: packet, .. } = self.entry.sa.open(datagram)?;
+    /// Whatever is in it, an authentic packet shows that the peer lives.
+    fn open_any<'a>(&mut self, datagram: &'a mut [u8]) -> Result<Content<'a>, Discard> {
+        let content = self.entry.sa.open_any(datagram)?;
         self.heard = true;
+        Ok(content)
+    }
+
+    fn open<'a>(&mut self, outer_tos: u8, datagram: &'a mut [u8]) -> Result<Verdict<'a>, Discard> {
+        let Opened { packet: inner, inner: packet, .. } = match self.open_any(datagram)? {
+            Content::Packet(opened) => opened,
+            Content::Dummy(content) => {
+                let echo = Echo::decode(content).map_err(|_| Discard::Dummy)?;
+                return Ok(Verdict::Echo(self.entry.peer, echo));
+            }
+        };
         let receiver = self.judge(&inner, packet)?;
         let tos = ecn::decapsulate(inner.tos, outer_tos)?;
         if tos != inner.tos {

@@ -42,7 +42,7 @@ pub use counters::TunnelCounters;
 pub use fragment_ports::FragmentPorts;
 pub use inbound::{ForGateway, Inbound, Permitted, Strayed, Verdict};
 pub use inbound_table::InboundTable;
-pub use outbound::{Egress, originate, outbound};
+pub use outbound::{Egress, originate, originate_echo, outbound};
 pub use selectors::Selectors;
 pub use services::{Service, Services};
 #[cfg(test)]

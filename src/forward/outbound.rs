@@ -6,9 +6,13 @@ use super::{Snapshot, TunnelEntry, VpcTable};
 use crate::esp::{self, Discard, ecn};
 use crate::net::VpcId;
 use crate::offload::{Segment, SuperPacket};
+use crate::wire::echo::Echo;
 use crate::wire::icmp::{self, Problem};
 use crate::wire::ip::InnerPacket;
 use std::net::IpAddr;
+
+/// DSCP CS6: network control (RFC 4594 §3.1).
+const ECHO_TOS: u8 = 0xc0;
 
 /// Where sealed datagrams go, and what is said to inner hosts.
 pub trait Egress {
@@ -87,6 +91,23 @@ pub fn originate(
             send(tunnel, &inner, &mut SuperPacket::whole(packet), egress)
         })
         .inspect_err(|reason| tunnel.counters.discards.add(*reason))
+}
+
+/// Sends an echo by this tunnel. What is discarded is counted here.
+pub fn originate_echo(
+    tunnel: &TunnelEntry,
+    echo: &Echo,
+    egress: &mut impl Egress,
+) -> Result<(), Discard> {
+    let content = echo.encode();
+    let length = tunnel.outbound.layout().sealed_len(content.len());
+    let mut seal = || {
+        let mut train = tunnel.outbound.reserve(1, content.len() as u64)?;
+        egress.datagram(tunnel, ECHO_TOS, length, |out| {
+            train.seal(esp::NEXT_HEADER_DUMMY, &content, &[], out)
+        })
+    };
+    seal().inspect_err(|reason| tunnel.counters.discards.add(*reason))
 }
 
 /// The tunnel by an SA that takes the packet, or else by one out of whose other direction the

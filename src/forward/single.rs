@@ -70,5 +70,6 @@ pub fn inbound_packet<'a>(
     match Inbound::new(snapshot, Timestamp::ZERO).open(outer_tos, datagram)? {
         Verdict::ToHost(permitted) => Ok(permitted),
         Verdict::ToGateway(packet) => panic!("{packet:?} is for the gateway itself"),
+        Verdict::Echo(peer, echo) => panic!("{echo:?} of {peer:?} is no packet"),
     }
 }

@@ -7,6 +7,7 @@ use crate::esp::{
 };
 use crate::net::EspSpi;
 use crate::offload::{Coalescer, Merged, SuperPacket, VirtioNetHeader};
+use crate::wire::echo::Echo;
 use crate::wire::ip::InnerPacket;
 use crate::wire::tcp::clamp_mss;
 use crate::wire::{esp, icmp};
@@ -37,6 +38,9 @@ pub fn ip_packet(bytes: &[u8]) {
 
 /// A datagram is of exactly one kind, and an ESP header reads back.
 pub fn esp_classify(bytes: &[u8]) {
+    if let Ok(echo) = Echo::decode(bytes) {
+        assert_eq!(echo.encode(), bytes);
+    }
     match esp::classify(bytes) {
         esp::Encapsulated::Ike(message) => assert_eq!(message.len() + 4, bytes.len()),
         esp::Encapsulated::Keepalive => assert_eq!(bytes, [0xff]),

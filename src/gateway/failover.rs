@@ -12,11 +12,11 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Health {
-    /// SAs are in place and the peer answers.
+    /// SAs are in place, and packets pass as far as is known.
     Usable,
     /// The same, and not for long enough since the path was lost: others are preferred.
     Held,
-    /// SAs are in place, and the peer does not answer.
+    /// SAs are in place, and packets do not pass.
     Unreachable,
     /// There is no SA to send with.
     Down,

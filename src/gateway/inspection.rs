@@ -73,7 +73,10 @@ impl Gateway {
         };
         for finding in tunnel.sas.inspect() {
             match finding {
-                Finding::Inbound(child) => self.ike.on_inbound_traffic(child, at.now),
+                Finding::Inbound(child) => {
+                    tunnel.probing.on_heard(at.now);
+                    self.ike.on_inbound_traffic(child, at.now);
+                }
                 Finding::SoftLimit(child) => self.ike.on_soft_limit(child, at),
             }
         }

@@ -6,6 +6,7 @@ use crate::forward::{Snapshot, TunnelEntry};
 use crate::net::{MacAddress, PeerId, VpcId};
 use crate::routing::ConnectionId;
 use crate::routing::bfd;
+use crate::wire::echo::Echo;
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
@@ -29,6 +30,13 @@ pub enum Output {
     Vrrp(VrrpOutput),
     /// Do something about the BFD session inside a tunnel.
     Bfd(BfdOutput),
+    /// Seal an echo and send it, ahead of data.
+    Echo {
+        /// The tunnel by which it leaves.
+        tunnel: Arc<TunnelEntry>,
+        /// What it says.
+        echo: Echo,
+    },
     /// Seal an inner packet of the gateway's own and send it, ahead of data.
     Inner {
         /// The tunnel by which it leaves.

@@ -26,6 +26,7 @@ mod inspection;
 mod io;
 mod operator;
 mod pairs;
+mod probing;
 mod rates;
 mod reconfigure;
 mod redundancy;
@@ -79,6 +80,8 @@ pub enum Why {
     Drain(PeerId),
     /// A path that was lost has proved itself for long enough.
     Path(PeerId),
+    /// Time to ask whether packets pass.
+    Probe(PeerId),
     /// The host's addresses or its ways to peers have changed: time to follow.
     Underlay,
 }
@@ -298,6 +301,7 @@ impl Gateway {
                     tunnel.watch.handle_timeout(at.now);
                 }
             }
+            Why::Probe(peer) => self.probe(peer, at.now),
             Why::Underlay => self.follow_host(at),
             // These keep queues of their own.
             Why::Ike | Why::Vrrp | Why::World => {}

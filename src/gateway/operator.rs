@@ -77,7 +77,7 @@ impl Gateway {
         }
         Reply::done(match self.health(peer) {
             Health::Usable | Health::Held => "the tunnel is up",
-            Health::Unreachable => "the tunnel has SAs, but the peer does not answer",
+            Health::Unreachable => "the tunnel has SAs, but packets do not pass",
             Health::Down => "the tunnel is being brought up",
         })
     }

@@ -122,6 +122,11 @@ impl Gateway {
     /// Takes the consequences of a change of a tunnel that are its own.
     fn follow_tunnel(&mut self, peer: PeerId, now: Timestamp) {
         self.publisher.mark_tunnel(peer);
+        if let Some(tunnel) = self.tunnels.get_mut(&peer) {
+            let sending = tunnel.sas.sending().next().map(|(child, _)| child);
+            tunnel.probing.on_sending(sending, now);
+        }
+        self.plan_probe(peer);
         let tunnel = self.tunnels.get(&peer);
         self.timers.arm(Why::Drain(peer), tunnel.and_then(|tunnel| tunnel.sas.poll_timeout()));
         self.timers.arm(Why::Path(peer), tunnel.and_then(|tunnel| tunnel.watch.poll_timeout()));

@@ -8,12 +8,13 @@
 //!     └────────────────────────┴────────────────────────────┘
 //! ```
 //!
-//! A tunnel is usable while it is connected and a Child SA can send. The engine that negotiates
-//! is `ike`; this is only what it told.
+//! A tunnel is usable while a Child SA can send and packets pass in it, or, where that is not known,
+//! while it is connected. The engine that negotiates is `ike`; this is only what it told.
 
 use super::bfd::{Turn, Verdict as Path, Watch};
 use super::events::{EventRing, PastEvent};
 use super::failover::Health;
+use super::probing::{self, Probing};
 use super::rates::{Rates, Totals};
 use super::sas::Sas;
 use super::telling::{Telling, Verdict};
@@ -61,6 +62,8 @@ pub struct Tunnel {
     pub sas: Sas,
     /// What BFD says about its path.
     pub watch: Watch,
+    /// Whether packets pass in the one that sends.
+    pub probing: Probing,
     /// Whether the VPC's router was told that the tunnel carries packets.
     pub routed: bool,
     /// What the packet path counts.
@@ -92,6 +95,7 @@ impl Tunnel {
             state: State::Down { since: now },
             sas: Sas::default(),
             watch: Watch::default(),
+            probing: Probing::default(),
             routed: false,
             counters: Arc::default(),
             sent_fragments: Arc::default(),
@@ -117,12 +121,34 @@ impl Tunnel {
         }
     }
 
-    /// Whether the tunnel can carry packets.
+    /// Whether the tunnel can carry packets: where it is known whether they pass, that counts, and
+    /// not whether IKE's probes are answered.
     pub fn health(&self) -> Health {
         match (&self.state, self.sas.sending().next()) {
             (_, None) | (State::Down { .. }, Some(_)) => Health::Down,
-            (State::Connected { .. }, Some(_)) => self.watch.health(),
+            (State::Connected { .. }, Some(_)) => self.path_health(),
+            (State::Silent { .. }, Some(_)) if self.passes() => Health::Usable,
             (State::Silent { .. }, Some(_)) => Health::Unreachable,
+        }
+    }
+
+    /// What is known of the path: what BFD says; where that says nothing, what questions inside ESP
+    /// have shown.
+    fn path_health(&self) -> Health {
+        match self.watch.verdict() {
+            Path::SaysNothing if self.probing.broken_since().is_some() => Health::Unreachable,
+            Path::SaysNothing if self.probing.is_returning() => Health::Held,
+            Path::SaysNothing => Health::Usable,
+            Path::Works | Path::Lost { .. } | Path::Held { .. } => self.watch.health(),
+        }
+    }
+
+    /// Whether packets are known to pass, whatever becomes of IKE's probes.
+    fn passes(&self) -> bool {
+        match self.watch.verdict() {
+            Path::SaysNothing => self.probing.is_passing(),
+            Path::Works => true,
+            Path::Lost { .. } | Path::Held { .. } => false,
         }
     }
 
@@ -133,12 +159,14 @@ impl Tunnel {
 
     /// Since when the tunnel is in its state.
     pub fn since(&self) -> Timestamp {
-        match (self.state, self.watch.verdict()) {
-            (State::Connected { .. }, Path::Lost { since, .. }) => since,
-            (State::Down { since } | State::Connected { since } | State::Silent { since }, _) => {
-                since
-            }
-        }
+        let lost = match self.watch.verdict() {
+            Path::SaysNothing => self.probing.broken_since(),
+            Path::Lost { since, .. } => Some(since),
+            Path::Works | Path::Held { .. } => None,
+        };
+        let (State::Down { since } | State::Connected { since } | State::Silent { since }) =
+            self.state;
+        lost.map_or(since, |lost| lost.max(since))
     }
 
     /// Takes over what the IKE engine tells.
@@ -190,6 +218,7 @@ impl Tunnel {
     }
 
     fn on_established(&mut self, facts: &Established, now: Timestamp) {
+        self.probing.on_established(facts.names_slots);
         let text = format!("connected with {} by {}", facts.remote, facts.suite);
         self.note(text, now);
         self.watch.begin_anew();
@@ -197,6 +226,17 @@ impl Tunnel {
             State::Connected { .. } => {}
             State::Down { .. } | State::Silent { .. } => {
                 self.state = State::Connected { since: now };
+            }
+        }
+    }
+
+    /// Takes over what the questions inside ESP have shown.
+    pub fn on_turn(&mut self, turn: Option<probing::Turn>, now: Timestamp) {
+        match turn {
+            None => {}
+            Some(probing::Turn::Broken(path)) => self.fail(format!("ESP does not pass: {path}"), now),
+            Some(probing::Turn::Mended(gap)) => {
+                self.note(format!("ESP passes again after {:.1} s", gap.as_secs_f64()), now);
             }
         }
     }

@@ -88,7 +88,8 @@ impl Gateway {
         let here = self.host.addresses();
         let stays = |address: &IpAddr| self.sockets.contains(address) && here.contains(address);
         let gone: BTreeSet<IpAddr> = known.into_iter().filter(|address| !stays(address)).collect();
-        if !gone.is_empty() && !here.is_empty() {
+        let host_is_known = !self.host.devices.is_empty();
+        if host_is_known && !gone.is_empty() {
             self.ike.on_addresses_gone(&gone, at);
         }
     }

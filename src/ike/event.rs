@@ -232,6 +232,8 @@ pub struct Established {
     pub remote_id: Identity,
     /// NATs on the way.
     pub nat: NatStatus,
+    /// Whether the peer names slots: then it is a gateway like this one.
+    pub names_slots: bool,
 }
 
 /// What the next timeout is for.

@@ -19,6 +19,8 @@ pub(super) struct Liveness {
     last_heard: Timestamp,
     last_answer: Timestamp,
     last_repeat: Option<Timestamp>,
+    /// When ESP was last known to pass both ways.
+    data_passed: Option<Timestamp>,
     verdict: Verdict,
     round_trip: Option<Duration>,
 }
@@ -42,6 +44,7 @@ impl Liveness {
             last_heard: now,
             last_answer: now,
             last_repeat: None,
+            data_passed: None,
             verdict: Verdict::Reachable,
             round_trip: None,
         }
@@ -50,6 +53,13 @@ impl Liveness {
     /// Something authentic came from the peer: a new message, or an ESP packet.
     pub fn on_heard(&mut self, now: Timestamp) {
         self.last_heard = self.last_heard.max(now);
+    }
+
+    /// ESP passes both ways: whatever becomes of our requests, the peer lives (RFC 7296 §2.4), and its
+    /// SAs are of use.
+    pub fn on_data_passes(&mut self, now: Timestamp) {
+        self.on_heard(now);
+        self.data_passed = Some(now);
     }
 
     /// The peer repeated a request that we have answered: what we send may not arrive.
@@ -111,7 +121,8 @@ impl Liveness {
 
     fn gone_at(&self, config: &LivenessConfig, asked: Timestamp) -> Timestamp {
         let silent_from = self.last_heard.max(asked);
-        (silent_from + config.give_up).min(asked + 2 * config.give_up)
+        let gone_at = (silent_from + config.give_up).min(asked + 2 * config.give_up);
+        self.data_passed.map_or(gone_at, |passed| gone_at.max(passed + config.give_up))
     }
 
     pub fn verdict(&self) -> Verdict {
@@ -131,7 +142,14 @@ impl Liveness {
     }
 }
 
-state_of_fields!(Liveness { last_heard, last_answer, last_repeat, verdict, round_trip });
+state_of_fields!(Liveness {
+    last_heard,
+    last_answer,
+    last_repeat,
+    data_passed,
+    verdict,
+    round_trip,
+});
 state_of_variants!(Verdict { 0 => Reachable, 1 => Unreachable { since }, });
 
 #[cfg(test)]

@@ -30,4 +30,5 @@ mod scale;
 mod six_gateways;
 mod takeover;
 mod two_gateways;
+mod verdict;
 mod wishes;

@@ -13,6 +13,7 @@ use crate::gateway::Datagram;
 use crate::net::{PeerId, VpcId};
 use crate::random::{Random, Seeded};
 use crate::time::Timestamp;
+use crate::wire::esp::{Encapsulated, classify};
 use lan::{Host, Station};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -43,6 +44,21 @@ enum Arrival {
     Frame { from: Station, to: Station, vpc: VpcId, bytes: Vec<u8> },
 }
 
+/// Kinds of datagrams of the underlay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    Ike,
+    Esp,
+}
+
+impl Kind {
+    /// On port 500 there is nothing but IKE.
+    fn of(datagram: &Datagram) -> Kind {
+        let is_esp = matches!(classify(&datagram.bytes), Encapsulated::Esp(_));
+        if is_esp && datagram.local.port() != 500 { Kind::Esp } else { Kind::Ike }
+    }
+}
+
 /// Gateways, and all that is between them.
 pub struct Network {
     /// What the clock shows.
@@ -63,6 +79,7 @@ pub struct Network {
     cuts: BTreeSet<(usize, usize)>,
     /// Paths that carry nothing from the first node to the second.
     one_way_cuts: BTreeSet<(usize, usize)>,
+    filters: BTreeSet<(usize, usize, Kind)>,
     hosts: BTreeMap<(u8, VpcId), Host>,
     muted: BTreeSet<u8>,
     split: BTreeSet<u8>,
@@ -90,6 +107,7 @@ impl Network {
             deployment,
             cuts: BTreeSet::new(),
             one_way_cuts: BTreeSet::new(),
+            filters: BTreeSet::new(),
             hosts: BTreeMap::new(),
             muted: BTreeSet::new(),
             split: BTreeSet::new(),
@@ -166,6 +184,12 @@ impl Network {
     pub fn mend(&mut self) {
         self.cuts.clear();
         self.one_way_cuts.clear();
+        self.filters.clear();
+    }
+
+    /// Something on the way from one node to another drops datagrams of one kind.
+    pub fn filter(&mut self, from: usize, to: usize, kind: Kind) {
+        self.filters.insert((from, to, kind));
     }
 
     /// Mends every cut, starts every node, and makes the weather fair.
@@ -346,9 +370,11 @@ impl Network {
         }
         let to = self.addresses.iter().position(|one| *one == datagram.remote.ip());
         let is_from_here = self.addresses[from] == datagram.local.ip();
+        let kind = Kind::of(&datagram);
         let cut = to.is_none_or(|to| {
             self.cuts.contains(&(from.min(to), from.max(to)))
                 || self.one_way_cuts.contains(&(from, to))
+                || self.filters.contains(&(from, to, kind))
         });
         let arrivals = self.weather.arrivals(&mut self.random);
         if cut || !is_from_here {

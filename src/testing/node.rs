@@ -382,6 +382,11 @@ impl Node {
             Output::Tcp(output) => self.carry_out_tcp(output, now),
             Output::Vrrp(output) => self.carry_out_vrrp(output, now),
             Output::Bfd(output) => self.carry_out_bfd(output, now),
+            Output::Echo { tunnel, echo } => {
+                let mut outcome = Outcome::default();
+                outcome.discarded = forward::originate_echo(&tunnel, &echo, &mut outcome).err();
+                self.emit(outcome);
+            }
             Output::Inner { tunnel, mut packet } => {
                 let mut outcome = Outcome::default();
                 outcome.discarded = forward::originate(&tunnel, &mut packet, &mut outcome).err();
@@ -527,6 +532,7 @@ impl Node {
             Verdict::ToGateway(inner) => {
                 return self.gateway.handle_inner(inner.peer, inner.vpc, inner.packet);
             }
+            Verdict::Echo(peer, echo) => return self.gateway.handle_echo(peer, echo, now),
         };
         let vpc = permitted.vpc();
         let packet = permitted.packet().to_vec();

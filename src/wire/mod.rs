@@ -22,6 +22,7 @@ mod writer;
 
 pub mod bfd;
 pub mod checksum;
+pub mod echo;
 pub mod esp;
 pub mod icmp;
 pub mod ike;

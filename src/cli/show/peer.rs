@@ -99,6 +99,7 @@ fn tunnel(view: &PeerView, facts: &mut Facts) {
     if let Some(bfd) = &view.summary.bfd {
         facts.add("BFD", &path(bfd));
     }
+    facts.add("ESP", &view.data_path.to_string());
     facts.add("received", &traffic(&view.summary.received));
     facts.add("sent", &traffic(&view.summary.sent));
     if let Some(mtu) = view.inner_mtu {

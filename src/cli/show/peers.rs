@@ -4,7 +4,9 @@ use super::super::look::Look;
 use super::super::sheet::{Cell, Sheet, Tone};
 use super::super::units;
 use super::{state_tone, titled};
-use crate::control::{FailureView, GatewayView, PathState, PeerSummary, PeersView, RefusalView};
+use crate::control::{
+    FailureView, GatewayView, PathState, PeerState, PeerSummary, PeersView, RefusalView,
+};
 
 const COLUMNS: [&str; 14] = [
     "GATEWAY",
@@ -66,7 +68,7 @@ fn line(gateway: &str, peer: &PeerSummary) -> [Cell; 14] {
             Some(remote) => Cell::from(remote.to_string()),
             None => Cell::from("any").tone(Tone::Faint),
         },
-        Cell::from(peer.state.to_string()).tone(state_tone(peer.state)),
+        state(peer),
         Cell::right(units::span(peer.state_for_ms)),
         Cell::optional(peer.esp_suite.as_ref()),
         Cell::right(peer.rtt_us.map_or("-".to_owned(), units::round_trip)),
@@ -86,6 +88,14 @@ fn path(peer: &PeerSummary) -> Cell {
         Some((PathState::Lost, _)) => Cell::right("lost").tone(Tone::Bad),
         Some((PathState::Held, _)) => Cell::right("held").tone(Tone::Warning),
         Some((PathState::Unwatched, _)) | None => Cell::right("-").tone(Tone::Faint),
+    }
+}
+
+/// A tunnel whose BGP session is not up carries nothing that the peer announces.
+fn state(peer: &PeerSummary) -> Cell {
+    match (&peer.bgp_waits, peer.state) {
+        (Some(bgp), PeerState::Up) => Cell::from(format!("up, BGP {bgp}")).tone(Tone::Warning),
+        _ => Cell::from(peer.state.to_string()).tone(state_tone(peer.state)),
     }
 }
 

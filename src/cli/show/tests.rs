@@ -139,6 +139,7 @@ east-a → north-a is up for 1m01s, VPC shop
   local        10.79.1.10:4500 as east-a
   liveness     round trip 1.5ms; heard 120ms ago; probed every 1s, unreachable after 1.5s, given up after 30s
   BFD          the path works; Up for 1m01s; the peer's is Up; a packet every 50.0ms, lost after 150ms; round trip 1.4ms
+  ESP          passes both ways
   received     1.0 kB in 10 packets, now 2.5 Mbit/s
   sent         2.0 MB in 20 packets, now 0 bit/s
   MTU          1438 bytes inside the tunnel

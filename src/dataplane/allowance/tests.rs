@@ -28,3 +28,15 @@ fn silence_saves_up_one_burst_and_no_more() {
     allowance.refill(Timestamp::ZERO);
     assert_eq!(taken(&mut allowance, 1), 0);
 }
+
+#[test]
+fn a_peer_that_floods_with_echoes_takes_no_place_of_another() {
+    let mut gates = EchoGates::default();
+    let at = Timestamp::from_millis;
+    let passed = (0..1000).filter(|millis| gates.passes(PeerId(3), at(5000 + millis))).count();
+    assert!((50..60).contains(&passed), "{passed} in a second");
+    for peer in [PeerId(0), PeerId(9999)] {
+        assert!(gates.passes(peer, at(6000)) && gates.passes(peer, at(6000)));
+    }
+    assert!(!gates.passes(PeerId(u32::MAX), at(6000)));
+}

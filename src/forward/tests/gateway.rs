@@ -27,6 +27,7 @@ fn is_for_gateway(snapshot: &Snapshot, packet: &[u8]) -> Result<bool, Discard> {
             assert_eq!((inner.peer, inner.vpc, inner.packet), (PeerId(1), VPC, packet));
             return Ok(true);
         }
+        Verdict::Echo(peer, echo) => panic!("{echo:?} of {peer:?} is no packet"),
     }
     Ok(false)
 }

@@ -144,3 +144,23 @@ fn a_packet_from_elsewhere_is_told_when_it_was_authentic() {
     let strayed = Strayed { peer: PeerId(1), spi: EspSpi(300), remote: elsewhere };
     assert_eq!(open(elsewhere), Some(strayed));
 }
+
+#[test]
+fn an_echo_passes_whatever_the_selectors_say_and_other_dummy_packets_do_not() {
+    use crate::wire::echo::{Echo, EchoKind};
+    let nothing = || -> Selectors { std::iter::empty::<TrafficSelector>().collect() };
+    let snapshot =
+        receiver(InboundEntry { local_ts: nothing(), remote_ts: nothing(), ..entry(300) });
+    let tunnel = TunnelEntry { local_ts: nothing(), remote_ts: nothing(), ..tunnel(300) };
+    let echo = Echo { kind: EchoKind::Question, number: 7 };
+    let mut outcome = Outcome::default();
+    originate_echo(&tunnel, &echo, &mut outcome).unwrap();
+    let mut inbound = Inbound::new(&snapshot, Timestamp::ZERO);
+    match inbound.open(0, &mut outcome.datagrams[0].bytes) {
+        Ok(Verdict::Echo(PeerId(1), got)) => assert_eq!(got, echo),
+        other => panic!("{other:?}"),
+    }
+    let mut other = vec![0; 100];
+    let length = tunnel.outbound.seal(59, &[], &[1; 24], &mut other).unwrap();
+    assert_eq!(inbound.open(0, &mut other[..length]).err(), Some(Discard::Dummy));
+}

@@ -20,6 +20,16 @@ fn an_unreachable_peer_is_passed_over_and_named() {
 }
 
 #[test]
+fn a_peer_that_recovers_is_better_than_none_and_worse_than_any_other() {
+    let health = |peer| if peer == A { Health::Held } else { Health::Usable };
+    let choice = choose(&[A, B], health).expect("b is usable");
+    assert_eq!(choice.peer, B);
+    assert_eq!(choice.reason, Reason::BetterOnesOut(vec![(A, Health::Held)]));
+    let health = |peer| if peer == A { Health::Unreachable } else { Health::Held };
+    assert_eq!(choose(&[A, B], health).map(|choice| choice.peer), Some(B));
+}
+
+#[test]
 fn nothing_usable_means_no_tunnel() {
     assert_eq!(choose(&[A, B], |_| Health::Down), None);
     assert_eq!(choose(&[], |_| Health::Usable), None);

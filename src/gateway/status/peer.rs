@@ -16,6 +16,7 @@ use crate::gateway::tunnel::Tunnel;
 use crate::gateway::vpc::Vpc;
 use crate::ike::{self, ConnectionState, ConnectionView, IkeView, NatStatus, SlotId};
 use crate::net::{Asn, PeerId};
+use crate::routing::bgp::State;
 use crate::time::Timestamp;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -72,6 +73,7 @@ impl Gateway {
             prefixes_refused: count(vpc.refused_to(*peer)),
             refusal: self.refusals(*peer, config, vpc).next(),
             bfd: bfd_view(tunnel, now),
+            bgp_waits: bgp_waits(vpc, *peer),
             last_failure: last_failure(tunnel, now).or_else(|| suspicion(tunnel, now)),
         }
     }
@@ -96,6 +98,7 @@ impl Gateway {
             child_sas: child_sas(tunnel, config, ike.as_ref(), now),
             discards: discards(tunnel),
             liveness: liveness(config, seen.in_use(), now),
+            data_path: tunnel.probing.view(now),
             bgp: self.bgp_view(seen, now),
             unreached: vpc.router.unreached(*peer).take(REFUSALS).collect(),
             refusals: refusals.take(REFUSALS).collect(),
@@ -173,6 +176,12 @@ fn state(tunnel: &Tunnel, ike: Option<&ConnectionView>) -> PeerState {
         Health::Down if ike.is_some_and(is_connecting) => PeerState::Connecting,
         Health::Down => PeerState::Down,
     }
+}
+
+/// The state of a peer's BGP session, unless it is established.
+fn bgp_waits(vpc: &Vpc, peer: PeerId) -> Option<String> {
+    let state = vpc.router.neighbor(peer)?.state?;
+    (state != State::Established).then(|| state.to_string())
 }
 
 fn is_connecting(ike: &ConnectionView) -> bool {

@@ -80,7 +80,8 @@ impl Host {
         let serves = move |(name, device): &(&String, &Device)| {
             !is_inner(name) || device.addresses.iter().any(|address| chosen.contains(address))
         };
-        let addresses = self.devices.iter().filter(serves).flat_map(|(_, device)| &device.addresses);
+        let addresses =
+            self.devices.iter().filter(serves).flat_map(|(_, device)| &device.addresses);
         addresses.copied().filter(is_of_hosts)
     }
 

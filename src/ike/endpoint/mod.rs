@@ -158,9 +158,8 @@ impl Endpoint {
     pub fn on_addresses_gone(&mut self, gone: &BTreeSet<IpAddr>, at: &mut Moment<'_>) {
         let lost = |sa: &Established| Some(sa.local_ip()).filter(|local| gone.contains(local));
         let all = self.sas.all_established();
-        let lost: Vec<_> = all
-            .filter_map(|sa| Some((sa.id().local, sa.connection, lost(sa)?)))
-            .collect();
+        let lost: Vec<_> =
+            all.filter_map(|sa| Some((sa.id().local, sa.connection, lost(sa)?))).collect();
         for (spi, id, local) in lost {
             let reason = DownReason::AddressGone(local);
             self.with_established(spi, at, |sa, ctx| sa.end(reason, ctx));
@@ -245,6 +244,15 @@ impl Endpoint {
             self.core.slots.send_on(child);
             let Owner { connection, slot, .. } = owner;
             self.core.out.event(connection, Event::ChildSendable { slot, child });
+        }
+        self.rearm();
+    }
+
+    /// What was asked in a Child SA was answered: packets pass both ways.
+    pub fn on_data_passes(&mut self, child: ChildId, now: Timestamp) {
+        let Some((spi, _)) = self.owner_of(child) else { return };
+        if let Some(sa) = self.sas.established_mut(spi) {
+            sa.on_data_passes(now);
         }
         self.rearm();
     }

@@ -252,6 +252,7 @@ impl Established {
             local_id: self.config.local_id.clone(),
             remote_id: self.remote_id().clone(),
             nat: self.path.nat(),
+            names_slots: self.descent.names_slots,
         };
         ctx.out.event(self.connection, Event::Established(Box::new(established)));
     }
@@ -420,6 +421,11 @@ impl Established {
     /// An ESP packet of the peer was authentic.
     pub fn on_traffic(&mut self, now: Timestamp) {
         self.liveness.on_heard(now);
+    }
+
+    /// The peer has answered in a Child SA what was asked in it.
+    pub fn on_data_passes(&mut self, now: Timestamp) {
+        self.liveness.on_data_passes(now);
     }
 
     /// Our address.

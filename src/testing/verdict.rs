@@ -1,0 +1,109 @@
+//! What a gateway says about a tunnel, and does with its traffic, when ESP and IKE fare differently.
+
+use super::deployment::{self, Deployment};
+use super::network::{Kind, Network, Probe};
+use super::operations::ask;
+use super::two_gateways::assert_sound;
+use crate::control::{DataPath, PeerState, Reply, Request};
+use crate::net::VpcId;
+use std::time::Duration;
+
+fn connected(deployment: Deployment, seed: u64) -> Network {
+    let mut network = Network::start(deployment, seed);
+    network.run(Duration::from_secs(5));
+    assert_sound(&mut network, seed);
+    network
+}
+
+/// Policy-based tunnels: no address inside them is within their selectors.
+fn with_static_routes() -> Deployment {
+    deployment::edited_pair(|site, text| {
+        let other = 3 - site.region;
+        let asn = text.lines().rfind(|line| line.starts_with("remote_asn")).map(str::to_owned);
+        let accept = text.lines().rfind(|line| line.starts_with("accept")).map(str::to_owned);
+        let routes = format!("static_routes = [\"10.{other}.0.0/16\", \"fd00:{other}::/48\"]");
+        text.replace(&asn.expect("a BGP peer"), &routes).replace(&accept.expect("a list"), "")
+    })
+}
+
+fn verdict(network: &mut Network, node: usize) -> (PeerState, DataPath) {
+    let peer = network.node(node).config.peers.values().next().expect("a peer").name.clone();
+    match ask(network, node, &Request::Peer(peer)) {
+        Reply::Peer(view) => (view.summary.state, view.data_path),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn esp_that_is_dropped_while_ike_passes_is_found_at_both_ends_and_used_again_when_it_passes() {
+    for (seed, deployment) in [(1, deployment::pair()), (2, with_static_routes())] {
+        let mut network = connected(deployment, seed);
+        assert_eq!(verdict(&mut network, 0), (PeerState::Up, DataPath::Passes));
+        for (from, to) in [(0, 1), (1, 0)] {
+            network.filter(from, to, Kind::Esp);
+        }
+        network.run(Duration::from_millis(3000));
+        for node in [0, 1] {
+            let lost = (PeerState::Unreachable, DataPath::NothingComes);
+            assert_eq!(verdict(&mut network, node), lost, "node {node}");
+        }
+        network.heal();
+        network.run(Duration::from_millis(500));
+        assert_eq!(verdict(&mut network, 0).1, DataPath::PassesAgain);
+        network.run(Duration::from_secs(20));
+        for node in [0, 1] {
+            assert_eq!(verdict(&mut network, node), (PeerState::Up, DataPath::Passes));
+        }
+        assert_sound(&mut network, seed);
+    }
+}
+
+#[test]
+fn a_path_that_works_one_way_only_is_out_of_use_at_both_ends_and_each_says_which_way() {
+    let mut network = connected(with_static_routes(), 3);
+    network.filter(0, 1, Kind::Esp);
+    network.run(Duration::from_millis(4500));
+    assert_eq!(verdict(&mut network, 0), (PeerState::Unreachable, DataPath::NothingArrives));
+    assert_eq!(verdict(&mut network, 1), (PeerState::Unreachable, DataPath::NothingComes));
+}
+
+#[test]
+fn ike_that_is_dropped_while_esp_passes_takes_no_packet_from_its_way() {
+    let mut network = connected(deployment::pair(), 4);
+    for (from, to) in [(0, 1), (1, 0)] {
+        network.filter(from, to, Kind::Ike);
+    }
+    for second in 0..100 {
+        network.run(Duration::from_secs(1));
+        for node in [0, 1] {
+            let state = verdict(&mut network, node);
+            assert_eq!(state, (PeerState::Up, DataPath::Passes), "node {node} at {second} s");
+        }
+    }
+    assert!(network.unreachable().is_empty());
+}
+
+#[test]
+fn the_traffic_of_a_tunnel_whose_esp_is_dropped_takes_the_next_one() {
+    let mut network = connected(deployment::six(), 5);
+    // From region 1 to region 2 node 0 prefers node 2, and back.
+    for (from, to) in [(0, 2), (2, 0)] {
+        network.filter(from, to, Kind::Esp);
+    }
+    let probe = Probe { vpc: VpcId(0), from: 1, to: 2, ipv4: true };
+    let lost = network.probe(probe.clone());
+    network.run(Duration::from_millis(3500));
+    let moved = network.probe(probe);
+    network.run(Duration::from_millis(500));
+    assert!(!network.arrived(lost) && network.arrived(moved));
+    let missing = network.unreachable();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
+#[test]
+fn a_dead_gateway_is_found_no_later_than_before() {
+    let mut network = connected(deployment::pair(), 6);
+    network.crash(1);
+    network.run(Duration::from_millis(2600));
+    assert_eq!(verdict(&mut network, 0).0, PeerState::Unreachable);
+}
