@@ -13,6 +13,7 @@ mod devices;
 mod failures;
 mod keys;
 mod lab_itself;
+mod moving;
 mod packaging;
 mod reference;
 mod refusals;
