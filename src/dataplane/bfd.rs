@@ -141,11 +141,7 @@ impl Bfd {
         self.inbox.clone()
     }
 
-    pub(super) fn start(
-        &mut self,
-        ears: Vec<Ear>,
-        counters: Arc<DataplaneCounters>,
-    ) -> Result<()> {
+    pub(super) fn start(&mut self, ears: Vec<Ear>, counters: Arc<DataplaneCounters>) -> Result<()> {
         let Some(begin) = self.begin.take() else { return Ok(()) };
         let (told, reports) = tokio::sync::mpsc::channel(REPORTS);
         self.reports = Some(reports);

@@ -232,7 +232,7 @@ impl Dataplane {
     /// When a socket cannot be bound, with what to do about it.
     pub fn listen_on(&mut self, address: SocketAddr) -> Result<()> {
         let group = udp::open_group(address, self.workers.len())?;
-        for socket in group.first() {
+        if let Some(socket) = group.first() {
             self.control_sockets.push(socket.try_clone()?);
             self.bfd.listen_on(socket.try_clone()?);
         }
@@ -357,11 +357,7 @@ impl Drop for Dataplane {
     }
 }
 
-fn start_worker(
-    index: usize,
-    count: usize,
-    shared: worker::Shared,
-) -> Result<Handle> {
+fn start_worker(index: usize, count: usize, shared: worker::Shared) -> Result<Handle> {
     let wake = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?;
     let wake = Arc::new(wake);
     let (commands, inbox) = mpsc::channel();

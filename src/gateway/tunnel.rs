@@ -234,7 +234,9 @@ impl Tunnel {
     pub fn on_turn(&mut self, turn: Option<probing::Turn>, now: Timestamp) {
         match turn {
             None => {}
-            Some(probing::Turn::Broken(path)) => self.fail(format!("ESP does not pass: {path}"), now),
+            Some(probing::Turn::Broken(path)) => {
+                self.fail(format!("ESP does not pass: {path}"), now)
+            }
             Some(probing::Turn::Mended(gap)) => {
                 self.note(format!("ESP passes again after {:.1} s", gap.as_secs_f64()), now);
             }
