@@ -9,7 +9,8 @@
 //!
 //! IPv4 routes have IPv6 next hops here (RFC 8950), since the session has IPv6 addresses only.
 
-use vpngw::control::{Request, RouteView, RoutesView};
+use nix::sys::signal::Signal;
+use vpngw::control::{BfdView, PathState, Request, RouteView, RoutesView};
 use vpngw::lab;
 use vpngw::net::Prefix;
 use vpngw::os::netlink::{InterfaceAddress, Netlink};
@@ -50,6 +51,14 @@ protocol bgp vpngw {
 }
 "#;
 
+/// BFD of one hop (RFC 5881) at the pace that is our default.
+const BFD: &str = r#"
+protocol bfd {
+    interface "*" { interval 50 ms; multiplier 3; };
+    neighbor fd77::1 dev "ipsec0" local fd77::2;
+}
+"#;
+
 const INSIDE: &str = "inside_local = \"fd77::1\"\ninside_remote = \"fd77::2\"";
 
 struct Sites {
@@ -61,13 +70,17 @@ struct Sites {
 
 impl Sites {
     fn new() -> Self {
+        Sites::with(BIRD)
+    }
+
+    fn with(bird: &str) -> Self {
         let pair = Pair::new();
         write_keys(&pair);
-        add_inside_address(&pair);
+        add_address(&pair, "lo", "fd77::2/128");
         let connection =
             Connection { more_selectors: [", fd77::2/128", ", fd77::1/128"], ..Default::default() };
         let theirs = Charon::start(&pair, Side::Right, &connection);
-        let bird = Bird::start(&pair, Side::Right, BIRD);
+        let bird = Bird::start(&pair, Side::Right, bird);
         let text = config(&pair, Side::Left, Auth::Psk, &bgp(Side::Left), INSIDE);
         let ours = Gateway::start(&pair, Side::Left, &text);
         assert!(theirs.comes_up(), "{}\n{}", theirs.sas(), ours.log());
@@ -82,6 +95,14 @@ impl Sites {
         let prefix: Prefix = prefix.parse().unwrap();
         let routes = self.routes().vpcs.into_iter().flat_map(|vpc| vpc.routes);
         routes.into_iter().find(|route| route.prefix == prefix)
+    }
+
+    fn bfd(&self) -> Option<BfdView> {
+        self.ours.peer().summary.bfd
+    }
+
+    fn comes_to_say(&self, path: PathState) -> bool {
+        eventually(|| self.bfd().is_some_and(|bfd| bfd.path == path))
     }
 
     fn is_routed(&self, prefix: &str) -> bool {
@@ -133,9 +154,33 @@ fn what_bird_withdraws_is_no_longer_reached_and_comes_back() {
     assert!(eventually(gone), "{}", sites.bird.ask("show route"));
 }
 
-fn add_inside_address(pair: &Pair) {
+fn add_address(pair: &Pair, interface: &str, address: &str) {
     let namespace = pair.namespace(Side::Right.name());
-    let address: InterfaceAddress = "fd77::2/128".parse().unwrap();
-    let add = async { Netlink::open(Some(&namespace))?.add_address("lo", address).await };
+    let address: InterfaceAddress = address.parse().unwrap();
+    let add = async { Netlink::open(Some(&namespace))?.add_address(interface, address).await };
     lab::wait_for(add).unwrap();
+}
+
+/// A frozen BIRD is like a path that carries nothing; its IKE daemon goes on answering.
+#[test]
+fn bfd_with_bird_through_strongswan_notices_that_nothing_comes() {
+    let sites = Sites::with(&format!("{BIRD}{BFD}"));
+    // BIRD's BFD of one hop wants the peer in a network of the interface.
+    add_address(&sites.pair, "ipsec0", "fd77::2/64");
+    let why = || format!("{:#?}\n{}", sites.bfd(), sites.bird.ask("show bfd sessions"));
+    assert!(sites.comes_to_say(PathState::Works), "{}\n{}", why(), sites.ours.log());
+    assert!(sites.bird.comes_to_answer("show bfd sessions", "Up"), "{}", why());
+    let agreed = || {
+        let bfd = sites.bfd().map(|bfd| (bfd.interval_us, bfd.detection_time_us));
+        bfd == Some((50_000, 150_000))
+    };
+    assert!(eventually(agreed), "{}", why());
+
+    sites.bird.signal(Signal::SIGSTOP);
+    assert!(sites.comes_to_say(PathState::Lost));
+    let bfd = sites.bfd().expect("there is a session");
+    assert_eq!(bfd.why.as_deref(), Some("nothing comes from the peer"));
+    sites.bird.signal(Signal::SIGCONT);
+    assert!(sites.comes_to_say(PathState::Works), "{}", why());
+    assert!(sites.pair.comes_to_work(), "{}", sites.why());
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 
+use nix::sys::signal::Signal;
 use vpngw::lab::daemon;
 use vpngw::os::process::Process;
 
@@ -12,7 +13,7 @@ use super::pair::{Pair, Side};
 
 /// A running BIRD.
 pub struct Bird {
-    _process: Process,
+    process: Process,
     socket: PathBuf,
 }
 
@@ -27,7 +28,7 @@ impl Bird {
         let output = pair.path("bird.log");
         let process =
             daemon::start_in(&mut command, &pair.namespace(side.name()), &output).unwrap();
-        let bird = Bird { _process: process, socket };
+        let bird = Bird { process, socket };
         assert!(eventually(|| bird.ask("show status").contains("up and running")));
         bird
     }
@@ -37,6 +38,11 @@ impl Bird {
         let mut command = Command::new("birdc");
         command.arg("-s").arg(&self.socket).args(request.split(' '));
         text(&command.output().expect("bird is not installed: run ./test"))
+    }
+
+    /// Freezes it, or lets it go on.
+    pub fn signal(&self, signal: Signal) {
+        self.process.signal(signal).unwrap();
     }
 
     /// Waits until an answer contains some words.
