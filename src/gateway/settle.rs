@@ -197,8 +197,12 @@ impl Gateway {
                     vpc.learn(&changes, &mut self.world);
                 }
             }
-            Action::NeighborUp { peer } => self.note(peer, "BGP session up".to_owned(), now),
+            Action::NeighborUp { peer } => {
+                self.on_session(vpc, peer, true);
+                self.note(peer, "BGP session up".to_owned(), now);
+            }
             Action::NeighborDown { peer, reason } => {
+                self.on_session(vpc, peer, false);
                 self.note(peer, format!("BGP session down: {reason}"), now);
             }
             Action::Rejected { peer, prefix, why } => {
@@ -206,6 +210,12 @@ impl Gateway {
                     tunnel.note_rejection(prefix, why, now);
                 }
             }
+        }
+    }
+
+    fn on_session(&mut self, vpc: VpcId, peer: PeerId, up: bool) {
+        if let Some(vpc) = self.vpcs.get_mut(&vpc) {
+            vpc.on_session(peer, up);
         }
     }
 

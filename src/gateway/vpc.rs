@@ -39,8 +39,10 @@ pub struct Vpc {
     pub discards: Arc<DiscardCounters>,
     /// The families in which our hosts can be reached.
     reached: BTreeSet<Family>,
-    /// How many tunnels carry packets.
-    usable_tunnels: usize,
+    /// The peers whose tunnels carry packets.
+    reachable: BTreeSet<PeerId>,
+    /// The peers whose routes are known: by BGP once the session is up, or from the file.
+    routed: BTreeSet<PeerId>,
     /// Its device, or rules that lead its packets there, while the host refuses them.
     refused: BTreeSet<Wish>,
     /// Its addresses and guards, while the host refuses them.
@@ -60,7 +62,8 @@ impl Vpc {
             services: Arc::default(),
             discards: Arc::default(),
             reached: BTreeSet::from(Family::ALL),
-            usable_tunnels: 0,
+            reachable: BTreeSet::new(),
+            routed: BTreeSet::new(),
             refused: BTreeSet::new(),
             missing: BTreeSet::new(),
         };
@@ -87,6 +90,7 @@ impl Vpc {
     /// Adds a peer as a neighbour, and the route to its inside address.
     pub fn add_neighbor(&mut self, peer: PeerId, config: &PeerConfig, now: Timestamp) {
         self.router.add_neighbor(peer, neighbor_config(config), now);
+        note(&mut self.routed, peer, !is_static(config));
         if let Some(inside) = inside_remote(config) {
             self.routes.pin(Prefix::host(inside), peer);
         }
@@ -101,6 +105,9 @@ impl Vpc {
         now: Timestamp,
     ) {
         self.router.update_neighbor(peer, neighbor_config(new), now);
+        if is_static(old) != is_static(new) {
+            note(&mut self.routed, peer, !is_static(new));
+        }
         if inside_remote(old) != inside_remote(new) {
             inside_remote(old).inspect(|inside| self.routes.unpin(&Prefix::host(*inside)));
             inside_remote(new).inspect(|inside| self.routes.pin(Prefix::host(*inside), peer));
@@ -110,6 +117,7 @@ impl Vpc {
     /// Forgets a neighbour with all that it announced.
     pub fn remove_neighbor(&mut self, peer: PeerId, config: &PeerConfig, now: Timestamp) {
         self.router.remove_neighbor(peer, now);
+        self.routed.remove(&peer);
         if let Some(inside) = inside_remote(config) {
             self.routes.unpin(&Prefix::host(inside));
         }
@@ -117,14 +125,19 @@ impl Vpc {
 
     /// Says whether the tunnel to a peer carries packets; told when that changes.
     pub fn on_tunnel(&mut self, peer: PeerId, usable: bool, now: Timestamp) {
-        let before = self.usable_tunnels;
-        self.usable_tunnels = if usable { before + 1 } else { before.saturating_sub(1) };
+        note(&mut self.reachable, peer, !usable);
         self.router.on_tunnel(peer, usable, now);
     }
 
-    /// Whether no tunnel carries packets.
+    /// Says whether the BGP session with a peer is up.
+    pub fn on_session(&mut self, peer: PeerId, up: bool) {
+        note(&mut self.routed, peer, !up);
+    }
+
+    /// Whether no tunnel carries packets to where routes lead. A gateway that starts must not answer
+    /// for its hosts' next hop before it knows the way on.
     pub fn is_isolated(&self) -> bool {
-        self.usable_tunnels == 0
+        self.reachable.is_disjoint(&self.routed)
     }
 
     /// Takes changes of the best paths over, into the FIB and to the host.
@@ -207,13 +220,18 @@ impl Vpc {
     }
 }
 
-/// Keeps a wish among those that are refused until it is carried out.
-fn note(refused: &mut BTreeSet<Wish>, wish: Wish, carried: bool) {
-    if carried {
-        refused.remove(&wish);
+/// Keeps something among others until it is over: a wish that is refused until it is carried out, a
+/// peer until it is out of reach.
+fn note<T: Ord>(among: &mut BTreeSet<T>, one: T, over: bool) {
+    if over {
+        among.remove(&one);
     } else {
-        refused.insert(wish);
+        among.insert(one);
     }
+}
+
+fn is_static(peer: &PeerConfig) -> bool {
+    matches!(peer.routing, Routing::Static { .. })
 }
 
 /// The peer's address inside the tunnel, where it has one.
