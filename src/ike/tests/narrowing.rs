@@ -173,3 +173,26 @@ fn a_pair_more_in_the_configuration_leaves_the_others_alone() {
     assert_each_pair_has_its_sa(&mut net);
     assert_eq!(spis(&net, WEST)[THERE[0]], before[THERE[0]]);
 }
+
+#[test]
+fn many_policies_fit_into_one_tunnel() {
+    let there: Vec<String> = (0..24).map(|n| format!("10.2.{n}.0/24")).collect();
+    let there: Vec<&str> = there.iter().map(String::as_str).collect();
+    for initiator in [WEST, EAST] {
+        let mut configs = configs_with(&there);
+        slot(&mut configs[WEST]).remote_ts = selectors(&there);
+        let of = |one: &&str| SlotConfig::new(selectors(&[*one]), selectors(&[HERE]));
+        configs[EAST].slots = (0..).map(SlotId).zip(there.iter().map(of)).collect();
+        for (end, config) in configs.iter_mut().enumerate() {
+            config.initiate = end == initiator;
+        }
+        let mut net = Net::new(10, configs);
+        net.run(secs(60));
+        assert_eq!(spis(&net, WEST).len(), there.len(), "begun by {initiator}");
+        net.at(WEST, |endpoint, at| endpoint.rekey_child(CONNECTION, SLOT, at));
+        net.run(secs(60));
+        assert_eq!(spis(&net, WEST).len(), there.len());
+        assert_eq!(net.ends[EAST].senders().len(), there.len());
+        assert_eq!([WEST, EAST].map(|end| failures_of(&net, end)), [0, 0]);
+    }
+}
