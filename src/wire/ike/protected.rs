@@ -113,19 +113,64 @@ pub struct Parts<'a> {
     pub icv: &'a mut [u8],
 }
 
+/// What is to be sealed, and in which payload.
+#[derive(Clone, Copy)]
+enum Content<'a> {
+    /// Payloads in an SK payload.
+    Payloads(&'a [Payload]),
+    /// A part of such a payload's content in an SKF payload (RFC 7383 §2.5).
+    Fragment(Fragment<'a>),
+}
+
+/// A part of what an SK payload would hold.
+#[derive(Clone, Copy, Debug)]
+pub struct Fragment<'a> {
+    /// Type of the first payload inside the whole; zero in all fragments but the first.
+    pub first_inner: PayloadType,
+    /// This fragment, from 1.
+    pub number: u16,
+    /// All fragments.
+    pub total: u16,
+    /// The part.
+    pub part: &'a [u8],
+}
+
 impl Draft {
     /// A message with `inner` inside its SK payload and nothing outside.
     pub fn new(header: &Header, inner: &[Payload], geometry: SealedGeometry) -> Draft {
+        Draft::of(header, Content::Payloads(inner), geometry)
+    }
+
+    /// A message of one fragment.
+    pub fn fragment(header: &Header, fragment: Fragment<'_>, geometry: SealedGeometry) -> Draft {
+        Draft::of(header, Content::Fragment(fragment), geometry)
+    }
+
+    fn of(header: &Header, content: Content<'_>, geometry: SealedGeometry) -> Draft {
+        let (next_payload, first_inner) = match content {
+            Content::Payloads(inner) => {
+                let first = inner.first().map_or(PayloadType::NONE, Payload::payload_type);
+                (PayloadType::SK, first)
+            }
+            Content::Fragment(fragment) => (PayloadType::SKF, fragment.first_inner),
+        };
         let mut writer = Writer::with_capacity(512);
-        Header { next_payload: PayloadType::SK, ..*header }.write_up_to_length(&mut writer);
+        Header { next_payload, ..*header }.write_up_to_length(&mut writer);
         let mut message = writer.length_u32(Header::LEN - 4);
-        message.u8(inner.first().map_or(PayloadType::NONE, Payload::payload_type).0);
+        message.u8(first_inner.0);
         message.u8(0);
         let mut sealed = message.length_u16(2);
+        if let Content::Fragment(fragment) = content {
+            sealed.u16(fragment.number);
+            sealed.u16(fragment.total);
+        }
         let associated_len = sealed.len();
         sealed.zeros(geometry.iv_len);
         let plaintext_at = sealed.len();
-        write_chain(inner, &mut sealed);
+        match content {
+            Content::Payloads(inner) => write_chain(inner, &mut sealed),
+            Content::Fragment(fragment) => sealed.bytes(fragment.part),
+        }
         let padding = geometry.padding(sealed.len() - plaintext_at + 1);
         sealed.zeros(padding.into()); // any octets will do (RFC 7296 §3.14)
         sealed.u8(padding);

@@ -420,3 +420,26 @@ fn padding_longer_than_the_plaintext_is_refused() {
     assert!(strip_padding(&[2]).is_err());
     assert!(strip_padding(&[]).is_err());
 }
+
+/// RFC 7383 §2.5: the fragment numbers stand between the generic header and the IV, inside the
+/// associated data; the first fragment names the first payload.
+#[test]
+fn a_fragment_has_its_numbers_in_the_associated_data() {
+    let fragment =
+        Fragment { first_inner: PayloadType::IDi, number: 1, total: 3, part: &[0xaa, 0xbb] };
+    let mut draft = Draft::fragment(&HEADER, fragment, AEAD);
+    let parts = draft.parts();
+    let (_, numbers) = parts.associated_data.split_at(Header::LEN);
+    assert_eq!(numbers, [35, 0, 0, 4 + 4 + 8 + 3 + 16, 0, 1, 0, 3]);
+    assert_eq!(&*parts.plaintext, [0xaa, 0xbb, 0]);
+    let bytes = draft.into_bytes();
+    let message = Message::decode(&bytes).unwrap();
+    let Some(Payload::EncryptedFragment(read)) = message.payloads.last() else { panic!() };
+    assert_eq!((read.fragment_number, read.total_fragments), (1, 3));
+    assert_eq!(read.first_inner, PayloadType::IDi);
+    assert_eq!(message.header.next_payload, PayloadType::SKF);
+    assert_eq!(message.encode(), bytes);
+    for length in 0..bytes.len() {
+        assert!(Message::decode(&bytes[..length]).is_err(), "{length}");
+    }
+}
