@@ -173,6 +173,8 @@ impl Tunnel {
     pub fn on_event(&mut self, event: &Event, config: &PeerConfig, now: Timestamp) {
         match event {
             Event::Established(facts) => self.on_established(facts, now),
+            // The path is that of the remote gateway.
+            Event::Measured { .. } => {}
             Event::IkeRekeyed { new, .. } => info!(peer = self.name, ike = %new, "IKE SA rekeyed"),
             Event::ChildUp(up) => {
                 info!(peer = self.name, inbound = %up.inbound.spi, outbound = %up.outbound.spi,
@@ -287,7 +289,8 @@ impl Tunnel {
         self.suspicion = Some(PastEvent { at: now, text });
     }
 
-    fn fail(&mut self, text: String, now: Timestamp) {
+    /// Logs and remembers something that went wrong.
+    pub fn fail(&mut self, text: String, now: Timestamp) {
         warn!(peer = self.name, "{text}");
         self.last_failure = Some(PastEvent { at: now, text: text.clone() });
         self.events.push(now, text);

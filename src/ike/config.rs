@@ -32,6 +32,8 @@ pub struct EndpointConfig {
     /// Answers without protection per second, such as NO_PROPOSAL_CHOSEN or INVALID_IKE_SPI.
     /// Beyond it such datagrams are only counted.
     pub unprotected_replies_per_second: u32,
+    /// Send and take messages in fragments, with peers that do so, too (RFC 7383).
+    pub fragmentation: bool,
 }
 
 /// Bounds on IKE SAs whose initiator has not authenticated itself yet.
@@ -61,6 +63,7 @@ impl Default for EndpointConfig {
             workers: 1,
             half_open: HalfOpenLimits::default(),
             unprotected_replies_per_second: 50,
+            fragmentation: true,
         }
     }
 }

@@ -3,6 +3,7 @@
 
 use super::config::{ConnectionId, EndpointConfig};
 use super::event::{ChildId, Event, Transmit};
+use super::fragments::Sealed;
 use super::job::Jobs;
 use super::limits::Accounts;
 use super::path::Path;
@@ -138,21 +139,41 @@ impl Outbox {
     }
 
     pub fn send(&mut self, path: &Path, message: &[u8]) {
-        let marker: &[u8] = if path.local.port() == self.natt_port { &NON_ESP_MARKER } else { &[] };
-        self.push(path, [marker, message].concat());
+        self.push(path, self.marked(path, message), false);
+    }
+
+    /// Sends all of a message.
+    pub fn send_sealed(&mut self, path: &Path, message: &Sealed) {
+        message.datagrams().for_each(|datagram| self.send(path, datagram));
+    }
+
+    /// Sends a message that no router may fragment.
+    pub fn send_whole(&mut self, path: &Path, message: &[u8]) {
+        self.push(path, self.marked(path, message), true);
     }
 
     pub fn send_keepalive(&mut self, path: &Path) {
-        self.push(path, KEEPALIVE.to_vec());
+        self.push(path, KEEPALIVE.to_vec(), false);
     }
 
-    fn push(&mut self, path: &Path, bytes: Vec<u8>) {
+    fn marked(&self, path: &Path, message: &[u8]) -> Vec<u8> {
+        let marker: &[u8] = if self.is_marked(path) { &NON_ESP_MARKER } else { &[] };
+        [marker, message].concat()
+    }
+
+    /// Whether datagrams leave from the port of ESP.
+    pub fn is_marked(&self, path: &Path) -> bool {
+        path.local.port() == self.natt_port
+    }
+
+    fn push(&mut self, path: &Path, bytes: Vec<u8>, dont_fragment: bool) {
         if self.transmits.len() >= MAX_TRANSMITS {
             self.stats.count(Discard::QueueFull);
             return;
         }
         self.stats.sent += 1;
-        self.transmits.push_back(Transmit { local: path.local, remote: path.remote, bytes });
+        let Path { local, remote } = *path;
+        self.transmits.push_back(Transmit { local, remote, bytes, dont_fragment });
     }
 
     pub fn event(&mut self, connection: ConnectionId, event: Event) {

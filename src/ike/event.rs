@@ -22,6 +22,8 @@ pub struct Transmit {
     pub remote: SocketAddr,
     /// The payload of the UDP datagram.
     pub bytes: Vec<u8>,
+    /// It must arrive in one piece or not at all: it measures the path.
+    pub dont_fragment: bool,
 }
 
 /// One IKE SA, by the SPIs of both sides.
@@ -173,6 +175,13 @@ pub enum Event {
         /// When the unanswered request was first sent.
         since: Timestamp,
     },
+    /// What came of [`Endpoint::measure`](super::Endpoint::measure).
+    Measured {
+        /// Octets of the IP packet; a little less than asked for where a cipher works in blocks.
+        size: u16,
+        /// It arrived in one piece. If not, the same request did in smaller pieces.
+        arrived: bool,
+    },
     /// The connection has no IKE SA any more.
     Down {
         /// Why the last one ended.
@@ -207,6 +216,7 @@ impl Event {
             | Event::Moved { .. }
             | Event::Alive { .. }
             | Event::Unreachable { .. }
+            | Event::Measured { .. }
             | Event::Down { .. }
             | Event::Suspected { .. } => None,
         }
@@ -232,6 +242,8 @@ pub struct Established {
     pub remote_id: Identity,
     /// NATs on the way.
     pub nat: NatStatus,
+    /// Whether both sides take messages in fragments (RFC 7383).
+    pub takes_fragments: bool,
     /// Whether the peer names slots: then it is a gateway like this one.
     pub names_slots: bool,
 }

@@ -2,6 +2,7 @@
 //! answer comes, and the answer to a repeated request (RFC 7296 §2.1 to §2.3).
 
 use super::config::Retransmit;
+use super::fragments::Sealed;
 use super::state::{State, StateReader, StateWriter, state_of_fields};
 use crate::crypto::digest::sha256;
 use crate::time::Timestamp;
@@ -112,7 +113,7 @@ pub(super) struct Requests<P> {
 pub(super) struct Outstanding<P> {
     exchange: ExchangeType,
     id: MessageId,
-    pub bytes: Vec<u8>,
+    pub message: Sealed,
     pub retransmission: Retransmission,
     pub purpose: P,
 }
@@ -137,12 +138,12 @@ impl<P> Requests<P> {
     pub fn start(
         &mut self,
         exchange: ExchangeType,
-        bytes: Vec<u8>,
+        message: Sealed,
         retransmission: Retransmission,
         purpose: P,
     ) {
         let id = self.next;
-        self.outstanding = Some(Outstanding { exchange, id, bytes, retransmission, purpose });
+        self.outstanding = Some(Outstanding { exchange, id, message, retransmission, purpose });
         self.next = MessageId(self.next.0.saturating_add(1));
     }
 
@@ -182,7 +183,7 @@ pub(super) struct Responses {
 #[derive(Debug)]
 struct Answer {
     request: [u8; 32],
-    response: Vec<u8>,
+    response: Sealed,
 }
 
 /// What a request's number makes of it.
@@ -192,7 +193,7 @@ pub(super) enum Place<'a> {
     /// The next one: to be processed.
     Next,
     /// The last one again, octet by octet: to be answered from the cache.
-    Again(&'a [u8]),
+    Again(&'a Sealed),
     /// Anything else.
     Outside,
 }
@@ -213,8 +214,14 @@ impl Responses {
         }
     }
 
+    /// The answer to the request of this number, if that is the last one.
+    pub fn last_answer(&self, id: MessageId) -> Option<&Sealed> {
+        let is_last = id.0.checked_add(1) == Some(self.expected.0);
+        self.last.as_ref().filter(|_| is_last).map(|last| &last.response)
+    }
+
     /// Records the answer to the expected request, and expects the next.
-    pub fn answer(&mut self, request: [u8; 32], response: Vec<u8>) {
+    pub fn answer(&mut self, request: [u8; 32], response: Sealed) {
         self.last = Some(Answer { request, response });
         self.expected = MessageId(self.expected.0.saturating_add(1));
     }
@@ -226,19 +233,19 @@ impl Responses {
 #[derive(Debug)]
 pub(super) struct LastAnswer {
     request: [u8; 32],
-    response: Vec<u8>,
+    response: Sealed,
     pub expires_at: Timestamp,
 }
 
 impl LastAnswer {
     const LIFETIME: Duration = Duration::from_secs(10);
 
-    pub fn new(request: [u8; 32], response: Vec<u8>, now: Timestamp) -> Self {
+    pub fn new(request: [u8; 32], response: Sealed, now: Timestamp) -> Self {
         LastAnswer { request, response, expires_at: now + LastAnswer::LIFETIME }
     }
 
     /// The response, when `datagram` is the request again.
-    pub fn to(&self, datagram: &[u8]) -> Option<&[u8]> {
+    pub fn to(&self, datagram: &[u8]) -> Option<&Sealed> {
         (self.request == sha256(&[datagram])).then_some(&self.response)
     }
 }
@@ -266,7 +273,7 @@ impl State for Retransmission {
 }
 
 state_of_fields!(Requests<P> { next, outstanding });
-state_of_fields!(Outstanding<P> { exchange, id, bytes, retransmission, purpose });
+state_of_fields!(Outstanding<P> { exchange, id, message, retransmission, purpose });
 state_of_fields!(Responses { expected, last });
 state_of_fields!(Answer { request, response });
 state_of_fields!(LastAnswer { request, response, expires_at });

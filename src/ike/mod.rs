@@ -36,6 +36,7 @@ mod endpoint;
 mod event;
 mod exchange;
 mod failure;
+mod fragments;
 mod half_open;
 mod initiator;
 mod job;

@@ -7,7 +7,8 @@ use crate::crypto::digest::sha256;
 use crate::crypto::secret::Secret;
 use crate::wire::DecodeError;
 use crate::wire::ike::{
-    Draft, Header, Message, Payload, Protected, SealedGeometry, decode_chain, strip_padding,
+    Draft, EncryptedFragment, Fragment, Header, Message, Payload, PayloadType, Protected,
+    SealedGeometry, decode_chain, strip_padding,
 };
 use std::fmt;
 
@@ -70,7 +71,17 @@ impl SealKey {
 
     /// The message with `inner` inside its SK payload.
     pub fn seal(&mut self, header: &Header, inner: &[Payload]) -> Vec<u8> {
-        let mut draft = Draft::new(header, inner, geometry_of(self.key.cipher()));
+        let geometry = geometry_of(self.key.cipher());
+        self.finish(Draft::new(header, inner, geometry))
+    }
+
+    /// A message that holds one fragment of another (RFC 7383 §2.5).
+    pub fn seal_fragment(&mut self, header: &Header, fragment: Fragment<'_>) -> Vec<u8> {
+        let geometry = geometry_of(self.key.cipher());
+        self.finish(Draft::fragment(header, fragment, geometry))
+    }
+
+    fn finish(&mut self, mut draft: Draft) -> Vec<u8> {
         let number = self.next_iv;
         self.next_iv += 1;
         let parts = draft.parts();
@@ -95,7 +106,29 @@ pub(super) struct Opened {
     digest: [u8; 32],
 }
 
+/// A fragment that was made with the keys of the IKE SA: only [`OpenKey::open_fragment`] makes one.
+#[derive(Debug)]
+pub(super) struct OpenedFragment {
+    pub header: Header,
+    /// Type of the first payload inside the whole; of the first fragment only.
+    pub first_inner: PayloadType,
+    pub number: u16,
+    pub total: u16,
+    pub part: Vec<u8>,
+    pub digest: [u8; 32],
+}
+
 impl Opened {
+    /// A message put together from its fragments; `digest` is that of the first.
+    pub fn assembled(
+        header: Header,
+        first_inner: PayloadType,
+        chain: &[u8],
+        digest: [u8; 32],
+    ) -> Opened {
+        Opened { header, payloads: decode_chain(first_inner, chain), digest }
+    }
+
     pub fn header(&self) -> &Header {
         &self.header
     }
@@ -137,16 +170,36 @@ impl OpenKey {
             Some(_) | None => return Err(Discard::NotAuthentic),
         };
         let mut bytes = datagram.to_vec();
-        let geometry = geometry_of(self.key.cipher());
-        let parts =
-            Protected::locate(&message, &mut bytes, geometry).map_err(|_| Discard::Malformed)?;
-        let associated = Associated { before: parts.associated_data, after: &[] };
-        let plaintext = self
-            .key
-            .open(associated, parts.iv, parts.ciphertext_and_icv)
-            .map_err(|_| Discard::NotAuthentic)?;
+        let plaintext = self.decrypt(&message, &mut bytes)?;
         let payloads = strip_padding(plaintext).and_then(|chain| decode_chain(first_inner, chain));
         Ok(Opened { header: message.header, payloads, digest: sha256(&[datagram]) })
+    }
+
+    /// Opens one fragment, decoded from `datagram`.
+    pub fn open_fragment(
+        &self,
+        message: &Message,
+        fragment: &EncryptedFragment,
+        datagram: &[u8],
+    ) -> Result<OpenedFragment, Discard> {
+        let mut bytes = datagram.to_vec();
+        let plaintext = self.decrypt(message, &mut bytes)?;
+        Ok(OpenedFragment {
+            header: message.header,
+            first_inner: fragment.first_inner,
+            number: fragment.fragment_number,
+            total: fragment.total_fragments,
+            part: strip_padding(plaintext).map_err(|_| Discard::Malformed)?.to_vec(),
+            digest: sha256(&[datagram]),
+        })
+    }
+
+    fn decrypt<'a>(&self, message: &Message, bytes: &'a mut [u8]) -> Result<&'a [u8], Discard> {
+        let geometry = geometry_of(self.key.cipher());
+        let parts = Protected::locate(message, bytes, geometry).map_err(|_| Discard::Malformed)?;
+        let associated = Associated { before: parts.associated_data, after: &[] };
+        let opened = self.key.open(associated, parts.iv, parts.ciphertext_and_icv);
+        opened.map(|plaintext| &*plaintext).map_err(|_| Discard::NotAuthentic)
     }
 }
 

@@ -37,8 +37,12 @@ discards! {
     Unexpected = "unexpected",
     /// The integrity check failed.
     NotAuthentic = "not_authentic",
-    /// A fragment (RFC 7383), which we never announce.
+    /// A fragment (RFC 7383) that was not agreed on.
     Fragment = "fragment",
+    /// A fragment that is there already, or of a message that was since cut anew.
+    FragmentRepeated = "fragment_repeated",
+    /// Too many fragments of one message, or too long together.
+    FragmentLimit = "fragment_limit",
     /// A request outside the window (RFC 7296 §2.3).
     OutsideWindow = "outside_window",
     /// A response to no outstanding request.

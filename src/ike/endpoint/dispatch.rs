@@ -276,7 +276,7 @@ impl Endpoint {
             }
             IkeSa::Over(answer, at) => {
                 match answer.to(datagram) {
-                    Some(response) => ctx.out.send(&at, response),
+                    Some(response) => ctx.out.send_sealed(&at, response),
                     None => ctx.out.count(Discard::UnknownSpi),
                 }
                 self.sas.put(spi, IkeSa::Over(answer, at));

@@ -18,6 +18,7 @@ mod dispatch;
 mod handover;
 mod lifecycle;
 mod sas;
+mod sending;
 mod settle;
 
 use super::config::{ConnectionConfig, ConnectionId, EndpointConfig, SlotId};

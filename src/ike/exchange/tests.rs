@@ -17,6 +17,10 @@ fn resend_times(mut schedule: Retransmission, until: Timestamp) -> Vec<u64> {
     times
 }
 
+fn sealed(octets: &[u8]) -> Sealed {
+    Sealed::whole(octets.to_vec())
+}
+
 #[test]
 fn a_handshake_is_repeated_ever_more_slowly_and_given_up_in_the_end() {
     let schedule = Retransmission::new(&Retransmit::default(), START);
@@ -49,7 +53,7 @@ fn one_request_at_a_time_and_only_its_own_answer_counts() {
     let mut requests = Requests::from(2);
     assert_eq!(requests.vacancy(), Some(MessageId(2)));
     let schedule = Retransmission::new(&Retransmit::default(), START);
-    requests.start(PROBE, vec![1], schedule, "probe");
+    requests.start(PROBE, sealed(b"probe"), schedule, "probe");
     assert_eq!(requests.vacancy(), None);
     assert!(requests.awaits(PROBE, MessageId(2)));
     assert!(!requests.awaits(PROBE, MessageId(1)) && !requests.awaits(PROBE, MessageId(3)));
@@ -63,7 +67,7 @@ fn one_request_at_a_time_and_only_its_own_answer_counts() {
 fn message_ids_never_wrap() {
     let mut requests = Requests::from(u32::MAX - 1);
     assert!(requests.wearing_out());
-    requests.start(PROBE, vec![], Retransmission::new(&Retransmit::default(), START), ());
+    requests.start(PROBE, sealed(b"probe"), Retransmission::new(&Retransmit::default(), START), ());
     requests.finish();
     assert_eq!(requests.vacancy(), None);
     let responses = Responses::from(u32::MAX);
@@ -75,8 +79,8 @@ fn only_the_next_request_and_the_last_one_again_are_taken() {
     let mut responses = Responses::from(0);
     assert_eq!(responses.place(MessageId(0), b"request"), Place::Next);
     assert_eq!(responses.place(MessageId(1), b"request"), Place::Outside);
-    responses.answer(sha256(&[b"request"]), b"response".to_vec());
-    assert_eq!(responses.place(MessageId(0), b"request"), Place::Again(b"response"));
+    responses.answer(sha256(&[b"request"]), sealed(b"response"));
+    assert_eq!(responses.place(MessageId(0), b"request"), Place::Again(&sealed(b"response")));
     assert_eq!(responses.place(MessageId(0), b"another request"), Place::Outside);
     assert_eq!(responses.place(MessageId(1), b"next request"), Place::Next);
     assert_eq!(responses.place(MessageId(7), b"far request"), Place::Outside);
@@ -85,9 +89,9 @@ fn only_the_next_request_and_the_last_one_again_are_taken() {
 #[test]
 fn the_last_answer_outlives_the_ike_sa_for_its_request_alone() {
     let mut responses = Responses::from(0);
-    responses.answer(sha256(&[b"delete"]), b"deleted".to_vec());
+    responses.answer(sha256(&[b"delete"]), sealed(b"deleted"));
     let last = responses.into_last_answer(START).expect("there is one");
-    assert_eq!(last.to(b"delete"), Some(b"deleted".as_slice()));
+    assert_eq!(last.to(b"delete"), Some(&sealed(b"deleted")));
     assert_eq!(last.to(b"something else"), None);
     assert!(last.expires_at > START);
 }

@@ -6,6 +6,7 @@ use super::super::context::Context;
 use super::super::event::Role;
 use super::super::exchange::{Due, Retransmission};
 use super::super::failure::{AuthFailure, ChildRefusal, FailureReason};
+use super::super::fragments::{Reassembly, Sealed};
 use super::super::job::Work;
 use super::super::path::{LivePath, Path};
 use super::super::payloads::{Payloads, notify};
@@ -22,7 +23,9 @@ use crate::wire::ike::{ExchangeType, Header, MessageId, NotifyType};
 #[derive(Debug)]
 pub(in super::super) struct AwaitAuth {
     pub keyed: Keyed,
-    pub(super) request: Vec<u8>,
+    pub(super) request: Sealed,
+    /// Fragments of the answer.
+    pub(super) answer: Reassembly,
     pub(super) retransmission: Retransmission,
     /// We have said that this is the only IKE SA with the peer.
     pub(super) initial_contact: bool,
@@ -48,7 +51,7 @@ enum Checked {
 impl AwaitAuth {
     /// One datagram whose header names this attempt.
     pub fn handle(
-        self: Box<Self>,
+        mut self: Box<Self>,
         header: &Header,
         datagram: &[u8],
         from: Path,
@@ -59,10 +62,14 @@ impl AwaitAuth {
             && header.exchange_type == ExchangeType::IKE_AUTH
             && header.message_id == MessageId(1)
             && header.responder_spi == self.keyed.id.remote;
-        let opened =
-            if fits { self.keyed.keys.open.open(datagram) } else { Err(Discard::Unexpected) };
+        let (key, agreed) = (&self.keyed.keys.open, self.keyed.fragmentation.agreed);
+        let opened = match fits {
+            true => self.answer.open(key, agreed, datagram, ctx.now),
+            false => Err(Discard::Unexpected),
+        };
         let opened = match opened {
-            Ok(opened) => opened,
+            Ok(Some(opened)) => opened,
+            Ok(None) => return Step::AwaitAuth(self),
             Err(reason) => {
                 ctx.out.count(reason);
                 return Step::AwaitAuth(self);
@@ -123,7 +130,7 @@ impl AwaitAuth {
         ctx: &mut Context<'_>,
     ) -> Step {
         let Keyed { id, connection, config, keys, nonces, path, nat, .. } = self.keyed;
-        let Keyed { offer, names_slots, began_at, .. } = self.keyed;
+        let Keyed { offer, names_slots, fragmentation, began_at, .. } = self.keyed;
         let path = LivePath::new(path, nat, ctx.now);
         let handshake = Handshake {
             id,
@@ -136,6 +143,7 @@ impl AwaitAuth {
             path,
             began_at,
             names_slots,
+            fragmentation,
         };
         let mut sa = Established::new(handshake, ctx);
         let child = child
@@ -171,7 +179,7 @@ impl AwaitAuth {
             Due::Nothing => Step::AwaitAuth(self),
             Due::Resend => {
                 ctx.out.stats.retransmitted += 1;
-                ctx.out.send(&self.keyed.path, &self.request);
+                ctx.out.send_sealed(&self.keyed.path, &self.request);
                 Step::AwaitAuth(self)
             }
             Due::GiveUp => {

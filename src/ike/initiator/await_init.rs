@@ -5,6 +5,7 @@ use super::super::context::Context;
 use super::super::event::NatStatus;
 use super::super::exchange::{Due, Retransmission};
 use super::super::failure::FailureReason;
+use super::super::fragments;
 use super::super::job::Work;
 use super::super::path::{Path, detect, detection_payloads, will_encapsulate};
 use super::super::payloads::{Payloads, ike_refused, notify, public_value, wanted_group};
@@ -55,6 +56,7 @@ pub(super) struct Acceptance {
     pub nat: NatStatus,
     pub verifies_ed25519: bool,
     pub names_slots: bool,
+    pub takes_fragments: bool,
 }
 
 impl AwaitInit {
@@ -76,11 +78,11 @@ impl AwaitInit {
         let schedule = &self.attempt.config.retransmit;
         self.retransmission = Retransmission::new(schedule, ctx.now);
         self.retransmission.shorten(self.attempt.began_at + schedule.give_up);
-        self.request = self.message();
+        self.request = self.message(ctx.settings.fragmentation);
         ctx.out.send(&self.attempt.path, &self.request);
     }
 
-    fn message(&self) -> Vec<u8> {
+    fn message(&self, fragmentation: bool) -> Vec<u8> {
         let flags = Flags { initiator: true, ..Flags::default() };
         let spis = (self.attempt.spi, IkeSpi::ZERO);
         let header = Header::new(spis.0, spis.1, ExchangeType::IKE_SA_INIT, flags, MessageId(0));
@@ -92,6 +94,7 @@ impl AwaitInit {
         payloads.push(Payload::Nonce(nonce.clone()));
         payloads.extend(detection_payloads(spis, path, config.force_encapsulation));
         payloads.push(auth::hash_algorithms());
+        payloads.extend(fragmentation.then(fragments::supported));
         payloads.push(slots::vendor_id());
         Message { header, payloads }.encode()
     }
@@ -200,6 +203,7 @@ impl AwaitInit {
             nat,
             verifies_ed25519: auth::verifies_ed25519(payloads),
             names_slots,
+            takes_fragments: fragments::are_taken_by_sender(payloads),
         }))
     }
 

@@ -6,6 +6,7 @@ use super::super::config::{ConnectionConfig, ConnectionId};
 use super::super::context::Context;
 use super::super::event::{IkeSaId, NatStatus};
 use super::super::exchange::Retransmission;
+use super::super::fragments::{Fragmentation, Reassembly};
 use super::super::keys::{IkeKeys, Nonces};
 use super::super::path::Path;
 use super::super::payloads::notify;
@@ -33,6 +34,7 @@ pub(in super::super) struct Keyed {
     pub(super) offer: Offer,
     /// Whether the peer names slots, as we do.
     pub(super) names_slots: bool,
+    pub(super) fragmentation: Fragmentation,
     pub(super) began_at: Timestamp,
 }
 
@@ -72,10 +74,12 @@ impl Keyed {
         payloads.extend(initial_contact.then(|| notify(NotifyType::INITIAL_CONTACT, [])));
         payloads.push(notify(NotifyType::ESP_TFC_PADDING_NOT_SUPPORTED, []));
         let header = self.header(ExchangeType::IKE_AUTH, MessageId(1));
-        let request = self.keys.seal.seal(&header, &payloads);
-        ctx.out.send(&self.path, &request);
+        let (key, remote) = (&mut self.keys.seal, self.path.remote);
+        let request = self.fragmentation.seal(key, &header, &payloads, remote);
+        ctx.out.send_sealed(&self.path, &request);
         let retransmission = Retransmission::new(&self.config.retransmit, ctx.now);
-        Box::new(AwaitAuth { keyed: *self, request, retransmission, initial_contact })
+        let answer = Reassembly::default();
+        Box::new(AwaitAuth { keyed: *self, request, answer, retransmission, initial_contact })
     }
 
     /// The header of a request of ours.

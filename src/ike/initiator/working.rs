@@ -6,6 +6,7 @@ use super::super::config::{ConnectionConfig, ConnectionId};
 use super::super::context::Context;
 use super::super::event::{IkeSaId, Role};
 use super::super::failure::FailureReason;
+use super::super::fragments::Fragmentation;
 use super::super::job::{Client, Done, JobId, Work};
 use super::super::keys::{IkeKeys, Nonces, Spis};
 use super::super::path::Path;
@@ -196,6 +197,9 @@ impl Agreeing {
             init_response,
             offer: Offer::new((first, slot), traffic, suites, acceptance.names_slots, ctx),
             names_slots: acceptance.names_slots,
+            fragmentation: Fragmentation::agreed(
+                ctx.settings.fragmentation && acceptance.takes_fragments,
+            ),
             began_at: attempt.began_at,
             config: attempt.config,
         };

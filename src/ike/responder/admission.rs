@@ -216,7 +216,8 @@ impl Signing {
             payloads.push(notify(notify_of(refusal), []));
         }
         let header = answer_header(half_open.id, ExchangeType::IKE_AUTH, MessageId(1));
-        let response = half_open.keys.seal.seal(&header, &payloads);
+        let (key, remote) = (&mut half_open.keys.seal, request.from.remote);
+        let response = half_open.fragmentation.seal(key, &header, &payloads, remote);
         let handshake = Handshake {
             id: half_open.id,
             role: Role::Responder,
@@ -228,11 +229,12 @@ impl Signing {
             path: LivePath::new(request.from, half_open.nat, ctx.now),
             began_at: half_open.began_at,
             names_slots: half_open.names_slots,
+            fragmentation: half_open.fragmentation,
         };
         let mut sa = Established::new(handshake, ctx);
         let child = child.map_err(|refusal| NoFirstChild { slot: None, refusal });
         let child = sa.announce(child, &half_open.nonces, ctx);
-        ctx.out.send(&request.from, &response);
+        ctx.out.send_sealed(&request.from, &response);
         sa.answered(request.digest, response);
         Step::Established { sa, initial_contact: request.initial_contact, child }
     }

@@ -5,6 +5,7 @@ use super::super::connections::Acceptable;
 use super::super::context::Context;
 use super::super::event::{IkeSaId, NatStatus, Role};
 use super::super::failure::FailureReason;
+use super::super::fragments::{self, Fragmentation, Reassembly};
 use super::super::job::{Client, Ephemeral, Work};
 use super::super::keys::{IkeKeys, Nonces, Spis};
 use super::super::path::{Path, detect, detection_payloads, will_encapsulate};
@@ -33,6 +34,7 @@ pub(in super::super) struct Answering {
     nat: NatStatus,
     peer_verifies_ed25519: bool,
     names_slots: bool,
+    fragmentation: Fragmentation,
     force_encapsulation: bool,
     pub(super) init_request: Vec<u8>,
     began_at: Timestamp,
@@ -85,6 +87,9 @@ impl Answering {
             nat,
             peer_verifies_ed25519: auth::verifies_ed25519(payloads),
             names_slots,
+            fragmentation: Fragmentation::agreed(
+                ctx.settings.fragmentation && fragments::are_taken_by_sender(payloads),
+            ),
             force_encapsulation: acceptable.force_encapsulation,
             init_request: datagram.to_vec(),
             began_at: ctx.now,
@@ -118,6 +123,8 @@ impl Answering {
             nat: self.nat,
             peer_verifies_ed25519: self.peer_verifies_ed25519,
             names_slots: self.names_slots,
+            fragmentation: self.fragmentation,
+            request: Reassembly::default(),
             init_request: self.init_request,
             init_response,
             began_at: self.began_at,
@@ -136,6 +143,7 @@ impl Answering {
         ];
         payloads.extend(detection_payloads(spis, &self.path, self.force_encapsulation));
         payloads.push(auth::hash_algorithms());
+        payloads.extend(self.fragmentation.agreed.then(fragments::supported));
         payloads.extend(self.names_slots.then(slots::vendor_id));
         Message { header, payloads }.encode()
     }

@@ -8,6 +8,7 @@ use super::super::context::Context;
 use super::super::event::{IkeSaId, NatStatus};
 use super::super::exchange::LastAnswer;
 use super::super::failure::{AuthFailure, FailureReason};
+use super::super::fragments::{Fragmentation, Reassembly, Sealed};
 use super::super::job::{Client, Work};
 use super::super::keys::{IkeKeys, Nonces};
 use super::super::path::Path;
@@ -43,6 +44,9 @@ pub(in super::super) struct HalfOpen {
     pub(super) peer_verifies_ed25519: bool,
     /// Whether the peer names slots, as we do.
     pub(super) names_slots: bool,
+    pub(super) fragmentation: Fragmentation,
+    /// Fragments of IKE_AUTH.
+    pub(super) request: Reassembly,
     pub(super) init_request: Vec<u8>,
     pub(super) init_response: Vec<u8>,
     pub(super) began_at: Timestamp,
@@ -62,7 +66,7 @@ impl HalfOpen {
 
     /// One datagram whose header names this half-open IKE SA.
     pub fn handle(
-        self: Box<Self>,
+        mut self: Box<Self>,
         header: &Header,
         datagram: &[u8],
         from: Path,
@@ -74,13 +78,15 @@ impl HalfOpen {
             && header.exchange_type == ExchangeType::IKE_AUTH
             && header.message_id == MessageId(1)
             && header.initiator_spi == self.id.remote;
+        let (key, agreed) = (&self.keys.open, self.fragmentation.agreed);
         let opened = match fits {
             true if ctx.now < self.quiet_until => Err(Discard::TooManyIkeSas),
-            true => self.keys.open.open(datagram),
+            true => self.request.open(key, agreed, datagram, ctx.now),
             false => Err(Discard::Unexpected),
         };
         let opened = match opened {
-            Ok(opened) => opened,
+            Ok(Some(opened)) => opened,
+            Ok(None) => return Step::HalfOpen(self),
             Err(reason) => {
                 ctx.out.count(reason);
                 return Step::HalfOpen(self);
@@ -181,8 +187,8 @@ impl HalfOpen {
     ) -> Step {
         ctx.out.count(Discard::Authentication);
         let header = answer_header(self.id, ExchangeType::IKE_AUTH, MessageId(1));
-        let response = self.keys.seal.seal(&header, &[*refusal.answer]);
-        ctx.out.send(&request.from, &response);
+        let response = Sealed::whole(self.keys.seal.seal(&header, &[*refusal.answer]));
+        ctx.out.send_sealed(&request.from, &response);
         Step::Refused {
             answer: LastAnswer::new(request.digest, response, ctx.now),
             path: request.from,

@@ -307,7 +307,7 @@ impl Established {
     /// (RFC 7296 §2.25.1), or the peer has asked already.
     pub(super) fn is_busy(&self) -> bool {
         match self.exchanges.purpose() {
-            None | Some(Purpose::Probe | Purpose::CheckPath(_)) => false,
+            None | Some(Purpose::Probe | Purpose::CheckPath(_) | Purpose::Measure(_)) => false,
             Some(Purpose::RekeyIke(attempt)) => attempt.race.rival().is_some(),
             Some(Purpose::Child(_) | Purpose::DeleteChild(_) | Purpose::DeleteIke) => true,
         }

@@ -29,6 +29,8 @@ pub(super) enum Purpose {
     Probe,
     /// To see whether the peer is at another place now.
     CheckPath(Cookie),
+    /// To see whether a datagram of this size reaches it in one piece.
+    Measure(u16),
     /// To make a Child SA, new or in place of another.
     Child(Box<ChildAttempt>),
     /// To replace this IKE SA.
@@ -45,10 +47,8 @@ impl Purpose {
         match self {
             Purpose::Child(attempt) => attempt.is_portable(),
             Purpose::RekeyIke(attempt) => attempt.is_portable(),
-            Purpose::Probe
-            | Purpose::CheckPath(_)
-            | Purpose::DeleteChild(_)
-            | Purpose::DeleteIke => true,
+            Purpose::Probe | Purpose::CheckPath(_) | Purpose::Measure(_) => true,
+            Purpose::DeleteChild(_) | Purpose::DeleteIke => true,
         }
     }
 }
@@ -58,6 +58,7 @@ impl Purpose {
 enum Task {
     Probe,
     CheckPath,
+    Measure(u16),
     CreateChild(Lack),
     RekeyChild(ChildId),
     RekeyIke,
@@ -75,6 +76,7 @@ impl Established {
             None => {}
             Some(Task::Probe) => self.probe(ctx),
             Some(Task::CheckPath) => self.check_path(ctx),
+            Some(Task::Measure(size)) => self.start_measuring(size, ctx),
             Some(Task::CreateChild(lack)) => self.start_child(lack, None, None, ctx),
             Some(Task::RekeyChild(child)) => self.rekey_child(child, ctx),
             Some(Task::RekeyIke) => self.start_rekey(None, ctx),
@@ -114,6 +116,7 @@ impl Established {
             .or(rekey.then_some(Task::RekeyIke))
             .or(worn.map(Task::RekeyChild))
             .or(create.map(|(_, lack)| Task::CreateChild(lack)))
+            .or(self.to_measure.map(Task::Measure))
             .or(probe.then_some(Task::Probe))
     }
 
@@ -153,6 +156,7 @@ impl Established {
         secret: Option<held::Agreed>,
         ctx: &mut Context<'_>,
     ) {
+        let at_once = self.exchanges.was_sent_once();
         let Some(purpose) = self.exchanges.finish() else { return };
         let payloads = match response.payloads() {
             Ok(payloads) => Payloads(payloads),
@@ -163,6 +167,7 @@ impl Established {
         }
         match purpose {
             Purpose::Probe | Purpose::CheckPath(_) => {}
+            Purpose::Measure(size) => self.measured(size, at_once, ctx),
             // Closed meanwhile: what the peer has made goes with the IKE SA, or right after it.
             Purpose::Child(attempt) if self.is_over() => attempt.release(ctx),
             Purpose::RekeyIke(attempt) if self.is_over() => {
@@ -474,4 +479,5 @@ state_of_variants!(Purpose {
     3 => DeleteChild(child),
     4 => DeleteIke,
     5 => CheckPath(cookie),
+    6 => Measure(size),
 });

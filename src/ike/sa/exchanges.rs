@@ -6,6 +6,7 @@
 use super::super::context::Context;
 use super::super::event::{IkeSaId, Role};
 use super::super::exchange::{Due, LastAnswer, Place, Requests, Responses, Retransmission};
+use super::super::fragments::{Fragmentation, Reassembly, Sealed, is_first_fragment};
 use super::super::keys::IkeKeys;
 use super::super::path::Path;
 use super::super::protect::Opened;
@@ -32,7 +33,9 @@ pub(super) enum Arrival {
     /// The answer to our outstanding request, authentic.
     Response(Opened),
     /// The last request again; this was the answer.
-    Repetition(Vec<u8>),
+    Repetition(Sealed),
+    /// A fragment, authentic; others of the same message are still to come.
+    Partial,
     /// Nothing.
     Discarded(Discard),
 }
@@ -45,36 +48,76 @@ pub(super) struct Exchanges<P> {
     /// Our side of the exchange that made the IKE SA.
     pub role: Role,
     pub keys: IkeKeys,
+    pub fragmentation: Fragmentation,
     requests: Requests<P>,
     responses: Responses,
+    /// Fragments of the peer's next request, and of its answer to ours.
+    incoming: Incoming,
+}
+
+/// Fragments of both directions.
+#[cfg_attr(test, derive(Clone))]
+#[derive(Debug, Default)]
+struct Incoming {
+    request: Reassembly,
+    answer: Reassembly,
 }
 
 impl<P> Exchanges<P> {
     /// Exchanges whose requests are numbered from `next` on, and the peer's from `expected` on.
-    pub fn new(id: IkeSaId, role: Role, keys: IkeKeys, next: u32, expected: u32) -> Self {
+    pub fn new(
+        (id, role): (IkeSaId, Role),
+        keys: IkeKeys,
+        fragmentation: Fragmentation,
+        (next, expected): (u32, u32),
+    ) -> Self {
         let (requests, responses) = (Requests::from(next), Responses::from(expected));
-        Exchanges { id, role, keys, requests, responses }
+        let incoming = Incoming::default();
+        Exchanges { id, role, keys, fragmentation, requests, responses, incoming }
     }
 
-    /// What a datagram is whose header names this IKE SA. Nothing changes.
-    pub fn examine(&self, header: &Header, datagram: &[u8]) -> Arrival {
+    /// What a datagram is whose header names this IKE SA. Nothing changes but that an authentic
+    /// fragment is kept.
+    pub fn examine(&mut self, header: &Header, datagram: &[u8], now: Timestamp) -> Arrival {
         if header.flags.initiator == (self.role == Role::Initiator) {
             return Arrival::Discarded(Discard::Unexpected); // our own message, reflected
         }
-        let opened = |arrival: fn(Opened) -> Arrival| {
-            self.keys.open.open(datagram).map_or_else(Arrival::Discarded, arrival)
+        let (key, agreed) = (&self.keys.open, self.fragmentation.agreed);
+        let opened = |incoming: &mut Reassembly, arrival: fn(Opened) -> Arrival| match incoming
+            .open(key, agreed, datagram, now)
+        {
+            Ok(Some(opened)) => arrival(opened),
+            Ok(None) => Arrival::Partial,
+            Err(reason) => Arrival::Discarded(reason),
         };
         if header.flags.response {
             return match self.requests.awaits(header.exchange_type, header.message_id) {
-                true => opened(Arrival::Response),
+                true => opened(&mut self.incoming.answer, Arrival::Response),
                 false => Arrival::Discarded(Discard::StrayResponse),
             };
         }
         match self.responses.place(header.message_id, datagram) {
-            Place::Outside => Arrival::Discarded(Discard::OutsideWindow),
-            Place::Again(response) => Arrival::Repetition(response.to_vec()),
-            Place::Next => opened(Arrival::Request),
+            Place::Outside => self.examine_outside(header, datagram),
+            Place::Again(response) => Arrival::Repetition(response.clone()),
+            Place::Next => opened(&mut self.incoming.request, Arrival::Request),
         }
+    }
+
+    /// The last request may come again cut into other fragments; its first fragment then stands
+    /// for all (RFC 7383 §2.6.1).
+    fn examine_outside(&self, header: &Header, datagram: &[u8]) -> Arrival {
+        let again = self.responses.last_answer(header.message_id);
+        let again = again.filter(|_| is_first_fragment(&self.keys.open, datagram));
+        match again.filter(|_| self.fragmentation.agreed) {
+            Some(response) => Arrival::Repetition(response.clone()),
+            None => Arrival::Discarded(Discard::OutsideWindow),
+        }
+    }
+
+    /// Forgets fragments that wait too long for others.
+    pub fn forget_old_fragments(&mut self, now: Timestamp) {
+        self.incoming.request.forget_old(now);
+        self.incoming.answer.forget_old(now);
     }
 
     fn header(&self, exchange: ExchangeType, response: bool, id: MessageId) -> Header {
@@ -107,22 +150,61 @@ impl<P> Exchanges<P> {
     ) {
         let Some(id) = self.requests.vacancy() else { return };
         let header = self.header(exchange, false, id);
-        let bytes = self.keys.seal.seal(&header, payloads);
-        ctx.out.send(path, &bytes);
-        self.requests.start(exchange, bytes, schedule, purpose);
+        let message = self.seal(&header, payloads, path);
+        ctx.out.send_sealed(path, &message);
+        self.requests.start(exchange, message, schedule, purpose);
+    }
+
+    /// Sends a request with `payloads` that no router may fragment, if a request can be sent now.
+    /// Its repetitions are cut to what every path carries, so that the exchange ends all the same.
+    pub fn ask_whole(
+        &mut self,
+        path: &Path,
+        payloads: &[Payload],
+        purpose: impl FnOnce(usize) -> P,
+        schedule: Retransmission,
+        ctx: &mut Context<'_>,
+    ) {
+        let Some(id) = self.requests.vacancy() else { return };
+        let exchange = ExchangeType::INFORMATIONAL;
+        let header = self.header(exchange, false, id);
+        let whole = self.keys.seal.seal(&header, payloads);
+        ctx.out.send_whole(path, &whole);
+        let purpose = purpose(whole.len());
+        let anywhere = Fragmentation { path_mtu: None, ..self.fragmentation };
+        let message = match anywhere.agreed {
+            true => anywhere.seal_fragments(&mut self.keys.seal, &header, payloads, path.remote),
+            false => Sealed::whole(whole),
+        };
+        self.requests.start(exchange, message, schedule, purpose);
+    }
+
+    /// Octets of a request with these payloads.
+    pub fn length(&mut self, payloads: &[Payload]) -> usize {
+        let header = self.header(ExchangeType::INFORMATIONAL, false, MessageId(0));
+        self.keys.seal.seal(&header, payloads).len()
+    }
+
+    /// Whether the outstanding request was sent once only.
+    pub fn was_sent_once(&self) -> bool {
+        self.requests.outstanding().is_some_and(|asked| asked.retransmission.sent() == 1)
+    }
+
+    fn seal(&mut self, header: &Header, payloads: &[Payload], path: &Path) -> Sealed {
+        self.fragmentation.seal(&mut self.keys.seal, header, payloads, path.remote)
     }
 
     /// Answers the peer's request where it came from (RFC 7296 §2.11), and remembers the answer.
     pub fn answer(&mut self, request: &Request, payloads: &[Payload], ctx: &mut Context<'_>) {
         let asked = request.opened.header();
         let header = self.header(asked.exchange_type, true, asked.message_id);
-        let response = self.keys.seal.seal(&header, payloads);
-        ctx.out.send(&request.path, &response);
+        let response = self.seal(&header, payloads, &request.path);
+        ctx.out.send_sealed(&request.path, &response);
         self.responses.answer(request.opened.digest(), response);
     }
 
     /// Records the answer with which the handshake ended, as responder.
-    pub fn on_answered(&mut self, request: [u8; 32], response: Vec<u8>) {
+    pub fn on_answered(&mut self, request: [u8; 32], response: Sealed) {
         self.responses = Responses::from(1);
         self.responses.answer(request, response);
     }
@@ -140,7 +222,7 @@ impl<P> Exchanges<P> {
     pub fn send_again(&self, path: &Path, ctx: &mut Context<'_>) {
         if let Some(outstanding) = self.requests.outstanding() {
             ctx.out.stats.retransmitted += 1;
-            ctx.out.send(path, &outstanding.bytes);
+            ctx.out.send_sealed(path, &outstanding.message);
         }
     }
 
@@ -179,4 +261,5 @@ impl<P> Exchanges<P> {
     }
 }
 
-state_of_fields!(Exchanges<P> { id, role, keys, requests, responses });
+state_of_fields!(Exchanges<P> { id, role, keys, fragmentation, requests, responses, incoming });
+state_of_fields!(Incoming { request, answer });

@@ -27,6 +27,7 @@ mod exchanges;
 mod filling;
 mod held;
 mod lifecycle;
+mod measuring;
 mod moving;
 mod rekey;
 mod replacement;
@@ -40,6 +41,7 @@ use super::context::Context;
 use super::event::{self, ChildId, Event, IkeSaId, Role};
 use super::exchange::LastAnswer;
 use super::failure::{ChildRefusal, DownReason};
+use super::fragments::{Fragmentation, Sealed};
 use super::keys::{IkeKeys, Nonces};
 use super::limits::Wish;
 use super::liveness::{Liveness, Verdict};
@@ -113,6 +115,8 @@ pub(super) struct Established {
     held: Held,
     liveness: Liveness,
     path: LivePath,
+    /// The size whose way to the peer is to be measured when the window is free.
+    to_measure: Option<u16>,
     effects: Vec<Effect>,
 }
 
@@ -155,6 +159,7 @@ pub(super) struct Handshake {
     pub began_at: Timestamp,
     /// Whether the peer names slots, as we do.
     pub names_slots: bool,
+    pub fragmentation: Fragmentation,
 }
 
 /// How an IKE SA comes to be.
@@ -187,12 +192,16 @@ impl Established {
                     names_slots: new.names_slots,
                 };
                 let life = Lifecycle::active(&new.config.ike_lifetime, ctx);
-                let exchanges = Exchanges::new(new.id, new.role, new.keys, next, expected);
+                let who = (new.id, new.role);
+                let numbers = (next, expected);
+                let exchanges = Exchanges::new(who, new.keys, new.fragmentation, numbers);
                 (new.connection, new.config, descent, life, exchanges, new.path)
             }
             Birth::Successor { of, made, life } => {
                 // "The Message ID counters are set to 0" (RFC 7296 §2.18).
-                let exchanges = Exchanges::new(made.id, made.role, made.keys, 0, 0);
+                let fragmentation = of.exchanges.fragmentation;
+                let who = (made.id, made.role);
+                let exchanges = Exchanges::new(who, made.keys, fragmentation, (0, 0));
                 let path = LivePath::new(of.path.path(), of.path.nat(), ctx.now);
                 (of.connection, of.config.clone(), of.descent.clone(), life, exchanges, path)
             }
@@ -207,6 +216,7 @@ impl Established {
             held: Held::default(),
             liveness: Liveness::new(ctx.now),
             path,
+            to_measure: None,
             effects: Vec::new(),
         })
     }
@@ -252,6 +262,7 @@ impl Established {
             local_id: self.config.local_id.clone(),
             remote_id: self.remote_id().clone(),
             nat: self.path.nat(),
+            takes_fragments: self.exchanges.fragmentation.agreed,
             names_slots: self.descent.names_slots,
         };
         ctx.out.event(self.connection, Event::Established(Box::new(established)));
@@ -277,7 +288,7 @@ impl Established {
     }
 
     /// Records the answer with which the handshake ended, as responder.
-    pub fn answered(&mut self, request: [u8; 32], response: Vec<u8>) {
+    pub fn answered(&mut self, request: [u8; 32], response: Sealed) {
         self.exchanges.on_answered(request, response);
     }
 
@@ -288,11 +299,12 @@ impl Established {
         if asks && !ctx.accounts.has(self.connection, wish, ctx.now) {
             return ctx.out.count(Discard::TooManyRequests);
         }
-        match self.exchanges.examine(header, datagram) {
+        match self.exchanges.examine(header, datagram, ctx.now) {
+            Arrival::Partial => {}
             Arrival::Discarded(reason) => ctx.out.count(reason),
             Arrival::Repetition(response) => {
                 ctx.out.count(Discard::Retransmission);
-                ctx.out.send(&path, &response);
+                ctx.out.send_sealed(&path, &response);
                 self.liveness.on_repeat(ctx.now);
             }
             Arrival::Request(opened) => {
@@ -388,6 +400,7 @@ impl Established {
                 held: Held::default(),
                 liveness,
                 path,
+                to_measure: None,
                 effects,
             })
         }))

@@ -12,6 +12,7 @@ use crate::time::{Timestamp, soonest};
 impl Established {
     /// Time has passed.
     pub fn handle_timeout(&mut self, ctx: &mut Context<'_>) {
+        self.exchanges.forget_old_fragments(ctx.now);
         if !self.held.has_answer() {
             self.repeat_request(ctx);
             self.judge_peer(ctx);

@@ -147,10 +147,8 @@ impl Established {
         match self.exchanges.purpose_mut()? {
             Purpose::Child(attempt) => attempt.work(payloads),
             Purpose::RekeyIke(attempt) => attempt.work(payloads),
-            Purpose::Probe
-            | Purpose::CheckPath(_)
-            | Purpose::DeleteChild(_)
-            | Purpose::DeleteIke => None,
+            Purpose::Probe | Purpose::CheckPath(_) | Purpose::Measure(_) => None,
+            Purpose::DeleteChild(_) | Purpose::DeleteIke => None,
         }
     }
 }

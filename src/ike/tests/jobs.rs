@@ -61,7 +61,7 @@ impl Pair {
     }
 
     fn deliver(&mut self, end: usize, transmits: &[Transmit]) {
-        for Transmit { local, remote, bytes } in transmits {
+        for Transmit { local, remote, bytes, .. } in transmits {
             self.at(end, |endpoint, at| endpoint.handle_datagram(*remote, *local, bytes, at));
         }
     }

@@ -3,6 +3,7 @@
 mod adversary;
 mod attacks;
 mod conformance;
+mod fragments;
 mod handover;
 mod handshake;
 mod jobs;

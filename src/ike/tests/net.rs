@@ -230,6 +230,8 @@ pub struct Net {
     under_way: BTreeMap<(Timestamp, u64), Datagram>,
     sequence: u64,
     pub log: Vec<Datagram>,
+    /// Those that no router may fragment.
+    pub whole: Vec<Datagram>,
 }
 
 impl Net {
@@ -266,6 +268,7 @@ impl Net {
             under_way: BTreeMap::new(),
             sequence: 0,
             log: Vec::new(),
+            whole: Vec::new(),
         };
         for config in configs {
             let mut end =
@@ -312,8 +315,10 @@ impl Net {
             end.inbound.retain(|sa| sa.until.is_none_or(|until| until > now));
             while let Some(transmit) = self.ends[index].endpoint.poll_transmit() {
                 self.ends[index].transmits += 1;
-                let Transmit { local: from, remote: to, bytes } = transmit;
-                self.put(Datagram { from, to, bytes });
+                let Transmit { local: from, remote: to, bytes, dont_fragment } = transmit;
+                let datagram = Datagram { from, to, bytes };
+                self.whole.extend(dont_fragment.then(|| datagram.clone()));
+                self.put(datagram);
             }
         }
     }

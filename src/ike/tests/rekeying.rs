@@ -197,7 +197,9 @@ fn child_sas_are_rekeyed_with_the_group_of_the_ike_sa() {
                 let header = datagram.header();
                 header.exchange_type == ExchangeType::CREATE_CHILD_SA && !header.flags.response
             };
-            assert_eq!(net.log.iter().filter(asked).count(), 1, "no INVALID_KE_PAYLOAD");
+            let asked = net.log.iter().filter(asked).map(|datagram| datagram.header().message_id);
+            let asked: std::collections::BTreeSet<_> = asked.collect();
+            assert_eq!(asked.len(), 1, "no INVALID_KE_PAYLOAD");
         }
     }
 }

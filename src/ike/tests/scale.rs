@@ -101,10 +101,10 @@ impl Hub {
             if to_hub.is_none() && to_peer.is_none() {
                 return;
             }
-            if let Some(Transmit { local, remote, bytes }) = to_hub {
+            if let Some(Transmit { local, remote, bytes, .. }) = to_hub {
                 self.at(|hub, at| hub.handle_datagram(remote, local, &bytes, at));
             }
-            if let Some(Transmit { local, remote, bytes }) = to_peer {
+            if let Some(Transmit { local, remote, bytes, .. }) = to_peer {
                 self.at_peer(peer, |peer, at| peer.handle_datagram(remote, local, &bytes, at));
             }
         }

@@ -11,7 +11,7 @@ fn a_request_goes_out_when_our_half_of_the_key_exchange_is_made() {
         let half = pair.jobs(WEST).remove(0);
         pair.answer(WEST, half);
         let request = pair.send(WEST);
-        assert_eq!(request.len(), 1, "{what:?}");
+        assert!(!request.is_empty(), "{what:?}");
         pair.deliver(EAST, &request);
         pair.finish();
         pair.assert_one_tunnel();
