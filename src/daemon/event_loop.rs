@@ -9,7 +9,7 @@ use super::lan::{LanEvent, Lans};
 use super::listening::{Listening, Sockets};
 use super::underlay::Underlay;
 use super::world::{Answers, Place, World, sources};
-use super::{files, notify, start};
+use super::{files, notify, start, unsent};
 use crate::config::Outline;
 use crate::control::{FailureKind, Reply, Request};
 use crate::dataplane::{
@@ -32,7 +32,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
-use tracing::{debug, error, info};
+use tracing::{error, info};
 
 /// How long hosts and peers have to turn to another gateway before the SAs are deleted.
 const WITHDRAWAL: Duration = Duration::from_millis(300);
@@ -383,14 +383,14 @@ impl Daemon {
         }
     }
 
-    fn send(&self, datagram: &Datagram) {
-        if datagram.local.port() == self.gateway.config().gateway.natt_port {
-            let Datagram { local, remote, bytes } = datagram;
-            if let Err(error) = self.dataplane.send_control(*local, *remote, bytes) {
-                debug!(%remote, %error, "an IKE datagram was not sent");
-            }
-        } else {
-            self.underlay.send(datagram);
+    fn send(&mut self, datagram: &Datagram) {
+        let Datagram { local, remote, bytes } = datagram;
+        let sent = match local.port() == self.gateway.config().gateway.natt_port {
+            true => self.dataplane.send_control(*local, *remote, bytes),
+            false => self.underlay.send(datagram),
+        };
+        if let Err(error) = sent {
+            self.gateway.handle_unsent(datagram, unsent::reason(&error), self.now());
         }
     }
 

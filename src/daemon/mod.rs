@@ -27,6 +27,7 @@ mod logging;
 mod notify;
 mod start;
 mod underlay;
+mod unsent;
 mod world;
 
 pub use args::Args;

@@ -3,8 +3,9 @@
 
 use super::exit::{Cause, Failure, Outcome};
 use crate::gateway::Datagram;
-use crate::os::udp::mark;
+use crate::os::udp::{allow_fragments, mark};
 use anyhow::anyhow;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::net::UdpSocket;
@@ -62,26 +63,28 @@ impl Underlay {
         self.sockets.retain(|listener| listener.local != local);
     }
 
-    /// Sends a datagram, or drops it when it cannot be sent now: IKE repeats what matters.
-    pub fn send(&self, datagram: &Datagram) {
+    /// Sends a datagram now or not at all: IKE repeats what matters.
+    ///
+    /// # Errors
+    ///
+    /// Why it was not sent.
+    pub fn send(&self, datagram: &Datagram) -> io::Result<()> {
         let of_datagram = |listener: &&Listener| listener.local == datagram.local;
-        let Some(listener) = self.sockets.iter().find(of_datagram) else {
-            return debug!(local = %datagram.local, "no socket of this address");
-        };
-        if let Err(error) = listener.socket.try_send_to(&datagram.bytes, datagram.remote) {
-            debug!(remote = %datagram.remote, %error, "an IKE datagram was not sent");
-        }
+        let listener = self.sockets.iter().find(of_datagram);
+        let listener = listener.ok_or(io::ErrorKind::AddrNotAvailable)?;
+        listener.socket.try_send_to(&datagram.bytes, datagram.remote).map(drop)
     }
 }
 
 fn bind(local: SocketAddr) -> Outcome<UdpSocket> {
-    let open = || -> std::io::Result<UdpSocket> {
+    let open = || -> io::Result<UdpSocket> {
         let domain = socket2::Domain::for_address(local);
         let socket = socket2::Socket::new(domain, socket2::Type::DGRAM, None)?;
         if local.is_ipv6() {
             socket.set_only_v6(true)?;
         }
         mark(&socket)?;
+        allow_fragments(&socket, local)?;
         socket.set_nonblocking(true)?;
         socket.bind(&local.into())?;
         UdpSocket::from_std(socket.into())
@@ -89,7 +92,7 @@ fn bind(local: SocketAddr) -> Outcome<UdpSocket> {
     open().map_err(|error| explain(local, error))
 }
 
-fn explain(local: SocketAddr, error: std::io::Error) -> Failure {
+fn explain(local: SocketAddr, error: io::Error) -> Failure {
     let (cause, sentence) = match error.raw_os_error() {
         Some(libc::EADDRINUSE) => {
             (Cause::Busy, "is in use by another program (another IPsec daemon?); stop it")

@@ -154,6 +154,8 @@ pub struct Dataplane {
     snapshot: Arc<ArcSwap<Snapshot>>,
     /// A handle of the first worker's socket on every listening address.
     control_sockets: Vec<UdpSocket>,
+    /// The sockets whose datagrams may be fragmented, on the same addresses.
+    fragmenting: Vec<UdpSocket>,
     counters: Arc<DataplaneCounters>,
     bfd: Bfd,
 }
@@ -180,6 +182,7 @@ impl Dataplane {
             workers: Vec::with_capacity(count),
             snapshot: Arc::default(),
             control_sockets: Vec::new(),
+            fragmenting: Vec::new(),
             counters: Arc::default(),
             bfd: Bfd::new(config.clock),
         };
@@ -232,11 +235,12 @@ impl Dataplane {
     /// When a socket cannot be bound, with what to do about it.
     pub fn listen_on(&mut self, address: SocketAddr) -> Result<()> {
         let group = udp::open_group(address, self.workers.len())?;
-        if let Some(socket) = group.first() {
+        if let Some(socket) = group.workers.first() {
             self.control_sockets.push(socket.try_clone()?);
             self.bfd.listen_on(socket.try_clone()?);
         }
-        for (worker, socket) in self.workers.iter().zip(group) {
+        self.fragmenting.push(group.fragmenting);
+        for (worker, socket) in self.workers.iter().zip(group.workers) {
             worker.ear.tell(Command::AddSocket(socket))?;
         }
         Ok(())
@@ -249,6 +253,7 @@ impl Dataplane {
     /// When a worker has ended or does not answer.
     pub fn leave(&mut self, address: SocketAddr) -> Result<()> {
         self.control_sockets.retain(|socket| socket.local() != address);
+        self.fragmenting.retain(|socket| socket.local() != address);
         self.bfd.leave(address);
         self.tell_all(|done| Command::RemoveSocket(address, done))
     }
@@ -307,14 +312,14 @@ impl Dataplane {
     }
 
     /// Sends a datagram of the control plane (with its non-ESP marker) from `local`, one of the
-    /// listening addresses, now or not at all.
+    /// listening addresses, now or not at all; in IP fragments if it is long.
     pub fn send_control(
         &self,
         local: SocketAddr,
         remote: SocketAddr,
         bytes: &[u8],
     ) -> io::Result<()> {
-        let socket = self.control_sockets.iter().find(|socket| socket.local() == local);
+        let socket = self.fragmenting.iter().find(|socket| socket.local() == local);
         let socket = socket.ok_or_else(|| {
             let text = format!("{local} is not an address that the data plane listens on");
             io::Error::new(io::ErrorKind::AddrNotAvailable, text)

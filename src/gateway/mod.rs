@@ -38,6 +38,7 @@ mod status;
 mod telling;
 mod tunnel;
 mod underlay;
+mod unsent;
 mod vpc;
 pub mod world;
 
@@ -45,6 +46,7 @@ pub use failover::Health;
 pub use io::{BfdOutput, Datagram, LinkState, Output, TcpInput, TcpOutput, VrrpOutput};
 pub use reconfigure::{NeedsRestart, Reloaded};
 pub use snapshot::device_mtu;
+pub use unsent::Unsent;
 
 use crate::config::Config;
 use crate::forward::Strayed;
@@ -119,6 +121,7 @@ pub struct Gateway {
     dirty: Dirty,
     timers: Timers<Why>,
     inspection: Inspection,
+    unsent: unsent::Tally,
 }
 
 /// Who was touched since the gateway last settled.
@@ -162,6 +165,7 @@ impl Gateway {
             dirty: Dirty::default(),
             timers: Timers::default(),
             inspection: Inspection::default(),
+            unsent: unsent::Tally::default(),
             config,
         };
         gateway.start(at);

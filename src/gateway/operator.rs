@@ -169,6 +169,7 @@ impl Gateway {
         let Some(config) = old.peers.get(&peer) else { return };
         self.names.remove(&config.name);
         self.closed.remove(&peer);
+        self.unsent.forget(peer);
         if let Some(sharing) = self.remotes.get_mut(&config.remote) {
             sharing.remove(&peer);
         }

@@ -142,6 +142,7 @@ impl Gateway {
         ];
         let ike = stats.discards().filter(|(_, count)| *count > 0);
         let ike = ike.map(|(reason, count)| (reason.name(), count)).chain(totals);
+        let ike = ike.chain(self.unsent.counts());
         let mut discards = BTreeMap::new();
         let vpcs = self.vpcs.values().map(|vpc| vpc.discards.as_ref());
         for counters in vpcs.chain([self.publisher.discards()]) {

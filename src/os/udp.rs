@@ -3,6 +3,10 @@
 //!
 //! Checksums are always real: GRO merges no datagram without one, and RFC 3948 §2.1 lets a receiver
 //! take either.
+//!
+//! ESP never leaves as IP fragments: what is too long comes back as EMSGSIZE, and routers answer
+//! that it is. IKE must arrive whatever its length (RFC 7296 §2), so it leaves by a socket of its own
+//! that lets hosts and routers fragment.
 #![expect(unsafe_code, reason = "sendmmsg and recvmmsg with control messages of their own")]
 
 mod receive;
@@ -24,6 +28,24 @@ const BUFFER: libc::c_int = 16 << 20;
 /// What marks our sockets on the underlay (`SO_MARK`): policy rules know their packets by it.
 pub const MARK: u32 = 79;
 
+/// Whether what a socket sends may become IP fragments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fragmentation {
+    /// Never: the DF bit is set, and a datagram beyond the interface's MTU is an error.
+    Never,
+    /// Here and, for IPv4, on the way.
+    Allowed,
+}
+
+/// The sockets of one address.
+#[derive(Debug)]
+pub struct Group {
+    /// One for each worker. What they send is never fragmented.
+    pub workers: Vec<UdpSocket>,
+    /// What it sends may be fragmented. It receives nothing.
+    pub fragmenting: UdpSocket,
+}
+
 /// A bound, unconnected, non-blocking socket of a group.
 #[derive(Debug)]
 pub struct UdpSocket {
@@ -33,16 +55,18 @@ pub struct UdpSocket {
 
 /// Binds `workers` sockets to `local`. A datagram whose first four bytes are the number `n` goes to
 /// socket `n mod workers`: an ESP packet by its SPI, IKE (whose marker is zero) to the first.
-pub fn open_group(local: SocketAddr, workers: usize) -> Result<Vec<UdpSocket>> {
+pub fn open_group(local: SocketAddr, workers: usize) -> Result<Group> {
     probe(local)?;
     let count = u32::try_from(workers).ok().filter(|&count| count > 0);
     let count = count.ok_or_else(|| anyhow!("a socket group needs a worker"))?;
-    let group: Vec<UdpSocket> =
-        (0..count).map(|_| open(local)).collect::<io::Result<_>>().context(fault(local))?;
-    if let [first, _, ..] = group.as_slice() {
-        steer(first, count).context("no steering of UDP datagrams by SPI")?;
-    }
-    Ok(group)
+    let open_worker = || open(local, Fragmentation::Never).context(fault(local));
+    let first = open_worker()?;
+    steer(&first, count).context("no steering of UDP datagrams by SPI")?;
+    let others = (1..count).map(|_| open_worker());
+    let workers = std::iter::once(Ok(first)).chain(others).collect::<Result<_>>()?;
+    // Bound last, it stands behind all sockets that the steering can name.
+    let fragmenting = open(local, Fragmentation::Allowed).context(fault(local))?;
+    Ok(Group { workers, fragmenting })
 }
 
 /// Finds out whether somebody else has the port: with `SO_REUSEPORT` two daemons of one user
@@ -88,7 +112,7 @@ fn new_socket(local: SocketAddr) -> io::Result<Socket> {
     Ok(socket)
 }
 
-fn open(local: SocketAddr) -> io::Result<UdpSocket> {
+fn open(local: SocketAddr, fragmentation: Fragmentation) -> io::Result<UdpSocket> {
     let socket = new_socket(local)?;
     socket.set_reuse_port(true)?;
     mark(&socket)?;
@@ -97,14 +121,29 @@ fn open(local: SocketAddr) -> io::Result<UdpSocket> {
     let _ = set(&socket, libc::SOL_UDP, libc::UDP_GRO, 1);
     if local.is_ipv4() {
         set(&socket, libc::IPPROTO_IP, libc::IP_RECVTOS, 1)?;
-        set(&socket, libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, libc::IP_PMTUDISC_PROBE)?;
     } else {
         set(&socket, libc::IPPROTO_IPV6, libc::IPV6_RECVTCLASS, 1)?;
-        set(&socket, libc::IPPROTO_IPV6, libc::IPV6_MTU_DISCOVER, libc::IPV6_PMTUDISC_PROBE)?;
-        set(&socket, libc::IPPROTO_IPV6, libc::IPV6_DONTFRAG, 1)?;
     }
+    set_fragmentation(&socket, local, fragmentation)?;
     socket.bind(&SockAddr::from(local))?;
     Ok(UdpSocket { socket, local })
+}
+
+/// Lets what a socket on `local` sends become IP fragments.
+pub fn allow_fragments(socket: &Socket, local: SocketAddr) -> io::Result<()> {
+    set_fragmentation(socket, local, Fragmentation::Allowed)
+}
+
+fn set_fragmentation(socket: &Socket, local: SocketAddr, is: Fragmentation) -> io::Result<()> {
+    let (v4, v6, v6_only_whole) = match is {
+        Fragmentation::Never => (libc::IP_PMTUDISC_PROBE, libc::IPV6_PMTUDISC_PROBE, 1),
+        Fragmentation::Allowed => (libc::IP_PMTUDISC_DONT, libc::IPV6_PMTUDISC_DONT, 0),
+    };
+    if local.is_ipv4() {
+        return set(socket, libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, v4);
+    }
+    set(socket, libc::IPPROTO_IPV6, libc::IPV6_MTU_DISCOVER, v6)?;
+    set(socket, libc::IPPROTO_IPV6, libc::IPV6_DONTFRAG, v6_only_whole)
 }
 
 /// Large buffers: beyond the sysctl's limit where we may, else up to it.

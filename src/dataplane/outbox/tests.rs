@@ -4,7 +4,7 @@ use std::thread;
 
 fn socket() -> UdpSocket {
     let free = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    udp::open_group(free, 1).unwrap().remove(0)
+    udp::open_group(free, 1).unwrap().workers.remove(0)
 }
 
 fn push(outbox: &mut Outbox, remote: SocketAddr, tos: u8, length: usize) {

@@ -2,7 +2,7 @@ use super::*;
 use std::thread;
 
 fn group(local: &str, workers: usize) -> Vec<UdpSocket> {
-    open_group(local.parse().unwrap(), workers).unwrap()
+    open_group(local.parse().unwrap(), workers).unwrap().workers
 }
 
 /// Free ports differ from run to run; the kernel gives one, which the group then takes.
@@ -33,8 +33,8 @@ fn receive(socket: &UdpSocket, wanted: usize) -> Vec<(Vec<u8>, u8, SocketAddr)> 
 #[test]
 fn trains_arrive_as_the_datagrams_they_stand_for() {
     for host in ["127.0.0.1", "::1"] {
-        let sender = open_group(free_port(host), 1).unwrap().remove(0);
-        let receiver = open_group(free_port(host), 1).unwrap().remove(0);
+        let sender = open_group(free_port(host), 1).unwrap().workers.remove(0);
+        let receiver = open_group(free_port(host), 1).unwrap().workers.remove(0);
         let buffer: Vec<u8> = (0..2500u32).map(|i| i as u8).collect();
         let remote = receiver.local();
         let train = Train { start: 0, length: 2100, segment: 1000, count: 3, remote, tos: 0xba };
@@ -79,7 +79,7 @@ fn a_busy_port_and_a_foreign_address_are_named() {
 
 #[test]
 fn a_train_outside_the_buffer_is_refused() {
-    let socket = open_group(free_port("127.0.0.1"), 1).unwrap().remove(0);
+    let socket = open_group(free_port("127.0.0.1"), 1).unwrap().workers.remove(0);
     let remote = socket.local();
     let train = Train { start: 10, length: 100, segment: 100, count: 1, remote, tos: 0 };
     assert!(SendBatch::new().send(&socket, &[0; 50], &[train]).is_err());
