@@ -85,6 +85,26 @@ pub fn quoted(packet: &InnerPacket, bytes: &[u8]) -> Option<Quoted> {
     read_quote(quote)
 }
 
+/// What "fragmentation needed" (RFC 1191 §4) or "packet too big" (RFC 4443 §3.2) says, given from the
+/// ICMP header on: the size that fits, and the packet that did not. `None` for any other message,
+/// and for a router that names no size.
+pub fn too_big(message: &[u8], ipv4: bool) -> Option<(u16, Quoted)> {
+    const FRAGMENTATION_NEEDED: u8 = 4;
+    let (&[kind, code, _, _, a, b, c, d], quote) = message.split_first_chunk::<8>()?;
+    let (says_so, mtu) = match ipv4 {
+        true => {
+            let unreachable = IcmpType(kind) == IcmpType::DESTINATION_UNREACHABLE;
+            (unreachable && code == FRAGMENTATION_NEEDED, u16::from_be_bytes([c, d]))
+        }
+        false => {
+            let mtu = u16::try_from(u32::from_be_bytes([a, b, c, d])).ok()?;
+            (Icmpv6Type(kind) == Icmpv6Type::PACKET_TOO_BIG, mtu)
+        }
+    };
+    let quoted = read_quote(quote).filter(|quoted| quoted.source.is_ipv4() == ipv4)?;
+    (says_so && mtu > 0).then_some((mtu, quoted))
+}
+
 /// Quotes are cut short, so the length that stands in them is not that of the octets here.
 fn read_quote(quote: &[u8]) -> Option<Quoted> {
     let mut headers = [0; QUOTED_HEADERS];

@@ -161,3 +161,55 @@ fn fragments_of_echo_requests_are_not_answered() {
     let first = hex!("4500 001c 0007 2000 40 01 0000 0a010009 0a010001 0800 0000 1234 0001");
     assert_eq!(echo_reply(&first), None);
 }
+
+/// A UDP datagram as routers quote it: headers, cut short.
+fn quoted_udp(ipv4: bool) -> Vec<u8> {
+    let ports = [0x11, 0x94, 0x11, 0x95, 0x05, 0xc0, 0, 0];
+    match ipv4 {
+        true => {
+            let mut quote = vec![0x45, 0, 0x05, 0xd4, 0, 0, 0x40, 0, 64, protocol::UDP, 0, 0];
+            quote.extend([192, 0, 2, 1, 198, 51, 100, 1]);
+            [quote, ports.to_vec()].concat()
+        }
+        false => {
+            let mut quote = vec![0x60, 0, 0, 0, 0x05, 0xc0, protocol::UDP, 64];
+            quote.extend("2001:db8::1".parse::<Ipv6Addr>().unwrap().octets());
+            quote.extend("2001:db8::2".parse::<Ipv6Addr>().unwrap().octets());
+            [quote, ports.to_vec()].concat()
+        }
+    }
+}
+
+#[test]
+fn too_big_names_the_size_and_the_datagram() {
+    for (ipv4, header) in
+        [(true, [3, 4, 0, 0, 0, 0, 0x05, 0xd4]), (false, [2, 0, 0, 0, 0, 0, 5, 0xd4])]
+    {
+        let message = [&header[..], &quoted_udp(ipv4)].concat();
+        let (mtu, quoted) = too_big(&message, ipv4).unwrap();
+        assert_eq!((mtu, quoted.protocol), (1492, protocol::UDP));
+        assert_eq!(quoted.ports, Some((4500, 4501)));
+        assert_eq!(quoted.source.is_ipv4(), ipv4);
+        assert_eq!(too_big(&message, !ipv4), None);
+        for length in 0..message.len() {
+            let cut = too_big(&message[..length], ipv4);
+            let has_ports = length >= message.len() - 4;
+            assert!(cut.is_none_or(|(_, quoted)| quoted.ports.is_some() == has_ports), "{length}");
+        }
+    }
+}
+
+#[test]
+fn other_errors_and_routers_that_name_no_size_say_nothing() {
+    let quote = quoted_udp(true);
+    for header in
+        [[3, 3, 0, 0, 0, 0, 5, 0xd4], [11, 4, 0, 0, 0, 0, 5, 0xd4], [3, 4, 0, 0, 0, 0, 0, 0]]
+    {
+        assert_eq!(too_big(&[&header[..], &quote].concat(), true), None);
+    }
+    let quote = quoted_udp(false);
+    for header in [[1, 0, 0, 0, 0, 0, 5, 0xd4], [2, 0, 0, 0, 0, 0, 0, 0], [2, 0, 0, 0, 0, 1, 0, 0]]
+    {
+        assert_eq!(too_big(&[&header[..], &quote].concat(), false), None);
+    }
+}
