@@ -10,7 +10,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::num::NonZeroU16;
 use toml::de::DeValue;
 
-pub(super) const KEYS: [&str; 13] = [
+pub(super) const KEYS: [&str; 15] = [
     "name",
     "region",
     "zone",
@@ -22,6 +22,8 @@ pub(super) const KEYS: [&str; 13] = [
     "ike_port",
     "natt_port",
     "underlay_mtu",
+    "path_mtu_discovery",
+    "ike_fragmentation",
     "workers",
     "control_socket",
 ];
@@ -60,6 +62,8 @@ pub(super) fn read(
         underlay_mtu: section
             .optional("underlay_mtu", words::integer("the MTU", limits::UNDERLAY_MTU), report)
             .unwrap_or(defaults::UNDERLAY_MTU),
+        path_mtu_discovery: switch(section, "path_mtu_discovery", report),
+        ike_fragmentation: switch(section, "ike_fragmentation", report),
         workers: section.optional("workers", workers, report).unwrap_or(Workers::Auto),
         control_socket: section
             .optional("control_socket", words::path, report)
@@ -89,6 +93,11 @@ fn listen(section: &Section<'_>, report: &mut Report) -> Vec<IpAddr> {
         }
     }
     addresses
+}
+
+/// Something that is on when the file says nothing.
+fn switch(section: &Section<'_>, key: &str, report: &mut Report) -> bool {
+    section.optional(key, words::boolean, report).unwrap_or(true)
 }
 
 fn port(section: &Section<'_>, key: &str, default: u16, report: &mut Report) -> u16 {

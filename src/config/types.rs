@@ -63,6 +63,10 @@ pub struct GatewayConfig {
     pub router_id: Ipv4Addr,
     /// MTU of the underlay, from which the MTU inside the tunnels follows.
     pub underlay_mtu: u16,
+    /// Find out what the path to each peer carries, up to `underlay_mtu` (RFC 8899).
+    pub path_mtu_discovery: bool,
+    /// Send and take IKE messages in fragments, with peers that do so, too (RFC 7383).
+    pub ike_fragmentation: bool,
     /// Data-plane threads.
     pub workers: Workers,
     /// Path of the control socket.

@@ -59,6 +59,14 @@ fn tunnels(page: &mut Page, peers: &[PeerMetrics]) {
             page.sample("vpngw_peer_rtt_seconds", &labels, rtt as f64 / 1e6);
         }
     }
+    let help = "The longest IP packet that reaches the peer in one piece, as far as known.";
+    page.metric("vpngw_peer_path_mtu_bytes", "gauge", help);
+    for peer in peers {
+        if let Some(mtu) = peer.path_mtu {
+            let labels = [peer_label(peer), vpc_label(peer)];
+            page.sample("vpngw_peer_path_mtu_bytes", &labels, mtu.into());
+        }
+    }
 }
 
 /// What BFD says. A peer without a session has no sample.

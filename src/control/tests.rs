@@ -82,6 +82,11 @@ pub(crate) fn peer() -> PeerView {
         local: Some("10.79.1.10:4500".parse().unwrap()),
         local_preference: 200,
         inner_mtu: Some(1438),
+        path_mtu: Some(PathMtuView {
+            bytes: 1500,
+            known_by: "probed".to_owned(),
+            configured: 1500,
+        }),
         ike_sa: Some(IkeSaView {
             initiator_spi: "0102030405060708".to_owned(),
             responder_spi: "1112131415161718".to_owned(),
@@ -218,7 +223,7 @@ fn a_peer_in_depth_reads_back() {
 fn metrics_are_what_prometheus_reads() {
     let measured = || {
         let PeerView { summary, discards, .. } = peer();
-        PeerMetrics { summary, discards }
+        PeerMetrics { summary, path_mtu: Some(1492), discards }
     };
     let mut odd = measured();
     odd.summary.name = "a \"quoted\\ name\"\n".to_owned();

@@ -202,6 +202,9 @@ pub struct PeerView {
     pub local_preference: u32,
     /// MTU inside the tunnel.
     pub inner_mtu: Option<u16>,
+    /// MTU of the path on the underlay, once the peer was connected.
+    #[serde(default)]
+    pub path_mtu: Option<PathMtuView>,
     /// The IKE SA.
     pub ike_sa: Option<IkeSaView>,
     /// Child SAs, the one in use first.
@@ -231,6 +234,17 @@ pub struct PeerView {
     pub timers: Vec<TimerView>,
     /// What happened last, the latest first.
     pub events: Vec<EventView>,
+}
+
+/// How long an IP packet to a peer may be that is not fragmented on its way.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PathMtuView {
+    /// Octets.
+    pub bytes: u16,
+    /// By what it is known: `configured`, `icmp` or `probed`.
+    pub known_by: String,
+    /// What the configuration allows at most.
+    pub configured: u16,
 }
 
 /// An IKE SA.
@@ -487,6 +501,8 @@ pub struct MetricsView {
 pub struct PeerMetrics {
     /// What the one line says.
     pub summary: PeerSummary,
+    /// MTU of the path on the underlay, once the peer was connected.
+    pub path_mtu: Option<u16>,
     /// Packets that were not let through, by reason; reasons that never happened are left out.
     pub discards: BTreeMap<String, u64>,
 }

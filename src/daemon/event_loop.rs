@@ -6,6 +6,7 @@ use super::control::{Call, ControlSocket};
 use super::exit::{Cause, Failure, Outcome};
 use super::jobs::JobPool;
 use super::lan::{LanEvent, Lans};
+use super::path_errors::PathError;
 use super::listening::{Listening, Sockets};
 use super::underlay::Underlay;
 use super::world::{Answers, Place, World, sources};
@@ -16,7 +17,7 @@ use crate::dataplane::{
     BfdReceiver, BfdReport, ControlReceiver, Dataplane, FromDataplane, VpcDevice,
 };
 use crate::gateway::world::{Answer, Change, Host, Wish};
-use crate::gateway::{BfdOutput, Datagram, Gateway, Output};
+use crate::gateway::{BfdOutput, Datagram, Gateway, Output, Unsent};
 use crate::ike::JobAnswer;
 use crate::moment::Moment;
 use crate::net::VpcId;
@@ -24,10 +25,13 @@ use crate::os::clock::Clock;
 use crate::os::memory::scrub_stack;
 use crate::os::random::OsRandom;
 use crate::os::signal::{Signal, Signals};
+use crate::os::udp;
 use crate::routing::bfd::fsm;
 use crate::time::Timestamp;
 use anyhow::anyhow;
 use std::collections::BTreeMap;
+use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -70,6 +74,7 @@ pub struct Inputs {
     pub(super) lan: mpsc::Receiver<LanEvent>,
     pub(super) jobs: mpsc::Receiver<JobAnswer>,
     pub(super) calls: mpsc::Receiver<Call>,
+    pub(super) path_errors: mpsc::Receiver<PathError>,
     pub(super) world: Answers,
 }
 
@@ -82,6 +87,7 @@ enum Input {
     Lan(LanEvent),
     Job(JobAnswer),
     Call(Call),
+    PathError(PathError),
     World(Vec<Answer>),
     Signal(Signal),
     Timeout,
@@ -133,6 +139,7 @@ impl Daemon {
             Some(event) = self.connections.accept() => Input::Tcp(event),
             Some(answer) = inputs.jobs.recv() => Input::Job(answer),
             Some(call) = inputs.calls.recv() => Input::Call(call),
+            Some(error) = inputs.path_errors.recv() => Input::PathError(error),
             Some(answers) = inputs.world.recv() => Input::World(answers),
             () = sleep_until(deadline) => Input::Timeout,
             () = sleep_until(listen_at.unwrap_or_else(far)), if listen_at.is_some() => Input::Listen,
@@ -182,6 +189,9 @@ impl Daemon {
                 gateway.handle_job(answer, at);
             }
             Input::Call(call) => self.answer(call),
+            Input::PathError(PathError { local, remote, mtu }) => {
+                gateway.handle_too_big(local, remote, mtu, now);
+            }
             Input::World(answers) => gateway.handle_world(answers, now),
             Input::Signal(Signal::Reload) => {
                 if let Err(sentence) = self.reload() {
@@ -191,6 +201,9 @@ impl Daemon {
             Input::Dataplane(FromDataplane::DeviceGone { vpc, why }) => {
                 error!("{why}; it is made anew");
                 self.on_device_gone(vpc);
+            }
+            Input::Dataplane(FromDataplane::Unsent { local, remote, errno }) => {
+                self.on_unsent_esp(local, remote, errno);
             }
             Input::Timeout => gateway.handle_timeout(at),
             Input::Listen => {
@@ -271,9 +284,11 @@ impl Daemon {
     pub(super) fn carry_out(&mut self) {
         let mut keys_moved = false;
         while let Some(output) = self.gateway.poll_output() {
-            keys_moved |= matches!(output, Output::Datagram(_) | Output::Publish(_));
+            keys_moved |=
+                matches!(output, Output::Datagram(_) | Output::Probe(_) | Output::Publish(_));
             match output {
                 Output::Datagram(datagram) => self.send(&datagram),
+                Output::Probe(datagram) => self.send_probe(&datagram),
                 Output::Listen(addresses) => {
                     let Daemon { underlay, dataplane, listening, .. } = self;
                     listening.change(addresses, Sockets { underlay, dataplane });
@@ -391,6 +406,30 @@ impl Daemon {
         };
         if let Err(error) = sent {
             self.gateway.handle_unsent(datagram, unsent::reason(&error), self.now());
+        }
+    }
+
+    /// Sends a datagram that measures the path. What does not fit the interface is no failure.
+    fn send_probe(&mut self, datagram: &Datagram) {
+        let Datagram { local, remote, bytes } = datagram;
+        let Err(error) = self.dataplane.send_probe(*local, *remote, bytes) else { return };
+        match unsent::reason(&error) {
+            Unsent::TooBig => self.learn_mtu(*local, *remote),
+            reason => self.gateway.handle_unsent(datagram, reason, self.now()),
+        }
+    }
+
+    fn on_unsent_esp(&mut self, local: SocketAddr, remote: SocketAddr, errno: i32) {
+        match unsent::reason(&io::Error::from_raw_os_error(errno)) {
+            Unsent::TooBig => self.learn_mtu(local, remote),
+            reason => self.gateway.handle_unsent_esp(remote, reason, self.now()),
+        }
+    }
+
+    /// The interface has become smaller: the host knows what it takes.
+    fn learn_mtu(&mut self, local: SocketAddr, remote: SocketAddr) {
+        if let Ok(mtu) = udp::route_mtu(local.ip(), remote) {
+            self.gateway.handle_too_big(local, remote, mtu, self.now());
         }
     }
 

@@ -25,6 +25,7 @@ mod lan;
 mod listening;
 mod logging;
 mod notify;
+mod path_errors;
 mod start;
 mod underlay;
 mod unsent;

@@ -11,6 +11,7 @@ use super::files;
 use super::guard::{outline, stand_guard};
 use super::jobs::JobPool;
 use super::lan::Lans;
+use super::path_errors;
 use super::listening::{Listening, Sockets};
 use super::underlay::Underlay;
 use super::world::{World, host};
@@ -74,6 +75,7 @@ pub async fn start(args: &Args) -> Outcome<Daemon> {
         lan,
         jobs: job_answers,
         calls,
+        path_errors: path_errors::listen(),
         world: answers,
     };
     let mut daemon = Daemon {

@@ -128,6 +128,15 @@ pub enum FromDataplane {
         /// What happened, in one sentence.
         why: String,
     },
+    /// The host did not send ESP; said once in a while.
+    Unsent {
+        /// The listening address that it should have left from.
+        local: SocketAddr,
+        /// For whom it was.
+        remote: SocketAddr,
+        /// Why, as Linux numbers errors.
+        errno: i32,
+    },
     /// A socket is gone for good: the daemon cannot go on.
     Failed {
         /// What happened, in one sentence.
@@ -325,6 +334,17 @@ impl Dataplane {
             io::Error::new(io::ErrorKind::AddrNotAvailable, text)
         })?;
         socket.send_to(remote, bytes)
+    }
+
+    /// Sends a datagram of the control plane as ESP is sent: in one piece or not at all.
+    pub fn send_probe(
+        &self,
+        local: SocketAddr,
+        remote: SocketAddr,
+        bytes: &[u8],
+    ) -> io::Result<()> {
+        let socket = self.control_sockets.iter().find(|socket| socket.local() == local);
+        socket.ok_or(io::ErrorKind::AddrNotAvailable)?.send_to(remote, bytes)
     }
 
     /// Seals an inner packet of the gateway's own for `tunnel` and sends it, now or not at all: by

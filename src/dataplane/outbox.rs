@@ -33,6 +33,8 @@ pub(super) struct Outbox {
     segmenting: bool,
     /// Epoll is to tell when the socket takes more.
     pub waiting: bool,
+    /// The last refusal since this was taken: for whom, and why.
+    pub refused: Option<(SocketAddr, i32)>,
 }
 
 /// How a flush ended.
@@ -55,6 +57,7 @@ impl Outbox {
             sent: 0,
             segmenting: true,
             waiting: false,
+            refused: None,
         }
     }
 
@@ -131,6 +134,7 @@ impl Outbox {
         let worth_trying = cannot_segment || code == Some(libc::EMSGSIZE);
         if train.count == 1 || !worth_trying {
             counters.send_failed.add(train.count as u64);
+            self.refused = code.map(|code| (train.remote, code));
             return;
         }
         counters.train_fallbacks.add(1);
@@ -139,6 +143,9 @@ impl Outbox {
             left += batch.send(&self.socket, &self.buffer, &[single]).unwrap_or(0);
         }
         counters.send_failed.add((train.count - left) as u64);
+        if left < train.count {
+            self.refused = code.map(|code| (train.remote, code));
+        }
         if cannot_segment && left == train.count && self.segmenting {
             tracing::info!(local = %self.socket.local(), %error, "no UDP segmentation offload");
             self.segmenting = false;

@@ -30,12 +30,15 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver};
+use std::time::Duration;
 use tokio::sync::mpsc::{OwnedPermit, Sender};
 
 /// Events of one wake-up; what does not fit comes with the next.
 const EVENTS: usize = 32;
 /// Batches that a socket may hold; the rest of a flood came later.
 const BACKLOG: usize = 512;
+/// Time between two sentences about datagrams that were not sent.
+const TELLING_PAUSE: Duration = Duration::from_millis(250);
 /// Milliseconds until a full channel is tried again.
 const RETRY: u16 = 100;
 /// Epoll's name of the wake-up; sockets are named in the order they came, TUN queues by their VPC.
@@ -88,6 +91,8 @@ pub(super) struct Worker {
     /// From when on the daemon may be told of packets from elsewhere again.
     strays_after: Timestamp,
     outboxes: Vec<Outbox>,
+    /// When the control plane was told last of a datagram that was not sent.
+    told_at: Option<Timestamp>,
     /// The name of the next socket.
     next_socket: u32,
     /// A socket is full: the devices are not read.
@@ -120,6 +125,7 @@ impl Worker {
             strays_after: Timestamp::ZERO,
             outboxes: Vec::new(),
             next_socket: 0,
+            told_at: None,
             blocked: false,
             read_buffer: ReadBuffer::new(),
             receive: ReceiveBatch::new(),
@@ -256,11 +262,29 @@ impl Worker {
             }
             blocked |= stuck;
         }
+        self.tell_refusals();
         if blocked != self.blocked {
             self.blocked = blocked;
             self.tuns.iter().try_for_each(|tun| self.watch(tun))?;
         }
         Ok(())
+    }
+
+    /// Tells of a datagram that the host did not send, once in a while.
+    fn tell_refusals(&mut self) {
+        for outbox in &mut self.outboxes {
+            let Some((remote, errno)) = outbox.refused.take() else { continue };
+            let now = self.clock.now();
+            if self.told_at.is_some_and(|last| now.since(last) < TELLING_PAUSE) {
+                continue;
+            }
+            self.told_at = Some(now);
+            let local = outbox.socket.local();
+            // Full: IKE is more important, and it is told again.
+            if let Ok(place) = self.control.try_reserve() {
+                place.send(FromDataplane::Unsent { local, remote, errno });
+            }
+        }
     }
 
     /// Makes epoll tell of packets in the queue, unless a socket is full.

@@ -28,6 +28,12 @@ pub fn ip_packet(bytes: &[u8]) {
         assert_eq!((reply.source, reply.destination), (from, packet.source));
     }
     let _ = icmp::quoted(&packet, bytes);
+    for ipv4 in [true, false] {
+        let message = bytes.get(packet.transport_offset..).unwrap_or_default();
+        if let Some((mtu, quoted)) = icmp::too_big(message, ipv4) {
+            assert!(mtu > 0 && quoted.source.is_ipv4() == ipv4);
+        }
+    }
     if let Some(reply) = icmp::echo_reply(bytes) {
         let reply = InnerPacket::parse(&reply).expect("our own reply");
         assert_eq!((reply.source, reply.destination), (packet.destination, packet.source));

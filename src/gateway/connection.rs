@@ -38,6 +38,7 @@ pub fn endpoint_config(config: &Config, workers: u32) -> EndpointConfig {
         ike_port: config.gateway.ike_port,
         natt_port: config.gateway.natt_port,
         workers,
+        fragmentation: config.gateway.ike_fragmentation,
         ..EndpointConfig::default()
     }
 }

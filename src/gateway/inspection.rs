@@ -83,8 +83,12 @@ impl Gateway {
         if samples {
             tunnel.sample(at.now);
         }
+        let sends = samples && tunnel.rates.tx_bits > 0;
         if tunnel.is_quiet() {
             self.inspection.tunnels.remove(&peer);
+        }
+        if sends {
+            self.on_sent(peer, at.now);
         }
     }
 }

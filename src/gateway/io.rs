@@ -18,6 +18,9 @@ use std::sync::Arc;
 pub enum Output {
     /// Send an IKE datagram on the underlay.
     Datagram(Datagram),
+    /// Send an IKE datagram on the underlay in one piece or not at all, as ESP is sent: it measures
+    /// the path.
+    Probe(Datagram),
     /// Receive on the IKE ports of exactly these addresses.
     Listen(BTreeSet<IpAddr>),
     /// Hand the packet path a new snapshot.

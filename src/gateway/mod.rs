@@ -26,6 +26,7 @@ mod inspection;
 mod io;
 mod operator;
 mod pairs;
+mod path_mtu;
 mod probing;
 mod rates;
 mod reconfigure;
@@ -33,6 +34,7 @@ mod redundancy;
 mod routes;
 mod sas;
 mod settle;
+mod sizes;
 mod snapshot;
 mod status;
 mod telling;
@@ -86,6 +88,8 @@ pub enum Why {
     Probe(PeerId),
     /// The host's addresses or its ways to peers have changed: time to follow.
     Underlay,
+    /// Time to probe the path to a remote gateway.
+    Way(RemoteId),
 }
 
 /// A whole gateway.
@@ -122,6 +126,7 @@ pub struct Gateway {
     timers: Timers<Why>,
     inspection: Inspection,
     unsent: unsent::Tally,
+    ways: sizes::Ways,
 }
 
 /// Who was touched since the gateway last settled.
@@ -166,6 +171,7 @@ impl Gateway {
             timers: Timers::default(),
             inspection: Inspection::default(),
             unsent: unsent::Tally::default(),
+            ways: sizes::Ways::default(),
             config,
         };
         gateway.start(at);
@@ -307,6 +313,7 @@ impl Gateway {
             }
             Why::Probe(peer) => self.probe(peer, at.now),
             Why::Underlay => self.follow_host(at),
+            Why::Way(remote) => self.wake_way(remote, at),
             // These keep queues of their own.
             Why::Ike | Why::Vrrp | Why::World => {}
         }

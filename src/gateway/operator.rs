@@ -31,6 +31,10 @@ impl Gateway {
         let local_addresses = self.host.local_addresses(&config);
         let local_addresses = std::mem::replace(&mut self.local_addresses, local_addresses);
         let old = std::mem::replace(&mut self.config, config);
+        self.ike.set_fragmentation(self.config.gateway.ike_fragmentation);
+        if old.gateway.path_mtu_discovery != self.config.gateway.path_mtu_discovery {
+            self.reset_ways(at.now);
+        }
         let listening = self.inside_addresses();
         for &step in &steps {
             info!(?step, "reload");

@@ -50,6 +50,7 @@ impl Gateway {
         self.names.insert(config.name.clone(), peer);
         let (remote, mut tunnel) = (config.remote, Tunnel::new(config, at.now));
         tunnel.join(self.ike.view(connection::id(remote)).map(|ike| ike.state), at.now);
+        tunnel.path_mtu = self.ways.mtu(remote).map(|(mtu, _)| mtu);
         self.tunnels.insert(peer, tunnel);
         self.remotes.entry(remote).or_default().insert(peer);
         self.dirty.tunnels.insert(peer);
@@ -69,6 +70,7 @@ impl Gateway {
             Some(connection) => self.ike.update_connection(id, connection, at),
             None => {
                 self.remotes.remove(&remote);
+                self.forget_way(remote);
                 self.ike.remove_connection(id, at);
             }
         }
@@ -104,6 +106,9 @@ impl Gateway {
 
     /// An event of a slot is for its tunnel; any other for all tunnels that share the connection.
     fn on_ike_event(&mut self, remote: RemoteId, event: Event, now: Timestamp) {
+        if self.follow_event(remote, &event, now) {
+            return;
+        }
         let sharing = self.remotes.get(&remote).into_iter().flatten();
         let peers: Vec<PeerId> = match event.slot() {
             Some(slot) => vec![connection::peer(slot)],
@@ -251,7 +256,11 @@ impl Gateway {
         outputs.extend(self.tcp.drain(..).map(Output::Tcp));
         while let Some(transmit) = self.ike.poll_transmit() {
             let (local, remote, bytes) = (transmit.local, transmit.remote, transmit.bytes);
-            outputs.push_back(Output::Datagram(Datagram { local, remote, bytes }));
+            let datagram = Datagram { local, remote, bytes };
+            outputs.push_back(match transmit.dont_fragment {
+                true => Output::Probe(datagram),
+                false => Output::Datagram(datagram),
+            });
         }
     }
 

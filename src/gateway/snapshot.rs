@@ -97,8 +97,9 @@ impl Publisher {
         published.outbound = sources.tunnel_entry(peer, tunnel).map(Arc::new);
         let Some(vpc) = vpcs.get(&tunnel.vpc) else { return };
         for receiving in receiving(tunnel) {
-            let layout = receiving.sa.layout();
-            let mtu = inner_mtu(sources.config, tunnel.vpc, receiving.remote.is_ipv4(), layout);
+            let (layout, ipv4) = (receiving.sa.layout(), receiving.remote.is_ipv4());
+            let underlay = path_mtu(sources.config, tunnel);
+            let mtu = inner_mtu(sources.config, tunnel.vpc, ipv4, layout, underlay);
             let (spi, entry) = receiving.entry(peer, tunnel, vpc, mtu);
             self.snapshot.inbound.insert(spi, entry);
             published.inbound.push(spi);
@@ -147,7 +148,7 @@ impl Sources<'_> {
             remote: child.remote,
             local_ts: child.local_ts.clone(),
             remote_ts: child.remote_ts.clone(),
-            inner_mtu: sending_mtu(self.config, tunnel.vpc, child),
+            inner_mtu: sending_mtu(self.config, tunnel, child),
             counters: Arc::clone(&tunnel.counters),
             fragments: Arc::clone(&tunnel.sent_fragments),
             next,
@@ -160,21 +161,31 @@ impl Sources<'_> {
 pub fn device_mtu(config: &Config, vpc: VpcId) -> u16 {
     let remote = |(_, peer): (PeerId, &PeerConfig)| peer.remote_address;
     let all_ipv6 = config.peers_of(vpc).all(|peer| remote(peer).is_some_and(|r| r.is_ipv6()));
+    let limit = config.gateway.underlay_mtu;
+    let fitting = |layout| inner_mtu(config, vpc, !all_ipv6, layout, limit);
     let suites = config.peers_of(vpc).flat_map(|(_, peer)| &peer.esp_suites);
-    let fitting = suites.map(|suite| inner_mtu(config, vpc, !all_ipv6, Layout::of(suite.cipher)));
-    fitting.max().unwrap_or_else(|| inner_mtu(config, vpc, !all_ipv6, Layout::default()))
+    let longest = suites.map(|suite| fitting(Layout::of(suite.cipher))).max();
+    longest.unwrap_or_else(|| fitting(Layout::default()))
 }
 
-/// The longest inner packet that fits the SA by which a tunnel sends.
-pub fn sending_mtu(config: &Config, vpc: VpcId, child: &Child) -> u16 {
-    inner_mtu(config, vpc, child.remote.is_ipv4(), child.outbound.layout())
+/// The longest inner packet that reaches the peer in one piece by the SA by which a tunnel sends, as
+/// far as is known of the path.
+pub fn sending_mtu(config: &Config, tunnel: &Tunnel, child: &Child) -> u16 {
+    let (ipv4, layout) = (child.remote.is_ipv4(), child.outbound.layout());
+    inner_mtu(config, tunnel.vpc, ipv4, layout, path_mtu(config, tunnel))
 }
 
-/// The longest inner packet that fits the underlay: what IP and UDP leave, less ESP's overhead,
-/// and no more than the VPC's own limit.
-fn inner_mtu(config: &Config, vpc: VpcId, ipv4: bool, layout: Layout) -> u16 {
+/// What the path to the peer carries, as far as is known.
+fn path_mtu(config: &Config, tunnel: &Tunnel) -> u16 {
+    let limit = config.gateway.underlay_mtu;
+    tunnel.path_mtu.map_or(limit, |path| path.min(limit))
+}
+
+/// The longest inner packet that fits an underlay of this MTU: what IP and UDP leave, less ESP's
+/// overhead, and no more than the VPC's own limit.
+fn inner_mtu(config: &Config, vpc: VpcId, ipv4: bool, layout: Layout, underlay: u16) -> u16 {
     let headers: u16 = if ipv4 { 20 + 8 } else { 40 + 8 };
-    let room = usize::from(config.gateway.underlay_mtu.saturating_sub(headers));
+    let room = usize::from(underlay.saturating_sub(headers));
     let fits = u16::try_from(layout.max_inner(room)).unwrap_or(u16::MAX);
     let limit = config.vpcs.get(&vpc).and_then(|vpc| vpc.mtu);
     limit.map_or(fits, |limit| limit.min(fits))

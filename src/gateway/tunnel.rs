@@ -14,6 +14,7 @@
 use super::bfd::{Turn, Verdict as Path, Watch};
 use super::events::{EventRing, PastEvent};
 use super::failover::Health;
+use super::path_mtu::Knowledge;
 use super::probing::{self, Probing};
 use super::rates::{Rates, Totals};
 use super::sas::Sas;
@@ -82,6 +83,8 @@ pub struct Tunnel {
     rejections: Telling,
     /// Bits per second.
     pub rates: Rates,
+    /// The MTU of the path to the peer, once it is connected.
+    pub path_mtu: Option<u16>,
     /// Inner sources that the peer may use, as the packet path reads them.
     pub sources: Arc<PrefixSet>,
 }
@@ -105,6 +108,7 @@ impl Tunnel {
             suspicion: None,
             rejections: Telling::default(),
             rates: Rates::default(),
+            path_mtu: None,
             sources: Arc::new(vpc::sources(config)),
         }
     }
@@ -275,6 +279,18 @@ impl Tunnel {
             Verdict::Tell { left_out } => format!(" ({left_out} more were before)"),
         };
         self.note(format!("announcement of {prefix} rejected: {why}{left_out}"), now);
+    }
+
+    /// Tells of another path MTU. One that shrinks is a warning: packets need more of them.
+    pub fn tell_path_mtu(&mut self, before: u16, mtu: u16, known_by: Knowledge, now: Timestamp) {
+        let how = known_by.name();
+        let text = format!("the path to the peer carries {mtu} bytes ({how}), before {before}");
+        if mtu < before {
+            warn!(peer = self.name, "{text}");
+        } else {
+            info!(peer = self.name, "{text}");
+        }
+        self.events.push(now, text);
     }
 
     /// Logs and remembers something that happened.

@@ -3,7 +3,7 @@
 
 use super::io::Datagram;
 use super::{Gateway, connection};
-use crate::net::PeerId;
+use crate::net::{PeerId, RemoteId};
 use crate::time::Timestamp;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -99,12 +99,16 @@ impl Gateway {
         let Some(connection) = self.ike.sender_of(*local, bytes) else {
             return debug!("{text}");
         };
-        let sharing = self.remotes.get(&connection::remote(connection)).into_iter().flatten();
-        for peer in sharing {
+        self.tell_unsent(connection::remote(connection), why, &text, now);
+    }
+
+    /// Tells the peers at a remote gateway, unless they know.
+    pub(super) fn tell_unsent(&mut self, id: RemoteId, why: Unsent, text: &str, now: Timestamp) {
+        for peer in self.remotes.get(&id).into_iter().flatten() {
             if self.unsent.is_news(*peer, why, now)
                 && let Some(tunnel) = self.tunnels.get_mut(peer)
             {
-                tunnel.fail(text.clone(), now);
+                tunnel.fail(text.to_owned(), now);
             }
         }
     }

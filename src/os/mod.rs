@@ -9,6 +9,7 @@ pub mod capture;
 pub mod claim;
 pub mod clock;
 pub mod file;
+pub mod icmp;
 pub mod memory;
 pub mod neighbor;
 pub mod netlink;

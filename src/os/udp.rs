@@ -20,7 +20,7 @@ use anyhow::{Context, Result, anyhow};
 use nix::libc;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
 /// Socket buffers in bytes: a few milliseconds at full rate.
@@ -144,6 +144,33 @@ fn set_fragmentation(socket: &Socket, local: SocketAddr, is: Fragmentation) -> i
     }
     set(socket, libc::IPPROTO_IPV6, libc::IPV6_MTU_DISCOVER, v6)?;
     set(socket, libc::IPPROTO_IPV6, libc::IPV6_DONTFRAG, v6_only_whole)
+}
+
+/// What the host's route to `remote` carries in one piece, in octets of an IP packet: the interface's
+/// MTU, or less where the host has learned so.
+pub fn route_mtu(local: IpAddr, remote: SocketAddr) -> io::Result<u16> {
+    let local = SocketAddr::new(local, 0);
+    let socket = new_socket(local)?;
+    mark(&socket)?;
+    socket.bind(&SockAddr::from(local))?;
+    socket.connect(&SockAddr::from(remote))?;
+    let (level, name) = match remote.is_ipv4() {
+        true => (libc::IPPROTO_IP, libc::IP_MTU),
+        false => (libc::IPPROTO_IPV6, libc::IPV6_MTU),
+    };
+    let mut mtu: libc::c_int = 0;
+    let mut length = size_of_val(&mtu) as libc::socklen_t;
+    // SAFETY: the pointers are to a value of `length` octets and to that length, both of which live
+    // through the call.
+    let result = unsafe {
+        let value = (&raw mut mtu).cast();
+        libc::getsockopt(socket.as_raw_fd(), level, name, value, &raw mut length)
+    };
+    if result != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // Longer packets than IP has are no less than the longest.
+    Ok(u16::try_from(mtu.max(0)).unwrap_or(u16::MAX))
 }
 
 /// Large buffers: beyond the sysctl's limit where we may, else up to it.

@@ -28,6 +28,7 @@ mod paths;
 mod refusals;
 mod scale;
 mod six_gateways;
+mod sizes;
 mod takeover;
 mod two_gateways;
 mod verdict;

@@ -65,6 +65,10 @@ pub struct Network {
     pub now: Timestamp,
     /// How the underlay treats datagrams.
     pub weather: Weather,
+    /// The longest IP packet that the underlay carries in one piece.
+    pub underlay_mtu: usize,
+    /// Whether its routers say so of a packet that may not be fragmented and is longer.
+    pub routers_speak: bool,
     /// What must never happen, and did.
     pub violations: Vec<String>,
     /// Packets that reached a host and are no probes.
@@ -97,6 +101,8 @@ impl Network {
         let mut network = Network {
             now: Timestamp::ZERO,
             weather: Weather::FAIR,
+            underlay_mtu: usize::MAX,
+            routers_speak: true,
             violations: Vec::new(),
             answers: Vec::new(),
             sites: deployment.sites.clone(),
@@ -349,6 +355,7 @@ impl Network {
         while let Some(emission) = self.nodes[node].as_mut().and_then(Node::poll_emission) {
             match emission {
                 Emission::Underlay(datagram) => self.carry(node, datagram),
+                Emission::Whole(datagram) => self.carry_whole(node, datagram),
                 Emission::Vrrp { vpc, source, bytes } => self.multicast(node, vpc, source, &bytes),
                 Emission::Frame { vpc, bytes } => {
                     self.spread(self.sites[node].region, Station::Node(node), vpc, &bytes);
@@ -362,6 +369,22 @@ impl Network {
             }
         }
         self.deadlines[node] = self.nodes[node].as_ref().and_then(Node::poll_timeout);
+    }
+
+    /// What is too long for the underlay is lost; a router may say so.
+    fn carry_whole(&mut self, from: usize, datagram: Datagram) {
+        let headers = if datagram.remote.is_ipv4() { 20 + 8 } else { 40 + 8 };
+        if datagram.bytes.len() + headers <= self.underlay_mtu {
+            return self.carry(from, datagram);
+        }
+        if self.routers_speak {
+            let (local, remote) = (datagram.local, datagram.remote);
+            let mtu = u16::try_from(self.underlay_mtu).expect("a packet that is longer");
+            let now = self.now;
+            self.node(from).operate(now, |gateway, at| {
+                gateway.handle_too_big(local, remote, mtu, at.now);
+            });
+        }
     }
 
     fn carry(&mut self, from: usize, datagram: Datagram) {

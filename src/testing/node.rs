@@ -25,8 +25,10 @@ use std::sync::Arc;
 /// What a node gives to the network.
 #[derive(Debug)]
 pub enum Emission {
-    /// A datagram on the underlay.
+    /// A datagram on the underlay, which may be fragmented there.
     Underlay(Datagram),
+    /// A datagram on the underlay that may not.
+    Whole(Datagram),
     /// A VRRP packet on the LAN of a VPC.
     Vrrp { vpc: VpcId, source: IpAddr, bytes: Vec<u8> },
     /// An Ethernet frame on the LAN of a VPC.
@@ -369,6 +371,7 @@ impl Node {
     fn carry_out_one(&mut self, output: Output, now: Timestamp) {
         match output {
             Output::Datagram(datagram) => self.emissions.push_back(Emission::Underlay(datagram)),
+            Output::Probe(datagram) => self.emissions.push_back(Emission::Whole(datagram)),
             Output::Listen(addresses) => self.sockets = addresses,
             Output::Publish(snapshot) => self.snapshot = snapshot,
             Output::World(change) => {
@@ -503,14 +506,16 @@ impl Node {
 
     /// LAN → WAN: what a worker does with one packet from the TUN device.
     fn seal(&mut self, vpc: VpcId, mut packet: Vec<u8>) {
-        let outcome = outbound_packet(&self.snapshot, vpc, &mut packet);
+        let mut outcome = outbound_packet(&self.snapshot, vpc, &mut packet);
+        let reply = outcome.reply.take();
+        self.emissions.extend(reply.map(|packet| Emission::Host { vpc, packet }));
         self.emit(outcome);
     }
 
     fn emit(&mut self, outcome: Outcome) {
         for datagram in outcome.datagrams {
             let (local, remote, bytes) = (datagram.local, datagram.remote, datagram.bytes);
-            self.emissions.push_back(Emission::Underlay(Datagram { local, remote, bytes }));
+            self.emissions.push_back(Emission::Whole(Datagram { local, remote, bytes }));
         }
     }
 

@@ -103,7 +103,7 @@ fn tunnel(view: &PeerView, facts: &mut Facts) {
     facts.add("received", &traffic(&view.summary.received));
     facts.add("sent", &traffic(&view.summary.sent));
     if let Some(mtu) = view.inner_mtu {
-        facts.add("MTU", &format!("{mtu} bytes inside the tunnel"));
+        facts.add("MTU", &format!("{mtu} bytes inside the tunnel{}", underlay(view)));
     }
     match &view.ike_sa {
         Some(sa) => facts.add("IKE SA", &ike_sa(sa)),
@@ -112,6 +112,20 @@ fn tunnel(view: &PeerView, facts: &mut Facts) {
     for sa in &view.child_sas {
         child_sa(sa, facts);
     }
+}
+
+fn underlay(view: &PeerView) -> String {
+    let Some(path) = &view.path_mtu else { return String::new() };
+    let how = match path.known_by.as_str() {
+        "icmp" => "as a router says",
+        "probed" => "as probed",
+        _ => "as configured",
+    };
+    let less = match path.bytes < path.configured {
+        true => format!(", less than `underlay_mtu` = {}", path.configured),
+        false => String::new(),
+    };
+    format!("; the path carries {}, {how}{less}", path.bytes)
 }
 
 fn liveness(view: &LivenessView, rtt_us: Option<u64>) -> String {

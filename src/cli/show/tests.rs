@@ -142,7 +142,7 @@ east-a → north-a is up for 1m01s, VPC shop
   ESP          passes both ways
   received     1.0 kB in 10 packets, now 2.5 Mbit/s
   sent         2.0 MB in 20 packets, now 0 bit/s
-  MTU          1438 bytes inside the tunnel
+  MTU          1438 bytes inside the tunnel; the path carries 1500, as probed
   IKE SA       0102030405060708_i 1112131415161718_r, aes256gcm16-prfsha384-curve25519, we are initiator, no NAT, age 1m01s, rekeyed in 3h20m
   Child SA     c0000001_in c0000002_out, aes256gcm16-esn, active, age 1m01s, rekeyed in 50m00s
   selectors    0.0.0.0/0 ::/0 ↔ 0.0.0.0/0

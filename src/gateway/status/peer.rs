@@ -4,8 +4,8 @@ use super::{Gateway, millis};
 use crate::config::{BgpConfig, Credentials, PeerConfig, Routing};
 use crate::control::{
     BfdView, BgpView, ChildSaState, ChildSaView, EventView, FailureView, IkeSaView, LivenessView,
-    PathState, PeerMetrics, PeerState, PeerSummary, PeerView, ReplayView, Role, TimerView, Traffic,
-    TunnelSas,
+    PathMtuView, PathState, PeerMetrics, PeerState, PeerSummary, PeerView, ReplayView, Role,
+    TimerView, Traffic, TunnelSas,
 };
 use crate::gateway::bfd::Verdict;
 use crate::gateway::connection;
@@ -93,7 +93,8 @@ impl Gateway {
             },
             local: seen.in_use().map(|ike| ike.local),
             local_preference: config.local_preference,
-            inner_mtu: sending.map(|child| sending_mtu(&self.config, tunnel.vpc, child)),
+            inner_mtu: sending.map(|child| sending_mtu(&self.config, tunnel, child)),
+            path_mtu: self.path_mtu_view(config),
             ike_sa: seen.in_use().map(|ike| ike_sa(ike, now)),
             child_sas: child_sas(tunnel, config, ike.as_ref(), now),
             discards: discards(tunnel),
@@ -120,7 +121,17 @@ impl Gateway {
     }
 
     pub(super) fn peer_metrics(&self, seen: &Seen<'_>, now: Timestamp) -> PeerMetrics {
-        PeerMetrics { summary: self.peer_summary(seen, now), discards: discards(seen.tunnel) }
+        PeerMetrics {
+            summary: self.peer_summary(seen, now),
+            path_mtu: self.path_mtu_view(seen.config).map(|path| path.bytes),
+            discards: discards(seen.tunnel),
+        }
+    }
+
+    fn path_mtu_view(&self, config: &PeerConfig) -> Option<PathMtuView> {
+        let (bytes, known_by) = self.ways.mtu(config.remote)?;
+        let configured = self.config.gateway.underlay_mtu;
+        Some(PathMtuView { bytes, known_by: known_by.name().to_owned(), configured })
     }
 
     fn vpc_name(&self, tunnel: &Tunnel) -> String {

@@ -20,6 +20,17 @@ impl Endpoint {
         self.rearm();
     }
 
+    /// Whether both sides of a connection take messages in fragments.
+    pub fn takes_fragments(&self, id: ConnectionId) -> bool {
+        let newest = self.sas.active_of(id).max_by_key(|sa| sa.established_at());
+        newest.is_some_and(|sa| sa.takes_fragments())
+    }
+
+    /// Whether IKE SAs made from now on take messages in fragments.
+    pub fn set_fragmentation(&mut self, takes: bool) {
+        self.core.settings.fragmentation = takes;
+    }
+
     /// The path of a connection carries datagrams of so many octets in one piece: messages are
     /// cut accordingly. `None` when that is not known.
     pub fn on_path_mtu(&mut self, id: ConnectionId, mtu: Option<u16>) {

@@ -75,6 +75,11 @@ impl Established {
         ctx.out.event(self.connection, Event::Measured { size, arrived });
     }
 
+    /// Whether both sides take messages in fragments.
+    pub fn takes_fragments(&self) -> bool {
+        self.exchanges.fragmentation.agreed
+    }
+
     /// The path carries datagrams of so many octets in one piece, as measured.
     pub fn on_path_mtu(&mut self, mtu: Option<u16>) {
         self.exchanges.fragmentation.path_mtu = mtu;

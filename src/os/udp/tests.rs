@@ -68,6 +68,27 @@ fn the_spi_names_the_socket_and_ike_goes_to_the_first() {
 }
 
 #[test]
+fn a_datagram_of_any_length_leaves_and_nobody_but_the_workers_gets_one() {
+    for host in ["127.0.0.1", "::1"] {
+        let receiver = open_group(free_port(host), 1).unwrap();
+        let sender = open_group(free_port(host), 2).unwrap();
+        let mtu =
+            usize::from(route_mtu(host.parse().unwrap(), receiver.workers[0].local()).unwrap());
+        let length = (mtu + 100).min(65_000);
+        sender.fragmenting.send_to(receiver.workers[0].local(), &vec![7; length]).unwrap();
+        let got = receive(&receiver.workers[0], 1);
+        assert_eq!(got.iter().map(|(bytes, ..)| bytes.len()).collect::<Vec<_>>(), [length]);
+        assert_eq!(got[0].2, sender.fragmenting.local());
+        for number in 0..64u32 {
+            let datagram = [number.to_be_bytes(), [9; 4]].concat();
+            receiver.workers[0].send_to(sender.fragmenting.local(), &datagram).unwrap();
+        }
+        let got: usize = sender.workers.iter().map(|worker| receive(worker, 32).len()).sum();
+        assert_eq!(got, 64);
+    }
+}
+
+#[test]
 fn a_busy_port_and_a_foreign_address_are_named() {
     let port = free_port("127.0.0.1");
     let _group = open_group(port, 1).unwrap();
