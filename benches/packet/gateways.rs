@@ -26,6 +26,7 @@ pub fn west() -> Snapshot {
         local_ts: everything(),
         remote_ts: everything(),
         inner_mtu: MTU,
+        link_mtu: MTU,
         counters: Arc::default(),
         fragments: Arc::default(),
         next: None,

@@ -17,10 +17,10 @@ pub use metrics::render as render_metrics;
 pub use pages::{Mark, Page};
 pub use views::{
     BfdView, BgpView, ChildSaState, ChildSaView, DataPath, EventView, FailureView, Family,
-    GatewayView, IkeSaView, LivenessView, MetricsView, PathMtuView, PathState, PathView, PeerMetrics,
-    PeerState, PeerSummary, PeerView, PeersView, RefusalView, RejectedRouteView, ReplayView, Role,
-    RouteView, RoutesView, SasView, StatsView, TimerView, Traffic, TroubleView, TunnelSas, VirtualRouterState,
-    VirtualRouterView, VpcRoutes, VrrpView,
+    GatewayView, IkeSaView, LivenessView, MetricsView, PathMtuView, PathState, PathView,
+    PeerMetrics, PeerState, PeerSummary, PeerView, PeersView, RefusalView, RejectedRouteView,
+    ReplayView, Role, RouteView, RoutesView, SasView, StatsView, TimerView, Traffic, TroubleView,
+    TunnelSas, VirtualRouterState, VirtualRouterView, VpcRoutes, VrrpView,
 };
 
 use serde::{Deserialize, Serialize};

@@ -19,7 +19,9 @@ impl Egress for Direct<'_> {
         length: usize,
         seal: impl FnOnce(&mut [u8]) -> Result<usize, Discard>,
     ) -> Result<(), Discard> {
-        let socket = self.sockets.iter().find(|socket| socket.local() == tunnel.local);
+        let (mut sockets, whole) = (self.sockets.iter(), tunnel.fits_whole(length));
+        let socket =
+            sockets.find(|socket| socket.local() == tunnel.local && socket.fragments() != whole);
         let socket = socket.ok_or(Discard::SendFailed)?;
         let mut datagram = vec![0; length];
         let length = seal(&mut datagram)?;

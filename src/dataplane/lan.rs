@@ -65,8 +65,10 @@ impl Egress for Ports<'_> {
         length: usize,
         seal: impl FnOnce(&mut [u8]) -> Result<usize, Discard>,
     ) -> Result<(), Discard> {
-        let mut outboxes = self.outboxes.iter_mut();
-        let outbox = outboxes.find(|outbox| outbox.socket.local() == tunnel.local);
+        let (mut outboxes, whole) = (self.outboxes.iter_mut(), tunnel.fits_whole(length));
+        let outbox = outboxes.find(|outbox| {
+            outbox.socket.local() == tunnel.local && outbox.socket.fragments() != whole
+        });
         outbox.ok_or(Discard::SendFailed)?.push(tunnel.remote, tos, length, seal)
     }
 

@@ -161,10 +161,9 @@ pub fn default_workers() -> usize {
 pub struct Dataplane {
     workers: Vec<Handle>,
     snapshot: Arc<ArcSwap<Snapshot>>,
-    /// A handle of the first worker's socket on every listening address.
+    /// On every listening address, a handle of the first worker's socket and of the one whose
+    /// datagrams may be fragmented.
     control_sockets: Vec<UdpSocket>,
-    /// The sockets whose datagrams may be fragmented, on the same addresses.
-    fragmenting: Vec<UdpSocket>,
     counters: Arc<DataplaneCounters>,
     bfd: Bfd,
 }
@@ -191,7 +190,6 @@ impl Dataplane {
             workers: Vec::with_capacity(count),
             snapshot: Arc::default(),
             control_sockets: Vec::new(),
-            fragmenting: Vec::new(),
             counters: Arc::default(),
             bfd: Bfd::new(config.clock),
         };
@@ -248,10 +246,11 @@ impl Dataplane {
             self.control_sockets.push(socket.try_clone()?);
             self.bfd.listen_on(socket.try_clone()?);
         }
-        self.fragmenting.push(group.fragmenting);
         for (worker, socket) in self.workers.iter().zip(group.workers) {
             worker.ear.tell(Command::AddSocket(socket))?;
+            worker.ear.tell(Command::AddSocket(group.fragmenting.try_clone()?))?;
         }
+        self.control_sockets.push(group.fragmenting);
         Ok(())
     }
 
@@ -262,7 +261,6 @@ impl Dataplane {
     /// When a worker has ended or does not answer.
     pub fn leave(&mut self, address: SocketAddr) -> Result<()> {
         self.control_sockets.retain(|socket| socket.local() != address);
-        self.fragmenting.retain(|socket| socket.local() != address);
         self.bfd.leave(address);
         self.tell_all(|done| Command::RemoveSocket(address, done))
     }
@@ -328,12 +326,7 @@ impl Dataplane {
         remote: SocketAddr,
         bytes: &[u8],
     ) -> io::Result<()> {
-        let socket = self.fragmenting.iter().find(|socket| socket.local() == local);
-        let socket = socket.ok_or_else(|| {
-            let text = format!("{local} is not an address that the data plane listens on");
-            io::Error::new(io::ErrorKind::AddrNotAvailable, text)
-        })?;
-        socket.send_to(remote, bytes)
+        self.socket(local, true)?.send_to(remote, bytes)
     }
 
     /// Sends a datagram of the control plane as ESP is sent: in one piece or not at all.
@@ -343,8 +336,16 @@ impl Dataplane {
         remote: SocketAddr,
         bytes: &[u8],
     ) -> io::Result<()> {
-        let socket = self.control_sockets.iter().find(|socket| socket.local() == local);
-        socket.ok_or(io::ErrorKind::AddrNotAvailable)?.send_to(remote, bytes)
+        self.socket(local, false)?.send_to(remote, bytes)
+    }
+
+    fn socket(&self, local: SocketAddr, fragments: bool) -> io::Result<&UdpSocket> {
+        let mut sockets = self.control_sockets.iter();
+        let found = sockets.find(|one| one.local() == local && one.fragments() == fragments);
+        found.ok_or_else(|| {
+            let text = format!("{local} is not an address that the data plane listens on");
+            io::Error::new(io::ErrorKind::AddrNotAvailable, text)
+        })
     }
 
     /// Seals an inner packet of the gateway's own for `tunnel` and sends it, now or not at all: by

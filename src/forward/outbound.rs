@@ -8,7 +8,7 @@ use crate::net::VpcId;
 use crate::offload::{Segment, SuperPacket};
 use crate::wire::echo::Echo;
 use crate::wire::icmp::{self, Problem};
-use crate::wire::ip::InnerPacket;
+use crate::wire::ip::{InnerPacket, protocol};
 use std::net::IpAddr;
 
 /// DSCP CS6: network control (RFC 4594 §3.1).
@@ -17,7 +17,8 @@ const ECHO_TOS: u8 = 0xc0;
 /// Where sealed datagrams go, and what is said to inner hosts.
 pub trait Egress {
     /// Makes room for a datagram of `length` bytes to the tunnel's peer with the outer TOS `tos`
-    /// and has `seal` fill it. `Err` is what `seal` says, or that there is no room.
+    /// and has `seal` fill it. One for which [`TunnelEntry::fits_whole`] does not hold is to be
+    /// fragmented on the underlay. `Err` is what `seal` says, or that there is no room.
     fn datagram(
         &mut self,
         tunnel: &TunnelEntry,
@@ -134,15 +135,29 @@ fn send(
     if let Some(single) = packet.single_mut() {
         flow::clamp_mss(single, inner, tunnel.inner_mtu);
     }
-    let sealer = Sealer { tunnel, inner };
-    if packet.longest() <= usize::from(tunnel.inner_mtu) {
+    let (sealer, longest) = (Sealer { tunnel, inner }, packet.longest());
+    if longest <= promised(tunnel, inner) {
         return sealer.seal_all(packet, egress);
     }
-    if inner.dont_fragment {
-        tell_too_big(tunnel, inner, packet, egress);
-        return Err(Discard::TooBig);
+    if !inner.dont_fragment {
+        return sealer.fragment_all(packet, egress);
     }
-    sealer.fragment_all(packet, egress)
+    let leaves = longest <= tunnel.link_mtu.into();
+    // An echo request is answered then; ping would take the error for the end of it.
+    let asks = matches!(inner.protocol, protocol::ICMP | protocol::ICMPV6);
+    if !(leaves && asks) {
+        tell_too_big(tunnel, inner, packet, egress);
+    }
+    // Until the sender has learned what fits: a path that shrinks loses no packet.
+    if leaves { sealer.seal_all(packet, egress) } else { Err(Discard::TooBig) }
+}
+
+/// The longest packet that hosts may send. IPv6 wants 1280 octets of every link (RFC 8200 §5): where
+/// the path has no room for that, the datagram around the packet is fragmented (RFC 2473 §7.1).
+fn promised(tunnel: &TunnelEntry, inner: &InnerPacket) -> usize {
+    const IPV6_MINIMUM: u16 = 1280;
+    let promised = if inner.is_ipv4() { 0 } else { IPV6_MINIMUM };
+    tunnel.inner_mtu.max(promised).into()
 }
 
 /// Tells the sender the size that fits (RFC 1191 §4, RFC 8201 §4; RFC 4301 §8.2.1).
@@ -156,11 +171,12 @@ fn tell_too_big(
     egress: &mut impl Egress,
 ) {
     let from: IpAddr = inner.destination;
+    let mtu = u16::try_from(promised(tunnel, inner)).unwrap_or(u16::MAX);
     egress.reply(|| {
         let mut segments = packet.segments();
         let first = segments.next()?;
         let original = [first.head, first.payload].concat();
-        icmp::error_about(&original, Problem::TooBig { mtu: tunnel.inner_mtu }, from)
+        icmp::error_about(&original, Problem::TooBig { mtu }, from)
     });
 }
 

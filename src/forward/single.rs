@@ -19,6 +19,8 @@ pub struct Datagram {
     pub tos: u8,
     /// The ESP packet.
     pub bytes: Vec<u8>,
+    /// Whether the path carries it in one piece; else it is to be fragmented.
+    pub whole: bool,
 }
 
 /// What became of one packet from a TUN device.
@@ -43,8 +45,8 @@ impl Egress for Outcome {
         let mut bytes = vec![0; length];
         let sealed = seal(&mut bytes)?;
         bytes.truncate(sealed);
-        let (local, remote) = (tunnel.local, tunnel.remote);
-        self.datagrams.push(Datagram { local, remote, tos, bytes });
+        let (local, remote, whole) = (tunnel.local, tunnel.remote, tunnel.fits_whole(sealed));
+        self.datagrams.push(Datagram { local, remote, tos, bytes, whole });
         Ok(())
     }
 

@@ -66,14 +66,24 @@ pub struct TunnelEntry {
     pub local_ts: Selectors,
     /// Which inner destinations the SA takes.
     pub remote_ts: Selectors,
-    /// Longest inner packet in bytes.
+    /// Longest inner packet in bytes that reaches the peer in one piece.
     pub inner_mtu: u16,
+    /// Longest inner packet in bytes that is sent in any case, if it must be in IP fragments around
+    /// it: what would fit, did the path carry what the operator says.
+    pub link_mtu: u16,
     /// Where traffic and discards of the tunnel are counted.
     pub counters: Arc<TunnelCounters>,
     /// The ports of datagrams that leave in fragments.
     pub fragments: Arc<FragmentPorts>,
     /// The same tunnel by another SA, for packets that this one does not take; most have one SA.
     pub next: Option<Box<TunnelEntry>>,
+}
+
+impl TunnelEntry {
+    /// Whether the path carries a sealed datagram of so many bytes in one piece.
+    pub fn fits_whole(&self, length: usize) -> bool {
+        length <= self.outbound.layout().sealed_len(self.inner_mtu.into())
+    }
 }
 
 /// An inbound SA, and what may come out of it.

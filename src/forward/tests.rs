@@ -61,6 +61,7 @@ fn tunnel(spi: u32) -> TunnelEntry {
         local_ts: everything(),
         remote_ts: everything(),
         inner_mtu: MTU,
+        link_mtu: MTU,
         counters: Arc::default(),
         fragments: Arc::default(),
         next: None,

@@ -149,6 +149,7 @@ impl Sources<'_> {
             local_ts: child.local_ts.clone(),
             remote_ts: child.remote_ts.clone(),
             inner_mtu: sending_mtu(self.config, tunnel, child),
+            link_mtu: link_mtu(self.config, tunnel, child),
             counters: Arc::clone(&tunnel.counters),
             fragments: Arc::clone(&tunnel.sent_fragments),
             next,
@@ -173,6 +174,12 @@ pub fn device_mtu(config: &Config, vpc: VpcId) -> u16 {
 pub fn sending_mtu(config: &Config, tunnel: &Tunnel, child: &Child) -> u16 {
     let (ipv4, layout) = (child.remote.is_ipv4(), child.outbound.layout());
     inner_mtu(config, tunnel.vpc, ipv4, layout, path_mtu(config, tunnel))
+}
+
+/// The longest inner packet that would fit, did the path carry what the configuration says.
+fn link_mtu(config: &Config, tunnel: &Tunnel, child: &Child) -> u16 {
+    let (ipv4, layout) = (child.remote.is_ipv4(), child.outbound.layout());
+    inner_mtu(config, tunnel.vpc, ipv4, layout, config.gateway.underlay_mtu)
 }
 
 /// What the path to the peer carries, as far as is known.

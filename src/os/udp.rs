@@ -25,6 +25,8 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
 /// Socket buffers in bytes: a few milliseconds at full rate.
 const BUFFER: libc::c_int = 16 << 20;
+/// What every path carries (RFC 8200 §5), in bytes.
+const IPV6_MINIMUM_MTU: libc::c_int = 1280;
 /// What marks our sockets on the underlay (`SO_MARK`): policy rules know their packets by it.
 pub const MARK: u32 = 79;
 
@@ -51,6 +53,7 @@ pub struct Group {
 pub struct UdpSocket {
     socket: Socket,
     local: SocketAddr,
+    fragmentation: Fragmentation,
 }
 
 /// Binds `workers` sockets to `local`. A datagram whose first four bytes are the number `n` goes to
@@ -126,7 +129,7 @@ fn open(local: SocketAddr, fragmentation: Fragmentation) -> io::Result<UdpSocket
     }
     set_fragmentation(&socket, local, fragmentation)?;
     socket.bind(&SockAddr::from(local))?;
-    Ok(UdpSocket { socket, local })
+    Ok(UdpSocket { socket, local, fragmentation })
 }
 
 /// Lets what a socket on `local` sends become IP fragments.
@@ -143,7 +146,12 @@ fn set_fragmentation(socket: &Socket, local: SocketAddr, is: Fragmentation) -> i
         return set(socket, libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, v4);
     }
     set(socket, libc::IPPROTO_IPV6, libc::IPV6_MTU_DISCOVER, v6)?;
-    set(socket, libc::IPPROTO_IPV6, libc::IPV6_DONTFRAG, v6_only_whole)
+    set(socket, libc::IPPROTO_IPV6, libc::IPV6_DONTFRAG, v6_only_whole)?;
+    // No router fragments IPv6: the host must not count on more than every path carries.
+    match is {
+        Fragmentation::Never => Ok(()),
+        Fragmentation::Allowed => set(socket, libc::IPPROTO_IPV6, libc::IPV6_MTU, IPV6_MINIMUM_MTU),
+    }
 }
 
 /// What the host's route to `remote` carries in one piece, in octets of an IP packet: the interface's
@@ -214,6 +222,11 @@ impl UdpSocket {
         self.local
     }
 
+    /// Whether what it sends may be fragmented.
+    pub fn fragments(&self) -> bool {
+        self.fragmentation == Fragmentation::Allowed
+    }
+
     /// Sends one datagram now or not at all.
     pub fn send_to(&self, remote: SocketAddr, bytes: &[u8]) -> io::Result<()> {
         self.socket.send_to(bytes, &SockAddr::from(remote)).map(drop)
@@ -221,7 +234,8 @@ impl UdpSocket {
 
     /// Another handle of the same socket, for another thread.
     pub fn try_clone(&self) -> io::Result<UdpSocket> {
-        Ok(UdpSocket { socket: self.socket.try_clone()?, local: self.local })
+        let (local, fragmentation) = (self.local, self.fragmentation);
+        Ok(UdpSocket { socket: self.socket.try_clone()?, local, fragmentation })
     }
 }
 

@@ -514,8 +514,12 @@ impl Node {
 
     fn emit(&mut self, outcome: Outcome) {
         for datagram in outcome.datagrams {
-            let (local, remote, bytes) = (datagram.local, datagram.remote, datagram.bytes);
-            self.emissions.push_back(Emission::Whole(Datagram { local, remote, bytes }));
+            let forward::Datagram { local, remote, bytes, whole, .. } = datagram;
+            let datagram = Datagram { local, remote, bytes };
+            self.emissions.push_back(match whole {
+                true => Emission::Whole(datagram),
+                false => Emission::Underlay(datagram),
+            });
         }
     }
 

@@ -1,6 +1,6 @@
 use super::*;
 use crate::offload::{Segmentation, SuperPacket, VirtioNetHeader};
-use crate::wire::ip::InnerPacket;
+use crate::wire::ip::{InnerPacket, protocol};
 use crate::wire::tcp::TcpHeader;
 
 fn discarded(snapshot: &Snapshot, sample: &Sample) -> Option<Discard> {
@@ -155,6 +155,53 @@ fn a_large_packet_that_may_not_be_fragmented_is_answered() {
 }
 
 #[test]
+fn until_the_sender_knows_better_a_packet_leaves_in_fragments_around_it() {
+    let west = || sender(TunnelEntry { inner_mtu: 1000, link_mtu: 1400, ..tunnel(300) });
+    for (payload, leaves) in [(1300, true), (1450, false)] {
+        let sample = Sample { payload: vec![1; payload], ..Sample::tcp4() };
+        let mut outcome = outbound_packet(&west(), VPC, &mut sample.build());
+        let reply = outcome.reply.take().unwrap();
+        assert_eq!(u16::from_be_bytes([reply[26], reply[27]]), 1000);
+        assert_eq!(outcome.discarded.is_none(), leaves);
+        assert!(outcome.datagrams.iter().all(|datagram| !datagram.whole));
+        assert_eq!(opened(&mut outcome).len(), usize::from(leaves));
+    }
+}
+
+#[test]
+fn an_echo_request_that_leaves_in_fragments_is_not_answered_with_an_error() {
+    const ECHO: [u8; 8] = [8, 0, 0, 0, 0, 1, 0, 1];
+    let west = sender(TunnelEntry { inner_mtu: 1000, link_mtu: 1400, ..tunnel(300) });
+    for (payload, leaves) in [(1300, true), (1450, false)] {
+        let mut packet = Sample { payload: vec![1; payload], ..Sample::tcp4() }.build();
+        packet[9] = protocol::ICMP;
+        packet[20..28].copy_from_slice(&ECHO);
+        let outcome = outbound_packet(&west, VPC, &mut packet);
+        assert_eq!((outcome.datagrams.len(), outcome.discarded.is_none()), (leaves.into(), leaves));
+        assert_eq!(outcome.reply.is_none(), leaves);
+    }
+}
+
+#[test]
+fn what_ipv6_wants_of_every_link_leaves_by_a_narrow_path_too() {
+    let narrow = || TunnelEntry { inner_mtu: 1100, link_mtu: 1100, ..tunnel(300) };
+    let sent = |mut packet: Vec<u8>| outbound_packet(&sender(narrow()), VPC, &mut packet);
+    let of_length = |octets: usize| {
+        let empty = Sample { payload: Vec::new(), ..Sample::udp6() }.build().len();
+        Sample { payload: vec![1; octets - empty], ..Sample::udp6() }.build()
+    };
+    for (octets, whole) in [(1100, true), (1104, false), (1280, false)] {
+        let outcome = sent(of_length(octets));
+        assert_eq!((outcome.discarded, outcome.datagrams.len()), (None, 1));
+        assert_eq!(narrow().fits_whole(outcome.datagrams[0].bytes.len()), whole, "{octets}");
+    }
+    let outcome = sent(of_length(1281));
+    assert_eq!((outcome.discarded, outcome.datagrams.len()), (Some(Discard::TooBig), 0));
+    let reply = outcome.reply.unwrap();
+    assert_eq!(reply[44..48], 1280u32.to_be_bytes());
+}
+
+#[test]
 fn a_large_packet_that_may_be_fragmented_is_cut_before_sealing() {
     let west = sender(tunnel(300));
     let sample = Sample { payload: vec![1; 3000], dont_fragment: false, ..Sample::udp4() };
@@ -225,7 +272,7 @@ fn train(sample: &Sample) -> (VirtioNetHeader, Vec<u8>) {
 }
 
 fn send_train(mtu: u16, sample: &Sample) -> Outcome {
-    let west = sender(TunnelEntry { inner_mtu: mtu, ..tunnel(300) });
+    let west = sender(TunnelEntry { inner_mtu: mtu, link_mtu: mtu, ..tunnel(300) });
     let (header, mut bytes) = train(sample);
     let mut outcome = Outcome::default();
     let packet = SuperPacket::new(header, &mut bytes).unwrap();

@@ -6,7 +6,8 @@ use crate::wire::ike::{ExchangeType, Flags, IkeSpi, MessageId};
 
 fn keys_of(cipher: Cipher) -> (SealKey, OpenKey) {
     let keymat = || {
-        let fits = |length: &usize| SealKey::new(cipher, Secret::copy_of(&vec![7; *length])).is_ok();
+        let fits =
+            |length: &usize| SealKey::new(cipher, Secret::copy_of(&vec![7; *length])).is_ok();
         Secret::copy_of(&vec![7; (0..256).find(fits).unwrap()])
     };
     (SealKey::new(cipher, keymat()).unwrap(), OpenKey::new(cipher, keymat()).unwrap())
