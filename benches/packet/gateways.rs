@@ -50,6 +50,7 @@ pub fn east() -> Snapshot {
         vpc: VPC,
         remote: SocketAddr::from(([192, 0, 2, 1], 4500)),
         allowed_sources: Arc::new(prefixes(1).collect::<PrefixSet>()),
+        neighbor: None,
         local_prefixes: Arc::new(prefixes(2).collect::<PrefixSet>()),
         local_ts: everything(),
         remote_ts: everything(),

@@ -5,12 +5,19 @@
 
 use super::Identity;
 use crate::crypto::digest::sha256;
-use std::net::{Ipv4Addr, Ipv6Addr};
+use crate::net::Prefix;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// The Unique Local prefix of derived addresses, fd76:706e:6777::/48 ("vpngw" in ASCII). Its
 /// Global ID is not random as RFC 4193 §3.2 asks: these addresses never leave a tunnel, and
 /// both ends must arrive at the same one without talking.
 const PREFIX: [u8; 6] = [0xfd, b'v', b'p', b'n', b'g', b'w'];
+
+/// The prefix of all derived inside addresses, if this is one of them.
+pub fn derived_prefix(address: IpAddr) -> Option<Prefix> {
+    let is_derived = matches!(address, IpAddr::V6(six) if six.octets().starts_with(&PREFIX));
+    Prefix::containing(address, 48).filter(|_| is_derived)
+}
 
 /// The inside address of the gateway `identity` in the VPC named `vpc`: the /48 followed by 80
 /// bits of a SHA-256. Two gateways of one VPC collide with a probability of 2⁻⁸⁰.

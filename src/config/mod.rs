@@ -44,12 +44,12 @@ mod words;
 pub use crate::crypto::credentials::Credentials;
 pub use crate::wire::ike::{Identity, ParseIdentityError};
 pub use diagnostics::{ConfigError, ConfigErrors};
-pub use inside::{derive_device_address, derive_inside_address};
+pub use inside::{derive_device_address, derive_inside_address, derived_prefix};
 pub use keys::{KeyFile, KeyFiles, KeysInMemory};
 pub use outline::{Outline, VpcOutline};
 pub use types::{
-    Bfd, BgpConfig, Config, GatewayConfig, Lifetimes, Liveness, PeerConfig, Routing, VpcConfig,
-    VrrpConfig, Workers,
+    Bfd, BgpConfig, Config, GatewayConfig, Lifetimes, Liveness, PeerConfig, Routing, ServiceConfig,
+    VpcConfig, VrrpConfig, Workers,
 };
 
 use crate::net::{PeerId, RemoteId, VpcId};

@@ -83,6 +83,30 @@ fn what_is_not_said_has_its_default() {
     assert_eq!(north.local_preference, 100);
     assert_eq!(north.local_address, None);
     assert!(north.initiate && north.force_encapsulation);
+    assert_eq!(vpc.services, []);
+}
+
+#[test]
+fn services_of_the_host_are_written_as_protocol_and_ports() {
+    let text = EXAMPLE.replace("[[vpc]]", "[[vpc]]\nservices = [\"tcp/22\", \"udp/4000-4010\"]");
+    let config = valid(&text);
+    let (_, vpc) = config.vpc_named("shop").unwrap();
+    let service = |protocol, ports| ServiceConfig { protocol, ports };
+    assert_eq!(vpc.services, [service(6, 22..=22), service(17, 4000..=4010)]);
+}
+
+#[test]
+fn ttl_security_is_for_peers_that_are_known_to_send_255() {
+    let secured = |text: &str| match &peer(&valid(text), "north-a").routing {
+        Routing::Bgp(bgp) => bgp.ttl_security,
+        Routing::Static { .. } => panic!("remote_asn means BGP"),
+    };
+    let inside = "inside_local = \"169.254.10.2/30\"\ninside_remote = \"169.254.10.1/30\"\n";
+    let with = |lines: &str| EXAMPLE.replace("remote_asn", &format!("{lines}remote_asn"));
+    assert!(secured(EXAMPLE), "the addresses are derived: it is vpngw");
+    assert!(!secured(&with(inside)));
+    assert!(secured(&with(&format!("{inside}ttl_security = true\n"))));
+    assert!(!secured(&with("ttl_security = false\n")));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use crate::crypto::suite::{DEFAULT_IKE_SUITES, EspSuite, IkeSuite, default_esp_s
 use std::time::Duration;
 use toml::de::DeValue;
 
-pub(super) const KEYS: [&str; 13] = [
+pub(super) const KEYS: [&str; 14] = [
     "ike_suites",
     "esp_suites",
     "ike_lifetime",
@@ -19,6 +19,7 @@ pub(super) const KEYS: [&str; 13] = [
     "replay_window",
     "local_preference",
     "hold_time",
+    "ttl_security",
     "initiate",
     "force_encapsulation",
 ];
@@ -38,6 +39,7 @@ pub(super) struct Tuning {
     pub(super) replay_window: u32,
     pub(super) local_preference: u32,
     pub(super) hold_time: Duration,
+    pub(super) ttl_security: Option<bool>,
     pub(super) initiate: Option<bool>,
     pub(super) force_encapsulation: bool,
 }
@@ -53,6 +55,7 @@ impl Default for Tuning {
             replay_window: defaults::REPLAY_WINDOW,
             local_preference: defaults::LOCAL_PREFERENCE,
             hold_time: defaults::BGP_HOLD_TIME,
+            ttl_security: None,
             initiate: None,
             force_encapsulation: true,
         }
@@ -81,6 +84,9 @@ impl Tuning {
             hold_time: section
                 .optional("hold_time", hold_time, report)
                 .map_or(self.hold_time, whole_seconds),
+            ttl_security: section
+                .optional("ttl_security", words::boolean, report)
+                .or(self.ttl_security),
             initiate: section.optional("initiate", words::boolean, report).or(self.initiate),
             force_encapsulation: section
                 .optional("force_encapsulation", words::boolean, report)

@@ -254,8 +254,15 @@ fn bgp(
         Some(_) => {}
     }
     let (inside_local, inside_remote) = addresses?;
-    let hold_time = inside.tuning.hold_time;
-    Some(BgpConfig { remote_asn: remote_asn.value, inside_local, inside_remote, hold_time })
+    // Whoever derives the same addresses is vpngw and sends 255; others need not.
+    let is_vpngw = !layers.of(&["inside_local", "inside_remote"]).has("inside_remote");
+    Some(BgpConfig {
+        remote_asn: remote_asn.value,
+        inside_local,
+        inside_remote,
+        hold_time: inside.tuning.hold_time,
+        ttl_security: inside.tuning.ttl_security.unwrap_or(is_vpngw),
+    })
 }
 
 /// The addresses of the BGP session: both written or both derived.

@@ -9,6 +9,7 @@ use crate::net::{Asn, PeerId, Prefix, RemoteId, VpcId};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::num::NonZeroU16;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 /// The configuration of one gateway. Only [`super::parse`] makes one, so what it says has been
@@ -103,6 +104,17 @@ pub struct VpcConfig {
     pub transit: bool,
     /// Addresses shared with the other gateways of the region.
     pub vrrp: Vec<VrrpConfig>,
+    /// What everybody behind the peers may use of the host's services.
+    pub services: Vec<ServiceConfig>,
+}
+
+/// Services of this host at its own addresses in the VPC: an item of `services`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServiceConfig {
+    /// The protocol: TCP, UDP or SCTP.
+    pub protocol: u8,
+    /// Its ports.
+    pub ports: RangeInclusive<u16>,
 }
 
 /// Virtual routers with one VRID on one interface (RFC 9568): `[[vpc.vrrp]]`. IPv4 and IPv6 are
@@ -203,6 +215,9 @@ pub struct BgpConfig {
     pub inside_remote: IpAddr,
     /// Hold Time that we propose (RFC 4271 §4.2); keepalives go out at a third of what is agreed.
     pub hold_time: Duration,
+    /// Whether the session takes only packets with a TTL of 255, which no router has forwarded
+    /// (RFC 5082).
+    pub ttl_security: bool,
 }
 
 /// When SAs are replaced. These are hard limits: rekeying begins earlier, with jitter.

@@ -9,8 +9,8 @@ use std::ops::Range;
 use std::time::Duration;
 use toml::de::DeValue;
 
-pub(super) const KEYS: [&str; 8] =
-    ["name", "prefixes", "interface", "tun", "netns", "mtu", "transit", "vrrp"];
+pub(super) const KEYS: [&str; 9] =
+    ["name", "prefixes", "interface", "tun", "netns", "mtu", "transit", "vrrp", "services"];
 
 pub(super) const VRRP_KEYS: [&str; 7] =
     ["vrid", "addresses", "interface", "priority", "isolated_priority", "interval", "preempt"];
@@ -45,6 +45,12 @@ pub(super) fn read(section: &Section<'_>, report: &mut Report) -> Option<Vpc> {
         mtu: section.optional("mtu", words::integer("the MTU", limits::MTU), report),
         transit: section.optional("transit", words::boolean, report).unwrap_or(false),
         vrrp,
+        services: section
+            .list("services", words::service, report)
+            .unwrap_or_default()
+            .into_iter()
+            .map(|service| service.value)
+            .collect(),
     };
     Some(Vpc { config, name_span: name.span, tun_span: section.span_of("tun"), prefixes })
 }

@@ -2,9 +2,10 @@
 
 use super::diagnostics::Fault;
 use super::reader::described;
-use super::{Identity, ParseIdentityError, limits};
+use super::{Identity, ParseIdentityError, ServiceConfig, limits};
 use crate::crypto::suite::{EspSuite, IkeSuite, SuiteError};
 use crate::net::{Asn, Prefix};
+use crate::wire::ip::protocol;
 use std::fmt::Display;
 use std::net::{IpAddr, Ipv4Addr};
 use std::ops::RangeInclusive;
@@ -192,6 +193,28 @@ pub(super) fn prefix(value: &DeValue<'_>) -> Result<Prefix, Fault> {
             .label("not a prefix")
             .help("write it as address/length, for example \"10.1.0.0/16\" or \"fd00:1::/48\""),
     })
+}
+
+/// A service of this host, as in `tcp/22` or `udp/4000-4010`.
+pub(super) fn service(value: &DeValue<'_>) -> Result<ServiceConfig, Fault> {
+    let text = string(value)?;
+    let help = "write the protocol (tcp, udp or sctp), a slash and the port, or the first and the \
+                last one: \"tcp/22\", \"udp/4000-4010\"";
+    let wrong = || Fault::new(format!("{text:?} is not a service")).label("not a service");
+    let (protocol, ports) = text.split_once('/').ok_or_else(|| wrong().help(help))?;
+    let protocol = match protocol {
+        "tcp" => protocol::TCP,
+        "udp" => protocol::UDP,
+        "sctp" => protocol::SCTP,
+        _ => return Err(wrong().help(help)),
+    };
+    let (first, last) = ports.split_once('-').unwrap_or((ports, ports));
+    match (first.parse(), last.parse()) {
+        (Ok(first @ 1..), Ok(last)) if first <= last => {
+            Ok(ServiceConfig { protocol, ports: first..=last })
+        }
+        _ => Err(wrong().help(help)),
+    }
 }
 
 /// An identity (RFC 7296 §3.5).

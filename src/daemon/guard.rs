@@ -37,7 +37,7 @@ pub fn outline(path: &Path) -> Outcome<Outline> {
 
 /// As [`guard`], for an outline.
 pub async fn stand_guard(outline: &Outline) -> Outcome<()> {
-    let host = host(BTreeSet::new()).await.unwrap_or_else(|error| {
+    let host = host(BTreeSet::new(), BTreeSet::new()).await.unwrap_or_else(|error| {
         warn!(error = format!("{error:#}"), "the devices of the underlay are not known");
         Host::default()
     });

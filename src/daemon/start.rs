@@ -40,7 +40,8 @@ pub async fn start(args: &Args) -> Outcome<Daemon> {
     let config = files::load_or_fail(&args.config)?;
     claims.extend(&Outline::of(&config)).or_fail(Cause::Busy)?;
     check_host(&config)?;
-    let host = host(Host::questions(&config)).await.or_fail_as_it_is()?;
+    let namespaces = config.vpcs.values().filter_map(|vpc| vpc.netns.clone()).collect();
+    let host = host(Host::questions(&config), namespaces).await.or_fail_as_it_is()?;
     if is_blind(&config, &host.listening(&config)) {
         warn!(
             "plaintext from the underlay is not kept out of the VPCs: name the underlay's \

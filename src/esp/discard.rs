@@ -48,13 +48,15 @@ discards! {
     Dummy "dummy" "A dummy packet of the peer (next header 59).",
     SourceNotAllowed "source_not_allowed" "The inner source is not of this VPC, or not one of the peer.",
     DestinationNotLocal "destination_not_local" "The inner destination is not of this VPC.",
-    NotForGateway "not_for_gateway" "Only BGP of the peer and ICMP may go to an inside address.",
+    NotForGateway "not_for_gateway" "Only the peer's BGP, ICMP and what is permitted may go to an address of a gateway.",
+    HopLimit "hop_limit" "BGP that a router has forwarded: its TTL is below 255 (RFC 5082).",
     EcnInvalid "ecn_invalid" "Congestion marked outside on a packet that does not do ECN inside.",
     // Both ways.
     HardLifetime "hard_lifetime" "The SA has reached its limit of bytes or packets.",
     SelectorMismatch "selector_mismatch" "The inner packet lies outside the SA's traffic selectors.",
     MalformedInner "malformed_inner" "The inner packet is not a well-formed IP packet.",
     NotForwardable "not_forwardable" "Multicast, link-local, loopback and the like stay local.",
+    IcmpUnrelated "icmp_unrelated" "An ICMP error about no packet that the tunnel carries (RFC 4301 §6.2).",
     Fragment "fragment" "A later fragment has no ports, which the traffic selectors need.",
 }
 

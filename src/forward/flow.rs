@@ -2,16 +2,13 @@
 
 use super::Selectors;
 use crate::esp::Discard;
-use crate::wire::icmp;
+use crate::wire::icmp::{self, IcmpType, Icmpv6Type};
 use crate::wire::ip::{Fragment, InnerPacket, protocol};
 use crate::wire::tcp::{self, TcpHeader};
 use std::net::IpAddr;
 
-/// BGP's port.
-const BGP: u16 = 179;
-
 /// What selectors and prefix policies ask about; packets of one flow are equal here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Flow {
     pub source: IpAddr,
     pub destination: IpAddr,
@@ -36,11 +33,6 @@ impl Flow {
         self.protocol
     }
 
-    /// Source and destination port.
-    pub fn ports(&self) -> Option<(u16, u16)> {
-        self.ports
-    }
-
     /// What is known of them otherwise.
     pub fn set_ports(&mut self, ports: Option<(u16, u16)>) {
         self.ports = ports;
@@ -50,17 +42,29 @@ impl Flow {
         self.ports.map(|(_, destination)| destination)
     }
 
+    /// Source and destination port.
+    pub fn ports(&self) -> Option<(u16, u16)> {
+        self.ports
+    }
+
     /// Whether it is ICMP of either family.
     pub fn is_icmp(&self) -> bool {
         matches!(self.protocol, protocol::ICMP | protocol::ICMPV6)
     }
 
-    /// Whether it is a BGP session (RFC 4271 §8.2.1), or of a protocol that has no ports.
-    pub fn is_bgp_or_portless(&self) -> bool {
-        match self.protocol {
-            protocol::TCP => self.ports.is_some_and(|(from, to)| from == BGP || to == BGP),
-            protocol::UDP | protocol::UDP_LITE | protocol::SCTP => false,
-            _ => true,
+    /// The type of an ICMP message that shows it.
+    pub fn icmp_type(&self) -> Option<u8> {
+        let (type_and_code, _) = self.ports.filter(|_| self.is_icmp())?;
+        Some(type_and_code.to_be_bytes()[0])
+    }
+
+    /// The flow in the other direction.
+    pub fn turned_round(&self) -> Flow {
+        Flow {
+            source: self.destination,
+            destination: self.source,
+            ports: self.ports.map(|(source, destination)| (destination, source)),
+            ..*self
         }
     }
 
@@ -69,16 +73,36 @@ impl Flow {
     /// either may be link-local (RFC 3927 §2.7 speaks of routers between links).
     pub fn check_forwardable(&self, is_inside: impl Fn(IpAddr) -> bool) -> Result<(), Discard> {
         let stays = |addr| !(crosses_links(addr) || is_link_local(addr) && is_inside(addr));
-        if stays(self.source) || stays(self.destination) {
+        if stays(self.source) || stays(self.destination) || self.is_neighbor_discovery() {
             return Err(Discard::NotForwardable);
         }
         Ok(())
     }
 
+    /// Neighbor Discovery is about one link (RFC 4861 §4).
+    fn is_neighbor_discovery(&self) -> bool {
+        let discovery = Icmpv6Type::ROUTER_SOLICITATION.0..=Icmpv6Type::REDIRECT.0;
+        let kind = self.icmp_type().filter(|_| self.protocol == protocol::ICMPV6);
+        kind.is_some_and(|kind| discovery.contains(&kind))
+    }
+
     /// The flow that an ICMP error is about, turned round: from the host that the packet was for, to
-    /// the host that sent it, which the error is for (RFC 4301 §6.2). `None` for anything else.
-    pub fn complained_of(inner: &InnerPacket, packet: &[u8]) -> Option<Flow> {
-        let quoted = icmp::quoted(inner, packet)?;
+    /// the host that sent it, which the error is for (RFC 4301 §6.2). `None` when this is no error.
+    ///
+    /// # Errors
+    ///
+    /// When the error quotes no packet of the host that it is sent to: whoever sent it has seen none,
+    /// and wants to make a host believe what is not so.
+    pub fn complained_of(
+        &self,
+        inner: &InnerPacket,
+        packet: &[u8],
+    ) -> Result<Option<Flow>, Discard> {
+        // What a later fragment holds is judged with the first.
+        if inner.fragment == Fragment::Later || !self.is_icmp_error() {
+            return Ok(None);
+        }
+        let quoted = icmp::quoted(inner, packet).ok_or(Discard::IcmpUnrelated)?;
         let flow = Flow {
             source: quoted.destination,
             destination: quoted.source,
@@ -86,7 +110,26 @@ impl Flow {
             ports: quoted.ports.map(|(source, destination)| (destination, source)),
             later_fragment: quoted.ports.is_none(),
         };
-        (flow.destination == inner.destination).then_some(flow)
+        if flow.destination != self.destination {
+            return Err(Discard::IcmpUnrelated);
+        }
+        Ok(Some(flow))
+    }
+
+    /// Whether it is a message about another packet, Redirect and Source Quench among them.
+    fn is_icmp_error(&self) -> bool {
+        match (self.protocol, self.icmp_type()) {
+            (protocol::ICMP, Some(kind)) => matches!(
+                IcmpType(kind),
+                IcmpType::DESTINATION_UNREACHABLE
+                    | IcmpType::SOURCE_QUENCH
+                    | IcmpType::REDIRECT
+                    | IcmpType::TIME_EXCEEDED
+                    | IcmpType::PARAMETER_PROBLEM
+            ),
+            (protocol::ICMPV6, Some(kind)) => kind < Icmpv6Type::ECHO_REQUEST.0, // RFC 4443 §2.1
+            _ => false,
+        }
     }
 
     /// Checks both ends against the selectors of an SA (RFC 4301 §5.1, §5.2).

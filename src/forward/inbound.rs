@@ -1,9 +1,10 @@
 //! From the underlay to the TUN device (RFC 4301 §5.2).
 
 use super::flow::{self, Flow};
-use super::{InboundEntry, Services, Snapshot};
+use super::own::Visitor;
+use super::{InboundEntry, Snapshot, VpcTable};
 use crate::esp::{Content, Discard, Opened, ecn};
-use crate::net::{EspSpi, PeerId, Prefix, VpcId};
+use crate::net::{EspSpi, PeerId, VpcId};
 use crate::time::Timestamp;
 use crate::wire::echo::Echo;
 use crate::wire::esp::EspHeader;
@@ -52,7 +53,7 @@ pub struct ForGateway<'a> {
 pub enum Verdict<'a> {
     /// To the hosts of its VPC, or to this host's kernel.
     ToHost(Permitted<'a>),
-    /// To the gateway itself: one of its [`Services`], or a packet that has used up its hops.
+    /// To the gateway itself: one of its [`Services`](super::Services), or a packet that has used up its hops.
     ToGateway(ForGateway<'a>),
     /// No inner packet: a peer asks whether its packets come through, or answers that ours do.
     Echo(PeerId, Echo),
@@ -83,7 +84,7 @@ pub struct Inbound<'s> {
 struct Last<'s> {
     spi: EspSpi,
     entry: &'s InboundEntry,
-    services: Option<&'s Services>,
+    table: Option<&'s VpcTable>,
     permitted: Option<(Flow, Receiver)>,
     packets: u64,
     bytes: u64,
@@ -92,10 +93,14 @@ struct Last<'s> {
     heard: bool,
 }
 
-/// Who takes whole packets of a flow.
+/// Who takes packets of a flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Receiver {
-    Host,
+    /// The hosts of the VPC.
+    Hosts,
+    /// This host's kernel: the packet is for one of its addresses.
+    Kernel,
+    /// The gateway itself takes whole packets; the kernel puts fragments together.
     Gateway,
 }
 
@@ -130,11 +135,11 @@ impl<'s> Inbound<'s> {
         let header = EspHeader::parse(datagram).map_err(|_| Discard::MalformedEsp)?;
         if self.last.as_ref().is_none_or(|last| last.spi != header.spi) {
             let entry = self.snapshot.inbound.get(header.spi).ok_or(Discard::UnknownSpi)?;
-            let services = self.snapshot.vpc(entry.vpc).map(|table| &*table.services);
+            let table = self.snapshot.vpc(entry.vpc);
             self.last = Some(Last {
                 spi: header.spi,
                 entry,
-                services,
+                table,
                 permitted: None,
                 packets: 0,
                 bytes: 0,
@@ -172,7 +177,9 @@ impl Last<'_> {
         self.bytes += packet.len() as u64;
         let (vpc, peer, protocol) = (self.entry.vpc, self.entry.peer, inner.protocol);
         Ok(match receiver {
-            Receiver::Host => Verdict::ToHost(Permitted { vpc, protocol, packet }),
+            Receiver::Hosts | Receiver::Kernel => {
+                Verdict::ToHost(Permitted { vpc, protocol, packet })
+            }
             Receiver::Gateway => Verdict::ToGateway(ForGateway { peer, vpc, packet }),
         })
     }
@@ -185,14 +192,17 @@ impl Last<'_> {
             Some((permitted, receiver)) if permitted == flow => receiver,
             _ => self.judge_flow(flow, inner, packet)?,
         };
-        let expires = inner.ttl <= 1
-            && self.services.is_some_and(|services| services.report_expired(flow.destination));
-        match inner.fragment {
-            _ if expires => Ok(Receiver::Gateway),
-            Fragment::Whole => Ok(receiver),
-            // The kernel puts it together.
-            Fragment::First | Fragment::Later => Ok(Receiver::Host),
-        }
+        Ok(match (receiver, inner.fragment) {
+            (Receiver::Hosts, _) if inner.ttl <= 1 && self.reports_expired(inner) => {
+                Receiver::Gateway
+            }
+            (Receiver::Gateway, Fragment::First | Fragment::Later) => Receiver::Kernel,
+            (receiver, _) => receiver,
+        })
+    }
+
+    fn reports_expired(&self, inner: &InnerPacket) -> bool {
+        self.table.is_some_and(|table| table.services.report_expired(inner.is_ipv4()))
     }
 
     fn judge_flow(
@@ -201,17 +211,42 @@ impl Last<'_> {
         inner: &InnerPacket,
         packet: &[u8],
     ) -> Result<Receiver, Discard> {
-        self.check_policy(&flow)
-            .or_else(|reason| self.check_error(&flow, inner, packet, reason))?;
-        let answered = self.services.is_some_and(|services| services.take(&flow));
-        if !answered {
-            self.check_inside(&flow)?;
+        let about = flow.complained_of(inner, packet)?;
+        match &about {
+            Some(about) => self.check_error(&flow, about)?,
+            None => self.check_policy(&flow)?,
         }
-        let receiver = if answered { Receiver::Gateway } else { Receiver::Host };
-        let is_error = Flow::complained_of(inner, packet).is_some();
-        // Errors of one flow are about different packets: each is judged for itself.
-        self.permitted = (!is_error).then_some((flow, receiver));
+        let receiver = self.receiver(&flow, inner, packet)?;
+        // Errors of one flow are about different packets, and what is for us ourselves depends on
+        // more than the flow: each is judged for itself.
+        let lasts = about.is_none() && receiver != Receiver::Kernel;
+        self.permitted = lasts.then_some((flow, receiver));
         Ok(receiver)
+    }
+
+    /// Who takes a flow that is permitted; nobody, when it is for us and not welcome.
+    fn receiver(
+        &self,
+        flow: &Flow,
+        inner: &InnerPacket,
+        packet: &[u8],
+    ) -> Result<Receiver, Discard> {
+        let Some(table) = self.table else { return Ok(Receiver::Hosts) };
+        let visitor = Visitor { flow, inner, packet };
+        if table.services.take(flow) {
+            // Echo is for everybody, anything else is a matter between the ends of the tunnel.
+            let is_neighbor = || self.entry.neighbor.is_some_and(|one| one.is_between(flow));
+            let is_welcome = flow.is_icmp() || is_neighbor();
+            return is_welcome.then_some(Receiver::Gateway).ok_or(Discard::NotForGateway);
+        }
+        if table.services.inside.contains(&flow.destination) {
+            visitor.check_inside(self.entry)?;
+        } else if table.services.own.covers_addr(flow.destination) {
+            visitor.check_own(table)?;
+        } else {
+            return Ok(Receiver::Hosts);
+        }
+        Ok(Receiver::Kernel)
     }
 
     /// The packet is what the SA was negotiated for, comes from where the peer may send from and
@@ -228,30 +263,18 @@ impl Last<'_> {
         flow.check_forwardable(|addr| entry.is_inside(addr))
     }
 
-    /// What the host offers for others is no service of its inside addresses: only the peer reaches
-    /// BGP there, and everybody may ask whether they are there.
-    fn check_inside(&self, flow: &Flow) -> Result<(), Discard> {
-        let is_ours = self.services.is_some_and(|all| all.inside.contains(&flow.destination));
-        let from_peer = || self.entry.allowed_sources.contains(&Prefix::host(flow.source));
-        match !is_ours || flow.is_icmp() || from_peer() && flow.is_bgp_or_portless() {
-            true => Ok(()),
-            false => Err(Discard::NotForGateway),
+    /// An ICMP error passes for the packet that it quotes: that was one of ours, to where the peer
+    /// may send from. So a router behind the peer may complain from an address that the peer may not
+    /// announce, and nobody may about what he has not seen (RFC 4301 §6.2).
+    fn check_error(&self, flow: &Flow, about: &Flow) -> Result<(), Discard> {
+        self.check_policy(about).map_err(|_| Discard::IcmpUnrelated)?;
+        let entry = self.entry;
+        if entry.allowed_sources.covers_addr(flow.source) {
+            return flow.check_forwardable(|addr| entry.is_inside(addr));
         }
-    }
-
-    /// A router behind the peer may complain about a packet of ours from an address that the peer
-    /// may not announce: what counts is the packet that it quotes (RFC 4301 §6.2).
-    fn check_error(
-        &self,
-        flow: &Flow,
-        inner: &InnerPacket,
-        packet: &[u8],
-        reason: Discard,
-    ) -> Result<(), Discard> {
-        let about = Flow::complained_of(inner, packet).ok_or(reason)?;
-        self.check_policy(&about).map_err(|_| reason)?;
-        if self.entry.local_prefixes.covers_addr(flow.source) {
-            return Err(reason);
+        let is_own = |table: &VpcTable| table.services.own.covers_addr(flow.source);
+        if entry.local_prefixes.covers_addr(flow.source) || self.table.is_some_and(is_own) {
+            return Err(Discard::SourceNotAllowed);
         }
         flow.check_forwardable(|_| false)
     }

@@ -6,7 +6,9 @@
 //!                                     └ too big: fragment, or tell the inner host
 //!
 //!   datagram ──► SPI ──► open ──► policy ──► ECN ──► MSS ──► Permitted ──► TUN  (inbound)
-//!                                    └ for the gateway itself ──► ForGateway ──► daemon
+//!                                    ├ for the gateway itself ──► ForGateway ──► daemon
+//!                                    └ for an address of the host: only what it has asked for, ping,
+//!                                      and what the operator permits
 //! ```
 //!
 //! Control decides, data obeys: the gateway publishes whole snapshots, and switching a next-hop
@@ -22,6 +24,7 @@
 //! that the peer's hosts may hear.
 
 mod chunked;
+mod conversations;
 mod counters;
 mod flow;
 mod fragment;
@@ -29,6 +32,7 @@ mod fragment_ports;
 mod inbound;
 mod inbound_table;
 mod outbound;
+mod own;
 mod selectors;
 mod services;
 #[cfg(test)]
@@ -38,13 +42,14 @@ mod snapshot;
 mod tests;
 
 pub use chunked::Chunked;
+pub use conversations::Conversations;
 pub use counters::TunnelCounters;
 pub use fragment_ports::FragmentPorts;
 pub use inbound::{ForGateway, Inbound, Permitted, Strayed, Verdict};
 pub use inbound_table::InboundTable;
 pub use outbound::{Egress, originate, originate_echo, outbound};
 pub use selectors::Selectors;
-pub use services::{Service, Services};
+pub use services::{Offer, Service, Services};
 #[cfg(test)]
 pub use single::{Datagram, Outcome, inbound_packet, outbound_packet};
-pub use snapshot::{GroupId, InboundEntry, Snapshot, TunnelEntry, VpcTable};
+pub use snapshot::{GroupId, InboundEntry, Neighbor, Snapshot, TunnelEntry, VpcTable};

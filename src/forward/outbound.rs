@@ -11,6 +11,9 @@ use crate::wire::icmp::{self, Problem};
 use crate::wire::ip::{InnerPacket, protocol};
 use std::net::IpAddr;
 
+/// TTL of what the host itself sends into a tunnel: its sockets and its routes say so. Whoever
+/// forwards a packet makes it smaller (RFC 5082 §2.1).
+const OWN_HOP_LIMIT: u8 = 255;
 /// DSCP CS6: network control (RFC 4594 §3.1).
 const ECHO_TOS: u8 = 0xc0;
 
@@ -58,7 +61,8 @@ fn route<'s>(
     let inner = InnerPacket::parse(packet).map_err(|_| Discard::MalformedInner)?;
     let flow = Flow::of(&inner, packet);
     flow.check_forwardable(|addr| table.is_inside(addr))?;
-    check_source(table, &inner, packet)?;
+    check_source(table, &flow, &inner, packet)?;
+    check_destination(table, &flow)?;
     let (_, group) = table.fib.longest_match(inner.destination).ok_or(Discard::NoRoute)?;
     let tunnel =
         table.active(*group).filter(|tunnel| tunnel.vpc == vpc).ok_or(Discard::TunnelDown)?;
@@ -67,14 +71,45 @@ fn route<'s>(
 
 /// Packets of one VPC never leave by a tunnel of another, whatever the host's routes say: the
 /// source is of this VPC, or the packet is an ICMP error about one to it (RFC 4301 §6.2).
-fn check_source(table: &VpcTable, inner: &InnerPacket, packet: &[u8]) -> Result<(), Discard> {
+fn check_source(
+    table: &VpcTable,
+    flow: &Flow,
+    inner: &InnerPacket,
+    packet: &[u8],
+) -> Result<(), Discard> {
     let is_ours = |address| table.sources.covers_addr(address);
-    let complains =
-        || Flow::complained_of(inner, packet).is_some_and(|about| is_ours(about.source));
-    if is_ours(inner.source) || complains() {
-        return Ok(());
+    match flow.complained_of(inner, packet)? {
+        Some(about) if !is_ours(about.source) => return Err(Discard::IcmpUnrelated),
+        None if !is_ours(flow.source) => return Err(Discard::SourceNotAllowed),
+        Some(_) | None => {}
     }
-    Err(Discard::SourceNotAllowed)
+    let services = &table.services;
+    if inner.ttl == OWN_HOP_LIMIT {
+        note_conversation(table, flow);
+    } else if services.inside.contains(&flow.source) {
+        return Err(Discard::SourceNotAllowed);
+    }
+    if services.peers.contains(&flow.source) {
+        return Err(Discard::SourceNotAllowed);
+    }
+    Ok(())
+}
+
+/// What the host itself sends, of which nothing but the flow tells the answer.
+fn note_conversation(table: &VpcTable, flow: &Flow) {
+    let tells_by_itself = flow.is_icmp() || flow.protocol() == protocol::TCP;
+    if !tells_by_itself && table.services.own.covers_addr(flow.source) {
+        table.conversations.note(flow);
+    }
+}
+
+/// The ends of a tunnel speak with each other; others may ask whether they are there.
+fn check_destination(table: &VpcTable, flow: &Flow) -> Result<(), Discard> {
+    let services = &table.services;
+    let is_stranger = services.peers.contains(&flow.destination)
+        && !flow.is_icmp()
+        && !services.inside.contains(&flow.source);
+    if is_stranger { Err(Discard::NotForGateway) } else { Ok(()) }
 }
 
 /// Sends a packet that the gateway itself has made to the peer of `tunnel`, by this tunnel
@@ -121,7 +156,7 @@ fn sa_for<'t>(
     packet: &[u8],
 ) -> Result<&'t TunnelEntry, Discard> {
     tunnel.by_sa_for(flow).or_else(|reason| {
-        let about = Flow::complained_of(inner, packet).ok_or(reason)?;
+        let about = flow.complained_of(inner, packet)?.ok_or(reason)?;
         tunnel.by_sa_for(&about).map_err(|_| reason)
     })
 }

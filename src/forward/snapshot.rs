@@ -7,7 +7,7 @@
 
 use super::flow::Flow;
 use super::fragment_ports::FragmentPorts;
-use super::{Chunked, InboundTable, Selectors, Services, TunnelCounters};
+use super::{Chunked, Conversations, InboundTable, Selectors, Services, TunnelCounters};
 use crate::esp::{Discard, DiscardCounters, InboundSa, OutboundSa};
 use crate::net::{PeerId, Prefix, PrefixMap, PrefixSet, VpcId};
 use crate::wire::ip::{Fragment, InnerPacket};
@@ -43,8 +43,10 @@ pub struct VpcTable {
     /// Inner sources that belong to the VPC: its prefixes and our inside addresses, and with
     /// transit what its peers may announce.
     pub sources: Arc<PrefixSet>,
-    /// What the gateway answers for itself.
+    /// What the gateway is as a host.
     pub services: Arc<Services>,
+    /// What the host itself has begun to talk about.
+    pub conversations: Arc<Conversations>,
     /// Packets of the VPC discarded before a tunnel was chosen.
     pub discards: Arc<DiscardCounters>,
 }
@@ -99,6 +101,8 @@ pub struct InboundEntry {
     pub remote: SocketAddr,
     /// Inner sources that the peer may use: what it may announce, and its inside addresses.
     pub allowed_sources: Arc<PrefixSet>,
+    /// The ends of the tunnel, when they speak BGP.
+    pub neighbor: Option<Neighbor>,
     /// Inner destinations that it may reach: this VPC's prefixes here, and our inside addresses.
     pub local_prefixes: Arc<PrefixSet>,
     /// Which inner destinations the SA takes.
@@ -111,6 +115,24 @@ pub struct InboundEntry {
     pub counters: Arc<TunnelCounters>,
     /// The ports of datagrams that come in fragments.
     pub fragments: Arc<FragmentPorts>,
+}
+
+/// The two ends of a tunnel that speak BGP with each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Neighbor {
+    /// Our inside address.
+    pub local: IpAddr,
+    /// The peer's.
+    pub remote: IpAddr,
+    /// Whether only packets count that no router has forwarded (RFC 5082).
+    pub ttl_security: bool,
+}
+
+impl Neighbor {
+    /// Whether a flow comes from the peer's end to ours.
+    pub(super) fn is_between(&self, flow: &Flow) -> bool {
+        (flow.source, flow.destination) == (self.remote, self.local)
+    }
 }
 
 impl Snapshot {
@@ -172,9 +194,9 @@ impl InboundEntry {
 }
 
 impl VpcTable {
-    /// Whether this is an inside address of ours or of a peer: those of peers have host routes.
+    /// Whether this is an inside address of ours or of a peer.
     pub(super) fn is_inside(&self, address: IpAddr) -> bool {
-        self.services.inside.contains(&address) || self.fib.get(&Prefix::host(address)).is_some()
+        self.services.inside.contains(&address) || self.services.peers.contains(&address)
     }
 
     /// The tunnel that a group uses now.

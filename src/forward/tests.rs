@@ -3,6 +3,7 @@
 mod gateway;
 mod inbound;
 mod outbound;
+mod own;
 
 use super::*;
 use crate::crypto::secret::Secret;
@@ -95,6 +96,7 @@ pub(super) fn entry(spi: u32) -> InboundEntry {
         vpc: VPC,
         remote: SocketAddr::from(([192, 0, 2, 1], 4500)),
         allowed_sources: Arc::new(prefixes(&WEST)),
+        neighbor: None,
         local_prefixes: Arc::new(prefixes(&EAST)),
         local_ts: everything(),
         remote_ts: everything(),

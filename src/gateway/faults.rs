@@ -13,16 +13,18 @@ impl Gateway {
     /// Takes over one answer.
     pub(super) fn on_world(&mut self, answer: Answer, now: Timestamp) {
         match answer {
-            Answer::Devices(devices) if devices == self.host.devices => return,
-            Answer::Devices(devices) => {
+            Answer::Devices(namespace, devices) => {
                 let before = self.underlay_devices();
-                self.host.devices = devices;
-                if self.underlay_devices() != before {
-                    self.hint_paths();
+                if self.host.update(namespace, devices) {
+                    if self.underlay_devices() != before {
+                        self.hint_paths();
+                    }
+                    self.note_host(now);
+                    self.reserve_underlay(now);
+                    self.reconcile_world();
+                    self.follow_addresses();
                 }
-                self.note_host(now);
-                self.reserve_underlay(now);
-                return self.reconcile_world();
+                return;
             }
             Answer::Sources(sources) => {
                 return self.learn_sources(sources, now);
@@ -75,7 +77,7 @@ impl Gateway {
         let underlay = Underlay { host: &self.host, listening: &self.listening };
         let configured = configured(&self.config, underlay);
         let learned = |wish: &Wish| match wish {
-            Wish::Route { vpc, prefix } => {
+            Wish::Route { vpc, prefix, .. } => {
                 self.vpcs.get(vpc).is_some_and(|vpc| vpc.routes.group_of(prefix).is_some())
             }
             // Virtual addresses come and go with their virtual router.

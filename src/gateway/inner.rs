@@ -1,13 +1,14 @@
 //! Inner packets for the gateway itself, and those that it makes: echo at the inside addresses, and
-//! the errors by which traceroute shows the gateway as a hop. BFD's packets come to the inside
-//! addresses, too, and go to its sessions instead.
+//! the errors by which traceroute shows the gateway as a hop. They come from the address that the host
+//! speaks from, which the peers' hosts know. BFD's packets come to the inside addresses, too, and go
+//! to its sessions instead.
 //!
 //! What comes in has passed its SA's selectors and the VPC's policy; an answer leaves by the tunnel
 //! that brought the question, never by another.
 
 use super::io::Output;
 use super::{Gateway, Vpc};
-use crate::forward::{Service, Services};
+use crate::forward::Service;
 use crate::net::{PeerId, VpcId};
 use crate::wire::bfd;
 use crate::wire::icmp::{self, IcmpType, Icmpv6Type, Problem};
@@ -31,13 +32,13 @@ fn answer(vpc: &Vpc, packet: &[u8]) -> Option<Vec<u8>> {
     if vpc.inside.contains(&inner.destination) {
         return icmp::echo_reply(packet);
     }
-    let of_family = |own: &&IpAddr| own.is_ipv4() == inner.is_ipv4();
-    let own = vpc.inside.iter().find(of_family).filter(|_| inner.ttl <= 1)?;
+    let mut hops = vpc.services.hops.iter().filter(|own| own.is_ipv4() == inner.is_ipv4());
+    let own = hops.next().filter(|_| inner.ttl <= 1)?;
     icmp::error_about(packet, Problem::TimeExceeded, *own)
 }
 
-/// What the gateway answers for itself in a VPC with these inside addresses.
-pub(super) fn services(inside: &BTreeSet<IpAddr>) -> Services {
+/// What the gateway answers for itself at these inside addresses.
+pub(super) fn answered(inside: &BTreeSet<IpAddr>) -> BTreeSet<Service> {
     let echo = |address: &IpAddr| {
         let (protocol, icmp_type) = match address {
             IpAddr::V4(_) => (protocol::ICMP, IcmpType::ECHO.0),
@@ -46,6 +47,5 @@ pub(super) fn services(inside: &BTreeSet<IpAddr>) -> Services {
         Service { address: *address, protocol, port: u16::from_be_bytes([icmp_type, 0]) }
     };
     let bfd = |&address: &IpAddr| Service { address, protocol: protocol::UDP, port: bfd::PORT };
-    let answered = inside.iter().map(echo).chain(inside.iter().map(bfd)).collect();
-    Services { inside: inside.clone(), answered }
+    inside.iter().map(echo).chain(inside.iter().map(bfd)).collect()
 }

@@ -25,6 +25,7 @@ mod inner;
 mod inspection;
 mod io;
 mod operator;
+mod own;
 mod pairs;
 mod path_mtu;
 mod probing;

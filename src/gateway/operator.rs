@@ -1,7 +1,7 @@
 //! What the operator wants: another configuration, a fresh SA, a tunnel begun anew.
 
 use super::reconfigure::{self, NeedsRestart, Reloaded, Step};
-use super::vpc::sources;
+use super::vpc::{neighbor, sources};
 use super::{Gateway, Health, TcpOutput, Why, connection};
 use crate::config::{Config, VpcConfig};
 use crate::control::{FailureKind, Reply, SaKind};
@@ -46,6 +46,7 @@ impl Gateway {
         self.follow_sockets(&local_addresses, at);
         self.reserve_underlay(at.now);
         self.reconcile_world();
+        self.follow_addresses();
         self.dirty.vpcs.extend(self.vpcs.keys());
         self.settle(at.now);
         Ok(reloaded)
@@ -142,6 +143,8 @@ impl Gateway {
             Step::Resize(vpc) => {
                 self.dirty.tunnels.extend(self.config.peers_of(vpc).map(|(peer, _)| peer));
             }
+            // It is taken over with the host's addresses.
+            Step::Offer(_) => {}
             Step::AddVpc(id) => self.add_vpc(id, at),
             Step::RemoveVpc(id) => self.remove_vpc(id, old, at.now),
             Step::ReplaceVirtualRouters(vpc) => self.replace_virtual_routers(vpc, old, at.now),
@@ -224,6 +227,7 @@ impl Gateway {
             self.dirty.tunnels.insert(peer);
             if let Some(tunnel) = self.tunnels.get_mut(&peer) {
                 tunnel.sources = Arc::new(sources(config));
+                tunnel.neighbor = neighbor(config);
             }
         }
     }

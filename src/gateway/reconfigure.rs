@@ -30,6 +30,8 @@ pub enum Step {
     AddVpc(VpcId),
     /// The MTU of the VPC's device changed.
     Resize(VpcId),
+    /// Other services of the host are offered to the VPC's peers.
+    Offer(VpcId),
     /// The VPC is gone, after its peers.
     RemoveVpc(VpcId),
 }
@@ -91,9 +93,10 @@ impl Reloaded {
                 Step::RemovePeer(id) => ("tunnels removed", peer(old, id)),
                 Step::RetimePeer(id) => ("timers of tunnels changed", peer(new, id)),
                 Step::RerouteNeighbor(id) => ("routes of tunnels changed", peer(new, id)),
-                Step::Reannounce(id) | Step::ReplaceVirtualRouters(id) | Step::Resize(id) => {
-                    ("VPCs changed", vpc(new, id))
-                }
+                Step::Reannounce(id)
+                | Step::ReplaceVirtualRouters(id)
+                | Step::Resize(id)
+                | Step::Offer(id) => ("VPCs changed", vpc(new, id)),
                 Step::AddVpc(id) => ("VPCs added", vpc(new, id)),
                 Step::RemoveVpc(id) => ("VPCs removed", vpc(old, id)),
             };
@@ -128,6 +131,9 @@ fn vpc_steps(id: VpcId, old: &VpcConfig, new: &VpcConfig) -> Vec<Step> {
     }
     if old.mtu != new.mtu {
         steps.push(Step::Resize(id));
+    }
+    if old.services != new.services {
+        steps.push(Step::Offer(id));
     }
     if old.vrrp != new.vrrp || old.interface != new.interface {
         steps.push(Step::ReplaceVirtualRouters(id));

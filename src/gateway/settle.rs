@@ -27,6 +27,7 @@ impl Gateway {
         vpcs.into_iter().for_each(|id| self.add_vpc(id, at));
         self.reserve_underlay(at.now);
         self.reconcile_world();
+        self.follow_addresses();
         self.listen();
         let peers: Vec<PeerId> = self.config.peers.keys().copied().collect();
         peers.into_iter().for_each(|peer| self.add_peer(peer, at));

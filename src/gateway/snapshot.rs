@@ -116,6 +116,7 @@ impl Publisher {
         };
         table.fib = vpc.routes.fib();
         table.services = Arc::clone(&vpc.services);
+        table.conversations = Arc::clone(&vpc.conversations);
         table.sources = Arc::clone(&vpc.destinations);
         for (group, peer) in vpc.routes.take_changed() {
             let published = peer.and_then(|peer| self.published.get(&peer));
@@ -235,6 +236,7 @@ impl Receiving<'_> {
             vpc: vpc.id,
             remote: self.remote,
             allowed_sources: Arc::clone(&tunnel.sources),
+            neighbor: tunnel.neighbor,
             local_prefixes: Arc::clone(&vpc.destinations),
             local_ts: local_ts.clone(),
             remote_ts: remote_ts.clone(),

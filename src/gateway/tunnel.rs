@@ -21,7 +21,7 @@ use super::sas::Sas;
 use super::telling::{Telling, Verdict};
 use super::vpc;
 use crate::config::PeerConfig;
-use crate::forward::{FragmentPorts, TunnelCounters};
+use crate::forward::{FragmentPorts, Neighbor, TunnelCounters};
 use crate::ike::{ConnectionState, Established, Event};
 use crate::net::{Prefix, PrefixSet, VpcId};
 use crate::routing::RejectReason;
@@ -87,6 +87,8 @@ pub struct Tunnel {
     pub path_mtu: Option<u16>,
     /// Inner sources that the peer may use, as the packet path reads them.
     pub sources: Arc<PrefixSet>,
+    /// Its two ends, when they speak BGP.
+    pub neighbor: Option<Neighbor>,
 }
 
 impl Tunnel {
@@ -110,6 +112,7 @@ impl Tunnel {
             rates: Rates::default(),
             path_mtu: None,
             sources: Arc::new(vpc::sources(config)),
+            neighbor: vpc::neighbor(config),
         }
     }
 

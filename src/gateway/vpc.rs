@@ -1,19 +1,19 @@
 //! One VPC of the gateway: its routing engine, the routes that its packets take, and what both
 //! want from the kernel. No SA and no tunnel state lives here; tunnels' health comes in.
 
-use super::inner;
 use super::io::LinkState;
+use super::own::OwnAddresses;
 use super::routes::VpcRoutes;
 use super::world::{Wish, World};
 use crate::config::{Config, PeerConfig, Routing, VpcConfig, derive_inside_address};
 use crate::esp::DiscardCounters;
-use crate::forward::Services;
+use crate::forward::{Conversations, Neighbor, Services};
 use crate::net::{Asn, PeerId, Prefix, PrefixSet, VpcId};
 use crate::random::Random;
 use crate::routing::bgp::Family;
 use crate::routing::{FibChange, NeighborConfig, NeighborKind, Router, RouterConfig};
 use crate::time::Timestamp;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -33,8 +33,14 @@ pub struct Vpc {
     pub destinations: Arc<PrefixSet>,
     /// Our inside addresses, on which BGP listens.
     pub inside: BTreeSet<IpAddr>,
-    /// What the gateway answers for itself there.
+    /// By the peers' inside addresses ours, from which alone they are spoken to.
+    pub inside_pairs: BTreeMap<IpAddr, IpAddr>,
+    /// From where the host speaks to everybody else behind the peers.
+    pub own: OwnAddresses,
+    /// What the gateway is as a host there.
     pub services: Arc<Services>,
+    /// What the host itself has begun to talk about.
+    pub conversations: Arc<Conversations>,
     /// Packets discarded before a tunnel was chosen.
     pub discards: Arc<DiscardCounters>,
     /// The families in which our hosts can be reached.
@@ -59,7 +65,10 @@ impl Vpc {
             routes: VpcRoutes::default(),
             destinations: Arc::default(),
             inside: BTreeSet::new(),
+            inside_pairs: BTreeMap::new(),
+            own: OwnAddresses::default(),
             services: Arc::default(),
+            conversations: Arc::default(),
             discards: Arc::default(),
             reached: BTreeSet::from(Family::ALL),
             reachable: BTreeSet::new(),
@@ -75,12 +84,12 @@ impl Vpc {
     /// that changes what its packets may do.
     pub fn configure(&mut self, config: &Config, now: Timestamp) -> bool {
         let Some(vpc) = config.vpcs.get(&self.id) else { return false };
-        self.inside = inside_addresses(self.id, config);
-        let services = inner::services(&self.inside);
-        let destinations = destinations(self.id, vpc, config, &self.inside);
-        let changed = services != *self.services || destinations != *self.destinations;
+        self.inside_pairs = inside_pairs(self.id, config);
+        let inside = inside_addresses(self.id, config);
+        let destinations = destinations(self.id, vpc, config, &inside);
+        let changed = inside != self.inside || destinations != *self.destinations;
         if changed {
-            (self.services, self.destinations) = (Arc::new(services), Arc::new(destinations));
+            (self.inside, self.destinations) = (inside, Arc::new(destinations));
         }
         self.router.reconfigure(router_config(self.id, config), now);
         self.router.set_local_prefixes(vpc.prefixes.iter().copied().collect(), now);
@@ -144,9 +153,20 @@ impl Vpc {
     pub fn learn(&mut self, changes: &[FibChange], world: &mut World) {
         for change in changes {
             let routed = self.routes.learn(change.prefix, &change.paths);
-            let wish = Wish::Route { vpc: self.id, prefix: change.prefix };
-            if routed { world.add(wish) } else { world.remove(&wish) }
+            let (vpc, prefix) = (self.id, change.prefix);
+            if routed {
+                world.add(Wish::Route { vpc, prefix, source: self.source_towards(&prefix) });
+            } else {
+                world.remove_route(vpc, prefix);
+            }
         }
+    }
+
+    /// The address from which the host speaks to a prefix.
+    pub fn source_towards(&self, prefix: &Prefix) -> Option<IpAddr> {
+        let is_host = *prefix == Prefix::host(prefix.addr());
+        let inside = self.inside_pairs.get(&prefix.addr()).copied().filter(|_| is_host);
+        inside.or_else(|| self.own.towards(prefix))
     }
 
     /// Takes over that the host refuses something of this VPC, or does it again. A prefix that
@@ -230,6 +250,18 @@ fn note<T: Ord>(among: &mut BTreeSet<T>, one: T, over: bool) {
     }
 }
 
+/// The two ends of the tunnel to a peer, where they speak BGP.
+pub fn neighbor(peer: &PeerConfig) -> Option<Neighbor> {
+    match &peer.routing {
+        Routing::Bgp(bgp) => Some(Neighbor {
+            local: bgp.inside_local,
+            remote: bgp.inside_remote,
+            ttl_security: bgp.ttl_security,
+        }),
+        Routing::Static { .. } => None,
+    }
+}
+
 fn is_static(peer: &PeerConfig) -> bool {
     matches!(peer.routing, Routing::Static { .. })
 }
@@ -261,6 +293,14 @@ fn inside_addresses(vpc: VpcId, config: &Config) -> BTreeSet<IpAddr> {
         Routing::Static { .. } => None,
     };
     config.peers_of(vpc).filter_map(|(_, peer)| local(peer)).collect()
+}
+
+fn inside_pairs(vpc: VpcId, config: &Config) -> BTreeMap<IpAddr, IpAddr> {
+    let pair = |peer: &PeerConfig| match &peer.routing {
+        Routing::Bgp(bgp) => Some((bgp.inside_remote, bgp.inside_local)),
+        Routing::Static { .. } => None,
+    };
+    config.peers_of(vpc).filter_map(|(_, peer)| pair(peer)).collect()
 }
 
 /// Packets from peers may go to the VPC's own prefixes and to our inside addresses; through a

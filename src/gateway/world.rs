@@ -24,6 +24,7 @@ pub use plan::{guards, is_blind};
 pub use tables::{guard_metric, guard_owner, metric, owner};
 pub use wish::{Rule, Table, Then, When, Wish};
 
+use crate::net::{Prefix, VpcId};
 use crate::time::{Timers, Timestamp};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
@@ -56,8 +57,8 @@ pub enum Answer {
     /// All of ours that stands in a network namespace (`None` is the daemon's), after every
     /// change that was asked for before.
     Found(Option<String>, BTreeSet<Wish>),
-    /// The devices of the daemon's namespace, with their addresses.
-    Devices(BTreeMap<String, HostDevice>),
+    /// The devices of a network namespace, with their addresses.
+    Devices(Option<String>, BTreeMap<String, HostDevice>),
     /// The addresses from which the host would send to peers, see [`Host::questions`].
     Sources(BTreeMap<IpAddr, IpAddr>),
 }
@@ -105,11 +106,15 @@ pub struct World {
 }
 
 impl World {
-    /// Wants `wish` from now on.
+    /// Wants `wish` from now on. A route takes the place of the one with another source.
     pub fn add(&mut self, wish: Wish) {
-        if !self.wanted.contains_key(&wish) {
-            self.ask(wish, None);
+        if self.wanted.contains_key(&wish) {
+            return;
         }
+        if let Some(before) = self.same_route(&wish).cloned() {
+            self.forget(&before);
+        }
+        self.ask(wish, None);
     }
 
     /// Does not want `wish` any more.
@@ -117,6 +122,41 @@ impl World {
         if self.forget(wish) {
             self.changes.push_back(Change::Remove(wish.clone()));
         }
+    }
+
+    /// Does not want the route of a VPC to a prefix any more, whatever its source.
+    pub fn remove_route(&mut self, vpc: VpcId, prefix: Prefix) {
+        if let Some(wish) = self.route(vpc, prefix).cloned() {
+            self.remove(&wish);
+        }
+    }
+
+    /// The route of a VPC to a prefix, as it is wanted.
+    pub fn route(&self, vpc: VpcId, prefix: Prefix) -> Option<&Wish> {
+        let first = Wish::Route { vpc, prefix, source: None };
+        let (next, _) = self.wanted.range(&first..).next()?;
+        next.is_same_route(&first).then_some(next)
+    }
+
+    fn same_route(&self, wish: &Wish) -> Option<&Wish> {
+        match wish {
+            Wish::Route { vpc, prefix, .. } => self.route(*vpc, *prefix),
+            _ => None,
+        }
+    }
+
+    /// Gives every route the source that `source_of` says.
+    pub fn set_sources(&mut self, source_of: impl Fn(VpcId, &Prefix) -> Option<IpAddr>) {
+        let routes = self.wanted.keys().filter_map(|wish| match wish {
+            Wish::Route { vpc, prefix, source } => {
+                let now = source_of(*vpc, prefix);
+                let changed = Wish::Route { vpc: *vpc, prefix: *prefix, source: now };
+                (now != *source).then_some(changed)
+            }
+            _ => None,
+        });
+        let routes: Vec<Wish> = routes.collect();
+        routes.into_iter().for_each(|wish| self.add(wish));
     }
 
     /// Makes the wishes of the configuration (those that `is_configured` names) exactly
@@ -140,7 +180,7 @@ impl World {
     /// takes. A device that only changes its MTU is not removed at all.
     fn free_places(&mut self, superfluous: &[Wish], configured: &BTreeSet<Wish>) {
         for wish in superfluous {
-            if configured.iter().any(|next| next.is_same_device(wish)) {
+            if configured.iter().any(|next| next.is_same_device(wish) || next.is_same_route(wish)) {
                 self.forget(wish);
             } else if let Wish::Device { .. } = wish {
                 self.remove(wish);
@@ -166,7 +206,7 @@ impl World {
         match answer {
             Answer::Done(Change::Set(wish)) => self.on_done(wish),
             Answer::Refused(Change::Set(wish), why) => self.on_refused(wish, why, now),
-            Answer::Done(Change::Remove(_)) | Answer::Devices(_) | Answer::Sources(_) => {}
+            Answer::Done(Change::Remove(_)) | Answer::Devices(..) | Answer::Sources(_) => {}
             Answer::Refused(Change::Remove(wish), why) => {
                 self.counters.refused += 1;
                 warn!(%wish, why, "the host does not take this back");
@@ -219,9 +259,11 @@ impl World {
         missing.iter().for_each(|wish| self.on_lost(wish));
         let refused: Vec<Wish> = self.refused.iter().filter(|w| concerns(w)).cloned().collect();
         refused.into_iter().for_each(|wish| self.repeat(wish));
-        let foreign =
-            found.iter().filter(|wish| wish.outlives_us() && !self.wanted.contains_key(*wish));
-        self.changes.extend(foreign.rev().cloned().map(Change::Remove));
+        let is_wanted =
+            |wish: &Wish| self.wanted.contains_key(wish) || self.same_route(wish).is_some();
+        let foreign = found.iter().filter(|wish| wish.outlives_us() && !is_wanted(wish));
+        let removals: Vec<Change> = foreign.rev().cloned().map(Change::Remove).collect();
+        self.changes.extend(removals);
     }
 
     /// Asks again for what was refused and is due.

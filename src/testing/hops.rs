@@ -50,21 +50,84 @@ fn the_inside_address_of_the_far_gateway_answers_echo() {
     assert_eq!((seen.payload[0], &seen.payload[4..]), (reply, &message[4..]));
 }
 
+/// The addresses of the far gateway on its LAN.
+fn far_gateway(ipv4: bool) -> IpAddr {
+    let text = if ipv4 { "10.2.0.21" } else { "fd00:2::15" };
+    text.parse().expect("an address")
+}
+
 #[test]
 fn the_far_gateway_shows_itself_to_traceroute() {
     let mut network = connected();
-    let inside = inside_remote(&mut network);
-    let (own, far) = (host(1, inside.is_ipv4()), host(2, inside.is_ipv4()));
-    let hop_limit = if inside.is_ipv4() { 8 } else { 7 };
-    let mut dying = packet::ip(own, far, packet::UDP, &[0x82, 0x9a, 0x82, 0x9b, 0, 8, 0, 0]);
-    dying[hop_limit] = 1;
-    let answers = ask(&mut network, dying.clone());
-    let [answer] = &answers[..] else { panic!("{answers:?}") };
-    let seen = packet::read(answer);
-    assert_eq!((seen.src, seen.dst), (inside, own));
-    assert_eq!(seen.payload[..2], if inside.is_ipv4() { [11, 0] } else { [3, 0] });
-    assert_eq!(seen.payload[8..], dying);
-    if inside.is_ipv4() {
-        assert_eq!(Sum::of(seen.payload).finish(), 0);
+    for ipv4 in [true, false] {
+        let (own, far) = (host(1, ipv4), host(2, ipv4));
+        let mut dying = packet::ip(own, far, packet::UDP, &[0x82, 0x9a, 0x82, 0x9b, 0, 8, 0, 0]);
+        packet::set_ttl(&mut dying, 1);
+        let answers = ask(&mut network, dying.clone());
+        let [answer] = &answers[..] else { panic!("{answers:?}") };
+        let seen = packet::read(answer);
+        assert_eq!((seen.src, seen.dst), (far_gateway(ipv4), own));
+        assert_eq!(seen.payload[..2], if ipv4 { [11, 0] } else { [3, 0] });
+        assert_eq!(seen.payload[8..], dying);
+        if ipv4 {
+            assert_eq!(Sum::of(seen.payload).finish(), 0);
+        }
     }
+}
+
+#[test]
+fn the_far_gateway_is_a_host_that_answers_echo_also_at_its_last_hop() {
+    let mut network = connected();
+    for ipv4 in [true, false] {
+        let (own, gateway) = (host(1, ipv4), far_gateway(ipv4));
+        let (protocol, request, reply) =
+            if ipv4 { (protocol::ICMP, 8, 0) } else { (protocol::ICMPV6, 128, 129) };
+        let message = [request, 0, 0, 0, 0x12, 0x34, 0, 1, 0xab];
+        let mut ping = packet::ip(own, gateway, protocol, &message);
+        packet::set_ttl(&mut ping, 1);
+        let answers = ask(&mut network, ping);
+        let [answer] = &answers[..] else { panic!("{answers:?}") };
+        let seen = packet::read(answer);
+        assert_eq!((seen.src, seen.dst, seen.payload[0]), (gateway, own, reply));
+    }
+}
+
+/// What the far gateway's kernel gets of a SYN to a port of its own.
+fn received(network: &mut Network, port: u8) -> usize {
+    for ipv4 in [true, false] {
+        let syn = [0x9c, 0x40, 0, port, 0, 0, 0, 1, 0, 0, 0, 0, 0x50, 2, 255, 255, 0, 0, 0, 0];
+        let packet = packet::ip(host(1, ipv4), far_gateway(ipv4), packet::TCP, &syn);
+        network.with_node(0, |node, now| node.forward(VPC, packet, now));
+    }
+    network.run(Duration::from_secs(1));
+    std::mem::take(&mut network.node(1).own_packets).len()
+}
+
+#[test]
+fn services_of_the_far_gateway_are_reached_when_they_are_offered_and_follow_a_reload() {
+    let mut network = connected();
+    assert_eq!(received(&mut network, 22), 0);
+    let offering = deployment::edited_pair(|_, text| {
+        text.replace("[[vpc]]\n", "[[vpc]]\nservices = [\"tcp/22\"]\n")
+    });
+    network.with_node(1, |node, now| {
+        node.operate(now, |gateway, at| {
+            let config = offering.configs[1].clone().numbered_like(gateway.config());
+            gateway.reconfigure(config, at).expect("no restart");
+        });
+    });
+    assert_eq!((received(&mut network, 22), received(&mut network, 23)), (2, 0));
+}
+
+#[test]
+fn an_address_that_the_far_gateway_gets_is_its_own_from_then_on() {
+    let mut network = connected();
+    let new = host(2, true);
+    let probe = |network: &mut Network| {
+        let packet = packet::ip(host(1, true), new, packet::UDP, &[0, 9, 0, 9, 0, 8, 0, 0]);
+        ask(network, packet).len()
+    };
+    assert_eq!(probe(&mut network), 1, "a host behind it has the address");
+    network.with_node(1, |node, now| node.set_addresses("lan0", &[new], now));
+    assert_eq!(probe(&mut network), 0);
 }

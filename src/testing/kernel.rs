@@ -1,7 +1,7 @@
 //! The kernel of a node as far as a gateway needs it: devices, addresses, routing tables and
 //! policy rules, with the answers that Linux gives. It routes packets as Linux does, rule by rule.
 
-use crate::config::Config;
+use crate::config::{Config, VpcConfig};
 use crate::gateway::world::{Answer, Change, Host, HostDevice, Rule, Table, Then, When, Wish};
 use crate::net::{Prefix, VpcId};
 use std::collections::BTreeSet;
@@ -56,6 +56,7 @@ impl Kernel {
                 Answer::Refused(Change::Set(wish), "no such device".to_owned())
             }
             Change::Set(wish) => {
+                self.replace_route(&wish);
                 self.standing.insert(wish.clone());
                 Answer::Done(Change::Set(wish))
             }
@@ -63,6 +64,16 @@ impl Kernel {
                 self.take_away(&wish);
                 Answer::Done(Change::Remove(wish))
             }
+        }
+    }
+
+    /// A route takes the place of the one to the same prefix.
+    fn replace_route(&mut self, wish: &Wish) {
+        let Wish::Route { vpc, prefix, .. } = *wish else { return };
+        let first = Wish::Route { vpc, prefix, source: None };
+        let standing = self.standing.range(first..).next().filter(|one| one.is_same_route(wish));
+        if let Some(before) = standing.cloned() {
+            self.standing.remove(&before);
         }
     }
 
@@ -158,12 +169,51 @@ pub fn host(config: &Config, address: IpAddr) -> Host {
         addresses: [address].into(),
         networks: Prefix::containing(address, 24).into_iter().collect(),
         is_default: true,
+        local: [Prefix::host(address)].into(),
     };
-    let lans = config.vpcs.values().filter_map(|vpc| vpc.interface.clone());
-    let lans = lans.map(|name| (name, HostDevice::default()));
-    let devices = lans.chain([(UNDERLAY.to_owned(), underlay)]).collect();
     let sources = Host::questions(config).into_iter().map(|remote| (remote, address));
-    Host { devices, sources: sources.collect() }
+    let mut host = Host { sources: sources.collect(), ..Host::default() };
+    host.devices.insert(UNDERLAY.to_owned(), underlay);
+    for vpc in config.vpcs.values() {
+        let devices = match &vpc.netns {
+            None => &mut host.devices,
+            Some(netns) => host.elsewhere.entry(netns.clone()).or_default(),
+        };
+        devices.extend(vpc.interface.clone().map(|name| (name, lan(vpc, address))));
+    }
+    host
+}
+
+/// The interface of a VPC: it has an address in each of its prefixes.
+fn lan(vpc: &VpcConfig, underlay: IpAddr) -> HostDevice {
+    let addresses = vpc.prefixes.iter().map(|prefix| lan_address(prefix, underlay));
+    let network =
+        |address: IpAddr| Prefix::containing(address, if address.is_ipv4() { 24 } else { 64 });
+    HostDevice {
+        addresses: addresses.clone().collect(),
+        networks: addresses.clone().filter_map(network).collect(),
+        is_default: false,
+        local: addresses.map(Prefix::host).collect(),
+    }
+}
+
+/// The address in a prefix of the gateway that has this address on the underlay.
+pub fn lan_address(prefix: &Prefix, underlay: IpAddr) -> IpAddr {
+    let number = match underlay {
+        IpAddr::V4(four) => four.octets()[3],
+        IpAddr::V6(six) => six.octets()[15],
+    };
+    match prefix.addr() {
+        IpAddr::V4(four) => {
+            let [a, b, c, _] = four.octets();
+            [a, b, c, number].into()
+        }
+        IpAddr::V6(six) => {
+            let mut octets = six.octets();
+            octets[15] = number;
+            octets.into()
+        }
+    }
 }
 
 fn concerns(rule: &Rule, traveller: Traveller<'_>) -> bool {
@@ -173,7 +223,11 @@ fn concerns(rule: &Rule, traveller: Traveller<'_>) -> bool {
         When::Marked => false,
         When::Arriving(device) => device == traveller.input,
         When::From(prefix) => prefix.contains(traveller.src),
-        When::SentFrom(address) => *address == traveller.src && traveller.input == LOOPBACK,
+        When::SentFrom(prefix) => {
+            let has_source = !traveller.src.is_unspecified();
+            traveller.input == LOOPBACK && has_source && prefix.contains(traveller.src)
+        }
+        When::Complaint => traveller.input == LOOPBACK && traveller.src.is_unspecified(),
     }
 }
 

@@ -11,15 +11,15 @@ use crate::gateway::{
     BfdOutput, Datagram, Gateway, LinkState, Output, TcpInput, TcpOutput, VrrpOutput,
 };
 use crate::moment::Moment;
-use crate::net::{MacAddress, PeerId, VpcId};
+use crate::net::{MacAddress, PeerId, Prefix, VpcId};
 use crate::random::Seeded;
 use crate::routing::ConnectionId;
 use crate::routing::bfd::{self, fsm};
 use crate::time::Timestamp;
 use crate::wire::esp::{Encapsulated, classify};
-use crate::wire::udp;
+use crate::wire::{icmp, udp};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 /// What a node gives to the network.
@@ -48,12 +48,17 @@ struct VpcHost {
     virtual_addresses: BTreeSet<IpAddr>,
 }
 
+/// Where a gateway is that listens everywhere.
+const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+
 /// A host with a running gateway.
 pub struct Node {
     /// The gateway.
     pub gateway: Gateway,
     /// The configuration that it was started with.
     pub config: Config,
+    /// Packets that came to the host's own addresses on its LANs and that are no pings.
+    pub own_packets: Vec<Vec<u8>>,
     random: Seeded,
     snapshot: Arc<Snapshot>,
     bfd: bfd::Sessions,
@@ -80,6 +85,7 @@ impl Node {
         let mut node = Node {
             gateway,
             config,
+            own_packets: Vec::new(),
             random,
             snapshot: Arc::default(),
             bfd: bfd::Sessions::default(),
@@ -158,7 +164,7 @@ impl Node {
             host.devices.values_mut().for_each(|device| device.addresses.clear());
             host.sources.clear();
         }
-        let answers = vec![Answer::Devices(host.devices), Answer::Sources(host.sources)];
+        let answers = vec![Answer::Devices(None, host.devices), Answer::Sources(host.sources)];
         self.gateway.handle_world(answers, now);
         self.carry_out(now);
     }
@@ -170,7 +176,7 @@ impl Node {
         for device in host.devices.values_mut().filter(|device| device.is_default) {
             device.addresses.extend(&self.sockets);
         }
-        let answers = vec![Answer::Devices(host.devices), Answer::Sources(host.sources)];
+        let answers = vec![Answer::Devices(None, host.devices), Answer::Sources(host.sources)];
         self.gateway.handle_world(answers, now);
         self.carry_out(now);
     }
@@ -221,6 +227,18 @@ impl Node {
     /// The way of a packet that came in by a device.
     pub fn way(&self, vpc: VpcId, input: &str, src: IpAddr, dst: IpAddr) -> Way {
         self.kernel.way(Traveller { vpc, input, src, dst }, self.gateway.config())
+    }
+
+    /// A device of the host has other addresses now; the shell looks.
+    pub fn set_addresses(&mut self, device: &str, addresses: &[IpAddr], now: Timestamp) {
+        let address = self.config.gateway.listen.first().copied();
+        let mut devices = kernel::host(&self.config, address.unwrap_or(LOCALHOST)).devices;
+        if let Some(device) = devices.get_mut(device) {
+            device.addresses = addresses.iter().copied().collect();
+            device.local = addresses.iter().copied().map(Prefix::host).collect();
+        }
+        self.gateway.handle_world(vec![Answer::Devices(None, devices)], now);
+        self.carry_out(now);
     }
 
     /// Lets the kernel refuse a wish, or do it again.
@@ -490,6 +508,13 @@ impl Node {
         }
     }
 
+    fn is_lan_address(&self, vpc: VpcId, address: IpAddr) -> bool {
+        let underlay = self.config.gateway.listen.first().copied().unwrap_or(LOCALHOST);
+        let prefixes = self.config.vpcs.get(&vpc).map(|vpc| vpc.prefixes.as_slice());
+        let mut prefixes = prefixes.unwrap_or_default().iter();
+        prefixes.any(|prefix| kernel::lan_address(prefix, underlay) == address)
+    }
+
     /// The kernel's decision about an inner packet that came in by a device.
     fn route(&mut self, vpc: VpcId, input: &str, packet: Vec<u8>) {
         let seen = packet::read(&packet);
@@ -548,6 +573,11 @@ impl Node {
         let seen = packet::read(&packet);
         if self.kernel.has_address(vpc, seen.dst) {
             self.host(vpc).stack.handle_packet(&seen, now);
+        } else if self.is_lan_address(vpc, seen.dst) {
+            match icmp::echo_reply(&packet) {
+                Some(reply) => self.route(vpc, LOOPBACK, reply),
+                None => self.own_packets.push(packet),
+            }
         } else {
             let device = self.gateway.config().vpcs.get(&vpc).map(|vpc| vpc.tun.clone());
             self.route(vpc, &device.unwrap_or_default(), packet);

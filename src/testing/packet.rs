@@ -3,8 +3,8 @@
 use crate::wire::checksum;
 use std::net::IpAddr;
 
-/// The protocol number that tests use inside (RFC 3692: for experiments).
-pub const EXPERIMENT: u8 = 253;
+/// TCP.
+pub const TCP: u8 = 6;
 /// UDP.
 pub const UDP: u8 = 17;
 
@@ -34,6 +34,25 @@ pub fn ip(src: IpAddr, dst: IpAddr, protocol: u8, payload: &[u8]) -> Vec<u8> {
         }
         _ => panic!("{src} and {dst} are of different families"),
     }
+}
+
+/// The same with a TTL of 255, as the ends of a tunnel send it to each other.
+pub fn neighborly(src: IpAddr, dst: IpAddr, protocol: u8, payload: &[u8]) -> Vec<u8> {
+    let mut packet = ip(src, dst, protocol, payload);
+    set_ttl(&mut packet, 255);
+    packet
+}
+
+/// Gives a packet another TTL or hop limit.
+pub fn set_ttl(packet: &mut [u8], ttl: u8) {
+    if packet[0] >> 4 == 6 {
+        packet[7] = ttl;
+        return;
+    }
+    packet[8] = ttl;
+    packet[10..12].fill(0);
+    let sum = checksum::Sum::of(&packet[..20]).finish();
+    packet[10..12].copy_from_slice(&sum.to_be_bytes());
 }
 
 /// What a test sees in an inner packet.

@@ -1,17 +1,19 @@
 //! A small reliable byte stream between inside addresses, carried as inner packets: what TCP is to
-//! the real gateways. Go-back-N with a retransmission timer; not TCP on the wire.
+//! the real gateways. Go-back-N with a retransmission timer; of TCP it has the header's look.
 //!
 //! ```text
-//! | kind (1) | stream (8) | sequence (4) | acknowledgement (4) | bytes … |
+//! | TCP header (20) | kind (1) | stream (8) | sequence (4) | acknowledgement (4) | bytes … |
 //! ```
 
-use super::packet::{self, EXPERIMENT, Seen};
+use super::packet::{self, Seen, TCP};
 use crate::random::Random;
 use crate::time::Timestamp;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 use std::time::Duration;
 
+/// Between two ports of BGP, with ACK, so that it is no new connection to anybody on the way.
+const HEADER: [u8; 20] = [0, 179, 0, 179, 0, 0, 0, 0, 0, 0, 0, 0, 0x50, 0x10, 0, 0, 0, 0, 0, 0];
 const SYN: u8 = 1;
 const SYN_ACK: u8 = 2;
 const BYTES: u8 = 3;
@@ -110,10 +112,10 @@ impl Stack {
 
     /// Takes a packet that was sent to one of our addresses.
     pub fn handle_packet(&mut self, seen: &Seen<'_>, now: Timestamp) {
-        if seen.protocol != EXPERIMENT || seen.payload.len() < 17 {
+        let Some(payload) = seen.payload.get(HEADER.len()..) else { return };
+        if seen.protocol != TCP || payload.len() < 17 {
             return;
         }
-        let payload = seen.payload;
         let id = StreamId(u64::from_be_bytes(payload[1..9].try_into().expect("8 bytes")));
         let sequence = u32::from_be_bytes(payload[9..13].try_into().expect("4 bytes"));
         let ack = u32::from_be_bytes(payload[13..17].try_into().expect("4 bytes"));
@@ -277,13 +279,13 @@ impl Stack {
     fn transmit(&mut self, id: StreamId, kind: u8, sequence: u32, bytes: &[u8]) {
         let Some(stream) = self.streams.get(&id) else { return };
         let payload = segment(kind, id, sequence, stream.received, bytes);
-        self.packets.push_back(packet::ip(stream.local, stream.remote, EXPERIMENT, &payload));
+        self.packets.push_back(packet::neighborly(stream.local, stream.remote, TCP, &payload));
     }
 
     fn reset(&mut self, id: StreamId, seen: &Seen<'_>) {
-        if seen.payload[0] != RESET {
+        if seen.payload[HEADER.len()] != RESET {
             let payload = segment(RESET, id, 0, 0, &[]);
-            self.packets.push_back(packet::ip(seen.dst, seen.src, EXPERIMENT, &payload));
+            self.packets.push_back(packet::neighborly(seen.dst, seen.src, TCP, &payload));
         }
     }
 }
@@ -311,7 +313,8 @@ impl Stream {
 }
 
 fn segment(kind: u8, id: StreamId, sequence: u32, ack: u32, bytes: &[u8]) -> Vec<u8> {
-    let mut payload = vec![kind];
+    let mut payload = HEADER.to_vec();
+    payload.push(kind);
     payload.extend(id.0.to_be_bytes());
     payload.extend(sequence.to_be_bytes());
     payload.extend(ack.to_be_bytes());

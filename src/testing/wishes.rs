@@ -6,10 +6,12 @@ use super::kernel::{LOOPBACK, Way};
 use super::network::Network;
 use super::packet::{self, UDP};
 use super::two_gateways::assert_sound;
+use crate::config::Routing;
 use crate::control::{PeerSummary, PeerView, Reply, Request};
 use crate::gateway::world::{Table, Then, Wish};
 use crate::net::{PeerId, Prefix, VpcId};
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::time::Duration;
 
 const VPC: VpcId = VpcId(0);
@@ -23,7 +25,7 @@ fn connected(deployment: Deployment) -> Network {
 
 fn remote() -> Wish {
     let prefix: Prefix = "10.2.0.0/16".parse().expect("a prefix");
-    Wish::Route { vpc: VPC, prefix }
+    Wish::Route { vpc: VPC, prefix, source: Some([10, 1, 0, 11].into()) }
 }
 
 /// All that stands at the first node and that `which` names.
@@ -201,7 +203,7 @@ fn a_prefix_that_the_host_does_not_route_is_not_announced_onward() {
     });
     let mut network = connected(deployment);
     let prefix: Prefix = "10.3.0.0/16".parse().expect("a prefix");
-    let wish = Wish::Route { vpc: VPC, prefix };
+    let wish = Wish::Route { vpc: VPC, prefix, source: Some([10, 2, 0, 21].into()) };
     let paths = |network: &mut Network| {
         let mut paths = 0;
         network.with_node(0, |node, now| {
@@ -295,13 +297,58 @@ fn a_default_route_through_a_tunnel_stands_beside_the_hosts_own() {
     };
     assert_eq!(way(&mut network, "lan0", [10, 1, 1, 10]), Way::Tunnel);
     assert_eq!(way(&mut network, LOOPBACK, [192, 0, 2, 11]), Way::Clear);
+    // What the kernel says about a packet of the VPC has no source yet when it looks for a way.
+    assert_eq!(way(&mut network, LOOPBACK, [0, 0, 0, 0]), Way::Tunnel);
+    let by_six = |network: &mut Network, src: &str| {
+        let (src, dst) = (src.parse(), "2001:db8::1".parse());
+        network.node(0).way(VPC, LOOPBACK, src.expect("IPv6"), dst.expect("IPv6"))
+    };
+    assert_eq!(by_six(&mut network, "::"), Way::Tunnel);
+    assert_eq!(by_six(&mut network, "2001:db8::11"), Way::Clear);
     // Without the tunnel's route the packets of the VPC go nowhere.
-    let all = Wish::Route { vpc: VPC, prefix: Prefix::all_ipv4() };
+    let all =
+        Wish::Route { vpc: VPC, prefix: Prefix::all_ipv4(), source: Some([10, 1, 0, 11].into()) };
     network.node(0).refuse(&all, true);
     take_away(&mut network, |wish| *wish == all);
     assert_eq!(way(&mut network, "lan0", [10, 1, 1, 10]), Way::Nowhere);
     assert_eq!(way(&mut network, LOOPBACK, [192, 0, 2, 11]), Way::Clear);
     assert!(network.violations.is_empty(), "{:?}", network.violations);
+}
+
+#[test]
+fn the_host_speaks_into_the_tunnels_from_the_addresses_that_it_has_in_the_vpc() {
+    let mut network = connected(deployment::pair());
+    let sources = |network: &mut Network| -> BTreeMap<String, Option<IpAddr>> {
+        let routes = standing(network, |wish| matches!(wish, Wish::Route { .. }));
+        let source = |wish| match wish {
+            Wish::Route { prefix, source, .. } => Some((prefix.to_string(), source)),
+            _ => None,
+        };
+        routes.into_iter().filter_map(source).collect()
+    };
+    let ip = |text: &str| Some(text.parse::<IpAddr>().expect("an address"));
+    let before = sources(&mut network);
+    assert_eq!(before["10.2.0.0/16"], ip("10.1.0.11"));
+    assert_eq!(before["fd00:2::/48"], ip("fd00:1::b"));
+    // To the peer's inside address it speaks from its own.
+    let Routing::Bgp(bgp) = &network.node(0).config.peers[&PeerId(0)].routing else { panic!() };
+    let (inside, own) = (Prefix::host(bgp.inside_remote).to_string(), bgp.inside_local);
+    assert_eq!((before.len(), before[&inside]), (3, Some(own)));
+    // Hosts on its own side get no answer from there.
+    let way = |network: &mut Network, to: &str| {
+        network.node(0).way(VPC, LOOPBACK, own, to.parse().expect("an address"))
+    };
+    assert_eq!(way(&mut network, "fd00:2::9"), Way::Tunnel);
+    assert_eq!(way(&mut network, "fd00:1::9"), Way::Nowhere);
+    let other = [ip("10.1.0.77"), ip("fd00:1::b")].map(|one| one.expect("an address"));
+    network.with_node(0, |node, now| node.set_addresses("lan0", &other, now));
+    let after = sources(&mut network);
+    assert_eq!((after.len(), after["10.2.0.0/16"]), (3, ip("10.1.0.77")));
+    assert_eq!(after["fd00:2::/48"], ip("fd00:1::b"));
+    assert_sound(&mut network, 1);
+    network.with_node(0, |node, now| node.set_addresses("lan0", &[], now));
+    assert_eq!(sources(&mut network)["10.2.0.0/16"], None);
+    assert_sound(&mut network, 1);
 }
 
 #[test]

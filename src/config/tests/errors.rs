@@ -324,3 +324,12 @@ fn a_file_that_is_too_long_is_not_read() {
     let said = complaint(&"#\n".repeat(3 << 20));
     assert!(said.contains("a configuration has at most"), "{}", &said[..200]);
 }
+
+#[test]
+fn a_service_is_a_protocol_and_its_ports() {
+    for wrong in ["ssh", "22", "tcp/", "tcp/0", "tcp/70000", "tcp/9-8", "icmp/8", "TCP/22"] {
+        let to = format!("[[vpc]]\nservices = [{wrong:?}]");
+        let label = format!("{wrong:?} is not a service");
+        assert_says("[[vpc]]", &to, &[&label, "\"tcp/22\", \"udp/4000-4010\""]);
+    }
+}

@@ -262,9 +262,10 @@ impl Carrier {
         self.ground(namespace)?;
         let Some(ground) = self.grounds.get(namespace) else { return Ok(Vec::new()) };
         let found = found(&ground.netlink, namespace.as_deref(), &self.places).await?;
-        let mut answers = vec![Answer::Found(namespace.clone(), found)];
+        let devices = devices(&ground.netlink).await?;
+        let found = Answer::Found(namespace.clone(), found);
+        let mut answers = vec![found, Answer::Devices(namespace.clone(), devices)];
         if namespace.is_none() {
-            answers.push(Answer::Devices(devices(&ground.netlink).await?));
             answers.push(Answer::Sources(sources(self.remotes.clone())));
         }
         Ok(answers)

@@ -32,7 +32,7 @@ pub async fn found(
 
 /// The devices of a namespace.
 pub async fn devices(netlink: &Netlink) -> Result<BTreeMap<String, HostDevice>> {
-    let defaults = netlink.default_devices().await?;
+    let mut routes = netlink.device_routes().await?;
     let mut devices = BTreeMap::new();
     for link in netlink.links().await? {
         let addresses = netlink.addresses(&link.name).await?;
@@ -40,7 +40,8 @@ pub async fn devices(netlink: &Netlink) -> Result<BTreeMap<String, HostDevice>> 
         let device = HostDevice {
             addresses: addresses.iter().map(|one| one.address).collect(),
             networks: addresses.iter().filter_map(network).collect(),
-            is_default: defaults.contains(&link.name),
+            is_default: routes.defaults.contains(&link.name),
+            local: routes.local.remove(&link.name).unwrap_or_default(),
         };
         devices.insert(link.name, device);
     }
@@ -62,8 +63,15 @@ fn source_towards(remote: IpAddr) -> Result<IpAddr> {
     Ok(socket.local_addr()?.ip())
 }
 
-/// The host as a configuration asks about it. What cannot be seen is left out.
-pub async fn host(questions: BTreeSet<IpAddr>) -> Result<Host> {
+/// The host as a configuration asks about it, with the namespaces that are named. What cannot be
+/// seen is left out.
+pub async fn host(questions: BTreeSet<IpAddr>, namespaces: BTreeSet<String>) -> Result<Host> {
     let netlink = Netlink::here()?;
-    Ok(Host { devices: devices(&netlink).await?, sources: sources(questions) })
+    let mut elsewhere = BTreeMap::new();
+    for name in namespaces {
+        if let Ok(netlink) = Netlink::open(Some(&name)) {
+            elsewhere.insert(name, devices(&netlink).await?);
+        }
+    }
+    Ok(Host { devices: devices(&netlink).await?, elsewhere, sources: sources(questions) })
 }

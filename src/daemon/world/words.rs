@@ -8,6 +8,10 @@ use crate::net::{Prefix, VpcId};
 use crate::os::netlink::{self, Action, MAIN_TABLE, Mark, Route, Via};
 use crate::os::udp::MARK;
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+
+/// TTL of what the host itself sends into a tunnel, which tells it from what it forwards.
+const OWN_HOP_LIMIT: u32 = 255;
 
 /// The device by which a rule knows what the host itself sends.
 const LOOPBACK: &str = "lo";
@@ -20,13 +24,19 @@ pub fn route(wish: &Wish, places: &BTreeMap<VpcId, Place>) -> Option<Route> {
     let (prefix, via, metric) = match wish {
         Wish::Guard { prefix, vpc } => (*prefix, Via::Unreachable, guard_metric(*vpc)),
         Wish::Home { prefix, vpc } => (*prefix, Via::Throw, metric(*vpc)),
-        Wish::Route { prefix, vpc } => {
+        Wish::Route { prefix, vpc, .. } => {
             (*prefix, Via::Device(places.get(vpc)?.device.clone()), metric(*vpc))
         }
         Wish::Bar { prefix } => (*prefix, Via::Blackhole, BAR_METRIC),
         Wish::Device { .. } | Wish::Address { .. } | Wish::Rule(_) => return None,
     };
-    Some(Route::new(prefix, via).in_table(table).with_metric(metric))
+    let route = Route::new(prefix, via).in_table(table).with_metric(metric);
+    Some(match wish {
+        Wish::Route { source, .. } => {
+            Route { source: *source, hop_limit: Some(OWN_HOP_LIMIT), ..route }
+        }
+        _ => route,
+    })
 }
 
 /// The wish that a route of ours is, if it is one.
@@ -39,7 +49,7 @@ pub fn wish_of_route(route: &Route) -> Option<Wish> {
             Wish::Guard { vpc: guard_owner(route.metric)?, prefix }
         }
         (Table::Prefixes | Table::Defaults, Via::Device(_)) => {
-            Wish::Route { vpc: owner(route.metric)?, prefix }
+            Wish::Route { vpc: owner(route.metric)?, prefix, source: route.source }
         }
         (Table::Ingress | Table::Prefixes | Table::Defaults, _) => return None,
     };
@@ -48,15 +58,18 @@ pub fn wish_of_route(route: &Route) -> Option<Wish> {
 
 /// A rule in the kernel's words.
 pub fn rule(rule: &Rule) -> netlink::Rule {
-    let (mut input, mut source, mut mark) = (None, None, None);
+    let (mut input, mut source, mut mark, mut icmp) = (None, None, None, false);
     match &rule.when {
         When::Always => {}
         When::Marked => mark = Some(Mark::Is(MARK)),
         When::Unmarked => mark = Some(Mark::IsNot(MARK)),
         When::Arriving(device) => input = Some(device.clone()),
         When::From(prefix) => source = Some(*prefix),
-        When::SentFrom(address) => {
-            (input, source) = (Some(LOOPBACK.to_owned()), Some(Prefix::host(*address)));
+        When::SentFrom(prefix) => (input, source) = (Some(LOOPBACK.to_owned()), Some(*prefix)),
+        When::Complaint => {
+            input = Some(LOOPBACK.to_owned());
+            source = no_source(rule.ipv4);
+            icmp = true;
         }
     }
     let action = match rule.then {
@@ -67,16 +80,25 @@ pub fn rule(rule: &Rule) -> netlink::Rule {
         Then::Unreachable => Action::Unreachable,
     };
     let (ipv4, priority) = (rule.ipv4, rule.priority);
-    netlink::Rule { ipv4, priority, input, source, destination: None, mark, action }
+    netlink::Rule { ipv4, priority, input, source, destination: None, mark, icmp, action }
+}
+
+/// The source of packets that have none yet, as rules for IPv4 can ask for it.
+fn no_source(ipv4: bool) -> Option<Prefix> {
+    ipv4.then(|| Prefix::host(Ipv4Addr::UNSPECIFIED.into()))
 }
 
 /// The wish that a rule of ours is, if it is one.
 pub fn wish_of_rule(rule: &netlink::Rule, namespace: Option<&str>) -> Option<Wish> {
+    let is_own = rule.input.as_deref() == Some(LOOPBACK);
     let when = match (&rule.input, rule.source, rule.mark) {
+        (_, source, None) if rule.icmp => {
+            (is_own && source == no_source(rule.ipv4)).then_some(When::Complaint)?
+        }
         (None, None, None) => When::Always,
         (None, None, Some(Mark::Is(MARK))) => When::Marked,
         (None, None, Some(Mark::IsNot(MARK))) => When::Unmarked,
-        (Some(device), Some(source), None) if device == LOOPBACK => When::SentFrom(source.addr()),
+        (Some(_), Some(source), None) if is_own => When::SentFrom(source),
         (Some(device), None, None) => When::Arriving(device.clone()),
         (None, Some(source), None) => When::From(source),
         _ => return None,

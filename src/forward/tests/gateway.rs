@@ -13,9 +13,21 @@ fn ip(text: &str) -> IpAddr {
 /// The east's gateway, which answers UDP port 3784 at its inside address.
 fn east(entry: InboundEntry) -> Snapshot {
     let service = Service { address: ip(INSIDE), protocol: 17, port: 3784 };
-    let services = Services { inside: [ip(INSIDE)].into(), answered: [service].into() };
+    let services = Services {
+        inside: [ip(INSIDE)].into(),
+        answered: [service].into(),
+        hops: [ip(INSIDE)].into(),
+        ..Services::default()
+    };
     let table = VpcTable { services: Arc::new(services), ..VpcTable::default() };
     Snapshot { vpcs: only(table), ..receiver(entry) }
+}
+
+/// The peer's end of the tunnel is at `remote`.
+fn entry_of(remote: &str) -> InboundEntry {
+    let (local, remote) = (ip(INSIDE), ip(remote));
+    let neighbor = Some(Neighbor { local, remote, ttl_security: false });
+    InboundEntry { neighbor, ..entry(300) }
 }
 
 /// Whether `packet` is for the gateway; why not, when nobody gets it.
@@ -39,9 +51,11 @@ fn to(destination: &str, port: u16) -> Sample {
 #[test]
 fn what_the_gateway_answers_for_itself_goes_to_it_and_nothing_else() {
     let packet = to(INSIDE, 3784).build();
-    assert_eq!(is_for_gateway(&east(entry(300)), &packet), Ok(true));
+    assert_eq!(is_for_gateway(&east(entry_of("10.1.0.2")), &packet), Ok(true));
+    let stranger = is_for_gateway(&east(entry_of("10.1.0.3")), &packet);
+    assert_eq!(stranger, Err(Discard::NotForGateway), "it is the peer's alone");
     for other in [to(INSIDE, 3785), Sample { tcp: true, ..to(INSIDE, 3784) }] {
-        let refused = is_for_gateway(&east(entry(300)), &other.build());
+        let refused = is_for_gateway(&east(entry_of("10.1.0.2")), &other.build());
         assert_eq!(refused, Err(Discard::NotForGateway));
     }
     let other = to("10.2.0.1", 3784).build();
@@ -55,7 +69,7 @@ fn what_the_gateway_answers_for_itself_goes_to_it_and_nothing_else() {
 fn only_the_peer_reaches_bgp_and_nobody_another_service_of_the_host() {
     let judge = |from: &str, port, tcp| {
         let allowed_sources = Arc::new(prefixes(&["10.1.0.0/16", "10.1.255.1/32"]));
-        let entry = InboundEntry { allowed_sources, ..entry(300) };
+        let entry = InboundEntry { allowed_sources, ..entry_of("10.1.255.1") };
         let packet = Sample { src: ip(from), tcp, ..to(INSIDE, port) }.build();
         is_for_gateway(&east(entry), &packet)
     };
@@ -74,7 +88,7 @@ fn only_the_peer_reaches_bgp_and_nobody_another_service_of_the_host() {
 fn fragments_for_the_gateway_are_left_to_the_kernel() {
     let mut first = Sample { dont_fragment: false, ..to(INSIDE, 3784) }.build();
     first[6] = 0x20;
-    assert_eq!(is_for_gateway(&east(entry(300)), &first), Ok(false));
+    assert_eq!(is_for_gateway(&east(entry_of("10.1.0.2")), &first), Ok(false));
 }
 
 #[test]
@@ -93,16 +107,15 @@ fn a_packet_that_has_used_up_its_hops_is_for_the_gateway_to_answer() {
         Ok(false),
         "no address to answer from"
     );
-    let peer = to(INSIDE, 179).src;
-    let allowed_sources = Arc::new([Prefix::host(peer)].into_iter().collect());
-    let of_peer = InboundEntry { allowed_sources, ..entry(300) };
+    let of_peer = entry_of("10.1.0.2");
     let here = Sample { ttl: 1, tcp: true, ..to(INSIDE, 179) }.build();
     assert_eq!(is_for_gateway(&east(of_peer), &here), Ok(false), "it has arrived");
 }
 
 #[test]
 fn link_local_inside_addresses_are_no_forwarded_traffic() {
-    let inside = Sample { src: ip("169.254.10.1"), dst: ip("169.254.10.2"), ..Sample::udp4() };
+    let (src, dst) = (ip("169.254.10.1"), ip("169.254.10.2"));
+    let inside = Sample { src, dst, ttl: 255, ..Sample::udp4() };
     let set = |texts: &[&str]| Arc::new(prefixes(texts));
     let between = InboundEntry {
         allowed_sources: set(&["169.254.10.1/32", "0.0.0.0/0"]),
@@ -116,7 +129,7 @@ fn link_local_inside_addresses_are_no_forwarded_traffic() {
     assert_eq!(refused, Err(Discard::NotForwardable));
 
     let fib = [("169.254.10.2/32".parse().unwrap(), GroupId(0))].into_iter().collect();
-    let services = Services { inside: [ip("169.254.10.1")].into(), ..Services::default() };
+    let services = Services { inside: [src].into(), peers: [dst].into(), ..Services::default() };
     let west = sender(tunnel(300));
     let table = VpcTable {
         fib: Arc::new(fib),

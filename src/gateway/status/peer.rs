@@ -141,7 +141,7 @@ impl Gateway {
     fn bgp_view(&self, seen: &Seen<'_>, now: Timestamp) -> Option<BgpView> {
         let Routing::Bgp(bgp) = &seen.config.routing else { return None };
         let neighbor = seen.vpc.router.neighbor(seen.peer)?;
-        let BgpConfig { remote_asn, inside_local, inside_remote, hold_time } = bgp;
+        let BgpConfig { remote_asn, inside_local, inside_remote, hold_time, .. } = bgp;
         Some(BgpView {
             state: neighbor.state.map(|state| state.to_string()).unwrap_or_default(),
             state_for_ms: millis(now.since(neighbor.since)),

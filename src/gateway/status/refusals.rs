@@ -16,9 +16,9 @@ impl Gateway {
         config: &'g PeerConfig,
         vpc: &'g Vpc,
     ) -> impl Iterator<Item = RefusalView> + 'g {
-        let route = |prefix| Wish::Route { vpc: vpc.id, prefix };
-        let inside = inside_remote(config).map(|address| route(Prefix::host(address)));
-        let prefixes = vpc.routes.refused_prefixes(peer).map(route);
+        let route = |prefix| self.world.route(vpc.id, prefix).cloned();
+        let inside = inside_remote(config).and_then(|address| route(Prefix::host(address)));
+        let prefixes = vpc.routes.refused_prefixes(peer).filter_map(route);
         let wishes = vpc.refused().iter().cloned().chain(address(config)).chain(inside);
         wishes.chain(prefixes).filter_map(|wish| self.refusal_view(&wish))
     }

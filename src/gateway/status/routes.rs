@@ -5,7 +5,7 @@ use crate::control::{
     Mark, Page, PathView, RejectedRouteView, Reply, RouteView, RoutesView, VpcRoutes,
 };
 use crate::gateway::vpc::Vpc;
-use crate::gateway::world::{Refusal, Wish};
+use crate::gateway::world::Refusal;
 use crate::net::{PeerId, Prefix, VpcId};
 use crate::routing;
 
@@ -81,17 +81,19 @@ impl Gateway {
         let group = vpc.routes.group_of(&route.prefix);
         let choice = group.and_then(|group| group.choice.as_ref());
         let best = route.reason.map(|reason| reason.to_string());
-        let wish = Wish::Route { vpc: vpc.id, prefix: route.prefix };
+        let wish = self.world.route(vpc.id, route.prefix);
         // A VPC without its device or its rules has no route that packets would find.
-        let missing = vpc.refused().first().unwrap_or(&wish);
-        let routed = route.local || (self.world.stands(&wish) && vpc.refused().is_empty());
-        let reason = match (route.local, choice, self.world.refusal(missing)) {
+        let missing = vpc.refused().first().or(wish);
+        let stands = wish.is_some_and(|wish| self.world.stands(wish));
+        let routed = route.local || (stands && vpc.refused().is_empty());
+        let refusal = missing.and_then(|missing| Some((missing, self.world.refusal(missing)?)));
+        let reason = match (route.local, choice, refusal) {
             (true, _, _) => "our own".to_owned(),
             (false, None, _) => self.why_unusable(route),
-            (false, Some(_), Some(Refusal { why, .. })) if *missing == wish => {
+            (false, Some(_), Some((missing, Refusal { why, .. }))) if Some(missing) == wish => {
                 format!("the host refuses the route: {why}")
             }
-            (false, Some(_), Some(Refusal { why, .. })) => {
+            (false, Some(_), Some((missing, Refusal { why, .. }))) => {
                 format!("the host refuses the {missing}: {why}")
             }
             (false, Some(_), None) if !routed => "the host has not answered yet".to_owned(),

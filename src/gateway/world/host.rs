@@ -6,11 +6,13 @@ use crate::net::{PeerId, Prefix};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-/// The daemon's network namespace, as the shell found it.
+/// The network namespaces of the daemon and of its VPCs, as the shell found them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Host {
     /// Its devices by name.
     pub devices: BTreeMap<String, Device>,
+    /// The devices in other network namespaces, those in which VPCs live.
+    pub elsewhere: BTreeMap<String, BTreeMap<String, Device>>,
     /// The address from which the host would send to each of [`Host::questions`]; those without a
     /// route are left out.
     pub sources: BTreeMap<IpAddr, IpAddr>,
@@ -25,9 +27,32 @@ pub struct Device {
     pub networks: BTreeSet<Prefix>,
     /// Whether a default route of the host leads out of it.
     pub is_default: bool,
+    /// Where the kernel takes packets for itself: its addresses on the device, with the broadcast and
+    /// anycast addresses that come with them.
+    pub local: BTreeSet<Prefix>,
 }
 
 impl Host {
+    /// The devices of a network namespace; none are known of one that was not looked at.
+    pub fn devices_in(&self, namespace: Option<&str>) -> Option<&BTreeMap<String, Device>> {
+        match namespace {
+            None => Some(&self.devices),
+            Some(name) => self.elsewhere.get(name),
+        }
+    }
+
+    /// Takes over what the devices of a namespace are now; says whether that is news.
+    pub fn update(&mut self, namespace: Option<String>, devices: BTreeMap<String, Device>) -> bool {
+        if self.devices_in(namespace.as_deref()) == Some(&devices) {
+            return false;
+        }
+        match namespace {
+            None => self.devices = devices,
+            Some(name) => drop(self.elsewhere.insert(name, devices)),
+        }
+        true
+    }
+
     /// The remote addresses for which the choice of our own is left to the routing table: where we
     /// listen on one address of a family only, there is none.
     pub fn questions(config: &Config) -> BTreeSet<IpAddr> {

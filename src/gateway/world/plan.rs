@@ -2,9 +2,14 @@
 //! policy rules that packets of a VPC cannot get around. Learned routes are not among them.
 
 use super::host::Host;
-use super::tables::{ARRIVED, ARRIVING, DEFAULTS, END, FAMILIAR, HOST, INWARD, NOWHERE, PREFIXES};
+use super::tables::{
+    ARRIVED, ARRIVING, COMPLAINTS, DEFAULTS, END, FAMILIAR, HOST, INSIDE, INWARD, NOWHERE,
+    PREFIXES, SOURCED,
+};
 use super::wish::{Rule, Table, Then, When, Wish};
-use crate::config::{Config, Outline, Routing, VpcConfig, VpcOutline, derive_device_address};
+use crate::config::{
+    Config, Outline, Routing, VpcConfig, VpcOutline, derive_device_address, derived_prefix,
+};
 use crate::gateway::snapshot::device_mtu;
 use crate::net::Prefix;
 use std::collections::{BTreeMap, BTreeSet};
@@ -40,7 +45,8 @@ pub fn configured(config: &Config, underlay: Underlay<'_>) -> BTreeSet<Wish> {
         if let Routing::Bgp(bgp) = &peer.routing {
             let vpc = peer.vpc;
             wishes.insert(Wish::Address { vpc, address: bgp.inside_local });
-            wishes.insert(Wish::Route { vpc, prefix: Prefix::host(bgp.inside_remote) });
+            let (prefix, source) = (Prefix::host(bgp.inside_remote), Some(bgp.inside_local));
+            wishes.insert(Wish::Route { vpc, prefix, source });
         }
     }
     wishes
@@ -116,6 +122,7 @@ impl Policy<'_> {
             rules.extend(self.host());
             let defaults = |when| self.rule(DEFAULTS, when, Then::Lookup(Table::Defaults));
             rules.extend(self.packets(vpc).map(defaults));
+            rules.extend(self.complaints());
         }
         let lost = self.vpcs.iter().filter(|vpc| self.loses_itself(vpc));
         rules.extend(lost.flat_map(|vpc| {
@@ -123,7 +130,18 @@ impl Policy<'_> {
             let home = self.rule(INWARD, out(), Then::LookupMainButDefault);
             [home, self.rule(NOWHERE, out(), Then::Unreachable)]
         }));
+        rules.extend(self.inside());
         rules
+    }
+
+    /// From an inside address nothing goes but into the tunnels: so nobody on the VPC's side gets an
+    /// answer from a service of the host that listens on every address. There is one rule for all
+    /// derived addresses; one for each of the others would be one for each tunnel.
+    fn inside(&self) -> Option<Rule> {
+        let mut inside = self.vpcs.iter().flat_map(|vpc| &vpc.inside);
+        let derived = inside.find_map(|address| derived_prefix(*address));
+        let derived = derived.filter(|prefix| self.is_mine(prefix))?;
+        Some(self.rule(INSIDE, When::From(derived), Then::Unreachable))
     }
 
     /// What comes in by the underlay's devices meets the bars. Before those are known, as before
@@ -162,11 +180,25 @@ impl Policy<'_> {
         }
         let listening = self.underlay.listening.iter();
         let ours = listening.filter(|a| a.is_ipv4() == self.ipv4 && !a.is_unspecified());
-        let sent = ours.map(|address| When::SentFrom(*address));
+        let sent = ours.map(|address| When::SentFrom(Prefix::host(*address)));
         let over = [When::Marked].into_iter().chain(sent);
         let mut rules: Vec<Rule> = over.map(|w| self.rule(HOST, w, Then::Goto(END))).collect();
         rules.push(self.rule(END, When::Always, Then::Pass));
         rules
+    }
+
+    /// An ICMP error about what came out of a tunnel quotes it, and the kernel looks for its way
+    /// before it has a source: by the underlay's default route it would go there in the clear. IPv6
+    /// cannot ask for what has no source, so what has one is led over first.
+    fn complaints(&self) -> Vec<Rule> {
+        if self.netns.is_some() {
+            return Vec::new();
+        }
+        let halves = ["::/1", "8000::/1"].into_iter().filter(|_| !self.ipv4);
+        let halves = halves.filter_map(|half| half.parse().ok());
+        let over = halves.map(|half| self.rule(SOURCED, When::SentFrom(half), Then::Goto(END)));
+        let rest = self.rule(COMPLAINTS, When::Complaint, Then::Lookup(Table::Defaults));
+        over.chain([rest]).collect()
     }
 
     /// How packets of a VPC are known: by the device that they come in by, or by their source.

@@ -11,8 +11,12 @@
 //!  79   the tunnels' own datagrams, and what the host itself sends from the underlay's
 //!       address ───────────────────────────────────────────────────────────────► 90
 //!  80   the default routes of a VPC: for what comes from its prefixes or by its devices only
+//!  81   what else the host itself sends from an address (asked in IPv6 only) ────► 90
+//!  82   ICMP that it sends without one yet, errors about packets of the VPC among it: the same
+//!       default routes
 //!  84   what comes out of a tunnel: the main table, but never its default route,
 //!  85   else nowhere
+//!  86   from a derived inside address: nowhere, since it was not for a tunnel
 //!  90   (the place where those land that pass over)
 //!  32766 the main table                                              (the host's own)
 //! ```
@@ -38,8 +42,11 @@ pub(super) const ARRIVED: u32 = 75;
 pub(super) const PREFIXES: u32 = 78;
 pub(super) const HOST: u32 = 79;
 pub(super) const DEFAULTS: u32 = 80;
+pub(super) const SOURCED: u32 = 81;
+pub(super) const COMPLAINTS: u32 = 82;
 pub(super) const INWARD: u32 = 84;
 pub(super) const NOWHERE: u32 = 85;
+pub(super) const INSIDE: u32 = 86;
 pub(super) const END: u32 = 90;
 
 /// The first of our tables.

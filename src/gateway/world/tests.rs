@@ -11,7 +11,7 @@ fn prefix(text: &str) -> Prefix {
 }
 
 fn route(text: &str) -> Wish {
-    Wish::Route { vpc: VPC, prefix: prefix(text) }
+    Wish::Route { vpc: VPC, prefix: prefix(text), source: None }
 }
 
 fn guard(text: &str) -> Wish {
@@ -70,6 +70,26 @@ fn reconcile_adds_before_it_removes_and_spares_learned_routes() {
     world.reconcile(&configured, |wish| matches!(wish, Wish::Guard { .. }));
     assert_eq!(drain(&mut world), [set(&guard("10.3.0.0/16")), remove(&guard("10.2.0.0/16"))]);
     assert!(world.wants(&route("10.2.0.0/16")));
+}
+
+#[test]
+fn a_route_with_another_source_takes_the_place_of_the_first() {
+    let old = route("10.2.0.0/16");
+    let new =
+        Wish::Route { vpc: VPC, prefix: prefix("10.2.0.0/16"), source: Some([10, 1, 0, 1].into()) };
+    let mut world = standing(&[old.clone(), route("10.3.0.0/16")]);
+    world.set_sources(|_, to| (*to == prefix("10.2.0.0/16")).then_some([10, 1, 0, 1].into()));
+    assert_eq!(drain(&mut world), [set(&new)]);
+    assert_eq!(world.route(VPC, prefix("10.2.0.0/16")), Some(&new));
+    // The kernel shows the old one until it is replaced: it is put right, never removed.
+    answer(&mut world, Answer::Done(set(&new)), START);
+    let found = BTreeSet::from([old, route("10.3.0.0/16")]);
+    answer(&mut world, Answer::Found(None, found), START);
+    assert_eq!(drain(&mut world), [set(&new)]);
+    world.remove_route(VPC, prefix("10.2.0.0/16"));
+    assert_eq!(drain(&mut world), [remove(&new)]);
+    world.remove_route(VPC, prefix("10.4.0.0/16"));
+    assert!(drain(&mut world).is_empty());
 }
 
 #[test]

@@ -47,6 +47,9 @@ pub enum Wish {
         vpc: VpcId,
         /// The destination.
         prefix: Prefix,
+        /// The address from which the host itself speaks to it (RFC 1122 §3.3.4.3, RFC 6724 §5):
+        /// its ICMP errors, its pings. `None` leaves the choice to the kernel.
+        source: Option<IpAddr>,
     },
     /// A prefix that nothing from the underlay may be sent to in the clear.
     Bar {
@@ -85,8 +88,10 @@ pub enum When {
     Arriving(String),
     /// Those from a prefix.
     From(Prefix),
-    /// Those that the host itself sends from an address.
-    SentFrom(IpAddr),
+    /// Those that the host itself sends from a prefix.
+    SentFrom(Prefix),
+    /// ICMP that the host itself sends from whatever address fits the route: its errors, and pings.
+    Complaint,
 }
 
 /// What becomes of a packet.
@@ -171,6 +176,16 @@ impl Wish {
             _ => false,
         }
     }
+
+    /// Whether both are the same route, whatever its source: one takes the place of the other.
+    pub fn is_same_route(&self, other: &Wish) -> bool {
+        match (self, other) {
+            (Wish::Route { vpc, prefix, .. }, Wish::Route { vpc: of, prefix: to, .. }) => {
+                (vpc, prefix) == (of, to)
+            }
+            _ => false,
+        }
+    }
 }
 
 impl Rule {
@@ -216,7 +231,8 @@ impl fmt::Display for When {
             When::Unmarked => f.write_str("packets of others than the tunnels themselves"),
             When::Arriving(device) => write!(f, "packets that come in by {device}"),
             When::From(prefix) => write!(f, "packets from {prefix}"),
-            When::SentFrom(address) => write!(f, "packets that the host sends from {address}"),
+            When::SentFrom(prefix) => write!(f, "packets that the host sends from {prefix}"),
+            When::Complaint => f.write_str("ICMP that the host sends from any address"),
         }
     }
 }

@@ -12,9 +12,11 @@ use rtnetlink::packet_route::route::{
     RouteScope, RouteType,
 };
 
-use super::{Link, Netlink, PROTOCOL, unless};
+use super::{Link, Netlink, PROTOCOL, errno, unless};
 use crate::net::Prefix;
 
+/// The table that the kernel keeps of its own addresses (`RT_TABLE_LOCAL`).
+const LOCAL_TABLE: u8 = 255;
 /// How many requests are on the way to the kernel at once.
 const PIPELINE: usize = 256;
 
@@ -47,13 +49,18 @@ pub struct Route {
     pub table: u32,
     /// The largest packet that fits, where it is smaller than the device's MTU.
     pub mtu: Option<u32>,
+    /// The address from which the host itself sends there (`RTA_PREFSRC`); `None` leaves the
+    /// choice to the kernel.
+    pub source: Option<IpAddr>,
+    /// The TTL with which it does (`RTAX_HOPLIMIT`), where it is another than the host's default.
+    pub hop_limit: Option<u32>,
 }
 
 impl Route {
     /// A route in the main table, with the default metric.
     pub fn new(prefix: Prefix, via: Via) -> Self {
         let table = u32::from(RouteHeader::RT_TABLE_MAIN);
-        Route { prefix, via, metric: 0, table, mtu: None }
+        Route { prefix, via, metric: 0, table, mtu: None, source: None, hop_limit: None }
     }
 
     /// The same route in another table.
@@ -96,10 +103,25 @@ impl Route {
         if self.metric != 0 {
             attributes.push(RouteAttribute::Priority(self.metric));
         }
-        let metrics = self.mtu.map(|mtu| vec![RouteMetric::Mtu(mtu)]);
-        attributes.extend(metrics.map(RouteAttribute::Metrics));
+        let hop_limit = self.hop_limit.map(RouteMetric::Hoplimit);
+        let metrics: Vec<_> = self.mtu.map(RouteMetric::Mtu).into_iter().chain(hop_limit).collect();
+        if !metrics.is_empty() {
+            attributes.push(RouteAttribute::Metrics(metrics));
+        }
+        let source = self.source.map(RouteAddress::from);
+        attributes.extend(source.map(RouteAttribute::PrefSource));
         message
     }
+}
+
+/// What the routes of a host say about its devices.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DeviceRoutes {
+    /// The devices out of which a default route of the main table leads.
+    pub defaults: BTreeSet<String>,
+    /// By device, where the kernel takes packets for itself: at its own addresses, at broadcast
+    /// and at anycast addresses.
+    pub local: BTreeMap<String, BTreeSet<Prefix>>,
 }
 
 /// A change of one route.
@@ -157,18 +179,32 @@ impl Netlink {
                 bail!("adding a route to {}: its device is gone", route.prefix)
             }
             RouteChange::Set(_) => {
-                let message = route.message(self.protocol, device);
-                let added = self.handle.route().add(message).replace().execute().await;
+                let mut added = self.replace_route(route, device).await;
+                // The route matters more than a source that the host does not have (any more).
+                if route.source.is_some() && is_invalid(&added) {
+                    let without = Route { source: None, ..route.clone() };
+                    added = self.replace_route(&without, device).await;
+                }
                 added.with_context(|| format!("adding a route to {}", route.prefix))
             }
             RouteChange::Remove(_) if leads_out => Ok(()),
             RouteChange::Remove(_) => {
-                let message = route.message(self.protocol, device);
+                let any_source = Route { source: None, ..route.clone() };
+                let message = any_source.message(self.protocol, device);
                 let removed = self.handle.route().del(message).execute().await;
                 unless(removed, &[Errno::ESRCH, Errno::ENODEV])
                     .with_context(|| format!("removing the route to {}", route.prefix))
             }
         }
+    }
+
+    async fn replace_route(
+        &self,
+        route: &Route,
+        device: Option<u32>,
+    ) -> Result<(), rtnetlink::Error> {
+        let message = route.message(self.protocol, device);
+        self.handle.route().add(message).replace().execute().await
     }
 
     async fn device_index(&self, route: &Route) -> Result<Option<u32>> {
@@ -178,18 +214,23 @@ impl Netlink {
         }
     }
 
-    /// The devices out of which a default route of the main table leads.
-    pub async fn default_devices(&self) -> Result<BTreeSet<String>> {
+    /// How the routes of the host go over its devices.
+    pub async fn device_routes(&self) -> Result<DeviceRoutes> {
         let links = self.links().await?;
         let name = name_of(&links);
-        let mut devices = BTreeSet::new();
+        let mut found = DeviceRoutes::default();
         for message in self.route_messages().await? {
             let main = message.header.table == RouteHeader::RT_TABLE_MAIN;
+            let devices = outputs(&message).into_iter().filter_map(&name);
             if main && message.header.destination_prefix_length == 0 {
-                devices.extend(outputs(&message).into_iter().filter_map(&name));
+                found.defaults.extend(devices);
+            } else if let Some(prefix) = taken_locally(&message) {
+                for device in devices {
+                    found.local.entry(device).or_default().insert(prefix);
+                }
             }
         }
-        Ok(devices)
+        Ok(found)
     }
 
     /// All routes that carry our [`PROTOCOL`], in every table.
@@ -217,6 +258,33 @@ impl Netlink {
             all.extend(messages);
         }
         Ok(all)
+    }
+}
+
+fn is_invalid(outcome: &Result<(), rtnetlink::Error>) -> bool {
+    outcome.as_ref().is_err_and(|error| errno(error) == Some(Errno::EINVAL))
+}
+
+/// Where the kernel takes packets for itself, if that is what the route says. Other tables than the
+/// local one are for packets that somebody has marked, as transparent proxies do.
+pub(super) fn taken_locally(message: &RouteMessage) -> Option<Prefix> {
+    let RouteHeader { kind, table, .. } = message.header;
+    let is_taken = matches!(kind, RouteType::Local | RouteType::Broadcast | RouteType::Anycast);
+    if !is_taken || table != LOCAL_TABLE {
+        return None;
+    }
+    let destination = message.attributes.iter().find_map(|attribute| match attribute {
+        RouteAttribute::Destination(address) => ip(address),
+        _ => None,
+    });
+    let any = || unspecified(message.header.address_family);
+    Prefix::containing(destination.unwrap_or_else(any), message.header.destination_prefix_length)
+}
+
+fn unspecified(family: AddressFamily) -> IpAddr {
+    match family {
+        AddressFamily::Inet => IpAddr::from([0; 4]),
+        _ => IpAddr::from([0; 16]),
     }
 }
 
@@ -259,12 +327,10 @@ pub(super) fn destination(message: &RouteMessage) -> Option<Prefix> {
 
 /// `None` for kinds of route that we never make.
 pub(super) fn read(message: &RouteMessage, name: impl Fn(u32) -> Option<String>) -> Option<Route> {
-    let unspecified = match message.header.address_family {
-        AddressFamily::Inet => IpAddr::from([0; 4]),
-        _ => IpAddr::from([0; 16]),
-    };
-    let (mut destination, mut device, mut gateway) = (unspecified, None, None);
+    let destination = unspecified(message.header.address_family);
+    let (mut destination, mut device, mut gateway) = (destination, None, None);
     let (mut metric, mut table, mut mtu) = (0, u32::from(message.header.table), None);
+    let (mut source, mut hop_limit) = (None, None);
     for attribute in &message.attributes {
         match attribute {
             RouteAttribute::Destination(address) => destination = ip(address)?,
@@ -272,7 +338,11 @@ pub(super) fn read(message: &RouteMessage, name: impl Fn(u32) -> Option<String>)
             RouteAttribute::Oif(index) => device = name(*index),
             RouteAttribute::Priority(value) => metric = *value,
             RouteAttribute::Table(value) => table = *value,
-            RouteAttribute::Metrics(metrics) => mtu = metrics.iter().find_map(mtu_of),
+            RouteAttribute::PrefSource(address) => source = ip(address),
+            RouteAttribute::Metrics(metrics) => {
+                mtu = metrics.iter().find_map(mtu_of);
+                hop_limit = metrics.iter().find_map(hop_limit_of);
+            }
             _ => {}
         }
     }
@@ -284,7 +354,7 @@ pub(super) fn read(message: &RouteMessage, name: impl Fn(u32) -> Option<String>)
         _ => return None,
     };
     let prefix = format!("{destination}/{}", message.header.destination_prefix_length);
-    Some(Route { prefix: prefix.parse().ok()?, via, metric, table, mtu })
+    Some(Route { prefix: prefix.parse().ok()?, via, metric, table, mtu, source, hop_limit })
 }
 
 fn ip(address: &RouteAddress) -> Option<IpAddr> {
@@ -298,6 +368,13 @@ fn ip(address: &RouteAddress) -> Option<IpAddr> {
 fn mtu_of(metric: &RouteMetric) -> Option<u32> {
     match metric {
         RouteMetric::Mtu(mtu) => Some(*mtu),
+        _ => None,
+    }
+}
+
+fn hop_limit_of(metric: &RouteMetric) -> Option<u32> {
+    match metric {
+        RouteMetric::Hoplimit(hop_limit) => Some(*hop_limit),
         _ => None,
     }
 }

@@ -6,15 +6,17 @@ use anyhow::{Context, Result};
 use futures::TryStreamExt;
 use nix::errno::Errno;
 use rtnetlink::IpVersion;
-use rtnetlink::packet_route::AddressFamily;
 use rtnetlink::packet_route::route::{RouteHeader, RouteProtocol};
 use rtnetlink::packet_route::rule::{RuleAction, RuleAttribute, RuleFlags, RuleMessage};
+use rtnetlink::packet_route::{AddressFamily, IpProtocol};
 
 use super::{Netlink, PROTOCOL, unless};
 use crate::net::Prefix;
 
 /// Priority of guards: after the rule for local addresses (0), before every routing table (32766).
 const PRIORITY: u32 = 79;
+/// ICMP for IPv6, which has no name among the protocols there.
+const ICMPV6: IpProtocol = IpProtocol::Other(58);
 /// What the kernel shows where a rule suppresses nothing.
 const NO_SUPPRESSION: u32 = u32::MAX;
 
@@ -33,6 +35,8 @@ pub struct Rule {
     pub destination: Option<Prefix>,
     /// The mark that they carry, or do not carry.
     pub mark: Option<Mark>,
+    /// Whether it is for ICMP of its family only.
+    pub icmp: bool,
     /// What becomes of them.
     pub action: Action,
 }
@@ -80,7 +84,9 @@ impl Rule {
         if let Some(Mark::IsNot(_)) = self.mark {
             header.flags |= RuleFlags::Invert;
         }
-        message.attributes.extend([destination, source, input, mark].into_iter().flatten());
+        let icmp = if self.ipv4 { IpProtocol::Icmp } else { ICMPV6 };
+        let icmp = self.icmp.then_some(RuleAttribute::IpProtocol(icmp));
+        message.attributes.extend([destination, source, input, mark, icmp].into_iter().flatten());
         message.attributes.push(RuleAttribute::Priority(self.priority));
         message.attributes.push(RuleAttribute::Protocol(RouteProtocol::from(protocol)));
         message.attributes.extend(self.action.attributes());
@@ -96,6 +102,7 @@ impl Rule {
             source: None,
             destination: None,
             mark: None,
+            icmp: false,
             action: Action::Pass,
         };
         let (mut table, mut target) = (u32::from(message.header.table), None);
@@ -105,6 +112,9 @@ impl Rule {
                 RuleAttribute::Priority(priority) => rule.priority = *priority,
                 RuleAttribute::Iifname(name) => rule.input = Some(name.clone()),
                 RuleAttribute::FwMark(mark) if *mark != 0 => rule.mark = Some(Mark::Is(*mark)),
+                RuleAttribute::IpProtocol(IpProtocol::Icmp | ICMPV6) => {
+                    rule.icmp = true;
+                }
                 RuleAttribute::Table(number) => table = *number,
                 RuleAttribute::Goto(priority) => target = Some(*priority),
                 RuleAttribute::SuppressPrefixLen(length) => suppressed = *length,
@@ -164,6 +174,7 @@ impl fmt::Display for Rule {
         self.source.iter().try_for_each(|prefix| write!(f, " from {prefix}"))?;
         self.destination.iter().try_for_each(|prefix| write!(f, " to {prefix}"))?;
         self.input.iter().try_for_each(|device| write!(f, " arriving on {device}"))?;
+        f.write_str(if self.icmp { " of ICMP" } else { "" })?;
         match self.mark {
             Some(Mark::Is(mark)) => write!(f, " with mark {mark}"),
             Some(Mark::IsNot(mark)) => write!(f, " without mark {mark}"),
@@ -193,6 +204,7 @@ impl GuardRule {
             source: None,
             destination: Some(destination),
             mark: None,
+            icmp: false,
             action: Action::Blackhole,
         })
     }

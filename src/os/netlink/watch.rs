@@ -147,10 +147,12 @@ fn loss(message: RouteNetlinkMessage) -> Option<Loss> {
         RouteNetlinkMessage::DelRoute(route) if route::is_ours(&route) => {
             route::read(&route, |_| Some(String::new())).map(Loss::Route)
         }
-        // A default route that comes or goes may change the devices of the underlay.
+        // A default route that comes or goes may change the devices of the underlay, and with a
+        // local one the kernel takes other packets for itself.
         RouteNetlinkMessage::NewRoute(route) | RouteNetlinkMessage::DelRoute(route) => {
             let foreign = Some(&route).filter(|route| !route::is_ours(route))?;
             match foreign.header.destination_prefix_length {
+                _ if route::taken_locally(foreign).is_some() => Some(Loss::Unknown),
                 0 => Some(Loss::Unknown),
                 _ => route::destination(foreign).map(Loss::Way),
             }

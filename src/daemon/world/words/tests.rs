@@ -13,8 +13,8 @@ const SITES: [Site; 2] = [Site { region: 1, zone: 1 }, Site { region: 2, zone: 1
 fn host(listening: &[IpAddr]) -> Host {
     let wan = HostDevice {
         addresses: listening.iter().copied().collect(),
-        networks: BTreeSet::new(),
         is_default: true,
+        ..HostDevice::default()
     };
     Host { devices: [("wan0".to_owned(), wan)].into(), ..Host::default() }
 }

@@ -16,7 +16,7 @@ fn config(change: impl Fn(String) -> String) -> Config {
 /// A host whose underlay is `wan0`.
 fn host(is_default: bool) -> Host {
     let addresses = [SITES[0].underlay()].into();
-    let wan = HostDevice { addresses, networks: BTreeSet::new(), is_default };
+    let wan = HostDevice { addresses, is_default, ..HostDevice::default() };
     Host { devices: [("wan0".to_owned(), wan)].into(), ..Host::default() }
 }
 
@@ -51,7 +51,8 @@ fn everything_that_a_peer_may_announce_is_guarded() {
     let Routing::Bgp(bgp) = &peer.routing else { panic!("a BGP peer") };
     let prefix = Prefix::host(bgp.inside_remote);
     assert!(wishes.contains(&Wish::Guard { vpc: VPC, prefix }));
-    assert!(wishes.contains(&Wish::Route { vpc: VPC, prefix }));
+    let source = Some(bgp.inside_local);
+    assert!(wishes.contains(&Wish::Route { vpc: VPC, prefix, source }));
 }
 
 #[test]
@@ -61,6 +62,22 @@ fn a_vpc_with_an_interface_is_barred_with_what_lies_behind_its_peers() {
     let arriving: Vec<&When> = rules(&wishes, ARRIVING).iter().map(|rule| &rule.when).collect();
     let wan = When::Arriving("wan0".to_owned());
     assert_eq!(arriving, [&wan, &wan]);
+}
+
+#[test]
+fn from_all_derived_inside_addresses_nothing_goes_beside_the_tunnels_by_one_rule() {
+    let three = [SITES[0], SITES[1], Site { region: 3, zone: 1 }];
+    let derived = deployment::parse(&deployment::text(SITES[0], &three, &["red"]));
+    let outward = wishes(&derived, &host(true));
+    let [rule] = rules(&outward, INSIDE)[..] else { panic!("one rule") };
+    let prefix: Prefix = "fd76:706e:6777::/48".parse().expect("a prefix");
+    assert_eq!((rule.ipv4, &rule.when), (false, &When::From(prefix)));
+    assert_eq!(rule.then, Then::Unreachable);
+    let written = config(|text| {
+        let inside = "inside_local = \"169.254.1.1\"\ninside_remote = \"169.254.1.2\"\n";
+        text.replace("psk_file", &format!("{inside}psk_file"))
+    });
+    assert!(rules(&wishes(&written, &host(true)), INSIDE).is_empty());
 }
 
 #[test]
@@ -112,7 +129,20 @@ fn a_default_route_behind_a_peer_is_for_packets_of_the_vpc_only() {
     let home = Wish::Home { vpc: VPC, prefix: "10.1.0.0/16".parse().expect("a prefix") };
     assert!(wishes.contains(&home));
     let sent: Vec<&When> = rules(&wishes, HOST).iter().map(|rule| &rule.when).collect();
-    assert_eq!(sent, [&When::Marked, &When::SentFrom(SITES[0].underlay())]);
+    assert_eq!(sent, [&When::Marked, &When::SentFrom(Prefix::host(SITES[0].underlay()))]);
+}
+
+#[test]
+fn what_the_host_says_about_packets_of_a_default_route_goes_the_same_way() {
+    let all = "accept = [\"0.0.0.0/0\", \"::/0\", ";
+    let wishes = wishes(&config(|text| text.replace("accept = [", all)), &host(true));
+    let complaints = rules(&wishes, COMPLAINTS);
+    assert_eq!(complaints.len(), 2);
+    for rule in complaints {
+        assert_eq!((&rule.when, rule.then), (&When::Complaint, Then::Lookup(Table::Defaults)));
+    }
+    let sourced = rules(&wishes, SOURCED);
+    assert!(sourced.iter().all(|rule| !rule.ipv4) && sourced.len() == 2, "{sourced:?}");
 }
 
 /// VPCs beside each other, each with one prefix of its own and one behind a peer.
