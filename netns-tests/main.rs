@@ -14,6 +14,7 @@ mod failures;
 mod keys;
 mod lab_itself;
 mod moving;
+mod own;
 mod packaging;
 mod reference;
 mod refusals;
