@@ -12,7 +12,7 @@
 //! but for what `crypto-bigint` leaves on its stack; `ring` wipes neither its private keys nor the
 //! shared secret on its stack.
 
-use super::modp::{EXPONENT_LEN, MODP_2048, MODP_3072, MODP_4096, Modp};
+use super::modp::{EXPONENT_LEN, MODP_1024, MODP_1536, MODP_2048, MODP_3072, MODP_4096, Modp};
 use super::prf::Prf;
 use super::secret::Secret;
 use crate::random::Random;
@@ -37,17 +37,24 @@ pub enum Group {
     Modp3072,
     /// The 4096-bit MODP group, transform 16 (RFC 3526).
     Modp4096,
+    /// The 1024-bit MODP group, transform 2 (RFC 2409): within reach of those who can spend much
+    /// (RFC 8247 §2.4: SHOULD NOT).
+    Modp1024,
+    /// The 1536-bit MODP group, transform 5 (RFC 3526; RFC 8247 §2.4: SHOULD NOT).
+    Modp1536,
 }
 
 impl Group {
     /// Every group.
-    pub const ALL: [Group; 6] = [
+    pub const ALL: [Group; 8] = [
         Group::Curve25519,
         Group::Ecp256,
         Group::Ecp384,
         Group::Modp2048,
         Group::Modp3072,
         Group::Modp4096,
+        Group::Modp1024,
+        Group::Modp1536,
     ];
 
     /// Bytes of a public value on the wire.
@@ -56,6 +63,8 @@ impl Group {
             Group::Curve25519 => 32,
             Group::Ecp256 => 64,
             Group::Ecp384 => 96,
+            Group::Modp1024 => MODP_1024.len(),
+            Group::Modp1536 => MODP_1536.len(),
             Group::Modp2048 => MODP_2048.len(),
             Group::Modp3072 => MODP_3072.len(),
             Group::Modp4096 => MODP_4096.len(),
@@ -128,6 +137,8 @@ impl KeyExchange {
             Group::Curve25519 => Ok(KeyExchange::curve25519(seed)),
             Group::Ecp256 => KeyExchange::ecp(group, &ECDH_P256),
             Group::Ecp384 => KeyExchange::ecp(group, &ECDH_P384),
+            Group::Modp1024 => Ok(KeyExchange::modp(group, &MODP_1024, seed)),
+            Group::Modp1536 => Ok(KeyExchange::modp(group, &MODP_1536, seed)),
             Group::Modp2048 => Ok(KeyExchange::modp(group, &MODP_2048, seed)),
             Group::Modp3072 => Ok(KeyExchange::modp(group, &MODP_3072, seed)),
             Group::Modp4096 => Ok(KeyExchange::modp(group, &MODP_4096, seed)),
@@ -183,12 +194,8 @@ impl KeyExchange {
     /// when these are not the octets of a private key.
     pub fn from_private(group: Group, private: &Secret) -> Option<KeyExchange> {
         let seed = Zeroizing::new(<[u8; 32]>::try_from(private.as_bytes()).ok()?);
-        match group {
-            Group::Ecp256 | Group::Ecp384 => None,
-            Group::Curve25519 | Group::Modp2048 | Group::Modp3072 | Group::Modp4096 => {
-                KeyExchange::from_seed(group, &seed).ok()
-            }
-        }
+        let kept_by_ring = matches!(group, Group::Ecp256 | Group::Ecp384);
+        if kept_by_ring { None } else { KeyExchange::from_seed(group, &seed).ok() }
     }
 
     /// The shared secret with the owner of `peer`, a public value in its wire form.

@@ -1,4 +1,5 @@
-//! Diffie-Hellman over the MODP groups of RFC 3526: g = 2 modulo a safe prime.
+//! Diffie-Hellman over the MODP groups of RFC 3526, and of RFC 2409 for one old peer more: g = 2
+//! modulo a safe prime.
 //!
 //! Public values and secrets have the length of the prime, with zeros in front (RFC 7296 §2.14,
 //! §3.4). Exponents are short, as SP 800-56A §5.6.1.1.1 allows for safe primes: twice the bits of
@@ -33,10 +34,24 @@ fn prime<const LIMBS: usize>(hex: &'static str) -> FixedMontyParams<LIMBS> {
     FixedMontyParams::new_vartime(Odd::<Uint<LIMBS>>::from_be_hex(hex))
 }
 
+static PRIME_1024: Prime<16> = LazyLock::new(|| prime(HEX_1024));
+static PRIME_1536: Prime<24> = LazyLock::new(|| prime(HEX_1536));
 static PRIME_2048: Prime<32> = LazyLock::new(|| prime(HEX_2048));
 static PRIME_3072: Prime<48> = LazyLock::new(|| prime(HEX_3072));
 static PRIME_4096: Prime<64> = LazyLock::new(|| prime(HEX_4096));
 
+/// The 1024-bit group, transform 2 (RFC 2409 §6.2).
+pub(super) const MODP_1024: Modp = Modp {
+    len: 128,
+    exponent_bits: 192,
+    power: |base, exponent, bits| power(base, exponent, bits, &PRIME_1024),
+};
+/// The 1536-bit group, transform 5 (RFC 3526 §2).
+pub(super) const MODP_1536: Modp = Modp {
+    len: 192,
+    exponent_bits: 192,
+    power: |base, exponent, bits| power(base, exponent, bits, &PRIME_1536),
+};
 /// The 2048-bit group, transform 14 (RFC 3526 §3).
 pub(super) const MODP_2048: Modp = Modp {
     len: 256,
@@ -102,6 +117,17 @@ fn power<const LIMBS: usize>(
     Some(result.to_be_bytes().as_ref().to_vec())
 }
 
+const HEX_1024: &str = "\
+    FFFFFFFFFFFFFFFFC90FDAA22168C234C4C6628B80DC1CD129024E088A67CC74020BBEA63B139B22\
+    514A08798E3404DDEF9519B3CD3A431B302B0A6DF25F14374FE1356D6D51C245E485B576625E7EC6\
+    F44C42E9A637ED6B0BFF5CB6F406B7EDEE386BFB5A899FA5AE9F24117C4B1FE649286651ECE65381\
+    FFFFFFFFFFFFFFFF";
+const HEX_1536: &str = "\
+    FFFFFFFFFFFFFFFFC90FDAA22168C234C4C6628B80DC1CD129024E088A67CC74020BBEA63B139B22\
+    514A08798E3404DDEF9519B3CD3A431B302B0A6DF25F14374FE1356D6D51C245E485B576625E7EC6\
+    F44C42E9A637ED6B0BFF5CB6F406B7EDEE386BFB5A899FA5AE9F24117C4B1FE649286651ECE45B3D\
+    C2007CB8A163BF0598DA48361C55D39A69163FA8FD24CF5F83655D23DCA3AD961C62F356208552BB\
+    9ED529077096966D670C354E4ABC9804F1746C08CA237327FFFFFFFFFFFFFFFF";
 const HEX_2048: &str = "\
     FFFFFFFFFFFFFFFFC90FDAA22168C234C4C6628B80DC1CD129024E088A67CC74020BBEA63B139B22\
     514A08798E3404DDEF9519B3CD3A431B302B0A6DF25F14374FE1356D6D51C245E485B576625E7EC6\

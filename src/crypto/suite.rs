@@ -25,6 +25,7 @@ pub use pfs::default_esp_suites;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
+use std::sync::LazyLock;
 pub use words::SuiteError;
 use words::Words;
 
@@ -53,39 +54,90 @@ pub struct EspSuite {
     pub group: Option<Group>,
 }
 
-const fn ike(aead: AeadAlgorithm, prf: Prf, group: Group) -> IkeSuite {
-    IkeSuite { cipher: Cipher::Aead(aead), prf, group }
+/// Why algorithms are for old peers only, and nothing that anybody gets unasked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Weakness {
+    /// HMAC-SHA1-96 or PRF_HMAC_SHA1 (RFC 8221 §6, RFC 8247 §2.2, §2.3: on their way out).
+    Sha1,
+    /// A MODP group of less than 2048 bits (RFC 8247 §2.4: SHOULD NOT).
+    ShortGroup,
 }
 
-const fn esp(aead: AeadAlgorithm, group: Option<Group>, esn: bool) -> EspSuite {
-    EspSuite { cipher: Cipher::Aead(aead), esn, group }
+impl fmt::Display for Weakness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Weakness::Sha1 => "SHA-1 is on its way out (RFC 8247 §2.3)",
+            Weakness::ShortGroup => "a group below 2048 bits can be broken at a price",
+        })
+    }
 }
 
-/// What is offered and accepted for IKE SAs when nothing is configured, best first.
-pub const DEFAULT_IKE_SUITES: &[IkeSuite] = &[
-    ike(AeadAlgorithm::Aes256Gcm16, Prf::HmacSha384, Group::Curve25519),
-    ike(AeadAlgorithm::ChaCha20Poly1305, Prf::HmacSha384, Group::Curve25519),
-    ike(AeadAlgorithm::Aes256Gcm16, Prf::HmacSha256, Group::Curve25519),
-    ike(AeadAlgorithm::Aes128Gcm16, Prf::HmacSha256, Group::Curve25519),
-    ike(AeadAlgorithm::ChaCha20Poly1305, Prf::HmacSha256, Group::Curve25519),
-    ike(AeadAlgorithm::Aes256Gcm16, Prf::HmacSha384, Group::Ecp384),
-    ike(AeadAlgorithm::Aes256Gcm16, Prf::HmacSha512, Group::Ecp384),
-    ike(AeadAlgorithm::Aes256Gcm16, Prf::HmacSha256, Group::Ecp256),
-    ike(AeadAlgorithm::Aes128Gcm16, Prf::HmacSha256, Group::Ecp256),
-];
+impl IkeSuite {
+    /// Why the suite is weak, if it is.
+    pub fn weakness(&self) -> Option<Weakness> {
+        let sha1 = is_sha1(self.cipher) || self.prf == Prf::HmacSha1;
+        sha1.then_some(Weakness::Sha1).or(weakness_of(self.group))
+    }
+}
 
-/// What is offered and accepted for Child SAs when nothing is configured, best first; which groups
-/// go with them, [`default_esp_suites`] says. Peers without ESN find their suite further down.
-pub const DEFAULT_ESP_SUITES: &[EspSuite] = &[
-    esp(AeadAlgorithm::Aes256Gcm16, Some(Group::Curve25519), true),
-    esp(AeadAlgorithm::Aes256Gcm16, Some(Group::Curve25519), false),
-    esp(AeadAlgorithm::Aes256Gcm16, None, true),
-    esp(AeadAlgorithm::Aes256Gcm16, None, false),
-    esp(AeadAlgorithm::Aes128Gcm16, None, true),
-    esp(AeadAlgorithm::Aes128Gcm16, None, false),
-    esp(AeadAlgorithm::ChaCha20Poly1305, None, true),
-    esp(AeadAlgorithm::ChaCha20Poly1305, None, false),
+impl EspSuite {
+    /// Why the suite is weak, if it is.
+    pub fn weakness(&self) -> Option<Weakness> {
+        let sha1 = is_sha1(self.cipher);
+        sha1.then_some(Weakness::Sha1).or(self.group.and_then(weakness_of))
+    }
+}
+
+fn is_sha1(cipher: Cipher) -> bool {
+    cipher.integrity() == Some(Integrity::HmacSha1_96)
+}
+
+fn weakness_of(group: Group) -> Option<Weakness> {
+    let short = matches!(group, Group::Modp1024 | Group::Modp1536);
+    short.then_some(Weakness::ShortGroup)
+}
+
+/// Groups that nobody has to ask for, best first. Two ends that know each other's first do not
+/// come to the slow ones.
+const GROUPS: [Group; 6] = [
+    Group::Curve25519,
+    Group::Ecp384,
+    Group::Ecp256,
+    Group::Modp3072,
+    Group::Modp2048,
+    Group::Modp4096,
 ];
+const AEADS: [Cipher; 3] = [
+    Cipher::Aead(AeadAlgorithm::Aes256Gcm16),
+    Cipher::Aead(AeadAlgorithm::ChaCha20Poly1305),
+    Cipher::Aead(AeadAlgorithm::Aes128Gcm16),
+];
+const PRFS: [Prf; 3] = [Prf::HmacSha384, Prf::HmacSha256, Prf::HmacSha512];
+
+/// AES-CBC with each integrity algorithm that nobody has to ask for.
+fn cbcs() -> Vec<Cipher> {
+    let integrities =
+        [Integrity::HmacSha256_128, Integrity::HmacSha384_192, Integrity::HmacSha512_256];
+    let with_each = |cbc| integrities.map(|integrity| Cipher::CbcHmac(cbc, integrity));
+    [CbcAlgorithm::Aes256Cbc, CbcAlgorithm::Aes128Cbc].into_iter().flat_map(with_each).collect()
+}
+
+/// What is offered and accepted for IKE SAs when nothing is configured, best first: every
+/// combination of algorithms that are not weak, AEADs before AES-CBC (RFC 8247 §2).
+pub static DEFAULT_IKE_SUITES: LazyLock<Vec<IkeSuite>> = LazyLock::new(|| {
+    let of = |cipher: Cipher| {
+        PRFS.into_iter().flat_map(move |prf| GROUPS.map(|group| IkeSuite { cipher, prf, group }))
+    };
+    AEADS.into_iter().chain(cbcs()).flat_map(of).collect()
+});
+
+/// What is offered and accepted for Child SAs when nothing is configured, best first, AEADs before
+/// AES-CBC (RFC 8221 §5); which groups go with them, [`default_esp_suites`] says. Peers without ESN
+/// find their suite further down.
+pub static DEFAULT_ESP_SUITES: LazyLock<Vec<EspSuite>> = LazyLock::new(|| {
+    let of = |cipher: Cipher| [true, false].map(|esn| EspSuite { cipher, esn, group: None });
+    AEADS.into_iter().chain(cbcs()).flat_map(of).collect()
+});
 
 impl fmt::Display for AeadAlgorithm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -143,6 +195,8 @@ impl fmt::Display for Group {
             Group::Curve25519 => "curve25519",
             Group::Ecp256 => "ecp256",
             Group::Ecp384 => "ecp384",
+            Group::Modp1024 => "modp1024",
+            Group::Modp1536 => "modp1536",
             Group::Modp2048 => "modp2048",
             Group::Modp3072 => "modp3072",
             Group::Modp4096 => "modp4096",

@@ -141,7 +141,7 @@ impl SlotConfig {
     pub fn new(local_ts: Vec<TrafficSelector>, remote_ts: Vec<TrafficSelector>) -> Self {
         SlotConfig {
             name: String::new(),
-            esp_suites: default_esp_suites(DEFAULT_IKE_SUITES),
+            esp_suites: default_esp_suites(&DEFAULT_IKE_SUITES),
             local_ts,
             remote_ts,
             pairs: Vec::new(),

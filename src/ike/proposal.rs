@@ -1,9 +1,12 @@
 //! Suites as proposals, and the choice among proposals (RFC 7296 §2.7, §3.3).
 //!
-//! Every suite goes out as a proposal of its own, so what was chosen is always a whole suite; those
-//! for a Child SA that differ only in the key exchange share one.
-//! Of what comes in, the first proposal that holds one of our suites wins; within it, a suite
-//! whose key exchange the peer has already begun, else our own order.
+//! Every suite goes out as a proposal of its own, so what was chosen is always a whole suite. Many
+//! suites are folded: suites that are all combinations of some algorithms go out as one proposal
+//! with alternatives, which holds exactly them.
+//!
+//! Of what comes in, AEADs go before AES-CBC if they do so in our own order, or the other way
+//! round, whatever the peer's. Among suites of one kind, the first proposal that holds one of ours
+//! wins; within it, a suite whose key exchange the peer has already begun, else our own order.
 
 use super::failure::NoProposal;
 use crate::crypto::aead::AeadAlgorithm;
@@ -27,6 +30,8 @@ pub(super) trait Suite: Copy + PartialEq + Display {
     fn transforms(&self) -> Vec<Transform>;
     /// The key exchange that the suite wants.
     fn group(&self) -> Option<Group>;
+    /// What encrypts and authenticates.
+    fn cipher(&self) -> Cipher;
 }
 
 impl Suite for IkeSuite {
@@ -42,6 +47,10 @@ impl Suite for IkeSuite {
 
     fn group(&self) -> Option<Group> {
         Some(self.group)
+    }
+
+    fn cipher(&self) -> Cipher {
+        self.cipher
     }
 }
 
@@ -61,6 +70,10 @@ impl Suite for EspSuite {
     fn group(&self) -> Option<Group> {
         self.group
     }
+
+    fn cipher(&self) -> Cipher {
+        self.cipher
+    }
 }
 
 /// A suite chosen from an offer.
@@ -75,21 +88,30 @@ pub(super) struct Choice<S> {
     transforms: Vec<Transform>,
 }
 
+/// So many suites go out one by one, in their order; more are folded.
+const SUITES_ONE_BY_ONE: usize = 12;
+
 /// The offer of `suites`, best first.
 pub(super) fn offer<S: Suite>(suites: &[S], spi: &[u8]) -> SecurityAssociation {
-    let numbered = suites.iter().zip(1..=u8::MAX);
-    let proposals = numbered.map(|(suite, number)| Proposal {
+    let mut choices: Vec<Vec<Transform>> = suites.iter().map(Suite::transforms).collect();
+    if choices.len() > SUITES_ONE_BY_ONE {
+        choices = fold(choices);
+    }
+    let numbered = choices.into_iter().zip(1..=u8::MAX);
+    let proposals = numbered.map(|(transforms, number)| Proposal {
         number,
         protocol: S::PROTOCOL,
         spi: spi.to_vec(),
-        transforms: suite.transforms(),
+        transforms,
     });
     SecurityAssociation { proposals: proposals.collect() }
 }
 
-/// As [`offer`], with one proposal for suites that differ only in their key exchange: there may be
-/// many, and the message shall fit into one datagram.
+/// As [`offer`], with one proposal for suites that differ only in their key exchange, however few.
 pub(super) fn offer_by_group(suites: &[EspSuite], spi: &[u8]) -> SecurityAssociation {
+    if suites.len() > SUITES_ONE_BY_ONE {
+        return offer(suites, spi);
+    }
     let mut offer = SecurityAssociation { proposals: Vec::new() };
     let bare = |suite: &EspSuite| EspSuite { group: None, ..*suite };
     let mut offered: Vec<&EspSuite> = Vec::new();
@@ -112,6 +134,53 @@ pub(super) fn offer_by_group(suites: &[EspSuite], spi: &[u8]) -> SecurityAssocia
     offer
 }
 
+/// Fewer sets of transforms with the same choices: neighbours that differ in one type become one
+/// set with alternatives of this type, again and again. What can be chosen, and the order between
+/// sets, stay.
+fn fold(mut sets: Vec<Vec<Transform>>) -> Vec<Vec<Transform>> {
+    loop {
+        let before = sets.len();
+        let mut folded: Vec<Vec<Transform>> = Vec::new();
+        for set in sets {
+            match folded.last_mut() {
+                Some(last) if differ_in_one_type(last, &set) => join(last, &set),
+                Some(_) | None => folded.push(set),
+            }
+        }
+        if folded.len() == before {
+            return folded;
+        }
+        sets = folded;
+    }
+}
+
+/// Whether all transforms but those of one type are the same, and of this one none are.
+fn differ_in_one_type(one: &[Transform], other: &[Transform]) -> bool {
+    let missing = |from: &[Transform], in_set: &[Transform]| -> Vec<Transform> {
+        from.iter().filter(|transform| !in_set.contains(transform)).cloned().collect()
+    };
+    let (mine, theirs) = (missing(one, other), missing(other, one));
+    let (Some(first), false) = (mine.first(), theirs.is_empty()) else { return false };
+    let of_type = |transform: &Transform| transform.transform_type == first.transform_type;
+    let whole = |differing: &[Transform], set: &[Transform]| {
+        differing.iter().all(of_type)
+            && differing.len() == set.iter().filter(|transform| of_type(transform)).count()
+    };
+    whole(&mine, one) && whole(&theirs, other)
+}
+
+/// Adds what is not there yet, beside its like.
+fn join(set: &mut Vec<Transform>, other: &[Transform]) {
+    for transform in other {
+        if set.contains(transform) {
+            continue;
+        }
+        let like = |one: &Transform| one.transform_type == transform.transform_type;
+        let at = set.iter().rposition(like).map_or(set.len(), |last| last + 1);
+        set.insert(at, transform.clone());
+    }
+}
+
 /// The answer to an offer: exactly one transform of each type that the proposal holds.
 pub(super) fn answer<S: Suite>(choice: &Choice<S>, spi: &[u8]) -> SecurityAssociation {
     let proposal = Proposal {
@@ -130,11 +199,18 @@ pub(super) fn choose<S: Suite>(
     suites: &[S],
     begun: Option<Group>,
 ) -> Result<Choice<S>, NoProposal> {
-    let chosen = offered.proposals.iter().find_map(|proposal| {
-        let fitting = || suites.iter().filter(|suite| admits(proposal, *suite));
-        let suite = fitting().find(|suite| suite.group() == begun).or_else(|| fitting().next())?;
-        Some(Choice::of(proposal, suite))
-    });
+    let is_aead = |suite: &S| matches!(suite.cipher(), Cipher::Aead(_));
+    let preferred = suites.first().is_some_and(is_aead);
+    let of_kind = |aead: bool| {
+        let ours = move || suites.iter().filter(move |suite| is_aead(suite) == aead);
+        offered.proposals.iter().find_map(move |proposal| {
+            let fitting = || ours().filter(|suite| admits(proposal, *suite));
+            let suite =
+                fitting().find(|suite| suite.group() == begun).or_else(|| fitting().next())?;
+            Some(Choice::of(proposal, suite))
+        })
+    };
+    let chosen = of_kind(preferred).or_else(|| of_kind(!preferred));
     chosen.ok_or_else(|| NoProposal::OursToRefuse {
         offered: describe(offered),
         accepted: describe_suites(suites),
@@ -252,6 +328,8 @@ pub(super) fn method_of(group: Group) -> KeyExchangeMethod {
         Group::Curve25519 => KeyExchangeMethod::CURVE25519,
         Group::Ecp256 => KeyExchangeMethod::ECP_256,
         Group::Ecp384 => KeyExchangeMethod::ECP_384,
+        Group::Modp1024 => KeyExchangeMethod::MODP_1024,
+        Group::Modp1536 => KeyExchangeMethod::MODP_1536,
         Group::Modp2048 => KeyExchangeMethod::MODP_2048,
         Group::Modp3072 => KeyExchangeMethod::MODP_3072,
         Group::Modp4096 => KeyExchangeMethod::MODP_4096,
@@ -289,8 +367,11 @@ pub(super) fn without_group(suites: &[EspSuite]) -> Vec<EspSuite> {
     bare
 }
 
-/// Suites in words, for an operator.
-pub(super) fn describe_suites<S: Display>(suites: &[S]) -> String {
+/// Suites in words, for an operator; many as the proposals that they make.
+pub(super) fn describe_suites<S: Suite>(suites: &[S]) -> String {
+    if suites.len() > SUITES_ONE_BY_ONE {
+        return describe(&offer(suites, &[]));
+    }
     let words: Vec<String> = suites.iter().map(ToString::to_string).collect();
     if words.is_empty() { "nothing".to_owned() } else { words.join(", ") }
 }

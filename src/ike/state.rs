@@ -245,6 +245,7 @@ impl State for Cipher {
 
 state_of_variants!(Group {
     0 => Curve25519, 1 => Ecp256, 2 => Ecp384, 3 => Modp2048, 4 => Modp3072, 5 => Modp4096,
+    6 => Modp1024, 7 => Modp1536,
 });
 state_of_variants!(IpAddr { 4 => V4(v4), 6 => V6(v6), });
 

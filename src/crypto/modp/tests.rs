@@ -21,6 +21,16 @@ fn near_prime<const LIMBS: usize>(prime: &Prime<LIMBS>, offset: i8) -> Vec<u8> {
 fn public_values_and_secrets_are_those_of_another_implementation() {
     for (group, public, secret) in [
         (
+            &MODP_1024,
+            hex!("a12c20cb5e4b8edfa84498bab2f7e3a4b09fde5c1f9479742f8d0f81a2514239"),
+            hex!("0e1265ecf393f0433aa5c708c7437cbcf49c2eef3c8650a709ea7cf9dceef4ae"),
+        ),
+        (
+            &MODP_1536,
+            hex!("8e71b3ba2f9b465d2cadbf2d178c88de405584aaefab314c773a6cd5ba577feb"),
+            hex!("21db498333dabf5cc3ed839fca270aa84967c68f07266fc81441491c3ef75b7d"),
+        ),
+        (
             &MODP_2048,
             hex!("8df3eee583501a45e5af58f33dfa2e7e3f338a3203e6b6628aedc4dc348a216e"),
             hex!("78870cdf3d7be7ab6e8e60d986bc2513e796af4922395dbc4d35edee2b9e1327"),
@@ -71,6 +81,8 @@ fn trivial_values_and_values_beyond_the_prime_are_refused() {
         assert_eq!(group.agree(&exponent(1), &vec![3; group.len() - 1]), None);
         assert_eq!(group.agree(&exponent(1), &vec![3; group.len() + 1]), None);
     }
+    check(&MODP_1024, &PRIME_1024);
+    check(&MODP_1536, &PRIME_1536);
     check(&MODP_2048, &PRIME_2048);
     check(&MODP_3072, &PRIME_3072);
     check(&MODP_4096, &PRIME_4096);
@@ -85,6 +97,8 @@ fn two_has_the_order_that_a_safe_prime_gives_it() {
         let two = FixedMontyForm::new(&Uint::from_u8(2), prime);
         assert_eq!(two.pow(&order).retrieve(), Uint::ONE);
     }
+    check(&PRIME_1024);
+    check(&PRIME_1536);
     check(&PRIME_2048);
     check(&PRIME_3072);
     check(&PRIME_4096);

@@ -4,12 +4,12 @@ use super::*;
 
 #[test]
 fn every_default_survives_text_and_serde() {
-    for suite in DEFAULT_IKE_SUITES {
+    for suite in DEFAULT_IKE_SUITES.iter() {
         assert_eq!(suite.to_string().parse(), Ok(*suite));
         let json = serde_json::to_string(suite).unwrap();
         assert_eq!(serde_json::from_str::<IkeSuite>(&json).unwrap(), *suite);
     }
-    for suite in default_esp_suites(DEFAULT_IKE_SUITES) {
+    for suite in default_esp_suites(&DEFAULT_IKE_SUITES) {
         assert_eq!(suite.to_string().parse(), Ok(suite));
         let json = serde_json::to_string(&suite).unwrap();
         assert_eq!(serde_json::from_str::<EspSuite>(&json).unwrap(), suite);
@@ -29,6 +29,32 @@ fn pfs_follows_what_the_ike_sa_may_be_agreed_with() {
     assert!(words.contains(&"chacha20poly1305-ecp256".to_owned()));
     assert!(words.contains(&"aes256gcm16-esn".to_owned()), "and none at all");
     assert!(suites.iter().all(|suite| suite.group != Some(Group::Curve25519)));
+}
+
+#[test]
+fn nothing_weak_is_a_default_and_everything_else_is() {
+    let esp_defaults = default_esp_suites(&DEFAULT_IKE_SUITES);
+    let strong = |weakness: Option<Weakness>| weakness.is_none();
+    for cipher in Cipher::all() {
+        for group in Group::ALL {
+            for prf in Prf::ALL {
+                let suite = IkeSuite { cipher, prf, group };
+                assert_eq!(
+                    DEFAULT_IKE_SUITES.contains(&suite),
+                    strong(suite.weakness()),
+                    "{suite}"
+                );
+            }
+            for esn in [false, true] {
+                let suite = EspSuite { cipher, esn, group: Some(group) };
+                assert_eq!(esp_defaults.contains(&suite), strong(suite.weakness()), "{suite}");
+            }
+        }
+    }
+    let weak = |text: &str| text.parse::<IkeSuite>().unwrap().weakness();
+    assert_eq!(weak("aes128-sha1-prfsha256-modp2048"), Some(Weakness::Sha1));
+    assert_eq!(weak("aes128-sha256-prfsha1-modp2048"), Some(Weakness::Sha1));
+    assert_eq!(weak("aes256gcm16-prfsha256-modp1536"), Some(Weakness::ShortGroup));
 }
 
 #[test]

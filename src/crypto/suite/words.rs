@@ -108,7 +108,7 @@ const PRFS: [(&str, Word); 4] = [
     ("prfsha384", Word::Prf(Prf::HmacSha384)),
     ("prfsha512", Word::Prf(Prf::HmacSha512)),
 ];
-const GROUPS: [(&str, Word); 7] = [
+const GROUPS: [(&str, Word); 9] = [
     ("curve25519", Word::Group(Group::Curve25519)),
     ("x25519", Word::Group(Group::Curve25519)),
     ("ecp256", Word::Group(Group::Ecp256)),
@@ -116,6 +116,8 @@ const GROUPS: [(&str, Word); 7] = [
     ("modp2048", Word::Group(Group::Modp2048)),
     ("modp3072", Word::Group(Group::Modp3072)),
     ("modp4096", Word::Group(Group::Modp4096)),
+    ("modp1024", Word::Group(Group::Modp1024)),
+    ("modp1536", Word::Group(Group::Modp1536)),
 ];
 const ESN: [(&str, Word); 2] = [("esn", Word::Esn(true)), ("noesn", Word::Esn(false))];
 

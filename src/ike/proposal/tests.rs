@@ -68,6 +68,62 @@ fn the_initiators_order_decides_among_proposals() {
 }
 
 #[test]
+fn our_own_order_decides_between_aeads_and_cbc() {
+    let (aead, cbc) = (ike("aes256gcm16-prfsha384-ecp384"), ike("aes256-sha256-ecp384"));
+    for (ours, preferred) in [([aead, cbc], aead), ([cbc, aead], cbc)] {
+        for theirs in [[aead, cbc], [cbc, aead]] {
+            let choice = choose(&offer(&theirs, &[]), &ours, None).expect("chosen");
+            assert_eq!(choice.suite, preferred);
+        }
+    }
+    assert_eq!(choose(&offer(&[cbc], &[]), &[aead, cbc], None).expect("chosen").suite, cbc);
+}
+
+#[test]
+fn the_default_suites_fold_into_few_proposals_that_hold_exactly_them() {
+    use crate::crypto::suite::{DEFAULT_IKE_SUITES, default_esp_suites};
+    let esp = default_esp_suites(&DEFAULT_IKE_SUITES);
+    let ike = offer(&DEFAULT_IKE_SUITES, &[]);
+    assert_eq!((DEFAULT_IKE_SUITES.len(), ike.proposals.len()), (162, 2));
+    assert_eq!(
+        describe(&ike),
+        "aes256gcm16/chacha20poly1305/aes128gcm16-prfsha384/prfsha256/prfsha512-\
+         curve25519/ecp384/ecp256/modp3072/modp2048/modp4096, \
+         aes256/aes128-sha256/sha384/sha512-prfsha384/prfsha256/prfsha512-\
+         curve25519/ecp384/ecp256/modp3072/modp2048/modp4096"
+    );
+    for suite in DEFAULT_IKE_SUITES.iter() {
+        let choice = choose(&ike, &[*suite], Some(suite.group)).expect("each can be chosen");
+        assert_eq!(chosen(&answer(&choice, &[]), &DEFAULT_IKE_SUITES).unwrap().suite, *suite);
+    }
+    assert_eq!(offer_by_group(&esp, &[]).proposals.len(), 4);
+    assert_eq!(offer_by_group(&with_group_first(&esp, Group::Ecp384), &[]).proposals.len(), 4);
+    assert_eq!(offer_by_group(&without_group(&esp), &[]).proposals.len(), 2);
+}
+
+/// All combinations but one: what is folded must not let the missing one be chosen.
+#[test]
+fn folding_adds_no_suite() {
+    let all: Vec<IkeSuite> = ["aes128gcm16", "aes256gcm16", "chacha20poly1305"]
+        .iter()
+        .flat_map(|cipher| ["prfsha256", "prfsha384"].map(|prf| format!("{cipher}-{prf}")))
+        .flat_map(|both| {
+            ["ecp256", "ecp384", "curve25519"].map(|group| ike(&format!("{both}-{group}")))
+        })
+        .collect();
+    for (at, missing) in all.iter().enumerate() {
+        let mut ours = all.clone();
+        ours.remove(at);
+        let offered = offer(&ours, &[]);
+        assert!(offered.proposals.len() < ours.len());
+        assert!(choose(&offered, &[*missing], None).is_err(), "{missing}");
+        for suite in ours {
+            assert!(choose(&offered, &[suite], None).is_ok(), "{suite}");
+        }
+    }
+}
+
+#[test]
 fn within_a_proposal_the_begun_key_exchange_is_preferred() {
     let offered = mixed(vec![
         gcm(128),

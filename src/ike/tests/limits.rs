@@ -232,7 +232,7 @@ fn what_strangers_say_at_the_peers_address_is_no_failure_of_the_peer() {
     let request = net.log[0].clone();
     net.run(secs(1));
     net.assert_one_tunnel();
-    let suite: IkeSuite = "aes128gcm16-prfsha512-ecp384".parse().unwrap();
+    let suite: IkeSuite = "aes256-sha1-modp1024".parse().unwrap(); // no default
     let mut message = Message::decode(request.message()).expect("IKE_SA_INIT");
     for number in 0..100u8 {
         message.header.initiator_spi = IkeSpi([7, 7, 7, 7, 7, 7, 7, number]);
