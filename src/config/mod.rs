@@ -34,6 +34,7 @@ mod limits;
 mod numbering;
 mod outline;
 mod peer_section;
+mod presets;
 mod reader;
 mod tuning;
 mod tunnel_section;

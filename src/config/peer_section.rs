@@ -7,12 +7,12 @@ use super::reader::{At, Section};
 use super::tuning::{self, Tuning};
 use super::tunnel_section::{self, Inside, Tunnel};
 use super::vpc_section::Vpc;
-use super::{Credentials, Identity, PeerConfig, defaults, words};
+use super::{Credentials, Identity, PeerConfig, defaults, presets, words};
 use crate::net::{Prefix, RemoteId};
 use std::net::IpAddr;
 use std::ops::Range;
 
-const OWN_KEYS: [&str; 11] = [
+const OWN_KEYS: [&str; 13] = [
     "name",
     "vpc",
     "vpcs",
@@ -24,6 +24,8 @@ const OWN_KEYS: [&str; 11] = [
     "public_key",
     "public_key_file",
     "psk_file",
+    "preset",
+    "allow_weak",
 ];
 
 /// The keys of `[[peer]]`.
@@ -61,7 +63,8 @@ pub(super) fn read(
     let help = "remote_address = \"203.0.113.7\": where the peer is, or \"any\"";
     let remote_address = section.required("remote_address", help, words::address_or_any, report);
     let credentials = credentials(section, context, report);
-    let tuning = context.defaults.read_over(section, report);
+    let tuning = with_preset(section, context.defaults, report).read_over(section, report);
+    check_weakness(section, &tuning, report);
     let identities = identities(section, context, name.as_ref(), report);
     let local_address = local_address(section, context, remote_address.as_ref(), report);
     let remote_port = words::integer("a port", 1..=u16::MAX);
@@ -110,6 +113,36 @@ pub(super) fn read(
         accept: tunnel.accept,
     };
     tunnels.into_iter().map(peer).collect()
+}
+
+/// The defaults with what the cloud of `preset` wants.
+fn with_preset(section: &Section<'_>, defaults: &Tuning, report: &mut Report) -> Tuning {
+    let Some(preset) = section.located("preset", words::text, report) else {
+        return defaults.clone();
+    };
+    presets::apply(&preset.value, defaults).unwrap_or_else(|fault| {
+        report.add(preset.span, fault);
+        defaults.clone()
+    })
+}
+
+/// Weak algorithms are for a peer that cannot do better, and its own section says so.
+fn check_weakness(section: &Section<'_>, tuning: &Tuning, report: &mut Report) {
+    let allowed = section.optional("allow_weak", words::boolean, report).unwrap_or(false);
+    let ike =
+        tuning.ike_suites.iter().find_map(|suite| Some((suite.to_string(), suite.weakness()?)));
+    let written = tuning.esp_suites.iter().flatten();
+    let esp = written.clone().find_map(|suite| Some((suite.to_string(), suite.weakness()?)));
+    for (key, weak) in [("ike_suites", ike), ("esp_suites", esp)] {
+        let Some((suite, weakness)) = weak.filter(|_| !allowed) else { continue };
+        let fault = Fault::new(format!("{suite} is weak: {weakness}"))
+            .label("not without `allow_weak`")
+            .help(
+                "leave it out; or, for a peer that has nothing better, write allow_weak = true \
+                   in its [[peer]]",
+            );
+        report.add(section.span_of(key), fault);
+    }
 }
 
 fn identities(

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-mod errors;
+pub(super) mod errors;
 mod limits;
 mod tunnels;
 
@@ -58,11 +58,11 @@ pub(super) fn valid(text: &str) -> Config {
     }
 }
 
-fn peer<'c>(config: &'c Config, name: &str) -> &'c PeerConfig {
+pub(super) fn peer<'c>(config: &'c Config, name: &str) -> &'c PeerConfig {
     config.peer_named(name).expect("the peer is in the file").1
 }
 
-fn prefixes(texts: &[&str]) -> Vec<Prefix> {
+pub(super) fn prefixes(texts: &[&str]) -> Vec<Prefix> {
     texts.iter().map(|text| text.parse().unwrap()).collect()
 }
 

@@ -4,6 +4,7 @@ use super::diagnostics::{Fault, Report};
 use super::reader::{Section, described};
 use super::{Bfd, Lifetimes, Liveness, defaults, limits, words};
 use crate::crypto::suite::{DEFAULT_IKE_SUITES, EspSuite, IkeSuite, default_esp_suites};
+use crate::net::Prefix;
 use std::time::Duration;
 use toml::de::DeValue;
 
@@ -32,7 +33,7 @@ const BFD_KEYS: [&str; 2] = ["interval", "multiplier"];
 pub(super) struct Tuning {
     pub(super) ike_suites: Vec<IkeSuite>,
     /// As written; without that they follow `ike_suites`.
-    esp_suites: Option<Vec<EspSuite>>,
+    pub(super) esp_suites: Option<Vec<EspSuite>>,
     pub(super) lifetimes: Lifetimes,
     pub(super) liveness: Liveness,
     pub(super) bfd: Option<Bfd>,
@@ -42,6 +43,8 @@ pub(super) struct Tuning {
     pub(super) ttl_security: Option<bool>,
     pub(super) initiate: Option<bool>,
     pub(super) force_encapsulation: bool,
+    /// Selectors of both sides where the file says none; else what the routing suggests.
+    pub(super) selectors: Option<Vec<Prefix>>,
 }
 
 impl Default for Tuning {
@@ -58,6 +61,7 @@ impl Default for Tuning {
             ttl_security: None,
             initiate: None,
             force_encapsulation: true,
+            selectors: None,
         }
     }
 }
@@ -91,6 +95,7 @@ impl Tuning {
             force_encapsulation: section
                 .optional("force_encapsulation", words::boolean, report)
                 .unwrap_or(self.force_encapsulation),
+            selectors: self.selectors.clone(),
         }
     }
 

@@ -183,7 +183,7 @@ impl TunnelSection<'_> {
         let layers = Layers { vpc: self.own.as_ref(), peer };
         let routing = routing(&layers, self.vpc, inside, report);
         let accept = accepted(&layers, routing.as_ref(), report);
-        let (local_ts, remote_ts) = selectors(&layers, routing.as_ref(), self.vpc, report);
+        let (local_ts, remote_ts) = selectors(&layers, routing.as_ref(), self.vpc, inside, report);
         let preference = words::integer("the local preference", 0..=u32::MAX);
         let own = self.own.as_ref();
         let preference = own.and_then(|own| own.optional("local_preference", preference, report));
@@ -341,12 +341,16 @@ fn selectors(
     layers: &Layers<'_, '_>,
     routing: Option<&Routing>,
     vpc: &Vpc,
+    inside: &Inside<'_>,
     report: &mut Report,
 ) -> (Vec<Prefix>, Vec<Prefix>) {
     let everything = || vec![Prefix::all_ipv4(), Prefix::all_ipv6()];
-    let (local, remote) = match routing {
-        Some(Routing::Static { prefixes }) => (vpc.config.prefixes.clone(), prefixes.clone()),
-        Some(Routing::Bgp(_)) | None => (everything(), everything()),
+    let (local, remote) = match (&inside.tuning.selectors, routing) {
+        (Some(both), _) => (both.clone(), both.clone()),
+        (None, Some(Routing::Static { prefixes })) => {
+            (vpc.config.prefixes.clone(), prefixes.clone())
+        }
+        (None, Some(Routing::Bgp(_)) | None) => (everything(), everything()),
     };
     let mut written = |key: &str, default: Vec<Prefix>| {
         let list = layers.of(&[key]).list(key, words::prefix, report);

@@ -56,6 +56,7 @@ pub(crate) fn peer() -> PeerView {
             prefixes_active: 2,
             prefixes_refused: 0,
             refusal: None,
+            weak_suites: Vec::new(),
             bfd: Some(BfdView {
                 path: PathState::Works,
                 why: None,
@@ -201,7 +202,7 @@ fn json_of_the_peers_is_stable() {
         r#""received":{"packets":10,"bytes":1000,"bits_per_second":2500000},"#,
         r#""sent":{"packets":20,"bytes":2000000,"bits_per_second":0},"#,
         r#""prefixes_accepted":2,"prefixes_rejected":1,"prefixes_active":2,"#,
-        r#""prefixes_refused":0,"refusal":null,"#,
+        r#""prefixes_refused":0,"refusal":null,"weak_suites":[],"#,
         r#""bfd":{"path":"works","why":null,"state":"Up","state_for_ms":61000,"#,
         r#""diagnostic":"NONE","remote_state":"Up","remote_diagnostic":"NONE","#,
         r#""interval_us":50000,"detection_time_us":150000,"rtt_us":1400,"losses":0},"#,

@@ -77,6 +77,9 @@ pub struct PeerSummary {
     /// What the host refuses of all that this peer's traffic needs: the first of it, with why.
     #[serde(default)]
     pub refusal: Option<RefusalView>,
+    /// Weak suites that the configuration admits for this peer (`allow_weak`).
+    #[serde(default)]
+    pub weak_suites: Vec<String>,
     /// What BFD says about the path; `None` while there is no session.
     #[serde(default)]
     pub bfd: Option<BfdView>,

@@ -2,6 +2,7 @@
 
 use super::super::look::{BAD, FAINT, GOOD, Look, STRONG};
 use super::super::units::{rate, round_trip, span, volume};
+use super::peers::weak_suites;
 use crate::control::{
     BfdView, BgpView, ChildSaView, FailureView, IkeSaView, LivenessView, PathState, PeerState,
     PeerSummary, PeerView, RefusalView, Traffic,
@@ -29,6 +30,9 @@ pub(in super::super) fn peer(view: &PeerView, look: Look) -> String {
         let RefusalView { what, reason, times } = refusal;
         let times = counted((*times).into(), "time", "times");
         facts.add("refused", &format!("by the host, {times}: {what}: {reason}"));
+    }
+    if let Some(suites) = weak_suites(&view.summary) {
+        facts.add("warning", &format!("may use weak algorithms (allow_weak): {suites}"));
     }
     failures(view, &mut facts);
     for timer in &view.timers {

@@ -1,6 +1,6 @@
 //! One line a peer.
 
-use super::super::look::Look;
+use super::super::look::{BAD, Look};
 use super::super::sheet::{Cell, Sheet, Tone};
 use super::super::units;
 use super::{state_tone, titled};
@@ -43,7 +43,28 @@ pub(in super::super) fn peers(view: &PeersView, look: Look) -> String {
     if look.aligned && no_failure {
         sheet = sheet.without("LAST FAILURE");
     }
-    titled(&view.gateway.name, &about(&view.gateway), "no peers are configured", sheet, look)
+    let table =
+        titled(&view.gateway.name, &about(&view.gateway), "no peers are configured", sheet, look);
+    let warned = view.peers.iter().filter(|_| look.aligned).filter_map(weakness);
+    let warnings = warned.map(|words| format!("\n{}", look.paint(BAD, &words)));
+    [table].into_iter().chain(warnings).collect()
+}
+
+/// What stands below the table for as long as the peer may use weak algorithms.
+fn weakness(peer: &PeerSummary) -> Option<String> {
+    let (name, suites) = (&peer.name, weak_suites(peer)?);
+    Some(format!("warning: {name} may use weak algorithms (allow_weak): {suites}"))
+}
+
+/// So many weak suites are named; one is enough to be warned.
+const WEAK_SUITES: usize = 4;
+
+/// The weak suites of a peer, if it has any.
+pub(super) fn weak_suites(peer: &PeerSummary) -> Option<String> {
+    let named: Vec<&str> = peer.weak_suites.iter().take(WEAK_SUITES).map(String::as_str).collect();
+    let more = peer.weak_suites.len() - named.len();
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    (!named.is_empty()).then(|| named.join(", ") + &more)
 }
 
 fn about(gateway: &GatewayView) -> String {

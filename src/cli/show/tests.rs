@@ -57,6 +57,22 @@ branch   any              connecting   812ms  -                    -      -     
     assert_eq!(peers(&peers_view(), TABLE), expected);
 }
 
+#[test]
+fn weak_algorithms_are_warned_of_for_as_long_as_they_are_allowed() {
+    let mut view = peers_view();
+    let suites = || vec!["aes256-sha1-modp1024".to_owned(), "aes256-sha1".to_owned()];
+    view.peers[2].weak_suites = suites();
+    let shown = peers(&view, TABLE);
+    let warning =
+        "warning: branch may use weak algorithms (allow_weak): aes256-sha1-modp1024, aes256-sha1";
+    assert!(shown.ends_with(&format!("\n{warning}")), "{shown}");
+    assert!(!peers(&view, PLAIN).contains("warning"), "columns for programs stay columns");
+    let mut one = a_peer();
+    one.summary.weak_suites = suites();
+    let expected = "warning      may use weak algorithms (allow_weak): aes256-sha1-modp1024";
+    assert!(peer(&one, TABLE).contains(expected), "{}", peer(&one, TABLE));
+}
+
 /// A peer one of whose prefixes the host refuses to route.
 fn refused_peer() -> PeerView {
     let mut view = a_peer();

@@ -5,7 +5,7 @@ use super::{EXAMPLE, keys};
 use crate::config::parse;
 
 /// What is said about `text`.
-pub(super) fn complaint(text: &str) -> String {
+pub(in crate::config) fn complaint(text: &str) -> String {
     match parse(text, "gateway.toml", &keys()) {
         Ok(_) => panic!("this is valid:\n{text}"),
         Err(errors) => errors.to_string(),
@@ -317,6 +317,23 @@ fn suites_that_do_not_exist_are_told_which_do() {
     assert!(said.contains("or write `prfsha384` for the PRF"), "{said}");
     let text = EXAMPLE.to_owned() + "ike_suites = []\n";
     assert!(complaint(&text).contains("`ike_suites` is empty"));
+}
+
+#[test]
+fn weak_suites_need_the_word_of_the_peer_that_they_are_for() {
+    let weak = "esp_suites = [\"aes256-sha256\", \"aes256-sha1\"]\n";
+    let said = complaint(&(EXAMPLE.to_owned() + weak));
+    assert!(said.contains("aes256-sha1 is weak: SHA-1"), "{said}");
+    assert!(said.contains("write allow_weak = true in its [[peer]]"), "{said}");
+    let config = super::valid(&(EXAMPLE.to_owned() + weak + "allow_weak = true\n"));
+    assert_eq!(config.peers.values().filter(|peer| peer.esp_suites.len() == 2).count(), 1);
+    let group = "ike_suites = [\"aes256gcm16-prfsha256-modp1024\"]\n";
+    let said = complaint(&(EXAMPLE.to_owned() + group));
+    assert!(said.contains("a group below 2048 bits"), "{said}");
+    let for_all = format!("[defaults]\nallow_weak = true\n\n{EXAMPLE}");
+    assert!(complaint(&for_all).contains("unknown key `allow_weak` in [defaults]"));
+    let of_all = EXAMPLE.replacen("[[peer]]", &format!("[defaults]\n{weak}\n[[peer]]"), 1);
+    assert!(complaint(&of_all).contains("aes256-sha1 is weak"), "each peer answers for itself");
 }
 
 #[test]

@@ -21,6 +21,13 @@ use crate::time::Timestamp;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+/// Suites that are configured for the peer and are weak, in words.
+fn weak_suites(config: &PeerConfig) -> Vec<String> {
+    let ike = config.ike_suites.iter().filter(|suite| suite.weakness().is_some());
+    let esp = config.esp_suites.iter().filter(|suite| suite.weakness().is_some());
+    ike.map(ToString::to_string).chain(esp.map(ToString::to_string)).collect()
+}
+
 /// How many refusals and unreached prefixes are told of one peer; there may be very many.
 const REFUSALS: usize = 16;
 
@@ -72,6 +79,7 @@ impl Gateway {
             prefixes_active: count(vpc.carried_to(*peer)),
             prefixes_refused: count(vpc.refused_to(*peer)),
             refusal: self.refusals(*peer, config, vpc).next(),
+            weak_suites: weak_suites(config),
             bfd: bfd_view(tunnel, now),
             bgp_waits: bgp_waits(vpc, *peer),
             last_failure: last_failure(tunnel, now).or_else(|| suspicion(tunnel, now)),
