@@ -143,13 +143,107 @@ fn every_common_suite_works() {
     }
 }
 
-/// Our defaults and theirs find something in common without a word in the configuration.
+/// AES-CBC with HMAC and the MODP groups, which both ends replace in both roles, with traffic.
+#[test]
+fn cbc_and_modp_carry_traffic_through_every_rekeying() {
+    for (ike, esp) in [
+        ("aes256-sha256-modp2048", "aes256-sha256-modp2048"),
+        ("aes128-sha384-modp3072", "aes128-sha384-modp3072"),
+        ("aes256-sha512-prfsha256-modp4096", "aes256-sha512-modp4096"),
+        ("aes256gcm16-prfsha384-modp2048", "aes128-sha256-ecp384"),
+    ] {
+        for initiator in [Initiator::Us, Initiator::Them] {
+            let connection = Connection { ike, esp, ..Connection::default() };
+            let sites = connect(Auth::Psk, initiator, &connection, &suites(ike, esp));
+            carries_traffic_through_rekeying(&sites, esp);
+        }
+    }
+}
+
+/// What only old peers have, with the word of the configuration that it takes.
+#[test]
+fn weak_suites_work_where_they_are_allowed() {
+    for (ike, esp) in
+        [("aes256-sha1-modp1024", "aes256-sha1"), ("aes128-sha1-modp1536", "aes128-sha1-modp1536")]
+    {
+        for initiator in [Initiator::Us, Initiator::Them] {
+            let connection = Connection { ike, esp, ..Connection::default() };
+            let more = format!("{}\nallow_weak = true", suites(ike, esp));
+            let sites = connect(Auth::Psk, initiator, &connection, &more);
+            carries_traffic_through_rekeying(&sites, esp);
+            assert!(!sites.ours.peer().summary.weak_suites.is_empty());
+        }
+    }
+}
+
+fn suites(ike: &str, esp: &str) -> String {
+    format!("ike_suites = [\"{ike}\"]\nesp_suites = [\"{esp}\"]")
+}
+
+/// Bytes arrive as they were sent, both SAs are replaced by either end without a lost packet, and
+/// the Child SA then has the key exchange of its suite.
+fn carries_traffic_through_rekeying(sites: &Sites, esp: &str) {
+    let namespace = |side: Side| sites.pair.namespace(&side.host());
+    let address = Side::Right.host_addresses()[0];
+    let done = transfer(&namespace(Side::Left), &namespace(Side::Right), address, 1 << 20);
+    assert!(done.unwrap().is_intact);
+    for (kind, by) in [
+        (SaKind::Child, Initiator::Us),
+        (SaKind::Child, Initiator::Them),
+        (SaKind::Ike, Initiator::Us),
+        (SaKind::Ike, Initiator::Them),
+    ] {
+        replace_keys(sites, &format!("{esp}, {kind:?} by {by:?}"), kind, by);
+    }
+    sites.ours.rekey(SaKind::Child);
+    let with_pfs = || sites.ours.peer().summary.esp_suite.as_deref() == Some(esp);
+    assert!(eventually(with_pfs), "{:#?}", sites.ours.peer());
+}
+
+/// A strongSwan that is configured as each cloud's documents say, and our preset for it: the first
+/// suite of the preset, and the one that it falls back on.
+#[test]
+fn presets_come_up_with_what_their_clouds_offer() {
+    for (preset, ike, esp, child) in CLOUDS {
+        let connection = Connection { ike, esp, ..Connection::default() };
+        let everything = "[\"0.0.0.0/0\", \"::/0\"]"; // our pair speaks IPv6, too
+        let more =
+            format!("preset = {preset:?}\nlocal_ts = {everything}\nremote_ts = {everything}");
+        let sites = connect(Auth::Psk, Initiator::Us, &connection, &more);
+        let used = sites.ours.peer().summary;
+        assert_eq!(used.esp_suite.as_deref(), Some(child), "{preset}");
+        replace_keys(&sites, &format!("{preset}, child by us"), SaKind::Child, Initiator::Us);
+        replace_keys(&sites, &format!("{preset}, IKE SA by us"), SaKind::Ike, Initiator::Us);
+    }
+}
+
+/// Preset, what the cloud's end is configured with, and the suite of the first Child SA.
+const CLOUDS: [(&str, &str, &str, &str); 12] = [
+    ("aliyun", "aes256-sha256-modp2048", "aes256-sha256-modp2048", "aes256-sha256"),
+    ("aliyun", "aes128-sha256-modp2048", "aes128-sha256-modp2048", "aes128-sha256"),
+    ("huawei", "aes256gcm16-prfsha256-ecp384", "aes256gcm16-ecp384", "aes256gcm16"),
+    ("huawei", "aes128-sha256-modp3072", "aes128-sha256-modp3072", "aes128-sha256"),
+    ("tencent", "aes256-sha256-modp2048", "aes256gcm16-modp2048", "aes256gcm16"),
+    ("aws", "aes256gcm16-prfsha384-ecp384", "aes256gcm16-ecp384", "aes256gcm16"),
+    ("aws", "aes256-sha256-modp2048", "aes256-sha256-modp2048", "aes256-sha256"),
+    ("azure", "aes256-sha384-prfsha384-ecp384", "aes256gcm16-ecp384", "aes256gcm16"),
+    ("azure", "aes256-sha384-prfsha384-ecp384", "aes256gcm16", "aes256gcm16"),
+    ("gcp", "aes256gcm16-prfsha512-modp4096", "aes256gcm16-modp4096", "aes256gcm16"),
+    ("cloudflare", "aes256gcm16-prfsha384-ecp384", "aes256gcm16-ecp384", "aes256gcm16"),
+    ("cloudflare", "aes256gcm16-prfsha384-ecp384", "aes256-sha256-ecp384", "aes256-sha256"),
+];
+
+/// Our defaults and theirs find something in common without a word in the configuration. The order
+/// of who answers decides: theirs begins with AES-CBC, ours with AEADs.
 #[test]
 fn defaults_agree() {
     let connection = Connection { ike: "default", esp: "default", ..Connection::default() };
-    for initiator in [Initiator::Us, Initiator::Them] {
+    for (initiator, ike, esp) in [
+        (Initiator::Us, "aes128-sha256-curve25519", "aes128-sha256"),
+        (Initiator::Them, "aes256gcm16-prfsha384-curve25519", "aes256gcm16"),
+    ] {
         let sites = connect(Auth::Psk, initiator, &connection, "");
-        assert_suites(&sites, "aes256gcm16-prfsha384-curve25519", "aes256gcm16");
+        assert_suites(&sites, ike, esp);
     }
 }
 
