@@ -128,6 +128,10 @@ impl InboundSa {
     }
 
     /// As [`open_any`](InboundSa::open_any), for who has no use for dummy packets.
+    ///
+    /// # Errors
+    ///
+    /// As there, and [`Discard::Dummy`] for a dummy packet.
     #[inline]
     pub fn open<'a>(&self, packet: &'a mut [u8]) -> Result<Opened<'a>, Discard> {
         match self.open_any(packet)? {
