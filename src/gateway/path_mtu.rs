@@ -3,7 +3,8 @@
 //!
 //! It is found by probes that the peer answers, and by what routers say. A probe is a request inside
 //! the IKE SA, padded to the size in question, which leaves from the port of ESP with the DF bit:
-//! it takes the way of ESP, needs no Child SA, and every IKEv2 peer answers it. What routers say
+//! it takes the way of ESP and needs no Child SA. Only gateways like this one are probed: they take
+//! it again in fragments, so that a lost probe does not block the IKE SA. What routers say
 //! (ICMP) carries no proof, so it only makes us probe at once, and is believed when that probe is
 //! lost (RFC 8899 §4.6).
 //!

@@ -139,8 +139,7 @@ impl Gateway {
         if other {
             way.mtu = PathMtu::new(Bounds::new(facts.remote.is_ipv4(), limit));
         }
-        // A probe that is lost must get through in smaller pieces, or it would block the IKE SA.
-        if facts.takes_fragments && self.config.gateway.path_mtu_discovery {
+        if facts.takes_probes && self.config.gateway.path_mtu_discovery {
             way.mtu.on_up(now);
         }
     }
@@ -177,10 +176,10 @@ impl Gateway {
     pub(super) fn reset_ways(&mut self, now: Timestamp) {
         let limit = self.limit();
         for id in self.ways.all.keys().copied().collect::<Vec<_>>() {
-            let takes_fragments = self.ike.takes_fragments(connection::id(id));
+            let takes_probes = self.ike.takes_probes(connection::id(id));
             let Some(way) = self.ways.all.get_mut(&id) else { continue };
             way.mtu = PathMtu::new(Bounds::new(way.remote.is_ipv4(), limit));
-            if takes_fragments && self.config.gateway.path_mtu_discovery {
+            if takes_probes && self.config.gateway.path_mtu_discovery {
                 way.mtu.on_up(now);
             }
             self.follow_way(id, now);

@@ -177,10 +177,14 @@ pub fn sending_mtu(config: &Config, tunnel: &Tunnel, child: &Child) -> u16 {
     inner_mtu(config, tunnel.vpc, ipv4, layout, path_mtu(config, tunnel))
 }
 
-/// The longest inner packet that would fit, did the path carry what the configuration says.
+/// The longest inner packet that would fit, did the path carry what the configuration says. Routers
+/// fragment IPv4 for us; IPv6 only the host does, which knows less of the path than we.
 fn link_mtu(config: &Config, tunnel: &Tunnel, child: &Child) -> u16 {
-    let (ipv4, layout) = (child.remote.is_ipv4(), child.outbound.layout());
-    inner_mtu(config, tunnel.vpc, ipv4, layout, config.gateway.underlay_mtu)
+    if !child.remote.is_ipv4() {
+        return sending_mtu(config, tunnel, child);
+    }
+    let layout = child.outbound.layout();
+    inner_mtu(config, tunnel.vpc, true, layout, config.gateway.underlay_mtu)
 }
 
 /// What the path to the peer carries, as far as is known.

@@ -242,8 +242,8 @@ pub struct Established {
     pub remote_id: Identity,
     /// NATs on the way.
     pub nat: NatStatus,
-    /// Whether both sides take messages in fragments (RFC 7383).
-    pub takes_fragments: bool,
+    /// Whether the peer takes what [`Endpoint::measure`](super::Endpoint::measure) sends.
+    pub takes_probes: bool,
     /// Whether the peer names slots: then it is a gateway like this one.
     pub names_slots: bool,
 }

@@ -20,10 +20,10 @@ impl Endpoint {
         self.rearm();
     }
 
-    /// Whether both sides of a connection take messages in fragments.
-    pub fn takes_fragments(&self, id: ConnectionId) -> bool {
+    /// Whether the peer of a connection takes what [`Endpoint::measure`] sends.
+    pub fn takes_probes(&self, id: ConnectionId) -> bool {
         let newest = self.sas.active_of(id).max_by_key(|sa| sa.established_at());
-        newest.is_some_and(|sa| sa.takes_fragments())
+        newest.is_some_and(|sa| sa.takes_probes())
     }
 
     /// Whether IKE SAs made from now on take messages in fragments.

@@ -75,9 +75,10 @@ impl Established {
         ctx.out.event(self.connection, Event::Measured { size, arrived });
     }
 
-    /// Whether both sides take messages in fragments.
-    pub fn takes_fragments(&self) -> bool {
-        self.exchanges.fragmentation.agreed
+    /// Whether the way to the peer may be measured. What is lost must get through in smaller pieces,
+    /// or it would block the IKE SA; strongSwan, for one, takes no INFORMATIONAL in fragments.
+    pub fn takes_probes(&self) -> bool {
+        self.exchanges.fragmentation.agreed && self.descent.names_slots
     }
 
     /// The path carries datagrams of so many octets in one piece, as measured.

@@ -262,7 +262,7 @@ impl Established {
             local_id: self.config.local_id.clone(),
             remote_id: self.remote_id().clone(),
             nat: self.path.nat(),
-            takes_fragments: self.takes_fragments(),
+            takes_probes: self.takes_probes(),
             names_slots: self.descent.names_slots,
         };
         ctx.out.event(self.connection, Event::Established(Box::new(established)));
