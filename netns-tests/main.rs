@@ -22,6 +22,7 @@ mod rekeying;
 mod reload;
 mod secrets;
 mod simultaneous;
+mod sizes;
 mod startup;
 mod strongswan;
 mod vpcs;
