@@ -36,7 +36,7 @@ impl World {
         if self.speaks && size > self.carries {
             self.path.on_too_big(self.carries, self.now);
         }
-        self.now = self.now + STEP;
+        self.now += STEP;
         self.path.on_verdict(size, arrives, self.now);
         true
     }
@@ -60,7 +60,7 @@ impl World {
             if self.path.on_sent(self.now) || self.path.is_searching() {
                 while self.step() {}
             }
-            self.now = self.now + STEP;
+            self.now += STEP;
         }
     }
 }
@@ -130,7 +130,7 @@ fn while_searching_a_size_in_use_was_verified_or_is_the_base() {
 fn one_lost_probe_of_a_settled_path_changes_nothing() {
     let mut world = World::new(V4, 1500);
     world.settle();
-    world.now = world.now + CONFIRM;
+    world.now += CONFIRM;
     world.carries = 100;
     assert!(world.path.on_sent(world.now) && world.step());
     assert_eq!(world.path.mtu(), 1500);
@@ -182,7 +182,7 @@ fn hints_out_of_bounds_are_ignored() {
     let mut world = World::new(V4, 1500);
     world.settle();
     for mtu in [0, 68, 575, 1500, 9000, u16::MAX] {
-        world.now = world.now + HINT_PAUSE;
+        world.now += HINT_PAUSE;
         world.path.on_too_big(mtu, world.now);
         assert_eq!(world.path.poll_probe(world.now), None, "{mtu}");
     }
@@ -282,7 +282,7 @@ fn the_machine_takes_any_order_of_events() {
         let mut path = PathMtu::new(if random.below(2) == 0 { V4 } else { V6 });
         let mut now = Timestamp::ZERO;
         for _ in 0..200 {
-            now = now + Duration::from_millis(random.below(3000));
+            now += Duration::from_millis(random.below(3000));
             let size = 500 + random.below(1100) as u16;
             match random.below(8) {
                 0 => path.on_up(now),
