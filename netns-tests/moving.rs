@@ -120,7 +120,7 @@ fn esp_that_is_dropped_while_ike_passes_is_found_at_both_ends() {
     let text = |side| config(&pair, side, Auth::Psk, &static_routes(side), "");
     let gateways = Side::BOTH.map(|side| Gateway::start(&pair, side, &text(side)));
     assert!(pair.comes_to_work());
-    let filter = "table inet drops { chain way { type filter hook forward priority 0; \
+    let filter = "table inet lossy { chain way { type filter hook forward priority 0; \
                   udp dport 4500 @th,64,32 != 0 drop; }; }";
     let middle = pair.namespace("middle");
     run("ip", &["netns", "exec", &middle, "nft", filter]);
@@ -130,7 +130,7 @@ fn esp_that_is_dropped_while_ike_passes_is_found_at_both_ends() {
         assert_eq!(gateway.peer().data_path, DataPath::NothingComes);
     }
     assert!(since.elapsed() < SECONDS, "{:?}", since.elapsed());
-    run("ip", &["netns", "exec", &middle, "nft", "delete table inet drops"]);
+    run("ip", &["netns", "exec", &middle, "nft", "delete table inet lossy"]);
     assert!(pair.comes_to_work());
     for gateway in &gateways {
         assert!(eventually(|| gateway.peer().summary.state == PeerState::Up));

@@ -59,6 +59,7 @@ pub(super) fn read(
         identity: identity(section, &name, report),
         asn: section.optional("asn", words::asn, report),
         router_id: router_id(section, &listen, &name, report),
+        router_id_follows: !section.has("router_id"),
         underlay_mtu: section
             .optional("underlay_mtu", words::integer("the MTU", limits::UNDERLAY_MTU), report)
             .unwrap_or(defaults::UNDERLAY_MTU),

@@ -9,8 +9,12 @@ use std::collections::BTreeMap;
 impl Config {
     /// The same configuration, in which VPCs and peers that `running` has too bear the numbers
     /// that they have there; new ones get numbers that `running` does not use. A VPC whose device
-    /// has another name or another namespace is a new one.
+    /// has another name or another namespace is a new one. A BGP Identifier that follows from the
+    /// addresses to listen on does not change with them.
     pub fn numbered_like(mut self, running: &Config) -> Config {
+        if self.gateway.router_id_follows && running.gateway.router_id_follows {
+            self.gateway.router_id = running.gateway.router_id;
+        }
         type Place<'v> = (&'v str, &'v str, Option<&'v str>);
         fn place(vpc: &VpcConfig) -> Place<'_> {
             (&vpc.name, &vpc.tun, vpc.netns.as_deref())

@@ -62,6 +62,8 @@ pub struct GatewayConfig {
     pub asn: Option<Asn>,
     /// BGP Identifier (RFC 6286): unique within the autonomous system, not zero.
     pub router_id: Ipv4Addr,
+    /// Whether it follows from `listen` or the name; then it stays what it was at the start.
+    pub router_id_follows: bool,
     /// MTU of the underlay, from which the MTU inside the tunnels follows.
     pub underlay_mtu: u16,
     /// Find out what the path to each peer carries, up to `underlay_mtu` (RFC 8899).

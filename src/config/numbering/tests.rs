@@ -50,3 +50,16 @@ fn an_unchanged_file_is_no_difference() {
     assert_eq!(unchanged.numbered_like(&running), running);
     assert_ne!(new, running, "the order of the file gives other numbers");
 }
+
+#[test]
+fn a_bgp_identifier_that_nobody_wrote_does_not_change_with_the_addresses_to_listen_on() {
+    let at = |address: &str, more: &str| {
+        let text = format!("[gateway]\nname = \"g\"\nlisten = [\"{address}\"]\n{more}");
+        parse(&text, "gateway.toml", &KeysInMemory::new()).expect("a configuration")
+    };
+    let running = at("192.0.2.1", "");
+    let next = at("192.0.2.2", "").numbered_like(&running);
+    assert_eq!(next.gateway.router_id, running.gateway.router_id);
+    let written = at("192.0.2.2", "router_id = \"192.0.2.9\"\n").numbered_like(&running);
+    assert_eq!(written.gateway.router_id.to_string(), "192.0.2.9");
+}
