@@ -120,7 +120,8 @@ pub(super) enum Command {
         /// Name of the peer
         peer: String,
     },
-    /// Close the tunnel to a peer until either side initiates it again
+    /// Close the tunnel to a peer until it is initiated again: by either side, but by this one only
+    /// while tunnels of other VPCs go on over the same IKE SA
     Terminate {
         /// Name of the peer
         peer: String,
