@@ -24,6 +24,13 @@ pub(super) struct Agreed {
     pub remote_ts: Vec<TrafficSelector>,
 }
 
+impl Agreed {
+    /// Its traffic.
+    pub fn traffic(&self) -> Traffic {
+        Traffic { local: self.local_ts.clone(), remote: self.remote_ts.clone() }
+    }
+}
+
 /// Our offer of a Child SA, as initiator.
 #[cfg_attr(test, derive(Clone))]
 #[derive(Debug)]

@@ -39,6 +39,12 @@ pub(super) struct Traffic {
 }
 
 impl Traffic {
+    /// Whether both are for the same packets, in whatever order they say so.
+    pub fn is_same(&self, other: &Traffic) -> bool {
+        let same = |one: &[_], other: &[_]| is_within(one, other) && is_within(other, one);
+        same(&self.local, &other.local) && same(&self.remote, &other.remote)
+    }
+
     /// Whether some of the pair is in it.
     pub fn touches(&self, pair: &Pair) -> bool {
         let touched = |all: &[TrafficSelector], one: &TrafficSelector| {

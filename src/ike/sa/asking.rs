@@ -255,6 +255,8 @@ impl Established {
 
     pub(super) fn retry_child(&mut self, lack: Lack, replaces: Option<ChildId>, at: Timestamp) {
         match replaces {
+            // The peer may have made it meanwhile.
+            None if self.children.serves(&lack) => {}
             None => self.children.postpone(lack, at),
             Some(old) => {
                 if let Some(sa) = self.children.get_mut(old) {
@@ -279,6 +281,8 @@ impl Established {
                 self.retry_child(lack, attempt.replaces, again);
                 self.report_slot(slot, refusal, Some(again), ctx);
             }
+            // The peer has made it meanwhile.
+            None if self.children.serves(&lack) => {}
             None if self.serves_without(lack, &refusal) => self.on_refused(lack, refusal, ctx),
             // An IKE SA without a Child SA serves nobody: a fresh attempt, after a pause, may
             // find a peer with another configuration.
@@ -315,6 +319,7 @@ impl Established {
             return self.want_children(ctx);
         }
         let slot = made.slot;
+        let outcome = self.twin(&made, replaces).unwrap_or(outcome);
         let sendable = matches!(outcome, Outcome::Ours { .. });
         let child = self.install(made, Role::Initiator, replaces, sendable, ctx);
         self.settle_race(child, replaces, outcome, ctx);
@@ -325,7 +330,21 @@ impl Established {
         }
     }
 
-    /// Both sides may have replaced the same Child SA at once (RFC 7296 §2.8.1).
+    /// What is to become of a new Child SA for traffic that has one already in its slot: the peer has
+    /// made that since we asked, as we have made ours since it did, if it did so for its own need. The
+    /// one made by the initiator of the IKE SA stays, as both sides can tell without another word.
+    fn twin(&self, made: &create::Made, replaces: Option<ChildId>) -> Option<Outcome<ChildId>> {
+        let new = replaces.is_none().then(|| made.agreed.traffic())?;
+        let twin = self.children.first(|sa| {
+            sa.state == ChildState::Installed && sa.slot == made.slot && sa.traffic.is_same(&new)
+        })?;
+        Some(match self.role() {
+            Role::Initiator => Outcome::Ours { redundant: Some(twin) },
+            Role::Responder => Outcome::Theirs(twin),
+        })
+    }
+
+    /// Both sides may have replaced the same Child SA at once (RFC 7296 §2.8.1), or made the same.
     fn settle_race(
         &mut self,
         made: ChildId,

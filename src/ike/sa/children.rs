@@ -250,6 +250,7 @@ impl Children {
     pub fn inherit(&mut self, mut other: Children) {
         self.all.append(&mut other.all);
         self.missing.append(&mut other.missing);
+        self.forget_served();
     }
 
     /// All of them, out of here.

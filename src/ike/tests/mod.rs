@@ -3,6 +3,7 @@
 mod adversary;
 mod attacks;
 mod conformance;
+mod crossing;
 mod fragments;
 mod handover;
 mod handshake;
