@@ -134,6 +134,7 @@ fn esp_that_is_dropped_while_ike_passes_is_found_at_both_ends() {
     assert!(pair.comes_to_work());
     for gateway in &gateways {
         assert!(eventually(|| gateway.peer().summary.state == PeerState::Up));
-        assert_eq!(gateway.peer().data_path, DataPath::Passes);
+        let path = gateway.peer().data_path;
+        assert!(matches!(path, DataPath::Passes | DataPath::PassesAgain), "{path:?}");
     }
 }

@@ -55,6 +55,7 @@ fn an_unchanged_file_is_no_difference() {
 fn a_bgp_identifier_that_nobody_wrote_does_not_change_with_the_addresses_to_listen_on() {
     let at = |address: &str, more: &str| {
         let text = format!("[gateway]\nname = \"g\"\nlisten = [\"{address}\"]\n{more}");
+        let text = text + "[[vpc]]\nname = \"v\"\nprefixes = []\n";
         parse(&text, "gateway.toml", &KeysInMemory::new()).expect("a configuration")
     };
     let running = at("192.0.2.1", "");
