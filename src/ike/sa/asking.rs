@@ -330,20 +330,6 @@ impl Established {
         }
     }
 
-    /// What is to become of a new Child SA for traffic that has one already in its slot: the peer has
-    /// made that since we asked, as we have made ours since it did, if it did so for its own need. The
-    /// one made by the initiator of the IKE SA stays, as both sides can tell without another word.
-    fn twin(&self, made: &create::Made, replaces: Option<ChildId>) -> Option<Outcome<ChildId>> {
-        let new = replaces.is_none().then(|| made.agreed.traffic())?;
-        let twin = self.children.first(|sa| {
-            sa.state == ChildState::Installed && sa.slot == made.slot && sa.traffic.is_same(&new)
-        })?;
-        Some(match self.role() {
-            Role::Initiator => Outcome::Ours { redundant: Some(twin) },
-            Role::Responder => Outcome::Theirs(twin),
-        })
-    }
-
     /// Both sides may have replaced the same Child SA at once (RFC 7296 §2.8.1), or made the same.
     fn settle_race(
         &mut self,

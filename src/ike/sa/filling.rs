@@ -3,11 +3,13 @@
 
 use super::super::config::{Backoff, ConnectionConfig, SlotConfig, SlotId};
 use super::super::context::Context;
-use super::super::event::{Event, Role};
+use super::super::event::{ChildId, Event, Role};
 use super::super::failure::{ChildRefusal, FailureReason};
 use super::super::selector::Lack;
 use super::asking::Purpose;
-use super::{Established, NoFirstChild};
+use super::children::ChildState;
+use super::replacement::Outcome;
+use super::{Established, NoFirstChild, create};
 use crate::time::Timestamp;
 use std::sync::Arc;
 use std::time::Duration;
@@ -164,5 +166,23 @@ impl Established {
             self.want_children(ctx);
         }
         self.pump(ctx);
+    }
+
+    /// What is to become of a new Child SA for traffic that has one already in its slot: the peer has
+    /// made that since we asked, as we have made ours since it did, if it did so for its own need. The
+    /// one made by the initiator of the IKE SA stays, as both sides can tell without another word.
+    pub(super) fn twin(
+        &self,
+        made: &create::Made,
+        replaces: Option<ChildId>,
+    ) -> Option<Outcome<ChildId>> {
+        let new = replaces.is_none().then(|| made.agreed.traffic())?;
+        let twin = self.children.first(|sa| {
+            sa.state == ChildState::Installed && sa.slot == made.slot && sa.traffic.is_same(&new)
+        })?;
+        Some(match self.role() {
+            Role::Initiator => Outcome::Ours { redundant: Some(twin) },
+            Role::Responder => Outcome::Theirs(twin),
+        })
     }
 }
