@@ -8,7 +8,7 @@
 //! `ring`'s own [`SystemRandom`], the operating system's generator, because `ring` takes no
 //! other; this is the one place in the pure part that does so.
 //!
-//! Wiping: `x25519-dalek` wipes its scalars and shared secrets, and so does [`modp`](super::modp),
+//! Wiping: `x25519-dalek` wipes its scalars and shared secrets, and so does `modp`,
 //! but for what `crypto-bigint` leaves on its stack; `ring` wipes neither its private keys nor the
 //! shared secret on its stack.
 

@@ -13,7 +13,7 @@
 //! device, without a lock, a queue or an allocation of its own. When a socket is full the worker
 //! stops reading from the devices until it drains, so packets wait in the device's queue, where
 //! the inner hosts' congestion control sees them. Inner packets for the gateway itself take the way
-//! of IKE, those that it makes a system call of their own; BFD has a thread for itself ([`bfd`]).
+//! of IKE, those that it makes a system call of their own; BFD has a thread for itself (`bfd`).
 //! Decisions are those of [`crate::forward`].
 //!
 //! VPCs come and go while the workers run, without a packet lost of the others: also when somebody
