@@ -2,7 +2,7 @@
 //! many packets peers may have the gateway itself look at.
 
 use crate::net::PeerId;
-use crate::time::Timestamp;
+use crate::time::{Bucket, Rate, Timestamp};
 use std::time::Duration;
 
 /// So many may follow each other at once.
@@ -44,30 +44,23 @@ impl Allowance {
 /// and never so many that others would wait for it.
 #[derive(Debug, Default)]
 pub(super) struct EchoGates {
-    /// By the peer's number, which are dense: until when its echoes are paid for.
-    paid: Vec<Timestamp>,
+    /// By the peer's number, which are dense.
+    buckets: Vec<Bucket>,
 }
 
 impl EchoGates {
-    /// What one echo costs: 50 a second.
-    const PRICE: Duration = Duration::from_millis(20);
-    /// So far may be paid in advance: five at once.
-    const CREDIT: Duration = Duration::from_millis(80);
+    /// 50 a second, five at once.
+    const RATE: Rate = Rate { burst: 5, every: Duration::from_millis(20) };
     /// Peers beyond this number have no gate, and no echoes.
     const MOST: usize = 1 << 20;
 
     /// Whether an echo of this peer passes at `now`.
     pub fn passes(&mut self, peer: PeerId, now: Timestamp) -> bool {
         let place = peer.0 as usize;
-        if place >= self.paid.len() {
-            self.paid.resize((place + 1).min(EchoGates::MOST), Timestamp::ZERO);
+        if place >= self.buckets.len() {
+            self.buckets.resize((place + 1).min(EchoGates::MOST), Bucket::default());
         }
-        let Some(paid) = self.paid.get_mut(place) else { return false };
-        if *paid > now + EchoGates::CREDIT {
-            return false;
-        }
-        *paid = now.max(*paid) + EchoGates::PRICE;
-        true
+        self.buckets.get_mut(place).is_some_and(|bucket| bucket.take(EchoGates::RATE, now))
     }
 }
 
