@@ -20,8 +20,7 @@ impl Egress for Direct<'_> {
         seal: impl FnOnce(&mut [u8]) -> Result<usize, Discard>,
     ) -> Result<(), Discard> {
         let (mut sockets, whole) = (self.sockets.iter(), tunnel.fits_whole(length));
-        let socket =
-            sockets.find(|socket| socket.local() == tunnel.local && socket.fragments() != whole);
+        let socket = sockets.find(|socket| socket.is_way_out(tunnel.local, whole));
         let socket = socket.ok_or(Discard::SendFailed)?;
         let mut datagram = vec![0; length];
         let length = seal(&mut datagram)?;

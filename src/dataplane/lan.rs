@@ -66,9 +66,7 @@ impl Egress for Ports<'_> {
         seal: impl FnOnce(&mut [u8]) -> Result<usize, Discard>,
     ) -> Result<(), Discard> {
         let (mut outboxes, whole) = (self.outboxes.iter_mut(), tunnel.fits_whole(length));
-        let outbox = outboxes.find(|outbox| {
-            outbox.socket.local() == tunnel.local && outbox.socket.fragments() != whole
-        });
+        let outbox = outboxes.find(|outbox| outbox.socket.is_way_out(tunnel.local, whole));
         outbox.ok_or(Discard::SendFailed)?.push(tunnel.remote, tos, length, seal)
     }
 

@@ -326,7 +326,7 @@ impl Dataplane {
         remote: SocketAddr,
         bytes: &[u8],
     ) -> io::Result<()> {
-        self.socket(local, true)?.send_to(remote, bytes)
+        self.socket(local, false)?.send_to(remote, bytes)
     }
 
     /// Sends a datagram of the control plane as ESP is sent: in one piece or not at all.
@@ -336,12 +336,11 @@ impl Dataplane {
         remote: SocketAddr,
         bytes: &[u8],
     ) -> io::Result<()> {
-        self.socket(local, false)?.send_to(remote, bytes)
+        self.socket(local, true)?.send_to(remote, bytes)
     }
 
-    fn socket(&self, local: SocketAddr, fragments: bool) -> io::Result<&UdpSocket> {
-        let mut sockets = self.control_sockets.iter();
-        let found = sockets.find(|one| one.local() == local && one.fragments() == fragments);
+    fn socket(&self, local: SocketAddr, whole: bool) -> io::Result<&UdpSocket> {
+        let found = self.control_sockets.iter().find(|socket| socket.is_way_out(local, whole));
         found.ok_or_else(|| {
             let text = format!("{local} is not an address that the data plane listens on");
             io::Error::new(io::ErrorKind::AddrNotAvailable, text)

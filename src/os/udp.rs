@@ -222,9 +222,10 @@ impl UdpSocket {
         self.local
     }
 
-    /// Whether what it sends may be fragmented.
-    pub fn fragments(&self) -> bool {
-        self.fragmentation == Fragmentation::Allowed
+    /// Whether what is to leave from `local` leaves by it: `whole`, or in fragments if it must.
+    #[inline]
+    pub fn is_way_out(&self, local: SocketAddr, whole: bool) -> bool {
+        self.local == local && (self.fragmentation == Fragmentation::Allowed) != whole
     }
 
     /// Sends one datagram now or not at all.
