@@ -2,6 +2,7 @@
 //! for each peer that is a tunnel to it.
 
 use super::pairs;
+use super::world::Host;
 use crate::config::{Config, PeerConfig};
 use crate::ike::{
     ConnectionConfig, ConnectionId, EndpointConfig, Lifetime, LivenessConfig, RemoteAddress,
@@ -43,18 +44,27 @@ pub fn endpoint_config(config: &Config, workers: u32) -> EndpointConfig {
     }
 }
 
+/// Our address for every peer: the one that can be told, else one of those that we listen on.
+pub fn local_addresses(config: &Config, host: &Host) -> BTreeMap<PeerId, IpAddr> {
+    let told = host.local_addresses(config);
+    let of_peer = |(id, peer): (&PeerId, &PeerConfig)| {
+        let local = told.get(id).copied().unwrap_or_else(|| local_address(config, peer));
+        (*id, local)
+    };
+    config.peers.iter().map(of_peer).collect()
+}
+
 /// A remote gateway as the IKE engine sees it: one connection with a slot for each of the peers
-/// that share it, with our address as chosen for the first, else one of those that we listen on.
-/// `None` when none of them is configured.
+/// that share it, with our address for the first. `None` when none of them is configured.
 pub fn connection_config(
     config: &Config,
-    chosen: &BTreeMap<PeerId, IpAddr>,
+    local_addresses: &BTreeMap<PeerId, IpAddr>,
     peers: impl IntoIterator<Item = PeerId>,
 ) -> Option<ConnectionConfig> {
     let peers = peers.into_iter().filter_map(|id| Some((id, config.peers.get(&id)?)));
     let peers: Vec<(PeerId, &PeerConfig)> = peers.collect();
     let (id, first) = *peers.first()?;
-    let local = chosen.get(&id).copied().unwrap_or_else(|| local_address(config, first));
+    let local = *local_addresses.get(&id)?;
     let slots = peers.into_iter().map(|(id, peer)| (slot(id), slot_config(config, peer)));
     Some(ConnectionConfig { slots: slots.collect(), ..shared_config(local, first) })
 }

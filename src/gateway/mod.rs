@@ -114,6 +114,7 @@ pub struct Gateway {
     /// The addresses on which the shell has sockets.
     sockets: BTreeSet<IpAddr>,
     reach: underlay::Reach,
+    /// From where every peer is reached.
     local_addresses: BTreeMap<PeerId, IpAddr>,
     publisher: Publisher,
     /// The tunnels that BFD was told to watch.
@@ -158,7 +159,7 @@ impl Gateway {
             redundancy: Redundancy::default(),
             world: World::default(),
             listening: host.listening(&config),
-            local_addresses: host.local_addresses(&config),
+            local_addresses: connection::local_addresses(&config, &host),
             sockets: host.sockets(&config),
             reach: underlay::Reach::default(),
             host,

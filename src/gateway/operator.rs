@@ -6,7 +6,7 @@ use super::{Gateway, Health, TcpOutput, Why, connection};
 use crate::config::{Config, VpcConfig};
 use crate::control::{FailureKind, Reply, SaKind};
 use crate::moment::Moment;
-use crate::net::{PeerId, RemoteId, VpcId};
+use crate::net::{PeerId, VpcId};
 use crate::time::Timestamp;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -28,7 +28,7 @@ impl Gateway {
         let steps = reconfigure::plan(&self.config, &config)?;
         let reloaded = Reloaded::by(&steps, &self.config, &config);
         self.listening = self.host.listening(&config);
-        let local_addresses = self.host.local_addresses(&config);
+        let local_addresses = connection::local_addresses(&config, &self.host);
         let local_addresses = std::mem::replace(&mut self.local_addresses, local_addresses);
         let old = std::mem::replace(&mut self.config, config);
         self.ike.set_fragmentation(self.config.gateway.ike_fragmentation);
@@ -44,11 +44,6 @@ impl Gateway {
         self.refresh_vpcs(at.now);
         self.relisten(&listening);
         self.follow_sockets(&local_addresses, at);
-        if old.gateway.listen != self.config.gateway.listen {
-            // Where the routing table is not asked, connections leave from what is listened on.
-            let remotes: Vec<RemoteId> = self.remotes.keys().copied().collect();
-            remotes.into_iter().for_each(|remote| self.connect(remote, at));
-        }
         self.reserve_underlay(at.now);
         self.reconcile_world();
         self.follow_addresses();

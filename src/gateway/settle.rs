@@ -65,9 +65,8 @@ impl Gateway {
     pub(super) fn connect(&mut self, remote: RemoteId, at: &mut Moment<'_>) {
         let peers = self.remotes.get(&remote).into_iter().flatten().copied();
         let peers = peers.filter(|peer| !self.closed.contains(peer));
-        let chosen = &self.local_addresses;
         let id = connection::id(remote);
-        match connection::connection_config(&self.config, chosen, peers) {
+        match connection::connection_config(&self.config, &self.local_addresses, peers) {
             Some(connection) => self.ike.update_connection(id, connection, at),
             None => {
                 self.remotes.remove(&remote);

@@ -55,14 +55,14 @@ impl Gateway {
             self.reserve_underlay(at.now);
             self.reconcile_world();
         }
-        let next = self.host.local_addresses(&self.config);
+        let next = connection::local_addresses(&self.config, &self.host);
         let before = std::mem::replace(&mut self.local_addresses, next);
         self.follow_sockets(&before, at);
         self.dirty.vpcs.extend(self.vpcs.keys());
     }
 
     /// Receives on the addresses that there are now, and tells the IKE engine from where peers are
-    /// reached that were reached from elsewhere `before`, or not at all.
+    /// reached that were reached from elsewhere `before`, or not configured.
     pub(super) fn follow_sockets(
         &mut self,
         before: &BTreeMap<PeerId, IpAddr>,
