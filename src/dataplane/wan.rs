@@ -98,8 +98,8 @@ impl Exits<'_> {
         }
     }
 
-    /// Hands an inner packet on: BFD's to its thread, any other to the daemon, as many as the allowance lets through: what a peer
-    /// sends must not take the place of IKE.
+    /// Hands an inner packet on: BFD's to its thread, any other to the daemon, as many as the
+    /// allowance lets through: what a peer sends must not take the place of IKE.
     fn hand_over(&mut self, inner: &ForGateway<'_>) {
         if bfd::is_control(inner.packet) {
             if !self.bfd.hand_over(inner) {

@@ -2,6 +2,7 @@
 
 use super::super::config::ConnectionId;
 use super::super::context::NON_ESP_MARKER;
+use super::super::sa::Established;
 use super::Endpoint;
 use super::sas::IkeSa;
 use crate::moment::Moment;
@@ -13,8 +14,7 @@ impl Endpoint {
     /// [`Event::Measured`](super::super::event::Event::Measured) tells. Without effect when there
     /// is no IKE SA, or none on the port of ESP.
     pub fn measure(&mut self, id: ConnectionId, size: u16, at: &mut Moment<'_>) {
-        let newest = self.sas.active_of(id).max_by_key(|sa| sa.established_at());
-        if let Some(spi) = newest.map(|sa| sa.id().local) {
+        if let Some(spi) = self.newest(id).map(|sa| sa.id().local) {
             self.with_established(spi, at, |sa, ctx| sa.measure(size, ctx));
         }
         self.rearm();
@@ -22,8 +22,11 @@ impl Endpoint {
 
     /// Whether the peer of a connection takes what [`Endpoint::measure`] sends.
     pub fn takes_probes(&self, id: ConnectionId) -> bool {
-        let newest = self.sas.active_of(id).max_by_key(|sa| sa.established_at());
-        newest.is_some_and(|sa| sa.takes_probes())
+        self.newest(id).is_some_and(Established::takes_probes)
+    }
+
+    fn newest(&self, id: ConnectionId) -> Option<&Established> {
+        self.sas.active_of(id).max_by_key(|sa| sa.established_at())
     }
 
     /// Whether IKE SAs made from now on take messages in fragments.

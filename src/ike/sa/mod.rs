@@ -13,10 +13,11 @@
 //!   [`create`] and [`rekey`] negotiate the one and the other.
 //!
 //! What they do together stands in [`asking`] (what is due, and the answers to our requests),
-//! [`drafting`] (requests that take a key exchange),
-//! [`answering`] (the peer's requests), [`working`] (messages come and wait), [`filling`] (slots
-//! that lack a Child SA), [`moving`] (the peer is elsewhere) and [`timing`]. What is to be requested next is not kept in a queue but
-//! read off the state: whenever the window is free, [`Established::pump`] looks what is due.
+//! [`drafting`] (requests that take a key exchange), [`answering`] (the peer's requests),
+//! [`working`] (messages come and wait), [`filling`] (every slot has its Child SAs, once each),
+//! [`moving`] (the peer is elsewhere), [`measuring`] (which size fits the path), [`timing`] and
+//! [`handover`] (all of it as octets). What is to be requested next is not kept in a queue but read
+//! off the state: whenever the window is free, [`Established::pump`] looks what is due.
 
 mod answering;
 mod asking;
