@@ -31,6 +31,7 @@ use crate::wire::bfd::PORT;
 use crate::wire::ip::{InnerPacket, protocol};
 use anyhow::{Context, Result};
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
@@ -71,9 +72,9 @@ enum Order {
     Forget(PeerId),
     /// A socket of one more listening address.
     Listen(UdpSocket),
-    /// Nobody listens on this address any more.
-    Leave(SocketAddr),
-    Hint(PeerId),
+    /// Let go of the socket of this address, then drop the sender.
+    Leave(SocketAddr, mpsc::Sender<Infallible>),
+    Hint(PeerId, Hint),
     /// The workers have taken in what had come until then.
     HeardOut(Timestamp),
     Stop,
@@ -208,9 +209,9 @@ impl Bfd {
         self.tell(Order::Listen(socket));
     }
 
-    /// Does not send from this address any more.
-    pub(super) fn leave(&self, local: SocketAddr) {
-        self.tell(Order::Leave(local));
+    /// Does not send from this address any more: drops `done` when it has let go of its socket.
+    pub(super) fn leave(&self, local: SocketAddr, done: mpsc::Sender<Infallible>) {
+        self.tell(Order::Leave(local, done));
     }
 
     /// Packets that no session took.
@@ -318,8 +319,11 @@ impl Watchman {
             }
             // Epoll does not look at it here.
             Order::Listen(socket) => self.outboxes.push(Outbox::new(socket, 0)),
-            Order::Leave(local) => self.outboxes.retain(|outbox| outbox.socket.local() != local),
-            Order::Hint(peer) => self.sessions.on_hint(peer, at),
+            Order::Leave(local, done) => {
+                self.outboxes.retain(|outbox| outbox.socket.local() != local);
+                drop(done);
+            }
+            Order::Hint(peer, hint) => self.sessions.on_hint(peer, hint, at),
             Order::HeardOut(until) => {
                 self.asked = self.asked.filter(|asked| *asked > until);
                 let tunnels = &self.tunnels;

@@ -258,11 +258,13 @@ impl Dataplane {
     ///
     /// # Errors
     ///
-    /// When a worker has ended or does not answer.
+    /// When a worker has ended, or a worker or the thread of BFD does not answer.
     pub fn leave(&mut self, address: SocketAddr) -> Result<()> {
         self.control_sockets.retain(|socket| socket.local() != address);
-        self.bfd.leave(address);
-        self.tell_all(|done| Command::RemoveSocket(address, done))
+        wait_for(|done| {
+            self.bfd.leave(address, done.clone());
+            self.tell_all(|| Command::RemoveSocket(address, done.clone()))
+        })
     }
 
     /// Makes the device of a VPC and gives every worker a queue of it.
@@ -292,23 +294,11 @@ impl Dataplane {
     ///
     /// When a worker has ended or does not answer.
     pub fn remove_vpc(&self, vpc: VpcId) -> Result<()> {
-        self.tell_all(|done| Command::RemoveTun(vpc, done))
+        wait_for(|done| self.tell_all(|| Command::RemoveTun(vpc, done.clone())))
     }
 
-    /// Tells all workers, and waits until they have dropped what they were given.
-    fn tell_all(&self, command: impl Fn(mpsc::Sender<Infallible>) -> Command) -> Result<()> {
-        let (done, all_done) = mpsc::channel();
-        for worker in &self.workers {
-            worker.ear.tell(command(done.clone()))?;
-        }
-        drop(done);
-        match all_done.recv_timeout(LONGEST_TURN) {
-            Err(mpsc::RecvTimeoutError::Disconnected) => Ok(()),
-            Err(mpsc::RecvTimeoutError::Timeout) => {
-                Err(anyhow!("a data plane worker is too busy to let go of a device or a socket"))
-            }
-            Ok(never) => match never {},
-        }
+    fn tell_all(&self, command: impl Fn() -> Command) -> Result<()> {
+        self.workers.iter().try_for_each(|worker| worker.ear.tell(command()))
     }
 
     /// Puts a snapshot in force: every worker uses it from its next batch on.
@@ -379,6 +369,20 @@ impl Drop for Dataplane {
                 tracing::error!("a data plane worker panicked");
             }
         }
+    }
+}
+
+/// Tells threads something, and waits until they have dropped what they were given.
+fn wait_for(tell: impl FnOnce(&mpsc::Sender<Infallible>) -> Result<()>) -> Result<()> {
+    let (done, all_done) = mpsc::channel();
+    tell(&done)?;
+    drop(done);
+    match all_done.recv_timeout(LONGEST_TURN) {
+        Err(mpsc::RecvTimeoutError::Disconnected) => Ok(()),
+        Err(mpsc::RecvTimeoutError::Timeout) => {
+            Err(anyhow!("the data plane is too busy to let go of a device or a socket"))
+        }
+        Ok(never) => match never {},
     }
 }
 
