@@ -105,6 +105,19 @@ pub fn too_big(message: &[u8], ipv4: bool) -> Option<(u16, Quoted)> {
     (says_so && mtu > 0).then_some((mtu, quoted))
 }
 
+/// The packet that a router or its destination says it did not deliver, given from the ICMP header on
+/// (RFC 792, RFC 4443 §3.1); `None` for any other message, and for packets that were too big.
+pub fn unreachable(message: &[u8], ipv4: bool) -> Option<Quoted> {
+    const FRAGMENTATION_NEEDED: u8 = 4;
+    let (&[kind, code, ..], quote) = message.split_first_chunk::<8>()?;
+    let says_so = match ipv4 {
+        true => IcmpType(kind) == IcmpType::DESTINATION_UNREACHABLE && code != FRAGMENTATION_NEEDED,
+        false => Icmpv6Type(kind) == Icmpv6Type::DESTINATION_UNREACHABLE,
+    };
+    let quoted = read_quote(quote).filter(|quoted| quoted.source.is_ipv4() == ipv4)?;
+    says_so.then_some(quoted)
+}
+
 /// Quotes are cut short, so the length that stands in them is not that of the octets here.
 fn read_quote(quote: &[u8]) -> Option<Quoted> {
     let mut headers = [0; QUOTED_HEADERS];

@@ -200,6 +200,27 @@ fn too_big_names_the_size_and_the_datagram() {
 }
 
 #[test]
+fn unreachable_names_the_datagram_and_is_not_too_big() {
+    for (ipv4, kind, codes) in [(true, 3, [0, 1, 3, 13]), (false, 1, [0, 1, 3, 4])] {
+        for code in codes {
+            let message = [&[kind, code, 0, 0, 0, 0, 0, 0][..], &quoted_udp(ipv4)].concat();
+            let quoted = unreachable(&message, ipv4).unwrap();
+            assert_eq!((quoted.protocol, quoted.ports), (protocol::UDP, Some((4500, 4501))));
+            assert_eq!((unreachable(&message, !ipv4), too_big(&message, ipv4)), (None, None));
+            assert!((0..message.len()).all(|length| {
+                let cut = unreachable(&message[..length], ipv4);
+                let has_ports = length >= message.len() - 4;
+                cut.is_none_or(|quoted| quoted.ports.is_some() == has_ports)
+            }));
+        }
+    }
+    for (ipv4, header) in [(true, [3, 4]), (true, [11, 0]), (false, [2, 0]), (false, [3, 0])] {
+        let message = [&header[..], &[0, 0, 0, 0, 5, 0xd4], &quoted_udp(ipv4)].concat();
+        assert_eq!(unreachable(&message, ipv4), None);
+    }
+}
+
+#[test]
 fn other_errors_and_routers_that_name_no_size_say_nothing() {
     let quote = quoted_udp(true);
     for header in
