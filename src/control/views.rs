@@ -119,29 +119,34 @@ impl fmt::Display for PeerState {
     }
 }
 
-/// Whether packets pass in the Child SA that carries data, as far as the peer lets it be found out.
+/// Whether packets pass in the Child SA that carries data, as far as the peer lets it be found out, by
+/// BFD or by questions inside ESP.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DataPath {
-    /// The peer answers no questions inside ESP: only IKE says how it is.
+    /// The peer speaks no BFD and answers no questions inside ESP: only IKE says how it is.
     #[default]
     Unknown,
     /// Both ways.
     Passes,
     /// Both ways, but not for long enough to leave another tunnel for this one.
     PassesAgain,
-    /// The peer's questions come in, but nothing that we send arrives there.
+    /// Packets of the peer come in, and it shows that nothing which we send arrives there.
     NothingArrives,
     /// Packets of the peer come in, but no answers.
     NoAnswers,
     /// Nothing comes in.
     NothingComes,
+    /// The peer says that it takes no packets by this path any more.
+    PeerClosed,
 }
 
 impl fmt::Display for DataPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            DataPath::Unknown => "not known: the peer does not answer questions inside ESP",
+            DataPath::Unknown => {
+                "not known: the peer neither speaks BFD nor answers questions inside ESP"
+            }
             DataPath::Passes => "passes both ways",
             DataPath::PassesAgain => {
                 "passes both ways again, and is watched before it is preferred"
@@ -149,6 +154,7 @@ impl fmt::Display for DataPath {
             DataPath::NothingArrives => "what we send does not arrive, what the peer sends does",
             DataPath::NoAnswers => "packets of the peer come in, but no answers",
             DataPath::NothingComes => "nothing of the peer comes in",
+            DataPath::PeerClosed => "the peer has closed its end of the path",
         })
     }
 }

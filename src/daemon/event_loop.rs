@@ -7,7 +7,7 @@ use super::exit::{Cause, Failure, Outcome};
 use super::jobs::JobPool;
 use super::lan::{LanEvent, Lans};
 use super::listening::{Listening, Sockets};
-use super::path_errors::PathError;
+use super::path_errors::{PathError, Undelivered};
 use super::underlay::Underlay;
 use super::world::{Answers, Place, World, sources};
 use super::{files, notify, start, unsent};
@@ -189,9 +189,10 @@ impl Daemon {
                 gateway.handle_job(answer, at);
             }
             Input::Call(call) => self.answer(call),
-            Input::PathError(PathError { local, remote, mtu }) => {
-                gateway.handle_too_big(local, remote, mtu, now);
-            }
+            Input::PathError(PathError { local, remote, why }) => match why {
+                Undelivered::TooBig(mtu) => gateway.handle_too_big(local, remote, mtu, now),
+                Undelivered::Unreachable => gateway.handle_unreachable(local, remote, now),
+            },
             Input::World(answers) => gateway.handle_world(answers, now),
             Input::Signal(Signal::Reload) => {
                 if let Err(sentence) = self.reload() {
@@ -330,7 +331,7 @@ impl Daemon {
                 bfd.administer(peer, fsm::Event::Disable);
             }
             BfdOutput::Forget { peer } => bfd.forget(peer),
-            BfdOutput::Hint { peer } => bfd.hint(peer),
+            BfdOutput::Hint { peer, hint } => bfd.hint(peer, hint),
         }
     }
 

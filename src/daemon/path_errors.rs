@@ -1,6 +1,6 @@
-//! What routers of the underlay say about packets that did not fit.
+//! What routers of the underlay say about packets that did not arrive.
 
-use crate::os::icmp::TooBigSocket;
+use crate::os::icmp::UnreachableSocket;
 use crate::wire::icmp;
 use crate::wire::ip::protocol;
 use std::net::SocketAddr;
@@ -13,22 +13,31 @@ const BACKLOG: usize = 64;
 /// Pause after an error of the socket itself.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// A router says that a datagram of ours did not fit.
+/// Somebody says that a datagram of ours did not arrive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PathError {
     /// From where it was sent.
     pub local: SocketAddr,
     /// To whom.
     pub remote: SocketAddr,
-    /// What fits, in octets of an IP packet.
-    pub mtu: u16,
+    /// Why.
+    pub why: Undelivered,
+}
+
+/// Why a datagram did not arrive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Undelivered {
+    /// It did not fit: what does, in octets of an IP packet.
+    TooBig(u16),
+    /// There was no way on, or nobody at its end.
+    Unreachable,
 }
 
 /// Listens for both families; without the right to, paths are probed only.
 pub fn listen() -> mpsc::Receiver<PathError> {
     let (sender, receiver) = mpsc::channel(BACKLOG);
     for ipv4 in [true, false] {
-        match TooBigSocket::open(ipv4) {
+        match UnreachableSocket::open(ipv4) {
             Ok(socket) => drop(tokio::spawn(hear(socket, sender.clone()))),
             Err(error) => {
                 info!(ipv4, error = format!("{error:#}"), "ICMP about the paths is not heard");
@@ -38,7 +47,7 @@ pub fn listen() -> mpsc::Receiver<PathError> {
     receiver
 }
 
-async fn hear(socket: TooBigSocket, sender: mpsc::Sender<PathError>) {
+async fn hear(socket: UnreachableSocket, sender: mpsc::Sender<PathError>) {
     while !sender.is_closed() {
         match socket.receive().await {
             Ok(message) => {
@@ -57,8 +66,11 @@ async fn hear(socket: TooBigSocket, sender: mpsc::Sender<PathError>) {
 
 /// The error, if it is about UDP.
 fn read(message: &[u8], ipv4: bool) -> Option<PathError> {
-    let (mtu, quoted) = icmp::too_big(message, ipv4)?;
+    let too_big = icmp::too_big(message, ipv4);
+    let too_big = too_big.map(|(mtu, quoted)| (Undelivered::TooBig(mtu), quoted));
+    let unreachable = || Some((Undelivered::Unreachable, icmp::unreachable(message, ipv4)?));
+    let (why, quoted) = too_big.or_else(unreachable)?;
     let (from, to) = quoted.ports.filter(|_| quoted.protocol == protocol::UDP)?;
     let local = SocketAddr::new(quoted.source, from);
-    Some(PathError { local, remote: SocketAddr::new(quoted.destination, to), mtu })
+    Some(PathError { local, remote: SocketAddr::new(quoted.destination, to), why })
 }

@@ -25,7 +25,7 @@ use crate::os::process;
 use crate::os::random::OsRandom;
 use crate::os::udp::{SendBatch, UdpSocket};
 use crate::routing::bfd::fsm::Event;
-use crate::routing::bfd::{Discards, Endpoints, Output, Report, SessionConfig, Sessions};
+use crate::routing::bfd::{Discards, Endpoints, Hint, Output, Report, SessionConfig, Sessions};
 use crate::time::Timestamp;
 use crate::wire::bfd::PORT;
 use crate::wire::ip::{InnerPacket, protocol};
@@ -199,9 +199,9 @@ impl Bfd {
         self.tell(Order::Forget(peer));
     }
 
-    /// Asks a peer at once: something says that the path may be lost.
-    pub fn hint(&self, peer: PeerId) {
-        self.tell(Order::Hint(peer));
+    /// Asks a peer at once: something else says more about the path.
+    pub fn hint(&self, peer: PeerId, hint: Hint) {
+        self.tell(Order::Hint(peer, hint));
     }
 
     /// Sends by this socket, too.

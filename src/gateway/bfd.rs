@@ -1,110 +1,39 @@
-//! What BFD says about the path of a tunnel, and what is made of it (RFC 5882).
+//! The BFD sessions of the tunnels: which of them there are, and what they say about their paths
+//! (RFC 5882). What is made of it together with other signs stands in [`super::path`].
 //!
 //! ```text
-//!                Up                      down                     Up
-//!   SaysNothing ────► Works ────────────────────────► Lost ────────────────► Held ──► Works
-//!        ▲              ▲                              │  ▲                   │
-//!        └──────────────┴─ the peer's BFD is off, or ──┘  └────── down ───────┘
-//!                          the connection is a new one
+//!                Up                     down
+//!   SaysNothing ────► Works ◄────────────────────► Lost
+//!        ▲              │             Up            │
+//!        └──────────────┴─ the peer's BFD is off, ──┘
+//!                          or its session is new
 //! ```
 //!
 //! Only a session that was up can say that a path is lost: a peer without BFD is none (RFC 5882
-//! §4.2 has the control protocol wait for nothing). A path that comes back is held for a while,
-//! twice as long with every loss of late: other paths are preferred meanwhile, and when there is
-//! none it is used (RFC 5882 §3.1).
+//! §4.2 has the control protocol wait for nothing).
 
 use super::io::BfdOutput;
-use super::{Gateway, Health, Output};
+use super::path::{Bfd, Loss};
+use super::{Gateway, Output};
 use crate::config::{self, PeerConfig, Routing};
 use crate::forward::TunnelEntry;
 use crate::net::PeerId;
-use crate::routing::bfd::{Endpoints, Report, Role, SessionConfig};
+use crate::routing::bfd::{Endpoints, Hint, Report, Role, SessionConfig};
 use crate::time::Timestamp;
 use crate::wire::bfd::{Diagnostic, PORT, SOURCE_PORTS, State};
 use crate::wire::ip::protocol;
-use std::time::Duration;
-
-/// How long a path is held that was lost once.
-const HOLD: Duration = Duration::from_secs(1);
-/// The longest time that a path is held.
-const LONGEST_HOLD: Duration = Duration::from_secs(60);
-/// Time without a loss that makes half of the losses forgotten.
-const CALM: Duration = Duration::from_secs(60);
-/// More losses of late than these change nothing.
-const MOST_LOSSES: u32 = 16;
-
-/// What BFD says about a path.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Verdict {
-    /// Nothing: it is off at one end, or was never up on this connection.
-    #[default]
-    SaysNothing,
-    /// Packets get through in both directions.
-    Works,
-    /// They do not.
-    Lost {
-        /// Since when.
-        since: Timestamp,
-        /// In which direction, or by whose wish.
-        why: Loss,
-    },
-    /// They do again, and have to for a while.
-    Held {
-        /// Until when.
-        until: Timestamp,
-    },
-}
-
-/// How a path was lost.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Loss {
-    /// Nothing comes from the peer.
-    NothingComes,
-    /// The peer says that it hears nothing of us.
-    NotHeard,
-    /// The peer says that the path ends: it is about to go.
-    PeerLeaves,
-    /// The peer says that its session is down, for a reason of its own.
-    PeerSays(Diagnostic),
-}
-
-impl std::fmt::Display for Loss {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Loss::NothingComes => f.write_str("nothing comes from the peer"),
-            Loss::NotHeard => f.write_str("the peer does not hear us"),
-            Loss::PeerLeaves => f.write_str("the peer is about to go"),
-            Loss::PeerSays(Diagnostic::NONE) => f.write_str("the peer has begun anew"),
-            Loss::PeerSays(why) => write!(f, "the peer has taken its session down ({why})"),
-        }
-    }
-}
-
-/// What changed, for the log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Turn {
-    /// The path was lost.
-    Lost(Loss),
-    /// It is back after this time.
-    Back(Duration),
-    /// BFD says something for the first time, or nothing any more.
-    Quiet,
-}
 
 /// BFD about one tunnel.
 #[derive(Debug, Default)]
 pub struct Watch {
     report: Option<Report>,
-    verdict: Verdict,
-    /// Losses of late, and when the last of them was.
-    losses: u32,
-    lost_at: Timestamp,
+    says: Bfd,
 }
 
 impl Watch {
-    /// What BFD says.
-    pub fn verdict(&self) -> Verdict {
-        self.verdict
+    /// What BFD says about the path.
+    pub fn says(&self) -> Bfd {
+        self.says
     }
 
     /// What the session last told; `None` while there is none.
@@ -112,103 +41,53 @@ impl Watch {
         self.report.as_ref()
     }
 
-    /// Losses of late.
-    pub fn losses(&self) -> u32 {
-        self.losses
-    }
-
-    /// Whether packets may go this way, as far as BFD knows.
-    pub fn health(&self) -> Health {
-        match self.verdict {
-            Verdict::SaysNothing | Verdict::Works => Health::Usable,
-            Verdict::Held { .. } => Health::Held,
-            Verdict::Lost { .. } => Health::Unreachable,
-        }
-    }
-
-    /// There is a new connection: that the path was lost was said about another one.
+    /// There is a new connection: that the path was lost was said about another one. A session that
+    /// is up will not say so again.
     pub fn begin_anew(&mut self) {
-        self.verdict = match self.verdict {
-            Verdict::SaysNothing | Verdict::Lost { .. } => Verdict::SaysNothing,
-            Verdict::Works | Verdict::Held { .. } => Verdict::Works,
-        };
+        if let Bfd::Lost(_) = self.says {
+            self.says = Bfd::SaysNothing;
+        }
     }
 
     /// The session is gone.
     pub fn end(&mut self) {
-        (self.report, self.verdict) = (None, Verdict::SaysNothing);
+        *self = Watch::default();
     }
 
-    /// Takes over what the session tells; says what that changed.
-    pub fn on_report(&mut self, report: Report, now: Timestamp) -> Option<Turn> {
+    /// Takes over what the session tells; says whether BFD says something else now.
+    pub fn on_report(&mut self, report: Report) -> bool {
+        let says = says(self.says, &report);
         self.report = Some(report);
-        match (self.verdict, report.state) {
-            (Verdict::SaysNothing, State::Up) => {
-                self.verdict = Verdict::Works;
-                Some(Turn::Quiet)
-            }
-            (Verdict::Lost { since, .. }, State::Up) => {
-                self.verdict = Verdict::Held { until: now + self.hold() };
-                Some(Turn::Back(now.since(since)))
-            }
-            (Verdict::Works | Verdict::Held { .. }, State::Up) => None,
-            (Verdict::SaysNothing, State::AdminDown | State::Down | State::Init) => None,
-            (_, State::AdminDown) => self.fall_silent(),
-            (_, State::Down | State::Init) => self.on_down(&report, now),
-        }
+        std::mem::replace(&mut self.says, says) != says
     }
+}
 
-    /// Ends the time for which a path is held.
-    pub fn handle_timeout(&mut self, now: Timestamp) {
-        if let Verdict::Held { until } = self.verdict
-            && until <= now
-        {
-            self.verdict = Verdict::Works;
-        }
+/// What a session that tells this says, after it has said `before`.
+fn says(before: Bfd, report: &Report) -> Bfd {
+    match (before, report.state) {
+        (_, State::Up) => Bfd::Works,
+        (Bfd::SaysNothing, State::AdminDown | State::Down | State::Init)
+        | (Bfd::Works | Bfd::Lost(_), State::AdminDown) => Bfd::SaysNothing,
+        (Bfd::Works | Bfd::Lost(_), State::Down | State::Init) => match (before, down(report)) {
+            // What is learned while it comes back is not why it was lost.
+            (Bfd::Lost(why), Bfd::Lost(_)) => Bfd::Lost(why),
+            (_, now) => now,
+        },
     }
+}
 
-    /// When [`Watch::handle_timeout`] is due.
-    pub fn poll_timeout(&self) -> Option<Timestamp> {
-        match self.verdict {
-            Verdict::Held { until } => Some(until),
-            Verdict::SaysNothing | Verdict::Works | Verdict::Lost { .. } => None,
-        }
-    }
-
-    /// A peer that does not want BFD any more does not say that the path is lost (RFC 5882 §3.2).
-    fn on_down(&mut self, report: &Report, now: Timestamp) -> Option<Turn> {
-        let why = match (report.diagnostic, report.remote) {
-            // A session that has never been up; the one before it is gone.
-            (Diagnostic::NONE, _) => return self.fall_silent(),
-            (_, Some((State::AdminDown, Diagnostic::PATH_DOWN))) => Loss::PeerLeaves,
-            (_, Some((State::AdminDown, _))) => return self.fall_silent(),
-            (Diagnostic::CONTROL_DETECTION_TIME_EXPIRED, _) => Loss::NothingComes,
-            (_, Some((_, Diagnostic::CONTROL_DETECTION_TIME_EXPIRED))) => Loss::NotHeard,
-            (_, Some((_, diagnostic))) => Loss::PeerSays(diagnostic),
-            (diagnostic, None) => Loss::PeerSays(diagnostic),
-        };
-        if let Verdict::Lost { .. } = self.verdict {
-            return None;
-        }
-        self.count_loss(now);
-        self.verdict = Verdict::Lost { since: now, why };
-        Some(Turn::Lost(why))
-    }
-
-    fn fall_silent(&mut self) -> Option<Turn> {
-        self.verdict = Verdict::SaysNothing;
-        Some(Turn::Quiet)
-    }
-
-    fn count_loss(&mut self, now: Timestamp) {
-        let calm = now.since(self.lost_at).as_secs() / CALM.as_secs();
-        let left = self.losses.checked_shr(u32::try_from(calm).unwrap_or(u32::MAX)).unwrap_or(0);
-        (self.losses, self.lost_at) = ((left + 1).min(MOST_LOSSES), now);
-    }
-
-    fn hold(&self) -> Duration {
-        let doublings = self.losses.saturating_sub(1);
-        (HOLD * 2_u32.saturating_pow(doublings)).min(LONGEST_HOLD)
+/// What a session says that was up and is down. A peer that does not want BFD any more does not say
+/// that the path is lost (RFC 5882 §3.2).
+fn down(report: &Report) -> Bfd {
+    match (report.diagnostic, report.remote) {
+        // A session that has never been up; the one before it is gone.
+        (Diagnostic::NONE, _) => Bfd::SaysNothing,
+        (_, Some((State::AdminDown, Diagnostic::PATH_DOWN))) => Bfd::Lost(Loss::PeerLeaves),
+        (_, Some((State::AdminDown, _))) => Bfd::SaysNothing,
+        (Diagnostic::CONTROL_DETECTION_TIME_EXPIRED, _) => Bfd::Lost(Loss::NothingComes),
+        (_, Some((_, Diagnostic::CONTROL_DETECTION_TIME_EXPIRED))) => Bfd::Lost(Loss::NotHeard),
+        (_, Some((_, diagnostic))) => Bfd::Lost(Loss::PeerSays(diagnostic)),
+        (diagnostic, None) => Bfd::Lost(Loss::PeerSays(diagnostic)),
     }
 }
 
@@ -270,11 +149,17 @@ impl Gateway {
         }
     }
 
-    /// Devices of the underlay have changed: the peers are asked at once whether they are still
-    /// there.
-    pub(super) fn hint_paths(&mut self) {
-        let hints = self.watched.iter().map(|&peer| BfdOutput::Hint { peer });
-        self.outputs.extend(hints.map(Output::Bfd));
+    /// The tunnel to a peer takes another way through the underlay: what was known of the old one
+    /// says nothing about it.
+    pub(super) fn ask_anew(&mut self, peer: PeerId) {
+        self.hint_bfd(peer, Hint::AnotherPath);
+    }
+
+    /// Tells the session of a tunnel what else is known of its path.
+    pub(super) fn hint_bfd(&mut self, peer: PeerId, hint: Hint) {
+        if self.watched.contains(&peer) {
+            self.outputs.push_back(Output::Bfd(BfdOutput::Hint { peer, hint }));
+        }
     }
 
     /// Tells the peers by BFD that we go.

@@ -17,7 +17,7 @@ impl Gateway {
                 let before = self.underlay_devices();
                 if self.host.update(namespace, devices) {
                     if self.underlay_devices() != before {
-                        self.hint_paths();
+                        self.doubt_all(now);
                     }
                     self.note_host(now);
                     self.reserve_underlay(now);
@@ -26,9 +26,8 @@ impl Gateway {
                 }
                 return;
             }
-            Answer::Sources(sources) => {
-                return self.learn_sources(sources, now);
-            }
+            Answer::Sources(sources) => return self.learn_sources(sources, now),
+            Answer::Trouble(trouble) => return self.on_trouble(&trouble, now),
             Answer::Done(_) | Answer::Refused(..) | Answer::Lost(_) | Answer::Found(..) => {}
         }
         let vpcs = &self.config.vpcs;

@@ -5,6 +5,7 @@
 //! [`SLICE`] of them at most, so that no message waits for all the others; tunnels without SAs
 //! cost nothing.
 
+use super::path::Bfd;
 use super::sas::Finding;
 use super::{Gateway, Why};
 use crate::moment::Moment;
@@ -75,7 +76,12 @@ impl Gateway {
             match finding {
                 Finding::Inbound(child) => {
                     tunnel.probing.on_heard(at.now);
-                    self.ike.on_inbound_traffic(child, at.now);
+                    match tunnel.watch.says() {
+                        Bfd::Works => self.ike.on_data_passes(child, at.now),
+                        Bfd::SaysNothing | Bfd::Lost(_) => {
+                            self.ike.on_inbound_traffic(child, at.now);
+                        }
+                    }
                 }
                 Finding::SoftLimit(child) => self.ike.on_soft_limit(child, at),
             }

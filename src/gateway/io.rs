@@ -77,10 +77,12 @@ pub enum BfdOutput {
         /// The peer.
         peer: PeerId,
     },
-    /// Ask a peer at once: the path may be lost.
+    /// Ask a peer at once.
     Hint {
         /// The peer.
         peer: PeerId,
+        /// Why.
+        hint: bfd::Hint,
     },
 }
 

@@ -21,12 +21,14 @@ mod events;
 mod failover;
 mod faults;
 mod fib;
+mod hints;
 mod inner;
 mod inspection;
 mod io;
 mod operator;
 mod own;
 mod pairs;
+mod path;
 mod path_mtu;
 mod probing;
 mod rates;
@@ -119,6 +121,7 @@ pub struct Gateway {
     publisher: Publisher,
     /// The tunnels that BFD was told to watch.
     watched: BTreeSet<PeerId>,
+    hints: hints::Hints,
     /// The peers are told that we go.
     leaving: bool,
     tcp: VecDeque<TcpOutput>,
@@ -135,6 +138,8 @@ pub struct Gateway {
 #[derive(Debug, Default)]
 struct Dirty {
     tunnels: BTreeSet<PeerId>,
+    /// Those that go another way through the underlay.
+    moved: BTreeSet<PeerId>,
     vpcs: BTreeSet<VpcId>,
 }
 
@@ -165,6 +170,7 @@ impl Gateway {
             host,
             publisher: Publisher::default(),
             watched: BTreeSet::new(),
+            hints: hints::Hints::default(),
             leaving: false,
             tcp: VecDeque::new(),
             outputs: VecDeque::new(),
@@ -310,7 +316,7 @@ impl Gateway {
             Why::Path(peer) => {
                 self.dirty.tunnels.insert(peer);
                 if let Some(tunnel) = self.tunnels.get_mut(&peer) {
-                    tunnel.watch.handle_timeout(at.now);
+                    tunnel.path.handle_timeout(at.now);
                 }
             }
             Why::Probe(peer) => self.probe(peer, at.now),
@@ -377,12 +383,15 @@ impl Gateway {
         self.ike.is_idle()
     }
 
-    /// First half of a clean end: peers and hosts are told to use another gateway (BFD: the path
-    /// ends; BGP Cease; VRRP priority 0), while packets are still carried.
+    /// First half of a clean end: peers and hosts are told to use another gateway, while packets
+    /// are still carried. First the peers (BFD: the path ends, then BGP Cease), then the hosts (VRRP
+    /// priority 0).
     pub fn withdraw(&mut self, now: Timestamp) {
         self.say_goodbye();
         self.vpcs.values_mut().for_each(|vpc| vpc.router.shutdown(now));
         self.dirty.vpcs.extend(self.vpcs.keys());
+        self.pass_on_routing(now);
+        self.outputs.extend(self.tcp.drain(..).map(Output::Tcp));
         self.redundancy.shutdown(now);
         self.settle(now);
     }

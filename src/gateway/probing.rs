@@ -1,22 +1,23 @@
 //! Whether packets pass both ways in the SA that carries data, whatever IKE's probes say: the path
-//! of ESP may be another one (a filter, a full queue, a peer that has lost its SA).
+//! of ESP may be another one (a filter, a full queue, a peer that has lost its SA). Nobody is asked
+//! while BFD tells as much ([`super::path`] joins all of it).
 //!
 //! A question goes out in the SA that sends and comes back in the one that the peer sends with
 //! ([`crate::wire::echo`]). Only a peer that is one of us, or has answered one, is judged by them:
 //! others discard them as the dummy packets that they are.
 //!
 //! ```text
-//!              an answer              unanswered for `timeout`, twice as long if something comes
-//!   Unproven ────────────► Passing ───────────────────────────────────────────► Broken
-//!                             ▲                                                  │  ▲
-//!                             │ every one for a while                     answer │  │ the same
-//!                             └──────────────────────── Returning ◄──────────────┘  │
-//!                                                           └───────────────────────┘
+//!                             an answer
+//!      ┌────────────────────────┬────────────────────────┐
+//!      ▼                        │                        │
+//!   Passing ───────────────► Late ───────────────────► Broken
+//!      │   none for `timeout`,      none for twice that  ▲
+//!      │   while something comes                         │
+//!      └─────────────────────────────────────────────────┘
+//!            none for `timeout`, or soon after a hint
 //! ```
-//!
-//! While it returns, the path is used only where there is no other. That while doubles with every break
-//! that follows soon after another: a path that comes and goes does not take the traffic along each time.
 
+use super::path::{Echoes, Loss};
 use super::{Gateway, Health, Output, Why};
 use crate::config::Liveness;
 use crate::control::DataPath;
@@ -28,14 +29,12 @@ use std::time::Duration;
 
 /// A question is repeated after this, as another one.
 const REPEAT: Duration = Duration::from_millis(300);
-/// From one question to the next while it is being found out whether packets pass again.
-const EAGER: Duration = Duration::from_millis(250);
+/// The same when something says that the path may be lost: as fast as any peer looks at them.
+const BURST: Duration = Duration::from_millis(60);
+/// How long such a peer has to answer, beside the time to it and back.
+const HINTED: Duration = Duration::from_millis(500);
 /// So many questions are put to a peer that has not answered one yet, for each of its Child SAs.
 const TRIES: u32 = 4;
-/// A break counts with the one before it if that is not longer ago.
-const SOON: Duration = Duration::from_secs(60);
-/// A path is watched for so long at most before others are left for it.
-const LONGEST_WATCH: Duration = Duration::from_secs(30);
 
 /// What came so long ago came lately: a little more than from one question to the next.
 const LATELY: Duration = Duration::from_millis(1300);
@@ -43,23 +42,23 @@ const LATELY: Duration = Duration::from_millis(1300);
 /// What the questions have shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Verdict {
-    /// Nothing: the peer has answered none yet.
+    /// Nothing: none was answered in this SA yet.
     Unproven { tries: u32 },
     /// They are answered.
     Passing,
-    /// They are not.
-    Broken { since: Timestamp },
-    /// They are again, all of them since then.
-    Returning { since: Timestamp, good_since: Timestamp },
+    /// None was answered lately, and packets of the peer come.
+    Late,
+    /// They are not answered.
+    Broken(Loss),
 }
 
-/// What has changed.
+/// Questions that were put but not answered: the first of them, and when it went out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Turn {
-    /// Packets do not pass any more: why, as an operator sees it.
-    Broken(DataPath),
-    /// They pass again, after so long.
-    Mended(Duration),
+struct Asked {
+    first: u64,
+    at: Timestamp,
+    /// They are put because something says that the path may be lost.
+    hinted: bool,
 }
 
 /// Questions and answers of one tunnel.
@@ -72,13 +71,11 @@ pub struct Probing {
     sending: Option<ChildId>,
     /// The number of the next question.
     number: u64,
-    /// The first question without an answer, and when it went out.
-    asked: Option<(u64, Timestamp)>,
+    asked: Option<Asked>,
     next: Option<Timestamp>,
+    round_trip: Duration,
     last_heard: Option<Timestamp>,
     last_question: Option<Timestamp>,
-    breaks: u32,
-    last_break: Option<Timestamp>,
 }
 
 impl Default for Probing {
@@ -90,10 +87,9 @@ impl Default for Probing {
             number: 0,
             asked: None,
             next: None,
+            round_trip: Duration::ZERO,
             last_heard: None,
             last_question: None,
-            breaks: 0,
-            last_break: None,
         }
     }
 }
@@ -109,17 +105,36 @@ impl Probing {
         self.sending = sending;
         self.asked = None;
         self.next = sending.map(|_| now);
-        self.verdict = match self.verdict {
-            Verdict::Unproven { .. } if self.is_kin => Verdict::Passing,
-            Verdict::Unproven { .. } => Verdict::Unproven { tries: 0 },
-            _ if is_new => Verdict::Unproven { tries: 0 },
-            known => known,
-        };
+        if is_new || matches!(self.verdict, Verdict::Unproven { .. }) {
+            self.verdict = Verdict::Unproven { tries: 0 };
+        }
+    }
+
+    /// BFD tells as much: nobody is asked until it does not any more.
+    pub fn rest(&mut self) {
+        (self.sending, self.asked, self.next) = (None, None, None);
+        self.verdict = Verdict::Unproven { tries: 0 };
     }
 
     /// The peer has authenticated itself; `is_kin` says whether it is a gateway like this one.
     pub fn on_established(&mut self, is_kin: bool) {
         self.is_kin = is_kin;
+    }
+
+    /// The SAs go another way through the underlay: what was seen of the old one says nothing.
+    pub fn on_moved(&mut self, now: Timestamp) {
+        self.asked = None;
+        self.next = self.sending.map(|_| now);
+        self.verdict = Verdict::Unproven { tries: 0 };
+    }
+
+    /// Something says that the path may be lost: the peer is asked at once, several times.
+    pub fn on_hint(&mut self, now: Timestamp) {
+        let is_asked = self.is_kin && self.sending.is_some();
+        if is_asked && !self.asked.is_some_and(|asked| asked.hinted) {
+            self.asked = Some(Asked { first: self.number, at: now, hinted: true });
+            self.next = Some(now);
+        }
     }
 
     /// Something authentic has come out of the tunnel.
@@ -134,88 +149,75 @@ impl Probing {
     }
 
     /// The peer has answered the question of this number.
-    pub fn on_answer(&mut self, number: u64, liveness: &Liveness, now: Timestamp) -> Option<Turn> {
+    pub fn on_answer(&mut self, number: u64, liveness: &Liveness, now: Timestamp) {
         self.on_heard(now);
-        let (_, asked_at) =
-            self.asked.filter(|(first, _)| (*first..self.number).contains(&number))?;
-        self.asked = None;
-        match self.verdict {
-            Verdict::Unproven { .. } | Verdict::Passing => {
-                self.verdict = Verdict::Passing;
-                self.next = Some(now.max(asked_at + liveness.interval));
-                None
-            }
-            Verdict::Broken { since } => {
-                self.verdict = Verdict::Returning { since, good_since: now };
-                self.next = Some(now + EAGER.min(liveness.interval));
-                None
-            }
-            Verdict::Returning { since, good_since } => {
-                self.next = Some(now + EAGER.min(liveness.interval));
-                if now < good_since + self.watch(liveness) {
-                    return None;
-                }
-                self.verdict = Verdict::Passing;
-                Some(Turn::Mended(now.since(since)))
-            }
+        let is_open = |asked: &Asked| (asked.first..self.number).contains(&number);
+        let Some(asked) = self.asked.filter(is_open) else { return };
+        if self.number == asked.first + 1 {
+            // Of several questions nobody knows how long each took.
+            self.round_trip = now.since(asked.at);
         }
+        self.asked = None;
+        self.is_kin = true;
+        self.verdict = Verdict::Passing;
+        self.next = Some(now.max(asked.at + liveness.interval));
     }
 
-    /// Time has passed: the question to put now, if one is due, and what has changed.
-    pub fn handle_timeout(
-        &mut self,
-        liveness: &Liveness,
-        now: Timestamp,
-    ) -> (Option<u64>, Option<Turn>) {
+    /// Time has passed: the number of the question to put now, if one is due.
+    pub fn handle_timeout(&mut self, liveness: &Liveness, now: Timestamp) -> Option<u64> {
         if self.next.is_none_or(|next| now < next) || self.sending.is_none() {
-            return (None, None);
+            return None;
         }
-        let turn = self.judge(liveness, now);
+        self.judge(liveness, now);
         if let Verdict::Unproven { tries } = &mut self.verdict {
             *tries += 1;
-            if *tries > TRIES {
+            if *tries > TRIES && !self.is_kin {
                 (self.next, self.asked) = (None, None);
-                return (None, turn);
+                return None;
             }
         }
         let number = self.number;
         self.number += 1;
-        self.asked.get_or_insert((number, now));
-        self.next = Some(now + REPEAT);
-        (Some(number), turn)
+        let asked = *self.asked.get_or_insert(Asked { first: number, at: now, hinted: false });
+        let bursts = asked.hinted && !matches!(self.verdict, Verdict::Broken(_));
+        self.next = Some(now + if bursts { BURST } else { REPEAT });
+        Some(number)
     }
 
-    fn judge(&mut self, liveness: &Liveness, now: Timestamp) -> Option<Turn> {
-        let (_, asked_at) = self.asked?;
-        match self.verdict {
-            Verdict::Unproven { .. } | Verdict::Broken { .. } => None,
-            Verdict::Passing | Verdict::Returning { .. } => {
-                if let Verdict::Returning { good_since, .. } = &mut self.verdict
-                    && now >= asked_at + 2 * REPEAT
-                {
-                    *good_since = now;
-                }
-                let comes = self.last_heard.is_some_and(|heard| heard > asked_at);
-                let patience = if comes { 2 * liveness.timeout } else { liveness.timeout };
-                if now < asked_at + patience {
-                    return None;
-                }
-                self.break_at(now);
-                self.verdict = Verdict::Broken { since: asked_at };
-                Some(Turn::Broken(self.view(now)))
+    fn judge(&mut self, liveness: &Liveness, now: Timestamp) {
+        let Some(asked) = self.asked.filter(|_| self.is_kin) else { return };
+        let comes = self.last_heard.is_some_and(|heard| heard > asked.at);
+        let Liveness { timeout, .. } = *liveness;
+        let (late, broken) = match (asked.hinted, comes) {
+            (true, _) => {
+                let patience = timeout.min(HINTED + 2 * self.round_trip);
+                (patience, patience)
             }
+            (false, true) => (timeout, 2 * timeout),
+            (false, false) => (timeout, timeout),
+        };
+        let waited = now.since(asked.at);
+        match self.verdict {
+            Verdict::Broken(_) => {}
+            Verdict::Unproven { .. } | Verdict::Passing | Verdict::Late if waited >= broken => {
+                self.verdict = Verdict::Broken(self.loss(now));
+            }
+            Verdict::Passing if waited >= late => self.verdict = Verdict::Late,
+            Verdict::Unproven { .. } | Verdict::Passing | Verdict::Late => {}
         }
     }
 
-    fn break_at(&mut self, now: Timestamp) {
-        let soon = self.last_break.is_some_and(|last| now < last + SOON);
-        self.breaks = if soon { self.breaks.saturating_add(1) } else { 0 };
-        self.last_break = Some(now);
-    }
-
-    /// For how long everything must be answered before the path is used again.
-    fn watch(&self, liveness: &Liveness) -> Duration {
-        liveness.timeout.saturating_mul(1 << self.breaks.min(16)).min(LONGEST_WATCH)
+    /// How the path is lost, as far as what comes in shows it.
+    fn loss(&self, now: Timestamp) -> Loss {
+        let asked = self.asked.map_or(Timestamp::ZERO, |asked| asked.at);
+        let lately = |at: Option<Timestamp>| at.is_some_and(|at| at > asked && now < at + LATELY);
+        if lately(self.last_question) {
+            Loss::NotHeard
+        } else if lately(self.last_heard) {
+            Loss::NoAnswers
+        } else {
+            Loss::NothingComes
+        }
     }
 
     /// When [`Probing::handle_timeout`] is due.
@@ -223,35 +225,34 @@ impl Probing {
         self.next
     }
 
-    /// Since when packets are known not to pass.
-    pub fn broken_since(&self) -> Option<Timestamp> {
+    /// What the questions have shown.
+    pub fn say(&self) -> Echoes {
         match self.verdict {
-            Verdict::Broken { since } => Some(since),
-            Verdict::Unproven { .. } | Verdict::Passing | Verdict::Returning { .. } => None,
+            Verdict::Unproven { .. } => Echoes::SayNothing,
+            Verdict::Passing => Echoes::Answered,
+            Verdict::Late => Echoes::Late,
+            Verdict::Broken(why) => Echoes::Unanswered(why),
         }
-    }
-
-    /// Whether packets pass again, but not for long.
-    pub fn is_returning(&self) -> bool {
-        matches!(self.verdict, Verdict::Returning { .. })
-    }
-
-    /// Whether packets pass, as far as can be known: no question had to be repeated.
-    pub fn is_passing(&self) -> bool {
-        let repeated = self.asked.is_some_and(|(first, _)| self.number > first + 1);
-        self.verdict == Verdict::Passing && !repeated
     }
 
     /// What is known, as an operator sees it at `now`.
     pub fn view(&self, now: Timestamp) -> DataPath {
-        let lately = |at: Option<Timestamp>| at.is_some_and(|at| now < at + LATELY);
         match self.verdict {
             Verdict::Unproven { .. } => DataPath::Unknown,
-            Verdict::Passing => DataPath::Passes,
-            Verdict::Returning { .. } => DataPath::PassesAgain,
-            Verdict::Broken { .. } if lately(self.last_question) => DataPath::NothingArrives,
-            Verdict::Broken { .. } if lately(self.last_heard) => DataPath::NoAnswers,
-            Verdict::Broken { .. } => DataPath::NothingComes,
+            Verdict::Passing | Verdict::Late => DataPath::Passes,
+            Verdict::Broken(_) => self.loss(now).into(),
+        }
+    }
+}
+
+impl From<Loss> for DataPath {
+    fn from(loss: Loss) -> DataPath {
+        match loss {
+            Loss::NothingComes => DataPath::NothingComes,
+            Loss::NotHeard => DataPath::NothingArrives,
+            Loss::NoAnswers => DataPath::NoAnswers,
+            Loss::PeerLeaves | Loss::PeerSays(_) => DataPath::PeerClosed,
+            Loss::PeerSilent => DataPath::Unknown,
         }
     }
 }
@@ -273,8 +274,8 @@ impl Gateway {
             EchoKind::Answer => {
                 let before = tunnel.health();
                 let child = tunnel.sas.sending().next().map(|(child, _)| child);
-                let turn = tunnel.probing.on_answer(echo.number, &config.liveness, now);
-                tunnel.on_turn(turn, now);
+                tunnel.probing.on_answer(echo.number, &config.liveness, now);
+                tunnel.judge_path(now);
                 if let Some(child) = child {
                     self.ike.on_data_passes(child, now);
                 }
@@ -292,8 +293,8 @@ impl Gateway {
             return;
         };
         let before = tunnel.health();
-        let (number, turn) = tunnel.probing.handle_timeout(&config.liveness, now);
-        tunnel.on_turn(turn, now);
+        let number = tunnel.probing.handle_timeout(&config.liveness, now);
+        tunnel.judge_path(now);
         self.after_probing(peer, before);
         if let Some(number) = number {
             self.send_echo(peer, Echo { kind: EchoKind::Question, number });

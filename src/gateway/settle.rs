@@ -8,6 +8,7 @@
 
 use super::failover::Health;
 use super::io::Datagram;
+use super::path::Bfd;
 use super::snapshot::Sources;
 use super::tunnel::Tunnel;
 use super::vpc::Vpc;
@@ -102,6 +103,8 @@ impl Gateway {
         self.tell_virtual_routers(now);
         self.queue_outputs();
         tunnels.iter().for_each(|peer| self.follow_path(*peer));
+        let moved = std::mem::take(&mut self.dirty.moved);
+        moved.into_iter().for_each(|peer| self.ask_anew(peer));
     }
 
     /// An event of a slot is for its tunnel; any other for all tunnels that share the connection.
@@ -120,6 +123,9 @@ impl Gateway {
             {
                 tunnel.on_event(&event, config, now);
                 self.dirty.tunnels.insert(peer);
+                if let Event::Moved { .. } = event {
+                    self.dirty.moved.insert(peer);
+                }
             }
         }
     }
@@ -129,12 +135,15 @@ impl Gateway {
         self.publisher.mark_tunnel(peer);
         if let Some(tunnel) = self.tunnels.get_mut(&peer) {
             let sending = tunnel.sas.sending().next().map(|(child, _)| child);
-            tunnel.probing.on_sending(sending, now);
+            match tunnel.watch.says() {
+                Bfd::SaysNothing => tunnel.probing.on_sending(sending, now),
+                Bfd::Works | Bfd::Lost(_) => tunnel.probing.rest(),
+            }
         }
         self.plan_probe(peer);
         let tunnel = self.tunnels.get(&peer);
         self.timers.arm(Why::Drain(peer), tunnel.and_then(|tunnel| tunnel.sas.poll_timeout()));
-        self.timers.arm(Why::Path(peer), tunnel.and_then(|tunnel| tunnel.watch.poll_timeout()));
+        self.timers.arm(Why::Path(peer), tunnel.and_then(|tunnel| tunnel.path.poll_timeout()));
         let Some(tunnel) = tunnel else { return };
         if !tunnel.is_quiet() && self.inspection.add(peer) {
             self.timers.arm(Why::Inspection, Some(now + self.inspection.interval()));
@@ -177,7 +186,7 @@ impl Gateway {
         }
     }
 
-    fn pass_on_routing(&mut self, now: Timestamp) {
+    pub(super) fn pass_on_routing(&mut self, now: Timestamp) {
         for id in self.dirty.vpcs.clone() {
             while let Some(action) = self.vpcs.get_mut(&id).and_then(|vpc| vpc.router.poll_action())
             {

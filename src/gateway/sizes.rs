@@ -41,7 +41,8 @@ impl Ways {
         self.all.get(&remote).map(|way| (way.mtu.mtu(), way.mtu.known_by()))
     }
 
-    fn leading_to(&self, address: SocketAddr) -> Vec<RemoteId> {
+    /// The remote gateways that are at an address.
+    pub fn leading_to(&self, address: SocketAddr) -> Vec<RemoteId> {
         let from = (address, RemoteId(0))..=(address, RemoteId(u32::MAX));
         self.by_address.range(from).map(|(_, remote)| *remote).collect()
     }
@@ -91,6 +92,9 @@ impl Gateway {
     /// The host did not send ESP to `remote`. Told by the packet path from time to time only.
     pub fn handle_unsent_esp(&mut self, remote: SocketAddr, why: Unsent, now: Timestamp) {
         for id in self.ways.leading_to(remote) {
+            if let Unsent::NoRoute | Unsent::NoAddress = why {
+                self.doubt(id, now);
+            }
             self.tell_unsent(id, why, &format!("packets to {remote} were not sent: {why}"), now);
         }
     }
@@ -169,6 +173,7 @@ impl Gateway {
     /// The remote gateway is not configured any more.
     pub(super) fn forget_way(&mut self, id: RemoteId) {
         self.ways.forget(id);
+        self.hints.forget(id);
         self.timers.arm(Why::Way(id), None);
     }
 

@@ -8,19 +8,21 @@
 //!     └────────────────────────┴────────────────────────────┘
 //! ```
 //!
-//! A tunnel is usable while a Child SA can send and packets pass in it, or, where that is not known,
-//! while it is connected. The engine that negotiates is `ike`; this is only what it told.
+//! A tunnel is usable while a Child SA can send and its path is not lost ([`super::path`]). The engine
+//! that negotiates is `ike`; this is only what it told.
 
-use super::bfd::{Turn, Verdict as Path, Watch};
+use super::bfd::Watch;
 use super::events::{EventRing, PastEvent};
 use super::failover::Health;
+use super::path::{self, Bfd, Ike, Opinion, Path, Turn};
 use super::path_mtu::Knowledge;
-use super::probing::{self, Probing};
+use super::probing::Probing;
 use super::rates::{Rates, Totals};
 use super::sas::Sas;
 use super::telling::{Telling, Verdict};
 use super::vpc;
 use crate::config::PeerConfig;
+use crate::control::DataPath;
 use crate::forward::{FragmentPorts, Neighbor, TunnelCounters};
 use crate::ike::{ConnectionState, Established, Event};
 use crate::net::{Prefix, PrefixSet, VpcId};
@@ -65,6 +67,8 @@ pub struct Tunnel {
     pub watch: Watch,
     /// Whether packets pass in the one that sends.
     pub probing: Probing,
+    /// What follows from both and from IKE's liveness.
+    pub path: Path,
     /// Whether the VPC's router was told that the tunnel carries packets.
     pub routed: bool,
     /// What the packet path counts.
@@ -101,6 +105,7 @@ impl Tunnel {
             sas: Sas::default(),
             watch: Watch::default(),
             probing: Probing::default(),
+            path: Path::default(),
             routed: false,
             counters: Arc::default(),
             sent_fragments: Arc::default(),
@@ -128,34 +133,49 @@ impl Tunnel {
         }
     }
 
-    /// Whether the tunnel can carry packets: where it is known whether they pass, that counts, and
-    /// not whether IKE's probes are answered.
+    /// Whether the tunnel can carry packets.
     pub fn health(&self) -> Health {
         match (&self.state, self.sas.sending().next()) {
             (_, None) | (State::Down { .. }, Some(_)) => Health::Down,
-            (State::Connected { .. }, Some(_)) => self.path_health(),
-            (State::Silent { .. }, Some(_)) if self.passes() => Health::Usable,
-            (State::Silent { .. }, Some(_)) => Health::Unreachable,
+            (State::Connected { .. } | State::Silent { .. }, Some(_)) => self.path.health(),
         }
     }
 
-    /// What is known of the path: what BFD says; where that says nothing, what questions inside ESP
-    /// have shown.
-    fn path_health(&self) -> Health {
-        match self.watch.verdict() {
-            Path::SaysNothing if self.probing.broken_since().is_some() => Health::Unreachable,
-            Path::SaysNothing if self.probing.is_returning() => Health::Held,
-            Path::SaysNothing => Health::Usable,
-            Path::Works | Path::Lost { .. } | Path::Held { .. } => self.watch.health(),
+    /// What is known of the path now; `None` while there is no IKE SA.
+    fn opinion(&self) -> Option<Opinion> {
+        let ike = match self.state {
+            State::Down { .. } => return None,
+            State::Connected { .. } => Ike::Answered,
+            State::Silent { .. } => Ike::Unanswered,
+        };
+        Some(path::judge(self.watch.says(), self.probing.say(), ike))
+    }
+
+    /// Follows what is known of the path, and tells what that changes.
+    pub fn judge_path(&mut self, now: Timestamp) {
+        let turn = self.opinion().and_then(|opinion| self.path.on_opinion(opinion, now));
+        match turn {
+            None => {}
+            Some(Turn::Lost(why)) => self.fail(format!("the path is lost, {why}"), now),
+            Some(Turn::Works(gap)) => {
+                self.note(format!("the path works again after {:.1} s", gap.as_secs_f64()), now);
+            }
+            Some(Turn::Answers(gap)) => {
+                self.note(format!("the peer answers again after {:.1} s", gap.as_secs_f64()), now);
+            }
         }
     }
 
-    /// Whether packets are known to pass, whatever becomes of IKE's probes.
-    fn passes(&self) -> bool {
-        match self.watch.verdict() {
-            Path::SaysNothing => self.probing.is_passing(),
-            Path::Works => true,
-            Path::Lost { .. } | Path::Held { .. } => false,
+    /// Where the packets of the Child SA get to, as an operator sees it at `now`.
+    pub fn data_path(&self, now: Timestamp) -> DataPath {
+        let known = match self.watch.says() {
+            Bfd::SaysNothing => self.probing.view(now),
+            Bfd::Works => DataPath::Passes,
+            Bfd::Lost(why) => why.into(),
+        };
+        match (known, self.path.health()) {
+            (DataPath::Passes, Health::Held) => DataPath::PassesAgain,
+            (known, _) => known,
         }
     }
 
@@ -166,14 +186,9 @@ impl Tunnel {
 
     /// Since when the tunnel is in its state.
     pub fn since(&self) -> Timestamp {
-        let lost = match self.watch.verdict() {
-            Path::SaysNothing => self.probing.broken_since(),
-            Path::Lost { since, .. } => Some(since),
-            Path::Works | Path::Held { .. } => None,
-        };
         let (State::Down { since } | State::Connected { since } | State::Silent { since }) =
             self.state;
-        lost.map_or(since, |lost| lost.max(since))
+        self.path.loss().map_or(since, |(lost, _)| lost.max(since))
     }
 
     /// Takes over what the IKE engine tells.
@@ -198,6 +213,7 @@ impl Tunnel {
             Event::Moved { local, remote } => {
                 self.note(format!("peer moved to {remote}"), now);
                 self.sas.move_to(*local, *remote);
+                self.probing.on_moved(now);
             }
             Event::Alive { .. } => self.on_alive(now),
             Event::Unreachable { .. } => self.on_unreachable(now),
@@ -205,19 +221,14 @@ impl Tunnel {
             Event::Failed { reason, .. } => self.fail(reason.to_string(), now),
             Event::Suspected { reason } => self.suspect(reason.to_string(), now),
         }
+        self.judge_path(now);
     }
 
     /// Takes over what BFD tells; says whether something follows from it.
     pub fn on_bfd(&mut self, report: Report, now: Timestamp) -> bool {
-        let Some(turn) = self.watch.on_report(report, now) else { return false };
-        match turn {
-            Turn::Lost(why) => self.fail(format!("the path is lost: {why}"), now),
-            Turn::Back(gap) => {
-                self.note(format!("the path works again after {:.1} s", gap.as_secs_f64()), now);
-            }
-            Turn::Quiet => {}
-        }
-        true
+        let news = self.watch.on_report(report);
+        self.judge_path(now);
+        news
     }
 
     /// Reads the packet path's counters.
@@ -237,33 +248,20 @@ impl Tunnel {
                 self.state = State::Connected { since: now };
             }
         }
-    }
-
-    /// Takes over what the questions inside ESP have shown.
-    pub fn on_turn(&mut self, turn: Option<probing::Turn>, now: Timestamp) {
-        match turn {
-            None => {}
-            Some(probing::Turn::Broken(path)) => {
-                self.fail(format!("ESP does not pass: {path}"), now)
-            }
-            Some(probing::Turn::Mended(gap)) => {
-                self.note(format!("ESP passes again after {:.1} s", gap.as_secs_f64()), now);
-            }
+        if let Some(opinion) = self.opinion() {
+            self.path.begin_anew(opinion, now);
         }
     }
 
     fn on_alive(&mut self, now: Timestamp) {
-        if let State::Silent { since } = self.state {
+        if let State::Silent { .. } = self.state {
             self.state = State::Connected { since: now };
-            let gap = now.since(since).as_secs_f64();
-            self.note(format!("answers again after {gap:.1} s"), now);
         }
     }
 
     fn on_unreachable(&mut self, now: Timestamp) {
         if let State::Connected { .. } = self.state {
             self.state = State::Silent { since: now };
-            self.fail("the peer does not answer".to_owned(), now);
         }
     }
 

@@ -57,10 +57,24 @@ pub enum Answer {
     /// All of ours that stands in a network namespace (`None` is the daemon's), after every
     /// change that was asked for before.
     Found(Option<String>, BTreeSet<Wish>),
+    /// What packets to peers may depend on is gone in the daemon's network namespace; what is left
+    /// is told later.
+    Trouble(Trouble),
     /// The devices of a network namespace, with their addresses.
     Devices(Option<String>, BTreeMap<String, HostDevice>),
     /// The addresses from which the host would send to peers, see [`Host::questions`].
     Sources(BTreeMap<IpAddr, IpAddr>),
+}
+
+/// Something of the host that is gone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// A device, or its carrier.
+    Device(String),
+    /// An address.
+    Address(IpAddr),
+    /// A route, which was not ours.
+    Route(Prefix),
 }
 
 /// How a wish stands.
@@ -206,7 +220,10 @@ impl World {
         match answer {
             Answer::Done(Change::Set(wish)) => self.on_done(wish),
             Answer::Refused(Change::Set(wish), why) => self.on_refused(wish, why, now),
-            Answer::Done(Change::Remove(_)) | Answer::Devices(..) | Answer::Sources(_) => {}
+            Answer::Done(Change::Remove(_))
+            | Answer::Trouble(_)
+            | Answer::Devices(..)
+            | Answer::Sources(_) => {}
             Answer::Refused(Change::Remove(wish), why) => {
                 self.counters.refused += 1;
                 warn!(%wish, why, "the host does not take this back");

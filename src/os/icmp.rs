@@ -1,5 +1,6 @@
-//! Raw sockets that hear ICMP's "fragmentation needed" and ICMPv6's "packet too big", and nothing else.
-//! What the messages mean is not known here.
+//! Raw sockets that hear what ICMP says of packets that did not arrive: "destination unreachable", of
+//! which "fragmentation needed" is one, and ICMPv6's "packet too big"; nothing else. What the messages
+//! mean is not known here.
 #![expect(unsafe_code, reason = "filters of raw sockets have no safe interface")]
 
 use super::readiness;
@@ -17,6 +18,7 @@ const ICMP_FILTER: libc::c_int = 1;
 const ICMPV6_FILTER: libc::c_int = 1;
 const SOL_RAW: libc::c_int = 255;
 const DESTINATION_UNREACHABLE: u32 = 3;
+const DESTINATION_UNREACHABLE_V6: u32 = 1;
 const PACKET_TOO_BIG: u32 = 2;
 /// Errors quote no more than the smallest MTU (RFC 4443 §3.2); IPv4 adds its own header.
 const MESSAGE_MAX: usize = 1500;
@@ -25,18 +27,18 @@ const BUFFER: usize = 64 << 10;
 
 /// Hears the errors of one family. Needs a tokio runtime and CAP_NET_RAW.
 #[derive(Debug)]
-pub struct TooBigSocket {
+pub struct UnreachableSocket {
     socket: AsyncFd<Socket>,
     ipv4: bool,
 }
 
-impl TooBigSocket {
+impl UnreachableSocket {
     /// Opens the socket.
     ///
     /// # Errors
     ///
     /// When the right to do so is missing, or the family.
-    pub fn open(ipv4: bool) -> Result<TooBigSocket> {
+    pub fn open(ipv4: bool) -> Result<UnreachableSocket> {
         let open = || {
             let (domain, protocol) = match ipv4 {
                 true => (Domain::IPV4, Protocol::ICMPV4),
@@ -49,7 +51,7 @@ impl TooBigSocket {
             readiness::watch(socket)
         };
         let socket = open().context("opening a raw socket for ICMP errors")?;
-        Ok(TooBigSocket { socket, ipv4 })
+        Ok(UnreachableSocket { socket, ipv4 })
     }
 
     /// Whether it is IPv4 that it hears.
@@ -72,14 +74,14 @@ impl TooBigSocket {
     }
 }
 
-/// Lets one type of message through.
+/// Lets these types of messages through.
 fn filter(socket: &Socket, ipv4: bool) -> io::Result<()> {
     if ipv4 {
         let blocked: u32 = !(1 << DESTINATION_UNREACHABLE);
         return set(socket, SOL_RAW, ICMP_FILTER, blocked);
     }
     let mut blocked = [u32::MAX; 8];
-    blocked[0] = !(1 << PACKET_TOO_BIG);
+    blocked[0] = !(1 << PACKET_TOO_BIG | 1 << DESTINATION_UNREACHABLE_V6);
     set(socket, libc::IPPROTO_ICMPV6, ICMPV6_FILTER, blocked)
 }
 

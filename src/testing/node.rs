@@ -6,7 +6,7 @@ use super::packet;
 use super::stream::{Stack, StreamEvent, StreamId};
 use crate::config::Config;
 use crate::forward::{self, Inbound, Outcome, Snapshot, TunnelEntry, Verdict, outbound_packet};
-use crate::gateway::world::{Answer, Change, Wish};
+use crate::gateway::world::{Answer, Change, Trouble, Wish};
 use crate::gateway::{
     BfdOutput, Datagram, Gateway, LinkState, Output, TcpInput, TcpOutput, VrrpOutput,
 };
@@ -259,6 +259,12 @@ impl Node {
         self.carry_out(now);
     }
 
+    /// The kernel tells that something is gone.
+    pub fn tell_trouble(&mut self, trouble: Trouble, now: Timestamp) {
+        self.gateway.handle_world(vec![Answer::Trouble(trouble)], now);
+        self.carry_out(now);
+    }
+
     /// The device of a VPC goes down and up; the shell looks what is left.
     pub fn bounce_device(&mut self, vpc: VpcId, now: Timestamp) {
         self.kernel.bounce(vpc);
@@ -382,7 +388,7 @@ impl Node {
                 self.watched.remove(&peer);
                 self.bfd.remove(peer);
             }
-            BfdOutput::Hint { peer } => self.bfd.on_hint(peer, at),
+            BfdOutput::Hint { peer, hint } => self.bfd.on_hint(peer, hint, at),
         }
     }
 

@@ -2,11 +2,13 @@
 //! default of 50 ms by 3).
 
 use super::deployment::{self, Deployment, NO_BFD, Region, Site};
-use super::network::{Network, Probe};
+use super::kernel::UNDERLAY;
+use super::network::{Kind, Network, Probe};
 use super::operations::ask;
 use super::two_gateways::assert_sound;
-use crate::control::{BfdView, PathState, PeerView, Reply, Request};
-use crate::gateway::Health;
+use crate::control::{BfdView, DataPath, PathState, PeerView, Reply, Request};
+use crate::gateway::world::Trouble;
+use crate::gateway::{BfdOutput, Health, Output, TcpOutput, VrrpOutput};
 use crate::net::{PeerId, VpcId};
 use std::time::Duration;
 
@@ -53,6 +55,12 @@ fn bfd(network: &mut Network, node: usize) -> BfdView {
     view(network, node, PEER).summary.bfd.expect("there is a session")
 }
 
+/// What the events of the path say that is lost.
+fn losses_told(network: &mut Network, node: usize) -> Vec<String> {
+    let events = view(network, node, PEER).events.into_iter().map(|event| event.what);
+    events.filter(|what| what.contains("lost") || what.contains("does not answer")).collect()
+}
+
 fn health(network: &mut Network, node: usize) -> Health {
     network.node(node).gateway.health(PEER)
 }
@@ -64,9 +72,7 @@ fn a_path_that_carries_nothing_is_left_within_a_fifth_of_a_second() {
         network.cut(0, 2);
         let gap = gap(&mut network, 1, 2, Duration::from_secs(1));
         assert!((90..=180).contains(&gap), "seed {seed}: {gap} ms");
-        let events = view(&mut network, 0, PEER).events;
-        let told = events.iter().any(|event| event.what.ends_with("nothing comes from the peer"));
-        assert!(told, "{events:?}");
+        assert_eq!(losses_told(&mut network, 0), ["the path is lost, nothing comes from the peer"]);
         assert_eq!(network.unreachable(), []);
     }
 }
@@ -79,7 +85,7 @@ fn a_path_that_works_one_way_is_left_by_both_ends_and_each_says_which_way() {
     assert!((90..=200).contains(&forth), "{forth} ms");
     let (near, far) = (bfd(&mut network, 0), bfd(&mut network, 2));
     assert_eq!((near.path, far.path), (PathState::Lost, PathState::Lost));
-    assert_eq!(near.why.as_deref(), Some("the peer does not hear us"));
+    assert_eq!(near.why.as_deref(), Some("one way only: they do not hear us"));
     assert_eq!(far.why.as_deref(), Some("nothing comes from the peer"));
     assert_eq!(network.unreachable(), []);
 }
@@ -196,4 +202,102 @@ fn bfd_comes_and_goes_by_reload_and_the_tunnel_does_not_notice() {
             None => assert_eq!(bfd.path, PathState::Unwatched),
         }
     }
+}
+
+/// BFD, questions inside ESP and IKE's probes all notice.
+#[test]
+fn a_loss_is_one_event_and_so_is_its_end() {
+    let mut network = connected(deployment::edited_pair(fast), 35);
+    network.cut(0, 1);
+    network.run(Duration::from_secs(8));
+    for node in 0..2 {
+        let told = losses_told(&mut network, node);
+        assert_eq!(told, ["the path is lost, nothing comes from the peer"], "node {node}");
+    }
+    assert_eq!(view(&mut network, 0, PEER).data_path, DataPath::NothingComes);
+    network.mend();
+    network.run(Duration::from_secs(8));
+    for node in 0..2 {
+        let events = view(&mut network, node, PEER).events;
+        let back = events.iter().filter(|event| event.what.contains("again after"));
+        let back: Vec<&str> = back.map(|event| event.what.as_str()).collect();
+        assert!(matches!(back[..], [one] if one.starts_with("the path works again")), "{back:?}");
+    }
+    assert_eq!(view(&mut network, 0, PEER).data_path, DataPath::Passes);
+    assert_eq!(losses_told(&mut network, 0).len(), 1);
+}
+
+#[test]
+fn what_bfd_says_counts_more_than_that_ike_is_not_answered() {
+    let mut network = connected(deployment::edited_pair(fast), 36);
+    for (from, to) in [(0, 1), (1, 0)] {
+        network.filter(from, to, Kind::Ike);
+    }
+    // Longer than IKE would wait for a peer whose packets do not pass.
+    network.run(Duration::from_secs(90));
+    assert_eq!(health(&mut network, 0), Health::Usable);
+    network.cut(0, 1);
+    network.run(Duration::from_millis(300));
+    assert_eq!(health(&mut network, 0), Health::Unreachable);
+    network.mend();
+    network.run(Duration::from_millis(1300));
+    assert!(health(&mut network, 0).is_usable(), "held, and there is no other");
+    network.run(Duration::from_secs(3));
+    assert_eq!(health(&mut network, 0), Health::Usable);
+}
+
+#[test]
+fn a_new_connection_is_held_as_long_as_the_path_before_it_was_lost_often() {
+    let mut network = connected(deployment::edited_pair(fast), 37);
+    for losses in 1..4 {
+        network.crash(1);
+        network.run(Duration::from_millis(600));
+        assert_eq!(health(&mut network, 0), Health::Unreachable);
+        network.boot(1);
+        while !health(&mut network, 0).is_usable() {
+            network.run(Duration::from_millis(10));
+        }
+        let mut held = 0;
+        while health(&mut network, 0) == Health::Held {
+            network.run(Duration::from_millis(10));
+            held += 10;
+        }
+        let wanted = 1000 << (losses - 1);
+        assert!((wanted..=wanted + 20).contains(&held), "{held} ms after {losses} losses");
+        network.run(Duration::from_secs(1));
+    }
+}
+
+/// What the kernel says at once is asked about at once.
+#[test]
+fn a_carrier_that_is_lost_shortens_the_wait_and_a_false_alarm_changes_nothing() {
+    let mut network = connected(four(), 38);
+    let carrier = || Trouble::Device(UNDERLAY.to_owned());
+    network.with_node(0, |node, now| node.tell_trouble(carrier(), now));
+    assert_eq!(gap(&mut network, 1, 2, Duration::from_secs(1)), 0);
+    assert_eq!(bfd(&mut network, 0).losses, 0);
+    network.cut(0, 2);
+    network.with_node(0, |node, now| node.tell_trouble(carrier(), now));
+    let gap = gap(&mut network, 1, 2, Duration::from_secs(1));
+    assert!(gap <= 100, "{gap} ms");
+}
+
+#[test]
+fn peers_and_then_hosts_are_told_of_a_farewell() {
+    let mut network = connected(four(), 39);
+    let order = network.with_node(0, |node, now| {
+        node.gateway.withdraw(now);
+        let mut order = Vec::new();
+        while let Some(output) = node.gateway.poll_output() {
+            order.push(match output {
+                Output::Bfd(BfdOutput::HoldDown { path_ends: true, .. }) => "BFD",
+                Output::Tcp(TcpOutput::Send { .. }) => "BGP",
+                Output::Vrrp(VrrpOutput::Send { .. }) => "VRRP",
+                _ => continue,
+            });
+        }
+        order.dedup();
+        order
+    });
+    assert_eq!(order, ["BFD", "BGP", "VRRP"]);
 }

@@ -1,10 +1,12 @@
 //! What a gateway says about a tunnel, and does with its traffic, when ESP and IKE fare differently.
 
 use super::deployment::{self, Deployment};
+use super::kernel::UNDERLAY;
 use super::network::{Kind, Network, Probe};
 use super::operations::ask;
 use super::two_gateways::assert_sound;
 use crate::control::{DataPath, PeerState, Reply, Request};
+use crate::gateway::world::Trouble;
 use crate::net::VpcId;
 use std::time::Duration;
 
@@ -106,4 +108,17 @@ fn a_dead_gateway_is_found_no_later_than_before() {
     network.crash(1);
     network.run(Duration::from_millis(2600));
     assert_eq!(verdict(&mut network, 0).0, PeerState::Unreachable);
+}
+
+#[test]
+fn a_hint_shortens_the_wait_for_answers_inside_esp_too() {
+    let mut network = connected(with_static_routes(), 7);
+    let carrier = || Trouble::Device(UNDERLAY.to_owned());
+    network.with_node(0, |node, now| node.tell_trouble(carrier(), now));
+    network.run(Duration::from_secs(3));
+    assert_eq!(verdict(&mut network, 0), (PeerState::Up, DataPath::Passes));
+    network.cut(0, 1);
+    network.with_node(0, |node, now| node.tell_trouble(carrier(), now));
+    network.run(Duration::from_millis(700));
+    assert_eq!(verdict(&mut network, 0), (PeerState::Unreachable, DataPath::NothingComes));
 }

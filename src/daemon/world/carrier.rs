@@ -3,7 +3,7 @@
 use super::look::{devices, found, sources};
 use super::words::{self, route, wish_of_route, wish_of_rule};
 use super::{Job, Place};
-use crate::gateway::world::{Answer, Change, Wish};
+use crate::gateway::world::{Answer, Change, Trouble, Wish};
 use crate::net::{Prefix, VpcId};
 use crate::os::netlink::{InterfaceAddress, Loss, LossWatch, Netlink, RouteChange};
 use anyhow::{Context, Result};
@@ -222,21 +222,40 @@ impl Carrier {
 
     /// Takes all losses that wait: those that are known are told, for the others we look.
     fn on_losses(&mut self, namespace: Namespace, loss: Loss) {
-        let mut lost = Vec::new();
+        let mut answers = Vec::new();
         let mut next = Some((namespace, loss));
         while let Some((namespace, loss)) = next {
-            match loss {
-                Loss::Route(route) => lost.extend(wish_of_route(&route)),
-                Loss::Rule(rule) => lost.extend(wish_of_rule(&rule, namespace.as_deref())),
-                Loss::Way(prefix) if namespace.is_some() || !self.leads_to_peers(&prefix) => {}
-                Loss::Way(_) | Loss::Unknown => {
-                    self.doubtful.insert(namespace);
-                    self.next_look.get_or_insert_with(|| Instant::now() + SETTLING);
+            let ours = namespace.is_none();
+            let trouble = match loss {
+                Loss::Route(route) => {
+                    answers.extend(wish_of_route(&route).map(Answer::Lost));
+                    None
                 }
-            }
+                Loss::Rule(rule) => {
+                    answers.extend(wish_of_rule(&rule, namespace.as_deref()).map(Answer::Lost));
+                    None
+                }
+                Loss::WayFound(prefix) | Loss::WayLost(prefix)
+                    if prefix.len() > 0 && (!ours || !self.leads_to_peers(&prefix)) =>
+                {
+                    None
+                }
+                Loss::WayLost(prefix) => self.doubt(namespace, Some(Trouble::Route(prefix))),
+                Loss::Device(name) => self.doubt(namespace, Some(Trouble::Device(name))),
+                Loss::Address(address) => self.doubt(namespace, Some(Trouble::Address(address))),
+                Loss::WayFound(_) | Loss::Unknown => self.doubt(namespace, None),
+            };
+            answers.extend(trouble.filter(|_| ours).map(Answer::Trouble));
             next = self.losses.try_recv().ok();
         }
-        self.answer(lost.into_iter().map(Answer::Lost).collect());
+        self.answer(answers);
+    }
+
+    /// A namespace is to be looked at when it has settled.
+    fn doubt(&mut self, namespace: Namespace, trouble: Option<Trouble>) -> Option<Trouble> {
+        self.doubtful.insert(namespace);
+        self.next_look.get_or_insert_with(|| Instant::now() + SETTLING);
+        trouble
     }
 
     fn leads_to_peers(&self, prefix: &Prefix) -> bool {

@@ -7,9 +7,9 @@ use crate::control::{
     PathMtuView, PathState, PeerMetrics, PeerState, PeerSummary, PeerView, ReplayView, Role,
     TimerView, Traffic, TunnelSas,
 };
-use crate::gateway::bfd::Verdict;
 use crate::gateway::connection;
 use crate::gateway::failover::Health;
+use crate::gateway::path::Bfd;
 use crate::gateway::sas::Child;
 use crate::gateway::snapshot::sending_mtu;
 use crate::gateway::tunnel::Tunnel;
@@ -107,7 +107,7 @@ impl Gateway {
             child_sas: child_sas(tunnel, config, ike.as_ref(), now),
             discards: discards(tunnel),
             liveness: liveness(config, seen.in_use(), now),
-            data_path: tunnel.probing.view(now),
+            data_path: tunnel.data_path(now),
             bgp: self.bgp_view(seen, now),
             unreached: vpc.router.unreached(*peer).take(REFUSALS).collect(),
             refusals: refusals.take(REFUSALS).collect(),
@@ -167,11 +167,11 @@ impl Gateway {
 fn bfd_view(tunnel: &Tunnel, now: Timestamp) -> Option<BfdView> {
     let watch = &tunnel.watch;
     let report = watch.report()?;
-    let (path, why) = match watch.verdict() {
-        Verdict::SaysNothing => (PathState::Unwatched, None),
-        Verdict::Works => (PathState::Works, None),
-        Verdict::Lost { why, .. } => (PathState::Lost, Some(why.to_string())),
-        Verdict::Held { .. } => (PathState::Held, None),
+    let (path, why) = match (watch.says(), tunnel.path.health()) {
+        (Bfd::SaysNothing, _) => (PathState::Unwatched, None),
+        (Bfd::Works, Health::Held) => (PathState::Held, None),
+        (Bfd::Works, _) => (PathState::Works, None),
+        (Bfd::Lost(why), _) => (PathState::Lost, Some(why.to_string())),
     };
     Some(BfdView {
         path,
@@ -184,7 +184,7 @@ fn bfd_view(tunnel: &Tunnel, now: Timestamp) -> Option<BfdView> {
         interval_us: micros(report.interval),
         detection_time_us: micros(report.detection_time),
         rtt_us: report.round_trip.map(micros),
-        losses: watch.losses(),
+        losses: tunnel.path.losses(),
     })
 }
 

@@ -103,7 +103,7 @@ fn is_ours(message: &AddressMessage) -> bool {
 }
 
 /// `IFA_LOCAL` is the device's own end, `IFA_ADDRESS` the other end where there is one.
-fn read(message: &AddressMessage) -> Option<InterfaceAddress> {
+pub(super) fn read(message: &AddressMessage) -> Option<InterfaceAddress> {
     let local = message.attributes.iter().find_map(|attribute| match attribute {
         AddressAttribute::Local(address) => Some(*address),
         _ => None,

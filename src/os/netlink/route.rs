@@ -322,7 +322,13 @@ pub(super) fn destination(message: &RouteMessage) -> Option<Prefix> {
         RouteAttribute::Destination(address) => ip(address),
         _ => None,
     });
-    Prefix::containing(address?, message.header.destination_prefix_length)
+    let any = || unspecified(message.header.address_family);
+    let length = message.header.destination_prefix_length;
+    match (address, length) {
+        (Some(address), _) => Prefix::containing(address, length),
+        (None, 0) => Prefix::containing(any(), 0),
+        (None, _) => None,
+    }
 }
 
 /// `None` for kinds of route that we never make.

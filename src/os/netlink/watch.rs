@@ -1,6 +1,7 @@
 //! Changes of devices and of their addresses as they happen, and what somebody else takes away.
 
 use std::io;
+use std::net::IpAddr;
 
 use anyhow::Result;
 use futures::StreamExt;
@@ -8,10 +9,11 @@ use futures::channel::mpsc::UnboundedReceiver;
 use rtnetlink::MulticastGroup;
 use rtnetlink::packet_core::{NetlinkMessage, NetlinkPayload};
 use rtnetlink::packet_route::RouteNetlinkMessage;
+use rtnetlink::packet_route::route::RouteMessage;
 use rtnetlink::sys::SocketAddr;
 use tokio::task::JoinHandle;
 
-use super::{Link, Route, Rule, route, rule};
+use super::{Link, Route, Rule, address, route, rule};
 use crate::net::Prefix;
 use crate::os::netns;
 
@@ -100,8 +102,14 @@ pub enum Loss {
     Route(Route),
     /// A rule of ours.
     Rule(Rule),
-    /// A route of somebody else's has come or gone.
-    Way(Prefix),
+    /// A route of somebody else's has come.
+    WayFound(Prefix),
+    /// A route of somebody else's has gone.
+    WayLost(Prefix),
+    /// This device is gone, or cannot carry packets now.
+    Device(String),
+    /// A device does not have this address any more.
+    Address(IpAddr),
     /// Devices or addresses changed, or messages were lost: look anew. Routes that go with their
     /// device are not told one by one.
     Unknown,
@@ -147,23 +155,33 @@ fn loss(message: RouteNetlinkMessage) -> Option<Loss> {
         RouteNetlinkMessage::DelRoute(route) if route::is_ours(&route) => {
             route::read(&route, |_| Some(String::new())).map(Loss::Route)
         }
-        // A default route that comes or goes may change the devices of the underlay, and with a
-        // local one the kernel takes other packets for itself.
-        RouteNetlinkMessage::NewRoute(route) | RouteNetlinkMessage::DelRoute(route) => {
-            let foreign = Some(&route).filter(|route| !route::is_ours(route))?;
-            match foreign.header.destination_prefix_length {
-                _ if route::taken_locally(foreign).is_some() => Some(Loss::Unknown),
-                0 => Some(Loss::Unknown),
-                _ => route::destination(foreign).map(Loss::Way),
-            }
-        }
+        RouteNetlinkMessage::NewRoute(route) => foreign(&route, Loss::WayFound),
+        RouteNetlinkMessage::DelRoute(route) => foreign(&route, Loss::WayLost),
         RouteNetlinkMessage::DelRule(rule) if rule::is_ours(&rule) => {
             Rule::read(&rule).map(Loss::Rule)
         }
-        RouteNetlinkMessage::NewLink(_)
-        | RouteNetlinkMessage::DelLink(_)
-        | RouteNetlinkMessage::NewAddress(_)
-        | RouteNetlinkMessage::DelAddress(_) => Some(Loss::Unknown),
+        RouteNetlinkMessage::NewLink(link) => {
+            let link = Link::from_message(&link);
+            Some(if link.is_running { Loss::Unknown } else { Loss::Device(link.name) })
+        }
+        RouteNetlinkMessage::DelLink(link) => Some(Loss::Device(Link::from_message(&link).name)),
+        RouteNetlinkMessage::NewAddress(_) => Some(Loss::Unknown),
+        RouteNetlinkMessage::DelAddress(message) => {
+            let gone = address::read(&message).map(|gone| Loss::Address(gone.address));
+            Some(gone.unwrap_or(Loss::Unknown))
+        }
         _ => None,
     }
+}
+
+/// What a route of somebody else's tells. With a local one the kernel takes other packets for
+/// itself.
+fn foreign(route: &RouteMessage, tell: impl Fn(Prefix) -> Loss) -> Option<Loss> {
+    if route::is_ours(route) {
+        return None;
+    }
+    if route::taken_locally(route).is_some() {
+        return Some(Loss::Unknown);
+    }
+    route::destination(route).map(tell)
 }

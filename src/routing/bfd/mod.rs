@@ -26,5 +26,5 @@ pub mod fsm;
 mod session;
 mod sessions;
 
-pub use session::{Report, Role, Session, SessionConfig};
+pub use session::{Hint, Report, Role, Session, SessionConfig};
 pub use sessions::{Discards, Endpoints, Heard, Output, Sessions};

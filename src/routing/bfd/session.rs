@@ -42,6 +42,15 @@ pub struct SessionConfig {
     pub role: Role,
 }
 
+/// What something else than BFD says about the path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hint {
+    /// It may be lost.
+    MayBeLost,
+    /// It is another one from now on.
+    AnotherPath,
+}
+
 /// Why a packet means nothing to a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ignored {
@@ -210,12 +219,22 @@ impl Session {
         self.controlled = (self.controlled + lateness).min(now.max(self.controlled));
     }
 
-    /// Something says that the path may be lost: the peer is asked at once, several times, and has
-    /// one interval and the way to it and back to show that it is not.
-    pub fn on_hint(&mut self, now: Timestamp) {
-        if self.state == State::Up && !self.overdue {
-            self.hinted = Some(now);
-            self.suspect(now);
+    /// A path that may be lost: the peer is asked at once, several times, and has one interval and
+    /// the way to it and back to show that it is not. Another path: it is asked at once, and has a
+    /// whole Detection Time; a session that is down need not wait for its turn.
+    pub fn on_hint(&mut self, hint: Hint, now: Timestamp) {
+        match (hint, self.state) {
+            (Hint::MayBeLost, State::Up) if !self.overdue => {
+                self.hinted = Some(now);
+                self.suspect(now);
+            }
+            (Hint::AnotherPath, State::Up) => {
+                (self.heard, self.controlled, self.round_trip) = (now, now, None);
+                self.begin_poll(now);
+                self.hasten(now);
+            }
+            (Hint::AnotherPath, State::Down | State::Init) => self.hasten(now),
+            (Hint::MayBeLost, State::Up | State::Down | State::Init) | (_, State::AdminDown) => {}
         }
     }
 

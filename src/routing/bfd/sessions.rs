@@ -2,7 +2,7 @@
 //! deadlines in one queue, and what they tell.
 
 use super::fsm::Event;
-use super::session::{Ignored, Report, Session, SessionConfig};
+use super::session::{Hint, Ignored, Report, Session, SessionConfig};
 use crate::moment::Moment;
 use crate::net::PeerId;
 use crate::random::Random;
@@ -157,10 +157,10 @@ impl Sessions {
         }
     }
 
-    /// Something says that the path to a peer may be lost: it is asked at once.
-    pub fn on_hint(&mut self, peer: PeerId, at: &mut Moment<'_>) {
+    /// Something says more about the path to a peer than silence does: it is asked at once.
+    pub fn on_hint(&mut self, peer: PeerId, hint: Hint, at: &mut Moment<'_>) {
         if let Some(entry) = self.entries.get_mut(&peer) {
-            entry.session.on_hint(at.now);
+            entry.session.on_hint(hint, at.now);
         }
         self.follow(peer, at);
     }

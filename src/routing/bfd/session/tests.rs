@@ -501,7 +501,7 @@ fn a_hint_is_followed_by_polls_and_is_no_proof() {
     let mut wire = Wire::up([CONFIG; 2]);
     wire.run(10 * MS);
     wire.forget();
-    wire.ends[0].on_hint(wire.now);
+    wire.ends[0].on_hint(Hint::MayBeLost, wire.now);
     wire.run(MS);
     assert!(wire.sent[0].iter().any(|(_, packet)| packet.poll));
     wire.run(Duration::from_secs(5));
@@ -514,8 +514,29 @@ fn a_hint_that_is_right_shortens_the_wait() {
     let cut = wire.now;
     wire.loss = [100, 100];
     wire.run(6 * MS); // What was under way has arrived.
-    wire.ends[0].on_hint(wire.now);
+    wire.ends[0].on_hint(Hint::MayBeLost, wire.now);
     wire.run(Duration::from_secs(1));
     let after = wire.first(0, State::Down).since(cut);
     assert!(after <= 80 * MS, "{after:?}");
+}
+
+#[test]
+fn a_session_on_another_path_has_a_whole_detection_time_and_comes_back_at_once() {
+    let mut wire = Wire::up([CONFIG; 2]);
+    wire.run(140 * MS);
+    wire.loss = [100, 100];
+    wire.run(140 * MS);
+    let moved = wire.now;
+    wire.ends[0].on_hint(Hint::AnotherPath, wire.now);
+    wire.run(Duration::from_secs(2));
+    assert_eq!(wire.first(0, State::Down).since(moved), 150 * MS);
+    wire.run(100 * MS);
+    wire.loss = [0, 0];
+    let mended = wire.now;
+    wire.forget();
+    wire.ends[0].on_hint(Hint::AnotherPath, wire.now);
+    wire.run(Duration::from_secs(2));
+    for end in 0..2 {
+        assert!(wire.first(end, State::Up).since(mended) < 25 * MS);
+    }
 }
