@@ -3,23 +3,14 @@
 //!
 //! A fragment that comes before the first one of its datagram is not kept: hosts send them in order.
 
+use super::datagram::Datagram;
 use super::flow::Flow;
 use crate::wire::ip::{Fragment, InnerPacket};
 use std::collections::VecDeque;
-use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 
 /// Datagrams of one direction of a tunnel that are remembered at once; the oldest makes room.
 const DATAGRAMS: usize = 64;
-
-/// What all fragments of one datagram show (RFC 791 §3.2, RFC 8200 §4.5).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Datagram {
-    source: IpAddr,
-    destination: IpAddr,
-    protocol: u8,
-    identification: u32,
-}
 
 /// The ports of datagrams whose first fragment was seen. Nobody asks who is not looking at a
 /// fragment in a tunnel whose selectors name ports, so ordinary packets never wait for the lock.
@@ -31,13 +22,7 @@ impl FragmentPorts {
     /// whole packets then, so nothing follows that could not have come first.
     #[cold]
     pub(super) fn complete(&self, flow: &mut Flow, inner: &InnerPacket, packet: &[u8]) {
-        let Some(identification) = inner.identification(packet) else { return };
-        let datagram = Datagram {
-            source: flow.source,
-            destination: flow.destination,
-            protocol: flow.protocol(),
-            identification,
-        };
+        let Some(datagram) = Datagram::of(inner, flow, packet) else { return };
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let place = known.iter().position(|(one, _)| *one == datagram);
         match (inner.fragment, flow.ports()) {

@@ -13,7 +13,7 @@
 //!
 //! Control decides, data obeys: the gateway publishes whole snapshots, and switching a next-hop
 //! group to another tunnel costs the same for one prefix as for a million. Nothing here allocates
-//! (except to tell a host about a packet that is too big), locks, or reads a clock. The same code
+//! (except to tell a host about a packet that is too big, and for fragments where selectors name ports), locks, or reads a clock. The same code
 //! runs in the data plane, which hands in super-packets, and in simulations, which hand in single
 //! packets.
 //!
@@ -26,6 +26,7 @@
 mod chunked;
 mod conversations;
 mod counters;
+mod datagram;
 mod flow;
 mod fragment;
 mod fragment_ports;
@@ -33,6 +34,7 @@ mod inbound;
 mod inbound_table;
 mod outbound;
 mod own;
+mod reassembly;
 mod selectors;
 mod services;
 #[cfg(test)]
@@ -48,6 +50,7 @@ pub use fragment_ports::FragmentPorts;
 pub use inbound::{ForGateway, Inbound, Permitted, Strayed, Verdict};
 pub use inbound_table::InboundTable;
 pub use outbound::{Egress, originate, originate_echo, outbound};
+pub use reassembly::Reassembly;
 pub use selectors::Selectors;
 pub use services::{Offer, Service, Services};
 #[cfg(test)]

@@ -1,8 +1,9 @@
 //! From the TUN device to the underlay (RFC 4301 §5.1).
 
+use super::datagram::Datagram;
 use super::flow::{self, Flow};
 use super::fragment::Fragments;
-use super::{Snapshot, TunnelEntry, VpcTable};
+use super::{Reassembly, Snapshot, TunnelEntry, VpcTable};
 use crate::esp::{self, Discard, ecn};
 use crate::net::VpcId;
 use crate::offload::{Segment, SuperPacket};
@@ -16,6 +17,9 @@ use std::net::IpAddr;
 const OWN_HOP_LIMIT: u8 = 255;
 /// DSCP CS6: network control (RFC 4594 §3.1).
 const ECHO_TOS: u8 = 0xc0;
+
+/// What UDP over IPv4 carries (RFC 768, RFC 791 §3.1); fragments of it leave by the underlay.
+const LONGEST_DATAGRAM: usize = 65_535 - 20 - 8;
 
 /// Where sealed datagrams go, and what is said to inner hosts.
 pub trait Egress {
@@ -47,9 +51,34 @@ pub fn outbound(
     let packets = packet.count() as u64;
     let (inner, flow, tunnel) = route(vpc, table, packet.bytes())
         .inspect_err(|reason| table.discards.add_many(*reason, packets))?;
-    sa_for(&flow, tunnel, &inner, packet.bytes())
-        .and_then(|tunnel| send(tunnel, &inner, &mut packet, egress))
-        .inspect_err(|reason| tunnel.counters.discards.add_many(*reason, packets))
+    let sent = match tunnel.gathers(&inner) {
+        Some(waiting) => gather(tunnel, waiting, &inner, packet.bytes(), egress),
+        None => sa_for(&flow, tunnel, &inner, packet.bytes())
+            .and_then(|tunnel| send(tunnel, &inner, &mut packet, egress)),
+    };
+    sent.inspect_err(|reason| tunnel.counters.discards.add_many(*reason, packets))
+}
+
+/// Keeps a fragment until its datagram is complete, and sends that.
+#[cold]
+fn gather(
+    tunnel: &TunnelEntry,
+    waiting: &Reassembly,
+    inner: &InnerPacket,
+    packet: &[u8],
+    egress: &mut impl Egress,
+) -> Result<(), Discard> {
+    let datagram = Datagram::of(inner, &Flow::of(inner, packet), packet);
+    let Some(mut whole) = waiting.add(datagram.ok_or(Discard::Fragment)?, packet)? else {
+        return Ok(());
+    };
+    let inner = InnerPacket::parse(&whole).map_err(|_| Discard::MalformedInner)?;
+    let tunnel = sa_for(&Flow::of(&inner, &whole), tunnel, &inner, &whole)?;
+    let layout = tunnel.outbound.layout();
+    if layout.sealed_len(whole.len()) > LONGEST_DATAGRAM {
+        return Err(Discard::TooBig);
+    }
+    Sealer { tunnel, inner: &inner }.seal_all(&SuperPacket::whole(&mut whole), egress)
 }
 
 /// Parses the packet and finds its tunnel.

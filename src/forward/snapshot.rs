@@ -7,7 +7,9 @@
 
 use super::flow::Flow;
 use super::fragment_ports::FragmentPorts;
-use super::{Chunked, Conversations, InboundTable, Selectors, Services, TunnelCounters};
+use super::{
+    Chunked, Conversations, InboundTable, Reassembly, Selectors, Services, TunnelCounters,
+};
 use crate::esp::{Discard, DiscardCounters, InboundSa, OutboundSa};
 use crate::net::{PeerId, Prefix, PrefixMap, PrefixSet, VpcId};
 use crate::wire::ip::{Fragment, InnerPacket};
@@ -77,6 +79,9 @@ pub struct TunnelEntry {
     pub counters: Arc<TunnelCounters>,
     /// The ports of datagrams that leave in fragments.
     pub fragments: Arc<FragmentPorts>,
+    /// The datagrams that are put together first, where the peer would not know the ports of later
+    /// fragments and an SA asks for them.
+    pub reassembly: Option<Arc<Reassembly>>,
     /// The same tunnel by another SA, for packets that this one does not take; most have one SA.
     pub next: Option<Box<TunnelEntry>>,
 }
@@ -151,6 +156,14 @@ impl TunnelEntry {
             self.fragments.complete(&mut flow, inner, packet);
         }
         flow
+    }
+
+    /// Where a fragment waits for the others of its datagram; `None` for a packet that leaves as it is.
+    #[inline]
+    pub(super) fn gathers(&self, inner: &InnerPacket) -> Option<&Reassembly> {
+        let may_wait = inner.fragment != Fragment::Whole && inner.is_ipv4();
+        let reassembly = self.reassembly.as_deref().filter(|_| may_wait)?;
+        self.sas().any(TunnelEntry::names_ports).then_some(reassembly)
     }
 
     fn names_ports(&self) -> bool {

@@ -65,6 +65,7 @@ fn tunnel(spi: u32) -> TunnelEntry {
         link_mtu: MTU,
         counters: Arc::default(),
         fragments: Arc::default(),
+        reassembly: None,
         next: None,
     }
 }

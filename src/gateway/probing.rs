@@ -137,6 +137,11 @@ impl Probing {
         }
     }
 
+    /// Whether the peer that has authenticated itself is a gateway like this one.
+    pub fn is_kin(&self) -> bool {
+        self.is_kin
+    }
+
     /// Something authentic has come out of the tunnel.
     pub fn on_heard(&mut self, now: Timestamp) {
         self.last_heard = Some(now);

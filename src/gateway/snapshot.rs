@@ -153,6 +153,9 @@ impl Sources<'_> {
             link_mtu: link_mtu(self.config, tunnel, child),
             counters: Arc::clone(&tunnel.counters),
             fragments: Arc::clone(&tunnel.sent_fragments),
+            // A gateway like this one keeps the ports of first fragments in mind, and inner fragments
+            // cross networks that drop outer ones.
+            reassembly: (!tunnel.probing.is_kin()).then(|| Arc::clone(&tunnel.reassembly)),
             next,
         }
     }

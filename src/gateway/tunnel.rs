@@ -23,7 +23,7 @@ use super::telling::{Telling, Verdict};
 use super::vpc;
 use crate::config::PeerConfig;
 use crate::control::DataPath;
-use crate::forward::{FragmentPorts, Neighbor, TunnelCounters};
+use crate::forward::{FragmentPorts, Neighbor, Reassembly, TunnelCounters};
 use crate::ike::{ConnectionState, Established, Event};
 use crate::net::{Prefix, PrefixSet, VpcId};
 use crate::routing::RejectReason;
@@ -77,6 +77,8 @@ pub struct Tunnel {
     pub sent_fragments: Arc<FragmentPorts>,
     /// The ports of datagrams that come in fragments.
     pub received_fragments: Arc<FragmentPorts>,
+    /// Datagrams that are put together before they leave.
+    pub reassembly: Arc<Reassembly>,
     /// What happened lately.
     pub events: EventRing,
     /// The last failure, kept after the tunnel is up again.
@@ -110,6 +112,7 @@ impl Tunnel {
             counters: Arc::default(),
             sent_fragments: Arc::default(),
             received_fragments: Arc::default(),
+            reassembly: Arc::default(),
             events: EventRing::default(),
             last_failure: None,
             suspicion: None,

@@ -102,11 +102,23 @@ impl<'a> Ipv4Header<'a> {
         self.fixed[6] & 0x40 != 0
     }
 
+    /// Whether other fragments of the datagram stand behind this one.
+    pub fn more_fragments(&self) -> bool {
+        self.fixed[6] & 0x20 != 0
+    }
+
+    /// Where the payload stands in the datagram's, in octets.
+    pub fn fragment_offset(&self) -> usize {
+        usize::from(u16::from_be_bytes([self.fixed[6] & 0x1f, self.fixed[7]])) * 8
+    }
+
     /// Where this packet stands in its datagram.
     pub fn fragment(&self) -> Fragment {
-        let more = self.fixed[6] & 0x20 != 0;
-        let offset = u16::from_be_bytes([self.fixed[6] & 0x1f, self.fixed[7]]);
-        Fragment::new(offset, more)
+        match (self.fragment_offset(), self.more_fragments()) {
+            (0, false) => Fragment::Whole,
+            (0, true) => Fragment::First,
+            (_, _) => Fragment::Later,
+        }
     }
 
     /// Time to live.

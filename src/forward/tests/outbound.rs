@@ -1,5 +1,6 @@
+use super::fragment::Fragments;
 use super::*;
-use crate::offload::{Segmentation, SuperPacket, VirtioNetHeader};
+use crate::offload::{Segment, Segmentation, SuperPacket, VirtioNetHeader};
 use crate::wire::ip::{InnerPacket, protocol};
 use crate::wire::tcp::TcpHeader;
 
@@ -317,4 +318,31 @@ fn no_packet_panics() {
         }
         outbound_packet(&west, VPC, &mut packet);
     });
+}
+
+#[test]
+fn a_peer_that_knows_no_ports_of_later_fragments_gets_the_datagram_whole() {
+    let ports = TrafficSelector {
+        protocol: 17,
+        start_port: 5000,
+        end_port: 6000,
+        addresses: Prefix::all_ipv4().into(),
+    };
+    let remote_ts: Selectors = [ports].into_iter().collect();
+    let reassembly = Some(Arc::default());
+    let west = sender(TunnelEntry { remote_ts, reassembly, ..tunnel(300) });
+    let whole = Sample { payload: vec![1; 3000], dont_fragment: false, ..Sample::udp4() }.build();
+    let mut fragments = Fragments::new(Segment { head: &[], payload: &whole }, 1400).unwrap();
+    let mut outcomes = Vec::new();
+    while let Some(fragment) = fragments.next() {
+        let mut fragment = [fragment.head, fragment.payload].concat();
+        outcomes.push(outbound_packet(&west, VPC, &mut fragment));
+    }
+    let mut last = outcomes.pop().unwrap();
+    assert!(outcomes.iter().all(|outcome| *outcome == Outcome::default()), "they wait");
+    assert!(!last.datagrams[0].whole, "it is for the underlay to fragment");
+    assert_eq!(opened(&mut last), [whole]);
+    let tunnel = used(&west);
+    assert_eq!(tunnel.counters.sent_packets(), 1);
+    assert!(count(&tunnel.counters.discards).is_empty());
 }
