@@ -19,9 +19,10 @@ use super::gateway_section::Gateway;
 use super::reader::{At, Section};
 use super::tuning::Tuning;
 use super::vpc_section::Vpc;
-use super::{BgpConfig, Identity, Routing, derive_inside_address, words};
-use crate::net::{Prefix, VpcId};
+use super::{BgpConfig, Identity, Routing, derive_inside_address, limits, words};
+use crate::net::{AddressRange, Prefix, VpcId};
 use std::net::IpAddr;
+use std::ops::Range;
 use toml::de::DeValue;
 
 /// The keys of a tunnel, in its `[[peer]]` or before that in `[peer.vpc.…]`, where
@@ -353,8 +354,23 @@ fn selectors(
         (None, Some(Routing::Bgp(_)) | None) => (everything(), everything()),
     };
     let mut written = |key: &str, default: Vec<Prefix>| {
-        let list = layers.of(&[key]).list(key, words::prefix, report);
-        list.map_or(default, |list| list.into_iter().map(|at| at.value).collect())
+        let section = layers.of(&[key]);
+        let list = section.list(key, words::prefix, report);
+        let list = list.map_or(default, |list| list.into_iter().map(|at| at.value).collect());
+        check_count(key, &list, section.span_of(key), report);
+        list
     };
     (written("local_ts", local), written("remote_ts", remote))
+}
+
+/// More prefixes than a payload holds are told as ranges, as far as these have no gaps.
+fn check_count(key: &str, prefixes: &[Prefix], span: Range<usize>, report: &mut Report) {
+    let ranges = AddressRange::joined(prefixes.iter().copied()).len();
+    if prefixes.len() > limits::SELECTORS && ranges > limits::SELECTORS {
+        let most = limits::SELECTORS;
+        let fault = Fault::new(format!("a Child SA cannot be for {ranges} ranges of addresses"))
+            .label(format!("IKEv2 takes {most} on each side"))
+            .help(format!("{key} = [\"0.0.0.0/0\"] leaves it to the routes, or join the prefixes"));
+        report.add(span, fault);
+    }
 }

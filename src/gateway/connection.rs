@@ -8,8 +8,9 @@ use crate::ike::{
     ConnectionConfig, ConnectionId, EndpointConfig, Lifetime, LivenessConfig, RemoteAddress,
     SlotConfig, SlotId,
 };
-use crate::net::{PeerId, Prefix, RemoteId};
+use crate::net::{AddressRange, PeerId, Prefix, RemoteId};
 use crate::wire::ike::TrafficSelector;
+use crate::wire::ike::limits::SELECTORS;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -116,6 +117,15 @@ fn local_address(config: &Config, peer: &PeerConfig) -> IpAddr {
     listen.copied().unwrap_or(unspecified)
 }
 
+/// One for each prefix, as policy-based peers expect it; where a payload holds no more, one for each
+/// range of them without a gap.
 fn selectors(prefixes: &[Prefix]) -> Vec<TrafficSelector> {
-    prefixes.iter().map(|&prefix| TrafficSelector::any_protocol(prefix)).collect()
+    if prefixes.len() <= SELECTORS {
+        return prefixes.iter().map(|&prefix| TrafficSelector::any_protocol(prefix)).collect();
+    }
+    let ranges = AddressRange::joined(prefixes.iter().copied());
+    ranges.into_iter().map(TrafficSelector::any_protocol).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,7 @@
 use super::config::{Pair, SlotConfig, SlotId};
 use super::state::state_of_fields;
 use crate::wire::ike::TrafficSelector;
+use crate::wire::ike::limits::SELECTORS;
 
 /// A Child SA that a slot lacks: for all of its traffic, or for one pair.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -55,7 +56,8 @@ impl Traffic {
 }
 
 /// What `offered` and `allowed` have in common, in the order of the offer, without parts that
-/// another part covers. Empty when there is nothing: TS_UNACCEPTABLE.
+/// another part covers, and no more than a payload holds. Empty when there is nothing:
+/// TS_UNACCEPTABLE.
 pub(super) fn narrow(
     offered: &[TrafficSelector],
     allowed: &[TrafficSelector],
@@ -69,6 +71,9 @@ pub(super) fn narrow(
             }
             narrowed.retain(|smaller| !covers(&common, smaller));
             narrowed.push(common);
+            if narrowed.len() == SELECTORS {
+                return narrowed;
+            }
         }
     }
     narrowed

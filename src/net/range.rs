@@ -51,6 +51,26 @@ impl AddressRange {
         AddressRange::new(self.first.max(other.first), self.last.min(other.last))
     }
 
+    /// The fewest ranges that together hold exactly these prefixes: IPv4 first, lowest first.
+    pub fn joined(prefixes: impl IntoIterator<Item = Prefix>) -> Vec<AddressRange> {
+        let mut ranges: Vec<AddressRange> = prefixes.into_iter().map(AddressRange::from).collect();
+        ranges.sort();
+        let mut joined: Vec<AddressRange> = Vec::new();
+        for range in ranges {
+            match joined.last_mut().filter(|before| before.reaches(&range)) {
+                Some(before) => before.last = before.last.max(range.last),
+                None => joined.push(range),
+            }
+        }
+        joined
+    }
+
+    /// Whether nothing lies between this range and one that begins no lower.
+    fn reaches(&self, next: &AddressRange) -> bool {
+        let behind = number(self.last).checked_add(1);
+        self.is_ipv4() == next.is_ipv4() && behind.is_none_or(|behind| number(next.first) <= behind)
+    }
+
     /// The fewest prefixes that together hold exactly this range, lowest first.
     pub fn to_prefixes(&self) -> Vec<Prefix> {
         let bits = if self.is_ipv4() { 32 } else { 128 };

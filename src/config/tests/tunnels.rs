@@ -96,3 +96,16 @@ fn a_vpc_more_or_less_leaves_the_numbers_of_the_others() {
     let more = valid(&text()).numbered_like(&less);
     assert_eq!(numbered("north-a/blue", &more), (PeerId(1), RemoteId(0)));
 }
+
+#[test]
+fn a_child_sa_takes_as_many_prefixes_as_become_255_ranges() {
+    let text = |step: usize| {
+        let routes = (0..300).map(|i| i * step);
+        let routes = routes.map(|i| format!("\"10.{}.{}.0/24\"", 20 + i / 256, i % 256));
+        let routes: Vec<String> = routes.collect();
+        EXAMPLE.replace("\"10.20.0.0/16\"", &routes.join(", "))
+    };
+    assert_eq!(peer(&valid(&text(1)), "branch").remote_ts.len(), 300);
+    let words = ["a Child SA cannot be for 300 ranges", "remote_ts = [\"0.0.0.0/0\"]"];
+    assert_says(&text(2), &words);
+}

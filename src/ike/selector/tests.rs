@@ -94,3 +94,12 @@ proptest! {
         prop_assert!(narrowed.is_empty() || is_within(&narrowed, &offered));
     }
 }
+
+#[test]
+fn no_more_is_agreed_than_a_payload_holds() {
+    let hosts = |third: u8| {
+        (0..=255u8).map(move |last| all(&format!("10.0.{third}.{last}/32"))).collect::<Vec<_>>()
+    };
+    let many = [hosts(0), hosts(1)].concat();
+    assert_eq!(narrow(&[all("0.0.0.0/0")], &many), many[..255]);
+}

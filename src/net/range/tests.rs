@@ -38,3 +38,18 @@ fn mixed_families_and_reversed_ends_are_no_range() {
     assert!(AddressRange::new("10.0.0.1".parse().unwrap(), "fd00::".parse().unwrap()).is_none());
     assert!(AddressRange::new("10.0.0.2".parse().unwrap(), "10.0.0.1".parse().unwrap()).is_none());
 }
+
+#[test]
+fn prefixes_without_a_gap_are_one_range() {
+    let joined = |texts: &[&str]| {
+        let prefixes = texts.iter().map(|text| text.parse::<Prefix>().unwrap());
+        AddressRange::joined(prefixes).iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        joined(&["10.0.3.0/24", "fd00::/16", "10.0.1.0/24", "10.0.2.0/24", "10.0.5.0/24"]),
+        ["10.0.1.0-10.0.3.255", "10.0.5.0/24", "fd00::/16"]
+    );
+    assert_eq!(joined(&["10.0.0.0/8", "10.1.0.0/16", "11.0.0.0/8"]), ["10.0.0.0/7"]);
+    assert_eq!(joined(&["::/0", "0.0.0.0/0", "ffff::/16"]), ["0.0.0.0/0", "::/0"]);
+    assert_eq!(joined(&["255.0.0.0/8", "::/128"]), ["255.0.0.0/8", "::/128"]);
+}
