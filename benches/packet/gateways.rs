@@ -29,6 +29,7 @@ pub fn west() -> Snapshot {
         link_mtu: MTU,
         counters: Arc::default(),
         fragments: Arc::default(),
+        reassembly: None,
         next: None,
     };
     let fib: PrefixMap<GroupId> = prefixes(2).map(|prefix| (prefix, GroupId(0))).collect();
