@@ -9,6 +9,7 @@
 mod support;
 
 mod bird;
+mod certificates;
 mod devices;
 mod failures;
 mod keys;

@@ -24,6 +24,7 @@ pub mod time;
 pub mod visits;
 // floor 1
 pub mod crypto;
+pub mod pki;
 pub mod wire;
 // floor 2
 pub mod esp;

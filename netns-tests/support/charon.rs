@@ -84,6 +84,15 @@ impl Charon {
         for (path, text) in loading {
             pair.write(&path, &text);
         }
+        if connection.auth == Auth::Certificate {
+            let chain = read(pair, &format!("{}.crt", side.name()));
+            for (place, block) in chain.split_inclusive("-----END CERTIFICATE-----\n").enumerate() {
+                // Behind its own certificate stand those of the issuers.
+                let file = if place == 0 { "x509/own.pem" } else { "x509ca/issuer.pem" };
+                pair.write(&format!("{name}/swanctl/{file}"), block);
+            }
+            pair.write(&format!("{name}/swanctl/x509ca/ca.pem"), &read(pair, "ca.crt"));
+        }
         let mut command = process::with_private_run(PROGRAM);
         command.env("STRONGSWAN_CONF", folder.join("strongswan.conf"));
         let output = pair.path(&format!("{name}-output.log"));
@@ -182,6 +191,9 @@ fn swanctl_conf(side: Side, connection: &Connection) -> String {
         Auth::Psk => ("auth = psk", "auth = psk"),
         Auth::Ed25519 => {
             ("auth = pubkey\n pubkeys = own.pem", "auth = pubkey\n pubkeys = peer.pem")
+        }
+        Auth::Certificate => {
+            ("auth = pubkey\n certs = own.pem", "auth = pubkey\n cacerts = ca.pem")
         }
     };
     let sides = [side.prefixes(), peer.prefixes()];

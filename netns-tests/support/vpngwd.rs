@@ -23,6 +23,8 @@ pub const PROGRAM: &str = env!("CARGO_BIN_EXE_vpngwd");
 pub enum Auth {
     Psk,
     Ed25519,
+    /// By certificates of `ca.crt`, which the scenario has made.
+    Certificate,
 }
 
 /// A configuration as text; scenarios replace parts of it.
@@ -31,10 +33,14 @@ pub fn config(pair: &Pair, side: Side, auth: Auth, routing: &str, more: &str) ->
     let credentials = match auth {
         Auth::Psk => "psk_file = \"shared.psk\"".to_owned(),
         Auth::Ed25519 => format!("public_key_file = \"{}.pub\"", peer.name()),
+        Auth::Certificate => String::new(),
     };
     let private_key = match auth {
         Auth::Psk => String::new(),
         Auth::Ed25519 => format!("private_key = \"{own}.key\""),
+        Auth::Certificate => {
+            format!("private_key = \"{own}.key\"\ncertificate = \"{own}.crt\"\nca = [\"ca.crt\"]")
+        }
     };
     let [v4, v6] = side.prefixes();
     format!(

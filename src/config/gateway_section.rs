@@ -1,22 +1,26 @@
 //! Reads `[gateway]`.
 
+use super::certificates::Papers;
 use super::diagnostics::{Fault, Report};
 use super::keys::{self, KeyFiles};
 use super::reader::{At, Section, described};
 use super::{GatewayConfig, Identity, Workers, defaults, limits, words};
 use crate::crypto::digest::sha256;
-use crate::crypto::sign::SigningKey;
+use crate::crypto::private_key::PrivateKey;
 use std::net::{IpAddr, Ipv4Addr};
 use std::num::NonZeroU16;
 use toml::de::DeValue;
 
-pub(super) const KEYS: [&str; 15] = [
+pub(super) const KEYS: [&str; 18] = [
     "name",
     "region",
     "zone",
     "asn",
     "listen",
     "private_key",
+    "certificate",
+    "ca",
+    "crl",
     "identity",
     "router_id",
     "ike_port",
@@ -31,9 +35,11 @@ pub(super) const KEYS: [&str; 15] = [
 /// `[gateway]`, with what other sections need of it.
 pub(super) struct Gateway {
     pub(super) config: GatewayConfig,
-    pub(super) private_key: Option<SigningKey>,
+    pub(super) private_key: Option<PrivateKey>,
     /// Whether `private_key` is written, be it readable or not.
     pub(super) names_private_key: bool,
+    /// Certificates for all peers that are known by one.
+    pub(super) papers: Papers,
 }
 
 /// The gateway; `None` when its name is missing or wrong. Everything else that is wrong is
@@ -50,6 +56,7 @@ pub(super) fn read(
         let loaded = keys::private_key(files, &path);
         loaded.map_err(|fault| report.add(section.span_of("private_key"), fault)).ok()
     });
+    let papers = Papers::of_gateway(section, private_key.as_ref(), files, report);
     let name = name?.value;
     let config = GatewayConfig {
         region: section.optional("region", words::text, report).unwrap_or_default(),
@@ -73,7 +80,8 @@ pub(super) fn read(
         name,
     };
     check_ports(section, &config, report);
-    Some(Gateway { config, private_key, names_private_key: section.has("private_key") })
+    let names_private_key = section.has("private_key");
+    Some(Gateway { config, private_key, names_private_key, papers })
 }
 
 fn listen(section: &Section<'_>, report: &mut Report) -> Vec<IpAddr> {

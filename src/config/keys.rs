@@ -5,8 +5,9 @@
 
 use super::diagnostics::Fault;
 use super::limits;
+use crate::crypto::private_key::PrivateKey;
 use crate::crypto::secret::Secret;
-use crate::crypto::sign::{KeyFormatError, SigningKey, VerifyingKey};
+use crate::crypto::sign::{KeyFormatError, VerifyingKey};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use std::collections::BTreeMap;
@@ -70,17 +71,19 @@ impl KeyFiles for KeysInMemory {
 
 /// Permission bits by which others than the owner get at a file.
 const OTHERS: u32 = 0o077;
+/// Those by which they change it.
+const OTHERS_WRITE: u32 = 0o022;
 
 /// The private key in the file at `path`: PKCS#8 PEM. A line of base64 will not do: a public key
 /// could be taken for a private one.
-pub(super) fn private_key(files: &dyn KeyFiles, path: &str) -> Result<SigningKey, Fault> {
+pub(super) fn private_key(files: &dyn KeyFiles, path: &str) -> Result<PrivateKey, Fault> {
     let shown = files.shown(path);
     let make = format!("make one with `vpnctl keygen -o {shown}`");
     let file = read(files, path, "private key", &make)?;
     let path = shown.as_str();
     private(&file, path)?;
-    SigningKey::from_pkcs8_pem(text_of(&file, path)?)
-        .map_err(|error| not_a_key(path, "a private Ed25519 key", error).help(make))
+    PrivateKey::from_pem(text_of(&file, path)?)
+        .map_err(|error| not_a_key(path, "a private key", error).help(make))
 }
 
 /// The public key in the file at `path`: one line of base64, or PEM.
@@ -155,7 +158,12 @@ fn hexadecimal(digits: &[u8]) -> Option<Vec<u8>> {
     digits.chunks(2).map(pair).collect()
 }
 
-fn read(files: &dyn KeyFiles, path: &str, what: &str, make: &str) -> Result<KeyFile, Fault> {
+pub(super) fn read(
+    files: &dyn KeyFiles,
+    path: &str,
+    what: &str,
+    make: &str,
+) -> Result<KeyFile, Fault> {
     files.read(path).map_err(|why| {
         Fault::new(format!("the {what} {} cannot be read: {why}", files.shown(path)))
             .label("named here")
@@ -181,6 +189,16 @@ fn private(file: &KeyFile, path: &str) -> Result<(), Fault> {
 fn text_of<'f>(file: &'f KeyFile, path: &str) -> Result<&'f str, Fault> {
     let not_text = |_| Fault::new(format!("{path} is not a text file")).label("named here");
     std::str::from_utf8(file.contents.as_bytes()).map_err(not_text)
+}
+
+/// Refuses a file that others than its owner may change.
+pub(super) fn steady(file: &KeyFile, path: &str) -> Result<(), Fault> {
+    match file.mode & OTHERS_WRITE {
+        0 => Ok(()),
+        _ => Err(Fault::new(format!("others may change {path}, and with it whom we believe"))
+            .label("named here")
+            .help(format!("chmod go-w {path}"))),
+    }
 }
 
 fn not_a_key(path: &str, what: &str, error: KeyFormatError) -> Fault {

@@ -51,3 +51,5 @@ pub(super) const REPLAY_WINDOW: RangeInclusive<u32> = 64..=65_536;
 pub(super) const PSK_MIN_BYTES: usize = 16;
 /// No secret needs more; a longer file is another file.
 pub(super) const PSK_MAX_BYTES: usize = 512;
+/// Authorities that one gateway believes: all of them are named in one IKE_SA_INIT.
+pub(super) const AUTHORITIES: usize = 16;

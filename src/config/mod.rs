@@ -25,6 +25,7 @@
 
 pub mod defaults;
 
+mod certificates;
 mod checks;
 mod diagnostics;
 mod gateway_section;
@@ -42,7 +43,7 @@ mod types;
 mod vpc_section;
 mod words;
 
-pub use crate::crypto::credentials::Credentials;
+pub use crate::pki::Credentials;
 pub use crate::wire::ike::{Identity, ParseIdentityError};
 pub use diagnostics::{ConfigError, ConfigErrors};
 pub use inside::{derive_device_address, derive_inside_address, derived_prefix};

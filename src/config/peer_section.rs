@@ -8,11 +8,12 @@ use super::tuning::{self, Tuning};
 use super::tunnel_section::{self, Inside, Tunnel};
 use super::vpc_section::Vpc;
 use super::{Credentials, Identity, PeerConfig, defaults, presets, words};
+use crate::crypto::private_key::PrivateKey;
 use crate::net::{Prefix, RemoteId};
 use std::net::IpAddr;
 use std::ops::Range;
 
-const OWN_KEYS: [&str; 13] = [
+const OWN_KEYS: [&str; 17] = [
     "name",
     "vpc",
     "vpcs",
@@ -24,6 +25,10 @@ const OWN_KEYS: [&str; 13] = [
     "public_key",
     "public_key_file",
     "psk_file",
+    "ca",
+    "crl",
+    "certificate",
+    "private_key",
     "preset",
     "allow_weak",
 ];
@@ -62,10 +67,11 @@ pub(super) fn read(
     let tunnels = tunnel_section::sections(section, context.vpcs, report);
     let help = "remote_address = \"203.0.113.7\": where the peer is, or \"any\"";
     let remote_address = section.required("remote_address", help, words::address_or_any, report);
-    let credentials = credentials(section, context, report);
+    let identities = identities(section, context, name.as_ref(), report);
+    let local_identity = identities.as_ref().map(|(local, _)| local);
+    let credentials = credentials(section, context, local_identity, report);
     let tuning = with_preset(section, context.defaults, report).read_over(section, report);
     check_weakness(section, &tuning, report);
-    let identities = identities(section, context, name.as_ref(), report);
     let local_address = local_address(section, context, remote_address.as_ref(), report);
     let remote_port = words::integer("a port", 1..=u16::MAX);
     let remote_port = section.optional("remote_port", remote_port, report);
@@ -166,21 +172,29 @@ fn identities(
     Some((local, remote))
 }
 
-/// Exactly one of the three ways to know a peer.
+/// Exactly one of the four ways to know a peer; a certificate of the gateway's own `ca` when none
+/// is written.
 fn credentials(
     section: &Section<'_>,
     context: &Context<'_>,
+    local_identity: Option<&Identity>,
     report: &mut Report,
 ) -> Option<Credentials> {
-    let ways: Vec<&str> = ["public_key", "public_key_file", "psk_file"]
+    let ways: Vec<&str> = ["public_key", "public_key_file", "psk_file", "ca"]
         .into_iter()
         .filter(|way| section.has(way))
         .collect();
     match ways.as_slice() {
+        [] if context.gateway.papers.names_ca => {
+            context.gateway.papers.credentials(section, context.files, local_identity, report)
+        }
+        ["ca"] => {
+            context.gateway.papers.credentials(section, context.files, local_identity, report)
+        }
         [] => {
             let fault = Fault::new(format!("{} says no way to authenticate", section.title()));
-            let help = "add public_key_file = \"…\" (what `vpnctl pubkey` prints at the peer) \
-                        or psk_file = \"…\"";
+            let help = "add public_key_file = \"…\" (what `vpnctl pubkey` prints at the peer), \
+                        psk_file = \"…\", or ca = [\"…\"] for a peer with a certificate";
             report.add(section.span(), fault.label("this peer").help(help));
             None
         }
@@ -219,7 +233,15 @@ fn public_key(
             .help("add private_key = \"…\" to [gateway]; `vpnctl keygen -o FILE` makes the file");
         report.add(written.span, fault);
     }
-    let own = context.gateway.private_key.clone()?;
+    let PrivateKey::Ed25519(own) = context.gateway.private_key.clone()? else {
+        let fault = Fault::new("raw public keys are Ed25519 keys, and this gateway's is another")
+            .label("the peer is known by its public key")
+            .help(
+                "know the peer by its certificate (`ca`), or make a key with `vpnctl keygen -o FILE`",
+            );
+        report.add(section.span_of(way), fault);
+        return None;
+    };
     let peer = peer?;
     if own.verifying_key() == peer {
         let fault = Fault::new("this is the public key of this gateway, not of the peer");

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
+mod certificates;
 pub(super) mod errors;
 mod limits;
 mod tunnels;

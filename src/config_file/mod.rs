@@ -76,8 +76,8 @@ struct KeysOnDisk {
     owner: u32,
 }
 
-/// More than any key file holds, in bytes.
-const KEY_FILE_MAX: u64 = 64 << 10;
+/// More than any key, certificate or revocation list holds, in bytes.
+const KEY_FILE_MAX: u64 = 4 << 20;
 /// The permission bit of everybody else.
 const ANYBODY_WRITES: u32 = 0o002;
 

@@ -2,7 +2,8 @@
 
 use ring::digest::{Algorithm, Context, SHA1_FOR_LEGACY_USE_ONLY, SHA256};
 
-/// SHA-1, which NAT detection prescribes (RFC 7296 §2.23) and where collisions do no harm.
+/// SHA-1, which NAT detection and Certificate Requests prescribe (RFC 7296 §2.23, §3.7) and where
+/// collisions do no harm.
 pub fn sha1(parts: &[&[u8]]) -> [u8; 20] {
     digest(&SHA1_FOR_LEGACY_USE_ONLY, parts)
 }

@@ -4,9 +4,9 @@
 //! protocol. The primitives come from `ring`, `x25519-dalek`, `chacha20poly1305`, `aes`, `cbc` and
 //! `crypto-bigint`.
 //!
-//! This module is pure with one exception: `ring` generates the private keys of its ECP groups
-//! from its own [`ring::rand::SystemRandom`] only, because its `SecureRandom` trait is sealed
-//! (see [`kex`]).
+//! This module is pure with one exception: `ring` generates the private keys of its ECP groups, the
+//! nonces of ECDSA and the salts of RSA-PSS from its own [`ring::rand::SystemRandom`] only, because
+//! its `SecureRandom` trait is sealed (see [`kex`] and [`private_key`]).
 //!
 //! Wiping: bytes that we own are wiped when dropped ([`secret::Secret`]). `ring` does not wipe
 //! its expanded AES keys, HMAC states, ECDH scalars and Ed25519 key pairs; where such a copy
@@ -17,12 +17,14 @@
 pub mod aead;
 pub mod cbc;
 pub mod cipher;
-pub mod credentials;
 pub mod digest;
 pub mod integrity;
 pub mod kex;
 mod modp;
+pub mod pem;
 pub mod prf;
+pub mod private_key;
 pub mod secret;
 pub mod sign;
+pub mod signature;
 pub mod suite;

@@ -7,6 +7,7 @@
 
 mod encoding;
 
+use super::pem::{self, PemError};
 use super::secret::Secret;
 use crate::random::Random;
 use base64::Engine;
@@ -23,12 +24,24 @@ pub const KEY_LEN: usize = 32;
 /// Bytes of a signature.
 pub const SIGNATURE_LEN: usize = 64;
 
-/// Why a text or some bytes are not an Ed25519 key.
+/// Why a text or some bytes are not a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyFormatError {
     /// There is no PEM block with the expected label.
     #[error("no \"-----BEGIN {0}-----\" block found")]
     NoPem(&'static str),
+    /// An elliptic-curve key in the form of RFC 5915, without PKCS#8 around it.
+    #[error(
+        "the key is in the old form \"EC PRIVATE KEY\"; convert it with \
+         `openssl pkcs8 -topk8 -nodes -in FILE`"
+    )]
+    Sec1,
+    /// A key of an algorithm that is not among those that we sign with.
+    #[error(
+        "the key is not one of those that are supported: Ed25519, ECDSA with P-256 or P-384, RSA \
+         of 2048 to 4096 bits"
+    )]
+    Unsupported,
     /// The private key is encrypted with a passphrase.
     #[error("the private key is encrypted; decrypt it with `openssl pkey`")]
     Encrypted,
@@ -101,7 +114,7 @@ impl SigningKey {
         if text.contains("-----BEGIN ENCRYPTED PRIVATE KEY-----") {
             return Err(KeyFormatError::Encrypted);
         }
-        let der = Zeroizing::new(encoding::pem_decode(text, encoding::PRIVATE_KEY)?);
+        let der = Zeroizing::new(pem::decode(text, encoding::PRIVATE_KEY)?);
         SigningKey::from_pkcs8_der(&der)
     }
 
@@ -124,7 +137,7 @@ impl SigningKey {
     /// The private key as PKCS#8 PEM, for a file that only its owner may read.
     pub fn to_pkcs8_pem(&self) -> Zeroizing<String> {
         let der = Zeroizing::new(encoding::encode_private_key(self.seed.as_bytes()));
-        encoding::pem_encode(&der, encoding::PRIVATE_KEY)
+        pem::encode(&der, encoding::PRIVATE_KEY)
     }
 
     /// The public key that belongs to this private key.
@@ -139,6 +152,15 @@ impl SigningKey {
         let mut bytes = [0; SIGNATURE_LEN];
         bytes.copy_from_slice(self.pair.sign(message).as_ref());
         bytes
+    }
+}
+
+impl From<PemError> for KeyFormatError {
+    fn from(error: PemError) -> KeyFormatError {
+        match error {
+            PemError::Missing(label) => KeyFormatError::NoPem(label),
+            PemError::Base64 => KeyFormatError::Base64,
+        }
     }
 }
 
@@ -200,7 +222,7 @@ impl VerifyingKey {
     ///
     /// When the block is missing or damaged, or holds no Ed25519 key.
     pub fn from_spki_pem(text: &str) -> Result<VerifyingKey, KeyFormatError> {
-        VerifyingKey::from_spki_der(&encoding::pem_decode(text, encoding::PUBLIC_KEY)?)
+        VerifyingKey::from_spki_der(&pem::decode(text, encoding::PUBLIC_KEY)?)
     }
 
     /// The 32 raw bytes.
@@ -220,7 +242,7 @@ impl VerifyingKey {
 
     /// A SubjectPublicKeyInfo, PEM.
     pub fn to_spki_pem(&self) -> String {
-        encoding::pem_encode(&self.to_spki_der(), encoding::PUBLIC_KEY).to_string()
+        pem::encode(&self.to_spki_der(), encoding::PUBLIC_KEY).to_string()
     }
 
     /// Whether `signature` is this key's over `message`; only the one canonical form of a

@@ -132,7 +132,7 @@ impl Gateway {
                 self.remove_peer(peer, old, at);
                 self.add_peer(peer, at);
             }
-            Step::RetimePeer(peer) => self.retime_peer(peer, at),
+            Step::RenewPeer(peer) | Step::RetimePeer(peer) => self.retime_peer(peer, at),
             Step::RerouteNeighbor(peer) => {
                 self.reroute_neighbor(peer, old, at.now);
                 self.retime_peer(peer, at);

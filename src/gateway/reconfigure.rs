@@ -18,6 +18,8 @@ pub enum Step {
     AddPeer(PeerId),
     /// What the SAs were negotiated from changed: delete them and negotiate anew.
     RestartPeer(PeerId),
+    /// Certificates or authorities changed: the SAs stay while the peer's certificate still holds.
+    RenewPeer(PeerId),
     /// Timers changed: the SAs stay.
     RetimePeer(PeerId),
     /// What the peer may announce, how it ranks, or how its routes are learned changed.
@@ -91,6 +93,7 @@ impl Reloaded {
                 Step::RestartPeer(id) => ("tunnels begun anew", peer(new, id)),
                 Step::AddPeer(id) => ("tunnels added", peer(new, id)),
                 Step::RemovePeer(id) => ("tunnels removed", peer(old, id)),
+                Step::RenewPeer(id) => ("certificates of tunnels changed", peer(new, id)),
                 Step::RetimePeer(id) => ("timers of tunnels changed", peer(new, id)),
                 Step::RerouteNeighbor(id) => ("routes of tunnels changed", peer(new, id)),
                 Step::Reannounce(id)
@@ -146,6 +149,9 @@ fn peer_steps(id: PeerId, old: &PeerConfig, new: &PeerConfig) -> Vec<Step> {
         return vec![Step::RestartPeer(id)];
     }
     let mut steps = Vec::new();
+    if old.credentials != new.credentials {
+        steps.push(Step::RenewPeer(id));
+    }
     let retimed = (old.lifetimes, old.liveness, old.bfd, old.initiate);
     if retimed != (new.lifetimes, new.liveness, new.bfd, new.initiate) {
         steps.push(Step::RetimePeer(id));
@@ -167,7 +173,7 @@ fn restarts(old: &PeerConfig, new: &PeerConfig) -> bool {
         && old.force_encapsulation == new.force_encapsulation;
     let same_proof = old.local_identity == new.local_identity
         && old.remote_identity == new.remote_identity
-        && old.credentials == new.credentials;
+        && old.credentials.continues_as(&new.credentials);
     let same_proposal = old.ike_suites == new.ike_suites
         && old.esp_suites == new.esp_suites
         && old.local_ts == new.local_ts

@@ -1,21 +1,24 @@
-//! Proof of identity: the AUTH payload (RFC 7296 §2.15), by pre-shared key or by an Ed25519
-//! signature (RFC 7427 §3, RFC 8420 §2).
+//! Proof of identity: the AUTH payload (RFC 7296 §2.15), by pre-shared key, by an Ed25519 signature
+//! (RFC 7427 §3, RFC 8420 §2), or by a signature with the key of a certificate (RFC 4945).
+
+mod certificates;
+mod method;
 
 use super::failure::AuthFailure;
 use super::job::Work;
-use super::payloads::Payloads;
-use crate::crypto::credentials::Credentials;
 use crate::crypto::prf::Prf;
+use crate::crypto::private_key::PrivateKey;
 use crate::crypto::secret::{Secret, ct_eq};
-use crate::crypto::sign::{SIGNATURE_LEN, VerifyingKey};
-use crate::wire::ike::{
-    AuthMethod, Authentication, HashAlgorithm, Identification, Identity, NotifyType, Payload,
-};
+use crate::crypto::sign::VerifyingKey;
+use crate::crypto::signature::Algorithm;
+use crate::pki::{Credentials, Question, Refusal, Vouched};
+use crate::wire::ike::{AuthMethod, Authentication, Identification, Identity};
+use std::sync::Arc;
+
+pub(super) use certificates::{Shown, own_certificates, request};
+pub(super) use method::{PeerHashes, Scheme, hash_algorithms};
 
 const KEY_PAD: &[u8] = b"Key Pad for IKEv2";
-
-/// DER of the AlgorithmIdentifier of Ed25519: SEQUENCE { OID 1.3.101.112 } (RFC 8410 §3).
-const ED25519_ALGORITHM: [u8; 7] = [0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70];
 
 /// What one side's AUTH payload covers:
 ///
@@ -41,12 +44,13 @@ pub(super) struct Signed<'a> {
 #[derive(Debug)]
 pub(super) struct Authenticated {
     identity: Identity,
+    vouched: Option<Arc<Vouched>>,
 }
 
 impl Authenticated {
-    /// The identity that is proved.
-    pub fn into_identity(self) -> Identity {
-        self.identity
+    /// The identity that is proved, and the certificate that it was proved by, if it was one.
+    pub fn into_parts(self) -> (Identity, Option<Arc<Vouched>>) {
+        (self.identity, self.vouched)
     }
 }
 
@@ -70,26 +74,47 @@ impl Signed<'_> {
 pub(super) enum Proof {
     /// Here it is.
     Made(Authentication),
-    /// A signature is needed first; [`signed`] makes the payload of it.
+    /// A signature is needed first.
     ToSign(Work),
 }
 
-/// Proves who we are by `credentials`.
-pub(super) fn prove(credentials: &Credentials, signed: &Signed<'_>) -> Proof {
-    match credentials {
-        Credentials::Psk(psk) => Proof::Made(Authentication {
-            method: AuthMethod::SHARED_KEY_MIC,
-            data: signed.shared_key_mic(psk).as_bytes().to_vec(),
-        }),
-        Credentials::PublicKey { own, .. } => {
-            Proof::ToSign(Work::Sign { key: own.clone(), octets: signed.octets() })
+/// Proves who we are by `credentials`, to a peer that verifies signatures over these hashes.
+///
+/// # Errors
+///
+/// When the peer cannot verify any signature that we can make.
+pub(super) fn prove(
+    credentials: &Credentials,
+    signed: &Signed<'_>,
+    peer: PeerHashes,
+) -> Result<Proof, AuthFailure> {
+    let key = match credentials {
+        Credentials::Psk(psk) => {
+            return Ok(Proof::Made(Authentication {
+                method: AuthMethod::SHARED_KEY_MIC,
+                data: signed.shared_key_mic(psk).as_bytes().to_vec(),
+            }));
         }
-    }
+        Credentials::PublicKey { own, .. } => PrivateKey::Ed25519(own.clone()),
+        Credentials::Certificate { own, .. } => own.key().clone(),
+    };
+    let scheme = method::choose(&key, peer)?;
+    Ok(Proof::ToSign(Work::Sign { key, scheme, octets: signed.octets() }))
 }
 
-/// The AUTH payload that holds our signature.
-pub(super) fn signed(signature: &[u8; SIGNATURE_LEN]) -> Authentication {
-    Authentication { method: AuthMethod::DIGITAL_SIGNATURE, data: signature_value(signature) }
+/// Whether a peer that verifies signatures over these hashes can be shown `credentials`.
+///
+/// # Errors
+///
+/// Why it cannot.
+pub(super) fn can_prove(credentials: &Credentials, peer: PeerHashes) -> Result<(), AuthFailure> {
+    match credentials {
+        Credentials::Psk(_) => Ok(()),
+        Credentials::PublicKey { own, .. } => {
+            method::choose(&PrivateKey::Ed25519(own.clone()), peer).map(drop)
+        }
+        Credentials::Certificate { own, .. } => method::choose(own.key(), peer).map(drop),
+    }
 }
 
 /// What the peer's AUTH payload is worth.
@@ -107,7 +132,48 @@ pub(super) enum Verdict {
 #[derive(Debug)]
 pub(super) struct Claim {
     identity: Identity,
-    key: VerifyingKey,
+    evidence: Evidence,
+}
+
+/// Whose signature it would have to be.
+#[derive(Clone, Debug)]
+pub(super) enum Evidence {
+    /// The owner's of this key.
+    Key(VerifyingKey),
+    /// That of whoever has the key of a certificate, which must be one that proves the identity.
+    Certificates(Box<Question>),
+}
+
+/// What was found out about a claim.
+#[cfg_attr(test, derive(Clone))]
+#[derive(Debug)]
+pub(super) enum Finding {
+    /// The signature is that of the key.
+    Fits,
+    /// It is not.
+    DoesNotFit,
+    /// The signature is that of this certificate, which proves the identity.
+    Vouched(Box<Vouched>),
+    /// The certificate does not prove it, or the signature is not that of its key.
+    Refused(Refusal),
+}
+
+impl Evidence {
+    /// Does the work.
+    pub fn find(&self, algorithm: Algorithm, octets: &[u8], signature: &[u8]) -> Finding {
+        match self {
+            Evidence::Key(key) => match key.verify(octets, signature) {
+                Ok(()) => Finding::Fits,
+                Err(_) => Finding::DoesNotFit,
+            },
+            Evidence::Certificates(question) => {
+                let vouched = question.answer().and_then(|vouched| {
+                    vouched.verify(algorithm, octets, signature).map(|()| vouched)
+                });
+                vouched.map_or_else(Finding::Refused, |vouched| Finding::Vouched(Box::new(vouched)))
+            }
+        }
+    }
 }
 
 impl Claim {
@@ -116,91 +182,78 @@ impl Claim {
         claims: impl IntoIterator<Item = &'a Claim>,
         signed: &Signed<'_>,
         auth: &Authentication,
-    ) -> Work {
-        Work::Verify {
-            keys: claims.into_iter().map(|claim| claim.key).collect(),
-            octets: signed.octets(),
-            signature: signature_in(&auth.data).unwrap_or_default().to_vec(),
-        }
+    ) -> Option<Work> {
+        let (algorithm, signature) = method::read(auth).ok()?;
+        let evidence = claims.into_iter().map(|claim| claim.evidence.clone()).collect();
+        Some(Work::Verify { evidence, algorithm, octets: signed.octets(), signature })
     }
 
-    /// What the claim is worth, now that the signature was verified or was not.
+    /// What the claim is worth, by what was found out about it.
     ///
     /// # Errors
     ///
-    /// [`AuthFailure::BadSignature`] when it does not fit the key of the peer.
-    pub fn settle(self, verified: bool) -> Result<Authenticated, AuthFailure> {
-        match verified {
-            true => Ok(Authenticated { identity: self.identity }),
-            false => Err(AuthFailure::BadSignature(self.identity)),
+    /// Why it proves nothing.
+    pub fn settle(self, found: Option<Finding>) -> Result<Authenticated, AuthFailure> {
+        let Claim { identity, evidence } = self;
+        match (evidence, found) {
+            (Evidence::Key(_), Some(Finding::Fits)) => {
+                Ok(Authenticated { identity, vouched: None })
+            }
+            (Evidence::Certificates(_), Some(Finding::Vouched(vouched))) => {
+                Ok(Authenticated { identity, vouched: Some(Arc::from(vouched)) })
+            }
+            (Evidence::Certificates(_), Some(Finding::Refused(refusal))) => {
+                Err(AuthFailure::Certificate { identity, refusal })
+            }
+            (Evidence::Key(_) | Evidence::Certificates(_), _) => {
+                Err(AuthFailure::BadSignature(identity))
+            }
         }
     }
 }
 
-/// Looks at the peer's AUTH payload: everything but signatures is decided at once.
+/// Looks at the peer's AUTH payload, with the certificates `shown` beside it: everything but
+/// signatures is decided at once.
 pub(super) fn examine(
     credentials: &Credentials,
     signed: &Signed<'_>,
     auth: &Authentication,
+    shown: &Shown,
 ) -> Verdict {
-    let (used, wanted) = (auth.method, method(credentials));
-    if used != wanted {
-        return Verdict::Known(Err(AuthFailure::Method { used, wanted }));
-    }
     let identity = Identity::from_wire(signed.identity);
-    match credentials {
-        Credentials::Psk(psk) => {
-            let fits = ct_eq(signed.shared_key_mic(psk).as_bytes(), &auth.data);
-            Verdict::Known(match fits {
-                true => Ok(Authenticated { identity }),
-                false => Err(AuthFailure::PskMismatch(identity)),
-            })
+    let evidence = match credentials {
+        Credentials::Psk(psk) => return Verdict::Known(examine_mic(psk, signed, auth, identity)),
+        Credentials::PublicKey { peer, .. } => {
+            method::check_for_key(auth).map(|()| Evidence::Key(*peer))
         }
-        Credentials::PublicKey { peer, .. } => match signature_in(&auth.data) {
-            None => Verdict::Known(Err(AuthFailure::SignatureAlgorithm)),
-            Some(_) => Verdict::ToVerify(Claim { identity, key: *peer }),
-        },
+        Credentials::Certificate { trust, .. } => method::read(auth).and_then(|_| {
+            let question = shown.question(trust.clone(), identity.clone());
+            let question = question.map_err(|refusal| AuthFailure::Certificate {
+                identity: identity.clone(),
+                refusal,
+            })?;
+            Ok(Evidence::Certificates(Box::new(question)))
+        }),
+    };
+    match evidence {
+        Ok(evidence) => Verdict::ToVerify(Claim { identity, evidence }),
+        Err(failure) => Verdict::Known(Err(failure)),
     }
 }
 
-fn method(credentials: &Credentials) -> AuthMethod {
-    match credentials {
-        Credentials::Psk(_) => AuthMethod::SHARED_KEY_MIC,
-        Credentials::PublicKey { .. } => AuthMethod::DIGITAL_SIGNATURE,
+fn examine_mic(
+    psk: &Secret,
+    signed: &Signed<'_>,
+    auth: &Authentication,
+    identity: Identity,
+) -> Result<Authenticated, AuthFailure> {
+    let (used, wanted) = (auth.method, AuthMethod::SHARED_KEY_MIC);
+    if used != wanted {
+        return Err(AuthFailure::Method { used, wanted });
     }
-}
-
-/// ASN.1 length, AlgorithmIdentifier, signature (RFC 7427 §3).
-fn signature_value(signature: &[u8]) -> Vec<u8> {
-    let length = [ED25519_ALGORITHM.len() as u8];
-    [length.as_slice(), &ED25519_ALGORITHM, signature].concat()
-}
-
-fn signature_in(data: &[u8]) -> Option<&[u8]> {
-    let (&length, rest) = data.split_first()?;
-    let (algorithm, signature) = rest.split_at_checked(length.into())?;
-    (algorithm == ED25519_ALGORITHM).then_some(signature)
-}
-
-/// SIGNATURE_HASH_ALGORITHMS: we verify signatures that hash by themselves (RFC 8420 §2).
-pub(super) fn hash_algorithms() -> Payload {
-    let identity = HashAlgorithm::IDENTITY.0.to_be_bytes();
-    super::payloads::notify(NotifyType::SIGNATURE_HASH_ALGORITHMS, identity)
-}
-
-/// Whether the sender of these payloads verifies Ed25519 signatures.
-pub(super) fn verifies_ed25519(payloads: Payloads<'_>) -> bool {
-    let identity = HashAlgorithm::IDENTITY.0.to_be_bytes();
-    payloads
-        .notify(NotifyType::SIGNATURE_HASH_ALGORITHMS)
-        .is_some_and(|notify| notify.data.chunks_exact(2).any(|hash| hash == identity))
-}
-
-/// Whether a peer that does or does not verify Ed25519 signatures can be shown `credentials`.
-pub(super) fn can_prove(credentials: &Credentials, peer_verifies: bool) -> Result<(), AuthFailure> {
-    match credentials {
-        Credentials::PublicKey { .. } if !peer_verifies => Err(AuthFailure::NoEd25519),
-        Credentials::PublicKey { .. } | Credentials::Psk(_) => Ok(()),
+    match ct_eq(signed.shared_key_mic(psk).as_bytes(), &auth.data) {
+        true => Ok(Authenticated { identity, vouched: None }),
+        false => Err(AuthFailure::PskMismatch(identity)),
     }
 }
 

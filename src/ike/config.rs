@@ -1,8 +1,8 @@
 //! What an operator decides: limits of an endpoint, and per connection who talks to whom, with
 //! which algorithms, for which traffic and with how much patience.
 
-use crate::crypto::credentials::Credentials;
 use crate::crypto::suite::{DEFAULT_IKE_SUITES, EspSuite, IkeSuite, default_esp_suites};
+use crate::pki::Credentials;
 use crate::random::Random;
 use crate::wire::ike::{Identity, TrafficSelector};
 use std::collections::BTreeMap;
@@ -230,8 +230,8 @@ impl ConnectionConfig {
         self.slots.values().map(|slot| 1 + slot.pairs.len()).sum()
     }
 
-    /// Whether an IKE SA made under `self` is just as good under `other`: all but timers and
-    /// slots equal, and our address unless it does not matter.
+    /// Whether an IKE SA made under `self` is just as good under `other`: all but timers, slots and
+    /// certificates equal, and our address unless it does not matter.
     pub fn same_peer(&self, other: &ConnectionConfig) -> bool {
         let rest_of_other = ConnectionConfig {
             local: if self.anywhere { other.local } else { self.local },
@@ -241,6 +241,10 @@ impl ConnectionConfig {
             slots: other.slots.clone(),
             retransmit: other.retransmit.clone(),
             reconnect: other.reconnect.clone(),
+            credentials: match self.credentials.continues_as(&other.credentials) {
+                true => other.credentials.clone(),
+                false => self.credentials.clone(),
+            },
             ..self.clone()
         };
         rest_of_other == *other

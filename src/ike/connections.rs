@@ -6,8 +6,10 @@
 
 use super::config::{ConnectionConfig, ConnectionId, RemoteAddress};
 use super::connection::Connection;
+use super::limits::NAMED_AUTHORITIES;
 use super::path::Path;
 use crate::crypto::suite::IkeSuite;
+use crate::pki::KeyIdentifier;
 use crate::visits::Visits;
 use crate::wire::ike::Identity;
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,6 +26,8 @@ pub(super) struct Acceptable {
     pub suites: Vec<IkeSuite>,
     /// Whether one of them wants the peer to see a NAT in front of us.
     pub force_encapsulation: bool,
+    /// The authorities of which they take certificates.
+    pub authorities: Vec<KeyIdentifier>,
 }
 
 /// The connections between the same two addresses.
@@ -33,6 +37,8 @@ struct Place {
     /// By their list of suites: of 10,000 connections most have the same.
     by_suites: BTreeMap<Vec<IkeSuite>, BTreeSet<ConnectionId>>,
     forcing: BTreeSet<ConnectionId>,
+    /// How many take certificates of each authority.
+    authorities: BTreeMap<KeyIdentifier, usize>,
 }
 
 /// Our address, `None` if it does not matter, and the peer's; `None` is [`RemoteAddress::Any`].
@@ -90,8 +96,23 @@ impl Connections {
         self.all.get(&id)
     }
 
-    /// The connection of a number, to be changed: its timer will be set anew. Addresses,
-    /// identities and suites stay as they are, for they are indexed.
+    /// Configures a connection otherwise, but for its identities.
+    pub fn reconfigure(&mut self, id: ConnectionId, config: Arc<ConnectionConfig>) {
+        let Some(connection) = self.all.get_mut(&id) else { return };
+        let old = std::mem::replace(&mut connection.config, config.clone());
+        let key = place_of(&old);
+        if let Some(place) = self.places.get_mut(&key) {
+            place.remove(id, &old);
+            if place.members.is_empty() {
+                self.places.remove(&key);
+            }
+        }
+        self.places.entry(place_of(&config)).or_default().insert(id, &config);
+        self.touched.insert(id);
+    }
+
+    /// The connection of a number, to be changed: its timer will be set anew. Its configuration
+    /// stays as it is, for it is indexed.
     pub fn get_mut(&mut self, id: ConnectionId) -> Option<&mut Connection> {
         self.visits.one();
         self.touched.insert(id);
@@ -139,7 +160,11 @@ impl Connections {
             }
         }
         let force_encapsulation = places.iter().any(|place| !place.forcing.is_empty());
-        (!places.is_empty()).then_some(Acceptable { suites, force_encapsulation })
+        let named = places.iter().flat_map(|place| place.authorities.keys()).copied();
+        let named: BTreeSet<KeyIdentifier> = named.collect();
+        let authorities = named.into_iter().take(NAMED_AUTHORITIES).collect();
+        let acceptable = Acceptable { suites, force_encapsulation, authorities };
+        (!places.is_empty()).then_some(acceptable)
     }
 
     /// The connections whose peer is configured to be at the far end of this very path.
@@ -213,11 +238,20 @@ impl Place {
         if config.force_encapsulation {
             self.forcing.insert(id);
         }
+        for authority in config.credentials.authorities() {
+            *self.authorities.entry(authority).or_default() += 1;
+        }
     }
 
     fn remove(&mut self, id: ConnectionId, config: &ConnectionConfig) {
         self.members.remove(&id);
         self.forcing.remove(&id);
+        for authority in config.credentials.authorities() {
+            if let Some(count) = self.authorities.get_mut(&authority) {
+                *count -= 1;
+            }
+        }
+        self.authorities.retain(|_, count| *count > 0);
         if let Some(ids) = self.by_suites.get_mut(&config.ike_suites) {
             ids.remove(&id);
             if ids.is_empty() {

@@ -20,7 +20,6 @@ use std::collections::{BTreeSet, VecDeque};
 
 pub(super) struct Context<'a> {
     pub now: Timestamp,
-    #[expect(dead_code, reason = "certificates will ask for it")]
     pub wall: WallTime,
     pub random: &'a mut dyn Random,
     pub settings: &'a EndpointConfig,

@@ -1,5 +1,6 @@
 //! Why a connection did not come up or did not stay, in words for an operator.
 
+use crate::pki::Refusal;
 use crate::wire::ike::Identity;
 use crate::wire::ike::{AuthMethod, NotifyType};
 use std::fmt;
@@ -151,14 +152,27 @@ pub enum AuthFailure {
         /// Ours.
         wanted: AuthMethod,
     },
-    /// The peer signs with another algorithm than Ed25519.
-    #[error("the peer signs with another algorithm than Ed25519")]
+    /// The peer signs with an algorithm that we do not verify, or not with this kind of key.
+    #[error("the peer signs with an algorithm that is not supported")]
     SignatureAlgorithm,
     /// The peer does not announce that it can verify Ed25519 signatures (RFC 8420 §2).
     #[error(
         "the peer does not support Ed25519 signatures (no Identity hash in SIGNATURE_HASH_ALGORITHMS)"
     )]
     NoEd25519,
+    /// The peer verifies no hash that our key signs with.
+    #[error(
+        "the peer verifies none of the signatures that our key makes (SIGNATURE_HASH_ALGORITHMS)"
+    )]
+    NoCommonHash,
+    /// The certificate does not prove it.
+    #[error("{identity}: {refusal}")]
+    Certificate {
+        /// Who the peer says it is.
+        identity: Identity,
+        /// Why.
+        refusal: Refusal,
+    },
     /// There is no AUTH payload: the peer wants EAP.
     #[error("the peer wants EAP, which is not supported")]
     Eap,

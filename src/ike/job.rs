@@ -13,13 +13,15 @@
 //! Jobs are given out in turns: one for peers, one for strangers, and among the one and the other
 //! each [`Client`] in turn. So nobody who asks for much work keeps others from having theirs.
 
+use super::auth::{Evidence, Finding, Scheme};
 use super::config::ConnectionId;
 use super::context::Context;
 use super::limits::Source;
 use crate::crypto::kex::{Group, KexError, KeyExchange};
+use crate::crypto::private_key::PrivateKey;
 use crate::crypto::secret::Secret;
-use crate::crypto::sign::{SIGNATURE_LEN, SigningKey, VerifyingKey};
-use crate::wire::ike::IkeSpi;
+use crate::crypto::signature::Algorithm;
+use crate::wire::ike::{Authentication, IkeSpi};
 use std::collections::{BTreeMap, VecDeque};
 
 /// Unanswered jobs at which no stranger's IKE_SA_INIT is taken up any more. Peers that have
@@ -51,10 +53,10 @@ pub(super) enum Work {
     Agree { ours: KeyExchange, public: Vec<u8> },
     /// Both: our half, and the secret shared with the owner of a public value.
     Respond { ours: Ephemeral, public: Vec<u8> },
-    /// Our signature.
-    Sign { key: SigningKey, octets: Vec<u8> },
-    /// Whether a signature is made with each of these keys.
-    Verify { keys: Vec<VerifyingKey>, octets: Vec<u8>, signature: Vec<u8> },
+    /// Our signature, as it goes into AUTH.
+    Sign { key: PrivateKey, scheme: Scheme, octets: Vec<u8> },
+    /// Whose of these a signature is.
+    Verify { evidence: Vec<Evidence>, algorithm: Algorithm, octets: Vec<u8>, signature: Vec<u8> },
 }
 
 /// A private key yet to be made.
@@ -80,8 +82,9 @@ pub(super) enum Done {
     Generated(Result<KeyExchange, KexError>),
     Agreed(Result<Secret, KexError>),
     Responded(Result<(Vec<u8>, Secret), KexError>),
-    Signed([u8; SIGNATURE_LEN]),
-    Verified(Vec<bool>),
+    /// `None` when the key makes no such signature.
+    Signed(Option<Authentication>),
+    Verified(Vec<Finding>),
     /// Nothing: whoever had the job could not do it.
     Lost,
 }
@@ -129,10 +132,14 @@ impl Work {
                 let value = ours.public().to_vec();
                 Ok((value, ours.agree(&public)?))
             })),
-            Work::Sign { key, octets } => Done::Signed(key.sign(&octets)),
-            Work::Verify { keys, octets, signature } => Done::Verified(
-                keys.iter().map(|key| key.verify(&octets, &signature).is_ok()).collect(),
-            ),
+            Work::Sign { key, scheme, octets } => {
+                let signature = key.sign(scheme.algorithm, &octets).ok();
+                Done::Signed(signature.and_then(|signature| scheme.payload(&signature)))
+            }
+            Work::Verify { evidence, algorithm, octets, signature } => {
+                let find = |one: &Evidence| one.find(algorithm, &octets, &signature);
+                Done::Verified(evidence.iter().map(find).collect())
+            }
         }
     }
 }

@@ -43,6 +43,13 @@ const REQUESTS: Rate = Rate { burst: 400, every: Duration::from_millis(10) };
 /// IKE_AUTH requests of one source that prove nothing. A peer with a wrong key, which an operator
 /// is about to correct, tries a few times at once and then twice a minute.
 const FAILED_AUTH: Rate = Rate { burst: 20, every: Duration::from_secs(1) };
+/// Certificates of one message: a chain is seldom longer than three …
+pub(super) const CERTIFICATES: usize = 8;
+/// … and all of them together, in octets; an IKE SA keeps them for another look at each rekeying.
+pub(super) const CERTIFICATE_OCTETS: usize = 24 << 10;
+/// Authorities that a Certificate Request names; IKE_SA_INIT, in which it may stand, cannot be
+/// fragmented.
+pub(super) const NAMED_AUTHORITIES: usize = 16;
 /// Sources whose failures are remembered; beyond, the least guilty one is forgotten.
 const SOURCES: usize = 4096;
 

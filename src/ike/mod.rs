@@ -14,9 +14,10 @@
 //! ```
 //!
 //! Implemented: RFC 7296 with cookies (§2.6), NAT traversal (§2.23) with a check of the new path by
-//! COOKIE2 (RFC 4555 §4.2.5), rekeying with all collisions (§2.8, §2.25); RFC 5282 and RFC 7634 (AEADs), RFC 7427 and RFC 8420 (Ed25519).
-//! Not implemented, and not announced: fragmentation (RFC 7383), MOBIKE (RFC 4555), EAP,
-//! certificates, transport mode, configuration payloads.
+//! COOKIE2 (RFC 4555 §4.2.5), rekeying with all collisions (§2.8, §2.25); RFC 5282 and RFC 7634 (AEADs), RFC 7427 and RFC 8420 (signatures),
+//! X.509 certificates (RFC 4945); fragmentation (RFC 7383).
+//! Not implemented, and not announced: MOBIKE (RFC 4555), EAP, certificates by URL, transport mode,
+//! configuration payloads.
 //!
 //! No datagram changes anything before it has proved to be authentic, with two exceptions that
 //! the protocol leaves no way around, both bounded: an IKE_SA_INIT request may make a half-open
@@ -55,7 +56,7 @@ mod state;
 mod stats;
 mod view;
 
-pub use crate::crypto::credentials::Credentials;
+pub use crate::pki::Credentials;
 pub use crate::wire::ike::Identity;
 pub use config::{
     Backoff, ConnectionConfig, ConnectionId, EndpointConfig, HalfOpenLimits, Lifetime,

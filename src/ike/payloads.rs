@@ -6,8 +6,8 @@ use crate::crypto::kex::{self, Group};
 use crate::crypto::suite::IkeSuite;
 use crate::net::EspSpi;
 use crate::wire::ike::{
-    Authentication, Delete, Identification, KeyExchange, Notify, NotifyType, Payload, PayloadType,
-    ProtocolId, SecurityAssociation, TrafficSelector,
+    Authentication, Certificate, Delete, Identification, KeyExchange, Notify, NotifyType, Payload,
+    PayloadType, ProtocolId, SecurityAssociation, TrafficSelector,
 };
 
 /// A view of the payloads of one message, by what they are.
@@ -53,6 +53,13 @@ impl<'a> Payloads<'a> {
     pub fn authentication(self) -> Option<&'a Authentication> {
         self.0.iter().find_map(|payload| match payload {
             Payload::Authentication(auth) => Some(auth),
+            _ => None,
+        })
+    }
+
+    pub fn certificates(self) -> impl Iterator<Item = &'a Certificate> {
+        self.0.iter().filter_map(|payload| match payload {
+            Payload::Certificate(certificate) => Some(certificate),
             _ => None,
         })
     }

@@ -5,10 +5,12 @@ use super::event::{ChildId, IkeSaId, NatStatus, Role};
 use super::failure::FailureReason;
 use crate::crypto::suite::{EspSuite, IkeSuite};
 use crate::net::EspSpi;
+use crate::pki::Vouched;
 use crate::time::Timestamp;
 use crate::wire::ike::Identity;
 use crate::wire::ike::TrafficSelector;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// One connection.
@@ -56,6 +58,8 @@ pub struct IkeView {
     pub remote: SocketAddr,
     /// Who the peer is.
     pub remote_id: Identity,
+    /// The certificate by which it proved that, if it was one.
+    pub certificate: Option<Arc<Vouched>>,
     /// NATs on the way.
     pub nat: NatStatus,
     /// Since when it is there.

@@ -1,18 +1,13 @@
 //! Ed25519 keys in DER and PEM: PKCS#8 (RFC 5958) and SubjectPublicKeyInfo (RFC 5280 §4.1), both
-//! as RFC 8410 fills them, and the textual encoding of RFC 7468.
+//! as RFC 8410 fills them.
 //!
-//! `pkcs8` reads the DER. What is written has one form each and is spelled out here; PEM is ours,
-//! because the readers of `pem-rfc7468` and `rustls-pki-types` take no text around the block, or
-//! leave the key in buffers that nobody wipes.
+//! `pkcs8` reads the DER. What is written has one form each and is spelled out here.
 
 use super::KeyFormatError;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use pkcs8::der::Decode;
 use pkcs8::der::asn1::{BitStringRef, OctetStringRef};
 use pkcs8::spki::{AlgorithmIdentifierRef, SubjectPublicKeyInfoRef};
 use pkcs8::{ObjectIdentifier, PrivateKeyInfoRef};
-use zeroize::Zeroizing;
 
 /// The PEM label of a PKCS#8 private key.
 pub(super) const PRIVATE_KEY: &str = "PRIVATE KEY";
@@ -26,8 +21,6 @@ const PKCS8_PREFIX: [u8; 16] =
     [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
 /// Everything before the 32 bytes of a public key.
 const SPKI_PREFIX: [u8; 12] = [0x30, 0x2a, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 3, 0x21, 0];
-
-const PEM_LINE: usize = 64;
 
 /// What a private key file holds.
 pub(super) struct PrivateKey<'a> {
@@ -77,29 +70,4 @@ fn is_ed25519(algorithm: &AlgorithmIdentifierRef<'_>) -> Result<(), KeyFormatErr
 /// The octets of a bit string without unused bits.
 fn whole_octets<'a>(bits: &BitStringRef<'a>) -> Result<&'a [u8], KeyFormatError> {
     bits.as_bytes().ok_or(KeyFormatError::Der)
-}
-
-/// The bytes of the first PEM block with this label (RFC 7468).
-pub(super) fn pem_decode(text: &str, label: &'static str) -> Result<Vec<u8>, KeyFormatError> {
-    let missing = KeyFormatError::NoPem(label);
-    let (_, after) = text.split_once(&format!("-----BEGIN {label}-----")).ok_or(missing)?;
-    let (body, _) = after.split_once(&format!("-----END {label}-----")).ok_or(missing)?;
-    let mut base64 = Zeroizing::new(String::with_capacity(body.len()));
-    base64.extend(body.chars().filter(|c| !c.is_ascii_whitespace()));
-    STANDARD.decode(base64.as_bytes()).map_err(|_| KeyFormatError::Base64)
-}
-
-/// A PEM block with this label, ended by a newline.
-pub(super) fn pem_encode(der: &[u8], label: &str) -> Zeroizing<String> {
-    let base64 = Zeroizing::new(STANDARD.encode(der));
-    let mut text = Zeroizing::new(String::with_capacity(base64.len() + 128));
-    text.push_str(&format!("-----BEGIN {label}-----\n"));
-    for (at, character) in base64.chars().enumerate() {
-        if at > 0 && at % PEM_LINE == 0 {
-            text.push('\n');
-        }
-        text.push(character);
-    }
-    text.push_str(&format!("\n-----END {label}-----\n"));
-    text
 }

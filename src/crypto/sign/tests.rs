@@ -120,7 +120,7 @@ fn both_versions_of_rfc_8410_hold_the_same_key() {
 
 #[test]
 fn a_file_whose_public_key_is_of_another_key_is_refused() {
-    let mut der = encoding::pem_decode(RFC_8410_V2, encoding::PRIVATE_KEY).unwrap();
+    let mut der = pem::decode(RFC_8410_V2, encoding::PRIVATE_KEY).unwrap();
     *der.last_mut().unwrap() ^= 1;
     assert_eq!(SigningKey::from_pkcs8_der(&der), Err(KeyFormatError::Mismatch));
 }
@@ -140,8 +140,8 @@ fn keys_of_other_algorithms_are_named_as_such() {
 
 #[test]
 fn truncated_and_extended_der_is_refused() {
-    let private = encoding::pem_decode(RFC_8410_V2, encoding::PRIVATE_KEY).unwrap();
-    let public = encoding::pem_decode(OPENSSL_PUBLIC, encoding::PUBLIC_KEY).unwrap();
+    let private = pem::decode(RFC_8410_V2, encoding::PRIVATE_KEY).unwrap();
+    let public = pem::decode(OPENSSL_PUBLIC, encoding::PUBLIC_KEY).unwrap();
     for len in 0..private.len() {
         assert!(SigningKey::from_pkcs8_der(&private[..len]).is_err());
     }

@@ -98,6 +98,7 @@ impl Gateway {
             authentication: match config.credentials {
                 Credentials::Psk(_) => "psk".to_owned(),
                 Credentials::PublicKey { .. } => "public_key".to_owned(),
+                Credentials::Certificate { .. } => "certificate".to_owned(),
             },
             local: seen.in_use().map(|ike| ike.local),
             local_preference: config.local_preference,

@@ -1,6 +1,9 @@
 use super::super::job::Done;
+use super::super::payloads::Payloads;
 use super::*;
 use crate::crypto::sign::SigningKey;
+use crate::time::WallTime;
+use crate::wire::ike::NotifyType;
 
 fn psk(text: &str) -> Credentials {
     Credentials::Psk(Secret::copy_of(text.as_bytes()))
@@ -11,14 +14,20 @@ fn keys(own: u8, peer: u8) -> Credentials {
     Credentials::PublicKey { own: key(own), peer: key(peer).verifying_key() }
 }
 
+/// A peer that verifies all that we do.
+fn any_hash() -> PeerHashes {
+    PeerHashes::of(Payloads(&[hash_algorithms()]))
+}
+
 /// Our own AUTH payload, signed on the spot.
 pub fn prove_now(credentials: &Credentials, signed: &Signed<'_>) -> Authentication {
-    match prove(credentials, signed) {
-        Proof::Made(proof) => proof,
-        Proof::ToSign(work) => match work.run() {
-            Done::Signed(signature) => super::signed(&signature),
+    match prove(credentials, signed, any_hash()) {
+        Ok(Proof::Made(proof)) => proof,
+        Ok(Proof::ToSign(work)) => match work.run() {
+            Done::Signed(proof) => proof.expect("the key signs"),
             other => panic!("a signature is asked for, not {other:?}"),
         },
+        Err(failure) => panic!("{failure}"),
     }
 }
 
@@ -28,10 +37,11 @@ pub fn verify_now(
     signed: &Signed<'_>,
     auth: &Authentication,
 ) -> Result<Authenticated, AuthFailure> {
-    match examine(credentials, signed, auth) {
+    let shown = Shown::in_payloads(Payloads(&[]), WallTime::SIMULATED);
+    match examine(credentials, signed, auth, &shown) {
         Verdict::Known(result) => result,
-        Verdict::ToVerify(claim) => match Claim::work([&claim], signed, auth).run() {
-            Done::Verified(verified) => claim.settle(verified == [true]),
+        Verdict::ToVerify(claim) => match Claim::work([&claim], signed, auth).unwrap().run() {
+            Done::Verified(found) => claim.settle(found.into_iter().next()),
             other => panic!("a verification is asked for, not {other:?}"),
         },
     }
@@ -119,11 +129,10 @@ fn another_signature_algorithm_is_named_as_the_reason() {
 
 #[test]
 fn a_signature_is_only_shown_to_who_can_verify_it() {
-    let own = [hash_algorithms()];
-    assert!(verifies_ed25519(Payloads(&own)));
+    assert_eq!(can_prove(&keys(1, 2), any_hash()), Ok(()));
     let sha2 =
         [super::super::payloads::notify(NotifyType::SIGNATURE_HASH_ALGORITHMS, [0, 2, 0, 3])];
-    assert!(!verifies_ed25519(Payloads(&sha2)));
-    assert_eq!(can_prove(&keys(1, 2), false), Err(AuthFailure::NoEd25519));
-    assert_eq!(can_prove(&psk("one"), false), Ok(()));
+    let sha2 = PeerHashes::of(Payloads(&sha2));
+    assert_eq!(can_prove(&keys(1, 2), sha2), Err(AuthFailure::NoEd25519));
+    assert_eq!(can_prove(&psk("one"), sha2), Ok(()));
 }

@@ -1,10 +1,11 @@
 use super::*;
-use crate::crypto::credentials::Credentials;
 use crate::crypto::secret::Secret;
 use crate::crypto::suite::DEFAULT_IKE_SUITES;
+use crate::pki::{Credentials, samples};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use std::net::SocketAddr;
+use std::sync::OnceLock;
 
 /// What a model of the index does: it looks at all connections.
 fn walk(connections: &Connections) -> impl Iterator<Item = Candidate> + '_ {
@@ -41,6 +42,13 @@ fn step() -> impl Strategy<Value = Step> {
     )
 }
 
+/// Credentials of one of two authorities.
+fn by_certificate(authority: usize) -> Credentials {
+    static ALL: OnceLock<[Credentials; 2]> = OnceLock::new();
+    let make = |name| samples::credential_pair(&samples::Authority::new(name), ["a", "b"]).0;
+    ALL.get_or_init(|| ["one", "other"].map(make))[authority].clone()
+}
+
 fn connection((_, _, addresses, names, (skip, take, force)): &Step) -> Connection {
     let remote = match addresses.1 {
         0 => RemoteAddress::Any,
@@ -50,7 +58,10 @@ fn connection((_, _, addresses, names, (skip, take, force)): &Step) -> Connectio
         address(addresses.0),
         remote,
         (name(names.0), name(names.1)),
-        Credentials::Psk(Secret::copy_of(b"secret")),
+        match (*force, *take) {
+            (false, _) => Credentials::Psk(Secret::copy_of(b"secret")),
+            (true, take) => by_certificate(take % 2),
+        },
         (Vec::new(), Vec::new()),
     );
     let suites = DEFAULT_IKE_SUITES.iter().skip(*skip).take(*take);
@@ -83,7 +94,10 @@ fn acceptable_by_walk(connections: &Connections, path: Path) -> Option<Acceptabl
         }
     }
     let force_encapsulation = candidates.iter().any(|(_, config)| config.force_encapsulation);
-    (!candidates.is_empty()).then_some(Acceptable { suites, force_encapsulation })
+    let named = candidates.iter().flat_map(|(_, config)| config.credentials.authorities());
+    let authorities = named.collect::<BTreeSet<_>>().into_iter().collect();
+    let acceptable = Acceptable { suites, force_encapsulation, authorities };
+    (!candidates.is_empty()).then_some(acceptable)
 }
 
 proptest! {

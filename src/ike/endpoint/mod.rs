@@ -124,8 +124,8 @@ impl Endpoint {
         let begins = config.initiate && !connection.config.initiate;
         let elsewhere = config.local != connection.config.local;
         connection.wanted &= config.initiate;
-        connection.config = Arc::new(config);
-        let config = connection.config.clone();
+        let config = Arc::new(config);
+        self.connections.reconfigure(id, config.clone());
         for spi in self.sas.spis_of(id) {
             self.with_established(spi, at, |sa, ctx| sa.reconfigure(config.clone(), ctx));
         }

@@ -1,6 +1,6 @@
 //! IKE_AUTH is sent (RFC 7296 §1.2, §2.15, §2.21.2).
 
-use super::super::auth::{self, Authenticated, Claim, Signed, Verdict};
+use super::super::auth::{self, Authenticated, Claim, Finding, Shown, Signed, Verdict};
 use super::super::child::Agreed;
 use super::super::context::Context;
 use super::super::event::Role;
@@ -14,7 +14,7 @@ use super::super::sa::{Established, Handshake, NoFirstChild};
 use super::super::stats::Discard;
 use super::working::{Stage, Working};
 use super::{Keyed, Step};
-use crate::time::Timestamp;
+use crate::time::{Timestamp, WallTime};
 use crate::wire::ike::Identity;
 use crate::wire::ike::{ExchangeType, Header, MessageId, NotifyType};
 
@@ -76,7 +76,7 @@ impl AwaitAuth {
             }
         };
         let checked = match opened.payloads() {
-            Ok(payloads) => self.check(Payloads(payloads)),
+            Ok(payloads) => self.check(Payloads(payloads), ctx.wall),
             Err(error) => Err(FailureReason::Breach(error.to_string())),
         };
         match checked {
@@ -89,7 +89,7 @@ impl AwaitAuth {
         }
     }
 
-    fn check(&self, payloads: Payloads<'_>) -> Result<Checked, FailureReason> {
+    fn check(&self, payloads: Payloads<'_>, wall: WallTime) -> Result<Checked, FailureReason> {
         if let Some(unknown) = payloads.unknown_critical() {
             let text = format!("unknown critical payload of type {}", unknown.0);
             return Err(FailureReason::Breach(text));
@@ -112,13 +112,14 @@ impl AwaitAuth {
             prf: keys.suite.prf,
         };
         let child = offer.accept(payloads);
-        match auth::examine(&config.credentials, &signed, auth) {
+        let shown = Shown::in_payloads(payloads, wall);
+        match auth::examine(&config.credentials, &signed, auth, &shown) {
             Verdict::Known(Ok(proof)) => Ok(Checked::Proved(proof, child)),
             Verdict::Known(Err(failure)) => Err(FailureReason::Authentication(failure)),
-            Verdict::ToVerify(claim) => {
-                let work = Claim::work([&claim], &signed, auth);
-                Ok(Checked::Claimed(claim, work, child))
-            }
+            Verdict::ToVerify(claim) => match Claim::work([&claim], &signed, auth) {
+                Some(work) => Ok(Checked::Claimed(claim, work, child)),
+                None => Err(FailureReason::Authentication(AuthFailure::SignatureAlgorithm)),
+            },
         }
     }
 
@@ -200,10 +201,10 @@ impl AwaitAuth {
 }
 
 impl Verifying {
-    /// The signature fits, or it does not.
-    pub fn settle(self, verified: bool, ctx: &mut Context<'_>) -> Step {
+    /// What came of the work.
+    pub fn settle(self, found: Option<Finding>, ctx: &mut Context<'_>) -> Step {
         let Verifying { state, claim, child, from } = self;
-        match claim.settle(verified) {
+        match claim.settle(found) {
             Ok(proof) => state.advance(proof, child, from, ctx),
             Err(failure) => state.reject(FailureReason::Authentication(failure), ctx),
         }

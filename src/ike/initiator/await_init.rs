@@ -1,6 +1,6 @@
 //! IKE_SA_INIT is sent (RFC 7296 §1.2, §2.6, §2.7, §2.23).
 
-use super::super::auth;
+use super::super::auth::{self, PeerHashes};
 use super::super::context::Context;
 use super::super::event::NatStatus;
 use super::super::exchange::{Due, Retransmission};
@@ -54,7 +54,7 @@ pub(super) struct Acceptance {
     pub nonce: Vec<u8>,
     public: Vec<u8>,
     pub nat: NatStatus,
-    pub verifies_ed25519: bool,
+    pub hashes: PeerHashes,
     pub names_slots: bool,
     pub takes_fragments: bool,
 }
@@ -201,7 +201,7 @@ impl AwaitInit {
             nonce: nonce.clone(),
             public: public.data.clone(),
             nat,
-            verifies_ed25519: auth::verifies_ed25519(payloads),
+            hashes: PeerHashes::of(payloads),
             names_slots,
             takes_fragments: fragments::are_taken_by_sender(payloads),
         }))

@@ -1,11 +1,12 @@
 //! Both sides have keys, and IKE_AUTH is yet to be sent (RFC 7296 §1.2, §2.15).
 
-use super::super::auth::{self, Proof, Signed};
+use super::super::auth::{self, PeerHashes, Proof, Signed};
 use super::super::child::Offer;
 use super::super::config::{ConnectionConfig, ConnectionId};
 use super::super::context::Context;
 use super::super::event::{IkeSaId, NatStatus};
 use super::super::exchange::Retransmission;
+use super::super::failure::FailureReason;
 use super::super::fragments::{Fragmentation, Reassembly};
 use super::super::keys::{IkeKeys, Nonces};
 use super::super::path::Path;
@@ -35,6 +36,8 @@ pub(in super::super) struct Keyed {
     /// Whether the peer names slots, as we do.
     pub(super) names_slots: bool,
     pub(super) fragmentation: Fragmentation,
+    /// Which signatures the peer verifies.
+    pub(super) hashes: PeerHashes,
     pub(super) began_at: Timestamp,
 }
 
@@ -49,9 +52,13 @@ impl Keyed {
             sk_p: &self.keys.sk_pi,
             prf: self.keys.suite.prf,
         };
-        match auth::prove(&self.config.credentials, &signed) {
-            Proof::Made(proof) => Step::Ready(Box::new(self), proof),
-            Proof::ToSign(work) => Working::ask(Stage::Signing(Box::new(self)), work, ctx),
+        match auth::prove(&self.config.credentials, &signed, self.hashes) {
+            Ok(Proof::Made(proof)) => Step::Ready(Box::new(self), proof),
+            Ok(Proof::ToSign(work)) => Working::ask(Stage::Signing(Box::new(self)), work, ctx),
+            Err(failure) => {
+                self.abandon(ctx);
+                Step::Failed(FailureReason::Authentication(failure))
+            }
         }
     }
 
@@ -63,12 +70,15 @@ impl Keyed {
         initial_contact: bool,
         ctx: &mut Context<'_>,
     ) -> Box<AwaitAuth> {
-        let mut payloads = vec![
-            Payload::IdInitiator(self.config.local_id.to_wire()),
+        let credentials = &self.config.credentials;
+        let mut payloads = vec![Payload::IdInitiator(self.config.local_id.to_wire())];
+        payloads.extend(auth::own_certificates(credentials));
+        payloads.extend(auth::request(credentials.authorities()));
+        payloads.extend([
             Payload::IdResponder(self.config.remote_id.to_wire()),
             Payload::Authentication(proof),
             self.offer.sa(),
-        ];
+        ]);
         payloads.extend(self.offer.selectors());
         payloads.extend(self.offer.name());
         payloads.extend(initial_contact.then(|| notify(NotifyType::INITIAL_CONTACT, [])));

@@ -125,11 +125,12 @@ impl Working {
             }
             (Stage::Agreeing(agreeing), Done::Agreed(Ok(shared))) => agreeing.agreed(&shared, ctx),
             (Stage::Agreeing(agreeing), Done::Agreed(Err(_))) => agreeing.disagreed(ctx),
-            (Stage::Signing(keyed), Done::Signed(signature)) => {
-                Step::Ready(keyed, auth::signed(&signature))
+            (Stage::Signing(keyed), Done::Signed(Some(proof))) => Step::Ready(keyed, proof),
+            (stage @ Stage::Signing(_), Done::Signed(None)) => {
+                stage.fail("the private key makes no signature", ctx)
             }
-            (Stage::Verifying(verifying), Done::Verified(verified)) => {
-                verifying.settle(verified == [true], ctx)
+            (Stage::Verifying(verifying), Done::Verified(found)) => {
+                verifying.settle(found.into_iter().next(), ctx)
             }
             (stage, Done::Lost) => stage.fail("public-key work was lost", ctx),
             (stage, _) => stage.fail("the answer to a job is to another question", ctx),
@@ -170,8 +171,8 @@ impl Agreeing {
     /// Both sides have the secret: keys, and IKE_AUTH on the port of NAT traversal.
     fn agreed(self: Box<Self>, shared: &Secret, ctx: &mut Context<'_>) -> Step {
         let Agreeing { attempt, acceptance, init_request, init_response } = *self;
-        let peer_verifies = acceptance.verifies_ed25519;
-        if let Err(failure) = auth::can_prove(&attempt.config.credentials, peer_verifies) {
+        let hashes = acceptance.hashes;
+        if let Err(failure) = auth::can_prove(&attempt.config.credentials, hashes) {
             return Step::Failed(FailureReason::Authentication(failure));
         }
         let nonces = Nonces { initiator: attempt.nonce, responder: acceptance.nonce };
@@ -200,6 +201,7 @@ impl Agreeing {
             fragmentation: Fragmentation::agreed(
                 ctx.settings.fragmentation && acceptance.takes_fragments,
             ),
+            hashes,
             began_at: attempt.began_at,
             config: attempt.config,
         };

@@ -1,4 +1,5 @@
 use super::*;
+use crate::crypto::sign::{SigningKey, VerifyingKey};
 
 impl Job {
     /// Does the work without secrets: every key exchange and every signature is plain to see.
@@ -14,13 +15,18 @@ impl Job {
                 let value = ours.public().to_vec();
                 Done::Responded(ours.agree(&public).map(|shared| (value, shared)))
             }
-            Work::Sign { key, .. } => {
-                let signature = signature_of(&key.verifying_key());
-                Done::Signed(signature.try_into().expect("two keys are as long as a signature"))
+            Work::Sign { key: PrivateKey::Ed25519(key), scheme, .. } => {
+                Done::Signed(scheme.payload(&signature_of(&key.verifying_key())))
             }
-            Work::Verify { keys, signature, .. } => {
-                Done::Verified(keys.iter().map(|key| signature_of(key) == signature).collect())
+            Work::Verify { evidence, signature, .. } => {
+                let find = |one: &Evidence| match one {
+                    Evidence::Key(key) if signature_of(key) == signature => Finding::Fits,
+                    Evidence::Key(_) => Finding::DoesNotFit,
+                    Evidence::Certificates(_) => panic!("certificates are not transparent"),
+                };
+                Done::Verified(evidence.iter().map(find).collect())
             }
+            Work::Sign { .. } => panic!("only Ed25519 is transparent"),
         };
         JobAnswer { id: self.id, done }
     }
@@ -54,14 +60,13 @@ fn both_sides_of_a_key_exchange_come_to_the_same_secret() {
 #[test]
 fn a_signature_is_the_key_s_whose_it_is_and_no_other_s() {
     let (key, other) = (SigningKey::from_seed(&[1; 32]), SigningKey::from_seed(&[2; 32]));
-    let keys = vec![other.verifying_key(), key.verifying_key()];
-    let octets = b"octets".to_vec();
-    let signed = Work::Sign { key, octets: octets.clone() }.run();
-    let Done::Signed(signature) = signed else { panic!("{signed:?}") };
-    let signature = signature.to_vec();
-    let verified = Work::Verify { keys, octets, signature }.run();
+    let keys = [other.verifying_key(), key.verifying_key()];
+    let (algorithm, octets) = (Algorithm::Ed25519, b"octets".to_vec());
+    let signature = key.sign(&octets).to_vec();
+    let evidence = keys.map(Evidence::Key).to_vec();
+    let verified = Work::Verify { evidence, algorithm, octets, signature }.run();
     let Done::Verified(verified) = verified else { panic!("{verified:?}") };
-    assert_eq!(verified, [false, true]);
+    assert!(matches!(verified[..], [Finding::DoesNotFit, Finding::Fits]), "{verified:?}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Who asks in IKE_AUTH, for which connection, and our answer (RFC 7296 §1.2, §2.15, §2.21.2).
 
-use super::super::auth::{self, Authenticated, Claim, Proof, Signed, Verdict};
+use super::super::auth::{self, Authenticated, Claim, Finding, Proof, Signed, Verdict};
 use super::super::child::{Accepted, notify_of};
 use super::super::connections::{Candidate, Connections};
 use super::super::context::Context;
@@ -15,7 +15,6 @@ use super::half_open::{AuthRefusal, HalfOpen};
 use super::working::{Stage, Working};
 use super::{Step, answer_header};
 use crate::crypto::digest::sha256;
-use crate::crypto::sign::SIGNATURE_LEN;
 use crate::wire::ike::{Authentication, ExchangeType, MessageId, NotifyType, Payload};
 
 /// An authentic IKE_AUTH request.
@@ -87,7 +86,7 @@ impl Verifying {
         let expires_at = half_open.expires_at;
         let verifying = Verifying { half_open, request, contenders };
         match work {
-            None => verifying.settle(&[], ctx),
+            None => verifying.settle(Vec::new(), ctx),
             Some(work) => {
                 let stage = Stage::Verifying(Box::new(verifying));
                 Step::Working(Working::ask(stage, work, expires_at, ctx))
@@ -95,17 +94,17 @@ impl Verifying {
         }
     }
 
-    /// Decides who is admitted; `verified` says of each claim in turn whether it holds.
-    pub fn settle(self, verified: &[bool], ctx: &mut Context<'_>) -> Step {
+    /// Decides who is admitted, by what was found about each claim in turn.
+    pub fn settle(self, found: Vec<Finding>, ctx: &mut Context<'_>) -> Step {
         let Verifying { half_open, request, contenders } = self;
-        let mut verified = verified.iter().copied();
+        let mut found = found.into_iter();
         let proved = contenders.into_iter().map(|Contender { candidate, verdict, child }| {
             let proof = match verdict {
                 Verdict::Known(result) => result,
-                Verdict::ToVerify(claim) => claim.settle(verified.next().unwrap_or(false)),
+                Verdict::ToVerify(claim) => claim.settle(found.next()),
             };
             let credentials = &candidate.1.credentials;
-            let shown = auth::can_prove(credentials, half_open.peer_verifies_ed25519);
+            let shown = auth::can_prove(credentials, half_open.hashes);
             (candidate, proof.and_then(|proof| shown.map(|()| proof)), child)
         });
         match admit(proved) {
@@ -172,9 +171,13 @@ impl Signing {
             sk_p: &self.half_open.keys.sk_pr,
             prf: self.half_open.keys.suite.prf,
         };
-        match auth::prove(&config.credentials, &signed) {
-            Proof::Made(proof) => self.advance(proof, ctx),
-            Proof::ToSign(work) => {
+        match auth::prove(&config.credentials, &signed, self.half_open.hashes) {
+            Ok(Proof::Made(proof)) => self.advance(proof, ctx),
+            Err(failure) => {
+                let refusal = AuthRefusal::authentication(failure);
+                self.half_open.refuse(refusal, &self.request, ctx)
+            }
+            Ok(Proof::ToSign(work)) => {
                 let expires_at = self.half_open.expires_at;
                 let stage = Stage::Signing(Box::new(self));
                 Step::Working(Working::ask(stage, work, expires_at, ctx))
@@ -185,14 +188,14 @@ impl Signing {
     /// Our signature is made; the connection may have gone meanwhile, or become another.
     pub fn answer(
         self: Box<Self>,
-        signature: &[u8; SIGNATURE_LEN],
+        proof: Authentication,
         connections: &Connections,
         ctx: &mut Context<'_>,
     ) -> Step {
         let (id, config) = &self.admission.candidate;
         let known = connections.get(*id);
         if known.is_some_and(|known| known.config.same_peer(config)) {
-            return self.advance(auth::signed(signature), ctx);
+            return self.advance(proof, ctx);
         }
         let reason = FailureReason::Withdrawn;
         let refusal = AuthRefusal::new(NotifyType::AUTHENTICATION_FAILED, reason);
@@ -203,8 +206,9 @@ impl Signing {
     fn advance(self, proof: Authentication, ctx: &mut Context<'_>) -> Step {
         let Signing { mut half_open, request, admission } = self;
         let Admission { candidate: (connection, config), proof: authenticated, child } = admission;
-        let mut payloads =
-            vec![Payload::IdResponder(config.local_id.to_wire()), Payload::Authentication(proof)];
+        let mut payloads = vec![Payload::IdResponder(config.local_id.to_wire())];
+        payloads.extend(auth::own_certificates(&config.credentials));
+        payloads.push(Payload::Authentication(proof));
         let child = child.map(|accepted| {
             let (slot, agreed) = (accepted.slot, accepted.agree(ctx));
             payloads.push(accepted.sa(&agreed));

@@ -1,6 +1,6 @@
 //! IKE_SA_INIT is acceptable, and the key exchange is being computed (RFC 7296 §1.2, §2.7).
 
-use super::super::auth;
+use super::super::auth::{self, PeerHashes};
 use super::super::connections::Acceptable;
 use super::super::context::Context;
 use super::super::event::{IkeSaId, NatStatus, Role};
@@ -17,6 +17,7 @@ use super::working::{Stage, Working};
 use super::{HalfOpen, InitRefusal, Step, answer_header};
 use crate::crypto::secret::Secret;
 use crate::crypto::suite::IkeSuite;
+use crate::pki::KeyIdentifier;
 use crate::time::Timestamp;
 use crate::wire::ike::{
     ExchangeType, IkeSpi, KeyExchange as PublicValue, Message, MessageId, Payload,
@@ -32,7 +33,8 @@ pub(in super::super) struct Answering {
     choice: Choice<IkeSuite>,
     nonces: Nonces,
     nat: NatStatus,
-    peer_verifies_ed25519: bool,
+    hashes: PeerHashes,
+    authorities: Vec<KeyIdentifier>,
     names_slots: bool,
     fragmentation: Fragmentation,
     force_encapsulation: bool,
@@ -85,7 +87,8 @@ impl Answering {
             choice,
             nonces: Nonces { initiator: nonce.clone(), responder: ctx.nonce() },
             nat,
-            peer_verifies_ed25519: auth::verifies_ed25519(payloads),
+            hashes: PeerHashes::of(payloads),
+            authorities: acceptable.authorities.clone(),
             names_slots,
             fragmentation: Fragmentation::agreed(
                 ctx.settings.fragmentation && fragments::are_taken_by_sender(payloads),
@@ -121,7 +124,7 @@ impl Answering {
             keys,
             nonces: self.nonces,
             nat: self.nat,
-            peer_verifies_ed25519: self.peer_verifies_ed25519,
+            hashes: self.hashes,
             names_slots: self.names_slots,
             fragmentation: self.fragmentation,
             request: Reassembly::default(),
@@ -142,6 +145,7 @@ impl Answering {
             Payload::Nonce(self.nonces.responder.clone()),
         ];
         payloads.extend(detection_payloads(spis, &self.path, self.force_encapsulation));
+        payloads.extend(auth::request(self.authorities.iter().copied()));
         payloads.push(auth::hash_algorithms());
         payloads.extend(self.fragmentation.agreed.then(fragments::supported));
         payloads.extend(self.names_slots.then(slots::vendor_id));

@@ -1,6 +1,6 @@
 //! IKE_SA_INIT is answered, and IKE_AUTH is to come (RFC 7296 §1.2, §2.15).
 
-use super::super::auth::{self, Claim, Signed};
+use super::super::auth::{self, Claim, PeerHashes, Shown, Signed};
 use super::super::child::Accepted;
 use super::super::config::SlotConfig;
 use super::super::connections::{Candidate, Connections};
@@ -18,7 +18,7 @@ use super::super::protect::Opened;
 use super::super::stats::Discard;
 use super::admission::{AuthRequest, Contender, Verifying};
 use super::{Step, answer_header};
-use crate::time::Timestamp;
+use crate::time::{Timestamp, WallTime};
 use crate::wire::ike::{
     Authentication, ExchangeType, Header, Identification, Identity, MessageId, NotifyType, Payload,
 };
@@ -41,7 +41,8 @@ pub(in super::super) struct HalfOpen {
     pub(super) keys: IkeKeys,
     pub(super) nonces: Nonces,
     pub(super) nat: NatStatus,
-    pub(super) peer_verifies_ed25519: bool,
+    /// Which signatures the peer verifies.
+    pub(super) hashes: PeerHashes,
     /// Whether the peer names slots, as we do.
     pub(super) names_slots: bool,
     pub(super) fragmentation: Fragmentation,
@@ -96,7 +97,7 @@ impl HalfOpen {
             .payloads()
             .is_ok_and(|payloads| Payloads(payloads).notify(NotifyType::INITIAL_CONTACT).is_some());
         let request = AuthRequest { digest: opened.digest(), from, initial_contact };
-        match self.check(&opened, connections, from) {
+        match self.check(&opened, connections, (from, ctx.wall)) {
             Ok((contenders, work)) => Verifying::decide(self, request, contenders, work, ctx),
             Err(refusal) => self.refuse(refusal, &request, ctx),
         }
@@ -107,7 +108,7 @@ impl HalfOpen {
         &self,
         opened: &Opened,
         connections: &Connections,
-        from: Path,
+        (from, wall): (Path, WallTime),
     ) -> Result<(Vec<Contender>, Option<Work>), AuthRefusal> {
         let payloads = opened.payloads().map_err(|error| {
             AuthRefusal::new(NotifyType::INVALID_SYNTAX, FailureReason::Breach(error.to_string()))
@@ -128,7 +129,8 @@ impl HalfOpen {
         let auth = payloads
             .authentication()
             .ok_or_else(|| AuthRefusal::authentication(AuthFailure::Eap))?;
-        Ok(self.examine(id, payloads, auth, named))
+        let shown = Shown::in_payloads(payloads, wall);
+        Ok(self.examine(id, payloads, (auth, &shown), named))
     }
 
     /// The connections between the identities that the peer names.
@@ -155,7 +157,7 @@ impl HalfOpen {
         &self,
         presented: &Identification,
         payloads: Payloads<'_>,
-        auth: &Authentication,
+        (auth, shown): (&Authentication, &Shown),
         named: Vec<Candidate>,
     ) -> (Vec<Contender>, Option<Work>) {
         let signed = Signed {
@@ -167,14 +169,17 @@ impl HalfOpen {
         };
         let contender = |candidate: Candidate| {
             let config = &candidate.1;
-            let verdict = auth::examine(&config.credentials, &signed, auth);
+            let verdict = auth::examine(&config.credentials, &signed, auth, shown);
             let suites = |slot: &SlotConfig| without_group(&slot.esp_suites);
             let child = Accepted::for_some_slot(config, |_| false, suites, payloads, None);
             Contender { candidate, verdict, child }
         };
         let contenders: Vec<Contender> = named.into_iter().map(contender).collect();
         let claims: Vec<&Claim> = contenders.iter().filter_map(Contender::claim).collect();
-        let work = (!claims.is_empty()).then(|| Claim::work(claims, &signed, auth));
+        let work = match claims.is_empty() {
+            true => None,
+            false => Claim::work(claims, &signed, auth),
+        };
         (contenders, work)
     }
 

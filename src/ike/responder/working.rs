@@ -84,9 +84,9 @@ impl Working {
                 state.answer(public, &shared, self.expires_at, ctx)
             }
             (Stage::Answering(_), Done::Responded(Err(_))) => Step::Dropped(Discard::PublicValue),
-            (Stage::Verifying(state), Done::Verified(verified)) => state.settle(&verified, ctx),
-            (Stage::Signing(state), Done::Signed(signature)) => {
-                state.answer(&signature, connections, ctx)
+            (Stage::Verifying(state), Done::Verified(found)) => state.settle(found, ctx),
+            (Stage::Signing(state), Done::Signed(Some(proof))) => {
+                state.answer(proof, connections, ctx)
             }
             // The peer will ask again.
             (Stage::Verifying(state), Done::Lost) => Step::HalfOpen(state.into_half_open()),

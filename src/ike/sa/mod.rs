@@ -53,6 +53,7 @@ use super::stats::Discard;
 use super::view::{ChildView, IkeView};
 use crate::crypto::secret::Secret;
 use crate::crypto::suite::IkeSuite;
+use crate::pki::Vouched;
 use crate::time::Timestamp;
 use crate::wire::ike::Identity;
 use crate::wire::ike::{Header, IkeSpi};
@@ -125,6 +126,8 @@ pub(super) struct Established {
 struct Descent {
     /// Who the peer proved to be.
     remote_id: Identity,
+    /// The certificate by which it proved that.
+    certificate: Option<Arc<Vouched>>,
     /// The lowest nonce of the IKE_SA_INIT: by it both sides tell which of two IKE SAs stays.
     lineage: Vec<u8>,
     /// When the IKE_SA_INIT was sent or received.
@@ -144,7 +147,7 @@ pub(super) struct NoFirstChild {
     pub refusal: ChildRefusal,
 }
 
-state_of_fields!(Descent { remote_id, lineage, began_at, role, names_slots });
+state_of_fields!(Descent { remote_id, certificate, lineage, began_at, role, names_slots });
 
 /// What a handshake hands over; that takes a proof of the peer's identity.
 pub(super) struct Handshake {
@@ -184,8 +187,10 @@ impl Established {
                     Role::Initiator => (2, 0),
                     Role::Responder => (0, 2),
                 };
+                let (remote_id, certificate) = new.proof.into_parts();
                 let descent = Descent {
-                    remote_id: new.proof.into_identity(),
+                    remote_id,
+                    certificate,
                     lineage: new.nonces.lowest().to_vec(),
                     began_at: new.began_at,
                     role: new.role,
@@ -466,6 +471,7 @@ impl Established {
             local: path.local,
             remote: path.remote,
             remote_id: self.remote_id().clone(),
+            certificate: self.descent.certificate.clone(),
             nat: self.path.nat(),
             established_at: self.established_at(),
             rekey_at: self.life.rekey_at,

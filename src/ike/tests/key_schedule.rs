@@ -158,7 +158,7 @@ fn check_auth(own: Credentials, peer: Credentials, expected: Authentication) {
     let signed =
         Signed { message: MESSAGE, nonce: &nonce, identity: &payload, sk_p: &keys.sk_pi, prf };
     assert_eq!(prove_now(&own, &signed), expected);
-    assert_eq!(verify_now(&peer, &signed, &expected).unwrap().into_identity(), identity);
+    assert_eq!(verify_now(&peer, &signed, &expected).unwrap().into_parts().0, identity);
     for bit in 0..expected.data.len() * 8 {
         let mut forged = expected.clone();
         forged.data[bit / 8] ^= 1 << (bit % 8);

@@ -2,6 +2,7 @@
 
 mod adversary;
 mod attacks;
+mod certificates;
 mod conformance;
 mod crossing;
 mod fragments;

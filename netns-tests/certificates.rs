@@ -1,0 +1,137 @@
+//! X.509 certificates: our daemon with strongSwan, and with itself. OpenSSL is the authority.
+
+use std::time::Duration;
+
+use vpngw::control::SaKind;
+
+use crate::rekeying::keys;
+use crate::support::authority::{Authority, Key};
+use crate::support::charon::{self, Charon, Connection};
+use crate::support::eventually;
+use crate::support::pair::{Pair, Side};
+use crate::support::vpngwd::{Auth, Gateway, config, static_routes, write_keys};
+
+/// Who speaks first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Initiator {
+    Us,
+    Them,
+}
+
+/// A pair without daemons, with the files that they need but certificates.
+fn pair() -> Pair {
+    let pair = Pair::new();
+    write_keys(&pair);
+    pair
+}
+
+fn ours(pair: &Pair, initiator: Initiator) -> Gateway {
+    let more = format!(
+        "esp_suites = [\"aes256gcm16-curve25519\"]\ninitiate = {}",
+        initiator == Initiator::Us
+    );
+    let routes = static_routes(Side::Left);
+    let text = config(pair, Side::Left, Auth::Certificate, &routes, &more);
+    Gateway::start(pair, Side::Left, &text)
+}
+
+/// We are left, a strongSwan is right, and traffic passes.
+fn connect(pair: &Pair, initiator: Initiator, connection: &Connection) -> (Gateway, Charon) {
+    let (ours, theirs) = match initiator {
+        Initiator::Us => {
+            let theirs = Charon::start(pair, Side::Right, connection);
+            (ours(pair, initiator), theirs)
+        }
+        Initiator::Them => {
+            let ours = ours(pair, initiator);
+            let theirs = Charon::start(pair, Side::Right, connection);
+            let said = theirs.initiate();
+            assert!(said.status.success(), "{}\n{}", charon::text(&said), ours.log());
+            (ours, theirs)
+        }
+    };
+    assert!(theirs.comes_up(), "{}\n{}", theirs.sas(), ours.log());
+    assert!(ours.comes_up(), "{}", ours.log());
+    assert!(pair.comes_to_work(), "{}\n{:#?}", theirs.sas(), ours.peer());
+    (ours, theirs)
+}
+
+fn by_certificate() -> Connection {
+    Connection { auth: Auth::Certificate, ..Connection::default() }
+}
+
+#[test]
+fn strongswan_and_we_know_each_other_by_certificates_of_every_kind() {
+    for (authority, left, right) in [
+        (Key::P256, Key::P256, Key::P256),
+        (Key::P384, Key::Ed25519, Key::P384),
+        (Key::Ed25519, Key::P384, Key::Ed25519),
+        (Key::Rsa2048, Key::Rsa2048, Key::Rsa2048),
+    ] {
+        let pair = pair();
+        let ca = Authority::new(&pair, "ca", authority);
+        ca.issue(Side::Left, left);
+        ca.issue(Side::Right, right);
+        for initiator in [Initiator::Us, Initiator::Them] {
+            let (ours, theirs) = connect(&pair, initiator, &by_certificate());
+            println!("    {authority:?} for {left:?} and {right:?}: {initiator:?} came up");
+            rekey(&pair, &ours, &theirs);
+            ours.stop();
+            theirs.kill();
+        }
+    }
+}
+
+/// Both SAs are replaced by either end without a packet lost.
+fn rekey(pair: &Pair, ours: &Gateway, theirs: &Charon) {
+    for (kind, words) in [(SaKind::Child, "child"), (SaKind::Ike, "ike")] {
+        for by_us in [true, false] {
+            let before = keys(ours, kind);
+            let reports = pair.probing(Duration::from_millis(20), || {
+                if by_us {
+                    ours.rekey(kind)
+                } else {
+                    theirs.rekey(words)
+                }
+                assert!(eventually(|| keys(ours, kind) != before), "{}", ours.log());
+                std::thread::sleep(Duration::from_millis(300));
+            });
+            let lost: usize = reports.iter().map(|report| report.lost()).sum();
+            assert_eq!(lost, 0, "{words}");
+        }
+    }
+}
+
+/// Both trust the root alone, and show each other what stands between.
+#[test]
+fn chains_are_shown_and_followed() {
+    let pair = pair();
+    let root = Authority::new(&pair, "ca", Key::P384);
+    let between = root.below("between", Key::Rsa2048);
+    for side in Side::BOTH {
+        between.issue(side, Key::P256);
+        between.append_to(side);
+    }
+    for initiator in [Initiator::Us, Initiator::Them] {
+        let (ours, theirs) = connect(&pair, initiator, &by_certificate());
+        ours.stop();
+        theirs.kill();
+    }
+}
+
+/// A strongSwan with a certificate of another authority, which it does not refuse itself.
+#[test]
+fn a_certificate_of_an_unknown_authority_is_explained() {
+    let pair = pair();
+    let ca = Authority::new(&pair, "ca", Key::P256);
+    ca.issue(Side::Left, Key::P256);
+    Authority::new(&pair, "another", Key::P256).issue(Side::Right, Key::P256);
+    let theirs = Charon::start(&pair, Side::Right, &by_certificate());
+    let ours = ours(&pair, Initiator::Us);
+    let said = || ours.peer().summary.last_failure.map(|failure| failure.reason);
+    let explained = || said().is_some_and(|why| why.contains("is signed by CN=another"));
+    assert!(eventually(explained), "{:?}\n{}", said(), ours.log());
+    assert!(said().unwrap().contains("`ca` has CN=ca"), "{:?}", said());
+    assert!(pair.is_silent());
+    drop(theirs);
+}

@@ -1,0 +1,158 @@
+//! `certificate`, `ca` and `crl`: what is taken, and what each mistake says.
+
+use crate::config::*;
+use crate::crypto::pem;
+use crate::pki;
+use crate::pki::samples::{Authority, Issued, Leaf};
+use crate::time::WallTime;
+
+const TEXT: &str = r#"
+[gateway]
+name = "hq"
+identity = "hq.example.com"
+listen = ["192.0.2.1"]
+private_key = "hq.key"
+certificate = "hq.crt"
+ca = ["old.crt", "new.crt"]
+crl = ["ca.crl"]
+
+[[vpc]]
+name = "office"
+prefixes = ["10.1.0.0/16"]
+
+[[peer]]
+name = "branch"
+remote_address = "198.51.100.1"
+static_routes = ["10.2.0.0/16"]
+"#;
+
+fn certificate(certificate: &pki::Certificate) -> String {
+    pem::encode(certificate.der(), pki::CERTIFICATE).to_string()
+}
+
+struct Files {
+    old: Authority,
+    own: Issued,
+    key: String,
+    keys: KeysInMemory,
+}
+
+fn files() -> Files {
+    let (old, new) = (Authority::new("old"), Authority::new("new"));
+    let (own, key) = old.issue_with_key(Leaf::of(&["hq.example.com", "192.0.2.1"]));
+    let list = old.revoke(&[99], WallTime::SIMULATED + pki::samples::DAY);
+    let keys = KeysInMemory::new()
+        .with("hq.key", &key)
+        .with_mode("hq.crt", 0o644, &certificate(&own.certificate))
+        .with_mode("old.crt", 0o644, &certificate(&old.certificate()))
+        .with_mode("new.crt", 0o644, &certificate(&new.certificate()))
+        .with_mode("ca.crl", 0o644, &pem::encode(list.der(), pki::CRL));
+    Files { old, own, key, keys }
+}
+
+fn errors(text: &str, keys: &KeysInMemory) -> String {
+    parse(text, "gateway.toml", keys).unwrap_err().to_string()
+}
+
+#[test]
+fn a_peer_that_says_nothing_else_is_known_by_a_certificate() {
+    let Files { own, keys, .. } = files();
+    let config = parse(TEXT, "gateway.toml", &keys).unwrap();
+    let (_, peer) = config.peers.first_key_value().unwrap();
+    let Credentials::Certificate { own: shown, trust } = &peer.credentials else {
+        panic!("{:?}", peer.credentials)
+    };
+    assert_eq!(shown.leaf(), &own.certificate);
+    let names: Vec<&str> = trust.authorities().map(pki::Certificate::subject).collect();
+    assert_eq!(names, ["CN=old", "CN=new"]);
+    assert_eq!(trust.crls().len(), 1);
+}
+
+#[test]
+fn a_peer_may_have_papers_of_its_own() {
+    let Files { keys, .. } = files();
+    let theirs = Authority::new("theirs");
+    let (own, key) = theirs.issue_with_key(Leaf::of(&["hq.partner.example"]));
+    let keys = keys
+        .with("partner.key", &key)
+        .with("partner.crt", &certificate(&own.certificate))
+        .with("theirs.crt", &certificate(&theirs.certificate()));
+    let text = format!(
+        "{TEXT}local_identity = \"hq.partner.example\"\nca = [\"theirs.crt\"]\n\
+         certificate = \"partner.crt\"\nprivate_key = \"partner.key\"\n"
+    );
+    let config = parse(&text, "gateway.toml", &keys).unwrap();
+    let (_, peer) = config.peers.first_key_value().unwrap();
+    let Credentials::Certificate { own: shown, trust } = &peer.credentials else {
+        panic!("{:?}", peer.credentials)
+    };
+    assert_eq!(shown.leaf(), &own.certificate);
+    assert_eq!(trust.authorities().next(), Some(&theirs.certificate()));
+}
+
+#[test]
+fn another_way_of_a_peer_goes_before_the_authorities_of_the_gateway() {
+    let keys = files().keys.with("branch.psk", "a secret of some length");
+    let text = format!("{TEXT}psk_file = \"branch.psk\"\n");
+    let config = parse(&text, "gateway.toml", &keys).unwrap();
+    let (_, peer) = config.peers.first_key_value().unwrap();
+    assert!(matches!(peer.credentials, Credentials::Psk(_)));
+    let both = errors(&format!("{text}ca = [\"old.crt\"]\n"), &keys);
+    assert!(both.contains("`psk_file` and `ca` exclude each other"), "{both}");
+}
+
+#[test]
+fn every_mistake_says_what_to_do() {
+    let Files { old, own, key, keys } = files();
+    let leaf = certificate(&own.certificate);
+    let root = certificate(&old.certificate());
+    let (_, other_key) = old.issue_with_key(Leaf::of(&["hq.example.com"]));
+    let encipher = Leaf {
+        usages: vec![rcgen::KeyUsagePurpose::KeyEncipherment],
+        ..Leaf::of(&["hq.example.com"])
+    };
+    let (no_signer, no_signer_key) = old.issue_with_key(encipher);
+    let cut = leaf.replacen("MII", "AII", 1);
+    for (file, contents, said) in [
+        ("hq.key", other_key.as_str(), "does not belong to the private key"),
+        ("hq.crt", "", "hq.crt has no \"-----BEGIN CERTIFICATE-----\" block"),
+        ("hq.crt", &cut, "hq.crt does not hold a certificate: it is no X.509 certificate"),
+        ("hq.crt", &key, "hq.crt has no \"-----BEGIN CERTIFICATE-----\" block"),
+        ("old.crt", &leaf, "in old.crt is not the certificate of an authority"),
+        ("ca.crl", &root, "ca.crl has no \"-----BEGIN X509 CRL-----\" block"),
+    ] {
+        let said_now = errors(TEXT, &keys.clone().with(file, contents));
+        assert!(said_now.contains(said), "{file}: {said_now}");
+        assert!(said_now.contains("gateway.toml:"), "the line is named: {said_now}");
+    }
+    let signer = keys.clone().with("hq.key", &no_signer_key);
+    let signer = signer.with("hq.crt", &certificate(&no_signer.certificate));
+    let said = errors(TEXT, &signer);
+    assert!(said.contains("has no digitalSignature"), "{said}");
+
+    for (from, to, said) in [
+        ("identity = \"hq.example.com\"\n", "", "not for hq, the identity of this gateway"),
+        ("certificate = \"hq.crt\"\n", "", "this gateway has no certificate to answer with"),
+        ("private_key = \"hq.key\"\n", "", "[gateway] needs `private_key`"),
+        ("[\"old.crt\", \"new.crt\"]", "[]", "with no authority no certificate can be believed"),
+        ("ca = [\"old.crt\", \"new.crt\"]\n", "", "`crl` is for what the authorities of `ca`"),
+        ("\"new.crt\"", "\"gone.crt\"", "the authority gone.crt cannot be read"),
+    ] {
+        let said_now = errors(&TEXT.replacen(from, to, 1), &keys);
+        assert!(said_now.contains(said), "{said_now}");
+    }
+    let exposed = keys.clone().with_mode("old.crt", 0o666, &root);
+    let said = errors(TEXT, &exposed);
+    assert!(said.contains("others may change old.crt") && said.contains("chmod go-w"), "{said}");
+    let exposed = keys.with_mode("hq.key", 0o644, &key);
+    let said = errors(TEXT, &exposed);
+    assert!(said.contains("others may read or write hq.key"), "{said}");
+}
+
+#[test]
+fn raw_keys_are_ed25519_keys() {
+    let Files { keys, .. } = files();
+    let raw = crate::crypto::sign::SigningKey::from_seed(&[7; 32]).verifying_key().to_base64();
+    let said = errors(&format!("{TEXT}public_key = \"{raw}\"\n"), &keys);
+    assert!(said.contains("raw public keys are Ed25519 keys"), "{said}");
+}
