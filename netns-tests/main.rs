@@ -12,6 +12,7 @@ mod bird;
 mod certificates;
 mod devices;
 mod failures;
+mod faults;
 mod keys;
 mod lab_itself;
 mod moving;

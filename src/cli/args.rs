@@ -4,6 +4,7 @@ use crate::lab::FaultKind;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Parser, Subcommand, ValueEnum, ValueHint};
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -19,7 +20,10 @@ const STYLES: Styles = Styles::styled()
 #[derive(Debug, Parser)]
 #[command(name = "vpnctl", version, styles = STYLES, max_term_width = 100)]
 #[command(after_help = "Try first:  vpnctl lab up      brings six gateways to life on this host
-            vpnctl peers       one line for each of their tunnels")]
+            vpnctl peers       one line for each of their tunnels
+
+Ends with 0 when all is well, 1 when something is down or wrong, 2 when the command cannot be
+carried out, 3 when no gateway answers.")]
 pub(super) struct Args {
     #[command(flatten)]
     pub(super) common: Common,
@@ -37,12 +41,27 @@ pub(super) struct Common {
     /// Name of the gateway, when several run on this host
     #[arg(short, long, global = true, value_name = "NAME")]
     pub(super) gateway: Option<String>,
-    /// Print JSON, one line per gateway
-    #[arg(long, global = true)]
+    /// Print JSON, one line per gateway, errors included
+    #[arg(long, global = true, conflicts_with = "format")]
     pub(super) json: bool,
+    /// How to print what is shown
+    #[arg(long, global = true, value_enum, value_name = "FORMAT", default_value_t)]
+    pub(super) format: Format,
     /// When to use colours
     #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t)]
     pub(super) color: ColorChoice,
+}
+
+/// How views look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// Aligned columns, as wide as the terminal.
+    #[default]
+    Table,
+    /// All columns, separated by tabs.
+    Tsv,
+    /// JSON, one line per gateway.
+    Json,
 }
 
 /// When to use colours.
@@ -57,8 +76,36 @@ pub(super) enum ColorChoice {
     Never,
 }
 
+/// Which peers are shown, and in what order.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(super) struct Choice {
+    /// Only peers with which not all is well
+    #[arg(short, long, conflicts_with = "name")]
+    pub(super) down: bool,
+    /// Only peers of this VPC
+    #[arg(long, value_name = "NAME", conflicts_with = "name")]
+    pub(super) vpc: Option<String>,
+    /// The order of the peers
+    #[arg(short, long, value_enum, value_name = "ORDER", default_value_t)]
+    pub(super) sort: Order,
+}
+
+/// In what order peers stand.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum Order {
+    /// By their names.
+    #[default]
+    Name,
+    /// The worst first.
+    State,
+    /// The shortest round trip first.
+    Rtt,
+    /// The most traffic first.
+    Traffic,
+}
+
 /// Repeats a view.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Default, clap::Args)]
 pub(super) struct Watch {
     /// Show it again and again, every SECONDS
     #[arg(short, long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "1")]
@@ -76,12 +123,39 @@ fn seconds(text: &str) -> Result<Duration, String> {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Show the peers, or one peer in depth
+    /// Show the peers and whether all is well with them, or one peer in depth
+    ///
+    /// Ends with 0 when all is well, 1 when something is down, and otherwise when it could not be
+    /// found out.
     Peers {
         /// Name of the peer
         name: Option<String>,
         #[command(flatten)]
+        choice: Choice,
+        #[command(flatten)]
         watch: Watch,
+    },
+    /// Show what happened, with its cause and what to do
+    Events {
+        /// Only what is about this peer
+        #[arg(long, value_name = "NAME")]
+        peer: Option<String>,
+        /// Only what somebody should look at
+        #[arg(short, long)]
+        warnings: bool,
+        /// Go on with what happens from now on
+        #[arg(short, long)]
+        follow: bool,
+    },
+    /// Show what becomes of a packet to an address, step by step
+    ///
+    /// Ends with 1 when it does not arrive.
+    Why {
+        /// Where the packet goes
+        address: IpAddr,
+        /// Where it comes from
+        #[arg(long, value_name = "ADDRESS")]
+        from: Option<IpAddr>,
     },
     /// Show every prefix, the peer that its traffic goes to, and why
     Routes {

@@ -1,7 +1,7 @@
 //! Asks one gateway: HTTP over its Unix socket.
 
 use crate::control::{Failure, Request};
-use anyhow::{Context, Error, Result, anyhow, bail};
+use anyhow::{Context, Error, Result, anyhow};
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Bytes;
 use hyper::client::conn::http1;
@@ -11,8 +11,9 @@ use std::path::Path;
 use std::time::Duration;
 use tokio::net::UnixStream;
 
-/// A gateway that takes longer is stuck.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// A gateway that takes longer is stuck: one with ten thousand tunnels under load takes seconds, and it
+/// ends connections itself after a minute.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The body of the gateway's answer.
 pub(super) fn ask(socket: &Path, request: &Request) -> Result<String> {
@@ -20,7 +21,11 @@ pub(super) fn ask(socket: &Path, request: &Request) -> Result<String> {
     runtime.block_on(async {
         match tokio::time::timeout(PATIENCE, exchange(socket, request)).await {
             Ok(answer) => answer,
-            Err(_) => bail!("the gateway at {} does not answer", socket.display()),
+            Err(_) => Err(Error::new(Silent(format!(
+                "the gateway at {} does not answer for {} s: is it stopped, or the host overloaded?",
+                socket.display(),
+                PATIENCE.as_secs()
+            )))),
         }
     })
 }
@@ -50,10 +55,15 @@ fn refusal(body: &str) -> Error {
     }
 }
 
+/// Somebody has the socket open and says nothing.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct Silent(String);
+
 /// Nobody answers at the socket.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-pub(super) struct NotRunning(String);
+pub(super) struct NotRunning(pub(super) String);
 
 fn unreachable(socket: &Path, error: std::io::Error) -> Error {
     let path = socket.display();

@@ -1,8 +1,9 @@
 //! Which gateways a command is for.
 
 use super::args::Common;
+use super::client::NotRunning;
 use crate::config::defaults::{RUN_DIR, control_socket};
-use anyhow::{Result, bail};
+use anyhow::{Error, Result, bail};
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -30,10 +31,10 @@ pub(super) fn all(common: &Common) -> Result<Vec<Target>> {
     }
     let found = found(Path::new(RUN_DIR))?;
     if found.is_empty() {
-        bail!(
+        return Err(Error::new(NotRunning(format!(
             "no gateway runs on this host: there is no socket in {RUN_DIR}; start one with \
              `vpngwd --config FILE`, or six with `vpnctl lab up`"
-        );
+        ))));
     }
     Ok(found)
 }

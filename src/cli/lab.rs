@@ -1,6 +1,6 @@
 //! The lab on the command line; what it is and does lives in [`crate::lab`].
 
-use super::args::{LabCommand, LabFiles};
+use super::args::{Choice, LabCommand, LabFiles};
 use super::client;
 use super::look::{self, BAD, FAINT, GOOD, Look, STRONG};
 use super::sheet::{Cell, Sheet, Tone};
@@ -58,15 +58,16 @@ fn up(files: &LabFiles, look: Look) -> Result<ExitCode> {
 
 /// All gateways' peers, and what to try next.
 fn show_all(lab: &Lab, look: Look) -> Result<ExitCode> {
-    let aligned = look.aligned();
+    let (all, aligned) = (Choice::default(), look.aligned());
     for gateway in lab.status() {
         let socket = lab.control_socket(&gateway.name)?;
         let body = client::ask(Path::new(&socket), &Request::Peers)?;
         match look.json {
             true => look::print(&body)?,
-            false => {
-                look::print(&format!("\n{}", show::peers(&serde_json::from_str(&body)?, aligned)))?
-            }
+            false => look::print(&format!(
+                "\n{}",
+                show::peers(&serde_json::from_str(&body)?, &all, aligned)
+            ))?,
         }
     }
     if !look.json {

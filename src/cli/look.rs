@@ -1,9 +1,15 @@
-//! How output looks: a table in colours for people, plain columns for programs, or JSON.
+//! How output looks: a table for people, as wide as their terminal; columns separated by tabs for
+//! programs; or JSON.
 
-use super::args::ColorChoice;
+use super::args::{ColorChoice, Common, Format};
 use anstyle::{AnsiColor, Style};
 use anyhow::{Error, Result};
+use serde_json::json;
 use std::io::{self, ErrorKind, IsTerminal, Write};
+
+/// The version of what `--json` prints. Fields may be added; none changes its meaning or goes
+/// without another number here.
+pub(super) const SCHEMA: u32 = 1;
 
 /// How output looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,14 +22,20 @@ pub(super) struct Look {
     pub(super) colours: bool,
     /// Headings over separated columns; only the first of several tables has them.
     pub(super) headings: bool,
+    /// How wide a line may be.
+    pub(super) width: usize,
+    /// How many lines the screen has.
+    pub(super) height: usize,
 }
 
 impl Look {
     /// What suits standard output.
-    pub(super) fn of_stdout(color: ColorChoice, json: bool) -> Look {
-        let terminal = io::stdout().is_terminal();
-        let colours = !json && wants_colours(color, terminal);
-        Look { json, aligned: terminal, colours, headings: true }
+    pub(super) fn of_stdout(common: &Common) -> Look {
+        let json = common.json || common.format == Format::Json;
+        let colours = !json && wants_colours(common.color, io::stdout().is_terminal());
+        let (width, height) = screen();
+        let aligned = common.format != Format::Tsv;
+        Look { json, aligned, colours, headings: true, width, height }
     }
 
     /// Columns that people can read even where there is no terminal.
@@ -42,6 +54,18 @@ impl Look {
     }
 }
 
+/// What is begun again and again fits a screen: the rest of it is counted.
+pub(super) fn on_screen(text: &str, height: usize) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    match lines.get(..height.saturating_sub(2)) {
+        Some(shown) if lines.len() >= height => {
+            let left_out = lines.len() - shown.len();
+            format!("{}\n… {left_out} more lines", shown.join("\n"))
+        }
+        Some(_) | None => text.to_owned(),
+    }
+}
+
 /// Bold.
 pub(super) const STRONG: Style = Style::new().bold();
 /// For what is right.
@@ -50,6 +74,16 @@ pub(super) const GOOD: Style = AnsiColor::Green.on_default();
 pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();
 /// For what matters less.
 pub(super) const FAINT: Style = Style::new().dimmed();
+
+/// Columns and lines of the terminal; without one there is room for everything.
+fn screen() -> (usize, usize) {
+    match terminal_size::terminal_size_of(io::stdout()) {
+        Some((width, height)) if width.0 > 0 && height.0 > 0 => {
+            (usize::from(width.0), usize::from(height.0))
+        }
+        Some(_) | None => (usize::MAX, usize::MAX),
+    }
+}
 
 fn wants_colours(color: ColorChoice, terminal: bool) -> bool {
     match color {
@@ -75,14 +109,25 @@ pub(super) fn print(text: &str) -> Result<()> {
 
 /// Writes an error and its causes to standard error. A gateway's report on a configuration
 /// begins with its own "error: ".
-pub(super) fn complain(error: &Error, color: ColorChoice) {
+pub(super) fn complain(error: &Error, color: ColorChoice, json: bool) {
     let colours = wants_colours(color, io::stderr().is_terminal());
-    let look = Look { json: false, aligned: true, colours, headings: true };
-    let sentence = error.chain().map(|cause| cause.to_string()).collect::<Vec<_>>().join(": ");
+    let (width, height) = (usize::MAX, usize::MAX);
+    let look = Look { json: false, aligned: true, colours, headings: true, width, height };
+    let sentence = sentence(error);
+    if json {
+        // Whoever reads JSON finds why there is nothing else where the rest would stand.
+        let _ = print(&json!({ "schema": SCHEMA, "error": { "message": sentence } }).to_string());
+        return;
+    }
     let start =
         if sentence.starts_with("error: ") { String::new() } else { look.paint(BAD, "error: ") };
     // Nothing can be done when even standard error is gone.
     let _ = writeln!(io::stderr(), "{start}{sentence}");
+}
+
+/// An error and its causes in one sentence.
+pub(super) fn sentence(error: &Error) -> String {
+    error.chain().map(|cause| cause.to_string()).collect::<Vec<_>>().join(": ")
 }
 
 /// Whether the reader of our output has gone, as in `vpnctl sas | head -1`.
@@ -90,3 +135,6 @@ pub(super) fn is_broken_pipe(error: &Error) -> bool {
     let io_error = error.downcast_ref::<io::Error>();
     io_error.is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)
 }
+
+#[cfg(test)]
+pub(super) mod tests;

@@ -4,6 +4,8 @@
 mod args;
 mod check;
 mod client;
+mod events;
+mod exit;
 mod gateways;
 mod keys;
 mod lab;
@@ -15,10 +17,11 @@ mod steer;
 mod units;
 mod view;
 
-use crate::control::{Request, SaKind};
+use crate::control::{PeersView, Request, SaKind};
 use anyhow::Result;
-use args::{Args, Command};
+use args::{Args, Command, Watch};
 use clap::Parser;
+use exit::Ending;
 use look::Look;
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -26,13 +29,13 @@ use std::process::ExitCode;
 /// Runs `vpnctl` with these arguments, the program's name first.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let args = Args::parse_from(arguments);
-    let look = Look::of_stdout(args.common.color, args.common.json);
+    let look = Look::of_stdout(&args.common);
     match dispatch(&args, look) {
         Ok(code) => code,
         Err(error) if look::is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            look::complain(&error, args.common.color);
-            ExitCode::FAILURE
+            look::complain(&error, args.common.color, look.json);
+            Ending::of(&error).into()
         }
     }
 }
@@ -40,11 +43,21 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn dispatch(args: &Args, look: Look) -> Result<ExitCode> {
     let common = &args.common;
     match &args.command {
-        Command::Peers { name: None, watch } => {
-            view::repeat(common, &Request::Peers, show::peers, watch, look)
+        Command::Peers { name: None, choice, watch } => {
+            let chosen = |view: &PeersView, look| show::peers(view, choice, look);
+            view::judge(common, &Request::Peers, chosen, show::are_well, watch, look)
         }
-        Command::Peers { name: Some(name), watch } => {
-            view::repeat(common, &Request::Peer(name.clone()), show::peer, watch, look)
+        Command::Peers { name: Some(name), watch, .. } => {
+            let request = Request::Peer(name.clone());
+            view::judge(common, &request, show::peer, show::is_well, watch, look)
+        }
+        Command::Why { address, from } => {
+            let request = Request::Why { to: *address, from: *from };
+            view::judge(common, &request, show::why, show::arrives, &Watch::default(), look)
+        }
+        Command::Events { peer, warnings, follow } => {
+            let wanted = events::Wanted { peer: peer.as_deref(), warnings: *warnings };
+            events::show(common, wanted, *follow, look)
         }
         Command::Routes { watch } => {
             view::repeat(common, &Request::Routes, show::routes, watch, look)

@@ -1,8 +1,10 @@
-//! Tables: aligned and coloured for people, separated by tabs for programs.
+//! Tables: aligned, coloured and as wide as the terminal for people; separated by tabs for programs.
+//!
+//! A table that is too wide loses its least important columns, then elastic ones are shortened; no
+//! line is ever wrapped inside a word. What has no room in a row stands below it.
 
 use super::look::Look;
-use comfy_table::presets::NOTHING;
-use comfy_table::{Attribute, Cell as TableCell, CellAlignment, Color, ContentArrangement, Table};
+use anstyle::{AnsiColor, Style};
 
 /// What a cell's colour says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,6 +14,18 @@ pub(super) enum Tone {
     Warning,
     Bad,
     Faint,
+}
+
+impl Tone {
+    fn style(self) -> Style {
+        match self {
+            Tone::Plain => Style::new(),
+            Tone::Good => AnsiColor::Green.on_default(),
+            Tone::Warning => AnsiColor::Yellow.on_default(),
+            Tone::Bad => AnsiColor::Red.on_default().bold(),
+            Tone::Faint => Style::new().dimmed(),
+        }
+    }
 }
 
 /// One cell.
@@ -54,30 +68,66 @@ impl From<&str> for Cell {
     }
 }
 
+/// A row, and what stands below it.
+#[derive(Clone, Debug)]
+struct Row {
+    cells: Vec<Cell>,
+    notes: Vec<(String, Tone)>,
+}
+
 /// A table in the making.
 #[derive(Clone, Debug)]
 pub(super) struct Sheet {
     headers: Vec<&'static str>,
-    rows: Vec<Vec<Cell>>,
+    spare: Vec<&'static str>,
+    elastic: Vec<&'static str>,
+    rows: Vec<Row>,
 }
+
+/// Space between two columns.
+const GAP: usize = 2;
+/// No elastic column gets narrower.
+const NARROWEST: usize = 8;
+/// How far notes are indented.
+const INDENT: usize = 2;
 
 impl Sheet {
     /// An empty table with these columns.
     pub(super) fn new(headers: &[&'static str]) -> Sheet {
-        Sheet { headers: headers.to_vec(), rows: Vec::new() }
+        let headers = headers.to_vec();
+        Sheet { headers, spare: Vec::new(), elastic: Vec::new(), rows: Vec::new() }
+    }
+
+    /// Columns that go when there is no room, the first one first.
+    pub(super) fn spare(mut self, headers: &[&'static str]) -> Sheet {
+        self.spare.extend(headers);
+        self
+    }
+
+    /// Columns that are shortened when there is no room.
+    pub(super) fn elastic(mut self, headers: &[&'static str]) -> Sheet {
+        self.elastic.extend(headers);
+        self
     }
 
     /// Adds a row with a cell for each column.
     pub(super) fn row(&mut self, cells: impl IntoIterator<Item = Cell>) {
-        self.rows.push(cells.into_iter().collect());
+        self.rows.push(Row { cells: cells.into_iter().collect(), notes: Vec::new() });
+    }
+
+    /// Adds a line below the last row, for people.
+    pub(super) fn note(&mut self, text: impl Into<String>, tone: Tone) {
+        if let Some(row) = self.rows.last_mut() {
+            row.notes.push((text.into(), tone));
+        }
     }
 
     /// Removes a column that says nothing.
     pub(super) fn without(mut self, header: &str) -> Sheet {
         if let Some(index) = self.headers.iter().position(|name| *name == header) {
             self.headers.remove(index);
-            for row in self.rows.iter_mut().filter(|row| index < row.len()) {
-                row.remove(index);
+            for row in self.rows.iter_mut().filter(|row| index < row.cells.len()) {
+                row.cells.remove(index);
             }
         }
         self
@@ -90,7 +140,10 @@ impl Sheet {
 
     /// The table as text.
     pub(super) fn render(&self, look: Look) -> String {
-        if look.aligned { self.aligned(look.colours) } else { self.separated(look.headings) }
+        match look.aligned {
+            true => self.clone().fitted(look.width).aligned(look),
+            false => self.separated(look.headings),
+        }
     }
 
     fn separated(&self, headings: bool) -> String {
@@ -98,48 +151,121 @@ impl Sheet {
         if headings {
             lines.push(self.headers.join("\t"));
         }
-        let cells = |row: &Vec<Cell>| row.iter().map(|cell| plain(&cell.text)).collect::<Vec<_>>();
+        let cells = |row: &Row| row.cells.iter().map(|cell| plain(&cell.text)).collect::<Vec<_>>();
         lines.extend(self.rows.iter().map(|row| cells(row).join("\t")));
         lines.join("\n")
     }
 
-    fn aligned(&self, colours: bool) -> String {
-        let mut table = Table::new();
-        table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Disabled);
-        if colours {
-            table.enforce_styling();
-        } else {
-            table.force_no_tty();
+    /// The table with as many columns, as wide as there is room for.
+    fn fitted(mut self, room: usize) -> Sheet {
+        for header in self.spare.clone() {
+            if self.width() <= room {
+                return self;
+            }
+            self = self.without(header);
         }
-        let header = |name: &&str| TableCell::new(name).add_attribute(Attribute::Bold);
-        table.set_header(self.headers.iter().map(header));
+        while self.width() > room && self.shorten(self.width() - room) {}
+        // Of what is left the first column says what a row is about.
+        while self.width() > room && self.headers.len() > 2 {
+            let last = self.headers.last().copied().unwrap_or_default();
+            self = self.without(last);
+        }
+        self
+    }
+
+    /// Makes the widest elastic column narrower, by so much at most; whether there was one.
+    fn shorten(&mut self, excess: usize) -> bool {
+        let widths = self.widths();
+        let columns = self.headers.iter().zip(&widths).enumerate();
+        let elastic = columns.filter(|(_, (header, _))| self.elastic.contains(header));
+        let widest = elastic.max_by_key(|(_, (_, width))| **width).map(|(index, _)| index);
+        let Some(index) = widest else { return false };
+        let (header, width) = (length(self.headers[index]), widths[index]);
+        let target = width.saturating_sub(excess).max(NARROWEST).max(header);
+        for cell in self.rows.iter_mut().filter_map(|row| row.cells.get_mut(index)) {
+            cell.text = shortened(&cell.text, target);
+        }
+        target < width
+    }
+
+    fn widths(&self) -> Vec<usize> {
+        let widest = |(index, header): (usize, &&str)| {
+            let cells = self.rows.iter().filter_map(|row| row.cells.get(index));
+            cells.map(|cell| length(&cell.text)).fold(length(header), usize::max)
+        };
+        self.headers.iter().enumerate().map(widest).collect()
+    }
+
+    fn width(&self) -> usize {
+        let widths = self.widths();
+        widths.iter().sum::<usize>() + GAP * widths.len().saturating_sub(1)
+    }
+
+    fn aligned(&self, look: Look) -> String {
+        let widths = self.widths();
+        let is_right = |index| {
+            let cells = self.rows.first().and_then(|row| row.cells.get(index));
+            cells.is_some_and(|cell: &Cell| cell.right)
+        };
+        let header =
+            |(index, name): (usize, &&str)| Cell { right: is_right(index), ..Cell::from(*name) };
+        let headers: Vec<Cell> = self.headers.iter().enumerate().map(header).collect();
+        let mut lines =
+            vec![line(&headers, &widths, |_, text| look.paint(Style::new().bold(), text))];
         for row in &self.rows {
-            table.add_row(row.iter().map(|cell| styled(cell, colours)));
-        }
-        for (index, column) in table.column_iter_mut().enumerate() {
-            column.set_padding((0, 2));
-            let cells = self.rows.first().and_then(|row| row.get(index));
-            if cells.is_some_and(|cell| cell.right) {
-                column.set_cell_alignment(CellAlignment::Right);
+            lines.push(line(&row.cells, &widths, |cell, text| look.paint(cell.tone.style(), text)));
+            for (text, tone) in &row.notes {
+                let wrapped = wrapped(text, look.width.saturating_sub(INDENT));
+                let indented =
+                    |line: String| format!("{:INDENT$}{}", "", look.paint(tone.style(), &line));
+                lines.extend(wrapped.into_iter().map(indented));
             }
         }
-        let lines = table.lines().map(|line| line.trim_end().to_owned());
-        lines.collect::<Vec<_>>().join("\n")
+        lines.join("\n")
     }
 }
 
-fn styled(cell: &Cell, colours: bool) -> TableCell {
-    let plain = TableCell::new(&cell.text);
-    if !colours {
-        return plain;
+fn line(cells: &[Cell], widths: &[usize], paint: impl Fn(&Cell, &str) -> String) -> String {
+    let mut line = String::new();
+    let mut pending = 0;
+    for (cell, &width) in cells.iter().zip(widths) {
+        let text = plain(&cell.text);
+        let space = width.saturating_sub(length(&text));
+        let (before, after) = if cell.right { (space, 0) } else { (0, space) };
+        // Space is written only before text, so that no line ends with it.
+        line.extend(std::iter::repeat_n(' ', pending + before));
+        line += &paint(cell, &text);
+        pending = after + GAP;
     }
-    match cell.tone {
-        Tone::Plain => plain,
-        Tone::Good => plain.fg(Color::Green),
-        Tone::Warning => plain.fg(Color::Yellow),
-        Tone::Bad => plain.fg(Color::Red).add_attribute(Attribute::Bold),
-        Tone::Faint => plain.add_attribute(Attribute::Dim),
+    line
+}
+
+/// `text` in lines of at most `room` characters, broken between words.
+pub(super) fn wrapped(text: &str, room: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if length(line) + 1 + length(word) <= room => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            Some(_) | None => lines.push(word.to_owned()),
+        }
     }
+    lines
+}
+
+/// The beginning of `text`, with a sign that there was more.
+fn shortened(text: &str, room: usize) -> String {
+    if length(text) <= room {
+        return text.to_owned();
+    }
+    let kept: String = text.chars().take(room.saturating_sub(1)).collect();
+    kept.trim_end().to_owned() + "…"
+}
+
+fn length(text: &str) -> usize {
+    text.chars().count()
 }
 
 /// A cell's text without what separates columns and rows.

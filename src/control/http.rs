@@ -5,6 +5,7 @@
 use super::{Failure, FailureKind, Reply, Request, SaKind, render_metrics};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde::Serialize;
+use std::net::IpAddr;
 
 /// The HTTP methods in use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,13 +29,17 @@ impl Method {
 /// A command: how HTTP has it, and the request that it is.
 struct Row {
     method: Method,
-    /// Path and query; `{peer}` stands for the name of a peer.
+    /// Path and query; a word in braces stands for an argument.
     target: &'static str,
-    /// Makes the request about a peer, whose name the others ignore.
-    request: fn(String) -> Request,
+    /// Makes the request from the arguments in their order; `None` when one is not what it must be.
+    request: fn(&[String]) -> Option<Request>,
 }
 
-const fn row(method: Method, target: &'static str, request: fn(String) -> Request) -> Row {
+const fn row(
+    method: Method,
+    target: &'static str,
+    request: fn(&[String]) -> Option<Request>,
+) -> Row {
     Row { method, target, request }
 }
 
@@ -42,52 +47,94 @@ use Method::{Get, Post};
 
 /// Every command. Of two rows for one request the first is how it is written.
 #[rustfmt::skip]
-const ROWS: [Row; 13] = [
-    row(Get,  "/v1/peers",        |_| Request::Peers),
-    row(Get,  "/v1/peers/{peer}", Request::Peer),
-    row(Get,  "/v1/routes",       |_| Request::Routes),
-    row(Get,  "/v1/sas",          |_| Request::Sas),
-    row(Get,  "/v1/vrrp",         |_| Request::Vrrp),
-    row(Get,  "/v1/stats",        |_| Request::Stats),
-    row(Get,  "/metrics",         |_| Request::Metrics),
-    row(Post, "/v1/reload",       |_| Request::Reload),
-    row(Post, "/v1/peers/{peer}/rekey?sa=child", |peer| Request::Rekey { peer, sa: SaKind::Child }),
-    row(Post, "/v1/peers/{peer}/rekey?sa=ike",   |peer| Request::Rekey { peer, sa: SaKind::Ike }),
-    row(Post, "/v1/peers/{peer}/rekey",          |peer| Request::Rekey { peer, sa: SaKind::Child }),
-    row(Post, "/v1/peers/{peer}/initiate",       |peer| Request::Initiate { peer }),
-    row(Post, "/v1/peers/{peer}/terminate",      |peer| Request::Terminate { peer }),
+const ROWS: [Row; 17] = [
+    row(Get,  "/v1/peers",        |_| Some(Request::Peers)),
+    row(Get,  "/v1/peers/{peer}", |given| Some(Request::Peer(text(given, 0)?))),
+    row(Get,  "/v1/routes",       |_| Some(Request::Routes)),
+    row(Get,  "/v1/sas",          |_| Some(Request::Sas)),
+    row(Get,  "/v1/vrrp",         |_| Some(Request::Vrrp)),
+    row(Get,  "/v1/stats",        |_| Some(Request::Stats)),
+    row(Get,  "/metrics",         |_| Some(Request::Metrics)),
+    row(Get,  "/v1/events?after={number}", |given| Some(Request::Events { after: number(given, 0)? })),
+    row(Get,  "/v1/events",       |_| Some(Request::Events { after: 0 })),
+    row(Get,  "/v1/why/{to}?from={from}", |given| why(given, Some(address(given, 1)?))),
+    row(Get,  "/v1/why/{to}",    |given| why(given, None)),
+    row(Post, "/v1/reload",       |_| Some(Request::Reload)),
+    row(Post, "/v1/peers/{peer}/rekey?sa=child", |given| rekey(given, SaKind::Child)),
+    row(Post, "/v1/peers/{peer}/rekey?sa=ike",   |given| rekey(given, SaKind::Ike)),
+    row(Post, "/v1/peers/{peer}/rekey",          |given| rekey(given, SaKind::Child)),
+    row(Post, "/v1/peers/{peer}/initiate",       |given| Some(Request::Initiate { peer: text(given, 0)? })),
+    row(Post, "/v1/peers/{peer}/terminate",      |given| Some(Request::Terminate { peer: text(given, 0)? })),
 ];
 
-const PEER: &str = "{peer}";
+fn text(given: &[String], index: usize) -> Option<String> {
+    given.get(index).cloned()
+}
+
+fn number(given: &[String], index: usize) -> Option<u64> {
+    given.get(index)?.parse().ok()
+}
+
+fn address(given: &[String], index: usize) -> Option<IpAddr> {
+    given.get(index)?.parse().ok()
+}
+
+fn why(given: &[String], from: Option<IpAddr>) -> Option<Request> {
+    Some(Request::Why { to: address(given, 0)?, from })
+}
+
+fn rekey(given: &[String], sa: SaKind) -> Option<Request> {
+    Some(Request::Rekey { peer: text(given, 0)?, sa })
+}
+
 /// Everything outside the unreserved characters of RFC 3986 §2.3.
 const RESERVED: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 impl Row {
-    /// The peer's name (empty where none is asked for) when this row has such a target.
-    fn matches(&self, path: &str, query: &str) -> Option<String> {
+    /// The arguments when this row has such a target.
+    fn matches(&self, path: &str, query: &str) -> Option<Vec<String>> {
         let (own_path, own_query) = split(self.target);
-        let (segments, own) = (segments(path), segments(own_path));
-        if own_query != query || own.len() != segments.len() {
+        let (own, given) = ([segments(own_path), items(own_query)], [segments(path), items(query)]);
+        if own.each_ref().map(Vec::len) != given.each_ref().map(Vec::len) {
             return None;
         }
-        let mut peer = String::new();
-        for (own, segment) in own.into_iter().zip(segments) {
-            match own {
-                PEER => peer = percent_decode_str(segment).decode_utf8_lossy().into_owned(),
-                word if word == segment => {}
-                _ => return None,
+        let mut arguments = Vec::new();
+        for (own, given) in own.iter().flatten().zip(given.iter().flatten()) {
+            match own.split_once('{') {
+                Some((before, _)) => {
+                    let argument = percent_decode_str(given.strip_prefix(before)?);
+                    arguments.push(argument.decode_utf8_lossy().into_owned());
+                }
+                None if own == given => {}
+                None => return None,
             }
         }
-        Some(peer)
+        Some(arguments)
+    }
+
+    /// The target with these arguments in their places.
+    fn filled(&self, arguments: &[String]) -> String {
+        let mut rest = self.target;
+        let mut target = String::new();
+        for argument in arguments {
+            let Some((before, after)) = rest.split_once('{') else { break };
+            let encoded = utf8_percent_encode(argument, &RESERVED);
+            target += &format!("{before}{encoded}");
+            rest = after.split_once('}').map_or("", |(_, rest)| rest);
+        }
+        target + rest
     }
 }
-
 fn split(target: &str) -> (&str, &str) {
     target.split_once('?').unwrap_or((target, ""))
 }
 
 fn segments(path: &str) -> Vec<&str> {
     path.trim_matches('/').split('/').collect()
+}
+
+fn items(query: &str) -> Vec<&str> {
+    query.split('&').collect()
 }
 
 /// A reply as HTTP has it.
@@ -111,7 +158,9 @@ impl Request {
         let (path, query) = split(target);
         let found = ROWS.iter().find_map(|row| Some((row, row.matches(path, query)?)));
         match found {
-            Some((row, peer)) if row.method.as_str() == method => Ok((row.request)(peer)),
+            Some((row, given)) if row.method.as_str() == method => {
+                (row.request)(&given).ok_or_else(|| bad(format!("{target} is not understood")))
+            }
             Some((row, _)) => Err(bad(format!("{path} is for {}", row.method.as_str()))),
             None => Err(bad(format!("there is no {path}; try /v1/peers"))),
         }
@@ -119,27 +168,30 @@ impl Request {
 
     /// The method and the target (path and query) that mean this request.
     pub fn to_http(&self) -> (Method, String) {
-        let peer = self.peer();
-        let row = ROWS.iter().find(|row| (row.request)(peer.to_owned()) == *self);
+        let arguments = self.arguments();
+        let row = ROWS.iter().find(|row| (row.request)(&arguments).as_ref() == Some(self));
         let row = row.expect("ROWS has every request: a test goes through them");
-        let name = utf8_percent_encode(peer, &RESERVED).to_string();
-        (row.method, row.target.replace(PEER, &name))
+        (row.method, row.filled(&arguments))
     }
 
-    /// The peer that this is about; empty when it is about none.
-    fn peer(&self) -> &str {
+    /// What stands in the places of its row.
+    fn arguments(&self) -> Vec<String> {
         match self {
             Request::Peer(peer)
             | Request::Rekey { peer, .. }
             | Request::Initiate { peer }
-            | Request::Terminate { peer } => peer,
+            | Request::Terminate { peer } => vec![peer.clone()],
+            Request::Events { after } => vec![after.to_string()],
+            Request::Why { to, from } => {
+                [Some(to), from.as_ref()].into_iter().flatten().map(ToString::to_string).collect()
+            }
             Request::Peers
             | Request::Routes
             | Request::Sas
             | Request::Vrrp
             | Request::Stats
             | Request::Metrics
-            | Request::Reload => "",
+            | Request::Reload => Vec::new(),
         }
     }
 }
@@ -158,6 +210,8 @@ impl Reply {
             Reply::Sas(view) => json(200, view),
             Reply::Vrrp(view) => json(200, view),
             Reply::Stats(view) => json(200, view),
+            Reply::Events(view) => json(200, view),
+            Reply::Why(view) => json(200, view),
             Reply::Metrics(view) => HttpReply {
                 status: 200,
                 content_type: "text/plain; version=0.0.4; charset=utf-8",

@@ -16,14 +16,16 @@ pub use http::{HttpReply, Method};
 pub use metrics::render as render_metrics;
 pub use pages::{Mark, Page};
 pub use views::{
-    BfdView, BgpView, ChildSaState, ChildSaView, DataPath, EventView, FailureView, Family,
-    GatewayView, IkeSaView, LivenessView, MetricsView, PathMtuView, PathState, PathView,
-    PeerMetrics, PeerState, PeerSummary, PeerView, PeersView, RefusalView, RejectedRouteView,
-    ReplayView, Role, RouteView, RoutesView, SasView, StatsView, TimerView, Traffic, TroubleView,
-    TunnelSas, VirtualRouterState, VirtualRouterView, VpcRoutes, VrrpView,
+    BfdView, BgpView, ChildSaState, ChildSaView, Code, DataPath, EventView, EventsView,
+    FailureView, Family, GatewayView, IkeSaView, LivenessView, MetricsView, PathMtuView, PathState,
+    PathView, PeerMetrics, PeerState, PeerSummary, PeerView, PeersView, RefusalView,
+    RejectedRouteView, ReplayView, Role, RouteView, RoutesView, SasView, Severity, StatsView,
+    StepView, TimerView, Traffic, TroubleView, TunnelSas, Verdict, VirtualRouterState,
+    VirtualRouterView, VpcRoutes, VrrpView, WayView, WhyView,
 };
 
 use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
 
 /// What a gateway is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +44,18 @@ pub enum Request {
     Stats,
     /// Everything that can be counted, for Prometheus.
     Metrics,
+    /// What happened behind the event of this number.
+    Events {
+        /// The last event that is known already; 0 for all that are remembered.
+        after: u64,
+    },
+    /// What becomes of a packet to an address.
+    Why {
+        /// Where it goes.
+        to: IpAddr,
+        /// Where it comes from.
+        from: Option<IpAddr>,
+    },
     /// Read the configuration again. This one is for the daemon: a gateway reads no files.
     Reload,
     /// Replace SAs of a peer now.
@@ -90,6 +104,10 @@ pub enum Reply {
     Stats(StatsView),
     /// To [`Request::Metrics`].
     Metrics(Box<MetricsView>),
+    /// To [`Request::Events`].
+    Events(EventsView),
+    /// To [`Request::Why`].
+    Why(WhyView),
     /// To a request for an action: it was started.
     Done(Done),
     /// The request could not be answered.

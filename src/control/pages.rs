@@ -9,6 +9,8 @@ use crate::net::{PeerId, Prefix, VpcId};
 pub enum Mark {
     /// The peers up to the one of this name.
     Peer(String),
+    /// The events up to the one of this number.
+    Event(u64),
     /// All VPCs before this one, and of this one the routes up to this prefix.
     Route {
         /// The VPC.
@@ -50,6 +52,10 @@ impl Reply {
             (Reply::Sas(view), Reply::Sas(more)) => view.tunnels.extend(more.tunnels),
             (Reply::Metrics(view), Reply::Metrics(more)) => view.peers.extend(more.peers),
             (Reply::Routes(view), Reply::Routes(more)) => view.extend(more),
+            (Reply::Events(view), Reply::Events(more)) => {
+                view.events.extend(more.events);
+                view.last = more.last;
+            }
             (whole, other) => *whole = other,
         }
     }

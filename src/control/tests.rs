@@ -14,6 +14,10 @@ fn requests() -> Vec<Request> {
         Request::Vrrp,
         Request::Stats,
         Request::Metrics,
+        Request::Why { to: Ipv4Addr::LOCALHOST.into(), from: None },
+        Request::Why { to: "::1".parse().unwrap(), from: Some("fd00::1".parse().unwrap()) },
+        Request::Events { after: 0 },
+        Request::Events { after: 17 },
         Request::Reload,
         Request::Rekey { peer: peer(), sa: SaKind::Ike },
         Request::Rekey { peer: peer(), sa: SaKind::Child },
@@ -44,6 +48,7 @@ pub(crate) fn peer() -> PeerView {
             name: "north-a".to_owned(),
             vpc: "shop".to_owned(),
             remote: Some("10.79.2.10:4500".parse().unwrap()),
+            verdict: Verdict::Rejecting,
             state: PeerState::Up,
             state_for_ms: 61_000,
             ike_suite: Some("aes256gcm16-prfsha384-curve25519".to_owned()),
@@ -60,6 +65,7 @@ pub(crate) fn peer() -> PeerView {
             bfd: Some(BfdView {
                 path: PathState::Works,
                 why: None,
+                one_way: false,
                 state: "Up".to_owned(),
                 state_for_ms: 61_000,
                 diagnostic: "NONE".to_owned(),
@@ -72,9 +78,10 @@ pub(crate) fn peer() -> PeerView {
             }),
             bgp_waits: None,
             last_failure: Some(FailureView {
+                code: Code::NoAnswer,
                 reason: "no answer".to_owned(),
                 ago_ms: 3_700_000,
-                unproven: false,
+                ..FailureView::default()
             }),
         },
         local_identity: "east-a".to_owned(),
@@ -136,7 +143,17 @@ pub(crate) fn peer() -> PeerView {
         suspicion: None,
         excess: 0,
         timers: vec![TimerView { what: "liveness probe".to_owned(), in_ms: 300 }],
-        events: vec![EventView { ago_ms: 60_000, what: "BGP session up".to_owned() }],
+        events: vec![EventView {
+            number: 0,
+            ago_ms: 60_000,
+            code: Code::BgpUp,
+            severity: Severity::Info,
+            peer: String::new(),
+            what: "BGP session up".to_owned(),
+            ours: None,
+            theirs: None,
+            remedy: None,
+        }],
     }
 }
 
@@ -160,7 +177,18 @@ fn looking_never_acts() {
 
 #[test]
 fn unknown_paths_are_refused() {
-    for target in ["/", "", "/v1", "/v2/peers", "/v1/peers/a/b", "/v1/peers/a/rekey?sa=esp", "//"] {
+    for target in [
+        "/",
+        "",
+        "/v1",
+        "/v2/peers",
+        "/v1/peers/a/b",
+        "/v1/peers/a/rekey?sa=esp",
+        "//",
+        "/v1/events?after=x",
+        "/v1/events?before=1",
+        "/v1/events?after=1&after=2",
+    ] {
         for method in ["GET", "POST", "DELETE", ""] {
             assert!(Request::from_http(method, target).is_err(), "{method} {target}");
         }
@@ -189,6 +217,47 @@ fn a_failure_is_json_too() {
 }
 
 #[test]
+fn codes_are_told_apart_and_a_new_one_does_not_stop_an_old_reader() {
+    let names: std::collections::BTreeSet<&str> =
+        Code::ALL.iter().map(|code| code.name()).collect();
+    assert_eq!(names.len(), Code::ALL.len());
+    for &code in Code::ALL {
+        let json = serde_json::to_string(&code).unwrap();
+        assert_eq!(json, format!("\"{code}\""));
+        assert_eq!(serde_json::from_str::<Code>(&json).unwrap(), code);
+    }
+    assert_eq!(serde_json::from_str::<Code>("\"made-in-the-future\"").unwrap(), Code::Unknown);
+}
+
+#[test]
+fn a_verdict_counts_everything_and_the_worst_wins() {
+    let of = |change: fn(&mut PeerSummary), path| {
+        let mut summary = PeerSummary { prefixes_rejected: 0, ..peer().summary };
+        change(&mut summary);
+        Verdict::of(&summary, path)
+    };
+    let passes = DataPath::Passes;
+    assert_eq!(of(|_| {}, passes), Verdict::Up);
+    assert_eq!(of(|peer| peer.prefixes_rejected = 1, passes), Verdict::Rejecting);
+    assert_eq!(of(|peer| peer.prefixes_accepted = 0, passes), Verdict::NoRoutes);
+    let waits = |peer: &mut PeerSummary| {
+        (peer.bgp_waits, peer.prefixes_accepted) = (Some("Active".to_owned()), 0);
+    };
+    assert_eq!(of(waits, passes), Verdict::NoBgp);
+    let silent = |peer: &mut PeerSummary| peer.state = PeerState::Unreachable;
+    assert_eq!(of(silent, DataPath::NothingComes), Verdict::Unreachable);
+    assert_eq!(of(silent, DataPath::NothingArrives), Verdict::OneWay);
+    let unheard = |peer: &mut PeerSummary| {
+        peer.state = PeerState::Unreachable;
+        let lost = |bfd| BfdView { path: PathState::Lost, one_way: true, ..bfd };
+        peer.bfd = peer.bfd.take().map(lost);
+    };
+    assert_eq!(of(unheard, DataPath::Unknown), Verdict::OneWay);
+    assert!(Verdict::Up.is_well() && Verdict::Rejecting.is_well());
+    assert!(!Verdict::NoRoutes.is_well() && !Verdict::NoBgp.is_well());
+}
+
+#[test]
 fn json_of_the_peers_is_stable() {
     // Scripts read this. Adding a field is fine; this test then grows. Renaming one is not.
     let view = PeersView { gateway: gateway(), peers: vec![peer().summary] };
@@ -196,18 +265,19 @@ fn json_of_the_peers_is_stable() {
     let expected = concat!(
         r#"{"gateway":{"name":"east-a","region":"cn-east","zone":"a","version":"0.1.0","#,
         r#""identity":"east-a","asn":4200000001,"router_id":"10.79.1.10","up_for_ms":90500},"#,
-        r#""peers":[{"name":"north-a","vpc":"shop","remote":"10.79.2.10:4500","state":"up","#,
+        r#""peers":[{"name":"north-a","vpc":"shop","remote":"10.79.2.10:4500","verdict":"rejecting","#,
+        r#""state":"up","#,
         r#""state_for_ms":61000,"ike_suite":"aes256gcm16-prfsha384-curve25519","#,
         r#""esp_suite":"aes256gcm16-esn","rtt_us":1500,"#,
         r#""received":{"packets":10,"bytes":1000,"bits_per_second":2500000},"#,
         r#""sent":{"packets":20,"bytes":2000000,"bits_per_second":0},"#,
         r#""prefixes_accepted":2,"prefixes_rejected":1,"prefixes_active":2,"#,
         r#""prefixes_refused":0,"refusal":null,"weak_suites":[],"#,
-        r#""bfd":{"path":"works","why":null,"state":"Up","state_for_ms":61000,"#,
+        r#""bfd":{"path":"works","why":null,"one_way":false,"state":"Up","state_for_ms":61000,"#,
         r#""diagnostic":"NONE","remote_state":"Up","remote_diagnostic":"NONE","#,
         r#""interval_us":50000,"detection_time_us":150000,"rtt_us":1400,"losses":0},"#,
         r#""bgp_waits":null,"#,
-        r#""last_failure":{"reason":"no answer","ago_ms":3700000}}]}"#,
+        r#""last_failure":{"code":"no-answer","reason":"no answer","ago_ms":3700000}}]}"#,
         "\n"
     );
     assert_eq!(body, expected);

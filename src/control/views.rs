@@ -2,11 +2,17 @@
 
 mod bfd;
 mod counters;
+mod events;
+mod verdict;
 mod vrrp;
+mod why;
 
 pub use bfd::{BfdView, PathState};
 pub use counters::{MetricsView, PeerMetrics, StatsView};
+pub use events::{Code, EventView, EventsView, FailureView, Severity};
+pub use verdict::Verdict;
 pub use vrrp::{Family, TroubleView, VirtualRouterState, VirtualRouterView, VrrpView};
+pub use why::{StepView, WayView, WhyView};
 
 use crate::net::{Asn, Prefix};
 use serde::{Deserialize, Serialize};
@@ -53,6 +59,9 @@ pub struct PeerSummary {
     pub vpc: String,
     /// Where it is, with the port in use; `None` while it may be anywhere.
     pub remote: Option<SocketAddr>,
+    /// Whether all is well with it, in one word.
+    #[serde(default)]
+    pub verdict: Verdict,
     /// How the tunnel is.
     pub state: PeerState,
     /// For how long it has been so.
@@ -179,18 +188,6 @@ pub struct RefusalView {
     pub reason: String,
     /// How often in a row it refused; it is asked again.
     pub times: u32,
-}
-
-/// Something that went wrong.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct FailureView {
-    /// What and why.
-    pub reason: String,
-    /// When.
-    pub ago_ms: u64,
-    /// Whether it was somebody at the peer's address who has not proved to be the peer.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub unproven: bool,
 }
 
 /// `GET /v1/peers/{name}`.
@@ -402,15 +399,6 @@ pub struct TimerView {
     pub what: String,
     /// When.
     pub in_ms: u64,
-}
-
-/// Something that happened.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct EventView {
-    /// When.
-    pub ago_ms: u64,
-    /// What, with its cause.
-    pub what: String,
 }
 
 /// `GET /v1/routes`.

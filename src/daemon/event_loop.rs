@@ -12,7 +12,7 @@ use super::underlay::Underlay;
 use super::world::{Answers, Place, World, sources};
 use super::{files, notify, start, unsent};
 use crate::config::Outline;
-use crate::control::{FailureKind, Reply, Request};
+use crate::control::{Code, FailureKind, Reply, Request};
 use crate::dataplane::{
     BfdReceiver, BfdReport, ControlReceiver, Dataplane, FromDataplane, VpcDevice,
 };
@@ -35,6 +35,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 use tokio::sync::mpsc;
+use tokio::task::yield_now;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use tracing::{error, info};
 
@@ -116,6 +117,11 @@ impl Daemon {
                     return Err(Failure { cause: Cause::Runtime, error: anyhow!(why) });
                 }
                 Input::Watchdog if period.is_some() => notify::alive(),
+                // Whoever asked wants the next page, and what else there is to do would go before.
+                Input::Call(call) => {
+                    self.answer(call);
+                    yield_now().await;
+                }
                 other => self.handle(other),
             }
             self.carry_out();
@@ -241,6 +247,9 @@ impl Daemon {
     fn reload(&mut self) -> Result<String, String> {
         notify::reloading();
         let outcome = self.try_reload();
+        if let Err(sentence) = &outcome {
+            self.gateway.take_note(Code::ReloadFailed, sentence.as_str(), self.clock.now());
+        }
         notify::ready(match &outcome {
             Ok(_) => "reloaded",
             Err(_) => "the last reload failed; the configuration before it is running",

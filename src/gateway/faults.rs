@@ -15,10 +15,12 @@ impl Gateway {
         match answer {
             Answer::Devices(namespace, devices) => {
                 let before = self.underlay_devices();
+                let dead = self.host.dead_addresses();
                 if self.host.update(namespace, devices) {
                     if self.underlay_devices() != before {
                         self.doubt_all(now);
                     }
+                    self.note_links(&dead, now);
                     self.note_host(now);
                     self.reserve_underlay(now);
                     self.reconcile_world();
@@ -93,6 +95,9 @@ impl Gateway {
     /// Tells the routers what the host refuses, and what it does again.
     pub(super) fn tell_refusals(&mut self, now: Timestamp) {
         while let Some((wish, carried)) = self.world.poll_turn() {
+            if !carried {
+                self.tell_refusal(&wish, now);
+            }
             for id in self.concerned(&wish) {
                 if let Some(vpc) = self.vpcs.get_mut(&id) {
                     self.dirty.vpcs.insert(id);

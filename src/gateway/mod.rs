@@ -16,7 +16,9 @@
 //! ```
 
 mod bfd;
+mod chronicle;
 mod connection;
+mod diagnosis;
 mod events;
 mod failover;
 mod faults;
@@ -61,11 +63,13 @@ use crate::net::{PeerId, RemoteId, VpcId};
 use crate::routing::ConnectionId;
 use crate::time::{Timers, Timestamp, soonest};
 use crate::visits::Counted;
+use events::Journal;
 use inspection::Inspection;
 use redundancy::Redundancy;
 use snapshot::Publisher;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
+use telling::Telling;
 use tunnel::Tunnel;
 use vpc::Vpc;
 use world::{Answer, Host, World};
@@ -132,6 +136,9 @@ pub struct Gateway {
     inspection: Inspection,
     unsent: unsent::Tally,
     ways: sizes::Ways,
+    journal: Journal,
+    /// How much was told of what the host refuses.
+    refusals: Telling,
 }
 
 /// Who was touched since the gateway last settled.
@@ -141,6 +148,8 @@ struct Dirty {
     /// Those that go another way through the underlay.
     moved: BTreeSet<PeerId>,
     vpcs: BTreeSet<VpcId>,
+    /// Those of whom there may be events to take down.
+    told: BTreeSet<PeerId>,
 }
 
 impl Gateway {
@@ -180,6 +189,8 @@ impl Gateway {
             inspection: Inspection::default(),
             unsent: unsent::Tally::default(),
             ways: sizes::Ways::default(),
+            journal: Journal::default(),
+            refusals: Telling::default(),
             config,
         };
         gateway.start(at);

@@ -4,7 +4,7 @@ use super::reconfigure::{self, NeedsRestart, Reloaded, Step};
 use super::vpc::{neighbor, sources};
 use super::{Gateway, Health, TcpOutput, Why, connection};
 use crate::config::{Config, VpcConfig};
-use crate::control::{FailureKind, Reply, SaKind};
+use crate::control::{Code, FailureKind, Reply, SaKind};
 use crate::moment::Moment;
 use crate::net::{PeerId, VpcId};
 use crate::time::Timestamp;
@@ -48,6 +48,7 @@ impl Gateway {
         self.reconcile_world();
         self.follow_addresses();
         self.dirty.vpcs.extend(self.vpcs.keys());
+        self.take_note(Code::Reloaded, format!("reloaded; {reloaded}"), at.now);
         self.settle(at.now);
         Ok(reloaded)
     }

@@ -29,8 +29,34 @@ pub struct Group {
     users: usize,
     /// Those of them that were learned; the others are pinned.
     learned: usize,
+    /// Some of the learned, to name them by.
+    examples: BTreeSet<Prefix>,
     /// Those of the learned that the host refuses to route.
     refused: BTreeSet<Prefix>,
+}
+
+/// How many prefixes of a group, or of those that moved together, are known by name.
+const EXAMPLES: usize = 4;
+
+/// Learned prefixes that go to another peer than before.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Move {
+    /// The peer that they went to; `None` when they were not reached.
+    pub from: Option<PeerId>,
+    /// The peer that they go to; `None` when they are not reached.
+    pub to: Option<PeerId>,
+    /// How many.
+    pub count: usize,
+    /// Some of them.
+    pub examples: Vec<Prefix>,
+}
+
+impl Move {
+    fn add(&mut self, count: usize, examples: impl IntoIterator<Item = Prefix>) {
+        self.count += count;
+        let room = EXAMPLES.saturating_sub(self.examples.len());
+        self.examples.extend(examples.into_iter().take(room));
+    }
 }
 
 /// The routes of one VPC as its packets see them.
@@ -47,6 +73,12 @@ pub struct VpcRoutes {
     changed: BTreeSet<GroupId>,
     /// Whether these or the FIB differ from what was published.
     unpublished: bool,
+    /// Groups that have never chosen.
+    unchosen: BTreeSet<GroupId>,
+    /// Learned prefixes that came to a group, by the peer that they went to before.
+    regrouped: BTreeMap<(Option<PeerId>, Option<GroupId>), Move>,
+    /// Groups whose packets go elsewhere, by both peers.
+    flipped: BTreeMap<(Option<PeerId>, Option<PeerId>), Move>,
     by_ranking: BTreeMap<Vec<PeerId>, GroupId>,
     pinned: BTreeSet<Prefix>,
     /// Prefixes that the host refuses to route.
@@ -74,7 +106,10 @@ impl VpcRoutes {
     /// the prefix is routed now.
     pub fn learn(&mut self, prefix: Prefix, ranking: &[PeerId]) -> bool {
         if !self.pinned.contains(&prefix) {
+            let from = self.fib.get(&prefix).and_then(|id| self.peer_in_use(id));
             self.set(prefix, ranking);
+            let key = (from, self.fib.get(&prefix));
+            self.regrouped.entry(key).or_default().add(1, [prefix]);
         }
         self.fib.get(&prefix).is_some()
     }
@@ -93,15 +128,33 @@ impl VpcRoutes {
         while let Some(id) = self.stale.pop_first() {
             let Some(Some(group)) = self.groups.get_mut(index(id)) else { continue };
             let choice = failover::choose(&group.ranking, &health);
-            let same = choice.as_ref().map(|c| c.peer) == group.choice.as_ref().map(|c| c.peer);
+            let to = choice.as_ref().map(|choice| choice.peer);
+            let from = group.choice.as_ref().map(|choice| choice.peer);
+            let is_new = self.unchosen.remove(&id);
             group.choice = choice;
-            if !same {
+            if from != to {
+                if !is_new && group.learned > 0 {
+                    let moved = self.flipped.entry((from, to)).or_default();
+                    moved.add(group.learned, group.examples.iter().copied());
+                }
                 self.changed.insert(id);
                 flipped = true;
             }
         }
         self.unpublished |= flipped;
         flipped
+    }
+
+    /// Where learned prefixes have gone since the last call, once all groups have chosen: those that
+    /// moved between the same peers together.
+    pub fn take_moves(&mut self) -> Vec<Move> {
+        let mut moves = std::mem::take(&mut self.flipped);
+        for ((from, group), moved) in std::mem::take(&mut self.regrouped) {
+            let to = group.and_then(|id| self.peer_in_use(id));
+            moves.entry((from, to)).or_default().add(moved.count, moved.examples);
+        }
+        let moves = moves.into_iter().filter(|((from, to), _)| from != to);
+        moves.map(|((from, to), moved)| Move { from, to, ..moved }).collect()
     }
 
     /// Whether packets do not see yet what holds.
@@ -194,7 +247,7 @@ impl VpcRoutes {
             self.fib.get(&prefix).and_then(|_| self.fib.set(prefix, None))
         } else {
             self.unpublished = true;
-            let group = self.intern(ranking, learned);
+            let group = self.intern(prefix, ranking, learned);
             self.fib.set(prefix, Some(group))
         };
         if let Some(old) = replaced {
@@ -204,7 +257,7 @@ impl VpcRoutes {
         self.count_refused(prefix);
     }
 
-    fn intern(&mut self, ranking: &[PeerId], learned: usize) -> GroupId {
+    fn intern(&mut self, prefix: Prefix, ranking: &[PeerId], learned: usize) -> GroupId {
         let id = match self.by_ranking.get(ranking) {
             Some(&id) => id,
             None => self.create(ranking),
@@ -212,6 +265,9 @@ impl VpcRoutes {
         if let Some(Some(group)) = self.groups.get_mut(index(id)) {
             group.users += 1;
             group.learned += learned;
+            if learned > 0 && group.examples.len() < EXAMPLES {
+                group.examples.insert(prefix);
+            }
         }
         id
     }
@@ -226,6 +282,7 @@ impl VpcRoutes {
         }
         self.of_peer.extend(ranking.iter().map(|peer| (*peer, id)));
         self.by_ranking.insert(ranking.to_vec(), id);
+        self.unchosen.insert(id);
         self.stale.insert(id);
         self.changed.insert(id);
         id
@@ -237,12 +294,14 @@ impl VpcRoutes {
         group.users -= 1;
         group.learned -= learned;
         group.refused.remove(prefix);
+        group.examples.remove(prefix);
         if group.users == 0 {
             self.by_ranking.remove(&group.ranking);
             for peer in &group.ranking {
                 self.of_peer.remove(&(*peer, id));
             }
             *slot = None;
+            self.unchosen.remove(&id);
             self.free.insert(id);
             self.changed.insert(id);
         }

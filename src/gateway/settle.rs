@@ -6,6 +6,7 @@
 //!
 //! Who was touched is marked as dirty on the way; nobody else is looked at.
 
+use super::diagnosis::Fact;
 use super::failover::Health;
 use super::io::Datagram;
 use super::path::Bfd;
@@ -14,6 +15,7 @@ use super::tunnel::Tunnel;
 use super::vpc::Vpc;
 use super::world::Wish;
 use super::{Gateway, Output, TcpOutput, VrrpOutput, Why, connection};
+use crate::control::Code;
 use crate::ike::Event;
 use crate::moment::Moment;
 use crate::net::{PeerId, RemoteId, VpcId};
@@ -33,6 +35,11 @@ impl Gateway {
         let peers: Vec<PeerId> = self.config.peers.keys().copied().collect();
         peers.into_iter().for_each(|peer| self.add_peer(peer, at));
         self.dirty.vpcs.extend(self.vpcs.keys());
+        self.take_note(
+            Code::Started,
+            format!("started: vpngw {}", env!("CARGO_PKG_VERSION")),
+            at.now,
+        );
         self.settle(at.now);
     }
 
@@ -98,13 +105,17 @@ impl Gateway {
         }
         tunnels.iter().for_each(|peer| self.tell_router(*peer, now));
         self.tell_refusals(now);
+        let moved = self.dirty.vpcs.clone();
         self.pass_on_routing(now);
         self.reselect();
+        self.tell_moves(&moved, now);
         self.tell_virtual_routers(now);
         self.queue_outputs();
         tunnels.iter().for_each(|peer| self.follow_path(*peer));
         let moved = std::mem::take(&mut self.dirty.moved);
         moved.into_iter().for_each(|peer| self.ask_anew(peer));
+        self.dirty.told.extend(tunnels);
+        self.take_down();
     }
 
     /// An event of a slot is for its tunnel; any other for all tunnels that share the connection.
@@ -213,29 +224,24 @@ impl Gateway {
             }
             Action::NeighborUp { peer } => {
                 self.on_session(vpc, peer, true);
-                self.note(peer, "BGP session up".to_owned(), now);
+                self.about(peer, |tunnel, _| {
+                    tunnel.tell(Fact::new(Code::BgpUp, "BGP session up"), now);
+                });
             }
             Action::NeighborDown { peer, reason } => {
                 self.on_session(vpc, peer, false);
-                self.note(peer, format!("BGP session down: {reason}"), now);
+                self.tell_bgp(peer, &reason, now);
             }
-            Action::Rejected { peer, prefix, why } => {
-                if let Some(tunnel) = self.tunnels.get_mut(&peer) {
-                    tunnel.note_rejection(prefix, why, now);
-                }
-            }
+            Action::NeighborFailed { peer, reason } => self.tell_bgp(peer, &reason, now),
+            Action::Rejected { peer, prefix, why } => self.about(peer, |tunnel, config| {
+                tunnel.note_rejection(Fact::of_rejection(prefix, why, config), now);
+            }),
         }
     }
 
     fn on_session(&mut self, vpc: VpcId, peer: PeerId, up: bool) {
         if let Some(vpc) = self.vpcs.get_mut(&vpc) {
             vpc.on_session(peer, up);
-        }
-    }
-
-    fn note(&mut self, peer: PeerId, text: String, now: Timestamp) {
-        if let Some(tunnel) = self.tunnels.get_mut(&peer) {
-            tunnel.note(text, now);
         }
     }
 

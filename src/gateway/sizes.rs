@@ -130,6 +130,7 @@ impl Gateway {
             | Event::Alive { .. }
             | Event::Unreachable { .. }
             | Event::Failed { .. }
+            | Event::Unanswered { .. }
             | Event::Suspected { .. } => return false,
         }
         self.follow_way(id, now);
@@ -211,6 +212,7 @@ impl Gateway {
             }
             if let Some(before) = news {
                 tunnel.tell_path_mtu(before, mtu, known_by, now);
+                self.dirty.told.insert(*peer);
             }
         }
     }

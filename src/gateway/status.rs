@@ -8,6 +8,7 @@ mod pages;
 mod peer;
 mod refusals;
 mod routes;
+mod why;
 
 use super::Gateway;
 use super::redundancy::{Member, VirtualRouterId};
@@ -49,7 +50,9 @@ impl Gateway {
             Request::Sas => return self.sas_page(after, now),
             Request::Metrics => return self.metrics_page(after, now),
             Request::Routes => return self.routes_page(after),
+            Request::Events { after: known } => return self.events_page(*known, after, now),
             Request::Peer(name) => self.about_peer(name, now),
+            Request::Why { to, from } => self.why(*to, *from, now),
             Request::Vrrp => Reply::Vrrp(self.vrrp_view(now)),
             Request::Stats => Reply::Stats(self.stats_view()),
             Request::Reload => Reply::failed(FailureKind::BadRequest, "a gateway reads no files"),

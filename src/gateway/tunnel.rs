@@ -12,6 +12,7 @@
 //! that negotiates is `ike`; this is only what it told.
 
 use super::bfd::Watch;
+use super::diagnosis::Fact;
 use super::events::{EventRing, PastEvent};
 use super::failover::Health;
 use super::path::{self, Bfd, Ike, Opinion, Path, Turn};
@@ -22,14 +23,14 @@ use super::sas::Sas;
 use super::telling::{Telling, Verdict};
 use super::vpc;
 use crate::config::PeerConfig;
-use crate::control::DataPath;
+use crate::control::{Code, DataPath, Severity};
 use crate::forward::{FragmentPorts, Neighbor, Reassembly, TunnelCounters};
 use crate::ike::{ConnectionState, Established, Event};
-use crate::net::{Prefix, PrefixSet, VpcId};
-use crate::routing::RejectReason;
+use crate::net::{PrefixSet, VpcId};
 use crate::routing::bfd::Report;
 use crate::time::Timestamp;
 use std::sync::Arc;
+use std::time::Duration;
 use tracing::{error, info, warn};
 
 /// What is known of the IKE SA, and since when. The engine shows the SA itself.
@@ -83,6 +84,9 @@ pub struct Tunnel {
     pub events: EventRing,
     /// The last failure, kept after the tunnel is up again.
     pub last_failure: Option<PastEvent>,
+    /// What is wrong with this host on the way to the peer, while it is: then silence is no fault
+    /// of the peer.
+    pub own_fault: Option<Arc<Fact>>,
     /// Why somebody at the peer's address was refused last, who has not proved to be the peer.
     pub suspicion: Option<PastEvent>,
     /// How much was told of announcements that are not accepted.
@@ -115,6 +119,7 @@ impl Tunnel {
             reassembly: Arc::default(),
             events: EventRing::default(),
             last_failure: None,
+            own_fault: None,
             suspicion: None,
             rejections: Telling::default(),
             rates: Rates::default(),
@@ -159,12 +164,17 @@ impl Tunnel {
         let turn = self.opinion().and_then(|opinion| self.path.on_opinion(opinion, now));
         match turn {
             None => {}
-            Some(Turn::Lost(why)) => self.fail(format!("the path is lost, {why}"), now),
+            Some(Turn::Lost(why)) => {
+                let remote = self.sas.sending().next().map(|(_, child)| child.remote.ip());
+                self.tell(Fact::of_lost_path(why, remote), now);
+            }
             Some(Turn::Works(gap)) => {
-                self.note(format!("the path works again after {:.1} s", gap.as_secs_f64()), now);
+                let text = format!("the path works again after {:.1} s", gap.as_secs_f64());
+                self.tell(Fact::new(Code::PathBack, text), now);
             }
             Some(Turn::Answers(gap)) => {
-                self.note(format!("the peer answers again after {:.1} s", gap.as_secs_f64()), now);
+                let text = format!("the peer answers again after {:.1} s", gap.as_secs_f64());
+                self.tell(Fact::new(Code::AnswersAgain, text), now);
             }
         }
     }
@@ -214,15 +224,17 @@ impl Tunnel {
                 self.sas.retire(*child, now);
             }
             Event::Moved { local, remote } => {
-                self.note(format!("peer moved to {remote}"), now);
+                self.tell(Fact::new(Code::PeerMoved, format!("peer moved to {remote}")), now);
                 self.sas.move_to(*local, *remote);
                 self.probing.on_moved(now);
             }
             Event::Alive { .. } => self.on_alive(now),
             Event::Unreachable { .. } => self.on_unreachable(now),
-            Event::Down { reason } => self.on_down(reason.to_string(), now),
-            Event::Failed { reason, .. } => self.fail(reason.to_string(), now),
-            Event::Suspected { reason } => self.suspect(reason.to_string(), now),
+            Event::Down { reason } => self.on_down(Fact::of_end(reason, config), now),
+            Event::Failed { reason, .. } | Event::Unanswered { reason } => {
+                self.tell(Fact::of_failure(reason, config), now);
+            }
+            Event::Suspected { reason } => self.suspect(Fact::of_failure(reason, config), now),
         }
         self.judge_path(now);
     }
@@ -243,7 +255,7 @@ impl Tunnel {
     fn on_established(&mut self, facts: &Established, now: Timestamp) {
         self.probing.on_established(facts.names_slots);
         let text = format!("connected with {} by {}", facts.remote, facts.suite);
-        self.note(text, now);
+        self.tell(Fact::new(Code::Connected, text), now);
         self.watch.begin_anew();
         match self.state {
             State::Connected { .. } => {}
@@ -268,21 +280,21 @@ impl Tunnel {
         }
     }
 
-    fn on_down(&mut self, reason: String, now: Timestamp) {
+    fn on_down(&mut self, fact: Fact, now: Timestamp) {
         self.sas.retire_all(now);
         self.state = State::Down { since: now };
-        self.fail(reason, now);
+        self.fail(fact, now);
     }
 
     /// Tells of an announcement that is not accepted, unless there are too many of them: the
     /// views show them all.
-    pub fn note_rejection(&mut self, prefix: Prefix, why: RejectReason, now: Timestamp) {
-        let left_out = match self.rejections.ask(now) {
+    pub fn note_rejection(&mut self, mut fact: Fact, now: Timestamp) {
+        match self.rejections.ask(now) {
             Verdict::LeaveOut => return,
-            Verdict::Tell { left_out: 0 } => String::new(),
-            Verdict::Tell { left_out } => format!(" ({left_out} more were before)"),
-        };
-        self.note(format!("announcement of {prefix} rejected: {why}{left_out}"), now);
+            Verdict::Tell { left_out: 0 } => {}
+            Verdict::Tell { left_out } => fact.text += &format!(" ({left_out} more were before)"),
+        }
+        self.note(fact, now);
     }
 
     /// Tells of another path MTU. One that shrinks is a warning: packets need more of them.
@@ -290,29 +302,60 @@ impl Tunnel {
         let how = known_by.name();
         let text = format!("the path to the peer carries {mtu} bytes ({how}), before {before}");
         if mtu < before {
-            warn!(peer = self.name, "{text}");
+            warn!(peer = self.name, code = Code::PathMtu.name(), "{}: {text}", self.name);
         } else {
-            info!(peer = self.name, "{text}");
+            info!(peer = self.name, code = Code::PathMtu.name(), "{}: {text}", self.name);
         }
-        self.events.push(now, text);
+        let fact = Arc::new(Fact::new(Code::PathMtu, text));
+        self.events.push(PastEvent { at: now, fact });
     }
 
-    /// Logs and remembers something that happened.
-    pub fn note(&mut self, text: String, now: Timestamp) {
-        info!(peer = self.name, "{text}");
-        self.events.push(now, text);
+    /// Logs and remembers something: as a failure, if it is one.
+    pub fn tell(&mut self, fact: Fact, now: Timestamp) {
+        match fact.code.severity() {
+            Severity::Info => self.note(fact, now),
+            Severity::Warning => self.fail(fact, now),
+        }
+    }
+
+    /// Logs and remembers something that is no failure of the tunnel.
+    pub fn note(&mut self, fact: Fact, now: Timestamp) {
+        let (peer, code) = (self.name.as_str(), fact.code.name());
+        match fact.code.severity() {
+            Severity::Info => info!(peer, code, "{peer}: {fact}"),
+            Severity::Warning => warn!(peer, code, "{peer}: {fact}"),
+        }
+        self.events.push(PastEvent { at: now, fact: Arc::new(fact) });
     }
 
     /// It may have been anybody: the peer's own history stays as it is.
-    fn suspect(&mut self, text: String, now: Timestamp) {
-        warn!(peer = self.name, "somebody at its address was refused: {text}");
-        self.suspicion = Some(PastEvent { at: now, text });
+    fn suspect(&mut self, fact: Fact, now: Timestamp) {
+        if !self.suspicion.as_ref().is_some_and(|last| last.tells(&fact, now)) {
+            let (peer, code) = (self.name.as_str(), fact.code.name());
+            warn!(peer, code, "{peer}: somebody at its address was refused: {fact}");
+        }
+        self.suspicion = Some(PastEvent { at: now, fact: Arc::new(fact) });
     }
 
-    /// Logs and remembers something that went wrong.
-    pub fn fail(&mut self, text: String, now: Timestamp) {
-        warn!(peer = self.name, "{text}");
-        self.last_failure = Some(PastEvent { at: now, text: text.clone() });
-        self.events.push(now, text);
+    /// Logs and remembers something that went wrong. What goes wrong again and again in the same
+    /// way is told once, and from time to time.
+    fn fail(&mut self, fact: Fact, now: Timestamp) {
+        let explained = |by: &Fact| by.explains(&fact);
+        let before = self.last_failure.as_ref().filter(|last| now.since(last.at) < EXPLAINS);
+        let cause = match &self.own_fault {
+            Some(own) if explained(own) => Some(own.clone()),
+            Some(_) | None => before.map(|last| last.fact.clone()).filter(|last| explained(last)),
+        };
+        let fact = cause.unwrap_or_else(|| Arc::new(fact));
+        let event = PastEvent { at: now, fact };
+        if !self.events.was_told(&event) {
+            let (peer, code) = (self.name.as_str(), event.fact.code.name());
+            warn!(peer, code, "{peer}: {}", event.fact);
+            self.events.push(event.clone());
+        }
+        self.last_failure = Some(event);
     }
 }
+
+/// How long a fault of this host explains that a peer does not answer.
+const EXPLAINS: Duration = Duration::from_secs(90);

@@ -1,6 +1,7 @@
 //! Datagrams that the host did not send: counted by reason, and a failure of the peer that they
 //! were for. A peer that cannot be reached from here must not look like one that is silent.
 
+use super::diagnosis::Fact;
 use super::io::Datagram;
 use super::{Gateway, connection};
 use crate::net::{PeerId, RemoteId};
@@ -100,6 +101,7 @@ impl Gateway {
             return debug!("{text}");
         };
         self.tell_unsent(connection::remote(connection), why, &text, now);
+        self.take_down();
     }
 
     /// Tells the peers at a remote gateway, unless they know.
@@ -108,7 +110,9 @@ impl Gateway {
             if self.unsent.is_news(*peer, why, now)
                 && let Some(tunnel) = self.tunnels.get_mut(peer)
             {
-                tunnel.fail(text.to_owned(), now);
+                let to = self.config.peers.get(peer).and_then(|config| config.remote_address);
+                tunnel.tell(Fact::of_unsent(why, text, to), now);
+                self.dirty.told.insert(*peer);
             }
         }
     }

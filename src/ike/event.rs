@@ -196,6 +196,11 @@ pub enum Event {
         /// When we try again, if we do.
         retry_at: Option<Timestamp>,
     },
+    /// An attempt of ours goes on, and several requests of it had no answer. Told once an attempt.
+    Unanswered {
+        /// What was asked, or an answer that may have been forged.
+        reason: FailureReason,
+    },
     /// Somebody at the peer's address was refused, who has not proved to be the peer. It says
     /// nothing about the connection, but may tell an operator why the peer does not get in.
     Suspected {
@@ -218,6 +223,7 @@ impl Event {
             | Event::Unreachable { .. }
             | Event::Measured { .. }
             | Event::Down { .. }
+            | Event::Unanswered { .. }
             | Event::Suspected { .. } => None,
         }
     }

@@ -11,7 +11,7 @@ use std::time::Duration;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FailureReason {
     /// Nothing came back.
-    #[error("no answer to {exchange} for {} s ({sent} datagrams sent); is the peer up, and do UDP ports 500 and 4500 pass?", after.as_secs())]
+    #[error("no answer to {exchange} for {} s ({sent} datagrams sent); {}", after.as_secs(), asked(exchange))]
     NoAnswer {
         /// What was asked.
         exchange: &'static str,
@@ -54,6 +54,15 @@ pub enum FailureReason {
     /// Our own side could not go on.
     #[error("internal: {0}")]
     Ours(&'static str),
+}
+
+/// What to find out when a request had no answer. IKE_AUTH is the first that goes to port 4500, and
+/// the first that is long.
+fn asked(exchange: &str) -> &'static str {
+    match exchange {
+        "IKE_AUTH" => "IKE_SA_INIT was answered: does UDP port 4500 pass, and do long datagrams?",
+        _ => "is the peer up, and do UDP ports 500 and 4500 pass?",
+    }
 }
 
 /// What was offered and what would have been accepted.

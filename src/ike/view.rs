@@ -20,12 +20,33 @@ pub struct ConnectionView {
     pub state: ConnectionState,
     /// Its IKE SAs in use: one, but for moments.
     pub ike_sas: Vec<IkeView>,
+    /// What an attempt that is under way has had no answer to.
+    pub unanswered: Option<Unanswered>,
     /// When the next attempt to connect begins, if one is planned.
     pub retry_at: Option<Timestamp>,
     /// The last failure, and when it was.
     pub last_failure: Option<(Timestamp, FailureReason)>,
     /// How often the peer has asked for more than it may have, and was put off.
     pub excess: u64,
+}
+
+/// A request of an attempt that has had no answer so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unanswered {
+    /// What was asked.
+    pub exchange: &'static str,
+    /// How often.
+    pub sent: u32,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+impl Unanswered {
+    /// What is wrong when no answer comes any more.
+    pub fn reason(&self, now: Timestamp) -> FailureReason {
+        let Unanswered { exchange, sent, since } = *self;
+        FailureReason::NoAnswer { exchange, sent, after: now.since(since) }
+    }
 }
 
 /// What a connection is doing.

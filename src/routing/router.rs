@@ -399,6 +399,9 @@ impl Router {
             }
             bgp::Output::Up => self.on_up(peer, now),
             bgp::Output::Down(reason) => self.on_down(peer, reason, now),
+            bgp::Output::Failed(reason) => {
+                self.actions.push_back(Action::NeighborFailed { peer, reason });
+            }
             bgp::Output::Update(update) => self.on_update(peer, update, now),
             bgp::Output::Refresh(family) => {
                 if let Some(speaker) = self.speaker_mut(peer) {

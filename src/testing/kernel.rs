@@ -170,6 +170,7 @@ pub fn host(config: &Config, address: IpAddr) -> Host {
         networks: Prefix::containing(address, 24).into_iter().collect(),
         is_default: true,
         local: [Prefix::host(address)].into(),
+        is_down: false,
     };
     let sources = Host::questions(config).into_iter().map(|remote| (remote, address));
     let mut host = Host { sources: sources.collect(), ..Host::default() };
@@ -194,6 +195,7 @@ fn lan(vpc: &VpcConfig, underlay: IpAddr) -> HostDevice {
         networks: addresses.clone().filter_map(network).collect(),
         is_default: false,
         local: addresses.map(Prefix::host).collect(),
+        is_down: false,
     }
 }
 

@@ -1,4 +1,4 @@
-use super::super::args::ColorChoice;
+use super::super::args::{ColorChoice, Format};
 use super::*;
 
 fn common(socket: Option<&str>, gateway: Option<&str>) -> Common {
@@ -6,6 +6,7 @@ fn common(socket: Option<&str>, gateway: Option<&str>) -> Common {
         socket: socket.map(PathBuf::from),
         gateway: gateway.map(str::to_owned),
         json: false,
+        format: Format::Table,
         color: ColorChoice::Never,
     }
 }

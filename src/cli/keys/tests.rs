@@ -1,7 +1,7 @@
 use super::*;
 use std::os::unix::fs::PermissionsExt;
 
-const LOOK: Look = Look { json: false, aligned: false, colours: false, headings: true };
+const LOOK: Look = crate::cli::look::tests::PLAIN;
 
 #[test]
 fn a_new_key_pair_is_what_configurations_take() {

@@ -5,16 +5,18 @@ mod peers;
 mod routes;
 mod sas;
 mod vrrp;
+mod why;
 
-pub(super) use peer::peer;
-pub(super) use peers::peers;
+pub(super) use peer::{is_well, peer};
+pub(super) use peers::{are_well, peers};
 pub(super) use routes::routes;
 pub(super) use sas::sas;
 pub(super) use vrrp::vrrp;
+pub(super) use why::{arrives, why};
 
 use super::look::{FAINT, Look, STRONG};
 use super::sheet::{Cell, Sheet, Tone};
-use crate::control::{PeerState, StatsView};
+use crate::control::{StatsView, Verdict};
 
 /// The counters of the gateway as a whole.
 pub(super) fn stats(view: &StatsView, look: Look) -> String {
@@ -43,18 +45,27 @@ fn titled(gateway: &str, about: &str, empty: &str, sheet: Sheet, look: Look) -> 
     }
     let about =
         if about.is_empty() { String::new() } else { format!("  {}", look.paint(FAINT, about)) };
-    let title = format!("{}{about}", look.paint(STRONG, gateway));
+    headed(&format!("{}{about}", look.paint(STRONG, gateway)), empty, sheet, look)
+}
+
+/// A table under a title.
+fn headed(title: &str, empty: &str, sheet: Sheet, look: Look) -> String {
     match sheet.is_empty() {
         true => format!("{title}\n{}", look.paint(FAINT, empty)),
         false => format!("{title}\n{}", sheet.without("GATEWAY").render(look)),
     }
 }
 
-fn state_tone(state: PeerState) -> Tone {
-    match state {
-        PeerState::Up => Tone::Good,
-        PeerState::Connecting => Tone::Warning,
-        PeerState::Unreachable | PeerState::Down => Tone::Bad,
+fn tone_of(verdict: Verdict) -> Tone {
+    match verdict {
+        Verdict::Up => Tone::Good,
+        Verdict::Connecting | Verdict::Rejecting => Tone::Warning,
+        Verdict::Down
+        | Verdict::Unreachable
+        | Verdict::OneWay
+        | Verdict::NoBgp
+        | Verdict::NoRoutes
+        | Verdict::HostRefuses => Tone::Bad,
     }
 }
 

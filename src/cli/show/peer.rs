@@ -1,11 +1,12 @@
 //! One peer in depth.
 
 use super::super::look::{BAD, FAINT, GOOD, Look, STRONG};
+use super::super::sheet::wrapped;
 use super::super::units::{rate, round_trip, span, volume};
 use super::peers::weak_suites;
 use crate::control::{
-    BfdView, BgpView, ChildSaView, FailureView, IkeSaView, LivenessView, PathState, PeerState,
-    PeerSummary, PeerView, RefusalView, Traffic,
+    BfdView, BgpView, ChildSaView, FailureView, IkeSaView, LivenessView, PathState, PeerSummary,
+    PeerView, RefusalView, Traffic,
 };
 
 /// Width of the column of names.
@@ -44,19 +45,37 @@ pub(in super::super) fn peer(view: &PeerView, look: Look) -> String {
     facts.lines.join("\n")
 }
 
+/// Whether all is well with the peer.
+pub(in super::super) fn is_well(view: &PeerView) -> bool {
+    view.summary.verdict.is_well()
+}
+
 /// What the peer has done wrong, and what somebody at its address.
 fn failures(view: &PeerView, facts: &mut Facts) {
-    let words = |failure: &FailureView| format!("{} ago: {}", span(failure.ago_ms), failure.reason);
+    let words = |failure: &FailureView| {
+        let FailureView { ago_ms, reason, code, .. } = failure;
+        format!("{} ago: {reason} [{code}]", span(*ago_ms))
+    };
     if let Some(failure) = view.summary.last_failure.as_ref().filter(|failure| !failure.unproven) {
         facts.add("last failure", &words(failure));
+        remedy(failure, facts);
     }
     if let Some(refused) = &view.suspicion {
         let somebody = "(somebody at its address, not proved to be the peer)";
         facts.add("refused", &format!("{} {somebody}", words(refused)));
+        remedy(refused, facts);
     }
     if view.excess > 0 {
         let times = counted(view.excess, "time", "times");
         facts.add("put off", &format!("{times}: it asks for more than one peer may have"));
+    }
+}
+
+/// What both sides have or want, where they differ, and what to do.
+fn remedy(failure: &FailureView, facts: &mut Facts) {
+    let lines = [("ours", &failure.ours), ("theirs", &failure.theirs), ("to do", &failure.remedy)];
+    for (name, text) in lines {
+        text.iter().for_each(|text| facts.add(name, text));
     }
 }
 
@@ -72,14 +91,19 @@ impl Facts {
             self.lines.push(format!("{name}\t{}", fact.replace(['\t', '\n'], " ")));
             return;
         }
-        self.lines.push(format!("  {}{fact}", self.look.paint(FAINT, &format!("{name:NAMES$}"))));
+        let room = self.look.width.saturating_sub(NAMES + 2);
+        let mut name = format!("{name:NAMES$}");
+        for line in wrapped(fact, room) {
+            self.lines.push(format!("  {}{line}", self.look.paint(FAINT, &name)));
+            name = " ".repeat(NAMES);
+        }
     }
 }
 
 fn title(view: &PeerView, look: Look) -> String {
     let summary = &view.summary;
-    let style = if summary.state == PeerState::Up { GOOD } else { BAD };
-    let state = look.paint(style, &summary.state.to_string());
+    let style = if summary.verdict.is_well() { GOOD } else { BAD };
+    let state = look.paint(style, &summary.verdict.to_string());
     let since = span(summary.state_for_ms);
     if !look.aligned {
         let PeerSummary { name, vpc, .. } = summary;

@@ -1,16 +1,15 @@
+use super::super::args::{Choice, Order};
 use super::super::look::Look;
+use super::super::look::tests::{PLAIN, TABLE};
 use super::*;
 use crate::control::{
-    BfdView, ChildSaState, FailureView, Family, GatewayView, PathState, PathView, PeerView,
-    PeersView, RefusalView, RejectedRouteView, RouteView, RoutesView, SasView, StatsView,
+    BfdView, ChildSaState, Code, FailureView, Family, GatewayView, PathState, PathView, PeerState,
+    PeerView, PeersView, RefusalView, RejectedRouteView, RouteView, RoutesView, SasView, StatsView,
     TroubleView, TunnelSas, VirtualRouterState, VirtualRouterView, VpcRoutes, VrrpView,
     tests::peer as a_peer,
 };
 use crate::net::Asn;
 use std::collections::BTreeMap;
-
-const TABLE: Look = Look { json: false, aligned: true, colours: false, headings: true };
-const PLAIN: Look = Look { aligned: false, ..TABLE };
 
 fn gateway() -> GatewayView {
     GatewayView {
@@ -25,21 +24,33 @@ fn gateway() -> GatewayView {
     }
 }
 
+/// All peers of a view.
+fn peers(view: &PeersView, look: Look) -> String {
+    super::peers(view, &Choice::default(), look)
+}
+
 fn peers_view() -> PeersView {
     let up = a_peer().summary;
     let mut lost = up.clone();
     lost.name = "north-b".to_owned();
     lost.state = PeerState::Unreachable;
+    lost.verdict = Verdict::Unreachable;
     lost.state_for_ms = 812;
     lost.prefixes_rejected = 0;
     lost.prefixes_active = 0;
-    lost.last_failure =
-        Some(FailureView { reason: "no answer".to_owned(), ago_ms: 812, unproven: false });
+    lost.last_failure = Some(FailureView {
+        code: Code::PeerSilent,
+        reason: "the peer does not answer".to_owned(),
+        remedy: Some("do UDP ports 500 and 4500 pass?".to_owned()),
+        ago_ms: 812,
+        ..FailureView::default()
+    });
     lost.bfd = lost.bfd.map(|bfd| BfdView { path: PathState::Lost, ..bfd });
     let mut waiting = lost.clone();
     waiting.bfd = None;
     waiting.name = "branch".to_owned();
     waiting.state = PeerState::Connecting;
+    waiting.verdict = Verdict::Connecting;
     (waiting.remote, waiting.esp_suite, waiting.rtt_us) = (None, None, None);
     (waiting.received, waiting.sent) = Default::default();
     waiting.last_failure = None;
@@ -49,11 +60,14 @@ fn peers_view() -> PeersView {
 #[test]
 fn peers_are_a_table_on_a_terminal() {
     let expected = "\
-east-a  cn-east, zone a, AS4200000001, running for 1m30s
-PEER     REMOTE           STATE        SINCE  SUITE              RTT    BFD   RECEIVING  SENDING       PREFIXES  IN USE  LAST FAILURE
-north-a  10.79.2.10:4500  up           1m01s  aes256gcm16-esn  1.5ms  150ms  2.5 Mbit/s  0 bit/s  2, 1 rejected       2  no answer (1h01m ago)
-north-b  10.79.2.10:4500  unreachable  812ms  aes256gcm16-esn  1.5ms   lost  2.5 Mbit/s  0 bit/s              2       0  no answer (812ms ago)
-branch   any              connecting   812ms  -                    -      -     0 bit/s  0 bit/s              2       0  -";
+east-a  cn-east, zone a, AS4200000001, running for 1m30s  1 of 3 up; first branch: connecting for 812ms
+PEER     REMOTE           STATE        SINCE  SUITE              RTT    BFD   RECEIVING  SENDING       PREFIXES  IN USE
+north-a  10.79.2.10:4500  up, rejects  1m01s  aes256gcm16-esn  1.5ms  150ms  2.5 Mbit/s  0 bit/s  2, 1 rejected       2
+  some announcements are rejected: vpnctl routes says which and why
+north-b  10.79.2.10:4500  unreachable  812ms  aes256gcm16-esn  1.5ms   lost  2.5 Mbit/s  0 bit/s              2       0
+  the peer does not answer (812ms ago)
+  → do UDP ports 500 and 4500 pass?
+branch   any              connecting   812ms  -                    -      -     0 bit/s  0 bit/s              2       0";
     assert_eq!(peers(&peers_view(), TABLE), expected);
 }
 
@@ -64,8 +78,8 @@ fn weak_algorithms_are_warned_of_for_as_long_as_they_are_allowed() {
     view.peers[2].weak_suites = suites();
     let shown = peers(&view, TABLE);
     let warning =
-        "warning: branch may use weak algorithms (allow_weak): aes256-sha1-modp1024, aes256-sha1";
-    assert!(shown.ends_with(&format!("\n{warning}")), "{shown}");
+        "warning: may use weak algorithms (allow_weak): aes256-sha1-modp1024, aes256-sha1";
+    assert!(shown.ends_with(&format!("\n  {warning}")), "{shown}");
     assert!(!peers(&view, PLAIN).contains("warning"), "columns for programs stay columns");
     let mut one = a_peer();
     one.summary.weak_suites = suites();
@@ -98,8 +112,8 @@ fn what_the_host_refuses_stands_beside_what_is_in_use() {
         assert!(page.lines().any(|have| have == line), "{page}");
     }
     let table = peers(&PeersView { gateway: gateway(), peers: vec![view.summary] }, TABLE);
-    let why = "1, 1 refused  the host refuses the route to 10.2.0.0/16: Cannot allocate memory (os error 12)";
-    assert!(table.ends_with(why), "{table}");
+    let why = "1, 1 refused\n  the host refuses the route to 10.2.0.0/16: Cannot allocate memory (os error 12)\n";
+    assert!(table.contains(why), "{table}");
 }
 
 #[test]
@@ -128,7 +142,7 @@ fn peers_are_separated_by_tabs_in_a_pipe() {
     assert_eq!(rows.len(), 4);
     assert!(rows.iter().all(|row| row.len() == rows[0].len()), "{text}");
     assert_eq!(rows[0][..4], ["GATEWAY", "PEER", "VPC", "REMOTE"]);
-    assert_eq!(rows[1][..5], ["east-a", "north-a", "shop", "10.79.2.10:4500", "up"]);
+    assert_eq!(rows[1][..5], ["east-a", "north-a", "shop", "10.79.2.10:4500", "up, rejects"]);
     assert_eq!(peers(&peers_view(), PLAIN.without_headings()).lines().count(), 3);
 }
 
@@ -142,6 +156,36 @@ fn colours_change_no_letter() {
 }
 
 #[test]
+fn peers_can_be_chosen_and_sorted() {
+    let names = |choice: Choice| {
+        let text = super::peers(&peers_view(), &choice, PLAIN.without_headings());
+        let names = text.lines().map(|line| line.split('\t').nth(1).unwrap_or_default().to_owned());
+        names.collect::<Vec<_>>()
+    };
+    let sorted = |sort| names(Choice { sort, ..Choice::default() });
+    assert_eq!(sorted(Order::Name), ["north-a", "north-b", "branch"]);
+    assert_eq!(sorted(Order::State), ["branch", "north-b", "north-a"]);
+    assert_eq!(sorted(Order::Traffic), ["north-a", "north-b", "branch"]);
+    assert_eq!(names(Choice { down: true, ..Choice::default() }), ["north-b", "branch"]);
+    let vpc = Some("other".to_owned());
+    assert_eq!(names(Choice { vpc, ..Choice::default() }), Vec::<String>::new());
+    assert!(!are_well(&peers_view()));
+}
+
+#[test]
+fn peers_fit_any_terminal() {
+    for width in [60, 80, 120] {
+        let text = peers(&peers_view(), Look { width, ..TABLE });
+        for line in text.lines().skip(1) {
+            assert!(line.chars().count() <= width, "{width}: {line}");
+        }
+        for word in ["north-a", "unreachable", "STATE", "the peer does not answer"] {
+            assert!(text.contains(word), "{width}: {text}");
+        }
+    }
+}
+
+#[test]
 fn no_peers_is_a_sentence() {
     let view = PeersView { gateway: gateway(), peers: vec![] };
     assert!(peers(&view, TABLE).ends_with("\nno peers are configured"));
@@ -150,7 +194,7 @@ fn no_peers_is_a_sentence() {
 #[test]
 fn a_peer_in_depth_is_a_page() {
     let expected = "\
-east-a → north-a is up for 1m01s, VPC shop
+east-a → north-a is up, rejects for 1m01s, VPC shop
   remote       10.79.2.10:4500 as north-a, by public key
   local        10.79.1.10:4500 as east-a
   liveness     round trip 1.5ms; heard 120ms ago; probed every 1s, unreachable after 1.5s, given up after 30s
@@ -166,12 +210,16 @@ east-a → north-a is up for 1m01s, VPC shop
   BGP          Established for 1m00s with AS4200000002, fd76:706e:6777::1 → fd76:706e:6777::2, hold time 9s, 2 prefixes announced
   prefixes     2 accepted, 1 rejected, 2 in use; local preference 200
   discarded    4 × not authentic
-  last failure 1h01m ago: no answer
+  last failure 1h01m ago: no answer [no-answer]
   next         in 300ms: liveness probe
   event        1m00s ago: BGP session up";
     assert_eq!(peer(&a_peer(), TABLE), expected);
     let plain = peer(&a_peer(), PLAIN);
-    assert!(plain.starts_with("gateway\teast-a\npeer\tnorth-a\nVPC\tshop\nstate\tup for 1m01s\n"));
+    assert!(
+        plain.starts_with(
+            "gateway\teast-a\npeer\tnorth-a\nVPC\tshop\nstate\tup, rejects for 1m01s\n"
+        )
+    );
     assert!(plain.lines().all(|line| line.matches('\t').count() == 1), "{plain}");
 }
 

@@ -10,6 +10,9 @@ pub struct BfdView {
     pub path: PathState,
     /// In which direction the path was lost, or by whose wish.
     pub why: Option<String>,
+    /// Whether a lost path is known to carry something in the other direction.
+    #[serde(default)]
+    pub one_way: bool,
     /// The state of our session, as the RFC calls it.
     pub state: String,
     /// For how long it has been in it.

@@ -42,6 +42,7 @@ pub async fn devices(netlink: &Netlink) -> Result<BTreeMap<String, HostDevice>> 
             networks: addresses.iter().filter_map(network).collect(),
             is_default: routes.defaults.contains(&link.name),
             local: routes.local.remove(&link.name).unwrap_or_default(),
+            is_down: !link.is_running,
         };
         devices.insert(link.name, device);
     }

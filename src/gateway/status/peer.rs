@@ -1,15 +1,18 @@
 //! Views of peers, their SAs and their paths.
 
+use super::pages::event_view;
 use super::{Gateway, millis};
 use crate::config::{BgpConfig, Credentials, PeerConfig, Routing};
 use crate::control::{
-    BfdView, BgpView, ChildSaState, ChildSaView, EventView, FailureView, IkeSaView, LivenessView,
-    PathMtuView, PathState, PeerMetrics, PeerState, PeerSummary, PeerView, ReplayView, Role,
-    TimerView, Traffic, TunnelSas,
+    BfdView, BgpView, ChildSaState, ChildSaView, Code, EventView, FailureView, IkeSaView,
+    LivenessView, PathMtuView, PathState, PeerMetrics, PeerState, PeerSummary, PeerView,
+    ReplayView, Role, TimerView, Traffic, TunnelSas, Verdict,
 };
 use crate::gateway::connection;
+use crate::gateway::diagnosis::Fact;
+use crate::gateway::events::PastEvent;
 use crate::gateway::failover::Health;
-use crate::gateway::path::Bfd;
+use crate::gateway::path::{Bfd, Loss};
 use crate::gateway::sas::Child;
 use crate::gateway::snapshot::sending_mtu;
 use crate::gateway::tunnel::Tunnel;
@@ -41,6 +44,11 @@ pub struct Seen<'g> {
 }
 
 impl Seen<'_> {
+    /// Its tunnel.
+    pub fn tunnel(&self) -> &Tunnel {
+        self.tunnel
+    }
+
     fn in_use(&self) -> Option<&IkeView> {
         in_use(self.ike.as_ref(), self.tunnel)
     }
@@ -60,6 +68,12 @@ impl Gateway {
     }
 
     pub(super) fn peer_summary(&self, seen: &Seen<'_>, now: Timestamp) -> PeerSummary {
+        let summary = self.facts(seen, now);
+        let verdict = Verdict::of(&summary, seen.tunnel.data_path(now));
+        PeerSummary { verdict, ..summary }
+    }
+
+    fn facts(&self, seen: &Seen<'_>, now: Timestamp) -> PeerSummary {
         let Seen { peer, tunnel, config, vpc, ike } = seen;
         let ike_sa = seen.in_use();
         let (accepted, rejected) = vpc.router.prefix_counts(*peer);
@@ -82,7 +96,10 @@ impl Gateway {
             weak_suites: weak_suites(config),
             bfd: bfd_view(tunnel, now),
             bgp_waits: bgp_waits(vpc, *peer),
-            last_failure: last_failure(tunnel, now).or_else(|| suspicion(tunnel, now)),
+            verdict: Verdict::default(),
+            last_failure: last_failure(seen, now)
+                .or_else(|| suspicion(tunnel, now))
+                .or_else(|| waits(seen, self.closed.contains(peer))),
         }
     }
 
@@ -172,11 +189,12 @@ fn bfd_view(tunnel: &Tunnel, now: Timestamp) -> Option<BfdView> {
         (Bfd::SaysNothing, _) => (PathState::Unwatched, None),
         (Bfd::Works, Health::Held) => (PathState::Held, None),
         (Bfd::Works, _) => (PathState::Works, None),
-        (Bfd::Lost(why), _) => (PathState::Lost, Some(why.to_string())),
+        (Bfd::Lost(why), _) => (PathState::Lost, Some(why)),
     };
     Some(BfdView {
         path,
-        why,
+        one_way: why == Some(Loss::NotHeard),
+        why: why.map(|why| why.to_string()),
         state: report.state.to_string(),
         state_for_ms: millis(now.since(report.since)),
         diagnostic: report.diagnostic.to_string(),
@@ -329,20 +347,58 @@ fn child_sa(
     }
 }
 
-fn last_failure(tunnel: &Tunnel, now: Timestamp) -> Option<FailureView> {
-    tunnel.last_failure.as_ref().map(|failure| FailureView {
-        reason: failure.text.clone(),
-        ago_ms: millis(now.since(failure.at)),
-        unproven: false,
-    })
+/// What is wrong with a peer, or what went wrong last: an attempt that has no answer yet goes before
+/// what is over, and a fault of this host before that.
+fn last_failure(seen: &Seen<'_>, now: Timestamp) -> Option<FailureView> {
+    let Seen { tunnel, config, ike, .. } = seen;
+    let last = tunnel.last_failure.as_ref();
+    let down = tunnel.health() == Health::Down;
+    let unanswered = ike.as_ref().and_then(|ike| ike.unanswered).filter(|one| one.sent > 1);
+    let running = unanswered.filter(|_| down).map(|unanswered| {
+        let fact = Fact::of_failure(&unanswered.reason(now), config);
+        let own = last.map(|last| &last.fact).filter(|last| last.explains(&fact));
+        let own = tunnel.own_fault.as_ref().or(own);
+        PastEvent { at: unanswered.since, fact: own.cloned().unwrap_or_else(|| fact.into()) }
+    });
+    running.as_ref().or(last).map(|failure| failure_view(failure, now))
+}
+
+/// Why nothing goes wrong, and there is no tunnel.
+fn waits(seen: &Seen<'_>, closed: bool) -> Option<FailureView> {
+    let Seen { tunnel, config, .. } = seen;
+    let name = &config.name;
+    let (reason, remedy) = if tunnel.health() != Health::Down {
+        return None;
+    } else if closed {
+        ("closed by `vpnctl terminate`", format!("vpnctl initiate {name}"))
+    } else if config.remote_address.is_none() {
+        ("waits for the peer, whose address is not configured", "is it on?".to_owned())
+    } else if !config.initiate {
+        ("waits for the peer (initiate = false)", format!("vpnctl initiate {name}"))
+    } else {
+        return None;
+    };
+    let (reason, remedy) = (reason.to_owned(), Some(remedy));
+    let ago_ms = 0;
+    Some(FailureView { code: Code::Closed, reason, remedy, ago_ms, ..FailureView::default() })
 }
 
 fn suspicion(tunnel: &Tunnel, now: Timestamp) -> Option<FailureView> {
-    tunnel.suspicion.as_ref().map(|refused| FailureView {
-        reason: refused.text.clone(),
-        ago_ms: millis(now.since(refused.at)),
-        unproven: true,
-    })
+    let refused = tunnel.suspicion.as_ref()?;
+    Some(FailureView { unproven: true, ..failure_view(refused, now) })
+}
+
+fn failure_view(failure: &PastEvent, now: Timestamp) -> FailureView {
+    let fact = &failure.fact;
+    FailureView {
+        code: fact.code,
+        reason: fact.text.clone(),
+        ours: fact.ours.clone(),
+        theirs: fact.theirs.clone(),
+        remedy: fact.remedy.clone(),
+        ago_ms: millis(now.since(failure.at)),
+        unproven: false,
+    }
 }
 
 fn discards(tunnel: &Tunnel) -> std::collections::BTreeMap<String, u64> {
@@ -378,11 +434,8 @@ fn timers(ike: Option<&ConnectionView>, slot: SlotId, now: Timestamp) -> Vec<Tim
 }
 
 fn events(tunnel: &Tunnel, now: Timestamp) -> Vec<EventView> {
-    let mut events: Vec<EventView> = tunnel
-        .events
-        .iter()
-        .map(|event| EventView { ago_ms: millis(now.since(event.at)), what: event.text.clone() })
-        .collect();
+    let mut events: Vec<EventView> =
+        tunnel.events.iter().map(|event| event_view(event, now)).collect();
     events.reverse();
     events
 }

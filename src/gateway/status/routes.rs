@@ -24,7 +24,7 @@ impl Gateway {
         let (first, begun) = match after {
             Some(&Mark::Route { vpc, prefix }) => (vpc, Part::Routes { after: prefix }),
             Some(&Mark::Rejected { vpc, announced }) => (vpc, Part::Rejected { after: announced }),
-            Some(Mark::Peer(_)) | None => (VpcId(0), Part::Routes { after: None }),
+            Some(Mark::Peer(_) | Mark::Event(_)) | None => (VpcId(0), Part::Routes { after: None }),
         };
         let (mut vpcs, mut room, mut next) = (Vec::new(), ROUTES, None);
         for (&id, vpc) in self.vpcs.range(first..) {
@@ -130,7 +130,7 @@ impl Gateway {
         }
     }
 
-    fn peer_name(&self, peer: PeerId) -> String {
+    pub(super) fn peer_name(&self, peer: PeerId) -> String {
         self.config.peers.get(&peer).map(|config| config.name.clone()).unwrap_or_default()
     }
 }

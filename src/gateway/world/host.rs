@@ -30,6 +30,8 @@ pub struct Device {
     /// Where the kernel takes packets for itself: its addresses on the device, with the broadcast and
     /// anycast addresses that come with them.
     pub local: BTreeSet<Prefix>,
+    /// Whether it cannot carry packets: it is down, or has no carrier.
+    pub is_down: bool,
 }
 
 impl Host {
@@ -152,6 +154,30 @@ impl Host {
             Some((*id, address))
         };
         config.peers.iter().filter(|(_, peer)| concerned(peer)).map(address_of).collect()
+    }
+
+    /// The devices that cannot carry packets.
+    pub(in crate::gateway) fn dead_devices(&self) -> impl Iterator<Item = &str> {
+        let dead = self.devices.iter().filter(|(_, device)| device.is_down);
+        dead.map(|(name, _)| name.as_str())
+    }
+
+    /// The addresses on devices that cannot carry packets.
+    pub(in crate::gateway) fn dead_addresses(&self) -> BTreeSet<IpAddr> {
+        let dead = self.devices.values().filter(|device| device.is_down);
+        dead.flat_map(|device| &device.addresses).copied().collect()
+    }
+
+    /// The addresses of a device.
+    pub(in crate::gateway) fn addresses_of(&self, name: &str) -> impl Iterator<Item = IpAddr> {
+        self.devices.get(name).into_iter().flat_map(|device| &device.addresses).copied()
+    }
+
+    /// The device that bears an address and cannot carry packets.
+    pub(in crate::gateway) fn dead_device_of(&self, address: IpAddr) -> Option<&str> {
+        let dead = self.devices.iter().filter(|(_, device)| device.is_down);
+        let mut bearing = dead.filter(|(_, device)| device.addresses.contains(&address));
+        bearing.next().map(|(name, _)| name.as_str())
     }
 
     /// Whether some device bears each of `addresses` that is one.

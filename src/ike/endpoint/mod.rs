@@ -37,7 +37,7 @@ use super::sa::Established;
 use super::sa::children::ChildState;
 use super::slots::{Owner, Slots};
 use super::stats::Stats;
-use super::view::{ConnectionState, ConnectionView};
+use super::view::{ConnectionState, ConnectionView, Unanswered};
 use crate::moment::Moment;
 use crate::time::{Timers, Timestamp};
 use crate::wire::ike::IkeSpi;
@@ -377,10 +377,22 @@ impl Endpoint {
         Some(ConnectionView {
             state,
             ike_sas: self.sas.active_of(id).map(Established::view).collect(),
+            unanswered: self.unanswered(connection.attempt),
             retry_at: connection.attempt_at(),
             last_failure: connection.last_failure.clone(),
             excess: self.core.accounts.refused(id),
         })
+    }
+
+    /// What an attempt has had no answer to.
+    fn unanswered(&self, attempt: connection::Attempt) -> Option<Unanswered> {
+        let connection::Attempt::Running { spi } = attempt else { return None };
+        match self.sas.get(spi)? {
+            IkeSa::AwaitInit(state) => Some(state.unanswered()),
+            IkeSa::AwaitAuth(state) => Some(state.unanswered()),
+            IkeSa::Initiating(_) | IkeSa::Responding(_) | IkeSa::HalfOpen(_) => None,
+            IkeSa::Established(_) | IkeSa::Over(..) => None,
+        }
     }
 
     /// Begins an attempt to connect.
@@ -428,7 +440,7 @@ impl Endpoint {
         now: Timestamp,
     ) {
         let Some(connection) = self.connections.get_mut(id) else { return };
-        tracing::warn!(connection = id.0, %reason, "attempt failed");
+        tracing::debug!(connection = id.0, %reason, "attempt failed");
         connection.last_failure = Some((now, reason.clone()));
         self.core.out.event(id, Event::Failed { slot: None, reason, retry_at });
     }

@@ -3,7 +3,7 @@
 use super::super::auth::{self, Authenticated, Claim, Finding, Shown, Signed, Verdict};
 use super::super::child::Agreed;
 use super::super::context::Context;
-use super::super::event::Role;
+use super::super::event::{Event, Role};
 use super::super::exchange::{Due, Retransmission};
 use super::super::failure::{AuthFailure, ChildRefusal, FailureReason};
 use super::super::fragments::{Reassembly, Sealed};
@@ -12,8 +12,9 @@ use super::super::path::{LivePath, Path};
 use super::super::payloads::{Payloads, notify};
 use super::super::sa::{Established, Handshake, NoFirstChild};
 use super::super::stats::Discard;
+use super::super::view::Unanswered;
 use super::working::{Stage, Working};
-use super::{Keyed, Step};
+use super::{Keyed, Step, TELLING};
 use crate::time::{Timestamp, WallTime};
 use crate::wire::ike::Identity;
 use crate::wire::ike::{ExchangeType, Header, MessageId, NotifyType};
@@ -181,17 +182,23 @@ impl AwaitAuth {
             Due::Resend => {
                 ctx.out.stats.retransmitted += 1;
                 ctx.out.send_sealed(&self.keyed.path, &self.request);
+                if self.retransmission.sent() == TELLING {
+                    let reason = self.unanswered().reason(ctx.now);
+                    ctx.out.event(self.keyed.connection, Event::Unanswered { reason });
+                }
                 Step::AwaitAuth(self)
             }
             Due::GiveUp => {
                 self.keyed.abandon(ctx);
-                Step::Failed(FailureReason::NoAnswer {
-                    exchange: "IKE_AUTH",
-                    sent: self.retransmission.sent(),
-                    after: ctx.now - self.retransmission.first_sent(),
-                })
+                Step::Failed(self.unanswered().reason(ctx.now))
             }
         }
+    }
+
+    /// What has had no answer so far.
+    pub fn unanswered(&self) -> Unanswered {
+        let (sent, since) = (self.retransmission.sent(), self.retransmission.first_sent());
+        Unanswered { exchange: "IKE_AUTH", sent, since }
     }
 
     /// When the request is repeated or given up.

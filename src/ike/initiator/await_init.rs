@@ -2,7 +2,7 @@
 
 use super::super::auth::{self, PeerHashes};
 use super::super::context::Context;
-use super::super::event::NatStatus;
+use super::super::event::{Event, NatStatus};
 use super::super::exchange::{Due, Retransmission};
 use super::super::failure::FailureReason;
 use super::super::fragments;
@@ -12,8 +12,9 @@ use super::super::payloads::{Payloads, ike_refused, notify, public_value, wanted
 use super::super::proposal::{self, method_of};
 use super::super::slots;
 use super::super::stats::Discard;
+use super::super::view::Unanswered;
 use super::working::{Agreeing, Stage, Working};
-use super::{Attempt, Step};
+use super::{Attempt, Step, TELLING};
 use crate::crypto::kex::{Group, KeyExchange};
 use crate::crypto::suite::IkeSuite;
 use crate::time::Timestamp;
@@ -232,14 +233,24 @@ impl AwaitInit {
             Due::Resend => {
                 ctx.out.stats.retransmitted += 1;
                 ctx.out.send(&self.attempt.path, &self.request);
+                if self.retransmission.sent() == TELLING {
+                    let reason = self.attempt.hint.clone();
+                    let reason = reason.unwrap_or_else(|| self.unanswered().reason(ctx.now));
+                    ctx.out.event(self.attempt.connection, Event::Unanswered { reason });
+                }
                 Step::AwaitInit(self)
             }
-            Due::GiveUp => Step::Failed(self.attempt.hint.unwrap_or(FailureReason::NoAnswer {
-                exchange: "IKE_SA_INIT",
-                sent: self.retransmission.sent(),
-                after: ctx.now - self.attempt.began_at,
-            })),
+            Due::GiveUp => {
+                let unanswered = self.unanswered().reason(ctx.now);
+                Step::Failed(self.attempt.hint.unwrap_or(unanswered))
+            }
         }
+    }
+
+    /// What has had no answer so far.
+    pub fn unanswered(&self) -> Unanswered {
+        let (sent, since) = (self.retransmission.sent(), self.attempt.began_at);
+        Unanswered { exchange: "IKE_SA_INIT", sent, since }
     }
 
     /// When the request is repeated or given up.

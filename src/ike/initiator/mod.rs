@@ -25,6 +25,9 @@ mod working;
 use super::failure::FailureReason;
 use super::sa::{Established, NoFirstChild};
 use crate::wire::ike::Authentication;
+
+/// With so many datagrams without an answer an operator is told: after about two seconds.
+const TELLING: u32 = 4;
 pub(super) use attempt::Attempt;
 pub(super) use await_auth::AwaitAuth;
 pub(super) use await_init::AwaitInit;

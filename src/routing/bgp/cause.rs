@@ -2,6 +2,7 @@
 //! (RFC 4271 §6, RFC 4486, RFC 6608).
 
 use super::fsm::State;
+use crate::net::Asn;
 use std::fmt;
 
 /// A NOTIFICATION (RFC 4271 §4.5); codes that we do not know survive.
@@ -124,7 +125,12 @@ pub enum Cause {
     /// Not BGP-4 (§6.2).
     UnsupportedVersion,
     /// Not the AS that is configured for the peer (§6.2).
-    BadPeerAs,
+    BadPeerAs {
+        /// The one that the peer says.
+        got: Asn,
+        /// The one that is configured.
+        expected: Asn,
+    },
     /// The identifier is zero, or our own inside one AS (RFC 6286 §2.2).
     BadIdentifier,
     /// An optional parameter that is not "capabilities" (§6.2).
@@ -156,7 +162,7 @@ impl Cause {
             Cause::BadType(code) => (1, 3, vec![*code]),
             Cause::MalformedOpen => (2, 0, Vec::new()),
             Cause::UnsupportedVersion => (2, 1, 4_u16.to_be_bytes().to_vec()),
-            Cause::BadPeerAs => (2, 2, Vec::new()),
+            Cause::BadPeerAs { .. } => (2, 2, Vec::new()),
             Cause::BadIdentifier => (2, 3, Vec::new()),
             Cause::UnsupportedParameter => (2, 4, Vec::new()),
             Cause::UnacceptableHoldTime => (2, 6, Vec::new()),

@@ -26,6 +26,8 @@ use std::time::Duration;
 const OPEN_HOLD_TIME: Duration = Duration::from_secs(30);
 /// The first wait after a failure; it doubles up to the configured `connect_retry`.
 const FIRST_RETRY: Duration = Duration::from_millis(500);
+/// So many attempts that may well succeed the next time have to fail before that is told.
+const TELLING: u32 = 3;
 /// The wait after a neighbour announced too much: the operator has to look.
 const EXCESS_WAIT: Duration = Duration::from_secs(60);
 /// A session that lasted this long was sound: the next failure starts counting anew.
@@ -222,6 +224,7 @@ impl Session {
             Timer::Hold => self.fire(key, &Input::HoldTimer, now),
             Timer::ConnectRetry => {
                 self.last_failure = Some(DownReason::ConnectTimeout);
+                self.outputs.push_back(Output::Failed(DownReason::ConnectTimeout));
                 self.fire(key, &Input::ConnectRetryTimer, now);
             }
             Timer::Keepalive => self.fire(key, &Input::KeepaliveTimer, now),
@@ -340,8 +343,12 @@ impl Session {
             self.refused_until = now + EXCESS_WAIT;
         }
         self.last_failure = Some(reason.clone());
-        if was_established {
-            self.outputs.push_back(Output::Down(reason));
+        match was_established {
+            true => self.outputs.push_back(Output::Down(reason)),
+            false if !reason.may_pass() || self.failures >= TELLING => {
+                self.outputs.push_back(Output::Failed(reason));
+            }
+            false => {}
         }
         self.schedule(now);
     }

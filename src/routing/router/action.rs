@@ -54,6 +54,13 @@ pub enum Action {
         /// Why.
         reason: DownReason,
     },
+    /// Attempts to come to a session with a peer fail.
+    NeighborFailed {
+        /// Whose.
+        peer: PeerId,
+        /// Why.
+        reason: DownReason,
+    },
     /// A peer announced what it may not.
     Rejected {
         /// Who.

@@ -7,7 +7,7 @@ use crate::routing::bgp::{DownReason, State};
 use crate::routing::rib::{Path, Reason, RejectReason, Rejections};
 use crate::time::Timestamp;
 use std::collections::BTreeSet;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::ops::Bound;
 use std::sync::Arc;
 use std::time::Duration;
@@ -77,6 +77,14 @@ impl Router {
         let own = self.own.range(behind).take(most).copied();
         let prefixes: BTreeSet<Prefix> = own.chain(self.rib.prefixes(behind).take(most)).collect();
         prefixes.into_iter().take(most).map(|prefix| self.route(prefix)).collect()
+    }
+
+    /// The longest known prefix that covers an address, ours included.
+    pub fn route_to(&self, address: IpAddr) -> Option<RouteView> {
+        let longest = Prefix::host(address).len();
+        let covering = (0..=longest).rev().filter_map(|len| Prefix::containing(address, len));
+        let mut known = covering.map(|prefix| self.route(prefix));
+        known.find(|route| route.local || !route.paths.is_empty())
     }
 
     fn route(&self, prefix: Prefix) -> RouteView {

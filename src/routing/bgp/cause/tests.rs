@@ -8,7 +8,12 @@ fn every_cause_has_the_codes_of_the_registry() {
         (Cause::BadType(9), 1, 3, "Message Header Error: Bad Message Type"),
         (Cause::MalformedOpen, 2, 0, "OPEN Message Error"),
         (Cause::UnsupportedVersion, 2, 1, "OPEN Message Error: Unsupported Version Number"),
-        (Cause::BadPeerAs, 2, 2, "OPEN Message Error: Bad Peer AS"),
+        (
+            Cause::BadPeerAs { got: Asn(2), expected: Asn(1) },
+            2,
+            2,
+            "OPEN Message Error: Bad Peer AS",
+        ),
         (Cause::BadIdentifier, 2, 3, "OPEN Message Error: Bad BGP Identifier"),
         (Cause::UnsupportedParameter, 2, 4, "OPEN Message Error: Unsupported Optional Parameter"),
         (Cause::UnacceptableHoldTime, 2, 6, "OPEN Message Error: Unacceptable Hold Time"),

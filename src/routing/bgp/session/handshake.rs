@@ -30,7 +30,7 @@ impl SessionConfig {
     /// Why the peer cannot be the one that is configured (RFC 4271 §6.2, RFC 6286 §2.2).
     pub fn negotiate(&self, open: &Open) -> Result<Negotiated, Cause> {
         if open.asn != self.remote_asn {
-            return Err(Cause::BadPeerAs);
+            return Err(Cause::BadPeerAs { got: open.asn, expected: self.remote_asn });
         }
         let internal = self.local_asn == self.remote_asn;
         if internal && open.identifier == self.identifier {

@@ -17,8 +17,13 @@ fn an_attempt_that_hangs_is_given_up_and_repeated() {
     assert_eq!(timer, Timer::ConnectRetry);
     assert!((3750..=5000).contains(&at.since(START).as_millis()), "jittered: {at}");
     session.handle_timeout(at);
-    let [Output::Close(closed), Output::Connect(second)] = drain(&mut session)[..] else {
-        panic!("another attempt")
+    let [
+        Output::Failed(DownReason::ConnectTimeout),
+        Output::Close(closed),
+        Output::Connect(second),
+    ] = drain(&mut session)[..]
+    else {
+        panic!("told, and another attempt")
     };
     assert_eq!(closed, first);
     assert_ne!(second, first);
@@ -54,10 +59,37 @@ fn a_peer_that_says_nothing_is_let_go_after_the_open_time() {
     drain(&mut session);
     assert_eq!(session.poll_timeout(), Some((START + OPEN_HOLD_TIME, Timer::Hold)));
     session.handle_timeout(START + OPEN_HOLD_TIME);
-    let [Output::Send(_, message), Output::Close(_)] = &drain(&mut session)[..] else {
+    let [Output::Send(_, message), Output::Close(_), Output::Failed(why)] =
+        &drain(&mut session)[..]
+    else {
         panic!("told, then closed")
     };
     assert_eq!(message[18..21], [3, 4, 0], "NOTIFICATION: hold timer expired");
+    assert_eq!(*why, DownReason::Sent(Cause::HoldTimerExpired));
+}
+
+#[test]
+fn a_peer_of_another_system_is_told_of_with_both_numbers_and_one_that_is_away_not_at_once() {
+    let mut session = session(|_| {});
+    session.start(START);
+    let id = connect_of(&drain(&mut session));
+    session.handle_connected(id, START);
+    session.handle_bytes(id, &codec::open(&peer(|open| open.asn = Asn(64_999))), START);
+    let (got, expected) = (Asn(64_999), session.config.remote_asn);
+    let cause = DownReason::Sent(Cause::BadPeerAs { got, expected });
+    assert!(drain(&mut session).contains(&Output::Failed(cause)));
+
+    let mut away = self::session(|_| {});
+    away.start(START);
+    let mut now = START;
+    for attempt in 1..=TELLING {
+        let id = connect_of(&drain(&mut away));
+        away.handle_closed(id, now);
+        now = away.poll_timeout().expect("a wait").0;
+        let told = drain(&mut away).contains(&Output::Failed(DownReason::TransportClosed));
+        assert_eq!(told, attempt == TELLING, "attempt {attempt}");
+        away.handle_timeout(now);
+    }
 }
 
 #[test]

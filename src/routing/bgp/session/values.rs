@@ -52,6 +52,8 @@ pub enum Output {
     Up,
     /// No routes can be exchanged any more; those of the peer are void.
     Down(DownReason),
+    /// An attempt to come to a session ended; told when the reason is not one of those that pass.
+    Failed(DownReason),
     /// The peer's routes changed.
     Update(Update),
     /// The peer wants to hear our routes of this family again.
@@ -70,6 +72,21 @@ pub enum DownReason {
     /// The peer ended it and said why.
     Received(Notification),
 }
+
+impl DownReason {
+    /// Whether an attempt that ended for this reason may well succeed the next time: the peer is
+    /// not there yet, or we have let go of it.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            DownReason::TransportClosed | DownReason::ConnectTimeout => true,
+            DownReason::Sent(cause) => matches!(cause, Cause::Cease(_)),
+            DownReason::Received(notification) => notification.code == CEASE,
+        }
+    }
+}
+
+/// Error code of a Cease (RFC 4271 §4.5).
+const CEASE: u8 = 6;
 
 impl fmt::Display for DownReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

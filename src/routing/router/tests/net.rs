@@ -218,6 +218,7 @@ impl Net {
                 }
                 Action::NeighborUp { .. }
                 | Action::NeighborDown { .. }
+                | Action::NeighborFailed { .. }
                 | Action::Rejected { .. } => self.said[n].push(action),
             }
         }

@@ -1,0 +1,42 @@
+//! What becomes of a packet to an address, step by step.
+
+use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
+
+/// `GET /v1/why/{address}`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WhyView {
+    /// Who answers.
+    pub gateway: String,
+    /// Where the packet goes.
+    pub to: IpAddr,
+    /// Where it comes from; `None` when that was not said.
+    pub from: Option<IpAddr>,
+    /// The way in each VPC that has to do with the address.
+    pub ways: Vec<WayView>,
+}
+
+/// The way of a packet in one VPC.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WayView {
+    /// The VPC.
+    pub vpc: String,
+    /// Where it ends up: a peer's name, `here`, or `nobody`.
+    pub through: String,
+    /// Whether it gets there, as far as can be seen from here.
+    pub arrives: bool,
+    /// The steps, in the order in which they are taken.
+    pub steps: Vec<StepView>,
+}
+
+/// One step.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StepView {
+    /// What is asked, in a word: `source`, `prefix`, `paths`, `choice`, `group`, `kernel`, `sa`,
+    /// `underlay`, `rejected`.
+    pub step: String,
+    /// What comes of it.
+    pub says: String,
+    /// Whether the packet goes on from here.
+    pub passes: bool,
+}

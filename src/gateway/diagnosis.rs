@@ -1,0 +1,341 @@
+//! From what an engine says went wrong to what an operator needs: a code that stays, the cause,
+//! both values where the two sides differ, and what to do about it.
+
+use super::Unsent;
+use super::path::Loss;
+use crate::config::{PeerConfig, Routing};
+use crate::control::Code;
+use crate::ike::{AuthFailure, ChildRefusal, DownReason, FailureReason, NoProposal};
+use crate::net::{Asn, Prefix};
+use crate::routing::RejectReason;
+use crate::routing::bgp::{self, Cause, CeaseReason, Notification};
+use std::fmt;
+use std::net::IpAddr;
+
+/// Something that happened, as an operator is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fact {
+    /// What kind of thing.
+    pub code: Code,
+    /// What happened, with its cause.
+    pub text: String,
+    /// What this side has or wants, where the two sides differ.
+    pub ours: Option<String>,
+    /// What the other side has or wants.
+    pub theirs: Option<String>,
+    /// What to do about it.
+    pub remedy: Option<String>,
+}
+
+impl Fact {
+    /// Something of which no more is to be said.
+    pub fn new(code: Code, text: impl Into<String>) -> Fact {
+        Fact { code, text: text.into(), ours: None, theirs: None, remedy: None }
+    }
+
+    /// What to do about it.
+    pub fn remedy(self, remedy: impl Into<String>) -> Fact {
+        Fact { remedy: Some(remedy.into()), ..self }
+    }
+
+    /// What the two sides have or want.
+    pub fn sides(self, ours: impl ToString, theirs: impl ToString) -> Fact {
+        Fact { ours: Some(ours.to_string()), theirs: Some(theirs.to_string()), ..self }
+    }
+
+    fn ours(self, ours: impl ToString) -> Fact {
+        Fact { ours: Some(ours.to_string()), ..self }
+    }
+
+    /// An attempt to connect failed.
+    pub fn of_failure(reason: &FailureReason, peer: &PeerConfig) -> Fact {
+        let text = reason.to_string();
+        match reason {
+            FailureReason::NoAnswer { exchange: "IKE_AUTH", .. } => {
+                Fact::new(Code::NoAnswerToAuth, text).remedy(let_esp_pass(peer))
+            }
+            FailureReason::NoAnswer { .. } => {
+                Fact::new(Code::NoAnswer, text).remedy(let_ike_pass(peer))
+            }
+            FailureReason::IkeProposal(why) => {
+                proposal(Code::IkeProposal, text, why, "ike_suites", peer)
+            }
+            FailureReason::Child(refusal) => of_child(refusal, text, peer),
+            FailureReason::Authentication(failure) => of_authentication(failure, text, peer),
+            FailureReason::Refused { .. } => Fact::new(Code::PeerNotified, text)
+                .remedy("look into the peer's log for why it refused"),
+            FailureReason::Breach(_) => Fact::new(Code::ProtocolBreach, text),
+            FailureReason::NoNatTraversal => {
+                Fact::new(Code::NoEncapsulation, text).remedy("turn NAT traversal on at the peer")
+            }
+            FailureReason::NoEncapsulation => Fact::new(Code::NoEncapsulation, text).remedy(
+                format!("write force_encapsulation = true into the section of {}", peer.gateway),
+            ),
+            FailureReason::Withdrawn => Fact::new(Code::Replaced, text),
+            FailureReason::Ours(_) => Fact::new(Code::Internal, text),
+        }
+    }
+
+    /// The IKE SA is gone.
+    pub fn of_end(reason: &DownReason, peer: &PeerConfig) -> Fact {
+        let text = reason.to_string();
+        match reason {
+            DownReason::DeletedByPeer => Fact::new(Code::Closed, text)
+                .remedy("look into the peer's log if nobody closed it there"),
+            DownReason::Requested => Fact::new(Code::Closed, text)
+                .remedy(format!("vpnctl initiate {} begins it again", peer.name)),
+            DownReason::LostByPeer | DownReason::PeerRestarted => {
+                Fact::new(Code::PeerRestarted, text)
+            }
+            DownReason::AddressGone(address) => Fact::new(Code::HostAddressGone, text)
+                .remedy(format!("give {address} back to this host, or change `listen`")),
+            DownReason::Silent(_) => Fact::new(Code::PeerSilent, text).remedy(let_ike_pass(peer)),
+            DownReason::Expired => Fact::new(Code::Expired, text),
+            DownReason::Rekeyed | DownReason::Duplicate => Fact::new(Code::Replaced, text),
+            DownReason::RejectedByPeer => Fact::new(Code::RefusedByPeer, text)
+                .ours(&peer.local_identity)
+                .remedy(trust_us(peer)),
+            DownReason::Breach(_) => Fact::new(Code::ProtocolBreach, text),
+            DownReason::NoChild(refusal) => of_child(refusal, text, peer),
+            DownReason::Ours(_) => Fact::new(Code::Internal, text),
+        }
+    }
+
+    /// The interface that leads to a peer is down.
+    pub fn of_dead_link(name: &str) -> Fact {
+        let text = format!("{name} of this host is down: nothing reaches the peer from here");
+        let remedy = format!("look at the cable; ip link set {name} up, if somebody took it down");
+        Fact::new(Code::HostLinkDown, text).remedy(remedy)
+    }
+
+    /// The host did not send what was for the peer.
+    pub fn of_unsent(why: Unsent, text: impl Into<String>, to: Option<IpAddr>) -> Fact {
+        let to = to.map_or("the peer".to_owned(), |to| to.to_string());
+        let remedy = match why {
+            Unsent::NoRoute => format!("ip route get {to} must name a way to the underlay"),
+            Unsent::Denied => "let UDP ports 500 and 4500 out of this host's firewall".to_owned(),
+            Unsent::NoAddress => {
+                "make `listen` and `local_address` addresses of this host".to_owned()
+            }
+            Unsent::TooBig => "raise the interface's MTU, or lower `underlay_mtu`".to_owned(),
+            Unsent::Busy | Unsent::Other(_) => "vpnctl doctor looks at this host".to_owned(),
+        };
+        Fact::new(Code::HostDidNotSend, text).remedy(remedy)
+    }
+
+    /// Packets do not pass any more between this gateway and a peer at `remote`.
+    pub fn of_lost_path(why: Loss, remote: Option<IpAddr>) -> Fact {
+        let code = match why {
+            Loss::PeerSilent => Code::PeerSilent,
+            Loss::NothingComes
+            | Loss::NotHeard
+            | Loss::NoAnswers
+            | Loss::PeerLeaves
+            | Loss::PeerSays(_) => Code::PathLost,
+        };
+        let whom = remote.map_or("the peer".to_owned(), |remote| remote.to_string());
+        let pass = "packets of the whole MTU and fragments, too";
+        let fact = Fact::new(code, format!("the path is lost, {why}"));
+        match why {
+            Loss::NothingComes | Loss::PeerSilent => fact.remedy(format!(
+                "is the gateway at {whom} up? Does UDP port 4500 pass from there, {pass}?"
+            )),
+            Loss::NotHeard | Loss::NoAnswers => {
+                fact.remedy(format!("let UDP port 4500 pass from here to {whom}, {pass}"))
+            }
+            Loss::PeerLeaves | Loss::PeerSays(_) => fact,
+        }
+    }
+
+    /// The BGP session with a peer has ended, or does not come about.
+    pub fn of_bgp(reason: &bgp::DownReason, own: Option<Asn>, peer: &PeerConfig) -> Fact {
+        let text = format!("BGP session down: {reason}");
+        let name = &peer.gateway;
+        match reason {
+            bgp::DownReason::Sent(Cause::BadPeerAs { got, expected }) => {
+                let text = format!("BGP session refused: the peer is AS{got}, not AS{expected}");
+                Fact::new(Code::BgpAsn, text)
+                    .sides(format!("AS{expected}"), format!("AS{got}"))
+                    .remedy(format!(
+                        "write remote_asn = {got} for {name} here, or asn = {expected} there"
+                    ))
+            }
+            bgp::DownReason::Received(Notification { code: 2, subcode: 2, .. }) => {
+                let own = own.unwrap_or(Asn(0));
+                let text = format!("BGP session refused by the peer: it does not expect AS{own}");
+                Fact::new(Code::BgpAsn, text)
+                    .ours(format!("AS{own}"))
+                    .remedy(format!("write remote_asn = {own} at {name}, or change `asn` here"))
+            }
+            bgp::DownReason::Sent(Cause::Cease(CeaseReason::TooManyPrefixes))
+            | bgp::DownReason::Received(Notification { code: 6, subcode: 1, .. }) => {
+                Fact::new(Code::BgpTooManyPrefixes, text)
+                    .remedy("have fewer prefixes announced: aggregate them, or filter")
+            }
+            bgp::DownReason::TransportClosed | bgp::DownReason::ConnectTimeout => {
+                let fact = Fact::new(Code::BgpUnreachable, text);
+                match &peer.routing {
+                    Routing::Bgp(bgp) => fact.remedy(format!(
+                        "does {name} speak BGP at {} with {}? The `inside_…` addresses must \
+                         mirror each other, and so must identities and VPC names that they \
+                         follow from",
+                        bgp.inside_remote, bgp.inside_local
+                    )),
+                    Routing::Static { .. } => fact,
+                }
+            }
+            bgp::DownReason::Sent(_) | bgp::DownReason::Received(_) => {
+                Fact::new(Code::BgpDown, text)
+            }
+        }
+    }
+
+    /// The peer announces a prefix that it may not.
+    pub fn of_rejection(prefix: Prefix, why: RejectReason, peer: &PeerConfig) -> Fact {
+        let text = format!("announcement of {prefix} rejected: {why}");
+        let fact = Fact::new(Code::PrefixRejected, text);
+        let accept = || listed(&peer.accept);
+        match why {
+            RejectReason::NotAccepted => {
+                fact.sides(format!("accept = [{}]", accept()), prefix).remedy(format!(
+                    "add \"{prefix}\" to `accept` of {}, or announce it no more there",
+                    peer.name
+                ))
+            }
+            RejectReason::Local => fact
+                .theirs(prefix)
+                .remedy("a prefix belongs to one side: change `prefixes` here or there"),
+            RejectReason::Underlay => fact
+                .theirs(prefix)
+                .remedy("announce a prefix that leaves the gateways' own addresses out"),
+            RejectReason::Martian
+            | RejectReason::OwnNextHop
+            | RejectReason::AsSet
+            | RejectReason::AsLoop
+            | RejectReason::ForeignFirstAs => fact.theirs(prefix),
+        }
+    }
+
+    /// Whether this is why `other` happened: our own fault goes before "the peer does not answer".
+    pub fn explains(&self, other: &Fact) -> bool {
+        let is_ours =
+            matches!(self.code, Code::HostDidNotSend | Code::HostLinkDown | Code::HostAddressGone);
+        let is_silence = matches!(
+            other.code,
+            Code::NoAnswer | Code::NoAnswerToAuth | Code::PeerSilent | Code::PathLost
+        );
+        is_ours && is_silence
+    }
+
+    fn theirs(self, theirs: impl ToString) -> Fact {
+        Fact { theirs: Some(theirs.to_string()), ..self }
+    }
+}
+
+impl fmt::Display for Fact {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+fn of_child(refusal: &ChildRefusal, text: String, peer: &PeerConfig) -> Fact {
+    match refusal {
+        ChildRefusal::Proposal(why) => proposal(Code::EspProposal, text, why, "esp_suites", peer),
+        ChildRefusal::Selectors(_) => Fact::new(Code::TrafficSelectors, text)
+            .ours(format!("{} ↔ {}", listed(&peer.local_ts), listed(&peer.remote_ts)))
+            .remedy("`local_ts` and `remote_ts`, or the prefixes that they follow from, must mirror those of the peer"),
+        ChildRefusal::Slot { asked, ours } => Fact::new(Code::VpcName, text)
+            .sides(ours, asked)
+            .remedy(format!("call the VPC {asked:?} on both sides, or add it to {} here", peer.gateway)),
+        ChildRefusal::Notified(_) => Fact::new(Code::PeerNotified, text)
+            .remedy("look into the peer's log for why it refused"),
+        ChildRefusal::Breach(_) | ChildRefusal::PublicValue => {
+            Fact::new(Code::ProtocolBreach, text)
+        }
+    }
+}
+
+fn proposal(code: Code, text: String, why: &NoProposal, key: &str, peer: &PeerConfig) -> Fact {
+    let name = &peer.gateway;
+    match why {
+        NoProposal::OursToRefuse { offered, accepted } => {
+            Fact::new(code, text).sides(accepted, offered).remedy(format!(
+                "add one that the peer offers to `{key}` of {name}, or one of ours there"
+            ))
+        }
+        NoProposal::Theirs { offered } => Fact::new(code, text)
+            .ours(offered)
+            .remedy(format!("the peer's log says what it accepts: add it to `{key}` of {name}")),
+    }
+}
+
+fn of_authentication(failure: &AuthFailure, text: String, peer: &PeerConfig) -> Fact {
+    let name = &peer.gateway;
+    match failure {
+        AuthFailure::RejectedByPeer => {
+            Fact::new(Code::RefusedByPeer, text).ours(&peer.local_identity).remedy(trust_us(peer))
+        }
+        AuthFailure::PskMismatch(_) => Fact::new(Code::PskMismatch, text)
+            .remedy(format!("give both sides the same secret: the file that `psk_file` of {name} names")),
+        AuthFailure::BadSignature(_) => Fact::new(Code::KeyMismatch, text).remedy(format!(
+            "run `vpnctl pubkey` over the private key at {name} and put the result into the file that \
+             `public_key_file` names here"
+        )),
+        AuthFailure::WrongIdentity { presented, expected } => Fact::new(Code::PeerIdentity, text)
+            .sides(expected, presented)
+            .remedy(format!("write remote_identity = \"{presented}\" for {name} if that is the right one")),
+        AuthFailure::WrongResponder { asked, own } => Fact::new(Code::OwnIdentity, text)
+            .sides(own, asked)
+            .remedy(format!("write identity = \"{asked}\" here, or remote_identity = \"{own}\" at {name}")),
+        AuthFailure::Method { used, wanted } => Fact::new(Code::AuthMethod, text)
+            .sides(wanted, used)
+            .remedy("write `psk_file` on both sides, or keys on both sides"),
+        AuthFailure::SignatureAlgorithm
+        | AuthFailure::NoEd25519
+        | AuthFailure::NoCommonHash => {
+            Fact::new(Code::AuthMethod, text).remedy("use `psk_file` with this peer")
+        }
+        AuthFailure::Certificate { .. } => Fact::new(Code::Certificate, text).remedy(format!(
+            "look at the certificates: that of {name}, the authorities that are trusted here, and the clocks"
+        )),
+        AuthFailure::Eap => {
+            Fact::new(Code::AuthMethod, text).remedy("turn EAP off at the peer: use keys or a secret")
+        }
+    }
+}
+
+/// What the peer must believe of us.
+fn trust_us(peer: &PeerConfig) -> String {
+    format!(
+        "at {}: it must expect {:?}, and have our public key or the same secret; `vpnctl events` there \
+         says which",
+        peer.gateway,
+        peer.local_identity.to_string()
+    )
+}
+
+fn let_ike_pass(peer: &PeerConfig) -> String {
+    match peer.remote_address {
+        Some(remote) => format!(
+            "is {remote} the right address, does the gateway there run, and do UDP ports {} and 4500 pass \
+             both ways?",
+            peer.remote_port
+        ),
+        None => "only the peer can connect: look at its `vpnctl events`".to_owned(),
+    }
+}
+
+fn let_esp_pass(peer: &PeerConfig) -> String {
+    let whom = peer.remote_address.map_or("the peer".to_owned(), |remote| remote.to_string());
+    format!(
+        "let UDP port 4500 pass from and to {whom}, packets of the whole MTU and fragments, too"
+    )
+}
+
+fn listed(prefixes: &[Prefix]) -> String {
+    let words: Vec<String> = prefixes.iter().map(ToString::to_string).collect();
+    words.join(", ")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,263 @@
+//! Why a packet to an address goes where it goes: configuration, paths, the rule that decided, the
+//! group, the kernel's route, the SA, the underlay.
+
+use super::Gateway;
+use super::peer::Seen;
+use crate::control::{Reply, StepView, WayView, WhyView};
+use crate::gateway::failover::Health;
+use crate::gateway::snapshot::sending_mtu;
+use crate::gateway::vpc::Vpc;
+use crate::net::{PeerId, Prefix, VpcId};
+use crate::routing;
+use crate::time::Timestamp;
+use std::net::IpAddr;
+
+/// How many paths, peers and rejections are told.
+const TOLD: usize = 16;
+
+/// The steps taken so far, and whether the packet got through all of them.
+struct Way {
+    steps: Vec<StepView>,
+    passes: bool,
+}
+
+impl Way {
+    fn step(&mut self, step: &str, passes: bool, says: String) {
+        self.passes &= passes;
+        self.steps.push(StepView { step: step.to_owned(), says, passes });
+    }
+}
+
+impl Gateway {
+    pub(super) fn why(&self, to: IpAddr, from: Option<IpAddr>, now: Timestamp) -> Reply {
+        let ways = self.vpcs.iter().filter_map(|(id, vpc)| self.way(*id, vpc, to, from, now));
+        let ways = ways.collect();
+        Reply::Why(WhyView { gateway: self.config.gateway.name.clone(), to, from, ways })
+    }
+
+    /// The way of a packet in a VPC; `None` when neither end of it has to do with the VPC.
+    fn way(
+        &self,
+        id: VpcId,
+        vpc: &Vpc,
+        to: IpAddr,
+        from: Option<IpAddr>,
+        now: Timestamp,
+    ) -> Option<WayView> {
+        let config = self.config.vpcs.get(&id)?;
+        let is_ours = |address: IpAddr| config.prefixes.iter().any(|own| own.contains(address));
+        let route = vpc.router.route_to(to);
+        let admitting = || self.config.peers_of(id).filter(|(_, peer)| admits(&peer.accept, to));
+        let concerns = route.is_some() || admitting().next().is_some();
+        let sent_here = from.is_none_or(is_ours);
+        // With a default route every address concerns every VPC: the source tells which is meant.
+        let is_meant = concerns || (from.is_some() && sent_here);
+        let other_is = !sent_here && self.vpcs.len() > 1;
+        if !is_meant || other_is {
+            return None;
+        }
+        let mut way = Way { steps: Vec::new(), passes: true };
+        if let Some(from) = from {
+            let own = config.prefixes.iter().find(|own| own.contains(from));
+            way.step("source", own.is_some(), match own {
+                Some(own) => format!("{from} is in {own} of {}", config.name),
+                None => format!(
+                    "{from} is in none of the prefixes of {}: the peer drops what comes from there; add \
+                     it to `prefixes`",
+                    config.name
+                ),
+            });
+        }
+        let through = match route {
+            Some(route) if route.local => {
+                let interface = config.interface.as_deref().unwrap_or("the kernel's routes");
+                let prefix = route.prefix;
+                way.step(
+                    "prefix",
+                    true,
+                    format!("{prefix} is our own: its hosts are behind {interface}"),
+                );
+                "here".to_owned()
+            }
+            Some(route) => self.follow_route(vpc, &route, (to, from), &mut way, now),
+            None => {
+                self.explain_absence(
+                    vpc,
+                    to,
+                    &admitting().map(|(id, _)| id).collect::<Vec<_>>(),
+                    &mut way,
+                );
+                "nobody".to_owned()
+            }
+        };
+        Some(WayView { vpc: config.name.clone(), through, arrives: way.passes, steps: way.steps })
+    }
+
+    /// From the prefix to the underlay; says whose tunnel it is.
+    fn follow_route(
+        &self,
+        vpc: &Vpc,
+        route: &routing::RouteView,
+        ends: (IpAddr, Option<IpAddr>),
+        way: &mut Way,
+        now: Timestamp,
+    ) -> String {
+        let prefix = route.prefix;
+        way.step("prefix", true, format!("{prefix} is the longest that covers {}", ends.0));
+        for path in route.paths.iter().take(TOLD) {
+            let name = self.peer_name(path.peer);
+            let preference = path.local_preference;
+            let as_path = path.attributes.as_path.to_string();
+            let as_path =
+                if as_path.is_empty() { "static".to_owned() } else { format!("AS path {as_path}") };
+            let state = self.path_state(path);
+            way.step(
+                "path",
+                true,
+                format!("{name}: local preference {preference}, {as_path}; {state}"),
+            );
+        }
+        let group = vpc.routes.group_of(&prefix);
+        let choice = group.and_then(|group| group.choice.as_ref());
+        if let Some(reason) = route.reason {
+            way.step("choice", true, format!("the first is best: {reason}"));
+        }
+        let Some(choice) = choice else {
+            way.step(
+                "group",
+                false,
+                "none of these tunnels carries packets: hosts get \"unreachable\"".to_owned(),
+            );
+            return "nobody".to_owned();
+        };
+        let name = self.peer_name(choice.peer);
+        let ranking: Vec<String> = group
+            .into_iter()
+            .flat_map(|group| &group.ranking)
+            .take(TOLD)
+            .map(|peer| format!("{} ({})", self.peer_name(*peer), words(self.health(*peer))))
+            .collect();
+        way.step(
+            "group",
+            true,
+            format!("{}: {name} is in use, {}", ranking.join(", "), choice.reason),
+        );
+        self.follow_kernel(vpc, prefix, way);
+        if let Some(seen) = self.seen(choice.peer) {
+            self.follow_sa(&seen, ends, way, now);
+        }
+        name
+    }
+
+    fn path_state(&self, path: &routing::PathView) -> String {
+        match (path.usable, self.health(path.peer)) {
+            (true, health) => words(health).to_owned(),
+            (false, Health::Usable | Health::Held) => "no Child SA permits it".to_owned(),
+            (false, health) => words(health).to_owned(),
+        }
+    }
+
+    fn follow_kernel(&self, vpc: &Vpc, prefix: Prefix, way: &mut Way) {
+        let wish = self.world.route(vpc.id, prefix);
+        let missing = vpc.refused().first().or(wish);
+        match missing.and_then(|missing| Some((missing, self.world.refusal(missing)?))) {
+            Some((missing, refusal)) => {
+                let why = &refusal.why;
+                way.step("kernel", false, format!("the host refuses the {missing}: {why}"));
+            }
+            None => match wish {
+                Some(wish) if self.world.stands(wish) => {
+                    way.step("kernel", true, format!("{wish} stands"))
+                }
+                Some(wish) => {
+                    way.step("kernel", false, format!("the host has not answered about {wish}"))
+                }
+                None => way.step("kernel", false, format!("no route to {prefix} was asked for")),
+            },
+        }
+    }
+
+    fn follow_sa(
+        &self,
+        seen: &Seen<'_>,
+        ends: (IpAddr, Option<IpAddr>),
+        way: &mut Way,
+        now: Timestamp,
+    ) {
+        let (to, from) = ends;
+        let permits = |selectors: &crate::forward::Selectors, address: IpAddr| {
+            selectors.addresses().any(|range| range.contains(address))
+        };
+        let tunnel = seen.tunnel();
+        let child = tunnel.sas.sending().map(|(_, child)| child).find(|child| {
+            permits(&child.remote_ts, to) && from.is_none_or(|from| permits(&child.local_ts, from))
+        });
+        let Some(child) = child else {
+            let from = from.map_or_else(String::new, |from| format!("{from} → "));
+            return way.step(
+                "sa",
+                false,
+                format!(
+                    "no Child SA permits {from}{to}: see `selectors` of vpnctl peers {}",
+                    tunnel.name
+                ),
+            );
+        };
+        let age = now.since(child.since).as_secs();
+        let mtu = sending_mtu(&self.config, tunnel, child);
+        way.step(
+            "sa",
+            true,
+            format!(
+                "SPI {} with {}, {age} s old, permits it; packets of up to {mtu} bytes go whole",
+                child.outbound.spi(),
+                child.suite
+            ),
+        );
+        let path = tunnel.data_path(now);
+        let underlay = tunnel.path_mtu.map_or_else(String::new, |mtu| format!(", path MTU {mtu}"));
+        way.step(
+            "underlay",
+            true,
+            format!("{} → {}{underlay}; ESP: {path}", child.local, child.remote),
+        );
+    }
+
+    /// Why nobody is known for an address.
+    fn explain_absence(&self, vpc: &Vpc, to: IpAddr, admitting: &[PeerId], way: &mut Way) {
+        way.step("prefix", false, format!("no peer has announced a prefix that covers {to}"));
+        let rejected = vpc.router.rejected(None).filter(|(_, prefix, _)| prefix.contains(to));
+        for (peer, prefix, why) in rejected.take(TOLD) {
+            let name = self.peer_name(peer);
+            way.step(
+                "rejected",
+                false,
+                format!("{name} announces {prefix}, which is rejected: {why}"),
+            );
+        }
+        for &peer in admitting.iter().take(TOLD) {
+            let name = self.peer_name(peer);
+            let state = words(self.health(peer));
+            let session = vpc.router.neighbor(peer).and_then(|neighbor| neighbor.state);
+            let session = session.map_or_else(String::new, |state| format!(", BGP {state}"));
+            way.step(
+                "peer",
+                false,
+                format!("{name} may announce it and does not: {state}{session}"),
+            );
+        }
+    }
+}
+
+fn admits(accept: &[Prefix], address: IpAddr) -> bool {
+    accept.iter().any(|prefix| prefix.contains(address))
+}
+
+fn words(health: Health) -> &'static str {
+    match health {
+        Health::Usable => "up",
+        Health::Held => "up, and watched before it is preferred",
+        Health::Unreachable => "unreachable",
+        Health::Down => "down",
+    }
+}
