@@ -2,7 +2,7 @@
 //! route is not usable, and a VPC that the host does not serve is not announced.
 
 use super::Gateway;
-use super::world::{Answer, HostDevice, Table, Underlay, Wish, configured, has_default};
+use super::world::{Answer, HostDevice, Rule, Table, Underlay, Wish, configured, has_default};
 use crate::config::{Outline, VpcOutline};
 use crate::net::{Prefix, VpcId};
 use crate::time::Timestamp;
@@ -27,6 +27,10 @@ impl Gateway {
                     self.follow_addresses();
                 }
                 return;
+            }
+            Answer::Rules(namespace, rules) => {
+                self.host.rules.insert(namespace, rules);
+                return self.note_foreign_rules();
             }
             Answer::Sources(sources) => return self.learn_sources(sources, now),
             Answer::Trouble(trouble) => return self.on_trouble(&trouble, now),
@@ -90,6 +94,25 @@ impl Gateway {
             | Wish::Rule(_) => false,
         };
         self.world.reconcile(&configured, |wish| !learned(wish));
+        self.note_foreign_rules();
+    }
+
+    /// Where the host asks a rule of somebody else's before ours, ours does not do its work.
+    fn note_foreign_rules(&mut self) {
+        if self.host.rules.values().all(BTreeSet::is_empty) && !self.world.is_overruled() {
+            return;
+        }
+        let outline = Outline::of(&self.config);
+        let before = |rule: &Rule| {
+            let foreign = self.host.rules.get(&rule.netns)?;
+            let vpcs = outline.vpcs.values().filter(|vpc| vpc.netns == rule.netns);
+            let foreign = foreign
+                .iter()
+                .find(|foreign| vpcs.clone().any(|vpc| foreign.overrules(rule, vpc)))?;
+            Some((Wish::Rule(rule.clone()), foreign.complaint()))
+        };
+        let overruled = self.world.leading_rules().filter_map(before).collect();
+        self.world.overrule(overruled);
     }
 
     /// Tells the routers what the host refuses, and what it does again.

@@ -13,11 +13,13 @@
 //! the host refuses is asked for again with growing pauses; until it stands, its prefix is not
 //! usable. What somebody else takes away is put back. No netlink lives here.
 
+mod foreign;
 mod host;
 mod plan;
 mod tables;
 mod wish;
 
+pub use foreign::ForeignRule;
 pub use host::{Device as HostDevice, Host};
 pub(super) use plan::{Underlay, configured, has_default};
 pub use plan::{guards, is_blind};
@@ -60,6 +62,8 @@ pub enum Answer {
     /// What packets to peers may depend on is gone in the daemon's network namespace; what is left
     /// is told later.
     Trouble(Trouble),
+    /// The policy rules of somebody else's in a network namespace.
+    Rules(Option<String>, BTreeSet<ForeignRule>),
     /// The devices of a network namespace, with their addresses.
     Devices(Option<String>, BTreeMap<String, HostDevice>),
     /// The addresses from which the host would send to peers, see [`Host::questions`].
@@ -116,6 +120,8 @@ pub struct World {
     refused: BTreeSet<Wish>,
     retries: Timers<Wish>,
     turns: BTreeMap<Wish, bool>,
+    /// Rules that stand and are of no use, and why.
+    overruled: BTreeMap<Wish, String>,
     counters: Counters,
 }
 
@@ -222,6 +228,7 @@ impl World {
             Answer::Refused(Change::Set(wish), why) => self.on_refused(wish, why, now),
             Answer::Done(Change::Remove(_))
             | Answer::Trouble(_)
+            | Answer::Rules(..)
             | Answer::Devices(..)
             | Answer::Sources(_) => {}
             Answer::Refused(Change::Remove(wish), why) => {
@@ -238,24 +245,62 @@ impl World {
     fn on_done(&mut self, wish: Wish) {
         let Some(state) = self.wanted.get_mut(&wish) else { return };
         *state = State::Standing;
+        if let Some(why) = self.overruled.get(&wish) {
+            let why = why.clone();
+            self.refuse(wish, why);
+            return;
+        }
         if self.accept(&wish) {
             info!(%wish, "stands at last");
         }
     }
 
     fn on_refused(&mut self, wish: Wish, why: String, now: Timestamp) {
-        let Some(state) = self.wanted.get_mut(&wish) else { return };
+        if let Some(times) = self.refuse(wish.clone(), why) {
+            self.retries.arm(wish, Some(now + pause(times)));
+        }
+    }
+
+    /// Notes that the host does not do this; says how often in a row.
+    fn refuse(&mut self, wish: Wish, why: String) -> Option<u32> {
+        let state = self.wanted.get_mut(&wish)?;
         self.counters.refused += 1;
         let times = match state {
             State::Asked(Some(refusal)) | State::Refused(refusal) => refusal.times + 1,
             State::Asked(None) | State::Standing => 1,
         };
+        *state = State::Refused(Refusal { why: why.clone(), times });
         if self.refused.insert(wish.clone()) {
             warn!(%wish, why, "the host refused; it is asked for again");
-            self.turns.insert(wish.clone(), false);
+            self.turns.insert(wish, false);
         }
-        *state = State::Refused(Refusal { why, times });
-        self.retries.arm(wish, Some(now + pause(times)));
+        Some(times)
+    }
+
+    /// From now on these rules are of no use although they stand, and no others.
+    pub fn overrule(&mut self, overruled: BTreeMap<Wish, String>) {
+        let before = std::mem::replace(&mut self.overruled, overruled);
+        let free = before.into_keys().filter(|wish| !self.overruled.contains_key(wish));
+        free.collect::<Vec<_>>().into_iter().for_each(|wish| self.repeat(wish));
+        let standing = self.overruled.iter().filter(|(wish, _)| self.stands(wish));
+        let standing: Vec<(Wish, String)> =
+            standing.map(|(wish, why)| (wish.clone(), why.clone())).collect();
+        for (wish, why) in standing {
+            self.refuse(wish, why);
+        }
+    }
+
+    /// Whether some rules are of no use.
+    pub fn is_overruled(&self) -> bool {
+        !self.overruled.is_empty()
+    }
+
+    /// The rules that lead packets of a VPC into its tunnels.
+    pub fn leading_rules(&self) -> impl Iterator<Item = &Rule> {
+        self.wanted.keys().filter_map(|wish| match wish {
+            Wish::Rule(rule) => rule.leads_to().map(|_| rule),
+            _ => None,
+        })
     }
 
     fn on_lost(&mut self, wish: &Wish) {

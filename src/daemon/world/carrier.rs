@@ -1,6 +1,6 @@
 //! The task that carries out wishes and watches what becomes of them.
 
-use super::look::{devices, found, sources};
+use super::look::{devices, foreign, found, sources};
 use super::words::{self, route, wish_of_route, wish_of_rule};
 use super::{Job, Place};
 use crate::gateway::world::{Answer, Change, Trouble, Wish};
@@ -283,7 +283,8 @@ impl Carrier {
         let found = found(&ground.netlink, namespace.as_deref(), &self.places).await?;
         let devices = devices(&ground.netlink).await?;
         let found = Answer::Found(namespace.clone(), found);
-        let mut answers = vec![found, Answer::Devices(namespace.clone(), devices)];
+        let rules = Answer::Rules(namespace.clone(), foreign(&ground.netlink).await?);
+        let mut answers = vec![found, rules, Answer::Devices(namespace.clone(), devices)];
         if namespace.is_none() {
             answers.push(Answer::Sources(sources(self.remotes.clone())));
         }

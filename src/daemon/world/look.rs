@@ -2,9 +2,9 @@
 
 use super::Place;
 use super::words::{wish_of_route, wish_of_rule};
-use crate::gateway::world::{Host, HostDevice, Wish};
+use crate::gateway::world::{ForeignRule, Host, HostDevice, Wish};
 use crate::net::{Prefix, VpcId};
-use crate::os::netlink::{InterfaceAddress, Netlink};
+use crate::os::netlink::{InterfaceAddress, Netlink, Rule};
 use crate::os::udp::mark;
 use anyhow::{Context, Result};
 use socket2::Socket;
@@ -28,6 +28,19 @@ pub async fn found(
         found.extend(alone.map(|one| Wish::Address { vpc, address: one.address }));
     }
     Ok(found)
+}
+
+/// The policy rules of others in a namespace.
+pub async fn foreign(netlink: &Netlink) -> Result<BTreeSet<ForeignRule>> {
+    let rules = netlink.foreign_rules().await?;
+    let foreign = |rule: Rule| ForeignRule {
+        ipv4: rule.ipv4,
+        priority: rule.priority,
+        input: rule.input,
+        source: rule.source,
+        destination: rule.destination,
+    };
+    Ok(rules.into_iter().map(foreign).collect())
 }
 
 /// The devices of a namespace.
@@ -74,5 +87,6 @@ pub async fn host(questions: BTreeSet<IpAddr>, namespaces: BTreeSet<String>) -> 
             elsewhere.insert(name, devices(&netlink).await?);
         }
     }
-    Ok(Host { devices: devices(&netlink).await?, elsewhere, sources: sources(questions) })
+    let rules = BTreeMap::from([(None, foreign(&netlink).await?)]);
+    Ok(Host { devices: devices(&netlink).await?, elsewhere, rules, sources: sources(questions) })
 }

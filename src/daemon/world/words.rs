@@ -23,7 +23,7 @@ pub fn route(wish: &Wish, places: &BTreeMap<VpcId, Place>) -> Option<Route> {
     let table = wish.table()?.number();
     let (prefix, via, metric) = match wish {
         Wish::Guard { prefix, vpc } => (*prefix, Via::Unreachable, guard_metric(*vpc)),
-        Wish::Home { prefix, vpc } => (*prefix, Via::Throw, metric(*vpc)),
+        Wish::Home { prefix, vpc, .. } => (*prefix, Via::Throw, metric(*vpc)),
         Wish::Route { prefix, vpc, .. } => {
             (*prefix, Via::Device(places.get(vpc)?.device.clone()), metric(*vpc))
         }
@@ -44,7 +44,9 @@ pub fn wish_of_route(route: &Route) -> Option<Wish> {
     let prefix = route.prefix;
     let wish = match (Table::numbered(route.table)?, &route.via) {
         (Table::Ingress, Via::Blackhole) => Wish::Bar { prefix },
-        (Table::Defaults, Via::Throw) => Wish::Home { vpc: owner(route.metric)?, prefix },
+        (table @ (Table::Prefixes | Table::Defaults), Via::Throw) => {
+            Wish::Home { vpc: owner(route.metric)?, prefix, table }
+        }
         (Table::Prefixes | Table::Defaults, Via::Unreachable) => {
             Wish::Guard { vpc: guard_owner(route.metric)?, prefix }
         }

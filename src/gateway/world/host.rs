@@ -1,6 +1,7 @@
 //! What the host is like: its devices with their addresses, and from which address it reaches
 //! each peer. From this follow the addresses to listen on and the devices of the underlay.
 
+use super::foreign::ForeignRule;
 use crate::config::{Config, PeerConfig};
 use crate::net::{PeerId, Prefix};
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,6 +14,8 @@ pub struct Host {
     pub devices: BTreeMap<String, Device>,
     /// The devices in other network namespaces, those in which VPCs live.
     pub elsewhere: BTreeMap<String, BTreeMap<String, Device>>,
+    /// The policy rules of somebody else's, by network namespace; `None` is the daemon's.
+    pub rules: BTreeMap<Option<String>, BTreeSet<ForeignRule>>,
     /// The address from which the host would send to each of [`Host::questions`]; those without a
     /// route are left out.
     pub sources: BTreeMap<IpAddr, IpAddr>,

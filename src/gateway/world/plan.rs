@@ -1,7 +1,7 @@
 //! From the configuration to wishes: the devices, addresses and guards of all VPCs, and the
 //! policy rules that packets of a VPC cannot get around. Learned routes are not among them.
 
-use super::host::Host;
+use super::host::{Device as HostDevice, Host};
 use super::tables::{
     ARRIVED, ARRIVING, COMPLAINTS, DEFAULTS, END, FAMILIAR, HOST, INSIDE, INWARD, NOWHERE,
     PREFIXES, SOURCED,
@@ -60,12 +60,12 @@ pub fn guards(outline: &Outline, host: &Host, listening: &[IpAddr]) -> BTreeSet<
     let mut grounds: BTreeMap<Option<&str>, Vec<&VpcOutline>> = BTreeMap::new();
     for (&vpc, settings) in &outline.vpcs {
         wishes.extend(settings.behind().map(|prefix| Wish::Guard { vpc, prefix }));
-        wishes.extend(homes(settings).map(|prefix| Wish::Home { vpc, prefix }));
+        wishes.extend(homes(settings).map(|(prefix, table)| Wish::Home { vpc, prefix, table }));
         let bars = barred(settings).filter(|_| is_barred(settings, underlay));
         wishes.extend(bars.map(|prefix| Wish::Bar { prefix }));
         grounds.entry(settings.netns.as_deref()).or_default().push(settings);
     }
-    let lans = outline.vpcs.values().filter_map(|vpc| vpc.interface.as_deref()).collect();
+    let lans = outline.vpcs.values().flat_map(|vpc| lans_of(vpc, host)).collect();
     for (netns, vpcs) in grounds {
         for ipv4 in [true, false] {
             let policy = Policy { netns, ipv4, vpcs: &vpcs, lans: &lans, underlay };
@@ -77,13 +77,16 @@ pub fn guards(outline: &Outline, host: &Host, listening: &[IpAddr]) -> BTreeSet<
 
 /// Whether a VPC has default routes behind its peers, in one family.
 pub fn has_default(vpc: &VpcOutline, ipv4: bool) -> bool {
-    vpc.behind().any(|prefix| prefix.len() == 0 && prefix.is_ipv4() == ipv4)
+    let mut behind = vpc.behind().filter(|prefix| prefix.is_ipv4() == ipv4);
+    behind.any(|prefix| Table::of(&prefix) == Table::Defaults)
 }
 
-/// Where the VPC has default routes through tunnels, its own prefixes are not for them.
-fn homes(vpc: &VpcOutline) -> impl Iterator<Item = Prefix> {
+/// Where peers may announce the default route, they may announce any part of it: the VPC's own
+/// prefixes are not for what covers them.
+fn homes(vpc: &VpcOutline) -> impl Iterator<Item = (Prefix, Table)> {
     let drawn = |prefix: &Prefix| has_default(vpc, prefix.is_ipv4());
-    vpc.prefixes.iter().copied().filter(drawn)
+    let drawn = vpc.prefixes.iter().copied().filter(drawn);
+    drawn.flat_map(|prefix| [Table::Prefixes, Table::Defaults].map(|table| (prefix, table)))
 }
 
 /// What must not come in from the underlay: packets to the VPC's own hosts, or through them.
@@ -93,11 +96,29 @@ fn barred(vpc: &VpcOutline) -> impl Iterator<Item = Prefix> {
 
 /// Whether hosts of the VPC come in by another device than the underlay's, so that what comes in
 /// by the underlay's is not theirs (RFC 4301 §5.2, step 4). A gateway with one device for both
-/// cannot tell, and in a namespace of its own there is no underlay.
+/// cannot tell, nor can one that is told neither of them, and in a namespace of its own there is no
+/// underlay.
 fn is_barred(vpc: &VpcOutline, underlay: Underlay<'_>) -> bool {
-    let mut devices = underlay.host.bearing(underlay.listening);
-    let interface = vpc.interface.as_deref().filter(|_| vpc.netns.is_none());
-    interface.is_some_and(|interface| devices.all(|(name, _)| name != interface))
+    let Underlay { host, listening } = underlay;
+    let is_known = vpc.interface.is_some() || listening.iter().any(|one| !one.is_unspecified());
+    let is_lan = |(name, device)| towards_hosts(vpc, name, device);
+    vpc.netns.is_none() && is_known && !host.bearing(listening).any(is_lan)
+}
+
+/// Whether hosts of the VPC come in by a device: the one that is written, or else any on a network
+/// of the VPC's prefixes.
+fn towards_hosts(vpc: &VpcOutline, name: &str, device: &HostDevice) -> bool {
+    let meets = |network: &Prefix| vpc.prefixes.iter().any(|prefix| prefix.overlaps(network));
+    match &vpc.interface {
+        Some(interface) => interface == name,
+        None => device.networks.iter().any(meets),
+    }
+}
+
+/// The devices of the daemon's namespace towards hosts of the VPC.
+fn lans_of<'h>(vpc: &'h VpcOutline, host: &'h Host) -> impl Iterator<Item = &'h str> {
+    let found = host.devices.iter().filter(|(name, device)| towards_hosts(vpc, name, device));
+    found.map(|(name, _)| name.as_str()).chain(vpc.interface.as_deref())
 }
 
 /// What is ruled in one network namespace for one address family.
@@ -164,9 +185,10 @@ impl Policy<'_> {
     }
 
     fn unfamiliar(&self) -> Vec<Rule> {
-        let devices = |vpc: &&VpcOutline| [Some(vpc.tun.clone()), vpc.interface.clone()];
-        let ours = self.vpcs.iter().flat_map(devices).flatten();
-        let familiar = ours.chain([LOOPBACK.to_owned()]).map(When::Arriving);
+        let tuns = self.vpcs.iter().map(|vpc| vpc.tun.as_str());
+        let ours: BTreeSet<&str> = tuns.chain(self.lans.iter().copied()).collect();
+        let familiar = ours.into_iter().chain([LOOPBACK]);
+        let familiar = familiar.map(|device| When::Arriving(device.to_owned()));
         let over = familiar.map(|when| self.rule(FAMILIAR, when, Then::Goto(ARRIVED)));
         let bars = self.rule(ARRIVING, When::Always, Then::Lookup(Table::Ingress));
         over.chain([bars, self.rule(ARRIVED, When::Always, Then::Pass)]).collect()
@@ -229,7 +251,7 @@ impl Policy<'_> {
 /// Whether there is something to bar and no way to tell the underlay's devices: the gateway
 /// listens on every address.
 pub fn is_blind(config: &Config, listening: &[IpAddr]) -> bool {
-    let guarded = |vpc: &VpcConfig| vpc.netns.is_none() && vpc.interface.is_some();
+    let guarded = |vpc: &VpcConfig| vpc.netns.is_none();
     config.vpcs.values().any(guarded) && listening.iter().any(IpAddr::is_unspecified)
 }
 

@@ -184,3 +184,30 @@ fn a_look_puts_back_what_is_missing_and_removes_what_nobody_wants() {
     answer(&mut world, Answer::Found(None, found), START);
     assert_eq!(drain(&mut world), [set(&gone), set(&refused), remove(&stale)]);
 }
+
+#[test]
+fn a_rule_that_the_host_asks_too_late_is_refused_until_it_comes_first() {
+    let rule = Rule {
+        netns: None,
+        ipv4: true,
+        priority: 78,
+        when: When::Unmarked,
+        then: Then::Lookup(Table::Prefixes),
+    };
+    let wish = Wish::Rule(rule.clone());
+    let mut world = standing(std::slice::from_ref(&wish));
+    assert_eq!(world.leading_rules().collect::<Vec<_>>(), [&rule]);
+    world.overrule([(wish.clone(), "another is first".to_owned())].into());
+    assert_eq!(world.poll_turn(), Some((wish.clone(), false)));
+    assert_eq!(world.refusal(&wish).map(|refusal| refusal.why.as_str()), Some("another is first"));
+    // Asked again it stands as before, and is of no more use.
+    answer(&mut world, Answer::Found(None, [wish.clone()].into()), START);
+    assert_eq!(drain(&mut world), [set(&wish)]);
+    answer(&mut world, Answer::Done(set(&wish)), START);
+    assert!(!world.stands(&wish) && world.poll_turn().is_none());
+    world.overrule(BTreeMap::new());
+    assert_eq!(drain(&mut world), [set(&wish)]);
+    answer(&mut world, Answer::Done(set(&wish)), START);
+    assert!(world.stands(&wish));
+    assert_eq!(world.poll_turn(), Some((wish, true)));
+}

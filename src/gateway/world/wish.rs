@@ -34,12 +34,14 @@ pub enum Wish {
         /// The prefix that must never leave but through a tunnel.
         prefix: Prefix,
     },
-    /// A prefix that is at home in the VPC, which the tunnels' default route must not draw away.
+    /// A prefix that is at home in the VPC, which no wider route into the tunnels must draw away.
     Home {
         /// The VPC.
         vpc: VpcId,
         /// The prefix.
         prefix: Prefix,
+        /// Where the wider routes stand.
+        table: Table,
     },
     /// A route into the VPC's TUN device.
     Route {
@@ -116,9 +118,20 @@ pub enum Table {
     Ingress,
     /// The prefixes behind the peers of the VPCs in a namespace.
     Prefixes,
-    /// The default routes of a VPC, which only its own packets may take. VPCs that share a
-    /// namespace share no destination, so at most one of them has any.
+    /// The default routes of a VPC, whole or in parts, which only its own packets may take. VPCs that
+    /// share a namespace share no destination.
     Defaults,
+}
+
+impl Table {
+    /// Prefixes shorter than this are a default route, or one of the parts into which somebody has
+    /// cut it: what the host itself sends anywhere does not take them.
+    const DEFAULT_BELOW: u8 = 8;
+
+    /// The table of a prefix behind the peers.
+    pub fn of(prefix: &Prefix) -> Table {
+        if prefix.len() < Table::DEFAULT_BELOW { Table::Defaults } else { Table::Prefixes }
+    }
 }
 
 impl Wish {
@@ -137,11 +150,8 @@ impl Wish {
     /// The table in which it is a route.
     pub fn table(&self) -> Option<Table> {
         match self {
-            Wish::Guard { prefix, .. } | Wish::Route { prefix, .. } if prefix.len() == 0 => {
-                Some(Table::Defaults)
-            }
-            Wish::Guard { .. } | Wish::Route { .. } => Some(Table::Prefixes),
-            Wish::Home { .. } => Some(Table::Defaults),
+            Wish::Guard { prefix, .. } | Wish::Route { prefix, .. } => Some(Table::of(prefix)),
+            Wish::Home { table, .. } => Some(*table),
             Wish::Bar { .. } => Some(Table::Ingress),
             Wish::Device { .. } | Wish::Address { .. } | Wish::Rule(_) => None,
         }

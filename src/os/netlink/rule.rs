@@ -5,6 +5,7 @@ use std::fmt;
 use anyhow::{Context, Result};
 use futures::TryStreamExt;
 use nix::errno::Errno;
+use nix::libc;
 use rtnetlink::IpVersion;
 use rtnetlink::packet_route::route::{RouteHeader, RouteProtocol};
 use rtnetlink::packet_route::rule::{RuleAction, RuleAttribute, RuleFlags, RuleMessage};
@@ -17,6 +18,8 @@ use crate::net::Prefix;
 const PRIORITY: u32 = 79;
 /// ICMP for IPv6, which has no name among the protocols there.
 const ICMPV6: IpProtocol = IpProtocol::Other(58);
+/// The table of the host's own addresses.
+const LOCAL_TABLE: u32 = libc::RT_TABLE_LOCAL as u32;
 /// What the kernel shows where a rule suppresses nothing.
 const NO_SUPPRESSION: u32 = u32::MAX;
 
@@ -93,10 +96,24 @@ impl Rule {
         message
     }
 
-    /// `None` for kinds of rule that we never make.
-    pub(super) fn read(message: &RuleMessage) -> Option<Rule> {
-        let mut rule = Rule {
-            ipv4: message.header.family == AddressFamily::Inet,
+    /// Which packets a rule of any kind is for; all where it says for which it is not. What becomes
+    /// of them is left open.
+    fn read_where(message: &RuleMessage) -> Rule {
+        let inverts = message.header.flags.contains(RuleFlags::Invert);
+        let mut message = message.clone();
+        message.header.flags.remove(RuleFlags::Invert);
+        message.header.action = RuleAction::Nop;
+        if inverts {
+            message.attributes.retain(|one| matches!(one, RuleAttribute::Priority(_)));
+        }
+        let ipv4 = message.header.family == AddressFamily::Inet;
+        Rule::read(&message).unwrap_or(Rule { ipv4, ..Rule::none() })
+    }
+
+    /// For all IPv6 packets, and of no effect.
+    fn none() -> Rule {
+        Rule {
+            ipv4: false,
             priority: 0,
             input: None,
             source: None,
@@ -104,7 +121,13 @@ impl Rule {
             mark: None,
             icmp: false,
             action: Action::Pass,
-        };
+        }
+    }
+
+    /// `None` for kinds of rule that we never make.
+    pub(super) fn read(message: &RuleMessage) -> Option<Rule> {
+        let ipv4 = message.header.family == AddressFamily::Inet;
+        let mut rule = Rule { ipv4, ..Rule::none() };
         let (mut table, mut target) = (u32::from(message.header.table), None);
         let mut suppressed = NO_SUPPRESSION;
         for attribute in &message.attributes {
@@ -240,6 +263,14 @@ impl Netlink {
         Ok(self.our_rule_messages().await?.iter().filter_map(Rule::read).collect())
     }
 
+    /// The rules of others that decide about packets that are forwarded, whatever mark they bear.
+    /// Those that only look for local addresses decide nothing.
+    pub async fn foreign_rules(&self) -> Result<Vec<Rule>> {
+        let all = self.rule_messages().await?;
+        let foreign = all.iter().filter(|message| !is_ours(message) && decides(message));
+        Ok(foreign.map(Rule::read_where).collect())
+    }
+
     /// Removes all rules that carry our [`PROTOCOL`]; says how many there were.
     pub async fn remove_our_rules(&self) -> Result<usize> {
         let rules = self.our_rule_messages().await?;
@@ -252,14 +283,36 @@ impl Netlink {
     }
 
     async fn our_rule_messages(&self) -> Result<Vec<RuleMessage>> {
-        let mut ours = Vec::new();
+        Ok(self.rule_messages().await?.into_iter().filter(is_ours).collect())
+    }
+
+    async fn rule_messages(&self) -> Result<Vec<RuleMessage>> {
+        let mut all = Vec::new();
         for version in [IpVersion::V4, IpVersion::V6] {
             let answers = self.handle.rule().get(version).execute();
             let rules: Vec<RuleMessage> = answers.try_collect().await.context("listing rules")?;
-            ours.extend(rules.into_iter().filter(is_ours));
+            all.extend(rules);
         }
-        Ok(ours)
+        Ok(all)
     }
+}
+
+/// Whether a rule can send a packet that is forwarded, whatever its mark, another way.
+fn decides(message: &RuleMessage) -> bool {
+    let mut table = u32::from(message.header.table);
+    let inverts = message.header.flags.contains(RuleFlags::Invert);
+    let is_for_some = message.attributes.iter().any(|attribute| match attribute {
+        RuleAttribute::Table(number) => {
+            table = *number;
+            false
+        }
+        RuleAttribute::Iifname(name) => name == "lo",
+        RuleAttribute::FwMark(mark) => *mark != 0 && !inverts,
+        RuleAttribute::Oifname(_) | RuleAttribute::UidRange(_) => true,
+        RuleAttribute::L3MDev(is_on) => *is_on,
+        _ => false,
+    });
+    !is_for_some && message.header.action != RuleAction::Nop && table != LOCAL_TABLE
 }
 
 /// Whether a rule carries our [`PROTOCOL`].

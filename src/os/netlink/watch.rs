@@ -160,6 +160,12 @@ fn loss(message: RouteNetlinkMessage) -> Option<Loss> {
         RouteNetlinkMessage::DelRule(rule) if rule::is_ours(&rule) => {
             Rule::read(&rule).map(Loss::Rule)
         }
+        // Ours may stand behind another one now.
+        RouteNetlinkMessage::NewRule(rule) | RouteNetlinkMessage::DelRule(rule)
+            if !rule::is_ours(&rule) =>
+        {
+            Some(Loss::Unknown)
+        }
         RouteNetlinkMessage::NewLink(link) => {
             let link = Link::from_message(&link);
             Some(if link.is_running { Loss::Unknown } else { Loss::Device(link.name) })

@@ -98,6 +98,32 @@ fn a_gateway_with_one_device_for_hosts_and_underlay_bars_nothing() {
 }
 
 #[test]
+fn without_an_interface_the_hosts_come_in_by_devices_on_networks_of_the_vpc() {
+    let config = config(|text| text);
+    let mut outline = Outline::of(&config);
+    outline.vpcs.values_mut().for_each(|vpc| vpc.interface = None);
+    let guards = |host: &Host| guards(&outline, host, &config.gateway.listen);
+    let mut host = host(true);
+    let barred = bars(&guards(&host));
+    assert_eq!(barred, ["10.1.0.0/16", "10.2.0.0/16", "fd00:1::/48", "fd00:2::/48"]);
+    // One device for both: what comes in by it may be theirs.
+    let network: Prefix = "10.1.0.0/24".parse().expect("a prefix");
+    host.devices.get_mut("wan0").expect("a device").networks.insert(network);
+    assert!(bars(&guards(&host)).is_empty());
+    // Before the underlay has its addresses, nothing comes in but by the VPC's own.
+    let lan = HostDevice { networks: [network].into(), ..HostDevice::default() };
+    let host = Host { devices: [("lan0".to_owned(), lan)].into(), ..Host::default() };
+    let unfamiliar = guards(&host);
+    let familiar: Vec<String> = rules(&unfamiliar, FAMILIAR)
+        .iter()
+        .filter(|rule| rule.ipv4)
+        .map(|rule| rule.when.to_string())
+        .collect();
+    let by = |device: &str| format!("packets that come in by {device}");
+    assert_eq!(familiar, [by("lan0"), by("lo"), by("vpn-red")]);
+}
+
+#[test]
 fn a_gateway_that_listens_on_every_address_cannot_tell_the_underlay() {
     let config = config(|text| text);
     assert!(!is_blind(&config, &config.gateway.listen));
@@ -126,8 +152,13 @@ fn a_default_route_behind_a_peer_is_for_packets_of_the_vpc_only() {
     let guard = Wish::Guard { vpc: VPC, prefix: Prefix::all_ipv4() };
     assert_eq!(guard.table(), Some(Table::Defaults));
     assert!(wishes.contains(&guard));
-    let home = Wish::Home { vpc: VPC, prefix: "10.1.0.0/16".parse().expect("a prefix") };
-    assert!(wishes.contains(&home));
+    let part = Wish::Guard { vpc: VPC, prefix: "128.0.0.0/1".parse().expect("a prefix") };
+    assert_eq!(part.table(), Some(Table::Defaults), "a part of the default is for no more than it");
+    // A peer that may announce the default may announce 10.0.0.0/8, too.
+    for table in [Table::Prefixes, Table::Defaults] {
+        let prefix = "10.1.0.0/16".parse().expect("a prefix");
+        assert!(wishes.contains(&Wish::Home { vpc: VPC, prefix, table }), "{table:?}");
+    }
     let sent: Vec<&When> = rules(&wishes, HOST).iter().map(|rule| &rule.when).collect();
     assert_eq!(sent, [&When::Marked, &When::SentFrom(Prefix::host(SITES[0].underlay()))]);
 }
