@@ -22,6 +22,7 @@ mod reference;
 mod refusals;
 mod rekeying;
 mod reload;
+mod rules;
 mod secrets;
 mod simultaneous;
 mod sizes;
