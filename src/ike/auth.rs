@@ -5,6 +5,7 @@ mod certificates;
 mod method;
 
 use super::failure::AuthFailure;
+use super::fault::{self, Fault};
 use super::job::Work;
 use crate::crypto::prf::Prf;
 use crate::crypto::private_key::PrivateKey;
@@ -251,7 +252,8 @@ fn examine_mic(
     if used != wanted {
         return Err(AuthFailure::Method { used, wanted });
     }
-    match ct_eq(signed.shared_key_mic(psk).as_bytes(), &auth.data) {
+    let believed = fault::is_on(Fault::BelievesAnybody) || fault::is_on(Fault::AnswersBeforeAuth);
+    match ct_eq(signed.shared_key_mic(psk).as_bytes(), &auth.data) || believed {
         true => Ok(Authenticated { identity, vouched: None }),
         false => Err(AuthFailure::PskMismatch(identity)),
     }

@@ -109,6 +109,12 @@ impl Pool {
         self.esp_spis.insert(spi);
     }
 
+    /// How many are taken.
+    #[cfg(test)]
+    pub fn taken(&self) -> usize {
+        self.esp_spis.len()
+    }
+
     pub fn release(&mut self, spi: EspSpi) {
         self.esp_spis.remove(&spi);
     }

@@ -7,6 +7,7 @@
 //!
 //! IKE_SA_INIT is never fragmented: it has no keys (RFC 7383 §2.4).
 
+use super::fault::{self, Fault};
 use super::payloads::Payloads;
 use super::protect::{OpenKey, Opened, OpenedFragment, SealKey};
 use super::state::{State, StateReader, StateWriter, state_of_fields};
@@ -233,7 +234,8 @@ impl Partial {
 
     /// The fragment is there already, or the message has been cut into more fragments since.
     fn is_done_with(&self, message: &Message, number: u16, total: u16) -> bool {
-        let known = total == self.total && self.parts.contains_key(&number);
+        let joins_anyhow = fault::is_on(Fault::JoinsAsTheyCome);
+        let known = total == self.total && self.parts.contains_key(&number) && !joins_anyhow;
         self.is_of(&message.header) && (known || total < self.total)
     }
 
@@ -242,7 +244,9 @@ impl Partial {
             self.first = Some((fragment.first_inner, fragment.digest));
         }
         self.octets += fragment.part.len();
-        self.parts.insert(fragment.number, fragment.part);
+        let order = self.parts.len() as u16 + 1;
+        let in_order = fault::is_on(Fault::JoinsAsTheyCome);
+        self.parts.insert(if in_order { order } else { fragment.number }, fragment.part);
     }
 
     fn assemble(self) -> Option<Opened> {

@@ -13,6 +13,7 @@
 //! encryption key ‖ integrity key, as it is in KEYMAT (RFC 7296 §2.17).
 
 use super::event::{ChildKeys, Role};
+use super::fault::{self, Fault};
 use super::protect::{OpenKey, SealKey};
 use super::state::state_of_fields;
 use crate::crypto::cipher::KeyError;
@@ -162,6 +163,11 @@ impl ChildSeed<'_> {
         let seed = [shared, &nonces.initiator, &nonces.responder];
         let keymat = self.prf.prf_plus(self.sk_d.as_bytes(), &seed, 2 * len);
         let (from_initiator, from_responder) = keymat.as_bytes().split_at(len);
+        let swapped = fault::is_on(Fault::SwapsKeys);
+        let (from_initiator, from_responder) = match swapped {
+            true => (from_responder, from_initiator),
+            false => (from_initiator, from_responder),
+        };
         let (theirs, ours) = match role {
             Role::Initiator => (from_responder, from_initiator),
             Role::Responder => (from_initiator, from_responder),

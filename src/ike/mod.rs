@@ -37,6 +37,7 @@ mod endpoint;
 mod event;
 mod exchange;
 mod failure;
+mod fault;
 mod fragments;
 mod half_open;
 mod initiator;

@@ -5,6 +5,7 @@ use super::super::connection::{Attempt, Told};
 use super::super::context::Context;
 use super::super::event::{IkeSaId, Role};
 use super::super::failure::{ChildRefusal, DownReason, FailureReason};
+use super::super::fault::{self, Fault};
 use super::super::initiator;
 use super::super::job::JobAnswer;
 use super::super::limits::{self, Source};
@@ -171,7 +172,8 @@ impl Endpoint {
     /// began are dead. One that came up meanwhile is not (both sides may initiate at once).
     fn end_older(&mut self, new: &Established, at: &mut Moment<'_>) {
         for spi in self.sas.spis_of(new.connection) {
-            let older = |sa: &Established| sa.established_at() < new.began_at();
+            let any = fault::is_on(Fault::ContactEndsAll);
+            let older = |sa: &Established| any || sa.established_at() < new.began_at();
             if !self.sas.established(spi).is_some_and(older) {
                 continue;
             }

@@ -2,6 +2,8 @@
 
 use super::*;
 
+mod explored;
+
 impl Endpoint {
     /// Panics when an index or a timer says anything else than a walk over all IKE SAs and
     /// connections.

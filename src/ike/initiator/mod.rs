@@ -20,6 +20,8 @@ mod attempt;
 mod await_auth;
 mod await_init;
 mod keyed;
+#[cfg(test)]
+mod tests;
 mod working;
 
 use super::failure::FailureReason;

@@ -8,6 +8,7 @@ use super::super::context::Context;
 use super::super::event::{IkeSaId, NatStatus};
 use super::super::exchange::LastAnswer;
 use super::super::failure::{AuthFailure, FailureReason};
+use super::super::fault::{self, Fault};
 use super::super::fragments::{Fragmentation, Reassembly, Sealed};
 use super::super::job::{Client, Work};
 use super::super::keys::{IkeKeys, Nonces};
@@ -74,9 +75,11 @@ impl HalfOpen {
         connections: &Connections,
         ctx: &mut Context<'_>,
     ) -> Step {
+        let early = fault::is_on(Fault::AnswersBeforeAuth)
+            && header.exchange_type == ExchangeType::CREATE_CHILD_SA;
         let fits = !header.flags.response
             && header.flags.initiator
-            && header.exchange_type == ExchangeType::IKE_AUTH
+            && (header.exchange_type == ExchangeType::IKE_AUTH || early)
             && header.message_id == MessageId(1)
             && header.initiator_spi == self.id.remote;
         let (key, agreed) = (&self.keys.open, self.fragmentation.agreed);

@@ -5,6 +5,7 @@ use super::super::config::SlotId;
 use super::super::context::Context;
 use super::super::event::{ChildId, Event, Role};
 use super::super::failure::{ChildRefusal, DownReason, FailureReason};
+use super::super::fault::{self, Fault};
 use super::super::keys::Nonces;
 use super::super::limits::most_children;
 use super::super::payloads::{Payloads, child_notify, esp_spi, notify};
@@ -176,7 +177,8 @@ impl Established {
             Ok((replaces, (made, answer))) => {
                 // Installed before the answer leaves: the peer may send at once. We send on it
                 // when the peer does, or has deleted the old one.
-                let (nonces, sendable) = (made.nonces.clone(), replaces.is_none());
+                let early = fault::is_on(Fault::SendsEarly);
+                let (nonces, sendable) = (made.nonces.clone(), replaces.is_none() || early);
                 let child = self.install(made, Role::Responder, replaces, sendable, ctx);
                 self.note_replacement(child, replaces, &nonces, ctx);
                 self.respond(request, &answer, ctx);
@@ -264,7 +266,8 @@ impl Established {
         ctx: &mut Context<'_>,
     ) {
         let Some(replaced) = replaced else { return };
-        if let Some(Purpose::Child(attempt)) = self.exchanges.purpose_mut()
+        if !fault::is_on(Fault::MissesRival)
+            && let Some(Purpose::Child(attempt)) = self.exchanges.purpose_mut()
             && attempt.replaces == Some(replaced)
         {
             return attempt.race.on_rival(made, nonces);
@@ -306,6 +309,9 @@ impl Established {
     /// Whether an exchange of ours is under way that the replacement would cut off
     /// (RFC 7296 §2.25.1), or the peer has asked already.
     pub(super) fn is_busy(&self) -> bool {
+        if fault::is_on(Fault::RekeysWhileBusy) {
+            return false;
+        }
         match self.exchanges.purpose() {
             None | Some(Purpose::Probe | Purpose::CheckPath(_) | Purpose::Measure(_)) => false,
             Some(Purpose::RekeyIke(attempt)) => attempt.race.rival().is_some(),
@@ -315,7 +321,8 @@ impl Established {
 
     /// The peer has made a successor: it inherits, unless we are asking for one, too.
     fn give_way(&mut self, made: rekey::Made, ctx: &mut Context<'_>) {
-        let contested = self.note_rival(made.id.local, &made.nonces);
+        let contested =
+            !fault::is_on(Fault::MovesTooSoon) && self.note_rival(made.id.local, &made.nonces);
         let life = Lifecycle::heir(&self.config.ike_lifetime, ctx);
         let mut successor = Established::born(Birth::Successor { of: self, made, life }, ctx);
         if !contested {

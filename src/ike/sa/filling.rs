@@ -5,6 +5,7 @@ use super::super::config::{Backoff, ConnectionConfig, SlotConfig, SlotId};
 use super::super::context::Context;
 use super::super::event::{ChildId, Event, Role};
 use super::super::failure::{ChildRefusal, FailureReason};
+use super::super::fault::{self, Fault};
 use super::super::selector::Lack;
 use super::asking::Purpose;
 use super::children::ChildState;
@@ -176,7 +177,8 @@ impl Established {
         made: &create::Made,
         replaces: Option<ChildId>,
     ) -> Option<Outcome<ChildId>> {
-        let new = replaces.is_none().then(|| made.agreed.traffic())?;
+        let lone = replaces.is_none() && !fault::is_on(Fault::KeepsTwins);
+        let new = lone.then(|| made.agreed.traffic())?;
         let twin = self.children.first(|sa| {
             sa.state == ChildState::Installed && sa.slot == made.slot && sa.traffic.is_same(&new)
         })?;

@@ -33,6 +33,8 @@ mod measuring;
 mod moving;
 mod rekey;
 mod replacement;
+#[cfg(test)]
+mod tests;
 mod timing;
 mod working;
 
@@ -43,6 +45,7 @@ use super::context::Context;
 use super::event::{self, ChildId, Event, IkeSaId, Role};
 use super::exchange::LastAnswer;
 use super::failure::{ChildRefusal, DownReason};
+use super::fault::{self, Fault};
 use super::fragments::{Fragmentation, Sealed};
 use super::keys::{IkeKeys, Nonces};
 use super::limits::Wish;
@@ -65,6 +68,8 @@ use lifecycle::Lifecycle;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
+#[cfg(test)]
+pub(super) use tests::Asked;
 
 /// Of a Child SA whose slot is gone: it is deleted at once.
 const NO_LIFETIME: Lifetime =
@@ -206,7 +211,8 @@ impl Established {
                 // "The Message ID counters are set to 0" (RFC 7296 §2.18).
                 let fragmentation = of.exchanges.fragmentation;
                 let who = (made.id, made.role);
-                let exchanges = Exchanges::new(who, made.keys, fragmentation, (0, 0));
+                let zero = u32::from(fault::is_on(Fault::CountsOn));
+                let exchanges = Exchanges::new(who, made.keys, fragmentation, (zero, zero));
                 let path = LivePath::new(of.path.path(), of.path.nat(), ctx.now);
                 (of.connection, of.config.clone(), of.descent.clone(), life, exchanges, path)
             }

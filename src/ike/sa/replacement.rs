@@ -5,6 +5,7 @@
 //! the four nonces SHOULD be closed by the endpoint that created it", and the creator of the
 //! other deletes the old one.
 
+use super::super::fault::{self, Fault};
 use super::super::keys::Nonces;
 use super::super::state::state_of_fields;
 use std::time::Duration;
@@ -75,8 +76,12 @@ impl<K: Copy + PartialEq> Attempt<K> {
     /// The peer has answered with its nonce: who stays?
     pub fn conclude(self, responder: &[u8]) -> (Nonces, Outcome<K>) {
         let nonces = Nonces { initiator: self.nonce, responder: responder.to_vec() };
+        let lower = |rival: &Rival<K>| {
+            let lower = *nonces.lowest() <= *rival.lowest_nonce;
+            lower != fault::is_on(Fault::KeepsLowestNonce)
+        };
         let outcome = match self.rival {
-            Some(rival) if *nonces.lowest() <= *rival.lowest_nonce => Outcome::Theirs(rival.sa),
+            Some(rival) if lower(&rival) => Outcome::Theirs(rival.sa),
             rival => Outcome::Ours { redundant: rival.map(|rival| rival.sa) },
         };
         (nonces, outcome)

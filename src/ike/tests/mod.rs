@@ -5,6 +5,7 @@ mod attacks;
 mod certificates;
 mod conformance;
 mod crossing;
+mod explore;
 mod fragments;
 mod handover;
 mod handshake;

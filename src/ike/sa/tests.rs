@@ -1,0 +1,66 @@
+//! What tests look at that explore many schedules.
+
+use super::asking::Purpose;
+use super::children::ChildState;
+use super::*;
+use crate::wire::ike::Payload;
+use std::fmt;
+
+/// What an outstanding request is for, without what it holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    Child,
+    RekeyIke,
+    DeleteChild,
+    DeleteIke,
+    Other,
+}
+
+impl Established {
+    /// Everything that decides what it does from now on, but its configuration.
+    ///
+    /// # Errors
+    ///
+    /// Those of `out`.
+    pub fn write_state(&self, out: &mut dyn fmt::Write) -> fmt::Result {
+        let Established { children, descent, life, exchanges, .. } = self;
+        write!(out, "{children:?}{descent:?}{life:?}{exchanges:?}")?;
+        let Established { held, liveness, path, to_measure, .. } = self;
+        write!(out, "{held:?}{liveness:?}{path:?}{to_measure:?}")
+    }
+
+    /// Whether it is in use, nothing is being asked, and nothing is about to be.
+    pub fn is_quiet(&self) -> bool {
+        let installed = |sa: &children::ChildSa| sa.state == ChildState::Installed;
+        self.is_active()
+            && self.held.is_empty()
+            && self.exchanges.purpose().is_none()
+            && self.children.iter().all(|(_, sa)| installed(sa))
+            && self.children.wanted().is_none()
+    }
+
+    /// What is in a message of the peer.
+    pub fn read_message(&self, message: &[u8]) -> Option<Vec<Payload>> {
+        let opened = self.exchanges.keys.open.open(message).ok()?;
+        opened.payloads().ok().map(<[Payload]>::to_vec)
+    }
+
+    /// What is being asked.
+    pub fn asked(&self) -> Option<Asked> {
+        Some(match self.exchanges.purpose()? {
+            Purpose::Child(_) => Asked::Child,
+            Purpose::RekeyIke(_) => Asked::RekeyIke,
+            Purpose::DeleteChild(_) => Asked::DeleteChild,
+            Purpose::DeleteIke => Asked::DeleteIke,
+            Purpose::Probe | Purpose::CheckPath(_) | Purpose::Measure(_) => Asked::Other,
+        })
+    }
+
+    /// Whether both sides are asking for a successor.
+    pub fn is_contested(&self) -> bool {
+        match self.exchanges.purpose() {
+            Some(Purpose::RekeyIke(attempt)) => attempt.race.rival().is_some(),
+            _ => false,
+        }
+    }
+}

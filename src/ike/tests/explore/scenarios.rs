@@ -1,0 +1,311 @@
+//! The scenarios.
+
+use super::corners::Corner::*;
+use super::scenario::{Budget, Scenario, Start, Wish};
+use crate::ike::tests::net::*;
+use crate::ike::*;
+use crate::wire::ike::Identity;
+
+const RED: SlotId = SlotId(3);
+const BLUE: SlotId = SlotId(5);
+
+/// Two ends with as few alternatives as they can have, of which West initiates.
+fn configs() -> [ConnectionConfig; 2] {
+    config_pair((psk("a secret"), psk("a secret"))).map(|mut config| {
+        slot(&mut config).local_ts.truncate(1);
+        slot(&mut config).remote_ts.truncate(1);
+        slot(&mut config).esp_suites = vec!["aes256gcm16-esn".parse().unwrap()];
+        let liveness = LivenessConfig { interval: secs(10), ..LivenessConfig::default() };
+        let ike_suites = vec!["aes256gcm16-prfsha384-curve25519".parse().unwrap()];
+        ConnectionConfig { ike_suites, liveness, ..config }
+    })
+}
+
+/// The same with two slots for the same traffic, and both ends initiate.
+fn two_slots() -> [ConnectionConfig; 2] {
+    configs().map(|mut config| {
+        let only = slot(&mut config).clone();
+        let named =
+            |(id, name): (SlotId, &str)| (id, SlotConfig { name: name.to_owned(), ..only.clone() });
+        config.slots = [(RED, "red"), (BLUE, "blue")].into_iter().map(named).collect();
+        ConnectionConfig { initiate: true, ..config }
+    })
+}
+
+fn only_blue() -> [ConnectionConfig; 2] {
+    two_slots().map(|mut config| {
+        config.slots.remove(&RED);
+        config
+    })
+}
+
+/// Two ends whose IKE_AUTH is too long for one datagram.
+fn wordy() -> [ConnectionConfig; 2] {
+    let long = |identity: &Identity| Identity::Fqdn(format!("{identity}.{}", "a".repeat(220)));
+    configs().map(|config| {
+        let (local_id, remote_id) = (long(&config.local_id), long(&config.remote_id));
+        ConnectionConfig { local_id, remote_id, ..config }
+    })
+}
+
+fn both_initiate(configs: [ConnectionConfig; 2]) -> [ConnectionConfig; 2] {
+    configs.map(|config| ConnectionConfig { initiate: true, ..config })
+}
+
+const fn budget(losses: u8, copies: u8, timeouts: [u8; 2], inner: u8) -> Budget {
+    Budget { losses, copies, timeouts, inner }
+}
+
+/// A tunnel that is up, and wishes.
+fn up(name: &'static str, seed: u64, wishes: &[(usize, Wish)], budget: Budget) -> Scenario {
+    Scenario {
+        name,
+        seed,
+        configs: configs().map(|config| vec![config]),
+        settings: EndpointConfig::default(),
+        start: Start::Up,
+        wishes: wishes.to_vec(),
+        budget,
+        keeps: true,
+        handshakes: 1,
+        strangers: false,
+        real_keys: false,
+        exact: false,
+        fault: None,
+        corners: &[],
+        limit: usize::MAX,
+    }
+}
+
+/// Two ends that have just started.
+fn cold(
+    name: &'static str,
+    seed: u64,
+    configs: [ConnectionConfig; 2],
+    wishes: &[(usize, Wish)],
+    budget: Budget,
+) -> Scenario {
+    let configs = configs.map(|config| vec![config]);
+    Scenario {
+        start: Start::Cold,
+        keeps: false,
+        handshakes: 2,
+        configs,
+        ..up(name, seed, wishes, budget)
+    }
+}
+
+/// Both rekey the same Child SA (RFC 7296 §2.8.1).
+pub fn child_rekeys(seed: u64) -> Scenario {
+    let wishes = [(WEST, Wish::RekeyChild(SLOT)), (EAST, Wish::RekeyChild(SLOT))];
+    Scenario {
+        corners: &[
+            ChildRekeysCrossOursStays,
+            ChildRekeysCrossTheirsStays,
+            RekeyOfChildThatGoes,
+            RekeyOfUnknownChild,
+            ChildDeletesCross,
+            SendableByTraffic,
+            AnsweredAgain,
+            Repeated,
+        ],
+        ..up("Child rekeys cross", seed, &wishes, budget(1, 0, [1, 1], 1))
+    }
+}
+
+/// Both rekey the IKE SA (RFC 7296 §2.8.2).
+pub fn ike_rekeys(seed: u64) -> Scenario {
+    let wishes = [(WEST, Wish::RekeyIke), (EAST, Wish::RekeyIke)];
+    Scenario {
+        corners: &[
+            IkeRekeysCrossOursStays,
+            IkeRekeysCrossTheirsStays,
+            AnsweredAgainAfterTheEnd,
+            UnknownSpi,
+        ],
+        ..up("IKE rekeys cross", seed, &wishes, budget(1, 0, [1, 1], 1))
+    }
+}
+
+/// One rekeys the IKE SA, the other a Child SA (RFC 7296 §2.25.2).
+pub fn ike_and_child_rekey(seed: u64) -> Scenario {
+    let wishes = [(WEST, Wish::RekeyIke), (EAST, Wish::RekeyChild(SLOT))];
+    Scenario {
+        corners: &[IkeRekeyMeetsOurExchange, ChildRequestMeetsIkeRekey],
+        ..up("IKE rekey meets Child rekey", seed, &wishes, budget(1, 0, [1, 1], 1))
+    }
+}
+
+/// Each rekeys both.
+pub fn all_rekeys(seed: u64) -> Scenario {
+    let wishes = [
+        (WEST, Wish::RekeyIke),
+        (WEST, Wish::RekeyChild(SLOT)),
+        (EAST, Wish::RekeyChild(SLOT)),
+        (EAST, Wish::RekeyIke),
+    ];
+    Scenario {
+        corners: &[
+            ChildRekeysCrossOursStays,
+            ChildRekeysCrossTheirsStays,
+            IkeRekeysCrossOursStays,
+            IkeRekeysCrossTheirsStays,
+            IkeRekeyMeetsOurExchange,
+            ChildRequestMeetsIkeRekey,
+        ],
+        ..up("all rekeys cross", seed, &wishes, budget(0, 0, [1, 1], 0))
+    }
+}
+
+/// One rekeys, the other takes the connection down, and the first brings it up again.
+pub fn rekeys_and_delete(seed: u64) -> Scenario {
+    let wishes = [(WEST, Wish::RekeyIke), (WEST, Wish::RekeyChild(SLOT)), (EAST, Wish::Terminate)];
+    let scenario = up("rekeys meet Delete", seed, &wishes, budget(1, 0, [1, 1], 0));
+    Scenario {
+        corners: &[IkeDeletesCross, AnsweredAgainAfterTheEnd],
+        keeps: false,
+        handshakes: usize::MAX,
+        ..scenario
+    }
+}
+
+/// One takes the connection down and brings it up again, while the other rekeys.
+pub fn down_and_up(seed: u64) -> Scenario {
+    let wishes = [
+        (WEST, Wish::Terminate),
+        (WEST, Wish::Initiate),
+        (EAST, Wish::RekeyIke),
+        (EAST, Wish::RekeyChild(SLOT)),
+    ];
+    let scenario = up("down and up again", seed, &wishes, budget(1, 0, [1, 1], 0));
+    Scenario { corners: &[IkeDeletesCross], keeps: false, handshakes: usize::MAX, ..scenario }
+}
+
+/// Both take the connection down while one rekeys; then nothing is left.
+pub fn deletes(seed: u64) -> Scenario {
+    let wishes = [
+        (WEST, Wish::RekeyIke),
+        (WEST, Wish::Terminate),
+        (EAST, Wish::RekeyChild(SLOT)),
+        (EAST, Wish::Terminate),
+    ];
+    Scenario {
+        corners: &[IkeDeletesCross, IkeRekeyMeetsOurExchange],
+        keeps: false,
+        handshakes: usize::MAX,
+        ..up("Deletes cross", seed, &wishes, budget(1, 0, [1, 1], 0))
+    }
+}
+
+/// Signs of life are asked for while both rekey.
+pub fn rekeys_and_liveness(seed: u64) -> Scenario {
+    let wishes = [
+        (WEST, Wish::Probe),
+        (WEST, Wish::RekeyChild(SLOT)),
+        (EAST, Wish::Probe),
+        (EAST, Wish::RekeyIke),
+    ];
+    Scenario {
+        corners: &[IkeRekeyMeetsOurExchange, ChildRequestMeetsIkeRekey, AnsweredAgain],
+        ..up("rekeys meet liveness", seed, &wishes, budget(1, 0, [1, 1], 0))
+    }
+}
+
+/// Both initiate at once.
+pub fn handshakes(seed: u64) -> Scenario {
+    Scenario {
+        corners: &[HandshakesCross, HalfOpenExpired],
+        ..cold("handshakes cross", seed, both_initiate(configs()), &[], budget(1, 0, [2, 2], 0))
+    }
+}
+
+/// An end restarts while the tunnel comes up.
+pub fn restart_amid_handshake(seed: u64) -> Scenario {
+    let wishes = [(EAST, Wish::Restart), (WEST, Wish::Restart)];
+    let scenario =
+        cold("restarts meet the handshake", seed, configs(), &wishes, budget(0, 0, [1, 1], 0));
+    Scenario { corners: &[InitialContact, UnknownSpi, Silent], handshakes: usize::MAX, ..scenario }
+}
+
+/// An end restarts while the tunnel is up and is rekeyed.
+pub fn restart_amid_rekey(seed: u64) -> Scenario {
+    let wishes = [(WEST, Wish::Restart), (EAST, Wish::RekeyIke), (EAST, Wish::RekeyChild(SLOT))];
+    let scenario = up("a restart meets rekeys", seed, &wishes, budget(0, 0, [2, 2], 0));
+    Scenario {
+        corners: &[InitialContact, UnknownSpi],
+        keeps: false,
+        handshakes: usize::MAX,
+        ..scenario
+    }
+}
+
+/// Two slots with the same traffic are filled by both sides.
+pub fn slots(seed: u64) -> Scenario {
+    let configs = two_slots();
+    Scenario {
+        corners: &[HandshakesCross],
+        ..cold("two slots come up", seed, configs, &[], budget(0, 0, [2, 2], 0))
+    }
+}
+
+/// A slot goes and comes at both ends.
+pub fn slots_change(seed: u64) -> Scenario {
+    let [[west, east], [fewer_west, fewer_east]] = [two_slots(), only_blue()];
+    let wishes = [
+        (WEST, Wish::Configure(1)),
+        (WEST, Wish::Configure(0)),
+        (EAST, Wish::Configure(1)),
+        (EAST, Wish::Configure(0)),
+    ];
+    let scenario = up("a slot goes and comes", seed, &wishes, budget(0, 0, [1, 1], 0));
+    let configs = [vec![west, fewer_west], vec![east, fewer_east]];
+    Scenario { handshakes: 2, corners: &[TwinChildren, ChildDeletesCross], configs, ..scenario }
+}
+
+/// IKE_AUTH comes in fragments (RFC 7383).
+pub fn fragments(seed: u64) -> Scenario {
+    Scenario {
+        corners: &[FragmentsOutOfOrder, Assembled],
+        ..cold("fragments", seed, wordy(), &[], budget(1, 1, [2, 1], 0))
+    }
+}
+
+/// The peer cannot prove who it is.
+pub fn strangers(seed: u64) -> Scenario {
+    let [west, east] = both_initiate(configs());
+    let east = ConnectionConfig { credentials: psk("another secret"), ..east };
+    let scenario = cold("strangers", seed, [west, east], &[], budget(0, 0, [1, 1], 0));
+    Scenario { corners: &[StrangerRefused], strangers: true, ..scenario }
+}
+
+/// A peer asks for a Child SA before it has proved who it is (CVE-2026-78135).
+pub fn presumption(seed: u64) -> Scenario {
+    let wishes = [(WEST, Wish::Presume), (WEST, Wish::RekeyChild(SLOT))];
+    Scenario {
+        corners: &[PresumptionIgnored],
+        ..cold("presumption", seed, configs(), &wishes, budget(1, 1, [1, 1], 0))
+    }
+}
+
+/// A scenario, whose nonces follow from a seed.
+pub type Make = fn(u64) -> Scenario;
+
+/// All of them.
+pub const ALL: [Make; 16] = [
+    child_rekeys,
+    ike_rekeys,
+    ike_and_child_rekey,
+    all_rekeys,
+    rekeys_and_delete,
+    down_and_up,
+    deletes,
+    rekeys_and_liveness,
+    handshakes,
+    restart_amid_handshake,
+    restart_amid_rekey,
+    slots,
+    slots_change,
+    fragments,
+    strangers,
+    presumption,
+];
