@@ -8,7 +8,7 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use vpngw::control::{DataPath, PeerState};
+use vpngw::control::{DataPath, PathState, PeerState};
 
 use crate::support::eventually;
 use crate::support::pair::{Pair, Side};
@@ -137,4 +137,32 @@ fn esp_that_is_dropped_while_ike_passes_is_found_at_both_ends() {
         let path = gateway.peer().data_path;
         assert!(matches!(path, DataPath::Passes | DataPath::PassesAgain), "{path:?}");
     }
+}
+
+/// Two addresses of the tunnel's own, which no route leads to but through it.
+fn inside(side: Side) -> String {
+    let [own, other] = [side.number(), side.other().number()];
+    format!("inside_local = \"10.77.0.{own}\"\ninside_remote = \"10.77.0.{other}\"")
+}
+
+#[test]
+fn bfd_runs_beside_static_routes_where_both_ends_have_inside_addresses() {
+    let (pair, gateways) = Gateway::start_both(|pair, side| {
+        config(pair, side, Auth::Psk, &static_routes(side), &inside(side))
+    });
+    let bfd = |side: usize| gateways[side].peer().summary.bfd;
+    let says = |side, path| eventually(|| bfd(side).is_some_and(|bfd| bfd.path == path));
+    assert!(says(0, PathState::Works) && says(1, PathState::Works), "{:?}", bfd(0));
+
+    let middle = pair.namespace("middle");
+    let nft = |words: &str| run("ip", &["netns", "exec", &middle, "nft", words]);
+    nft("add table inet wall");
+    nft("add chain inet wall way { type filter hook forward priority 0; }");
+    nft("add rule inet wall way ip saddr 10.79.1.10 drop");
+    assert!(says(0, PathState::Lost) && says(1, PathState::Lost));
+    let why = [0, 1].map(|side| bfd(side).unwrap().why.unwrap());
+    assert_eq!(why, ["one way only: they do not hear us", "nothing comes from the peer"]);
+    nft("delete table inet wall");
+    assert!(says(0, PathState::Works) && says(1, PathState::Works), "{:?}", bfd(0));
+    assert!(pair.comes_to_work());
 }

@@ -50,8 +50,8 @@ pub use inside::{derive_device_address, derive_inside_address, derived_prefix};
 pub use keys::{KeyFile, KeyFiles, KeysInMemory};
 pub use outline::{Outline, VpcOutline};
 pub use types::{
-    Bfd, BgpConfig, Config, GatewayConfig, Lifetimes, Liveness, PeerConfig, Routing, ServiceConfig,
-    VpcConfig, VrrpConfig, Workers,
+    Bfd, BgpConfig, Config, GatewayConfig, Inside, Lifetimes, Liveness, PeerConfig, Routing,
+    ServiceConfig, VpcConfig, VrrpConfig, Workers,
 };
 
 use crate::net::{PeerId, RemoteId, VpcId};

@@ -65,10 +65,10 @@ impl Outline {
         for peer in config.peers.values() {
             let Some(vpc) = vpcs.get_mut(&peer.vpc) else { continue };
             vpc.accept.extend(&peer.accept);
-            match &peer.routing {
-                Routing::Static { prefixes } => vpc.accept.extend(prefixes),
-                Routing::Bgp(bgp) => vpc.inside.push(bgp.inside_remote),
+            if let Routing::Static { prefixes, .. } = &peer.routing {
+                vpc.accept.extend(prefixes);
             }
+            vpc.inside.extend(peer.routing.inside().map(|inside| inside.remote));
         }
         Outline { listen: config.gateway.listen.clone(), vpcs }
     }

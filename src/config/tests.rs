@@ -136,7 +136,10 @@ fn bgp_peers_get_wide_selectors_and_derived_addresses() {
 fn static_peers_get_the_prefixes_of_both_sides_as_selectors() {
     let config = valid(EXAMPLE);
     let branch = peer(&config, "branch");
-    assert_eq!(branch.routing, Routing::Static { prefixes: prefixes(&["10.20.0.0/16"]) });
+    assert_eq!(
+        branch.routing,
+        Routing::Static { prefixes: prefixes(&["10.20.0.0/16"]), inside: None }
+    );
     assert_eq!(branch.accept, prefixes(&["10.20.0.0/16"]));
     assert_eq!(branch.local_ts, prefixes(&["10.1.0.0/16", "fd00:1::/48"]));
     assert_eq!(branch.remote_ts, prefixes(&["10.20.0.0/16"]));

@@ -19,7 +19,7 @@ use super::gateway_section::Gateway;
 use super::reader::{At, Section};
 use super::tuning::Tuning;
 use super::vpc_section::Vpc;
-use super::{BgpConfig, Identity, Routing, derive_inside_address, limits, words};
+use super::{BgpConfig, Identity, Inside as Ends, Routing, derive_inside_address, limits, words};
 use crate::net::{AddressRange, Prefix, VpcId};
 use std::net::IpAddr;
 use std::ops::Range;
@@ -37,6 +37,7 @@ pub(super) const OWN_KEYS: [&str; 7] = [
     "remote_ts",
 ];
 const ROUTING_KEYS: [&str; 2] = ["remote_asn", "static_routes"];
+const INSIDE_KEYS: [&str; 2] = ["inside_local", "inside_remote"];
 
 /// One VPC of a peer, and what is said of it alone.
 pub(super) struct TunnelSection<'s> {
@@ -208,7 +209,8 @@ fn routing(
     report: &mut Report,
 ) -> Option<Routing> {
     let section = layers.of(&ROUTING_KEYS);
-    let bgp = bgp(layers, vpc, inside, report);
+    let addresses = inside_addresses(layers, vpc, inside, report);
+    let bgp = bgp(layers, addresses, inside, report);
     let routes = section.list("static_routes", words::prefix, report);
     let both = section.has("remote_asn") && section.has("static_routes");
     let neither = !section.has("remote_asn") && !section.has("static_routes");
@@ -227,17 +229,17 @@ fn routing(
     }
     let statics = routes.map(|routes| Routing::Static {
         prefixes: routes.into_iter().map(|prefix| prefix.value).collect(),
+        inside: addresses.filter(|_| layers.of(&INSIDE_KEYS).has("inside_local")),
     });
     bgp.map(Routing::Bgp).or(statics)
 }
 
 fn bgp(
     layers: &Layers<'_, '_>,
-    vpc: &Vpc,
+    addresses: Option<Ends>,
     inside: &Inside<'_>,
     report: &mut Report,
 ) -> Option<BgpConfig> {
-    let addresses = inside_addresses(layers, vpc, inside, report);
     let remote_asn = layers.of(&ROUTING_KEYS).located("remote_asn", words::asn, report)?;
     match inside.gateway.config.asn {
         None => {
@@ -254,9 +256,9 @@ fn bgp(
         }
         Some(_) => {}
     }
-    let (inside_local, inside_remote) = addresses?;
+    let Ends { local: inside_local, remote: inside_remote } = addresses?;
     // Whoever derives the same addresses is vpngw and sends 255; others need not.
-    let is_vpngw = !layers.of(&["inside_local", "inside_remote"]).has("inside_remote");
+    let is_vpngw = !layers.of(&INSIDE_KEYS).has("inside_remote");
     Some(BgpConfig {
         remote_asn: remote_asn.value,
         inside_local,
@@ -266,14 +268,14 @@ fn bgp(
     })
 }
 
-/// The addresses of the BGP session: both written or both derived.
+/// The addresses inside the tunnel: both written or both derived.
 fn inside_addresses(
     layers: &Layers<'_, '_>,
     vpc: &Vpc,
     inside: &Inside<'_>,
     report: &mut Report,
-) -> Option<(IpAddr, IpAddr)> {
-    let section = layers.of(&["inside_local", "inside_remote"]);
+) -> Option<Ends> {
+    let section = layers.of(&INSIDE_KEYS);
     let local = section.located("inside_local", words::inside_address, report);
     let remote = section.located("inside_remote", words::inside_address, report);
     let written = (section.has("inside_local"), section.has("inside_remote"));
@@ -291,7 +293,7 @@ fn inside_addresses(
     if let (false, false) = written {
         let ((local, remote), vpc) = (inside.identities.as_ref()?, &vpc.config.name);
         let derive = |identity| IpAddr::V6(derive_inside_address(identity, vpc));
-        return Some((derive(local), derive(remote)));
+        return Some(Ends { local: derive(local), remote: derive(remote) });
     }
     let (local, remote) = (local?, remote?);
     if local.value == remote.value || local.value.is_ipv4() != remote.value.is_ipv4() {
@@ -299,7 +301,7 @@ fn inside_addresses(
         let fault = fault.label("the peer's").beside(local.span, "ours");
         report.add(remote.span, fault);
     }
-    Some((local.value, remote.value))
+    Some(Ends { local: local.value, remote: remote.value })
 }
 
 /// The prefixes that the peer may announce and send from.
@@ -311,7 +313,7 @@ fn accepted(
     let section = layers.of(&ROUTING_KEYS);
     let written = layers.of(&["accept"]).list("accept", words::prefix, report);
     let routes: &[Prefix] = match routing {
-        Some(Routing::Static { prefixes }) => prefixes,
+        Some(Routing::Static { prefixes, .. }) => prefixes,
         Some(Routing::Bgp(_)) | None => &[],
     };
     let span = section.span_of("static_routes");
@@ -337,7 +339,7 @@ fn accepted(
 }
 
 /// What the Child SA is for: everything when routes decide, else the prefixes of both sides, as
-/// policy-based peers expect it.
+/// policy-based peers expect it, and the addresses inside the tunnel where there are some.
 fn selectors(
     layers: &Layers<'_, '_>,
     routing: Option<&Routing>,
@@ -348,9 +350,10 @@ fn selectors(
     let everything = || vec![Prefix::all_ipv4(), Prefix::all_ipv6()];
     let (local, remote) = match (&inside.tuning.selectors, routing) {
         (Some(both), _) => (both.clone(), both.clone()),
-        (None, Some(Routing::Static { prefixes })) => {
-            (vpc.config.prefixes.clone(), prefixes.clone())
-        }
+        (None, Some(Routing::Static { prefixes, inside })) => (
+            with(&vpc.config.prefixes, inside.map(|inside| inside.local)),
+            with(prefixes, inside.map(|inside| inside.remote)),
+        ),
         (None, Some(Routing::Bgp(_)) | None) => (everything(), everything()),
     };
     let mut written = |key: &str, default: Vec<Prefix>| {
@@ -373,4 +376,10 @@ fn check_count(key: &str, prefixes: &[Prefix], span: Range<usize>, report: &mut 
             .help(format!("{key} = [\"0.0.0.0/0\"] leaves it to the routes, or join the prefixes"));
         report.add(span, fault);
     }
+}
+
+/// Selectors that take an address of a tunnel's end, too.
+fn with(prefixes: &[Prefix], end: Option<IpAddr>) -> Vec<Prefix> {
+    let end = end.map(Prefix::host).filter(|end| !prefixes.iter().any(|wide| wide.covers(end)));
+    prefixes.iter().copied().chain(end).collect()
 }

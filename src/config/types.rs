@@ -203,7 +203,30 @@ pub enum Routing {
     Static {
         /// The prefixes behind the peer.
         prefixes: Vec<Prefix>,
+        /// The addresses inside the tunnel, where the file names them: BFD runs between them.
+        inside: Option<Inside>,
     },
+}
+
+/// The two ends of a tunnel, of one family.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Inside {
+    /// Our address.
+    pub local: IpAddr,
+    /// The peer's.
+    pub remote: IpAddr,
+}
+
+impl Routing {
+    /// The addresses inside the tunnel, where it has any.
+    pub fn inside(&self) -> Option<Inside> {
+        match self {
+            Routing::Bgp(bgp) => {
+                Some(Inside { local: bgp.inside_local, remote: bgp.inside_remote })
+            }
+            Routing::Static { inside, .. } => *inside,
+        }
+    }
 }
 
 /// The BGP session inside a tunnel.

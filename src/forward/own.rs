@@ -26,7 +26,9 @@ impl Visitor<'_> {
             return Ok(());
         }
         let neighbor = entry.neighbor.filter(|neighbor| neighbor.is_between(self.flow));
-        let neighbor = neighbor.filter(|_| self.is_bgp()).ok_or(Discard::NotForGateway)?;
+        let neighbor = neighbor
+            .filter(|neighbor| neighbor.bgp && self.is_bgp())
+            .ok_or(Discard::NotForGateway)?;
         self.check_hop_limit(neighbor)
     }
 

@@ -122,14 +122,16 @@ pub struct InboundEntry {
     pub fragments: Arc<FragmentPorts>,
 }
 
-/// The two ends of a tunnel that speak BGP with each other.
+/// The two ends of a tunnel that speak with each other inside it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Neighbor {
     /// Our inside address.
     pub local: IpAddr,
     /// The peer's.
     pub remote: IpAddr,
-    /// Whether only packets count that no router has forwarded (RFC 5082).
+    /// Whether they speak BGP.
+    pub bgp: bool,
+    /// Whether only packets of BGP count that no router has forwarded (RFC 5082).
     pub ttl_security: bool,
 }
 

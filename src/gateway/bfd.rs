@@ -15,7 +15,7 @@
 use super::io::BfdOutput;
 use super::path::{Bfd, Loss};
 use super::{Gateway, Output};
-use crate::config::{self, PeerConfig, Routing};
+use crate::config::{self, PeerConfig};
 use crate::forward::TunnelEntry;
 use crate::net::PeerId;
 use crate::routing::bfd::{Endpoints, Hint, Report, Role, SessionConfig};
@@ -173,10 +173,8 @@ impl Gateway {
 
 /// The inside addresses of a tunnel, where both ends know them.
 fn endpoints(peer: &PeerConfig) -> Option<Endpoints> {
-    match &peer.routing {
-        Routing::Bgp(bgp) => Some(Endpoints { local: bgp.inside_local, remote: bgp.inside_remote }),
-        Routing::Static { .. } => None,
-    }
+    let inside = peer.routing.inside()?;
+    Some(Endpoints { local: inside.local, remote: inside.remote })
 }
 
 /// Whether one of the SAs takes the packets of a session.

@@ -183,8 +183,8 @@ impl Gateway {
         }
         self.connect(config.remote, at);
         if let Some(vpc) = self.vpcs.get_mut(&config.vpc) {
-            if self.tunnels.remove(&peer).is_some_and(|tunnel| tunnel.routed) {
-                vpc.on_tunnel(peer, false, at.now);
+            if let Some(tunnel) = self.tunnels.remove(&peer) {
+                vpc.on_tunnel(peer, tunnel.told, Health::Down, at.now);
             }
             vpc.remove_neighbor(peer, config, at.now);
             vpc.routes.mark(peer);

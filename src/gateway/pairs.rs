@@ -2,7 +2,7 @@
 //! one of them in each Child SA (RFC 7296 §2.9).
 
 use super::vpc::static_prefixes;
-use crate::config::{Config, PeerConfig, Routing};
+use crate::config::{Config, PeerConfig};
 use crate::ike::{Pair, SlotConfig};
 use crate::net::Prefix;
 use crate::wire::ike::TrafficSelector;
@@ -23,10 +23,10 @@ pub fn of(config: &Config, peer: &PeerConfig) -> Vec<Pair> {
         .collect()
 }
 
-/// Between the inside addresses, as far as the selectors let BGP through.
+/// Between the inside addresses, as far as the selectors let BGP and BFD through.
 fn inside(peer: &PeerConfig) -> Option<(Prefix, Prefix)> {
-    let Routing::Bgp(bgp) = &peer.routing else { return None };
-    let (local, remote) = (Prefix::host(bgp.inside_local), Prefix::host(bgp.inside_remote));
+    let inside = peer.routing.inside()?;
+    let (local, remote) = (Prefix::host(inside.local), Prefix::host(inside.remote));
     let within = |all: &[Prefix], one| all.iter().any(|wider| wider.covers(one));
     (within(&peer.local_ts, &local) && within(&peer.remote_ts, &remote)).then_some((local, remote))
 }

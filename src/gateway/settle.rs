@@ -187,13 +187,11 @@ impl Gateway {
         if let (Some(reach), Some(vpc)) = (tunnel.sas.reach(), self.vpcs.get_mut(&tunnel.vpc)) {
             vpc.router.set_reach(peer, reach, now);
         }
-        let usable = tunnel.health().is_usable();
-        if tunnel.routed == usable {
-            return;
-        }
-        tunnel.routed = usable;
-        if let Some(vpc) = self.vpcs.get_mut(&tunnel.vpc) {
-            vpc.on_tunnel(peer, usable, now);
+        let health = tunnel.health();
+        let before = std::mem::replace(&mut tunnel.told, health);
+        let vpc = self.vpcs.get_mut(&tunnel.vpc).filter(|_| before != health);
+        if let Some(vpc) = vpc {
+            vpc.on_tunnel(peer, before, health, now);
         }
     }
 

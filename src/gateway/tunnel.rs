@@ -70,8 +70,8 @@ pub struct Tunnel {
     pub probing: Probing,
     /// What follows from both and from IKE's liveness.
     pub path: Path,
-    /// Whether the VPC's router was told that the tunnel carries packets.
-    pub routed: bool,
+    /// What its VPC was told last of its health.
+    pub told: Health,
     /// What the packet path counts.
     pub counters: Arc<TunnelCounters>,
     /// The ports of datagrams that leave in fragments.
@@ -112,7 +112,7 @@ impl Tunnel {
             watch: Watch::default(),
             probing: Probing::default(),
             path: Path::default(),
-            routed: false,
+            told: Health::Down,
             counters: Arc::default(),
             sent_fragments: Arc::default(),
             received_fragments: Arc::default(),

@@ -1,6 +1,7 @@
 //! One VPC of the gateway: its routing engine, the routes that its packets take, and what both
 //! want from the kernel. No SA and no tunnel state lives here; tunnels' health comes in.
 
+use super::failover::Health;
 use super::io::LinkState;
 use super::own::OwnAddresses;
 use super::routes::VpcRoutes;
@@ -132,10 +133,12 @@ impl Vpc {
         }
     }
 
-    /// Says whether the tunnel to a peer carries packets; told when that changes.
-    pub fn on_tunnel(&mut self, peer: PeerId, usable: bool, now: Timestamp) {
-        note(&mut self.reachable, peer, !usable);
-        self.router.on_tunnel(peer, usable, now);
+    /// Says how the tunnel to a peer is, and was before; told when that changes.
+    pub fn on_tunnel(&mut self, peer: PeerId, before: Health, health: Health, now: Timestamp) {
+        note(&mut self.reachable, peer, health != Health::Usable);
+        if before.is_usable() != health.is_usable() {
+            self.router.on_tunnel(peer, health.is_usable(), now);
+        }
     }
 
     /// Says whether the BGP session with a peer is up.
@@ -144,7 +147,8 @@ impl Vpc {
     }
 
     /// Whether no tunnel carries packets to where routes lead. A gateway that starts must not answer
-    /// for its hosts' next hop before it knows the way on.
+    /// for its hosts' next hop before it knows the way on; and one whose paths come back, one after
+    /// the other, not before they have been there for a while.
     pub fn is_isolated(&self) -> bool {
         self.reachable.is_disjoint(&self.routed)
     }
@@ -250,16 +254,14 @@ fn note<T: Ord>(among: &mut BTreeSet<T>, one: T, over: bool) {
     }
 }
 
-/// The two ends of the tunnel to a peer, where they speak BGP.
+/// The two ends of the tunnel to a peer, where it has addresses inside.
 pub fn neighbor(peer: &PeerConfig) -> Option<Neighbor> {
-    match &peer.routing {
-        Routing::Bgp(bgp) => Some(Neighbor {
-            local: bgp.inside_local,
-            remote: bgp.inside_remote,
-            ttl_security: bgp.ttl_security,
-        }),
-        Routing::Static { .. } => None,
-    }
+    let inside = peer.routing.inside()?;
+    let (bgp, ttl_security) = match &peer.routing {
+        Routing::Bgp(bgp) => (true, bgp.ttl_security),
+        Routing::Static { .. } => (false, false),
+    };
+    Some(Neighbor { local: inside.local, remote: inside.remote, bgp, ttl_security })
 }
 
 fn is_static(peer: &PeerConfig) -> bool {
@@ -268,10 +270,7 @@ fn is_static(peer: &PeerConfig) -> bool {
 
 /// The peer's address inside the tunnel, where it has one.
 pub fn inside_remote(peer: &PeerConfig) -> Option<IpAddr> {
-    match &peer.routing {
-        Routing::Bgp(bgp) => Some(bgp.inside_remote),
-        Routing::Static { .. } => None,
-    }
+    peer.routing.inside().map(|inside| inside.remote)
 }
 
 /// The addresses that a peer's packets may come from.
@@ -282,25 +281,19 @@ pub fn sources(peer: &PeerConfig) -> PrefixSet {
 
 pub fn static_prefixes(peer: &PeerConfig) -> &[Prefix] {
     match &peer.routing {
-        Routing::Static { prefixes } => prefixes,
+        Routing::Static { prefixes, .. } => prefixes,
         Routing::Bgp(_) => &[],
     }
 }
 
 fn inside_addresses(vpc: VpcId, config: &Config) -> BTreeSet<IpAddr> {
-    let local = |peer: &PeerConfig| match &peer.routing {
-        Routing::Bgp(bgp) => Some(bgp.inside_local),
-        Routing::Static { .. } => None,
-    };
-    config.peers_of(vpc).filter_map(|(_, peer)| local(peer)).collect()
+    let inside = config.peers_of(vpc).filter_map(|(_, peer)| peer.routing.inside());
+    inside.map(|inside| inside.local).collect()
 }
 
 fn inside_pairs(vpc: VpcId, config: &Config) -> BTreeMap<IpAddr, IpAddr> {
-    let pair = |peer: &PeerConfig| match &peer.routing {
-        Routing::Bgp(bgp) => Some((bgp.inside_remote, bgp.inside_local)),
-        Routing::Static { .. } => None,
-    };
-    config.peers_of(vpc).filter_map(|(_, peer)| pair(peer)).collect()
+    let inside = config.peers_of(vpc).filter_map(|(_, peer)| peer.routing.inside());
+    inside.map(|inside| (inside.remote, inside.local)).collect()
 }
 
 /// Packets from peers may go to the VPC's own prefixes and to our inside addresses; through a
@@ -338,7 +331,7 @@ fn neighbor_config(peer: &PeerConfig) -> NeighborConfig {
             hold_time: bgp.hold_time,
             passive: false,
         },
-        Routing::Static { prefixes } => {
+        Routing::Static { prefixes, .. } => {
             NeighborKind::Static { prefixes: prefixes.iter().copied().collect() }
         }
     };

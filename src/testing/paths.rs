@@ -301,3 +301,28 @@ fn peers_and_then_hosts_are_told_of_a_farewell() {
     });
     assert_eq!(order, ["BFD", "BGP", "VRRP"]);
 }
+
+#[test]
+fn a_tunnel_with_static_routes_and_inside_addresses_has_bfd() {
+    let inside = |site: Site, text: String| {
+        let (own, other) = (site.region, 3 - site.region);
+        let text = super::verdict::static_routes(site, fast(site, text));
+        let ends = format!("inside_local = \"fd77::{own}\"\ninside_remote = \"fd77::{other}\"\n");
+        text.replacen("static_routes", &format!("{ends}static_routes"), 1)
+    };
+    let mut network = connected(deployment::edited_pair(inside), 40);
+    for node in 0..2 {
+        assert_eq!(bfd(&mut network, node).path, PathState::Works, "node {node}");
+    }
+    network.cut_one_way(0, 1);
+    network.run(Duration::from_millis(200));
+    for (node, why) in
+        [(0, "one way only: they do not hear us"), (1, "nothing comes from the peer")]
+    {
+        assert_eq!(health(&mut network, node), Health::Unreachable);
+        assert_eq!(bfd(&mut network, node).why.as_deref(), Some(why), "node {node}");
+    }
+    network.mend();
+    network.run(Duration::from_secs(3));
+    assert_sound(&mut network, 40);
+}

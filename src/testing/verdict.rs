@@ -1,6 +1,6 @@
 //! What a gateway says about a tunnel, and does with its traffic, when ESP and IKE fare differently.
 
-use super::deployment::{self, Deployment};
+use super::deployment::{self, Deployment, Site};
 use super::kernel::UNDERLAY;
 use super::network::{Kind, Network, Probe};
 use super::operations::ask;
@@ -19,13 +19,16 @@ fn connected(deployment: Deployment, seed: u64) -> Network {
 
 /// Policy-based tunnels: no address inside them is within their selectors.
 fn with_static_routes() -> Deployment {
-    deployment::edited_pair(|site, text| {
-        let other = 3 - site.region;
-        let asn = text.lines().rfind(|line| line.starts_with("remote_asn")).map(str::to_owned);
-        let accept = text.lines().rfind(|line| line.starts_with("accept")).map(str::to_owned);
-        let routes = format!("static_routes = [\"10.{other}.0.0/16\", \"fd00:{other}::/48\"]");
-        text.replace(&asn.expect("a BGP peer"), &routes).replace(&accept.expect("a list"), "")
-    })
+    deployment::edited_pair(static_routes)
+}
+
+/// The text of a site with static routes in place of BGP.
+pub fn static_routes(site: Site, text: String) -> String {
+    let other = 3 - site.region;
+    let asn = text.lines().rfind(|line| line.starts_with("remote_asn")).map(str::to_owned);
+    let accept = text.lines().rfind(|line| line.starts_with("accept")).map(str::to_owned);
+    let routes = format!("static_routes = [\"10.{other}.0.0/16\", \"fd00:{other}::/48\"]");
+    text.replace(&asn.expect("a BGP peer"), &routes).replace(&accept.expect("a list"), "")
 }
 
 fn verdict(network: &mut Network, node: usize) -> (PeerState, DataPath) {

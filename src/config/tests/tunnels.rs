@@ -2,8 +2,8 @@
 
 use super::errors::complaint;
 use super::{EXAMPLE, peer, prefixes, valid};
-use crate::config::{Config, Routing};
-use crate::net::{PeerId, RemoteId};
+use crate::config::{Config, Inside, Routing};
+use crate::net::{PeerId, Prefix, RemoteId};
 
 /// The example, with two more VPCs between us and north-a.
 fn text() -> String {
@@ -108,4 +108,26 @@ fn a_child_sa_takes_as_many_prefixes_as_become_255_ranges() {
     assert_eq!(peer(&valid(&text(1)), "branch").remote_ts.len(), 300);
     let words = ["a Child SA cannot be for 300 ranges", "remote_ts = [\"0.0.0.0/0\"]"];
     assert_says(&text(2), &words);
+}
+
+#[test]
+fn a_tunnel_with_static_routes_may_have_inside_addresses() {
+    let inside = "inside_local = \"10.255.0.1\"\ninside_remote = \"10.255.0.2\"\n";
+    let config = valid(&(EXAMPLE.to_owned() + inside));
+    let branch = peer(&config, "branch");
+    let (local, remote) = ("10.255.0.1".parse().unwrap(), "10.255.0.2".parse().unwrap());
+    assert_eq!(branch.routing.inside(), Some(Inside { local, remote }));
+    assert!(branch.local_ts.contains(&Prefix::host(local)), "{:?}", branch.local_ts);
+    assert_eq!(branch.remote_ts, prefixes(&["10.20.0.0/16", "10.255.0.2/32"]));
+    assert_eq!(branch.accept, prefixes(&["10.20.0.0/16"]), "no host behind the peer has it");
+    // An address that the selectors take anyway adds nothing to them.
+    let within = inside.replace("10.255.0.2", "10.20.255.2");
+    let config = valid(&(EXAMPLE.to_owned() + &within));
+    assert_eq!(peer(&config, "branch").remote_ts, prefixes(&["10.20.0.0/16"]));
+    // Without them nothing is derived: a peer that is not vpngw could not know.
+    assert_eq!(peer(&valid(EXAMPLE), "branch").routing.inside(), None);
+    let half = "inside_local = \"10.255.0.1\"\n";
+    assert_says(&(EXAMPLE.to_owned() + half), &["`inside_local` needs `inside_remote` beside it"]);
+    let mixed = "inside_local = \"10.255.0.1\"\ninside_remote = \"fd77::2\"\n";
+    assert_says(&(EXAMPLE.to_owned() + mixed), &["must be two of one family"]);
 }

@@ -26,7 +26,7 @@ fn east(entry: InboundEntry) -> Snapshot {
 /// The peer's end of the tunnel is at `remote`.
 fn entry_of(remote: &str) -> InboundEntry {
     let (local, remote) = (ip(INSIDE), ip(remote));
-    let neighbor = Some(Neighbor { local, remote, ttl_security: false });
+    let neighbor = Some(Neighbor { local, remote, bgp: true, ttl_security: false });
     InboundEntry { neighbor, ..entry(300) }
 }
 
@@ -187,7 +187,8 @@ fn what_the_gateway_says_leaves_by_the_tunnel_that_it_names() {
     let mut outcome = Outcome::default();
     let mut packet = Sample::udp4().build();
     assert_eq!(originate(&tunnel, &mut packet, &mut outcome), Ok(()));
-    let inner = inbound_packet(&receiver(entry(300)), 0, &mut outcome.datagrams[0].bytes);
+    let receiver = receiver(entry(300));
+    let inner = inbound_packet(&receiver, 0, &mut outcome.datagrams[0].bytes);
     assert_eq!(inner.unwrap().packet(), Sample::udp4().build());
     assert_eq!(tunnel.counters.sent_packets(), 1);
     assert_eq!(originate(&tunnel, &mut [0x45], &mut outcome), Err(Discard::MalformedInner));

@@ -34,7 +34,7 @@ fn east(entry: InboundEntry) -> Snapshot {
     let entry = InboundEntry {
         allowed_sources: Arc::new(prefixes(&sources)),
         local_prefixes: Arc::new(prefixes(&destinations)),
-        neighbor: Some(Neighbor { local, remote, ttl_security: true }),
+        neighbor: Some(Neighbor { local, remote, bgp: true, ttl_security: true }),
         ..entry
     };
     Snapshot { vpcs: only(table), ..receiver(entry) }
@@ -213,9 +213,13 @@ fn only_bgp_runs_between_the_ends_of_a_tunnel_and_only_if_nobody_has_forwarded_i
     let entry = east(entry(300)).inbound.get(EspSpi(300)).unwrap().clone();
     let neighbor = entry.neighbor.map(|one| Neighbor { ttl_security: false, ..one });
     let lenient = InboundEntry { neighbor, ..entry };
-    let snapshot = Snapshot { vpcs: east(super::entry(300)).vpcs, ..receiver(lenient) };
+    let without = lenient.neighbor.map(|one| Neighbor { bgp: false, ..one });
+    let fresh = east(super::entry(300)).inbound.get(EspSpi(300)).unwrap().clone();
+    let statics = InboundEntry { neighbor: without, ..fresh };
+    let with = |entry| Snapshot { vpcs: east(super::entry(300)).vpcs, ..receiver(entry) };
     let packet = bgp((remote, 40_000), (local, 179), SYN, 1);
-    assert_eq!(judge_by(&snapshot, &packet), Ok(true), "BIRD and FRR send 1 by default");
+    assert_eq!(judge_by(&with(lenient), &packet), Ok(true), "BIRD and FRR send 1 by default");
+    assert_eq!(judge_by(&with(statics), &packet), Err(Discard::NotForGateway), "static routes");
 }
 
 /// The west's gateway: its inside address is the other end, and it has an address of its own.

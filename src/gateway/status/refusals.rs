@@ -1,7 +1,7 @@
 //! What the host refuses, as it concerns one peer.
 
 use super::Gateway;
-use crate::config::{PeerConfig, Routing};
+use crate::config::PeerConfig;
 use crate::control::RefusalView;
 use crate::gateway::vpc::{Vpc, inside_remote};
 use crate::gateway::world::Wish;
@@ -47,10 +47,8 @@ impl Gateway {
     }
 }
 
-/// The address from which we speak BGP with a peer.
+/// The address from which we speak with a peer inside the tunnel.
 fn address(peer: &PeerConfig) -> Option<Wish> {
-    match &peer.routing {
-        Routing::Bgp(bgp) => Some(Wish::Address { vpc: peer.vpc, address: bgp.inside_local }),
-        Routing::Static { .. } => None,
-    }
+    let inside = peer.routing.inside()?;
+    Some(Wish::Address { vpc: peer.vpc, address: inside.local })
 }

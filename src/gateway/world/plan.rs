@@ -8,7 +8,7 @@ use super::tables::{
 };
 use super::wish::{Rule, Table, Then, When, Wish};
 use crate::config::{
-    Config, Outline, Routing, VpcConfig, VpcOutline, derive_device_address, derived_prefix,
+    Config, Outline, VpcConfig, VpcOutline, derive_device_address, derived_prefix,
 };
 use crate::gateway::snapshot::device_mtu;
 use crate::net::Prefix;
@@ -42,10 +42,10 @@ pub fn configured(config: &Config, underlay: Underlay<'_>) -> BTreeSet<Wish> {
         wishes.insert(Wish::Address { vpc, address });
     }
     for peer in config.peers.values() {
-        if let Routing::Bgp(bgp) = &peer.routing {
+        if let Some(inside) = peer.routing.inside() {
             let vpc = peer.vpc;
-            wishes.insert(Wish::Address { vpc, address: bgp.inside_local });
-            let (prefix, source) = (Prefix::host(bgp.inside_remote), Some(bgp.inside_local));
+            wishes.insert(Wish::Address { vpc, address: inside.local });
+            let (prefix, source) = (Prefix::host(inside.remote), Some(inside.local));
             wishes.insert(Wish::Route { vpc, prefix, source });
         }
     }

@@ -1,6 +1,7 @@
 //! What a configuration wants of the host.
 
 use super::*;
+use crate::config::Routing;
 use crate::config::VpcOutline;
 use crate::gateway::world::HostDevice;
 use crate::net::{PeerId, VpcId};
