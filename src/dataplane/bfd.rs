@@ -9,9 +9,11 @@
 //!
 //! A Detection Time that ends is not taken for silence before the workers have taken in what
 //! their sockets held at that moment ([`HeardOut`]), and time in which this thread itself was not
-//! let run does not count: want of processor time must not look like a lost path.
+//! let run does not count: want of processor time must not look like a lost path. Workers do not wake
+//! it for packets that say nothing new ([`bfd::said`]).
 
 use super::Ear;
+use super::bell;
 use super::counters::DataplaneCounters;
 use super::outbox::Outbox;
 use super::worker::Command;
@@ -25,9 +27,11 @@ use crate::os::process;
 use crate::os::random::OsRandom;
 use crate::os::udp::{SendBatch, UdpSocket};
 use crate::routing::bfd::fsm::Event;
-use crate::routing::bfd::{Discards, Endpoints, Hint, Output, Report, SessionConfig, Sessions};
+use crate::routing::bfd::{
+    self, Discards, Endpoints, Hint, Output, Report, SessionConfig, Sessions,
+};
 use crate::time::Timestamp;
-use crate::wire::bfd::PORT;
+use crate::wire::bfd::{PORT, State};
 use crate::wire::ip::{InnerPacket, protocol};
 use anyhow::{Context, Result};
 use std::collections::BTreeMap;
@@ -83,18 +87,21 @@ enum Order {
 /// Where workers leave packets for BFD.
 #[derive(Clone)]
 pub(super) struct Inbox {
-    orders: mpsc::Sender<Order>,
+    orders: bell::Sender<Order>,
     waiting: Arc<AtomicUsize>,
 }
 
 impl Inbox {
-    /// Hands a packet over; says whether there was room.
-    pub fn hand_over(&self, inner: &ForGateway<'_>) -> bool {
+    /// Hands a packet over that is news; says whether there was room.
+    pub fn hand_over(&self, inner: &ForGateway<'_>, now: Timestamp) -> bool {
+        if bfd::said(inner.packet).is_some_and(|said| inner.familiar.knows(said, now)) {
+            return true;
+        }
         if self.waiting.fetch_add(1, Ordering::Relaxed) >= BACKLOG {
             self.waiting.fetch_sub(1, Ordering::Relaxed);
             return false;
         }
-        self.orders.send(Order::Packet(inner.peer, inner.packet.to_vec())).is_ok()
+        self.orders.send(Order::Packet(inner.peer, inner.packet.to_vec()))
     }
 }
 
@@ -109,7 +116,7 @@ pub(super) fn is_control(packet: &[u8]) -> bool {
 /// Shared by the workers that are asked what has come; the last one that drops it has answered
 /// for all.
 pub(super) struct HeardOut {
-    orders: mpsc::Sender<Order>,
+    orders: bell::Sender<Order>,
     until: Timestamp,
 }
 
@@ -123,7 +130,7 @@ impl Drop for HeardOut {
 /// BFD inside the tunnels, and its thread.
 pub struct Bfd {
     inbox: Inbox,
-    begin: Option<mpsc::Receiver<Order>>,
+    begin: Option<bell::Receiver<Order>>,
     clock: Clock,
     reports: Option<tokio::sync::mpsc::Receiver<BfdReport>>,
     discards: Arc<Mutex<Discards>>,
@@ -131,11 +138,11 @@ pub struct Bfd {
 }
 
 impl Bfd {
-    pub(super) fn new(clock: Clock) -> Bfd {
-        let (orders, begin) = mpsc::channel();
+    pub(super) fn new(clock: Clock) -> Result<Bfd> {
+        let (orders, begin) = bell::queue().context("no queue for BFD")?;
         let inbox = Inbox { orders, waiting: Arc::default() };
         let discards = Arc::default();
-        Bfd { inbox, begin: Some(begin), clock, reports: None, discards, thread: None }
+        Ok(Bfd { inbox, begin: Some(begin), clock, reports: None, discards, thread: None })
     }
 
     pub(super) fn inbox(&self) -> Inbox {
@@ -228,7 +235,7 @@ impl Bfd {
 /// The thread.
 struct Watchman {
     inbox: Inbox,
-    orders: mpsc::Receiver<Order>,
+    orders: bell::Receiver<Order>,
     clock: Clock,
     sessions: Sessions,
     tunnels: BTreeMap<PeerId, Arc<TunnelEntry>>,
@@ -257,7 +264,7 @@ impl Watchman {
         let planned = self.deadline();
         let first = self.wait(planned);
         self.notice_lateness(planned);
-        let more = std::iter::from_fn(|| self.orders.try_recv().ok()).take(BATCH);
+        let more = std::iter::from_fn(|| self.orders.next()).take(BATCH);
         let orders: Vec<Order> = first.into_iter().chain(more).collect();
         for order in orders {
             if matches!(order, Order::Stop) {
@@ -280,11 +287,7 @@ impl Watchman {
     }
 
     fn wait(&self, until: Option<Timestamp>) -> Option<Order> {
-        match until {
-            Some(until) => self.orders.recv_timeout(until.since(self.clock.now())).ok(),
-            // The inbox of this thread itself keeps the channel open.
-            None => self.orders.recv().ok(),
-        }
+        self.orders.wait(until.map(|until| until.since(self.clock.now())))
     }
 
     /// Who was not let run could not listen.
@@ -303,8 +306,10 @@ impl Watchman {
             Order::Packet(peer, packet) => {
                 self.inbox.waiting.fetch_sub(1, Ordering::Relaxed);
                 self.sessions.handle_packet(peer, &packet, at);
+                self.become_familiar(peer, &packet, now);
             }
             Order::Watch(peer, tunnel, endpoints, config) => {
+                tunnel.counters.familiar.forget();
                 self.tunnels.insert(peer, tunnel);
                 self.sessions.set(peer, endpoints, config, at);
                 // Ciphers that keep a key in registers spill it while they work.
@@ -333,6 +338,17 @@ impl Watchman {
         }
     }
 
+    /// A session that is content need not see a packet again that says the same.
+    fn become_familiar(&self, peer: PeerId, packet: &[u8], now: Timestamp) {
+        let Some(tunnel) = self.tunnels.get(&peer) else { return };
+        let familiar = &tunnel.counters.familiar;
+        match (self.sessions.is_content(peer), bfd::said(packet)) {
+            (true, Some(said)) => familiar.learn(said, now + bfd::AGAIN),
+            (true, None) => {}
+            (false, _) => familiar.forget(),
+        }
+    }
+
     /// Does what is due, and asks the workers before silence counts.
     fn pass(&mut self) {
         let (now, mut random) = (self.clock.now(), OsRandom);
@@ -340,8 +356,8 @@ impl Watchman {
         let tunnels = &self.tunnels;
         self.sessions.handle_timeout(at, &|peer| heard(tunnels, peer));
         let silent = self.sessions.poll_silence().is_some_and(|end| end <= now);
-        let unanswered = self.asked.is_some_and(|asked| asked + PATIENCE > now);
-        if silent && !unanswered {
+        self.asked = self.asked.filter(|asked| *asked + PATIENCE > now);
+        if silent && self.asked.is_none() {
             self.asked = Some(now);
             let all = Arc::new(HeardOut { orders: self.inbox.orders.clone(), until: now });
             for ear in &self.ears {
@@ -355,14 +371,21 @@ impl Watchman {
         while let Some(output) = self.sessions.poll_output() {
             match output {
                 Output::Send { peer, mut packet } => self.seal(peer, &mut packet),
-                Output::Report { peer, report } => drop(self.untold.insert(peer, report)),
+                Output::Report { peer, report } => {
+                    let tunnel = self.tunnels.get(&peer).filter(|_| report.state != State::Up);
+                    tunnel.inspect(|tunnel| tunnel.counters.familiar.forget());
+                    self.untold.insert(peer, report);
+                }
             }
         }
         for outbox in &mut self.outboxes {
             outbox.flush(&mut self.send, &self.counters);
         }
         self.report();
-        *self.discards.lock().unwrap_or_else(PoisonError::into_inner) = self.sessions.discards();
+        // Who reads them may not be let run for long while it does.
+        if let Ok(mut discards) = self.discards.try_lock() {
+            *discards = self.sessions.discards();
+        }
     }
 
     fn seal(&mut self, peer: PeerId, packet: &mut [u8]) {

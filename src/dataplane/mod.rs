@@ -21,6 +21,7 @@
 //! start.
 
 mod allowance;
+mod bell;
 mod bfd;
 mod counters;
 mod direct;
@@ -191,7 +192,7 @@ impl Dataplane {
             snapshot: Arc::default(),
             control_sockets: Vec::new(),
             counters: Arc::default(),
-            bfd: Bfd::new(config.clock),
+            bfd: Bfd::new(config.clock)?,
         };
         for index in 0..count {
             let shared = dataplane.shared(control.clone(), config.clock);

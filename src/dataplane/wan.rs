@@ -102,7 +102,7 @@ impl Exits<'_> {
     /// allowance lets through: what a peer sends must not take the place of IKE.
     fn hand_over(&mut self, inner: &ForGateway<'_>) {
         if bfd::is_control(inner.packet) {
-            if !self.bfd.hand_over(inner) {
+            if !self.bfd.hand_over(inner, self.clock.now()) {
                 self.counters.inner_dropped.add(1);
             }
             return;

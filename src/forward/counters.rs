@@ -1,5 +1,6 @@
 //! What a tunnel has carried and what it has discarded.
 
+use super::familiar::Familiar;
 use crate::esp::DiscardCounters;
 use crate::time::Timestamp;
 use crossbeam_utils::CachePadded;
@@ -10,6 +11,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub struct TunnelCounters {
     sent: CachePadded<Traffic>,
     received: CachePadded<Received>,
+    /// Packets for the gateway that need not be handed to it.
+    pub familiar: Familiar,
     /// Discarded packets of the tunnel by reason, both directions.
     pub discards: DiscardCounters,
 }

@@ -2,7 +2,7 @@
 
 use super::flow::{self, Flow};
 use super::own::Visitor;
-use super::{InboundEntry, Snapshot, VpcTable};
+use super::{Familiar, InboundEntry, Snapshot, VpcTable};
 use crate::esp::{Content, Discard, Opened, ecn};
 use crate::net::{EspSpi, PeerId, VpcId};
 use crate::time::Timestamp;
@@ -46,6 +46,8 @@ pub struct ForGateway<'a> {
     pub vpc: VpcId,
     /// The inner packet.
     pub packet: &'a [u8],
+    /// What the gateway has seen, and need not see again.
+    pub familiar: &'a Familiar,
 }
 
 /// Where an inner packet goes.
@@ -116,7 +118,10 @@ impl<'s> Inbound<'s> {
         &mut self,
         outer_tos: u8,
         datagram: &'a mut [u8],
-    ) -> Result<Verdict<'a>, Discard> {
+    ) -> Result<Verdict<'a>, Discard>
+    where
+        's: 'a,
+    {
         let discards = &self.snapshot.discards;
         let last = self.find(datagram).inspect_err(|reason| discards.add(*reason))?;
         last.open(outer_tos, datagram)
@@ -151,7 +156,7 @@ impl<'s> Inbound<'s> {
     }
 }
 
-impl Last<'_> {
+impl<'s> Last<'s> {
     /// Whatever is in it, an authentic packet shows that the peer lives.
     fn open_any<'a>(&mut self, datagram: &'a mut [u8]) -> Result<Content<'a>, Discard> {
         let content = self.entry.sa.open_any(datagram)?;
@@ -159,7 +164,10 @@ impl Last<'_> {
         Ok(content)
     }
 
-    fn open<'a>(&mut self, outer_tos: u8, datagram: &'a mut [u8]) -> Result<Verdict<'a>, Discard> {
+    fn open<'a>(&mut self, outer_tos: u8, datagram: &'a mut [u8]) -> Result<Verdict<'a>, Discard>
+    where
+        's: 'a,
+    {
         let Opened { packet: inner, inner: packet, .. } = match self.open_any(datagram)? {
             Content::Packet(opened) => opened,
             Content::Dummy(content) => {
@@ -180,7 +188,10 @@ impl Last<'_> {
             Receiver::Hosts | Receiver::Kernel => {
                 Verdict::ToHost(Permitted { vpc, protocol, packet })
             }
-            Receiver::Gateway => Verdict::ToGateway(ForGateway { peer, vpc, packet }),
+            Receiver::Gateway => {
+                let familiar = &self.entry.counters.familiar;
+                Verdict::ToGateway(ForGateway { peer, vpc, packet, familiar })
+            }
         })
     }
 

@@ -65,7 +65,7 @@ pub fn outbound_packet(snapshot: &Snapshot, vpc: VpcId, packet: &mut [u8]) -> Ou
 
 /// Opens and judges one ESP packet in place that is for a host.
 pub fn inbound_packet<'a>(
-    snapshot: &Snapshot,
+    snapshot: &'a Snapshot,
     outer_tos: u8,
     datagram: &'a mut [u8],
 ) -> Result<Permitted<'a>, Discard> {

@@ -16,6 +16,7 @@ use crate::random::Seeded;
 use crate::routing::ConnectionId;
 use crate::routing::bfd::{self, fsm};
 use crate::time::Timestamp;
+use crate::wire::bfd::State;
 use crate::wire::esp::{Encapsulated, classify};
 use crate::wire::{icmp, udp};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -295,6 +296,21 @@ impl Node {
         self.carry_out(now);
     }
 
+    /// A packet for BFD goes to its session if it says something new.
+    fn take_control(&mut self, peer: PeerId, packet: &[u8], now: Timestamp) {
+        let Some(tunnel) = self.watched.get(&peer) else { return };
+        let (familiar, said) = (&tunnel.counters.familiar, bfd::said(packet));
+        if said.is_some_and(|said| familiar.knows(said, now)) {
+            return;
+        }
+        self.bfd.handle_packet(peer, packet, &mut Moment::simulated(now, &mut self.random));
+        match (self.bfd.is_content(peer), said) {
+            (true, Some(said)) => familiar.learn(said, now + bfd::AGAIN),
+            (true, None) => {}
+            (false, _) => familiar.forget(),
+        }
+    }
+
     /// What the thread of BFD does when its time has come.
     fn watch_paths(&mut self, now: Timestamp) {
         let (watched, at) = (&self.watched, &mut Moment::simulated(now, &mut self.random));
@@ -366,6 +382,8 @@ impl Node {
                     self.emit(outcome);
                 }
                 bfd::Output::Report { peer, report } => {
+                    let tunnel = self.watched.get(&peer).filter(|_| report.state != State::Up);
+                    tunnel.inspect(|tunnel| tunnel.counters.familiar.forget());
                     self.gateway.handle_bfd(peer, report, now);
                 }
             }
@@ -377,6 +395,7 @@ impl Node {
         let at = &mut Moment::simulated(now, &mut self.random);
         match output {
             BfdOutput::Watch { peer, tunnel, endpoints, config } => {
+                tunnel.counters.familiar.forget();
                 self.watched.insert(peer, tunnel);
                 self.bfd.set(peer, endpoints, config, at);
             }
@@ -566,8 +585,7 @@ impl Node {
         let permitted = match verdict {
             Verdict::ToHost(permitted) => permitted,
             Verdict::ToGateway(inner) if is_bfd(inner.packet) => {
-                let at = &mut Moment::simulated(now, &mut self.random);
-                return self.bfd.handle_packet(inner.peer, inner.packet, at);
+                return self.take_control(inner.peer, inner.packet, now);
             }
             Verdict::ToGateway(inner) => {
                 return self.gateway.handle_inner(inner.peer, inner.vpc, inner.packet);

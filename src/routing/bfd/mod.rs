@@ -23,8 +23,10 @@
 //! mode is sent what it asks for.
 
 pub mod fsm;
+mod repeats;
 mod session;
 mod sessions;
 
+pub use repeats::{AGAIN, said};
 pub use session::{Hint, Report, Role, Session, SessionConfig};
 pub use sessions::{Discards, Endpoints, Heard, Output, Sessions};

@@ -287,6 +287,11 @@ impl Session {
         self.judged_at()
     }
 
+    /// Whether a packet that says what the last one said tells it nothing but that the peer lives.
+    pub fn is_content(&self) -> bool {
+        self.state == State::Up && !self.overdue && self.poll.is_none() && !self.final_due
+    }
+
     /// What the session tells of itself.
     pub fn report(&self) -> Report {
         Report {

@@ -208,6 +208,11 @@ impl Sessions {
         self.outputs.pop_front()
     }
 
+    /// Whether the session with a peer learns nothing from a packet like the last one.
+    pub fn is_content(&self, peer: PeerId) -> bool {
+        self.entries.get(&peer).is_some_and(|entry| entry.session.is_content())
+    }
+
     /// Packets that no session took.
     pub fn discards(&self) -> Discards {
         self.discards
