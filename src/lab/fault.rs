@@ -14,6 +14,8 @@ pub enum FaultKind {
     Kill,
     /// SIGTERM: the process says goodbye.
     Stop,
+    /// SIGSTOP: the process hangs, with its sockets and devices as they were.
+    Hang,
     /// The cable to the underlay is pulled.
     WanDown,
     /// The cable to the VPC is pulled.
@@ -22,19 +24,23 @@ pub enum FaultKind {
     Blackhole,
     /// The underlay drops everything to it, while what it sends arrives.
     OneWay,
+    /// Its router of the underlay is gone: the link is up, and nobody is there.
+    Router,
     /// The whole availability zone is gone: gateway killed, its cables and its host's pulled.
     Zone,
 }
 
 impl FaultKind {
     /// All kinds.
-    pub const ALL: [FaultKind; 7] = [
+    pub const ALL: [FaultKind; 9] = [
         FaultKind::Kill,
         FaultKind::Stop,
+        FaultKind::Hang,
         FaultKind::WanDown,
         FaultKind::LanDown,
         FaultKind::Blackhole,
         FaultKind::OneWay,
+        FaultKind::Router,
         FaultKind::Zone,
     ];
 
@@ -43,10 +49,12 @@ impl FaultKind {
         match self {
             FaultKind::Kill => "kill",
             FaultKind::Stop => "stop",
+            FaultKind::Hang => "hang",
             FaultKind::WanDown => "wan-down",
             FaultKind::LanDown => "lan-down",
             FaultKind::Blackhole => "blackhole",
             FaultKind::OneWay => "one-way",
+            FaultKind::Router => "router",
             FaultKind::Zone => "zone",
         }
     }
@@ -56,10 +64,12 @@ impl FaultKind {
         match self {
             FaultKind::Kill => "killed the daemon (SIGKILL)",
             FaultKind::Stop => "asked the daemon to end (SIGTERM)",
+            FaultKind::Hang => "stopped the daemon where it was (SIGSTOP)",
             FaultKind::WanDown => "pulled the underlay cable",
             FaultKind::LanDown => "pulled the VPC cable",
             FaultKind::Blackhole => "the underlay drops its packets in silence, both ways",
             FaultKind::OneWay => "the underlay drops what is sent to it",
+            FaultKind::Router => "its router of the underlay is gone, with all links up",
             FaultKind::Zone => "the whole zone is gone: gateway, host and cables",
         }
     }

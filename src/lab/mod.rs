@@ -19,6 +19,7 @@ use std::process::{Command, ExitStatus};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use nix::sys::signal::Signal;
 
 use crate::os::netlink::{GuardRule, Netlink};
 use crate::os::process::Process;
@@ -292,8 +293,10 @@ impl Lab {
         match fault.kind {
             FaultKind::Kill => kill(process),
             FaultKind::Stop => daemon::stop(process.into_iter()),
+            FaultKind::Hang => signal(process, Signal::SIGSTOP),
             FaultKind::WanDown | FaultKind::LanDown => self.set_cables(fault, false),
             FaultKind::Blackhole | FaultKind::OneWay => self.set_guards(fault, true),
+            FaultKind::Router => self.set_router(fault, false),
             FaultKind::Zone => {
                 kill(process)?;
                 self.set_cables(fault, false)
@@ -304,6 +307,10 @@ impl Lab {
     fn mend(&self, fault: &Fault) -> Result<()> {
         match fault.kind {
             FaultKind::Kill | FaultKind::Stop => Ok(()),
+            FaultKind::Hang => {
+                signal(self.state.gateways.get(&fault.gateway).copied(), Signal::SIGCONT)
+            }
+            FaultKind::Router => self.set_router(fault, true),
             FaultKind::WanDown | FaultKind::LanDown | FaultKind::Zone => {
                 self.set_cables(fault, true)
             }
@@ -320,9 +327,12 @@ impl Lab {
             FaultKind::WanDown => vec![(gateway, "wan0")],
             FaultKind::LanDown => vec![(gateway, "vpc0")],
             FaultKind::Zone => vec![(gateway, "wan0"), (gateway, "vpc0"), (host, "eth0")],
-            FaultKind::Kill | FaultKind::Stop | FaultKind::Blackhole | FaultKind::OneWay => {
-                Vec::new()
-            }
+            FaultKind::Kill
+            | FaultKind::Stop
+            | FaultKind::Hang
+            | FaultKind::Blackhole
+            | FaultKind::OneWay
+            | FaultKind::Router => Vec::new(),
         };
         for (node, device) in ends {
             let far = self.topology.far_end(node, device);
@@ -338,6 +348,20 @@ impl Lab {
             true => netlink.set_up(&plug.device).await,
             false => netlink.set_down(&plug.device).await,
         }
+    }
+
+    /// Takes the router away from behind a gateway's cable, which keeps its carrier.
+    fn set_router(&self, fault: &Fault, there: bool) -> Result<()> {
+        let far = self.topology.far_end(&fault.gateway, "wan0");
+        let far = far.context("the gateway has no cable at wan0")?;
+        let bridge = far.bridge.as_deref().context("the cable ends at no bridge")?;
+        wait_for(async {
+            let netlink = Netlink::open(Some(&self.namespace(&far.node)))?;
+            match there {
+                true => netlink.set_bridge(&far.device, bridge).await,
+                false => netlink.leave_bridge(&far.device).await,
+            }
+        })
     }
 
     /// The router between the regions drops a gateway's packets.
@@ -383,9 +407,13 @@ pub fn remove(prefix: &str) -> Result<()> {
 
 fn kill(process: Option<Process>) -> Result<()> {
     let Some(process) = process else { return Ok(()) };
-    process.signal(nix::sys::signal::Signal::SIGKILL)?;
+    process.signal(Signal::SIGKILL)?;
     process.wait(SETTLING);
     Ok(())
+}
+
+fn signal(process: Option<Process>, signal: Signal) -> Result<()> {
+    process.map_or(Ok(()), |process| process.signal(signal))
 }
 
 /// Runs netlink's futures to their end.

@@ -121,6 +121,11 @@ impl Netlink {
         self.change(name, "adding to its bridge", |link| link.controller(index)).await
     }
 
+    /// Takes a device out of its bridge.
+    pub async fn leave_bridge(&self, name: &str) -> Result<()> {
+        self.change(name, "taking from its bridge", |link| link.controller(0)).await
+    }
+
     /// Renames a device, which must be down.
     pub async fn rename(&self, name: &str, new_name: &str) -> Result<()> {
         self.change(name, "renaming", |link| link.name(new_name)).await
