@@ -44,6 +44,7 @@ impl Gateway {
             | Wish::Address { vpc, .. }
             | Wish::Guard { vpc, .. }
             | Wish::Home { vpc, .. }
+            | Wish::Fence { vpc, .. }
             | Wish::Route { vpc, .. } => {
                 vpcs.get(vpc).is_some_and(|vpc| vpc.netns.as_deref() == namespace)
             }
@@ -91,6 +92,7 @@ impl Gateway {
             | Wish::Guard { .. }
             | Wish::Home { .. }
             | Wish::Bar { .. }
+            | Wish::Fence { .. }
             | Wish::Rule(_) => false,
         };
         self.world.reconcile(&configured, |wish| !learned(wish));

@@ -186,7 +186,11 @@ impl Vpc {
                 self.announce(now);
             }
             // Without an address BGP does not run, without a guard the routes still do.
-            Wish::Address { .. } | Wish::Guard { .. } | Wish::Home { .. } | Wish::Bar { .. } => {
+            Wish::Address { .. }
+            | Wish::Guard { .. }
+            | Wish::Home { .. }
+            | Wish::Bar { .. }
+            | Wish::Fence { .. } => {
                 note(&mut self.missing, wish, carried);
             }
         }

@@ -121,7 +121,9 @@ impl Kernel {
             match rule.then {
                 Then::Lookup(table) => match self.lookup(table, traveller.dst) {
                     Some(Wish::Route { .. }) => return Way::Tunnel,
-                    Some(Wish::Guard { .. } | Wish::Bar { .. }) => return Way::Nowhere,
+                    Some(Wish::Guard { .. } | Wish::Bar { .. } | Wish::Fence { .. }) => {
+                        return Way::Nowhere;
+                    }
                     _ => {}
                 },
                 Then::LookupMainButDefault if is_home(config, traveller) => return Way::Lan,
@@ -243,6 +245,7 @@ fn prefix(wish: &Wish) -> Option<Prefix> {
         Wish::Guard { prefix, .. }
         | Wish::Home { prefix, .. }
         | Wish::Route { prefix, .. }
+        | Wish::Fence { prefix, .. }
         | Wish::Bar { prefix } => Some(*prefix),
         Wish::Device { .. } | Wish::Address { .. } | Wish::Rule(_) => None,
     }
@@ -256,6 +259,7 @@ fn stands_on(wish: &Wish, vpc: VpcId) -> bool {
         | Wish::Guard { .. }
         | Wish::Home { .. }
         | Wish::Bar { .. }
+        | Wish::Fence { .. }
         | Wish::Rule(_) => false,
     }
 }

@@ -40,7 +40,7 @@ fn take_away(network: &mut Network, which: impl Fn(&Wish) -> bool) -> usize {
 }
 
 fn is_route(wish: &Wish) -> bool {
-    matches!(wish, Wish::Route { .. } | Wish::Guard { .. } | Wish::Bar { .. } | Wish::Home { .. })
+    wish.table().is_some()
 }
 
 fn is_rule(wish: &Wish) -> bool {

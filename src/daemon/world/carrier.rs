@@ -187,10 +187,18 @@ impl Carrier {
             // The device goes with its queues; routes are changed in crowds.
             Change::Remove(Wish::Device { .. })
             | Change::Set(
-                Wish::Guard { .. } | Wish::Home { .. } | Wish::Route { .. } | Wish::Bar { .. },
+                Wish::Guard { .. }
+                | Wish::Home { .. }
+                | Wish::Route { .. }
+                | Wish::Bar { .. }
+                | Wish::Fence { .. },
             )
             | Change::Remove(
-                Wish::Guard { .. } | Wish::Home { .. } | Wish::Route { .. } | Wish::Bar { .. },
+                Wish::Guard { .. }
+                | Wish::Home { .. }
+                | Wish::Route { .. }
+                | Wish::Bar { .. }
+                | Wish::Fence { .. },
             ) => Ok(()),
         }
     }
@@ -203,6 +211,7 @@ impl Carrier {
             Wish::Address { vpc, .. }
             | Wish::Guard { vpc, .. }
             | Wish::Home { vpc, .. }
+            | Wish::Fence { vpc, .. }
             | Wish::Route { vpc, .. } => self.places.get(vpc).and_then(|p| p.namespace.clone()),
         }
     }

@@ -27,7 +27,7 @@ pub fn route(wish: &Wish, places: &BTreeMap<VpcId, Place>) -> Option<Route> {
         Wish::Route { prefix, vpc, .. } => {
             (*prefix, Via::Device(places.get(vpc)?.device.clone()), metric(*vpc))
         }
-        Wish::Bar { prefix } => (*prefix, Via::Blackhole, BAR_METRIC),
+        Wish::Bar { prefix } | Wish::Fence { prefix, .. } => (*prefix, Via::Blackhole, BAR_METRIC),
         Wish::Device { .. } | Wish::Address { .. } | Wish::Rule(_) => return None,
     };
     let route = Route::new(prefix, via).in_table(table).with_metric(metric);
@@ -44,6 +44,7 @@ pub fn wish_of_route(route: &Route) -> Option<Wish> {
     let prefix = route.prefix;
     let wish = match (Table::numbered(route.table)?, &route.via) {
         (Table::Ingress, Via::Blackhole) => Wish::Bar { prefix },
+        (Table::Fences(vpc), Via::Blackhole) => Wish::Fence { vpc, prefix },
         (table @ (Table::Prefixes | Table::Defaults), Via::Throw) => {
             Wish::Home { vpc: owner(route.metric)?, prefix, table }
         }
@@ -53,7 +54,7 @@ pub fn wish_of_route(route: &Route) -> Option<Wish> {
         (Table::Prefixes | Table::Defaults, Via::Device(_)) => {
             Wish::Route { vpc: owner(route.metric)?, prefix, source: route.source }
         }
-        (Table::Ingress | Table::Prefixes | Table::Defaults, _) => return None,
+        (Table::Ingress | Table::Fences(_) | Table::Prefixes | Table::Defaults, _) => return None,
     };
     Some(wish)
 }

@@ -3,7 +3,7 @@
 
 use super::host::{Device as HostDevice, Host};
 use super::tables::{
-    ARRIVED, ARRIVING, COMPLAINTS, DEFAULTS, END, FAMILIAR, HOST, INSIDE, INWARD, NOWHERE,
+    ARRIVED, ARRIVING, COMPLAINTS, DEFAULTS, END, FAMILIAR, FENCED, HOST, INSIDE, INWARD, NOWHERE,
     PREFIXES, SOURCED,
 };
 use super::wish::{Rule, Table, Then, When, Wish};
@@ -11,7 +11,7 @@ use crate::config::{
     Config, Outline, VpcConfig, VpcOutline, derive_device_address, derived_prefix,
 };
 use crate::gateway::snapshot::device_mtu;
-use crate::net::Prefix;
+use crate::net::{Prefix, VpcId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
@@ -57,18 +57,22 @@ pub fn configured(config: &Config, underlay: Underlay<'_>) -> BTreeSet<Wish> {
 pub fn guards(outline: &Outline, host: &Host, listening: &[IpAddr]) -> BTreeSet<Wish> {
     let mut wishes = BTreeSet::new();
     let underlay = Underlay { host, listening };
-    let mut grounds: BTreeMap<Option<&str>, Vec<&VpcOutline>> = BTreeMap::new();
+    let mut grounds: BTreeMap<Option<&str>, Vec<(VpcId, &VpcOutline)>> = BTreeMap::new();
     for (&vpc, settings) in &outline.vpcs {
         wishes.extend(settings.behind().map(|prefix| Wish::Guard { vpc, prefix }));
         wishes.extend(homes(settings).map(|(prefix, table)| Wish::Home { vpc, prefix, table }));
         let bars = barred(settings).filter(|_| is_barred(settings, underlay));
         wishes.extend(bars.map(|prefix| Wish::Bar { prefix }));
-        grounds.entry(settings.netns.as_deref()).or_default().push(settings);
+        grounds.entry(settings.netns.as_deref()).or_default().push((vpc, settings));
     }
     let lans = outline.vpcs.values().flat_map(|vpc| lans_of(vpc, host)).collect();
-    for (netns, vpcs) in grounds {
+    for (netns, settled) in grounds {
+        let vpcs: Vec<&VpcOutline> = settled.iter().map(|(_, vpc)| *vpc).collect();
+        let fenced = fenced(netns, &settled, host);
+        wishes.extend(fences(&fenced, &settled));
         for ipv4 in [true, false] {
-            let policy = Policy { netns, ipv4, vpcs: &vpcs, lans: &lans, underlay };
+            let policy =
+                Policy { netns, ipv4, vpcs: &vpcs, fenced: &fenced, lans: &lans, underlay };
             wishes.extend(policy.rules().into_iter().map(Wish::Rule));
         }
     }
@@ -121,12 +125,55 @@ fn lans_of<'h>(vpc: &'h VpcOutline, host: &'h Host) -> impl Iterator<Item = &'h 
     found.map(|(name, _)| name.as_str()).chain(vpc.interface.as_deref())
 }
 
+/// A VPC that shares its namespace, with the devices towards its hosts.
+type Fenced<'h> = (VpcId, BTreeSet<&'h str>);
+
+/// The VPCs whose hosts are kept from the others' in one namespace: where several come in by one
+/// device, nobody can tell whose a packet is.
+fn fenced<'h>(
+    netns: Option<&str>,
+    settled: &[(VpcId, &'h VpcOutline)],
+    host: &'h Host,
+) -> Vec<Fenced<'h>> {
+    let devices = |vpc: &'h VpcOutline| -> BTreeSet<&'h str> {
+        match netns {
+            None => lans_of(vpc, host).collect(),
+            Some(_) => vpc.interface.as_deref().into_iter().collect(),
+        }
+    };
+    if settled.len() < 2 {
+        return Vec::new();
+    }
+    let all: Vec<Fenced<'h>> = settled.iter().map(|(id, vpc)| (*id, devices(vpc))).collect();
+    let mut serving: BTreeMap<&str, usize> = BTreeMap::new();
+    all.iter().flat_map(|(_, devices)| devices).for_each(|device| {
+        *serving.entry(device).or_default() += 1;
+    });
+    let alone = |device: &&str| serving.get(device) == Some(&1);
+    let kept = |devices: BTreeSet<&'h str>| devices.into_iter().filter(alone).collect();
+    all.into_iter().map(|(id, devices)| (id, kept(devices))).collect()
+}
+
+/// What belongs to one is fenced off from all others whose hosts are known by a device.
+fn fences(fenced: &[Fenced<'_>], settled: &[(VpcId, &VpcOutline)]) -> Vec<Wish> {
+    let known = fenced.iter().filter(|(_, devices)| !devices.is_empty());
+    let between = known.flat_map(|(vpc, _)| {
+        let others = settled.iter().filter(move |(other, _)| other != vpc);
+        let theirs =
+            others.flat_map(|(_, other)| other.prefixes.iter().copied().chain(other.behind()));
+        theirs.map(|prefix| Wish::Fence { vpc: *vpc, prefix })
+    });
+    between.collect()
+}
+
 /// What is ruled in one network namespace for one address family.
 struct Policy<'c> {
     netns: Option<&'c str>,
     ipv4: bool,
     /// The VPCs that live there.
     vpcs: &'c [&'c VpcOutline],
+    /// Those that share it with others.
+    fenced: &'c [Fenced<'c>],
     /// The devices towards hosts of any VPC.
     lans: &'c BTreeSet<&'c str>,
     underlay: Underlay<'c>,
@@ -135,6 +182,7 @@ struct Policy<'c> {
 impl Policy<'_> {
     fn rules(&self) -> Vec<Rule> {
         let mut rules = self.arriving();
+        rules.extend(self.fenced());
         if self.vpcs.iter().any(|vpc| vpc.behind().any(|prefix| self.is_mine(&prefix))) {
             let when = if self.netns.is_none() { When::Unmarked } else { When::Always };
             rules.push(self.rule(PREFIXES, when, Then::Lookup(Table::Prefixes)));
@@ -153,6 +201,21 @@ impl Policy<'_> {
         }));
         rules.extend(self.inside());
         rules
+    }
+
+    /// What comes in by a VPC's device meets the fences.
+    fn fenced(&self) -> impl Iterator<Item = Rule> {
+        let own = |vpc: &&&VpcOutline| {
+            vpc.prefixes.iter().copied().chain(vpc.behind()).any(|prefix| self.is_mine(&prefix))
+        };
+        // Each is fenced off from at least one of two that have something.
+        let has_fences = self.vpcs.iter().filter(own).count() > 1;
+        let fenced = self.fenced.iter().filter(move |_| has_fences);
+        let devices = fenced.flat_map(|(vpc, devices)| devices.iter().map(move |one| (*vpc, *one)));
+        devices.map(|(vpc, device)| {
+            let when = When::Arriving(device.to_owned());
+            self.rule(FENCED, when, Then::Lookup(Table::Fences(vpc)))
+        })
     }
 
     /// From an inside address nothing goes but into the tunnels: so nobody on the VPC's side gets an

@@ -6,6 +6,7 @@
 //!  74   what comes in by the underlay's device: the ingress table, in which the prefixes of
 //!       the VPCs are barred. As long as it is not known which device that is: what comes in by
 //!       any other than those of the VPCs, which 73 leads over to 75
+//!  76   what comes in by a VPC's device: what belongs to the others in its namespace is barred
 //!  78   all but the tunnels' own datagrams, which bear a mark: the prefixes behind the peers of
 //!       all VPCs, each with a guard
 //!  79   the tunnels' own datagrams, and what the host itself sends from the underlay's
@@ -24,7 +25,8 @@
 //! The kernel walks the rules of a packet's family twice for every packet that it forwards: for
 //! its destination, and for its source. So there are as few as can be, and none in a family that
 //! no VPC uses. VPCs that share a namespace share no prefix and so share the tables; whose a route
-//! is says its metric.
+//! is says its metric. Only what keeps their hosts apart is one rule for each of them: many VPCs are
+//! better off in namespaces of their own.
 
 use super::wish::Table;
 use crate::net::VpcId;
@@ -39,6 +41,7 @@ const GUARD_METRIC: u32 = u32::MAX;
 pub(super) const FAMILIAR: u32 = 73;
 pub(super) const ARRIVING: u32 = 74;
 pub(super) const ARRIVED: u32 = 75;
+pub(super) const FENCED: u32 = 76;
 pub(super) const PREFIXES: u32 = 78;
 pub(super) const HOST: u32 = 79;
 pub(super) const DEFAULTS: u32 = 80;
@@ -51,22 +54,25 @@ pub(super) const END: u32 = 90;
 
 /// The first of our tables.
 const FIRST: u32 = 79_000;
+/// The table of the fences of the first VPC; every further VPC has the next one.
+const FENCES: u32 = 79_100;
 
 impl Table {
-    const ALL: [Table; 3] = [Table::Ingress, Table::Prefixes, Table::Defaults];
-
     /// Its number in the kernel.
     pub fn number(self) -> u32 {
         match self {
             Table::Ingress => FIRST,
             Table::Prefixes => FIRST + 1,
             Table::Defaults => FIRST + 2,
+            Table::Fences(vpc) => FENCES + u32::from(vpc.0),
         }
     }
 
     /// The table with a number, if it is one of ours.
     pub fn numbered(number: u32) -> Option<Table> {
-        Table::ALL.into_iter().find(|table| table.number() == number)
+        let mut shared = [Table::Ingress, Table::Prefixes, Table::Defaults].into_iter();
+        let fences = || numbered(number.checked_sub(FENCES)?).map(Table::Fences);
+        shared.find(|table| table.number() == number).or_else(fences)
     }
 }
 

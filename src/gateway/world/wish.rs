@@ -58,6 +58,13 @@ pub enum Wish {
         /// The prefix.
         prefix: Prefix,
     },
+    /// A prefix of another VPC, which hosts of this one must not reach.
+    Fence {
+        /// The VPC of the hosts.
+        vpc: VpcId,
+        /// The prefix of the other.
+        prefix: Prefix,
+    },
     /// A policy rule.
     Rule(Rule),
 }
@@ -116,6 +123,8 @@ pub enum Then {
 pub enum Table {
     /// What must not come in from the underlay.
     Ingress,
+    /// What belongs to the VPCs that share a namespace with this one.
+    Fences(VpcId),
     /// The prefixes behind the peers of the VPCs in a namespace.
     Prefixes,
     /// The default routes of a VPC, whole or in parts, which only its own packets may take. VPCs that
@@ -142,6 +151,7 @@ impl Wish {
             | Wish::Address { vpc, .. }
             | Wish::Guard { vpc, .. }
             | Wish::Home { vpc, .. }
+            | Wish::Fence { vpc, .. }
             | Wish::Route { vpc, .. } => Some(*vpc),
             Wish::Rule(_) | Wish::Bar { .. } => None,
         }
@@ -153,6 +163,7 @@ impl Wish {
             Wish::Guard { prefix, .. } | Wish::Route { prefix, .. } => Some(Table::of(prefix)),
             Wish::Home { table, .. } => Some(*table),
             Wish::Bar { .. } => Some(Table::Ingress),
+            Wish::Fence { vpc, .. } => Some(Table::Fences(*vpc)),
             Wish::Device { .. } | Wish::Address { .. } | Wish::Rule(_) => None,
         }
     }
@@ -162,7 +173,11 @@ impl Wish {
     pub fn is_guard(&self) -> bool {
         match self {
             Wish::Device { .. } | Wish::Address { .. } | Wish::Route { .. } => false,
-            Wish::Guard { .. } | Wish::Home { .. } | Wish::Bar { .. } | Wish::Rule(_) => true,
+            Wish::Guard { .. }
+            | Wish::Home { .. }
+            | Wish::Bar { .. }
+            | Wish::Fence { .. }
+            | Wish::Rule(_) => true,
         }
     }
 
@@ -203,7 +218,7 @@ impl Rule {
     pub(in crate::gateway) fn leads_to(&self) -> Option<Table> {
         match self.then {
             Then::Lookup(table @ (Table::Prefixes | Table::Defaults)) => Some(table),
-            Then::Lookup(Table::Ingress)
+            Then::Lookup(Table::Ingress | Table::Fences(_))
             | Then::LookupMainButDefault
             | Then::Goto(_)
             | Then::Pass
@@ -221,6 +236,7 @@ impl fmt::Display for Wish {
             Wish::Home { prefix, .. } => write!(f, "exception for our own {prefix}"),
             Wish::Route { prefix, .. } => write!(f, "route to {prefix}"),
             Wish::Bar { prefix, .. } => write!(f, "bar before {prefix}"),
+            Wish::Fence { prefix, .. } => write!(f, "fence before {prefix} of another VPC"),
             Wish::Rule(rule) => write!(f, "{rule}"),
         }
     }

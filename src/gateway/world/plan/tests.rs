@@ -205,7 +205,36 @@ fn vpcs_that_share_a_namespace_share_its_rules() {
         "IPv4 rule 78 for packets of others than the tunnels themselves",
     ];
     assert_eq!(ruled(&beside(1), false), expected);
-    assert_eq!(ruled(&beside(50), false), expected);
+    let (fences, shared): (Vec<String>, Vec<String>) =
+        ruled(&beside(50), false).into_iter().partition(|rule| rule.starts_with("IPv4 rule 76"));
+    assert_eq!((shared, fences.len()), (expected.map(str::to_owned).into(), 50));
+}
+
+#[test]
+fn hosts_of_vpcs_that_share_a_namespace_are_kept_apart() {
+    let mut outline = beside(3);
+    let fences_of = |outline: &Outline, of: u16| {
+        let wishes = guards(outline, &host(false), &outline.listen).into_iter();
+        let fences = wishes.filter_map(|wish| match wish {
+            Wish::Fence { vpc, prefix } if vpc == VpcId(of) => Some(prefix.to_string()),
+            _ => None,
+        });
+        fences.collect::<Vec<_>>()
+    };
+    let others = ["10.1.0.0/24", "10.1.2.0/24", "10.2.0.0/24", "10.2.2.0/24"];
+    assert_eq!(fences_of(&outline, 1), others);
+    let led = ruled(&outline, false);
+    assert!(led.contains(&"IPv4 rule 76 for packets that come in by lan1".to_owned()), "{led:?}");
+    // Two on one device: nobody can tell them apart.
+    let zero = outline.vpcs.get_mut(&VpcId(0)).expect("a VPC");
+    zero.interface = Some("lan1".to_owned());
+    assert!(fences_of(&outline, 0).is_empty() && fences_of(&outline, 1).is_empty());
+    assert_eq!(fences_of(&outline, 2).len(), 4);
+    // In namespaces of their own they have nothing to do with each other.
+    for (id, vpc) in &mut outline.vpcs {
+        vpc.netns = Some(format!("vpc{}", id.0));
+    }
+    assert!((0..3).all(|of| fences_of(&outline, of).is_empty()));
 }
 
 #[test]
