@@ -7,7 +7,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -73,6 +73,24 @@ pub fn delete(name: &str) -> Result<()> {
     }
     while umount2(&file, MntFlags::MNT_DETACH).is_ok() {}
     fs::remove_file(&file).with_context(|| format!("deleting network namespace {name}"))
+}
+
+/// What a namespace is, by whatever name: two names of one are equal here. `None` is that of this
+/// thread.
+pub fn identity(name: Option<&str>) -> Result<Identity> {
+    let file = match name {
+        Some(name) => open(name)?,
+        None => File::open("/proc/thread-self/ns/net").context("opening our network namespace")?,
+    };
+    let metadata = file.metadata().context("looking at a network namespace")?;
+    Ok(Identity { device: metadata.dev(), inode: metadata.ino() })
+}
+
+/// See [`identity`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Identity {
+    device: u64,
+    inode: u64,
 }
 
 /// Opens a namespace, to move a device into it or to enter it.
