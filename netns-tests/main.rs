@@ -16,6 +16,7 @@ mod faults;
 mod keys;
 mod lab_itself;
 mod moving;
+mod operator;
 mod own;
 mod packaging;
 mod reference;

@@ -179,8 +179,50 @@ pub(super) enum Command {
     },
     /// Print everything countable in the format of Prometheus
     Metrics,
+    /// Send echoes through the tunnel to a peer: round trip, loss, MTU
+    ///
+    /// Ends with 1 when one was lost.
+    Ping {
+        /// Name of the peer
+        peer: String,
+        /// An address behind the peer, instead of its own inside the tunnel
+        #[arg(long, value_name = "ADDRESS")]
+        to: Option<IpAddr>,
+        /// Length of the IP packets inside the tunnel, in bytes
+        #[arg(long, value_name = "BYTES")]
+        size: Option<u16>,
+        /// How many
+        #[arg(short, long, value_name = "NUMBER", default_value_t = 5)]
+        count: u16,
+    },
+    /// Look at this host as a gateway needs it, change nothing, and say what to mend
+    ///
+    /// Ends with 1 when something is wrong.
+    Doctor {
+        /// The configuration
+        #[arg(long, value_name = "FILE", default_value = "/etc/vpngw/vpngw.toml")]
+        #[arg(value_hint = ValueHint::FilePath)]
+        config: PathBuf,
+    },
+    /// Say what a reload would do: which tunnels it would touch, and by which keys
+    Diff,
     /// Have the gateway read its configuration again
-    Reload,
+    Reload {
+        /// Only say what it would do
+        #[arg(long)]
+        dry_run: bool,
+        /// Take it back after this time, such as 5m, unless `vpnctl confirm` comes before
+        #[arg(long, value_name = "TIME", num_args = 0..=1, default_missing_value = "5m")]
+        #[arg(value_parser = humantime::parse_duration, conflicts_with = "dry_run")]
+        confirm: Option<Duration>,
+    },
+    /// Keep the configuration that was reloaded with --confirm
+    Confirm,
+    /// Show what the gateway logs, or change it while it runs
+    Log {
+        /// From now on, for example debug or info,vpngw::ike=trace
+        filter: Option<String>,
+    },
     /// Replace the keys of a tunnel now
     Rekey {
         /// Name of the peer

@@ -1,25 +1,74 @@
-//! Checks configurations without starting anything.
+//! Checks configurations without starting anything: each by itself, and gateways that know each other
+//! against each other.
 
-use super::look::{self, Look};
-use crate::config::Config;
+use super::exit::Ending;
+use super::look::{self, Look, SCHEMA};
+use super::sheet::wrapped;
+use crate::config::{Config, Contradiction, compare, know_each_other};
 use crate::config_file::{self, LoadError};
 use anyhow::Result;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// `vpnctl check`: fails when one of the files is not valid.
+/// `vpnctl check`: ends with 1 when one of the files is not valid, or two contradict each other.
 pub(super) fn check(files: &[PathBuf], look: Look) -> Result<ExitCode> {
-    let mut all_valid = true;
+    let mut ending = Ending::Well;
+    let mut valid: Vec<(&Path, Config)> = Vec::new();
     for file in files {
         let loaded = config_file::load(file);
-        all_valid &= loaded.is_ok();
         let text = if look.json { as_json(file, &loaded) } else { as_text(file, &loaded, look) };
         look::print(&text)?;
+        match loaded {
+            Ok(config) => valid.push((file, config)),
+            Err(_) => ending = Ending::Down,
+        }
     }
-    Ok(if all_valid { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let mut rest = valid.as_slice();
+    while let [(file, config), others @ ..] = rest {
+        for (other, theirs) in others {
+            let found = compare(config, theirs);
+            if !found.is_empty() {
+                ending = Ending::Down;
+            }
+            let related = know_each_other(config, theirs) || !found.is_empty();
+            if let Some(text) = related.then(|| agreement([file, other], &found, look)) {
+                look::print(&text)?;
+            }
+        }
+        rest = others;
+    }
+    Ok(ending.into())
 }
 
+/// Whether two files agree, and else on what they do not.
+fn agreement(files: [&Path; 2], found: &[Contradiction], look: Look) -> String {
+    if look.json {
+        let found = found.iter().map(|one| json!({ "message": one.message, "help": one.help }));
+        let found: Vec<_> = found.collect();
+        let agree = found.is_empty();
+        let fields =
+            json!({ "schema": SCHEMA, "files": files, "agree": agree, "contradictions": found });
+        return fields.to_string();
+    }
+    let [one, other] = files.map(|file| file.display().to_string());
+    if found.is_empty() {
+        return format!("{one} and {other}: {}", look.paint(look::GOOD, "agree"));
+    }
+    let mut lines =
+        vec![format!("{one} and {other}: {}", look.paint(look::BAD, "contradict each other"))];
+    for Contradiction { message, help } in found {
+        let room = look.width.saturating_sub(4);
+        for (sign, text) in [("- ", message), ("→ ", help)] {
+            let mut sign = sign;
+            for line in wrapped(text, room) {
+                lines.push(format!("  {sign}{line}"));
+                sign = "  ";
+            }
+        }
+    }
+    lines.join("\n")
+}
 fn as_text(file: &Path, loaded: &Result<Config, LoadError>, look: Look) -> String {
     match loaded {
         Ok(config) => format!("{}: {}", file.display(), summary(config, look)),

@@ -4,6 +4,7 @@
 mod args;
 mod check;
 mod client;
+mod doctor;
 mod events;
 mod exit;
 mod gateways;
@@ -11,6 +12,7 @@ mod keys;
 mod lab;
 mod look;
 mod manual;
+mod ping;
 mod sheet;
 mod show;
 mod steer;
@@ -66,7 +68,27 @@ fn dispatch(args: &Args, look: Look) -> Result<ExitCode> {
         Command::Vrrp { watch } => view::repeat(common, &Request::Vrrp, show::vrrp, watch, look),
         Command::Stats { watch } => view::repeat(common, &Request::Stats, show::stats, watch, look),
         Command::Metrics => view::metrics(common),
-        Command::Reload => steer::act(common, &Request::Reload, look),
+        Command::Diff | Command::Reload { dry_run: true, .. } => view::judge(
+            common,
+            &Request::Plan,
+            show::plan,
+            show::can_be_done,
+            &Watch::default(),
+            look,
+        ),
+        Command::Reload { confirm, .. } => {
+            let confirm = confirm.map(|time| time.as_secs().max(1));
+            steer::act(common, &Request::Reload { confirm }, look)
+        }
+        Command::Confirm => steer::act(common, &Request::Confirm, look),
+        Command::Log { filter } => {
+            steer::act(common, &Request::Log { filter: filter.clone() }, look)
+        }
+        Command::Ping { peer, to, size, count } => {
+            let (peer, to, size, count) = (peer.clone(), *to, *size, *count);
+            ping::ping(common, &ping::Wanted { peer, to, size, count }, look)
+        }
+        Command::Doctor { config } => doctor::doctor(common, config, look),
         Command::Rekey { peer, ike } => {
             let sa = if *ike { SaKind::Ike } else { SaKind::Child };
             steer::act(common, &Request::Rekey { peer: peer.clone(), sa }, look)

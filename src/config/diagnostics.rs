@@ -6,6 +6,9 @@ use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use std::fmt;
 use std::ops::Range;
 
+/// So many errors are drawn: whoever has more has made the same mistake again and again.
+const SHOWN: usize = 20;
+
 /// Everything that is wrong with one file; never empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigErrors {
@@ -43,12 +46,22 @@ pub(super) struct Fault {
     label: String,
     help: Option<String>,
     related: Vec<Place>,
+    keys: Option<Box<Keys>>,
+}
+
+/// What a fault says about the keys of a section.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Keys {
+    /// One of these is missing.
+    Lacks(Vec<&'static str>),
+    /// One that is unknown was meant to be one of these, of the section that stands here.
+    Meant(Range<usize>, Vec<String>),
 }
 
 impl Fault {
     pub(super) fn new(message: impl Into<String>) -> Fault {
         let (label, help, related) = (String::new(), None, Vec::new());
-        Fault { message: message.into(), label, help, related }
+        Fault { message: message.into(), label, help, related, keys: None }
     }
 
     /// What stands beside the marked text.
@@ -61,6 +74,29 @@ impl Fault {
     pub(super) fn help(mut self, help: impl Into<String>) -> Fault {
         self.help = Some(help.into());
         self
+    }
+
+    /// One of these keys is missing. When one that is unknown was meant to be it, that is enough said.
+    pub(super) fn lacks(mut self, keys: &[&'static str]) -> Fault {
+        self.keys = Some(Box::new(Keys::Lacks(keys.to_vec())));
+        self
+    }
+
+    /// The unknown key was meant to be one of these of a section.
+    pub(super) fn meant(mut self, section: Range<usize>, keys: &[&str]) -> Fault {
+        let keys = keys.iter().map(|key| (*key).to_owned()).collect();
+        self.keys = Some(Box::new(Keys::Meant(section, keys)));
+        self
+    }
+
+    /// Whether an unknown key in the section at `span` was meant to be the missing one.
+    fn follows_from(&self, span: &Range<usize>, unknown: &Keys) -> bool {
+        match (self.keys.as_deref(), unknown) {
+            (Some(Keys::Lacks(lacking)), Keys::Meant(section, meant)) => {
+                section == span && lacking.iter().any(|key| meant.iter().any(|one| one == key))
+            }
+            (Some(Keys::Lacks(_) | Keys::Meant(..)) | None, _) => false,
+        }
     }
 
     /// Another place in the file that matters.
@@ -92,6 +128,10 @@ impl Report {
 
     /// All faults in the order of the file, with their places.
     pub(super) fn into_errors(mut self, file: &str, text: &str) -> ConfigErrors {
+        let unknown: Vec<Keys> =
+            self.faults.iter().filter_map(|(_, fault)| fault.keys.as_deref().cloned()).collect();
+        self.faults
+            .retain(|(span, fault)| !unknown.iter().any(|one| fault.follows_from(span, one)));
         self.faults.sort_by_key(|(span, _)| span.start);
         let errors = self.faults.into_iter().map(|(span, fault)| locate(text, span, fault));
         ConfigErrors { file: file.to_owned(), text: text.to_owned(), errors: errors.collect() }
@@ -134,10 +174,14 @@ impl ConfigErrors {
     pub fn render(&self, colours: bool) -> String {
         let renderer = if colours { Renderer::styled() } else { Renderer::plain() };
         let renderer = renderer.decor_style(DecorStyle::Ascii);
-        let reports = self.errors.iter().map(|error| renderer.render(&self.report(error)));
+        let shown = self.errors.iter().take(SHOWN);
+        let reports = shown.map(|error| renderer.render(&self.report(error)));
         let mut text = reports.collect::<Vec<_>>().join("\n\n");
         if let [_, _, ..] = self.errors.as_slice() {
             text += &format!("\n\n{}: {} errors", self.file, self.errors.len());
+        }
+        if self.errors.len() > SHOWN {
+            text += &format!(", of which {SHOWN} are shown: mend these first");
         }
         text
     }

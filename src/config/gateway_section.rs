@@ -38,6 +38,8 @@ pub(super) struct Gateway {
     pub(super) private_key: Option<PrivateKey>,
     /// Whether `private_key` is written, be it readable or not.
     pub(super) names_private_key: bool,
+    /// Whether `asn` is written, be it right or not.
+    pub(super) names_asn: bool,
     /// Certificates for all peers that are known by one.
     pub(super) papers: Papers,
 }
@@ -81,7 +83,7 @@ pub(super) fn read(
     };
     check_ports(section, &config, report);
     let names_private_key = section.has("private_key");
-    Some(Gateway { config, private_key, names_private_key, papers })
+    Some(Gateway { config, private_key, names_private_key, names_asn: section.has("asn"), papers })
 }
 
 fn listen(section: &Section<'_>, report: &mut Report) -> Vec<IpAddr> {

@@ -25,6 +25,7 @@
 
 pub mod defaults;
 
+mod agreement;
 mod certificates;
 mod checks;
 mod diagnostics;
@@ -45,6 +46,7 @@ mod words;
 
 pub use crate::pki::Credentials;
 pub use crate::wire::ike::{Identity, ParseIdentityError};
+pub use agreement::{Contradiction, compare, know_each_other};
 pub use diagnostics::{ConfigError, ConfigErrors};
 pub use inside::{derive_device_address, derive_inside_address, derived_prefix};
 pub use keys::{KeyFile, KeyFiles, KeysInMemory};
@@ -106,7 +108,10 @@ fn sections(file: &Section<'_>, files: &dyn KeyFiles, report: &mut Report) -> Op
     let gateway = file.subsection_called("[gateway]", "gateway", &gateway_section::KEYS, report);
     if !file.has("gateway") {
         let help = "begin with [gateway] and name = \"…\" in it";
-        report.add(file.span(), Fault::new("the file has no [gateway]").help(help));
+        report.add(
+            file.span(),
+            Fault::new("the file has no [gateway]").help(help).lacks(&["gateway"]),
+        );
     }
     let gateway = gateway.and_then(|section| gateway_section::read(&section, files, report));
     let tuning = file.subsection_called("[defaults]", "defaults", &tuning::KEYS, report);
@@ -136,7 +141,7 @@ fn vpcs(file: &Section<'_>, report: &mut Report) -> Vec<vpc_section::Vpc> {
     let sections = file.subsections("vpc", "vpc", &vpc_section::KEYS, report);
     if sections.is_empty() && !file.has("vpc") {
         let help = "add [[vpc]] with name = \"…\" and prefixes = [\"…\"]: what the tunnels are for";
-        report.add(file.span(), Fault::new("the file has no [[vpc]]").help(help));
+        report.add(file.span(), Fault::new("the file has no [[vpc]]").help(help).lacks(&["vpc"]));
     }
     if let Some(surplus) = sections.get(limits::VPCS) {
         let message = format!("a gateway serves at most {} VPCs", limits::VPCS);

@@ -44,6 +44,7 @@ impl<'t> Section<'t> {
     fn unknown_key(&self, key: &str, known: &[&str]) -> Fault {
         let fault = Fault::new(format!("unknown key `{key}` in {}", self.title)).label("unknown");
         let meant = meant_words(key, known);
+        let fault = fault.meant(self.span(), &meant);
         match meant.is_empty() {
             true => fault.help(format!("the keys of {} are: {}", self.title, known.join(", "))),
             false => fault.help(format!("did you mean `{}`?", meant.join("` or `"))),
@@ -105,7 +106,7 @@ impl<'t> Section<'t> {
     /// The value of `key`, whose absence is reported with `help`.
     pub(super) fn required<T>(
         &self,
-        key: &str,
+        key: &'static str,
         help: &str,
         parser: impl Parser<T>,
         report: &mut Report,
@@ -117,8 +118,10 @@ impl<'t> Section<'t> {
     }
 
     /// The fault of a section that lacks `key`.
-    pub(super) fn missing(&self, key: &str) -> Fault {
-        Fault::new(format!("{} needs `{key}`", self.title)).label("not in this section")
+    pub(super) fn missing(&self, key: &'static str) -> Fault {
+        Fault::new(format!("{} needs `{key}`", self.title))
+            .label("not in this section")
+            .lacks(&[key])
     }
 
     /// The items of the array at `key`, each with its place; `None` when the key is absent.

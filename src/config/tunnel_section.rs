@@ -186,6 +186,10 @@ impl TunnelSection<'_> {
         let routing = routing(&layers, self.vpc, inside, report);
         let accept = accepted(&layers, routing.as_ref(), report);
         let (local_ts, remote_ts) = selectors(&layers, routing.as_ref(), self.vpc, inside, report);
+        let own: Vec<Prefix> = self.vpc.prefixes.iter().map(|prefix| prefix.value).collect();
+        let beyond: Vec<Prefix> = accept.iter().map(|prefix| prefix.value).collect();
+        meets(&layers, "local_ts", &local_ts, ("the VPC's `prefixes`", &own), report);
+        meets(&layers, "remote_ts", &remote_ts, ("what the peer may send", &beyond), report);
         let preference = words::integer("the local preference", 0..=u32::MAX);
         let own = self.own.as_ref();
         let preference = own.and_then(|own| own.optional("local_preference", preference, report));
@@ -224,7 +228,8 @@ fn routing(
     if neither {
         let fault = Fault::new(format!("{} says no way to find its prefixes", section.title()))
             .label("this peer")
-            .help("add remote_asn = 64513 for BGP, or static_routes = [\"10.2.0.0/16\"]");
+            .help("add remote_asn = 64513 for BGP, or static_routes = [\"10.2.0.0/16\"]")
+            .lacks(&["remote_asn", "static_routes"]);
         report.add(section.span(), fault);
     }
     let statics = routes.map(|routes| Routing::Static {
@@ -242,6 +247,8 @@ fn bgp(
 ) -> Option<BgpConfig> {
     let remote_asn = layers.of(&ROUTING_KEYS).located("remote_asn", words::asn, report)?;
     match inside.gateway.config.asn {
+        // One that is wrong is told of where it stands.
+        None if inside.gateway.names_asn => {}
         None => {
             let fault = Fault::new("BGP needs an autonomous system on both sides")
                 .label("the peer has one")
@@ -336,6 +343,26 @@ fn accepted(
         }
     }
     accept
+}
+
+/// Traffic selectors that have nothing in common with the routes carry nothing.
+fn meets(
+    layers: &Layers<'_, '_>,
+    key: &str,
+    selectors: &[Prefix],
+    (what, routes): (&str, &[Prefix]),
+    report: &mut Report,
+) {
+    let section = layers.of(&[key]);
+    let meet = |ts: &Prefix| routes.iter().any(|route| route.overlaps(ts));
+    let known = !selectors.is_empty() && !routes.is_empty();
+    if section.has(key) && known && !selectors.iter().any(meet) {
+        let listed: Vec<String> = routes.iter().take(4).map(ToString::to_string).collect();
+        let fault = Fault::new(format!("`{key}` has nothing in common with {what}"))
+            .label("no packet fits")
+            .help(format!("{what}: {}; leave `{key}` out, or let it overlap", listed.join(", ")));
+        report.add(section.span_of(key), fault);
+    }
 }
 
 /// What the Child SA is for: everything when routes decide, else the prefixes of both sides, as

@@ -32,7 +32,11 @@ pub(super) fn read(section: &Section<'_>, report: &mut Report) -> Option<Vpc> {
     let prefixes = section.list("prefixes", words::prefix, report).unwrap_or_default();
     refuse_repeated(&prefixes, report);
     let interface = section.optional("interface", words::interface, report);
-    let vrrp = vrrp(section, interface.as_deref(), report);
+    // What is wrong with the prefixes says nothing about addresses.
+    let written = section.raw("prefixes").and_then(|raw| raw.get_ref().as_array());
+    let all = written.is_some_and(|written| written.len() == prefixes.len());
+    let known = if all { prefixes.as_slice() } else { &[] };
+    let vrrp = vrrp(section, (interface.as_deref(), known), report);
     let name = name?;
     let config = VpcConfig {
         tun: section
@@ -71,11 +75,16 @@ fn refuse_repeated(prefixes: &[At<Prefix>], report: &mut Report) {
     }
 }
 
-fn vrrp(vpc: &Section<'_>, interface: Option<&str>, report: &mut Report) -> Vec<VrrpConfig> {
+fn vrrp(
+    vpc: &Section<'_>,
+    (interface, prefixes): (Option<&str>, &[At<Prefix>]),
+    report: &mut Report,
+) -> Vec<VrrpConfig> {
     let sections = vpc.subsections("vrrp", "vpc.vrrp", &VRRP_KEYS, report);
     let mut routers: Vec<VrrpConfig> = Vec::with_capacity(sections.len());
     for section in &sections {
-        let Some(router) = virtual_router(section, interface, report) else { continue };
+        let router = virtual_router(section, (interface, prefixes), report);
+        let Some(router) = router else { continue };
         let same =
             |other: &VrrpConfig| other.vrid == router.vrid && other.interface == router.interface;
         if routers.iter().any(same) {
@@ -90,7 +99,7 @@ fn vrrp(vpc: &Section<'_>, interface: Option<&str>, report: &mut Report) -> Vec<
 
 fn virtual_router(
     section: &Section<'_>,
-    vpc_interface: Option<&str>,
+    (vpc_interface, prefixes): (Option<&str>, &[At<Prefix>]),
     report: &mut Report,
 ) -> Option<VrrpConfig> {
     let vrid = words::integer("a VRID", limits::VRID);
@@ -101,7 +110,8 @@ fn virtual_router(
         let help = "interface = \"eth1\" here or in [[vpc]]: where the VPC's hosts are";
         report.add(section.span(), section.missing("interface").help(help));
     }
-    let (ipv4, ipv6) = addresses(section, vrid.as_ref().map(|vrid| vrid.value), report);
+    let vrid_or_none = vrid.as_ref().map(|vrid| vrid.value);
+    let (ipv4, ipv6) = addresses(section, vrid_or_none, prefixes, report);
     let interval = words::duration("the advertisement interval", limits::VRRP_INTERVAL);
     let interval = section.optional("interval", interval, report);
     Some(VrrpConfig {
@@ -134,6 +144,7 @@ fn priority(section: &Section<'_>, key: &str, default: u8, report: &mut Report) 
 fn addresses(
     section: &Section<'_>,
     vrid: Option<u8>,
+    prefixes: &[At<Prefix>],
     report: &mut Report,
 ) -> (Vec<Ipv4Addr>, Vec<Ipv6Addr>) {
     let written = section.list("addresses", words::address, report).unwrap_or_default();
@@ -144,6 +155,7 @@ fn addresses(
     }
     let (mut ipv4, mut ipv6) = (Vec::new(), Vec::new());
     for At { value, span } in written {
+        outside(value, &span, prefixes, report);
         let added = match value {
             IpAddr::V4(v4) => add_once(&mut ipv4, v4),
             IpAddr::V6(v6) => add_once(&mut ipv6, v6),
@@ -156,6 +168,19 @@ fn addresses(
         put_link_local_first(&mut ipv6, vrid.unwrap_or(1));
     }
     (ipv4, ipv6)
+}
+
+/// Hosts of the VPC use a virtual address as their next hop: it is on their network, or of their link.
+fn outside(address: IpAddr, span: &Range<usize>, prefixes: &[At<Prefix>], report: &mut Report) {
+    let of_link = matches!(address, IpAddr::V6(v6) if v6.is_unicast_link_local());
+    let inside = prefixes.iter().any(|prefix| prefix.value.contains(address));
+    if prefixes.is_empty() || of_link || inside {
+        return;
+    }
+    let fault = Fault::new(format!("{address} is in none of the VPC's prefixes"))
+        .label("hosts there cannot use it")
+        .help("write an address of the hosts' network, or add that network to `prefixes`");
+    report.add(span.clone(), fault);
 }
 
 fn is_empty_list(value: &DeValue<'_>) -> bool {

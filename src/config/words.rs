@@ -183,7 +183,10 @@ pub(super) fn inside_address(value: &DeValue<'_>) -> Result<IpAddr, Fault> {
 pub(super) fn prefix(value: &DeValue<'_>) -> Result<Prefix, Fault> {
     use crate::net::ParsePrefixError::{HostBits, Malformed};
     let text = string(value)?;
-    text.parse().map_err(|error| match error {
+    if let Ok(address) = text.parse::<IpAddr>() {
+        return Err(without_length(address));
+    }
+    let prefix: Prefix = text.parse().map_err(|error| match error {
         HostBits { given, network } => {
             Fault::new(format!("{given} is an address in a network, not a network"))
                 .label("has bits set after the prefix length")
@@ -192,7 +195,48 @@ pub(super) fn prefix(value: &DeValue<'_>) -> Result<Prefix, Fault> {
         Malformed(given) => Fault::new(format!("{given:?} is not a prefix"))
             .label("not a prefix")
             .help("write it as address/length, for example \"10.1.0.0/16\" or \"fd00:1::/48\""),
-    })
+    })?;
+    forwarded(prefix)
+}
+
+/// An address without a length would be a network of one, which is seldom meant.
+fn without_length(address: IpAddr) -> Fault {
+    let (likely, host) = match address {
+        IpAddr::V4(v4) => match v4.octets() {
+            [_, 0, 0, 0] => (8, 32),
+            [_, _, 0, 0] => (16, 32),
+            [_, _, _, 0] => (24, 32),
+            _ => (32, 32),
+        },
+        IpAddr::V6(v6) if v6.segments()[4..] == [0; 4] => (64, 128),
+        IpAddr::V6(_) => (128, 128),
+    };
+    let fault = Fault::new(format!("{address} has no length")).label("an address, not a network");
+    match likely == host {
+        true => fault.help(format!("write \"{address}/{host}\" for this one address")),
+        false => fault.help(format!(
+            "write \"{address}/{likely}\", or \"{address}/{host}\" for this one address"
+        )),
+    }
+}
+
+/// No packet to or from loopback and multicast is ever taken from host to host by a tunnel
+/// (RFC 6890 §2.2.2, RFC 4291 §2.5.3, §2.7).
+fn forwarded(prefix: Prefix) -> Result<Prefix, Fault> {
+    let of_loopback = |address: IpAddr| match address {
+        IpAddr::V4(v4) => v4.is_loopback(),
+        IpAddr::V6(v6) => v6.is_loopback(),
+    };
+    let (first, last) = (prefix.addr(), prefix.last_addr());
+    let kind = if of_loopback(first) && of_loopback(last) {
+        "loopback"
+    } else if first.is_multicast() && last.is_multicast() {
+        "multicast"
+    } else {
+        return Ok(prefix);
+    };
+    let message = format!("{prefix} is {kind}, which no tunnel carries");
+    Err(Fault::new(message).label(kind).help("write a network of hosts"))
 }
 
 /// A service of this host, as in `tcp/22` or `udp/4000-4010`.

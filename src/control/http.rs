@@ -47,7 +47,7 @@ use Method::{Get, Post};
 
 /// Every command. Of two rows for one request the first is how it is written.
 #[rustfmt::skip]
-const ROWS: [Row; 17] = [
+const ROWS: [Row; 22] = [
     row(Get,  "/v1/peers",        |_| Some(Request::Peers)),
     row(Get,  "/v1/peers/{peer}", |given| Some(Request::Peer(text(given, 0)?))),
     row(Get,  "/v1/routes",       |_| Some(Request::Routes)),
@@ -59,7 +59,12 @@ const ROWS: [Row; 17] = [
     row(Get,  "/v1/events",       |_| Some(Request::Events { after: 0 })),
     row(Get,  "/v1/why/{to}?from={from}", |given| why(given, Some(address(given, 1)?))),
     row(Get,  "/v1/why/{to}",    |given| why(given, None)),
-    row(Post, "/v1/reload",       |_| Some(Request::Reload)),
+    row(Get,  "/v1/plan",         |_| Some(Request::Plan)),
+    row(Post, "/v1/reload",       |_| Some(Request::Reload { confirm: None })),
+    row(Post, "/v1/reload?confirm={seconds}", |given| Some(Request::Reload { confirm: Some(number(given, 0)?) })),
+    row(Post, "/v1/confirm",      |_| Some(Request::Confirm)),
+    row(Get,  "/v1/log",          |_| Some(Request::Log { filter: None })),
+    row(Post, "/v1/log/{filter}", |given| Some(Request::Log { filter: Some(text(given, 0)?) })),
     row(Post, "/v1/peers/{peer}/rekey?sa=child", |given| rekey(given, SaKind::Child)),
     row(Post, "/v1/peers/{peer}/rekey?sa=ike",   |given| rekey(given, SaKind::Ike)),
     row(Post, "/v1/peers/{peer}/rekey",          |given| rekey(given, SaKind::Child)),
@@ -191,7 +196,12 @@ impl Request {
             | Request::Vrrp
             | Request::Stats
             | Request::Metrics
-            | Request::Reload => Vec::new(),
+            | Request::Reload { confirm: None }
+            | Request::Confirm
+            | Request::Plan
+            | Request::Log { filter: None } => Vec::new(),
+            Request::Reload { confirm: Some(seconds) } => vec![seconds.to_string()],
+            Request::Log { filter: Some(filter) } => vec![filter.clone()],
         }
     }
 }
@@ -212,6 +222,7 @@ impl Reply {
             Reply::Stats(view) => json(200, view),
             Reply::Events(view) => json(200, view),
             Reply::Why(view) => json(200, view),
+            Reply::Plan(view) => json(200, view),
             Reply::Metrics(view) => HttpReply {
                 status: 200,
                 content_type: "text/plain; version=0.0.4; charset=utf-8",

@@ -16,9 +16,9 @@ pub use http::{HttpReply, Method};
 pub use metrics::render as render_metrics;
 pub use pages::{Mark, Page};
 pub use views::{
-    BfdView, BgpView, ChildSaState, ChildSaView, Code, DataPath, EventView, EventsView,
+    BfdView, BgpView, ChangeView, ChildSaState, ChildSaView, Code, DataPath, EventView, EventsView,
     FailureView, Family, GatewayView, IkeSaView, LivenessView, MetricsView, PathMtuView, PathState,
-    PathView, PeerMetrics, PeerState, PeerSummary, PeerView, PeersView, RefusalView,
+    PathView, PeerMetrics, PeerState, PeerSummary, PeerView, PeersView, PlanView, RefusalView,
     RejectedRouteView, ReplayView, Role, RouteView, RoutesView, SasView, Severity, StatsView,
     StepView, TimerView, Traffic, TroubleView, TunnelSas, Verdict, VirtualRouterState,
     VirtualRouterView, VpcRoutes, VrrpView, WayView, WhyView,
@@ -57,7 +57,19 @@ pub enum Request {
         from: Option<IpAddr>,
     },
     /// Read the configuration again. This one is for the daemon: a gateway reads no files.
-    Reload,
+    Reload {
+        /// Take it back after so many seconds unless it is confirmed.
+        confirm: Option<u64>,
+    },
+    /// The configuration that was reloaded stays. For the daemon.
+    Confirm,
+    /// What a reload would do. For the daemon.
+    Plan,
+    /// What is logged, or is to be from now on. For the daemon.
+    Log {
+        /// The filter from now on; `None` asks for the one that holds.
+        filter: Option<String>,
+    },
     /// Replace SAs of a peer now.
     Rekey {
         /// The peer's name.
@@ -108,6 +120,8 @@ pub enum Reply {
     Events(EventsView),
     /// To [`Request::Why`].
     Why(WhyView),
+    /// To [`Request::Plan`].
+    Plan(PlanView),
     /// To a request for an action: it was started.
     Done(Done),
     /// The request could not be answered.

@@ -3,6 +3,7 @@
 mod bfd;
 mod counters;
 mod events;
+mod plan;
 mod verdict;
 mod vrrp;
 mod why;
@@ -10,6 +11,7 @@ mod why;
 pub use bfd::{BfdView, PathState};
 pub use counters::{MetricsView, PeerMetrics, StatsView};
 pub use events::{Code, EventView, EventsView, FailureView, Severity};
+pub use plan::{ChangeView, PlanView};
 pub use verdict::Verdict;
 pub use vrrp::{Family, TroubleView, VirtualRouterState, VirtualRouterView, VrrpView};
 pub use why::{StepView, WayView, WhyView};
@@ -206,6 +208,9 @@ pub struct PeerView {
     pub authentication: String,
     /// Our side of the tunnel on the underlay.
     pub local: Option<SocketAddr>,
+    /// The network namespace in which the VPC lives; `None` is the daemon's own.
+    #[serde(default)]
+    pub netns: Option<String>,
     /// LOCAL_PREF of routes through it.
     pub local_preference: u32,
     /// MTU inside the tunnel.

@@ -1,6 +1,6 @@
 //! The command line of vpngwd.
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use std::path::PathBuf;
 
 /// The gateway daemon: brings the tunnels of its configuration up and keeps them up.
@@ -26,4 +26,17 @@ pub struct Args {
     /// What to log, for example "debug" or "info,vpngw::ike=trace"
     #[arg(long, value_name = "FILTER", default_value = "info")]
     pub log: String,
+    /// How to write the log where it does not go to the journal
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
+    pub log_format: LogFormat,
+}
+
+/// How lines of the log look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line, with all fields.
+    Json,
 }

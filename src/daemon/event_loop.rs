@@ -8,11 +8,11 @@ use super::jobs::JobPool;
 use super::lan::{LanEvent, Lans};
 use super::listening::{Listening, Sockets};
 use super::path_errors::{PathError, Undelivered};
+use super::reload::Unconfirmed;
 use super::underlay::Underlay;
-use super::world::{Answers, Place, World, sources};
-use super::{files, notify, start, unsent};
-use crate::config::Outline;
-use crate::control::{Code, FailureKind, Reply, Request};
+use super::world::{Answers, Place, World};
+use super::{logging, notify, unsent};
+use crate::control::{FailureKind, Reply, Request};
 use crate::dataplane::{
     BfdReceiver, BfdReport, ControlReceiver, Dataplane, FromDataplane, VpcDevice,
 };
@@ -60,6 +60,8 @@ pub struct Daemon {
     pub(super) connections: Connections,
     pub(super) lans: Lans,
     pub(super) jobs: JobPool,
+    /// A configuration that waits to be confirmed.
+    pub(super) unconfirmed: Option<Unconfirmed>,
     /// Removes its file when the daemon ends.
     pub(super) _control: ControlSocket,
     pub(super) signals: Signals,
@@ -94,6 +96,8 @@ enum Input {
     Timeout,
     /// It is time to try again to listen where that was not possible.
     Listen,
+    /// Nobody has confirmed the configuration.
+    Unconfirmed,
     Watchdog,
 }
 
@@ -135,6 +139,7 @@ impl Daemon {
         let deadline = self.gateway.poll_timeout().map(|(at, _)| self.clock.instant(at));
         let deadline = deadline.map_or_else(far, Instant::from_std);
         let listen_at = self.listening.retry_at();
+        let confirm_at = self.unconfirmed.as_ref().map(|standing| standing.until);
         tokio::select! {
             signal = self.signals.next() => Input::Signal(signal),
             Some(report) = inputs.bfd.recv() => Input::Bfd(report),
@@ -149,6 +154,7 @@ impl Daemon {
             Some(answers) = inputs.world.recv() => Input::World(answers),
             () = sleep_until(deadline) => Input::Timeout,
             () = sleep_until(listen_at.unwrap_or_else(far)), if listen_at.is_some() => Input::Listen,
+            () = sleep_until(confirm_at.unwrap_or_else(far)), if confirm_at.is_some() => Input::Unconfirmed,
         }
     }
 
@@ -201,7 +207,7 @@ impl Daemon {
             },
             Input::World(answers) => gateway.handle_world(answers, now),
             Input::Signal(Signal::Reload) => {
-                if let Err(sentence) = self.reload() {
+                if let Err(sentence) = self.reload(None) {
                     error!("{sentence}");
                 }
             }
@@ -217,6 +223,7 @@ impl Daemon {
                 let Daemon { underlay, dataplane, listening, .. } = self;
                 listening.retry(Sockets { underlay, dataplane });
             }
+            Input::Unconfirmed => self.roll_back(),
             Input::Signal(Signal::Terminate)
             | Input::Watchdog
             | Input::Dataplane(FromDataplane::Failed { .. }) => {}
@@ -225,10 +232,13 @@ impl Daemon {
 
     fn answer(&mut self, call: Call) {
         let page = match call.request {
-            Request::Reload => match self.reload() {
+            Request::Reload { confirm } => match self.reload(confirm.map(Duration::from_secs)) {
                 Ok(sentence) => Reply::done(sentence).into(),
                 Err(sentence) => Reply::failed(FailureKind::InvalidConfig, sentence).into(),
             },
+            Request::Plan => self.plan().into(),
+            Request::Confirm => self.confirm().into(),
+            Request::Log { filter } => logging::answer(filter.as_deref()).into(),
             request => {
                 let now = self.now();
                 let counters = self.dataplane.counters().read();
@@ -240,47 +250,6 @@ impl Daemon {
             }
         };
         let _ = call.reply.send(page);
-    }
-
-    /// Goes over to what the file says now. When that is not valid, or takes a restart, the
-    /// running configuration stays, and the error says why.
-    fn reload(&mut self) -> Result<String, String> {
-        notify::reloading();
-        let outcome = self.try_reload();
-        if let Err(sentence) = &outcome {
-            self.gateway.take_note(Code::ReloadFailed, sentence.as_str(), self.clock.now());
-        }
-        notify::ready(match &outcome {
-            Ok(_) => "reloaded",
-            Err(_) => "the last reload failed; the configuration before it is running",
-        });
-        outcome
-    }
-
-    fn try_reload(&mut self) -> Result<String, String> {
-        let kept = "the running configuration stays";
-        let config =
-            files::load(&self.path, false).map_err(|error| format!("{error:#}\n{kept}"))?;
-        start::check_privileges(&config).map_err(|error| format!("{error:#}; {kept}"))?;
-        let config = config.numbered_like(self.gateway.config());
-        let outline = Outline::of(&config);
-        self.claims.extend(&outline).map_err(|error| format!("{error:#}; {kept}"))?;
-        let ways = Answer::Sources(sources(Host::questions(&config)));
-        self.gateway.handle_world(vec![ways], self.now());
-        let now = self.now();
-        let at = &mut Moment::new(now, Clock::wall(), &mut self.random);
-        let reloaded = self.gateway.reconfigure(config, at);
-        let reloaded = reloaded.map_err(|error| format!("{error}; {kept}"))?;
-        self.lans.keep_only(&outline);
-        self.ask_for_ways();
-        self.place();
-        self.watch_lans();
-        self.carry_out();
-        self.claims.keep_only(&outline);
-        self.world.look();
-        let sentence = format!("reloaded; {reloaded}");
-        info!("{sentence}");
-        Ok(sentence)
     }
 
     /// Watches the interfaces towards hosts that the configuration names.

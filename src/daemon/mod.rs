@@ -26,12 +26,13 @@ mod listening;
 mod logging;
 mod notify;
 mod path_errors;
+mod reload;
 mod start;
 mod underlay;
 mod unsent;
 mod world;
 
-pub use args::Args;
+pub use args::{Args, LogFormat};
 pub use exit::{Cause, Failure};
 
 use crate::os::{memory, process};
@@ -67,7 +68,7 @@ fn try_run(args: &Args) -> Outcome<()> {
         println!("{}: ok, {vpcs} VPC(s), {peers} peer(s)", args.config.display());
         return Ok(());
     }
-    logging::start(&args.log)?;
+    logging::start(&args.log, args.log_format)?;
     process::use_all_descriptors().or_fail(Cause::Runtime)?;
     if let Err(error) = memory::keep_private() {
         tracing::warn!(

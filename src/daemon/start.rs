@@ -93,6 +93,7 @@ pub async fn start(args: &Args) -> Outcome<Daemon> {
         connections,
         lans,
         jobs,
+        unconfirmed: None,
         _control: control,
         signals,
         inputs,

@@ -4,7 +4,11 @@
 //! change while packets flow (sockets, the gateway's own name) is refused as a whole, and the
 //! running configuration stays. A VPC whose device gets another name or place is another VPC.
 
+mod details;
+
+use super::Gateway;
 use crate::config::{Config, GatewayConfig, PeerConfig, VpcConfig};
+use crate::control::{ChangeView, PlanView};
 use crate::net::{PeerId, VpcId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -108,9 +112,31 @@ impl Reloaded {
         reloaded
     }
 
+    /// What was done to whom.
+    pub fn changes(&self) -> impl Iterator<Item = (&'static str, &BTreeSet<String>)> {
+        self.touched.iter().map(|(what, names)| (*what, names))
+    }
+
     /// How many steps it took.
     pub fn steps(&self) -> usize {
         self.steps
+    }
+}
+
+impl Gateway {
+    /// What going over from `old` to `new` would do; the gateway's name is left to the caller.
+    ///
+    /// # Errors
+    ///
+    /// When it takes a restart.
+    pub fn plan(old: &Config, new: &Config) -> Result<PlanView, NeedsRestart> {
+        let reloaded = Reloaded::by(&plan(old, new)?, old, new);
+        let change = |(what, names): (&'static str, &BTreeSet<String>)| ChangeView {
+            what: what.to_owned(),
+            names: names.iter().cloned().collect(),
+        };
+        let changes = reloaded.changes().map(change).collect();
+        Ok(PlanView { changes, details: details::of(old, new), ..PlanView::default() })
     }
 }
 

@@ -36,8 +36,8 @@ impl Gateway {
         reply
     }
 
-    /// Answers a request, or goes on with the answer behind `after`. [`Request::Reload`] is the
-    /// daemon's: a gateway reads no files.
+    /// Answers a request, or goes on with the answer behind `after`. Reloads and the log are the
+    /// daemon's: a gateway reads no files and writes none.
     pub fn handle_page(
         &mut self,
         request: &Request,
@@ -55,7 +55,9 @@ impl Gateway {
             Request::Why { to, from } => self.why(*to, *from, now),
             Request::Vrrp => Reply::Vrrp(self.vrrp_view(now)),
             Request::Stats => Reply::Stats(self.stats_view()),
-            Request::Reload => Reply::failed(FailureKind::BadRequest, "a gateway reads no files"),
+            Request::Reload { .. } | Request::Confirm | Request::Plan | Request::Log { .. } => {
+                Reply::failed(FailureKind::BadRequest, "a gateway reads no files and writes no log")
+            }
             Request::Rekey { peer, sa } => {
                 self.act_on_peer(peer, now, |gateway, peer| gateway.rekey(peer, *sa, at))
             }

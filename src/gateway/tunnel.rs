@@ -210,17 +210,19 @@ impl Tunnel {
             Event::Established(facts) => self.on_established(facts, now),
             // The path is that of the remote gateway.
             Event::Measured { .. } => {}
-            Event::IkeRekeyed { new, .. } => info!(peer = self.name, ike = %new, "IKE SA rekeyed"),
+            Event::IkeRekeyed { new, .. } => {
+                info!(peer = self.name, ike = %new, "{}: IKE SA rekeyed", self.name)
+            }
             Event::ChildUp(up) => {
                 info!(peer = self.name, inbound = %up.inbound.spi, outbound = %up.outbound.spi,
-                    suite = %up.inbound.suite, "Child SA up");
+                    suite = %up.inbound.suite, "{}: Child SA up", self.name);
                 if let Err(error) = self.sas.install(up, config, now) {
                     error!(peer = self.name, %error, "keys of a Child SA do not fit its suite");
                 }
             }
             Event::ChildSendable { child, .. } => self.sas.on_sendable(*child),
             Event::ChildDown { child, reason, .. } => {
-                info!(peer = self.name, %reason, "Child SA down");
+                info!(peer = self.name, %reason, "{}: Child SA down: {reason}", self.name);
                 self.sas.retire(*child, now);
             }
             Event::Moved { local, remote } => {

@@ -2,6 +2,7 @@
 
 mod peer;
 mod peers;
+mod plan;
 mod routes;
 mod sas;
 mod vrrp;
@@ -9,6 +10,7 @@ mod why;
 
 pub(super) use peer::{is_well, peer};
 pub(super) use peers::{are_well, peers};
+pub(super) use plan::{can_be_done, plan};
 pub(super) use routes::routes;
 pub(super) use sas::sas;
 pub(super) use vrrp::vrrp;

@@ -132,6 +132,8 @@ codes! {
     Reloaded = "reloaded", Info;
     /// Another configuration was refused; the one before it goes on.
     ReloadFailed = "reload-failed", Warning;
+    /// Another configuration was not confirmed; the one before it is back.
+    RolledBack = "rolled-back", Warning;
     /// Both sides are authenticated.
     Connected = "connected", Info;
     /// The peer is at another address.

@@ -57,7 +57,7 @@ fn a_peer_comes_and_goes() {
 #[test]
 fn other_prefixes_are_announced_without_touching_tunnels() {
     let changed =
-        |text: String| text.replace("\"10.1.0.0/16\", \"fd00:1", "\"10.9.0.0/16\", \"fd00:1");
+        |text: String| text.replace("\"10.1.0.0/16\", \"fd00:1", "\"10.0.0.0/15\", \"fd00:1");
     assert_eq!(steps_of(changed), Ok(vec![Step::Reannounce(VpcId(0))]));
 }
 

@@ -118,6 +118,7 @@ impl Gateway {
                 Credentials::Certificate { .. } => "certificate".to_owned(),
             },
             local: seen.in_use().map(|ike| ike.local),
+            netns: self.config.vpcs.get(&config.vpc).and_then(|vpc| vpc.netns.clone()),
             local_preference: config.local_preference,
             inner_mtu: sending.map(|child| sending_mtu(&self.config, tunnel, child)),
             path_mtu: self.path_mtu_view(config),

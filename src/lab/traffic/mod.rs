@@ -9,6 +9,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
+pub use icmp::Echo;
 pub use ping::{Pinger, Report};
 pub use transfer::{Transfer, transfer};
 

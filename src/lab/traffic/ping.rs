@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow};
 
-use super::icmp::Echo;
+use super::icmp::{Echo, PAYLOAD};
 
 /// How long after the last probe its reply may take.
 const LAST_REPLY: Duration = Duration::from_millis(500);
@@ -18,9 +18,9 @@ static NEXT_IDENTIFIER: AtomicU16 = AtomicU16::new(1);
 
 /// One probe, then at most `patience` for its reply.
 pub fn once(namespace: &str, target: IpAddr, patience: Duration) -> Result<bool> {
-    let echo = Echo::open(namespace, target, identifier())?;
+    let echo = Echo::open(Some(namespace), (None, target), identifier())?;
     let until = Instant::now() + patience;
-    echo.send(1);
+    echo.send(1, PAYLOAD.len());
     loop {
         let left = until.saturating_duration_since(Instant::now());
         if left.is_zero() {
@@ -42,7 +42,7 @@ pub struct Pinger {
 impl Pinger {
     /// Probes `target` from a namespace once every `interval` until [`finish`](Self::finish).
     pub fn start(namespace: &str, target: IpAddr, interval: Duration) -> Result<Self> {
-        let echo = Echo::open(namespace, target, identifier())?;
+        let echo = Echo::open(Some(namespace), (None, target), identifier())?;
         let ending = Arc::new(AtomicBool::new(false));
         let seen = Arc::clone(&ending);
         let thread = std::thread::spawn(move || run(&echo, interval, &seen));
@@ -141,7 +141,7 @@ fn run(echo: &Echo, interval: Duration, ending: &AtomicBool) -> Result<Report> {
     let mut next = Instant::now();
     while !ending.load(Ordering::Relaxed) {
         report.probes.push(Probe { sent: Instant::now(), answered: None });
-        echo.send(sequence(report.probes.len() - 1));
+        echo.send(sequence(report.probes.len() - 1), PAYLOAD.len());
         next += interval;
         collect(echo, &mut report, next)?;
     }

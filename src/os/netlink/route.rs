@@ -241,6 +241,19 @@ impl Netlink {
         Ok(messages.iter().filter_map(|message| read(message, &name)).collect())
     }
 
+    /// The routes of the main table, whoever made them.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel refuses.
+    pub async fn main_routes(&self) -> Result<Vec<Route>> {
+        let links = self.links().await?;
+        let name = name_of(&links);
+        let messages = self.route_messages().await?;
+        let main = messages.iter().filter(|m| m.header.table == RouteHeader::RT_TABLE_MAIN);
+        Ok(main.filter_map(|message| read(message, &name)).collect())
+    }
+
     async fn our_route_messages(&self) -> Result<Vec<RouteMessage>> {
         let mut messages = self.route_messages().await?;
         messages.retain(is_ours);

@@ -137,7 +137,7 @@ fn requests() -> Vec<Seed> {
         ("peer", Request::Peer(peer())),
         ("routes", Request::Routes),
         ("metrics", Request::Metrics),
-        ("reload", Request::Reload),
+        ("reload", Request::Reload { confirm: None }),
         ("rekey", Request::Rekey { peer: peer(), sa: SaKind::Ike }),
         ("terminate", Request::Terminate { peer: peer() }),
     ];

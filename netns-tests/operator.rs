@@ -1,0 +1,164 @@
+//! What an operator does with `vpnctl` at a running pair, and how it ends.
+//!
+//! ```text
+//!   left-host ── left ── middle ── right ── right-host
+//!                 ▲ vpnctl
+//! ```
+
+use std::process::{Command, Output};
+
+use vpngw::os::netns;
+
+use crate::support::charon::text as said;
+use crate::support::eventually;
+use crate::support::pair::{Pair, Side};
+use crate::support::vpngwd::{Auth, Gateway, bgp, config};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_vpnctl");
+
+fn up() -> (Pair, [Gateway; 2]) {
+    Gateway::start_both(|pair, side| config(pair, side, Auth::Psk, &bgp(side), ""))
+}
+
+/// Runs `vpnctl` beside the gateway of a side.
+fn vpnctl(pair: &Pair, side: Side, arguments: &str) -> Output {
+    let mut command = Command::new(PROGRAM);
+    command.arg("--socket").arg(pair.path(&format!("{}.sock", side.name())));
+    command.args(arguments.split(' '));
+    netns::place(&mut command, &pair.namespace(side.name())).unwrap();
+    command.output().unwrap()
+}
+
+#[track_caller]
+fn assert_ends(output: &Output, code: i32, words: &[&str]) {
+    let text = said(output);
+    println!("{text}");
+    assert_eq!(output.status.code(), Some(code), "{text}");
+    for word in words {
+        assert!(text.contains(word), "{word:?} is missing in: {text}");
+    }
+}
+
+#[test]
+fn views_end_as_things_are_and_echoes_go_through_the_tunnel() {
+    let (pair, [_left, right]) = up();
+    let left = |arguments: &str| vpnctl(&pair, Side::Left, arguments);
+    assert_ends(&left("peers"), 0, &["1 of 1 up"]);
+    assert_ends(&left("ping right -c 2"), 0, &["2 sent, 0 lost", "round trip"]);
+    assert_ends(&left("ping right -c 1 --size 1400"), 0, &["1400 bytes", "0 lost"]);
+    assert_ends(&left("ping right -c 1 --to 10.2.0.10"), 0, &["0 lost"]);
+    assert_ends(&left("ping nobody -c 1"), 2, &["there is no peer"]);
+    let why = "why 10.2.0.10 --from 10.1.0.10";
+    assert_ends(&left(why), 0, &["goes through right", "only path", "SPI", "10.79.2.10:4500"]);
+    assert_ends(&left("why 10.2.0.10 --from 10.9.9.9"), 1, &["is in none of the prefixes"]);
+    assert_ends(&left("why 10.1.0.10"), 0, &["stays here", "lan0"]);
+    assert_ends(&left("why 192.0.2.1"), 1, &["no VPC has to do with it"]);
+    right.kill();
+    assert!(eventually(|| left("peers").status.code() == Some(1)));
+    assert_ends(
+        &left("peers"),
+        1,
+        &["0 of 1 up", "the path is lost", "is the gateway at 10.79.2.10 up?"],
+    );
+    assert_ends(&left("ping right -c 1"), 1, &["1 sent, 1 lost"]);
+    assert_ends(&left(why), 1, &["goes nowhere", "right: local preference"]);
+    assert_ends(&vpnctl(&pair, Side::Right, "peers"), 3, &["nobody answers"]);
+    assert_ends(&vpnctl(&pair, Side::Right, "--json peers"), 3, &["\"schema\":1", "\"error\""]);
+}
+
+#[test]
+fn a_change_can_be_looked_at_tried_and_taken_back() {
+    let (pair, [_left, _right]) = up();
+    let left = |arguments: &str| vpnctl(&pair, Side::Left, arguments);
+    assert_ends(&left("diff"), 0, &["the file says what is running"]);
+    let before = std::fs::read_to_string(pair.path("left.toml")).unwrap();
+    let narrow = before.replace("accept = [\"10.2.0.0/16\"", "accept = [\"10.2.0.0/17\"");
+    std::fs::write(pair.path("left.toml"), &narrow).unwrap();
+    let planned = ["routes of tunnels changed: right", "right: accept [10.2.0.0/16"];
+    assert_ends(&left("diff"), 0, &planned);
+    assert_ends(&left("reload --dry-run"), 0, &planned);
+    assert_ends(&left("reload --confirm 2s"), 0, &["taken back in 2 s"]);
+    assert!(!pair.journey(Side::Left, 0).succeeds(), "it is carried out");
+    assert!(eventually(|| pair.journey(Side::Left, 0).succeeds()), "and taken back");
+    assert_ends(&left("events --format tsv"), 0, &["rolled-back", "route-up"]);
+    assert_ends(&left("confirm"), 2, &["nothing to confirm"]);
+    assert_ends(&left("reload --confirm 2s"), 0, &[]);
+    assert_ends(&left("confirm"), 0, &["stays"]);
+    std::thread::sleep(std::time::Duration::from_secs(3));
+    assert!(!pair.journey(Side::Left, 0).succeeds(), "it stays");
+    std::fs::write(pair.path("left.toml"), narrow.replace("remote_asn", "remote_as")).unwrap();
+    assert_ends(&left("diff"), 2, &["remote_as"]);
+    assert_ends(&left("reload"), 2, &["remote_as", "the running configuration stays"]);
+    let files = [pair.path("left.toml"), pair.path("right.toml")];
+    std::fs::write(&files[0], &narrow).unwrap();
+    let [left_file, right_file] = files.map(|file| file.display().to_string());
+    let check = format!("check {left_file} {right_file}");
+    assert_ends(&left(&check), 1, &["left does not accept 10.2.0.0/16 of right"]);
+    std::fs::write(pair.path("left.toml"), &before).unwrap();
+    assert_ends(&left(&check), 0, &["agree"]);
+}
+
+#[test]
+fn the_log_is_changed_while_the_daemon_runs() {
+    let (pair, [left, _right]) = up();
+    let ask = |arguments: &str| vpnctl(&pair, Side::Left, arguments);
+    assert_ends(&ask("log"), 0, &["debug"]);
+    assert_ends(&ask("log info"), 0, &["what is logged: info"]);
+    assert_ends(&ask("log loud"), 2, &["\"loud\" is no level"]);
+    assert!(left.log().contains("right: connected with"), "the peer stands in the text");
+}
+
+#[test]
+fn the_doctor_names_what_is_wrong_with_this_host() {
+    let (pair, [_left, _right]) = up();
+    let file = pair.path("left.toml").display().to_string();
+    let doctor = format!("doctor --config {file}");
+    let left = |arguments: &str| vpnctl(&pair, Side::Left, arguments);
+    assert_ends(
+        &left(&doctor),
+        0,
+        &["is valid", "10.79.1.10 is on wan0", "all is well with 1 peer"],
+    );
+    let sh = |line: &str| {
+        let mut command = Command::new("sh");
+        command.args(["-c", line]);
+        netns::place(&mut command, &pair.namespace("left")).unwrap();
+        assert!(command.status().unwrap().success(), "{line}");
+    };
+    for (breaking, mending, words) in [
+        (
+            "ip link set lan0 down",
+            "ip link set lan0 up",
+            ["lan0 of VPC office is down", "ip link set lan0 up"],
+        ),
+        (
+            "sysctl -qw net.ipv4.ip_forward=0",
+            "sysctl -qw net.ipv4.ip_forward=1",
+            ["does not forward", "net.ipv4.ip_forward=1"],
+        ),
+        (
+            "sysctl -qw net.ipv4.conf.lan0.rp_filter=1",
+            "sysctl -qw net.ipv4.conf.lan0.rp_filter=0",
+            ["rp_filter", "rp_filter=2"],
+        ),
+        (
+            "ip link set wan0 mtu 1400",
+            "ip link set wan0 mtu 1500",
+            ["wan0 takes 1400 bytes", "underlay_mtu = 1400"],
+        ),
+        (
+            "ip route add 10.2.7.0/24 dev lan0",
+            "ip route del 10.2.7.0/24 dev lan0",
+            ["main table has a route to 10.2.7.0/24", "ip route del"],
+        ),
+        (
+            "ip address del 10.79.1.10/24 dev wan0",
+            "true",
+            ["no device has 10.79.1.10", "ip address add"],
+        ),
+    ] {
+        sh(breaking);
+        assert_ends(&left(&doctor), 1, &words);
+        sh(mending);
+    }
+}

@@ -1,0 +1,231 @@
+//! Sixteen and more ways for two files to contradict each other, each found and explained.
+
+use super::*;
+use crate::config::{KeysInMemory, parse};
+use crate::crypto::sign::SigningKey;
+
+fn key(seed: u8) -> SigningKey {
+    SigningKey::from_seed(&[seed; 32])
+}
+
+fn keys() -> KeysInMemory {
+    let public = |seed| key(seed).verifying_key().to_base64();
+    KeysInMemory::new()
+        .with("left.key", &key(1).to_pkcs8_pem())
+        .with("right.key", &key(2).to_pkcs8_pem())
+        .with("other.key", &key(3).to_pkcs8_pem())
+        .with_mode("left.pub", 0o644, &public(1))
+        .with_mode("right.pub", 0o644, &public(2))
+        .with_mode("other.pub", 0o644, &public(3))
+        .with("psk", "correct horse battery staple")
+        .with("other.psk", "a different and longer passphrase")
+}
+
+/// The file of left (1) or right (2).
+fn text(own: u8) -> String {
+    let (name, peer, other) = if own == 1 { ("left", "right", 2) } else { ("right", "left", 1) };
+    format!(
+        r#"
+[gateway]
+name = "{name}"
+asn = 6451{own}
+listen = ["10.79.{own}.10"]
+private_key = "{name}.key"
+
+[[vpc]]
+name = "office"
+prefixes = ["10.{own}.0.0/16", "fd00:{own}::/48"]
+interface = "lan0"
+
+[[peer]]
+name = "{peer}"
+remote_address = "10.79.{other}.10"
+public_key_file = "{peer}.pub"
+remote_asn = 6451{other}
+accept = ["10.{other}.0.0/16", "fd00:{other}::/48"]
+"#
+    )
+}
+
+fn config(text: &str) -> Config {
+    parse(text, "file.toml", &keys()).unwrap_or_else(|errors| panic!("{errors}\n{text}"))
+}
+
+fn found(left: &str, right: &str) -> Vec<Contradiction> {
+    let (left, right) = (config(left), config(right));
+    let one = compare(&left, &right);
+    let sorted = |mut found: Vec<Contradiction>| {
+        found.sort_by(|a, b| (&a.message, &a.help).cmp(&(&b.message, &b.help)));
+        found.len()
+    };
+    assert_eq!(sorted(one.clone()), sorted(compare(&right, &left)), "the order does not matter");
+    one
+}
+
+fn replaced(text: &str, from: &str, to: &str) -> String {
+    assert!(text.contains(from), "{from} is not in {text}");
+    text.replace(from, to)
+}
+
+#[test]
+fn files_that_fit_agree() {
+    assert_eq!(found(&text(1), &text(2)), []);
+    let psk = |own| {
+        text(own)
+            .replace("public_key_file", "psk_file")
+            .replace("left.pub", "psk")
+            .replace("right.pub", "psk")
+    };
+    assert_eq!(found(&psk(1), &psk(2)), []);
+    let routes = |own: u8| {
+        let other = 3 - own;
+        let text =
+            replaced(&text(own), &format!("remote_asn = 6451{other}\naccept"), "static_routes");
+        replaced(&text, &format!("asn = 6451{own}\n"), "")
+    };
+    assert_eq!(found(&routes(1), &routes(2)), []);
+}
+
+#[test]
+fn strangers_have_nothing_to_contradict() {
+    let third = text(2)
+        .replace("right", "third")
+        .replace("left", "nobody")
+        .replace("10.79.1.10", "10.79.9.10");
+    let third = third.replace("third.key", "other.key").replace("nobody.pub", "left.pub");
+    let (left, third) = (config(&text(1)), config(&replaced(&third, "10.79.2.10", "10.79.8.10")));
+    assert!(!know_each_other(&left, &third));
+    assert_eq!(compare(&left, &third), []);
+}
+
+/// What is changed at left, and a word of what is said.
+#[test]
+fn every_contradiction_is_found_and_says_what_to_write() {
+    let more = |key: &'static str| move |text: String| format!("{text}{key}\n");
+    let swap = |from: &'static str, to: &'static str| move |text: String| replaced(&text, from, to);
+    type Change = Box<dyn Fn(String) -> String>;
+    let cases: Vec<(Change, &str, &str)> = vec![
+        (
+            Box::new(swap("remote_asn = 64512", "remote_asn = 64999")),
+            "expects AS64999",
+            "remote_asn = 64512 at left",
+        ),
+        (
+            Box::new(swap("\nasn = 64511", "\nasn = 64777")),
+            "which is AS64777",
+            "remote_asn = 64777 at right",
+        ),
+        (
+            Box::new(more("remote_identity = \"somebody\"")),
+            "expects right to be \"somebody\"",
+            "remote_identity = \"right\"",
+        ),
+        (
+            Box::new(swap("name = \"left\"\n", "name = \"left\"\nidentity = \"gw.left\"\n")),
+            "it is \"gw.left\"",
+            "remote_identity",
+        ),
+        (
+            Box::new(swap("private_key = \"left.key\"", "private_key = \"other.key\"")),
+            "does not belong to the private key of left",
+            "vpnctl pubkey",
+        ),
+        (
+            Box::new(swap("public_key_file = \"right.pub\"", "public_key_file = \"other.pub\"")),
+            "does not belong to the private key of right",
+            "vpnctl pubkey",
+        ),
+        (
+            Box::new(swap("public_key_file = \"right.pub\"", "psk_file = \"psk\"")),
+            "proves itself by a secret",
+            "psk_file",
+        ),
+        (
+            Box::new(swap("remote_address = \"10.79.2.10\"", "remote_address = \"10.79.2.99\"")),
+            "10.79.2.99, where it does not listen",
+            "10.79.2.10",
+        ),
+        (Box::new(more("remote_port = 5999")), "port 5999", "remote_port = 500"),
+        (Box::new(swap("name = \"office\"", "name = \"bureau\"")), "VPC \"bureau\"", "same name"),
+        (
+            Box::new(swap("accept = [\"10.2.0.0/16\", ", "accept = [")),
+            "does not accept 10.2.0.0/16",
+            "add \"10.2.0.0/16\" to `accept`",
+        ),
+        (
+            Box::new(swap("prefixes = [\"10.1.0.0/16\"", "prefixes = [\"10.77.0.0/16\"")),
+            "right does not accept 10.77.0.0/16",
+            "accept",
+        ),
+        (
+            Box::new(more("inside_local = \"169.254.1.1\"\ninside_remote = \"169.254.1.2\"")),
+            "169.254.1.1",
+            "inside_remote",
+        ),
+        (
+            Box::new(swap("remote_asn = 64512\naccept", "static_routes")),
+            "which has static routes",
+            "static_routes",
+        ),
+    ];
+    for (change, said, help) in cases {
+        let found = found(&change(text(1)), &text(2));
+        let fits = |one: &Contradiction| one.message.contains(said) && one.help.contains(help);
+        assert!(found.iter().any(fits), "{said:?} / {help:?} in {found:#?}");
+    }
+    for key in ["ike_suites", "esp_suites"] {
+        let (one, other) = match key {
+            "ike_suites" => ("aes128gcm16-prfsha256-ecp256", "chacha20poly1305-prfsha512-ecp384"),
+            _ => ("aes128gcm16-esn", "chacha20poly1305-esn"),
+        };
+        let with = |own, suite: &str| format!("{}{key} = [\"{suite}\"]\n", text(own));
+        let found = found(&with(1, one), &with(2, other));
+        assert!(matches!(&found[..], [one] if one.message.contains(key)), "{found:#?}");
+    }
+    let half = replaced(&text(2), "\"10.2.0.0/16\", \"fd00:2::/48\"", "\"10.2.0.0/17\"");
+    let other_half = format!("{}remote_ts = [\"10.2.128.0/17\"]\n", text(1));
+    let selectors = found(&other_half, &half);
+    let said = "right has traffic of 10.2.0.0/17 for the tunnel, and left takes 10.2.128.0/17";
+    assert!(selectors.iter().any(|one| one.message == said), "{selectors:?}");
+    let silent = |own| format!("{}initiate = false\n", text(own));
+    let both = found(&silent(1), &silent(2));
+    assert!(matches!(&both[..], [one] if one.message.contains("begins")), "{both:?}");
+    let psk = |own, file: &str| {
+        let pair = ["left.pub", "right.pub"];
+        pair.iter().fold(text(own).replace("public_key_file", "psk_file"), |text, key| {
+            text.replace(key, file)
+        })
+    };
+    let secrets = found(&psk(1, "psk"), &psk(2, "other.psk"));
+    assert!(matches!(&secrets[..], [one] if one.message.contains("secrets")), "{secrets:?}");
+    let alone = text(2).split("[[peer]]").next().unwrap().to_owned();
+    let one_sided = found(&text(1), &alone);
+    assert!(
+        matches!(&one_sided[..], [one] if one.message.contains("none for left")),
+        "{one_sided:?}"
+    );
+}
+
+#[test]
+fn gateways_of_one_region_share_their_virtual_routers() {
+    let region = |name: &str, priority: u8, address: &str| {
+        let text = text(1)
+            .replace("\"left\"", &format!("{name:?}"))
+            .replace("10.79.1.10", &format!("10.79.1.{priority}"));
+        replaced(
+            &text,
+            "[[peer]]",
+            &format!(
+                "[[vpc.vrrp]]\nvrid = 1\naddresses = [\"{address}\"]\npriority = {priority}\n\n[[peer]]"
+            ),
+        )
+    };
+    let good = found(&region("a", 200, "10.1.0.1"), &region("b", 100, "10.1.0.1"));
+    assert_eq!(good, []);
+    let bad = found(
+        &region("a", 100, "10.1.0.1"),
+        &region("b", 100, "10.1.0.2").replace("10.79.1.100", "10.79.1.101"),
+    );
+    let says = |word: &str| bad.iter().any(|one| one.message.contains(word));
+    assert!(says("addresses") && says("priority"), "{bad:?}");
+}
