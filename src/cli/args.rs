@@ -45,8 +45,10 @@ pub(super) struct Common {
     #[arg(long, global = true, conflicts_with = "format")]
     pub(super) json: bool,
     /// How to print what is shown
-    #[arg(long, global = true, value_enum, value_name = "FORMAT", default_value_t)]
-    pub(super) format: Format,
+    ///
+    /// When left out, the environment variable VPNCTL_FORMAT says it, so that scripts can.
+    #[arg(long, global = true, value_enum, value_name = "FORMAT")]
+    pub(super) format: Option<Format>,
     /// When to use colours
     #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t)]
     pub(super) color: ColorChoice,

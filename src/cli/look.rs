@@ -4,6 +4,7 @@
 use super::args::{ColorChoice, Common, Format};
 use anstyle::{AnsiColor, Style};
 use anyhow::{Error, Result};
+use clap::ValueEnum;
 use serde_json::json;
 use std::io::{self, ErrorKind, IsTerminal, Write};
 
@@ -31,10 +32,13 @@ pub(super) struct Look {
 impl Look {
     /// What suits standard output.
     pub(super) fn of_stdout(common: &Common) -> Look {
-        let json = common.json || common.format == Format::Json;
+        let said = std::env::var("VPNCTL_FORMAT").ok();
+        let said = said.and_then(|word| Format::from_str(&word, true).ok());
+        let format = common.format.or(said).unwrap_or_default();
+        let json = common.json || format == Format::Json;
         let colours = !json && wants_colours(common.color, io::stdout().is_terminal());
         let (width, height) = screen();
-        let aligned = common.format != Format::Tsv;
+        let aligned = format != Format::Tsv;
         Look { json, aligned, colours, headings: true, width, height }
     }
 

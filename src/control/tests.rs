@@ -236,6 +236,19 @@ fn codes_are_told_apart_and_a_new_one_does_not_stop_an_old_reader() {
 }
 
 #[test]
+fn every_code_is_documented_with_its_severity() {
+    let page = include_str!("../../docs/events.md");
+    for code in Code::ALL {
+        let severity = match code.severity() {
+            Severity::Info => "info",
+            Severity::Warning => "warning",
+        };
+        let row = format!("| `{code}` | {severity} | ");
+        assert!(page.lines().any(|line| line.starts_with(&row)), "{row} is not in docs/events.md");
+    }
+}
+
+#[test]
 fn a_verdict_counts_everything_and_the_worst_wins() {
     let of = |change: fn(&mut PeerSummary), path| {
         let mut summary = PeerSummary { prefixes_rejected: 0, ..peer().summary };

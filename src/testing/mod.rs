@@ -20,6 +20,7 @@ mod packet;
 mod stream;
 mod weather;
 
+mod chronicle;
 mod hops;
 mod isolation;
 mod narrowing;

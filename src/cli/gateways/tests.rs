@@ -1,4 +1,4 @@
-use super::super::args::{ColorChoice, Format};
+use super::super::args::ColorChoice;
 use super::*;
 
 fn common(socket: Option<&str>, gateway: Option<&str>) -> Common {
@@ -6,7 +6,7 @@ fn common(socket: Option<&str>, gateway: Option<&str>) -> Common {
         socket: socket.map(PathBuf::from),
         gateway: gateway.map(str::to_owned),
         json: false,
-        format: Format::Table,
+        format: None,
         color: ColorChoice::Never,
     }
 }

@@ -144,3 +144,54 @@ fn a_refused_prefix_is_counted_where_its_packets_would_go() {
     routes.set_carried(first, true);
     assert_eq!(counts(&routes)[1], (2, 0));
 }
+
+/// From whom, to whom, how many, and which.
+type Moved = (Option<PeerId>, Option<PeerId>, usize, Vec<Prefix>);
+
+fn moves(routes: &mut VpcRoutes) -> Vec<Moved> {
+    let moves = routes.take_moves().into_iter();
+    moves.map(|one| (one.from, one.to, one.count, one.examples)).collect()
+}
+
+#[test]
+fn what_moves_together_is_told_together_whoever_moves_it() {
+    let mut routes = VpcRoutes::default();
+    let [one, two] = ["10.2.0.0/16", "10.3.0.0/16"].map(prefix);
+    routes.pin(prefix("fd00::1/128"), A);
+    routes.learn(one, &[A, B]);
+    routes.learn(two, &[A, B]);
+    routes.reselect(|_| Health::Usable);
+    assert_eq!(moves(&mut routes), [(None, Some(A), 2, vec![one, two])]);
+    routes.mark(A);
+    routes.reselect(|peer| if peer == A { Health::Unreachable } else { Health::Usable });
+    assert_eq!(
+        moves(&mut routes),
+        [(Some(A), Some(B), 2, vec![one, two])],
+        "a tunnel flips groups"
+    );
+    // What the router says about it afterwards is no news.
+    routes.learn(one, &[B]);
+    routes.learn(two, &[B]);
+    routes.reselect(|peer| if peer == A { Health::Unreachable } else { Health::Usable });
+    assert_eq!(moves(&mut routes), []);
+    routes.learn(one, &[A, B]);
+    routes.learn(two, &[]);
+    routes.reselect(|_| Health::Usable);
+    let routed = [(Some(B), None, 1, vec![two]), (Some(B), Some(A), 1, vec![one])];
+    assert_eq!(moves(&mut routes), routed, "and so do announcements");
+}
+
+#[test]
+fn of_many_prefixes_that_move_a_few_are_named() {
+    let mut routes = VpcRoutes::default();
+    for n in 0..200 {
+        routes.learn(prefix(&format!("10.{n}.0.0/16")), &[A, B]);
+    }
+    routes.reselect(|_| Health::Usable);
+    routes.take_moves();
+    routes.mark(A);
+    routes.reselect(|peer| if peer == A { Health::Down } else { Health::Usable });
+    let moved = moves(&mut routes);
+    let [(Some(A), Some(B), 200, examples)] = moved.as_slice() else { panic!("{moved:?}") };
+    assert_eq!(examples.len(), EXAMPLES);
+}
