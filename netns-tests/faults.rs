@@ -7,7 +7,7 @@
 use std::process::Command;
 use std::sync::Mutex;
 
-use vpngw::control::{Code, EventsView, FailureView, Request, Verdict};
+use vpngw::control::{Code, DataPath, EventsView, FailureView, Request, Verdict};
 use vpngw::crypto::sign::SigningKey;
 use vpngw::os::netns;
 use vpngw::os::random::OsRandom;
@@ -31,6 +31,8 @@ struct Fault {
     /// What breaks once the tunnel is up; without it the tunnel is broken from the start.
     then: Option<Break>,
     told: &'static [(Side, Code, &'static str)],
+    /// The state that `vpnctl peers` shows at a side, where that says more than the code.
+    state: Option<(Side, Verdict)>,
 }
 
 use Side::{Left, Right};
@@ -42,6 +44,7 @@ const NONE: Fault = Fault {
     edit: |_, _, text| text,
     then: None,
     told: &[],
+    state: None,
 };
 
 /// Replaces words of one side; what is replaced must be there.
@@ -171,6 +174,7 @@ const FAULTS: &[Fault] = &[
             (Left, Code::BgpAsn, "remote_asn = 64514"),
             (Right, Code::BgpAsn, "remote_asn = 64514"),
         ],
+        state: Some((Left, Verdict::NoBgp)),
         ..NONE
     },
     Fault {
@@ -186,6 +190,7 @@ const FAULTS: &[Fault] = &[
         name: "a prefix is not accepted",
         edit: at!(Left, "accept = [\"10.2.0.0/16\", ", "accept = ["),
         told: &[(Left, Code::PrefixRejected, "add \"10.2.0.0/16\" to `accept`")],
+        state: Some((Left, Verdict::Rejecting)),
         ..NONE
     },
     Fault {
@@ -250,6 +255,7 @@ const FAULTS: &[Fault] = &[
         name: "neither side begins",
         edit: |_, _, text| format!("{text}\ninitiate = false\n"),
         told: &[(Left, Code::Closed, "initiate"), (Right, Code::Closed, "initiate")],
+        state: Some((Left, Verdict::Down)),
         ..NONE
     },
     Fault {
@@ -261,7 +267,13 @@ const FAULTS: &[Fault] = &[
     Fault {
         name: "selectors that have nothing in common",
         routing: static_routes,
-        edit: at!(Left, "static_routes = [", "remote_ts = [\"10.77.0.0/16\"]\nstatic_routes = ["),
+        edit: |_, side, text| match side {
+            Left => {
+                let narrow = "remote_ts = [\"10.2.128.0/17\"]\nstatic_routes = [";
+                replaced(&text, "static_routes = [", narrow)
+            }
+            Right => replaced(&text, "prefixes = [\"10.2.0.0/16\"", "prefixes = [\"10.2.0.0/17\""),
+        },
         told: &[(Left, Code::TrafficSelectors, "remote_ts")],
         ..NONE
     },
@@ -311,16 +323,21 @@ const FAULTS: &[Fault] = &[
             (Left, Code::PathLost, "they do not hear us"),
             (Right, Code::PathLost, "nothing comes from the peer"),
         ],
+        state: Some((Left, Verdict::OneWay)),
         ..NONE
     },
     Fault {
         name: "nothing passes to the left, with static routes",
         routing: static_routes,
-        then: Some(|pair, _| block(pair, "right", "4500")),
-        told: &[
-            (Left, Code::PathLost, "nothing comes"),
-            (Right, Code::PathLost, "they do not hear us"),
-        ],
+        then: Some(|pair, gateways| {
+            let passes = |gateway: &Gateway| gateway.peer().data_path == DataPath::Passes;
+            assert!(
+                eventually(|| gateways.iter().all(passes)),
+                "questions inside ESP are answered"
+            );
+            block(pair, "right", "4500");
+        }),
+        told: &[(Left, Code::PathLost, "nothing comes")],
         ..NONE
     },
     Fault {
@@ -392,6 +409,13 @@ fn run(fault: &Fault) -> Result<(), String> {
         if !eventually(|| looks(gateway).iter().any(is_told)) {
             let seen = looks(gateway);
             return Err(format!("{} does not say {code} with {word:?}: {seen:#?}", side.name()));
+        }
+    }
+    if let Some((side, state)) = fault.state {
+        let gateway = &gateways[usize::from(side == Right)];
+        let shown = || gateway.peer().summary.verdict;
+        if !eventually(|| shown() == state) {
+            return Err(format!("{} shows {:?}", side.name(), shown()));
         }
     }
     Ok(())

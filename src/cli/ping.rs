@@ -42,17 +42,17 @@ pub(super) struct Wanted {
 /// Sends echoes and says what became of them; ends with 1 when one was lost.
 pub(super) fn ping(common: &Common, wanted: &Wanted, look: Look) -> Result<ExitCode> {
     let view = peer(common, &wanted.peer)?;
-    let target = match (wanted.to, &view.bgp) {
+    let target = match (wanted.to, view.inside_remote) {
         (Some(to), _) => to,
-        (None, Some(bgp)) => bgp.remote,
+        (None, Some(inside)) => inside,
         (None, None) => bail!(
-            "{} has no address inside the tunnel, as it speaks no BGP: name a host behind it with --to",
+            "{} has no address inside the tunnel: name a host behind it with --to",
             wanted.peer
         ),
     };
     let source = match wanted.to {
         Some(_) => None,
-        None => view.bgp.as_ref().map(|bgp| bgp.local),
+        None => view.inside_local,
     };
     let size = wanted.size.unwrap_or(84).max(headers(target));
     let echo = Echo::open(view.netns.as_deref(), (source, target), identifier())

@@ -226,12 +226,12 @@ fn tunnel(one: Side<'_>, other: Side<'_>, found: &mut Vec<Contradiction>) {
         ));
     }
     match (&one.peer.routing, &other.peer.routing) {
-        (Routing::Bgp(here), Routing::Bgp(there)) => bgp(one, other, (here, there), found),
+        (Routing::Bgp(here), Routing::Bgp(_)) => bgp(one, other, here, found),
         (Routing::Bgp(_), Routing::Static { .. }) => found.push(Contradiction {
             message: format!("{a} speaks BGP with {b} in VPC {vpc}, which has static routes"),
             help: "write `remote_asn` on both sides, or `static_routes` on both".to_owned(),
         }),
-        (Routing::Static { prefixes }, _) => {
+        (Routing::Static { prefixes, .. }, _) => {
             let theirs = other.vpc().map_or(&[][..], |vpc| &vpc.prefixes);
             let transit = other.vpc().is_some_and(|vpc| vpc.transit);
             let is_there = |route: &&Prefix| theirs.iter().any(|own| own.overlaps(route));
@@ -246,16 +246,12 @@ fn tunnel(one: Side<'_>, other: Side<'_>, found: &mut Vec<Contradiction>) {
             }
         }
     }
+    inside(one, other, found);
     prefixes(one, other, found);
     selectors(one, other, found);
 }
 
-fn bgp(
-    one: Side<'_>,
-    other: Side<'_>,
-    (here, there): (&BgpConfig, &BgpConfig),
-    found: &mut Vec<Contradiction>,
-) {
+fn bgp(one: Side<'_>, other: Side<'_>, here: &BgpConfig, found: &mut Vec<Contradiction>) {
     let (a, b) = (one.name(), other.name());
     if let Some(asn) = other.config.gateway.asn.filter(|asn| *asn != here.remote_asn) {
         let wanted = here.remote_asn;
@@ -264,17 +260,21 @@ fn bgp(
             help: format!("write remote_asn = {asn} at {a}"),
         });
     }
-    if here.inside_local != there.inside_remote {
-        found.push(Contradiction {
-            message: format!(
-                "{a} speaks BGP from {}, and {b} expects it at {}",
-                here.inside_local, there.inside_remote
-            ),
-            help: "`inside_local` of one side is `inside_remote` of the other; left out on both sides, \
-                   they follow from identities and the VPC's name"
-                .to_owned(),
-        });
-    }
+}
+
+/// The addresses inside the tunnel mirror each other.
+fn inside(one: Side<'_>, other: Side<'_>, found: &mut Vec<Contradiction>) {
+    let (a, b) = (one.name(), other.name());
+    let both = one.peer.routing.inside().zip(other.peer.routing.inside());
+    let Some((here, there)) = both.filter(|(here, there)| here.local != there.remote) else {
+        return;
+    };
+    found.push(Contradiction {
+        message: format!("{a} is {} inside the tunnel, and {b} expects {}", here.local, there.remote),
+        help: "`inside_local` of one side is `inside_remote` of the other; left out on both sides, they \
+               follow from identities and the VPC's name"
+            .to_owned(),
+    });
 }
 
 /// What `other` has and would announce or send from, against what `one` accepts.

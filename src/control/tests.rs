@@ -94,6 +94,8 @@ pub(crate) fn peer() -> PeerView {
         authentication: "public_key".to_owned(),
         local: Some("10.79.1.10:4500".parse().unwrap()),
         netns: None,
+        inside_local: Some("fd76:706e:6777::1".parse().unwrap()),
+        inside_remote: Some("fd76:706e:6777::2".parse().unwrap()),
         local_preference: 200,
         inner_mtu: Some(1438),
         path_mtu: Some(PathMtuView {

@@ -211,6 +211,12 @@ pub struct PeerView {
     /// The network namespace in which the VPC lives; `None` is the daemon's own.
     #[serde(default)]
     pub netns: Option<String>,
+    /// Our address inside the tunnel.
+    #[serde(default)]
+    pub inside_local: Option<IpAddr>,
+    /// The peer's.
+    #[serde(default)]
+    pub inside_remote: Option<IpAddr>,
     /// LOCAL_PREF of routes through it.
     pub local_preference: u32,
     /// MTU inside the tunnel.

@@ -8,7 +8,9 @@ use crate::control::{PathView, RejectedRouteView, RouteView, RoutesView};
 /// The routes of a gateway, VPC by VPC, and below them what peers announced in vain.
 pub(in super::super) fn routes(view: &RoutesView, look: Look) -> String {
     let mut sheet =
-        Sheet::new(&["GATEWAY", "VPC", "PREFIX", "THROUGH", "ALTERNATIVES", "AS PATH", "REASON"]);
+        Sheet::new(&["GATEWAY", "VPC", "PREFIX", "THROUGH", "ALTERNATIVES", "AS PATH", "REASON"])
+            .spare(&["AS PATH"])
+            .elastic(&["REASON", "ALTERNATIVES"]);
     for vpc in &view.vpcs {
         for route in &vpc.routes {
             sheet.row(line(&view.gateway, &vpc.vpc, route));

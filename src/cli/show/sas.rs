@@ -9,9 +9,12 @@ use crate::control::{ChildSaState, ChildSaView, IkeSaView, SasView, TunnelSas};
 const COLUMNS: [&str; 10] =
     ["GATEWAY", "PEER", "SA", "SPI", "SUITE", "STATE", "AGE", "REKEYED IN", "RECEIVED", "SENT"];
 
+/// Columns that go first where there is no room.
+const SPARE: [&str; 5] = ["SUITE", "REKEYED IN", "SENT", "RECEIVED", "AGE"];
+
 /// The SAs of a gateway.
 pub(in super::super) fn sas(view: &SasView, look: Look) -> String {
-    let mut sheet = Sheet::new(&COLUMNS);
+    let mut sheet = Sheet::new(&COLUMNS).spare(&SPARE).elastic(&["SPI"]);
     for tunnel in &view.tunnels {
         if let Some(sa) = &tunnel.ike_sa {
             sheet.row(ike(&view.gateway, tunnel, sa));

@@ -19,9 +19,12 @@ const COLUMNS: [&str; 10] = [
     "ACTIVE ROUTER",
 ];
 
+/// Columns that go first where there is no room.
+const SPARE: [&str; 3] = ["PRIORITY", "SINCE", "INTERFACE"];
+
 /// The virtual routers of a gateway.
 pub(in super::super) fn vrrp(view: &VrrpView, look: Look) -> String {
-    let mut sheet = Sheet::new(&COLUMNS);
+    let mut sheet = Sheet::new(&COLUMNS).spare(&SPARE).elastic(&["ADDRESSES"]);
     let mut routers: Vec<&VirtualRouterView> = view.routers.iter().collect();
     routers.sort_by_key(|router| (&router.vpc, &router.interface, router.vrid, router.family));
     for router in routers {

@@ -81,17 +81,14 @@ fn peer(before: &PeerConfig, after: &PeerConfig, found: &mut Vec<String>) {
             remote_ts,
         ]
     );
+    if before.routing.inside() != after.routing.inside() {
+        found.push(format!("{name}: other addresses inside the tunnel"));
+    }
     match (&before.routing, &after.routing) {
         (Routing::Bgp(before), Routing::Bgp(after)) => {
-            differences!(
-                name,
-                before,
-                after,
-                found,
-                [remote_asn, inside_local, inside_remote, hold_time, ttl_security]
-            );
+            differences!(name, before, after, found, [remote_asn, hold_time, ttl_security]);
         }
-        (Routing::Static { prefixes: before }, Routing::Static { prefixes: after }) => {
+        (Routing::Static { prefixes: before, .. }, Routing::Static { prefixes: after, .. }) => {
             if before != after {
                 found.push(difference(name, "static_routes", before, after));
             }

@@ -118,6 +118,8 @@ impl Gateway {
                 Credentials::Certificate { .. } => "certificate".to_owned(),
             },
             local: seen.in_use().map(|ike| ike.local),
+            inside_local: config.routing.inside().map(|inside| inside.local),
+            inside_remote: config.routing.inside().map(|inside| inside.remote),
             netns: self.config.vpcs.get(&config.vpc).and_then(|vpc| vpc.netns.clone()),
             local_preference: config.local_preference,
             inner_mtu: sending.map(|child| sending_mtu(&self.config, tunnel, child)),
