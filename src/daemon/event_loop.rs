@@ -35,7 +35,6 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 use tokio::sync::mpsc;
-use tokio::task::yield_now;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use tracing::{error, info};
 
@@ -121,11 +120,6 @@ impl Daemon {
                     return Err(Failure { cause: Cause::Runtime, error: anyhow!(why) });
                 }
                 Input::Watchdog if period.is_some() => notify::alive(),
-                // Whoever asked wants the next page, and what else there is to do would go before.
-                Input::Call(call) => {
-                    self.answer(call);
-                    yield_now().await;
-                }
                 other => self.handle(other),
             }
             self.carry_out();
