@@ -26,7 +26,7 @@ use crate::os::clock::Clock;
 use crate::os::random::OsRandom;
 use crate::os::signal::Signals;
 use anyhow::anyhow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use tracing::{info, warn};
 
 /// Brings everything up.
@@ -48,6 +48,7 @@ pub async fn start(args: &Args) -> Outcome<Daemon> {
              addresses in `listen` of [gateway]"
         );
     }
+    warn_of_interfaces(&config, &host);
     let signals = Signals::subscribe().or_fail(Cause::Runtime)?;
     let (control, calls) = ControlSocket::open(&config.gateway.control_socket).await?;
     let (mut underlay, ike) = Underlay::new();
@@ -144,6 +145,22 @@ fn check_host(config: &Config) -> Outcome<()> {
         }
     }
     Ok(())
+}
+
+/// Warns of interfaces towards hosts that are not there: they may come later.
+fn warn_of_interfaces(config: &Config, host: &Host) {
+    for vpc in config.vpcs.values() {
+        let Some(devices) = host.devices_in(vpc.netns.as_deref()) else { continue };
+        let of_vrrp = vpc.vrrp.iter().map(|router| &router.interface);
+        let named: BTreeSet<&String> = vpc.interface.iter().chain(of_vrrp).collect();
+        for interface in named.into_iter().filter(|name| !devices.contains_key(*name)) {
+            let vpc = &vpc.name;
+            warn!(
+                vpc,
+                interface, "there is no {interface}, which VPC {vpc} names; it is waited for"
+            );
+        }
+    }
 }
 
 /// Checks that a configuration needs nothing that was given up at the start.

@@ -216,14 +216,22 @@ impl Endpoint {
         }
         self.core.out.send(&path, &message);
         if let Some(reason) = reason {
-            self.tell_peers_at(path, &reason, now);
+            // Of strangers the counters tell.
+            let _ = self.tell_peers_at(path, &reason, now);
         }
     }
 
     /// Tells the connections that are configured with this very address that somebody there was
     /// refused. It may have been anybody, so what is known of the peer stays as it is.
-    pub(super) fn tell_peers_at(&mut self, path: Path, reason: &FailureReason, now: Timestamp) {
-        for id in self.connections.at_address(path) {
+    /// Says whether there are any.
+    pub(super) fn tell_peers_at(
+        &mut self,
+        path: Path,
+        reason: &FailureReason,
+        now: Timestamp,
+    ) -> bool {
+        let ids = self.connections.at_address(path);
+        for &id in &ids {
             let Some(connection) = self.connections.get_mut(id) else { continue };
             let last = connection.suspicion.as_ref();
             if last.is_some_and(|(at, _)| now - *at < REPEATED_SUSPICION) {
@@ -232,6 +240,7 @@ impl Endpoint {
             connection.suspicion = Some((now, reason.clone()));
             self.core.out.event(id, Event::Suspected { reason: reason.clone() });
         }
+        !ids.is_empty()
     }
 
     fn dispatch(

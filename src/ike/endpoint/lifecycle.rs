@@ -99,8 +99,9 @@ impl Endpoint {
             responder::Step::Refused { answer, path, reason } => {
                 self.half_open.remove(origin, id);
                 self.suspects.on_failed(Source::of(path.remote.ip()), at.now);
-                tracing::warn!(remote = %path.remote, %reason, "peer refused");
-                self.tell_peers_at(path, &reason, at.now);
+                if !self.tell_peers_at(path, &reason, at.now) {
+                    tracing::warn!(remote = %path.remote, %reason, "{} refused: {reason}", path.remote);
+                }
                 self.sas.put_over(id.local, answer, path);
             }
             responder::Step::Dropped(discard) => {

@@ -124,7 +124,7 @@ impl Endpoint {
                     connection.plan_retry(at);
                 }
                 let reason = connection.ended.clone().unwrap_or(DownReason::Requested);
-                tracing::info!(connection = id.0, %reason, "connection down");
+                tracing::debug!(connection = id.0, %reason, "connection down");
                 Some(Event::Down { reason })
             }
         };

@@ -247,7 +247,7 @@ impl Established {
     }
 
     fn refuse_child(&mut self, request: &Request, refusal: ChildRefusal, ctx: &mut Context<'_>) {
-        tracing::warn!(connection = self.connection.0, ike = %self.id(), %refusal, "Child SA refused");
+        tracing::debug!(connection = self.connection.0, ike = %self.id(), %refusal, "Child SA refused");
         if create::is_breach(&refusal) {
             return self.refuse_syntax(request, refusal.to_string(), ctx);
         }

@@ -137,7 +137,7 @@ impl Children {
     ) -> ChildId {
         let child = ctx.pool.child_id();
         let Installation { slot, agreed, keys, path, role, replaces, sendable } = new;
-        tracing::info!(
+        tracing::debug!(
             connection = self.connection.0, slot = slot.0, %child, inbound = %agreed.inbound,
             outbound = %agreed.outbound, suite = %agreed.suite, %role, "Child SA installed"
         );
@@ -240,7 +240,7 @@ impl Children {
         if sa.state == ChildState::Expired {
             return;
         }
-        tracing::info!(connection = self.connection.0, %child, inbound = %sa.inbound,
+        tracing::debug!(connection = self.connection.0, %child, inbound = %sa.inbound,
             outbound = %sa.outbound, %reason, "Child SA gone");
         ctx.slots.remove(child);
         ctx.out.event(self.connection, Event::ChildDown { slot: sa.slot, child, reason });

@@ -97,7 +97,7 @@ impl Established {
     /// again, ever more seldom.
     pub(super) fn on_refused(&mut self, lack: Lack, refusal: ChildRefusal, ctx: &mut Context<'_>) {
         let (ike, slot) = (self.id(), lack.slot);
-        tracing::warn!(connection = self.connection.0, slot = slot.0, %ike, %refusal, "no Child SA");
+        tracing::debug!(connection = self.connection.0, slot = slot.0, %ike, %refusal, "no Child SA");
         let before = self.children.on_refusal(lack, &refusal, ctx.now);
         let Backoff { first, cap } = self.config.reconnect;
         let cap = if lack.pair.is_some() { REFUSED_PAIR.max(cap) } else { cap };

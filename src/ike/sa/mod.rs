@@ -260,7 +260,7 @@ impl Established {
     fn tell_established(&mut self, ctx: &mut Context<'_>) {
         let Path { local, remote } = self.path.path();
         let (ike, role, suite) = (self.id(), self.role(), self.suite());
-        tracing::info!(
+        tracing::debug!(
             connection = self.connection.0, %ike, %role, %suite, %local, %remote,
             peer = %self.remote_id(), "IKE SA established"
         );
@@ -332,7 +332,7 @@ impl Established {
             return;
         }
         self.bequeath_to_rival();
-        tracing::info!(connection = self.connection.0, ike = %self.id(), %reason, "closing IKE SA");
+        tracing::debug!(connection = self.connection.0, ike = %self.id(), %reason, "closing IKE SA");
         self.children.clear(&reason, ctx);
         self.life.close(ctx.now);
         self.effects.push(Effect::Ended(reason));
@@ -344,7 +344,7 @@ impl Established {
         if self.life.life() == lifecycle::Life::Gone {
             return;
         }
-        tracing::info!(connection = self.connection.0, ike = %self.id(), %reason, "IKE SA gone");
+        tracing::debug!(connection = self.connection.0, ike = %self.id(), %reason, "IKE SA gone");
         self.bequeath_to_rival();
         self.children.clear(&reason, ctx);
         if !self.is_over() {
@@ -359,7 +359,7 @@ impl Established {
             return estate.dissolve(ctx);
         }
         let (old, new, suite) = (estate.from, self.id(), self.suite());
-        tracing::info!(connection = self.connection.0, %old, %new, %suite, "IKE SA rekeyed");
+        tracing::debug!(connection = self.connection.0, %old, %new, %suite, "IKE SA rekeyed");
         ctx.out.event(self.connection, Event::IkeRekeyed { old, new, suite });
         self.children.inherit(estate.children);
         self.life.succeed();

@@ -114,7 +114,7 @@ impl Established {
         let proved = self.proves(response, cookie);
         if self.path.on_checked(from, proved) {
             let Path { local, remote } = self.path.path();
-            tracing::info!(connection = self.connection.0, %remote, "peer moved");
+            tracing::debug!(connection = self.connection.0, %remote, "peer moved");
             ctx.out.event(self.connection, Event::Moved { local, remote });
         }
     }

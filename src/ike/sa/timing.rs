@@ -40,7 +40,7 @@ impl Established {
         match self.liveness.judge(&self.config.liveness, asked, ctx.now) {
             None => {}
             Some(Change::Unreachable { since }) => {
-                tracing::warn!(connection = self.connection.0, ike = %self.id(), %since, "peer does not answer");
+                tracing::debug!(connection = self.connection.0, ike = %self.id(), %since, "peer does not answer");
             }
             Some(Change::Gone { silent }) => self.end(DownReason::Silent(silent), ctx),
         }

@@ -127,7 +127,7 @@ impl Established {
     /// computed.
     fn handle_response(&mut self, response: Opened, ctx: &mut Context<'_>) {
         if self.liveness.on_answer(ctx.now, self.exchanges.round_trip(ctx.now)) {
-            tracing::info!(connection = self.connection.0, ike = %self.id(), "peer answers again");
+            tracing::debug!(connection = self.connection.0, ike = %self.id(), "peer answers again");
         }
         match self.work_of(&response) {
             None => self.conclude(&response, None, ctx),
