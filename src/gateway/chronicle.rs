@@ -47,10 +47,24 @@ impl Gateway {
         }
     }
 
-    /// A BGP session has ended, or does not come about.
+    /// A BGP session has ended, or does not come about. Where packets do not pass, or we have ended it
+    /// ourselves, that is a consequence, and the cause stays what is shown.
     pub(super) fn tell_bgp(&mut self, peer: PeerId, reason: &bgp::DownReason, now: Timestamp) {
         let own = self.config.gateway.asn;
-        self.about(peer, |tunnel, config| tunnel.tell(Fact::of_bgp(reason, own, config), now));
+        use bgp::CeaseReason::{OutOfResources, TooManyPrefixes};
+        let ours = match reason {
+            bgp::DownReason::Sent(bgp::Cause::Cease(why)) => {
+                !matches!(why, TooManyPrefixes | OutOfResources)
+            }
+            _ => false,
+        };
+        self.about(peer, |tunnel, config| {
+            let fact = Fact::of_bgp(reason, own, config);
+            match tunnel.health().is_usable() && !ours {
+                true => tunnel.tell(fact, now),
+                false => tunnel.note(fact, now),
+            }
+        });
     }
 
     /// Tells where the packets of these VPCs go now that went elsewhere.
