@@ -1,7 +1,9 @@
 //! X.509 certificates: our daemon with strongSwan, and with itself. OpenSSL is the authority.
 
+use std::process::Command;
 use std::time::Duration;
 
+use nix::sys::signal::Signal;
 use vpngw::control::SaKind;
 
 use crate::rekeying::keys;
@@ -134,4 +136,83 @@ fn a_certificate_of_an_unknown_authority_is_explained() {
     assert!(said().unwrap().contains("`ca` has CN=ca"), "{:?}", said());
     assert!(pair.is_silent());
     drop(theirs);
+}
+
+fn vpnctl(pair: &Pair, arguments: &[&str]) {
+    let output = Command::new(env!("CARGO_BIN_EXE_vpnctl"))
+        .arg("ca")
+        .args(arguments)
+        .current_dir(pair.path(""))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", charon::text(&output));
+}
+
+/// Two gateways of ours, with certificates that `vpnctl ca` makes, renews and revokes.
+#[test]
+fn certificates_are_renewed_and_revoked_while_tunnels_stand() {
+    let pair = pair();
+    vpnctl(&pair, &["init", "ca"]);
+    for side in Side::BOTH {
+        let (name, identity) = (side.name(), side.identity());
+        vpnctl(&pair, &["issue", "ca", &identity]);
+        for kind in ["key", "crt"] {
+            let of = |name: &str| pair.path(&format!("{name}.{kind}"));
+            std::fs::rename(of(&identity), of(name)).unwrap();
+        }
+    }
+    let text = |side: Side| {
+        let files = "ca = [\"ca/ca.crt\"]\ncrl = [\"ca/ca.crl\"]";
+        config(&pair, side, Auth::Certificate, &static_routes(side), "")
+            .replace("ca = [\"ca.crt\"]", files)
+    };
+    let [left, right] = Side::BOTH.map(|side| Gateway::start(&pair, side, &text(side)));
+    assert!(pair.comes_to_work(), "{}", left.log());
+    let shown = |gateway: &Gateway| gateway.peer().certificates.peer.map(|view| view.certificate);
+    let before = shown(&right).unwrap();
+    assert!(before.starts_with("CN=left.example.com"), "{before}");
+
+    let reports = pair.probing(Duration::from_millis(10), || {
+        vpnctl(&pair, &["renew", "ca", "left.crt"]);
+        left.reload(&text(Side::Left));
+        assert!(left.comes_to_say("certificates of tunnels changed"), "{}", left.log());
+        left.rekey(SaKind::Ike);
+        let newer = || shown(&right).is_some_and(|shown| shown != before);
+        assert!(eventually(newer), "{:?}\n{}", shown(&right), left.log());
+        std::thread::sleep(Duration::from_secs(1));
+    });
+    let lost: usize = reports.iter().map(|report| report.lost()).sum();
+    assert_eq!(lost, 0, "a renewed certificate costs no packet");
+
+    vpnctl(&pair, &["revoke", "ca", "left.crt"]);
+    right.reload(&text(Side::Right));
+    let gone = || right.peer().child_sas.is_empty();
+    assert!(eventually(gone), "{:#?}", right.peer());
+    let said = || right.peer().summary.last_failure.map(|failure| failure.reason);
+    let explained = || said().is_some_and(|why| why.contains("is revoked"));
+    assert!(eventually(explained), "{:?}\n{}", said(), right.log());
+    assert!(pair.is_silent());
+}
+
+/// strongSwan has a certificate of ours that is replaced: another IKE SA shows the new one.
+#[test]
+fn a_new_certificate_is_shown_to_strongswan_without_a_packet_lost() {
+    let pair = pair();
+    let ca = Authority::new(&pair, "ca", Key::P256);
+    Side::BOTH.into_iter().for_each(|side| ca.issue(side, Key::P256));
+    let (ours, theirs) = connect(&pair, Initiator::Us, &by_certificate());
+    let before = keys(&ours, SaKind::Ike);
+    ca.issue(Side::Left, Key::P384);
+    let reports = pair.probing(Duration::from_millis(10), || {
+        ours.process.signal(Signal::SIGHUP).unwrap();
+        assert!(ours.comes_to_say("certificates of tunnels changed"), "{}", ours.log());
+        ours.rekey(SaKind::Ike);
+        assert!(eventually(|| keys(&ours, SaKind::Ike) != before), "{}", ours.log());
+        std::thread::sleep(Duration::from_secs(2));
+    });
+    let lost: usize = reports.iter().map(|report| report.lost()).sum();
+    println!("    {lost} packets lost while strongSwan took the new certificate");
+    assert_eq!(lost, 0, "{}", theirs.sas());
+    let sas = theirs.sas();
+    assert_eq!(sas.matches("ESTABLISHED").count(), 1, "{sas}");
 }

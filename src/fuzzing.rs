@@ -5,11 +5,13 @@
 //! libFuzzer, and tests replay the committed corpora through the same functions. None of this is
 //! part of the gateway: the module exists under `cfg(test)` and `cfg(fuzzing)` only.
 
+mod certificates;
 mod messages;
 mod packets;
 mod sessions;
 mod texts;
 
+pub use certificates::{certificate_chain, private_key, revocation_list};
 pub use messages::{bfd_control, ike_chain, ike_message, neighbor_frame, vrrp_advertisement};
 pub use packets::{esp_classify, esp_packet, esp_state, ip_packet, super_packet};
 pub use sessions::{bgp_session, bgp_stream, ike_endpoint};
@@ -37,6 +39,9 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("control_request", control_request),
     ("key_file", key_file),
     ("suite_name", suite_name),
+    ("certificate_chain", certificate_chain),
+    ("revocation_list", revocation_list),
+    ("private_key", private_key),
 ];
 
 #[cfg(test)]

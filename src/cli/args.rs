@@ -259,6 +259,11 @@ pub(super) enum Command {
         #[arg(value_hint = ValueHint::FilePath)]
         file: PathBuf,
     },
+    /// Keep an authority for gateways that know each other by certificates
+    Ca {
+        #[command(subcommand)]
+        command: CaCommand,
+    },
     /// Check configuration files and the keys that they name
     Check {
         /// The files
@@ -281,6 +286,85 @@ pub(super) enum Command {
         /// The folder to write them to
         folder: PathBuf,
     },
+}
+
+/// An authority in a folder of this host.
+#[derive(Debug, Subcommand)]
+pub(super) enum CaCommand {
+    /// Make an authority
+    Init {
+        /// Its folder, which is made
+        #[arg(value_hint = ValueHint::DirPath)]
+        folder: PathBuf,
+        /// What it is called
+        #[arg(long, default_value = "vpngw CA")]
+        name: String,
+        /// Days for which it is valid
+        #[arg(long, default_value_t = 3650)]
+        days: u16,
+    },
+    /// Make a private key and a certificate for a gateway
+    Issue {
+        /// Folder of the authority
+        #[arg(value_hint = ValueHint::DirPath)]
+        folder: PathBuf,
+        /// Identity of the gateway: a name, a mail address or an address
+        name: String,
+        /// Another identity of it
+        #[arg(long, value_name = "IDENTITY")]
+        also: Vec<String>,
+        /// Days for which it is valid
+        #[arg(long, default_value_t = 30)]
+        days: u16,
+        /// Kind of the key
+        #[arg(long, value_enum, default_value_t)]
+        key: KeyKind,
+        /// Where NAME.key and NAME.crt are written
+        #[arg(short, long, value_name = "FOLDER", default_value = ".")]
+        #[arg(value_hint = ValueHint::DirPath)]
+        output: PathBuf,
+    },
+    /// Make a new certificate in place of one, for the same key and names
+    Renew {
+        /// Folder of the authority
+        #[arg(value_hint = ValueHint::DirPath)]
+        folder: PathBuf,
+        /// File with the certificate, which is replaced
+        #[arg(value_hint = ValueHint::FilePath)]
+        file: PathBuf,
+        /// Days for which the new one is valid
+        #[arg(long, default_value_t = 30)]
+        days: u16,
+    },
+    /// Revoke certificates; without one, only sign the revocation list anew
+    Revoke {
+        /// Folder of the authority
+        #[arg(value_hint = ValueHint::DirPath)]
+        folder: PathBuf,
+        /// Certificate file, serial number or identity
+        which: Vec<String>,
+        /// Days after which a newer list must follow
+        #[arg(long, default_value_t = 30)]
+        days: u16,
+    },
+    /// Show what the authority has issued
+    List {
+        /// Folder of the authority
+        #[arg(value_hint = ValueHint::DirPath)]
+        folder: PathBuf,
+    },
+}
+
+/// The kind of a private key.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum KeyKind {
+    /// ECDSA on P-256, which every peer takes
+    #[default]
+    P256,
+    /// ECDSA on P-384
+    P384,
+    /// Ed25519
+    Ed25519,
 }
 
 /// Three regions with two gateways and two hosts each, on one machine.

@@ -2,6 +2,7 @@
 //! the lab. Everything it knows of a gateway comes through the control socket.
 
 mod args;
+mod ca;
 mod check;
 mod client;
 mod doctor;
@@ -101,6 +102,7 @@ fn dispatch(args: &Args, look: Look) -> Result<ExitCode> {
         }
         Command::Keygen { psk, output } => keys::generate(*psk, output.as_deref(), look),
         Command::Pubkey { file } => keys::show_public(file, look),
+        Command::Ca { command } => ca::run(command, look),
         Command::Check { files } => check::check(files, look),
         Command::Lab { command } => lab::run(command, look),
         Command::Completions { shell } => manual::completions(*shell, look),

@@ -143,7 +143,7 @@ fn unfit(fault: &OwnFault) -> Fault {
             "the file begins with the gateway's own certificate; those of its issuers follow"
         }
         OwnFault::Authority(_) => "authorities stand in `ca`; the gateway needs one of its own",
-        OwnFault::KeyUsage(_) => "have one made for signing: key usage digitalSignature",
+        OwnFault::KeyUsage(_) => "have one made for signing, such as `vpnctl ca issue` does",
     };
     Fault::new(fault.to_string()).label("named here").help(help)
 }
@@ -196,7 +196,7 @@ fn only_authorities(all: Vec<Certificate>, path: &str) -> Result<Vec<Certificate
 
 /// The certificates in the file at `path`, PEM or DER; at least one.
 fn certificates(files: &dyn KeyFiles, path: &str, what: &str) -> Result<Vec<Certificate>, Fault> {
-    let make = "a PEM file with -----BEGIN CERTIFICATE-----, or DER";
+    let make = "`vpnctl ca` makes an authority and certificates";
     let blocks = blocks(files, path, what, pki::CERTIFICATE, make)?;
     let shown = files.shown(path);
     let read = |der: &Vec<u8>| {
@@ -209,7 +209,7 @@ fn certificates(files: &dyn KeyFiles, path: &str, what: &str) -> Result<Vec<Cert
 
 /// The revocation lists in the file at `path`, PEM or DER; at least one.
 fn revoked(files: &dyn KeyFiles, path: &str) -> Result<Vec<Crl>, Fault> {
-    let make = "a PEM file with -----BEGIN X509 CRL-----, or DER";
+    let make = "`vpnctl ca revoke` writes one";
     let blocks = blocks(files, path, "revocation list", pki::CRL, make)?;
     let shown = files.shown(path);
     let read = |der: &Vec<u8>| {

@@ -18,6 +18,7 @@ pub fn render(view: &MetricsView) -> String {
     let mut page = Page { text: String::new(), gateway: label_value(&view.gateway.name) };
     gateway(&mut page, &view.gateway);
     tunnels(&mut page, &view.peers);
+    certificates(&mut page, &view.peers);
     paths(&mut page, &view.peers);
     traffic(&mut page, &view.peers);
     routes(&mut page, &view.peers);
@@ -65,6 +66,22 @@ fn tunnels(page: &mut Page, peers: &[PeerMetrics]) {
         if let Some(mtu) = peer.path_mtu {
             let labels = [peer_label(peer), vpc_label(peer)];
             page.sample("vpngw_peer_path_mtu_bytes", &labels, mtu.into());
+        }
+    }
+}
+
+/// Tunnels without certificates have no sample.
+fn certificates(page: &mut Page, peers: &[PeerMetrics]) {
+    let name = "vpngw_certificate_expires_seconds";
+    page.metric(name, "gauge", "When the certificate expires, in seconds since 1970.");
+    for peer in peers {
+        let sides =
+            [("own", peer.own_certificate_expires), ("peer", peer.peer_certificate_expires)];
+        for (side, expires) in sides {
+            if let Some(expires) = expires {
+                let labels = [peer_label(peer), vpc_label(peer), ("side", side)];
+                page.sample(name, &labels, expires as f64);
+            }
         }
     }
 }

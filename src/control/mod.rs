@@ -16,12 +16,13 @@ pub use http::{HttpReply, Method};
 pub use metrics::render as render_metrics;
 pub use pages::{Mark, Page};
 pub use views::{
-    BfdView, BgpView, ChangeView, ChildSaState, ChildSaView, Code, DataPath, EventView, EventsView,
-    FailureView, Family, GatewayView, IkeSaView, LivenessView, MetricsView, PathMtuView, PathState,
-    PathView, PeerMetrics, PeerState, PeerSummary, PeerView, PeersView, PlanView, RefusalView,
-    RejectedRouteView, ReplayView, Role, RouteView, RoutesView, SasView, Severity, StatsView,
-    StepView, TimerView, Traffic, TroubleView, TunnelSas, Verdict, VirtualRouterState,
-    VirtualRouterView, VpcRoutes, VrrpView, WayView, WhyView,
+    BfdView, BgpView, CertificateView, CertificatesView, ChangeView, ChildSaState, ChildSaView,
+    Code, DataPath, EventView, EventsView, FailureView, Family, GatewayView, IkeSaView,
+    LivenessView, MetricsView, PathMtuView, PathState, PathView, PeerMetrics, PeerState,
+    PeerSummary, PeerView, PeersView, PlanView, RefusalView, RejectedRouteView, ReplayView, Role,
+    RouteView, RoutesView, SasView, Severity, StatsView, StepView, TimerView, Traffic, TroubleView,
+    TunnelSas, Verdict, VirtualRouterState, VirtualRouterView, VpcRoutes, VrrpView, WayView,
+    WhyView,
 };
 
 use serde::{Deserialize, Serialize};

@@ -89,6 +89,7 @@ pub(crate) fn peer() -> PeerView {
                 ..FailureView::default()
             }),
         },
+        certificates: CertificatesView::default(),
         local_identity: "east-a".to_owned(),
         remote_identity: "north-a".to_owned(),
         authentication: "public_key".to_owned(),
@@ -315,7 +316,13 @@ fn a_peer_in_depth_reads_back() {
 fn metrics_are_what_prometheus_reads() {
     let measured = || {
         let PeerView { summary, discards, .. } = peer();
-        PeerMetrics { summary, path_mtu: Some(1492), discards }
+        PeerMetrics {
+            summary,
+            path_mtu: Some(1492),
+            discards,
+            own_certificate_expires: Some(1_798_761_600),
+            peer_certificate_expires: None,
+        }
     };
     let mut odd = measured();
     odd.summary.name = "a \"quoted\\ name\"\n".to_owned();
@@ -351,6 +358,8 @@ fn metrics_are_what_prometheus_reads() {
         "vpngw_uptime_seconds{gateway=\"east-a\"} 90.5",
         "vpngw_peer_state{gateway=\"east-a\",peer=\"north-a\",vpc=\"shop\",state=\"up\"} 1",
         "vpngw_peer_state{gateway=\"east-a\",peer=\"north-a\",vpc=\"shop\",state=\"down\"} 0",
+        "vpngw_certificate_expires_seconds{gateway=\"east-a\",peer=\"north-a\",vpc=\"shop\",\
+         side=\"own\"} 1798761600",
         "vpngw_peer_rtt_seconds{gateway=\"east-a\",peer=\"north-a\",vpc=\"shop\"} 0.0015",
         "vpngw_peer_sent_bytes_total{gateway=\"east-a\",peer=\"north-a\",vpc=\"shop\"} 2000000",
         "vpngw_peer_discards_total{gateway=\"east-a\",peer=\"a \\\"quoted\\\\ name\\\"\\n\",\

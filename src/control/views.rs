@@ -1,6 +1,7 @@
 //! What a gateway shows of itself.
 
 mod bfd;
+mod certificate;
 mod counters;
 mod events;
 mod plan;
@@ -9,6 +10,7 @@ mod vrrp;
 mod why;
 
 pub use bfd::{BfdView, PathState};
+pub use certificate::{CertificateView, CertificatesView};
 pub use counters::{MetricsView, PeerMetrics, StatsView};
 pub use events::{Code, EventView, EventsView, FailureView, Severity};
 pub use plan::{ChangeView, PlanView};
@@ -204,8 +206,11 @@ pub struct PeerView {
     pub local_identity: String,
     /// Who the peer must prove to be.
     pub remote_identity: String,
-    /// How both prove it: `psk` or `public_key`.
+    /// How both prove it: `psk`, `public_key` or `certificate`.
     pub authentication: String,
+    /// The certificates of both.
+    #[serde(default)]
+    pub certificates: CertificatesView,
     /// Our side of the tunnel on the underlay.
     pub local: Option<SocketAddr>,
     /// The network namespace in which the VPC lives; `None` is the daemon's own.

@@ -7,6 +7,7 @@ use crate::config::{PeerConfig, Routing};
 use crate::control::Code;
 use crate::ike::{AuthFailure, ChildRefusal, DownReason, FailureReason, NoProposal};
 use crate::net::{Asn, Prefix};
+use crate::pki::Refusal;
 use crate::routing::RejectReason;
 use crate::routing::bgp::{self, Cause, CeaseReason, Notification};
 use std::fmt;
@@ -96,6 +97,9 @@ impl Fact {
                 .ours(&peer.local_identity)
                 .remedy(trust_us(peer)),
             DownReason::Breach(_) => Fact::new(Code::ProtocolBreach, text),
+            DownReason::Certificate(refusal) => {
+                Fact::new(Code::Certificate, text).remedy(renewal(refusal, &peer.gateway))
+            }
             DownReason::NoChild(refusal) => of_child(refusal, text, peer),
             DownReason::Ours(_) => Fact::new(Code::Internal, text),
         }
@@ -295,11 +299,43 @@ fn of_authentication(failure: &AuthFailure, text: String, peer: &PeerConfig) -> 
         | AuthFailure::NoCommonHash => {
             Fact::new(Code::AuthMethod, text).remedy("use `psk_file` with this peer")
         }
-        AuthFailure::Certificate { .. } => Fact::new(Code::Certificate, text).remedy(format!(
-            "look at the certificates: that of {name}, the authorities that are trusted here, and the clocks"
-        )),
+        AuthFailure::Certificate { refusal, .. } => {
+            Fact::new(Code::Certificate, text).remedy(renewal(refusal, name))
+        }
         AuthFailure::Eap => {
             Fact::new(Code::AuthMethod, text).remedy("turn EAP off at the peer: use keys or a secret")
+        }
+    }
+}
+
+/// What to do about the certificate of a peer that proves nothing.
+fn renewal(refusal: &Refusal, name: &str) -> String {
+    match refusal {
+        Refusal::None => format!("write `certificate` and `private_key` at {name}"),
+        Refusal::Expired { .. } => {
+            format!("renew it (`vpnctl ca renew`), then `vpnctl reload` at {name}")
+        }
+        Refusal::NotYetValid { .. } => "set the clock of this host: timedatectl".to_owned(),
+        Refusal::UnknownIssuer { .. } => {
+            format!("add its authority to `ca` here, or the certificates between to that of {name}")
+        }
+        Refusal::Identity { .. } => {
+            format!(
+                "write one of its names as `remote_identity`, or issue {name} one for that name"
+            )
+        }
+        Refusal::Revoked { .. } => format!("issue {name} a new certificate with a new key"),
+        Refusal::CrlTooOld { .. } => {
+            "put the newest list into `crl`, then `vpnctl reload`".to_owned()
+        }
+        Refusal::KeyUsage { .. } | Refusal::Purpose { .. } => {
+            format!("issue {name} one with digitalSignature and ipsecIKE")
+        }
+        Refusal::TooMuch { .. }
+        | Refusal::Malformed { .. }
+        | Refusal::Path { .. }
+        | Refusal::Signature { .. } => {
+            format!("look at `certificate` and `private_key` at {name}: do they fit each other?")
         }
     }
 }

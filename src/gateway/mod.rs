@@ -30,6 +30,7 @@ mod io;
 mod operator;
 mod own;
 mod pairs;
+mod papers;
 mod path;
 mod path_mtu;
 mod probing;
@@ -97,6 +98,8 @@ pub enum Why {
     Underlay,
     /// Time to probe the path to a remote gateway.
     Way(RemoteId),
+    /// Time to see whether certificates run out.
+    Papers,
 }
 
 /// A whole gateway.
@@ -139,6 +142,7 @@ pub struct Gateway {
     journal: Journal,
     /// How much was told of what the host refuses.
     refusals: Telling,
+    papers: papers::Papers,
 }
 
 /// Who was touched since the gateway last settled.
@@ -191,6 +195,7 @@ impl Gateway {
             ways: sizes::Ways::default(),
             journal: Journal::default(),
             refusals: Telling::default(),
+            papers: papers::Papers::default(),
             config,
         };
         gateway.start(at);
@@ -333,6 +338,7 @@ impl Gateway {
             Why::Probe(peer) => self.probe(peer, at.now),
             Why::Underlay => self.follow_host(at),
             Why::Way(remote) => self.wake_way(remote, at),
+            Why::Papers => self.look_at_papers(at),
             // These keep queues of their own.
             Why::Ike | Why::Vrrp | Why::World => {}
         }

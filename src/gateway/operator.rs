@@ -40,6 +40,7 @@ impl Gateway {
             info!(?step, "reload");
             self.take_step(step, &old, at);
         }
+        self.renew_papers(at);
         self.rename_tunnels(&old);
         self.refresh_vpcs(at.now);
         self.relisten(&listening);

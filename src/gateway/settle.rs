@@ -34,6 +34,7 @@ impl Gateway {
         self.listen();
         let peers: Vec<PeerId> = self.config.peers.keys().copied().collect();
         peers.into_iter().for_each(|peer| self.add_peer(peer, at));
+        self.renew_papers(at);
         self.dirty.vpcs.extend(self.vpcs.keys());
         self.take_note(
             Code::Started,

@@ -4,6 +4,7 @@
 //! and it answers; traffic is what the packet path counted. A view of many things is made page by
 //! page ([`pages`]), and looks at each of them once.
 
+mod certificates;
 mod pages;
 mod peer;
 mod refusals;
@@ -19,7 +20,7 @@ use crate::control::{
 };
 use crate::moment::Moment;
 use crate::routing::vrrp;
-use crate::time::Timestamp;
+use crate::time::{Timestamp, WallTime};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -51,7 +52,7 @@ impl Gateway {
             Request::Metrics => return self.metrics_page(after, now),
             Request::Routes => return self.routes_page(after),
             Request::Events { after: known } => return self.events_page(*known, after, now),
-            Request::Peer(name) => self.about_peer(name, now),
+            Request::Peer(name) => self.about_peer(name, (now, at.wall)),
             Request::Why { to, from } => self.why(*to, *from, now),
             Request::Vrrp => Reply::Vrrp(self.vrrp_view(now)),
             Request::Stats => Reply::Stats(self.stats_view()),
@@ -76,7 +77,7 @@ impl Gateway {
         self.dataplane = counters;
     }
 
-    fn about_peer(&self, name: &str, now: Timestamp) -> Reply {
+    fn about_peer(&self, name: &str, now: (Timestamp, WallTime)) -> Reply {
         let seen = self.names.get(name).and_then(|peer| self.seen(*peer));
         match seen {
             Some(seen) => Reply::Peer(Box::new(self.peer_view(&seen, now))),

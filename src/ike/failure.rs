@@ -223,6 +223,9 @@ pub enum DownReason {
     /// The peer's authentic messages break the protocol.
     #[error("the peer breaks the protocol: {0}")]
     Breach(String),
+    /// The peer's certificate does not hold any more.
+    #[error("the peer's certificate does not hold any more: {0}")]
+    Certificate(Refusal),
     /// No Child SA could be made under it.
     #[error("no Child SA: {0}")]
     NoChild(ChildRefusal),

@@ -21,6 +21,7 @@ use crate::crypto::kex::{Group, KexError, KeyExchange};
 use crate::crypto::private_key::PrivateKey;
 use crate::crypto::secret::Secret;
 use crate::crypto::signature::Algorithm;
+use crate::pki::{Question, Refusal, Vouched};
 use crate::wire::ike::{Authentication, IkeSpi};
 use std::collections::{BTreeMap, VecDeque};
 
@@ -57,6 +58,8 @@ pub(super) enum Work {
     Sign { key: PrivateKey, scheme: Scheme, octets: Vec<u8> },
     /// Whose of these a signature is.
     Verify { evidence: Vec<Evidence>, algorithm: Algorithm, octets: Vec<u8>, signature: Vec<u8> },
+    /// Whether the certificates of a peer that has proved its identity still hold.
+    Recheck(Box<Question>),
 }
 
 /// A private key yet to be made.
@@ -85,6 +88,7 @@ pub(super) enum Done {
     /// `None` when the key makes no such signature.
     Signed(Option<Authentication>),
     Verified(Vec<Finding>),
+    Rechecked(Result<Box<Vouched>, Refusal>),
     /// Nothing: whoever had the job could not do it.
     Lost,
 }
@@ -140,6 +144,7 @@ impl Work {
                 let find = |one: &Evidence| one.find(algorithm, &octets, &signature);
                 Done::Verified(evidence.iter().map(find).collect())
             }
+            Work::Recheck(question) => Done::Rechecked(question.answer().map(Box::new)),
         }
     }
 }

@@ -5,7 +5,8 @@ use crate::time::WallTime;
 use std::fmt;
 use std::time::Duration;
 use webpki::{CertRevocationList, OwnedCertRevocationList};
-use x509_cert::crl::CertificateList;
+use x509_cert::certificate::Rfc5280;
+use x509_cert::crl::{CertificateList, RevokedCert};
 use x509_cert::der::Decode;
 
 /// How long after its `nextUpdate` a list still serves: long enough for somebody to notice the
@@ -17,6 +18,7 @@ pub struct Crl {
     der: Vec<u8>,
     pub(super) list: CertRevocationList<'static>,
     issuer: String,
+    this_update: WallTime,
     next_update: Option<WallTime>,
 }
 
@@ -27,13 +29,13 @@ impl Crl {
     ///
     /// Why they are none that can be used.
     pub fn from_der(der: &[u8]) -> Result<Crl, String> {
-        let facts = CertificateList::<x509_cert::certificate::Rfc5280>::from_der(der)
-            .map_err(|error| error.to_string())?;
+        let facts = CertificateList::<Rfc5280>::from_der(der).map_err(|error| error.to_string())?;
         let list = OwnedCertRevocationList::from_der(der).map_err(|error| error.to_string())?;
         Ok(Crl {
             der: der.to_vec(),
             list: list.into(),
             issuer: facts.tbs_cert_list.issuer.to_string(),
+            this_update: wall_time(facts.tbs_cert_list.this_update),
             next_update: facts.tbs_cert_list.next_update.map(wall_time),
         })
     }
@@ -46,6 +48,25 @@ impl Crl {
     /// Who has signed it, as RFC 4514 writes it.
     pub fn issuer(&self) -> &str {
         &self.issuer
+    }
+
+    /// When it was made.
+    pub fn this_update(&self) -> WallTime {
+        self.this_update
+    }
+
+    /// What it revokes: serial numbers in hexadecimal, and since when.
+    ///
+    /// # Errors
+    ///
+    /// When its octets cannot be read any more.
+    pub fn revoked(&self) -> Result<Vec<(String, WallTime)>, String> {
+        let list = CertificateList::<Rfc5280>::from_der(&self.der);
+        let entries = list.map_err(|error| error.to_string())?.tbs_cert_list.revoked_certificates;
+        let entry = |entry: RevokedCert| {
+            (entry.serial_number.to_string(), wall_time(entry.revocation_date))
+        };
+        Ok(entries.unwrap_or_default().into_iter().map(entry).collect())
     }
 
     /// By when there is to be a newer one, if it says so.

@@ -20,6 +20,7 @@ mod packet;
 mod stream;
 mod weather;
 
+mod certificates;
 mod chronicle;
 mod hops;
 mod isolation;

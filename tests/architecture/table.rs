@@ -69,7 +69,7 @@ pub const MODULES: &[Module] = &[
                                   "wire", "crypto", "net", "time", "random", "moment"]),
     row("lab",           Shell, &["os", "config_file", "config", "control", "crypto",
                                   "net", "time", "random", "moment"]),
-    row("cli",           Shell, &["lab", "os", "config_file", "control", "config", "crypto",
+    row("cli",           Shell, &["lab", "os", "config_file", "control", "config", "crypto", "pki",
                                   "net", "time", "random", "moment"]),
     // tests and fuzzers: any pure module, and never part of the product
     row("testing",       TestsOnly, &[]),

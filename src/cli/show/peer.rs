@@ -5,8 +5,8 @@ use super::super::sheet::wrapped;
 use super::super::units::{rate, round_trip, span, volume};
 use super::peers::weak_suites;
 use crate::control::{
-    BfdView, BgpView, ChildSaView, FailureView, IkeSaView, LivenessView, PathState, PeerSummary,
-    PeerView, RefusalView, Traffic,
+    BfdView, BgpView, CertificateView, CertificatesView, ChildSaView, FailureView, IkeSaView,
+    LivenessView, PathState, PeerSummary, PeerView, RefusalView, Traffic,
 };
 
 /// Width of the column of names.
@@ -120,6 +120,28 @@ fn identity(view: &PeerView, facts: &mut Facts) {
     facts.add("remote", &format!("{remote} as {}, by {how}", view.remote_identity));
     let local = view.local.map_or("no address yet".to_owned(), |local| local.to_string());
     facts.add("local", &format!("{local} as {}", view.local_identity));
+    let CertificatesView { own, peer } = &view.certificates;
+    for (whose, view) in [("peer's", peer), ("our own", own)] {
+        if let Some(view) = view {
+            facts.add("certificate", &format!("{whose}: {}", certificate(view)));
+        }
+    }
+}
+
+fn certificate(view: &CertificateView) -> String {
+    let CertificateView { certificate, authority, expires, expires_in_s, .. } = view;
+    let distance = span(expires_in_s.unsigned_abs().saturating_mul(1000));
+    let when = match *expires_in_s < 0 {
+        true => format!("EXPIRED {distance} ago, on {expires}"),
+        false => format!("until {expires}, for {distance}"),
+    };
+    let list = match &view.stale_crl {
+        Some(issuer) => {
+            format!("; the revocation list of {issuer} is old: put a newer one into `crl`")
+        }
+        None => String::new(),
+    };
+    format!("{certificate}, by {authority}, {when}{list}")
 }
 
 fn tunnel(view: &PeerView, facts: &mut Facts) {

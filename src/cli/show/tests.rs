@@ -3,10 +3,10 @@ use super::super::look::Look;
 use super::super::look::tests::{PLAIN, TABLE};
 use super::*;
 use crate::control::{
-    BfdView, ChildSaState, Code, FailureView, Family, GatewayView, PathState, PathView, PeerState,
-    PeerView, PeersView, RefusalView, RejectedRouteView, RouteView, RoutesView, SasView, StatsView,
-    TroubleView, TunnelSas, VirtualRouterState, VirtualRouterView, VpcRoutes, VrrpView,
-    tests::peer as a_peer,
+    BfdView, CertificateView, ChildSaState, Code, FailureView, Family, GatewayView, PathState,
+    PathView, PeerState, PeerView, PeersView, RefusalView, RejectedRouteView, RouteView,
+    RoutesView, SasView, StatsView, TroubleView, TunnelSas, VirtualRouterState, VirtualRouterView,
+    VpcRoutes, VrrpView, tests::peer as a_peer,
 };
 use crate::net::Asn;
 use std::collections::BTreeMap;
@@ -114,6 +114,29 @@ fn what_the_host_refuses_stands_beside_what_is_in_use() {
     let table = peers(&PeersView { gateway: gateway(), peers: vec![view.summary] }, TABLE);
     let why = "1, 1 refused\n  the host refuses the route to 10.2.0.0/16: Cannot allocate memory (os error 12)\n";
     assert!(table.contains(why), "{table}");
+}
+
+#[test]
+fn certificates_say_whose_they_are_and_how_long() {
+    let certificate = |name: &str, expires_in_s| CertificateView {
+        certificate: format!("CN={name} (serial 4B:02)"),
+        authority: "CN=shop CA".to_owned(),
+        expires: "2027-01-01T00:00:00Z".to_owned(),
+        expires_unix_s: 1_798_761_600,
+        expires_in_s,
+        stale_crl: (expires_in_s < 0).then(|| "CN=shop CA".to_owned()),
+    };
+    let mut view = a_peer();
+    view.certificates.own = Some(certificate("east-a", 2 * 24 * 3600));
+    view.certificates.peer = Some(certificate("north-a", -3600));
+    let page = peer(&view, TABLE);
+    for line in [
+        "  certificate  our own: CN=east-a (serial 4B:02), by CN=shop CA, until 2027-01-01T00:00:00Z, for 2d00h",
+        "  certificate  peer's: CN=north-a (serial 4B:02), by CN=shop CA, EXPIRED 1h00m ago, on \
+         2027-01-01T00:00:00Z; the revocation list of CN=shop CA is old: put a newer one into `crl`",
+    ] {
+        assert!(page.lines().any(|have| have == line), "{page}");
+    }
 }
 
 #[test]

@@ -26,6 +26,10 @@ pub struct PeerMetrics {
     pub path_mtu: Option<u16>,
     /// Packets that were not let through, by reason; reasons that never happened are left out.
     pub discards: BTreeMap<String, u64>,
+    /// When certificates of the tunnel expire, in seconds since 1970: our own and the peer's.
+    pub own_certificate_expires: Option<u64>,
+    /// See there.
+    pub peer_certificate_expires: Option<u64>,
 }
 
 /// `GET /v1/stats`: counters of the gateway as a whole, by name.

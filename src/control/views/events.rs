@@ -180,6 +180,8 @@ codes! {
     KeyMismatch = "key-mismatch", Warning;
     /// The certificate of the peer does not prove who it is.
     Certificate = "certificate", Warning;
+    /// A certificate, an authority or a revocation list of this gateway runs out.
+    CertificateExpires = "certificate-expires", Warning;
     /// Somebody else answers or asks than is configured.
     PeerIdentity = "peer-identity", Warning;
     /// The peer wants to speak with somebody else.

@@ -1,5 +1,6 @@
 //! Small inputs to start fuzzing from: one of each message kind, and a few that are broken.
 
+mod certificates;
 mod engines;
 
 use crate::crypto::secret::Secret;
@@ -26,7 +27,7 @@ pub fn all() -> Vec<Seed> {
     let of_codecs =
         [messages(), chains(), packets(), datagrams(), states(), advertisements(), frames(), bfd()]
             .concat();
-    let whole = [of_codecs, engines::all()].concat();
+    let whole = [of_codecs, engines::all(), certificates::all()].concat();
     whole.into_iter().flat_map(with_broken_ones).collect()
 }
 

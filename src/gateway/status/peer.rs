@@ -1,7 +1,7 @@
 //! Views of peers, their SAs and their paths.
 
 use super::pages::event_view;
-use super::{Gateway, millis};
+use super::{Gateway, certificates, millis};
 use crate::config::{BgpConfig, Credentials, PeerConfig, Routing};
 use crate::control::{
     BfdView, BgpView, ChildSaState, ChildSaView, Code, EventView, FailureView, IkeSaView,
@@ -20,7 +20,7 @@ use crate::gateway::vpc::Vpc;
 use crate::ike::{self, ConnectionState, ConnectionView, IkeView, NatStatus, SlotId};
 use crate::net::{Asn, PeerId};
 use crate::routing::bgp::State;
-use crate::time::Timestamp;
+use crate::time::{Timestamp, WallTime};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -103,7 +103,11 @@ impl Gateway {
         }
     }
 
-    pub(super) fn peer_view(&self, seen: &Seen<'_>, now: Timestamp) -> PeerView {
+    pub(super) fn peer_view(
+        &self,
+        seen: &Seen<'_>,
+        (now, wall): (Timestamp, WallTime),
+    ) -> PeerView {
         let Seen { peer, tunnel, config, vpc, ike } = seen;
         let refusals = self.refusals(*peer, config, vpc).chain(self.other_refusals(config, vpc));
         let sending = tunnel.sas.sending().next().map(|(_, child)| child);
@@ -117,6 +121,7 @@ impl Gateway {
                 Credentials::PublicKey { .. } => "public_key".to_owned(),
                 Credentials::Certificate { .. } => "certificate".to_owned(),
             },
+            certificates: certificates::view(config, seen.in_use(), wall),
             local: seen.in_use().map(|ike| ike.local),
             inside_local: config.routing.inside().map(|inside| inside.local),
             inside_remote: config.routing.inside().map(|inside| inside.remote),
@@ -154,6 +159,8 @@ impl Gateway {
             summary: self.peer_summary(seen, now),
             path_mtu: self.path_mtu_view(seen.config).map(|path| path.bytes),
             discards: discards(seen.tunnel),
+            own_certificate_expires: certificates::own_expires(seen.config),
+            peer_certificate_expires: certificates::peer_expires(seen.in_use()),
         }
     }
 

@@ -258,9 +258,18 @@ impl Endpoint {
                         connection.ended = Some(reason);
                     }
                 }
+                Effect::Reauthenticate => self.reauthenticate(id, at),
                 Effect::NoChild(refusal) => self.child_failed(id, role, refusal, at),
                 Effect::Forget => self.forget(spi, id, at.now),
             }
+        }
+    }
+
+    /// Makes another IKE SA beside the one that there is, unless that is being done.
+    fn reauthenticate(&mut self, id: ConnectionId, at: &mut Moment<'_>) {
+        let Some(connection) = self.connections.get(id) else { return };
+        if connection.config.initiate && connection.attempt == Attempt::Idle {
+            self.start_attempt(id, at);
         }
     }
 

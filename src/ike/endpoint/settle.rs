@@ -82,6 +82,9 @@ impl Endpoint {
         if let Some(dead) = unreachable_beside_reachable(&sas) {
             return Verdicts::Close(dead);
         }
+        if let Some(old) = outdated_beside_newer(&sas) {
+            return Verdicts::Close(old);
+        }
         if !winner.confirmed_after(loser.established_at()) {
             return Verdicts::Probe(winner.id().local, now + DUPLICATE);
         }
@@ -144,6 +147,17 @@ impl Endpoint {
         }
         state
     }
+}
+
+/// An IKE SA that another was made to take the place of, when that other is known to work.
+fn outdated_beside_newer(sas: &[&Established]) -> Option<IkeSpi> {
+    let old = sas.iter().find(|sa| sa.is_outdated())?;
+    let newer = |sa: &&&Established| {
+        !sa.is_outdated()
+            && sa.verdict() == Verdict::Reachable
+            && sa.confirmed_after(old.established_at())
+    };
+    sas.iter().find(newer).map(|_| old.id().local)
 }
 
 /// An IKE SA whose peer does not answer, when the same peer does on another.

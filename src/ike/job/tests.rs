@@ -27,6 +27,7 @@ impl Job {
                 Done::Verified(evidence.iter().map(find).collect())
             }
             Work::Sign { .. } => panic!("only Ed25519 is transparent"),
+            Work::Recheck(_) => panic!("certificates are not transparent"),
         };
         JobAnswer { id: self.id, done }
     }

@@ -79,6 +79,7 @@ impl Established {
             Some(Task::Measure(size)) => self.start_measuring(size, ctx),
             Some(Task::CreateChild(lack)) => self.start_child(lack, None, None, ctx),
             Some(Task::RekeyChild(child)) => self.rekey_child(child, ctx),
+            Some(Task::RekeyIke) if self.renews(ctx) => {}
             Some(Task::RekeyIke) => self.start_rekey(None, ctx),
             Some(Task::DeleteChild(child)) => self.delete_child(child, ctx),
             Some(Task::DeleteIke) => self.delete_ike(ctx),

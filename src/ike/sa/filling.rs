@@ -148,6 +148,7 @@ impl Established {
     /// or are for other traffic now, are deleted; missing ones are asked for.
     pub fn reconfigure(&mut self, config: Arc<ConnectionConfig>, ctx: &mut Context<'_>) {
         let old = std::mem::replace(&mut self.config, config);
+        self.on_credentials(&old, ctx);
         let stays = |slot: &SlotId, before: &SlotConfig| {
             self.config.slots.get(slot).is_some_and(|after| before.same_traffic(after))
         };

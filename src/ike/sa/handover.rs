@@ -23,6 +23,7 @@ impl Established {
         self.life.write(out);
         self.exchanges.write(out);
         self.liveness.write(out);
+        self.vouching.write(out);
         self.path.write(out);
     }
 
@@ -40,6 +41,7 @@ impl Established {
         let (children, descent, life) =
             (State::read(from)?, State::read(from)?, State::read(from)?);
         let (exchanges, liveness) = (State::read(from)?, State::read(from)?);
+        let vouching = State::read(from)?;
         let (path, effects) = (State::read(from)?, Vec::new());
         Ok(config(connection).map(|config| {
             Box::new(Established {
@@ -51,6 +53,7 @@ impl Established {
                 exchanges,
                 held: Held::default(),
                 liveness,
+                vouching,
                 path,
                 to_measure: None,
                 effects,

@@ -95,7 +95,7 @@ impl Held {
                 Some(Released::Draft(draft, ours.ok()))
             }
             Done::Lost => self.lose(job),
-            Done::Signed(_) | Done::Verified(_) => None,
+            Done::Signed(_) | Done::Verified(_) | Done::Rechecked(_) => None,
         }
     }
 

@@ -7,6 +7,7 @@
 //! * [`exchanges`]: keys, windows in both directions, repetition,
 //! * [`held`]: what waits for public-key work,
 //! * [`liveness`](super::liveness): whether the peer lives,
+//! * [`vouching`]: whether the peer's certificate still holds,
 //! * [`path`](super::path): between which addresses it runs,
 //! * [`children`]: its Child SAs,
 //! * [`replacement`]: which of two SAs made at once stays, for IKE SAs and Child SAs alike;
@@ -36,6 +37,7 @@ mod replacement;
 #[cfg(test)]
 mod tests;
 mod timing;
+mod vouching;
 mod working;
 
 use super::auth::Authenticated;
@@ -56,7 +58,6 @@ use super::stats::Discard;
 use super::view::{ChildView, IkeView};
 use crate::crypto::secret::Secret;
 use crate::crypto::suite::IkeSuite;
-use crate::pki::Vouched;
 use crate::time::Timestamp;
 use crate::wire::ike::Identity;
 use crate::wire::ike::{Header, IkeSpi};
@@ -70,6 +71,7 @@ use std::sync::Arc;
 use std::time::Duration;
 #[cfg(test)]
 pub(super) use tests::Asked;
+use vouching::Vouching;
 
 /// Of a Child SA whose slot is gone: it is deleted at once.
 const NO_LIFETIME: Lifetime =
@@ -83,6 +85,8 @@ pub(super) enum Effect {
     Insert(Box<Established>),
     /// The IKE SA with this SPI of ours gets the Child SAs.
     Inherit(IkeSpi, Estate),
+    /// Another IKE SA is to be made beside it, with the newest certificates.
+    Reauthenticate,
     /// The IKE SA with this SPI of ours is redundant, and the peer is to delete it.
     Redundant(IkeSpi),
     /// This IKE SA serves no longer.
@@ -120,6 +124,7 @@ pub(super) struct Established {
     exchanges: Exchanges<Purpose>,
     held: Held,
     liveness: Liveness,
+    vouching: Vouching,
     path: LivePath,
     /// The size whose way to the peer is to be measured when the window is free.
     to_measure: Option<u16>,
@@ -131,8 +136,6 @@ pub(super) struct Established {
 struct Descent {
     /// Who the peer proved to be.
     remote_id: Identity,
-    /// The certificate by which it proved that.
-    certificate: Option<Arc<Vouched>>,
     /// The lowest nonce of the IKE_SA_INIT: by it both sides tell which of two IKE SAs stays.
     lineage: Vec<u8>,
     /// When the IKE_SA_INIT was sent or received.
@@ -152,7 +155,7 @@ pub(super) struct NoFirstChild {
     pub refusal: ChildRefusal,
 }
 
-state_of_fields!(Descent { remote_id, certificate, lineage, began_at, role, names_slots });
+state_of_fields!(Descent { remote_id, lineage, began_at, role, names_slots });
 
 /// What a handshake hands over; that takes a proof of the peer's identity.
 pub(super) struct Handshake {
@@ -185,7 +188,7 @@ impl Established {
     }
 
     fn born(birth: Birth<'_>, ctx: &mut Context<'_>) -> Box<Established> {
-        let (connection, config, descent, life, exchanges, path) = match birth {
+        let (connection, config, descent, vouching, life, exchanges, path) = match birth {
             Birth::Handshake(new) => {
                 // IKE_SA_INIT and IKE_AUTH have used the initiator's first two message IDs.
                 let (next, expected) = match new.role {
@@ -195,7 +198,6 @@ impl Established {
                 let (remote_id, certificate) = new.proof.into_parts();
                 let descent = Descent {
                     remote_id,
-                    certificate,
                     lineage: new.nonces.lowest().to_vec(),
                     began_at: new.began_at,
                     role: new.role,
@@ -205,7 +207,8 @@ impl Established {
                 let who = (new.id, new.role);
                 let numbers = (next, expected);
                 let exchanges = Exchanges::new(who, new.keys, new.fragmentation, numbers);
-                (new.connection, new.config, descent, life, exchanges, new.path)
+                let vouching = Vouching::of(certificate);
+                (new.connection, new.config, descent, vouching, life, exchanges, new.path)
             }
             Birth::Successor { of, made, life } => {
                 // "The Message ID counters are set to 0" (RFC 7296 §2.18).
@@ -214,7 +217,8 @@ impl Established {
                 let zero = u32::from(fault::is_on(Fault::CountsOn));
                 let exchanges = Exchanges::new(who, made.keys, fragmentation, (zero, zero));
                 let path = LivePath::new(of.path.path(), of.path.nat(), ctx.now);
-                (of.connection, of.config.clone(), of.descent.clone(), life, exchanges, path)
+                let (descent, vouching) = (of.descent.clone(), of.vouching.heritage());
+                (of.connection, of.config.clone(), descent, vouching, life, exchanges, path)
             }
         };
         Box::new(Established {
@@ -226,6 +230,7 @@ impl Established {
             exchanges,
             held: Held::default(),
             liveness: Liveness::new(ctx.now),
+            vouching,
             path,
             to_measure: None,
             effects: Vec::new(),
@@ -363,6 +368,7 @@ impl Established {
         ctx.out.event(self.connection, Event::IkeRekeyed { old, new, suite });
         self.children.inherit(estate.children);
         self.life.succeed();
+        self.recheck(ctx);
     }
 
     fn estate(&mut self) -> Estate {
@@ -477,7 +483,7 @@ impl Established {
             local: path.local,
             remote: path.remote,
             remote_id: self.remote_id().clone(),
-            certificate: self.descent.certificate.clone(),
+            certificate: self.vouching.certificate.clone(),
             nat: self.path.nat(),
             established_at: self.established_at(),
             rekey_at: self.life.rekey_at,

@@ -18,6 +18,7 @@ impl Established {
             self.judge_peer(ctx);
         }
         self.path.forget_candidate(ctx.now);
+        self.end_condemned(ctx);
         match self.life.overdue(ctx.now) {
             Some(Overdue::Close(reason)) => self.close(reason, ctx),
             Some(Overdue::Forget) => self.forget(ctx),
@@ -52,8 +53,9 @@ impl Established {
         let expiry = self.life.end_at().map(|at| (at, TimerReason::Expiry));
         let children = self.children.iter().filter_map(|(_, sa)| sa.end_at()).min();
         let children = children.map(|at| (at, TimerReason::Expiry));
+        let condemned = self.vouching.end_at().map(|at| (at, TimerReason::Expiry));
         let check = self.check_until().map(|at| (at, TimerReason::Expiry));
-        soonest([keepalive, expiry, children, check, self.request_timeout()])
+        soonest([keepalive, expiry, children, condemned, check, self.request_timeout()])
     }
 
     fn request_timeout(&self) -> Option<(Timestamp, TimerReason)> {

@@ -46,11 +46,15 @@ impl Established {
 
     /// Whether a message waits for this job.
     pub fn awaits(&self, job: JobId) -> bool {
-        self.held.awaits(job)
+        self.held.awaits(job) || self.vouching.awaits(job)
     }
 
     /// A job is done: the message that has waited for it goes on.
     pub fn resume(&mut self, job: JobId, done: Done, ctx: &mut Context<'_>) {
+        if self.vouching.awaits(job) {
+            self.rechecked(done, ctx);
+            return self.pump(ctx);
+        }
         match self.held.release(job, done) {
             None => {}
             Some(Released::Request(request, responded)) => self.answer(&request, responded, ctx),

@@ -171,3 +171,133 @@ fn an_authority_is_replaced_without_a_tunnel_lost() {
     assert_eq!([WEST, EAST].map(|end| net.ends[end].count(downs)), [0, 0]);
     assert!(net.ends[EAST].ike_sas()[0].certificate.is_some());
 }
+
+/// Both ends, with keys that are replaced every 90 seconds or so, and East with this certificate.
+fn short_lived(east: Leaf<'_>, authority: &Authority) -> [ConnectionConfig; 2] {
+    let mut configs = config_pair(with_east(authority, east));
+    for config in &mut configs {
+        config.ike_lifetime = Lifetime::of(secs(100));
+    }
+    configs
+}
+
+fn until(seconds: u64) -> Leaf<'static> {
+    Leaf { until: WallTime::SIMULATED + secs(seconds), ..Leaf::of(&[EAST_NAME]) }
+}
+
+fn downs(net: &Net, end: usize) -> Vec<String> {
+    let reason = |event: &Event| match event {
+        Event::Down { reason } => Some(reason.to_string()),
+        _ => None,
+    };
+    net.ends[end].events.iter().filter_map(reason).collect()
+}
+
+#[test]
+fn a_certificate_that_expires_is_found_out_when_keys_are_replaced() {
+    let authority = Authority::new("test CA");
+    let mut net = Net::new(1, short_lived(until(50), &authority));
+    net.run(secs(60));
+    net.assert_one_tunnel();
+    net.run(secs(40));
+    net.assert_one_tunnel();
+    let asked = net.ends[WEST].failures();
+    assert!(
+        asked[0].contains("expired on 2025-01-01T00:00:50Z"),
+        "a newer one is asked for: {asked:?}"
+    );
+    net.run(secs(60));
+    let said = downs(&net, WEST);
+    assert!(
+        said[0].contains("does not hold any more: the certificate CN=east.example"),
+        "{said:?}"
+    );
+    assert!(net.ends[WEST].ike_sas().is_empty());
+}
+
+/// East has a newer one by then: another IKE SA takes the place of the first, and nobody notices.
+#[test]
+fn a_renewed_certificate_is_asked_for_before_a_tunnel_is_lost() {
+    let authority = Authority::new("test CA");
+    let configs = short_lived(until(50), &authority);
+    let mut net = Net::new(1, configs.clone());
+    net.run(secs(10));
+    let trusted = trust(&[&authority], Vec::new());
+    let renewed = Leaf { serial: 8, ..Leaf::of(&[EAST_NAME]) };
+    let east = ConnectionConfig {
+        credentials: credentials(authority.issue(renewed), trusted),
+        ..configs[EAST].clone()
+    };
+    net.at(EAST, |endpoint, at| endpoint.update_connection(CONNECTION, east, at));
+    net.run(secs(240));
+    net.assert_one_tunnel();
+    assert_eq!([WEST, EAST].map(|end| downs(&net, end)), [[""; 0]; 2]);
+    let shown = net.ends[WEST].ike_sas()[0].certificate.clone().unwrap();
+    assert_eq!(shown.certificate().serial(), "08");
+}
+
+/// The initiator shows its new certificate when the keys are due to be replaced.
+#[test]
+fn a_new_certificate_of_ours_is_shown_at_the_next_change_of_keys() {
+    let authority = Authority::new("test CA");
+    let configs = short_lived(Leaf::of(&[EAST_NAME]), &authority);
+    let mut net = Net::new(1, configs.clone());
+    net.run(secs(10));
+    let trusted = trust(&[&authority], Vec::new());
+    let renewed = Leaf { serial: 8, ..Leaf::of(&[WEST_NAME]) };
+    let west = ConnectionConfig {
+        credentials: credentials(authority.issue(renewed), trusted),
+        ..configs[WEST].clone()
+    };
+    let serial = |net: &Net| {
+        let shown = net.ends[EAST].ike_sas()[0].certificate.clone().unwrap();
+        shown.certificate().serial().to_owned()
+    };
+    net.at(WEST, |endpoint, at| endpoint.update_connection(CONNECTION, west, at));
+    net.run(secs(1));
+    assert_eq!(serial(&net), "07", "there is no hurry");
+    net.run(secs(120));
+    net.assert_one_tunnel();
+    assert_eq!(serial(&net), "08");
+    assert_eq!([WEST, EAST].map(|end| downs(&net, end)), [[""; 0]; 2]);
+}
+
+#[test]
+fn a_certificate_that_is_revoked_ends_its_tunnel_at_once() {
+    let authority = Authority::new("test CA");
+    let configs = short_lived(Leaf { serial: 13, ..Leaf::of(&[EAST_NAME]) }, &authority);
+    let mut net = Net::new(1, configs.clone());
+    net.run(secs(10));
+    let Credentials::Certificate { own, .. } = &configs[WEST].credentials else { panic!("none") };
+    let list = |serials: &[u64]| authority.revoke(serials, WallTime::SIMULATED + 7 * DAY);
+    let revoking = |serials| ConnectionConfig {
+        credentials: Credentials::Certificate {
+            own: own.clone(),
+            trust: Arc::new(trust(&[&authority], vec![list(serials)])),
+        },
+        ..configs[WEST].clone()
+    };
+    net.at(WEST, |endpoint, at| endpoint.update_connection(CONNECTION, revoking(&[12]), at));
+    net.run(secs(1));
+    net.assert_one_tunnel();
+    net.at(WEST, |endpoint, at| endpoint.update_connection(CONNECTION, revoking(&[13]), at));
+    net.run(secs(1));
+    assert!(downs(&net, WEST)[0].contains("is revoked"), "{:?}", downs(&net, WEST));
+    assert_eq!(downs(&net, EAST)[0], "deleted by the peer");
+    net.run(secs(5));
+    assert!(net.ends[WEST].ike_sas().is_empty(), "and it does not come back");
+}
+
+/// What the peer has shown goes with the IKE SA into another process, which looks at it again.
+#[test]
+fn another_process_knows_the_certificates() {
+    let authority = Authority::new("test CA");
+    let configs = short_lived(Leaf::of(&[EAST_NAME]), &authority);
+    let mut net = Net::new(1, configs.clone());
+    net.run(secs(10));
+    super::handover::hand_over(&mut net, WEST, &configs);
+    let shown = net.ends[WEST].ike_sas()[0].certificate.clone().unwrap();
+    assert_eq!(shown.authority(), &authority.certificate());
+    net.run(secs(120));
+    net.assert_one_tunnel();
+}

@@ -1,6 +1,7 @@
 //! Who a side claims to be (RFC 7296 §3.5): one value for the payload, for configurations, and
 //! for everything between them.
 
+mod dn;
 mod text;
 
 use super::{IdType, Identification};
@@ -13,7 +14,8 @@ pub use text::ParseIdentityError;
 /// An identity, as it was written.
 ///
 /// Two are the same by the rules of their type: names without regard to case (RFC 4343), of mail
-/// addresses only the domain (RFC 5280 §7.5), everything else octet by octet. The spelling is
+/// addresses only the domain (RFC 5280 §7.5), distinguished names by their words, everything else
+/// octet by octet. The spelling is
 /// kept, because AUTH covers the octets of the payload (RFC 7296 §2.15).
 #[derive(Clone)]
 pub enum Identity {
@@ -81,6 +83,11 @@ impl Identity {
     /// The octets of the payload in the one spelling that all equal identities share.
     pub fn canonical(&self) -> Vec<u8> {
         let mut data = self.to_wire().data;
+        if let Identity::Other { id_type: IdType::DER_ASN1_DN, data } = self
+            && let Some(words) = dn::words_of(data)
+        {
+            return words.into_bytes();
+        }
         match self {
             Identity::Fqdn(_) => data.make_ascii_lowercase(),
             Identity::Rfc822(mail) => {

@@ -4,9 +4,10 @@
 //! east-a, gw.example.com     a name               keyid:branch 7, keyid:0x00ff     opaque octets
 //! 192.0.2.1, 2001:db8::1     an address           vpn@example.com                  a mail address
 //! fqdn:…, rfc822:…           this type, whatever it looks like
+//! dn:CN=branch,O=Example     a distinguished name (RFC 4514)
 //! ```
 
-use super::Identity;
+use super::{IdType, Identity, dn};
 use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
@@ -29,6 +30,9 @@ pub enum ParseIdentityError {
     /// Not of the form `user@host`.
     #[error("a mail address has one '@' with a name before and after it")]
     Mail,
+    /// `dn:` followed by something that RFC 4514 does not know.
+    #[error("after \"dn:\" comes a distinguished name such as CN=branch,O=Example (RFC 4514)")]
+    DistinguishedName,
 }
 
 /// The longest identity that is taken, in bytes: the limit of a DNS name.
@@ -37,6 +41,7 @@ const MAX_LEN: usize = 255;
 const FQDN: &str = "fqdn:";
 const RFC822: &str = "rfc822:";
 const KEY_ID: &str = "keyid:";
+const DN: &str = "dn:";
 
 impl FromStr for Identity {
     type Err = ParseIdentityError;
@@ -47,6 +52,10 @@ impl FromStr for Identity {
         }
         if let Some(key_id) = text.strip_prefix(KEY_ID) {
             return parse_key_id(key_id).map(Identity::KeyId);
+        }
+        if let Some(words) = text.strip_prefix(DN) {
+            let data = dn::der_of(words).ok_or(ParseIdentityError::DistinguishedName)?;
+            return Ok(Identity::Other { id_type: IdType::DER_ASN1_DN, data });
         }
         if let Some(name) = text.strip_prefix(FQDN) {
             return parse_name(name).map(Identity::Fqdn);
@@ -116,6 +125,12 @@ impl fmt::Display for Identity {
             }
             Identity::Rfc822(mail) => mail.escape_debug().fmt(f),
             Identity::KeyId(octets) => write!(f, "{KEY_ID}{}", Opaque(octets)),
+            Identity::Other { id_type: IdType::DER_ASN1_DN, data }
+                if dn::words_of(data).is_some() =>
+            {
+                let words = dn::words_of(data).unwrap_or_default();
+                write!(f, "{DN}{}", words.escape_debug())
+            }
             Identity::Other { id_type, data } => write!(f, "{id_type}:{}", Opaque(data)),
         }
     }

@@ -1,4 +1,34 @@
 use super::*;
+
+#[test]
+fn distinguished_names_are_written_as_rfc_4514_has_them() {
+    let name: Identity = "dn:CN=branch 7,O=Example".parse().unwrap();
+    assert_eq!(name.to_string(), "dn:CN=branch 7,O=Example");
+    // Of a DER name the most general part comes first: RFC 4514 §2.1 turns it round.
+    let wire = name.to_wire();
+    assert!(wire.data.windows(7).position(|octets| octets == b"Example").unwrap() < 20);
+    assert_eq!(Identity::from_wire(&wire), name);
+    for wrong in ["dn:", "dn:branch", "dn:=x", "dn:CN"] {
+        assert_eq!(
+            wrong.parse::<Identity>(),
+            Err(ParseIdentityError::DistinguishedName),
+            "{wrong}"
+        );
+    }
+}
+
+/// strongSwan writes a PrintableString where OpenSSL writes a UTF8String.
+#[test]
+fn the_string_type_of_a_distinguished_name_does_not_matter() {
+    let of = |tag| {
+        let id_type = IdType::DER_ASN1_DN;
+        let data = [&[0x30, 12, 0x31, 10, 0x30, 8, 6, 3, 0x55, 4, 3, tag, 1][..], b"a"].concat();
+        Identity::Other { id_type, data }
+    };
+    let (printable, utf8) = (of(0x13), of(0x0c));
+    assert_eq!((printable.to_string(), &printable), ("dn:CN=a".to_owned(), &utf8));
+    assert_ne!(printable, "dn:CN=b".parse().unwrap());
+}
 use proptest::prelude::*;
 
 #[test]
