@@ -1,10 +1,14 @@
 //! X.509 certificates: our daemon with strongSwan, and with itself. OpenSSL is the authority.
 
 use std::process::Command;
+use std::sync::Arc;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use vpngw::control::SaKind;
+use vpngw::crypto::pem;
+use vpngw::os::clock::Clock;
+use vpngw::pki::{self, Certificate, Question, Trust};
 
 use crate::rekeying::keys;
 use crate::support::authority::{Authority, Key};
@@ -28,8 +32,12 @@ fn pair() -> Pair {
 }
 
 fn ours(pair: &Pair, initiator: Initiator) -> Gateway {
+    ours_with(pair, initiator, "")
+}
+
+fn ours_with(pair: &Pair, initiator: Initiator, more: &str) -> Gateway {
     let more = format!(
-        "esp_suites = [\"aes256gcm16-curve25519\"]\ninitiate = {}",
+        "{more}\nesp_suites = [\"aes256gcm16-curve25519\"]\ninitiate = {}",
         initiator == Initiator::Us
     );
     let routes = static_routes(Side::Left);
@@ -102,6 +110,21 @@ fn rekey(pair: &Pair, ours: &Gateway, theirs: &Charon) {
             assert_eq!(lost, 0, "{words}");
         }
     }
+}
+
+/// A peer that knows no RSA-PSS is signed for as it wants (RFC 8017 §8.2).
+#[test]
+fn an_old_peer_gets_rsa_signatures_of_the_old_form() {
+    let pair = pair();
+    let ca = Authority::new(&pair, "ca", Key::Rsa2048);
+    Side::BOTH.into_iter().for_each(|side| ca.issue(side, Key::Rsa2048));
+    let theirs = Charon::start(&pair, Side::Right, &by_certificate());
+    let ours = ours_with(&pair, Initiator::Us, "rsa_signature = \"pkcs1\"");
+    assert!(ours.comes_up(), "{}", ours.log());
+    let log = std::fs::read_to_string(pair.path("charon-right.log")).unwrap();
+    let verified = log.lines().find(|line| line.contains("authentication of 'left.example.com'"));
+    assert!(verified.is_some_and(|line| line.contains("RSA_EMSA_PKCS1_SHA2_256")), "{verified:?}");
+    drop(theirs);
 }
 
 /// Both trust the root alone, and show each other what stands between.
@@ -215,4 +238,68 @@ fn a_new_certificate_is_shown_to_strongswan_without_a_packet_lost() {
     assert_eq!(lost, 0, "{}", theirs.sas());
     let sas = theirs.sas();
     assert_eq!(sas.matches("ESTABLISHED").count(), 1, "{sas}");
+}
+
+/// What is wrong with a chain, and what the certificates of it have beside the usual.
+const ODD: [(&str, &str, &str, &str); 7] = [
+    (
+        "nothing",
+        "basicConstraints = critical, CA:TRUE\nkeyUsage = critical, keyCertSign\n",
+        "",
+        "30",
+    ),
+    ("no authority", "basicConstraints = critical, CA:FALSE\n", "", "30"),
+    ("no constraints", "keyUsage = critical, keyCertSign\n", "", "30"),
+    (
+        "no keyCertSign",
+        "basicConstraints = critical, CA:TRUE\nkeyUsage = digitalSignature\n",
+        "",
+        "30",
+    ),
+    (
+        "another domain",
+        "basicConstraints = critical, CA:TRUE\nnameConstraints = critical, permitted;DNS:example.org\n",
+        "",
+        "30",
+    ),
+    (
+        "an unknown extension that must be understood",
+        "basicConstraints = critical, CA:TRUE\n",
+        "1.2.3.4 = critical, ASN1:NULL\n",
+        "30",
+    ),
+    ("expired", "basicConstraints = critical, CA:TRUE\n", "", "0"),
+];
+
+/// Chains that are odd in one way each: OpenSSL and we judge them the same.
+#[test]
+fn odd_chains_are_judged_as_openssl_judges_them() {
+    for (what, between, leaf, days) in ODD {
+        let pair = pair();
+        let root = Authority::new(&pair, "ca", Key::P256);
+        let odd = root.below_with("between", Key::P256, between);
+        let names = format!("DNS:{}", Side::Left.identity());
+        odd.issue_with(Side::Left, Key::P256, days, &names, leaf);
+        // What is valid for no day has expired a second later.
+        std::thread::sleep(Duration::from_millis(1100));
+        let theirs = odd.is_believed_by_openssl("left.crt");
+        let read = |name: &str| {
+            let text = std::fs::read_to_string(pair.path(name)).unwrap();
+            pem::decode(&text, pki::CERTIFICATE).unwrap()
+        };
+        let anchor = Certificate::from_der(&read("ca.crt")).unwrap();
+        let ours = Question {
+            trust: Arc::new(Trust::new(vec![anchor], Vec::new()).unwrap()),
+            presented: Arc::from([read("left.crt"), read("between.crt")]),
+            identity: Side::Left.identity().parse().unwrap(),
+            at: Clock::wall(),
+        }
+        .answer();
+        println!(
+            "    {what}: {}",
+            ours.as_ref().map_or_else(ToString::to_string, |_| "good".into())
+        );
+        assert_eq!(ours.is_ok(), theirs, "{what}: {ours:?}");
+        assert_eq!(theirs, what == "nothing", "{what}");
+    }
 }

@@ -46,13 +46,16 @@ impl<'p> Authority<'p> {
 
     /// An authority below this one.
     pub fn below(&self, name: &str, key: Key) -> Authority<'p> {
+        let extensions = "basicConstraints = critical, CA:TRUE, pathlen:0\n\
+                          keyUsage = critical, keyCertSign, cRLSign\n\
+                          subjectKeyIdentifier = hash\nauthorityKeyIdentifier = keyid\n";
+        self.below_with(name, key, extensions)
+    }
+
+    /// Something below this one with these extensions, whether it is an authority or not.
+    pub fn below_with(&self, name: &str, key: Key, extensions: &str) -> Authority<'p> {
         self.request(name, name, key);
-        self.pair.write(
-            &format!("{name}.ext"),
-            "basicConstraints = critical, CA:TRUE, pathlen:0\n\
-             keyUsage = critical, keyCertSign, cRLSign\n\
-             subjectKeyIdentifier = hash\nauthorityKeyIdentifier = keyid\n",
-        );
+        self.pair.write(&format!("{name}.ext"), extensions);
         self.issue_request(name, "365");
         Authority { pair: self.pair, name: name.to_owned() }
     }
@@ -74,6 +77,18 @@ impl<'p> Authority<'p> {
             ),
         );
         self.issue_request(name, days);
+    }
+
+    /// Whether OpenSSL believes a certificate, with that of this authority between it and `ca`.
+    pub fn is_believed_by_openssl(&self, certificate: &str) -> bool {
+        let between = format!("{}.crt", self.name);
+        let arguments = ["verify", "-CAfile", "ca.crt", "-untrusted", &between, certificate];
+        let verified = Command::new("openssl")
+            .args(arguments)
+            .current_dir(self.pair.path(""))
+            .output()
+            .expect("openssl is not installed: run ./test");
+        verified.status.success()
     }
 
     /// Appends the certificate of this authority to that of a side: a chain.

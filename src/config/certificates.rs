@@ -10,8 +10,9 @@ use super::reader::{At, Section};
 use super::{Credentials, Identity, limits, words};
 use crate::crypto::pem;
 use crate::crypto::private_key::PrivateKey;
-use crate::pki::{self, Certificate, Crl, OwnCertificate, OwnFault, Trust};
+use crate::pki::{self, Certificate, Crl, OwnCertificate, OwnFault, RsaPadding, Trust};
 use std::sync::Arc;
+use toml::de::DeValue;
 
 /// The certificates of `[gateway]`.
 #[derive(Debug)]
@@ -62,7 +63,12 @@ impl Papers {
     ) -> Option<Credentials> {
         let trust = self.trust_for(section, files, report);
         let own = self.own_for(section, files, report);
+        let padding = section.optional("rsa_signature", rsa_signature, report);
         let (trust, own) = (trust?, own?);
+        let own = match padding {
+            Some(padding) => Arc::new(own.with_padding(padding)),
+            None => own,
+        };
         let identity = local_identity?;
         if !own.leaf().is_for(identity) {
             report.add(section.span(), not_for(own.leaf(), identity));
@@ -113,6 +119,17 @@ impl Papers {
             report.add(section.span_of("private_key"), section.missing("certificate"));
         }
         own(section, key.as_ref(), files, report)
+    }
+}
+
+/// The form of RSA signatures.
+fn rsa_signature(value: &DeValue<'_>) -> Result<RsaPadding, Fault> {
+    match words::text(value)?.as_str() {
+        "pss" => Ok(RsaPadding::Pss),
+        "pkcs1" => Ok(RsaPadding::Pkcs1),
+        other => Err(Fault::new(format!("{other:?} is no form of RSA signatures"))
+            .label("not known")
+            .help("\"pss\", or \"pkcs1\" for an old peer")),
     }
 }
 

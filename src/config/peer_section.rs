@@ -13,7 +13,7 @@ use crate::net::{Prefix, RemoteId};
 use std::net::IpAddr;
 use std::ops::Range;
 
-const OWN_KEYS: [&str; 17] = [
+const OWN_KEYS: [&str; 18] = [
     "name",
     "vpc",
     "vpcs",
@@ -29,6 +29,7 @@ const OWN_KEYS: [&str; 17] = [
     "crl",
     "certificate",
     "private_key",
+    "rsa_signature",
     "preset",
     "allow_weak",
 ];

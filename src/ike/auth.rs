@@ -10,7 +10,7 @@ use super::job::Work;
 use crate::crypto::prf::Prf;
 use crate::crypto::private_key::PrivateKey;
 use crate::crypto::secret::{Secret, ct_eq};
-use crate::crypto::sign::VerifyingKey;
+use crate::crypto::sign::{SigningKey, VerifyingKey};
 use crate::crypto::signature::Algorithm;
 use crate::pki::{Credentials, Question, Refusal, Vouched};
 use crate::wire::ike::{AuthMethod, Authentication, Identification, Identity};
@@ -89,17 +89,18 @@ pub(super) fn prove(
     signed: &Signed<'_>,
     peer: PeerHashes,
 ) -> Result<Proof, AuthFailure> {
-    let key = match credentials {
+    let (key, scheme) = match credentials {
         Credentials::Psk(psk) => {
             return Ok(Proof::Made(Authentication {
                 method: AuthMethod::SHARED_KEY_MIC,
                 data: signed.shared_key_mic(psk).as_bytes().to_vec(),
             }));
         }
-        Credentials::PublicKey { own, .. } => PrivateKey::Ed25519(own.clone()),
-        Credentials::Certificate { own, .. } => own.key().clone(),
+        Credentials::PublicKey { own, .. } => raw(own, peer)?,
+        Credentials::Certificate { own, .. } => {
+            (own.key().clone(), method::choose(own.key(), &own.algorithms(), peer)?)
+        }
     };
-    let scheme = method::choose(&key, peer)?;
     Ok(Proof::ToSign(Work::Sign { key, scheme, octets: signed.octets() }))
 }
 
@@ -111,11 +112,18 @@ pub(super) fn prove(
 pub(super) fn can_prove(credentials: &Credentials, peer: PeerHashes) -> Result<(), AuthFailure> {
     match credentials {
         Credentials::Psk(_) => Ok(()),
-        Credentials::PublicKey { own, .. } => {
-            method::choose(&PrivateKey::Ed25519(own.clone()), peer).map(drop)
+        Credentials::PublicKey { own, .. } => raw(own, peer).map(drop),
+        Credentials::Certificate { own, .. } => {
+            method::choose(own.key(), &own.algorithms(), peer).map(drop)
         }
-        Credentials::Certificate { own, .. } => method::choose(own.key(), peer).map(drop),
     }
+}
+
+/// A key without a certificate, and how it signs for the peer.
+fn raw(own: &SigningKey, peer: PeerHashes) -> Result<(PrivateKey, Scheme), AuthFailure> {
+    let key = PrivateKey::Ed25519(own.clone());
+    let scheme = method::choose(&key, &key.algorithms(), peer)?;
+    Ok((key, scheme))
 }
 
 /// What the peer's AUTH payload is worth.

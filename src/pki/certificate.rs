@@ -109,7 +109,8 @@ impl Certificate {
         &self.0.facts.spki
     }
 
-    /// Whether it is the certificate of an authority (RFC 5280 §4.2.1.9).
+    /// Whether it is the certificate of an authority (RFC 5280 §4.2.1.9) whose key may sign others
+    /// (§4.2.1.3).
     pub fn is_authority(&self) -> bool {
         self.0.facts.is_authority
     }
@@ -147,7 +148,8 @@ impl Facts {
             not_after: wall_time(validity.not_after),
             public_key: spki.subject_public_key.raw_bytes().to_vec(),
             spki: spki.to_der()?,
-            is_authority: basic.is_some_and(|basic| basic.ca),
+            is_authority: basic.is_some_and(|basic| basic.ca)
+                && usage.is_none_or(|usage| usage.key_cert_sign()),
             signs: usage.is_none_or(|usage| usage.digital_signature() || usage.non_repudiation()),
             purposes: purposes.iter().flat_map(|all| &all.0).map(ToString::to_string).collect(),
         })

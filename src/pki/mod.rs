@@ -33,7 +33,7 @@ pub use credentials::Credentials;
 pub use crl::Crl;
 pub use date::Date;
 pub use identifier::{algorithm_of, identifier_of};
-pub use own::{OwnCertificate, OwnFault};
+pub use own::{OwnCertificate, OwnFault, RsaPadding};
 pub use question::{Question, Vouched};
 pub use refusal::Refusal;
 pub use trust::{KeyIdentifier, Trust};

@@ -2,6 +2,7 @@
 
 use super::Certificate;
 use crate::crypto::private_key::PrivateKey;
+use crate::crypto::signature::Algorithm;
 
 /// A private key with its certificate, and those of its issuers that peers may need.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -9,6 +10,17 @@ pub struct OwnCertificate {
     key: PrivateKey,
     leaf: Certificate,
     issuers: Vec<Certificate>,
+    padding: RsaPadding,
+}
+
+/// How an RSA key signs; a peer does not say which of the two it knows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RsaPadding {
+    /// RSASSA-PSS, as RFC 8247 §3.2 wants it.
+    #[default]
+    Pss,
+    /// RSASSA-PKCS1-v1_5, for old peers.
+    Pkcs1,
 }
 
 /// Why a key and certificates do not make an identity.
@@ -45,7 +57,21 @@ impl OwnCertificate {
         if !leaf.signs() {
             return Err(OwnFault::KeyUsage(leaf));
         }
-        Ok(OwnCertificate { key, leaf, issuers })
+        Ok(OwnCertificate { key, leaf, issuers, padding: RsaPadding::default() })
+    }
+
+    /// The same, with RSA signatures in this form.
+    pub fn with_padding(&self, padding: RsaPadding) -> OwnCertificate {
+        OwnCertificate { padding, ..self.clone() }
+    }
+
+    /// The algorithms by which it signs, the preferred first.
+    pub fn algorithms(&self) -> Vec<Algorithm> {
+        let mut all = self.key.algorithms();
+        if self.padding == RsaPadding::Pkcs1 {
+            all.retain(|algorithm| !matches!(algorithm, Algorithm::RsaPss(_)));
+        }
+        all
     }
 
     /// The private key.

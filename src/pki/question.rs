@@ -134,7 +134,7 @@ impl Question {
                 unix_time(self.at),
                 AnyPurpose,
                 revocation,
-                None,
+                Some(&only_authorities),
             )
             .map_err(refuse)?;
         let anchor = anchor_of(&path, &anchors, &self.trust.anchors);
@@ -186,6 +186,10 @@ impl Question {
             Error::UnknownIssuer => Refusal::UnknownIssuer { certificate, trusted: self.trusted() },
             Error::CertRevoked => Refusal::Revoked { certificate },
             Error::EmptyEkuExtension => Refusal::Purpose { certificate },
+            Error::EndEntityUsedAsCa => {
+                let why = "what has signed it may not sign certificates".to_owned();
+                Refusal::Path { certificate, why }
+            }
             other => Refusal::Path { certificate, why: other.to_string() },
         }
     }
@@ -193,6 +197,18 @@ impl Question {
     fn trusted(&self) -> String {
         let names: Vec<String> = self.trust.authorities().map(ToString::to_string).collect();
         names.join(", ")
+    }
+}
+
+/// `webpki` looks at the basic constraints of issuers alone; their key usage counts too (RFC 5280
+/// §6.1.4 (n)).
+fn only_authorities(path: &VerifiedPath<'_>) -> Result<(), Error> {
+    let may_sign = |issuer: &webpki::Cert<'_>| {
+        read(&issuer.der(), 2).is_ok_and(|issuer| issuer.is_authority())
+    };
+    match path.intermediate_certificates().all(may_sign) {
+        true => Ok(()),
+        false => Err(Error::EndEntityUsedAsCa),
     }
 }
 

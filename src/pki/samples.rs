@@ -74,7 +74,13 @@ impl Authority {
 
     /// An authority below this one.
     pub fn below(&self, name: &str) -> Authority {
-        let params = authority_params(name);
+        self.below_with(name, vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign])
+    }
+
+    /// One whose key is for something else, perhaps.
+    pub fn below_with(&self, name: &str, usages: Vec<KeyUsagePurpose>) -> Authority {
+        let mut params = authority_params(name);
+        params.key_usages = usages;
         let key = KeyPair::generate().unwrap();
         let made = params.signed_by(&key, &self.issuer()).unwrap();
         let certificate = Certificate::from_der(made.der()).unwrap();

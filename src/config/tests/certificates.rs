@@ -137,6 +137,7 @@ fn every_mistake_says_what_to_do() {
         ("[\"old.crt\", \"new.crt\"]", "[]", "with no authority no certificate can be believed"),
         ("ca = [\"old.crt\", \"new.crt\"]\n", "", "`crl` is for what the authorities of `ca`"),
         ("\"new.crt\"", "\"gone.crt\"", "the authority gone.crt cannot be read"),
+        ("static_routes", "rsa_signature = \"oaep\"\nstatic_routes", "no form of RSA signatures"),
     ] {
         let said_now = errors(&TEXT.replacen(from, to, 1), &keys);
         assert!(said_now.contains(said), "{said_now}");

@@ -84,3 +84,6 @@ impl State for Arc<Vouched> {
         vouched.map(Arc::new).map_err(|_| from.invalid("a certificate that is none"))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -69,15 +69,18 @@ fn hash_of(algorithm: Algorithm) -> HashAlgorithm {
     }
 }
 
-/// How to sign with `key` so that the peer can verify it.
+/// How to sign with `key`, by one of its `algorithms`, so that the peer can verify it.
 ///
 /// # Errors
 ///
 /// When it cannot.
-pub(super) fn choose(key: &PrivateKey, peer: PeerHashes) -> Result<Scheme, AuthFailure> {
-    let mut algorithms = key.algorithms().into_iter();
-    let agreed = algorithms.find(|&algorithm| peer.verifies(hash_of(algorithm)));
-    if let Some(algorithm) = agreed {
+pub(super) fn choose(
+    key: &PrivateKey,
+    algorithms: &[Algorithm],
+    peer: PeerHashes,
+) -> Result<Scheme, AuthFailure> {
+    let agreed = algorithms.iter().find(|&&algorithm| peer.verifies(hash_of(algorithm)));
+    if let Some(&algorithm) = agreed {
         return Ok(Scheme { method: AuthMethod::DIGITAL_SIGNATURE, algorithm });
     }
     let older = |method, hash| Scheme { method, algorithm: Algorithm::Ecdsa(hash) };

@@ -125,6 +125,22 @@ fn a_chain_leads_over_what_the_peer_shows_in_any_order() {
     assert_eq!(none, Err(Refusal::None));
 }
 
+/// RFC 5280 §6.1.4 (n): a certificate between must have keyCertSign, if its key usage is limited.
+#[test]
+fn what_may_not_sign_certificates_leads_nowhere() {
+    let root = Authority::new("root");
+    let between = root.below_with("between", vec![KeyUsagePurpose::DigitalSignature]);
+    let Issued { certificate, .. } = between.issue(Leaf::of(&[GATEWAY]));
+    let trust = trust(&[&root], Vec::new());
+    let refused = ask(&trust, &[&certificate, &between.certificate()], GATEWAY, at(1)).answer();
+    let refused = refused.unwrap_err();
+    assert!(refused.to_string().contains("may not sign certificates"), "{refused}");
+    let unlimited = root.below_with("between", Vec::new());
+    let Issued { certificate, .. } = unlimited.issue(Leaf::of(&[GATEWAY]));
+    let shown = [&certificate, &unlimited.certificate()];
+    assert!(ask(&trust, &shown, GATEWAY, at(1)).answer().is_ok());
+}
+
 #[test]
 fn purposes_that_occur_with_gateways_are_taken_and_others_are_not() {
     let authority = Authority::new("test CA");

@@ -5,6 +5,10 @@ fn key(algorithm: &'static rcgen::SignatureAlgorithm) -> PrivateKey {
     Authority::new("CA").issue(Leaf { algorithm, ..Leaf::of(&["a.example"]) }).key
 }
 
+fn choose_any(key: &PrivateKey, peer: PeerHashes) -> Result<Scheme, AuthFailure> {
+    choose(key, &key.algorithms(), peer)
+}
+
 fn hashes(numbers: &[u8]) -> PeerHashes {
     let data: Vec<u8> = numbers.iter().flat_map(|number| [0, *number]).collect();
     PeerHashes::of(Payloads(&[notify(NotifyType::SIGNATURE_HASH_ALGORITHMS, data)]))
@@ -27,7 +31,7 @@ fn a_signature_is_one_that_the_peer_verifies() {
         (&rcgen::PKCS_ED25519, hashes(&[2]), Err(AuthFailure::NoEd25519)),
         (&rcgen::PKCS_ED25519, unaware, Err(AuthFailure::NoEd25519)),
     ] {
-        assert_eq!(choose(&key(algorithm), peer).map(|scheme| scheme.method), method);
+        assert_eq!(choose_any(&key(algorithm), peer).map(|scheme| scheme.method), method);
     }
 }
 
@@ -56,7 +60,7 @@ fn every_scheme_reads_back_and_verifies() {
     {
         let key = key(algorithm);
         for peer in [hashes(&[2, 3, 4, 5]), PeerHashes::of(Payloads(&[]))] {
-            let Ok(scheme) = choose(&key, peer) else { continue };
+            let Ok(scheme) = choose_any(&key, peer) else { continue };
             let signature = key.sign(scheme.algorithm, b"octets").unwrap();
             let auth = scheme.payload(&signature).unwrap();
             assert_eq!(read(&auth), Ok((scheme.algorithm, signature)));
