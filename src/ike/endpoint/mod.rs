@@ -239,7 +239,7 @@ impl Endpoint {
         let Some(sa) = self.sas.established_mut(spi) else { return };
         sa.on_traffic(now);
         let replacement = sa.children.get(child).is_some_and(|sa| {
-            sa.state == ChildState::Installed && sa.replaces.is_some() && sa.replaces == sending
+            sa.state == ChildState::Installed && (sa.replaces == sending || sending.is_none())
         });
         if replacement {
             self.core.slots.send_on(child);

@@ -103,11 +103,32 @@ impl Endpoint {
             let known = newest.entry(owner.strand).or_insert((child, owner.slot));
             *known = (child, owner.slot).max(*known);
         }
-        newest.retain(|&strand, _| self.core.slots.sending(strand).is_none());
+        newest.retain(|&strand, (child, _)| {
+            self.core.slots.sending(strand).is_none() && !self.is_carried_elsewhere(id, *child)
+        });
         for (child, slot) in newest.into_values() {
             self.core.slots.send_on(child);
             self.core.out.event(id, Event::ChildSendable { slot, child });
         }
+    }
+
+    /// Whether the traffic of a Child SA goes over another IKE SA, which the peer is about to
+    /// replace by the one of this Child SA.
+    fn is_carried_elsewhere(&self, id: ConnectionId, child: ChildId) -> bool {
+        let mut sas = self.sas.active_of(id);
+        let Some(new) = sas.find_map(|sa| sa.children.get(child)) else { return false };
+        let carries = |sa: &Established| {
+            let beside = sa.children.get(child).is_none();
+            let sends = |other| {
+                self.core.slots.owner(other).and_then(|owner| self.core.slots.sending(owner.strand))
+                    == Some(other)
+            };
+            beside
+                && sa.children.iter().any(|(other, known)| {
+                    known.slot == new.slot && known.traffic.is_same(&new.traffic) && sends(other)
+                })
+        };
+        self.sas.active_of(id).any(carries)
     }
 
     /// Tells the owner what has changed for the connection as a whole.

@@ -152,7 +152,7 @@ impl AwaitAuth {
             .inspect_err(|_| ctx.pool.release(offer.spi))
             .map(|agreed| (offer.slot, agreed))
             .map_err(|refusal| NoFirstChild { slot: Some(offer.slot), refusal });
-        let child = sa.announce(child, &nonces, ctx);
+        let child = sa.announce(child, &nonces, true, ctx);
         sa.on_traffic_from(from, ctx);
         Step::Established { sa, initial_contact: self.initial_contact, child }
     }

@@ -2,6 +2,7 @@
 
 use super::super::auth::{self, Authenticated, Claim, Finding, Proof, Signed, Verdict};
 use super::super::child::{Accepted, notify_of};
+use super::super::connection::Told;
 use super::super::connections::{Candidate, Connections};
 use super::super::context::Context;
 use super::super::event::Role;
@@ -79,14 +80,14 @@ impl Verifying {
     pub fn decide(
         half_open: Box<HalfOpen>,
         request: AuthRequest,
-        contenders: Vec<Contender>,
-        work: Option<Work>,
+        (contenders, work): (Vec<Contender>, Option<Work>),
+        connections: &Connections,
         ctx: &mut Context<'_>,
     ) -> Step {
         let expires_at = half_open.expires_at;
         let verifying = Verifying { half_open, request, contenders };
         match work {
-            None => verifying.settle(Vec::new(), ctx),
+            None => verifying.settle(Vec::new(), connections, ctx),
             Some(work) => {
                 let stage = Stage::Verifying(Box::new(verifying));
                 Step::Working(Working::ask(stage, work, expires_at, ctx))
@@ -95,7 +96,12 @@ impl Verifying {
     }
 
     /// Decides who is admitted, by what was found about each claim in turn.
-    pub fn settle(self, found: Vec<Finding>, ctx: &mut Context<'_>) -> Step {
+    pub fn settle(
+        self,
+        found: Vec<Finding>,
+        connections: &Connections,
+        ctx: &mut Context<'_>,
+    ) -> Step {
         let Verifying { half_open, request, contenders } = self;
         let mut found = found.into_iter();
         let proved = contenders.into_iter().map(|Contender { candidate, verdict, child }| {
@@ -113,7 +119,7 @@ impl Verifying {
             {
                 half_open.put_off(ctx)
             }
-            Ok(admission) => Signing { half_open, request, admission }.prove(ctx),
+            Ok(admission) => Signing { half_open, request, admission }.prove(connections, ctx),
             Err(refusal) => half_open.refuse(refusal, &request, ctx),
         }
     }
@@ -161,7 +167,7 @@ fn admit(
 
 impl Signing {
     /// Makes our proof, or has it made.
-    fn prove(self, ctx: &mut Context<'_>) -> Step {
+    fn prove(self, connections: &Connections, ctx: &mut Context<'_>) -> Step {
         let config = &self.admission.candidate.1;
         let identity = config.local_id.to_wire();
         let signed = Signed {
@@ -172,7 +178,7 @@ impl Signing {
             prf: self.half_open.keys.suite.prf,
         };
         match auth::prove(&config.credentials, &signed, self.half_open.hashes) {
-            Ok(Proof::Made(proof)) => self.advance(proof, ctx),
+            Ok(Proof::Made(proof)) => self.advance(proof, connections, ctx),
             Err(failure) => {
                 let refusal = AuthRefusal::authentication(failure);
                 self.half_open.refuse(refusal, &self.request, ctx)
@@ -195,7 +201,7 @@ impl Signing {
         let (id, config) = &self.admission.candidate;
         let known = connections.get(*id);
         if known.is_some_and(|known| known.config.same_peer(config)) {
-            return self.advance(proof, ctx);
+            return self.advance(proof, connections, ctx);
         }
         let reason = FailureReason::Withdrawn;
         let refusal = AuthRefusal::new(NotifyType::AUTHENTICATION_FAILED, reason);
@@ -203,7 +209,13 @@ impl Signing {
     }
 
     /// Answers IKE_AUTH: the IKE SA is established, with or without its Child SA.
-    fn advance(self, proof: Authentication, ctx: &mut Context<'_>) -> Step {
+    fn advance(
+        self,
+        proof: Authentication,
+        connections: &Connections,
+        ctx: &mut Context<'_>,
+    ) -> Step {
+        let beside = self.is_beside_another(connections);
         let Signing { mut half_open, request, admission } = self;
         let Admission { candidate: (connection, config), proof: authenticated, child } = admission;
         let mut payloads = vec![Payload::IdResponder(config.local_id.to_wire())];
@@ -237,10 +249,18 @@ impl Signing {
         };
         let mut sa = Established::new(handshake, ctx);
         let child = child.map_err(|refusal| NoFirstChild { slot: None, refusal });
-        let child = sa.announce(child, &half_open.nonces, ctx);
+        let child = sa.announce(child, &half_open.nonces, !beside, ctx);
         ctx.out.send_sealed(&request.from, &response);
         sa.answered(request.digest, response);
         Step::Established { sa, initial_contact: request.initial_contact, child }
+    }
+
+    /// Whether the peer makes it beside an IKE SA that works, and will tell by using it or by
+    /// deleting the other when it is ready for what we send: it has yet to verify our proof.
+    fn is_beside_another(&self, connections: &Connections) -> bool {
+        let known = connections.get(self.admission.candidate.0);
+        let works = known.is_some_and(|known| known.told == Told::Up);
+        works && self.half_open.names_slots && !self.request.initial_contact
     }
 
     /// The connection for which the peer has proved its identity.

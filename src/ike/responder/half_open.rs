@@ -101,7 +101,9 @@ impl HalfOpen {
             .is_ok_and(|payloads| Payloads(payloads).notify(NotifyType::INITIAL_CONTACT).is_some());
         let request = AuthRequest { digest: opened.digest(), from, initial_contact };
         match self.check(&opened, connections, (from, ctx.wall)) {
-            Ok((contenders, work)) => Verifying::decide(self, request, contenders, work, ctx),
+            Ok((contenders, work)) => {
+                Verifying::decide(self, request, (contenders, work), connections, ctx)
+            }
             Err(refusal) => self.refuse(refusal, &request, ctx),
         }
     }

@@ -84,7 +84,9 @@ impl Working {
                 state.answer(public, &shared, self.expires_at, ctx)
             }
             (Stage::Answering(_), Done::Responded(Err(_))) => Step::Dropped(Discard::PublicValue),
-            (Stage::Verifying(state), Done::Verified(found)) => state.settle(found, ctx),
+            (Stage::Verifying(state), Done::Verified(found)) => {
+                state.settle(found, connections, ctx)
+            }
             (Stage::Signing(state), Done::Signed(Some(proof))) => {
                 state.answer(proof, connections, ctx)
             }

@@ -247,6 +247,7 @@ impl Established {
         &mut self,
         first: Result<(SlotId, Agreed), NoFirstChild>,
         nonces: &Nonces,
+        sendable: bool,
         ctx: &mut Context<'_>,
     ) -> Result<(), NoFirstChild> {
         match first {
@@ -256,7 +257,7 @@ impl Established {
                 let (slot, agreed) = first?;
                 let nonces = nonces.clone();
                 let made = create::Made { slot, agreed, shared: None, nonces };
-                self.install(made, self.role(), None, true, ctx);
+                self.install(made, self.role(), None, sendable, ctx);
                 Ok(())
             }
         }

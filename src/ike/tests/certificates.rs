@@ -301,3 +301,27 @@ fn another_process_knows_the_certificates() {
     net.run(secs(120));
     net.assert_one_tunnel();
 }
+
+/// While one IKE SA takes the place of another, who answered sends on the old one until the other
+/// side shows that it has the new one.
+#[test]
+fn nothing_is_sent_that_the_other_side_cannot_open_yet() {
+    let authority = Authority::new("test CA");
+    let configs = short_lived(Leaf::of(&[EAST_NAME]), &authority);
+    let mut net = Net::new(1, configs.clone());
+    net.run(secs(10));
+    let trusted = trust(&[&authority], Vec::new());
+    let west = ConnectionConfig {
+        credentials: credentials(authority.issue(Leaf::of(&[WEST_NAME])), trusted),
+        ..configs[WEST].clone()
+    };
+    net.at(WEST, |endpoint, at| endpoint.update_connection(CONNECTION, west, at));
+    let before = net.ends[WEST].ike_sas()[0].id;
+    net.at(WEST, |endpoint, at| endpoint.rekey_ike(CONNECTION, at));
+    for _ in 0..1000 {
+        assert!(net.ping(EAST) && net.ping(WEST), "at {}", net.now);
+        net.run(ms(1));
+    }
+    net.assert_one_tunnel();
+    assert_ne!(net.ends[WEST].ike_sas()[0].id, before);
+}
