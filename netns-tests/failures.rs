@@ -127,7 +127,7 @@ fn what_comes_and_goes_is_left_alone_and_what_is_only_slow_is_kept() {
     });
     let gap = longest(&reports);
     println!("the fourth time that a link flaps: longest gap {} ms", gap.as_millis());
-    assert!(gap < Duration::from_millis(100), "{gap:?}: nothing was to go that way any more");
+    assert!(gap < Duration::from_millis(150), "{gap:?}: nothing was to go that way any more");
     regions.settles();
 }
 

@@ -32,6 +32,10 @@ pub fn ip_packet(bytes: &[u8]) {
         let message = bytes.get(packet.transport_offset..).unwrap_or_default();
         if let Some((mtu, quoted)) = icmp::too_big(message, ipv4) {
             assert!(mtu > 0 && quoted.source.is_ipv4() == ipv4);
+            assert_eq!(icmp::unreachable(message, ipv4), None);
+        }
+        if let Some(quoted) = icmp::unreachable(message, ipv4) {
+            assert_eq!(quoted.source.is_ipv4(), ipv4);
         }
     }
     if let Some(reply) = icmp::echo_reply(bytes) {

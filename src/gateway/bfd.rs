@@ -14,8 +14,9 @@
 
 use super::io::BfdOutput;
 use super::path::{Bfd, Loss};
+use super::vpc::Vpc;
 use super::{Gateway, Output};
-use crate::config::{self, PeerConfig};
+use crate::config::{self, PeerConfig, Routing};
 use crate::forward::TunnelEntry;
 use crate::net::PeerId;
 use crate::routing::bfd::{Endpoints, Hint, Report, Role, SessionConfig};
@@ -54,12 +55,28 @@ impl Watch {
         *self = Watch::default();
     }
 
-    /// Takes over what the session tells; says whether BFD says something else now.
-    pub fn on_report(&mut self, report: Report) -> bool {
-        let says = says(self.says, &report);
+    /// Takes over what the session tells; says whether BFD says something else now. `minds_beyond`
+    /// is whether that nothing behind the peer can be reached counts: with BGP the peer tells more
+    /// exactly what it reaches.
+    pub fn on_report(&mut self, report: Report, minds_beyond: bool) -> bool {
+        let says = match says(self.says, &report) {
+            Bfd::Works if minds_beyond && is_dead_end(&report) => Bfd::Lost(Loss::BeyondPeer),
+            says => says,
+        };
         self.report = Some(report);
         std::mem::replace(&mut self.says, says) != says
     }
+}
+
+/// Whether the peer says that the path ends at it (RFC 5880 §6.8.17).
+fn is_dead_end(report: &Report) -> bool {
+    matches!(
+        report.remote,
+        Some((
+            State::Up,
+            Diagnostic::CONCATENATED_PATH_DOWN | Diagnostic::REVERSE_CONCATENATED_PATH_DOWN
+        ))
+    )
 }
 
 /// What a session that tells this says, after it has said `before`.
@@ -142,11 +159,19 @@ impl Gateway {
         };
         match config.bfd {
             Some(bfd) if !self.leaving => {
-                Wanted::Watched { endpoints, config: session_config(bfd) }
+                let beyond_is_down = self.is_dead_end(config);
+                Wanted::Watched { endpoints, config: session_config(bfd, beyond_is_down) }
             }
             Some(_) | None if self.watched.contains(&peer) => Wanted::HeldDown,
             Some(_) | None => Wanted::Absent,
         }
+    }
+
+    /// Whether a peer must be told by BFD that our hosts cannot be reached; by BGP it hears of every
+    /// prefix.
+    fn is_dead_end(&self, peer: &PeerConfig) -> bool {
+        let is_static = matches!(peer.routing, Routing::Static { .. });
+        is_static && self.vpcs.get(&peer.vpc).is_some_and(Vpc::is_dead_end)
     }
 
     /// The tunnel to a peer takes another way through the underlay: what was known of the old one
@@ -186,8 +211,13 @@ fn carries(tunnel: &TunnelEntry, ends: Endpoints) -> bool {
     std::iter::successors(Some(tunnel), |sa| sa.next.as_deref()).any(takes)
 }
 
-fn session_config(bfd: config::Bfd) -> SessionConfig {
-    SessionConfig { interval: bfd.interval, detect_mult: bfd.multiplier, role: Role::Active }
+fn session_config(bfd: config::Bfd, beyond_is_down: bool) -> SessionConfig {
+    SessionConfig {
+        interval: bfd.interval,
+        detect_mult: bfd.multiplier,
+        role: Role::Active,
+        beyond_is_down,
+    }
 }
 
 #[cfg(test)]

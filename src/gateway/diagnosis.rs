@@ -135,6 +135,7 @@ impl Fact {
             | Loss::NotHeard
             | Loss::NoAnswers
             | Loss::PeerLeaves
+            | Loss::BeyondPeer
             | Loss::PeerSays(_) => Code::PathLost,
         };
         let whom = remote.map_or("the peer".to_owned(), |remote| remote.to_string());
@@ -147,7 +148,7 @@ impl Fact {
             Loss::NotHeard | Loss::NoAnswers => {
                 fact.remedy(format!("let UDP port 4500 pass from here to {whom}, {pass}"))
             }
-            Loss::PeerLeaves | Loss::PeerSays(_) => fact,
+            Loss::PeerLeaves | Loss::PeerSays(_) | Loss::BeyondPeer => fact,
         }
     }
 

@@ -282,8 +282,12 @@ impl Gateway {
         if let (Some(vpc), Some(config)) =
             (self.vpcs.get_mut(&link.vpc), self.config.vpcs.get(&link.vpc))
         {
+            let was_dead_end = vpc.is_dead_end();
             vpc.handle_link(config, link, now);
             self.dirty.vpcs.insert(link.vpc);
+            if vpc.is_dead_end() != was_dead_end {
+                self.dirty.tunnels.extend(self.config.peers_of(link.vpc).map(|(peer, _)| peer));
+            }
         }
         self.redundancy.handle_link(link, now);
         self.settle(now);

@@ -241,6 +241,7 @@ impl Gateway {
             old.vpcs.get(&id).is_some_and(|vpc| vpc.interface != config.interface);
         if let Some(vpc) = self.vpcs.get_mut(&id).filter(|_| other_interface) {
             vpc.forget_link(now);
+            self.dirty.tunnels.extend(self.config.peers_of(id).map(|(peer, _)| peer));
         }
     }
 

@@ -14,7 +14,8 @@
 //!
 //! A path that comes back is held for a while, twice as long with every loss of late: other paths
 //! are preferred meanwhile, and when there is none it is used (RFC 5882 §3.1). A new connection
-//! does not end that: peers that come and go are damped like cables that do.
+//! does not end that: peers that come and go are damped like cables that do. The first connection is
+//! held, too.
 
 use super::failover::Health;
 use crate::time::Timestamp;
@@ -44,6 +45,8 @@ pub enum Loss {
     PeerLeaves,
     /// The peer says that its BFD session is down, for a reason of its own.
     PeerSays(Diagnostic),
+    /// Packets pass, and the peer says that nothing behind it can be reached.
+    BeyondPeer,
     /// The peer does not answer IKE, and nothing else says how the path is.
     PeerSilent,
 }
@@ -57,6 +60,7 @@ impl fmt::Display for Loss {
             Loss::PeerLeaves => "the peer is about to go",
             Loss::PeerSays(Diagnostic::NONE) => "the peer has begun anew",
             Loss::PeerSays(why) => return write!(f, "the peer has taken its session down ({why})"),
+            Loss::BeyondPeer => "the peer reaches nothing behind it",
             Loss::PeerSilent => "the peer does not answer",
         })
     }
@@ -205,6 +209,15 @@ impl Path {
         if let State::Lost { .. } = self.state {
             // That it is over is what a new connection means.
             let _ = self.on_opinion(opinion, now);
+        }
+    }
+
+    /// There is a connection where there was none: those to other peers may not be there yet, who
+    /// have a moment to follow before hosts are drawn here.
+    pub fn begin(&mut self, opinion: Opinion, now: Timestamp) {
+        self.begin_anew(opinion, now);
+        if let State::Fit = self.state {
+            self.state = State::Held { until: now + HOLD };
         }
     }
 

@@ -256,7 +256,7 @@ impl From<Loss> for DataPath {
             Loss::NothingComes => DataPath::NothingComes,
             Loss::NotHeard => DataPath::NothingArrives,
             Loss::NoAnswers => DataPath::NoAnswers,
-            Loss::PeerLeaves | Loss::PeerSays(_) => DataPath::PeerClosed,
+            Loss::PeerLeaves | Loss::PeerSays(_) | Loss::BeyondPeer => DataPath::PeerClosed,
             Loss::PeerSilent => DataPath::Unknown,
         }
     }

@@ -243,7 +243,8 @@ impl Tunnel {
 
     /// Takes over what BFD tells; says whether something follows from it.
     pub fn on_bfd(&mut self, report: Report, now: Timestamp) -> bool {
-        let news = self.watch.on_report(report);
+        let has_bgp = self.neighbor.is_some_and(|neighbor| neighbor.bgp);
+        let news = self.watch.on_report(report, !has_bgp);
         self.judge_path(now);
         news
     }
@@ -259,14 +260,19 @@ impl Tunnel {
         let text = format!("connected with {} by {}", facts.remote, facts.suite);
         self.tell(Fact::new(Code::Connected, text), now);
         self.watch.begin_anew();
-        match self.state {
+        let before = self.state;
+        match before {
             State::Connected { .. } => {}
             State::Down { .. } | State::Silent { .. } => {
                 self.state = State::Connected { since: now };
             }
         }
-        if let Some(opinion) = self.opinion() {
-            self.path.begin_anew(opinion, now);
+        match (before, self.opinion()) {
+            (_, None) => {}
+            (State::Down { .. }, Some(opinion)) => self.path.begin(opinion, now),
+            (State::Connected { .. } | State::Silent { .. }, Some(opinion)) => {
+                self.path.begin_anew(opinion, now);
+            }
         }
     }
 

@@ -153,6 +153,11 @@ impl Vpc {
         self.reachable.is_disjoint(&self.routed)
     }
 
+    /// Whether its hosts cannot be reached, in no family.
+    pub fn is_dead_end(&self) -> bool {
+        self.reached.is_empty()
+    }
+
     /// Takes changes of the best paths over, into the FIB and to the host.
     pub fn learn(&mut self, changes: &[FibChange], world: &mut World) {
         for change in changes {

@@ -31,6 +31,9 @@ use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::time::Duration;
 
+/// Who is so late has not run meanwhile: its process was stopped, or its machine.
+const OVERSLEPT: Duration = Duration::from_secs(2);
+
 /// Settings of one virtual router (RFC 9568 §6.1).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VirtualRouterConfig {
@@ -202,8 +205,12 @@ impl VirtualRouter {
         self.fire(Event::Advertisement(claim), now);
     }
 
-    /// The timers that are due fire.
+    /// The timers that are due fire, unless they were due very long ago.
     pub fn handle_timeout(&mut self, now: Timestamp) {
+        let overslept = self.timers.next().is_some_and(|(at, _)| now.since(at) >= OVERSLEPT);
+        if overslept && self.config.priority != PRIORITY_OWNER {
+            self.fire(Event::Overslept, now);
+        }
         while let Some(timer) = self.timers.pop_due(now) {
             match timer {
                 Timer::Advertisement => self.fire(Event::AdvertisementTimer, now),

@@ -302,15 +302,17 @@ fn peers_and_then_hosts_are_told_of_a_farewell() {
     assert_eq!(order, ["BFD", "BGP", "VRRP"]);
 }
 
+/// Static routes, and BFD between addresses inside the tunnel.
+fn static_and_fast(site: Site, text: String) -> String {
+    let (own, other) = (site.region, 3 - site.region);
+    let text = super::verdict::static_routes(site, fast(site, text));
+    let ends = format!("inside_local = \"fd77::{own}\"\ninside_remote = \"fd77::{other}\"\n");
+    text.replacen("static_routes", &format!("{ends}static_routes"), 1)
+}
+
 #[test]
 fn a_tunnel_with_static_routes_and_inside_addresses_has_bfd() {
-    let inside = |site: Site, text: String| {
-        let (own, other) = (site.region, 3 - site.region);
-        let text = super::verdict::static_routes(site, fast(site, text));
-        let ends = format!("inside_local = \"fd77::{own}\"\ninside_remote = \"fd77::{other}\"\n");
-        text.replacen("static_routes", &format!("{ends}static_routes"), 1)
-    };
-    let mut network = connected(deployment::edited_pair(inside), 40);
+    let mut network = connected(deployment::edited_pair(static_and_fast), 40);
     for node in 0..2 {
         assert_eq!(bfd(&mut network, node).path, PathState::Works, "node {node}");
     }
@@ -325,4 +327,21 @@ fn a_tunnel_with_static_routes_and_inside_addresses_has_bfd() {
     network.mend();
     network.run(Duration::from_secs(3));
     assert_sound(&mut network, 40);
+}
+
+/// BGP would withdraw; BFD says it where routes are static (RFC 5880 §6.8.17).
+#[test]
+fn a_gateway_that_has_lost_its_hosts_says_so_at_once() {
+    let mut network = connected(deployment::edited_pair(static_and_fast), 41);
+    network.with_node(1, |node, now| node.set_lan(false, now));
+    network.run(Duration::from_millis(20));
+    let bfd = bfd(&mut network, 0);
+    let why = Some("the peer reaches nothing behind it");
+    assert_eq!((bfd.path, bfd.why.as_deref(), bfd.state.as_str()), (PathState::Lost, why, "Up"));
+    assert_eq!(health(&mut network, 0), Health::Unreachable);
+    assert!(health(&mut network, 1).is_usable(), "the path itself carries packets");
+    network.with_node(1, |node, now| node.set_lan(true, now));
+    network.run(Duration::from_secs(3));
+    assert_eq!(health(&mut network, 0), Health::Usable);
+    assert_sound(&mut network, 41);
 }

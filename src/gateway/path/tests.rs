@@ -113,6 +113,24 @@ fn a_new_connection_ends_a_loss_and_no_hold_down() {
 }
 
 #[test]
+fn a_first_connection_is_held_for_a_moment_and_a_lost_path_no_shorter() {
+    let mut path = Path::default();
+    path.begin(Opinion::Believed, at(0));
+    assert_eq!((path.health(), path.poll_timeout()), (Health::Held, Some(at(1000))));
+    assert_eq!(path.losses(), 0);
+    path.handle_timeout(at(1000));
+    for _ in 0..2 {
+        path.on_opinion(Opinion::Lost(CAUSE), at(2000));
+        path.on_opinion(Opinion::Works, at(2000));
+    }
+    path.begin(Opinion::Believed, at(2100));
+    assert_eq!(path.poll_timeout(), Some(at(4000)), "it was lost twice");
+    path.on_opinion(Opinion::Lost(CAUSE), at(2200));
+    path.begin(Opinion::Lost(CAUSE), at(2300));
+    assert_eq!(path.health(), Health::Unreachable);
+}
+
+#[test]
 fn every_loss_says_in_words_what_is_lost() {
     let words = |loss: Loss| loss.to_string();
     assert_eq!(words(Loss::NotHeard), "one way only: they do not hear us");
@@ -122,5 +140,6 @@ fn every_loss_says_in_words_what_is_lost() {
     assert_eq!(words(Loss::PeerSays(Diagnostic::NONE)), "the peer has begun anew");
     let reset = words(Loss::PeerSays(Diagnostic::FORWARDING_PLANE_RESET));
     assert!(reset.starts_with("the peer has taken its session down ("), "{reset}");
+    assert_eq!(words(Loss::BeyondPeer), "the peer reaches nothing behind it");
     assert_eq!(words(Loss::PeerSilent), "the peer does not answer");
 }

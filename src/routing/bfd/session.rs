@@ -40,6 +40,9 @@ pub struct SessionConfig {
     pub detect_mult: u8,
     /// Who begins.
     pub role: Role,
+    /// Whether what is behind us cannot be reached. The peer is told; the session stays up, as it is
+    /// about the path between us (§6.8.17).
+    pub beyond_is_down: bool,
 }
 
 /// What something else than BFD says about the path.
@@ -168,6 +171,9 @@ impl Session {
         }
         if self.state == State::Up && config.interval > old.interval {
             self.in_force.keep_sending_every(old.interval);
+        }
+        if self.state == State::Up && config.beyond_is_down != old.beyond_is_down {
+            self.begin_poll(now);
         }
         self.adopt(now);
         self.hasten(now);
@@ -374,8 +380,9 @@ impl Session {
 
     fn packet(&self, answers: bool) -> ControlPacket {
         let Announced { desired_min_tx, required_min_rx } = self.announced();
+        let beyond = self.state == State::Up && self.config.beyond_is_down;
         ControlPacket {
-            diagnostic: self.diagnostic,
+            diagnostic: if beyond { Diagnostic::CONCATENATED_PATH_DOWN } else { self.diagnostic },
             state: self.state,
             poll: !answers && self.poll.is_some(),
             is_final: answers,

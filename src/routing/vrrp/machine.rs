@@ -55,11 +55,14 @@ pub enum Event {
     PriorityChanged,
     /// The address that we send from changed.
     LocalAddressChanged,
+    /// We did not run for so long that another router has taken over, or has said meanwhile that it
+    /// is there.
+    Overslept,
 }
 
 impl Event {
     /// Every event.
-    pub const ALL: [Event; 10] = [
+    pub const ALL: [Event; 11] = [
         Event::Startup { owner: false },
         Event::Startup { owner: true },
         Event::Shutdown,
@@ -70,6 +73,7 @@ impl Event {
         Event::Advertisement(Claim::Inferior),
         Event::PriorityChanged,
         Event::LocalAddressChanged,
+        Event::Overslept,
     ];
 }
 
@@ -127,7 +131,8 @@ pub fn transition(state: State, event: Event) -> Transition {
             | E::ActiveDownTimer
             | E::Advertisement(_)
             | E::PriorityChanged
-            | E::LocalAddressChanged,
+            | E::LocalAddressChanged
+            | E::Overslept,
         ) => to(S::Initialize, &[]),
 
         // §6.4.2
@@ -159,5 +164,12 @@ pub fn transition(state: State, event: Event) -> Transition {
             to(S::Backup, &[Do::Advertise, Do::StartActiveDownTimer, Do::LeaveAddresses])
         }
         (S::Active, E::Startup { .. } | E::ActiveDownTimer) => to(S::Active, &[]),
+
+        // The RFC's routers never sleep. One that claimed to be active still would draw the hosts
+        // to itself before it knows whether its paths work.
+        (S::Backup, E::Overslept) => to(S::Backup, &[Do::StartActiveDownTimer]),
+        (S::Active, E::Overslept) => {
+            to(S::Backup, &[Do::ForgetActiveInterval, Do::StartActiveDownTimer, Do::LeaveAddresses])
+        }
     }
 }

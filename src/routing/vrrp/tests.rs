@@ -34,6 +34,7 @@ fn every_cell_of_the_state_machine() {
         (inferior, [(Initialize, &[]), (Backup, &[]), (Active, ASSERT)]),
         (E::PriorityChanged, [(Initialize, &[]), (Backup, &[]), (Active, AGAIN)]),
         (E::LocalAddressChanged, [(Initialize, &[]), (Backup, &[]), (Active, AGAIN)]),
+        (E::Overslept, [(Initialize, &[]), (Backup, &[Do::StartActiveDownTimer]), (Backup, WATCH)]),
     ];
     assert_eq!(table.len(), Event::ALL.len());
     for (event, row) in table {
@@ -61,6 +62,30 @@ fn a_silent_link_makes_the_backup_active_after_three_intervals_and_skew() {
     assert_eq!(router.state(), State::Active);
     router.handle_timeout(expected + Duration::from_millis(300));
     assert!(matches!(&drain(&mut router)[..], [Action::Send(_)]));
+}
+
+#[test]
+fn who_has_not_run_for_long_listens_before_it_claims_to_be_active() {
+    let mut slow = active(200, LOW);
+    drain(&mut slow);
+    let (at, _) = slow.poll_timeout().expect("a timer");
+    slow.handle_timeout(at + Duration::from_millis(900));
+    assert_eq!(slow.state(), State::Active, "slow is not asleep");
+    let (at, _) = slow.poll_timeout().expect("a timer");
+    drain(&mut slow);
+    let awake = at + Duration::from_secs(3);
+    slow.handle_timeout(awake);
+    assert!(matches!(&drain(&mut slow)[..], [Action::BecomeBackup { .. }]), "without a word");
+    let (at, timer) = slow.poll_timeout().expect("a timer");
+    assert_eq!((slow.state(), timer), (State::Backup, Timer::ActiveDown));
+    assert!(at.since(awake) > Duration::from_millis(900));
+    // A backup has not heard what the active router said meanwhile.
+    slow.handle_timeout(at + Duration::from_secs(3));
+    assert_eq!(slow.state(), State::Backup);
+    let mut owner = router(255, LOW);
+    owner.startup(Timestamp::ZERO);
+    owner.handle_timeout(Timestamp::from_millis(60_000));
+    assert_eq!(owner.state(), State::Active);
 }
 
 #[test]

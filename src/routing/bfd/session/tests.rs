@@ -5,8 +5,12 @@ use crate::random::Seeded;
 use std::collections::BTreeMap;
 
 const MS: Duration = Duration::from_millis(1);
-const CONFIG: SessionConfig =
-    SessionConfig { interval: Duration::from_millis(50), detect_mult: 3, role: Role::Active };
+const CONFIG: SessionConfig = SessionConfig {
+    interval: Duration::from_millis(50),
+    detect_mult: 3,
+    role: Role::Active,
+    beyond_is_down: false,
+};
 
 /// Two sessions and what is between them.
 struct Wire {
@@ -539,4 +543,28 @@ fn a_session_on_another_path_has_a_whole_detection_time_and_comes_back_at_once()
     for end in 0..2 {
         assert!(wire.first(end, State::Up).since(mended) < 25 * MS);
     }
+}
+
+#[test]
+fn what_is_behind_an_end_is_told_at_once_and_the_session_stays_up() {
+    let mut wire = Wire::up([CONFIG; 2]);
+    for beyond_is_down in [true, false] {
+        wire.loss = [50, 50];
+        wire.ends[0].configure(SessionConfig { beyond_is_down, ..CONFIG }, wire.now);
+        wire.run(100 * MS);
+        wire.loss = [0, 0];
+        wire.run(100 * MS);
+        let told = match beyond_is_down {
+            true => Diagnostic::CONCATENATED_PATH_DOWN,
+            false => Diagnostic::NONE,
+        };
+        assert_eq!(wire.ends[1].report().remote, Some((State::Up, told)));
+        assert_eq!(wire.states(), [State::Up, State::Up]);
+    }
+    // Why a session goes down is another matter.
+    wire.ends[0].configure(SessionConfig { beyond_is_down: true, ..CONFIG }, wire.now);
+    wire.loss = [0, 100];
+    wire.run(Duration::from_secs(2));
+    let expired = Diagnostic::CONTROL_DETECTION_TIME_EXPIRED;
+    assert_eq!(wire.ends[1].report().remote, Some((State::Down, expired)));
 }

@@ -4,8 +4,12 @@ use crate::routing::bfd::Role;
 use crate::wire::bfd::State;
 
 const PEER: PeerId = PeerId(3);
-const CONFIG: SessionConfig =
-    SessionConfig { interval: Duration::from_millis(50), detect_mult: 3, role: Role::Active };
+const CONFIG: SessionConfig = SessionConfig {
+    interval: Duration::from_millis(50),
+    detect_mult: 3,
+    role: Role::Active,
+    beyond_is_down: false,
+};
 
 fn ends(ipv4: bool) -> Endpoints {
     let [local, remote] = match ipv4 {
