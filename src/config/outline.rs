@@ -6,7 +6,7 @@
 
 use super::vpc_section::default_tun;
 use super::{Config, Routing, limits};
-use crate::net::{Prefix, VpcId};
+use crate::net::{ParsePrefixError, Prefix, VpcId};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use toml::de::{DeTable, DeValue};
@@ -102,8 +102,8 @@ impl Outline {
             let own = peer.get("vpc").and_then(|value| table(value.get_ref()));
             let own = own.and_then(|own| table(own.get(vpc.name.as_str())?.get_ref()));
             for section in [Some(peer), own].into_iter().flatten() {
-                vpc.accept.extend(list::<Prefix>(section, "accept"));
-                vpc.accept.extend(list::<Prefix>(section, "static_routes"));
+                vpc.accept.extend(prefixes(section, "accept"));
+                vpc.accept.extend(prefixes(section, "static_routes"));
                 let inside = text(section, "inside_remote");
                 vpc.inside.extend(inside.and_then(|text| text.parse::<IpAddr>().ok()));
             }
@@ -117,7 +117,7 @@ fn vpc_outline(vpc: &DeTable<'_>) -> VpcOutline {
         tun: text(vpc, "tun").unwrap_or_else(|| default_tun(&name)),
         netns: text(vpc, "netns"),
         interface: text(vpc, "interface"),
-        prefixes: list(vpc, "prefixes"),
+        prefixes: prefixes(vpc, "prefixes"),
         accept: Vec::new(),
         inside: Vec::new(),
         name,
@@ -131,12 +131,13 @@ fn table<'v, 't>(value: &'v DeValue<'t>) -> Option<&'v DeTable<'t>> {
     }
 }
 
+/// The values of a list; one that is none stands for a list of itself.
 fn array<'v, 't>(file: &'v DeTable<'t>, key: &str) -> impl Iterator<Item = &'v DeValue<'t>> {
-    let items = match file.get(key).map(|value| value.get_ref()) {
-        Some(DeValue::Array(items)) => Some(items.iter()),
-        _ => None,
+    let (items, alone) = match file.get(key).map(|value| value.get_ref()) {
+        Some(DeValue::Array(items)) => (Some(items.iter()), None),
+        alone => (None, alone),
     };
-    items.into_iter().flatten().map(|item| item.get_ref())
+    items.into_iter().flatten().map(|item| item.get_ref()).chain(alone)
 }
 
 fn tables<'v, 't>(file: &'v DeTable<'t>, key: &str) -> impl Iterator<Item = &'v DeTable<'t>> {
@@ -155,7 +156,17 @@ fn text(section: &DeTable<'_>, key: &str) -> Option<String> {
 }
 
 fn list<T: std::str::FromStr>(section: &DeTable<'_>, key: &str) -> Vec<T> {
-    array(section, key).filter_map(word).filter_map(|text| text.parse().ok()).collect()
+    array(section, key).filter_map(word).filter_map(|text| text.trim().parse().ok()).collect()
+}
+
+/// A prefix with host bits stands for its network.
+fn prefixes(section: &DeTable<'_>, key: &str) -> Vec<Prefix> {
+    let understood = |text: String| match text.trim().parse::<Prefix>() {
+        Ok(prefix) => Some(prefix),
+        Err(ParsePrefixError::HostBits { network, .. }) => Some(network),
+        Err(ParsePrefixError::Malformed(_)) => None,
+    };
+    array(section, key).filter_map(word).filter_map(understood).collect()
 }
 
 #[cfg(test)]

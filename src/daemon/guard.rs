@@ -3,6 +3,7 @@
 //! stand before the network is up.
 
 use super::exit::{Cause, OrFail, Outcome};
+use super::files::load_or_fail;
 use super::world::{Place, host, stand};
 use crate::config::Outline;
 use crate::gateway::world::{Answer, Change, Host, guards};
@@ -16,9 +17,11 @@ use tracing::warn;
 ///
 /// # Errors
 ///
-/// When the file cannot be read, or a guard does not stand.
+/// When the file cannot be read, or a guard does not stand; and when it is not valid: there may be
+/// more to guard than was understood, so nobody shall turn forwarding on.
 pub async fn guard(path: &Path) -> Outcome<()> {
-    stand_guard(&outline(path)?).await
+    stand_guard(&outline(path)?).await?;
+    load_or_fail(path).map(drop)
 }
 
 /// What can be understood of the file.

@@ -32,6 +32,21 @@ fn mistakes_elsewhere_take_no_guard_away() {
 }
 
 #[test]
+fn what_is_meant_is_guarded_however_it_is_written() {
+    let whole = Outline::of_text(&text());
+    let odd = text().replace("[\"10.2.0.0/16\"", "[\" 10.2.0.1/16 \"");
+    assert_ne!(odd, text());
+    assert_eq!(Outline::of_text(&odd), whole);
+    let one =
+        "[vpc]\nname = \"red\"\nprefixes = \"10.1.0.0/16\"\n[peer]\naccept = \"10.2.0.0/16\"\n";
+    let outline = Outline::of_text(one);
+    let red = &outline.vpcs[&VpcId(0)];
+    let prefix = |text: &str| text.parse::<Prefix>().expect("a prefix");
+    assert_eq!(red.prefixes, [prefix("10.1.0.0/16")]);
+    assert_eq!(red.accept, [prefix("10.2.0.0/16")]);
+}
+
+#[test]
 fn a_peer_of_no_known_vpc_is_guarded_everywhere() {
     let odd = text().replace("vpc = \"red\"", "vpc = \"rde\"");
     let outline = Outline::of_text(&odd);
