@@ -34,8 +34,8 @@ pub fn outline(path: &Path) -> Outcome<Outline> {
     if !std::fs::metadata(path).or_fail(Cause::Configuration)?.is_file() {
         return Ok(Outline::default());
     }
-    let text = std::fs::read_to_string(path).or_fail(Cause::Configuration)?;
-    Ok(Outline::of_text(&text))
+    let octets = std::fs::read(path).or_fail(Cause::Configuration)?;
+    Ok(Outline::of_text(&String::from_utf8_lossy(&octets)))
 }
 
 /// As [`guard`], for an outline.

@@ -58,6 +58,8 @@ pub(super) struct Connection {
     pub suspicion: Option<(Timestamp, FailureReason)>,
     /// When to look again at duplicate IKE SAs.
     pub settle_at: Option<Timestamp>,
+    /// When ESP was last known to pass both ways, whatever became of our requests.
+    pub data_passed: Option<Timestamp>,
 }
 
 impl Connection {
@@ -73,6 +75,7 @@ impl Connection {
             last_failure: None,
             suspicion: None,
             settle_at: None,
+            data_passed: None,
         }
     }
 
@@ -141,7 +144,10 @@ impl Connection {
         match (self.attempt, self.told) {
             (Attempt::Running { .. }, _) => None,
             (Attempt::Waiting { until }, _) => Some(until),
+            // A peer that has lost its SAs answers nothing in them. One that answers in ESP has them:
+            // a new IKE SA would only take a tunnel away that works (RFC 7296 §2.4).
             (Attempt::Idle, Told::Unreachable { since }) if self.wanted => {
+                let since = self.data_passed.map_or(since, |passed| passed.max(since));
                 Some(since + self.config.liveness.timeout + self.config.liveness.restart_after)
             }
             (Attempt::Idle, Told::Down | Told::Up | Told::Unreachable { .. }) => None,

@@ -88,6 +88,25 @@ fn ike_that_is_dropped_while_esp_passes_takes_no_packet_from_its_way() {
     assert!(network.unreachable().is_empty());
 }
 
+/// An attempt to begin anew would end the tunnel at the one that hears it, and come up at neither.
+#[test]
+fn ike_that_is_dropped_one_way_while_esp_passes_takes_no_packet_from_its_way() {
+    for (seed, deployment) in [(21, deployment::pair()), (22, with_static_routes())] {
+        for (from, to) in [(0, 1), (1, 0)] {
+            let mut network = connected(deployment.clone(), seed);
+            network.filter(from, to, Kind::Ike);
+            for _ in 0..20 {
+                network.run(Duration::from_secs(1));
+                assert_eq!(network.unreachable(), [], "seed {seed}, from {from}");
+            }
+            network.heal();
+            network.run(Duration::from_secs(20));
+            assert_eq!(verdict(&mut network, 0), (PeerState::Up, DataPath::Passes));
+            assert_sound(&mut network, seed);
+        }
+    }
+}
+
 #[test]
 fn the_traffic_of_a_tunnel_whose_esp_is_dropped_takes_the_next_one() {
     let mut network = connected(deployment::six(), 5);

@@ -254,6 +254,10 @@ impl Endpoint {
         let Some((spi, _)) = self.owner_of(child) else { return };
         if let Some(sa) = self.sas.established_mut(spi) {
             sa.on_data_passes(now);
+            let connection = sa.connection;
+            if let Some(connection) = self.connections.get_mut(connection) {
+                connection.data_passed = Some(now);
+            }
         }
         self.rearm();
     }
