@@ -14,7 +14,7 @@ use gateways::{NoEgress, VPC, east, west};
 use packets::{tcp_train, udp};
 use std::hint::black_box;
 use std::time::{Duration, Instant};
-use vpngw::forward::{Inbound, Snapshot, outbound};
+use vpngw::forward::{Inbound, Outbound, Snapshot};
 use vpngw::offload::{Coalescer, SuperPacket};
 use vpngw::time::Timestamp;
 
@@ -47,8 +47,9 @@ fn send_singly(size: usize) -> impl FnMut() -> Duration {
     move || {
         let mut egress = NoEgress::default();
         let begin = Instant::now();
+        let mut outbound = Outbound::new(&west, VPC);
         for packet in &mut packets {
-            let sent = outbound(&west, VPC, SuperPacket::whole(packet), &mut egress);
+            let sent = outbound.send(SuperPacket::whole(packet), &mut egress);
             sent.expect("the tunnel takes the packet");
         }
         black_box(&egress);
@@ -63,7 +64,7 @@ fn send_train(segments: usize) -> impl FnMut() -> Duration {
         let (mut egress, mut bytes) = (NoEgress::default(), bytes.clone());
         let begin = Instant::now();
         let train = SuperPacket::new(header, &mut bytes).expect("a well-formed train");
-        outbound(&west, VPC, train, &mut egress).expect("the tunnel takes the train");
+        Outbound::new(&west, VPC).send(train, &mut egress).expect("the tunnel takes the train");
         black_box(&egress);
         begin.elapsed()
     }
@@ -88,7 +89,7 @@ fn sealed_batch(west: &Snapshot, packet: &[u8]) -> Vec<Vec<u8>> {
     let seal = |_| {
         let mut egress = NoEgress::default();
         let mut packet = packet.to_vec();
-        let sent = outbound(west, VPC, SuperPacket::whole(&mut packet), &mut egress);
+        let sent = Outbound::new(west, VPC).send(SuperPacket::whole(&mut packet), &mut egress);
         sent.expect("the tunnel takes the packet");
         egress.into_datagram()
     };

@@ -4,7 +4,7 @@ use super::counters::DataplaneCounters;
 use super::outbox::Outbox;
 use super::tun::VpcTun;
 use crate::esp::Discard;
-use crate::forward::{self, Egress, Snapshot, TunnelEntry};
+use crate::forward::{Egress, Outbound, Snapshot, TunnelEntry};
 use crate::net::VpcId;
 use crate::offload::{MAX_PACKET, SuperPacket, VirtioNetHeader};
 use std::io;
@@ -30,6 +30,7 @@ pub(super) fn turn(
     buffer: &mut ReadBuffer,
     counters: &DataplaneCounters,
 ) -> io::Result<()> {
+    let mut outbound = Outbound::new(snapshot, tun.vpc);
     for _ in 0..READS {
         if !outboxes.iter().all(Outbox::has_room) {
             break;
@@ -41,10 +42,9 @@ pub(super) fn turn(
             counters.malformed_super_packets.add(1);
             continue;
         };
-        let vpc = tun.vpc;
         let mut egress = Ports { outboxes: &mut *outboxes, tun: &mut *tun, counters };
         // Counted by reason where it is decided.
-        let _ = forward::outbound(snapshot, vpc, packet, &mut egress);
+        let _ = outbound.send(packet, &mut egress);
     }
     Ok(())
 }

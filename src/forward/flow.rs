@@ -18,6 +18,24 @@ pub(super) struct Flow {
     later_fragment: bool,
 }
 
+/// What packets between two hosts have in common, whatever their ports: all that prefixes are
+/// asked about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Between {
+    source: IpAddr,
+    destination: IpAddr,
+    protocol: u8,
+}
+
+impl Between {
+    /// The two hosts of a packet.
+    #[inline]
+    pub fn of(inner: &InnerPacket) -> Between {
+        let InnerPacket { source, destination, protocol, .. } = *inner;
+        Between { source, destination, protocol }
+    }
+}
+
 impl Flow {
     pub fn of(inner: &InnerPacket, packet: &[u8]) -> Flow {
         Flow {

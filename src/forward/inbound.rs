@@ -1,6 +1,6 @@
 //! From the underlay to the TUN device (RFC 4301 §5.2).
 
-use super::flow::{self, Flow};
+use super::flow::{self, Between, Flow};
 use super::own::Visitor;
 use super::{Familiar, InboundEntry, Snapshot, VpcTable};
 use crate::esp::{Content, Discard, Opened, ecn};
@@ -87,12 +87,21 @@ struct Last<'s> {
     spi: EspSpi,
     entry: &'s InboundEntry,
     table: Option<&'s VpcTable>,
-    permitted: Option<(Flow, Receiver)>,
+    permitted: Option<(Common, Receiver)>,
     packets: u64,
     bytes: u64,
     now: Timestamp,
     /// Whether a packet was authentic.
     heard: bool,
+}
+
+/// What packets have in common that are judged alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Common {
+    /// Their ends, where no port matters.
+    Between(Between),
+    /// The flow.
+    Flow(Flow),
 }
 
 /// Who takes packets of a flow.
@@ -198,10 +207,11 @@ impl<'s> Last<'s> {
     /// The packet is permitted, and somebody takes it.
     #[inline]
     fn judge(&mut self, inner: &InnerPacket, packet: &[u8]) -> Result<Receiver, Discard> {
-        let flow = self.entry.flow_of(inner, packet);
         let receiver = match self.permitted {
-            Some((permitted, receiver)) if permitted == flow => receiver,
-            _ => self.judge_flow(flow, inner, packet)?,
+            Some((Common::Between(permitted), receiver)) if permitted == Between::of(inner) => {
+                receiver
+            }
+            _ => self.judge_flow(self.entry.flow_of(inner, packet), inner, packet)?,
         };
         Ok(match (receiver, inner.fragment) {
             (Receiver::Hosts, _) if inner.ttl <= 1 && self.reports_expired(inner) => {
@@ -222,6 +232,11 @@ impl<'s> Last<'s> {
         inner: &InnerPacket,
         packet: &[u8],
     ) -> Result<Receiver, Discard> {
+        if let Some((Common::Flow(permitted), receiver)) = self.permitted
+            && permitted == flow
+        {
+            return Ok(receiver);
+        }
         let about = flow.complained_of(inner, packet)?;
         match &about {
             Some(about) => self.check_error(&flow, about)?,
@@ -231,7 +246,13 @@ impl<'s> Last<'s> {
         // Errors of one flow are about different packets, and what is for us ourselves depends on
         // more than the flow: each is judged for itself.
         let lasts = about.is_none() && receiver != Receiver::Kernel;
-        self.permitted = lasts.then_some((flow, receiver));
+        let port_matters =
+            receiver != Receiver::Hosts || flow.is_icmp() || self.entry.asks_for_ports();
+        let common = match port_matters {
+            true => Common::Flow(flow),
+            false => Common::Between(Between::of(inner)),
+        };
+        self.permitted = lasts.then_some((common, receiver));
         Ok(receiver)
     }
 

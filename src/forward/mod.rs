@@ -51,7 +51,7 @@ pub use familiar::Familiar;
 pub use fragment_ports::FragmentPorts;
 pub use inbound::{ForGateway, Inbound, Permitted, Strayed, Verdict};
 pub use inbound_table::InboundTable;
-pub use outbound::{Egress, originate, originate_echo, outbound};
+pub use outbound::{Egress, Outbound, originate, originate_echo};
 pub use reassembly::Reassembly;
 pub use selectors::Selectors;
 pub use services::{Offer, Service, Services};

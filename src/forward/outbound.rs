@@ -1,7 +1,7 @@
 //! From the TUN device to the underlay (RFC 4301 §5.1).
 
 use super::datagram::Datagram;
-use super::flow::{self, Flow};
+use super::flow::{self, Between, Flow};
 use super::fragment::Fragments;
 use super::{Reassembly, Snapshot, TunnelEntry, VpcTable};
 use crate::esp::{self, Discard, ecn};
@@ -39,24 +39,77 @@ pub trait Egress {
     fn reply(&mut self, error: impl FnOnce() -> Option<Vec<u8>>);
 }
 
-/// Sends one packet, or all that a super-packet stands for. What is discarded is counted here.
-pub fn outbound(
-    snapshot: &Snapshot,
+/// Sends what one device has to send, over one snapshot. Remembers between which hosts it sent last
+/// and by which SA, so that what prefixes and selectors say is asked once for all their packets.
+#[derive(Debug)]
+pub struct Outbound<'s> {
+    snapshot: &'s Snapshot,
     vpc: VpcId,
-    mut packet: SuperPacket<'_>,
-    egress: &mut impl Egress,
-) -> Result<(), Discard> {
-    let table = snapshot.vpc(vpc).ok_or(Discard::NoRoute);
-    let table = table.inspect_err(|reason| snapshot.discards.add(*reason))?;
-    let packets = packet.count() as u64;
-    let (inner, flow, tunnel) = route(vpc, table, packet.bytes())
-        .inspect_err(|reason| table.discards.add_many(*reason, packets))?;
-    let sent = match tunnel.gathers(&inner) {
-        Some(waiting) => gather(tunnel, waiting, &inner, packet.bytes(), egress),
-        None => sa_for(&flow, tunnel, &inner, packet.bytes())
-            .and_then(|tunnel| send(tunnel, &inner, &mut packet, egress)),
-    };
-    sent.inspect_err(|reason| tunnel.counters.discards.add_many(*reason, packets))
+    table: Option<&'s VpcTable>,
+    last: Option<(Between, &'s TunnelEntry)>,
+}
+
+impl<'s> Outbound<'s> {
+    /// Begins with packets of a VPC.
+    pub fn new(snapshot: &'s Snapshot, vpc: VpcId) -> Self {
+        Outbound { snapshot, vpc, table: snapshot.vpc(vpc), last: None }
+    }
+
+    /// Sends one packet, or all that a super-packet stands for. What is discarded is counted here.
+    pub fn send(
+        &mut self,
+        mut packet: SuperPacket<'_>,
+        egress: &mut impl Egress,
+    ) -> Result<(), Discard> {
+        let packets = packet.count() as u64;
+        let table = self.table.ok_or(Discard::NoRoute);
+        let table = table.inspect_err(|reason| self.snapshot.discards.add(*reason))?;
+        let count = |reason: &Discard| table.discards.add_many(*reason, packets);
+        let inner = InnerPacket::parse(packet.bytes()).map_err(|_| Discard::MalformedInner);
+        let inner = inner.inspect_err(count)?;
+        let known = self.known(&inner);
+        let tunnel = match known {
+            Some(tunnel) => tunnel,
+            None => route(self.vpc, table, &inner, packet.bytes()).inspect_err(count)?,
+        };
+        let sent = match known {
+            Some(tunnel) => send(tunnel, &inner, &mut packet, egress),
+            None => self.send_anew(tunnel, &inner, &mut packet, egress),
+        };
+        sent.inspect_err(|reason| tunnel.counters.discards.add_many(*reason, packets))
+    }
+
+    /// The tunnel by the SA that takes the packet, if it is between the same hosts as the last one.
+    #[inline]
+    fn known(&self, inner: &InnerPacket) -> Option<&'s TunnelEntry> {
+        let (last, tunnel) = self.last?;
+        (last == Between::of(inner) && is_plain(inner)).then_some(tunnel)
+    }
+
+    fn send_anew(
+        &mut self,
+        tunnel: &'s TunnelEntry,
+        inner: &InnerPacket,
+        packet: &mut SuperPacket<'_>,
+        egress: &mut impl Egress,
+    ) -> Result<(), Discard> {
+        if let Some(waiting) = tunnel.gathers(inner) {
+            return gather(tunnel, waiting, inner, packet.bytes(), egress);
+        }
+        let flow = tunnel.flow_of(Flow::of(inner, packet.bytes()), inner, packet.bytes());
+        let tunnel = sa_for(&flow, tunnel, inner, packet.bytes())?;
+        let lasts = is_plain(inner) && !tunnel.asks_for_ports();
+        self.last = lasts.then_some((Between::of(inner), tunnel));
+        send(tunnel, inner, packet, egress)
+    }
+}
+
+/// Whether a packet's ends tell all that is asked about it: it is no message about another packet,
+/// and not the host's own.
+#[inline]
+fn is_plain(inner: &InnerPacket) -> bool {
+    let is_icmp = matches!(inner.protocol, protocol::ICMP | protocol::ICMPV6);
+    !is_icmp && inner.ttl != OWN_HOP_LIMIT
 }
 
 /// Keeps a fragment until its datagram is complete, and sends that.
@@ -81,21 +134,19 @@ fn gather(
     Sealer { tunnel, inner: &inner }.seal_all(&SuperPacket::whole(&mut whole), egress)
 }
 
-/// Parses the packet and finds its tunnel.
+/// Finds the tunnel of a packet that may leave.
 fn route<'s>(
     vpc: VpcId,
     table: &'s VpcTable,
+    inner: &InnerPacket,
     packet: &[u8],
-) -> Result<(InnerPacket, Flow, &'s TunnelEntry), Discard> {
-    let inner = InnerPacket::parse(packet).map_err(|_| Discard::MalformedInner)?;
-    let flow = Flow::of(&inner, packet);
+) -> Result<&'s TunnelEntry, Discard> {
+    let flow = Flow::of(inner, packet);
     flow.check_forwardable(|addr| table.is_inside(addr))?;
-    check_source(table, &flow, &inner, packet)?;
+    check_source(table, &flow, inner, packet)?;
     check_destination(table, &flow)?;
     let (_, group) = table.fib.longest_match(inner.destination).ok_or(Discard::NoRoute)?;
-    let tunnel =
-        table.active(*group).filter(|tunnel| tunnel.vpc == vpc).ok_or(Discard::TunnelDown)?;
-    Ok((inner, tunnel.flow_of(flow, &inner, packet), tunnel))
+    table.active(*group).filter(|tunnel| tunnel.vpc == vpc).ok_or(Discard::TunnelDown)
 }
 
 /// Packets of one VPC never leave by a tunnel of another, whatever the host's routes say: the

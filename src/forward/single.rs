@@ -1,7 +1,7 @@
 //! Packets one by one, with owned results, for tests and simulations. The decisions are those of
-//! [`outbound()`] and [`Inbound`].
+//! [`Outbound`] and [`Inbound`].
 
-use super::{Egress, Inbound, Permitted, Snapshot, TunnelEntry, Verdict, outbound};
+use super::{Egress, Inbound, Outbound, Permitted, Snapshot, TunnelEntry, Verdict};
 use crate::esp::Discard;
 use crate::net::VpcId;
 use crate::offload::SuperPacket;
@@ -58,7 +58,7 @@ impl Egress for Outcome {
 /// Sends one packet of a VPC. Its MSS may be lowered in place.
 pub fn outbound_packet(snapshot: &Snapshot, vpc: VpcId, packet: &mut [u8]) -> Outcome {
     let mut outcome = Outcome::default();
-    let result = outbound(snapshot, vpc, SuperPacket::whole(packet), &mut outcome);
+    let result = Outbound::new(snapshot, vpc).send(SuperPacket::whole(packet), &mut outcome);
     outcome.discarded = result.err();
     outcome
 }

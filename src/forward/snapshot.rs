@@ -154,7 +154,7 @@ impl TunnelEntry {
     /// SA asks for them.
     #[inline]
     pub(super) fn flow_of(&self, mut flow: Flow, inner: &InnerPacket, packet: &[u8]) -> Flow {
-        if inner.fragment != Fragment::Whole && self.sas().any(TunnelEntry::names_ports) {
+        if inner.fragment != Fragment::Whole && self.asks_for_ports() {
             self.fragments.complete(&mut flow, inner, packet);
         }
         flow
@@ -165,7 +165,12 @@ impl TunnelEntry {
     pub(super) fn gathers(&self, inner: &InnerPacket) -> Option<&Reassembly> {
         let may_wait = inner.fragment != Fragment::Whole && inner.is_ipv4();
         let reassembly = self.reassembly.as_deref().filter(|_| may_wait)?;
-        self.sas().any(TunnelEntry::names_ports).then_some(reassembly)
+        self.asks_for_ports().then_some(reassembly)
+    }
+
+    /// Whether one of its SAs takes packets of some ports only.
+    pub(super) fn asks_for_ports(&self) -> bool {
+        self.sas().any(TunnelEntry::names_ports)
     }
 
     fn names_ports(&self) -> bool {
@@ -193,12 +198,15 @@ impl InboundEntry {
     #[inline]
     pub(super) fn flow_of(&self, inner: &InnerPacket, packet: &[u8]) -> Flow {
         let mut flow = Flow::of(inner, packet);
-        if inner.fragment != Fragment::Whole
-            && (self.local_ts.name_ports() || self.remote_ts.name_ports())
-        {
+        if inner.fragment != Fragment::Whole && self.asks_for_ports() {
             self.fragments.complete(&mut flow, inner, packet);
         }
         flow
+    }
+
+    /// Whether the SA takes packets of some ports only.
+    pub(super) fn asks_for_ports(&self) -> bool {
+        self.local_ts.name_ports() || self.remote_ts.name_ports()
     }
 
     /// Whether this is an inside address of ours or of the peer, not one of a prefix.
