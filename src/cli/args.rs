@@ -46,7 +46,8 @@ pub(super) struct Common {
     pub(super) json: bool,
     /// How to print what is shown
     ///
-    /// When left out, the environment variable VPNCTL_FORMAT says it, so that scripts can.
+    /// When left out, the environment variable VPNCTL_FORMAT says it; without that it is a table on a
+    /// terminal, and separated columns anywhere else.
     #[arg(long, global = true, value_enum, value_name = "FORMAT")]
     pub(super) format: Option<Format>,
     /// When to use colours
@@ -55,10 +56,9 @@ pub(super) struct Common {
 }
 
 /// How views look.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum Format {
     /// Aligned columns, as wide as the terminal.
-    #[default]
     Table,
     /// All columns, separated by tabs.
     Tsv,

@@ -34,7 +34,10 @@ impl Look {
     pub(super) fn of_stdout(common: &Common) -> Look {
         let said = std::env::var("VPNCTL_FORMAT").ok();
         let said = said.and_then(|word| Format::from_str(&word, true).ok());
-        let format = common.format.or(said).unwrap_or_default();
+        let format = common.format.or(said).unwrap_or_else(|| match io::stdout().is_terminal() {
+            true => Format::Table,
+            false => Format::Tsv,
+        });
         let json = common.json || format == Format::Json;
         let colours = !json && wants_colours(common.color, io::stdout().is_terminal());
         let (width, height) = screen();
