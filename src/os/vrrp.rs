@@ -128,7 +128,7 @@ fn open_here(device: &str, family: Family) -> Result<(Socket, u32, IpAddr)> {
     socket.bind_device(Some(device.as_bytes()))?;
     match source {
         IpAddr::V4(source) => set_up_v4(&socket, index, source)?,
-        IpAddr::V6(_) => set_up_v6(&socket, index)?,
+        IpAddr::V6(source) => set_up_v6(&socket, index, source)?,
     }
     Ok((socket, index, source))
 }
@@ -142,7 +142,10 @@ fn set_up_v4(socket: &Socket, index: u32, source: Ipv4Addr) -> io::Result<()> {
     socket.join_multicast_v4_n(&GROUP_V4, &InterfaceIndexOrAddress::Index(index))
 }
 
-fn set_up_v6(socket: &Socket, index: u32) -> io::Result<()> {
+/// While the link-local address is not yet known to be ours alone, the kernel would send from another
+/// one, which RFC 9568 §5.1.2.1 forbids: then it refuses to bind.
+fn set_up_v6(socket: &Socket, index: u32, source: Ipv6Addr) -> io::Result<()> {
+    socket.bind(&SocketAddrV6::new(source, 0, 0, index).into())?;
     socket.set_multicast_hops_v6(TTL.into())?;
     socket.set_multicast_loop_v6(false)?;
     socket.set_multicast_if_v6(index)?;
