@@ -1,5 +1,6 @@
 use super::*;
 use crate::crypto::sign::{SigningKey, VerifyingKey};
+use std::fmt;
 
 impl Job {
     /// Does the work without secrets: every key exchange and every signature is plain to see.
@@ -30,6 +31,29 @@ impl Job {
             Work::Recheck(_) => panic!("certificates are not transparent"),
         };
         JobAnswer { id: self.id, done }
+    }
+}
+
+impl Jobs {
+    /// The jobs that wait, in their order, with what makes their secrets.
+    ///
+    /// # Errors
+    ///
+    /// Those of `out`.
+    pub fn write_state(&self, out: &mut dyn fmt::Write) -> fmt::Result {
+        let turns = [&self.of_peers, &self.of_strangers].into_iter();
+        for job in turns.flat_map(|turns| turns.queues.values().flatten()) {
+            write!(out, "{:?}", job.id)?;
+            match &job.work {
+                Work::Generate(ours) => write!(out, "{:?}", ours.seed.as_bytes())?,
+                Work::Agree { ours, public } => write!(out, "{:?}{public:?}", ours.public())?,
+                Work::Respond { ours, public } => {
+                    write!(out, "{:?}{public:?}", ours.seed.as_bytes())?;
+                }
+                Work::Sign { .. } | Work::Verify { .. } => {}
+            }
+        }
+        Ok(())
     }
 }
 

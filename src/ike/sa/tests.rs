@@ -25,6 +25,7 @@ impl Established {
     pub fn write_state(&self, out: &mut dyn fmt::Write) -> fmt::Result {
         let Established { children, descent, life, exchanges, .. } = self;
         write!(out, "{children:?}{descent:?}{life:?}{exchanges:?}")?;
+        write!(out, "{:?}", &exchanges.keys.sk_pi.as_bytes()[..8])?;
         let Established { held, liveness, path, to_measure, .. } = self;
         write!(out, "{held:?}{liveness:?}{path:?}{to_measure:?}")
     }

@@ -15,7 +15,8 @@ impl Endpoint {
     ///
     /// Those of `out`.
     pub fn write_state(&self, out: &mut dyn fmt::Write) -> fmt::Result {
-        let Core { pool, slots, .. } = &self.core;
+        let Core { pool, slots, jobs, .. } = &self.core;
+        jobs.write_state(out)?;
         write!(out, "{pool:?}{slots:?}")?;
         for (_, connection) in self.connections.walk() {
             let Connection { attempt, ended, .. } = connection;
@@ -39,6 +40,11 @@ impl Endpoint {
                 IkeSa::Over(..) | IkeSa::HalfOpen(_) | IkeSa::Responding(_) => true,
                 IkeSa::Initiating(_) | IkeSa::AwaitInit(_) | IkeSa::AwaitAuth(_) => false,
             })
+    }
+
+    /// How many pieces of public-key work have no answer.
+    pub fn unanswered_jobs(&self) -> usize {
+        self.core.jobs.unanswered()
     }
 
     /// How many ESP SPIs are taken.

@@ -47,6 +47,7 @@ impl Ladder<'_> {
                 self.message(end, number, " ✗ lost");
             }
             Action::Timeout(end) => self.input(end, Input::Timeout, ""),
+            Action::Work(end) => self.input(end, Input::Work, ""),
             Action::Wish(number) => {
                 let (end, wish) = self.universe.wish(number);
                 self.input(end, Input::Wish(wish), "");
@@ -70,6 +71,7 @@ impl Ladder<'_> {
                 let wait = node.wait().unwrap_or_default();
                 self.note(end, &format!("{reason} after {wait:?}"));
             }
+            Input::Work => self.note(end, "a key exchange is computed"),
             Input::Wish(wish) => self.note(end, &format!("{wish:?}")),
             Input::Inner(_) => self.note(end, "an inner packet arrives"),
         }

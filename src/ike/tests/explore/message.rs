@@ -24,6 +24,12 @@ impl Datagram {
         if self.to.ip() == west.ip() { WEST } else { EAST }
     }
 
+    /// 128 bits that tell it from any other.
+    pub fn fingerprint(&self) -> u128 {
+        let Datagram { from, to, bytes } = self;
+        fingerprint(&[format!("{from}{to}").as_bytes(), bytes])
+    }
+
     pub fn message(&self) -> &[u8] {
         self.bytes.strip_prefix(&[0; 4]).filter(|_| self.to.port() == 4500).unwrap_or(&self.bytes)
     }

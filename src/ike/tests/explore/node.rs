@@ -44,6 +44,8 @@ pub enum Input {
     Datagram(u32),
     /// The next deadline is there.
     Timeout,
+    /// A piece of public-key work is done.
+    Work,
     /// Its operator wants something.
     Wish(Wish),
     /// An inner packet arrives under this SPI.
@@ -109,7 +111,9 @@ impl Node {
             let mut node = self.clone();
             node.take(input, datagram, scenario);
             let mut step = node.finish(input, scenario);
-            step.breaches.extend(self.unfounded(datagram, &step.node));
+            if input != Input::Work {
+                step.breaches.extend(self.unfounded(datagram, &step.node));
+            }
             step.breaches.extend(self.believes(datagram, &step.node, scenario));
             step.corners.extend(corners::of_step(self, input, datagram, &step));
             step
@@ -129,6 +133,7 @@ impl Node {
                 self.now = self.deadline().unwrap_or(self.now);
                 self.at(|endpoint, at| endpoint.handle_timeout(at));
             }
+            Input::Work => self.work(scenario),
             Input::Inner(spi) => {
                 if let Some((child, _)) = self.owner.inbound.get(&spi) {
                     self.endpoint.on_inbound_traffic(*child, self.now);
@@ -176,10 +181,8 @@ impl Node {
     /// Work is done, events are told to the owner, datagrams leave.
     fn finish(mut self, input: Input, scenario: &Scenario) -> Step {
         let (mut breaches, mut corners) = (Vec::new(), Vec::new());
-        loop {
-            let Some(job) = self.endpoint.poll_job() else { break };
-            let answer = if scenario.real_keys { job.run() } else { job.run_transparently() };
-            self.at(|endpoint, at| endpoint.handle_job(answer, at));
+        while !scenario.slow_work && self.has_work() {
+            self.work(scenario);
         }
         self.endpoint.assert_sound();
         while let Some((_, event)) = self.endpoint.poll_event() {
@@ -196,6 +199,19 @@ impl Node {
         }
         breaches.extend(self.bounds());
         Step { node: self, sent, corners, breaches }
+    }
+
+    /// Does the next piece of public-key work.
+    fn work(&mut self, scenario: &Scenario) {
+        let Some(job) = self.endpoint.poll_job() else { return };
+        let answer = if scenario.real_keys { job.run() } else { job.run_transparently() };
+        self.now += A_MOMENT;
+        self.at(|endpoint, at| endpoint.handle_job(answer, at));
+    }
+
+    /// Whether public-key work waits to be done.
+    pub fn has_work(&self) -> bool {
+        self.endpoint.unanswered_jobs() > 0
     }
 
     /// "Message IDs … are never reused" with other octets (RFC 7296 §2.2).
@@ -276,8 +292,9 @@ impl Node {
         let mut printed = Printed::default();
         let Node { dice, owner, variant, terminated, .. } = self;
         let rest = write!(printed, "{}{owner:?}{variant}{terminated}", dice.drawn);
+        let work = write!(printed, "{}", self.endpoint.unanswered_jobs());
         let state = self.endpoint.write_state(&mut printed);
-        rest.and(state).expect("a printed state takes any text");
+        rest.and(work).and(state).expect("a printed state takes any text");
         printed.fingerprint(self.now, exact)
     }
 }

@@ -29,7 +29,8 @@ pub struct Outbound {
 impl fmt::Debug for Outbound {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Outbound { slot, strand, keys, replaces, .. } = self;
-        write!(f, "{}{}{}{replaces:?}", slot.0, strand.0, keys.spi.0)
+        let secret = &keys.keymat.as_bytes()[..8];
+        write!(f, "{}{}{}{replaces:?}{secret:?}", slot.0, strand.0, keys.spi.0)
     }
 }
 

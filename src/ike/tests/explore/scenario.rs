@@ -86,6 +86,8 @@ pub struct Scenario {
     pub strangers: bool,
     /// Key exchanges are computed rather than plain to see.
     pub real_keys: bool,
+    /// Public-key work is done when the adversary lets it be done.
+    pub slow_work: bool,
     /// Distances in time count, not only their order.
     pub exact: bool,
     /// What goes wrong at which ends.

@@ -70,6 +70,7 @@ fn up(name: &'static str, seed: u64, wishes: &[(usize, Wish)], budget: Budget) -
         handshakes: 1,
         strangers: false,
         real_keys: false,
+        slow_work: false,
         exact: false,
         fault: None,
         corners: &[],
@@ -287,11 +288,52 @@ pub fn presumption(seed: u64) -> Scenario {
     }
 }
 
+/// Both rekey the same Child SA, with a key exchange that takes its time.
+pub fn slow_child_rekeys(seed: u64) -> Scenario {
+    let configs = configs().map(|mut config| {
+        slot(&mut config).esp_suites = vec!["aes256gcm16-curve25519-esn".parse().unwrap()];
+        vec![config]
+    });
+    let scenario = child_rekeys(seed);
+    let corners = &[ChildRekeysCrossOursStays, ChildRekeysCrossTheirsStays, RekeyOfChildThatGoes];
+    Scenario { name: "slow Child rekeys cross", slow_work: true, configs, corners, ..scenario }
+}
+
+/// Both rekey the IKE SA, with a key exchange that takes its time.
+pub fn slow_ike_rekeys(seed: u64) -> Scenario {
+    let scenario = ike_rekeys(seed);
+    Scenario { name: "slow IKE rekeys cross", slow_work: true, ..scenario }
+}
+
+/// One rekeys the IKE SA, the other a Child SA and then takes the connection down; work is slow.
+pub fn slow_rekeys_and_delete(seed: u64) -> Scenario {
+    let wishes = [(WEST, Wish::RekeyIke), (EAST, Wish::RekeyChild(SLOT)), (EAST, Wish::Terminate)];
+    let scenario = slow_child_rekeys(seed);
+    let name = "slow rekeys meet Delete";
+    let wishes = wishes.to_vec();
+    let budget = budget(1, 0, [1, 1], 0);
+    let corners = &[IkeDeletesCross];
+    Scenario { name, wishes, budget, corners, keeps: false, handshakes: usize::MAX, ..scenario }
+}
+
+/// Both initiate at once, and work is slow.
+pub fn slow_handshakes(seed: u64) -> Scenario {
+    let budget = budget(0, 0, [2, 2], 0);
+    let scenario = handshakes(seed);
+    Scenario {
+        name: "slow handshakes cross",
+        slow_work: true,
+        budget,
+        corners: &[HandshakesCross],
+        ..scenario
+    }
+}
+
 /// A scenario, whose nonces follow from a seed.
 pub type Make = fn(u64) -> Scenario;
 
 /// All of them.
-pub const ALL: [Make; 16] = [
+pub const ALL: [Make; 20] = [
     child_rekeys,
     ike_rekeys,
     ike_and_child_rekey,
@@ -308,4 +350,8 @@ pub const ALL: [Make; 16] = [
     fragments,
     strangers,
     presumption,
+    slow_child_rekeys,
+    slow_ike_rekeys,
+    slow_rekeys_and_delete,
+    slow_handshakes,
 ];

@@ -57,7 +57,35 @@ pub struct Failure {
 /// The first schedule that breaks a rule, as a ladder.
 pub fn explore(scenario: &Scenario) -> Result<Report, String> {
     let mut search = Search::begin(scenario)?;
-    search.run().map_err(|failure| ladder::draw(&search.universe, &search.root, &failure))
+    search.run().map_err(|failure| {
+        let ladder = ladder::draw(&search.universe, &search.root, &failure);
+        format!("{ladder}     {}\n", replay(&search.universe, &failure))
+    })
+}
+
+/// Whether a schedule breaks the same rule when no two states are taken for the same.
+fn replay(known: &Universe, failure: &Failure) -> String {
+    let mut universe = Universe::without_abstraction(known.scenario.clone());
+    let (mut world, mut step) = match Search::root(&mut universe) {
+        Ok(world) => (world, 0),
+        Err(what) => return what,
+    };
+    for action in &failure.actions {
+        step += 1;
+        let Some(action) = known.translate(*action, &universe) else {
+            return format!("without abstraction step {step} does not come about");
+        };
+        match universe.act(&world, action) {
+            Ok(Some(next)) => world = next,
+            Ok(None) => return format!("without abstraction step {step} changes nothing"),
+            Err(what) => return format!("without abstraction, at step {step}: {what}"),
+        }
+    }
+    let mut calm = Calm::of(&world);
+    match calm.run(&mut universe, None) {
+        Ok(()) => "without abstraction all comes in order".to_owned(),
+        Err(what) => format!("without abstraction, in the calm: {what}"),
+    }
 }
 
 struct Search {
@@ -76,18 +104,8 @@ struct Search {
 impl Search {
     fn begin(scenario: &Scenario) -> Result<Search, String> {
         let mut universe = Universe::new(scenario.clone());
-        let cold = universe.cold()?;
-        let root = match scenario.start {
-            Start::Cold => cold,
-            Start::Up => {
-                let mut calm = Calm::of(&cold);
-                universe.watches = false;
-                calm.run(&mut universe, None).map_err(|what| format!("at the start: {what}"))?;
-                World { ends: calm.world.ends, ..cold.clone() }.on_an_empty_wire()
-            }
-        };
+        let root = Search::root(&mut universe)?;
         universe.corners.clear();
-        universe.watches = true;
         Ok(Search {
             universe,
             root,
@@ -98,6 +116,19 @@ impl Search {
             moves: 0,
             depth: 0,
         })
+    }
+
+    /// The world in which it begins.
+    fn root(universe: &mut Universe) -> Result<World, String> {
+        let cold = universe.cold()?;
+        if universe.scenario.start == Start::Cold {
+            return Ok(cold);
+        }
+        let mut calm = Calm::of(&cold);
+        universe.watches = false;
+        calm.run(universe, None).map_err(|what| format!("at the start: {what}"))?;
+        universe.watches = true;
+        Ok(World { ends: calm.world.ends, wire: Vec::new(), ..cold })
     }
 
     fn run(&mut self) -> Result<Report, Failure> {
@@ -129,11 +160,10 @@ impl Search {
         if !self.seen.insert(world.fingerprint()) {
             return Ok(());
         }
-        // What is under way arrives in worlds of their own, up to one where nothing is.
+        // What is under way arrives, and work is done, in worlds of their own, up to one that rests.
         let mut calm = Calm::of(&world);
-        if world.wire.is_empty()
-            && let Err(what) = calm.run(&mut self.universe, Some(&mut self.good))
-        {
+        let rests = world.wire.is_empty() && self.universe.worker(&world) == [None; 2];
+        if rests && let Err(what) = calm.run(&mut self.universe, Some(&mut self.good)) {
             return Err(self.failure(what, parent, action, calm.trail));
         }
         let number = self.parents.len() as u32;
@@ -169,13 +199,6 @@ impl Search {
             exhausted,
             corners: self.universe.corners.clone(),
         }
-    }
-}
-
-impl World {
-    fn on_an_empty_wire(mut self) -> World {
-        self.wire.clear();
-        self
     }
 }
 
@@ -226,6 +249,9 @@ impl Calm {
     }
 
     fn next(&mut self, universe: &Universe) -> Option<(usize, Input)> {
+        if let Some(end) = universe.worker(&self.world).into_iter().flatten().next() {
+            return Some((end, Input::Work));
+        }
         if !self.world.wire.is_empty() {
             let number = self.world.wire.remove(0);
             return Some((universe.receiver(number), Input::Datagram(number)));

@@ -42,6 +42,8 @@ pub enum Action {
     Lose(u32),
     /// The next deadline of an end is there.
     Timeout(usize),
+    /// An end has done a piece of public-key work.
+    Work(usize),
     /// A wish comes, by its number.
     Wish(usize),
     /// An end sends an inner packet, which arrives.
@@ -68,6 +70,8 @@ pub struct Universe {
     sound: Set<(u32, u32)>,
     pub corners: BTreeSet<Corner>,
     west: SocketAddr,
+    /// No two states are taken for the same.
+    distinct: bool,
     /// Rules about both ends are in force.
     pub watches: bool,
 }
@@ -83,8 +87,25 @@ impl Universe {
             sound: Set::default(),
             corners: BTreeSet::new(),
             west,
+            distinct: false,
             watches: true,
         }
+    }
+
+    /// One in which no two states are taken for the same, as long as a run is.
+    pub fn without_abstraction(scenario: Scenario) -> Universe {
+        Universe { distinct: true, ..Universe::new(scenario) }
+    }
+
+    /// The move that is the same in another universe.
+    pub fn translate(&self, action: Action, into: &Universe) -> Option<Action> {
+        let same = |number: u32| into.numbers.get(&self.datagram(number).fingerprint()).copied();
+        Some(match action {
+            Action::Deliver(number) => Action::Deliver(same(number)?),
+            Action::Copy(number) => Action::Copy(same(number)?),
+            Action::Lose(number) => Action::Lose(same(number)?),
+            Action::Timeout(_) | Action::Work(_) | Action::Wish(_) | Action::Inner(_) => action,
+        })
     }
 
     /// Both ends have just started.
@@ -137,6 +158,7 @@ impl Universe {
         }
         let due = |end: &usize| timeouts[*end] > 0 && self.may_be_due(world, *end);
         actions.extend([WEST, EAST].into_iter().filter(due).map(Action::Timeout));
+        actions.extend(self.worker(world).into_iter().flatten().map(Action::Work));
         actions.extend(self.next_wishes(world).map(Action::Wish));
         let sends = |end: &usize| inner > 0 && self.packet(world, *end).is_some();
         actions.extend([WEST, EAST].into_iter().filter(sends).map(Action::Inner));
@@ -148,7 +170,14 @@ impl Universe {
     fn may_be_due(&self, world: &World, end: usize) -> bool {
         let wait = |end: usize| self.node(end, world.ends[end]).wait();
         let others = wait(1 - end).map_or(Duration::MAX, |wait| wait + AHEAD);
-        wait(end).is_some_and(|wait| wait <= others)
+        let works = self.worker(world) != [None; 2];
+        let latest = if works { AHEAD } else { others };
+        wait(end).is_some_and(|wait| wait <= latest.min(others))
+    }
+
+    /// The ends that have public-key work to do.
+    pub fn worker(&self, world: &World) -> [Option<usize>; 2] {
+        [WEST, EAST].map(|end| Some(end).filter(|_| self.node(end, world.ends[end]).has_work()))
     }
 
     /// Of each end the first wish that has not come.
@@ -196,6 +225,7 @@ impl Universe {
                 next.budget.timeouts[end] -= 1;
                 self.advance(&mut next, end, Input::Timeout)?;
             }
+            Action::Work(end) => self.advance(&mut next, end, Input::Work)?,
             Action::Wish(number) => {
                 next.granted |= 1 << number;
                 let (end, wish) = self.scenario.wishes[number];
@@ -236,7 +266,7 @@ impl Universe {
     fn compute(&self, end: usize, before: u32, input: Input) -> Result<Step, String> {
         let datagram = match input {
             Input::Datagram(number) => Some(self.datagram(number)),
-            Input::Timeout | Input::Wish(_) | Input::Inner(_) => None,
+            Input::Timeout | Input::Work | Input::Wish(_) | Input::Inner(_) => None,
         };
         let fault = self.scenario.fault.filter(|(ends, _)| ends.include(end));
         let fault = fault.map(|(_, fault)| fault);
@@ -252,8 +282,11 @@ impl Universe {
         }
         self.corners.extend(step.corners);
         let sent = step.sent.into_iter().map(|datagram| self.number(datagram)).collect();
-        let fingerprint = step.node.fingerprint(self.scenario.exact);
         let states = &mut self.ends[end];
+        let fingerprint = match self.distinct {
+            true => states.nodes.len() as u128,
+            false => step.node.fingerprint(self.scenario.exact),
+        };
         let number = *states.numbers.entry(fingerprint).or_insert_with(|| {
             states.nodes.push(step.node);
             states.nodes.len() as u32 - 1
@@ -262,9 +295,7 @@ impl Universe {
     }
 
     fn number(&mut self, datagram: Datagram) -> u32 {
-        let Datagram { from, to, bytes } = &datagram;
-        let way = format!("{from}{to}");
-        let fingerprint = fingerprint(&[way.as_bytes(), bytes]);
+        let fingerprint = datagram.fingerprint();
         *self.numbers.entry(fingerprint).or_insert_with(|| {
             self.datagrams.push(datagram);
             self.datagrams.len() as u32 - 1
@@ -291,7 +322,7 @@ impl Universe {
     }
 }
 
-/// No end gets further ahead of the other's next deadline.
+/// No end gets further ahead of the other's next deadline, nor of work that waits.
 const AHEAD: Duration = Duration::from_secs(3);
 
 /// Puts datagrams on the wire.
