@@ -8,12 +8,14 @@
 mod certificates;
 mod messages;
 mod packets;
+mod pair;
 mod sessions;
 mod texts;
 
 pub use certificates::{certificate_chain, private_key, revocation_list};
 pub use messages::{bfd_control, ike_chain, ike_message, neighbor_frame, vrrp_advertisement};
 pub use packets::{esp_classify, esp_packet, esp_state, ip_packet, super_packet};
+pub use pair::ike_pair;
 pub use sessions::{bgp_session, bgp_stream, ike_endpoint};
 pub use texts::{config_text, control_request, key_file, suite_name};
 
@@ -35,6 +37,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("bgp_stream", bgp_stream),
     ("bgp_session", bgp_session),
     ("ike_endpoint", ike_endpoint),
+    ("ike_pair", ike_pair),
     ("config_text", config_text),
     ("control_request", control_request),
     ("key_file", key_file),

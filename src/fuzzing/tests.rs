@@ -47,6 +47,19 @@ fn changed_corpus_files_keep_the_promises_of_their_target() {
     }
 }
 
+/// Any moves at all between two IKE endpoints; `FUZZ_ROUNDS` makes it longer.
+#[test]
+fn two_endpoints_recover_from_any_disturbance() {
+    let rounds = std::env::var("FUZZ_ROUNDS").map_or(50, |rounds| rounds.parse().unwrap());
+    for seed in 0..rounds {
+        println!("seed {seed}");
+        let mut random = Seeded::new(seed);
+        let mut moves = vec![0; 3 * random.below(200) as usize];
+        random.fill(&mut moves);
+        super::ike_pair(&moves);
+    }
+}
+
 fn files_of(target: &str) -> Vec<Vec<u8>> {
     let mut paths: Vec<_> =
         fs::read_dir(corpus(target)).unwrap().map(|entry| entry.unwrap().path()).collect();

@@ -1,9 +1,10 @@
 //! What strangers can do: nothing but be counted.
 
 use super::net::*;
+use super::raw_peer::RawPeer;
 use crate::ike::*;
 use crate::random::Random;
-use crate::wire::ike::{Message, NotifyType, Payload};
+use crate::wire::ike::{ExchangeType, Message, NotifyType, Payload};
 use std::net::SocketAddr;
 
 fn configs() -> [ConnectionConfig; 2] {
@@ -198,4 +199,24 @@ fn a_reflected_message_is_dropped() {
     assert_eq!([picture(&net, WEST), picture(&net, EAST)], before);
     net.run(secs(20));
     net.assert_one_tunnel();
+}
+
+/// Whoever has come as far as IKE_SA_INIT has keys, but no name: strongSwan made a Child SA for it
+/// all the same (CVE-2026-78135).
+#[test]
+fn cve_2026_78135_create_child_sa_before_ike_auth_has_no_effect() {
+    let (mut peer, auth) = RawPeer::half_open();
+    let asks_for_child = peer.child_request("aes256gcm16-esn", 0x6001);
+    for id in [0, 1, 2] {
+        for exchange in [ExchangeType::CREATE_CHILD_SA, ExchangeType::INFORMATIONAL] {
+            peer.next_id = id;
+            assert_eq!(peer.ask(exchange, &asks_for_child), None, "{exchange} {id}");
+        }
+    }
+    assert!(peer.events.is_empty() && !peer.is_up(), "{:?}", peer.events);
+    assert_eq!(peer.endpoint.stats().discarded(Discard::Unexpected), 6);
+
+    peer.authenticate(&auth);
+    assert!(peer.is_up());
+    assert_eq!(peer.children(), 1);
 }

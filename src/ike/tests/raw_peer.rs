@@ -57,6 +57,13 @@ struct Init {
 impl RawPeer {
     /// Connects to an endpoint whose connection only answers.
     pub fn connect() -> RawPeer {
+        let (mut peer, request) = RawPeer::half_open();
+        peer.authenticate(&request);
+        peer
+    }
+
+    /// IKE_SA_INIT is over; returns IKE_AUTH, too, which is yet to be sent.
+    pub fn half_open() -> (RawPeer, Vec<u8>) {
         let [west, east] = config_pair((psk("shared"), psk("shared")));
         let mut random = Seeded::new(42);
         let now = Timestamp::from_millis(1);
@@ -78,10 +85,14 @@ impl RawPeer {
             first_outbound: Vec::new(),
         };
         let request = peer.auth_request(&init.request, &init.nonces);
-        let answer = peer.deliver_and_open(&request).expect("an answer to IKE_AUTH");
+        (peer, request)
+    }
+
+    /// Sends IKE_AUTH.
+    pub fn authenticate(&mut self, request: &[u8]) {
+        let answer = self.deliver_and_open(request).expect("an answer to IKE_AUTH");
         let sa = Payloads(&answer).sa().expect("a Child SA").clone();
-        peer.first_outbound = sa.proposals[0].spi.clone();
-        peer
+        self.first_outbound = sa.proposals[0].spi.clone();
     }
 
     /// Begins another IKE SA with the same endpoint, beside the one that there is.

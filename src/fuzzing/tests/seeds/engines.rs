@@ -15,7 +15,8 @@ use hex_literal::hex;
 use std::net::Ipv4Addr;
 
 pub fn all() -> Vec<Seed> {
-    [sessions(), streams(), strangers(), super_packets(), configurations(), requests()].concat()
+    [sessions(), streams(), strangers(), pairs(), super_packets(), configurations(), requests()]
+        .concat()
 }
 
 fn open() -> Open {
@@ -94,6 +95,29 @@ fn strangers() -> Vec<Seed> {
         seed("ike_endpoint", "init", first.clone()),
         seed("ike_endpoint", "init-again", [first.clone(), again].concat()),
         seed("ike_endpoint", "init-from-4500", [after(0, &marked), after(15, &marked)].concat()),
+    ]
+}
+
+/// Moves between two endpoints: see `fuzzing::pair`.
+fn pairs() -> Vec<Seed> {
+    const DELIVER: [u8; 3] = [0, 0, 0];
+    const FLIP: u8 = 3;
+    const REKEY_BOTH: [[u8; 3]; 2] = [[6, 0, 0], [6, 1, 0]];
+    let up = vec![DELIVER; 4];
+    let rekeyed = [&up[..], &REKEY_BOTH, &[DELIVER; 6]].concat();
+    let child = [&up[..], &[[6, 0, 1], [6, 1, 1]], &[[0, 1, 0], DELIVER, DELIVER]].concat();
+    let forged = (0..40u8).flat_map(|place| [[FLIP + (place << 5), 0, 6 * place], DELIVER]);
+    let replayed = [&up[..], &[[7, 0, 0], [7, 2, 0], [7, 3, 1], [7, 1, 1], [4, 0, 90]]].concat();
+    let lost = vec![DELIVER, [1, 0, 0], [5, 0, 5], DELIVER, [2, 0, 0], [1, 0, 0], [5, 0, 255]];
+    let down = [&up[..], &[[6, 1, 2], [6, 0, 0], DELIVER, [6, 1, 3], DELIVER, [5, 0, 60]]].concat();
+    let seed_of = |name: &str, moves: Vec<[u8; 3]>| seed("ike_pair", name, moves.concat());
+    vec![
+        seed_of("rekeys-cross", rekeyed),
+        seed_of("child-rekeys-cross", child),
+        seed_of("forged", forged.collect()),
+        seed_of("replayed", replayed),
+        seed_of("lost", lost),
+        seed_of("down-and-up", down),
     ]
 }
 
