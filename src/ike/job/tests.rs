@@ -50,7 +50,7 @@ impl Jobs {
                 Work::Respond { ours, public } => {
                     write!(out, "{:?}{public:?}", ours.seed.as_bytes())?;
                 }
-                Work::Sign { .. } | Work::Verify { .. } => {}
+                Work::Sign { .. } | Work::Verify { .. } | Work::Recheck(_) => {}
             }
         }
         Ok(())
