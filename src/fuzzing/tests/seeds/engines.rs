@@ -103,7 +103,7 @@ fn pairs() -> Vec<Seed> {
     const DELIVER: [u8; 3] = [0, 0, 0];
     const FLIP: u8 = 3;
     const REKEY_BOTH: [[u8; 3]; 2] = [[6, 0, 0], [6, 1, 0]];
-    let up = vec![DELIVER; 4];
+    let up = [DELIVER; 4];
     let rekeyed = [&up[..], &REKEY_BOTH, &[DELIVER; 6]].concat();
     let child = [&up[..], &[[6, 0, 1], [6, 1, 1]], &[[0, 1, 0], DELIVER, DELIVER]].concat();
     let forged = (0..40u8).flat_map(|place| [[FLIP + (place << 5), 0, 6 * place], DELIVER]);
