@@ -20,9 +20,10 @@ fn up() -> (Pair, [Gateway; 2]) {
     Gateway::start_both(|pair, side| config(pair, side, Auth::Psk, &bgp(side), ""))
 }
 
-/// Runs `vpnctl` beside the gateway of a side.
+/// Runs `vpnctl` beside the gateway of a side, as on a terminal.
 fn vpnctl(pair: &Pair, side: Side, arguments: &str) -> Output {
     let mut command = Command::new(PROGRAM);
+    command.env("VPNCTL_FORMAT", "table");
     command.arg("--socket").arg(pair.path(&format!("{}.sock", side.name())));
     command.args(arguments.split(' '));
     netns::place(&mut command, &pair.namespace(side.name())).unwrap();

@@ -100,7 +100,15 @@ impl Charon {
             daemon::start_in(&mut command, &pair.namespace(side.name()), &output).unwrap();
         let charon = Charon { process, folder, socket };
         assert!(eventually(|| charon.folder.join("vici").exists()), "charon has no vici socket");
-        let loaded = charon.swanctl(&["--load-all", "--noprompt"]);
+        // The socket is there before anybody listens.
+        let mut loaded = charon.swanctl(&["--load-all", "--noprompt"]);
+        eventually(|| {
+            let too_early = text(&loaded).contains("Connection refused");
+            if too_early {
+                loaded = charon.swanctl(&["--load-all", "--noprompt"]);
+            }
+            !too_early
+        });
         assert!(loaded.status.success(), "{}", text(&loaded));
         charon
     }
