@@ -62,9 +62,18 @@ fn knows_the_path(gateway: &Gateway) -> bool {
     path.is_some_and(|path| (NARROW - EXACTNESS..=NARROW).contains(&path.bytes))
 }
 
+/// Until the path is known to be wide hosts are told smaller segments, which a narrow one carries.
+fn knows_that_it_is_wide(gateway: &Gateway) -> bool {
+    let path = gateway.peer().path_mtu;
+    path.is_some_and(|path| path.bytes == path.configured && path.known_by == "probed")
+}
+
 /// TCP goes on over a path that shrinks while it runs, and its gateway comes to know the path.
 fn shrinks_under_load(ipv6: bool, speaks: bool) {
     let (pair, gateways) = pair(ipv6);
+    for gateway in &gateways {
+        assert!(eventually(|| knows_that_it_is_wide(gateway)), "{:#?}", gateway.peer());
+    }
     let namespaces = Side::BOTH.map(|side| pair.namespace(&side.host()));
     let journeys = Side::BOTH.map(|side| {
         let [from, to] = match side {
