@@ -146,10 +146,9 @@ fn losses(regions: &Regions) -> Vec<(String, u32)> {
     let of_gateway = |gateway: &&str| {
         let view: PeersView = regions.ask(gateway, &Request::Peers);
         let gateway = gateway.to_string();
-        view.peers.into_iter().map(move |peer| {
-            let bfd = peer.bfd.unwrap();
-            (format!("{gateway} to {}: {}", peer.name, bfd.path), bfd.losses)
-        })
+        view.peers
+            .into_iter()
+            .map(move |peer| (format!("{gateway} to {}", peer.name), peer.bfd.unwrap().losses))
     };
     gateways.iter().flat_map(of_gateway).collect()
 }
