@@ -87,16 +87,7 @@ fn unanswered(knows: &Config, silent: &Config) -> Contradiction {
 /// What both ends have together.
 fn connection(one: Side<'_>, other: Side<'_>, found: &mut Vec<Contradiction>) {
     credentials(one, other, found);
-    let suites = one.peer.ike_suites.iter().any(|suite| other.peer.ike_suites.contains(suite));
-    if !suites {
-        found.push(no_common(
-            "ike_suites",
-            listed(&one.peer.ike_suites),
-            listed(&other.peer.ike_suites),
-            one,
-            other,
-        ));
-    }
+    suites("ike_suites", (one, &one.peer.ike_suites), (other, &other.peer.ike_suites), found);
     let waits = |side: &Side<'_>| !side.peer.initiate || side.peer.remote_address.is_none();
     if waits(&one) && waits(&other) {
         found.push(Contradiction {
@@ -215,15 +206,8 @@ fn tunnels(here: &[Side<'_>], there: &[Side<'_>], found: &mut Vec<Contradiction>
 /// What `one` says of a tunnel, against what `other` does. Both orders are asked.
 fn tunnel(one: Side<'_>, other: Side<'_>, found: &mut Vec<Contradiction>) {
     let (a, b, vpc) = (one.name(), other.name(), one.vpc_name());
-    let esp = one.peer.esp_suites.iter().any(|suite| other.peer.esp_suites.contains(suite));
-    if !esp && a < b {
-        found.push(no_common(
-            "esp_suites",
-            listed(&one.peer.esp_suites),
-            listed(&other.peer.esp_suites),
-            one,
-            other,
-        ));
+    if a < b {
+        suites("esp_suites", (one, &one.peer.esp_suites), (other, &other.peer.esp_suites), found);
     }
     match (&one.peer.routing, &other.peer.routing) {
         (Routing::Bgp(here), Routing::Bgp(_)) => bgp(one, other, here, found),
@@ -364,18 +348,22 @@ fn shared<'c>(
     pairs.filter(move |(ours, theirs)| same_place && ours.vrid == theirs.vrid)
 }
 
-fn no_common(
+/// Both sides have a suite in common.
+fn suites<S: PartialEq + Display>(
     key: &str,
-    here: String,
-    there: String,
-    one: Side<'_>,
-    other: Side<'_>,
-) -> Contradiction {
+    (one, here): (Side<'_>, &[S]),
+    (other, there): (Side<'_>, &[S]),
+    found: &mut Vec<Contradiction>,
+) {
+    if here.iter().any(|suite| there.contains(suite)) {
+        return;
+    }
     let (a, b) = (one.name(), other.name());
-    Contradiction {
+    let (here, there) = (listed(here), listed(there));
+    found.push(Contradiction {
         message: format!("{a} and {b} have no common suite in `{key}`: {here} here, {there} there"),
         help: format!("write one of the other side's suites into `{key}`"),
-    }
+    });
 }
 
 /// So many are listed.
