@@ -19,8 +19,9 @@ use super::gateway_section::Gateway;
 use super::reader::{At, Section};
 use super::tuning::Tuning;
 use super::vpc_section::Vpc;
-use super::{BgpConfig, Identity, Inside as Ends, Routing, derive_inside_address, limits, words};
+use super::{BgpConfig, Identity, Inside as Ends, Routing, derive_inside_address, words};
 use crate::net::{AddressRange, Prefix, VpcId};
+use crate::wire::ike::limits::SELECTORS;
 use std::net::IpAddr;
 use std::ops::Range;
 use toml::de::DeValue;
@@ -395,11 +396,13 @@ fn selectors(
 
 /// More prefixes than a payload holds are told as ranges, as far as these have no gaps.
 fn check_count(key: &str, prefixes: &[Prefix], span: Range<usize>, report: &mut Report) {
+    if prefixes.len() <= SELECTORS {
+        return;
+    }
     let ranges = AddressRange::joined(prefixes.iter().copied()).len();
-    if prefixes.len() > limits::SELECTORS && ranges > limits::SELECTORS {
-        let most = limits::SELECTORS;
+    if ranges > SELECTORS {
         let fault = Fault::new(format!("a Child SA cannot be for {ranges} ranges of addresses"))
-            .label(format!("IKEv2 takes {most} on each side"))
+            .label(format!("IKEv2 takes {SELECTORS} on each side"))
             .help(format!("{key} = [\"0.0.0.0/0\"] leaves it to the routes, or join the prefixes"));
         report.add(span, fault);
     }
