@@ -84,11 +84,7 @@ impl<'a> Fragments<'a> {
 
     fn write_header(&mut self, total: usize, more: u16) {
         let header = &mut self.head[..self.header_len];
-        header[2..4].copy_from_slice(&(total as u16).to_be_bytes());
-        header[6..8].copy_from_slice(&(self.offset & OFFSET_MASK | more).to_be_bytes());
-        header[10..12].fill(0);
-        let checksum = Sum::of(header).finish();
-        header[10..12].copy_from_slice(&checksum.to_be_bytes());
+        set_place(header, total as u16, self.offset & OFFSET_MASK | more);
     }
 
     /// Keeps of the options those that every fragment has. Done again it changes nothing.
@@ -100,6 +96,16 @@ impl<'a> Fragments<'a> {
         self.header_len = 20 + length;
         self.head[0] = 0x40 | (self.header_len / 4) as u8;
     }
+}
+
+/// Writes into an IPv4 header how long its packet is and where that stands in its datagram (flags
+/// and offset, RFC 791 §3.1), and the checksum for it.
+pub(super) fn set_place(header: &mut [u8], total: u16, place: u16) {
+    header[2..4].copy_from_slice(&total.to_be_bytes());
+    header[6..8].copy_from_slice(&place.to_be_bytes());
+    header[10..12].fill(0);
+    let checksum = Sum::of(header).finish();
+    header[10..12].copy_from_slice(&checksum.to_be_bytes());
 }
 
 fn header_len(packet: &[u8]) -> Option<usize> {

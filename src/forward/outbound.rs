@@ -67,14 +67,14 @@ impl<'s> Outbound<'s> {
         let count = |reason: &Discard| table.discards.add_many(*reason, packets);
         let inner = InnerPacket::parse(packet.bytes()).map_err(|_| Discard::MalformedInner);
         let inner = inner.inspect_err(count)?;
-        let known = self.known(&inner);
-        let tunnel = match known {
-            Some(tunnel) => tunnel,
-            None => route(self.vpc, table, &inner, packet.bytes()).inspect_err(count)?,
-        };
-        let sent = match known {
-            Some(tunnel) => send(tunnel, &inner, &mut packet, egress),
-            None => self.send_anew(tunnel, &inner, &mut packet, egress),
+        let (tunnel, sent) = match self.known(&inner) {
+            Some(tunnel) => (tunnel, send(tunnel, &inner, &mut packet, egress)),
+            None => {
+                let flow = Flow::of(&inner, packet.bytes());
+                let tunnel = route(self.vpc, table, &flow, &inner, packet.bytes());
+                let tunnel = tunnel.inspect_err(count)?;
+                (tunnel, self.send_anew(tunnel, flow, &inner, &mut packet, egress))
+            }
         };
         sent.inspect_err(|reason| tunnel.counters.discards.add_many(*reason, packets))
     }
@@ -89,14 +89,16 @@ impl<'s> Outbound<'s> {
     fn send_anew(
         &mut self,
         tunnel: &'s TunnelEntry,
+        flow: Flow,
         inner: &InnerPacket,
         packet: &mut SuperPacket<'_>,
         egress: &mut impl Egress,
     ) -> Result<(), Discard> {
         if let Some(waiting) = tunnel.gathers(inner) {
-            return gather(tunnel, waiting, inner, packet.bytes(), egress);
+            let datagram = Datagram::of(inner, &flow, packet.bytes()).ok_or(Discard::Fragment)?;
+            return gather(tunnel, waiting, datagram, packet.bytes(), egress);
         }
-        let flow = tunnel.flow_of(Flow::of(inner, packet.bytes()), inner, packet.bytes());
+        let flow = tunnel.flow_of(flow, inner, packet.bytes());
         let tunnel = sa_for(&flow, tunnel, inner, packet.bytes())?;
         let lasts = is_plain(inner) && !tunnel.asks_for_ports();
         self.last = lasts.then_some((Between::of(inner), tunnel));
@@ -117,14 +119,11 @@ fn is_plain(inner: &InnerPacket) -> bool {
 fn gather(
     tunnel: &TunnelEntry,
     waiting: &Reassembly,
-    inner: &InnerPacket,
+    datagram: Datagram,
     packet: &[u8],
     egress: &mut impl Egress,
 ) -> Result<(), Discard> {
-    let datagram = Datagram::of(inner, &Flow::of(inner, packet), packet);
-    let Some(mut whole) = waiting.add(datagram.ok_or(Discard::Fragment)?, packet)? else {
-        return Ok(());
-    };
+    let Some(mut whole) = waiting.add(datagram, packet)? else { return Ok(()) };
     let inner = InnerPacket::parse(&whole).map_err(|_| Discard::MalformedInner)?;
     let tunnel = sa_for(&Flow::of(&inner, &whole), tunnel, &inner, &whole)?;
     let layout = tunnel.outbound.layout();
@@ -138,13 +137,13 @@ fn gather(
 fn route<'s>(
     vpc: VpcId,
     table: &'s VpcTable,
+    flow: &Flow,
     inner: &InnerPacket,
     packet: &[u8],
 ) -> Result<&'s TunnelEntry, Discard> {
-    let flow = Flow::of(inner, packet);
     flow.check_forwardable(|addr| table.is_inside(addr))?;
-    check_source(table, &flow, inner, packet)?;
-    check_destination(table, &flow)?;
+    check_source(table, flow, inner, packet)?;
+    check_destination(table, flow)?;
     let (_, group) = table.fib.longest_match(inner.destination).ok_or(Discard::NoRoute)?;
     table.active(*group).filter(|tunnel| tunnel.vpc == vpc).ok_or(Discard::TunnelDown)
 }

@@ -6,9 +6,9 @@
 //! behind the peer can cut the whole again for its links, which IPv6 forbids it.
 
 use super::datagram::Datagram;
+use super::fragment::set_place;
 use crate::esp::Discard;
 use crate::esp::ecn::Ecn;
-use crate::wire::checksum::Sum;
 use crate::wire::ip::Ipv4Header;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
@@ -155,11 +155,7 @@ impl Parts {
         if self.congested && Ecn::of(packet[1]) != Ecn::NotEct {
             packet[1] = Ecn::Ce.put_into(packet[1]);
         }
-        packet[2..4].copy_from_slice(&total.to_be_bytes());
-        packet[6..8].fill(0);
-        packet[10..12].fill(0);
-        let checksum = Sum::of(&packet).finish();
-        packet[10..12].copy_from_slice(&checksum.to_be_bytes());
+        set_place(&mut packet, total, 0);
         packet.extend(self.payloads.values().flatten());
         Some(packet)
     }
