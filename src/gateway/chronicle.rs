@@ -5,7 +5,6 @@ use super::Gateway;
 use super::diagnosis::Fact;
 use super::events::PastEvent;
 use super::routes::Move;
-use super::telling::Verdict;
 use super::tunnel::Tunnel;
 use super::world::Wish;
 use crate::config::PeerConfig;
@@ -21,8 +20,17 @@ use tracing::warn;
 impl Gateway {
     /// Takes down something about the gateway as a whole.
     pub fn take_note(&mut self, code: Code, text: impl Into<String>, now: Timestamp) {
-        let fact = Arc::new(Fact::new(code, text));
-        self.journal.push(None, PastEvent { at: now, fact });
+        self.enter(Fact::new(code, text), now);
+    }
+
+    /// Takes it down, and warns of it in the log.
+    fn warn_of(&mut self, fact: Fact, now: Timestamp) {
+        warn!(code = fact.code.name(), "{fact}");
+        self.enter(fact, now);
+    }
+
+    fn enter(&mut self, fact: Fact, now: Timestamp) {
+        self.journal.push(None, PastEvent { at: now, fact: Arc::new(fact) });
     }
 
     /// Takes down what tunnels have told since the last time.
@@ -102,23 +110,17 @@ impl Gateway {
         };
         match peer.filter(|peer| self.tunnels.get(peer).is_some()) {
             Some(peer) => self.about(peer, |tunnel, _| tunnel.note(fact, now)),
-            None => {
-                warn!(code = fact.code.name(), "{fact}");
-                self.journal.push(None, PastEvent { at: now, fact: Arc::new(fact) });
-            }
+            None => self.warn_of(fact, now),
         }
     }
 
     /// Takes down that the host refuses something, unless that was told often lately.
     pub(super) fn tell_refusal(&mut self, wish: &Wish, now: Timestamp) {
         let Some(refusal) = self.world.refusal(wish) else { return };
-        let mut text = format!("the host refuses the {wish}: {}", refusal.why);
-        match self.refusals.ask(now) {
-            Verdict::LeaveOut => return,
-            Verdict::Tell { left_out: 0 } => {}
-            Verdict::Tell { left_out } => text += &format!(" ({left_out} more were before)"),
+        let text = format!("the host refuses the {wish}: {}", refusal.why);
+        if let Some(text) = self.refusals.ask(now).complete(text) {
+            self.take_note(Code::HostRefuses, text, now);
         }
-        self.take_note(Code::HostRefuses, text, now);
     }
 
     /// The host's devices have changed: silence of peers that are reached through one that is down
@@ -129,11 +131,9 @@ impl Gateway {
             return;
         }
         for name in self.host.dead_devices().map(str::to_owned).collect::<Vec<_>>() {
-            let fact = Fact::of_dead_link(&name);
             let is_news = self.host.addresses_of(&name).any(|address| !before.contains(&address));
             if is_news && self.host.addresses_of(&name).any(|one| self.sockets.contains(&one)) {
-                warn!(code = fact.code.name(), "{fact}");
-                self.journal.push(None, PastEvent { at: now, fact: Arc::new(fact) });
+                self.warn_of(Fact::of_dead_link(&name), now);
             }
         }
         for (peer, local) in &self.local_addresses {

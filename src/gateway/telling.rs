@@ -29,6 +29,17 @@ pub enum Verdict {
     LeaveOut,
 }
 
+impl Verdict {
+    /// The sentence as it is told, with how many were left out before it.
+    pub fn complete(self, sentence: String) -> Option<String> {
+        match self {
+            Verdict::LeaveOut => None,
+            Verdict::Tell { left_out: 0 } => Some(sentence),
+            Verdict::Tell { left_out } => Some(format!("{sentence} ({left_out} more were before)")),
+        }
+    }
+}
+
 impl Telling {
     /// Whether another sentence is told at `now`.
     pub fn ask(&mut self, now: Timestamp) -> Verdict {

@@ -20,7 +20,7 @@ use super::path_mtu::Knowledge;
 use super::probing::Probing;
 use super::rates::{Rates, Totals};
 use super::sas::Sas;
-use super::telling::{Telling, Verdict};
+use super::telling::Telling;
 use super::vpc;
 use crate::config::PeerConfig;
 use crate::control::{Code, DataPath, Severity};
@@ -296,13 +296,10 @@ impl Tunnel {
 
     /// Tells of an announcement that is not accepted, unless there are too many of them: the
     /// views show them all.
-    pub fn note_rejection(&mut self, mut fact: Fact, now: Timestamp) {
-        match self.rejections.ask(now) {
-            Verdict::LeaveOut => return,
-            Verdict::Tell { left_out: 0 } => {}
-            Verdict::Tell { left_out } => fact.text += &format!(" ({left_out} more were before)"),
+    pub fn note_rejection(&mut self, fact: Fact, now: Timestamp) {
+        if let Some(text) = self.rejections.ask(now).complete(fact.text) {
+            self.note(Fact { text, ..fact }, now);
         }
-        self.note(fact, now);
     }
 
     /// Tells of another path MTU. One that shrinks is a warning: packets need more of them.
