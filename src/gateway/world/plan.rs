@@ -154,13 +154,17 @@ fn fenced<'h>(
     all.into_iter().map(|(id, devices)| (id, kept(devices))).collect()
 }
 
+/// A VPC's own prefixes, and those behind its peers.
+fn belonging(vpc: &VpcOutline) -> impl Iterator<Item = Prefix> {
+    vpc.prefixes.iter().copied().chain(vpc.behind())
+}
+
 /// What belongs to one is fenced off from all others whose hosts are known by a device.
 fn fences(fenced: &[Fenced<'_>], settled: &[(VpcId, &VpcOutline)]) -> Vec<Wish> {
     let known = fenced.iter().filter(|(_, devices)| !devices.is_empty());
     let between = known.flat_map(|(vpc, _)| {
         let others = settled.iter().filter(move |(other, _)| other != vpc);
-        let theirs =
-            others.flat_map(|(_, other)| other.prefixes.iter().copied().chain(other.behind()));
+        let theirs = others.flat_map(|(_, other)| belonging(other));
         theirs.map(|prefix| Wish::Fence { vpc: *vpc, prefix })
     });
     between.collect()
@@ -205,9 +209,7 @@ impl Policy<'_> {
 
     /// What comes in by a VPC's device meets the fences.
     fn fenced(&self) -> impl Iterator<Item = Rule> {
-        let own = |vpc: &&&VpcOutline| {
-            vpc.prefixes.iter().copied().chain(vpc.behind()).any(|prefix| self.is_mine(&prefix))
-        };
+        let own = |vpc: &&&VpcOutline| belonging(vpc).any(|prefix| self.is_mine(&prefix));
         // Each is fenced off from at least one of two that have something.
         let has_fences = self.vpcs.iter().filter(own).count() > 1;
         let fenced = self.fenced.iter().filter(move |_| has_fences);
