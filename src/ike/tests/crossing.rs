@@ -6,26 +6,9 @@ use crate::ike::*;
 use crate::random::Random;
 use std::collections::BTreeMap;
 
-const RED: SlotId = SlotId(3);
-const BLUE: SlotId = SlotId(5);
-
-/// Both ends serve red and blue, with the same traffic selectors, and initiate.
-fn both() -> [ConnectionConfig; 2] {
-    config_pair((psk("a secret"), psk("a secret"))).map(|mut config| {
-        let only = slot(&mut config).clone();
-        let named =
-            |(id, name): (SlotId, &str)| (id, SlotConfig { name: name.to_owned(), ..only.clone() });
-        config.slots = [(RED, "red"), (BLUE, "blue")].into_iter().map(named).collect();
-        ConnectionConfig { initiate: true, ..config }
-    })
-}
-
-/// The same without red.
-fn only_blue() -> [ConnectionConfig; 2] {
-    both().map(|mut config| {
-        config.slots.remove(&RED);
-        config
-    })
+/// Two ends with one slot each.
+fn configs() -> [ConnectionConfig; 2] {
+    config_pair((psk("a secret"), psk("a secret")))
 }
 
 /// The SPIs of all Child SAs by their slot, inbound first.
@@ -61,15 +44,16 @@ fn update(net: &mut Net, end: usize, configs: [ConnectionConfig; 2]) {
 }
 
 fn crossing(seed: u64) {
-    let mut net = Net::new(20_000 + seed, both());
+    let mut net = Net::new(20_000 + seed, red_and_blue(configs()));
     net.run(secs(10));
     for _ in 0..4 {
         let (loss_percent, jitter) = (net.random.below(50), ms(net.random.below(800)));
         let duplicate_percent = net.random.below(30);
         net.faults = Faults { loss_percent, duplicate_percent, jitter };
         let first = net.random.below(2) as usize;
-        for (end, configs) in
-            [first, 1 - first].into_iter().flat_map(|end| [(end, only_blue()), (end, both())])
+        for (end, configs) in [first, 1 - first]
+            .into_iter()
+            .flat_map(|end| [(end, only_blue(configs())), (end, red_and_blue(configs()))])
         {
             update(&mut net, end, configs);
             let pause = ms(net.random.below(1500));

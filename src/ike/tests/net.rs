@@ -84,6 +84,29 @@ pub fn slot(config: &mut ConnectionConfig) -> &mut SlotConfig {
     config.slots.get_mut(&SLOT).expect("a connection of one slot")
 }
 
+pub const RED: SlotId = SlotId(3);
+pub const BLUE: SlotId = SlotId(5);
+
+/// Both ends serve red and blue in place of their one slot, with the same traffic selectors, and
+/// initiate.
+pub fn red_and_blue(configs: [ConnectionConfig; 2]) -> [ConnectionConfig; 2] {
+    configs.map(|mut config| {
+        let only = slot(&mut config).clone();
+        let named =
+            |(id, name): (SlotId, &str)| (id, SlotConfig { name: name.to_owned(), ..only.clone() });
+        config.slots = [(RED, "red"), (BLUE, "blue")].into_iter().map(named).collect();
+        ConnectionConfig { initiate: true, ..config }
+    })
+}
+
+/// The same without red.
+pub fn only_blue(configs: [ConnectionConfig; 2]) -> [ConnectionConfig; 2] {
+    red_and_blue(configs).map(|mut config| {
+        config.slots.remove(&RED);
+        config
+    })
+}
+
 #[derive(Clone, Debug)]
 struct Installed {
     child: ChildId,

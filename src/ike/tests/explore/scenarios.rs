@@ -6,9 +6,6 @@ use crate::ike::tests::net::*;
 use crate::ike::*;
 use crate::wire::ike::Identity;
 
-const RED: SlotId = SlotId(3);
-const BLUE: SlotId = SlotId(5);
-
 /// Two ends with as few alternatives as they can have, of which West initiates.
 fn configs() -> [ConnectionConfig; 2] {
     config_pair((psk("a secret"), psk("a secret"))).map(|mut config| {
@@ -18,24 +15,6 @@ fn configs() -> [ConnectionConfig; 2] {
         let liveness = LivenessConfig { interval: secs(10), ..LivenessConfig::default() };
         let ike_suites = vec!["aes256gcm16-prfsha384-curve25519".parse().unwrap()];
         ConnectionConfig { ike_suites, liveness, ..config }
-    })
-}
-
-/// The same with two slots for the same traffic, and both ends initiate.
-fn two_slots() -> [ConnectionConfig; 2] {
-    configs().map(|mut config| {
-        let only = slot(&mut config).clone();
-        let named =
-            |(id, name): (SlotId, &str)| (id, SlotConfig { name: name.to_owned(), ..only.clone() });
-        config.slots = [(RED, "red"), (BLUE, "blue")].into_iter().map(named).collect();
-        ConnectionConfig { initiate: true, ..config }
-    })
-}
-
-fn only_blue() -> [ConnectionConfig; 2] {
-    two_slots().map(|mut config| {
-        config.slots.remove(&RED);
-        config
     })
 }
 
@@ -242,7 +221,7 @@ pub fn restart_amid_rekey(seed: u64) -> Scenario {
 
 /// Two slots with the same traffic are filled by both sides.
 pub fn slots(seed: u64) -> Scenario {
-    let configs = two_slots();
+    let configs = red_and_blue(configs());
     Scenario {
         corners: &[HandshakesCross],
         ..cold("two slots come up", seed, configs, &[], budget(0, 0, [2, 2], 0))
@@ -251,7 +230,7 @@ pub fn slots(seed: u64) -> Scenario {
 
 /// A slot goes and comes at both ends.
 pub fn slots_change(seed: u64) -> Scenario {
-    let [[west, east], [fewer_west, fewer_east]] = [two_slots(), only_blue()];
+    let [[west, east], [fewer_west, fewer_east]] = [red_and_blue(configs()), only_blue(configs())];
     let wishes = [
         (WEST, Wish::Configure(1)),
         (WEST, Wish::Configure(0)),
