@@ -99,21 +99,17 @@ impl Rule {
     /// Which packets a rule of any kind is for; all where it says for which it is not. What becomes
     /// of them is left open.
     fn read_where(message: &RuleMessage) -> Rule {
-        let inverts = message.header.flags.contains(RuleFlags::Invert);
-        let mut message = message.clone();
-        message.header.flags.remove(RuleFlags::Invert);
-        message.header.action = RuleAction::Nop;
-        if inverts {
-            message.attributes.retain(|one| matches!(one, RuleAttribute::Priority(_)));
+        let conditions = Rule::conditions(message);
+        match message.header.flags.contains(RuleFlags::Invert) {
+            true => Rule { priority: conditions.priority, ..Rule::for_all(conditions.ipv4) },
+            false => conditions,
         }
-        let ipv4 = message.header.family == AddressFamily::Inet;
-        Rule::read(&message).unwrap_or(Rule { ipv4, ..Rule::none() })
     }
 
-    /// For all IPv6 packets, and of no effect.
-    fn none() -> Rule {
+    /// For all packets of a family, and of no effect.
+    fn for_all(ipv4: bool) -> Rule {
         Rule {
-            ipv4: false,
+            ipv4,
             priority: 0,
             input: None,
             source: None,
@@ -124,12 +120,9 @@ impl Rule {
         }
     }
 
-    /// `None` for kinds of rule that we never make.
-    pub(super) fn read(message: &RuleMessage) -> Option<Rule> {
-        let ipv4 = message.header.family == AddressFamily::Inet;
-        let mut rule = Rule { ipv4, ..Rule::none() };
-        let (mut table, mut target) = (u32::from(message.header.table), None);
-        let mut suppressed = NO_SUPPRESSION;
+    /// What a rule asks of packets, as it stands there: inverted or not, and of no effect.
+    fn conditions(message: &RuleMessage) -> Rule {
+        let mut rule = Rule::for_all(message.header.family == AddressFamily::Inet);
         for attribute in &message.attributes {
             match attribute {
                 RuleAttribute::Priority(priority) => rule.priority = *priority,
@@ -138,15 +131,27 @@ impl Rule {
                 RuleAttribute::IpProtocol(IpProtocol::Icmp | ICMPV6) => {
                     rule.icmp = true;
                 }
-                RuleAttribute::Table(number) => table = *number,
-                RuleAttribute::Goto(priority) => target = Some(*priority),
-                RuleAttribute::SuppressPrefixLen(length) => suppressed = *length,
                 RuleAttribute::Source(address) => {
                     rule.source = Prefix::containing(*address, message.header.src_len);
                 }
                 RuleAttribute::Destination(address) => {
                     rule.destination = Prefix::containing(*address, message.header.dst_len);
                 }
+                _ => {}
+            }
+        }
+        rule
+    }
+
+    /// `None` for kinds of rule that we never make.
+    pub(super) fn read(message: &RuleMessage) -> Option<Rule> {
+        let mut rule = Rule::conditions(message);
+        let (table, mut target) = (table(message), None);
+        let mut suppressed = NO_SUPPRESSION;
+        for attribute in &message.attributes {
+            match attribute {
+                RuleAttribute::Goto(priority) => target = Some(*priority),
+                RuleAttribute::SuppressPrefixLen(length) => suppressed = *length,
                 _ => {}
             }
         }
@@ -299,20 +304,24 @@ impl Netlink {
 
 /// Whether a rule can send a packet that is forwarded, whatever its mark, another way.
 fn decides(message: &RuleMessage) -> bool {
-    let mut table = u32::from(message.header.table);
     let inverts = message.header.flags.contains(RuleFlags::Invert);
     let is_for_some = message.attributes.iter().any(|attribute| match attribute {
-        RuleAttribute::Table(number) => {
-            table = *number;
-            false
-        }
         RuleAttribute::Iifname(name) => name == "lo",
         RuleAttribute::FwMark(mark) => *mark != 0 && !inverts,
         RuleAttribute::Oifname(_) | RuleAttribute::UidRange(_) => true,
         RuleAttribute::L3MDev(is_on) => *is_on,
         _ => false,
     });
-    !is_for_some && message.header.action != RuleAction::Nop && table != LOCAL_TABLE
+    !is_for_some && message.header.action != RuleAction::Nop && table(message) != LOCAL_TABLE
+}
+
+/// The table that a rule has asked: the header has room for small numbers only.
+fn table(message: &RuleMessage) -> u32 {
+    let number = message.attributes.iter().find_map(|attribute| match attribute {
+        RuleAttribute::Table(number) => Some(*number),
+        _ => None,
+    });
+    number.unwrap_or(message.header.table.into())
 }
 
 /// Whether a rule carries our [`PROTOCOL`].
