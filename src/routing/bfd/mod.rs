@@ -24,6 +24,8 @@
 
 pub mod fsm;
 mod repeats;
+#[cfg(test)]
+mod samples;
 mod session;
 mod sessions;
 

@@ -1,24 +1,8 @@
 use super::*;
-use crate::wire::bfd::{Diagnostic, PORT, State};
+use crate::routing::bfd::samples::control;
+use crate::wire::bfd::{PORT, State};
 use crate::wire::udp::{self, Travel};
 use std::net::SocketAddr;
-
-fn control(state: State) -> ControlPacket {
-    ControlPacket {
-        diagnostic: Diagnostic::NONE,
-        state,
-        poll: false,
-        is_final: false,
-        control_plane_independent: false,
-        demand: false,
-        detect_mult: 3,
-        my_discriminator: 9,
-        your_discriminator: 1,
-        desired_min_tx: 50_000,
-        required_min_rx: 50_000,
-        required_min_echo_rx: 0,
-    }
-}
 
 fn packet(from: &str, control: ControlPacket, ttl: u8) -> Vec<u8> {
     let from: SocketAddr = from.parse().unwrap();

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::random::Seeded;
+use crate::routing::bfd::samples::control;
 use std::collections::BTreeMap;
 
 const MS: Duration = Duration::from_millis(1);
@@ -127,22 +128,9 @@ fn every(millis: u64) -> SessionConfig {
     SessionConfig { interval: Duration::from_millis(millis), ..CONFIG }
 }
 
-/// What a peer that is up says at 50 ms by 3.
+/// What a peer that is up says.
 fn up_packet() -> ControlPacket {
-    ControlPacket {
-        diagnostic: Diagnostic::NONE,
-        state: State::Up,
-        poll: false,
-        is_final: false,
-        control_plane_independent: false,
-        demand: false,
-        detect_mult: 3,
-        my_discriminator: 9,
-        your_discriminator: 1,
-        desired_min_tx: 50_000,
-        required_min_rx: 50_000,
-        required_min_echo_rx: 0,
-    }
+    control(State::Up)
 }
 
 /// A session that such a peer has brought up at time zero.
