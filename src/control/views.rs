@@ -5,6 +5,8 @@ mod certificate;
 mod counters;
 mod events;
 mod plan;
+mod routes;
+mod sas;
 mod verdict;
 mod vrrp;
 mod why;
@@ -14,6 +16,8 @@ pub use certificate::{CertificateView, CertificatesView};
 pub use counters::{MetricsView, PeerMetrics, StatsView};
 pub use events::{Code, EventView, EventsView, FailureView, Severity};
 pub use plan::{ChangeView, PlanView};
+pub use routes::{PathView, RejectedRouteView, RouteView, RoutesView, VpcRoutes};
+pub use sas::{ChildSaState, ChildSaView, IkeSaView, ReplayView, Role, SasView, TunnelSas};
 pub use verdict::Verdict;
 pub use vrrp::{Family, TroubleView, VirtualRouterState, VirtualRouterView, VrrpView};
 pub use why::{StepView, WayView, WhyView};
@@ -271,107 +275,6 @@ pub struct PathMtuView {
     pub configured: u16,
 }
 
-/// An IKE SA.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct IkeSaView {
-    /// The initiator's SPI in hexadecimal.
-    pub initiator_spi: String,
-    /// The responder's SPI in hexadecimal.
-    pub responder_spi: String,
-    /// Our part in it.
-    pub role: Role,
-    /// Its suite.
-    pub suite: String,
-    /// Where we are.
-    pub local: SocketAddr,
-    /// Where the peer is.
-    pub remote: SocketAddr,
-    /// Which side is behind NAT, in words: `none`, `local`, `remote`, `both`.
-    pub nat: String,
-    /// Its age.
-    pub age_ms: u64,
-    /// Time until it is replaced.
-    pub rekey_in_ms: Option<u64>,
-}
-
-/// Who began an IKE SA.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Role {
-    /// We did.
-    Initiator,
-    /// The peer did.
-    Responder,
-}
-
-impl fmt::Display for Role {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Role::Initiator => "initiator",
-            Role::Responder => "responder",
-        })
-    }
-}
-
-/// A Child SA: a pair of ESP SAs.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ChildSaView {
-    /// SPI of what the peer sends, in hexadecimal.
-    pub inbound_spi: String,
-    /// SPI of what we send, in hexadecimal.
-    pub outbound_spi: String,
-    /// Its suite.
-    pub suite: String,
-    /// What it is used for now.
-    pub state: ChildSaState,
-    /// Its age.
-    pub age_ms: u64,
-    /// Time until it is replaced.
-    pub rekey_in_ms: Option<u64>,
-    /// ESP packets received on it, and their inner bytes.
-    pub received: Traffic,
-    /// ESP packets sent on it, and their inner bytes.
-    pub sent: Traffic,
-    /// The anti-replay window.
-    pub replay: ReplayView,
-    /// Our side's traffic selectors.
-    pub local_ts: Vec<String>,
-    /// The peer's side's traffic selectors.
-    pub remote_ts: Vec<String>,
-}
-
-/// What a Child SA is used for now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ChildSaState {
-    /// For sending and receiving.
-    Active,
-    /// For receiving; the peer has not used it yet.
-    Receiving,
-}
-
-impl fmt::Display for ChildSaState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            ChildSaState::Active => "active",
-            ChildSaState::Receiving => "receiving",
-        })
-    }
-}
-
-/// An anti-replay window (RFC 4303 §3.4.3).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ReplayView {
-    /// Its size in packets.
-    pub window: u32,
-    /// Packets that came twice.
-    pub replayed: u64,
-    /// Packets that came after the window had passed them.
-    pub late: u64,
-    /// Sequence numbers that the window passed and nobody ever sent us.
-    pub lost: u64,
-}
-
 /// Whether the peer answers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LivenessView {
@@ -415,85 +318,4 @@ pub struct TimerView {
     pub what: String,
     /// When.
     pub in_ms: u64,
-}
-
-/// `GET /v1/routes`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct RoutesView {
-    /// Who answers.
-    pub gateway: String,
-    /// The routes by VPC.
-    pub vpcs: Vec<VpcRoutes>,
-}
-
-/// The routes of one VPC.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct VpcRoutes {
-    /// The VPC.
-    pub vpc: String,
-    /// Its routes in the order of their prefixes.
-    pub routes: Vec<RouteView>,
-    /// What peers announced and may not.
-    pub rejected: Vec<RejectedRouteView>,
-}
-
-/// The routes to one prefix and the choice between them.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct RouteView {
-    /// The prefix.
-    pub prefix: Prefix,
-    /// Whether it is our own.
-    pub local: bool,
-    /// The peer to which traffic goes now; `None` for our own and for unreachable prefixes.
-    pub active: Option<String>,
-    /// Why this one, in words.
-    pub reason: String,
-    /// All paths, the best first.
-    pub paths: Vec<PathView>,
-}
-
-/// One way to a prefix.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct PathView {
-    /// The peer it leads through.
-    pub peer: String,
-    /// Whether its tunnel carries traffic now.
-    pub usable: bool,
-    /// LOCAL_PREF.
-    pub local_preference: u32,
-    /// AS_PATH as BGP tools print it; empty for static routes.
-    pub as_path: String,
-}
-
-/// An announced prefix that is not used.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct RejectedRouteView {
-    /// The prefix.
-    pub prefix: Prefix,
-    /// Who announced it.
-    pub peer: String,
-    /// Why it is not used.
-    pub reason: String,
-}
-
-/// `GET /v1/sas`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct SasView {
-    /// Who answers.
-    pub gateway: String,
-    /// The SAs by peer.
-    pub tunnels: Vec<TunnelSas>,
-}
-
-/// The SAs with one peer.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct TunnelSas {
-    /// The peer.
-    pub peer: String,
-    /// The VPC.
-    pub vpc: String,
-    /// The IKE SA.
-    pub ike_sa: Option<IkeSaView>,
-    /// The Child SAs.
-    pub child_sas: Vec<ChildSaView>,
 }

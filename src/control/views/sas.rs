@@ -1,0 +1,129 @@
+//! SAs as an operator sees them.
+
+use super::Traffic;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::net::SocketAddr;
+
+/// An IKE SA.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct IkeSaView {
+    /// The initiator's SPI in hexadecimal.
+    pub initiator_spi: String,
+    /// The responder's SPI in hexadecimal.
+    pub responder_spi: String,
+    /// Our part in it.
+    pub role: Role,
+    /// Its suite.
+    pub suite: String,
+    /// Where we are.
+    pub local: SocketAddr,
+    /// Where the peer is.
+    pub remote: SocketAddr,
+    /// Which side is behind NAT, in words: `none`, `local`, `remote`, `both`.
+    pub nat: String,
+    /// Its age.
+    pub age_ms: u64,
+    /// Time until it is replaced.
+    pub rekey_in_ms: Option<u64>,
+}
+
+/// Who began an IKE SA.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// We did.
+    Initiator,
+    /// The peer did.
+    Responder,
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Role::Initiator => "initiator",
+            Role::Responder => "responder",
+        })
+    }
+}
+
+/// A Child SA: a pair of ESP SAs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ChildSaView {
+    /// SPI of what the peer sends, in hexadecimal.
+    pub inbound_spi: String,
+    /// SPI of what we send, in hexadecimal.
+    pub outbound_spi: String,
+    /// Its suite.
+    pub suite: String,
+    /// What it is used for now.
+    pub state: ChildSaState,
+    /// Its age.
+    pub age_ms: u64,
+    /// Time until it is replaced.
+    pub rekey_in_ms: Option<u64>,
+    /// ESP packets received on it, and their inner bytes.
+    pub received: Traffic,
+    /// ESP packets sent on it, and their inner bytes.
+    pub sent: Traffic,
+    /// The anti-replay window.
+    pub replay: ReplayView,
+    /// Our side's traffic selectors.
+    pub local_ts: Vec<String>,
+    /// The peer's side's traffic selectors.
+    pub remote_ts: Vec<String>,
+}
+
+/// What a Child SA is used for now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChildSaState {
+    /// For sending and receiving.
+    Active,
+    /// For receiving; the peer has not used it yet.
+    Receiving,
+}
+
+impl fmt::Display for ChildSaState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            ChildSaState::Active => "active",
+            ChildSaState::Receiving => "receiving",
+        })
+    }
+}
+
+/// An anti-replay window (RFC 4303 §3.4.3).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReplayView {
+    /// Its size in packets.
+    pub window: u32,
+    /// Packets that came twice.
+    pub replayed: u64,
+    /// Packets that came after the window had passed them.
+    pub late: u64,
+    /// Sequence numbers that the window passed and nobody ever sent us.
+    pub lost: u64,
+}
+
+/// `GET /v1/sas`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SasView {
+    /// Who answers.
+    pub gateway: String,
+    /// The SAs by peer.
+    pub tunnels: Vec<TunnelSas>,
+}
+
+/// The SAs with one peer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TunnelSas {
+    /// The peer.
+    pub peer: String,
+    /// The VPC.
+    pub vpc: String,
+    /// The IKE SA.
+    pub ike_sa: Option<IkeSaView>,
+    /// The Child SAs.
+    pub child_sas: Vec<ChildSaView>,
+}
