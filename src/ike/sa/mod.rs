@@ -3,6 +3,7 @@
 //!
 //! [`Established`] only composes. Each part keeps its own state and knows no other part:
 //!
+//! * [`birth`]: how it comes to be,
 //! * [`lifecycle`]: where the IKE SA stands, and how old its keys may get,
 //! * [`exchanges`]: keys, windows in both directions, repetition,
 //! * [`held`]: what waits for public-key work,
@@ -22,6 +23,7 @@
 
 mod answering;
 mod asking;
+mod birth;
 pub(super) mod children;
 mod create;
 mod drafting;
@@ -40,16 +42,12 @@ mod timing;
 mod vouching;
 mod working;
 
-use super::auth::Authenticated;
-use super::child::Agreed;
-use super::config::{ConnectionConfig, ConnectionId, Lifetime, SlotId};
+use super::config::{ConnectionConfig, ConnectionId, Lifetime};
 use super::context::Context;
-use super::event::{self, ChildId, Event, IkeSaId, Role};
+use super::event::{ChildId, Event, IkeSaId, Role};
 use super::exchange::LastAnswer;
 use super::failure::{ChildRefusal, DownReason};
-use super::fault::{self, Fault};
-use super::fragments::{Fragmentation, Sealed};
-use super::keys::{IkeKeys, Nonces};
+use super::fragments::Sealed;
 use super::limits::Wish;
 use super::liveness::{Liveness, Verdict};
 use super::path::{LivePath, Path};
@@ -62,6 +60,8 @@ use crate::time::Timestamp;
 use crate::wire::ike::Identity;
 use crate::wire::ike::{Header, IkeSpi};
 use asking::Purpose;
+use birth::Birth;
+pub(super) use birth::{Handshake, NoFirstChild};
 use children::{ChildState, Children, Installation};
 use exchanges::{Arrival, Exchanges, Request};
 use held::Held;
@@ -107,7 +107,7 @@ pub(super) struct Estate {
 
 impl Estate {
     /// There is nobody to inherit.
-    pub fn dissolve(mut self, ctx: &mut Context<'_>) {
+    pub(super) fn dissolve(mut self, ctx: &mut Context<'_>) {
         self.children.clear(&DownReason::Rekeyed, ctx);
     }
 }
@@ -146,145 +146,9 @@ struct Descent {
     names_slots: bool,
 }
 
-/// The handshake has made no Child SA.
-#[cfg_attr(test, derive(Clone))]
-#[derive(Debug)]
-pub(super) struct NoFirstChild {
-    /// The slot for which we asked; `None` when the peer asked.
-    pub slot: Option<SlotId>,
-    pub refusal: ChildRefusal,
-}
-
 state_of_fields!(Descent { remote_id, lineage, began_at, role, names_slots });
 
-/// What a handshake hands over; that takes a proof of the peer's identity.
-pub(super) struct Handshake {
-    pub id: IkeSaId,
-    pub role: Role,
-    pub connection: ConnectionId,
-    pub config: Arc<ConnectionConfig>,
-    pub proof: Authenticated,
-    pub keys: IkeKeys,
-    pub nonces: Nonces,
-    pub path: LivePath,
-    pub began_at: Timestamp,
-    /// Whether the peer names slots, as we do.
-    pub names_slots: bool,
-    pub fragmentation: Fragmentation,
-}
-
-/// How an IKE SA comes to be.
-enum Birth<'a> {
-    /// By IKE_SA_INIT and IKE_AUTH.
-    Handshake(Handshake),
-    /// By CREATE_CHILD_SA, to take the place of `of`.
-    Successor { of: &'a Established, made: rekey::Made, life: Lifecycle },
-}
-
 impl Established {
-    /// The IKE SA that a handshake has made.
-    pub fn new(handshake: Handshake, ctx: &mut Context<'_>) -> Box<Established> {
-        Established::born(Birth::Handshake(handshake), ctx)
-    }
-
-    fn born(birth: Birth<'_>, ctx: &mut Context<'_>) -> Box<Established> {
-        let (connection, config, descent, vouching, life, exchanges, path) = match birth {
-            Birth::Handshake(new) => {
-                // IKE_SA_INIT and IKE_AUTH have used the initiator's first two message IDs.
-                let (next, expected) = match new.role {
-                    Role::Initiator => (2, 0),
-                    Role::Responder => (0, 2),
-                };
-                let (remote_id, certificate) = new.proof.into_parts();
-                let descent = Descent {
-                    remote_id,
-                    lineage: new.nonces.lowest().to_vec(),
-                    began_at: new.began_at,
-                    role: new.role,
-                    names_slots: new.names_slots,
-                };
-                let life = Lifecycle::active(&new.config.ike_lifetime, ctx);
-                let who = (new.id, new.role);
-                let numbers = (next, expected);
-                let exchanges = Exchanges::new(who, new.keys, new.fragmentation, numbers);
-                let vouching = Vouching::of(certificate);
-                (new.connection, new.config, descent, vouching, life, exchanges, new.path)
-            }
-            Birth::Successor { of, made, life } => {
-                // "The Message ID counters are set to 0" (RFC 7296 §2.18).
-                let fragmentation = of.exchanges.fragmentation;
-                let who = (made.id, made.role);
-                let zero = u32::from(fault::is_on(Fault::CountsOn));
-                let exchanges = Exchanges::new(who, made.keys, fragmentation, (zero, zero));
-                let path = LivePath::new(of.path.path(), of.path.nat(), ctx.now);
-                let (descent, vouching) = (of.descent.clone(), of.vouching.heritage());
-                (of.connection, of.config.clone(), descent, vouching, life, exchanges, path)
-            }
-        };
-        Box::new(Established {
-            children: Children::new(connection),
-            connection,
-            config,
-            descent,
-            life,
-            exchanges,
-            held: Held::default(),
-            liveness: Liveness::new(ctx.now),
-            vouching,
-            path,
-            to_measure: None,
-            effects: Vec::new(),
-        })
-    }
-
-    /// Tells the owner that the IKE SA is up, if it is to stay, and installs the Child SA that
-    /// the handshake has agreed on.
-    ///
-    /// # Errors
-    ///
-    /// That there is none, as it came in.
-    pub fn announce(
-        &mut self,
-        first: Result<(SlotId, Agreed), NoFirstChild>,
-        nonces: &Nonces,
-        sendable: bool,
-        ctx: &mut Context<'_>,
-    ) -> Result<(), NoFirstChild> {
-        match first {
-            Err(none) if !self.serves_despite(&none) => Err(none),
-            first => {
-                self.tell_established(ctx);
-                let (slot, agreed) = first?;
-                let nonces = nonces.clone();
-                let made = create::Made { slot, agreed, shared: None, nonces };
-                self.install(made, self.role(), None, sendable, ctx);
-                Ok(())
-            }
-        }
-    }
-
-    fn tell_established(&mut self, ctx: &mut Context<'_>) {
-        let Path { local, remote } = self.path.path();
-        let (ike, role, suite) = (self.id(), self.role(), self.suite());
-        tracing::debug!(
-            connection = self.connection.0, %ike, %role, %suite, %local, %remote,
-            peer = %self.remote_id(), "IKE SA established"
-        );
-        let established = event::Established {
-            ike,
-            role,
-            suite,
-            local,
-            remote,
-            local_id: self.config.local_id.clone(),
-            remote_id: self.remote_id().clone(),
-            nat: self.path.nat(),
-            takes_probes: self.takes_probes(),
-            names_slots: self.descent.names_slots,
-        };
-        ctx.out.event(self.connection, Event::Established(Box::new(established)));
-    }
-
     fn install(
         &mut self,
         made: create::Made,
@@ -305,12 +169,18 @@ impl Established {
     }
 
     /// Records the answer with which the handshake ended, as responder.
-    pub fn answered(&mut self, request: [u8; 32], response: Sealed) {
+    pub(super) fn answered(&mut self, request: [u8; 32], response: Sealed) {
         self.exchanges.on_answered(request, response);
     }
 
     /// One datagram whose header names this IKE SA.
-    pub fn handle(&mut self, header: &Header, datagram: &[u8], path: Path, ctx: &mut Context<'_>) {
+    pub(super) fn handle(
+        &mut self,
+        header: &Header,
+        datagram: &[u8],
+        path: Path,
+        ctx: &mut Context<'_>,
+    ) {
         let wish = Wish::Request { strands: self.config.strands() };
         let asks = !header.flags.response;
         if asks && !ctx.accounts.has(self.connection, wish, ctx.now) {
@@ -333,7 +203,7 @@ impl Established {
     }
 
     /// Starts to delete the IKE SA: its Child SAs are gone at once, the peer is told.
-    pub fn close(&mut self, reason: DownReason, ctx: &mut Context<'_>) {
+    pub(super) fn close(&mut self, reason: DownReason, ctx: &mut Context<'_>) {
         if self.is_over() {
             return;
         }
@@ -346,7 +216,7 @@ impl Established {
     }
 
     /// Ends the IKE SA here and now, without a word to the peer.
-    pub fn end(&mut self, reason: DownReason, ctx: &mut Context<'_>) {
+    pub(super) fn end(&mut self, reason: DownReason, ctx: &mut Context<'_>) {
         if self.life.life() == lifecycle::Life::Gone {
             return;
         }
@@ -360,7 +230,7 @@ impl Established {
     }
 
     /// Takes over from the IKE SA that this one replaces.
-    pub fn inherit(&mut self, estate: Estate, ctx: &mut Context<'_>) {
+    pub(super) fn inherit(&mut self, estate: Estate, ctx: &mut Context<'_>) {
         if self.is_over() {
             return estate.dissolve(ctx);
         }
@@ -377,92 +247,92 @@ impl Established {
     }
 
     /// What the endpoint is to do now.
-    pub fn take_effects(&mut self) -> Vec<Effect> {
+    pub(super) fn take_effects(&mut self) -> Vec<Effect> {
         std::mem::take(&mut self.effects)
     }
 
     /// What must be kept to answer the peer's last request once more.
-    pub fn into_last_answer(self, now: Timestamp) -> Option<(LastAnswer, Path)> {
+    pub(super) fn into_last_answer(self, now: Timestamp) -> Option<(LastAnswer, Path)> {
         let path = self.path.path();
         self.exchanges.into_last_answer(now).map(|answer| (answer, path))
     }
 
     /// Leaves it to the peer to delete this IKE SA.
-    pub fn leave(&mut self, now: Timestamp) {
+    pub(super) fn leave(&mut self, now: Timestamp) {
         self.life.leave(now);
     }
 
     /// An ESP packet of the peer was authentic.
-    pub fn on_traffic(&mut self, now: Timestamp) {
+    pub(super) fn on_traffic(&mut self, now: Timestamp) {
         self.liveness.on_heard(now);
     }
 
     /// The peer has answered in a Child SA what was asked in it.
-    pub fn on_data_passes(&mut self, now: Timestamp) {
+    pub(super) fn on_data_passes(&mut self, now: Timestamp) {
         self.liveness.on_data_passes(now);
     }
 
     /// Our address.
-    pub fn local_ip(&self) -> IpAddr {
+    pub(super) fn local_ip(&self) -> IpAddr {
         self.path.path().local.ip()
     }
 
-    pub fn id(&self) -> IkeSaId {
+    pub(super) fn id(&self) -> IkeSaId {
         self.exchanges.id
     }
 
     /// Our side of the exchange that made it.
-    pub fn role(&self) -> Role {
+    pub(super) fn role(&self) -> Role {
         self.exchanges.role
     }
 
-    pub fn suite(&self) -> IkeSuite {
+    pub(super) fn suite(&self) -> IkeSuite {
         self.exchanges.keys.suite
     }
 
-    pub fn remote_id(&self) -> &Identity {
+    pub(super) fn remote_id(&self) -> &Identity {
         &self.descent.remote_id
     }
 
     /// By this both sides tell which of two IKE SAs stays: the one of the lower lineage goes.
-    pub fn lineage(&self) -> &[u8] {
+    pub(super) fn lineage(&self) -> &[u8] {
         &self.descent.lineage
     }
 
     /// When the IKE_SA_INIT was sent or received from which it descends.
-    pub fn began_at(&self) -> Timestamp {
+    pub(super) fn began_at(&self) -> Timestamp {
         self.descent.began_at
     }
 
-    pub fn established_at(&self) -> Timestamp {
+    pub(super) fn established_at(&self) -> Timestamp {
         self.life.established_at
     }
 
-    pub fn is_active(&self) -> bool {
+    pub(super) fn is_active(&self) -> bool {
         self.life.is_active()
     }
 
-    pub fn is_over(&self) -> bool {
+    pub(super) fn is_over(&self) -> bool {
         self.life.is_over()
     }
 
-    pub fn verdict(&self) -> Verdict {
+    pub(super) fn verdict(&self) -> Verdict {
         self.liveness.verdict()
     }
 
-    pub fn round_trip(&self) -> Option<Duration> {
+    pub(super) fn round_trip(&self) -> Option<Duration> {
         self.liveness.round_trip()
     }
 
     /// Whether the peer is known to have had this IKE SA later than `time`.
-    pub fn confirmed_after(&self, time: Timestamp) -> bool {
+    pub(super) fn confirmed_after(&self, time: Timestamp) -> bool {
         let established_at = self.established_at();
         let by_handshake = self.role() == Role::Initiator && established_at >= time;
         by_handshake || self.liveness.last_answer() > time.max(established_at)
     }
 
     /// The IKE SA as an operator sees it.
-    pub fn view(&self) -> IkeView {
+    pub(super) fn view(&self) -> IkeView {
         let path = self.path.path();
         let children = self.children.iter().map(|(child, sa)| ChildView {
             slot: sa.slot,

@@ -1,0 +1,159 @@
+//! How an IKE SA comes to be: by a handshake, or to take the place of another.
+
+use super::super::auth::Authenticated;
+use super::super::child::Agreed;
+use super::super::config::{ConnectionConfig, ConnectionId, SlotId};
+use super::super::context::Context;
+use super::super::event::{self, Event, IkeSaId, Role};
+use super::super::failure::ChildRefusal;
+use super::super::fault::{self, Fault};
+use super::super::fragments::Fragmentation;
+use super::super::keys::{IkeKeys, Nonces};
+use super::super::liveness::Liveness;
+use super::super::path::{LivePath, Path};
+use super::children::Children;
+use super::exchanges::Exchanges;
+use super::held::Held;
+use super::lifecycle::Lifecycle;
+use super::vouching::Vouching;
+use super::{Descent, Established, create, rekey};
+use crate::time::Timestamp;
+use std::sync::Arc;
+
+/// The handshake has made no Child SA.
+#[cfg_attr(test, derive(Clone))]
+#[derive(Debug)]
+pub(in super::super) struct NoFirstChild {
+    /// The slot for which we asked; `None` when the peer asked.
+    pub slot: Option<SlotId>,
+    pub refusal: ChildRefusal,
+}
+
+/// What a handshake hands over; that takes a proof of the peer's identity.
+pub(in super::super) struct Handshake {
+    pub id: IkeSaId,
+    pub role: Role,
+    pub connection: ConnectionId,
+    pub config: Arc<ConnectionConfig>,
+    pub proof: Authenticated,
+    pub keys: IkeKeys,
+    pub nonces: Nonces,
+    pub path: LivePath,
+    pub began_at: Timestamp,
+    /// Whether the peer names slots, as we do.
+    pub names_slots: bool,
+    pub fragmentation: Fragmentation,
+}
+
+/// How an IKE SA comes to be.
+pub(super) enum Birth<'a> {
+    /// By IKE_SA_INIT and IKE_AUTH.
+    Handshake(Handshake),
+    /// By CREATE_CHILD_SA, to take the place of `of`.
+    Successor { of: &'a Established, made: rekey::Made, life: Lifecycle },
+}
+
+impl Established {
+    /// The IKE SA that a handshake has made.
+    pub(in super::super) fn new(handshake: Handshake, ctx: &mut Context<'_>) -> Box<Established> {
+        Established::born(Birth::Handshake(handshake), ctx)
+    }
+
+    pub(super) fn born(birth: Birth<'_>, ctx: &mut Context<'_>) -> Box<Established> {
+        let (connection, config, descent, vouching, life, exchanges, path) = match birth {
+            Birth::Handshake(new) => {
+                // IKE_SA_INIT and IKE_AUTH have used the initiator's first two message IDs.
+                let (next, expected) = match new.role {
+                    Role::Initiator => (2, 0),
+                    Role::Responder => (0, 2),
+                };
+                let (remote_id, certificate) = new.proof.into_parts();
+                let descent = Descent {
+                    remote_id,
+                    lineage: new.nonces.lowest().to_vec(),
+                    began_at: new.began_at,
+                    role: new.role,
+                    names_slots: new.names_slots,
+                };
+                let life = Lifecycle::active(&new.config.ike_lifetime, ctx);
+                let who = (new.id, new.role);
+                let numbers = (next, expected);
+                let exchanges = Exchanges::new(who, new.keys, new.fragmentation, numbers);
+                let vouching = Vouching::of(certificate);
+                (new.connection, new.config, descent, vouching, life, exchanges, new.path)
+            }
+            Birth::Successor { of, made, life } => {
+                // "The Message ID counters are set to 0" (RFC 7296 §2.18).
+                let fragmentation = of.exchanges.fragmentation;
+                let who = (made.id, made.role);
+                let zero = u32::from(fault::is_on(Fault::CountsOn));
+                let exchanges = Exchanges::new(who, made.keys, fragmentation, (zero, zero));
+                let path = LivePath::new(of.path.path(), of.path.nat(), ctx.now);
+                let (descent, vouching) = (of.descent.clone(), of.vouching.heritage());
+                (of.connection, of.config.clone(), descent, vouching, life, exchanges, path)
+            }
+        };
+        Box::new(Established {
+            children: Children::new(connection),
+            connection,
+            config,
+            descent,
+            life,
+            exchanges,
+            held: Held::default(),
+            liveness: Liveness::new(ctx.now),
+            vouching,
+            path,
+            to_measure: None,
+            effects: Vec::new(),
+        })
+    }
+
+    /// Tells the owner that the IKE SA is up, if it is to stay, and installs the Child SA that
+    /// the handshake has agreed on.
+    ///
+    /// # Errors
+    ///
+    /// That there is none, as it came in.
+    pub(in super::super) fn announce(
+        &mut self,
+        first: Result<(SlotId, Agreed), NoFirstChild>,
+        nonces: &Nonces,
+        sendable: bool,
+        ctx: &mut Context<'_>,
+    ) -> Result<(), NoFirstChild> {
+        match first {
+            Err(none) if !self.serves_despite(&none) => Err(none),
+            first => {
+                self.tell_established(ctx);
+                let (slot, agreed) = first?;
+                let nonces = nonces.clone();
+                let made = create::Made { slot, agreed, shared: None, nonces };
+                self.install(made, self.role(), None, sendable, ctx);
+                Ok(())
+            }
+        }
+    }
+
+    fn tell_established(&mut self, ctx: &mut Context<'_>) {
+        let Path { local, remote } = self.path.path();
+        let (ike, role, suite) = (self.id(), self.role(), self.suite());
+        tracing::debug!(
+            connection = self.connection.0, %ike, %role, %suite, %local, %remote,
+            peer = %self.remote_id(), "IKE SA established"
+        );
+        let established = event::Established {
+            ike,
+            role,
+            suite,
+            local,
+            remote,
+            local_id: self.config.local_id.clone(),
+            remote_id: self.remote_id().clone(),
+            nat: self.path.nat(),
+            takes_probes: self.takes_probes(),
+            names_slots: self.descent.names_slots,
+        };
+        ctx.out.event(self.connection, Event::Established(Box::new(established)));
+    }
+}
