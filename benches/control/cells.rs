@@ -13,7 +13,7 @@ const CONVERSATIONS: u32 = 20;
 const TIMERS: usize = 100;
 
 /// What was measured with one number of tunnels.
-pub struct Column {
+pub(crate) struct Column {
     /// How many.
     pub size: u32,
     /// How the hub knows its peers.
@@ -29,7 +29,7 @@ impl Column {
 }
 
 /// Measures one column: first with tunnels that are only configured, then with all of them up.
-pub fn measure(size: u32, remote: Remote, limit: Duration) -> Result<Column> {
+pub(crate) fn measure(size: u32, remote: Remote, limit: Duration) -> Result<Column> {
     let mut column = Column { size, remote, rows: Vec::new() };
     let (mut hub, took) = Hub::start(size, remote)?;
     column.put("Gateway::new", Cell::of(vec![took]));

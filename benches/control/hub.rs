@@ -63,13 +63,13 @@ impl Host {
 }
 
 /// A hub and its spokes.
-pub struct Hub {
+pub(crate) struct Hub {
     host: Host,
     spokes: Vec<Host>,
 }
 
 /// What a timer of the hub was for, and what it cost.
-pub enum Fired {
+pub(crate) enum Fired {
     /// The regular look at counters.
     Inspection(Duration),
     /// A probe of a peer, with the peer's answer.
@@ -80,14 +80,14 @@ pub enum Fired {
 
 impl Hub {
     /// A hub that waits for `peers` spokes, none of which runs yet; and what it cost to begin.
-    pub fn start(peers: u32, remote: Remote) -> Result<(Hub, Duration)> {
+    pub(crate) fn start(peers: u32, remote: Remote) -> Result<(Hub, Duration)> {
         let config = texts::hub(peers, remote)?;
         let (host, took) = timed(|| Host::start(config, 1));
         Ok((Hub { host, spokes: Vec::new() }, took))
     }
 
     /// Starts the next spoke and brings its tunnel up; what that cost the hub.
-    pub fn establish_next(&mut self) -> Result<Duration> {
+    pub(crate) fn establish_next(&mut self) -> Result<Duration> {
         let number = u32::try_from(self.spokes.len())?;
         let mut spoke = Host::start(texts::spoke(number)?, u64::from(number) + 2);
         let mut first = spoke.step(|_, _| {});
@@ -105,12 +105,12 @@ impl Hub {
     }
 
     /// How many tunnels were brought up.
-    pub fn established(&self) -> usize {
+    pub(crate) fn established(&self) -> usize {
         self.spokes.len()
     }
 
     /// A datagram with SPIs that nobody has.
-    pub fn receive_junk(&mut self) {
+    pub(crate) fn receive_junk(&mut self) {
         let mut bytes = vec![0x5a; 28];
         // Version 2.0, INFORMATIONAL, a request of the initiator, 28 octets (RFC 7296 §3.1).
         bytes[16..20].copy_from_slice(&[0, 0x20, 37, 0x08]);
@@ -121,17 +121,17 @@ impl Hub {
     }
 
     /// When the hub wants to be woken.
-    pub fn poll_timeout(&self) -> Option<(Timestamp, Why)> {
+    pub(crate) fn poll_timeout(&self) -> Option<(Timestamp, Why)> {
         self.host.gateway.poll_timeout()
     }
 
     /// Wakes the hub although nothing is due.
-    pub fn wake(&mut self) {
+    pub(crate) fn wake(&mut self) {
         self.host.step(|gateway, at| gateway.handle_timeout(at));
     }
 
     /// Waits for the hub's next timer and does what it is for.
-    pub fn wait(&mut self) -> Result<Fired> {
+    pub(crate) fn wait(&mut self) -> Result<Fired> {
         let (due, why) = self.poll_timeout().context("the hub waits for nothing")?;
         self.host.now = self.host.now.max(due);
         let (datagrams, took) = timed(|| self.host.step(|gateway, at| gateway.handle_timeout(at)));
@@ -147,7 +147,7 @@ impl Hub {
     }
 
     /// Replaces the Child SA of a tunnel; what that cost the hub.
-    pub fn rekey(&mut self, number: u32) -> Duration {
+    pub(crate) fn rekey(&mut self, number: u32) -> Duration {
         let (peer, sa) = (texts::spoke_name(number), vpngw::control::SaKind::Child);
         let request = Request::Rekey { peer, sa };
         let (datagrams, took) = timed(|| self.host.request(&request));
@@ -157,7 +157,7 @@ impl Hub {
 
     /// A spoke closes its tunnel, and the hub moves its prefix to the spoke beside it; what that
     /// cost the hub until the snapshot was published.
-    pub fn fail_over(&mut self, number: u32) -> Result<Duration> {
+    pub(crate) fn fail_over(&mut self, number: u32) -> Result<Duration> {
         let spoke = self.spokes.get_mut(number as usize).context("no such spoke")?;
         let before = Arc::clone(&self.host.snapshot);
         let farewell = spoke.request(&Request::Terminate { peer: "hub".to_owned() });
@@ -169,7 +169,7 @@ impl Hub {
     }
 
     /// Answers a request page by page; the stretches of the loop that it took.
-    pub fn answer(&mut self, request: &Request) -> Vec<Duration> {
+    pub(crate) fn answer(&mut self, request: &Request) -> Vec<Duration> {
         let host = &mut self.host;
         let mut at = Moment::simulated(host.now, &mut host.random);
         let (mut stretches, mut after) = (Vec::new(), None);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 /// What to measure.
 #[derive(Debug)]
-pub struct Plan {
+pub(crate) struct Plan {
     /// Numbers of tunnels.
     pub sizes: Vec<u32>,
     /// How the hub knows its peers.
@@ -19,7 +19,7 @@ pub struct Plan {
 
 impl Plan {
     /// `None` unless it is `cargo bench` that asks: as a test of `cargo test` this does nothing.
-    pub fn parse(arguments: impl Iterator<Item = String>) -> Result<Option<Plan>> {
+    pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Option<Plan>> {
         let arguments: Vec<String> = arguments.collect();
         if !arguments.iter().any(|argument| argument == "--bench") {
             return Ok(None);

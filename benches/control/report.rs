@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 /// Prints a row for each kind of event and a column for each number of tunnels; µs each.
-pub fn print_table(columns: &[Column], limit: Duration) {
+pub(crate) fn print_table(columns: &[Column], limit: Duration) {
     let mut labels: Vec<&str> = Vec::new();
     for (label, _) in columns.iter().flat_map(|column| &column.rows) {
         if !labels.contains(label) {
@@ -47,7 +47,7 @@ fn micros(duration: Duration) -> String {
 }
 
 /// Prints one object for each cell.
-pub fn print_json(columns: &[Column]) {
+pub(crate) fn print_json(columns: &[Column]) {
     let cells: Vec<Value> = columns
         .iter()
         .flat_map(|column| {

@@ -13,12 +13,12 @@ const ENOUGH: usize = 200;
 const PATIENCE: Duration = Duration::from_millis(300);
 
 /// CPU time that this thread has used.
-pub fn cpu_time() -> Duration {
+pub(crate) fn cpu_time() -> Duration {
     clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map_or(Duration::ZERO, Duration::from)
 }
 
 /// The result of `work`, and the CPU time that it took.
-pub fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
+pub(crate) fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
     let begin = cpu_time();
     let result = work();
     (result, cpu_time() - begin)
@@ -26,7 +26,7 @@ pub fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
 
 /// What one cell shows.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Cell {
+pub(crate) enum Cell {
     /// Measured.
     Took(Took),
     /// Given up at the time limit.
@@ -37,7 +37,7 @@ pub enum Cell {
 
 /// Measurements of one kind of event.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Took {
+pub(crate) struct Took {
     /// Median.
     pub median: Duration,
     /// Mean, which shows what is paid rarely.
@@ -50,7 +50,7 @@ pub struct Took {
 
 impl Cell {
     /// Median, mean and maximum of some measurements.
-    pub fn of(mut samples: Vec<Duration>) -> Cell {
+    pub(crate) fn of(mut samples: Vec<Duration>) -> Cell {
         samples.sort();
         let (Some(&median), Some(&worst)) = (samples.get(samples.len() / 2), samples.last()) else {
             return Cell::LeftOut;
@@ -63,22 +63,22 @@ impl Cell {
 
 /// Ends a loop when its share of CPU time is used.
 #[derive(Clone, Copy, Debug)]
-pub struct Deadline(Duration);
+pub(crate) struct Deadline(Duration);
 
 impl Deadline {
     /// When this thread has used `limit` more.
-    pub fn after(limit: Duration) -> Deadline {
+    pub(crate) fn after(limit: Duration) -> Deadline {
         Deadline(cpu_time() + limit)
     }
 
     /// Whether it has.
-    pub fn is_over(self) -> bool {
+    pub(crate) fn is_over(self) -> bool {
         cpu_time() >= self.0
     }
 }
 
 /// Repeats `work` until the median can be trusted; short work in batches.
-pub fn repeat<T>(mut work: impl FnMut() -> T) -> Cell {
+pub(crate) fn repeat<T>(mut work: impl FnMut() -> T) -> Cell {
     let (_, first) = timed(&mut work);
     let batch = if first < SHORT { BATCH } else { 1 };
     let deadline = Deadline::after(PATIENCE);

@@ -11,7 +11,7 @@ use vpngw::config::{self, Config, KeysInMemory};
 /// Spokes have the addresses from here on (RFC 6598).
 const FIRST_SPOKE: u32 = u32::from_be_bytes([100, 64, 0, 1]);
 /// The hub's address on the underlay.
-pub const HUB: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+pub(crate) const HUB: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 
 /// Long intervals: during a measurement only those timers are due that it waits for.
 const TUNING: &str = "psk_file = \"psk\"\n\
@@ -20,7 +20,7 @@ const TUNING: &str = "psk_file = \"psk\"\n\
 
 /// How the hub knows where its peers are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Remote {
+pub(crate) enum Remote {
     /// `remote_address = "any"`: every peer may be meant by every first message.
     Any,
     /// Each peer has its address.
@@ -49,12 +49,12 @@ impl FromStr for Remote {
 }
 
 /// The address of a spoke on the underlay.
-pub fn spoke_address(number: u32) -> IpAddr {
+pub(crate) fn spoke_address(number: u32) -> IpAddr {
     Ipv4Addr::from_bits(FIRST_SPOKE + number).into()
 }
 
 /// The spoke at an address.
-pub fn spoke_at(address: IpAddr) -> Option<u32> {
+pub(crate) fn spoke_at(address: IpAddr) -> Option<u32> {
     match address {
         IpAddr::V4(address) => address.to_bits().checked_sub(FIRST_SPOKE),
         IpAddr::V6(_) => None,
@@ -62,12 +62,12 @@ pub fn spoke_at(address: IpAddr) -> Option<u32> {
 }
 
 /// The name of a spoke, which is its identity and its name as a peer.
-pub fn spoke_name(number: u32) -> String {
+pub(crate) fn spoke_name(number: u32) -> String {
     format!("s{number}")
 }
 
 /// A hub that waits for `peers` spokes.
-pub fn hub(peers: u32, remote: Remote) -> Result<Config> {
+pub(crate) fn hub(peers: u32, remote: Remote) -> Result<Config> {
     let mut text = format!(
         "[gateway]\nname = \"hub\"\nlisten = [\"{HUB}\"]\n\
          [[vpc]]\nname = \"v\"\nprefixes = [\"172.16.0.0/16\"]\n[defaults]\ninitiate = false\n"
@@ -90,7 +90,7 @@ pub fn hub(peers: u32, remote: Remote) -> Result<Config> {
 }
 
 /// A spoke that connects to the hub.
-pub fn spoke(number: u32) -> Result<Config> {
+pub(crate) fn spoke(number: u32) -> Result<Config> {
     let (name, address, prefix) =
         (spoke_name(number), spoke_address(number), shared_prefix(number));
     parse(&format!(

@@ -8,13 +8,13 @@ use vpngw::forward::{Egress, GroupId, InboundEntry, Selectors, Snapshot, TunnelE
 use vpngw::net::{EspSpi, PeerId, Prefix, PrefixMap, PrefixSet, VpcId};
 use vpngw::wire::ike::TrafficSelector;
 
-pub const VPC: VpcId = VpcId(0);
+pub(crate) const VPC: VpcId = VpcId(0);
 const MTU: u16 = 1438;
 /// Prefixes of each side: as many as a small company has.
 const PREFIXES: u8 = 64;
 
 /// The gateway that sends.
-pub fn west() -> Snapshot {
+pub(crate) fn west() -> Snapshot {
     let tunnel = TunnelEntry {
         peer: PeerId(1),
         vpc: VPC,
@@ -42,7 +42,7 @@ pub fn west() -> Snapshot {
 }
 
 /// The gateway that receives.
-pub fn east() -> Snapshot {
+pub(crate) fn east() -> Snapshot {
     let sa = InboundSa::new(sa()).expect("the key fits the suite");
     let spi = sa.spi();
     let entry = InboundEntry {
@@ -87,7 +87,7 @@ fn everything() -> Selectors {
 }
 
 /// A send buffer that never fills: every datagram takes the place of the one before.
-pub struct NoEgress {
+pub(crate) struct NoEgress {
     buffer: Vec<u8>,
     length: usize,
 }
@@ -100,7 +100,7 @@ impl Default for NoEgress {
 
 impl NoEgress {
     /// The last datagram.
-    pub fn into_datagram(mut self) -> Vec<u8> {
+    pub(crate) fn into_datagram(mut self) -> Vec<u8> {
         self.buffer.truncate(self.length);
         self.buffer
     }

@@ -7,7 +7,7 @@ use vpngw::wire::checksum::Sum;
 const ADDRESSES: [u8; 8] = [10, 1, 0, 1, 10, 2, 0, 1];
 
 /// A UDP packet over IPv4 of `length` bytes.
-pub fn udp(length: usize) -> Vec<u8> {
+pub(crate) fn udp(length: usize) -> Vec<u8> {
     let mut packet = ipv4(17, length);
     packet[20..24].copy_from_slice(&[0x30, 0x39, 0x14, 0x51]); // ports 12345 and 5201
     packet[24..26].copy_from_slice(&(length as u16 - 20).to_be_bytes());
@@ -16,7 +16,7 @@ pub fn udp(length: usize) -> Vec<u8> {
 }
 
 /// `segments` TCP segments of `payload` bytes as one read of a device gives them.
-pub fn tcp_train(segments: usize, payload: usize) -> (VirtioNetHeader, Vec<u8>) {
+pub(crate) fn tcp_train(segments: usize, payload: usize) -> (VirtioNetHeader, Vec<u8>) {
     let mut packet = ipv4(6, 40 + segments * payload);
     packet[20..24].copy_from_slice(&[0x30, 0x39, 0x14, 0x51]);
     packet[24..32].fill(0);

@@ -14,7 +14,7 @@ const WIREGUARD_MTU: u32 = 1420;
 
 /// A way to connect the two sites.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Contestant {
+pub(crate) enum Contestant {
     /// No tunnel at all: the ceiling.
     PlainRouting,
     /// This package's own gateway.
@@ -27,7 +27,7 @@ pub enum Contestant {
 
 impl Contestant {
     /// All of them, the reference first.
-    pub const ALL: [Contestant; 4] = [
+    pub(crate) const ALL: [Contestant; 4] = [
         Contestant::PlainRouting,
         Contestant::Vpngw,
         Contestant::WireguardGo,
@@ -35,7 +35,7 @@ impl Contestant {
     ];
 
     /// Its name on the command line and in the table.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Contestant::PlainRouting => "plain routing",
             Contestant::Vpngw => "vpngw",
@@ -45,7 +45,7 @@ impl Contestant {
     }
 
     /// What exactly is measured; an error says what is missing.
-    pub fn version(self) -> Result<String> {
+    pub(crate) fn version(self) -> Result<String> {
         match self {
             Contestant::PlainRouting => {
                 Ok(nix::sys::utsname::uname()?.release().to_string_lossy().into())
@@ -63,7 +63,7 @@ impl Contestant {
     }
 
     /// Brings it up and returns the gateways' processes.
-    pub fn up(self, rig: &Rig) -> Result<Vec<Process>> {
+    pub(crate) fn up(self, rig: &Rig) -> Result<Vec<Process>> {
         match self {
             Contestant::PlainRouting => plain_routing(rig).map(|()| Vec::new()),
             Contestant::Vpngw => vpngw(rig),

@@ -12,7 +12,7 @@ use vpngw::os::process::Process;
 
 /// What one transfer showed.
 #[derive(Clone, Copy, Debug)]
-pub struct Measurement {
+pub(crate) struct Measurement {
     /// TCP payload that arrived, in Mbit/s.
     pub throughput: f64,
     /// CPU seconds of both gateways' programs for 10⁹ bytes.
@@ -34,13 +34,18 @@ impl fmt::Display for Measurement {
 }
 
 /// Without the load generator there is nothing to measure.
-pub fn require_iperf3() -> Result<()> {
+pub(crate) fn require_iperf3() -> Result<()> {
     let found = Command::new("iperf3").arg("--version").output();
     found.map(drop).context("iperf3 is needed (apt-get install iperf3)")
 }
 
 /// Sends TCP from h1 to h2; the first second is left out, as TCP is still starting.
-pub fn run(rig: &Rig, gateways: &[Process], seconds: u32, streams: u32) -> Result<Measurement> {
+pub(crate) fn run(
+    rig: &Rig,
+    gateways: &[Process],
+    seconds: u32,
+    streams: u32,
+) -> Result<Measurement> {
     let mut server = rig.spawn("h2", &["iperf3", "-s", "-1"])?;
     thread::sleep(Duration::from_millis(300));
     let (seconds, streams) = (seconds.to_string(), streams.to_string());

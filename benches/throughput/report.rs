@@ -5,7 +5,7 @@ use crate::load::Measurement;
 use std::collections::BTreeMap;
 
 /// Prints the median of every contestant, and how ours compares with it.
-pub fn print(results: &BTreeMap<Contestant, Vec<Measurement>>) {
+pub(crate) fn print(results: &BTreeMap<Contestant, Vec<Measurement>>) {
     let medians: BTreeMap<_, _> = results.iter().map(|(who, runs)| (*who, median(runs))).collect();
     let ours = medians.get(&Contestant::Vpngw);
     println!();

@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A gateway of the rig.
 #[derive(Clone, Copy, Debug)]
-pub struct Site {
+pub(crate) struct Site {
     /// Its node.
     pub gateway: &'static str,
     /// The gateway's address on the underlay.
@@ -29,22 +29,22 @@ pub struct Site {
 }
 
 /// The two sites.
-pub const SITES: [Site; 2] = [
+pub(crate) const SITES: [Site; 2] = [
     Site { gateway: "g1", underlay: "10.79.1.1", lan: "10.71.1.0/24", router: "10.79.1.2" },
     Site { gateway: "g2", underlay: "10.79.2.1", lan: "10.71.2.0/24", router: "10.79.2.2" },
 ];
 /// The host that receives.
-pub const RECEIVER: &str = "10.71.2.2";
+pub(crate) const RECEIVER: &str = "10.71.2.2";
 
 /// The rig, up; it goes with everything that runs in it when this is dropped.
-pub struct Rig {
+pub(crate) struct Rig {
     topology: Topology,
     folder: tempfile::TempDir,
 }
 
 impl Rig {
     /// Builds the namespaces; removes what an earlier run has left.
-    pub fn build() -> Result<Rig> {
+    pub(crate) fn build() -> Result<Rig> {
         let topology = dumbbell();
         network::remove(PREFIX, &topology)?;
         let folder = tempfile::tempdir()?;
@@ -54,22 +54,22 @@ impl Rig {
     }
 
     /// A place for configurations and logs.
-    pub fn folder(&self) -> &Path {
+    pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }
 
     /// The log of a gateway's program.
-    pub fn log(&self, node: &str) -> PathBuf {
+    pub(crate) fn log(&self, node: &str) -> PathBuf {
         self.folder().join(format!("{node}.log"))
     }
 
     /// The namespace of a node.
-    pub fn namespace(&self, node: &str) -> String {
+    pub(crate) fn namespace(&self, node: &str) -> String {
         network::namespace(PREFIX, node)
     }
 
     /// Starts a program in a node, with its output piped.
-    pub fn spawn(&self, node: &str, argv: &[&str]) -> Result<std::process::Child> {
+    pub(crate) fn spawn(&self, node: &str, argv: &[&str]) -> Result<std::process::Child> {
         let (program, arguments) = argv.split_first().context("no program")?;
         let mut command = Command::new(program);
         command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -78,24 +78,24 @@ impl Rig {
     }
 
     /// Runs a program in a node to its end.
-    pub fn run(&self, node: &str, argv: &[&str]) -> Result<Output> {
+    pub(crate) fn run(&self, node: &str, argv: &[&str]) -> Result<Output> {
         Ok(self.spawn(node, argv)?.wait_with_output()?)
     }
 
     /// Starts a gateway's program, which runs on until the rig goes.
-    pub fn start(&self, node: &str, command: &mut Command) -> Result<process::Process> {
+    pub(crate) fn start(&self, node: &str, command: &mut Command) -> Result<process::Process> {
         vpngw::lab::daemon::start_in(command, &self.namespace(node), &self.log(node))
     }
 
     /// Adds a route in a node.
-    pub fn route(&self, node: &str, prefix: &str, via: Via) -> Result<()> {
+    pub(crate) fn route(&self, node: &str, prefix: &str, via: Via) -> Result<()> {
         let route = Route::new(prefix.parse()?, via);
         let namespace = self.namespace(node);
         wait_for(async { Netlink::open(Some(&namespace))?.set_route(&route).await })
     }
 
     /// Waits for a device, sets its MTU and brings it up.
-    pub fn bring_up(&self, node: &str, device: &str, mtu: u32) -> Result<()> {
+    pub(crate) fn bring_up(&self, node: &str, device: &str, mtu: u32) -> Result<()> {
         let namespace = self.namespace(node);
         self.wait(&format!("{device} in {node}"), || {
             wait_for(async {
@@ -108,7 +108,7 @@ impl Rig {
     }
 
     /// Waits until h1 reaches h2.
-    pub fn wait_for_ping(&self) -> Result<()> {
+    pub(crate) fn wait_for_ping(&self) -> Result<()> {
         let ping = ["ping", "-n", "-c", "1", "-W", "1", RECEIVER];
         self.wait("a ping from h1 to h2", || {
             self.run("h1", &ping).is_ok_and(|output| output.status.success())
@@ -119,7 +119,7 @@ impl Rig {
     }
 
     /// Waits until something holds.
-    pub fn wait(&self, what: &str, holds: impl Fn() -> bool) -> Result<()> {
+    pub(crate) fn wait(&self, what: &str, holds: impl Fn() -> bool) -> Result<()> {
         let deadline = Instant::now() + PATIENCE;
         while !holds() {
             if Instant::now() > deadline {

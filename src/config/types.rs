@@ -33,7 +33,7 @@ pub(super) struct Checked {
 
 impl Checked {
     /// Of a configuration with these peers.
-    pub fn with(peers: &BTreeMap<PeerId, PeerConfig>) -> Checked {
+    pub(super) fn with(peers: &BTreeMap<PeerId, PeerConfig>) -> Checked {
         let mut peers_of: BTreeMap<VpcId, Vec<PeerId>> = BTreeMap::new();
         peers.iter().for_each(|(id, peer)| peers_of.entry(peer.vpc).or_default().push(*id));
         Checked { peers_of }

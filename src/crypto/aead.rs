@@ -67,7 +67,7 @@ impl AeadKey {
     /// # Errors
     ///
     /// [`KeyError`] when `keymat` does not have the algorithm's length.
-    pub fn new(algorithm: AeadAlgorithm, keymat: &[u8]) -> Result<AeadKey, KeyError> {
+    pub(super) fn new(algorithm: AeadAlgorithm, keymat: &[u8]) -> Result<AeadKey, KeyError> {
         let (key, salt) = split_keymat(algorithm, keymat)?;
         let refused = |_| KeyError { cipher: Cipher::Aead(algorithm), given: keymat.len() };
         let unbound = UnboundKey::new(algorithm.ring(), key).map_err(refused)?;
@@ -78,7 +78,12 @@ impl AeadKey {
     ///
     /// The caller never gives the same `iv` twice: with GCM that would give the key away.
     #[inline]
-    pub fn seal_in_place(&self, iv: [u8; IV_LEN], aad: &[u8], body: &mut [u8]) -> [u8; TAG_LEN] {
+    pub(super) fn seal_in_place(
+        &self,
+        iv: [u8; IV_LEN],
+        aad: &[u8],
+        body: &mut [u8],
+    ) -> [u8; TAG_LEN] {
         let nonce = ring::aead::Nonce::assume_unique_for_key(self.nonce(iv));
         let tag = self
             .key
@@ -96,7 +101,7 @@ impl AeadKey {
     ///
     /// [`NotAuthentic`] when the tag does not fit.
     #[inline]
-    pub fn open_in_place<'a>(
+    pub(super) fn open_in_place<'a>(
         &self,
         iv: [u8; IV_LEN],
         aad: &[u8],
@@ -131,7 +136,7 @@ impl ChaChaKey {
     /// # Errors
     ///
     /// [`KeyError`] when `keymat` does not have the algorithm's length.
-    pub fn new(keymat: &[u8]) -> Result<ChaChaKey, KeyError> {
+    pub(super) fn new(keymat: &[u8]) -> Result<ChaChaKey, KeyError> {
         let algorithm = AeadAlgorithm::ChaCha20Poly1305;
         let (key, salt) = split_keymat(algorithm, keymat)?;
         let refused = |_| KeyError { cipher: Cipher::Aead(algorithm), given: keymat.len() };
@@ -140,7 +145,12 @@ impl ChaChaKey {
     }
 
     /// As [`AeadKey::seal_in_place`].
-    pub fn seal_in_place(&self, iv: [u8; IV_LEN], aad: &[u8], body: &mut [u8]) -> [u8; TAG_LEN] {
+    pub(super) fn seal_in_place(
+        &self,
+        iv: [u8; IV_LEN],
+        aad: &[u8],
+        body: &mut [u8],
+    ) -> [u8; TAG_LEN] {
         self.cipher
             .encrypt_inout_detached(&join_nonce(self.salt, iv).into(), aad, body.into())
             .expect("no message is near the 256 GiB at which ChaCha20 ends")
@@ -152,7 +162,7 @@ impl ChaChaKey {
     /// # Errors
     ///
     /// [`NotAuthentic`] when the tag does not fit.
-    pub fn open_in_place<'a>(
+    pub(super) fn open_in_place<'a>(
         &self,
         iv: [u8; IV_LEN],
         aad: &[u8],

@@ -83,7 +83,7 @@ impl CbcSealingKey {
     /// # Errors
     ///
     /// [`KeyError`] when `keymat` does not have the cipher's length, or the cipher is another.
-    pub fn new(cipher: Cipher, keymat: &[u8]) -> Result<CbcSealingKey, KeyError> {
+    pub(super) fn new(cipher: Cipher, keymat: &[u8]) -> Result<CbcSealingKey, KeyError> {
         let (algorithm, integrity, key, mac) = split(cipher, keymat)?;
         let iv_key = Prf::HmacSha512.compute(keymat, &[IV_KEY_LABEL]);
         let refused = || KeyError { cipher, given: keymat.len() };
@@ -94,7 +94,7 @@ impl CbcSealingKey {
         })
     }
 
-    pub fn seal(
+    pub(super) fn seal(
         &self,
         number: u64,
         associated: Associated<'_>,
@@ -115,7 +115,7 @@ impl CbcOpeningKey {
     /// # Errors
     ///
     /// [`KeyError`] when `keymat` does not have the cipher's length, or the cipher is another.
-    pub fn new(cipher: Cipher, keymat: &[u8]) -> Result<CbcOpeningKey, KeyError> {
+    pub(super) fn new(cipher: Cipher, keymat: &[u8]) -> Result<CbcOpeningKey, KeyError> {
         let (algorithm, integrity, key, mac) = split(cipher, keymat)?;
         let decrypt = Decrypt::new(algorithm, key);
         let decrypt = decrypt.ok_or(KeyError { cipher, given: keymat.len() })?;
@@ -127,7 +127,7 @@ impl CbcOpeningKey {
     /// # Errors
     ///
     /// [`NotAuthentic`] when the ICV does not fit.
-    pub fn open<'a>(
+    pub(super) fn open<'a>(
         &self,
         associated: Associated<'_>,
         iv: &[u8],

@@ -67,12 +67,12 @@ pub(super) struct MacKey {
 
 impl MacKey {
     /// A key of [`Integrity::key_len`] bytes.
-    pub fn new(integrity: Integrity, key: &[u8]) -> MacKey {
+    pub(super) fn new(integrity: Integrity, key: &[u8]) -> MacKey {
         MacKey { key: hmac::Key::new(integrity.ring(), key), icv_len: integrity.icv_len() }
     }
 
     /// Writes the ICV over `parts`, one after the other, into `icv`, which has its length.
-    pub fn sign(&self, parts: [&[u8]; 4], icv: &mut [u8]) {
+    pub(super) fn sign(&self, parts: [&[u8]; 4], icv: &mut [u8]) {
         icv.copy_from_slice(&self.tag(parts).as_ref()[..self.icv_len]);
     }
 
@@ -81,7 +81,7 @@ impl MacKey {
     /// # Errors
     ///
     /// [`NotAuthentic`] when it is not.
-    pub fn verify(&self, parts: [&[u8]; 4], icv: &[u8]) -> Result<(), NotAuthentic> {
+    pub(super) fn verify(&self, parts: [&[u8]; 4], icv: &[u8]) -> Result<(), NotAuthentic> {
         let right = ct_eq(&self.tag(parts).as_ref()[..self.icv_len], icv);
         if right { Ok(()) } else { Err(NotAuthentic) }
     }
@@ -94,7 +94,7 @@ impl MacKey {
         context.sign()
     }
 
-    pub fn icv_len(&self) -> usize {
+    pub(super) fn icv_len(&self) -> usize {
         self.icv_len
     }
 }

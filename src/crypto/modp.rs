@@ -73,12 +73,12 @@ pub(super) const MODP_4096: Modp = Modp {
 
 impl Modp {
     /// Bytes of a public value, and of a shared secret.
-    pub const fn len(&self) -> usize {
+    pub(super) const fn len(&self) -> usize {
         self.len
     }
 
     /// The public value of a private exponent, which these octets make.
-    pub fn public(&self, exponent: &[u8; EXPONENT_LEN]) -> Vec<u8> {
+    pub(super) fn public(&self, exponent: &[u8; EXPONENT_LEN]) -> Vec<u8> {
         let mut generator = vec![0; self.len];
         generator[self.len - 1] = 2;
         self.raise(&generator, exponent).unwrap_or_default() // 2 is in every group
@@ -86,7 +86,7 @@ impl Modp {
 
     /// The secret shared with the owner of a public value; `None` for a value that is not between
     /// 1 and the prime less 1 (RFC 6989 §2.1), or of another length.
-    pub fn agree(&self, exponent: &[u8; EXPONENT_LEN], peer: &[u8]) -> Option<Secret> {
+    pub(super) fn agree(&self, exponent: &[u8; EXPONENT_LEN], peer: &[u8]) -> Option<Secret> {
         self.raise(peer, exponent).map(Secret::from)
     }
 

@@ -46,7 +46,7 @@ const BACKLOG: usize = 64;
 
 /// What happened to a connection.
 #[derive(Debug)]
-pub struct TcpEvent {
+pub(super) struct TcpEvent {
     /// The VPC.
     pub vpc: VpcId,
     /// The connection.
@@ -59,7 +59,7 @@ type Writers = BTreeMap<(VpcId, ConnectionId), Writer>;
 
 /// All connections of all VPCs.
 #[derive(Debug)]
-pub struct Connections {
+pub(super) struct Connections {
     places: BTreeMap<VpcId, Place>,
     events: mpsc::Sender<TcpEvent>,
     writers: Writers,
@@ -74,7 +74,7 @@ pub struct Connections {
 
 impl Connections {
     /// No connections yet; what happens to them comes out of the receiver.
-    pub fn new(places: BTreeMap<VpcId, Place>) -> (Connections, mpsc::Receiver<TcpEvent>) {
+    pub(super) fn new(places: BTreeMap<VpcId, Place>) -> (Connections, mpsc::Receiver<TcpEvent>) {
         let (events, receiver) = mpsc::channel(BACKLOG);
         let (accepted, incoming) = mpsc::channel(BACKLOG);
         let connections = Connections {
@@ -92,18 +92,18 @@ impl Connections {
     }
 
     /// From now on this is where a VPC lives.
-    pub fn place(&mut self, vpc: VpcId, place: Place) {
+    pub(super) fn place(&mut self, vpc: VpcId, place: Place) {
         self.places.insert(vpc, place);
     }
 
     /// The device of a VPC is there again: connections go on over it.
-    pub fn on_device(&self, vpc: VpcId, name: &str) {
+    pub(super) fn on_device(&self, vpc: VpcId, name: &str) {
         // Nobody may be connected.
         let _ = self.devices.send((vpc, name.to_owned()));
     }
 
     /// Does what the gateway wants; connecting waits for `ready`.
-    pub fn carry_out(&mut self, output: TcpOutput, ready: oneshot::Receiver<()>) {
+    pub(super) fn carry_out(&mut self, output: TcpOutput, ready: oneshot::Receiver<()>) {
         match output {
             TcpOutput::Listen { vpc, local } => self.listen(vpc, local),
             TcpOutput::Unlisten { vpc, local } => {
@@ -122,7 +122,7 @@ impl Connections {
     }
 
     /// Waits for a peer that connects to us, and takes its connection into use.
-    pub async fn accept(&mut self) -> Option<TcpEvent> {
+    pub(super) async fn accept(&mut self) -> Option<TcpEvent> {
         loop {
             let (vpc, stream, seat) = self.incoming.recv().await?;
             let (Ok(local), Ok(remote)) = (stream.local_addr(), stream.peer_addr()) else {

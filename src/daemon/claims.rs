@@ -10,7 +10,7 @@ type Namespace = Option<String>;
 
 /// The claims of a running daemon.
 #[derive(Debug, Default)]
-pub struct Claims(BTreeMap<Namespace, (Identity, Claim)>);
+pub(super) struct Claims(BTreeMap<Namespace, (Identity, Claim)>);
 
 impl Claims {
     /// Claims where the VPCs of a configuration live. Nobody keeps a namespace that is not there.
@@ -19,7 +19,7 @@ impl Claims {
     ///
     /// When another gateway is in one of them, and when two names are of one: what their VPCs have
     /// there would get mixed up.
-    pub fn extend(&mut self, outline: &Outline) -> Result<()> {
+    pub(super) fn extend(&mut self, outline: &Outline) -> Result<()> {
         for namespace in namespaces(outline) {
             let is_there = namespace.as_deref().is_none_or(netns::exists);
             if is_there && !self.0.contains_key(&namespace) {
@@ -52,7 +52,7 @@ impl Claims {
     }
 
     /// Lets go of where no VPC of a configuration lives.
-    pub fn keep_only(&mut self, outline: &Outline) {
+    pub(super) fn keep_only(&mut self, outline: &Outline) {
         let kept = namespaces(outline);
         self.0.retain(|namespace, _| kept.contains(namespace));
     }

@@ -46,7 +46,7 @@ const LIMITS: Limits =
 
 /// A request for a page, and where it goes.
 #[derive(Debug)]
-pub struct Call {
+pub(super) struct Call {
     /// What is asked.
     pub request: Request,
     /// How much of the answer is there already.
@@ -57,7 +57,7 @@ pub struct Call {
 
 /// The open socket; its file is removed when this is dropped.
 #[derive(Debug)]
-pub struct ControlSocket {
+pub(super) struct ControlSocket {
     path: PathBuf,
     server: JoinHandle<()>,
 }
@@ -69,7 +69,7 @@ impl ControlSocket {
     /// # Errors
     ///
     /// When another daemon answers on the socket, or the place is not writable.
-    pub async fn open(path: &str) -> Outcome<(ControlSocket, mpsc::Receiver<Call>)> {
+    pub(super) async fn open(path: &str) -> Outcome<(ControlSocket, mpsc::Receiver<Call>)> {
         let path = PathBuf::from(path);
         claim(&path).await?;
         let listener = bind(&path)?;

@@ -44,7 +44,7 @@ const WITHDRAWAL: Duration = Duration::from_millis(300);
 const FAREWELL: Duration = Duration::from_secs(1);
 
 /// Everything that runs.
-pub struct Daemon {
+pub(super) struct Daemon {
     pub(super) path: PathBuf,
     pub(super) claims: Claims,
     pub(super) clock: Clock,
@@ -68,7 +68,7 @@ pub struct Daemon {
 }
 
 /// Where inputs come from.
-pub struct Inputs {
+pub(super) struct Inputs {
     pub(super) ike: mpsc::Receiver<Datagram>,
     pub(super) dataplane: ControlReceiver,
     pub(super) bfd: BfdReceiver,
@@ -102,7 +102,7 @@ enum Input {
 
 impl Daemon {
     /// Runs until a signal ends it.
-    pub async fn run(mut self) -> Outcome<()> {
+    pub(super) async fn run(mut self) -> Outcome<()> {
         let status = format!("{} peer(s)", self.gateway.config().peers.len());
         notify::ready(&status);
         let period = notify::watchdog_interval();

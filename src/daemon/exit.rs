@@ -46,10 +46,10 @@ impl Failure {
 }
 
 /// A result whose error ends the daemon.
-pub type Outcome<T> = Result<T, Failure>;
+pub(super) type Outcome<T> = Result<T, Failure>;
 
 /// Gives an error the kind of end that it leads to.
-pub trait OrFail<T> {
+pub(super) trait OrFail<T> {
     /// Ends the daemon with `cause` when this is an error.
     fn or_fail(self, cause: Cause) -> Outcome<T>;
     /// Ends the daemon when this is an error, with the cause that the error of the operating

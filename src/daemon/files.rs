@@ -13,11 +13,11 @@ use std::path::Path;
 /// # Errors
 ///
 /// When the file cannot be read, or with all that is wrong in it, ready to be shown.
-pub fn load(path: &Path, in_colour: bool) -> Result<Config> {
+pub(super) fn load(path: &Path, in_colour: bool) -> Result<Config> {
     config_file::load(path).map_err(|error| anyhow!("{}", error.render(in_colour)))
 }
 
 /// As [`load`], for a start that ends when there is no valid configuration.
-pub fn load_or_fail(path: &Path) -> Outcome<Config> {
+pub(super) fn load_or_fail(path: &Path) -> Outcome<Config> {
     load(path, std::io::stderr().is_terminal()).or_fail(Cause::Configuration)
 }

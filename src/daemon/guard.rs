@@ -19,7 +19,7 @@ use tracing::warn;
 ///
 /// When the file cannot be read, or a guard does not stand; and when it is not valid: there may be
 /// more to guard than was understood, so nobody shall turn forwarding on.
-pub async fn guard(path: &Path) -> Outcome<()> {
+pub(super) async fn guard(path: &Path) -> Outcome<()> {
     stand_guard(&outline(path)?).await?;
     load_or_fail(path).map(drop)
 }
@@ -29,7 +29,7 @@ pub async fn guard(path: &Path) -> Outcome<()> {
 /// # Errors
 ///
 /// When it cannot be read.
-pub fn outline(path: &Path) -> Outcome<Outline> {
+pub(super) fn outline(path: &Path) -> Outcome<Outline> {
     // A pipe can be read once only, and by whom it is for.
     if !std::fs::metadata(path).or_fail(Cause::Configuration)?.is_file() {
         return Ok(Outline::default());
@@ -39,7 +39,7 @@ pub fn outline(path: &Path) -> Outcome<Outline> {
 }
 
 /// As [`guard`], for an outline.
-pub async fn stand_guard(outline: &Outline) -> Outcome<()> {
+pub(super) async fn stand_guard(outline: &Outline) -> Outcome<()> {
     let host = host(BTreeSet::new(), BTreeSet::new()).await.unwrap_or_else(|error| {
         warn!(error = format!("{error:#}"), "the devices of the underlay are not known");
         Host::default()

@@ -20,7 +20,7 @@ const MAX_THREADS: usize = 2;
 
 /// The threads' queue, as the event loop sees it.
 #[derive(Debug)]
-pub struct JobPool {
+pub(super) struct JobPool {
     queue: queue::SyncSender<Job>,
     under_way: usize,
 }
@@ -31,7 +31,7 @@ impl JobPool {
     /// # Errors
     ///
     /// When the system has no thread to give.
-    pub fn start() -> Result<(JobPool, mpsc::Receiver<JobAnswer>)> {
+    pub(super) fn start() -> Result<(JobPool, mpsc::Receiver<JobAnswer>)> {
         let (queue, jobs) = queue::sync_channel(CAPACITY);
         let (answers, answered) = mpsc::channel(CAPACITY);
         let jobs = Arc::new(Mutex::new(jobs));
@@ -47,7 +47,7 @@ impl JobPool {
     }
 
     /// Takes on work as long as there is room.
-    pub fn fill(&mut self, mut next: impl FnMut() -> Option<Job>) {
+    pub(super) fn fill(&mut self, mut next: impl FnMut() -> Option<Job>) {
         while self.under_way < CAPACITY {
             let Some(job) = next() else { return };
             // As many fit into the queue as may be under way, and the threads outlive it.
@@ -58,7 +58,7 @@ impl JobPool {
     }
 
     /// An answer has come out.
-    pub fn on_answer(&mut self) {
+    pub(super) fn on_answer(&mut self) {
         self.under_way = self.under_way.saturating_sub(1);
     }
 }

@@ -21,7 +21,7 @@ const BACKLOG: usize = 256;
 
 /// What happened on an interface.
 #[derive(Debug)]
-pub enum LanEvent {
+pub(super) enum LanEvent {
     /// What its state is.
     Link(LinkState),
     /// Its state could not be seen.
@@ -55,7 +55,7 @@ pub enum LanEvent {
 
 /// All interfaces towards hosts.
 #[derive(Debug)]
-pub struct Lans {
+pub(super) struct Lans {
     places: BTreeMap<VpcId, Place>,
     commands: BTreeMap<(VpcId, String), mpsc::UnboundedSender<Command>>,
     events: mpsc::Sender<LanEvent>,
@@ -63,18 +63,18 @@ pub struct Lans {
 
 impl Lans {
     /// No interfaces yet; what happens on them comes out of the receiver.
-    pub fn new(places: BTreeMap<VpcId, Place>) -> (Lans, mpsc::Receiver<LanEvent>) {
+    pub(super) fn new(places: BTreeMap<VpcId, Place>) -> (Lans, mpsc::Receiver<LanEvent>) {
         let (events, receiver) = mpsc::channel(BACKLOG);
         (Lans { places, commands: BTreeMap::new(), events }, receiver)
     }
 
     /// From now on this is where a VPC lives.
-    pub fn place(&mut self, vpc: VpcId, place: Place) {
+    pub(super) fn place(&mut self, vpc: VpcId, place: Place) {
         self.places.insert(vpc, place);
     }
 
     /// Closes the interfaces of VPCs that are gone, or that live elsewhere now.
-    pub fn keep_only(&mut self, outline: &Outline) {
+    pub(super) fn keep_only(&mut self, outline: &Outline) {
         let (vpcs, places) = (&outline.vpcs, &self.places);
         self.commands.retain(|(id, _), _| match (vpcs.get(id), places.get(id)) {
             (Some(vpc), Some(place)) => vpc.netns == place.namespace,
@@ -83,12 +83,12 @@ impl Lans {
     }
 
     /// Watches an interface from now on; what is watched already reports its state again.
-    pub fn watch(&mut self, vpc: VpcId, interface: &str) {
+    pub(super) fn watch(&mut self, vpc: VpcId, interface: &str) {
         self.tell(vpc, interface, Command::Report);
     }
 
     /// Does what a virtual router wants.
-    pub fn carry_out(&mut self, output: VrrpOutput) {
+    pub(super) fn carry_out(&mut self, output: VrrpOutput) {
         let (vpc, interface) = output.place();
         let interface = interface.to_owned();
         self.tell(vpc, &interface, Command::Vrrp(output));

@@ -15,14 +15,14 @@ use tracing::{info, warn};
 const AGAIN: Duration = Duration::from_secs(1);
 
 /// Those who own sockets.
-pub struct Sockets<'d> {
+pub(super) struct Sockets<'d> {
     pub underlay: &'d mut Underlay,
     pub dataplane: &'d mut Dataplane,
 }
 
 /// Where we listen, and where we want to.
 #[derive(Debug)]
-pub struct Listening {
+pub(super) struct Listening {
     ike_port: u16,
     natt_port: u16,
     wanted: BTreeSet<IpAddr>,
@@ -32,7 +32,7 @@ pub struct Listening {
 
 impl Listening {
     /// Listens nowhere yet.
-    pub fn new(ike_port: u16, natt_port: u16) -> Listening {
+    pub(super) fn new(ike_port: u16, natt_port: u16) -> Listening {
         let (wanted, open) = (BTreeSet::new(), BTreeSet::new());
         Listening { ike_port, natt_port, wanted, open, retry_at: None }
     }
@@ -43,7 +43,7 @@ impl Listening {
     ///
     /// When somebody else has a port, or an address that is `written` in the configuration cannot be
     /// bound.
-    pub fn begin(
+    pub(super) fn begin(
         &mut self,
         wanted: BTreeSet<IpAddr>,
         written: &[IpAddr],
@@ -63,7 +63,7 @@ impl Listening {
     }
 
     /// Listens on exactly `wanted` from now on, as far as that is possible.
-    pub fn change(&mut self, wanted: BTreeSet<IpAddr>, mut sockets: Sockets<'_>) {
+    pub(super) fn change(&mut self, wanted: BTreeSet<IpAddr>, mut sockets: Sockets<'_>) {
         let superfluous: Vec<IpAddr> = self.open.difference(&wanted).copied().collect();
         for address in superfluous {
             self.close(address, &mut sockets);
@@ -73,12 +73,12 @@ impl Listening {
     }
 
     /// When to try again.
-    pub fn retry_at(&self) -> Option<Instant> {
+    pub(super) fn retry_at(&self) -> Option<Instant> {
         self.retry_at
     }
 
     /// Tries again what could not be bound.
-    pub fn retry(&mut self, mut sockets: Sockets<'_>) {
+    pub(super) fn retry(&mut self, mut sockets: Sockets<'_>) {
         self.open_missing(true, &mut sockets);
     }
 

@@ -21,7 +21,7 @@ use tracing_subscriber::{EnvFilter, Layer, Registry, reload};
 static FILTER: OnceLock<reload::Handle<EnvFilter, Registry>> = OnceLock::new();
 
 /// Starts logging of what `filter` lets through.
-pub fn start(filter: &str, format: LogFormat) -> Outcome<()> {
+pub(super) fn start(filter: &str, format: LogFormat) -> Outcome<()> {
     let filter = parse(filter).map_err(|error| {
         let error = anyhow!("--log {error}");
         Failure { cause: Cause::Configuration, error }
@@ -46,7 +46,7 @@ pub fn start(filter: &str, format: LogFormat) -> Outcome<()> {
 }
 
 /// Says what is logged, or changes it.
-pub fn answer(filter: Option<&str>) -> Reply {
+pub(super) fn answer(filter: Option<&str>) -> Reply {
     let outcome = match filter {
         Some(filter) => change(filter),
         None => current(),

@@ -15,7 +15,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// Somebody says that a datagram of ours did not arrive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PathError {
+pub(super) struct PathError {
     /// From where it was sent.
     pub local: SocketAddr,
     /// To whom.
@@ -26,7 +26,7 @@ pub struct PathError {
 
 /// Why a datagram did not arrive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Undelivered {
+pub(super) enum Undelivered {
     /// It did not fit: what does, in octets of an IP packet.
     TooBig(u16),
     /// There was no way on, or nobody at its end.
@@ -34,7 +34,7 @@ pub enum Undelivered {
 }
 
 /// Listens for both families; without the right to, paths are probed only.
-pub fn listen() -> mpsc::Receiver<PathError> {
+pub(super) fn listen() -> mpsc::Receiver<PathError> {
     let (sender, receiver) = mpsc::channel(BACKLOG);
     for ipv4 in [true, false] {
         match UnreachableSocket::open(ipv4) {

@@ -19,7 +19,7 @@ const KEPT: &str = "the running configuration stays";
 
 /// A configuration that nobody has confirmed yet.
 #[derive(Debug)]
-pub struct Unconfirmed {
+pub(super) struct Unconfirmed {
     /// Until when somebody has to.
     pub until: Instant,
     /// The one before it.

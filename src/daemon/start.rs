@@ -30,7 +30,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use tracing::{info, warn};
 
 /// Brings everything up.
-pub async fn start(args: &Args) -> Outcome<Daemon> {
+pub(super) async fn start(args: &Args) -> Outcome<Daemon> {
     // What is wrong with the file is said below.
     let outline = outline(&args.config).unwrap_or_default();
     let mut claims = Claims::default();

@@ -20,7 +20,7 @@ const MAX_DATAGRAM: usize = 65535;
 
 /// The sockets on the IKE port.
 #[derive(Debug)]
-pub struct Underlay {
+pub(super) struct Underlay {
     sockets: Vec<Listener>,
     sender: mpsc::Sender<Datagram>,
 }
@@ -41,7 +41,7 @@ impl Drop for Listener {
 
 impl Underlay {
     /// No sockets yet; datagrams will come out of the receiver.
-    pub fn new() -> (Underlay, mpsc::Receiver<Datagram>) {
+    pub(super) fn new() -> (Underlay, mpsc::Receiver<Datagram>) {
         let (sender, receiver) = mpsc::channel(BACKLOG);
         (Underlay { sockets: Vec::new(), sender }, receiver)
     }
@@ -51,7 +51,7 @@ impl Underlay {
     /// # Errors
     ///
     /// When the port is in use, or the address is not this machine's.
-    pub fn listen_on(&mut self, local: SocketAddr) -> Outcome<()> {
+    pub(super) fn listen_on(&mut self, local: SocketAddr) -> Outcome<()> {
         let socket = Arc::new(bind(local)?);
         let receive = receive_all(local, Arc::clone(&socket), self.sender.clone());
         self.sockets.push(Listener { local, socket, receiving: tokio::spawn(receive) });
@@ -59,7 +59,7 @@ impl Underlay {
     }
 
     /// Closes the socket of an address and port.
-    pub fn leave(&mut self, local: SocketAddr) {
+    pub(super) fn leave(&mut self, local: SocketAddr) {
         self.sockets.retain(|listener| listener.local != local);
     }
 
@@ -68,7 +68,7 @@ impl Underlay {
     /// # Errors
     ///
     /// Why it was not sent.
-    pub fn send(&self, datagram: &Datagram) -> io::Result<()> {
+    pub(super) fn send(&self, datagram: &Datagram) -> io::Result<()> {
         let of_datagram = |listener: &&Listener| listener.local == datagram.local;
         let listener = self.sockets.iter().find(of_datagram);
         let listener = listener.ok_or(io::ErrorKind::AddrNotAvailable)?;

@@ -4,7 +4,7 @@ use crate::gateway::Unsent;
 use std::io;
 
 /// What an error of a send call means.
-pub fn reason(error: &io::Error) -> Unsent {
+pub(super) fn reason(error: &io::Error) -> Unsent {
     match error.raw_os_error() {
         Some(libc::EMSGSIZE) => Unsent::TooBig,
         Some(libc::ENETUNREACH | libc::EHOSTUNREACH | libc::ENETDOWN | libc::EHOSTDOWN) => {

@@ -10,7 +10,7 @@ mod carrier;
 mod look;
 mod words;
 
-pub use look::{host, sources};
+pub(super) use look::{host, sources};
 
 use crate::gateway::world::{Answer, Change, Wish};
 use crate::net::VpcId;
@@ -22,7 +22,7 @@ use tokio::task::JoinHandle;
 
 /// Where a VPC lives on this host.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub(super) struct Place {
     /// Network namespace; `None` is our own.
     pub namespace: Option<String>,
     /// TUN device.
@@ -40,18 +40,18 @@ enum Job {
 }
 
 /// Where answers come out.
-pub type Answers = mpsc::UnboundedReceiver<Vec<Answer>>;
+pub(super) type Answers = mpsc::UnboundedReceiver<Vec<Answer>>;
 
 /// Carries out wishes in the background.
 #[derive(Debug)]
-pub struct World {
+pub(super) struct World {
     jobs: mpsc::UnboundedSender<Job>,
     task: JoinHandle<()>,
 }
 
 impl World {
     /// Begins; answers come out of the receiver.
-    pub fn open() -> (World, Answers) {
+    pub(super) fn open() -> (World, Answers) {
         let (jobs, queue) = mpsc::unbounded_channel();
         let (answers, receiver) = mpsc::unbounded_channel();
         let task = tokio::spawn(Carrier::new(queue, answers).run());
@@ -59,34 +59,34 @@ impl World {
     }
 
     /// Makes a change after all that were asked for before.
-    pub fn apply(&self, change: Change) {
+    pub(super) fn apply(&self, change: Change) {
         self.tell(Job::Change(change));
     }
 
     /// From now on this is where a VPC lives.
-    pub fn place(&self, vpc: VpcId, place: Place) {
+    pub(super) fn place(&self, vpc: VpcId, place: Place) {
         self.tell(Job::Place(vpc, place));
     }
 
     /// From now on watches by which addresses of its own the host reaches these.
-    pub fn watch_ways(&self, remotes: BTreeSet<IpAddr>) {
+    pub(super) fn watch_ways(&self, remotes: BTreeSet<IpAddr>) {
         self.tell(Job::Ways(remotes));
     }
 
     /// Looks at every namespace that was worked in, and answers what was found.
-    pub fn look(&self) {
+    pub(super) fn look(&self) {
         self.tell(Job::Look);
     }
 
     /// Resolves when everything that was asked for is done.
-    pub fn barrier(&self) -> oneshot::Receiver<()> {
+    pub(super) fn barrier(&self) -> oneshot::Receiver<()> {
         let (done, wait) = oneshot::channel();
         self.tell(Job::Barrier(done));
         wait
     }
 
     /// Waits until everything is done.
-    pub async fn finish(self) {
+    pub(super) async fn finish(self) {
         let _ = self.barrier().await;
         self.task.abort();
     }
@@ -98,7 +98,7 @@ impl World {
 }
 
 /// Makes sure of `wishes` and says what became of them, in order.
-pub async fn stand(places: Vec<(VpcId, Place)>, wishes: BTreeSet<Wish>) -> Vec<Answer> {
+pub(super) async fn stand(places: Vec<(VpcId, Place)>, wishes: BTreeSet<Wish>) -> Vec<Answer> {
     let (world, mut answers) = World::open();
     places.into_iter().for_each(|(vpc, place)| world.place(vpc, place));
     wishes.into_iter().for_each(|wish| world.apply(Change::Set(wish)));

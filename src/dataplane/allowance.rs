@@ -20,12 +20,12 @@ pub(super) struct Allowance {
 }
 
 impl Allowance {
-    pub fn new() -> Allowance {
+    pub(super) fn new() -> Allowance {
         Allowance { tokens: BURST, filled: Timestamp::ZERO }
     }
 
     /// Adds what the time since the last call is worth.
-    pub fn refill(&mut self, now: Timestamp) {
+    pub(super) fn refill(&mut self, now: Timestamp) {
         let earned =
             (now.as_micros() / INTERVAL).saturating_sub(self.filled.as_micros() / INTERVAL);
         self.tokens = self.tokens.saturating_add(earned).min(BURST);
@@ -33,7 +33,7 @@ impl Allowance {
     }
 
     /// Takes one token; says whether there was one.
-    pub fn take(&mut self) -> bool {
+    pub(super) fn take(&mut self) -> bool {
         let left = self.tokens.checked_sub(1);
         self.tokens = left.unwrap_or(0);
         left.is_some()
@@ -55,7 +55,7 @@ impl EchoGates {
     const MOST: usize = 1 << 20;
 
     /// Whether an echo of this peer passes at `now`.
-    pub fn passes(&mut self, peer: PeerId, now: Timestamp) -> bool {
+    pub(super) fn passes(&mut self, peer: PeerId, now: Timestamp) -> bool {
         let place = peer.0 as usize;
         if place >= self.buckets.len() {
             self.buckets.resize((place + 1).min(EchoGates::MOST), Bucket::default());

@@ -48,7 +48,7 @@ impl<T> Clone for Sender<T> {
 
 impl<T> Sender<T> {
     /// Puts an item in; says whether somebody may still take it out.
-    pub fn send(&self, item: T) -> bool {
+    pub(super) fn send(&self, item: T) -> bool {
         let is_in = self.items.send(item).is_ok();
         // It fails only when the counter is full, and then the receiver is about to wake up.
         let _ = self.bell.write(1);
@@ -58,13 +58,13 @@ impl<T> Sender<T> {
 
 impl<T> Receiver<T> {
     /// The next item that is there.
-    pub fn next(&self) -> Option<T> {
+    pub(super) fn next(&self) -> Option<T> {
         self.items.try_recv().ok()
     }
 
     /// Waits for an item for so long at most; without a time as long as it takes. It may also return
     /// early without one.
-    pub fn wait(&self, time: Option<Duration>) -> Option<T> {
+    pub(super) fn wait(&self, time: Option<Duration>) -> Option<T> {
         if let Some(item) = self.next() {
             return Some(item);
         }

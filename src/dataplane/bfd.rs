@@ -93,7 +93,7 @@ pub(super) struct Inbox {
 
 impl Inbox {
     /// Hands a packet over that is news; says whether there was room.
-    pub fn hand_over(&self, inner: &ForGateway<'_>, now: Timestamp) -> bool {
+    pub(super) fn hand_over(&self, inner: &ForGateway<'_>, now: Timestamp) -> bool {
         if bfd::said(inner.packet).is_some_and(|said| inner.familiar.knows(said, now)) {
             return true;
         }

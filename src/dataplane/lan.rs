@@ -16,7 +16,7 @@ const READS: usize = 256;
 pub(super) struct ReadBuffer(Box<[u8]>);
 
 impl ReadBuffer {
-    pub fn new() -> ReadBuffer {
+    pub(super) fn new() -> ReadBuffer {
         ReadBuffer(vec![0; VirtioNetHeader::LEN + MAX_PACKET].into_boxed_slice())
     }
 }

@@ -12,17 +12,17 @@ pub(super) struct Merging {
 }
 
 impl Merging {
-    pub fn new() -> Merging {
+    pub(super) fn new() -> Merging {
         Merging { tcp: true, udp: true }
     }
 
     /// Whether an inner packet of this protocol may be merged with others of its flow.
-    pub fn takes(self, protocol: u8) -> bool {
+    pub(super) fn takes(self, protocol: u8) -> bool {
         if protocol == protocol::UDP { self.udp } else { self.tcp }
     }
 
     /// The device has refused a merged packet; returns whether that is news.
-    pub fn on_refused(&mut self, kind: Segmentation) -> bool {
+    pub(super) fn on_refused(&mut self, kind: Segmentation) -> bool {
         match kind {
             Segmentation::Udp => std::mem::replace(&mut self.udp, false),
             Segmentation::TcpV4 | Segmentation::TcpV6 => std::mem::replace(&mut self.tcp, false),

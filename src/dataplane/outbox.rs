@@ -47,7 +47,7 @@ pub(super) enum Flush {
 }
 
 impl Outbox {
-    pub fn new(socket: UdpSocket, token: u32) -> Outbox {
+    pub(super) fn new(socket: UdpSocket, token: u32) -> Outbox {
         Outbox {
             socket,
             token,
@@ -62,12 +62,12 @@ impl Outbox {
     }
 
     /// Whether another super-packet may be sealed before the next flush.
-    pub fn has_room(&self) -> bool {
+    pub(super) fn has_room(&self) -> bool {
         self.used < FULL && self.trains.len() < MAX_TRAINS
     }
 
     /// Seals a datagram of at most `length` bytes into the buffer.
-    pub fn push(
+    pub(super) fn push(
         &mut self,
         remote: SocketAddr,
         tos: u8,
@@ -100,7 +100,7 @@ impl Outbox {
     }
 
     /// Sends what waits.
-    pub fn flush(&mut self, batch: &mut SendBatch, counters: &DataplaneCounters) -> Flush {
+    pub(super) fn flush(&mut self, batch: &mut SendBatch, counters: &DataplaneCounters) -> Flush {
         while let Some(train) = self.trains.get(self.sent).copied() {
             match batch.send(&self.socket, &self.buffer, &self.trains[self.sent..]) {
                 Ok(count) => self.sent += count,

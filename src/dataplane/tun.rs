@@ -27,12 +27,12 @@ pub(super) struct VpcTun {
 }
 
 impl VpcTun {
-    pub fn new(vpc: VpcId, queue: TunQueue, gone: Arc<AtomicBool>) -> VpcTun {
+    pub(super) fn new(vpc: VpcId, queue: TunQueue, gone: Arc<AtomicBool>) -> VpcTun {
         VpcTun { vpc, queue, merging: Merging::new(), allowance: Allowance::new(), gone }
     }
 
     /// Writes a packet or a merged run.
-    pub fn write(&mut self, merged: &Merged<'_, '_>, counters: &DataplaneCounters) {
+    pub(super) fn write(&mut self, merged: &Merged<'_, '_>, counters: &DataplaneCounters) {
         let vnet = merged.vnet.encode();
         let mut parts = [IoSlice::new(&[]); PARTS];
         let places = parts.iter_mut();
@@ -48,7 +48,7 @@ impl VpcTun {
     }
 
     /// Writes one finished packet.
-    pub fn write_packet(&mut self, packet: &[u8], counters: &DataplaneCounters) {
+    pub(super) fn write_packet(&mut self, packet: &[u8], counters: &DataplaneCounters) {
         if self.write_plain(&[packet]).is_err() {
             counters.write_failed.add(1);
         }

@@ -103,7 +103,11 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    pub fn new(wake: Arc<EventFd>, commands: Receiver<Command>, shared: Shared) -> Result<Worker> {
+    pub(super) fn new(
+        wake: Arc<EventFd>,
+        commands: Receiver<Command>,
+        shared: Shared,
+    ) -> Result<Worker> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
         epoll.add(&*wake, EpollEvent::new(EpollFlags::EPOLLIN, WAKE))?;
         let farewell = shared.control.clone().try_reserve_owned();
@@ -135,7 +139,7 @@ impl Worker {
 
     /// Works until told to stop, on the `core`-th of the cores that this process may use. A
     /// socket that fails for good is reported, and the daemon decides.
-    pub fn run(mut self, core: Option<usize>) {
+    pub(super) fn run(mut self, core: Option<usize>) {
         if let Some(core) = core {
             pin(core);
         }

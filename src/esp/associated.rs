@@ -20,7 +20,7 @@ pub(super) struct AssociatedData {
 
 impl AssociatedData {
     #[inline]
-    pub fn new(config: &SaConfig, sequence: u64) -> AssociatedData {
+    pub(super) fn new(config: &SaConfig, sequence: u64) -> AssociatedData {
         let [high, low] = [(sequence >> 32) as u32, sequence as u32].map(u32::to_be_bytes);
         let (second, third, before, end) = match (config.suite.esn, config.suite.cipher) {
             (false, _) => (low, high, 8, 8),
@@ -35,7 +35,7 @@ impl AssociatedData {
     }
 
     #[inline]
-    pub fn parts(&self) -> Associated<'_> {
+    pub(super) fn parts(&self) -> Associated<'_> {
         let (before, after) = self.bytes[..self.end].split_at(self.before);
         Associated { before, after }
     }

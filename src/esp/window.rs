@@ -55,7 +55,7 @@ pub(super) struct WindowState {
 
 impl WindowState {
     /// Nothing received in a window of `size` packets.
-    pub fn empty(size: u32) -> WindowState {
+    pub(super) fn empty(size: u32) -> WindowState {
         WindowState { highest: 0, received: vec![0; (ReplayWindow::size_for(size) / 8) as usize] }
     }
 

@@ -15,7 +15,7 @@ pub(super) struct Datagram {
 
 impl Datagram {
     /// The datagram of a fragment; `None` for a packet that is whole.
-    pub fn of(inner: &InnerPacket, flow: &Flow, packet: &[u8]) -> Option<Datagram> {
+    pub(super) fn of(inner: &InnerPacket, flow: &Flow, packet: &[u8]) -> Option<Datagram> {
         Some(Datagram {
             source: flow.source,
             destination: flow.destination,

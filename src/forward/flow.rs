@@ -30,14 +30,14 @@ pub(super) struct Between {
 impl Between {
     /// The two hosts of a packet.
     #[inline]
-    pub fn of(inner: &InnerPacket) -> Between {
+    pub(super) fn of(inner: &InnerPacket) -> Between {
         let InnerPacket { source, destination, protocol, .. } = *inner;
         Between { source, destination, protocol }
     }
 }
 
 impl Flow {
-    pub fn of(inner: &InnerPacket, packet: &[u8]) -> Flow {
+    pub(super) fn of(inner: &InnerPacket, packet: &[u8]) -> Flow {
         Flow {
             source: inner.source,
             destination: inner.destination,
@@ -47,37 +47,37 @@ impl Flow {
         }
     }
 
-    pub fn protocol(&self) -> u8 {
+    pub(super) fn protocol(&self) -> u8 {
         self.protocol
     }
 
     /// What is known of them otherwise.
-    pub fn set_ports(&mut self, ports: Option<(u16, u16)>) {
+    pub(super) fn set_ports(&mut self, ports: Option<(u16, u16)>) {
         self.ports = ports;
     }
 
-    pub fn destination_port(&self) -> Option<u16> {
+    pub(super) fn destination_port(&self) -> Option<u16> {
         self.ports.map(|(_, destination)| destination)
     }
 
     /// Source and destination port.
-    pub fn ports(&self) -> Option<(u16, u16)> {
+    pub(super) fn ports(&self) -> Option<(u16, u16)> {
         self.ports
     }
 
     /// Whether it is ICMP of either family.
-    pub fn is_icmp(&self) -> bool {
+    pub(super) fn is_icmp(&self) -> bool {
         matches!(self.protocol, protocol::ICMP | protocol::ICMPV6)
     }
 
     /// The type of an ICMP message that shows it.
-    pub fn icmp_type(&self) -> Option<u8> {
+    pub(super) fn icmp_type(&self) -> Option<u8> {
         let (type_and_code, _) = self.ports.filter(|_| self.is_icmp())?;
         Some(type_and_code.to_be_bytes()[0])
     }
 
     /// The flow in the other direction.
-    pub fn turned_round(&self) -> Flow {
+    pub(super) fn turned_round(&self) -> Flow {
         Flow {
             source: self.destination,
             destination: self.source,
@@ -89,7 +89,10 @@ impl Flow {
     /// Multicast, broadcast, loopback and link-local traffic never crosses the tunnel. The ends of
     /// a tunnel are neighbours on one link, though: what `is_inside` says is an inside address of
     /// either may be link-local (RFC 3927 §2.7 speaks of routers between links).
-    pub fn check_forwardable(&self, is_inside: impl Fn(IpAddr) -> bool) -> Result<(), Discard> {
+    pub(super) fn check_forwardable(
+        &self,
+        is_inside: impl Fn(IpAddr) -> bool,
+    ) -> Result<(), Discard> {
         let stays = |addr| !(crosses_links(addr) || is_link_local(addr) && is_inside(addr));
         if stays(self.source) || stays(self.destination) || self.is_neighbor_discovery() {
             return Err(Discard::NotForwardable);
@@ -111,7 +114,7 @@ impl Flow {
     ///
     /// When the error quotes no packet of the host that it is sent to: whoever sent it has seen none,
     /// and wants to make a host believe what is not so.
-    pub fn complained_of(
+    pub(super) fn complained_of(
         &self,
         inner: &InnerPacket,
         packet: &[u8],
@@ -151,7 +154,7 @@ impl Flow {
     }
 
     /// Checks both ends against the selectors of an SA (RFC 4301 §5.1, §5.2).
-    pub fn check_selectors(
+    pub(super) fn check_selectors(
         &self,
         source: &Selectors,
         destination: &Selectors,

@@ -34,7 +34,7 @@ pub(super) struct Fragments<'a> {
 impl<'a> Fragments<'a> {
     /// Cuts `packet`, a well-formed IPv4 packet, so that no fragment exceeds `mtu`; `None` when
     /// that is too small for any, and when the packet is a fragment of an impossible datagram.
-    pub fn new(packet: Segment<'a>, mtu: usize) -> Option<Fragments<'a>> {
+    pub(super) fn new(packet: Segment<'a>, mtu: usize) -> Option<Fragments<'a>> {
         let (head, payload) = match packet.head {
             [] => packet.payload.split_at_checked(header_len(packet.payload)?)?,
             head => (head, packet.payload),
@@ -63,7 +63,7 @@ impl<'a> Fragments<'a> {
     }
 
     /// The next fragment.
-    pub fn next(&mut self) -> Option<Segment<'_>> {
+    pub(super) fn next(&mut self) -> Option<Segment<'_>> {
         if self.payload.is_empty() && !self.first {
             return None;
         }

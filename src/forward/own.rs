@@ -21,7 +21,7 @@ pub(super) struct Visitor<'p> {
 impl Visitor<'_> {
     /// At an inside address the peer whose end of the tunnel it is reaches BGP, and everybody may
     /// ask whether it is there.
-    pub fn check_inside(&self, entry: &InboundEntry) -> Result<(), Discard> {
+    pub(super) fn check_inside(&self, entry: &InboundEntry) -> Result<(), Discard> {
         if self.is_answer_or_question() {
             return Ok(());
         }
@@ -34,7 +34,7 @@ impl Visitor<'_> {
 
     /// At another address of the host it gets answers to what it has asked, is asked whether it is
     /// there, and offers what the operator permits.
-    pub fn check_own(&self, table: &VpcTable) -> Result<(), Discard> {
+    pub(super) fn check_own(&self, table: &VpcTable) -> Result<(), Discard> {
         let expected = self.is_answer_or_question()
             || self.is_later_fragment()
             || self.flow.protocol() == protocol::TCP && self.goes_on()

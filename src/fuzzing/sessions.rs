@@ -48,9 +48,9 @@ fn bit(family: Family) -> u8 {
 }
 
 /// What a configured neighbour may announce in [`bgp_session`].
-pub const IMPORT: &str = "10.2.0.0/16";
+pub(super) const IMPORT: &str = "10.2.0.0/16";
 /// Its AS.
-pub const NEIGHBOR_ASN: Asn = Asn(65_002);
+pub(super) const NEIGHBOR_ASN: Asn = Asn(65_002);
 
 /// Whatever a neighbour sends on its TCP connection, no prefix that it may not announce gets
 /// into the forwarding table.
@@ -134,7 +134,7 @@ fn drain(endpoint: &mut Endpoint, at: &mut Moment<'_>) -> usize {
 }
 
 /// A connection between two of the test addresses that does not initiate.
-pub fn connection(local: u8, remote: u8) -> ConnectionConfig {
+pub(super) fn connection(local: u8, remote: u8) -> ConnectionConfig {
     let all: Prefix = Prefix::all_ipv4();
     let selectors = || vec![TrafficSelector::any_protocol(all)];
     let at = RemoteAddress::At(SocketAddr::new(address(remote), 500));

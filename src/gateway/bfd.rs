@@ -26,39 +26,39 @@ use crate::wire::ip::protocol;
 
 /// BFD about one tunnel.
 #[derive(Debug, Default)]
-pub struct Watch {
+pub(super) struct Watch {
     report: Option<Report>,
     says: Bfd,
 }
 
 impl Watch {
     /// What BFD says about the path.
-    pub fn says(&self) -> Bfd {
+    pub(super) fn says(&self) -> Bfd {
         self.says
     }
 
     /// What the session last told; `None` while there is none.
-    pub fn report(&self) -> Option<&Report> {
+    pub(super) fn report(&self) -> Option<&Report> {
         self.report.as_ref()
     }
 
     /// There is a new connection: that the path was lost was said about another one. A session that
     /// is up will not say so again.
-    pub fn begin_anew(&mut self) {
+    pub(super) fn begin_anew(&mut self) {
         if let Bfd::Lost(_) = self.says {
             self.says = Bfd::SaysNothing;
         }
     }
 
     /// The session is gone.
-    pub fn end(&mut self) {
+    pub(super) fn end(&mut self) {
         *self = Watch::default();
     }
 
     /// Takes over what the session tells; says whether BFD says something else now. `minds_beyond`
     /// is whether that nothing behind the peer can be reached counts: with BGP the peer tells more
     /// exactly what it reaches.
-    pub fn on_report(&mut self, report: Report, minds_beyond: bool) -> bool {
+    pub(super) fn on_report(&mut self, report: Report, minds_beyond: bool) -> bool {
         let says = match says(self.says, &report) {
             Bfd::Works if minds_beyond && is_dead_end(&report) => Bfd::Lost(Loss::BeyondPeer),
             says => says,

@@ -15,27 +15,27 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// The connection to a remote gateway.
-pub fn id(remote: RemoteId) -> ConnectionId {
+pub(super) fn id(remote: RemoteId) -> ConnectionId {
     ConnectionId(remote.0)
 }
 
 /// The remote gateway of a connection.
-pub fn remote(connection: ConnectionId) -> RemoteId {
+pub(super) fn remote(connection: ConnectionId) -> RemoteId {
     RemoteId(connection.0)
 }
 
 /// The slot of a peer's VPC.
-pub fn slot(peer: PeerId) -> SlotId {
+pub(super) fn slot(peer: PeerId) -> SlotId {
     SlotId(peer.0)
 }
 
 /// The peer of a slot.
-pub fn peer(slot: SlotId) -> PeerId {
+pub(super) fn peer(slot: SlotId) -> PeerId {
     PeerId(slot.0)
 }
 
 /// What holds for all connections.
-pub fn endpoint_config(config: &Config, workers: u32) -> EndpointConfig {
+pub(super) fn endpoint_config(config: &Config, workers: u32) -> EndpointConfig {
     EndpointConfig {
         ike_port: config.gateway.ike_port,
         natt_port: config.gateway.natt_port,
@@ -46,7 +46,7 @@ pub fn endpoint_config(config: &Config, workers: u32) -> EndpointConfig {
 }
 
 /// Our address for every peer: the one that can be told, else one of those that we listen on.
-pub fn local_addresses(config: &Config, host: &Host) -> BTreeMap<PeerId, IpAddr> {
+pub(super) fn local_addresses(config: &Config, host: &Host) -> BTreeMap<PeerId, IpAddr> {
     let told = host.local_addresses(config);
     let of_peer = |(id, peer): (&PeerId, &PeerConfig)| {
         let local = told.get(id).copied().unwrap_or_else(|| local_address(config, peer));
@@ -57,7 +57,7 @@ pub fn local_addresses(config: &Config, host: &Host) -> BTreeMap<PeerId, IpAddr>
 
 /// A remote gateway as the IKE engine sees it: one connection with a slot for each of the peers
 /// that share it, with our address for the first. `None` when none of them is configured.
-pub fn connection_config(
+pub(super) fn connection_config(
     config: &Config,
     local_addresses: &BTreeMap<PeerId, IpAddr>,
     peers: impl IntoIterator<Item = PeerId>,

@@ -15,7 +15,7 @@ use std::net::IpAddr;
 
 /// Something that happened, as an operator is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fact {
+pub(super) struct Fact {
     /// What kind of thing.
     pub code: Code,
     /// What happened, with its cause.
@@ -30,17 +30,17 @@ pub struct Fact {
 
 impl Fact {
     /// Something of which no more is to be said.
-    pub fn new(code: Code, text: impl Into<String>) -> Fact {
+    pub(super) fn new(code: Code, text: impl Into<String>) -> Fact {
         Fact { code, text: text.into(), ours: None, theirs: None, remedy: None }
     }
 
     /// What to do about it.
-    pub fn remedy(self, remedy: impl Into<String>) -> Fact {
+    pub(super) fn remedy(self, remedy: impl Into<String>) -> Fact {
         Fact { remedy: Some(remedy.into()), ..self }
     }
 
     /// What the two sides have or want.
-    pub fn sides(self, ours: impl ToString, theirs: impl ToString) -> Fact {
+    pub(super) fn sides(self, ours: impl ToString, theirs: impl ToString) -> Fact {
         Fact { ours: Some(ours.to_string()), theirs: Some(theirs.to_string()), ..self }
     }
 
@@ -49,7 +49,7 @@ impl Fact {
     }
 
     /// An attempt to connect failed.
-    pub fn of_failure(reason: &FailureReason, peer: &PeerConfig) -> Fact {
+    pub(super) fn of_failure(reason: &FailureReason, peer: &PeerConfig) -> Fact {
         let text = reason.to_string();
         match reason {
             FailureReason::NoAnswer { exchange: "IKE_AUTH", .. } => {
@@ -78,7 +78,7 @@ impl Fact {
     }
 
     /// The IKE SA is gone.
-    pub fn of_end(reason: &DownReason, peer: &PeerConfig) -> Fact {
+    pub(super) fn of_end(reason: &DownReason, peer: &PeerConfig) -> Fact {
         let text = reason.to_string();
         match reason {
             DownReason::DeletedByPeer => Fact::new(Code::Closed, text)
@@ -106,14 +106,14 @@ impl Fact {
     }
 
     /// The interface that leads to a peer is down.
-    pub fn of_dead_link(name: &str) -> Fact {
+    pub(super) fn of_dead_link(name: &str) -> Fact {
         let text = format!("{name} of this host is down: nothing reaches the peer from here");
         let remedy = format!("look at the cable; ip link set {name} up, if somebody took it down");
         Fact::new(Code::HostLinkDown, text).remedy(remedy)
     }
 
     /// The host did not send what was for the peer.
-    pub fn of_unsent(why: Unsent, text: impl Into<String>, to: Option<IpAddr>) -> Fact {
+    pub(super) fn of_unsent(why: Unsent, text: impl Into<String>, to: Option<IpAddr>) -> Fact {
         let to = to.map_or("the peer".to_owned(), |to| to.to_string());
         let remedy = match why {
             Unsent::NoRoute => format!("ip route get {to} must name a way to the underlay"),
@@ -128,7 +128,7 @@ impl Fact {
     }
 
     /// Packets do not pass any more between this gateway and a peer at `remote`.
-    pub fn of_lost_path(why: Loss, remote: Option<IpAddr>) -> Fact {
+    pub(super) fn of_lost_path(why: Loss, remote: Option<IpAddr>) -> Fact {
         let code = match why {
             Loss::PeerSilent => Code::PeerSilent,
             Loss::NothingComes
@@ -153,7 +153,7 @@ impl Fact {
     }
 
     /// The BGP session with a peer has ended, or does not come about.
-    pub fn of_bgp(reason: &bgp::DownReason, own: Option<Asn>, peer: &PeerConfig) -> Fact {
+    pub(super) fn of_bgp(reason: &bgp::DownReason, own: Option<Asn>, peer: &PeerConfig) -> Fact {
         let text = format!("BGP session down: {reason}");
         let name = &peer.gateway;
         match reason {
@@ -196,7 +196,7 @@ impl Fact {
     }
 
     /// The peer announces a prefix that it may not.
-    pub fn of_rejection(prefix: Prefix, why: RejectReason, peer: &PeerConfig) -> Fact {
+    pub(super) fn of_rejection(prefix: Prefix, why: RejectReason, peer: &PeerConfig) -> Fact {
         let text = format!("announcement of {prefix} rejected: {why}");
         let fact = Fact::new(Code::PrefixRejected, text);
         let accept = || listed(&peer.accept);
@@ -222,7 +222,7 @@ impl Fact {
     }
 
     /// Whether this is why `other` happened: our own fault goes before "the peer does not answer".
-    pub fn explains(&self, other: &Fact) -> bool {
+    pub(super) fn explains(&self, other: &Fact) -> bool {
         let is_ours =
             matches!(self.code, Code::HostDidNotSend | Code::HostLinkDown | Code::HostAddressGone);
         let is_silence = matches!(

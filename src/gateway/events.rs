@@ -10,13 +10,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// How many events a peer remembers.
-pub const RING_LEN: usize = 32;
+pub(super) const RING_LEN: usize = 32;
 /// How many events the gateway remembers.
-pub const JOURNAL_LEN: usize = 2048;
+pub(super) const JOURNAL_LEN: usize = 2048;
 
 /// Something that happened, in words for the operator.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PastEvent {
+pub(super) struct PastEvent {
     /// When it happened.
     pub at: Timestamp,
     /// What happened, with its cause.
@@ -28,7 +28,7 @@ const REPEATED: Duration = Duration::from_secs(600);
 
 impl PastEvent {
     /// Whether this tells, not long before `now`, what `fact` does.
-    pub fn tells(&self, fact: &Fact, now: Timestamp) -> bool {
+    pub(super) fn tells(&self, fact: &Fact, now: Timestamp) -> bool {
         let same = match (self.fact.code, fact.code) {
             // For how long there was no answer is no news.
             (Code::NoAnswer, Code::NoAnswer) | (Code::NoAnswerToAuth, Code::NoAnswerToAuth) => true,
@@ -40,14 +40,14 @@ impl PastEvent {
 
 /// The last events of one peer, and those of them that the gateway has not taken down yet.
 #[derive(Clone, Debug, Default)]
-pub struct EventRing {
+pub(super) struct EventRing {
     events: VecDeque<PastEvent>,
     fresh: usize,
 }
 
 impl EventRing {
     /// Remembers an event and forgets the oldest one when there are too many.
-    pub fn push(&mut self, event: PastEvent) {
+    pub(super) fn push(&mut self, event: PastEvent) {
         if self.events.len() == RING_LEN {
             self.events.pop_front();
         }
@@ -56,12 +56,12 @@ impl EventRing {
     }
 
     /// The remembered events, oldest first.
-    pub fn iter(&self) -> impl Iterator<Item = &PastEvent> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = &PastEvent> {
         self.events.iter()
     }
 
     /// Whether the same was told since anything last went well.
-    pub fn was_told(&self, event: &PastEvent) -> bool {
+    pub(super) fn was_told(&self, event: &PastEvent) -> bool {
         let failures = self.events.iter().rev();
         let mut failures =
             failures.take_while(|before| before.fact.code.severity() == Severity::Warning);
@@ -69,7 +69,7 @@ impl EventRing {
     }
 
     /// The events since the last call, oldest first.
-    pub fn take_fresh(&mut self) -> impl Iterator<Item = PastEvent> {
+    pub(super) fn take_fresh(&mut self) -> impl Iterator<Item = PastEvent> {
         let known = self.events.len() - std::mem::take(&mut self.fresh);
         self.events.iter().skip(known).cloned()
     }
@@ -77,7 +77,7 @@ impl EventRing {
 
 /// An event of the whole gateway.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
+pub(super) struct Entry {
     /// Its number.
     pub number: u64,
     /// The peer that it is about, by number and by name; a peer may be gone since.
@@ -88,14 +88,14 @@ pub struct Entry {
 
 /// The last events of the gateway. Numbers begin with 1.
 #[derive(Clone, Debug, Default)]
-pub struct Journal {
+pub(super) struct Journal {
     entries: VecDeque<Entry>,
     last: u64,
 }
 
 impl Journal {
     /// Takes an event down.
-    pub fn push(&mut self, peer: Option<(PeerId, Arc<str>)>, event: PastEvent) {
+    pub(super) fn push(&mut self, peer: Option<(PeerId, Arc<str>)>, event: PastEvent) {
         if self.entries.len() == JOURNAL_LEN {
             self.entries.pop_front();
         }
@@ -104,19 +104,19 @@ impl Journal {
     }
 
     /// The number of the last event; 0 before the first.
-    pub fn last(&self) -> u64 {
+    pub(super) fn last(&self) -> u64 {
         self.last
     }
 
     /// The remembered events with numbers above `number`, oldest first.
-    pub fn after(&self, number: u64) -> impl Iterator<Item = &Entry> {
+    pub(super) fn after(&self, number: u64) -> impl Iterator<Item = &Entry> {
         let first = self.entries.front().map_or(1, |entry| entry.number);
         let known = usize::try_from((number + 1).saturating_sub(first)).unwrap_or(usize::MAX);
         self.entries.iter().skip(known)
     }
 
     /// How many events with numbers above `number` are forgotten.
-    pub fn missed(&self, number: u64) -> u64 {
+    pub(super) fn missed(&self, number: u64) -> u64 {
         let first = self.entries.front().map_or(self.last + 1, |entry| entry.number);
         first.saturating_sub(number + 1)
     }

@@ -24,7 +24,7 @@ pub enum Health {
 
 /// The tunnel that a group uses and why it is this one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Choice {
+pub(super) struct Choice {
     /// The peer whose tunnel is used.
     pub peer: PeerId,
     /// Why no other peer was chosen.
@@ -33,7 +33,7 @@ pub struct Choice {
 
 /// Why a peer was chosen.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Reason {
+pub(super) enum Reason {
     /// It ranks first.
     RanksFirst,
     /// Every peer that ranks before it cannot carry packets.
@@ -61,7 +61,7 @@ impl Health {
 
 /// Chooses the first peer of `ranking` that is usable; one that is held only when all are held or
 /// out of use.
-pub fn choose(ranking: &[PeerId], health: impl Fn(PeerId) -> Health) -> Option<Choice> {
+pub(super) fn choose(ranking: &[PeerId], health: impl Fn(PeerId) -> Health) -> Option<Choice> {
     let mut out_of_use = Vec::new();
     for &peer in ranking {
         match health(peer) {

@@ -18,7 +18,7 @@ type Change = (Prefix, Option<GroupId>);
 
 /// Prefixes with their groups.
 #[derive(Debug, Default)]
-pub struct Fib {
+pub(super) struct Fib {
     current: Arc<PrefixMap<GroupId>>,
     spare: Option<Arc<PrefixMap<GroupId>>>,
     /// What the spare lacks, oldest first.
@@ -27,17 +27,17 @@ pub struct Fib {
 
 impl Fib {
     /// The FIB as the packet path may read it from now on.
-    pub fn publish(&self) -> Arc<PrefixMap<GroupId>> {
+    pub(super) fn publish(&self) -> Arc<PrefixMap<GroupId>> {
         Arc::clone(&self.current)
     }
 
     /// The group of exactly `prefix`.
-    pub fn get(&self, prefix: &Prefix) -> Option<GroupId> {
+    pub(super) fn get(&self, prefix: &Prefix) -> Option<GroupId> {
         self.current.get(prefix).copied()
     }
 
     /// Sets the group of a prefix, or takes the prefix out, and returns the group that it had.
-    pub fn set(&mut self, prefix: Prefix, group: Option<GroupId>) -> Option<GroupId> {
+    pub(super) fn set(&mut self, prefix: Prefix, group: Option<GroupId>) -> Option<GroupId> {
         if Arc::get_mut(&mut self.current).is_none() {
             self.exchange();
         }

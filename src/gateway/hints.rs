@@ -37,7 +37,7 @@ impl Hints {
     }
 
     /// The remote gateway is not configured any more.
-    pub fn forget(&mut self, remote: RemoteId) {
+    pub(super) fn forget(&mut self, remote: RemoteId) {
         self.0.remove(&remote);
     }
 }

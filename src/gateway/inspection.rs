@@ -23,7 +23,7 @@ const ROUNDS_PER_SAMPLE: u64 = 4;
 
 /// Who is to be looked at, and how far the present round has come.
 #[derive(Debug, Default)]
-pub struct Inspection {
+pub(super) struct Inspection {
     tunnels: BTreeSet<PeerId>,
     last: Option<PeerId>,
     rounds: u64,
@@ -31,13 +31,13 @@ pub struct Inspection {
 
 impl Inspection {
     /// From now on looks at this tunnel, too; returns whether it is the first one.
-    pub fn add(&mut self, peer: PeerId) -> bool {
+    pub(super) fn add(&mut self, peer: PeerId) -> bool {
         let first = self.tunnels.is_empty();
         self.tunnels.insert(peer) && first
     }
 
     /// Time between two looks.
-    pub fn interval(&self) -> Duration {
+    pub(super) fn interval(&self) -> Duration {
         let looks = self.tunnels.len().div_ceil(SLICE).max(1);
         ROUND / u32::try_from(looks).unwrap_or(u32::MAX)
     }

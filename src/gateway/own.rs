@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 /// From where the host speaks to what is behind a VPC's tunnels, in each family.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct OwnAddresses {
+pub(super) struct OwnAddresses {
     ipv4: Option<IpAddr>,
     ipv6: Option<IpAddr>,
 }
@@ -24,19 +24,19 @@ pub struct OwnAddresses {
 impl OwnAddresses {
     /// The addresses of `host` that are best known to the peers of a VPC, whose own inside addresses
     /// are `inside`.
-    pub fn of(vpc: &VpcConfig, host: &Host, inside: &BTreeSet<IpAddr>) -> OwnAddresses {
+    pub(super) fn of(vpc: &VpcConfig, host: &Host, inside: &BTreeSet<IpAddr>) -> OwnAddresses {
         let in_family =
             |ipv4| best(vpc, host, ipv4).or_else(|| inside_address(inside, ipv4).copied());
         OwnAddresses { ipv4: in_family(true), ipv6: in_family(false) }
     }
 
     /// The one of a family.
-    pub fn of_family(&self, ipv4: bool) -> Option<IpAddr> {
+    pub(super) fn of_family(&self, ipv4: bool) -> Option<IpAddr> {
         if ipv4 { self.ipv4 } else { self.ipv6 }
     }
 
     /// The one for a destination.
-    pub fn towards(&self, prefix: &Prefix) -> Option<IpAddr> {
+    pub(super) fn towards(&self, prefix: &Prefix) -> Option<IpAddr> {
         self.of_family(prefix.is_ipv4())
     }
 }
@@ -67,7 +67,7 @@ fn inside_address(inside: &BTreeSet<IpAddr>, ipv4: bool) -> Option<&IpAddr> {
 
 /// What the gateway is as a host in a VPC. `inside` are its addresses inside the tunnels, by those
 /// of the peers; `local` is what the kernel takes for itself.
-pub fn services(
+pub(super) fn services(
     vpc: &VpcConfig,
     own: OwnAddresses,
     inside: (&BTreeSet<IpAddr>, &BTreeMap<IpAddr, IpAddr>),

@@ -9,7 +9,7 @@ use crate::wire::ike::TrafficSelector;
 
 /// The pairs of a peer: the inside addresses, then every own prefix with every one that the peer
 /// may announce, as far as the tunnel's selectors go, and no more than the engine asks for.
-pub fn of(config: &Config, peer: &PeerConfig) -> Vec<Pair> {
+pub(super) fn of(config: &Config, peer: &PeerConfig) -> Vec<Pair> {
     let mut pairs: Vec<(Prefix, Prefix)> = Vec::new();
     for pair in inside(peer).into_iter().chain(of_prefixes(config, peer)) {
         if pairs.len() < SlotConfig::MAX_PAIRS && !pairs.contains(&pair) {

@@ -39,7 +39,7 @@ struct Paper {
 
 /// All that this gateway's configuration has of the kind, each once.
 #[derive(Debug, Default)]
-pub struct Papers(BTreeMap<(Kind, String), Paper>);
+pub(super) struct Papers(BTreeMap<(Kind, String), Paper>);
 
 impl Papers {
     /// What a configuration has; what was told about it before stays told.

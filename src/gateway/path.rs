@@ -68,7 +68,7 @@ impl fmt::Display for Loss {
 
 /// What BFD says about a path.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Bfd {
+pub(super) enum Bfd {
     /// Nothing: it is off at one end, or was never up on this connection.
     #[default]
     SaysNothing,
@@ -80,7 +80,7 @@ pub enum Bfd {
 
 /// What questions inside ESP have shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Echoes {
+pub(super) enum Echoes {
     /// Nothing: none was answered yet, or none is asked.
     SayNothing,
     /// They are answered.
@@ -93,7 +93,7 @@ pub enum Echoes {
 
 /// What IKE's liveness says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ike {
+pub(super) enum Ike {
     /// The peer answers.
     Answered,
     /// It does not.
@@ -102,7 +102,7 @@ pub enum Ike {
 
 /// What all of them say together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Opinion {
+pub(super) enum Opinion {
     /// Packets pass in both directions.
     Works,
     /// Nobody tests that; the peer answers, so they should.
@@ -112,7 +112,7 @@ pub enum Opinion {
 }
 
 /// Joins what is known of a path.
-pub fn judge(bfd: Bfd, echoes: Echoes, ike: Ike) -> Opinion {
+pub(super) fn judge(bfd: Bfd, echoes: Echoes, ike: Ike) -> Opinion {
     match (bfd, echoes, ike) {
         (Bfd::Works, _, _) => Opinion::Works,
         (Bfd::Lost(why), _, _) => Opinion::Lost(why),
@@ -127,7 +127,7 @@ pub fn judge(bfd: Bfd, echoes: Echoes, ike: Ike) -> Opinion {
 
 /// What changed: one for each loss, and one for each end of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Turn {
+pub(super) enum Turn {
     /// The path was lost.
     Lost(Loss),
     /// It works again after this time.
@@ -151,7 +151,7 @@ enum State {
 
 /// The path of one tunnel.
 #[derive(Debug, Default)]
-pub struct Path {
+pub(super) struct Path {
     state: State,
     /// Losses of late, and when the last of them was.
     losses: u32,
@@ -160,7 +160,7 @@ pub struct Path {
 
 impl Path {
     /// Whether packets may go this way.
-    pub fn health(&self) -> Health {
+    pub(super) fn health(&self) -> Health {
         match self.state {
             State::Fit => Health::Usable,
             State::Held { .. } => Health::Held,
@@ -169,7 +169,7 @@ impl Path {
     }
 
     /// Since when it is lost, and how.
-    pub fn loss(&self) -> Option<(Timestamp, Loss)> {
+    pub(super) fn loss(&self) -> Option<(Timestamp, Loss)> {
         match self.state {
             State::Lost { since, why } => Some((since, why)),
             State::Fit | State::Held { .. } => None,
@@ -177,13 +177,13 @@ impl Path {
     }
 
     /// Losses of late.
-    pub fn losses(&self) -> u32 {
+    pub(super) fn losses(&self) -> u32 {
         self.losses
     }
 
     /// Takes over what is known now; says what that changed. What is learned of a loss after it
     /// was told is not told again.
-    pub fn on_opinion(&mut self, opinion: Opinion, now: Timestamp) -> Option<Turn> {
+    pub(super) fn on_opinion(&mut self, opinion: Opinion, now: Timestamp) -> Option<Turn> {
         match (self.state, opinion) {
             (State::Fit | State::Held { .. }, Opinion::Works | Opinion::Believed)
             | (State::Lost { .. }, Opinion::Lost(_)) => None,
@@ -205,7 +205,7 @@ impl Path {
 
     /// There is a new connection: that alone is told, and a lost path is held as any other that
     /// comes back.
-    pub fn begin_anew(&mut self, opinion: Opinion, now: Timestamp) {
+    pub(super) fn begin_anew(&mut self, opinion: Opinion, now: Timestamp) {
         if let State::Lost { .. } = self.state {
             // That it is over is what a new connection means.
             let _ = self.on_opinion(opinion, now);
@@ -214,7 +214,7 @@ impl Path {
 
     /// There is a connection where there was none: those to other peers may not be there yet, who
     /// have a moment to follow before hosts are drawn here.
-    pub fn begin(&mut self, opinion: Opinion, now: Timestamp) {
+    pub(super) fn begin(&mut self, opinion: Opinion, now: Timestamp) {
         self.begin_anew(opinion, now);
         if let State::Fit = self.state {
             self.state = State::Held { until: now + HOLD };
@@ -222,7 +222,7 @@ impl Path {
     }
 
     /// Ends the time for which the path is held.
-    pub fn handle_timeout(&mut self, now: Timestamp) {
+    pub(super) fn handle_timeout(&mut self, now: Timestamp) {
         if let State::Held { until } = self.state
             && until <= now
         {
@@ -231,7 +231,7 @@ impl Path {
     }
 
     /// When [`Path::handle_timeout`] is due.
-    pub fn poll_timeout(&self) -> Option<Timestamp> {
+    pub(super) fn poll_timeout(&self) -> Option<Timestamp> {
         match self.state {
             State::Held { until } => Some(until),
             State::Fit | State::Lost { .. } => None,

@@ -40,7 +40,7 @@ const COMMON: [u16; 13] =
 
 /// What bounds the sizes of a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Bounds {
+pub(super) struct Bounds {
     /// What every path carries: 576 octets (RFC 791 §3.1), 1280 for IPv6 (RFC 8200 §5).
     pub floor: u16,
     /// What nearly every path carries, used while there is doubt (RFC 8899 §5.1.2).
@@ -51,7 +51,7 @@ pub struct Bounds {
 
 impl Bounds {
     /// The bounds of a path over IPv4 or IPv6 of at most `limit`.
-    pub fn new(ipv4: bool, limit: u16) -> Bounds {
+    pub(super) fn new(ipv4: bool, limit: u16) -> Bounds {
         let (floor, base) = if ipv4 { (576, 1200) } else { (1280, 1280) };
         Bounds { floor: floor.min(limit), base: base.min(limit), limit }
     }
@@ -59,7 +59,7 @@ impl Bounds {
 
 /// By what a size is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Knowledge {
+pub(super) enum Knowledge {
     /// By the configuration only.
     Configured,
     /// Routers have said it.
@@ -70,7 +70,7 @@ pub enum Knowledge {
 
 impl Knowledge {
     /// In words for views.
-    pub fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Knowledge::Configured => "configured",
             Knowledge::Icmp => "icmp",
@@ -81,7 +81,7 @@ impl Knowledge {
 
 /// The path MTU of one remote gateway.
 #[derive(Clone, Debug)]
-pub struct PathMtu {
+pub(super) struct PathMtu {
     bounds: Bounds,
     phase: Phase,
     /// What a router has said since the last probe.
@@ -129,13 +129,13 @@ struct Search {
 
 impl PathMtu {
     /// A path of which nothing is known.
-    pub fn new(bounds: Bounds) -> PathMtu {
+    pub(super) fn new(bounds: Bounds) -> PathMtu {
         let phase = Phase::Passive { mtu: bounds.limit, raise_at: None };
         PathMtu { bounds, phase, hint: None, hinted_at: None, asked: None }
     }
 
     /// The longest IP packet to send in one piece.
-    pub fn mtu(&self) -> u16 {
+    pub(super) fn mtu(&self) -> u16 {
         match &self.phase {
             Phase::Passive { mtu, .. } | Phase::Settled { mtu, .. } => *mtu,
             Phase::Trusting => self.bounds.limit,
@@ -144,7 +144,7 @@ impl PathMtu {
     }
 
     /// By what that is known.
-    pub fn known_by(&self) -> Knowledge {
+    pub(super) fn known_by(&self) -> Knowledge {
         match &self.phase {
             Phase::Passive { mtu, .. } if *mtu < self.bounds.limit => Knowledge::Icmp,
             Phase::Passive { .. } | Phase::Trusting => Knowledge::Configured,
@@ -154,12 +154,12 @@ impl PathMtu {
     }
 
     /// Whether other sizes are being tried now.
-    pub fn is_searching(&self) -> bool {
+    pub(super) fn is_searching(&self) -> bool {
         matches!(self.phase, Phase::Trusting | Phase::Searching(_))
     }
 
     /// An IKE SA is there whose peer takes probes. What is known of the path stays in use.
-    pub fn on_up(&mut self, now: Timestamp) {
+    pub(super) fn on_up(&mut self, now: Timestamp) {
         self.asked = None;
         self.phase = match self.phase {
             Phase::Passive { mtu, .. } if mtu < self.bounds.limit => {
@@ -174,7 +174,7 @@ impl PathMtu {
     }
 
     /// The path is another now: all that was known of the old one is worth nothing.
-    pub fn on_moved(&mut self, bounds: Bounds, now: Timestamp) {
+    pub(super) fn on_moved(&mut self, bounds: Bounds, now: Timestamp) {
         let probing = !matches!(self.phase, Phase::Passive { .. });
         *self = PathMtu::new(bounds);
         if probing {
@@ -183,7 +183,7 @@ impl PathMtu {
     }
 
     /// There is nobody to probe any more.
-    pub fn on_down(&mut self, now: Timestamp) {
+    pub(super) fn on_down(&mut self, now: Timestamp) {
         self.asked = None;
         let mtu = self.mtu();
         let raise_at = (mtu < self.bounds.limit).then(|| now + RAISE);
@@ -192,7 +192,7 @@ impl PathMtu {
 
     /// Packets were sent: a size that is not confirmed from time to time may have become too big
     /// without a word (RFC 8899 §4.3). Says whether a probe is due now.
-    pub fn on_sent(&mut self, now: Timestamp) -> bool {
+    pub(super) fn on_sent(&mut self, now: Timestamp) -> bool {
         match &mut self.phase {
             Phase::Settled { confirm_at, confirm, .. } => *confirm |= *confirm_at <= now,
             Phase::Passive { .. } | Phase::Trusting | Phase::Searching(_) => return false,
@@ -201,7 +201,7 @@ impl PathMtu {
     }
 
     /// A router, or the host itself, says that a packet did not fit and that `mtu` does.
-    pub fn on_too_big(&mut self, mtu: u16, now: Timestamp) {
+    pub(super) fn on_too_big(&mut self, mtu: u16, now: Timestamp) {
         let believable = (self.bounds.floor..self.mtu()).contains(&mtu);
         let soon = self.hinted_at.is_some_and(|last| now.since(last) < HINT_PAUSE);
         if !believable || soon {
@@ -220,14 +220,14 @@ impl PathMtu {
     }
 
     /// The size to probe now, if one is due; it counts as asked.
-    pub fn poll_probe(&mut self, now: Timestamp) -> Option<u16> {
+    pub(super) fn poll_probe(&mut self, now: Timestamp) -> Option<u16> {
         let size = self.due()?;
         self.asked = Some(now + PATIENCE);
         Some(size)
     }
 
     /// Whether a probe is due.
-    pub fn wants_probe(&self) -> bool {
+    pub(super) fn wants_probe(&self) -> bool {
         self.due().is_some()
     }
 
@@ -247,7 +247,7 @@ impl PathMtu {
     }
 
     /// A probe of `size` has arrived, or has not while a smaller message did.
-    pub fn on_verdict(&mut self, size: u16, arrived: bool, now: Timestamp) {
+    pub(super) fn on_verdict(&mut self, size: u16, arrived: bool, now: Timestamp) {
         if self.asked.take().is_none() {
             return;
         }
@@ -285,7 +285,7 @@ impl PathMtu {
     }
 
     /// Time has passed.
-    pub fn handle_timeout(&mut self, now: Timestamp) {
+    pub(super) fn handle_timeout(&mut self, now: Timestamp) {
         self.asked = self.asked.filter(|until| *until > now);
         match &mut self.phase {
             Phase::Passive { mtu, raise_at } if raise_at.is_some_and(|at| at <= now) => {
@@ -306,7 +306,7 @@ impl PathMtu {
     }
 
     /// When [`PathMtu::handle_timeout`] is due.
-    pub fn poll_timeout(&self) -> Option<Timestamp> {
+    pub(super) fn poll_timeout(&self) -> Option<Timestamp> {
         let raise_at = match &self.phase {
             Phase::Passive { raise_at, .. } => *raise_at,
             Phase::Settled { mtu, raise_at, .. } if *mtu < self.bounds.limit => Some(*raise_at),

@@ -63,7 +63,7 @@ struct Asked {
 
 /// Questions and answers of one tunnel.
 #[derive(Debug)]
-pub struct Probing {
+pub(super) struct Probing {
     verdict: Verdict,
     /// Whether the peer must know what a question is.
     is_kin: bool,
@@ -96,7 +96,7 @@ impl Default for Probing {
 
 impl Probing {
     /// Packets are sent in this Child SA now, or in none.
-    pub fn on_sending(&mut self, sending: Option<ChildId>, now: Timestamp) {
+    pub(super) fn on_sending(&mut self, sending: Option<ChildId>, now: Timestamp) {
         if self.sending == sending {
             return;
         }
@@ -111,25 +111,25 @@ impl Probing {
     }
 
     /// BFD tells as much: nobody is asked until it does not any more.
-    pub fn rest(&mut self) {
+    pub(super) fn rest(&mut self) {
         (self.sending, self.asked, self.next) = (None, None, None);
         self.verdict = Verdict::Unproven { tries: 0 };
     }
 
     /// The peer has authenticated itself; `is_kin` says whether it is a gateway like this one.
-    pub fn on_established(&mut self, is_kin: bool) {
+    pub(super) fn on_established(&mut self, is_kin: bool) {
         self.is_kin = is_kin;
     }
 
     /// The SAs go another way through the underlay: what was seen of the old one says nothing.
-    pub fn on_moved(&mut self, now: Timestamp) {
+    pub(super) fn on_moved(&mut self, now: Timestamp) {
         self.asked = None;
         self.next = self.sending.map(|_| now);
         self.verdict = Verdict::Unproven { tries: 0 };
     }
 
     /// Something says that the path may be lost: the peer is asked at once, several times.
-    pub fn on_hint(&mut self, now: Timestamp) {
+    pub(super) fn on_hint(&mut self, now: Timestamp) {
         let is_asked = self.is_kin && self.sending.is_some();
         if is_asked && !self.asked.is_some_and(|asked| asked.hinted) {
             self.asked = Some(Asked { first: self.number, at: now, hinted: true });
@@ -138,23 +138,23 @@ impl Probing {
     }
 
     /// Whether the peer that has authenticated itself is a gateway like this one.
-    pub fn is_kin(&self) -> bool {
+    pub(super) fn is_kin(&self) -> bool {
         self.is_kin
     }
 
     /// Something authentic has come out of the tunnel.
-    pub fn on_heard(&mut self, now: Timestamp) {
+    pub(super) fn on_heard(&mut self, now: Timestamp) {
         self.last_heard = Some(now);
     }
 
     /// The peer has asked.
-    pub fn on_question(&mut self, now: Timestamp) {
+    pub(super) fn on_question(&mut self, now: Timestamp) {
         self.on_heard(now);
         self.last_question = Some(now);
     }
 
     /// The peer has answered the question of this number.
-    pub fn on_answer(&mut self, number: u64, liveness: &Liveness, now: Timestamp) {
+    pub(super) fn on_answer(&mut self, number: u64, liveness: &Liveness, now: Timestamp) {
         self.on_heard(now);
         let is_open = |asked: &Asked| (asked.first..self.number).contains(&number);
         let Some(asked) = self.asked.filter(is_open) else { return };
@@ -169,7 +169,7 @@ impl Probing {
     }
 
     /// Time has passed: the number of the question to put now, if one is due.
-    pub fn handle_timeout(&mut self, liveness: &Liveness, now: Timestamp) -> Option<u64> {
+    pub(super) fn handle_timeout(&mut self, liveness: &Liveness, now: Timestamp) -> Option<u64> {
         if self.next.is_none_or(|next| now < next) || self.sending.is_none() {
             return None;
         }
@@ -226,12 +226,12 @@ impl Probing {
     }
 
     /// When [`Probing::handle_timeout`] is due.
-    pub fn poll_timeout(&self) -> Option<Timestamp> {
+    pub(super) fn poll_timeout(&self) -> Option<Timestamp> {
         self.next
     }
 
     /// What the questions have shown.
-    pub fn say(&self) -> Echoes {
+    pub(super) fn say(&self) -> Echoes {
         match self.verdict {
             Verdict::Unproven { .. } => Echoes::SayNothing,
             Verdict::Passing => Echoes::Answered,
@@ -241,7 +241,7 @@ impl Probing {
     }
 
     /// What is known, as an operator sees it at `now`.
-    pub fn view(&self, now: Timestamp) -> DataPath {
+    pub(super) fn view(&self, now: Timestamp) -> DataPath {
         match self.verdict {
             Verdict::Unproven { .. } => DataPath::Unknown,
             Verdict::Passing | Verdict::Late => DataPath::Passes,

@@ -4,7 +4,7 @@ use crate::time::Timestamp;
 
 /// Bytes in both directions since the tunnel was configured.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Totals {
+pub(super) struct Totals {
     /// Sent.
     pub tx_bytes: u64,
     /// Received.
@@ -13,7 +13,7 @@ pub struct Totals {
 
 /// The rates between the last two looks.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Rates {
+pub(super) struct Rates {
     last: Option<(Timestamp, Totals)>,
     /// Bits per second sent.
     pub tx_bits: u64,
@@ -23,7 +23,7 @@ pub struct Rates {
 
 impl Rates {
     /// Takes a look at the counters into account.
-    pub fn sample(&mut self, totals: Totals, now: Timestamp) {
+    pub(super) fn sample(&mut self, totals: Totals, now: Timestamp) {
         if let Some((then, before)) = self.last {
             let micros = u64::try_from(now.since(then).as_micros()).unwrap_or(u64::MAX);
             self.tx_bits = per_second(totals.tx_bytes, before.tx_bytes, micros);

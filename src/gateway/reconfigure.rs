@@ -58,7 +58,7 @@ pub enum NeedsRestart {
 /// # Errors
 ///
 /// When the change cannot be made while packets flow.
-pub fn plan(old: &Config, new: &Config) -> Result<Vec<Step>, NeedsRestart> {
+pub(super) fn plan(old: &Config, new: &Config) -> Result<Vec<Step>, NeedsRestart> {
     same_gateway(&old.gateway, &new.gateway)?;
     let gone = old.peers.keys().filter(|id| !new.peers.contains_key(id));
     let mut steps: Vec<Step> = gone.map(|id| Step::RemovePeer(*id)).collect();

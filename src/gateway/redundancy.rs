@@ -13,7 +13,7 @@ mod link;
 mod member;
 mod trouble;
 
-pub use member::Member;
+pub(super) use member::Member;
 
 use super::io::{LinkState, VrrpOutput};
 use crate::config::{VpcConfig, VrrpConfig};
@@ -30,7 +30,7 @@ use trouble::Trouble;
 
 /// One virtual router, named by where it lives.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct VirtualRouterId {
+pub(super) struct VirtualRouterId {
     /// The VPC.
     pub vpc: VpcId,
     /// The interface.
@@ -54,7 +54,7 @@ enum Due {
 
 /// All virtual routers of the gateway.
 #[derive(Debug, Default)]
-pub struct Redundancy {
+pub(super) struct Redundancy {
     members: BTreeMap<VirtualRouterId, Member>,
     links: BTreeMap<LinkId, Link>,
     timers: Timers<Due>,
@@ -65,7 +65,7 @@ pub struct Redundancy {
 impl Redundancy {
     /// Makes the virtual routers of a VPC what `config` says. Those that did not change are left
     /// alone; new ones join, and begin with the [`Redundancy::handle_link`] that answers.
-    pub fn configure(&mut self, vpc: VpcId, config: &VpcConfig, now: Timestamp) {
+    pub(super) fn configure(&mut self, vpc: VpcId, config: &VpcConfig, now: Timestamp) {
         let wanted: BTreeMap<VirtualRouterId, &VrrpConfig> =
             config.vrrp.iter().flat_map(|router| member::families(vpc, router)).collect();
         let here = self.members_of(vpc, None);
@@ -106,7 +106,7 @@ impl Redundancy {
 
     /// Starts and stops virtual routers as their interface comes and goes, and follows its
     /// addresses.
-    pub fn handle_link(&mut self, state: &LinkState, now: Timestamp) {
+    pub(super) fn handle_link(&mut self, state: &LinkState, now: Timestamp) {
         let id = LinkId::new(state.vpc, &state.interface);
         let Some(link) = self.links.get_mut(&id) else { return };
         let moved = state.mac.is_some() && link.mac != state.mac;
@@ -118,7 +118,7 @@ impl Redundancy {
     }
 
     /// The state of an interface could not be seen. That does not mean that it is down.
-    pub fn handle_unseen_link(&mut self, vpc: VpcId, interface: &str, now: Timestamp) {
+    pub(super) fn handle_unseen_link(&mut self, vpc: VpcId, interface: &str, now: Timestamp) {
         let link = LinkId::new(vpc, interface);
         if self.links.contains_key(&link) {
             self.timers.arm(Due::Look(link), Some(now + RETRY));
@@ -127,7 +127,7 @@ impl Redundancy {
 
     /// Takes a VRRP packet that came in on an interface. What is no advertisement of version 3 for
     /// a VRID of ours is counted and changes nothing.
-    pub fn handle_packet(
+    pub(super) fn handle_packet(
         &mut self,
         vpc: VpcId,
         interface: &str,
@@ -162,7 +162,13 @@ impl Redundancy {
 
     /// Takes a neighbour frame that came in on an interface: answers it when it asks for an
     /// address of an Active Router there, and does not let another station keep such an address.
-    pub fn handle_frame(&mut self, vpc: VpcId, interface: &str, bytes: &[u8], now: Timestamp) {
+    pub(super) fn handle_frame(
+        &mut self,
+        vpc: VpcId,
+        interface: &str,
+        bytes: &[u8],
+        now: Timestamp,
+    ) {
         let frame = match NeighborFrame::decode(bytes) {
             Ok(frame) => frame,
             Err(error) => return trace!(interface, %error, "neighbour frame ignored"),
@@ -215,7 +221,7 @@ impl Redundancy {
     }
 
     /// Tells the VPC's virtual routers whether some tunnel carries packets.
-    pub fn on_isolation(&mut self, vpc: VpcId, isolated: bool, now: Timestamp) {
+    pub(super) fn on_isolation(&mut self, vpc: VpcId, isolated: bool, now: Timestamp) {
         for id in self.members_of(vpc, None) {
             let Some(member) = self.members.get_mut(&id) else { continue };
             if member.isolated == isolated {
@@ -231,7 +237,7 @@ impl Redundancy {
     }
 
     /// Runs the timers that are due.
-    pub fn handle_timeout(&mut self, now: Timestamp) {
+    pub(super) fn handle_timeout(&mut self, now: Timestamp) {
         while let Some(due) = self.timers.pop_due(now) {
             match due {
                 Due::Router(id) => {
@@ -252,33 +258,33 @@ impl Redundancy {
 
     /// Gives every virtual address up with priority 0, so that a backup takes over at once
     /// (RFC 9568 §6.4.3).
-    pub fn shutdown(&mut self, now: Timestamp) {
+    pub(super) fn shutdown(&mut self, now: Timestamp) {
         let ids: Vec<VirtualRouterId> = self.members.keys().cloned().collect();
         ids.iter().for_each(|id| self.stop(id, now));
     }
 
     /// All virtual routers.
-    pub fn members(&self) -> impl Iterator<Item = (&VirtualRouterId, &Member)> {
+    pub(super) fn members(&self) -> impl Iterator<Item = (&VirtualRouterId, &Member)> {
         self.members.iter()
     }
 
     /// Whether we answer for an address on some interface of a VPC.
-    pub fn answers_for(&self, vpc: VpcId, address: IpAddr) -> bool {
+    pub(super) fn answers_for(&self, vpc: VpcId, address: IpAddr) -> bool {
         self.here(vpc, None).any(|(_, member)| member.answers_for(address))
     }
 
     /// VRRP packets for virtual routers that are not configured here.
-    pub fn unknown(&self) -> u64 {
+    pub(super) fn unknown(&self) -> u64 {
         self.unknown
     }
 
     /// What to do next.
-    pub fn poll_output(&mut self) -> Option<VrrpOutput> {
+    pub(super) fn poll_output(&mut self) -> Option<VrrpOutput> {
         self.outputs.pop_front()
     }
 
     /// When the next timer is due.
-    pub fn poll_timeout(&self) -> Option<Timestamp> {
+    pub(super) fn poll_timeout(&self) -> Option<Timestamp> {
         self.timers.next().map(|(at, _)| at)
     }
 

@@ -20,7 +20,7 @@ const END: GroupId = GroupId(u32::MAX);
 
 /// A next-hop group: peers in order of preference, and the one in use.
 #[derive(Clone, Debug, Default)]
-pub struct Group {
+pub(super) struct Group {
     /// Peers, best first.
     pub ranking: Vec<PeerId>,
     /// The peer in use; `None` when no tunnel of the ranking is usable.
@@ -40,7 +40,7 @@ const EXAMPLES: usize = 4;
 
 /// Learned prefixes that go to another peer than before.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Move {
+pub(super) struct Move {
     /// The peer that they went to; `None` when they were not reached.
     pub from: Option<PeerId>,
     /// The peer that they go to; `None` when they are not reached.
@@ -61,7 +61,7 @@ impl Move {
 
 /// The routes of one VPC as its packets see them.
 #[derive(Debug, Default)]
-pub struct VpcRoutes {
+pub(super) struct VpcRoutes {
     fib: Fib,
     groups: Vec<Option<Group>>,
     free: BTreeSet<GroupId>,
@@ -88,14 +88,14 @@ pub struct VpcRoutes {
 impl VpcRoutes {
     /// Routes `prefix` straight to `peer`, whatever is learned about the prefix: inside addresses
     /// of peers go this way, so that BGP never depends on routes that BGP brings.
-    pub fn pin(&mut self, prefix: Prefix, peer: PeerId) {
+    pub(super) fn pin(&mut self, prefix: Prefix, peer: PeerId) {
         self.set(prefix, &[]);
         self.pinned.insert(prefix);
         self.set(prefix, &[peer]);
     }
 
     /// Takes a pinned route back.
-    pub fn unpin(&mut self, prefix: &Prefix) {
+    pub(super) fn unpin(&mut self, prefix: &Prefix) {
         if self.pinned.contains(prefix) {
             self.set(*prefix, &[]);
             self.pinned.remove(prefix);
@@ -104,7 +104,7 @@ impl VpcRoutes {
 
     /// Sets the ranked paths of a learned prefix; an empty ranking withdraws it. Returns whether
     /// the prefix is routed now.
-    pub fn learn(&mut self, prefix: Prefix, ranking: &[PeerId]) -> bool {
+    pub(super) fn learn(&mut self, prefix: Prefix, ranking: &[PeerId]) -> bool {
         if !self.pinned.contains(&prefix) {
             let from = self.fib.get(&prefix).and_then(|id| self.peer_in_use(id));
             self.set(prefix, ranking);
@@ -115,7 +115,7 @@ impl VpcRoutes {
     }
 
     /// The tunnel to a peer changed: its groups choose anew, and are published anew.
-    pub fn mark(&mut self, peer: PeerId) {
+    pub(super) fn mark(&mut self, peer: PeerId) {
         let groups: Vec<GroupId> = self.groups_of(peer).collect();
         self.unpublished |= !groups.is_empty();
         self.stale.extend(&groups);
@@ -123,7 +123,7 @@ impl VpcRoutes {
     }
 
     /// Chooses anew where the choice may be another one; returns whether a group flipped.
-    pub fn reselect(&mut self, health: impl Fn(PeerId) -> Health) -> bool {
+    pub(super) fn reselect(&mut self, health: impl Fn(PeerId) -> Health) -> bool {
         let mut flipped = false;
         while let Some(id) = self.stale.pop_first() {
             let Some(Some(group)) = self.groups.get_mut(index(id)) else { continue };
@@ -147,7 +147,7 @@ impl VpcRoutes {
 
     /// Where learned prefixes have gone since the last call, once all groups have chosen: those that
     /// moved between the same peers together.
-    pub fn take_moves(&mut self) -> Vec<Move> {
+    pub(super) fn take_moves(&mut self) -> Vec<Move> {
         let mut moves = std::mem::take(&mut self.flipped);
         for ((from, group), moved) in std::mem::take(&mut self.regrouped) {
             let to = group.and_then(|id| self.peer_in_use(id));
@@ -158,36 +158,36 @@ impl VpcRoutes {
     }
 
     /// Whether packets do not see yet what holds.
-    pub fn is_unpublished(&self) -> bool {
+    pub(super) fn is_unpublished(&self) -> bool {
         self.unpublished
     }
 
     /// The groups that differ from what was published, each with the peer that it uses now; the
     /// caller publishes them with the FIB.
-    pub fn take_changed(&mut self) -> impl Iterator<Item = (GroupId, Option<PeerId>)> {
+    pub(super) fn take_changed(&mut self) -> impl Iterator<Item = (GroupId, Option<PeerId>)> {
         self.unpublished = false;
         let changed = std::mem::take(&mut self.changed);
         changed.into_iter().map(|id| (id, self.peer_in_use(id)))
     }
 
     /// The FIB as the packet path reads it.
-    pub fn fib(&self) -> Arc<PrefixMap<GroupId>> {
+    pub(super) fn fib(&self) -> Arc<PrefixMap<GroupId>> {
         self.fib.publish()
     }
 
     /// How many groups are in use.
     #[cfg(test)]
-    pub fn group_count(&self) -> usize {
+    pub(super) fn group_count(&self) -> usize {
         self.groups.iter().flatten().count()
     }
 
     /// The group that packets to `prefix` use.
-    pub fn group_of(&self, prefix: &Prefix) -> Option<&Group> {
+    pub(super) fn group_of(&self, prefix: &Prefix) -> Option<&Group> {
         self.group(self.fib.get(prefix)?)
     }
 
     /// Takes over whether the host routes a prefix.
-    pub fn set_carried(&mut self, prefix: Prefix, carried: bool) {
+    pub(super) fn set_carried(&mut self, prefix: Prefix, carried: bool) {
         if carried {
             self.refused.remove(&prefix);
         } else {
@@ -208,17 +208,17 @@ impl VpcRoutes {
     }
 
     /// How many learned prefixes are routed to `peer` now, by us and by the host.
-    pub fn learned_through(&self, peer: PeerId) -> usize {
+    pub(super) fn learned_through(&self, peer: PeerId) -> usize {
         self.groups_through(peer).map(|group| group.learned - group.refused.len()).sum()
     }
 
     /// How many learned prefixes would be routed to `peer` now, did the host not refuse.
-    pub fn refused_through(&self, peer: PeerId) -> usize {
+    pub(super) fn refused_through(&self, peer: PeerId) -> usize {
         self.groups_through(peer).map(|group| group.refused.len()).sum()
     }
 
     /// Those prefixes.
-    pub fn refused_prefixes(&self, peer: PeerId) -> impl Iterator<Item = Prefix> {
+    pub(super) fn refused_prefixes(&self, peer: PeerId) -> impl Iterator<Item = Prefix> {
         self.groups_through(peer).flat_map(|group| &group.refused).copied()
     }
 

@@ -27,11 +27,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// How long an inbound SA is kept after its Child SA was deleted.
-pub const DRAIN: Duration = Duration::from_secs(5);
+pub(super) const DRAIN: Duration = Duration::from_secs(5);
 
 /// One pair of SAs.
 #[derive(Debug)]
-pub struct Child {
+pub(super) struct Child {
     /// Receives.
     pub inbound: Arc<InboundSa>,
     /// Sends.
@@ -59,7 +59,7 @@ pub struct Child {
 
 /// An inbound SA whose Child SA is gone.
 #[derive(Debug)]
-pub struct Draining {
+pub(super) struct Draining {
     /// Receives until the grace period ends.
     pub inbound: Arc<InboundSa>,
     /// Our side's traffic selectors.
@@ -73,7 +73,7 @@ pub struct Draining {
 
 /// What a look at the counters found about a Child SA.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Finding {
+pub(super) enum Finding {
     /// Packets came in since the last look.
     Inbound(ChildId),
     /// A soft limit in bytes or packets was passed: time to rekey.
@@ -82,7 +82,7 @@ pub enum Finding {
 
 /// All SAs of one tunnel.
 #[derive(Debug, Default)]
-pub struct Sas {
+pub(super) struct Sas {
     children: BTreeMap<ChildId, Child>,
     sending: BTreeMap<Strand, ChildId>,
     draining: Vec<Draining>,
@@ -95,7 +95,7 @@ impl Sas {
     /// # Errors
     ///
     /// When the keys do not fit the suite, which is a fault of ours.
-    pub fn install(
+    pub(super) fn install(
         &mut self,
         up: &ChildUp,
         config: &PeerConfig,
@@ -128,14 +128,14 @@ impl Sas {
     }
 
     /// Packets of its strand are sent with this pair from now on.
-    pub fn on_sendable(&mut self, id: ChildId) {
+    pub(super) fn on_sendable(&mut self, id: ChildId) {
         if let Some(child) = self.children.get(&id) {
             self.sending.insert(child.strand, id);
         }
     }
 
     /// The pair is deleted: sending ends at once, receiving after the grace period.
-    pub fn retire(&mut self, id: ChildId, now: Timestamp) {
+    pub(super) fn retire(&mut self, id: ChildId, now: Timestamp) {
         let Some(child) = self.children.remove(&id) else { return };
         self.sending.retain(|_, sending| *sending != id);
         self.draining.push(Draining {
@@ -148,58 +148,58 @@ impl Sas {
     }
 
     /// All pairs are deleted.
-    pub fn retire_all(&mut self, now: Timestamp) {
+    pub(super) fn retire_all(&mut self, now: Timestamp) {
         let ids: Vec<ChildId> = self.children.keys().copied().collect();
         ids.into_iter().for_each(|id| self.retire(id, now));
     }
 
     /// The peer's end of the underlay path changed (RFC 7296 §2.23).
-    pub fn move_to(&mut self, local: SocketAddr, remote: SocketAddr) {
+    pub(super) fn move_to(&mut self, local: SocketAddr, remote: SocketAddr) {
         for child in self.children.values_mut() {
             (child.local, child.remote) = (local, remote);
         }
     }
 
     /// The pairs that send, the newest first.
-    pub fn sending(&self) -> impl DoubleEndedIterator<Item = (ChildId, &Child)> {
+    pub(super) fn sending(&self) -> impl DoubleEndedIterator<Item = (ChildId, &Child)> {
         let sends = |(id, child): &(ChildId, &Child)| self.sending.get(&child.strand) == Some(id);
         self.children().rev().filter(sends)
     }
 
     /// The destinations that the pairs that send take; `None` when there is none.
-    pub fn reach(&self) -> Option<Reach> {
+    pub(super) fn reach(&self) -> Option<Reach> {
         let mut sending = self.sending().map(|(_, child)| &child.remote_ts).peekable();
         sending.peek()?;
         Some(Reach::of(sending.flat_map(Selectors::addresses)))
     }
 
     /// Whether this pair sends.
-    pub fn is_sending(&self, id: ChildId) -> bool {
+    pub(super) fn is_sending(&self, id: ChildId) -> bool {
         self.sending().any(|(sending, _)| sending == id)
     }
 
     /// Whether there is no pair.
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.children.is_empty()
     }
 
     /// All pairs.
-    pub fn children(&self) -> impl DoubleEndedIterator<Item = (ChildId, &Child)> {
+    pub(super) fn children(&self) -> impl DoubleEndedIterator<Item = (ChildId, &Child)> {
         self.children.iter().map(|(id, child)| (*id, child))
     }
 
     /// The pair that receives under this SPI.
-    pub fn receiving_by(&self, spi: EspSpi) -> Option<ChildId> {
+    pub(super) fn receiving_by(&self, spi: EspSpi) -> Option<ChildId> {
         self.children().find(|(_, child)| child.inbound.spi() == spi).map(|(id, _)| id)
     }
 
     /// Inbound SAs in their grace period.
-    pub fn draining(&self) -> &[Draining] {
+    pub(super) fn draining(&self) -> &[Draining] {
         &self.draining
     }
 
     /// Looks at the counters of all pairs.
-    pub fn inspect(&mut self) -> Vec<Finding> {
+    pub(super) fn inspect(&mut self) -> Vec<Finding> {
         let mut findings = Vec::new();
         for (&id, child) in &mut self.children {
             let opened = child.inbound.opened_packets();
@@ -217,12 +217,12 @@ impl Sas {
     }
 
     /// Ends grace periods that are over.
-    pub fn handle_timeout(&mut self, now: Timestamp) {
+    pub(super) fn handle_timeout(&mut self, now: Timestamp) {
         self.draining.retain(|sa| sa.until > now);
     }
 
     /// When the next grace period ends.
-    pub fn poll_timeout(&self) -> Option<Timestamp> {
+    pub(super) fn poll_timeout(&self) -> Option<Timestamp> {
         self.draining.iter().map(|sa| sa.until).min()
     }
 }

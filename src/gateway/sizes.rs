@@ -30,19 +30,19 @@ struct Way {
 
 /// The ways to all remote gateways that are, or were, connected.
 #[derive(Debug, Default)]
-pub struct Ways {
+pub(super) struct Ways {
     all: BTreeMap<RemoteId, Way>,
     by_address: BTreeSet<(SocketAddr, RemoteId)>,
 }
 
 impl Ways {
     /// What is known of the path to a remote gateway: its MTU and by what.
-    pub fn mtu(&self, remote: RemoteId) -> Option<(u16, Knowledge)> {
+    pub(super) fn mtu(&self, remote: RemoteId) -> Option<(u16, Knowledge)> {
         self.all.get(&remote).map(|way| (way.mtu.mtu(), way.mtu.known_by()))
     }
 
     /// The remote gateways that are at an address.
-    pub fn leading_to(&self, address: SocketAddr) -> Vec<RemoteId> {
+    pub(super) fn leading_to(&self, address: SocketAddr) -> Vec<RemoteId> {
         let from = (address, RemoteId(0))..=(address, RemoteId(u32::MAX));
         self.by_address.range(from).map(|(_, remote)| *remote).collect()
     }

@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 /// Makes snapshots when they are due.
 #[derive(Debug, Default)]
-pub struct Publisher {
+pub(super) struct Publisher {
     /// The last one, as it was published.
     snapshot: Snapshot,
     /// What is published of each tunnel.
@@ -37,7 +37,7 @@ struct Published {
 
 /// What a snapshot is made from.
 #[derive(Clone, Copy)]
-pub struct Sources<'g> {
+pub(super) struct Sources<'g> {
     /// The running configuration.
     pub config: &'g Config,
     /// SAs.
@@ -46,27 +46,27 @@ pub struct Sources<'g> {
 
 impl Publisher {
     /// Something of a tunnel changed that packets depend on.
-    pub fn mark_tunnel(&mut self, peer: PeerId) {
+    pub(super) fn mark_tunnel(&mut self, peer: PeerId) {
         self.tunnels.insert(peer);
     }
 
     /// Something of a VPC's routes changed.
-    pub fn mark_vpc(&mut self, vpc: VpcId) {
+    pub(super) fn mark_vpc(&mut self, vpc: VpcId) {
         self.vpcs.insert(vpc);
     }
 
     /// The tunnel to a peer, as it was published.
-    pub fn tunnel(&self, peer: PeerId) -> Option<Arc<TunnelEntry>> {
+    pub(super) fn tunnel(&self, peer: PeerId) -> Option<Arc<TunnelEntry>> {
         self.published.get(&peer)?.outbound.clone()
     }
 
     /// Datagrams discarded before a tunnel was known.
-    pub fn discards(&self) -> &DiscardCounters {
+    pub(super) fn discards(&self) -> &DiscardCounters {
         &self.snapshot.discards
     }
 
     /// The next snapshot, if one is due.
-    pub fn publish(
+    pub(super) fn publish(
         &mut self,
         sources: Sources<'_>,
         vpcs: &mut BTreeMap<VpcId, Vpc>,
@@ -175,7 +175,7 @@ pub fn device_mtu(config: &Config, vpc: VpcId) -> u16 {
 
 /// The longest inner packet that reaches the peer in one piece by the SA by which a tunnel sends, as
 /// far as is known of the path.
-pub fn sending_mtu(config: &Config, tunnel: &Tunnel, child: &Child) -> u16 {
+pub(super) fn sending_mtu(config: &Config, tunnel: &Tunnel, child: &Child) -> u16 {
     let (ipv4, layout) = (child.remote.is_ipv4(), child.outbound.layout());
     inner_mtu(config, tunnel.vpc, ipv4, layout, path_mtu(config, tunnel))
 }

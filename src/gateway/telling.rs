@@ -11,7 +11,7 @@ const SPAN: Duration = Duration::from_secs(60);
 
 /// How much was told lately about one thing.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Telling {
+pub(super) struct Telling {
     since: Option<Timestamp>,
     told: u32,
     left_out: u64,
@@ -19,7 +19,7 @@ pub struct Telling {
 
 /// What is to be told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub(super) enum Verdict {
     /// The sentence, and how many were left out before it.
     Tell {
         /// Sentences left out since the last one that was told.
@@ -31,7 +31,7 @@ pub enum Verdict {
 
 impl Verdict {
     /// The sentence as it is told, with how many were left out before it.
-    pub fn complete(self, sentence: String) -> Option<String> {
+    pub(super) fn complete(self, sentence: String) -> Option<String> {
         match self {
             Verdict::LeaveOut => None,
             Verdict::Tell { left_out: 0 } => Some(sentence),
@@ -42,7 +42,7 @@ impl Verdict {
 
 impl Telling {
     /// Whether another sentence is told at `now`.
-    pub fn ask(&mut self, now: Timestamp) -> Verdict {
+    pub(super) fn ask(&mut self, now: Timestamp) -> Verdict {
         if self.since.is_none_or(|since| now.since(since) >= SPAN) {
             (self.since, self.told) = (Some(now), 0);
         }

@@ -35,7 +35,7 @@ use tracing::{error, info, warn};
 
 /// What is known of the IKE SA, and since when. The engine shows the SA itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
+pub(super) enum State {
     /// There is none.
     Down {
         /// Since when.
@@ -55,7 +55,7 @@ pub enum State {
 
 /// A tunnel and its history.
 #[derive(Debug)]
-pub struct Tunnel {
+pub(super) struct Tunnel {
     /// The VPC that it belongs to.
     pub vpc: VpcId,
     /// The peer's name, for logs and events.
@@ -103,7 +103,7 @@ pub struct Tunnel {
 
 impl Tunnel {
     /// A tunnel without SAs.
-    pub fn new(config: &PeerConfig, now: Timestamp) -> Tunnel {
+    pub(super) fn new(config: &PeerConfig, now: Timestamp) -> Tunnel {
         Tunnel {
             vpc: config.vpc,
             name: config.name.clone(),
@@ -130,7 +130,7 @@ impl Tunnel {
     }
 
     /// Shares a connection that is in this state already.
-    pub fn join(&mut self, connection: Option<ConnectionState>, now: Timestamp) {
+    pub(super) fn join(&mut self, connection: Option<ConnectionState>, now: Timestamp) {
         match connection {
             Some(ConnectionState::Up) => self.state = State::Connected { since: now },
             Some(ConnectionState::Unreachable(since)) => self.state = State::Silent { since },
@@ -142,7 +142,7 @@ impl Tunnel {
     }
 
     /// Whether the tunnel can carry packets.
-    pub fn health(&self) -> Health {
+    pub(super) fn health(&self) -> Health {
         match (&self.state, self.sas.sending().next()) {
             (_, None) | (State::Down { .. }, Some(_)) => Health::Down,
             (State::Connected { .. } | State::Silent { .. }, Some(_)) => self.path.health(),
@@ -160,7 +160,7 @@ impl Tunnel {
     }
 
     /// Follows what is known of the path, and tells what that changes.
-    pub fn judge_path(&mut self, now: Timestamp) {
+    pub(super) fn judge_path(&mut self, now: Timestamp) {
         let turn = self.opinion().and_then(|opinion| self.path.on_opinion(opinion, now));
         match turn {
             None => {}
@@ -180,7 +180,7 @@ impl Tunnel {
     }
 
     /// Where the packets of the Child SA get to, as an operator sees it at `now`.
-    pub fn data_path(&self, now: Timestamp) -> DataPath {
+    pub(super) fn data_path(&self, now: Timestamp) -> DataPath {
         let known = match self.watch.says() {
             Bfd::SaysNothing => self.probing.view(now),
             Bfd::Works => DataPath::Passes,
@@ -193,19 +193,19 @@ impl Tunnel {
     }
 
     /// Whether its counters can tell nothing: it has no SAs, and carried nothing lately.
-    pub fn is_quiet(&self) -> bool {
+    pub(super) fn is_quiet(&self) -> bool {
         self.sas.is_empty() && (self.rates.tx_bits, self.rates.rx_bits) == (0, 0)
     }
 
     /// Since when the tunnel is in its state.
-    pub fn since(&self) -> Timestamp {
+    pub(super) fn since(&self) -> Timestamp {
         let (State::Down { since } | State::Connected { since } | State::Silent { since }) =
             self.state;
         self.path.loss().map_or(since, |(lost, _)| lost.max(since))
     }
 
     /// Takes over what the IKE engine tells.
-    pub fn on_event(&mut self, event: &Event, config: &PeerConfig, now: Timestamp) {
+    pub(super) fn on_event(&mut self, event: &Event, config: &PeerConfig, now: Timestamp) {
         match event {
             Event::Established(facts) => self.on_established(facts, now),
             // The path is that of the remote gateway.
@@ -242,7 +242,7 @@ impl Tunnel {
     }
 
     /// Takes over what BFD tells; says whether something follows from it.
-    pub fn on_bfd(&mut self, report: Report, now: Timestamp) -> bool {
+    pub(super) fn on_bfd(&mut self, report: Report, now: Timestamp) -> bool {
         let has_bgp = self.neighbor.is_some_and(|neighbor| neighbor.bgp);
         let news = self.watch.on_report(report, !has_bgp);
         self.judge_path(now);
@@ -250,7 +250,7 @@ impl Tunnel {
     }
 
     /// Reads the packet path's counters.
-    pub fn sample(&mut self, now: Timestamp) {
+    pub(super) fn sample(&mut self, now: Timestamp) {
         let (tx_bytes, rx_bytes) = (self.counters.sent_bytes(), self.counters.received_bytes());
         self.rates.sample(Totals { tx_bytes, rx_bytes }, now);
     }
@@ -296,14 +296,20 @@ impl Tunnel {
 
     /// Tells of an announcement that is not accepted, unless there are too many of them: the
     /// views show them all.
-    pub fn note_rejection(&mut self, fact: Fact, now: Timestamp) {
+    pub(super) fn note_rejection(&mut self, fact: Fact, now: Timestamp) {
         if let Some(text) = self.rejections.ask(now).complete(fact.text) {
             self.note(Fact { text, ..fact }, now);
         }
     }
 
     /// Tells of another path MTU. One that shrinks is a warning: packets need more of them.
-    pub fn tell_path_mtu(&mut self, before: u16, mtu: u16, known_by: Knowledge, now: Timestamp) {
+    pub(super) fn tell_path_mtu(
+        &mut self,
+        before: u16,
+        mtu: u16,
+        known_by: Knowledge,
+        now: Timestamp,
+    ) {
         let how = known_by.name();
         let text = format!("the path to the peer carries {mtu} bytes ({how}), before {before}");
         if mtu < before {
@@ -316,7 +322,7 @@ impl Tunnel {
     }
 
     /// Logs and remembers something: as a failure, if it is one.
-    pub fn tell(&mut self, fact: Fact, now: Timestamp) {
+    pub(super) fn tell(&mut self, fact: Fact, now: Timestamp) {
         match fact.code.severity() {
             Severity::Info => self.note(fact, now),
             Severity::Warning => self.fail(fact, now),
@@ -324,7 +330,7 @@ impl Tunnel {
     }
 
     /// Logs and remembers something that is no failure of the tunnel.
-    pub fn note(&mut self, fact: Fact, now: Timestamp) {
+    pub(super) fn note(&mut self, fact: Fact, now: Timestamp) {
         let (peer, code) = (self.name.as_str(), fact.code.name());
         match fact.code.severity() {
             Severity::Info => info!(peer, code, "{peer}: {fact}"),

@@ -60,14 +60,14 @@ impl fmt::Display for Unsent {
 
 /// How often, by reason, and what was told last of each peer.
 #[derive(Debug, Default)]
-pub struct Tally {
+pub(super) struct Tally {
     counts: BTreeMap<&'static str, u64>,
     told: BTreeMap<PeerId, (Unsent, Timestamp)>,
 }
 
 impl Tally {
     /// Every reason that occurred, with its count.
-    pub fn counts(&self) -> impl Iterator<Item = (&'static str, u64)> {
+    pub(super) fn counts(&self) -> impl Iterator<Item = (&'static str, u64)> {
         self.counts.iter().map(|(name, count)| (*name, *count))
     }
 
@@ -86,7 +86,7 @@ impl Tally {
     }
 
     /// The peer is not configured any more.
-    pub fn forget(&mut self, peer: PeerId) {
+    pub(super) fn forget(&mut self, peer: PeerId) {
         self.told.remove(&peer);
     }
 }

@@ -23,7 +23,7 @@ const MAX_PREFIXES: u32 = 100_000;
 
 /// A VPC at work.
 #[derive(Debug)]
-pub struct Vpc {
+pub(super) struct Vpc {
     /// Its number.
     pub id: VpcId,
     /// BGP and static routes.
@@ -58,7 +58,7 @@ pub struct Vpc {
 
 impl Vpc {
     /// A VPC with its own prefixes and no neighbours yet.
-    pub fn new(id: VpcId, config: &Config, now: Timestamp, random: &mut dyn Random) -> Vpc {
+    pub(super) fn new(id: VpcId, config: &Config, now: Timestamp, random: &mut dyn Random) -> Vpc {
         let router = Router::new(router_config(id, config), random);
         let mut vpc = Vpc {
             id,
@@ -83,7 +83,7 @@ impl Vpc {
 
     /// Takes the VPC's own prefixes and the inside addresses from the configuration; says whether
     /// that changes what its packets may do.
-    pub fn configure(&mut self, config: &Config, now: Timestamp) -> bool {
+    pub(super) fn configure(&mut self, config: &Config, now: Timestamp) -> bool {
         let Some(vpc) = config.vpcs.get(&self.id) else { return false };
         self.inside_pairs = inside_pairs(self.id, config);
         let inside = inside_addresses(self.id, config);
@@ -98,7 +98,7 @@ impl Vpc {
     }
 
     /// Adds a peer as a neighbour, and the route to its inside address.
-    pub fn add_neighbor(&mut self, peer: PeerId, config: &PeerConfig, now: Timestamp) {
+    pub(super) fn add_neighbor(&mut self, peer: PeerId, config: &PeerConfig, now: Timestamp) {
         self.router.add_neighbor(peer, neighbor_config(config), now);
         note(&mut self.routed, peer, !is_static(config));
         if let Some(inside) = inside_remote(config) {
@@ -107,7 +107,7 @@ impl Vpc {
     }
 
     /// Changes a neighbour; what did not change of it keeps running.
-    pub fn update_neighbor(
+    pub(super) fn update_neighbor(
         &mut self,
         peer: PeerId,
         old: &PeerConfig,
@@ -125,7 +125,7 @@ impl Vpc {
     }
 
     /// Forgets a neighbour with all that it announced.
-    pub fn remove_neighbor(&mut self, peer: PeerId, config: &PeerConfig, now: Timestamp) {
+    pub(super) fn remove_neighbor(&mut self, peer: PeerId, config: &PeerConfig, now: Timestamp) {
         self.router.remove_neighbor(peer, now);
         self.routed.remove(&peer);
         if let Some(inside) = inside_remote(config) {
@@ -134,7 +134,13 @@ impl Vpc {
     }
 
     /// Says how the tunnel to a peer is, and was before; told when that changes.
-    pub fn on_tunnel(&mut self, peer: PeerId, before: Health, health: Health, now: Timestamp) {
+    pub(super) fn on_tunnel(
+        &mut self,
+        peer: PeerId,
+        before: Health,
+        health: Health,
+        now: Timestamp,
+    ) {
         note(&mut self.reachable, peer, health != Health::Usable);
         if before.is_usable() != health.is_usable() {
             self.router.on_tunnel(peer, health.is_usable(), now);
@@ -142,24 +148,24 @@ impl Vpc {
     }
 
     /// Says whether the BGP session with a peer is up.
-    pub fn on_session(&mut self, peer: PeerId, up: bool) {
+    pub(super) fn on_session(&mut self, peer: PeerId, up: bool) {
         note(&mut self.routed, peer, !up);
     }
 
     /// Whether no tunnel carries packets to where routes lead. A gateway that starts must not answer
     /// for its hosts' next hop before it knows the way on; and one whose paths come back, one after
     /// the other, not before they have been there for a while.
-    pub fn is_isolated(&self) -> bool {
+    pub(super) fn is_isolated(&self) -> bool {
         self.reachable.is_disjoint(&self.routed)
     }
 
     /// Whether its hosts cannot be reached, in no family.
-    pub fn is_dead_end(&self) -> bool {
+    pub(super) fn is_dead_end(&self) -> bool {
         self.reached.is_empty()
     }
 
     /// Takes changes of the best paths over, into the FIB and to the host.
-    pub fn learn(&mut self, changes: &[FibChange], world: &mut World) {
+    pub(super) fn learn(&mut self, changes: &[FibChange], world: &mut World) {
         for change in changes {
             let routed = self.routes.learn(change.prefix, &change.paths);
             let (vpc, prefix) = (self.id, change.prefix);
@@ -172,7 +178,7 @@ impl Vpc {
     }
 
     /// The address from which the host speaks to a prefix.
-    pub fn source_towards(&self, prefix: &Prefix) -> Option<IpAddr> {
+    pub(super) fn source_towards(&self, prefix: &Prefix) -> Option<IpAddr> {
         let is_host = *prefix == Prefix::host(prefix.addr());
         let inside = self.inside_pairs.get(&prefix.addr()).copied().filter(|_| is_host);
         inside.or_else(|| self.own.towards(prefix))
@@ -180,7 +186,7 @@ impl Vpc {
 
     /// Takes over that the host refuses something of this VPC, or does it again. A prefix that
     /// it does not route is told to nobody, and a VPC that it does not serve neither.
-    pub fn on_refusal(&mut self, wish: Wish, carried: bool, now: Timestamp) {
+    pub(super) fn on_refusal(&mut self, wish: Wish, carried: bool, now: Timestamp) {
         match wish {
             Wish::Route { prefix, .. } => {
                 self.router.set_carried(prefix, carried, now);
@@ -203,28 +209,28 @@ impl Vpc {
 
     /// Its device and the rules that lead to it, while the host refuses them: without them no
     /// packet finds a tunnel.
-    pub fn refused(&self) -> &BTreeSet<Wish> {
+    pub(super) fn refused(&self) -> &BTreeSet<Wish> {
         &self.refused
     }
 
     /// What else the host refuses, beside routes.
-    pub fn missing(&self) -> &BTreeSet<Wish> {
+    pub(super) fn missing(&self) -> &BTreeSet<Wish> {
         &self.missing
     }
 
     /// How many learned prefixes go to `peer` now, by us and by the host.
-    pub fn carried_to(&self, peer: PeerId) -> usize {
+    pub(super) fn carried_to(&self, peer: PeerId) -> usize {
         if self.refused.is_empty() { self.routes.learned_through(peer) } else { 0 }
     }
 
     /// How many learned prefixes would go to `peer` now, did the host not refuse.
-    pub fn refused_to(&self, peer: PeerId) -> usize {
+    pub(super) fn refused_to(&self, peer: PeerId) -> usize {
         let refused = self.routes.refused_through(peer);
         if self.refused.is_empty() { refused } else { refused + self.routes.learned_through(peer) }
     }
 
     /// Goes over to another interface, or to none: its hosts can be reached until it says otherwise.
-    pub fn forget_link(&mut self, now: Timestamp) {
+    pub(super) fn forget_link(&mut self, now: Timestamp) {
         self.reached = BTreeSet::from(Family::ALL);
         self.announce(now);
     }
@@ -232,7 +238,7 @@ impl Vpc {
     /// Announces our prefixes only while their hosts can be reached: the interface is up, and has
     /// an address of the family if a virtual router of that family stands on it. Without one we
     /// are no router of that link.
-    pub fn handle_link(&mut self, config: &VpcConfig, link: &LinkState, now: Timestamp) {
+    pub(super) fn handle_link(&mut self, config: &VpcConfig, link: &LinkState, now: Timestamp) {
         if config.interface.as_deref() != Some(link.interface.as_str()) {
             return;
         }
@@ -264,7 +270,7 @@ fn note<T: Ord>(among: &mut BTreeSet<T>, one: T, over: bool) {
 }
 
 /// The two ends of the tunnel to a peer, where it has addresses inside.
-pub fn neighbor(peer: &PeerConfig) -> Option<Neighbor> {
+pub(super) fn neighbor(peer: &PeerConfig) -> Option<Neighbor> {
     let inside = peer.routing.inside()?;
     let (bgp, ttl_security) = match &peer.routing {
         Routing::Bgp(bgp) => (true, bgp.ttl_security),
@@ -278,17 +284,17 @@ fn is_static(peer: &PeerConfig) -> bool {
 }
 
 /// The peer's address inside the tunnel, where it has one.
-pub fn inside_remote(peer: &PeerConfig) -> Option<IpAddr> {
+pub(super) fn inside_remote(peer: &PeerConfig) -> Option<IpAddr> {
     peer.routing.inside().map(|inside| inside.remote)
 }
 
 /// The addresses that a peer's packets may come from.
-pub fn sources(peer: &PeerConfig) -> PrefixSet {
+pub(super) fn sources(peer: &PeerConfig) -> PrefixSet {
     let inside = inside_remote(peer).map(Prefix::host);
     peer.accept.iter().chain(static_prefixes(peer)).copied().chain(inside).collect()
 }
 
-pub fn static_prefixes(peer: &PeerConfig) -> &[Prefix] {
+pub(super) fn static_prefixes(peer: &PeerConfig) -> &[Prefix] {
     match &peer.routing {
         Routing::Static { prefixes, .. } => prefixes,
         Routing::Bgp(_) => &[],

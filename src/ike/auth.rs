@@ -50,7 +50,7 @@ pub(super) struct Authenticated {
 
 impl Authenticated {
     /// The identity that is proved, and the certificate that it was proved by, if it was one.
-    pub fn into_parts(self) -> (Identity, Option<Arc<Vouched>>) {
+    pub(super) fn into_parts(self) -> (Identity, Option<Arc<Vouched>>) {
         (self.identity, self.vouched)
     }
 }
@@ -169,7 +169,7 @@ pub(super) enum Finding {
 
 impl Evidence {
     /// Does the work.
-    pub fn find(&self, algorithm: Algorithm, octets: &[u8], signature: &[u8]) -> Finding {
+    pub(super) fn find(&self, algorithm: Algorithm, octets: &[u8], signature: &[u8]) -> Finding {
         match self {
             Evidence::Key(key) => match key.verify(octets, signature) {
                 Ok(()) => Finding::Fits,
@@ -187,7 +187,7 @@ impl Evidence {
 
 impl Claim {
     /// What is to be found out, for claims that all rest on the same AUTH payload.
-    pub fn work<'a>(
+    pub(super) fn work<'a>(
         claims: impl IntoIterator<Item = &'a Claim>,
         signed: &Signed<'_>,
         auth: &Authentication,
@@ -202,7 +202,7 @@ impl Claim {
     /// # Errors
     ///
     /// Why it proves nothing.
-    pub fn settle(self, found: Option<Finding>) -> Result<Authenticated, AuthFailure> {
+    pub(super) fn settle(self, found: Option<Finding>) -> Result<Authenticated, AuthFailure> {
         let Claim { identity, evidence } = self;
         match (evidence, found) {
             (Evidence::Key(_), Some(Finding::Fits)) => {

@@ -26,7 +26,7 @@ pub(super) struct Agreed {
 
 impl Agreed {
     /// Its traffic.
-    pub fn traffic(&self) -> Traffic {
+    pub(super) fn traffic(&self) -> Traffic {
         Traffic { local: self.local_ts.clone(), remote: self.remote_ts.clone() }
     }
 }
@@ -45,7 +45,7 @@ pub(super) struct Offer {
 impl Offer {
     /// An offer for `traffic` of a slot, of `suites`; with `naming` the peer is told the slot's
     /// name.
-    pub fn new(
+    pub(super) fn new(
         (slot, config): (SlotId, &SlotConfig),
         traffic: Traffic,
         suites: Vec<EspSuite>,
@@ -57,21 +57,21 @@ impl Offer {
     }
 
     /// The name of the slot, when the peer is to know it.
-    pub fn name(&self) -> Option<Payload> {
+    pub(super) fn name(&self) -> Option<Payload> {
         self.name.as_deref().map(slots::name)
     }
 
     /// The groups that the peer may ask for.
-    pub fn groups(&self) -> impl Iterator<Item = Group> + '_ {
+    pub(super) fn groups(&self) -> impl Iterator<Item = Group> + '_ {
         self.suites.iter().filter_map(|suite| suite.group)
     }
 
-    pub fn sa(&self) -> Payload {
+    pub(super) fn sa(&self) -> Payload {
         let spi = self.spi.0.to_be_bytes();
         Payload::SecurityAssociation(proposal::offer_by_group(&self.suites, &spi))
     }
 
-    pub fn selectors(&self) -> [Payload; 2] {
+    pub(super) fn selectors(&self) -> [Payload; 2] {
         [
             Payload::TrafficSelectorsInitiator(self.traffic.local.clone().into()),
             Payload::TrafficSelectorsResponder(self.traffic.remote.clone().into()),
@@ -83,7 +83,7 @@ impl Offer {
     /// # Errors
     ///
     /// Why there is no Child SA: the peer's refusal, or what is wrong with its answer.
-    pub fn accept(&self, answer: Payloads<'_>) -> Result<Agreed, ChildRefusal> {
+    pub(super) fn accept(&self, answer: Payloads<'_>) -> Result<Agreed, ChildRefusal> {
         if let Some(error) = answer.error() {
             return Err(self.explain(error.notify_type));
         }
@@ -147,7 +147,7 @@ impl Accepted {
     /// # Errors
     ///
     /// Why no slot fits.
-    pub fn for_some_slot(
+    pub(super) fn for_some_slot(
         config: &ConnectionConfig,
         has_child: impl Fn(SlotId) -> bool,
         suites_of: impl Fn(&SlotConfig) -> Vec<EspSuite>,
@@ -179,7 +179,7 @@ impl Accepted {
     /// # Errors
     ///
     /// What does not fit.
-    pub fn check(
+    pub(super) fn check(
         (slot, config): (SlotId, &SlotConfig),
         suites: &[EspSuite],
         request: Payloads<'_>,
@@ -200,7 +200,7 @@ impl Accepted {
         Ok(Accepted { slot, choice, outbound, local_ts, remote_ts })
     }
 
-    pub fn agree(&self, ctx: &mut Context<'_>) -> Agreed {
+    pub(super) fn agree(&self, ctx: &mut Context<'_>) -> Agreed {
         Agreed {
             suite: self.choice.suite,
             inbound: ctx.esp_spi(),
@@ -210,12 +210,12 @@ impl Accepted {
         }
     }
 
-    pub fn sa(&self, agreed: &Agreed) -> Payload {
+    pub(super) fn sa(&self, agreed: &Agreed) -> Payload {
         let spi = agreed.inbound.0.to_be_bytes();
         Payload::SecurityAssociation(proposal::answer(&self.choice, &spi))
     }
 
-    pub fn selectors(&self) -> [Payload; 2] {
+    pub(super) fn selectors(&self) -> [Payload; 2] {
         [
             Payload::TrafficSelectorsInitiator(self.remote_ts.clone().into()),
             Payload::TrafficSelectorsResponder(self.local_ts.clone().into()),

@@ -64,7 +64,7 @@ pub(super) struct Connection {
 
 impl Connection {
     /// A connection that is down; it wants to come up if its configuration says so and names an address.
-    pub fn new(config: ConnectionConfig) -> Self {
+    pub(super) fn new(config: ConnectionConfig) -> Self {
         Connection {
             wanted: config.initiate && config.remote != RemoteAddress::Any,
             config: Arc::new(config),
@@ -81,7 +81,7 @@ impl Connection {
 
     /// What an owner with the same configuration could not know. A handshake under way is none of
     /// it: it begins anew.
-    pub fn kept(&self) -> Kept {
+    pub(super) fn kept(&self) -> Kept {
         let retry_at = match self.attempt {
             Attempt::Idle => None,
             Attempt::Waiting { until } => Some(until),
@@ -92,14 +92,14 @@ impl Connection {
     }
 
     /// A connection of which this was kept.
-    pub fn with(config: ConnectionConfig, kept: Kept) -> Self {
+    pub(super) fn with(config: ConnectionConfig, kept: Kept) -> Self {
         let Kept { wanted, retry_at, told, failures, settle_at } = kept;
         let attempt = retry_at.map_or(Attempt::Idle, |until| Attempt::Waiting { until });
         Connection { wanted, attempt, told, failures, settle_at, ..Connection::new(config) }
     }
 
     /// A connection of which nothing was kept: if it wants to come up, an attempt is due.
-    pub fn unknown(config: ConnectionConfig) -> Self {
+    pub(super) fn unknown(config: ConnectionConfig) -> Self {
         let new = Connection::new(config);
         let attempt = match new.wanted {
             true => Attempt::Waiting { until: Timestamp::ZERO },
@@ -109,7 +109,7 @@ impl Connection {
     }
 
     /// Where we would send IKE_SA_INIT.
-    pub fn target(&self) -> Option<SocketAddr> {
+    pub(super) fn target(&self) -> Option<SocketAddr> {
         match self.config.remote {
             RemoteAddress::At(remote) => Some(remote),
             RemoteAddress::Any => None,
@@ -117,12 +117,12 @@ impl Connection {
     }
 
     /// The connection is up: the next failure is the first.
-    pub fn on_success(&mut self) {
+    pub(super) fn on_success(&mut self) {
         self.failures = 0;
     }
 
     /// Plans the next attempt, later after every failure; says when.
-    pub fn plan_retry(&mut self, at: &mut Moment<'_>) -> Option<Timestamp> {
+    pub(super) fn plan_retry(&mut self, at: &mut Moment<'_>) -> Option<Timestamp> {
         if !self.wanted {
             self.attempt = Attempt::Idle;
             return None;
@@ -134,13 +134,13 @@ impl Connection {
     }
 
     /// When to look at the connection again.
-    pub fn timeout(&self) -> Option<(Timestamp, TimerReason)> {
+    pub(super) fn timeout(&self) -> Option<(Timestamp, TimerReason)> {
         let attempt = self.attempt_at().map(|at| (at, TimerReason::Reconnect));
         soonest([attempt, self.settle_at.map(|at| (at, TimerReason::Expiry))])
     }
 
     /// When an attempt is to begin, as far as is known now.
-    pub fn attempt_at(&self) -> Option<Timestamp> {
+    pub(super) fn attempt_at(&self) -> Option<Timestamp> {
         match (self.attempt, self.told) {
             (Attempt::Running { .. }, _) => None,
             (Attempt::Waiting { until }, _) => Some(until),

@@ -58,7 +58,7 @@ pub(super) struct Connections {
 
 impl Connections {
     /// Adds a connection in place of the one that has this number.
-    pub fn insert(&mut self, id: ConnectionId, connection: Connection) {
+    pub(super) fn insert(&mut self, id: ConnectionId, connection: Connection) {
         self.remove(id);
         let config = connection.config.clone();
         self.places.entry(place_of(&config)).or_default().insert(id, &config);
@@ -69,7 +69,7 @@ impl Connections {
     }
 
     /// Takes a connection out.
-    pub fn remove(&mut self, id: ConnectionId) {
+    pub(super) fn remove(&mut self, id: ConnectionId) {
         let Some(connection) = self.all.remove(&id) else { return };
         self.touched.insert(id);
         let config = &connection.config;
@@ -91,13 +91,13 @@ impl Connections {
     }
 
     /// The connection of a number.
-    pub fn get(&self, id: ConnectionId) -> Option<&Connection> {
+    pub(super) fn get(&self, id: ConnectionId) -> Option<&Connection> {
         self.visits.one();
         self.all.get(&id)
     }
 
     /// Configures a connection otherwise, but for its identities.
-    pub fn reconfigure(&mut self, id: ConnectionId, config: Arc<ConnectionConfig>) {
+    pub(super) fn reconfigure(&mut self, id: ConnectionId, config: Arc<ConnectionConfig>) {
         let Some(connection) = self.all.get_mut(&id) else { return };
         let old = std::mem::replace(&mut connection.config, config.clone());
         let key = place_of(&old);
@@ -113,42 +113,42 @@ impl Connections {
 
     /// The connection of a number, to be changed: its timer will be set anew. Its configuration
     /// stays as it is, for it is indexed.
-    pub fn get_mut(&mut self, id: ConnectionId) -> Option<&mut Connection> {
+    pub(super) fn get_mut(&mut self, id: ConnectionId) -> Option<&mut Connection> {
         self.visits.one();
         self.touched.insert(id);
         self.all.get_mut(&id)
     }
 
     /// Its timer will be set anew.
-    pub fn touch(&mut self, id: ConnectionId) {
+    pub(super) fn touch(&mut self, id: ConnectionId) {
         self.touched.insert(id);
     }
 
     /// A connection that was added, removed or changed since it was last named here.
-    pub fn next_touched(&mut self) -> Option<ConnectionId> {
+    pub(super) fn next_touched(&mut self) -> Option<ConnectionId> {
         self.touched.pop_first()
     }
 
     /// All of them.
-    pub fn all(&self) -> impl Iterator<Item = (ConnectionId, &Connection)> {
+    pub(super) fn all(&self) -> impl Iterator<Item = (ConnectionId, &Connection)> {
         self.all.iter().map(|(&id, connection)| (id, connection))
     }
 
     /// All of them, for the model of the tests.
     #[cfg(test)]
-    pub fn walk(&self) -> impl Iterator<Item = (&ConnectionId, &Connection)> {
+    pub(super) fn walk(&self) -> impl Iterator<Item = (&ConnectionId, &Connection)> {
         self.all.iter()
     }
 
     /// Counts the connections that were handed out.
     #[cfg(test)]
-    pub fn visits(&self) -> &Visits {
+    pub(super) fn visits(&self) -> &Visits {
         &self.visits
     }
 
     /// What an IKE_SA_INIT on this path may be answered with; `None` when no connection can be
     /// meant.
-    pub fn acceptable(&self, path: Path) -> Option<Acceptable> {
+    pub(super) fn acceptable(&self, path: Path) -> Option<Acceptable> {
         let places: Vec<&Place> = self.places_of(path).into_iter().flatten().collect();
         let lists = places.iter().flat_map(|place| &place.by_suites);
         let mut lists: Vec<_> = lists.map(|(suites, ids)| (ids.first(), suites)).collect();
@@ -168,7 +168,7 @@ impl Connections {
     }
 
     /// The connections whose peer is configured to be at the far end of this very path.
-    pub fn at_address(&self, path: Path) -> Vec<ConnectionId> {
+    pub(super) fn at_address(&self, path: Path) -> Vec<ConnectionId> {
         let remote = Some(path.remote.ip());
         let fixed = [Some(path.local.ip()), None].map(|local| self.places.get(&(local, remote)));
         let members = fixed.into_iter().flatten().flat_map(|place| &place.members).copied();
@@ -176,7 +176,7 @@ impl Connections {
     }
 
     /// Whether some peer is configured to be at the far end of this very path.
-    pub fn expects(&self, path: Path) -> bool {
+    pub(super) fn expects(&self, path: Path) -> bool {
         let remote = Some(path.remote.ip());
         let at = |local| self.places.contains_key(&(local, remote));
         at(Some(path.local.ip())) || at(None)
@@ -184,7 +184,7 @@ impl Connections {
 
     /// The connections that a peer on this path may mean by its identity, and by ours if it
     /// names one.
-    pub fn named(
+    pub(super) fn named(
         &self,
         peer: &Identity,
         ours: Option<&Identity>,
@@ -203,7 +203,7 @@ impl Connections {
 
     /// The first connection that this path admits, but with another peer than the one that
     /// presents itself.
-    pub fn of_somebody_else(&self, presented: &Identity, path: Path) -> Option<Candidate> {
+    pub(super) fn of_somebody_else(&self, presented: &Identity, path: Path) -> Option<Candidate> {
         let other = |candidate: &Candidate| candidate.1.remote_id != *presented;
         let first =
             |place: &Place| place.members.iter().filter_map(|id| self.candidate(*id)).find(other);
@@ -212,7 +212,7 @@ impl Connections {
     }
 
     /// The connections between the same two identities as this one, itself among them.
-    pub fn between_the_same(&self, config: &ConnectionConfig) -> Vec<ConnectionId> {
+    pub(super) fn between_the_same(&self, config: &ConnectionConfig) -> Vec<ConnectionId> {
         let of_peer = self.identities.get(&config.remote_id);
         let pair = of_peer.and_then(|of_peer| of_peer.get(&config.local_id));
         pair.map(|ids| ids.iter().copied().collect()).unwrap_or_default()

@@ -33,20 +33,20 @@ pub(super) struct Context<'a> {
 impl Context<'_> {
     /// A nonce: "at least half the key size of the negotiated PRF", and at least 16 octets
     /// (RFC 7296 §2.10). 32 octets do for every PRF that we know.
-    pub fn nonce(&mut self) -> Vec<u8> {
+    pub(super) fn nonce(&mut self) -> Vec<u8> {
         let mut nonce = vec![0; 32];
         self.random.fill(&mut nonce);
         nonce
     }
 
     /// An SPI for an IKE SA; never zero.
-    pub fn ike_spi(&mut self) -> IkeSpi {
+    pub(super) fn ike_spi(&mut self) -> IkeSpi {
         let mut spi = [0; 8];
         self.random.fill(&mut spi);
         if spi == [0; 8] { IkeSpi([0xff; 8]) } else { IkeSpi(spi) }
     }
 
-    pub fn esp_spi(&mut self) -> EspSpi {
+    pub(super) fn esp_spi(&mut self) -> EspSpi {
         self.pool.esp_spi(self.settings.workers, self.random)
     }
 }
@@ -64,7 +64,7 @@ pub(super) struct Core {
 }
 
 impl Core {
-    pub fn context<'a>(&'a mut self, at: &'a mut Moment<'_>) -> Context<'a> {
+    pub(super) fn context<'a>(&'a mut self, at: &'a mut Moment<'_>) -> Context<'a> {
         let Core { settings, pool, slots, jobs, accounts, out } = self;
         let Moment { now, wall, random } = at;
         let (now, wall, random) = (*now, *wall, &mut **random);
@@ -85,7 +85,7 @@ pub(super) struct Pool {
 }
 
 impl Pool {
-    pub fn child_id(&mut self) -> ChildId {
+    pub(super) fn child_id(&mut self) -> ChildId {
         self.next_child += 1;
         ChildId(self.next_child)
     }
@@ -105,17 +105,17 @@ impl Pool {
     }
 
     /// An SPI that is in use already.
-    pub fn reserve(&mut self, spi: EspSpi) {
+    pub(super) fn reserve(&mut self, spi: EspSpi) {
         self.esp_spis.insert(spi);
     }
 
     /// How many are taken.
     #[cfg(test)]
-    pub fn taken(&self) -> usize {
+    pub(super) fn taken(&self) -> usize {
         self.esp_spis.len()
     }
 
-    pub fn release(&mut self, spi: EspSpi) {
+    pub(super) fn release(&mut self, spi: EspSpi) {
         self.esp_spis.remove(&spi);
     }
 }
@@ -139,25 +139,25 @@ const KEEPALIVE: [u8; 1] = [0xff];
 const MAX_TRANSMITS: usize = 4096;
 
 impl Outbox {
-    pub fn new(natt_port: u16) -> Self {
+    pub(super) fn new(natt_port: u16) -> Self {
         Outbox { natt_port, ..Outbox::default() }
     }
 
-    pub fn send(&mut self, path: &Path, message: &[u8]) {
+    pub(super) fn send(&mut self, path: &Path, message: &[u8]) {
         self.push(path, self.marked(path, message), false);
     }
 
     /// Sends all of a message.
-    pub fn send_sealed(&mut self, path: &Path, message: &Sealed) {
+    pub(super) fn send_sealed(&mut self, path: &Path, message: &Sealed) {
         message.datagrams().for_each(|datagram| self.send(path, datagram));
     }
 
     /// Sends a message that no router may fragment.
-    pub fn send_whole(&mut self, path: &Path, message: &[u8]) {
+    pub(super) fn send_whole(&mut self, path: &Path, message: &[u8]) {
         self.push(path, self.marked(path, message), true);
     }
 
-    pub fn send_keepalive(&mut self, path: &Path) {
+    pub(super) fn send_keepalive(&mut self, path: &Path) {
         self.push(path, KEEPALIVE.to_vec(), false);
     }
 
@@ -167,7 +167,7 @@ impl Outbox {
     }
 
     /// Whether datagrams leave from the port of ESP.
-    pub fn is_marked(&self, path: &Path) -> bool {
+    pub(super) fn is_marked(&self, path: &Path) -> bool {
         path.local.port() == self.natt_port
     }
 
@@ -181,19 +181,19 @@ impl Outbox {
         self.transmits.push_back(Transmit { local, remote, bytes, dont_fragment });
     }
 
-    pub fn event(&mut self, connection: ConnectionId, event: Event) {
+    pub(super) fn event(&mut self, connection: ConnectionId, event: Event) {
         self.events.push_back((connection, event));
     }
 
-    pub fn count(&mut self, reason: Discard) {
+    pub(super) fn count(&mut self, reason: Discard) {
         self.stats.count(reason);
     }
 
-    pub fn poll_transmit(&mut self) -> Option<Transmit> {
+    pub(super) fn poll_transmit(&mut self) -> Option<Transmit> {
         self.transmits.pop_front()
     }
 
-    pub fn poll_event(&mut self) -> Option<(ConnectionId, Event)> {
+    pub(super) fn poll_event(&mut self) -> Option<(ConnectionId, Event)> {
         self.events.pop_front()
     }
 }

@@ -35,7 +35,7 @@ pub(super) struct Bearer<'a> {
 
 impl CookieJar {
     /// A jar with a fresh secret.
-    pub fn new(at: &mut Moment<'_>) -> Self {
+    pub(super) fn new(at: &mut Moment<'_>) -> Self {
         CookieJar {
             version: 0,
             current: fresh_secret(at.random),
@@ -45,7 +45,7 @@ impl CookieJar {
     }
 
     /// Changes the secret when it is old.
-    pub fn rotate(&mut self, at: &mut Moment<'_>) {
+    pub(super) fn rotate(&mut self, at: &mut Moment<'_>) {
         if at.now < self.rotate_at {
             return;
         }
@@ -57,12 +57,12 @@ impl CookieJar {
     }
 
     /// The cookie that this bearer must return.
-    pub fn make(&self, bearer: Bearer<'_>) -> Vec<u8> {
+    pub(super) fn make(&self, bearer: Bearer<'_>) -> Vec<u8> {
         bake(self.version, &self.current, bearer)
     }
 
     /// Whether a cookie was made for this bearer, by this secret or the one before.
-    pub fn accepts(&self, cookie: &[u8], bearer: Bearer<'_>) -> bool {
+    pub(super) fn accepts(&self, cookie: &[u8], bearer: Bearer<'_>) -> bool {
         let before = self.version.wrapping_sub(1);
         let current = ct_eq(cookie, &bake(self.version, &self.current, bearer));
         let previous =

@@ -36,7 +36,7 @@ pub(super) enum Due {
 
 impl Retransmission {
     /// The schedule of a handshake, sent for the first time at `now`.
-    pub fn new(schedule: &Retransmit, now: Timestamp) -> Self {
+    pub(super) fn new(schedule: &Retransmit, now: Timestamp) -> Self {
         Retransmission {
             first_sent: now,
             sent: 1,
@@ -51,7 +51,7 @@ impl Retransmission {
     /// The schedule of an established IKE SA: several repetitions before the peer counts as
     /// unreachable, then a steady beat by which it is found again soon. Liveness decides when
     /// to give up.
-    pub fn steady(schedule: &Retransmit, now: Timestamp) -> Self {
+    pub(super) fn steady(schedule: &Retransmit, now: Timestamp) -> Self {
         const GROWTH_PERCENT: u32 = 140;
         const CAP: Duration = Duration::from_secs(2);
         Retransmission {
@@ -63,7 +63,7 @@ impl Retransmission {
     }
 
     /// Advances the schedule past `now`.
-    pub fn on_timeout(&mut self, now: Timestamp) -> Due {
+    pub(super) fn on_timeout(&mut self, now: Timestamp) -> Due {
         if now >= self.deadline {
             return Due::GiveUp;
         }
@@ -76,26 +76,26 @@ impl Retransmission {
         Due::Resend
     }
 
-    pub fn next(&self) -> Timestamp {
+    pub(super) fn next(&self) -> Timestamp {
         self.next.min(self.deadline)
     }
 
-    pub fn first_sent(&self) -> Timestamp {
+    pub(super) fn first_sent(&self) -> Timestamp {
         self.first_sent
     }
 
-    pub fn sent(&self) -> u32 {
+    pub(super) fn sent(&self) -> u32 {
         self.sent
     }
 
     /// Ends at `deadline` at the latest.
-    pub fn shorten(&mut self, deadline: Timestamp) {
+    pub(super) fn shorten(&mut self, deadline: Timestamp) {
         self.deadline = self.deadline.min(deadline);
     }
 
     /// The round-trip time that an answer at `now` shows; none when it may answer any of
     /// several datagrams.
-    pub fn round_trip(&self, now: Timestamp) -> Option<Duration> {
+    pub(super) fn round_trip(&self, now: Timestamp) -> Option<Duration> {
         (self.sent == 1).then(|| now - self.first_sent)
     }
 }
@@ -121,22 +121,22 @@ pub(super) struct Outstanding<P> {
 
 impl<P> Requests<P> {
     /// Requests are numbered from `next` on.
-    pub fn from(next: u32) -> Self {
+    pub(super) fn from(next: u32) -> Self {
         Requests { next: MessageId(next), outstanding: None }
     }
 
     /// The number of the next request; `None` when one is outstanding, or all numbers are used.
-    pub fn vacancy(&self) -> Option<MessageId> {
+    pub(super) fn vacancy(&self) -> Option<MessageId> {
         let numbers_left = self.next.0 < u32::MAX;
         (self.outstanding.is_none() && numbers_left).then_some(self.next)
     }
 
     /// Whether so many numbers are used that the IKE SA must be replaced soon (RFC 7296 §2.2).
-    pub fn wearing_out(&self) -> bool {
+    pub(super) fn wearing_out(&self) -> bool {
         self.next.0 > u32::MAX / 2
     }
 
-    pub fn start(
+    pub(super) fn start(
         &mut self,
         exchange: ExchangeType,
         message: Sealed,
@@ -148,26 +148,26 @@ impl<P> Requests<P> {
         self.next = MessageId(self.next.0.saturating_add(1));
     }
 
-    pub fn outstanding(&self) -> Option<&Outstanding<P>> {
+    pub(super) fn outstanding(&self) -> Option<&Outstanding<P>> {
         self.outstanding.as_ref()
     }
 
-    pub fn outstanding_mut(&mut self) -> Option<&mut Outstanding<P>> {
+    pub(super) fn outstanding_mut(&mut self) -> Option<&mut Outstanding<P>> {
         self.outstanding.as_mut()
     }
 
-    pub fn purpose(&self) -> Option<&P> {
+    pub(super) fn purpose(&self) -> Option<&P> {
         self.outstanding.as_ref().map(|outstanding| &outstanding.purpose)
     }
 
     /// Whether a response of this exchange with this number answers the outstanding request.
-    pub fn awaits(&self, exchange: ExchangeType, id: MessageId) -> bool {
+    pub(super) fn awaits(&self, exchange: ExchangeType, id: MessageId) -> bool {
         let asked = self.outstanding.as_ref();
         asked.is_some_and(|asked| (asked.exchange, asked.id) == (exchange, id))
     }
 
     /// Takes the outstanding request out; it has its answer, or needs none any more.
-    pub fn finish(&mut self) -> Option<Outstanding<P>> {
+    pub(super) fn finish(&mut self) -> Option<Outstanding<P>> {
         self.outstanding.take()
     }
 }
@@ -201,11 +201,11 @@ pub(super) enum Place<'a> {
 
 impl Responses {
     /// The peer's requests are numbered from `expected` on.
-    pub fn from(expected: u32) -> Self {
+    pub(super) fn from(expected: u32) -> Self {
         Responses { expected: MessageId(expected), last: None }
     }
 
-    pub fn place(&self, id: MessageId, datagram: &[u8]) -> Place<'_> {
+    pub(super) fn place(&self, id: MessageId, datagram: &[u8]) -> Place<'_> {
         if id == self.expected && id.0 != u32::MAX {
             return Place::Next;
         }
@@ -219,13 +219,13 @@ impl Responses {
     }
 
     /// The answer to the request of this number, if that is the last one.
-    pub fn last_answer(&self, id: MessageId) -> Option<&Sealed> {
+    pub(super) fn last_answer(&self, id: MessageId) -> Option<&Sealed> {
         let is_last = id.0.checked_add(1) == Some(self.expected.0);
         self.last.as_ref().filter(|_| is_last).map(|last| &last.response)
     }
 
     /// Records the answer to the expected request, and expects the next.
-    pub fn answer(&mut self, request: [u8; 32], response: Sealed) {
+    pub(super) fn answer(&mut self, request: [u8; 32], response: Sealed) {
         self.last = Some(Answer { request, response });
         self.expected = MessageId(self.expected.0.saturating_add(1));
     }
@@ -244,19 +244,19 @@ pub(super) struct LastAnswer {
 impl LastAnswer {
     const LIFETIME: Duration = Duration::from_secs(10);
 
-    pub fn new(request: [u8; 32], response: Sealed, now: Timestamp) -> Self {
+    pub(super) fn new(request: [u8; 32], response: Sealed, now: Timestamp) -> Self {
         LastAnswer { request, response, expires_at: now + LastAnswer::LIFETIME }
     }
 
     /// The response, when `datagram` is the request again.
-    pub fn to(&self, datagram: &[u8]) -> Option<&Sealed> {
+    pub(super) fn to(&self, datagram: &[u8]) -> Option<&Sealed> {
         (self.request == sha256(&[datagram])).then_some(&self.response)
     }
 }
 
 impl Responses {
     /// What is to be kept when the IKE SA goes.
-    pub fn into_last_answer(self, now: Timestamp) -> Option<LastAnswer> {
+    pub(super) fn into_last_answer(self, now: Timestamp) -> Option<LastAnswer> {
         self.last.map(|last| LastAnswer::new(last.request, last.response, now))
     }
 }

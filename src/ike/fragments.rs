@@ -55,12 +55,12 @@ pub(super) struct Sealed(Vec<Vec<u8>>);
 
 impl Sealed {
     /// A message in one piece.
-    pub fn whole(message: Vec<u8>) -> Sealed {
+    pub(super) fn whole(message: Vec<u8>) -> Sealed {
         Sealed(vec![message])
     }
 
     /// What is sent, one datagram after the other.
-    pub fn datagrams(&self) -> impl Iterator<Item = &[u8]> {
+    pub(super) fn datagrams(&self) -> impl Iterator<Item = &[u8]> {
         self.0.iter().map(Vec::as_slice)
     }
 }
@@ -77,12 +77,12 @@ pub(super) struct Fragmentation {
 
 impl Fragmentation {
     /// As agreed on, on a path of which nothing is known.
-    pub fn agreed(agreed: bool) -> Fragmentation {
+    pub(super) fn agreed(agreed: bool) -> Fragmentation {
         Fragmentation { agreed, path_mtu: None }
     }
 
     /// The message with `inner` inside, in fragments if it is too long for the path.
-    pub fn seal(
+    pub(super) fn seal(
         &self,
         key: &mut SealKey,
         header: &Header,
@@ -97,7 +97,7 @@ impl Fragmentation {
     }
 
     /// The same message in fragments, be it long or not.
-    pub fn seal_fragments(
+    pub(super) fn seal_fragments(
         &self,
         key: &mut SealKey,
         header: &Header,
@@ -155,7 +155,7 @@ impl Reassembly {
     /// # Errors
     ///
     /// Why the datagram had no effect.
-    pub fn open(
+    pub(super) fn open(
         &mut self,
         key: &OpenKey,
         agreed: bool,
@@ -183,7 +183,7 @@ impl Reassembly {
     }
 
     /// What waits too long is forgotten.
-    pub fn forget_old(&mut self, now: Timestamp) {
+    pub(super) fn forget_old(&mut self, now: Timestamp) {
         self.partial.take_if(|partial| partial.until <= now);
     }
 

@@ -38,13 +38,18 @@ pub(super) enum Place {
 
 impl HalfOpenIndex {
     /// Our SPI of the half-open IKE SA that the same initiator began.
-    pub fn find(&self, remote: SocketAddr, initiator: IkeSpi) -> Option<IkeSpi> {
+    pub(super) fn find(&self, remote: SocketAddr, initiator: IkeSpi) -> Option<IkeSpi> {
         self.by_origin.get(&(remote, initiator)).copied()
     }
 
     /// Whether an initiator at this address must show that it gets what we send there, while so
     /// many pieces of public-key work are under way.
-    pub fn wants_cookie(&self, source: IpAddr, work: usize, limits: &HalfOpenLimits) -> bool {
+    pub(super) fn wants_cookie(
+        &self,
+        source: IpAddr,
+        work: usize,
+        limits: &HalfOpenLimits,
+    ) -> bool {
         self.by_origin.len().max(work) >= limits.cookies_above
             || self.from(Source::of(source)) >= limits.cookies_above_per_source
     }
@@ -58,7 +63,7 @@ impl HalfOpenIndex {
     /// # Errors
     ///
     /// Why there is none.
-    pub fn place(
+    pub(super) fn place(
         &self,
         source: IpAddr,
         is_configured: bool,
@@ -81,7 +86,7 @@ impl HalfOpenIndex {
     }
 
     /// Takes a place for the half-open IKE SA that an initiator at `remote` began.
-    pub fn insert(&mut self, remote: SocketAddr, id: IkeSaId) {
+    pub(super) fn insert(&mut self, remote: SocketAddr, id: IkeSaId) {
         let origin = (remote, id.remote);
         if self.by_origin.insert(origin, id.local).is_none() {
             self.change(Source::of(remote.ip()), |crowd| crowd.push_back(origin));
@@ -89,7 +94,7 @@ impl HalfOpenIndex {
     }
 
     /// Gives the place back; without effect when it is not taken.
-    pub fn remove(&mut self, remote: SocketAddr, id: IkeSaId) {
+    pub(super) fn remove(&mut self, remote: SocketAddr, id: IkeSaId) {
         let origin = (remote, id.remote);
         if self.by_origin.remove(&origin).is_some() {
             self.change(Source::of(remote.ip()), |crowd| crowd.retain(|other| *other != origin));
@@ -114,7 +119,7 @@ pub(super) struct ReplyLimit(Bucket);
 
 impl ReplyLimit {
     /// Whether one more answer may be given, which counts as given if so.
-    pub fn allows(&mut self, per_second: u32, now: Timestamp) -> bool {
+    pub(super) fn allows(&mut self, per_second: u32, now: Timestamp) -> bool {
         let every = Duration::from_secs(1).checked_div(per_second);
         every.is_some_and(|every| self.0.take(Rate { burst: per_second, every }, now))
     }

@@ -114,7 +114,7 @@ impl Job {
 
 impl Ephemeral {
     /// A private key for `group`, its randomness drawn now.
-    pub fn new(group: Group, ctx: &mut Context<'_>) -> Self {
+    pub(super) fn new(group: Group, ctx: &mut Context<'_>) -> Self {
         let mut seed = vec![0; 32];
         ctx.random.fill(&mut seed);
         Ephemeral { group, seed: Secret::from(seed) }
@@ -128,7 +128,7 @@ impl Ephemeral {
 
 impl Work {
     /// Does the work.
-    pub fn run(self) -> Done {
+    pub(super) fn run(self) -> Done {
         match self {
             Work::Generate(ours) => Done::Generated(ours.generate()),
             Work::Agree { ours, public } => Done::Agreed(ours.agree(&public)),
@@ -203,7 +203,7 @@ impl Turns {
 
 impl Jobs {
     /// Asks for work on behalf of the IKE SA with this SPI of ours.
-    pub fn ask(&mut self, client: Client, sa: IkeSpi, work: Work) -> JobId {
+    pub(super) fn ask(&mut self, client: Client, sa: IkeSpi, work: Work) -> JobId {
         self.asked += 1;
         self.unanswered += 1;
         let id = JobId { sa, number: self.asked };
@@ -216,7 +216,7 @@ impl Jobs {
     }
 
     /// The next job whose IKE SA still waits for it, as `is_awaited` says.
-    pub fn poll(&mut self, is_awaited: impl Fn(JobId) -> bool) -> Option<Job> {
+    pub(super) fn poll(&mut self, is_awaited: impl Fn(JobId) -> bool) -> Option<Job> {
         while let Some(job) = self.next() {
             if is_awaited(job.id) {
                 return Some(job);
@@ -236,17 +236,17 @@ impl Jobs {
     }
 
     /// A job that was polled has its answer.
-    pub fn on_answer(&mut self) {
+    pub(super) fn on_answer(&mut self) {
         self.unanswered = self.unanswered.saturating_sub(1);
     }
 
     /// How many jobs have no answer yet.
-    pub fn unanswered(&self) -> usize {
+    pub(super) fn unanswered(&self) -> usize {
         self.unanswered
     }
 
     /// Whether strangers have to wait.
-    pub fn is_full(&self) -> bool {
+    pub(super) fn is_full(&self) -> bool {
         self.unanswered >= MAX_JOBS_WITH_STRANGERS
     }
 }

@@ -33,7 +33,7 @@ pub(super) struct Nonces {
 impl Nonces {
     /// The nonce by which redundant SAs are told apart: the SA made with the lowest of the four
     /// is to go. Octets are compared from the first, a prefix is lower (RFC 7296 §2.8.1).
-    pub fn lowest(&self) -> &[u8] {
+    pub(super) fn lowest(&self) -> &[u8] {
         self.initiator.as_slice().min(self.responder.as_slice())
     }
 }
@@ -63,7 +63,7 @@ impl IkeKeys {
     /// # Errors
     ///
     /// When the keys do not fit the suite, which is a fault of ours.
-    pub fn initial(
+    pub(super) fn initial(
         suite: IkeSuite,
         shared: &Secret,
         nonces: &Nonces,
@@ -81,7 +81,7 @@ impl IkeKeys {
     /// # Errors
     ///
     /// When the keys do not fit the suite, which is a fault of ours.
-    pub fn rekeyed(
+    pub(super) fn rekeyed(
         &self,
         suite: IkeSuite,
         shared: &Secret,
@@ -130,7 +130,7 @@ impl IkeKeys {
     }
 
     /// Key material for Child SAs.
-    pub fn child_seed(&self) -> ChildSeed<'_> {
+    pub(super) fn child_seed(&self) -> ChildSeed<'_> {
         ChildSeed { prf: self.suite.prf, sk_d: &self.sk_d }
     }
 }
@@ -150,7 +150,7 @@ pub(super) struct ChildKeyPair {
 impl ChildSeed<'_> {
     /// The keys of a Child SA: "keys for SAs carrying data from the initiator to the responder
     /// are taken before" the others (RFC 7296 §2.17); initiator is who began the exchange.
-    pub fn keys(
+    pub(super) fn keys(
         &self,
         suite: EspSuite,
         (inbound, outbound): (EspSpi, EspSpi),

@@ -117,7 +117,7 @@ pub(super) struct Accounts {
 
 impl Accounts {
     /// Whether the peer of a connection may have what it asks for, which it has had if so.
-    pub fn take(&mut self, of: ConnectionId, wish: Wish, now: Timestamp) -> bool {
+    pub(super) fn take(&mut self, of: ConnectionId, wish: Wish, now: Timestamp) -> bool {
         let account = self.all.entry(of).or_default();
         let granted = account.bucket(wish).take(wish.rate(), now);
         account.refused += u64::from(!granted);
@@ -125,7 +125,7 @@ impl Accounts {
     }
 
     /// Whether the peer could have what it asks for; if not, that counts as refused.
-    pub fn has(&mut self, of: ConnectionId, wish: Wish, now: Timestamp) -> bool {
+    pub(super) fn has(&mut self, of: ConnectionId, wish: Wish, now: Timestamp) -> bool {
         let Some(account) = self.all.get_mut(&of) else { return true };
         let has = account.bucket(wish).has(wish.rate(), now);
         account.refused += u64::from(!has);
@@ -133,12 +133,12 @@ impl Accounts {
     }
 
     /// How often the peer of a connection has asked for more than it may have.
-    pub fn refused(&self, of: ConnectionId) -> u64 {
+    pub(super) fn refused(&self, of: ConnectionId) -> u64 {
         self.all.get(&of).map_or(0, |account| account.refused)
     }
 
     /// The connection is gone.
-    pub fn forget(&mut self, of: ConnectionId) {
+    pub(super) fn forget(&mut self, of: ConnectionId) {
         self.all.remove(&of);
     }
 }
@@ -149,7 +149,7 @@ pub(super) struct Source(IpAddr);
 
 impl Source {
     /// Whoever is at this address: of IPv6, all of its /64 (RFC 4291 §2.5.4).
-    pub fn of(address: IpAddr) -> Source {
+    pub(super) fn of(address: IpAddr) -> Source {
         match address {
             IpAddr::V4(_) => Source(address),
             IpAddr::V6(six) => {
@@ -171,12 +171,12 @@ pub(super) struct Suspects {
 
 impl Suspects {
     /// Whether somebody there may try again.
-    pub fn may_try(&self, source: Source, now: Timestamp) -> bool {
+    pub(super) fn may_try(&self, source: Source, now: Timestamp) -> bool {
         self.all.get(&source).is_none_or(|bucket| bucket.has(FAILED_AUTH, now))
     }
 
     /// Somebody there has proved nothing.
-    pub fn on_failed(&mut self, source: Source, now: Timestamp) {
+    pub(super) fn on_failed(&mut self, source: Source, now: Timestamp) {
         let mut bucket = self.all.remove(&source).unwrap_or_default();
         self.forgiven.remove(&(bucket.full_at(), source));
         bucket.take(FAILED_AUTH, now);

@@ -39,7 +39,7 @@ pub(super) enum Change {
 }
 
 impl Liveness {
-    pub fn new(now: Timestamp) -> Self {
+    pub(super) fn new(now: Timestamp) -> Self {
         Liveness {
             last_heard: now,
             last_answer: now,
@@ -51,24 +51,24 @@ impl Liveness {
     }
 
     /// Something authentic came from the peer: a new message, or an ESP packet.
-    pub fn on_heard(&mut self, now: Timestamp) {
+    pub(super) fn on_heard(&mut self, now: Timestamp) {
         self.last_heard = self.last_heard.max(now);
     }
 
     /// ESP passes both ways: whatever becomes of our requests, the peer lives (RFC 7296 §2.4), and its
     /// SAs are of use.
-    pub fn on_data_passes(&mut self, now: Timestamp) {
+    pub(super) fn on_data_passes(&mut self, now: Timestamp) {
         self.on_heard(now);
         self.data_passed = Some(now);
     }
 
     /// The peer repeated a request that we have answered: what we send may not arrive.
-    pub fn on_repeat(&mut self, now: Timestamp) {
+    pub(super) fn on_repeat(&mut self, now: Timestamp) {
         self.last_repeat = Some(now);
     }
 
     /// A request was answered; true when the peer had been unreachable.
-    pub fn on_answer(&mut self, now: Timestamp, round_trip: Option<Duration>) -> bool {
+    pub(super) fn on_answer(&mut self, now: Timestamp, round_trip: Option<Duration>) -> bool {
         self.on_heard(now);
         self.last_answer = now;
         self.round_trip = round_trip.or(self.round_trip);
@@ -78,7 +78,7 @@ impl Liveness {
     }
 
     /// Judges at `now`, with a request unanswered since `asked`.
-    pub fn judge(
+    pub(super) fn judge(
         &mut self,
         config: &LivenessConfig,
         asked: Option<Timestamp>,
@@ -96,12 +96,12 @@ impl Liveness {
     }
 
     /// When the next probe is due, if no other request goes out before.
-    pub fn probe_at(&self, config: &LivenessConfig) -> Timestamp {
+    pub(super) fn probe_at(&self, config: &LivenessConfig) -> Timestamp {
         self.last_answer + config.interval
     }
 
     /// When to judge again, with a request unanswered since `asked`.
-    pub fn judge_at(&self, config: &LivenessConfig, asked: Timestamp) -> Timestamp {
+    pub(super) fn judge_at(&self, config: &LivenessConfig, asked: Timestamp) -> Timestamp {
         match self.verdict {
             Verdict::Reachable => self.unreachable_at(config, asked),
             Verdict::Unreachable { .. } => self.gone_at(config, asked),
@@ -125,19 +125,19 @@ impl Liveness {
         self.data_passed.map_or(gone_at, |passed| gone_at.max(passed + config.give_up))
     }
 
-    pub fn verdict(&self) -> Verdict {
+    pub(super) fn verdict(&self) -> Verdict {
         self.verdict
     }
 
-    pub fn last_heard(&self) -> Timestamp {
+    pub(super) fn last_heard(&self) -> Timestamp {
         self.last_heard
     }
 
-    pub fn last_answer(&self) -> Timestamp {
+    pub(super) fn last_answer(&self) -> Timestamp {
         self.last_answer
     }
 
-    pub fn round_trip(&self) -> Option<Duration> {
+    pub(super) fn round_trip(&self) -> Option<Duration> {
         self.round_trip
     }
 }

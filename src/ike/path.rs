@@ -108,21 +108,26 @@ struct Candidate {
 pub(super) type Cookie = [u8; 16];
 
 impl LivePath {
-    pub fn new(path: Path, nat: NatStatus, now: Timestamp) -> Self {
+    pub(super) fn new(path: Path, nat: NatStatus, now: Timestamp) -> Self {
         LivePath { path, nat, keepalive_at: now, candidate: None }
     }
 
-    pub fn path(&self) -> Path {
+    pub(super) fn path(&self) -> Path {
         self.path
     }
 
-    pub fn nat(&self) -> NatStatus {
+    pub(super) fn nat(&self) -> NatStatus {
         self.nat
     }
 
     /// Something authentic of the peer, and no replay, came from `remote`, where it may be. If that
     /// is elsewhere it is to be asked there, until `until`; true when that is new.
-    pub fn on_seen_at(&mut self, remote: SocketAddr, now: Timestamp, until: Timestamp) -> bool {
+    pub(super) fn on_seen_at(
+        &mut self,
+        remote: SocketAddr,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> bool {
         self.forget_candidate(now);
         if remote == self.path.remote || self.candidate.is_some() {
             return false;
@@ -133,31 +138,31 @@ impl LivePath {
     }
 
     /// Where the peer may be as well, while that is being found out.
-    pub fn candidate(&self) -> Option<Path> {
+    pub(super) fn candidate(&self) -> Option<Path> {
         self.candidate.map(|candidate| candidate.path)
     }
 
     /// Whether the peer is yet to be asked whether it is there.
-    pub fn wants_check(&self) -> bool {
+    pub(super) fn wants_check(&self) -> bool {
         self.candidate.is_some_and(|candidate| candidate.cookie.is_none())
     }
 
     /// The peer is being asked at the candidate, until `until`, to send `cookie` back.
-    pub fn on_asked(&mut self, cookie: Cookie, until: Timestamp) {
+    pub(super) fn on_asked(&mut self, cookie: Cookie, until: Timestamp) {
         if let Some(candidate) = &mut self.candidate {
             (candidate.cookie, candidate.until) = (Some(cookie), until);
         }
     }
 
     /// The candidate, while the question with this cookie is for it alone.
-    pub fn asked_at(&self, cookie: &Cookie) -> Option<Path> {
+    pub(super) fn asked_at(&self, cookie: &Cookie) -> Option<Path> {
         let asked = self.candidate.filter(|candidate| candidate.cookie == Some(*cookie));
         asked.map(|candidate| candidate.path)
     }
 
     /// The peer has answered from `from` the question that the candidate alone has got; `proved`
     /// says whether it has shown that it got it. Returns whether the path has changed.
-    pub fn on_checked(&mut self, from: SocketAddr, proved: bool) -> bool {
+    pub(super) fn on_checked(&mut self, from: SocketAddr, proved: bool) -> bool {
         let Some(candidate) = self.candidate.take() else { return false };
         let moves = proved && candidate.path.remote == from;
         if moves {
@@ -167,22 +172,22 @@ impl LivePath {
     }
 
     /// Forgets a candidate from which nobody has answered in time.
-    pub fn forget_candidate(&mut self, now: Timestamp) {
+    pub(super) fn forget_candidate(&mut self, now: Timestamp) {
         self.candidate.take_if(|candidate| candidate.until <= now);
     }
 
     /// When the candidate is forgotten.
-    pub fn candidate_until(&self) -> Option<Timestamp> {
+    pub(super) fn candidate_until(&self) -> Option<Timestamp> {
         self.candidate.map(|candidate| candidate.until)
     }
 
     /// When the next keepalive is due: never, unless we are behind a NAT.
-    pub fn keepalive_at(&self) -> Option<Timestamp> {
+    pub(super) fn keepalive_at(&self) -> Option<Timestamp> {
         self.nat.local.then_some(self.keepalive_at)
     }
 
     /// Whether a keepalive is to be sent now; plans the next.
-    pub fn keepalive_due(&mut self, now: Timestamp, interval: Duration) -> bool {
+    pub(super) fn keepalive_due(&mut self, now: Timestamp, interval: Duration) -> bool {
         let due = self.keepalive_at().is_some_and(|at| at <= now);
         if due {
             self.keepalive_at = now + interval.max(Duration::from_secs(1));

@@ -64,19 +64,19 @@ impl SealKey {
     /// # Errors
     ///
     /// When the key material does not fit the cipher.
-    pub fn new(cipher: Cipher, keymat: Secret) -> Result<Self, KeyError> {
+    pub(super) fn new(cipher: Cipher, keymat: Secret) -> Result<Self, KeyError> {
         let key = SealingKey::for_control(cipher, keymat.as_bytes())?;
         Ok(SealKey { key, keymat, next_iv: 1 })
     }
 
     /// The message with `inner` inside its SK payload.
-    pub fn seal(&mut self, header: &Header, inner: &[Payload]) -> Vec<u8> {
+    pub(super) fn seal(&mut self, header: &Header, inner: &[Payload]) -> Vec<u8> {
         let geometry = geometry_of(self.key.cipher());
         self.finish(Draft::new(header, inner, geometry))
     }
 
     /// A message that holds one fragment of another (RFC 7383 §2.5).
-    pub fn seal_fragment(&mut self, header: &Header, fragment: Fragment<'_>) -> Vec<u8> {
+    pub(super) fn seal_fragment(&mut self, header: &Header, fragment: Fragment<'_>) -> Vec<u8> {
         let geometry = geometry_of(self.key.cipher());
         self.finish(Draft::fragment(header, fragment, geometry))
     }
@@ -120,7 +120,7 @@ pub(super) struct OpenedFragment {
 
 impl Opened {
     /// A message put together from its fragments; `digest` is that of the first.
-    pub fn assembled(
+    pub(super) fn assembled(
         header: Header,
         first_inner: PayloadType,
         chain: &[u8],
@@ -129,7 +129,7 @@ impl Opened {
         Opened { header, payloads: decode_chain(first_inner, chain), digest }
     }
 
-    pub fn header(&self) -> &Header {
+    pub(super) fn header(&self) -> &Header {
         &self.header
     }
 
@@ -138,12 +138,12 @@ impl Opened {
     /// # Errors
     ///
     /// When what was sealed is no chain of payloads: the peer breaks the protocol.
-    pub fn payloads(&self) -> Result<&[Payload], DecodeError> {
+    pub(super) fn payloads(&self) -> Result<&[Payload], DecodeError> {
         self.payloads.as_deref().map_err(|error| *error)
     }
 
     /// Digest of the datagram, by which it is known again.
-    pub fn digest(&self) -> [u8; 32] {
+    pub(super) fn digest(&self) -> [u8; 32] {
         self.digest
     }
 }
@@ -152,7 +152,7 @@ impl OpenKey {
     /// # Errors
     ///
     /// When the key material does not fit the cipher.
-    pub fn new(cipher: Cipher, keymat: Secret) -> Result<Self, KeyError> {
+    pub(super) fn new(cipher: Cipher, keymat: Secret) -> Result<Self, KeyError> {
         let key = OpeningKey::for_control(cipher, keymat.as_bytes())?;
         Ok(OpenKey { key, keymat })
     }
@@ -162,7 +162,7 @@ impl OpenKey {
     /// # Errors
     ///
     /// Why the datagram is discarded: malformed, a fragment, or not authentic.
-    pub fn open(&self, datagram: &[u8]) -> Result<Opened, Discard> {
+    pub(super) fn open(&self, datagram: &[u8]) -> Result<Opened, Discard> {
         let message = Message::decode(datagram).map_err(|_| Discard::Malformed)?;
         let first_inner = match message.payloads.last() {
             Some(Payload::Encrypted(sealed)) => sealed.first_inner,
@@ -176,7 +176,7 @@ impl OpenKey {
     }
 
     /// Opens one fragment, decoded from `datagram`.
-    pub fn open_fragment(
+    pub(super) fn open_fragment(
         &self,
         message: &Message,
         fragment: &EncryptedFragment,

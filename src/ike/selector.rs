@@ -14,17 +14,17 @@ pub(super) struct Lack {
 
 impl Lack {
     /// For all traffic of the slot.
-    pub fn of_all(slot: SlotId) -> Lack {
+    pub(super) fn of_all(slot: SlotId) -> Lack {
         Lack { slot, pair: None }
     }
 
     /// For one pair of its traffic.
-    pub fn of_pair(slot: SlotId, pair: Pair) -> Lack {
+    pub(super) fn of_pair(slot: SlotId, pair: Pair) -> Lack {
         Lack { slot, pair: Some(pair) }
     }
 
     /// What to ask the peer for.
-    pub fn traffic(&self, config: &SlotConfig) -> Traffic {
+    pub(super) fn traffic(&self, config: &SlotConfig) -> Traffic {
         match self.pair {
             None => Traffic { local: config.local_ts.clone(), remote: config.remote_ts.clone() },
             Some(Pair { local, remote }) => Traffic { local: vec![local], remote: vec![remote] },
@@ -41,13 +41,13 @@ pub(super) struct Traffic {
 
 impl Traffic {
     /// Whether both are for the same packets, in whatever order they say so.
-    pub fn is_same(&self, other: &Traffic) -> bool {
+    pub(super) fn is_same(&self, other: &Traffic) -> bool {
         let same = |one: &[_], other: &[_]| is_within(one, other) && is_within(other, one);
         same(&self.local, &other.local) && same(&self.remote, &other.remote)
     }
 
     /// Whether some of the pair is in it.
-    pub fn touches(&self, pair: &Pair) -> bool {
+    pub(super) fn touches(&self, pair: &Pair) -> bool {
         let touched = |all: &[TrafficSelector], one: &TrafficSelector| {
             all.iter().any(|selector| intersection(selector, one).is_some())
         };

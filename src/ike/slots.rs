@@ -58,7 +58,7 @@ pub(super) struct Owner {
 impl Slots {
     /// A Child SA is there, in the place of another or as the first of its strand, which it is
     /// told. The slot sends on it from now on if it is `sendable`.
-    pub fn insert(
+    pub(super) fn insert(
         &mut self,
         child: ChildId,
         (connection, slot): (ConnectionId, SlotId),
@@ -75,14 +75,14 @@ impl Slots {
     }
 
     /// The strand of `child` sends on it from now on.
-    pub fn send_on(&mut self, child: ChildId) {
+    pub(super) fn send_on(&mut self, child: ChildId) {
         if let Some(owner) = self.owners.get(&child) {
             self.sending.insert(owner.strand, child);
         }
     }
 
     /// A Child SA is gone.
-    pub fn remove(&mut self, child: ChildId) {
+    pub(super) fn remove(&mut self, child: ChildId) {
         if let Some(owner) = self.owners.remove(&child)
             && self.sending(owner.strand) == Some(child)
         {
@@ -91,12 +91,12 @@ impl Slots {
     }
 
     /// Whose a Child SA is.
-    pub fn owner(&self, child: ChildId) -> Option<Owner> {
+    pub(super) fn owner(&self, child: ChildId) -> Option<Owner> {
         self.owners.get(&child).copied()
     }
 
     /// The Child SA that a strand sends on.
-    pub fn sending(&self, strand: Strand) -> Option<ChildId> {
+    pub(super) fn sending(&self, strand: Strand) -> Option<ChildId> {
         self.sending.get(&strand).copied()
     }
 }

@@ -35,11 +35,11 @@ pub(super) struct StateWriter {
 }
 
 impl StateWriter {
-    pub fn new(now: Timestamp) -> Self {
+    pub(super) fn new(now: Timestamp) -> Self {
         StateWriter { bytes: Zeroizing::new(Vec::with_capacity(4096)), now }
     }
 
-    pub fn bytes(&mut self, bytes: &[u8]) {
+    pub(super) fn bytes(&mut self, bytes: &[u8]) {
         if self.bytes.len() + bytes.len() > self.bytes.capacity() {
             let room = 2 * (self.bytes.len() + bytes.len());
             let mut larger = Zeroizing::new(Vec::with_capacity(room));
@@ -50,7 +50,7 @@ impl StateWriter {
     }
 
     /// What was written, with a digest by which damage shows.
-    pub fn finish(mut self) -> Secret {
+    pub(super) fn finish(mut self) -> Secret {
         let digest = sha256(&[&self.bytes]);
         self.bytes(&digest);
         Secret::copy_of(&self.bytes)
@@ -69,7 +69,7 @@ impl<'a> StateReader<'a> {
     /// # Errors
     ///
     /// When they have changed since.
-    pub fn new(octets: &'a [u8], now: Timestamp) -> Result<Self, DecodeError> {
+    pub(super) fn new(octets: &'a [u8], now: Timestamp) -> Result<Self, DecodeError> {
         let whole = Reader::new("IKE state", octets);
         match octets.split_last_chunk() {
             Some((written, digest)) if sha256(&[written]) == *digest => {
@@ -80,12 +80,12 @@ impl<'a> StateReader<'a> {
     }
 
     /// The octets were written that long ago.
-    pub fn set_age(&mut self, age: Duration) {
+    pub(super) fn set_age(&mut self, age: Duration) {
         let micros = u64::try_from(age.as_micros()).unwrap_or(u64::MAX);
         self.now = Timestamp::from_micros(self.now.as_micros().saturating_sub(micros));
     }
 
-    pub fn invalid(&self, why: &'static str) -> DecodeError {
+    pub(super) fn invalid(&self, why: &'static str) -> DecodeError {
         self.reader.invalid(why)
     }
 
@@ -94,7 +94,7 @@ impl<'a> StateReader<'a> {
     /// # Errors
     ///
     /// When octets are left over.
-    pub fn finish(self) -> Result<(), DecodeError> {
+    pub(super) fn finish(self) -> Result<(), DecodeError> {
         self.reader.finish()
     }
 }

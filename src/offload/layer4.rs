@@ -66,7 +66,7 @@ pub(super) struct Layout {
 
 impl Layout {
     /// The layout of `packet`, whose transport header starts at `l4`.
-    pub fn of(packet: &[u8], transport: Transport, l4: usize) -> Result<Layout, Malformed> {
+    pub(super) fn of(packet: &[u8], transport: Transport, l4: usize) -> Result<Layout, Malformed> {
         let header = packet.get(l4..).unwrap_or_default();
         if header.len() < transport.shortest_header() {
             return Err(Malformed("transport header cut short"));

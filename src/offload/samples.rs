@@ -22,7 +22,7 @@ pub(crate) struct Sample {
 }
 
 impl Sample {
-    pub fn tcp4() -> Sample {
+    pub(crate) fn tcp4() -> Sample {
         Sample {
             src: Ipv4Addr::new(10, 1, 0, 2).into(),
             dst: Ipv4Addr::new(10, 2, 0, 2).into(),
@@ -41,20 +41,20 @@ impl Sample {
         }
     }
 
-    pub fn tcp6() -> Sample {
+    pub(crate) fn tcp6() -> Sample {
         Sample { src: v6(1), dst: v6(2), ..Sample::tcp4() }
     }
 
-    pub fn udp4() -> Sample {
+    pub(crate) fn udp4() -> Sample {
         Sample { tcp: false, options: Vec::new(), ..Sample::tcp4() }
     }
 
-    pub fn udp6() -> Sample {
+    pub(crate) fn udp6() -> Sample {
         Sample { src: v6(1), dst: v6(2), ..Sample::udp4() }
     }
 
     /// The whole packet with right lengths and checksums.
-    pub fn build(&self) -> Vec<u8> {
+    pub(crate) fn build(&self) -> Vec<u8> {
         let l4 = self.transport();
         let mut packet = self.ip_header(l4.len());
         let start = packet.len();

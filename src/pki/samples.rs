@@ -43,7 +43,7 @@ pub(crate) struct Leaf<'l> {
 
 impl<'l> Leaf<'l> {
     /// For these names, for thirty days from the beginning of simulations.
-    pub fn of(names: &'l [&'l str]) -> Self {
+    pub(crate) fn of(names: &'l [&'l str]) -> Self {
         Leaf {
             names,
             from: WallTime::SIMULATED,
@@ -64,7 +64,7 @@ pub(crate) struct Issued {
 
 impl Authority {
     /// An authority that has signed itself.
-    pub fn new(name: &str) -> Authority {
+    pub(crate) fn new(name: &str) -> Authority {
         let params = authority_params(name);
         let key = KeyPair::generate().unwrap();
         let made = params.self_signed(&key).unwrap();
@@ -73,12 +73,12 @@ impl Authority {
     }
 
     /// An authority below this one.
-    pub fn below(&self, name: &str) -> Authority {
+    pub(crate) fn below(&self, name: &str) -> Authority {
         self.below_with(name, vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign])
     }
 
     /// One whose key is for something else, perhaps.
-    pub fn below_with(&self, name: &str, usages: Vec<KeyUsagePurpose>) -> Authority {
+    pub(crate) fn below_with(&self, name: &str, usages: Vec<KeyUsagePurpose>) -> Authority {
         let mut params = authority_params(name);
         params.key_usages = usages;
         let key = KeyPair::generate().unwrap();
@@ -87,16 +87,16 @@ impl Authority {
         Authority { params, key, certificate }
     }
 
-    pub fn certificate(&self) -> Certificate {
+    pub(crate) fn certificate(&self) -> Certificate {
         self.certificate.clone()
     }
 
-    pub fn issue(&self, leaf: Leaf<'_>) -> Issued {
+    pub(crate) fn issue(&self, leaf: Leaf<'_>) -> Issued {
         self.issue_with_key(leaf).0
     }
 
     /// The same, with the private key as a PEM file has it.
-    pub fn issue_with_key(&self, leaf: Leaf<'_>) -> (Issued, String) {
+    pub(crate) fn issue_with_key(&self, leaf: Leaf<'_>) -> (Issued, String) {
         let names: Vec<String> = leaf.names.iter().map(|name| (*name).to_owned()).collect();
         let mut params = CertificateParams::new(names).unwrap();
         params.distinguished_name = named(leaf.names.first().copied().unwrap_or("nobody"));
@@ -114,7 +114,7 @@ impl Authority {
     }
 
     /// A list of revoked serial numbers, to be replaced after so long.
-    pub fn revoke(&self, serials: &[u64], next_update: WallTime) -> Crl {
+    pub(crate) fn revoke(&self, serials: &[u64], next_update: WallTime) -> Crl {
         let revoked = |serial: &u64| RevokedCertParams {
             serial_number: SerialNumber::from(*serial),
             revocation_time: date!(WallTime::SIMULATED),

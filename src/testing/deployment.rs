@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 /// A region: a LAN with hosts, and gateways that share it.
 #[derive(Clone, Copy, Debug)]
-pub struct Region {
+pub(crate) struct Region {
     /// Its number, from 1: part of every address.
     pub number: u8,
     /// How many gateways stand in it.
@@ -15,7 +15,7 @@ pub struct Region {
 
 /// Where a gateway stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Site {
+pub(crate) struct Site {
     /// Region.
     pub region: u8,
     /// Zone, from 1.
@@ -24,7 +24,7 @@ pub struct Site {
 
 /// A deployment: the sites, and the configuration of each.
 #[derive(Clone, Debug)]
-pub struct Deployment {
+pub(crate) struct Deployment {
     /// The gateways.
     pub sites: Vec<Site>,
     /// Their configurations, in the same order.
@@ -37,22 +37,22 @@ impl Site {
     }
 
     /// The gateway's address on the underlay.
-    pub fn underlay(self) -> IpAddr {
+    pub(crate) fn underlay(self) -> IpAddr {
         Ipv4Addr::new(192, 0, 2, self.region * 10 + self.zone).into()
     }
 }
 
 /// The VPCs of every gateway. Both have the same prefixes: only isolation keeps them apart, and each has a
 /// namespace of its own.
-pub const VPCS: [&str; 2] = ["red", "blue"];
+pub(crate) const VPCS: [&str; 2] = ["red", "blue"];
 
 /// Regions full of gateways, all of them in the first `vpcs` VPCs.
-pub fn regions(regions: &[Region], vpcs: usize) -> Deployment {
+pub(crate) fn regions(regions: &[Region], vpcs: usize) -> Deployment {
     edited(regions, vpcs, |_, text| text)
 }
 
 /// As [`regions`], with the text of every site's configuration changed by `edit`.
-pub fn edited(
+pub(crate) fn edited(
     regions: &[Region],
     vpcs: usize,
     edit: impl Fn(Site, String) -> String,
@@ -68,24 +68,24 @@ pub fn edited(
 }
 
 /// Two regions with one gateway each, their configurations changed by `edit`.
-pub fn edited_pair(edit: impl Fn(Site, String) -> String) -> Deployment {
+pub(crate) fn edited_pair(edit: impl Fn(Site, String) -> String) -> Deployment {
     let one = |number| Region { number, gateways: 1 };
     edited(&[one(1), one(2)], 1, edit)
 }
 
 /// Two regions with one gateway each.
-pub fn pair() -> Deployment {
+pub(crate) fn pair() -> Deployment {
     edited_pair(|_, text| text)
 }
 
 /// Three regions with two gateways each.
-pub fn six() -> Deployment {
+pub(crate) fn six() -> Deployment {
     let two = |number| Region { number, gateways: 2 };
     regions(&[two(1), two(2), two(3)], 1)
 }
 
 /// The configuration that a text says; key files hold the tests' one shared secret.
-pub fn parse(text: &str) -> Config {
+pub(crate) fn parse(text: &str) -> Config {
     let keys = KeysInMemory::new()
         .with("psk", "a secret that every test knows, 32 characters")
         .with("other", "a secret that nobody else knows, 32 characters");
@@ -96,10 +96,10 @@ pub fn parse(text: &str) -> Config {
 }
 
 /// Scenarios that are not about BFD do without a packet every 50 ms.
-pub const NO_BFD: &str = "bfd = false\n";
+pub(crate) const NO_BFD: &str = "bfd = false\n";
 
 /// The text of a site's configuration.
-pub fn text(site: Site, sites: &[Site], vpcs: &[&str]) -> String {
+pub(crate) fn text(site: Site, sites: &[Site], vpcs: &[&str]) -> String {
     let mut text = format!(
         "[gateway]\nname = \"{}\"\nasn = {}\nlisten = [\"{}\"]\nrouter_id = \"10.0.{}.{}\"\n\
          [defaults]\nike_suites = [\"aes256gcm16-prfsha256-curve25519\"]\n\

@@ -8,13 +8,13 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 /// The device of the underlay.
-pub const UNDERLAY: &str = "wan0";
+pub(super) const UNDERLAY: &str = "wan0";
 /// The device by which rules know what the host itself sends.
-pub const LOOPBACK: &str = "lo";
+pub(super) const LOOPBACK: &str = "lo";
 
 /// What becomes of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Way {
+pub(super) enum Way {
     /// Into the VPC's TUN device.
     Tunnel,
     /// To a host of the VPC.
@@ -27,7 +27,7 @@ pub enum Way {
 
 /// A packet that asks for its way.
 #[derive(Clone, Copy, Debug)]
-pub struct Traveller<'p> {
+pub(super) struct Traveller<'p> {
     /// The VPC that it is in.
     pub vpc: VpcId,
     /// The device that it came in by.
@@ -40,14 +40,14 @@ pub struct Traveller<'p> {
 
 /// The kernel of one host.
 #[derive(Debug, Default)]
-pub struct Kernel {
+pub(super) struct Kernel {
     standing: BTreeSet<Wish>,
     refusing: BTreeSet<Wish>,
 }
 
 impl Kernel {
     /// Makes a change, or says why not.
-    pub fn change(&mut self, change: Change) -> Answer {
+    pub(super) fn change(&mut self, change: Change) -> Answer {
         match change {
             Change::Set(wish) if self.refusing.contains(&wish) => {
                 Answer::Refused(Change::Set(wish), "out of memory".to_owned())
@@ -78,7 +78,7 @@ impl Kernel {
     }
 
     /// Refuses a wish from now on, or no more.
-    pub fn refuse(&mut self, wish: Wish, refuses: bool) {
+    pub(super) fn refuse(&mut self, wish: Wish, refuses: bool) {
         if refuses {
             self.refusing.insert(wish)
         } else {
@@ -87,7 +87,7 @@ impl Kernel {
     }
 
     /// Somebody takes a wish away, and with a device what stands on it; whether it was there.
-    pub fn take_away(&mut self, wish: &Wish) -> bool {
+    pub(super) fn take_away(&mut self, wish: &Wish) -> bool {
         if let Wish::Device { vpc, .. } = wish {
             self.standing.retain(|other| !stands_on(other, *vpc));
         }
@@ -95,23 +95,23 @@ impl Kernel {
     }
 
     /// A device goes down and up again: what stood on it is gone, and nobody was told.
-    pub fn bounce(&mut self, vpc: VpcId) {
+    pub(super) fn bounce(&mut self, vpc: VpcId) {
         self.standing.retain(|wish| !stands_on(wish, vpc));
     }
 
     /// All that stands.
-    pub fn standing(&self) -> &BTreeSet<Wish> {
+    pub(super) fn standing(&self) -> &BTreeSet<Wish> {
         &self.standing
     }
 
     /// Whether an address is the host's own.
-    pub fn has_address(&self, vpc: VpcId, address: IpAddr) -> bool {
+    pub(super) fn has_address(&self, vpc: VpcId, address: IpAddr) -> bool {
         self.standing.contains(&Wish::Address { vpc, address })
     }
 
     /// The way of a packet: the rules in their order, then the main table, which knows the VPC's
     /// own prefixes and a default route into the underlay.
-    pub fn way(&self, traveller: Traveller<'_>, config: &Config) -> Way {
+    pub(super) fn way(&self, traveller: Traveller<'_>, config: &Config) -> Way {
         let netns = config.vpcs.get(&traveller.vpc).and_then(|vpc| vpc.netns.as_deref());
         let mut passed_over = 0;
         for rule in self.rules(netns, traveller.dst.is_ipv4()) {
@@ -166,7 +166,7 @@ impl Kernel {
 
 /// A host whose underlay bears `address`, with the default route there, and with a LAN of its own
 /// for every VPC.
-pub fn host(config: &Config, address: IpAddr) -> Host {
+pub(super) fn host(config: &Config, address: IpAddr) -> Host {
     let underlay = HostDevice {
         addresses: [address].into(),
         networks: Prefix::containing(address, 24).into_iter().collect(),
@@ -202,7 +202,7 @@ fn lan(vpc: &VpcConfig, underlay: IpAddr) -> HostDevice {
 }
 
 /// The address in a prefix of the gateway that has this address on the underlay.
-pub fn lan_address(prefix: &Prefix, underlay: IpAddr) -> IpAddr {
+pub(super) fn lan_address(prefix: &Prefix, underlay: IpAddr) -> IpAddr {
     let number = match underlay {
         IpAddr::V4(four) => four.octets()[3],
         IpAddr::V6(six) => six.octets()[15],

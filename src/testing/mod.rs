@@ -11,7 +11,7 @@
 //! The network watches what must never happen: an inner byte in the clear on the underlay, a
 //! packet in another VPC, a packet that leaves by a host's default route.
 
-pub mod deployment;
+pub(crate) mod deployment;
 mod kernel;
 mod moving;
 mod network;

@@ -3,7 +3,7 @@
 
 mod lan;
 
-pub use lan::next_hop;
+pub(super) use lan::next_hop;
 
 use super::deployment::{Deployment, Site};
 use super::node::{Emission, Node};
@@ -26,7 +26,7 @@ const LAN_DELAY: Duration = Duration::from_micros(200);
 
 /// A packet from host to host, as the network remembers it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Probe {
+pub(super) struct Probe {
     /// Its VPC.
     pub vpc: VpcId,
     /// The region it was sent from.
@@ -46,7 +46,7 @@ enum Arrival {
 
 /// Kinds of datagrams of the underlay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
+pub(super) enum Kind {
     Ike,
     Esp,
 }
@@ -60,7 +60,7 @@ impl Kind {
 }
 
 /// Gateways, and all that is between them.
-pub struct Network {
+pub(super) struct Network {
     /// What the clock shows.
     pub now: Timestamp,
     /// How the underlay treats datagrams.
@@ -97,7 +97,7 @@ pub struct Network {
 
 impl Network {
     /// Starts all gateways of a deployment within the first second, in fair weather.
-    pub fn start(deployment: Deployment, seed: u64) -> Network {
+    pub(super) fn start(deployment: Deployment, seed: u64) -> Network {
         let mut network = Network {
             now: Timestamp::ZERO,
             weather: Weather::FAIR,
@@ -133,32 +133,32 @@ impl Network {
     }
 
     /// The dice of the network, for scenarios that are made by the seed.
-    pub fn random(&mut self) -> &mut Seeded {
+    pub(super) fn random(&mut self) -> &mut Seeded {
         &mut self.random
     }
 
     /// How many nodes there are.
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.nodes.len()
     }
 
     /// A running node.
-    pub fn node(&mut self, node: usize) -> &mut Node {
+    pub(super) fn node(&mut self, node: usize) -> &mut Node {
         self.nodes[node].as_mut().expect("the node runs")
     }
 
     /// Whether a node runs.
-    pub fn runs(&self, node: usize) -> bool {
+    pub(super) fn runs(&self, node: usize) -> bool {
         self.nodes[node].is_some()
     }
 
     /// A node loses its power: its state is gone, nobody is told.
-    pub fn crash(&mut self, node: usize) {
+    pub(super) fn crash(&mut self, node: usize) {
         (self.nodes[node], self.deadlines[node]) = (None, None);
     }
 
     /// A node starts with nothing but its configuration.
-    pub fn boot(&mut self, node: usize) {
+    pub(super) fn boot(&mut self, node: usize) {
         let config = self.deployment.configs[node].clone();
         let seed = self.random.u64();
         self.nodes[node] = Some(Node::start(config, self.addresses[node], seed, self.now));
@@ -166,40 +166,40 @@ impl Network {
     }
 
     /// Another address leads to a node from now on, whose host learns of it at once.
-    pub fn renumber(&mut self, node: usize, address: IpAddr) {
+    pub(super) fn renumber(&mut self, node: usize, address: IpAddr) {
         self.addresses[node] = address;
         self.with_node(node, |node, now| node.renumber(Some(address), now));
     }
 
     /// The NAT in front of a node maps its ports to others from now on, shifted by so many.
-    pub fn rebind(&mut self, node: usize, shift: u16) {
+    pub(super) fn rebind(&mut self, node: usize, shift: u16) {
         self.shifts[node] = shift;
     }
 
     /// Cuts the path between two nodes, in both directions.
-    pub fn cut(&mut self, a: usize, b: usize) {
+    pub(super) fn cut(&mut self, a: usize, b: usize) {
         self.cuts.insert((a.min(b), a.max(b)));
     }
 
     /// Cuts the path from one node to another; the way back stays.
-    pub fn cut_one_way(&mut self, from: usize, to: usize) {
+    pub(super) fn cut_one_way(&mut self, from: usize, to: usize) {
         self.one_way_cuts.insert((from, to));
     }
 
     /// Mends every cut.
-    pub fn mend(&mut self) {
+    pub(super) fn mend(&mut self) {
         self.cuts.clear();
         self.one_way_cuts.clear();
         self.filters.clear();
     }
 
     /// Something on the way from one node to another drops datagrams of one kind.
-    pub fn filter(&mut self, from: usize, to: usize, kind: Kind) {
+    pub(super) fn filter(&mut self, from: usize, to: usize, kind: Kind) {
         self.filters.insert((from, to, kind));
     }
 
     /// Mends every cut, starts every node, and makes the weather fair.
-    pub fn heal(&mut self) {
+    pub(super) fn heal(&mut self) {
         self.mend();
         self.weather = Weather::FAIR;
         for node in 0..self.nodes.len() {
@@ -210,7 +210,7 @@ impl Network {
     }
 
     /// Lets time pass.
-    pub fn run(&mut self, duration: Duration) {
+    pub(super) fn run(&mut self, duration: Duration) {
         let end = self.now + duration;
         while let Some(at) = self.next_event().filter(|at| *at <= end) {
             self.now = self.now.max(at);
@@ -220,7 +220,11 @@ impl Network {
     }
 
     /// Does something to a node, then carries what comes of it.
-    pub fn with_node<R>(&mut self, node: usize, act: impl FnOnce(&mut Node, Timestamp) -> R) -> R {
+    pub(super) fn with_node<R>(
+        &mut self,
+        node: usize,
+        act: impl FnOnce(&mut Node, Timestamp) -> R,
+    ) -> R {
         let now = self.now;
         let result = act(self.node(node), now);
         self.collect(node);
@@ -229,7 +233,7 @@ impl Network {
 
     /// Sends a packet from a host of a region to a host of another, by the gateway that the host
     /// finds at its next hop's address; without one it is lost.
-    pub fn probe(&mut self, probe: Probe) -> u64 {
+    pub(super) fn probe(&mut self, probe: Probe) -> u64 {
         self.counted += 1;
         let id = self.counted;
         let mut payload = vec![0, 9, 0, 9, 0, 32, 0, 0];
@@ -243,13 +247,13 @@ impl Network {
     }
 
     /// Whether a probe has arrived.
-    pub fn arrived(&self, id: u64) -> bool {
+    pub(super) fn arrived(&self, id: u64) -> bool {
         self.delivered.contains(&id)
     }
 
     /// Sends a packet between all pairs of regions in both families and all VPCs; returns those
     /// that have not arrived a second later.
-    pub fn unreachable(&mut self) -> Vec<Probe> {
+    pub(super) fn unreachable(&mut self) -> Vec<Probe> {
         let ids: Vec<u64> = self.all_pairs().into_iter().map(|probe| self.probe(probe)).collect();
         self.run(Duration::from_secs(1));
         let missing = ids.into_iter().filter(|id| !self.arrived(*id));
@@ -258,7 +262,7 @@ impl Network {
 
     /// What is wrong with the tunnels: every pair of peers must have exactly one live tunnel,
     /// and both must mean the same SAs by it.
-    pub fn tunnel_faults(&mut self) -> Vec<String> {
+    pub(super) fn tunnel_faults(&mut self) -> Vec<String> {
         let mut faults = Vec::new();
         for a in 0..self.nodes.len() {
             for b in a + 1..self.nodes.len() {
@@ -275,7 +279,7 @@ impl Network {
     }
 
     /// A number that two runs share only when every datagram was the same at the same time.
-    pub fn trace(&self) -> u64 {
+    pub(super) fn trace(&self) -> u64 {
         self.trace
     }
 
@@ -445,7 +449,7 @@ impl Network {
 }
 
 /// A host of a region.
-pub fn host(region: u8, ipv4: bool) -> IpAddr {
+pub(super) fn host(region: u8, ipv4: bool) -> IpAddr {
     match ipv4 {
         true => IpAddr::from([10, region, 1, 10]),
         false => IpAddr::from([0xfd00, u16::from(region), 0, 0, 0, 0, 1, 10]),

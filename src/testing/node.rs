@@ -25,7 +25,7 @@ use std::sync::Arc;
 
 /// What a node gives to the network.
 #[derive(Debug)]
-pub enum Emission {
+pub(super) enum Emission {
     /// A datagram on the underlay, which may be fragmented there.
     Underlay(Datagram),
     /// A datagram on the underlay that may not.
@@ -53,7 +53,7 @@ struct VpcHost {
 const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 
 /// A host with a running gateway.
-pub struct Node {
+pub(super) struct Node {
     /// The gateway.
     pub gateway: Gateway,
     /// The configuration that it was started with.
@@ -75,7 +75,7 @@ pub struct Node {
 
 impl Node {
     /// Starts a gateway; its LAN interfaces are up.
-    pub fn start(config: Config, address: IpAddr, seed: u64, now: Timestamp) -> Node {
+    pub(super) fn start(config: Config, address: IpAddr, seed: u64, now: Timestamp) -> Node {
         let mut random = Seeded::new(seed);
         let host = kernel::host(&config, address);
         let sockets = host.sockets(&config);
@@ -104,7 +104,7 @@ impl Node {
     }
 
     /// Sets the LAN interfaces of all VPCs up or down.
-    pub fn set_lan(&mut self, up: bool, now: Timestamp) {
+    pub(super) fn set_lan(&mut self, up: bool, now: Timestamp) {
         let vpcs: Vec<(VpcId, String)> = self
             .config
             .vpcs
@@ -125,29 +125,29 @@ impl Node {
     }
 
     /// Whether the LAN interfaces are up.
-    pub fn has_lan(&self) -> bool {
+    pub(super) fn has_lan(&self) -> bool {
         self.lan_up
     }
 
     /// The Ethernet address of the LAN interfaces.
-    pub fn mac(&self) -> MacAddress {
+    pub(super) fn mac(&self) -> MacAddress {
         self.mac
     }
 
     /// The LAN interfaces lose their IPv4 address, or get it back.
-    pub fn set_lan_ipv4(&mut self, has_ipv4: bool, now: Timestamp) {
+    pub(super) fn set_lan_ipv4(&mut self, has_ipv4: bool, now: Timestamp) {
         self.lan_has_ipv4 = has_ipv4;
         self.set_lan(true, now);
     }
 
     /// The LAN interfaces get another Ethernet address, as after a move to another machine.
-    pub fn replace_interface(&mut self, now: Timestamp) {
+    pub(super) fn replace_interface(&mut self, now: Timestamp) {
         self.mac.0[1] += 1;
         self.set_lan(true, now);
     }
 
     /// Takes a neighbour frame from the LAN.
-    pub fn receive_frame(&mut self, vpc: VpcId, bytes: &[u8], now: Timestamp) {
+    pub(super) fn receive_frame(&mut self, vpc: VpcId, bytes: &[u8], now: Timestamp) {
         let Some(interface) = self.config.vpcs.get(&vpc).and_then(|vpc| vpc.interface.clone())
         else {
             return;
@@ -157,7 +157,7 @@ impl Node {
     }
 
     /// The host has this address on the underlay now, or none, in place of the one before.
-    pub fn renumber(&mut self, address: Option<IpAddr>, now: Timestamp) {
+    pub(super) fn renumber(&mut self, address: Option<IpAddr>, now: Timestamp) {
         let config = self.gateway.config();
         let unspecified = IpAddr::from([0; 4]);
         let mut host = kernel::host(config, address.unwrap_or(unspecified));
@@ -171,7 +171,7 @@ impl Node {
     }
 
     /// The host gets one more address, and reaches its peers from there rather than from elsewhere.
-    pub fn prefer(&mut self, address: IpAddr, now: Timestamp) {
+    pub(super) fn prefer(&mut self, address: IpAddr, now: Timestamp) {
         let config = self.gateway.config();
         let mut host = kernel::host(config, address);
         for device in host.devices.values_mut().filter(|device| device.is_default) {
@@ -183,7 +183,7 @@ impl Node {
     }
 
     /// Takes a datagram from the underlay, if there is a socket for it.
-    pub fn receive(&mut self, datagram: &Datagram, now: Timestamp) {
+    pub(super) fn receive(&mut self, datagram: &Datagram, now: Timestamp) {
         let Datagram { local, remote, bytes } = datagram;
         if !self.sockets.contains(&local.ip()) {
             return;
@@ -202,7 +202,13 @@ impl Node {
     }
 
     /// Takes a VRRP packet from the LAN.
-    pub fn receive_vrrp(&mut self, vpc: VpcId, source: IpAddr, bytes: &[u8], now: Timestamp) {
+    pub(super) fn receive_vrrp(
+        &mut self,
+        vpc: VpcId,
+        source: IpAddr,
+        bytes: &[u8],
+        now: Timestamp,
+    ) {
         let Some(interface) = self.config.vpcs.get(&vpc).and_then(|vpc| vpc.interface.clone())
         else {
             return;
@@ -212,26 +218,26 @@ impl Node {
     }
 
     /// Routes a packet that a host of the LAN sent.
-    pub fn forward(&mut self, vpc: VpcId, packet: Vec<u8>, now: Timestamp) {
+    pub(super) fn forward(&mut self, vpc: VpcId, packet: Vec<u8>, now: Timestamp) {
         let interface = self.interface(vpc);
         self.route(vpc, &interface, packet);
         self.carry_out(now);
     }
 
     /// Whether a packet that came from the underlay in the clear would get to a host.
-    pub fn plain_enters(&self, vpc: VpcId, packet: &[u8]) -> bool {
+    pub(super) fn plain_enters(&self, vpc: VpcId, packet: &[u8]) -> bool {
         let seen = packet::read(packet);
         let traveller = Traveller { vpc, input: UNDERLAY, src: seen.src, dst: seen.dst };
         self.kernel.way(traveller, self.gateway.config()) == Way::Lan
     }
 
     /// The way of a packet that came in by a device.
-    pub fn way(&self, vpc: VpcId, input: &str, src: IpAddr, dst: IpAddr) -> Way {
+    pub(super) fn way(&self, vpc: VpcId, input: &str, src: IpAddr, dst: IpAddr) -> Way {
         self.kernel.way(Traveller { vpc, input, src, dst }, self.gateway.config())
     }
 
     /// A device of the host has other addresses now; the shell looks.
-    pub fn set_addresses(&mut self, device: &str, addresses: &[IpAddr], now: Timestamp) {
+    pub(super) fn set_addresses(&mut self, device: &str, addresses: &[IpAddr], now: Timestamp) {
         let address = self.config.gateway.listen.first().copied();
         let mut devices = kernel::host(&self.config, address.unwrap_or(LOCALHOST)).devices;
         if let Some(device) = devices.get_mut(device) {
@@ -243,17 +249,17 @@ impl Node {
     }
 
     /// Lets the kernel refuse a wish, or do it again.
-    pub fn refuse(&mut self, wish: &Wish, refuses: bool) {
+    pub(super) fn refuse(&mut self, wish: &Wish, refuses: bool) {
         self.kernel.refuse(wish.clone(), refuses);
     }
 
     /// What stands in the kernel.
-    pub fn standing(&self) -> &BTreeSet<Wish> {
+    pub(super) fn standing(&self) -> &BTreeSet<Wish> {
         self.kernel.standing()
     }
 
     /// Somebody takes wishes away; the kernel tells.
-    pub fn take_away(&mut self, wishes: &[Wish], now: Timestamp) {
+    pub(super) fn take_away(&mut self, wishes: &[Wish], now: Timestamp) {
         let taken = wishes.iter().filter(|wish| self.kernel.take_away(wish));
         let lost = taken.cloned().map(Answer::Lost).collect();
         self.gateway.handle_world(lost, now);
@@ -261,13 +267,13 @@ impl Node {
     }
 
     /// The kernel tells that something is gone.
-    pub fn tell_trouble(&mut self, trouble: Trouble, now: Timestamp) {
+    pub(super) fn tell_trouble(&mut self, trouble: Trouble, now: Timestamp) {
         self.gateway.handle_world(vec![Answer::Trouble(trouble)], now);
         self.carry_out(now);
     }
 
     /// The device of a VPC goes down and up; the shell looks what is left.
-    pub fn bounce_device(&mut self, vpc: VpcId, now: Timestamp) {
+    pub(super) fn bounce_device(&mut self, vpc: VpcId, now: Timestamp) {
         self.kernel.bounce(vpc);
         let netns = self.gateway.config().vpcs.get(&vpc).and_then(|vpc| vpc.netns.clone());
         let lives_here = |wish: &&Wish| match wish {
@@ -285,7 +291,7 @@ impl Node {
     }
 
     /// Does what is due.
-    pub fn handle_timeout(&mut self, now: Timestamp) {
+    pub(super) fn handle_timeout(&mut self, now: Timestamp) {
         for host in self.vpcs.values_mut() {
             host.stack.handle_timeout(now);
         }
@@ -320,30 +326,34 @@ impl Node {
     }
 
     /// When something is due.
-    pub fn poll_timeout(&self) -> Option<Timestamp> {
+    pub(super) fn poll_timeout(&self) -> Option<Timestamp> {
         let stacks = self.vpcs.values().filter_map(|host| host.stack.poll_timeout());
         let bfd = self.bfd.poll_timeout().into_iter().chain(self.bfd.poll_silence());
         stacks.chain(bfd).chain(self.gateway.poll_timeout().map(|(at, _)| at)).min()
     }
 
     /// What the network must carry next.
-    pub fn poll_emission(&mut self) -> Option<Emission> {
+    pub(super) fn poll_emission(&mut self) -> Option<Emission> {
         self.emissions.pop_front()
     }
 
     /// Whether the node answers for the virtual addresses of a VPC, in one family.
-    pub fn is_active_router(&self, vpc: VpcId, ipv4: bool) -> bool {
+    pub(super) fn is_active_router(&self, vpc: VpcId, ipv4: bool) -> bool {
         let held = |host: &VpcHost| host.virtual_addresses.iter().any(|a| a.is_ipv4() == ipv4);
         self.vpcs.get(&vpc).is_some_and(held)
     }
 
     /// Whether an address stands on the device of a VPC.
-    pub fn has_address(&self, vpc: VpcId, address: IpAddr) -> bool {
+    pub(super) fn has_address(&self, vpc: VpcId, address: IpAddr) -> bool {
         self.kernel.has_address(vpc, address)
     }
 
     /// The running gateway with the dice that its verbs need.
-    pub fn operate(&mut self, now: Timestamp, act: impl FnOnce(&mut Gateway, &mut Moment<'_>)) {
+    pub(super) fn operate(
+        &mut self,
+        now: Timestamp,
+        act: impl FnOnce(&mut Gateway, &mut Moment<'_>),
+    ) {
         act(&mut self.gateway, &mut Moment::simulated(now, &mut self.random));
         self.carry_out(now);
     }

@@ -29,7 +29,7 @@ fn spis(network: &mut Network, node: usize) -> Vec<(u32, u32)> {
     network.node(node).gateway.child_spis(PEER)
 }
 
-pub fn ask(network: &mut Network, node: usize, request: &Request) -> Reply {
+pub(super) fn ask(network: &mut Network, node: usize, request: &Request) -> Reply {
     let mut reply = None;
     network.with_node(node, |node, now| {
         node.operate(now, |gateway, at| {
@@ -116,7 +116,7 @@ fn a_reload_leaves_unchanged_tunnels_alone() {
     assert_sound(&mut network, 5);
 }
 
-pub fn reload(network: &mut Network, node: usize, text: &str) {
+pub(super) fn reload(network: &mut Network, node: usize, text: &str) {
     network.with_node(node, |node, now| {
         let config = deployment::parse(text).numbered_like(node.gateway.config());
         node.operate(now, |gateway: &mut Gateway, at| {

@@ -4,12 +4,12 @@ use crate::wire::checksum;
 use std::net::IpAddr;
 
 /// TCP.
-pub const TCP: u8 = 6;
+pub(super) const TCP: u8 = 6;
 /// UDP.
-pub const UDP: u8 = 17;
+pub(super) const UDP: u8 = 17;
 
 /// An IP packet of `protocol` from `src` to `dst` around `payload`; the families must be equal.
-pub fn ip(src: IpAddr, dst: IpAddr, protocol: u8, payload: &[u8]) -> Vec<u8> {
+pub(super) fn ip(src: IpAddr, dst: IpAddr, protocol: u8, payload: &[u8]) -> Vec<u8> {
     match (src, dst) {
         (IpAddr::V4(src), IpAddr::V4(dst)) => {
             let total = 20 + payload.len() as u16;
@@ -37,14 +37,14 @@ pub fn ip(src: IpAddr, dst: IpAddr, protocol: u8, payload: &[u8]) -> Vec<u8> {
 }
 
 /// The same with a TTL of 255, as the ends of a tunnel send it to each other.
-pub fn neighborly(src: IpAddr, dst: IpAddr, protocol: u8, payload: &[u8]) -> Vec<u8> {
+pub(super) fn neighborly(src: IpAddr, dst: IpAddr, protocol: u8, payload: &[u8]) -> Vec<u8> {
     let mut packet = ip(src, dst, protocol, payload);
     set_ttl(&mut packet, 255);
     packet
 }
 
 /// Gives a packet another TTL or hop limit.
-pub fn set_ttl(packet: &mut [u8], ttl: u8) {
+pub(super) fn set_ttl(packet: &mut [u8], ttl: u8) {
     if packet[0] >> 4 == 6 {
         packet[7] = ttl;
         return;
@@ -57,7 +57,7 @@ pub fn set_ttl(packet: &mut [u8], ttl: u8) {
 
 /// What a test sees in an inner packet.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Seen<'a> {
+pub(super) struct Seen<'a> {
     /// Source address.
     pub src: IpAddr,
     /// Destination address.
@@ -69,7 +69,7 @@ pub struct Seen<'a> {
 }
 
 /// Reads a packet that [`ip`] made.
-pub fn read(packet: &[u8]) -> Seen<'_> {
+pub(super) fn read(packet: &[u8]) -> Seen<'_> {
     let v4 = |at: usize| IpAddr::from(<[u8; 4]>::try_from(&packet[at..at + 4]).expect("4 bytes"));
     let v6 = |at: usize| IpAddr::from(<[u8; 16]>::try_from(&packet[at..at + 16]).expect("16"));
     match packet[0] >> 4 {

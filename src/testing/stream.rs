@@ -27,11 +27,11 @@ const WINDOW: usize = 8;
 
 /// A stream, named alike at both ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct StreamId(pub u64);
+pub(super) struct StreamId(pub u64);
 
 /// What the stack tells its host.
 #[derive(Debug, PartialEq, Eq)]
-pub enum StreamEvent {
+pub(super) enum StreamEvent {
     /// Our connect was answered.
     Connected(StreamId),
     /// A peer connected to a listening address.
@@ -59,7 +59,7 @@ struct Stream {
 
 /// The streams of one VPC at one node.
 #[derive(Default)]
-pub struct Stack {
+pub(super) struct Stack {
     listening: Vec<IpAddr>,
     streams: BTreeMap<StreamId, Stream>,
     packets: VecDeque<Vec<u8>>,
@@ -68,17 +68,17 @@ pub struct Stack {
 
 impl Stack {
     /// Accepts connections to `address` from now on.
-    pub fn listen(&mut self, address: IpAddr) {
+    pub(super) fn listen(&mut self, address: IpAddr) {
         self.listening.push(address);
     }
 
     /// Stops accepting connections to `address`.
-    pub fn unlisten(&mut self, address: IpAddr) {
+    pub(super) fn unlisten(&mut self, address: IpAddr) {
         self.listening.retain(|listening| *listening != address);
     }
 
     /// Connects from `local` to `remote`.
-    pub fn connect(
+    pub(super) fn connect(
         &mut self,
         local: IpAddr,
         remote: IpAddr,
@@ -93,14 +93,14 @@ impl Stack {
     }
 
     /// Queues bytes.
-    pub fn send(&mut self, id: StreamId, bytes: &[u8], now: Timestamp) {
+    pub(super) fn send(&mut self, id: StreamId, bytes: &[u8], now: Timestamp) {
         let Some(stream) = self.streams.get_mut(&id) else { return };
         stream.unsent.extend(bytes);
         self.push(id, now);
     }
 
     /// Ends a stream; what was queued is still delivered.
-    pub fn close(&mut self, id: StreamId, now: Timestamp) {
+    pub(super) fn close(&mut self, id: StreamId, now: Timestamp) {
         let Some(stream) = self.streams.get_mut(&id) else { return };
         if !stream.open {
             self.streams.remove(&id);
@@ -111,7 +111,7 @@ impl Stack {
     }
 
     /// Takes a packet that was sent to one of our addresses.
-    pub fn handle_packet(&mut self, seen: &Seen<'_>, now: Timestamp) {
+    pub(super) fn handle_packet(&mut self, seen: &Seen<'_>, now: Timestamp) {
         let Some(payload) = seen.payload.get(HEADER.len()..) else { return };
         if seen.protocol != TCP || payload.len() < 17 {
             return;
@@ -129,7 +129,7 @@ impl Stack {
     }
 
     /// Repeats what was not acknowledged in time.
-    pub fn handle_timeout(&mut self, now: Timestamp) {
+    pub(super) fn handle_timeout(&mut self, now: Timestamp) {
         let due: Vec<StreamId> = self
             .streams
             .iter()
@@ -142,17 +142,17 @@ impl Stack {
     }
 
     /// When [`Stack::handle_timeout`] is due.
-    pub fn poll_timeout(&self) -> Option<Timestamp> {
+    pub(super) fn poll_timeout(&self) -> Option<Timestamp> {
         self.streams.values().filter_map(|stream| stream.timer).min()
     }
 
     /// The next packet to send.
-    pub fn poll_packet(&mut self) -> Option<Vec<u8>> {
+    pub(super) fn poll_packet(&mut self) -> Option<Vec<u8>> {
         self.packets.pop_front()
     }
 
     /// The next thing to tell the host.
-    pub fn poll_event(&mut self) -> Option<StreamEvent> {
+    pub(super) fn poll_event(&mut self) -> Option<StreamEvent> {
         self.events.pop_front()
     }
 

@@ -6,7 +6,7 @@ use super::weather::Weather;
 use std::time::Duration;
 
 /// Asserts that all is well, and says by which seed it is not.
-pub fn assert_sound(network: &mut Network, seed: u64) {
+pub(super) fn assert_sound(network: &mut Network, seed: u64) {
     let missing = network.unreachable();
     let faults = network.tunnel_faults();
     assert!(missing.is_empty(), "seed {seed}: unreachable {missing:?}, tunnels {faults:?}");
@@ -54,7 +54,7 @@ fn any_weather_and_any_accident_heals() {
 }
 
 /// Half a minute of bad weather, cuts, crashes and starts.
-pub fn trouble(network: &mut Network) {
+pub(super) fn trouble(network: &mut Network) {
     use crate::random::Random;
     for _ in 0..6 {
         network.weather = Weather::foul(network.random());

@@ -23,7 +23,7 @@ fn with_static_routes() -> Deployment {
 }
 
 /// The text of a site with static routes in place of BGP.
-pub fn static_routes(site: Site, text: String) -> String {
+pub(super) fn static_routes(site: Site, text: String) -> String {
     let other = 3 - site.region;
     let asn = text.lines().rfind(|line| line.starts_with("remote_asn")).map(str::to_owned);
     let accept = text.lines().rfind(|line| line.starts_with("accept")).map(str::to_owned);

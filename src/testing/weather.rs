@@ -5,7 +5,7 @@ use std::time::Duration;
 
 /// How a path treats datagrams.
 #[derive(Clone, Copy, Debug)]
-pub struct Weather {
+pub(super) struct Weather {
     /// Datagrams lost, in a hundred.
     pub loss: u64,
     /// Datagrams that arrive twice, in a hundred.
@@ -18,7 +18,7 @@ pub struct Weather {
 
 impl Weather {
     /// Nothing is lost, nothing overtakes.
-    pub const FAIR: Weather = Weather {
+    pub(super) const FAIR: Weather = Weather {
         loss: 0,
         duplication: 0,
         delay: Duration::from_millis(10),
@@ -26,7 +26,7 @@ impl Weather {
     };
 
     /// A path as bad as `random` makes it: up to a quarter lost, a tenth repeated, much disorder.
-    pub fn foul(random: &mut dyn Random) -> Weather {
+    pub(super) fn foul(random: &mut dyn Random) -> Weather {
         Weather {
             loss: random.below(26),
             duplication: random.below(11),
@@ -36,7 +36,7 @@ impl Weather {
     }
 
     /// When the copies of one datagram arrive, counted from now; none when it is lost.
-    pub fn arrivals(&self, random: &mut dyn Random) -> Vec<Duration> {
+    pub(super) fn arrivals(&self, random: &mut dyn Random) -> Vec<Duration> {
         if random.below(100) < self.loss {
             return Vec::new();
         }

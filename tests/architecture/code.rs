@@ -1,7 +1,7 @@
 //! Just enough of Rust's grammar to read a file: comments and strings away, paths out.
 
 /// The text with comments, strings and characters turned into blanks; lines stay where they are.
-pub fn without_comments_and_strings(text: &str) -> String {
+pub(crate) fn without_comments_and_strings(text: &str) -> String {
     let bytes = text.as_bytes();
     let mut blanked = bytes.to_vec();
     let mut at = 0;
@@ -28,7 +28,7 @@ fn follows_word(bytes: &[u8], at: usize) -> bool {
     at.checked_sub(1).is_some_and(|before| is_word(bytes[before]))
 }
 
-pub fn is_word(octet: u8) -> bool {
+pub(crate) fn is_word(octet: u8) -> bool {
     octet.is_ascii_alphanumeric() || octet == b'_'
 }
 
@@ -73,7 +73,7 @@ fn find(bytes: &[u8], from: usize, needle: &[u8]) -> Option<usize> {
 }
 
 /// Offsets at which `name` stands as a whole word, or as it is when it starts with punctuation.
-pub fn occurrences(code: &str, name: &str) -> Vec<usize> {
+pub(crate) fn occurrences(code: &str, name: &str) -> Vec<usize> {
     let bytes = code.as_bytes();
     let whole = |at: usize| {
         let end = at + name.len();
@@ -86,7 +86,7 @@ pub fn occurrences(code: &str, name: &str) -> Vec<usize> {
 }
 
 /// All paths that start with `root::`, with `{…}` groups multiplied out, and where they start.
-pub fn paths_below(code: &str, root: &str) -> Vec<(usize, String)> {
+pub(crate) fn paths_below(code: &str, root: &str) -> Vec<(usize, String)> {
     let prefix = format!("{root}::");
     let mut paths = Vec::new();
     for at in occurrences(code, &prefix) {

@@ -2,7 +2,7 @@
 
 /// What a module may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// No socket, file, thread, async, clock, OS randomness, environment or process.
     Pure,
     /// Moves values between the pure part and Linux.
@@ -13,7 +13,7 @@ pub enum Kind {
 
 /// A row of the table.
 #[derive(Debug)]
-pub struct Module {
+pub(crate) struct Module {
     /// Its path below `crate::`. The row of the longest matching path rules a file.
     pub name: &'static str,
     pub kind: Kind,
@@ -29,7 +29,7 @@ const fn row(name: &'static str, kind: Kind, imports: &'static [&'static str]) -
 
 /// Lowest floor first: a row imports only rows above it.
 #[rustfmt::skip]
-pub const MODULES: &[Module] = &[
+pub(crate) const MODULES: &[Module] = &[
     // floor 0: values without a clock or dice of their own ("ground")
     row("time",          Pure,  &[]),
     row("random",        Pure,  &[]),
@@ -78,12 +78,12 @@ pub const MODULES: &[Module] = &[
 
 impl Module {
     /// Whether a file of this module may import from `target`.
-    pub fn may_import(&self, target: &Module) -> bool {
+    pub(crate) fn may_import(&self, target: &Module) -> bool {
         self.name == target.name || self.imports.iter().any(|import| lies_in(target.name, import))
     }
 
     /// How the row begins in ARCHITECTURE.md, where "ground" is all of floor 0.
-    pub fn as_markdown(&self) -> String {
+    pub(crate) fn as_markdown(&self) -> String {
         let kind = match self.kind {
             Pure => "pure",
             Shell => "shell",
@@ -111,14 +111,14 @@ fn lies_in(path: &str, module: &str) -> bool {
 }
 
 /// The row for a module path such as `ike::sa` or `net`.
-pub fn find(path: &str) -> Option<&'static Module> {
+pub(crate) fn find(path: &str) -> Option<&'static Module> {
     let rows = MODULES.iter().filter(|module| lies_in(path, module.name));
     rows.max_by_key(|module| module.name.len())
 }
 
 /// What a pure module does not name. `std::net` has value types, too, so there the sockets are
 /// listed one by one.
-pub const FORBIDDEN_IN_PURE: &[&str] = &[
+pub(crate) const FORBIDDEN_IN_PURE: &[&str] = &[
     // sockets
     "TcpStream",
     "TcpListener",
@@ -170,12 +170,12 @@ pub const FORBIDDEN_IN_PURE: &[&str] = &[
 ];
 
 /// A name that one pure file may use all the same.
-pub struct Exception {
+pub(crate) struct Exception {
     pub path: &'static str,
     pub name: &'static str,
 }
 
-pub const EXCEPTIONS: &[Exception] = &[
+pub(crate) const EXCEPTIONS: &[Exception] = &[
     // ring makes private keys of its ECP groups from its own generator only: its SecureRandom
     // trait is sealed.
     Exception { path: "src/crypto/kex.rs", name: "SystemRandom" },
@@ -184,10 +184,10 @@ pub const EXCEPTIONS: &[Exception] = &[
 ];
 
 /// Lines of a file at most, tests aside.
-pub const MAX_LINES: usize = 500;
+pub(crate) const MAX_LINES: usize = 500;
 
 /// What panics on purpose. `expect` is for invariants visible on the same screen.
-pub const PANICS: &[&str] = &[".unwrap()", "panic!", "todo!", "unimplemented!", "dbg!"];
+pub(crate) const PANICS: &[&str] = &[".unwrap()", "panic!", "todo!", "unimplemented!", "dbg!"];
 
 /// Folders in which `unsafe` may stand.
-pub const UNSAFE_ALLOWED: &[&str] = &["src/os/"];
+pub(crate) const UNSAFE_ALLOWED: &[&str] = &["src/os/"];

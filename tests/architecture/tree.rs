@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// One file of the tree.
-pub struct SourceFile {
+pub(crate) struct SourceFile {
     /// Path from the root of the repository, such as `src/ike/sa.rs`.
     pub path: String,
     /// Module path, such as `ike::sa`; empty for `src/lib.rs`.
@@ -24,12 +24,12 @@ fn root() -> PathBuf {
 }
 
 /// A file of the repository.
-pub fn read(path: &str) -> String {
+pub(crate) fn read(path: &str) -> String {
     fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
 /// All Rust files of the library and the binaries, in order of their paths.
-pub fn source_files() -> Vec<SourceFile> {
+pub(crate) fn source_files() -> Vec<SourceFile> {
     let mut paths = Vec::new();
     collect(&root().join("src"), &mut paths);
     paths.sort();
@@ -53,7 +53,7 @@ fn collect(folder: &Path, paths: &mut Vec<PathBuf>) {
 }
 
 /// The modules that `src/lib.rs` declares.
-pub fn declared_modules() -> BTreeSet<String> {
+pub(crate) fn declared_modules() -> BTreeSet<String> {
     let text = read("src/lib.rs");
     let names = text.lines().filter_map(|line| {
         line.strip_prefix("pub mod ").or(line.strip_prefix("mod "))?.strip_suffix(';')
@@ -88,13 +88,13 @@ impl SourceFile {
         declared.map(|name| format!("{}::{name}", self.module)).collect()
     }
 
-    pub fn line_count(&self) -> usize {
+    pub(crate) fn line_count(&self) -> usize {
         self.text.lines().count()
     }
 
     /// Module paths below the crate that the file names, by `crate::` or by as many `super::` as
     /// lead to the crate's root.
-    pub fn crate_paths(&self) -> Vec<(usize, String)> {
+    pub(crate) fn crate_paths(&self) -> Vec<(usize, String)> {
         let depth = self.module.split("::").count();
         let supers = vec!["super"; depth].join("::");
         [code::paths_below(&self.code, "crate"), code::paths_below(&self.code, &supers)]
@@ -105,7 +105,7 @@ impl SourceFile {
     }
 
     /// Where the code names any of `names`, also as a member of a `use` group.
-    pub fn names<'n>(&self, names: &[&'n str]) -> Vec<(usize, &'n str)> {
+    pub(crate) fn names<'n>(&self, names: &[&'n str]) -> Vec<(usize, &'n str)> {
         let grouped = code::paths_below(&self.code, "std");
         let mut found = Vec::new();
         for &name in names {
@@ -121,14 +121,14 @@ impl SourceFile {
     }
 
     /// The line of a `mod tests { … }` in the file.
-    pub fn inline_tests(&self) -> Option<usize> {
+    pub(crate) fn inline_tests(&self) -> Option<usize> {
         let at = self.code.find("mod tests {")?;
         Some(self.line(at))
     }
 
     /// Whether a `SAFETY:` comment (`# Safety` in the documentation of an `unsafe fn`) stands in
     /// the line or in the eight above it.
-    pub fn is_explained(&self, line: usize) -> bool {
+    pub(crate) fn is_explained(&self, line: usize) -> bool {
         let first = line.saturating_sub(9);
         let above = self.text.lines().skip(first).take(line - first);
         above.into_iter().any(|line| line.contains("SAFETY:") || line.contains("# Safety"))

@@ -16,7 +16,7 @@ use tracing::{debug, warn};
 
 /// What an interface is told.
 #[derive(Debug)]
-pub enum Command {
+pub(super) enum Command {
     /// Report the state again, for a configuration that has not heard it.
     Report,
     /// Do what a virtual router wants.
@@ -32,7 +32,7 @@ enum Happening {
 }
 
 /// One interface.
-pub struct Interface {
+pub(super) struct Interface {
     vpc: VpcId,
     name: String,
     namespace: Option<String>,
@@ -49,7 +49,7 @@ pub struct Interface {
 
 impl Interface {
     /// An interface that is looked at as soon as it is told something.
-    pub fn open(vpc: VpcId, name: &str, namespace: Option<String>) -> Result<Interface> {
+    pub(super) fn open(vpc: VpcId, name: &str, namespace: Option<String>) -> Result<Interface> {
         Ok(Interface {
             vpc,
             name: name.to_owned(),
@@ -67,7 +67,7 @@ impl Interface {
     }
 
     /// Carries until nobody can tell it anything any more.
-    pub async fn run(
+    pub(super) async fn run(
         mut self,
         mut commands: mpsc::UnboundedReceiver<Command>,
         events: mpsc::Sender<LanEvent>,

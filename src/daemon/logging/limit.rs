@@ -30,7 +30,7 @@ const TARGET: &str = "vpngw::log";
 
 /// Leaves out what is written too often.
 #[derive(Debug, Default)]
-pub struct Limit {
+pub(super) struct Limit {
     buckets: Mutex<Buckets>,
 }
 

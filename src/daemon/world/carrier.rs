@@ -40,7 +40,7 @@ impl Drop for Ground {
 }
 
 /// See the module.
-pub struct Carrier {
+pub(super) struct Carrier {
     queue: mpsc::UnboundedReceiver<Job>,
     answers: mpsc::UnboundedSender<Vec<Answer>>,
     places: BTreeMap<VpcId, Place>,
@@ -56,7 +56,7 @@ pub struct Carrier {
 
 impl Carrier {
     /// A carrier that has not begun.
-    pub fn new(
+    pub(super) fn new(
         queue: mpsc::UnboundedReceiver<Job>,
         answers: mpsc::UnboundedSender<Vec<Answer>>,
     ) -> Carrier {
@@ -75,7 +75,7 @@ impl Carrier {
     }
 
     /// Works until nobody asks for anything any more.
-    pub async fn run(mut self) {
+    pub(super) async fn run(mut self) {
         let mut jobs = Vec::with_capacity(BATCH);
         loop {
             let next_look = self.next_look;

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 
 /// All of ours in a namespace; what is marked as ours and is no wish is left out.
-pub async fn found(
+pub(super) async fn found(
     netlink: &Netlink,
     namespace: Option<&str>,
     places: &BTreeMap<VpcId, Place>,
@@ -31,7 +31,7 @@ pub async fn found(
 }
 
 /// The policy rules of others in a namespace.
-pub async fn foreign(netlink: &Netlink) -> Result<BTreeSet<ForeignRule>> {
+pub(super) async fn foreign(netlink: &Netlink) -> Result<BTreeSet<ForeignRule>> {
     let rules = netlink.foreign_rules().await?;
     let foreign = |rule: Rule| ForeignRule {
         ipv4: rule.ipv4,
@@ -44,7 +44,7 @@ pub async fn foreign(netlink: &Netlink) -> Result<BTreeSet<ForeignRule>> {
 }
 
 /// The devices of a namespace.
-pub async fn devices(netlink: &Netlink) -> Result<BTreeMap<String, HostDevice>> {
+pub(super) async fn devices(netlink: &Netlink) -> Result<BTreeMap<String, HostDevice>> {
     let mut routes = netlink.device_routes().await?;
     let mut devices = BTreeMap::new();
     for link in netlink.links().await? {
@@ -63,7 +63,7 @@ pub async fn devices(netlink: &Netlink) -> Result<BTreeMap<String, HostDevice>> 
 }
 
 /// The address from which the kernel would send to each of [`Host::questions`].
-pub fn sources(questions: BTreeSet<IpAddr>) -> BTreeMap<IpAddr, IpAddr> {
+pub(crate) fn sources(questions: BTreeSet<IpAddr>) -> BTreeMap<IpAddr, IpAddr> {
     let answer = |remote: IpAddr| Some((remote, source_towards(remote).ok()?));
     questions.into_iter().filter_map(answer).collect()
 }
@@ -79,7 +79,10 @@ fn source_towards(remote: IpAddr) -> Result<IpAddr> {
 
 /// The host as a configuration asks about it, with the namespaces that are named. What cannot be
 /// seen is left out.
-pub async fn host(questions: BTreeSet<IpAddr>, namespaces: BTreeSet<String>) -> Result<Host> {
+pub(crate) async fn host(
+    questions: BTreeSet<IpAddr>,
+    namespaces: BTreeSet<String>,
+) -> Result<Host> {
     let netlink = Netlink::here()?;
     let mut elsewhere = BTreeMap::new();
     for name in namespaces {

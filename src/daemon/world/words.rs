@@ -19,7 +19,7 @@ const LOOPBACK: &str = "lo";
 const BAR_METRIC: u32 = 79;
 
 /// The route that a wish is; `None` for what is no route, or has no place.
-pub fn route(wish: &Wish, places: &BTreeMap<VpcId, Place>) -> Option<Route> {
+pub(super) fn route(wish: &Wish, places: &BTreeMap<VpcId, Place>) -> Option<Route> {
     let table = wish.table()?.number();
     let (prefix, via, metric) = match wish {
         Wish::Guard { prefix, vpc } => (*prefix, Via::Unreachable, guard_metric(*vpc)),
@@ -40,7 +40,7 @@ pub fn route(wish: &Wish, places: &BTreeMap<VpcId, Place>) -> Option<Route> {
 }
 
 /// The wish that a route of ours is, if it is one.
-pub fn wish_of_route(route: &Route) -> Option<Wish> {
+pub(super) fn wish_of_route(route: &Route) -> Option<Wish> {
     let prefix = route.prefix;
     let wish = match (Table::numbered(route.table)?, &route.via) {
         (Table::Ingress, Via::Blackhole) => Wish::Bar { prefix },
@@ -60,7 +60,7 @@ pub fn wish_of_route(route: &Route) -> Option<Wish> {
 }
 
 /// A rule in the kernel's words.
-pub fn rule(rule: &Rule) -> netlink::Rule {
+pub(super) fn rule(rule: &Rule) -> netlink::Rule {
     let (mut input, mut source, mut mark, mut icmp) = (None, None, None, false);
     match &rule.when {
         When::Always => {}
@@ -92,7 +92,7 @@ fn no_source(ipv4: bool) -> Option<Prefix> {
 }
 
 /// The wish that a rule of ours is, if it is one.
-pub fn wish_of_rule(rule: &netlink::Rule, namespace: Option<&str>) -> Option<Wish> {
+pub(super) fn wish_of_rule(rule: &netlink::Rule, namespace: Option<&str>) -> Option<Wish> {
     let is_own = rule.input.as_deref() == Some(LOOPBACK);
     let when = match (&rule.input, rule.source, rule.mark) {
         (_, source, None) if rule.icmp => {

@@ -23,7 +23,7 @@ const AEAD: SealedGeometry = SealedGeometry { iv_len: 8, block_len: 1, icv_len: 
 type Seed = (&'static str, String, Vec<u8>);
 
 /// Target, file name and octets of every seed; each also cut short and with an octet changed.
-pub fn all() -> Vec<Seed> {
+pub(super) fn all() -> Vec<Seed> {
     let of_codecs =
         [messages(), chains(), packets(), datagrams(), states(), advertisements(), frames(), bfd()]
             .concat();

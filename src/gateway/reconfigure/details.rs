@@ -5,7 +5,7 @@ use crate::config::{Config, PeerConfig, Routing, VpcConfig};
 use std::fmt::Debug;
 
 /// The differences of VPCs and peers that both configurations have.
-pub fn of(old: &Config, new: &Config) -> Vec<String> {
+pub(super) fn of(old: &Config, new: &Config) -> Vec<String> {
     let mut found = Vec::new();
     for (id, before) in &old.vpcs {
         if let Some(after) = new.vpcs.get(id) {

@@ -7,17 +7,17 @@ use std::time::Duration;
 
 /// Time between looks at an interface until all on it could be opened: a link-local address takes
 /// a second to settle.
-pub const RETRY: Duration = Duration::from_millis(500);
+pub(super) const RETRY: Duration = Duration::from_millis(500);
 
 /// How long another station's claim to a virtual address is left alone: who takes over rightly
 /// has told the one before it by then.
-pub const DELIBERATION: Duration = Duration::from_secs(1);
+pub(super) const DELIBERATION: Duration = Duration::from_secs(1);
 /// Least time between two defences of an address (DEFEND_INTERVAL of RFC 5227 §1.1).
-pub const DEFENCE: Duration = Duration::from_secs(10);
+pub(super) const DEFENCE: Duration = Duration::from_secs(10);
 
 /// An interface, named by where it lives.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct LinkId {
+pub(super) struct LinkId {
     /// The VPC.
     pub vpc: VpcId,
     /// The interface.
@@ -26,20 +26,20 @@ pub struct LinkId {
 
 impl LinkId {
     /// The interface of a name.
-    pub fn new(vpc: VpcId, interface: &str) -> LinkId {
+    pub(super) fn new(vpc: VpcId, interface: &str) -> LinkId {
         LinkId { vpc, interface: interface.to_owned() }
     }
 }
 
 /// What is known of an interface.
 #[derive(Debug, Default)]
-pub struct Link {
+pub(super) struct Link {
     /// Its Ethernet address, which answers and announcements bear.
     pub mac: Option<MacAddress>,
 }
 
 /// The address that a virtual router of a family sends from; `None` while it cannot.
-pub fn source(link: &LinkState, ipv4: bool) -> Option<IpAddr> {
+pub(super) fn source(link: &LinkState, ipv4: bool) -> Option<IpAddr> {
     let address = if ipv4 { link.ipv4.map(IpAddr::V4) } else { link.ipv6.map(IpAddr::V6) };
     address.filter(|_| link.up)
 }

@@ -11,7 +11,7 @@ use std::net::IpAddr;
 
 /// A configured virtual router.
 #[derive(Debug)]
-pub struct Member {
+pub(crate) struct Member {
     /// Its configuration, shared by both families.
     pub config: VrrpConfig,
     /// Its state machine; `None` while the interface cannot be used.
@@ -34,7 +34,7 @@ pub struct Member {
 
 impl Member {
     /// A virtual router whose interface has not answered yet.
-    pub fn new(config: VrrpConfig, now: Timestamp) -> Member {
+    pub(crate) fn new(config: VrrpConfig, now: Timestamp) -> Member {
         Member {
             config,
             machine: None,
@@ -49,38 +49,38 @@ impl Member {
     }
 
     /// The state of its machine.
-    pub fn state(&self) -> vrrp::State {
+    pub(crate) fn state(&self) -> vrrp::State {
         self.machine.as_ref().map_or(vrrp::State::Initialize, VirtualRouter::state)
     }
 
     /// Since when it is in this state.
-    pub fn since(&self) -> Timestamp {
+    pub(crate) fn since(&self) -> Timestamp {
         self.machine.as_ref().map_or(self.stopped, VirtualRouter::since)
     }
 
     /// The Active Router as last heard of, when it is another one.
-    pub fn active_router(&self) -> Option<IpAddr> {
+    pub(crate) fn active_router(&self) -> Option<IpAddr> {
         self.heard.filter(|_| self.state() == vrrp::State::Backup)
     }
 
     /// Its priority now.
-    pub fn priority(&self) -> u8 {
+    pub(crate) fn priority(&self) -> u8 {
         if self.isolated { self.config.isolated_priority } else { self.config.priority }
     }
 
     /// Whether it answers for an address.
-    pub fn answers_for(&self, address: IpAddr) -> bool {
+    pub(crate) fn answers_for(&self, address: IpAddr) -> bool {
         self.machine.as_ref().is_some_and(|machine| machine.answers_for(address))
     }
 
     /// Notes what is wrong with another station.
-    pub fn note(&mut self, id: &VirtualRouterId, trouble: Trouble, now: Timestamp) {
+    pub(crate) fn note(&mut self, id: &VirtualRouterId, trouble: Trouble, now: Timestamp) {
         self.troubles.note(trouble, &id.interface, id.vrid, now);
     }
 
     /// Advertisements that were not taken in, and other signs that something is wrong, by kind
     /// (RFC 9568 §7.1).
-    pub fn counts(&self) -> BTreeMap<&'static str, u64> {
+    pub(crate) fn counts(&self) -> BTreeMap<&'static str, u64> {
         let discards = self.machine.as_ref().map(VirtualRouter::discards).unwrap_or_default();
         let of_machine = [
             ("zero_interval", discards.zero_interval),
@@ -95,7 +95,7 @@ impl Member {
     }
 
     /// What its state machine is made of.
-    pub fn machine_config(&self, ipv4: bool, local: IpAddr) -> VirtualRouterConfig {
+    pub(crate) fn machine_config(&self, ipv4: bool, local: IpAddr) -> VirtualRouterConfig {
         VirtualRouterConfig {
             vrid: self.config.vrid,
             priority: self.priority(),
@@ -107,7 +107,7 @@ impl Member {
     }
 
     /// Its addresses of one family.
-    pub fn addresses(&self, ipv4: bool) -> Vec<IpAddr> {
+    pub(crate) fn addresses(&self, ipv4: bool) -> Vec<IpAddr> {
         addresses(&self.config, ipv4)
     }
 }
@@ -120,7 +120,7 @@ fn addresses(config: &VrrpConfig, ipv4: bool) -> Vec<IpAddr> {
 }
 
 /// The virtual routers of one entry: one per family that has addresses.
-pub fn families(vpc: VpcId, config: &VrrpConfig) -> Vec<(VirtualRouterId, &VrrpConfig)> {
+pub(super) fn families(vpc: VpcId, config: &VrrpConfig) -> Vec<(VirtualRouterId, &VrrpConfig)> {
     let id = |ipv4| VirtualRouterId {
         vpc,
         interface: config.interface.clone(),

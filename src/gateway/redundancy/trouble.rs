@@ -18,7 +18,7 @@ const SHOWN: usize = 4;
 
 /// Something wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Trouble {
+pub(crate) enum Trouble {
     /// It speaks another version of VRRP.
     Version {
         /// Who.
@@ -58,7 +58,12 @@ pub enum Trouble {
 
 impl Trouble {
     /// What is wrong with a packet that is no advertisement.
-    pub fn of_packet(source: IpAddr, group: IpAddr, bytes: &[u8], error: DecodeError) -> Trouble {
+    pub(crate) fn of_packet(
+        source: IpAddr,
+        group: IpAddr,
+        bytes: &[u8],
+        error: DecodeError,
+    ) -> Trouble {
         match version(bytes) {
             Some(version) if version != 3 => Trouble::Version { source, version },
             _ if error.why == Fault::Checksum => Trouble::Checksum {
@@ -70,7 +75,7 @@ impl Trouble {
     }
 
     /// What is wrong with an advertisement that should be for `ours`.
-    pub fn of_addresses(
+    pub(crate) fn of_addresses(
         source: IpAddr,
         advertisement: &Advertisement,
         ours: &[IpAddr],
@@ -82,7 +87,7 @@ impl Trouble {
     }
 
     /// The kind, as counters name it.
-    pub fn kind(&self) -> &'static str {
+    pub(crate) fn kind(&self) -> &'static str {
         match self {
             Trouble::Version { .. } => "version",
             Trouble::Checksum { .. } => "checksum",
@@ -126,7 +131,7 @@ impl fmt::Display for Trouble {
 
 /// The troubles of one virtual router.
 #[derive(Debug, Default)]
-pub struct Troubles {
+pub(crate) struct Troubles {
     counts: BTreeMap<&'static str, u64>,
     last: Option<(Timestamp, Trouble)>,
     logged: Option<Timestamp>,
@@ -134,7 +139,7 @@ pub struct Troubles {
 
 impl Troubles {
     /// Notes one.
-    pub fn note(&mut self, trouble: Trouble, interface: &str, vrid: u8, now: Timestamp) {
+    pub(crate) fn note(&mut self, trouble: Trouble, interface: &str, vrid: u8, now: Timestamp) {
         let count = self.counts.entry(trouble.kind()).or_default();
         *count += 1;
         if self.logged.is_none_or(|at| now.since(at) >= SILENCE) {
@@ -145,12 +150,12 @@ impl Troubles {
     }
 
     /// How many there were, by kind.
-    pub fn counts(&self) -> impl Iterator<Item = (&'static str, u64)> {
+    pub(crate) fn counts(&self) -> impl Iterator<Item = (&'static str, u64)> {
         self.counts.iter().map(|(kind, count)| (*kind, *count))
     }
 
     /// The last one, and when it was.
-    pub fn last(&self) -> Option<&(Timestamp, Trouble)> {
+    pub(crate) fn last(&self) -> Option<&(Timestamp, Trouble)> {
         self.last.as_ref()
     }
 }

@@ -35,7 +35,7 @@ fn weak_suites(config: &PeerConfig) -> Vec<String> {
 const REFUSALS: usize = 16;
 
 /// A peer as views look at it: everything found once.
-pub struct Seen<'g> {
+pub(super) struct Seen<'g> {
     peer: PeerId,
     tunnel: &'g Tunnel,
     config: &'g PeerConfig,
@@ -45,7 +45,7 @@ pub struct Seen<'g> {
 
 impl Seen<'_> {
     /// Its tunnel.
-    pub fn tunnel(&self) -> &Tunnel {
+    pub(super) fn tunnel(&self) -> &Tunnel {
         self.tunnel
     }
 

@@ -20,7 +20,7 @@ const LOOPBACK: &str = "lo";
 
 /// What the gateway knows of its host's side of the underlay.
 #[derive(Clone, Copy, Debug)]
-pub struct Underlay<'h> {
+pub(crate) struct Underlay<'h> {
     /// The host.
     pub host: &'h Host,
     /// The addresses on which IKE and ESP are received.
@@ -28,7 +28,7 @@ pub struct Underlay<'h> {
 }
 
 /// Everything that the configuration wants from the host.
-pub fn configured(config: &Config, underlay: Underlay<'_>) -> BTreeSet<Wish> {
+pub(crate) fn configured(config: &Config, underlay: Underlay<'_>) -> BTreeSet<Wish> {
     let mut wishes = guards(&Outline::of(config), underlay.host, underlay.listening);
     for (&vpc, settings) in &config.vpcs {
         wishes.insert(Wish::Device {
@@ -80,7 +80,7 @@ pub fn guards(outline: &Outline, host: &Host, listening: &[IpAddr]) -> BTreeSet<
 }
 
 /// Whether a VPC has default routes behind its peers, in one family.
-pub fn has_default(vpc: &VpcOutline, ipv4: bool) -> bool {
+pub(crate) fn has_default(vpc: &VpcOutline, ipv4: bool) -> bool {
     let mut behind = vpc.behind().filter(|prefix| prefix.is_ipv4() == ipv4);
     behind.any(|prefix| Table::of(&prefix) == Table::Defaults)
 }

@@ -21,7 +21,7 @@ pub(in super::super) struct Shown {
 
 impl Shown {
     /// What stands in these payloads.
-    pub fn in_payloads(payloads: Payloads<'_>, at: WallTime) -> Shown {
+    pub(crate) fn in_payloads(payloads: Payloads<'_>, at: WallTime) -> Shown {
         let x509 = |cert: &&Certificate| cert.encoding == CertEncoding::X509_SIGNATURE;
         let all: Vec<&Certificate> = payloads.certificates().filter(x509).collect();
         let octets = all.iter().map(|cert| cert.data.len()).sum();
@@ -39,7 +39,11 @@ impl Shown {
     /// # Errors
     ///
     /// When they are too many to be looked at.
-    pub fn question(&self, trust: Arc<Trust>, identity: Identity) -> Result<Question, Refusal> {
+    pub(crate) fn question(
+        &self,
+        trust: Arc<Trust>,
+        identity: Identity,
+    ) -> Result<Question, Refusal> {
         let presented = self.certificates.clone()?;
         Ok(Question { trust, presented, identity, at: self.at })
     }

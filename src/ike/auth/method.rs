@@ -45,7 +45,7 @@ pub(in super::super) fn hash_algorithms() -> Payload {
 
 impl PeerHashes {
     /// What the sender of these payloads verifies.
-    pub fn of(payloads: Payloads<'_>) -> PeerHashes {
+    pub(crate) fn of(payloads: Payloads<'_>) -> PeerHashes {
         let Some(notify) = payloads.notify(NotifyType::SIGNATURE_HASH_ALGORITHMS) else {
             return PeerHashes::default();
         };
@@ -100,7 +100,7 @@ pub(super) fn choose(
 
 impl Scheme {
     /// The AUTH payload that holds our signature; `None` when the algorithm has no identifier.
-    pub fn payload(self, signature: &[u8]) -> Option<Authentication> {
+    pub(crate) fn payload(self, signature: &[u8]) -> Option<Authentication> {
         let data = match self.method {
             AuthMethod::ECDSA_SHA2_256_P256 => fixed(signature, 32)?,
             AuthMethod::ECDSA_SHA2_384_P384 => fixed(signature, 48)?,

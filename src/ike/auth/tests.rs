@@ -20,7 +20,7 @@ fn any_hash() -> PeerHashes {
 }
 
 /// Our own AUTH payload, signed on the spot.
-pub fn prove_now(credentials: &Credentials, signed: &Signed<'_>) -> Authentication {
+pub(crate) fn prove_now(credentials: &Credentials, signed: &Signed<'_>) -> Authentication {
     match prove(credentials, signed, any_hash()) {
         Ok(Proof::Made(proof)) => proof,
         Ok(Proof::ToSign(work)) => match work.run() {
@@ -32,7 +32,7 @@ pub fn prove_now(credentials: &Credentials, signed: &Signed<'_>) -> Authenticati
 }
 
 /// Checks the peer's AUTH payload on the spot.
-pub fn verify_now(
+pub(crate) fn verify_now(
     credentials: &Credentials,
     signed: &Signed<'_>,
     auth: &Authentication,

@@ -33,7 +33,7 @@ pub(super) enum IkeSa {
 
 impl IkeSa {
     /// When it wants to be called, and what for.
-    pub fn timeout(&self) -> Option<(Timestamp, TimerReason)> {
+    pub(super) fn timeout(&self) -> Option<(Timestamp, TimerReason)> {
         match self {
             IkeSa::Initiating(state) => Some((state.timeout(), TimerReason::Expiry)),
             IkeSa::Responding(state) => Some((state.expires_at, TimerReason::Expiry)),
@@ -54,7 +54,7 @@ impl IkeSa {
     }
 
     /// Whether it goes on when this job is done.
-    pub fn awaits(&self, job: JobId) -> bool {
+    pub(super) fn awaits(&self, job: JobId) -> bool {
         match self {
             IkeSa::Initiating(state) => state.awaits(job),
             IkeSa::Responding(state) => state.awaits(job),
@@ -79,7 +79,7 @@ pub(super) struct Sas {
 
 impl Sas {
     /// Puts an IKE SA into its place.
-    pub fn put(&mut self, spi: IkeSpi, sa: IkeSa) {
+    pub(super) fn put(&mut self, spi: IkeSpi, sa: IkeSa) {
         self.take(spi);
         self.visits.one();
         self.touched.insert(spi);
@@ -95,20 +95,20 @@ impl Sas {
     }
 
     /// Keeps the last answer of an IKE SA that is over, if there is room.
-    pub fn put_over(&mut self, spi: IkeSpi, answer: LastAnswer, path: Path) {
+    pub(super) fn put_over(&mut self, spi: IkeSpi, answer: LastAnswer, path: Path) {
         if self.over < MAX_OVER {
             self.put(spi, IkeSa::Over(answer, path));
         }
     }
 
     /// Takes the IKE SA out that waits for this job.
-    pub fn take_awaiting(&mut self, job: JobId) -> Option<IkeSa> {
+    pub(super) fn take_awaiting(&mut self, job: JobId) -> Option<IkeSa> {
         let awaited = self.get(job.sa).is_some_and(|sa| sa.awaits(job));
         if awaited { self.take(job.sa) } else { None }
     }
 
     /// Takes an IKE SA out, to give it another state or none.
-    pub fn take(&mut self, spi: IkeSpi) -> Option<IkeSa> {
+    pub(super) fn take(&mut self, spi: IkeSpi) -> Option<IkeSa> {
         let sa = self.all.remove(&spi)?;
         self.visits.one();
         self.touched.insert(spi);
@@ -124,23 +124,23 @@ impl Sas {
     }
 
     /// An IKE SA that was put, taken or changed since it was last named here.
-    pub fn next_touched(&mut self) -> Option<IkeSpi> {
+    pub(super) fn next_touched(&mut self) -> Option<IkeSpi> {
         self.touched.pop_first()
     }
 
     /// The IKE SA with this SPI of ours.
-    pub fn get(&self, spi: IkeSpi) -> Option<&IkeSa> {
+    pub(super) fn get(&self, spi: IkeSpi) -> Option<&IkeSa> {
         self.visits.one();
         self.all.get(&spi)
     }
 
     /// The same, if it is established.
-    pub fn established(&self, spi: IkeSpi) -> Option<&Established> {
+    pub(super) fn established(&self, spi: IkeSpi) -> Option<&Established> {
         self.get(spi).and_then(IkeSa::established)
     }
 
     /// The same, to be changed: its timer will be set anew.
-    pub fn established_mut(&mut self, spi: IkeSpi) -> Option<&mut Established> {
+    pub(super) fn established_mut(&mut self, spi: IkeSpi) -> Option<&mut Established> {
         self.visits.one();
         self.touched.insert(spi);
         match self.all.get_mut(&spi)? {
@@ -151,33 +151,33 @@ impl Sas {
     }
 
     /// The SPIs of a connection's established IKE SAs.
-    pub fn spis_of(&self, id: ConnectionId) -> Vec<IkeSpi> {
+    pub(super) fn spis_of(&self, id: ConnectionId) -> Vec<IkeSpi> {
         let all = (id, IkeSpi([0; 8]))..=(id, IkeSpi([0xff; 8]));
         self.of_connection.range(all).map(|(_, spi)| *spi).collect()
     }
 
     /// A connection's established IKE SAs.
-    pub fn established_of(&self, id: ConnectionId) -> impl Iterator<Item = &Established> {
+    pub(super) fn established_of(&self, id: ConnectionId) -> impl Iterator<Item = &Established> {
         self.spis_of(id).into_iter().filter_map(|spi| self.established(spi))
     }
 
     /// Of a connection's established IKE SAs, those in use.
-    pub fn active_of(&self, id: ConnectionId) -> impl Iterator<Item = &Established> {
+    pub(super) fn active_of(&self, id: ConnectionId) -> impl Iterator<Item = &Established> {
         self.established_of(id).filter(|sa| sa.is_active())
     }
 
     /// The SPIs of a connection's IKE SAs in use.
-    pub fn active_spis(&self, id: ConnectionId) -> Vec<IkeSpi> {
+    pub(super) fn active_spis(&self, id: ConnectionId) -> Vec<IkeSpi> {
         self.active_of(id).map(|sa| sa.id().local).collect()
     }
 
     /// All established ones.
-    pub fn all_established(&self) -> impl Iterator<Item = &Established> {
+    pub(super) fn all_established(&self) -> impl Iterator<Item = &Established> {
         self.all.values().filter_map(IkeSa::established)
     }
 
     /// The last answers of those that are over, and where they went.
-    pub fn all_over(&self) -> impl Iterator<Item = (IkeSpi, &LastAnswer, &Path)> {
+    pub(super) fn all_over(&self) -> impl Iterator<Item = (IkeSpi, &LastAnswer, &Path)> {
         self.all.iter().filter_map(|(spi, sa)| match sa {
             IkeSa::Over(answer, path) => Some((*spi, answer, path)),
             _ => None,
@@ -185,19 +185,19 @@ impl Sas {
     }
 
     /// Whether none is left that a peer has yet to hear of.
-    pub fn is_idle(&self) -> bool {
+    pub(super) fn is_idle(&self) -> bool {
         self.all.len() == self.half_open + self.over
     }
 
     /// All of them, for the model of the tests.
     #[cfg(test)]
-    pub fn walk(&self) -> impl Iterator<Item = (&IkeSpi, &IkeSa)> {
+    pub(super) fn walk(&self) -> impl Iterator<Item = (&IkeSpi, &IkeSa)> {
         self.all.iter()
     }
 
     /// Counts the IKE SAs that were handed out.
     #[cfg(test)]
-    pub fn visits(&self) -> &Visits {
+    pub(super) fn visits(&self) -> &Visits {
         &self.visits
     }
 }

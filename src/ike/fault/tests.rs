@@ -7,12 +7,12 @@ thread_local! {
     static ON: Cell<Option<Fault>> = const { Cell::new(None) };
 }
 
-pub fn is_on(fault: Fault) -> bool {
+pub(super) fn is_on(fault: Fault) -> bool {
     ON.get() == Some(fault)
 }
 
 /// Runs `act` in an engine that has this fault, or none.
-pub fn with<T>(fault: Option<Fault>, act: impl FnOnce() -> T) -> T {
+pub(crate) fn with<T>(fault: Option<Fault>, act: impl FnOnce() -> T) -> T {
     let before = ON.replace(fault);
     let result = act();
     ON.set(before);

@@ -38,7 +38,7 @@ impl Attempt {
     /// # Errors
     ///
     /// [`FailureReason::Ours`] when the connection has no suite to offer.
-    pub fn begin(
+    pub(crate) fn begin(
         connection: ConnectionId,
         config: Arc<ConnectionConfig>,
         spi: IkeSpi,

@@ -51,7 +51,7 @@ enum Checked {
 
 impl AwaitAuth {
     /// One datagram whose header names this attempt.
-    pub fn handle(
+    pub(crate) fn handle(
         mut self: Box<Self>,
         header: &Header,
         datagram: &[u8],
@@ -176,7 +176,7 @@ impl AwaitAuth {
     }
 
     /// Time has passed.
-    pub fn handle_timeout(mut self: Box<Self>, ctx: &mut Context<'_>) -> Step {
+    pub(crate) fn handle_timeout(mut self: Box<Self>, ctx: &mut Context<'_>) -> Step {
         match self.retransmission.on_timeout(ctx.now) {
             Due::Nothing => Step::AwaitAuth(self),
             Due::Resend => {
@@ -196,20 +196,20 @@ impl AwaitAuth {
     }
 
     /// What has had no answer so far.
-    pub fn unanswered(&self) -> Unanswered {
+    pub(crate) fn unanswered(&self) -> Unanswered {
         let (sent, since) = (self.retransmission.sent(), self.retransmission.first_sent());
         Unanswered { exchange: "IKE_AUTH", sent, since }
     }
 
     /// When the request is repeated or given up.
-    pub fn timeout(&self) -> Timestamp {
+    pub(crate) fn timeout(&self) -> Timestamp {
         self.retransmission.next()
     }
 }
 
 impl Verifying {
     /// What came of the work.
-    pub fn settle(self, found: Option<Finding>, ctx: &mut Context<'_>) -> Step {
+    pub(super) fn settle(self, found: Option<Finding>, ctx: &mut Context<'_>) -> Step {
         let Verifying { state, claim, child, from } = self;
         match claim.settle(found) {
             Ok(proof) => state.advance(proof, child, from, ctx),

@@ -101,7 +101,12 @@ impl AwaitInit {
     }
 
     /// One datagram whose header names this attempt.
-    pub fn handle(mut self: Box<Self>, datagram: &[u8], from: Path, ctx: &mut Context<'_>) -> Step {
+    pub(crate) fn handle(
+        mut self: Box<Self>,
+        datagram: &[u8],
+        from: Path,
+        ctx: &mut Context<'_>,
+    ) -> Step {
         match self.check(datagram, from) {
             Err(reason) => {
                 ctx.out.count(reason);
@@ -227,7 +232,7 @@ impl AwaitInit {
     }
 
     /// Time has passed.
-    pub fn handle_timeout(mut self: Box<Self>, ctx: &mut Context<'_>) -> Step {
+    pub(crate) fn handle_timeout(mut self: Box<Self>, ctx: &mut Context<'_>) -> Step {
         match self.retransmission.on_timeout(ctx.now) {
             Due::Nothing => Step::AwaitInit(self),
             Due::Resend => {
@@ -248,13 +253,13 @@ impl AwaitInit {
     }
 
     /// What has had no answer so far.
-    pub fn unanswered(&self) -> Unanswered {
+    pub(crate) fn unanswered(&self) -> Unanswered {
         let (sent, since) = (self.retransmission.sent(), self.attempt.began_at);
         Unanswered { exchange: "IKE_SA_INIT", sent, since }
     }
 
     /// When the request is repeated or given up.
-    pub fn timeout(&self) -> Timestamp {
+    pub(crate) fn timeout(&self) -> Timestamp {
         self.retransmission.next()
     }
 }

@@ -64,7 +64,7 @@ impl Keyed {
 
     /// Sends IKE_AUTH; with INITIAL_CONTACT if there is no other IKE SA between these two
     /// (RFC 7296 §2.4).
-    pub fn send(
+    pub(crate) fn send(
         mut self: Box<Self>,
         proof: Authentication,
         initial_contact: bool,
@@ -99,7 +99,7 @@ impl Keyed {
     }
 
     /// Gives back what the attempt had taken.
-    pub fn abandon(&self, ctx: &mut Context<'_>) {
+    pub(crate) fn abandon(&self, ctx: &mut Context<'_>) {
         ctx.pool.release(self.offer.spi);
     }
 }

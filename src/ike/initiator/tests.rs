@@ -7,7 +7,7 @@ use crate::wire::ike::{AuthMethod, Authentication, ExchangeType, MessageId, Payl
 impl AwaitAuth {
     /// Asks for a Child SA before the peer knows who we are. The message holds all that IKE_AUTH
     /// would, so that nothing but the missing proof keeps a peer from granting it.
-    pub fn presume(&mut self, ctx: &mut Context<'_>) {
+    pub(crate) fn presume(&mut self, ctx: &mut Context<'_>) {
         let keyed = &mut self.keyed;
         let header = keyed.header(ExchangeType::CREATE_CHILD_SA, MessageId(1));
         let data = vec![0; 32];

@@ -87,17 +87,17 @@ impl Working {
     }
 
     /// The connection of the attempt.
-    pub fn connection(&self) -> ConnectionId {
+    pub(crate) fn connection(&self) -> ConnectionId {
         self.stage.of().0
     }
 
     /// Whether this is the job that is waited for.
-    pub fn awaits(&self, job: JobId) -> bool {
+    pub(crate) fn awaits(&self, job: JobId) -> bool {
         self.job == job
     }
 
     /// Whether IKE_AUTH was sent.
-    pub fn has_sent_auth(&self) -> bool {
+    pub(crate) fn has_sent_auth(&self) -> bool {
         match self.stage {
             Stage::Generating(_) | Stage::Agreeing(_) | Stage::Signing(_) => false,
             Stage::Verifying(_) => true,
@@ -105,17 +105,17 @@ impl Working {
     }
 
     /// When the work is given up.
-    pub fn timeout(&self) -> Timestamp {
+    pub(crate) fn timeout(&self) -> Timestamp {
         self.expires_at
     }
 
     /// One datagram whose header names this attempt: what it could answer has been answered.
-    pub fn handle(&self, ctx: &mut Context<'_>) {
+    pub(crate) fn handle(&self, ctx: &mut Context<'_>) {
         ctx.out.count(Discard::StrayResponse);
     }
 
     /// The work is done.
-    pub fn resume(self, done: Done, ctx: &mut Context<'_>) -> Step {
+    pub(crate) fn resume(self, done: Done, ctx: &mut Context<'_>) -> Step {
         match (self.stage, done) {
             (Stage::Generating(attempt), Done::Generated(Ok(ours))) => {
                 Step::AwaitInit(AwaitInit::send(*attempt, ours, ctx))
@@ -138,7 +138,7 @@ impl Working {
     }
 
     /// Time has passed.
-    pub fn handle_timeout(self: Box<Self>, ctx: &mut Context<'_>) -> Step {
+    pub(crate) fn handle_timeout(self: Box<Self>, ctx: &mut Context<'_>) -> Step {
         if ctx.now < self.expires_at {
             return Step::Working(self);
         }
@@ -147,7 +147,7 @@ impl Working {
     }
 
     /// Gives back what the attempt had taken.
-    pub fn abandon(&self, ctx: &mut Context<'_>) {
+    pub(crate) fn abandon(&self, ctx: &mut Context<'_>) {
         self.stage.abandon(ctx);
     }
 }

@@ -40,7 +40,7 @@ impl Jobs {
     /// # Errors
     ///
     /// Those of `out`.
-    pub fn write_state(&self, out: &mut dyn fmt::Write) -> fmt::Result {
+    pub(crate) fn write_state(&self, out: &mut dyn fmt::Write) -> fmt::Result {
         let turns = [&self.of_peers, &self.of_strangers].into_iter();
         for job in turns.flat_map(|turns| turns.queues.values().flatten()) {
             write!(out, "{:?}", job.id)?;

@@ -40,7 +40,7 @@ pub(super) struct Contender {
 
 impl Contender {
     /// What must be verified for this connection.
-    pub fn claim(&self) -> Option<&Claim> {
+    pub(super) fn claim(&self) -> Option<&Claim> {
         match &self.verdict {
             Verdict::Known(_) => None,
             Verdict::ToVerify(claim) => Some(claim),
@@ -77,7 +77,7 @@ pub(super) struct Signing {
 
 impl Verifying {
     /// Decides, or asks for what must be verified first.
-    pub fn decide(
+    pub(super) fn decide(
         half_open: Box<HalfOpen>,
         request: AuthRequest,
         (contenders, work): (Vec<Contender>, Option<Work>),
@@ -96,7 +96,7 @@ impl Verifying {
     }
 
     /// Decides who is admitted, by what was found about each claim in turn.
-    pub fn settle(
+    pub(super) fn settle(
         self,
         found: Vec<Finding>,
         connections: &Connections,
@@ -125,17 +125,17 @@ impl Verifying {
     }
 
     /// The half-open IKE SA that waits.
-    pub fn half_open(&self) -> &HalfOpen {
+    pub(super) fn half_open(&self) -> &HalfOpen {
         &self.half_open
     }
 
     /// As if the request had not come.
-    pub fn into_half_open(self) -> Box<HalfOpen> {
+    pub(super) fn into_half_open(self) -> Box<HalfOpen> {
         self.half_open
     }
 
     /// Whether this datagram is the request.
-    pub fn is_about(&self, datagram: &[u8]) -> bool {
+    pub(super) fn is_about(&self, datagram: &[u8]) -> bool {
         self.request.digest == sha256(&[datagram])
     }
 }
@@ -192,7 +192,7 @@ impl Signing {
     }
 
     /// Our signature is made; the connection may have gone meanwhile, or become another.
-    pub fn answer(
+    pub(super) fn answer(
         self: Box<Self>,
         proof: Authentication,
         connections: &Connections,
@@ -264,22 +264,22 @@ impl Signing {
     }
 
     /// The connection for which the peer has proved its identity.
-    pub fn client(&self) -> Client {
+    pub(super) fn client(&self) -> Client {
         Client::Connection(self.admission.candidate.0)
     }
 
     /// The half-open IKE SA that waits.
-    pub fn half_open(&self) -> &HalfOpen {
+    pub(super) fn half_open(&self) -> &HalfOpen {
         &self.half_open
     }
 
     /// As if the request had not come.
-    pub fn into_half_open(self) -> Box<HalfOpen> {
+    pub(super) fn into_half_open(self) -> Box<HalfOpen> {
         self.half_open
     }
 
     /// Whether this datagram is the request.
-    pub fn is_about(&self, datagram: &[u8]) -> bool {
+    pub(super) fn is_about(&self, datagram: &[u8]) -> bool {
         self.request.digest == sha256(&[datagram])
     }
 }

@@ -48,7 +48,7 @@ impl Answering {
     /// # Errors
     ///
     /// What to answer instead, and why.
-    pub fn begin(
+    pub(crate) fn begin(
         message: &Message,
         datagram: &[u8],
         path: Path,

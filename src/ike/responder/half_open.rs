@@ -57,7 +57,7 @@ pub(in super::super) struct HalfOpen {
 
 impl HalfOpen {
     /// The same IKE_SA_INIT again: the same answer (RFC 7296 §2.1).
-    pub fn answer_again(&self, datagram: &[u8], ctx: &mut Context<'_>) {
+    pub(crate) fn answer_again(&self, datagram: &[u8], ctx: &mut Context<'_>) {
         if datagram == self.init_request {
             ctx.out.count(Discard::Retransmission);
             ctx.out.send(&self.path, &self.init_response);
@@ -67,7 +67,7 @@ impl HalfOpen {
     }
 
     /// One datagram whose header names this half-open IKE SA.
-    pub fn handle(
+    pub(crate) fn handle(
         mut self: Box<Self>,
         header: &Header,
         datagram: &[u8],
@@ -215,7 +215,7 @@ impl HalfOpen {
     }
 
     /// Where IKE_SA_INIT came from, and the SPIs.
-    pub fn origin(&self) -> (SocketAddr, IkeSaId) {
+    pub(crate) fn origin(&self) -> (SocketAddr, IkeSaId) {
         (self.path.remote, self.id)
     }
 }
@@ -254,12 +254,12 @@ pub(super) struct AuthRefusal {
 
 impl AuthRefusal {
     /// A refusal that the peer is told by one notification.
-    pub fn new(answer: NotifyType, reason: FailureReason) -> Self {
+    pub(super) fn new(answer: NotifyType, reason: FailureReason) -> Self {
         AuthRefusal { answer: Box::new(notify(answer, [])), reason }
     }
 
     /// The peer did not prove its identity, and hears AUTHENTICATION_FAILED.
-    pub fn authentication(failure: AuthFailure) -> Self {
+    pub(super) fn authentication(failure: AuthFailure) -> Self {
         let reason = FailureReason::Authentication(failure);
         AuthRefusal::new(NotifyType::AUTHENTICATION_FAILED, reason)
     }

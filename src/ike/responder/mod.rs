@@ -67,12 +67,12 @@ pub(super) struct InitRefusal {
 
 impl InitRefusal {
     /// Counted, and not answered.
-    pub fn silent(count: Discard) -> Self {
+    pub(super) fn silent(count: Discard) -> Self {
         InitRefusal { count, answer: None, reason: None }
     }
 
     /// Counted, and answered by one payload.
-    pub fn answered(count: Discard, answer: Payload) -> Self {
+    pub(super) fn answered(count: Discard, answer: Payload) -> Self {
         InitRefusal { count, answer: Some(Box::new(answer)), reason: None }
     }
 

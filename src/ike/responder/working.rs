@@ -45,17 +45,17 @@ impl Working {
     }
 
     /// Where IKE_SA_INIT came from, and the SPIs.
-    pub fn origin(&self) -> (SocketAddr, IkeSaId) {
+    pub(crate) fn origin(&self) -> (SocketAddr, IkeSaId) {
         self.stage.origin()
     }
 
     /// Whether this is the job that is waited for.
-    pub fn awaits(&self, job: JobId) -> bool {
+    pub(crate) fn awaits(&self, job: JobId) -> bool {
         self.job == job
     }
 
     /// The same IKE_SA_INIT again: answered once already, or soon (RFC 7296 §2.1).
-    pub fn answer_again(&self, datagram: &[u8], ctx: &mut Context<'_>) {
+    pub(crate) fn answer_again(&self, datagram: &[u8], ctx: &mut Context<'_>) {
         match &self.stage {
             Stage::Answering(state) if state.init_request == datagram => {
                 ctx.out.count(Discard::Retransmission);
@@ -68,7 +68,7 @@ impl Working {
 
     /// One datagram whose header names this IKE SA: perhaps the request again that is being
     /// worked on. It is not computed twice.
-    pub fn handle(&self, datagram: &[u8], ctx: &mut Context<'_>) {
+    pub(crate) fn handle(&self, datagram: &[u8], ctx: &mut Context<'_>) {
         let again = match &self.stage {
             Stage::Answering(_) => false,
             Stage::Verifying(state) => state.is_about(datagram),
@@ -78,7 +78,12 @@ impl Working {
     }
 
     /// The work is done.
-    pub fn resume(self, done: Done, connections: &Connections, ctx: &mut Context<'_>) -> Step {
+    pub(crate) fn resume(
+        self,
+        done: Done,
+        connections: &Connections,
+        ctx: &mut Context<'_>,
+    ) -> Step {
         match (self.stage, done) {
             (Stage::Answering(state), Done::Responded(Ok((public, shared)))) => {
                 state.answer(public, &shared, self.expires_at, ctx)

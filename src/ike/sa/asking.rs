@@ -43,7 +43,7 @@ pub(super) enum Purpose {
 
 impl Purpose {
     /// Whether another process could go on with it: it must have all private keys.
-    pub fn is_portable(&self) -> bool {
+    pub(super) fn is_portable(&self) -> bool {
         match self {
             Purpose::Child(attempt) => attempt.is_portable(),
             Purpose::RekeyIke(attempt) => attempt.is_portable(),
@@ -122,7 +122,7 @@ impl Established {
     }
 
     /// Asks the peer for a sign of life now, if nothing else is being asked.
-    pub fn probe(&mut self, ctx: &mut Context<'_>) {
+    pub(crate) fn probe(&mut self, ctx: &mut Context<'_>) {
         self.request(ExchangeType::INFORMATIONAL, &[], Purpose::Probe, ctx);
     }
 
@@ -461,7 +461,7 @@ impl Established {
     }
 
     /// A successor made by the peer is gone: it was redundant in the peer's eyes.
-    pub fn forget_rival(&mut self, spi: IkeSpi) {
+    pub(crate) fn forget_rival(&mut self, spi: IkeSpi) {
         if let Some(Purpose::RekeyIke(attempt)) = self.exchanges.purpose_mut() {
             attempt.race.forget_rival(spi);
         }

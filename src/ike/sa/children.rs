@@ -55,7 +55,7 @@ pub(in super::super) struct ChildSa {
 
 impl ChildSa {
     /// Marks it to be deleted by us, since another has its place.
-    pub fn delete(&mut self) {
+    pub(crate) fn delete(&mut self) {
         if self.state != ChildState::Expired {
             self.state = ChildState::Deleting;
         }
@@ -71,14 +71,14 @@ impl ChildSa {
     }
 
     /// Leaves it to the peer to delete it.
-    pub fn leave(&mut self, now: Timestamp) {
+    pub(crate) fn leave(&mut self, now: Timestamp) {
         if self.state == ChildState::Installed {
             self.state = ChildState::Leaving { until: now + LEAVING };
         }
     }
 
     /// When it is to be deleted if nothing happens before.
-    pub fn end_at(&self) -> Option<Timestamp> {
+    pub(crate) fn end_at(&self) -> Option<Timestamp> {
         match self.state {
             ChildState::Installed => Some(self.expires_at),
             ChildState::Leaving { until } => Some(until.min(self.expires_at)),
@@ -124,12 +124,12 @@ impl Missing {
 }
 
 impl Children {
-    pub fn new(connection: ConnectionId) -> Self {
+    pub(crate) fn new(connection: ConnectionId) -> Self {
         Children { connection, all: BTreeMap::new(), missing: BTreeMap::new() }
     }
 
     /// Installs a Child SA and tells the owner.
-    pub fn install(
+    pub(crate) fn install(
         &mut self,
         new: Installation,
         lifetime: &Lifetime,
@@ -186,14 +186,14 @@ impl Children {
     }
 
     /// Removes a Child SA and tells the owner.
-    pub fn remove(&mut self, child: ChildId, ctx: &mut Context<'_>) {
+    pub(crate) fn remove(&mut self, child: ChildId, ctx: &mut Context<'_>) {
         if let Some(sa) = self.all.remove(&child) {
             self.announce_end(child, &sa, sa.reason(), ctx);
         }
     }
 
     /// Ends what is too old, or what the peer should have deleted.
-    pub fn expire(&mut self, ctx: &mut Context<'_>) {
+    pub(crate) fn expire(&mut self, ctx: &mut Context<'_>) {
         let mut all = std::mem::take(&mut self.all);
         for (&child, sa) in &mut all {
             match sa.state {
@@ -211,7 +211,7 @@ impl Children {
 
     /// The peer has lost a Child SA: the owner knows at once, the peer is told. Another is asked for,
     /// though not again and again.
-    pub fn on_lost(&mut self, child: ChildId, ctx: &mut Context<'_>) {
+    pub(crate) fn on_lost(&mut self, child: ChildId, ctx: &mut Context<'_>) {
         let Some(mut sa) = self.all.remove(&child) else { return };
         self.announce_end(child, &sa, DownReason::LostByPeer, ctx);
         sa.state = ChildState::Expired;
@@ -223,7 +223,7 @@ impl Children {
     }
 
     /// Removes all for one reason.
-    pub fn clear(&mut self, reason: &DownReason, ctx: &mut Context<'_>) {
+    pub(crate) fn clear(&mut self, reason: &DownReason, ctx: &mut Context<'_>) {
         for (child, sa) in std::mem::take(&mut self.all) {
             self.announce_end(child, &sa, reason.clone(), ctx);
         }
@@ -247,19 +247,19 @@ impl Children {
     }
 
     /// Takes over the Child SAs of an IKE SA whose place this one takes.
-    pub fn inherit(&mut self, mut other: Children) {
+    pub(crate) fn inherit(&mut self, mut other: Children) {
         self.all.append(&mut other.all);
         self.missing.append(&mut other.missing);
         self.forget_served();
     }
 
     /// All of them, out of here.
-    pub fn take(&mut self) -> Children {
+    pub(crate) fn take(&mut self) -> Children {
         std::mem::replace(self, Children::new(self.connection))
     }
 
     /// The Child SAs of a slot are not wanted any more: the owner knows at once, the peer will.
-    pub fn withdraw(&mut self, slot: SlotId, ctx: &mut Context<'_>) {
+    pub(crate) fn withdraw(&mut self, slot: SlotId, ctx: &mut Context<'_>) {
         let mut all = std::mem::take(&mut self.all);
         for (&child, sa) in all.iter_mut().filter(|(_, sa)| sa.slot == slot) {
             self.announce_end(child, sa, DownReason::Requested, ctx);
@@ -270,38 +270,38 @@ impl Children {
     }
 
     /// For what to ask next, and when, if something is missing.
-    pub fn wanted(&self) -> Option<(Timestamp, Lack)> {
+    pub(crate) fn wanted(&self) -> Option<(Timestamp, Lack)> {
         self.missing.iter().map(|(&lack, missing)| (missing.ask_at, lack)).min()
     }
 
     /// A Child SA is lacking: ask then, unless a time is set already.
-    pub fn want(&mut self, lack: Lack, ask_at: Timestamp) {
+    pub(crate) fn want(&mut self, lack: Lack, ask_at: Timestamp) {
         self.missing.entry(lack).or_insert(Missing::new(ask_at));
     }
 
     /// Whether a time is set to ask for it.
-    pub fn wants(&self, lack: Lack) -> bool {
+    pub(crate) fn wants(&self, lack: Lack) -> bool {
         self.missing.contains_key(&lack)
     }
 
     /// Ask for it not before then.
-    pub fn postpone(&mut self, lack: Lack, ask_at: Timestamp) {
+    pub(crate) fn postpone(&mut self, lack: Lack, ask_at: Timestamp) {
         self.missing.entry(lack).or_insert(Missing::new(ask_at)).ask_at = ask_at;
     }
 
     /// Do not ask for it: it is there, or on its way, or not wanted.
-    pub fn want_no_more(&mut self, lack: Lack) {
+    pub(crate) fn want_no_more(&mut self, lack: Lack) {
         self.missing.remove(&lack);
     }
 
     /// Ask for no pair but these, and for nothing that is there.
-    pub fn want_only(&mut self, lacking: &[Lack]) {
+    pub(crate) fn want_only(&mut self, lacking: &[Lack]) {
         self.missing.retain(|lack, _| lack.pair.is_none() || lacking.contains(lack));
         self.forget_served();
     }
 
     /// The peer has refused it; how often it had done so before.
-    pub fn on_refusal(&mut self, lack: Lack, refusal: &ChildRefusal, now: Timestamp) -> u32 {
+    pub(crate) fn on_refusal(&mut self, lack: Lack, refusal: &ChildRefusal, now: Timestamp) -> u32 {
         let missing = self.missing.entry(lack).or_insert(Missing::new(now));
         let before = missing.refusals;
         missing.refusals = before.saturating_add(1);
@@ -310,56 +310,56 @@ impl Children {
     }
 
     /// Whether the peer has refused it and has not made it since.
-    pub fn is_refused(&self, lack: Lack) -> bool {
+    pub(crate) fn is_refused(&self, lack: Lack) -> bool {
         self.missing.get(&lack).is_some_and(|missing| missing.refusals > 0)
     }
 
     /// The same, because it does not take so much traffic in one.
-    pub fn is_refused_traffic(&self, lack: Lack) -> bool {
+    pub(crate) fn is_refused_traffic(&self, lack: Lack) -> bool {
         self.missing.get(&lack).is_some_and(|missing| missing.traffic)
     }
 
     /// Whether what is asked for there is there: for all of a slot any Child SA in use, for a pair
     /// one that takes some of it. What else the peer lets through, it has then said already.
-    pub fn serves(&self, lack: &Lack) -> bool {
+    pub(crate) fn serves(&self, lack: &Lack) -> bool {
         let serves = |sa: &ChildSa| lack.pair.is_none_or(|pair| sa.traffic.touches(&pair));
         let of_slot = self.all.values().filter(|sa| sa.slot == lack.slot);
         of_slot.filter(|sa| sa.state == ChildState::Installed).any(serves)
     }
 
     /// Whether a slot has a Child SA in use.
-    pub fn has(&self, slot: SlotId) -> bool {
+    pub(crate) fn has(&self, slot: SlotId) -> bool {
         self.serves(&Lack::of_all(slot))
     }
 
-    pub fn iter(&self) -> impl Iterator<Item = (ChildId, &ChildSa)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (ChildId, &ChildSa)> {
         self.all.iter().map(|(&child, sa)| (child, sa))
     }
 
-    pub fn get(&self, child: ChildId) -> Option<&ChildSa> {
+    pub(crate) fn get(&self, child: ChildId) -> Option<&ChildSa> {
         self.all.get(&child)
     }
 
-    pub fn get_mut(&mut self, child: ChildId) -> Option<&mut ChildSa> {
+    pub(crate) fn get_mut(&mut self, child: ChildId) -> Option<&mut ChildSa> {
         self.all.get_mut(&child)
     }
 
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.all.len()
     }
 
     /// The Child SA that the peer knows by its inbound SPI.
-    pub fn by_outbound(&self, spi: EspSpi) -> Option<ChildId> {
+    pub(crate) fn by_outbound(&self, spi: EspSpi) -> Option<ChildId> {
         self.iter().find(|(_, sa)| sa.outbound == spi).map(|(child, _)| child)
     }
 
     /// The first that is in the state asked for.
-    pub fn first(&self, wanted: impl Fn(&ChildSa) -> bool) -> Option<ChildId> {
+    pub(crate) fn first(&self, wanted: impl Fn(&ChildSa) -> bool) -> Option<ChildId> {
         self.iter().find(|(_, sa)| wanted(sa)).map(|(child, _)| child)
     }
 
     /// Those in use.
-    pub fn installed(&self) -> impl Iterator<Item = ChildId> {
+    pub(crate) fn installed(&self) -> impl Iterator<Item = ChildId> {
         let installed = self.iter().filter(|(_, sa)| sa.state == ChildState::Installed);
         installed.map(|(child, _)| child)
     }

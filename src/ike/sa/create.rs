@@ -88,7 +88,7 @@ pub(super) struct Made {
 impl ChildAttempt {
     /// An attempt under an IKE SA of the group `ike`; with `naming` the peer is told the slot's
     /// name.
-    pub fn begin(
+    pub(super) fn begin(
         asked: Asked<'_>,
         ike: Group,
         naming: bool,
@@ -112,7 +112,7 @@ impl ChildAttempt {
     }
 
     /// The request; `replaced` is the inbound SPI of the Child SA that is to be replaced.
-    pub fn request(&self, replaced: Option<EspSpi>) -> Vec<Payload> {
+    pub(super) fn request(&self, replaced: Option<EspSpi>) -> Vec<Payload> {
         let mut payloads = Vec::new();
         payloads.extend(replaced.map(|spi| child_notify(NotifyType::REKEY_SA, spi)));
         payloads.push(self.offer.sa());
@@ -124,7 +124,7 @@ impl ChildAttempt {
     }
 
     /// What the answer says.
-    pub fn read(&self, answer: Payloads<'_>) -> Answer {
+    pub(super) fn read(&self, answer: Payloads<'_>) -> Answer {
         let Some(error) = answer.error() else { return Answer::Agreed };
         match error.notify_type {
             NotifyType::INVALID_KE_PAYLOAD if self.race.may_regroup() => {
@@ -143,7 +143,7 @@ impl ChildAttempt {
     }
 
     /// The work by which this answer can be concluded, if it takes some.
-    pub fn work(&mut self, answer: Payloads<'_>) -> Option<Work> {
+    pub(super) fn work(&mut self, answer: Payloads<'_>) -> Option<Work> {
         let group = self.offer.accept(answer).ok()?.suite.group?;
         let public = answer.key_exchange().filter(|public| public.method == method_of(group))?;
         let ours = self.key_exchange.take_if(|ours| ours.group() == group)?;
@@ -156,7 +156,7 @@ impl ChildAttempt {
     /// # Errors
     ///
     /// What is wrong with the answer: the peer has a Child SA then that we cannot have.
-    pub fn conclude(
+    pub(super) fn conclude(
         self,
         answer: Payloads<'_>,
         secret: Option<held::Agreed>,
@@ -177,34 +177,34 @@ impl ChildAttempt {
     }
 
     /// Whether another process could go on with it.
-    pub fn is_portable(&self) -> bool {
+    pub(super) fn is_portable(&self) -> bool {
         self.key_exchange.as_ref().is_none_or(|ours| ours.private().is_some())
     }
 
     /// The peer has deleted a Child SA that we do not know yet.
-    pub fn on_deleted(&mut self, spi: EspSpi) {
+    pub(super) fn on_deleted(&mut self, spi: EspSpi) {
         if self.deleted.len() < MAX_DELETED {
             self.deleted.push(spi);
         }
     }
 
     /// What the peer has deleted since we asked.
-    pub fn deleted(&self) -> &[EspSpi] {
+    pub(super) fn deleted(&self) -> &[EspSpi] {
         &self.deleted
     }
 
     /// The SPI that we have given to our side of it.
-    pub fn spi(&self) -> EspSpi {
+    pub(super) fn spi(&self) -> EspSpi {
         self.offer.spi
     }
 
     /// The slot that it is for.
-    pub fn slot(&self) -> SlotId {
+    pub(super) fn slot(&self) -> SlotId {
         self.lack.slot
     }
 
     /// Gives back what the attempt had taken.
-    pub fn release(&self, ctx: &mut Context<'_>) {
+    pub(super) fn release(&self, ctx: &mut Context<'_>) {
         ctx.pool.release(self.offer.spi);
     }
 }

@@ -65,7 +65,7 @@ struct Incoming {
 
 impl<P> Exchanges<P> {
     /// Exchanges whose requests are numbered from `next` on, and the peer's from `expected` on.
-    pub fn new(
+    pub(super) fn new(
         (id, role): (IkeSaId, Role),
         keys: IkeKeys,
         fragmentation: Fragmentation,
@@ -78,7 +78,7 @@ impl<P> Exchanges<P> {
 
     /// What a datagram is whose header names this IKE SA. Nothing changes but that an authentic
     /// fragment is kept.
-    pub fn examine(&mut self, header: &Header, datagram: &[u8], now: Timestamp) -> Arrival {
+    pub(super) fn examine(&mut self, header: &Header, datagram: &[u8], now: Timestamp) -> Arrival {
         if header.flags.initiator == (self.role == Role::Initiator) {
             return Arrival::Discarded(Discard::Unexpected); // our own message, reflected
         }
@@ -115,7 +115,7 @@ impl<P> Exchanges<P> {
     }
 
     /// Forgets fragments that wait too long for others.
-    pub fn forget_old_fragments(&mut self, now: Timestamp) {
+    pub(super) fn forget_old_fragments(&mut self, now: Timestamp) {
         self.incoming.request.forget_old(now);
         self.incoming.answer.forget_old(now);
     }
@@ -129,17 +129,17 @@ impl<P> Exchanges<P> {
     }
 
     /// Whether a request can be sent now: none is outstanding, and numbers are left.
-    pub fn is_free(&self) -> bool {
+    pub(super) fn is_free(&self) -> bool {
         self.requests.vacancy().is_some()
     }
 
     /// Whether so many numbers are used that the IKE SA must be replaced soon (RFC 7296 §2.2).
-    pub fn wearing_out(&self) -> bool {
+    pub(super) fn wearing_out(&self) -> bool {
         self.requests.wearing_out()
     }
 
     /// Sends a request, if one can be sent now, and repeats it on `schedule`.
-    pub fn ask(
+    pub(super) fn ask(
         &mut self,
         path: &Path,
         exchange: ExchangeType,
@@ -157,7 +157,7 @@ impl<P> Exchanges<P> {
 
     /// Sends a request with `payloads` that no router may fragment, if a request can be sent now.
     /// Its repetitions are cut to what every path carries, so that the exchange ends all the same.
-    pub fn ask_whole(
+    pub(super) fn ask_whole(
         &mut self,
         path: &Path,
         payloads: &[Payload],
@@ -180,13 +180,13 @@ impl<P> Exchanges<P> {
     }
 
     /// Octets of a request with these payloads.
-    pub fn length(&mut self, payloads: &[Payload]) -> usize {
+    pub(super) fn length(&mut self, payloads: &[Payload]) -> usize {
         let header = self.header(ExchangeType::INFORMATIONAL, false, MessageId(0));
         self.keys.seal.seal(&header, payloads).len()
     }
 
     /// Whether the outstanding request was sent once only.
-    pub fn was_sent_once(&self) -> bool {
+    pub(super) fn was_sent_once(&self) -> bool {
         self.requests.outstanding().is_some_and(|asked| asked.retransmission.sent() == 1)
     }
 
@@ -195,7 +195,12 @@ impl<P> Exchanges<P> {
     }
 
     /// Answers the peer's request where it came from (RFC 7296 §2.11), and remembers the answer.
-    pub fn answer(&mut self, request: &Request, payloads: &[Payload], ctx: &mut Context<'_>) {
+    pub(super) fn answer(
+        &mut self,
+        request: &Request,
+        payloads: &[Payload],
+        ctx: &mut Context<'_>,
+    ) {
         let asked = request.opened.header();
         let header = self.header(asked.exchange_type, true, asked.message_id);
         let response = self.seal(&header, payloads, &request.path);
@@ -204,13 +209,13 @@ impl<P> Exchanges<P> {
     }
 
     /// Records the answer with which the handshake ended, as responder.
-    pub fn on_answered(&mut self, request: [u8; 32], response: Sealed) {
+    pub(super) fn on_answered(&mut self, request: [u8; 32], response: Sealed) {
         self.responses = Responses::from(1);
         self.responses.answer(request, response);
     }
 
     /// Repeats the outstanding request on all of `ways` if that is due.
-    pub fn repeat(&mut self, ways: impl Iterator<Item = Path>, ctx: &mut Context<'_>) {
+    pub(super) fn repeat(&mut self, ways: impl Iterator<Item = Path>, ctx: &mut Context<'_>) {
         let Some(outstanding) = self.requests.outstanding_mut() else { return };
         match outstanding.retransmission.on_timeout(ctx.now) {
             Due::Resend => ways.for_each(|path| self.send_again(&path, ctx)),
@@ -219,7 +224,7 @@ impl<P> Exchanges<P> {
     }
 
     /// Sends the outstanding request once more, on this path.
-    pub fn send_again(&self, path: &Path, ctx: &mut Context<'_>) {
+    pub(super) fn send_again(&self, path: &Path, ctx: &mut Context<'_>) {
         if let Some(outstanding) = self.requests.outstanding() {
             ctx.out.stats.retransmitted += 1;
             ctx.out.send_sealed(path, &outstanding.message);
@@ -227,36 +232,36 @@ impl<P> Exchanges<P> {
     }
 
     /// Takes the outstanding request out, for its answer is there: what it was for.
-    pub fn finish(&mut self) -> Option<P> {
+    pub(super) fn finish(&mut self) -> Option<P> {
         self.requests.finish().map(|asked| asked.purpose)
     }
 
     /// The round-trip time that an answer at `now` to the outstanding request shows.
-    pub fn round_trip(&self, now: Timestamp) -> Option<Duration> {
+    pub(super) fn round_trip(&self, now: Timestamp) -> Option<Duration> {
         self.requests.outstanding().and_then(|asked| asked.retransmission.round_trip(now))
     }
 
     /// What the outstanding request is for.
-    pub fn purpose(&self) -> Option<&P> {
+    pub(super) fn purpose(&self) -> Option<&P> {
         self.requests.purpose()
     }
 
-    pub fn purpose_mut(&mut self) -> Option<&mut P> {
+    pub(super) fn purpose_mut(&mut self) -> Option<&mut P> {
         self.requests.outstanding_mut().map(|asked| &mut asked.purpose)
     }
 
     /// Since when a request is unanswered.
-    pub fn asked_at(&self) -> Option<Timestamp> {
+    pub(super) fn asked_at(&self) -> Option<Timestamp> {
         self.requests.outstanding().map(|asked| asked.retransmission.first_sent())
     }
 
     /// When to repeat the outstanding request.
-    pub fn repeat_at(&self) -> Option<Timestamp> {
+    pub(super) fn repeat_at(&self) -> Option<Timestamp> {
         self.requests.outstanding().map(|asked| asked.retransmission.next())
     }
 
     /// What must be kept to answer the peer's last request once more.
-    pub fn into_last_answer(self, now: Timestamp) -> Option<LastAnswer> {
+    pub(super) fn into_last_answer(self, now: Timestamp) -> Option<LastAnswer> {
         self.responses.into_last_answer(now)
     }
 }

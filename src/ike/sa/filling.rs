@@ -24,7 +24,7 @@ const REFUSED_PAIR: Duration = Duration::from_secs(600);
 impl Established {
     /// The handshake is over: what the other slots lack is asked for at once by who began it,
     /// and by the other side only if that has not happened after a while.
-    pub fn begin_with_slots(&mut self, ctx: &mut Context<'_>) {
+    pub(crate) fn begin_with_slots(&mut self, ctx: &mut Context<'_>) {
         let ask_at = match self.descent.role {
             Role::Initiator => ctx.now,
             Role::Responder => ctx.now + PEERS_TURN,
@@ -70,7 +70,7 @@ impl Established {
 
     /// Whether the IKE SA is worth keeping although the handshake made no Child SA. As responder
     /// we leave it to a peer that names slots to go on with others.
-    pub fn serves_despite(&self, none: &NoFirstChild) -> bool {
+    pub(crate) fn serves_despite(&self, none: &NoFirstChild) -> bool {
         let other_slots = match &none.refusal {
             ChildRefusal::Slot { .. } => true,
             _ => self.config.slots.len() > 1,
@@ -82,7 +82,7 @@ impl Established {
     }
 
     /// The handshake has made no Child SA, but the IKE SA stays.
-    pub fn on_no_first_child(&mut self, none: NoFirstChild, ctx: &mut Context<'_>) {
+    pub(crate) fn on_no_first_child(&mut self, none: NoFirstChild, ctx: &mut Context<'_>) {
         match none.slot {
             Some(slot) => self.on_refused(Lack::of_all(slot), none.refusal, ctx),
             None => {
@@ -146,7 +146,7 @@ impl Established {
 
     /// The configuration has changed in its timers and slots. Child SAs of slots that are gone,
     /// or are for other traffic now, are deleted; missing ones are asked for.
-    pub fn reconfigure(&mut self, config: Arc<ConnectionConfig>, ctx: &mut Context<'_>) {
+    pub(crate) fn reconfigure(&mut self, config: Arc<ConnectionConfig>, ctx: &mut Context<'_>) {
         let old = std::mem::replace(&mut self.config, config);
         self.on_credentials(&old, ctx);
         let stays = |slot: &SlotId, before: &SlotConfig| {

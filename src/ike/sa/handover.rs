@@ -11,12 +11,12 @@ use std::sync::Arc;
 
 impl Established {
     /// Whether another process could go on with it: no message waits for a job of this one.
-    pub fn is_portable(&self) -> bool {
+    pub(crate) fn is_portable(&self) -> bool {
         self.held.is_empty() && self.exchanges.purpose().is_none_or(Purpose::is_portable)
     }
 
     /// Writes all that makes it but its configuration, if it is portable.
-    pub fn write(&self, out: &mut StateWriter) {
+    pub(crate) fn write(&self, out: &mut StateWriter) {
         self.connection.write(out);
         self.children.write(out);
         self.descent.write(out);
@@ -33,7 +33,7 @@ impl Established {
     /// # Errors
     ///
     /// When the octets are no IKE SA.
-    pub fn read(
+    pub(crate) fn read(
         from: &mut StateReader<'_>,
         config: impl Fn(ConnectionId) -> Option<Arc<ConnectionConfig>>,
     ) -> Result<Option<Box<Established>>, DecodeError> {
@@ -62,7 +62,7 @@ impl Established {
     }
 
     /// The ESP SPIs that we have given to our side of its Child SAs, also of one that is being made.
-    pub fn esp_spis(&self) -> impl Iterator<Item = EspSpi> + '_ {
+    pub(crate) fn esp_spis(&self) -> impl Iterator<Item = EspSpi> + '_ {
         let being_made = match self.exchanges.purpose() {
             Some(Purpose::Child(attempt)) => Some(attempt.spi()),
             _ => None,

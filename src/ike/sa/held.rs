@@ -38,41 +38,41 @@ pub(super) enum Released {
 
 impl Held {
     /// Holds the peer's request until our answer to it can be made.
-    pub fn hold_request(&mut self, job: JobId, request: Request) {
+    pub(super) fn hold_request(&mut self, job: JobId, request: Request) {
         self.request = Some((job, request));
     }
 
     /// Holds the peer's answer until the secret is there.
-    pub fn hold_answer(&mut self, job: JobId, answer: Opened) {
+    pub(super) fn hold_answer(&mut self, job: JobId, answer: Opened) {
         self.answer = Some((job, answer));
     }
 
     /// Holds a request of ours until our half of its key exchange is made.
-    pub fn hold_draft(&mut self, job: JobId, draft: Draft) {
+    pub(super) fn hold_draft(&mut self, job: JobId, draft: Draft) {
         self.draft = Some((job, draft));
     }
 
     /// Whether a request of ours waits.
-    pub fn has_draft(&self) -> bool {
+    pub(super) fn has_draft(&self) -> bool {
         self.draft.is_some()
     }
 
     /// The request that is held.
-    pub fn request(&self) -> Option<&Opened> {
+    pub(super) fn request(&self) -> Option<&Opened> {
         self.request.as_ref().map(|(_, request)| &request.opened)
     }
 
     /// Whether the peer has answered our request.
-    pub fn has_answer(&self) -> bool {
+    pub(super) fn has_answer(&self) -> bool {
         self.answer.is_some()
     }
 
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.request.is_none() && self.answer.is_none() && self.draft.is_none()
     }
 
     /// Whether this job is waited for.
-    pub fn awaits(&self, job: JobId) -> bool {
+    pub(super) fn awaits(&self, job: JobId) -> bool {
         let request = self.request.as_ref().map(|(id, _)| *id);
         let answer = self.answer.as_ref().map(|(id, _)| *id);
         let draft = self.draft.as_ref().map(|(id, _)| *id);
@@ -80,7 +80,7 @@ impl Held {
     }
 
     /// The message that waited for this job, which is done.
-    pub fn release(&mut self, job: JobId, done: Done) -> Option<Released> {
+    pub(super) fn release(&mut self, job: JobId, done: Done) -> Option<Released> {
         match done {
             Done::Responded(responded) => {
                 let (_, request) = self.request.take_if(|(id, _)| *id == job)?;

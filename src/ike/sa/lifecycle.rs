@@ -58,7 +58,7 @@ pub(super) struct Lifecycle {
 
 impl Lifecycle {
     /// An IKE SA that is established now, in use.
-    pub fn active(lifetime: &Lifetime, ctx: &mut Context<'_>) -> Self {
+    pub(super) fn active(lifetime: &Lifetime, ctx: &mut Context<'_>) -> Self {
         Lifecycle {
             life: Life::Active,
             established_at: ctx.now,
@@ -68,44 +68,44 @@ impl Lifecycle {
     }
 
     /// An IKE SA that the peer has made now in place of another.
-    pub fn heir(lifetime: &Lifetime, ctx: &mut Context<'_>) -> Self {
+    pub(super) fn heir(lifetime: &Lifetime, ctx: &mut Context<'_>) -> Self {
         let until = ctx.now + 2 * LEAVING;
         Lifecycle { life: Life::Heir { until }, ..Lifecycle::active(lifetime, ctx) }
     }
 
-    pub fn life(&self) -> Life {
+    pub(super) fn life(&self) -> Life {
         self.life
     }
 
-    pub fn is_active(&self) -> bool {
+    pub(super) fn is_active(&self) -> bool {
         self.life == Life::Active
     }
 
-    pub fn is_over(&self) -> bool {
+    pub(super) fn is_over(&self) -> bool {
         matches!(self.life, Life::Closing { .. } | Life::Gone)
     }
 
     /// It takes the place of another.
-    pub fn succeed(&mut self) {
+    pub(super) fn succeed(&mut self) {
         self.life = Life::Active;
     }
 
     /// Leaves it to the peer to delete it.
-    pub fn leave(&mut self, now: Timestamp) {
+    pub(super) fn leave(&mut self, now: Timestamp) {
         self.life = Life::Leaving { until: now + LEAVING };
     }
 
     /// Our Delete is due.
-    pub fn close(&mut self, now: Timestamp) {
+    pub(super) fn close(&mut self, now: Timestamp) {
         self.life = Life::Closing { until: now + CLOSING };
     }
 
-    pub fn end(&mut self) {
+    pub(super) fn end(&mut self) {
         self.life = Life::Gone;
     }
 
     /// What is overdue at `now`.
-    pub fn overdue(&self, now: Timestamp) -> Option<Overdue> {
+    pub(super) fn overdue(&self, now: Timestamp) -> Option<Overdue> {
         if self.end_at().is_none_or(|end| now < end) {
             return None;
         }
@@ -119,7 +119,7 @@ impl Lifecycle {
     }
 
     /// When its state ends if nothing happens before.
-    pub fn end_at(&self) -> Option<Timestamp> {
+    pub(super) fn end_at(&self) -> Option<Timestamp> {
         match self.life {
             Life::Active => Some(self.expires_at),
             Life::Heir { until } | Life::Leaving { until } | Life::Closing { until } => Some(until),

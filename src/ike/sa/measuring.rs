@@ -29,7 +29,7 @@ const UDP: usize = 8 + 4;
 impl Established {
     /// Sends an IP packet of `size` octets to the peer as soon as no other request waits;
     /// [`Event::Measured`] tells whether it arrived.
-    pub fn measure(&mut self, size: u16, ctx: &mut Context<'_>) {
+    pub(crate) fn measure(&mut self, size: u16, ctx: &mut Context<'_>) {
         self.to_measure = Some(size);
         self.pump(ctx);
     }
@@ -77,12 +77,12 @@ impl Established {
 
     /// Whether the way to the peer may be measured. What is lost must get through in smaller pieces,
     /// or it would block the IKE SA; strongSwan, for one, takes no INFORMATIONAL in fragments.
-    pub fn takes_probes(&self) -> bool {
+    pub(crate) fn takes_probes(&self) -> bool {
         self.exchanges.fragmentation.agreed && self.descent.names_slots
     }
 
     /// The path carries datagrams of so many octets in one piece, as measured.
-    pub fn on_path_mtu(&mut self, mtu: Option<u16>) {
+    pub(crate) fn on_path_mtu(&mut self, mtu: Option<u16>) {
         self.exchanges.fragmentation.path_mtu = mtu;
     }
 }

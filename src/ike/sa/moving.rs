@@ -30,7 +30,7 @@ impl Established {
     }
 
     /// An authentic ESP packet has come on `path`.
-    pub fn on_traffic_from(&mut self, path: Path, ctx: &mut Context<'_>) {
+    pub(crate) fn on_traffic_from(&mut self, path: Path, ctx: &mut Context<'_>) {
         self.on_seen_on(path, ctx);
         self.pump(ctx);
     }

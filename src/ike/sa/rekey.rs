@@ -57,7 +57,7 @@ pub(super) struct Made {
 impl IkeAttempt {
     /// An attempt to make one of `suites` with our half `ours` of a key exchange; `regrouped` when
     /// it is the second try, with the group that the peer asked for.
-    pub fn begin(
+    pub(super) fn begin(
         suites: Vec<IkeSuite>,
         ours: KeyExchange,
         regrouped: bool,
@@ -69,12 +69,12 @@ impl IkeAttempt {
     }
 
     /// Whether another process could go on with it.
-    pub fn is_portable(&self) -> bool {
+    pub(super) fn is_portable(&self) -> bool {
         self.key_exchange.as_ref().is_none_or(|ours| ours.private().is_some())
     }
 
     /// The request.
-    pub fn request(&self) -> Vec<Payload> {
+    pub(super) fn request(&self) -> Vec<Payload> {
         let mut payloads = vec![
             Payload::SecurityAssociation(proposal::offer(&self.suites, &self.spi.0)),
             Payload::Nonce(self.race.nonce().to_vec()),
@@ -84,7 +84,7 @@ impl IkeAttempt {
     }
 
     /// What the answer says.
-    pub fn read(&self, answer: Payloads<'_>) -> Answer {
+    pub(super) fn read(&self, answer: Payloads<'_>) -> Answer {
         let Some(error) = answer.error() else { return Answer::Agreed };
         let offered = |&group: &Group| self.suites.iter().any(|suite| suite.group == group);
         let wanted = wanted_group(error).filter(offered).filter(|_| self.race.may_regroup());
@@ -99,7 +99,7 @@ impl IkeAttempt {
     }
 
     /// The work by which this answer can be concluded, if it takes some.
-    pub fn work(&mut self, answer: Payloads<'_>) -> Option<Work> {
+    pub(super) fn work(&mut self, answer: Payloads<'_>) -> Option<Work> {
         let group = proposal::chosen(answer.sa()?, &self.suites)?.suite.group;
         let public = answer.key_exchange().filter(|public| public.method == method_of(group))?;
         let ours = self.key_exchange.take_if(|ours| ours.group() == group)?;
@@ -112,7 +112,7 @@ impl IkeAttempt {
     /// # Errors
     ///
     /// What is wrong with the answer: the peer has a successor then that we cannot have.
-    pub fn conclude(
+    pub(super) fn conclude(
         self,
         keys: &IkeKeys,
         answer: Payloads<'_>,

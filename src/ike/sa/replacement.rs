@@ -41,40 +41,40 @@ pub(super) enum Outcome<K> {
 }
 
 impl<K: Copy + PartialEq> Attempt<K> {
-    pub fn new(nonce: Vec<u8>, regrouped: bool) -> Self {
+    pub(super) fn new(nonce: Vec<u8>, regrouped: bool) -> Self {
         Attempt { nonce, rival: None, regrouped }
     }
 
-    pub fn nonce(&self) -> &[u8] {
+    pub(super) fn nonce(&self) -> &[u8] {
         &self.nonce
     }
 
     /// Whether the peer may still ask for another group: an honest one does so once.
-    pub fn may_regroup(&self) -> bool {
+    pub(super) fn may_regroup(&self) -> bool {
         !self.regrouped
     }
 
     /// The peer has made `sa` in place of the same one.
-    pub fn on_rival(&mut self, sa: K, nonces: &Nonces) {
+    pub(super) fn on_rival(&mut self, sa: K, nonces: &Nonces) {
         self.rival = Some(Rival { sa, lowest_nonce: nonces.lowest().to_vec() });
     }
 
-    pub fn rival(&self) -> Option<K> {
+    pub(super) fn rival(&self) -> Option<K> {
         self.rival.as_ref().map(|rival| rival.sa)
     }
 
     /// What the peer made, out of here: it needs no judgement any more.
-    pub fn take_rival(&mut self) -> Option<K> {
+    pub(super) fn take_rival(&mut self) -> Option<K> {
         self.rival.take().map(|rival| rival.sa)
     }
 
     /// What the peer made is gone.
-    pub fn forget_rival(&mut self, sa: K) {
+    pub(super) fn forget_rival(&mut self, sa: K) {
         self.rival.take_if(|rival| rival.sa == sa);
     }
 
     /// The peer has answered with its nonce: who stays?
-    pub fn conclude(self, responder: &[u8]) -> (Nonces, Outcome<K>) {
+    pub(super) fn conclude(self, responder: &[u8]) -> (Nonces, Outcome<K>) {
         let nonces = Nonces { initiator: self.nonce, responder: responder.to_vec() };
         let lower = |rival: &Rival<K>| {
             let lower = *nonces.lowest() <= *rival.lowest_nonce;

@@ -22,7 +22,7 @@ impl Established {
     /// # Errors
     ///
     /// Those of `out`.
-    pub fn write_state(&self, out: &mut dyn fmt::Write) -> fmt::Result {
+    pub(crate) fn write_state(&self, out: &mut dyn fmt::Write) -> fmt::Result {
         let Established { children, descent, life, exchanges, .. } = self;
         write!(out, "{children:?}{descent:?}{life:?}{exchanges:?}")?;
         write!(out, "{:?}", &exchanges.keys.sk_pi.as_bytes()[..8])?;
@@ -31,7 +31,7 @@ impl Established {
     }
 
     /// Whether it is in use, nothing is being asked, and nothing is about to be.
-    pub fn is_quiet(&self) -> bool {
+    pub(crate) fn is_quiet(&self) -> bool {
         let installed = |sa: &children::ChildSa| sa.state == ChildState::Installed;
         self.is_active()
             && self.held.is_empty()
@@ -41,13 +41,13 @@ impl Established {
     }
 
     /// What is in a message of the peer.
-    pub fn read_message(&self, message: &[u8]) -> Option<Vec<Payload>> {
+    pub(crate) fn read_message(&self, message: &[u8]) -> Option<Vec<Payload>> {
         let opened = self.exchanges.keys.open.open(message).ok()?;
         opened.payloads().ok().map(<[Payload]>::to_vec)
     }
 
     /// What is being asked.
-    pub fn asked(&self) -> Option<Asked> {
+    pub(crate) fn asked(&self) -> Option<Asked> {
         Some(match self.exchanges.purpose()? {
             Purpose::Child(_) => Asked::Child,
             Purpose::RekeyIke(_) => Asked::RekeyIke,
@@ -58,7 +58,7 @@ impl Established {
     }
 
     /// Whether both sides are asking for a successor.
-    pub fn is_contested(&self) -> bool {
+    pub(crate) fn is_contested(&self) -> bool {
         match self.exchanges.purpose() {
             Some(Purpose::RekeyIke(attempt)) => attempt.race.rival().is_some(),
             _ => false,

@@ -11,7 +11,7 @@ use crate::time::{Timestamp, soonest};
 
 impl Established {
     /// Time has passed.
-    pub fn handle_timeout(&mut self, ctx: &mut Context<'_>) {
+    pub(crate) fn handle_timeout(&mut self, ctx: &mut Context<'_>) {
         self.exchanges.forget_old_fragments(ctx.now);
         if !self.held.has_answer() {
             self.repeat_request(ctx);
@@ -48,7 +48,7 @@ impl Established {
     }
 
     /// When to be called again.
-    pub fn timeout(&self) -> Option<(Timestamp, TimerReason)> {
+    pub(crate) fn timeout(&self) -> Option<(Timestamp, TimerReason)> {
         let keepalive = self.path.keepalive_at().map(|at| (at, TimerReason::Keepalive));
         let expiry = self.life.end_at().map(|at| (at, TimerReason::Expiry));
         let children = self.children.iter().filter_map(|(_, sa)| sa.end_at()).min();
@@ -81,13 +81,13 @@ impl Established {
     }
 
     /// An operator wants new keys for the IKE SA.
-    pub fn rekey_now(&mut self, ctx: &mut Context<'_>) {
+    pub(crate) fn rekey_now(&mut self, ctx: &mut Context<'_>) {
         self.life.rekey_at = ctx.now;
         self.pump(ctx);
     }
 
     /// New keys are wanted for a Child SA: by an operator, or because it has carried much.
-    pub fn rekey_child_now(&mut self, child: ChildId, ctx: &mut Context<'_>) {
+    pub(crate) fn rekey_child_now(&mut self, child: ChildId, ctx: &mut Context<'_>) {
         if let Some(sa) = self.children.get_mut(child) {
             sa.rekey_at = ctx.now;
         }

@@ -42,29 +42,29 @@ pub(super) struct Vouching {
 
 impl Vouching {
     /// What is known of the peer's certificate after the handshake.
-    pub fn of(certificate: Option<Arc<Vouched>>) -> Vouching {
+    pub(super) fn of(certificate: Option<Arc<Vouched>>) -> Vouching {
         Vouching { certificate, ..Vouching::default() }
     }
 
     /// What a successor takes over.
-    pub fn heritage(&self) -> Vouching {
+    pub(super) fn heritage(&self) -> Vouching {
         Vouching { job: None, ..self.clone() }
     }
 
     /// Whether this job is waited for.
-    pub fn awaits(&self, job: JobId) -> bool {
+    pub(super) fn awaits(&self, job: JobId) -> bool {
         self.job == Some(job)
     }
 
     /// When the IKE SA ends because of it.
-    pub fn end_at(&self) -> Option<Timestamp> {
+    pub(super) fn end_at(&self) -> Option<Timestamp> {
         self.condemned.as_ref().map(|(at, _)| *at)
     }
 }
 
 impl Established {
     /// Has the peer's certificate looked at again.
-    pub fn recheck(&mut self, ctx: &mut Context<'_>) {
+    pub(crate) fn recheck(&mut self, ctx: &mut Context<'_>) {
         let (Some(vouched), Credentials::Certificate { trust, .. }) =
             (&self.vouching.certificate, &self.config.credentials)
         else {
@@ -119,7 +119,7 @@ impl Established {
     }
 
     /// Whether another IKE SA, with the newest certificates, is to take the place of this one.
-    pub fn is_outdated(&self) -> bool {
+    pub(crate) fn is_outdated(&self) -> bool {
         self.vouching.outdated
     }
 

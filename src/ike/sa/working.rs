@@ -45,12 +45,12 @@ impl Established {
     }
 
     /// Whether a message waits for this job.
-    pub fn awaits(&self, job: JobId) -> bool {
+    pub(crate) fn awaits(&self, job: JobId) -> bool {
         self.held.awaits(job) || self.vouching.awaits(job)
     }
 
     /// A job is done: the message that has waited for it goes on.
-    pub fn resume(&mut self, job: JobId, done: Done, ctx: &mut Context<'_>) {
+    pub(crate) fn resume(&mut self, job: JobId, done: Done, ctx: &mut Context<'_>) {
         if self.vouching.awaits(job) {
             self.rechecked(done, ctx);
             return self.pump(ctx);

@@ -18,7 +18,7 @@ fn configs(initiate: bool) -> [ConnectionConfig; 2] {
 }
 
 /// An end goes over into octets and back, with dice of its own that nobody else sees.
-pub fn hand_over(net: &mut Net, end: usize, configs: &[ConnectionConfig; 2]) {
+pub(super) fn hand_over(net: &mut Net, end: usize, configs: &[ConnectionConfig; 2]) {
     let mut dice = crate::random::Seeded::new(1);
     let at = &mut Moment::simulated(net.now, &mut dice);
     let fresh = Endpoint::new(EndpointConfig::default(), at);

@@ -13,30 +13,30 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-pub const WEST: usize = 0;
-pub const EAST: usize = 1;
-pub const CONNECTION: ConnectionId = ConnectionId(7);
+pub(super) const WEST: usize = 0;
+pub(super) const EAST: usize = 1;
+pub(super) const CONNECTION: ConnectionId = ConnectionId(7);
 /// How long an owner keeps the inbound half of a Child SA that is gone.
 const DRAIN: Duration = Duration::from_secs(3);
 
-pub fn ms(millis: u64) -> Duration {
+pub(super) fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-pub fn secs(secs: u64) -> Duration {
+pub(super) fn secs(secs: u64) -> Duration {
     Duration::from_secs(secs)
 }
 
-pub fn selectors(prefixes: &[&str]) -> Vec<TrafficSelector> {
+pub(super) fn selectors(prefixes: &[&str]) -> Vec<TrafficSelector> {
     let prefix = |text: &&str| text.parse::<Prefix>().expect("a prefix in a test");
     prefixes.iter().map(prefix).map(TrafficSelector::any_protocol).collect()
 }
 
-pub fn psk(text: &str) -> Credentials {
+pub(super) fn psk(text: &str) -> Credentials {
     Credentials::Psk(Secret::copy_of(text.as_bytes()))
 }
 
-pub fn key_pairs() -> (Credentials, Credentials) {
+pub(super) fn key_pairs() -> (Credentials, Credentials) {
     let (west, east) = (SigningKey::from_seed(&[1; 32]), SigningKey::from_seed(&[2; 32]));
     let (west_public, east_public) = (west.verifying_key(), east.verifying_key());
     (
@@ -46,11 +46,11 @@ pub fn key_pairs() -> (Credentials, Credentials) {
 }
 
 /// The configurations of both ends of one connection, which only West initiates.
-pub fn config_pair(credentials: (Credentials, Credentials)) -> [ConnectionConfig; 2] {
+pub(super) fn config_pair(credentials: (Credentials, Credentials)) -> [ConnectionConfig; 2] {
     config_pair_at(credentials, ["192.0.2.1", "198.51.100.1"])
 }
 
-pub fn config_pair_at(
+pub(super) fn config_pair_at(
     credentials: (Credentials, Credentials),
     addresses: [&str; 2],
 ) -> [ConnectionConfig; 2] {
@@ -77,19 +77,19 @@ pub fn config_pair_at(
 }
 
 /// The one slot of a connection in tests.
-pub const SLOT: SlotId = SlotId(0);
+pub(super) const SLOT: SlotId = SlotId(0);
 
 /// The one slot of `config`.
-pub fn slot(config: &mut ConnectionConfig) -> &mut SlotConfig {
+pub(super) fn slot(config: &mut ConnectionConfig) -> &mut SlotConfig {
     config.slots.get_mut(&SLOT).expect("a connection of one slot")
 }
 
-pub const RED: SlotId = SlotId(3);
-pub const BLUE: SlotId = SlotId(5);
+pub(super) const RED: SlotId = SlotId(3);
+pub(super) const BLUE: SlotId = SlotId(5);
 
 /// Both ends serve red and blue in place of their one slot, with the same traffic selectors, and
 /// initiate.
-pub fn red_and_blue(configs: [ConnectionConfig; 2]) -> [ConnectionConfig; 2] {
+pub(super) fn red_and_blue(configs: [ConnectionConfig; 2]) -> [ConnectionConfig; 2] {
     configs.map(|mut config| {
         let only = slot(&mut config).clone();
         let named =
@@ -100,7 +100,7 @@ pub fn red_and_blue(configs: [ConnectionConfig; 2]) -> [ConnectionConfig; 2] {
 }
 
 /// The same without red.
-pub fn only_blue(configs: [ConnectionConfig; 2]) -> [ConnectionConfig; 2] {
+pub(super) fn only_blue(configs: [ConnectionConfig; 2]) -> [ConnectionConfig; 2] {
     red_and_blue(configs).map(|mut config| {
         config.slots.remove(&RED);
         config
@@ -115,7 +115,7 @@ struct Installed {
 }
 
 /// An endpoint and an owner of it.
-pub struct End {
+pub(super) struct End {
     pub endpoint: Endpoint,
     pub events: Vec<Event>,
     inbound: Vec<Installed>,
@@ -172,27 +172,27 @@ impl End {
     }
 
     /// The Child SAs that the owner sends on.
-    pub fn senders(&self) -> Vec<ChildId> {
+    pub(super) fn senders(&self) -> Vec<ChildId> {
         self.senders.values().copied().collect()
     }
 
-    pub fn children(&self) -> usize {
+    pub(super) fn children(&self) -> usize {
         self.outbound.len()
     }
 
-    pub fn ike_sas(&self) -> Vec<IkeView> {
+    pub(super) fn ike_sas(&self) -> Vec<IkeView> {
         self.endpoint.view(CONNECTION).map(|view| view.ike_sas).unwrap_or_default()
     }
 
-    pub fn state(&self) -> ConnectionState {
+    pub(super) fn state(&self) -> ConnectionState {
         self.endpoint.view(CONNECTION).expect("the connection is there").state
     }
 
-    pub fn count(&self, wanted: impl Fn(&Event) -> bool) -> usize {
+    pub(super) fn count(&self, wanted: impl Fn(&Event) -> bool) -> usize {
         self.events.iter().filter(|event| wanted(event)).count()
     }
 
-    pub fn failures(&self) -> Vec<String> {
+    pub(super) fn failures(&self) -> Vec<String> {
         let text = |event: &Event| match event {
             Event::Failed { reason, .. } | Event::Suspected { reason } => Some(reason.to_string()),
             _ => None,
@@ -203,25 +203,25 @@ impl End {
 
 /// A datagram under way.
 #[derive(Clone, Debug)]
-pub struct Datagram {
+pub(super) struct Datagram {
     pub from: SocketAddr,
     pub to: SocketAddr,
     pub bytes: Vec<u8>,
 }
 
 impl Datagram {
-    pub fn message(&self) -> &[u8] {
+    pub(super) fn message(&self) -> &[u8] {
         self.bytes.strip_prefix(&[0; 4]).filter(|_| self.to.port() == 4500).unwrap_or(&self.bytes)
     }
 
-    pub fn header(&self) -> Header {
+    pub(super) fn header(&self) -> Header {
         Header::decode(self.message()).expect("an IKE header")
     }
 }
 
 /// What the wire does to datagrams.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Faults {
+pub(super) struct Faults {
     pub loss_percent: u64,
     pub duplicate_percent: u64,
     pub jitter: Duration,
@@ -229,7 +229,7 @@ pub struct Faults {
 
 /// A NAT in front of one end, which is seen at another address and at ports shifted by so many.
 #[derive(Clone, Copy, Debug)]
-pub struct Nat {
+pub(super) struct Nat {
     pub outside: IpAddr,
     pub shift: u16,
 }
@@ -237,7 +237,7 @@ pub struct Nat {
 type Filter = Box<dyn FnMut(&Datagram, Timestamp) -> bool>;
 
 /// Two or more ends on one wire.
-pub struct Net {
+pub(super) struct Net {
     pub now: Timestamp,
     pub random: Seeded,
     pub ends: Vec<End>,
@@ -259,11 +259,11 @@ pub struct Net {
 
 impl Net {
     /// Both ends of one connection.
-    pub fn new(seed: u64, configs: [ConnectionConfig; 2]) -> Self {
+    pub(super) fn new(seed: u64, configs: [ConnectionConfig; 2]) -> Self {
         Net::with_settings(seed, configs, EndpointConfig::default())
     }
 
-    pub fn with_settings(
+    pub(super) fn with_settings(
         seed: u64,
         configs: [ConnectionConfig; 2],
         settings: EndpointConfig,
@@ -272,7 +272,7 @@ impl Net {
     }
 
     /// Both ends of one connection, some of them behind NATs.
-    pub fn behind(
+    pub(super) fn behind(
         nats: BTreeMap<usize, Nat>,
         seed: u64,
         configs: [ConnectionConfig; 2],
@@ -308,13 +308,13 @@ impl Net {
     }
 
     /// Does something to one end.
-    pub fn at(&mut self, end: usize, act: impl FnOnce(&mut Endpoint, &mut Moment<'_>)) {
+    pub(super) fn at(&mut self, end: usize, act: impl FnOnce(&mut Endpoint, &mut Moment<'_>)) {
         act(&mut self.ends[end].endpoint, &mut Moment::simulated(self.now, &mut self.random));
         self.drain();
     }
 
     /// One end loses all its state, and comes back with this configuration.
-    pub fn crash(&mut self, end: usize, config: ConnectionConfig) {
+    pub(super) fn crash(&mut self, end: usize, config: ConnectionConfig) {
         let settings = EndpointConfig::default();
         let mut fresh = End::new(settings, &mut Moment::simulated(self.now, &mut self.random));
         fresh.endpoint.add_connection(
@@ -346,7 +346,7 @@ impl Net {
         }
     }
 
-    pub fn put(&mut self, mut datagram: Datagram) {
+    pub(super) fn put(&mut self, mut datagram: Datagram) {
         let end = self.addresses.iter().position(|address| *address == datagram.from.ip());
         if let Some(nat) = end.and_then(|end| self.nats.get(&end)) {
             datagram.from = SocketAddr::new(nat.outside, datagram.from.port() + nat.shift);
@@ -365,7 +365,7 @@ impl Net {
         }
     }
 
-    pub fn deliver(&mut self, datagram: Datagram) {
+    pub(super) fn deliver(&mut self, datagram: Datagram) {
         let end = self.addresses.iter().position(|address| *address == datagram.to.ip());
         let end = end.or_else(|| self.aliases.get(&datagram.to.ip()).copied());
         if let Some((end, to)) = end.map(|end| (end, datagram.to)).or(self.inside(datagram.to)) {
@@ -390,7 +390,7 @@ impl Net {
     }
 
     /// Lets time pass.
-    pub fn run(&mut self, duration: Duration) {
+    pub(super) fn run(&mut self, duration: Duration) {
         let end = self.now + duration;
         let mut steps_without_time = 0;
         while let Some(next) = self.next_moment().filter(|next| *next <= end) {
@@ -417,7 +417,7 @@ impl Net {
     }
 
     /// Lets time pass until something holds; panics when it does not within `limit`.
-    pub fn run_until(&mut self, limit: Duration, holds: impl Fn(&Net) -> bool) {
+    pub(super) fn run_until(&mut self, limit: Duration, holds: impl Fn(&Net) -> bool) {
         let end = self.now + limit;
         while !holds(self) {
             assert!(self.now < end, "does not hold after {limit:?}");
@@ -427,13 +427,13 @@ impl Net {
 
     /// One inner packet from `from` to the other end, told to the receiver's endpoint; whether
     /// the receiver could open it.
-    pub fn ping(&mut self, from: usize) -> bool {
+    pub(super) fn ping(&mut self, from: usize) -> bool {
         let Some(sending) = self.ends[from].sending else { return false };
         self.ping_on(from, sending)
     }
 
     /// The same on one of the Child SAs.
-    pub fn ping_on(&mut self, from: usize, sending: ChildId) -> bool {
+    pub(super) fn ping_on(&mut self, from: usize, sending: ChildId) -> bool {
         let to = 1 - from;
         let (_, keys) = self.ends[from].outbound[&sending].clone();
         let known = self.ends[to].inbound.iter().find(|sa| sa.keys == keys).cloned();
@@ -443,7 +443,7 @@ impl Net {
     }
 
     /// Exactly one IKE SA at both ends, the same, with one Child SA that carries both ways.
-    pub fn assert_one_tunnel(&mut self) {
+    pub(super) fn assert_one_tunnel(&mut self) {
         let [west, east] = [WEST, EAST].map(|end| self.ends[end].ike_sas());
         assert_eq!((west.len(), east.len()), (1, 1), "one IKE SA each");
         assert_eq!(west[0].id.local, east[0].id.remote);

@@ -20,9 +20,9 @@ use crate::wire::ike::{
 use std::net::SocketAddr;
 
 /// Our SPI of the first Child SA.
-pub const FIRST_SPI: u32 = 0x0000_5001;
+pub(super) const FIRST_SPI: u32 = 0x0000_5001;
 
-pub struct RawPeer {
+pub(super) struct RawPeer {
     pub endpoint: Endpoint,
     pub events: Vec<Event>,
     pub config: ConnectionConfig,
@@ -37,7 +37,7 @@ pub struct RawPeer {
 }
 
 /// What became of another handshake.
-pub enum Again {
+pub(super) enum Again {
     /// IKE_SA_INIT is not answered.
     Ignored,
     /// IKE_AUTH, which is not answered.
@@ -56,14 +56,14 @@ struct Init {
 
 impl RawPeer {
     /// Connects to an endpoint whose connection only answers.
-    pub fn connect() -> RawPeer {
+    pub(super) fn connect() -> RawPeer {
         let (mut peer, request) = RawPeer::half_open();
         peer.authenticate(&request);
         peer
     }
 
     /// IKE_SA_INIT is over; returns IKE_AUTH, too, which is yet to be sent.
-    pub fn half_open() -> (RawPeer, Vec<u8>) {
+    pub(super) fn half_open() -> (RawPeer, Vec<u8>) {
         let [west, east] = config_pair((psk("shared"), psk("shared")));
         let mut random = Seeded::new(42);
         let now = Timestamp::from_millis(1);
@@ -89,14 +89,14 @@ impl RawPeer {
     }
 
     /// Sends IKE_AUTH.
-    pub fn authenticate(&mut self, request: &[u8]) {
+    pub(super) fn authenticate(&mut self, request: &[u8]) {
         let answer = self.deliver_and_open(request).expect("an answer to IKE_AUTH");
         let sa = Payloads(&answer).sa().expect("a Child SA").clone();
         self.first_outbound = sa.proposals[0].spi.clone();
     }
 
     /// Begins another IKE SA with the same endpoint, beside the one that there is.
-    pub fn connect_again(&mut self) -> Again {
+    pub(super) fn connect_again(&mut self) -> Again {
         let again = init(&mut self.endpoint, &self.config, self.now, &mut self.random);
         let Some(init) = again else { return Again::Ignored };
         (self.keys, self.spis, self.next_id) = (init.keys, init.spis, 1);
@@ -122,7 +122,7 @@ impl RawPeer {
     }
 
     /// SA, TSi and TSr for a Child SA.
-    pub fn child_offer(&self, suite: &str, spi: u32) -> Vec<Payload> {
+    pub(super) fn child_offer(&self, suite: &str, spi: u32) -> Vec<Payload> {
         let suite: EspSuite = suite.parse().unwrap();
         let (_, slot) = self.config.first_slot().expect("a connection of one slot");
         vec![
@@ -133,26 +133,26 @@ impl RawPeer {
     }
 
     /// SA, TSi, TSr and a nonce: all that CREATE_CHILD_SA needs without a key exchange.
-    pub fn child_request(&self, suite: &str, spi: u32) -> Vec<Payload> {
+    pub(super) fn child_request(&self, suite: &str, spi: u32) -> Vec<Payload> {
         let mut payloads = self.child_offer(suite, spi);
         payloads.push(Payload::Nonce(vec![7; 32]));
         payloads
     }
 
-    pub fn header(&self, exchange: ExchangeType, response: bool, id: u32) -> Header {
+    pub(super) fn header(&self, exchange: ExchangeType, response: bool, id: u32) -> Header {
         let flags = Flags { initiator: true, response, version: false };
         Header::new(self.spis.initiator, self.spis.responder, exchange, flags, MessageId(id))
     }
 
     /// The next request with these payloads, sealed.
-    pub fn seal_next(&mut self, exchange: ExchangeType, payloads: &[Payload]) -> Vec<u8> {
+    pub(super) fn seal_next(&mut self, exchange: ExchangeType, payloads: &[Payload]) -> Vec<u8> {
         let header = self.header(exchange, false, self.next_id);
         self.next_id += 1;
         self.keys.seal.seal(&header, payloads)
     }
 
     /// What the endpoint sends after one datagram, as it stands on the wire.
-    pub fn deliver(&mut self, message: &[u8]) -> Vec<Vec<u8>> {
+    pub(super) fn deliver(&mut self, message: &[u8]) -> Vec<Vec<u8>> {
         let [to, from] = [self.config.remote, RemoteAddress::At((self.config.local, 0).into())]
             .map(|address| match address {
                 RemoteAddress::At(address) => SocketAddr::new(address.ip(), 4500),
@@ -168,7 +168,7 @@ impl RawPeer {
         self.drain()
     }
 
-    pub fn drain(&mut self) -> Vec<Vec<u8>> {
+    pub(super) fn drain(&mut self) -> Vec<Vec<u8>> {
         self.endpoint.run_jobs(&mut Moment::simulated(self.now, &mut self.random));
         while let Some((_, event)) = self.endpoint.poll_event() {
             self.events.push(event);
@@ -178,13 +178,17 @@ impl RawPeer {
     }
 
     /// Sends a request; the payloads of the answer, if there is one.
-    pub fn ask(&mut self, exchange: ExchangeType, payloads: &[Payload]) -> Option<Vec<Payload>> {
+    pub(super) fn ask(
+        &mut self,
+        exchange: ExchangeType,
+        payloads: &[Payload],
+    ) -> Option<Vec<Payload>> {
         let request = self.seal_next(exchange, payloads);
         self.deliver_and_open(&request)
     }
 
     /// Delivers a request as it is; the payloads of the answer, if there is one.
-    pub fn deliver_and_open(&mut self, request: &[u8]) -> Option<Vec<Payload>> {
+    pub(super) fn deliver_and_open(&mut self, request: &[u8]) -> Option<Vec<Payload>> {
         let id = Header::decode(request).unwrap().message_id;
         let sent = self.deliver(request);
         let is_answer = |header: &Header| header.flags.response && header.message_id == id;
@@ -196,7 +200,7 @@ impl RawPeer {
     }
 
     /// Lets time pass until the endpoint asks something.
-    pub fn await_request(&mut self) -> Vec<u8> {
+    pub(super) fn await_request(&mut self) -> Vec<u8> {
         for _ in 0..100 {
             let (at, _) = self.endpoint.poll_timeout().expect("something is due");
             self.now = self.now.max(at);
@@ -208,11 +212,11 @@ impl RawPeer {
         panic!("the endpoint asks nothing");
     }
 
-    pub fn is_up(&self) -> bool {
+    pub(super) fn is_up(&self) -> bool {
         self.endpoint.view(CONNECTION).unwrap().state == ConnectionState::Up
     }
 
-    pub fn children(&self) -> usize {
+    pub(super) fn children(&self) -> usize {
         let view = self.endpoint.view(CONNECTION).unwrap();
         view.ike_sas.iter().map(|sa| sa.children.len()).sum()
     }

@@ -17,7 +17,7 @@ const LAST_REPLY: Duration = Duration::from_millis(500);
 static NEXT_IDENTIFIER: AtomicU16 = AtomicU16::new(1);
 
 /// One probe, then at most `patience` for its reply.
-pub fn once(namespace: &str, target: IpAddr, patience: Duration) -> Result<bool> {
+pub(super) fn once(namespace: &str, target: IpAddr, patience: Duration) -> Result<bool> {
     let echo = Echo::open(Some(namespace), (None, target), identifier())?;
     let until = Instant::now() + patience;
     echo.send(1, PAYLOAD.len());

@@ -3,7 +3,7 @@
 use crate::wire::bfd::{ControlPacket, Diagnostic, State};
 
 /// What a peer says at 50 ms by 3 in a state.
-pub fn control(state: State) -> ControlPacket {
+pub(super) fn control(state: State) -> ControlPacket {
     ControlPacket {
         diagnostic: Diagnostic::NONE,
         state,

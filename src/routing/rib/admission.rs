@@ -41,7 +41,7 @@ pub enum RejectReason {
 }
 
 /// Why a path to `prefix` cannot be used by a speaker of AS `asn`; `None` when it can.
-pub fn judge(
+pub(super) fn judge(
     policy: &Policy,
     (local, underlay): (&PrefixSet, &Reserved),
     asn: Asn,

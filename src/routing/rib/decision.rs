@@ -59,7 +59,7 @@ impl fmt::Display for Reason {
 }
 
 /// Puts usable paths in order, best first; `None` when there are none.
-pub fn rank(mut paths: Vec<Path>) -> Option<Chosen> {
+pub(super) fn rank(mut paths: Vec<Path>) -> Option<Chosen> {
     let mut ranked = Vec::with_capacity(paths.len());
     let mut behind_best: Vec<(Path, Reason)> = Vec::new();
     while let Some((best, losers)) = eliminate(paths) {

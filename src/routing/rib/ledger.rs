@@ -10,14 +10,14 @@ const PATH_OCTETS: usize = 256;
 
 /// The sets of attributes that a neighbour's paths have, and how many paths share each.
 #[derive(Debug, Default)]
-pub struct Ledger {
+pub(super) struct Ledger {
     sharers: BTreeMap<Arc<Attributes>, usize>,
     octets: usize,
 }
 
 impl Ledger {
     /// Notes a path with these attributes; comes back with the one copy that is kept of them.
-    pub fn enter(&mut self, attributes: Arc<Attributes>) -> Arc<Attributes> {
+    pub(super) fn enter(&mut self, attributes: Arc<Attributes>) -> Arc<Attributes> {
         self.octets += PATH_OCTETS;
         let kept = match self.sharers.get_key_value(&attributes) {
             Some((kept, _)) => Arc::clone(kept),
@@ -31,7 +31,7 @@ impl Ledger {
     }
 
     /// Notes that a path with these attributes is gone.
-    pub fn leave(&mut self, attributes: &Arc<Attributes>) {
+    pub(super) fn leave(&mut self, attributes: &Arc<Attributes>) {
         let Some(sharers) = self.sharers.get_mut(attributes) else { return };
         self.octets -= PATH_OCTETS;
         *sharers -= 1;
@@ -42,7 +42,7 @@ impl Ledger {
     }
 
     /// What all paths take, in octets.
-    pub fn octets(&self) -> usize {
+    pub(super) fn octets(&self) -> usize {
         self.octets
     }
 }

@@ -36,7 +36,7 @@ impl NeighborCounters {
 
 /// What makes a new session differ from all others.
 #[derive(Clone, Copy, Debug)]
-pub struct Birth {
+pub(super) struct Birth {
     /// Its number.
     pub serial: u32,
     /// Of its jitter.
@@ -45,14 +45,14 @@ pub struct Birth {
 
 /// A neighbour's session and what was announced by it.
 #[derive(Debug)]
-pub struct Speaker {
+pub(super) struct Speaker {
     pub session: Session,
     /// Adj-RIB-Out: what the peer was told, to tell only changes.
     pub sent: BTreeMap<Prefix, Arc<Attributes>>,
 }
 
 #[derive(Debug)]
-pub struct Neighbor {
+pub(super) struct Neighbor {
     pub config: NeighborConfig,
     pub tunnel_up: bool,
     /// When the session, or the tunnel of a static neighbour, last changed.
@@ -100,7 +100,7 @@ impl NeighborConfig {
 }
 
 impl Neighbor {
-    pub fn new(
+    pub(super) fn new(
         config: NeighborConfig,
         router: &RouterConfig,
         birth: Birth,
@@ -111,22 +111,22 @@ impl Neighbor {
         Neighbor { config, tunnel_up: false, since: now, counters, speaker }
     }
 
-    pub fn speaker(&self) -> Option<&Speaker> {
+    pub(super) fn speaker(&self) -> Option<&Speaker> {
         self.speaker.as_ref()
     }
 
-    pub fn speaker_mut(&mut self) -> Option<&mut Speaker> {
+    pub(super) fn speaker_mut(&mut self) -> Option<&mut Speaker> {
         self.speaker.as_mut()
     }
 
     /// A fresh session in place of a stopped one.
-    pub fn renew(&mut self, router: &RouterConfig, birth: Birth, now: Timestamp) {
+    pub(super) fn renew(&mut self, router: &RouterConfig, birth: Birth, now: Timestamp) {
         self.speaker = self.config.speaker(router, birth);
         self.set_tunnel(self.tunnel_up, now);
     }
 
     /// Lets the session make attempts only while the tunnel carries them.
-    pub fn set_tunnel(&mut self, up: bool, now: Timestamp) {
+    pub(super) fn set_tunnel(&mut self, up: bool, now: Timestamp) {
         if self.speaker.is_none() && self.tunnel_up != up {
             self.since = now;
         }
@@ -138,14 +138,14 @@ impl Neighbor {
         }
     }
 
-    pub fn stop(&mut self, reason: CeaseReason, now: Timestamp) {
+    pub(super) fn stop(&mut self, reason: CeaseReason, now: Timestamp) {
         if let Some(speaker) = &mut self.speaker {
             speaker.session.stop(reason, now);
         }
     }
 
     /// Asks the peer for all its routes once more, after a filter changed (RFC 2918).
-    pub fn ask_again(&mut self) {
+    pub(super) fn ask_again(&mut self) {
         let Some(Speaker { session, .. }) = &mut self.speaker else { return };
         let Some(negotiated) = session.established().filter(|n| n.route_refresh) else { return };
         for family in negotiated.context.families.clone() {
@@ -154,7 +154,7 @@ impl Neighbor {
     }
 
     /// Our inside address and the peer's.
-    pub fn addresses(&self) -> Option<(IpAddr, IpAddr)> {
+    pub(super) fn addresses(&self) -> Option<(IpAddr, IpAddr)> {
         match self.config.kind {
             NeighborKind::Bgp { local, remote, .. } => Some((local, remote)),
             NeighborKind::Static { .. } => None,
@@ -162,19 +162,19 @@ impl Neighbor {
     }
 
     /// The BGP Identifier of the peer, while a session stands.
-    pub fn identifier(&self) -> Option<Ipv4Addr> {
+    pub(super) fn identifier(&self) -> Option<Ipv4Addr> {
         Some(self.speaker.as_ref()?.session.established()?.identifier)
     }
 
     /// How messages to the peer are written, while a session stands.
-    pub fn context(&self) -> Option<&bgp::codec::Context> {
+    pub(super) fn context(&self) -> Option<&bgp::codec::Context> {
         Some(&self.speaker.as_ref()?.session.established()?.context)
     }
 
     /// The next hop that the peer is told for routes of `family`: our inside address. Where that
     /// is of IPv6 and the peer does not take it for IPv4 routes (RFC 8950), the router id; where it is
     /// of IPv4, the one that the router has for IPv6 routes, if any.
-    pub fn own_next_hop(&self, family: Family, router: &RouterConfig) -> Option<IpAddr> {
+    pub(super) fn own_next_hop(&self, family: Family, router: &RouterConfig) -> Option<IpAddr> {
         let router_id = router.router_id.into();
         let local = self.addresses().map_or(router_id, |(local, _)| local);
         let extended = self.context().is_some_and(|context| context.extended_next_hop);
@@ -188,7 +188,7 @@ impl Neighbor {
     }
 
     /// Routes that the configuration gives this neighbour.
-    pub fn static_routes(&self) -> Vec<(Prefix, Arc<Attributes>)> {
+    pub(super) fn static_routes(&self) -> Vec<(Prefix, Arc<Attributes>)> {
         let NeighborKind::Static { prefixes } = &self.config.kind else { return Vec::new() };
         let attributes = Arc::new(Attributes::originated(Ipv4Addr::UNSPECIFIED.into()));
         prefixes.iter().map(|prefix| (*prefix, attributes.clone())).collect()

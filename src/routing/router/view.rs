@@ -164,7 +164,7 @@ impl Router {
 
 impl Neighbor {
     /// The AS of a neighbour with a session.
-    pub fn remote_asn(&self) -> Option<Asn> {
+    pub(super) fn remote_asn(&self) -> Option<Asn> {
         match self.config.kind {
             NeighborKind::Bgp { remote_asn, .. } => Some(remote_asn),
             NeighborKind::Static { .. } => None,

@@ -89,7 +89,7 @@ impl Host {
 
 impl Network {
     /// Advertisements of VRRP are lost on the LAN of a region, and nothing else, or no longer.
-    pub fn mute_vrrp(&mut self, region: u8, muted: bool) {
+    pub(crate) fn mute_vrrp(&mut self, region: u8, muted: bool) {
         match muted {
             true => self.muted.insert(region),
             false => self.muted.remove(&region),
@@ -98,7 +98,7 @@ impl Network {
 
     /// The LAN of a region falls into two: the gateway of zone 1, and all others with the hosts.
     /// Or it is one again.
-    pub fn split_lan(&mut self, region: u8, split: bool) {
+    pub(crate) fn split_lan(&mut self, region: u8, split: bool) {
         match split {
             true => self.split.insert(region),
             false => self.split.remove(&region),
@@ -106,7 +106,7 @@ impl Network {
     }
 
     /// The gateway that the hosts of a region send packets for an address to.
-    pub fn believed(&self, region: u8, vpc: VpcId, address: IpAddr) -> Option<usize> {
+    pub(crate) fn believed(&self, region: u8, vpc: VpcId, address: IpAddr) -> Option<usize> {
         let mac = *self.hosts.get(&(region, vpc))?.known.get(&address)?;
         self.station(region, mac)
     }
@@ -208,7 +208,7 @@ impl Network {
 }
 
 /// The virtual address that hosts of a region use.
-pub fn next_hop(region: u8, ipv4: bool) -> IpAddr {
+pub(crate) fn next_hop(region: u8, ipv4: bool) -> IpAddr {
     match ipv4 {
         true => IpAddr::from([10, region, 0, 1]),
         false => IpAddr::from([0xfd00, u16::from(region), 0, 0, 0, 0, 0, 1]),

@@ -4,7 +4,7 @@ use super::{Seed, seed};
 use crate::crypto::sign::SigningKey;
 use crate::fuzzing::certificates::{certificate_chain, chain, list};
 
-pub fn all() -> Vec<Seed> {
+pub(super) fn all() -> Vec<Seed> {
     let [root, between, leaf, deep] = chain();
     let shown = |certificates: &[&Vec<u8>]| -> Vec<u8> {
         let one = |der: &&Vec<u8>| [&(der.len() as u16).to_be_bytes()[..], der].concat();

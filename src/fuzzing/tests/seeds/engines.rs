@@ -14,7 +14,7 @@ use crate::time::Timestamp;
 use hex_literal::hex;
 use std::net::Ipv4Addr;
 
-pub fn all() -> Vec<Seed> {
+pub(super) fn all() -> Vec<Seed> {
     [sessions(), streams(), strangers(), pairs(), super_packets(), configurations(), requests()]
         .concat()
 }

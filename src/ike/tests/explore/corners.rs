@@ -8,7 +8,7 @@ use crate::wire::ike::{ExchangeType, Header, NotifyType, Payload, ProtocolId};
 
 /// Something that happened at one end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Corner {
+pub(super) enum Corner {
     /// Both rekeyed the same Child SA, and ours stays (RFC 7296 §2.8.1).
     ChildRekeysCrossOursStays,
     /// … the peer's stays.
@@ -63,7 +63,7 @@ pub enum Corner {
 use Corner::*;
 
 /// What an event tells; `node` is as it was before the event.
-pub fn of_event(node: &Node, event: &Event) -> Option<Corner> {
+pub(super) fn of_event(node: &Node, event: &Event) -> Option<Corner> {
     match event {
         Event::ChildUp(up) => {
             let rival = |known: &super::owner::Outbound| {
@@ -90,7 +90,7 @@ pub fn of_event(node: &Node, event: &Event) -> Option<Corner> {
 }
 
 /// What a step shows.
-pub fn of_step(
+pub(super) fn of_step(
     before: &Node,
     input: Input,
     datagram: Option<&Datagram>,

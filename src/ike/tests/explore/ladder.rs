@@ -12,7 +12,7 @@ const WAY: usize = 78;
 const SHOWN: usize = 24;
 
 /// Draws what led from `root` to a failure.
-pub fn draw(universe: &Universe, root: &World, failure: &Failure) -> String {
+pub(super) fn draw(universe: &Universe, root: &World, failure: &Failure) -> String {
     let mut ladder =
         Ladder { universe, world: root.clone(), text: String::new(), line: 0, hidden: false };
     let _ = writeln!(ladder.text, "\n{}: {}", universe.scenario.name, failure.what);

@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 
 /// A datagram.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Datagram {
+pub(super) struct Datagram {
     pub from: SocketAddr,
     pub to: SocketAddr,
     pub bytes: Vec<u8>,
@@ -16,26 +16,26 @@ pub struct Datagram {
 
 /// Which message of which IKE SA a datagram is: the SPIs, whether the original initiator sends it,
 /// whether it is a response, its message ID and which fragment it is.
-pub type Sent = ((IkeSpi, IkeSpi), (bool, bool), u32, (u16, u16));
+pub(super) type Sent = ((IkeSpi, IkeSpi), (bool, bool), u32, (u16, u16));
 
 impl Datagram {
     /// Which end it is for.
-    pub fn end(&self, west: SocketAddr) -> usize {
+    pub(super) fn end(&self, west: SocketAddr) -> usize {
         if self.to.ip() == west.ip() { WEST } else { EAST }
     }
 
     /// 128 bits that tell it from any other.
-    pub fn fingerprint(&self) -> u128 {
+    pub(super) fn fingerprint(&self) -> u128 {
         let Datagram { from, to, bytes } = self;
         fingerprint(&[format!("{from}{to}").as_bytes(), bytes])
     }
 
-    pub fn message(&self) -> &[u8] {
+    pub(super) fn message(&self) -> &[u8] {
         self.bytes.strip_prefix(&[0; 4]).filter(|_| self.to.port() == 4500).unwrap_or(&self.bytes)
     }
 
     /// Which message it is, and a digest of its octets; `None` when it has no protection.
-    pub fn sent(&self) -> Option<(Sent, u64)> {
+    pub(super) fn sent(&self) -> Option<(Sent, u64)> {
         let message = Message::decode(self.message()).ok()?;
         let fragment = match message.payloads.last()? {
             Payload::Encrypted(_) => (1, 1),
@@ -49,13 +49,13 @@ impl Datagram {
     }
 
     /// Of which message it is a fragment, and which one of how many.
-    pub fn fragment(&self) -> Option<(Sent, (u16, u16))> {
+    pub(super) fn fragment(&self) -> Option<(Sent, (u16, u16))> {
         let ((spis, sides, id, part), _) = self.sent()?;
         (part.1 > 1).then_some(((spis, sides, id, (0, 0)), part))
     }
 
     /// What it says, as its receiver can read it.
-    pub fn describe(&self, receiver: &Node) -> String {
+    pub(super) fn describe(&self, receiver: &Node) -> String {
         let Ok(message) = Message::decode(self.message()) else { return "no message".to_owned() };
         let Header { flags, message_id, exchange_type, initiator_spi, .. } = message.header;
         let kind = if flags.response { "answer" } else { "request" };

@@ -20,7 +20,7 @@ use std::time::Duration;
 /// Draws that follow from how often was drawn at this end, and from nothing else: runs in which the
 /// same happened at an end give it the same nonces, whatever happened at the other.
 #[derive(Clone, Debug)]
-pub struct Dice {
+pub(super) struct Dice {
     seed: u64,
     drawn: u64,
 }
@@ -39,7 +39,7 @@ impl Random for Dice {
 
 /// What can happen to an end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Input {
+pub(super) enum Input {
     /// A datagram arrives.
     Datagram(u32),
     /// The next deadline is there.
@@ -54,7 +54,7 @@ pub enum Input {
 
 /// One end at one moment.
 #[derive(Clone)]
-pub struct Node {
+pub(super) struct Node {
     end: usize,
     endpoint: Endpoint,
     pub now: Timestamp,
@@ -71,7 +71,7 @@ pub struct Node {
 }
 
 /// What an input brought about.
-pub struct Step {
+pub(super) struct Step {
     pub node: Node,
     pub sent: Vec<Datagram>,
     pub corners: Vec<Corner>,
@@ -80,7 +80,7 @@ pub struct Step {
 
 impl Node {
     /// An end that has just started.
-    pub fn start(scenario: &Scenario, end: usize) -> Step {
+    pub(super) fn start(scenario: &Scenario, end: usize) -> Step {
         let mut dice = Dice { seed: 2 * scenario.seed + end as u64, drawn: 0 };
         let now = Timestamp::from_millis(1);
         let settings = scenario.settings.clone();
@@ -100,7 +100,7 @@ impl Node {
     }
 
     /// The same end after an input; with `fault` it is one that has this fault.
-    pub fn step(
+    pub(super) fn step(
         &self,
         input: Input,
         datagram: Option<&Datagram>,
@@ -210,7 +210,7 @@ impl Node {
     }
 
     /// Whether public-key work waits to be done.
-    pub fn has_work(&self) -> bool {
+    pub(super) fn has_work(&self) -> bool {
         self.endpoint.unanswered_jobs() > 0
     }
 
@@ -269,26 +269,26 @@ impl Node {
     }
 
     /// When the next thing is due.
-    pub fn deadline(&self) -> Option<Timestamp> {
+    pub(super) fn deadline(&self) -> Option<Timestamp> {
         self.endpoint.poll_timeout().map(|(at, _)| at.max(self.now))
     }
 
     /// How long until then.
-    pub fn wait(&self) -> Option<Duration> {
+    pub(super) fn wait(&self) -> Option<Duration> {
         self.deadline().map(|at| at.since(self.now))
     }
 
-    pub fn endpoint(&self) -> &Endpoint {
+    pub(super) fn endpoint(&self) -> &Endpoint {
         &self.endpoint
     }
 
     /// What was counted so far.
-    pub fn discarded(&self, reason: Discard) -> u64 {
+    pub(super) fn discarded(&self, reason: Discard) -> u64 {
         self.endpoint.stats().discarded(reason)
     }
 
     /// 128 bits that tell this end from any that would do something else.
-    pub fn fingerprint(&self, exact: bool) -> u128 {
+    pub(super) fn fingerprint(&self, exact: bool) -> u128 {
         let mut printed = Printed::default();
         let Node { dice, owner, variant, terminated, .. } = self;
         let rest = write!(printed, "{}{owner:?}{variant}{terminated}", dice.drawn);

@@ -7,7 +7,7 @@ use std::fmt;
 
 /// Why a Child SA is gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Cause {
+pub(super) enum Cause {
     /// Another has its place, or the peer has deleted it: both ends have taken part.
     Agreed,
     /// This end has dropped it by itself, with its IKE SA or for its age.
@@ -18,7 +18,7 @@ pub enum Cause {
 
 /// The outbound half of a Child SA.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Outbound {
+pub(super) struct Outbound {
     pub slot: SlotId,
     pub strand: Strand,
     pub keys: ChildKeys,
@@ -36,7 +36,7 @@ impl fmt::Debug for Outbound {
 
 /// The data plane of one end.
 #[derive(Clone, Default)]
-pub struct Owner {
+pub(super) struct Owner {
     pub inbound: BTreeMap<EspSpi, (ChildId, ChildKeys)>,
     pub outbound: BTreeMap<ChildId, Outbound>,
     pub senders: BTreeMap<Strand, ChildId>,
@@ -62,7 +62,7 @@ impl Owner {
     /// # Errors
     ///
     /// What the event must not have said.
-    pub fn on_event(&mut self, event: Event) -> Result<(), String> {
+    pub(super) fn on_event(&mut self, event: Event) -> Result<(), String> {
         match event {
             Event::Established(sa) => {
                 self.handshakes += 1;
@@ -123,7 +123,7 @@ impl Owner {
     }
 
     /// Nothing is left, and what was before is forgotten but for this.
-    pub fn lose_all(&mut self, cause: Cause) {
+    pub(super) fn lose_all(&mut self, cause: Cause) {
         self.drain(cause, |_| true);
         self.outbound.clear();
         self.senders.clear();
@@ -133,7 +133,7 @@ impl Owner {
     }
 
     /// The Child SAs on which it sends.
-    pub fn sending(&self) -> impl Iterator<Item = (ChildId, &Outbound)> {
+    pub(super) fn sending(&self) -> impl Iterator<Item = (ChildId, &Outbound)> {
         self.senders.values().filter_map(|child| Some((*child, self.outbound.get(child)?)))
     }
 }

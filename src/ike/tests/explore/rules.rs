@@ -8,7 +8,7 @@ use crate::ike::*;
 use std::collections::BTreeSet;
 
 /// What is wrong between two ends at one moment, if something is.
-pub fn breach(nodes: [&Node; 2], scenario: &Scenario) -> Option<String> {
+pub(super) fn breach(nodes: [&Node; 2], scenario: &Scenario) -> Option<String> {
     let both = [(WEST, EAST), (EAST, WEST)].into_iter();
     let stranger = nodes.iter().any(|node| !node.owner.authenticated.is_empty());
     let believed = (scenario.strangers && stranger).then(|| "a stranger is believed".to_owned());
@@ -65,7 +65,7 @@ fn initiates(node: &Node, end: usize, scenario: &Scenario) -> bool {
 }
 
 /// What is still missing until both ends are as they should be, with nothing under way.
-pub fn unsettled(nodes: [&Node; 2], scenario: &Scenario) -> Option<&'static str> {
+pub(super) fn unsettled(nodes: [&Node; 2], scenario: &Scenario) -> Option<&'static str> {
     let up = [WEST, EAST].iter().any(|&end| initiates(nodes[end], end, scenario));
     let differ = nodes[WEST].variant != nodes[EAST].variant;
     if scenario.strangers || differ {

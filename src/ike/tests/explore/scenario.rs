@@ -7,7 +7,7 @@ use crate::ike::*;
 
 /// Something that an operator, or fate, wants of one end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Wish {
+pub(super) enum Wish {
     RekeyIke,
     RekeyChild(SlotId),
     /// A sign of life of the peer.
@@ -24,7 +24,7 @@ pub enum Wish {
 
 /// What the adversary may still do. Delivering in any order costs nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Budget {
+pub(super) struct Budget {
     /// Datagrams lost.
     pub losses: u8,
     /// Datagrams delivered of which a copy stays under way.
@@ -37,7 +37,7 @@ pub struct Budget {
 
 /// Where the run begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Start {
+pub(super) enum Start {
     /// Both ends have just started.
     Cold,
     /// The tunnel is up.
@@ -46,7 +46,7 @@ pub enum Start {
 
 impl Budget {
     /// An adversary that may do more.
-    pub fn wider(self) -> Budget {
+    pub(super) fn wider(self) -> Budget {
         let Budget { losses, copies, timeouts, inner } = self;
         let timeouts = timeouts.map(|count| count + 1);
         Budget { losses: losses + 1, copies: copies + 1, timeouts, inner: inner.max(1) }
@@ -55,20 +55,20 @@ impl Budget {
 
 /// Some of the ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ends {
+pub(super) enum Ends {
     One(usize),
     Both,
 }
 
 impl Ends {
-    pub fn include(self, end: usize) -> bool {
+    pub(super) fn include(self, end: usize) -> bool {
         self == Ends::Both || self == Ends::One(end)
     }
 }
 
 /// One exploration.
 #[derive(Clone)]
-pub struct Scenario {
+pub(super) struct Scenario {
     pub name: &'static str,
     pub seed: u64,
     /// The configurations that each end may have, the first one at the start.

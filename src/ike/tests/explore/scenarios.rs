@@ -76,7 +76,7 @@ fn cold(
 }
 
 /// Both rekey the same Child SA (RFC 7296 §2.8.1).
-pub fn child_rekeys(seed: u64) -> Scenario {
+pub(super) fn child_rekeys(seed: u64) -> Scenario {
     let wishes = [(WEST, Wish::RekeyChild(SLOT)), (EAST, Wish::RekeyChild(SLOT))];
     Scenario {
         corners: &[
@@ -94,7 +94,7 @@ pub fn child_rekeys(seed: u64) -> Scenario {
 }
 
 /// Both rekey the IKE SA (RFC 7296 §2.8.2).
-pub fn ike_rekeys(seed: u64) -> Scenario {
+pub(super) fn ike_rekeys(seed: u64) -> Scenario {
     let wishes = [(WEST, Wish::RekeyIke), (EAST, Wish::RekeyIke)];
     Scenario {
         corners: &[
@@ -108,7 +108,7 @@ pub fn ike_rekeys(seed: u64) -> Scenario {
 }
 
 /// One rekeys the IKE SA, the other a Child SA (RFC 7296 §2.25.2).
-pub fn ike_and_child_rekey(seed: u64) -> Scenario {
+pub(super) fn ike_and_child_rekey(seed: u64) -> Scenario {
     let wishes = [(WEST, Wish::RekeyIke), (EAST, Wish::RekeyChild(SLOT))];
     Scenario {
         corners: &[IkeRekeyMeetsOurExchange, ChildRequestMeetsIkeRekey],
@@ -117,7 +117,7 @@ pub fn ike_and_child_rekey(seed: u64) -> Scenario {
 }
 
 /// Each rekeys both.
-pub fn all_rekeys(seed: u64) -> Scenario {
+pub(super) fn all_rekeys(seed: u64) -> Scenario {
     let wishes = [
         (WEST, Wish::RekeyIke),
         (WEST, Wish::RekeyChild(SLOT)),
@@ -138,7 +138,7 @@ pub fn all_rekeys(seed: u64) -> Scenario {
 }
 
 /// One rekeys, the other takes the connection down, and the first brings it up again.
-pub fn rekeys_and_delete(seed: u64) -> Scenario {
+pub(super) fn rekeys_and_delete(seed: u64) -> Scenario {
     let wishes = [(WEST, Wish::RekeyIke), (WEST, Wish::RekeyChild(SLOT)), (EAST, Wish::Terminate)];
     let scenario = up("rekeys meet Delete", seed, &wishes, budget(1, 0, [1, 1], 0));
     Scenario {
@@ -150,7 +150,7 @@ pub fn rekeys_and_delete(seed: u64) -> Scenario {
 }
 
 /// One takes the connection down and brings it up again, while the other rekeys.
-pub fn down_and_up(seed: u64) -> Scenario {
+pub(super) fn down_and_up(seed: u64) -> Scenario {
     let wishes = [
         (WEST, Wish::Terminate),
         (WEST, Wish::Initiate),
@@ -162,7 +162,7 @@ pub fn down_and_up(seed: u64) -> Scenario {
 }
 
 /// Both take the connection down while one rekeys; then nothing is left.
-pub fn deletes(seed: u64) -> Scenario {
+pub(super) fn deletes(seed: u64) -> Scenario {
     let wishes = [
         (WEST, Wish::RekeyIke),
         (WEST, Wish::Terminate),
@@ -178,7 +178,7 @@ pub fn deletes(seed: u64) -> Scenario {
 }
 
 /// Signs of life are asked for while both rekey.
-pub fn rekeys_and_liveness(seed: u64) -> Scenario {
+pub(super) fn rekeys_and_liveness(seed: u64) -> Scenario {
     let wishes = [
         (WEST, Wish::Probe),
         (WEST, Wish::RekeyChild(SLOT)),
@@ -192,7 +192,7 @@ pub fn rekeys_and_liveness(seed: u64) -> Scenario {
 }
 
 /// Both initiate at once.
-pub fn handshakes(seed: u64) -> Scenario {
+pub(super) fn handshakes(seed: u64) -> Scenario {
     Scenario {
         corners: &[HandshakesCross, HalfOpenExpired],
         ..cold("handshakes cross", seed, both_initiate(configs()), &[], budget(1, 0, [2, 2], 0))
@@ -200,7 +200,7 @@ pub fn handshakes(seed: u64) -> Scenario {
 }
 
 /// An end restarts while the tunnel comes up.
-pub fn restart_amid_handshake(seed: u64) -> Scenario {
+pub(super) fn restart_amid_handshake(seed: u64) -> Scenario {
     let wishes = [(EAST, Wish::Restart), (WEST, Wish::Restart)];
     let scenario =
         cold("restarts meet the handshake", seed, configs(), &wishes, budget(0, 0, [1, 1], 0));
@@ -208,7 +208,7 @@ pub fn restart_amid_handshake(seed: u64) -> Scenario {
 }
 
 /// An end restarts while the tunnel is up and is rekeyed.
-pub fn restart_amid_rekey(seed: u64) -> Scenario {
+pub(super) fn restart_amid_rekey(seed: u64) -> Scenario {
     let wishes = [(WEST, Wish::Restart), (EAST, Wish::RekeyIke), (EAST, Wish::RekeyChild(SLOT))];
     let scenario = up("a restart meets rekeys", seed, &wishes, budget(0, 0, [2, 2], 0));
     Scenario {
@@ -220,7 +220,7 @@ pub fn restart_amid_rekey(seed: u64) -> Scenario {
 }
 
 /// Two slots with the same traffic are filled by both sides.
-pub fn slots(seed: u64) -> Scenario {
+pub(super) fn slots(seed: u64) -> Scenario {
     let configs = red_and_blue(configs());
     Scenario {
         corners: &[HandshakesCross],
@@ -229,7 +229,7 @@ pub fn slots(seed: u64) -> Scenario {
 }
 
 /// A slot goes and comes at both ends.
-pub fn slots_change(seed: u64) -> Scenario {
+pub(super) fn slots_change(seed: u64) -> Scenario {
     let [[west, east], [fewer_west, fewer_east]] = [red_and_blue(configs()), only_blue(configs())];
     let wishes = [
         (WEST, Wish::Configure(1)),
@@ -243,7 +243,7 @@ pub fn slots_change(seed: u64) -> Scenario {
 }
 
 /// IKE_AUTH comes in fragments (RFC 7383).
-pub fn fragments(seed: u64) -> Scenario {
+pub(super) fn fragments(seed: u64) -> Scenario {
     Scenario {
         corners: &[FragmentsOutOfOrder, Assembled],
         ..cold("fragments", seed, wordy(), &[], budget(1, 1, [2, 1], 0))
@@ -251,7 +251,7 @@ pub fn fragments(seed: u64) -> Scenario {
 }
 
 /// The peer cannot prove who it is.
-pub fn strangers(seed: u64) -> Scenario {
+pub(super) fn strangers(seed: u64) -> Scenario {
     let [west, east] = both_initiate(configs());
     let east = ConnectionConfig { credentials: psk("another secret"), ..east };
     let scenario = cold("strangers", seed, [west, east], &[], budget(0, 0, [1, 1], 0));
@@ -259,7 +259,7 @@ pub fn strangers(seed: u64) -> Scenario {
 }
 
 /// A peer asks for a Child SA before it has proved who it is (CVE-2026-78135).
-pub fn presumption(seed: u64) -> Scenario {
+pub(super) fn presumption(seed: u64) -> Scenario {
     let wishes = [(WEST, Wish::Presume), (WEST, Wish::RekeyChild(SLOT))];
     Scenario {
         corners: &[PresumptionIgnored],
@@ -268,7 +268,7 @@ pub fn presumption(seed: u64) -> Scenario {
 }
 
 /// Both rekey the same Child SA, with a key exchange that takes its time.
-pub fn slow_child_rekeys(seed: u64) -> Scenario {
+pub(super) fn slow_child_rekeys(seed: u64) -> Scenario {
     let configs = configs().map(|mut config| {
         slot(&mut config).esp_suites = vec!["aes256gcm16-curve25519-esn".parse().unwrap()];
         vec![config]
@@ -279,13 +279,13 @@ pub fn slow_child_rekeys(seed: u64) -> Scenario {
 }
 
 /// Both rekey the IKE SA, with a key exchange that takes its time.
-pub fn slow_ike_rekeys(seed: u64) -> Scenario {
+pub(super) fn slow_ike_rekeys(seed: u64) -> Scenario {
     let scenario = ike_rekeys(seed);
     Scenario { name: "slow IKE rekeys cross", slow_work: true, ..scenario }
 }
 
 /// One rekeys the IKE SA, the other a Child SA and then takes the connection down; work is slow.
-pub fn slow_rekeys_and_delete(seed: u64) -> Scenario {
+pub(super) fn slow_rekeys_and_delete(seed: u64) -> Scenario {
     let wishes = [(WEST, Wish::RekeyIke), (EAST, Wish::RekeyChild(SLOT)), (EAST, Wish::Terminate)];
     let scenario = slow_child_rekeys(seed);
     let name = "slow rekeys meet Delete";
@@ -296,7 +296,7 @@ pub fn slow_rekeys_and_delete(seed: u64) -> Scenario {
 }
 
 /// Both initiate at once, and work is slow.
-pub fn slow_handshakes(seed: u64) -> Scenario {
+pub(super) fn slow_handshakes(seed: u64) -> Scenario {
     let budget = budget(0, 0, [2, 2], 0);
     let scenario = handshakes(seed);
     Scenario {
@@ -309,10 +309,10 @@ pub fn slow_handshakes(seed: u64) -> Scenario {
 }
 
 /// A scenario, whose nonces follow from a seed.
-pub type Make = fn(u64) -> Scenario;
+pub(super) type Make = fn(u64) -> Scenario;
 
 /// All of them.
-pub const ALL: [Make; 20] = [
+pub(super) const ALL: [Make; 20] = [
     child_rekeys,
     ike_rekeys,
     ike_and_child_rekey,

@@ -21,7 +21,7 @@ const MOST_CALM_STEPS: usize = 4000;
 const LONGEST_CALM: i64 = 300_000_000;
 
 /// What an exploration has seen.
-pub struct Report {
+pub(super) struct Report {
     pub name: &'static str,
     pub states: usize,
     pub moves: usize,
@@ -42,7 +42,7 @@ impl fmt::Display for Report {
 }
 
 /// How things went wrong.
-pub struct Failure {
+pub(super) struct Failure {
     pub what: String,
     /// From the start.
     pub actions: Vec<Action>,
@@ -55,7 +55,7 @@ pub struct Failure {
 /// # Errors
 ///
 /// The first schedule that breaks a rule, as a ladder.
-pub fn explore(scenario: &Scenario) -> Result<Report, String> {
+pub(super) fn explore(scenario: &Scenario) -> Result<Report, String> {
     let mut search = Search::begin(scenario)?;
     search.run().map_err(|failure| {
         let ladder = ladder::draw(&search.universe, &search.root, &failure);

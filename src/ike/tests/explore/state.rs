@@ -12,7 +12,7 @@ use std::fmt;
 
 /// A state as text, with its points in time beside it.
 #[derive(Default)]
-pub struct Printed {
+pub(super) struct Printed {
     text: String,
     times: Vec<u64>,
     place: Place,
@@ -59,7 +59,7 @@ impl fmt::Write for Printed {
 
 impl Printed {
     /// 128 bits of the state at `now`.
-    pub fn fingerprint(self, now: Timestamp, exact: bool) -> u128 {
+    pub(super) fn fingerprint(self, now: Timestamp, exact: bool) -> u128 {
         let Printed { text, times, .. } = self;
         let now = now.as_micros();
         let far = now + FAR;
@@ -79,7 +79,7 @@ impl Printed {
 }
 
 /// 128 bits of some octets.
-pub fn fingerprint(parts: &[&[u8]]) -> u128 {
+pub(super) fn fingerprint(parts: &[&[u8]]) -> u128 {
     let digest = sha256(parts);
     digest[..16].iter().fold(0, |number, octet| number << 8 | u128::from(*octet))
 }

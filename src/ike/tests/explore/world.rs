@@ -22,7 +22,7 @@ use std::time::Duration;
 
 /// Both ends and what is under way between them.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct World {
+pub(super) struct World {
     /// States of West and East, by their numbers.
     pub ends: [u32; 2],
     /// Datagrams under way, by their numbers, in order. Two equal ones are one: the adversary can
@@ -35,7 +35,7 @@ pub struct World {
 
 /// A move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Action {
+pub(super) enum Action {
     Deliver(u32),
     /// Deliver, and keep a copy under way.
     Copy(u32),
@@ -62,7 +62,7 @@ struct States {
 type Known = (u32, Rc<[u32]>);
 
 /// Everything that is known about the states of both ends.
-pub struct Universe {
+pub(super) struct Universe {
     pub scenario: Scenario,
     ends: [States; 2],
     datagrams: Vec<Datagram>,
@@ -77,7 +77,7 @@ pub struct Universe {
 }
 
 impl Universe {
-    pub fn new(scenario: Scenario) -> Universe {
+    pub(super) fn new(scenario: Scenario) -> Universe {
         let west = SocketAddr::new(scenario.configs[WEST][0].local, 500);
         Universe {
             scenario,
@@ -93,12 +93,12 @@ impl Universe {
     }
 
     /// One in which no two states are taken for the same, as long as a run is.
-    pub fn without_abstraction(scenario: Scenario) -> Universe {
+    pub(super) fn without_abstraction(scenario: Scenario) -> Universe {
         Universe { distinct: true, ..Universe::new(scenario) }
     }
 
     /// The move that is the same in another universe.
-    pub fn translate(&self, action: Action, into: &Universe) -> Option<Action> {
+    pub(super) fn translate(&self, action: Action, into: &Universe) -> Option<Action> {
         let same = |number: u32| into.numbers.get(&self.datagram(number).fingerprint()).copied();
         Some(match action {
             Action::Deliver(number) => Action::Deliver(same(number)?),
@@ -113,7 +113,7 @@ impl Universe {
     /// # Errors
     ///
     /// A rule that is broken already.
-    pub fn cold(&mut self) -> Result<World, String> {
+    pub(super) fn cold(&mut self) -> Result<World, String> {
         let (mut wire, mut ends) = (Vec::new(), [0; 2]);
         for end in [WEST, EAST] {
             let step = Node::start(&self.scenario, end);
@@ -124,30 +124,30 @@ impl Universe {
         Ok(World { ends, wire, budget: self.scenario.budget, granted: 0 })
     }
 
-    pub fn node(&self, end: usize, number: u32) -> &Node {
+    pub(super) fn node(&self, end: usize, number: u32) -> &Node {
         &self.ends[end].nodes[number as usize]
     }
 
-    pub fn nodes(&self, world: &World) -> [&Node; 2] {
+    pub(super) fn nodes(&self, world: &World) -> [&Node; 2] {
         [WEST, EAST].map(|end| self.node(end, world.ends[end]))
     }
 
-    pub fn datagram(&self, number: u32) -> &Datagram {
+    pub(super) fn datagram(&self, number: u32) -> &Datagram {
         &self.datagrams[number as usize]
     }
 
     /// For which end a datagram is.
-    pub fn receiver(&self, number: u32) -> usize {
+    pub(super) fn receiver(&self, number: u32) -> usize {
         self.datagram(number).end(self.west)
     }
 
     /// States of each end.
-    pub fn sizes(&self) -> [usize; 2] {
+    pub(super) fn sizes(&self) -> [usize; 2] {
         [WEST, EAST].map(|end| self.ends[end].nodes.len())
     }
 
     /// What the adversary may do now.
-    pub fn actions(&self, world: &World) -> Vec<Action> {
+    pub(super) fn actions(&self, world: &World) -> Vec<Action> {
         let Budget { losses, copies, timeouts, inner } = world.budget;
         let mut actions: Vec<Action> = world.wire.iter().map(|one| Action::Deliver(*one)).collect();
         if losses > 0 {
@@ -176,7 +176,7 @@ impl Universe {
     }
 
     /// The ends that have public-key work to do.
-    pub fn worker(&self, world: &World) -> [Option<usize>; 2] {
+    pub(super) fn worker(&self, world: &World) -> [Option<usize>; 2] {
         [WEST, EAST].map(|end| Some(end).filter(|_| self.node(end, world.ends[end]).has_work()))
     }
 
@@ -203,7 +203,7 @@ impl Universe {
     /// # Errors
     ///
     /// The rule that it breaks.
-    pub fn act(&mut self, world: &World, action: Action) -> Result<Option<World>, String> {
+    pub(super) fn act(&mut self, world: &World, action: Action) -> Result<Option<World>, String> {
         let mut next = world.clone();
         match action {
             Action::Deliver(number) => {
@@ -241,7 +241,12 @@ impl Universe {
     }
 
     /// One end takes an input.
-    pub fn advance(&mut self, world: &mut World, end: usize, input: Input) -> Result<(), String> {
+    pub(super) fn advance(
+        &mut self,
+        world: &mut World,
+        end: usize,
+        input: Input,
+    ) -> Result<(), String> {
         let before = world.ends[end];
         let known = self.ends[end].steps.get(&(before, input)).cloned();
         let (after, sent) = match known {
@@ -259,7 +264,7 @@ impl Universe {
     }
 
     /// What a step brought about, if it was taken.
-    pub fn known_step(&self, end: usize, before: u32, input: Input) -> Option<Known> {
+    pub(super) fn known_step(&self, end: usize, before: u32, input: Input) -> Option<Known> {
         self.ends[end].steps.get(&(before, input)).cloned()
     }
 
@@ -317,7 +322,7 @@ impl Universe {
     }
 
     /// The wishes by their number, for people.
-    pub fn wish(&self, number: usize) -> (usize, Wish) {
+    pub(super) fn wish(&self, number: usize) -> (usize, Wish) {
         self.scenario.wishes[number]
     }
 }
@@ -336,7 +341,7 @@ fn send(wire: &mut Vec<u32>, sent: &[u32]) {
 
 impl World {
     /// 128 bits that tell it from any other.
-    pub fn fingerprint(&self) -> u128 {
+    pub(super) fn fingerprint(&self) -> u128 {
         let Budget { losses, copies, timeouts, inner } = self.budget;
         let mut bytes = Vec::with_capacity(32 + 4 * self.wire.len());
         for number in self.ends.iter().chain([&self.granted]).chain(&self.wire) {

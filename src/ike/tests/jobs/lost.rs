@@ -4,13 +4,13 @@ use super::*;
 
 impl Pair {
     /// Whoever had this job could not do it.
-    pub fn lose(&mut self, end: usize, job: &Job) {
+    pub(super) fn lose(&mut self, end: usize, job: &Job) {
         let answer = JobAnswer::lost(job.id());
         self.at(end, |endpoint, at| endpoint.handle_job(answer, at));
     }
 
     /// What new keys change.
-    pub fn generation(&self, end: usize, what: Rekey) -> String {
+    pub(super) fn generation(&self, end: usize, what: Rekey) -> String {
         let sa = &self.ike_sas(end)[0];
         match what {
             Rekey::Ike => sa.id.to_string(),
@@ -23,7 +23,7 @@ impl Pair {
     }
 
     /// Lets time pass until both ends have no work left; true when the tunnel is up then.
-    pub fn comes_up_within(&mut self, time: Duration) -> bool {
+    pub(super) fn comes_up_within(&mut self, time: Duration) -> bool {
         let end = self.now + time;
         while self.now < end {
             for end in [WEST, EAST] {

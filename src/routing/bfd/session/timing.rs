@@ -34,7 +34,11 @@ impl Announced {
     ///
     /// We could always receive faster than at our interval. We say so only to a peer that does not
     /// use it for packets of every day, so that it may poll faster when a packet is overdue.
-    pub fn of(state: State, interval: Duration, remote_desires: Option<Duration>) -> Announced {
+    pub(super) fn of(
+        state: State,
+        interval: Duration,
+        remote_desires: Option<Duration>,
+    ) -> Announced {
         let desired_min_tx = if state == State::Up { interval } else { interval.max(SLOW) };
         let may_poll = state == State::Up && remote_desires.is_some_and(|tx| tx >= interval);
         let required_min_rx = if may_poll { interval / POLLS_PER_INTERVAL } else { interval };
@@ -55,17 +59,17 @@ pub(super) struct InForce {
 
 impl InForce {
     /// What is in force from the first announcement on.
-    pub fn of(announced: Announced) -> InForce {
+    pub(super) fn of(announced: Announced) -> InForce {
         InForce { announced, faster_tx: None, slower_rx: None }
     }
 
     /// The operator wants a longer interval than this one.
-    pub fn keep_sending_every(&mut self, interval: Duration) {
+    pub(super) fn keep_sending_every(&mut self, interval: Duration) {
         self.faster_tx = Some(self.faster_tx.map_or(interval, |tx| tx.min(interval)));
     }
 
     /// From now on this is announced.
-    pub fn announce(&mut self, announced: Announced, state: State) {
+    pub(super) fn announce(&mut self, announced: Announced, state: State) {
         let before = self.announced.required_min_rx;
         if state == State::Up && announced.required_min_rx < before {
             self.slower_rx = Some(self.slower_rx.map_or(before, |rx| rx.max(before)));
@@ -74,7 +78,7 @@ impl InForce {
     }
 
     /// The peer knows what was announced.
-    pub fn settle(&mut self) {
+    pub(super) fn settle(&mut self) {
         (self.faster_tx, self.slower_rx) = (None, None);
     }
 }

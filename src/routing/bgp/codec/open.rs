@@ -15,7 +15,7 @@ const PARAMETER_CAPABILITIES: u8 = 2;
 const EXTENDED: u8 = 255;
 
 /// Reads the body of an OPEN.
-pub fn decode(body: &[u8]) -> Result<Open, Cause> {
+pub(super) fn decode(body: &[u8]) -> Result<Open, Cause> {
     let [version, as_high, as_low, hold_high, hold_low, id @ .., _] =
         body.first_chunk::<10>().ok_or(Cause::MalformedOpen)?;
     if *version != VERSION {

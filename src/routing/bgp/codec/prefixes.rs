@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Prefixes of one list.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Prefixes {
+pub(super) struct Prefixes {
     /// Those that a unicast route can have.
     pub unicast: Vec<Prefix>,
     /// How many were ignored as "semantically incorrect" (RFC 4271 §6.3), such as multicast.
@@ -16,7 +16,7 @@ pub struct Prefixes {
 
 /// Reads a list of prefixes to its end; `None` when a length is too large for the family or
 /// overruns the list.
-pub fn decode(mut bytes: &[u8], family: Family) -> Option<Prefixes> {
+pub(super) fn decode(mut bytes: &[u8], family: Family) -> Option<Prefixes> {
     let mut prefixes = Prefixes::default();
     while let [bits, rest @ ..] = bytes {
         let (octets, after) = rest.split_at_checked(usize::from(*bits).div_ceil(8))?;
@@ -32,7 +32,7 @@ pub fn decode(mut bytes: &[u8], family: Family) -> Option<Prefixes> {
 }
 
 /// Octets that `prefix` takes in a list.
-pub fn encoded_len(prefix: &Prefix) -> usize {
+pub(super) fn encoded_len(prefix: &Prefix) -> usize {
     1 + usize::from(prefix.len()).div_ceil(8)
 }
 

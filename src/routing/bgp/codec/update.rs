@@ -16,7 +16,7 @@ struct Sections<'a> {
 }
 
 /// Reads the body of an UPDATE.
-pub fn decode(body: &[u8], context: &Context) -> Result<Update, Cause> {
+pub(super) fn decode(body: &[u8], context: &Context) -> Result<Update, Cause> {
     let sections = split(body).ok_or(Cause::MalformedAttributeList)?;
     let withdrawn = unicast(sections.withdrawn)?;
     let announced = unicast(sections.nlri)?;

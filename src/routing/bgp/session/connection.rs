@@ -7,7 +7,7 @@ use crate::time::{Timestamp, soonest};
 use std::time::Duration;
 
 #[derive(Debug)]
-pub struct Connection {
+pub(super) struct Connection {
     pub state: State,
     pub incoming: bool,
     /// The transport, while there is one or an attempt at one.
@@ -23,12 +23,12 @@ pub struct Connection {
 
 impl Connection {
     /// A connection that we are about to open.
-    pub fn outgoing() -> Connection {
+    pub(super) fn outgoing() -> Connection {
         Connection::new(false, None)
     }
 
     /// A connection that the peer opened.
-    pub fn incoming(id: ConnectionId) -> Connection {
+    pub(super) fn incoming(id: ConnectionId) -> Connection {
         Connection::new(true, Some(id))
     }
 
@@ -47,26 +47,26 @@ impl Connection {
     }
 
     /// Begins anew on a transport called `id`.
-    pub fn attempt(&mut self, id: ConnectionId) {
+    pub(super) fn attempt(&mut self, id: ConnectionId) {
         self.id = Some(id);
         self.frames = FrameBuffer::default();
         self.negotiated = None;
     }
 
     /// Lets go of the transport and stops the timers that watch it.
-    pub fn drop_transport(&mut self) -> Option<ConnectionId> {
+    pub(super) fn drop_transport(&mut self) -> Option<ConnectionId> {
         self.hold = None;
         self.keepalive = None;
         self.id.take()
     }
 
     /// The agreed hold time; zero for none.
-    pub fn hold_time(&self) -> Duration {
+    pub(super) fn hold_time(&self) -> Duration {
         self.negotiated.as_ref().map_or(Duration::ZERO, |negotiated| negotiated.hold_time)
     }
 
     /// The earliest deadline.
-    pub fn deadline(&self) -> Option<(Timestamp, Timer)> {
+    pub(super) fn deadline(&self) -> Option<(Timestamp, Timer)> {
         soonest([
             self.hold.map(|at| (at, Timer::Hold)),
             self.connect_retry.map(|at| (at, Timer::ConnectRetry)),
@@ -75,7 +75,7 @@ impl Connection {
     }
 
     /// Stops `timer` if it is due; whether it was.
-    pub fn take_due(&mut self, timer: Timer, now: Timestamp) -> bool {
+    pub(super) fn take_due(&mut self, timer: Timer, now: Timestamp) -> bool {
         let deadline = match timer {
             Timer::Hold => &mut self.hold,
             Timer::ConnectRetry => &mut self.connect_retry,

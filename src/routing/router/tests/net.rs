@@ -3,20 +3,20 @@
 use super::*;
 use crate::routing::bgp::State;
 
-pub const LATENCY: Duration = Duration::from_millis(10);
+pub(super) const LATENCY: Duration = Duration::from_millis(10);
 
 /// Inside address of router `n`.
-pub fn addr(n: usize) -> IpAddr {
+pub(super) fn addr(n: usize) -> IpAddr {
     format!("fd00::{}", n + 1).parse().expect("an address")
 }
 
 /// The same of IPv4, for routers that are told so.
-pub fn ipv4_addr(n: usize) -> IpAddr {
+pub(super) fn ipv4_addr(n: usize) -> IpAddr {
     IpAddr::from([10, 255, 0, n as u8 + 1])
 }
 
 /// AS of router `n`.
-pub fn asn(n: usize) -> Asn {
+pub(super) fn asn(n: usize) -> Asn {
     Asn(65001 + n as u32)
 }
 
@@ -30,7 +30,7 @@ enum Parcel {
 }
 
 /// Router `n` knows router `m` as `PeerId(m)`.
-pub struct Net {
+pub(super) struct Net {
     pub now: Timestamp,
     pub routers: Vec<Router>,
     /// What each router said, but for its octets.
@@ -46,12 +46,12 @@ pub struct Net {
 
 impl Net {
     /// `count` routers, each of an AS of its own, without neighbours.
-    pub fn new(count: usize) -> Net {
+    pub(super) fn new(count: usize) -> Net {
         Net::with(count, |n| RouterConfig::new(asn(n), Ipv4Addr::new(192, 0, 2, n as u8 + 1)))
     }
 
     /// `count` routers with settings of their own.
-    pub fn with(count: usize, config: impl Fn(usize) -> RouterConfig) -> Net {
+    pub(super) fn with(count: usize, config: impl Fn(usize) -> RouterConfig) -> Net {
         let router = |n| Router::new(config(n), &mut Seeded::new(n as u64));
         Net {
             now: Timestamp::from_millis(1000),
@@ -82,7 +82,7 @@ impl Net {
     }
 
     /// Makes two routers neighbours with a tunnel between them. The lower one connects.
-    pub fn link(&mut self, n: usize, m: usize) {
+    pub(super) fn link(&mut self, n: usize, m: usize) {
         for (n, m) in [(n, m), (m, n)] {
             let config = self.neighbor(n, m);
             self.routers[n].add_neighbor(PeerId(m as u32), config, self.now);
@@ -91,7 +91,7 @@ impl Net {
     }
 
     /// Changes what router `n` is told of router `m`.
-    pub fn change(&mut self, n: usize, m: usize, change: impl Fn(&mut NeighborConfig)) {
+    pub(super) fn change(&mut self, n: usize, m: usize, change: impl Fn(&mut NeighborConfig)) {
         let mut config =
             self.routers[n].neighbors.get(&PeerId(m as u32)).expect("a neighbour").config.clone();
         change(&mut config);
@@ -99,7 +99,7 @@ impl Net {
     }
 
     /// Both routers connect.
-    pub fn make_active(&mut self, n: usize, m: usize) {
+    pub(super) fn make_active(&mut self, n: usize, m: usize) {
         for (n, m) in [(n, m), (m, n)] {
             self.change(n, m, |config| {
                 if let NeighborKind::Bgp { passive, .. } = &mut config.kind {
@@ -110,14 +110,14 @@ impl Net {
     }
 
     /// The tunnel between two routers goes up or down, and both ends know.
-    pub fn tunnel(&mut self, n: usize, m: usize, up: bool) {
+    pub(super) fn tunnel(&mut self, n: usize, m: usize, up: bool) {
         self.set_cut(n, m, !up);
         self.routers[n].on_tunnel(PeerId(m as u32), up, self.now);
         self.routers[m].on_tunnel(PeerId(n as u32), up, self.now);
     }
 
     /// Whether packets between two routers vanish.
-    pub fn set_cut(&mut self, n: usize, m: usize, cut: bool) {
+    pub(super) fn set_cut(&mut self, n: usize, m: usize, cut: bool) {
         for pair in [(n, m), (m, n)] {
             if cut {
                 self.cut.insert(pair)
@@ -128,7 +128,7 @@ impl Net {
     }
 
     /// Router `n` forgets everything and starts anew; its peers do not notice by themselves.
-    pub fn restart(&mut self, n: usize) {
+    pub(super) fn restart(&mut self, n: usize) {
         let fresh = Router::new(self.routers[n].config.clone(), &mut Seeded::new(99));
         let mut before = std::mem::replace(&mut self.routers[n], fresh);
         self.pipes.retain(|(at, _), (to, _)| *at != n && *to != n);
@@ -140,12 +140,12 @@ impl Net {
     }
 
     /// Sets the local prefixes of router `n`.
-    pub fn announce(&mut self, n: usize, texts: &[&str]) {
+    pub(super) fn announce(&mut self, n: usize, texts: &[&str]) {
         self.routers[n].set_local_prefixes(prefixes(texts), self.now);
     }
 
     /// Everything that happens in the next `millis` milliseconds.
-    pub fn run(&mut self, millis: u64) {
+    pub(super) fn run(&mut self, millis: u64) {
         let end = self.now + Duration::from_millis(millis);
         loop {
             (0..self.routers.len()).for_each(|n| self.pump(n));
@@ -164,23 +164,23 @@ impl Net {
         }
     }
 
-    pub fn state(&self, n: usize, m: usize) -> State {
+    pub(super) fn state(&self, n: usize, m: usize) -> State {
         self.view(n, m).state.expect("a session")
     }
 
-    pub fn view(&self, n: usize, m: usize) -> NeighborView {
+    pub(super) fn view(&self, n: usize, m: usize) -> NeighborView {
         let views = self.routers[n].neighbors();
         views.into_iter().find(|view| view.peer == PeerId(m as u32)).expect("the neighbour")
     }
 
     /// The routers through which router `n` reaches `prefix`, best first.
-    pub fn ways(&self, n: usize, text: &str) -> Vec<u32> {
+    pub(super) fn ways(&self, n: usize, text: &str) -> Vec<u32> {
         let paths = self.fib[n].get(&prefix(text));
         paths.into_iter().flatten().map(|peer| peer.0).collect()
     }
 
     /// Why router `n` lost its sessions with `m`, the latest last.
-    pub fn downs(&self, n: usize, m: usize) -> Vec<String> {
+    pub(super) fn downs(&self, n: usize, m: usize) -> Vec<String> {
         let reason = |action: &Action| match action {
             Action::NeighborDown { peer, reason } if peer.0 == m as u32 => Some(reason.to_string()),
             _ => None,
@@ -189,7 +189,7 @@ impl Net {
     }
 
     /// How often router `n` tried to connect.
-    pub fn attempts(&self, n: usize) -> usize {
+    pub(super) fn attempts(&self, n: usize) -> usize {
         self.said[n].iter().filter(|action| matches!(action, Action::Connect { .. })).count()
     }
 

@@ -12,11 +12,11 @@ use netgauze_parse_utils::WritablePdu;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Octets of NEXT_HOP.
-pub const NEXT_HOP_LEN: usize = 7;
+pub(super) const NEXT_HOP_LEN: usize = 7;
 /// Octets of MP_REACH_NLRI without its prefixes: header, AFI, SAFI, sized next hop, reserved.
-pub const MP_REACH_FIXED: usize = 4 + 3 + 17 + 1;
+pub(super) const MP_REACH_FIXED: usize = 4 + 3 + 17 + 1;
 /// Octets of MP_UNREACH_NLRI without its prefixes.
-pub const MP_UNREACH_FIXED: usize = 4 + 3;
+pub(super) const MP_UNREACH_FIXED: usize = 4 + 3;
 
 const AS4_PATH: u8 = 17;
 const AS4_AGGREGATOR: u8 = 18;
@@ -24,7 +24,7 @@ const AS4_AGGREGATOR: u8 = 18;
 const NEXT_HOP_PLACE: usize = 2;
 
 /// Everything but the next hop, in ascending order of the codes.
-pub fn common(attributes: &Attributes, context: &Context) -> Vec<PathAttribute> {
+pub(super) fn common(attributes: &Attributes, context: &Context) -> Vec<PathAttribute> {
     let mut list = vec![
         well_known(Value::Origin(origin(attributes.origin))),
         well_known(Value::AsPath(as_path(&attributes.as_path, context.four_octet))),
@@ -54,21 +54,27 @@ pub fn common(attributes: &Attributes, context: &Context) -> Vec<PathAttribute> 
 }
 
 /// The list with NEXT_HOP in its place after AS_PATH.
-pub fn with_next_hop(common: &[PathAttribute], next_hop: Ipv4Addr) -> Vec<PathAttribute> {
+pub(super) fn with_next_hop(common: &[PathAttribute], next_hop: Ipv4Addr) -> Vec<PathAttribute> {
     let next_hop = well_known(Value::NextHop(wire::NextHop::new(next_hop)));
     let (before, after) = common.split_at(NEXT_HOP_PLACE.min(common.len()));
     before.iter().cloned().chain(next_hop).chain(after.iter().cloned()).collect()
 }
 
 /// MP_REACH_NLRI for IPv4 with an IPv6 next hop (RFC 8950 §3).
-pub fn mp_reach_ipv4(next_hop: Ipv6Addr, nlri: Vec<Ipv4UnicastAddress>) -> Option<PathAttribute> {
+pub(super) fn mp_reach_ipv4(
+    next_hop: Ipv6Addr,
+    nlri: Vec<Ipv4UnicastAddress>,
+) -> Option<PathAttribute> {
     let (next_hop, nlri) = (next_hop.into(), nlri.into_boxed_slice());
     let reach = wire::MpReach::Ipv4Unicast { next_hop, next_hop_local: None, nlri };
     PathAttribute::from(true, false, false, true, Value::MpReach(reach)).ok()
 }
 
 /// MP_REACH_NLRI for IPv6; an IPv4 next hop is written mapped (RFC 4291 §2.5.5.2).
-pub fn mp_reach_ipv6(next_hop: IpAddr, nlri: Vec<Ipv6UnicastAddress>) -> Option<PathAttribute> {
+pub(super) fn mp_reach_ipv6(
+    next_hop: IpAddr,
+    nlri: Vec<Ipv6UnicastAddress>,
+) -> Option<PathAttribute> {
     let next_hop_global: Ipv6Addr = match next_hop {
         IpAddr::V4(v4) => v4.to_ipv6_mapped(),
         IpAddr::V6(v6) => v6,
@@ -79,7 +85,7 @@ pub fn mp_reach_ipv6(next_hop: IpAddr, nlri: Vec<Ipv6UnicastAddress>) -> Option<
 }
 
 /// MP_UNREACH_NLRI for IPv6.
-pub fn mp_unreach(nlri: Vec<Ipv6UnicastAddress>) -> Option<PathAttribute> {
+pub(super) fn mp_unreach(nlri: Vec<Ipv6UnicastAddress>) -> Option<PathAttribute> {
     let unreach = wire::MpUnreach::Ipv6Unicast { nlri: nlri.into_boxed_slice() };
     PathAttribute::from(true, false, false, true, Value::MpUnreach(unreach)).ok()
 }

@@ -17,22 +17,22 @@ const EXTENDED_LENGTH: u8 = 0x10;
 
 /// Attribute type codes (IANA "BGP Path Attributes") that have a meaning here.
 mod code {
-    pub const ORIGIN: u8 = 1;
-    pub const AS_PATH: u8 = 2;
-    pub const NEXT_HOP: u8 = 3;
-    pub const MULTI_EXIT_DISC: u8 = 4;
-    pub const LOCAL_PREF: u8 = 5;
-    pub const ATOMIC_AGGREGATE: u8 = 6;
-    pub const AGGREGATOR: u8 = 7;
-    pub const COMMUNITIES: u8 = 8;
-    pub const ORIGINATOR_ID: u8 = 9;
-    pub const CLUSTER_LIST: u8 = 10;
-    pub const MP_REACH_NLRI: u8 = 14;
-    pub const MP_UNREACH_NLRI: u8 = 15;
-    pub const EXTENDED_COMMUNITIES: u8 = 16;
-    pub const AS4_PATH: u8 = 17;
-    pub const AS4_AGGREGATOR: u8 = 18;
-    pub const LARGE_COMMUNITIES: u8 = 32;
+    pub(super) const ORIGIN: u8 = 1;
+    pub(super) const AS_PATH: u8 = 2;
+    pub(super) const NEXT_HOP: u8 = 3;
+    pub(super) const MULTI_EXIT_DISC: u8 = 4;
+    pub(super) const LOCAL_PREF: u8 = 5;
+    pub(super) const ATOMIC_AGGREGATE: u8 = 6;
+    pub(super) const AGGREGATOR: u8 = 7;
+    pub(super) const COMMUNITIES: u8 = 8;
+    pub(super) const ORIGINATOR_ID: u8 = 9;
+    pub(super) const CLUSTER_LIST: u8 = 10;
+    pub(super) const MP_REACH_NLRI: u8 = 14;
+    pub(super) const MP_UNREACH_NLRI: u8 = 15;
+    pub(super) const EXTENDED_COMMUNITIES: u8 = 16;
+    pub(super) const AS4_PATH: u8 = 17;
+    pub(super) const AS4_AGGREGATOR: u8 = 18;
+    pub(super) const LARGE_COMMUNITIES: u8 = 32;
 }
 
 /// One attribute, cut out of the list.
@@ -46,14 +46,14 @@ struct RawAttribute<'a> {
 }
 
 /// What MP_REACH_NLRI makes reachable, and by what next hop.
-pub struct MpReach {
+pub(super) struct MpReach {
     pub next_hop: IpAddr,
     pub prefixes: Vec<Prefix>,
 }
 
 /// What is known of the attributes so far.
 #[derive(Default)]
-pub struct Gathered {
+pub(super) struct Gathered {
     seen: BTreeSet<u8>,
     origin: Option<Origin>,
     as_path: Option<AsPath>,
@@ -83,7 +83,7 @@ enum Treatment {
 
 impl Gathered {
     /// Reads the whole list.
-    pub fn from_list(mut list: &[u8], context: &Context) -> Result<Gathered, Cause> {
+    pub(super) fn from_list(mut list: &[u8], context: &Context) -> Result<Gathered, Cause> {
         let mut gathered = Gathered::default();
         while !list.is_empty() {
             let Some((attribute, rest)) = split_attribute(list) else {
@@ -243,7 +243,7 @@ impl Gathered {
     }
 
     /// Notes a mandatory attribute that is missing (RFC 4271 §5, RFC 7606 §3 d).
-    pub fn require(&mut self, classic_nlri: bool, context: &Context) {
+    pub(super) fn require(&mut self, classic_nlri: bool, context: &Context) {
         let present = [
             (code::ORIGIN, self.origin.is_some()),
             (code::AS_PATH, self.as_path.is_some()),
@@ -257,7 +257,7 @@ impl Gathered {
     }
 
     /// The attributes of the path, with the AS numbers of both worlds merged (RFC 6793 §4.2.3).
-    pub fn into_attributes(self) -> Option<Attributes> {
+    pub(super) fn into_attributes(self) -> Option<Attributes> {
         let as_path = self.as_path?;
         // An aggregator that is not AS_TRANS was written by an old speaker after the new ones:
         // what they left in AS4_* is then out of date.

@@ -10,7 +10,7 @@ use netgauze_parse_utils::traits::{ParseFromWithOneInput, ParseFromWithTwoInputs
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// RFC 4271 §5.1.1; `sized` starts with the length.
-pub fn origin(sized: &[u8]) -> Option<Origin> {
+pub(super) fn origin(sized: &[u8]) -> Option<Origin> {
     let extended = sized.len() > 2;
     let mut reader = SliceReader::new(sized);
     let origin = wire::Origin::parse(&mut reader, extended).ok()?;
@@ -23,7 +23,7 @@ pub fn origin(sized: &[u8]) -> Option<Origin> {
 
 /// RFC 4271 §5.1.2 with AS numbers of four or two octets (RFC 6793). AS 0 makes it malformed
 /// (RFC 7607 §2).
-pub fn as_path(sized: &[u8], extended: bool, four_octet: bool) -> Option<AsPath> {
+pub(super) fn as_path(sized: &[u8], extended: bool, four_octet: bool) -> Option<AsPath> {
     let mut reader = SliceReader::new(sized);
     let path = wire::AsPath::parse(&mut reader, extended, four_octet).ok()?;
     let segments: Vec<Segment> = match path {
@@ -50,7 +50,7 @@ fn segment(kind: wire::AsPathSegmentType, numbers: impl Iterator<Item = u32>) ->
 }
 
 /// RFC 4271 §5.1.3 and §6.3: an address that a host can have.
-pub fn next_hop(sized: &[u8], extended: bool) -> Option<Ipv4Addr> {
+pub(super) fn next_hop(sized: &[u8], extended: bool) -> Option<Ipv4Addr> {
     let mut reader = SliceReader::new(sized);
     let address = wire::NextHop::parse(&mut reader, extended).ok()?.next_hop();
     let host = !address.is_unspecified() && !address.is_multicast() && !address.is_broadcast();
@@ -58,12 +58,12 @@ pub fn next_hop(sized: &[u8], extended: bool) -> Option<Ipv4Addr> {
 }
 
 /// MULTI_EXIT_DISC, LOCAL_PREF: four octets.
-pub fn number(body: &[u8]) -> Option<u32> {
+pub(super) fn number(body: &[u8]) -> Option<u32> {
     body.try_into().ok().map(u32::from_be_bytes)
 }
 
 /// RFC 4271 §5.1.7 and RFC 6793 §3.
-pub fn aggregator(body: &[u8], four_octet: bool) -> Option<Aggregator> {
+pub(super) fn aggregator(body: &[u8], four_octet: bool) -> Option<Aggregator> {
     let (asn, address) = body.split_last_chunk::<4>()?;
     let asn = match (asn, four_octet) {
         (&[a, b, c, d], true) => u32::from_be_bytes([a, b, c, d]),
@@ -74,13 +74,13 @@ pub fn aggregator(body: &[u8], four_octet: bool) -> Option<Aggregator> {
 }
 
 /// AFI and SAFI in front of multiprotocol attributes; `None` inside for a family not ours.
-pub fn afi_safi(body: &[u8]) -> Option<(Option<Family>, &[u8])> {
+pub(super) fn afi_safi(body: &[u8]) -> Option<(Option<Family>, &[u8])> {
     let ([high, low, safi], rest) = body.split_first_chunk::<3>()?;
     Some((Family::from_afi_safi(u16::from_be_bytes([*high, *low]), *safi), rest))
 }
 
 /// Next hop and NLRI of MP_REACH_NLRI, with the reserved octet between them (RFC 4760 §3).
-pub fn sized_next_hop(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+pub(super) fn sized_next_hop(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (length, rest) = bytes.split_first()?;
     let (next_hop, rest) = rest.split_at_checked((*length).into())?;
     let (_reserved, nlri) = rest.split_first()?;
@@ -89,7 +89,7 @@ pub fn sized_next_hop(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 
 /// The global address of the next hop; a link-local one after it is passed over (RFC 2545 §3).
 /// That of IPv4 routes may be an IPv6 address only where both agreed to it (RFC 8950).
-pub fn mp_next_hop(bytes: &[u8], family: Family, extended: bool) -> Option<IpAddr> {
+pub(super) fn mp_next_hop(bytes: &[u8], family: Family, extended: bool) -> Option<IpAddr> {
     let v4 = || bytes.first_chunk::<4>().map(|octets| Ipv4Addr::from(*octets).into());
     let v6 = || bytes.first_chunk::<16>().map(|octets| Ipv6Addr::from(*octets).into());
     match (family, bytes.len()) {
@@ -101,7 +101,7 @@ pub fn mp_next_hop(bytes: &[u8], family: Family, extended: bool) -> Option<IpAdd
 }
 
 /// AS_PATH of an old speaker, whose tail is replaced by AS4_PATH (RFC 6793 §4.2.3).
-pub fn merge(as_path: AsPath, as4_path: AsPath) -> AsPath {
+pub(super) fn merge(as_path: AsPath, as4_path: AsPath) -> AsPath {
     let Some(mut leading) = as_path.length().checked_sub(as4_path.length()) else {
         return as_path;
     };
