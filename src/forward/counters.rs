@@ -17,11 +17,13 @@ pub struct TunnelCounters {
     pub discards: DiscardCounters,
 }
 
-/// Two numbers that one direction writes, away from those of the other.
+/// Numbers that one direction writes, away from those of the other.
 #[derive(Debug, Default)]
 struct Traffic {
     packets: AtomicU64,
     bytes: AtomicU64,
+    /// Packets of the gateways themselves, and of their hosts.
+    own: AtomicU64,
 }
 
 /// What the receiving direction writes.
@@ -53,6 +55,11 @@ impl TunnelCounters {
         self.received.traffic.bytes.load(Ordering::Relaxed)
     }
 
+    /// Packets that were carried for others than the gateways themselves, both ways.
+    pub fn carried(&self) -> u64 {
+        self.sent.for_others().wrapping_add(self.received.traffic.for_others())
+    }
+
     /// When the last authentic packet of the peer was opened, whatever became of what was inside;
     /// `None` before the first.
     pub fn last_heard(&self) -> Option<Timestamp> {
@@ -72,9 +79,25 @@ impl TunnelCounters {
     pub(super) fn count_received(&self, packets: u64, bytes: u64) {
         self.received.traffic.add(packets, bytes);
     }
+
+    /// So many of the packets sent are the gateway's or its host's own.
+    pub(super) fn count_own_sent(&self, packets: u64) {
+        self.sent.own.fetch_add(packets, Ordering::Relaxed);
+    }
+
+    /// So many of the packets received are for the gateway or its host.
+    pub(super) fn count_own_received(&self, packets: u64) {
+        self.received.traffic.own.fetch_add(packets, Ordering::Relaxed);
+    }
 }
 
 impl Traffic {
+    fn for_others(&self) -> u64 {
+        // Read one after the other while workers write: never more than there were.
+        let own = self.own.load(Ordering::Relaxed);
+        self.packets.load(Ordering::Relaxed).saturating_sub(own)
+    }
+
     fn add(&self, packets: u64, bytes: u64) {
         self.packets.fetch_add(packets, Ordering::Relaxed);
         self.bytes.fetch_add(bytes, Ordering::Relaxed);

@@ -90,6 +90,8 @@ struct Last<'s> {
     permitted: Option<(Common, Receiver)>,
     packets: u64,
     bytes: u64,
+    /// Of these packets those that are for this host or the gateway.
+    own: u64,
     now: Timestamp,
     /// Whether a packet was authentic.
     heard: bool,
@@ -157,6 +159,7 @@ impl<'s> Inbound<'s> {
                 permitted: None,
                 packets: 0,
                 bytes: 0,
+                own: 0,
                 now: self.now,
                 heard: false,
             });
@@ -192,6 +195,7 @@ impl<'s> Last<'s> {
         flow::clamp_mss(packet, &inner, self.entry.inner_mtu);
         self.packets += 1;
         self.bytes += packet.len() as u64;
+        self.own += u64::from(receiver != Receiver::Hosts);
         let (vpc, peer, protocol) = (self.entry.vpc, self.entry.peer, inner.protocol);
         Ok(match receiver {
             Receiver::Hosts | Receiver::Kernel => {
@@ -319,6 +323,9 @@ impl Drop for Last<'_> {
         }
         if self.packets > 0 {
             self.entry.counters.count_received(self.packets, self.bytes);
+        }
+        if self.own > 0 {
+            self.entry.counters.count_own_received(self.own);
         }
     }
 }

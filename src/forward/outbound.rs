@@ -308,8 +308,16 @@ impl Sealer<'_> {
         while let Some(segment) = segments.next() {
             self.seal(&mut train, segment, egress)?;
         }
-        self.tunnel.counters.count_sent(packets as u64, bytes);
+        self.count(packets as u64, bytes);
         Ok(())
+    }
+
+    #[inline]
+    fn count(&self, packets: u64, bytes: u64) {
+        self.tunnel.counters.count_sent(packets, bytes);
+        if self.inner.ttl == OWN_HOP_LIMIT {
+            self.tunnel.counters.count_own_sent(packets);
+        }
     }
 
     /// Cuts every packet to what fits, and seals the pieces.
@@ -326,7 +334,7 @@ impl Sealer<'_> {
                 let bytes = fragment.len() as u64;
                 let mut train = self.tunnel.outbound.reserve(1, bytes)?;
                 self.seal(&mut train, fragment, egress)?;
-                self.tunnel.counters.count_sent(1, bytes);
+                self.count(1, bytes);
             }
         }
         Ok(())
