@@ -19,6 +19,7 @@ mod moving;
 mod operator;
 mod own;
 mod packaging;
+mod planned;
 mod reference;
 mod refusals;
 mod rekeying;

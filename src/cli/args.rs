@@ -244,6 +244,30 @@ pub(super) enum Command {
         /// Name of the peer
         peer: String,
     },
+    /// Lead peers and hosts to other gateways, and wait until nothing is carried here any more
+    ///
+    /// What has no other way is carried on. It stands until `vpnctl undrain`, over restarts too. Ends
+    /// with 1 when something is still carried after the time to wait.
+    Drain {
+        /// How long to wait for it, such as 30s; 0s for not at all
+        #[arg(long, value_name = "TIME", default_value = "30s")]
+        #[arg(value_parser = humantime::parse_duration)]
+        wait: Duration,
+    },
+    /// Use this gateway again
+    Undrain,
+    /// Close the tunnel to a peer, and refuse the peer until it is enabled here
+    ///
+    /// Its traffic goes elsewhere first where it can. It stands over restarts.
+    Disable {
+        /// Name of the peer
+        peer: String,
+    },
+    /// Let a peer in again that was disabled
+    Enable {
+        /// Name of the peer
+        peer: String,
+    },
     /// Make a key pair, or a shared secret
     Keygen {
         /// Make a shared secret instead of a key pair

@@ -100,6 +100,14 @@ fn dispatch(args: &Args, look: Look) -> Result<ExitCode> {
         Command::Terminate { peer } => {
             steer::act(common, &Request::Terminate { peer: peer.clone() }, look)
         }
+        Command::Drain { wait } => steer::drain(common, *wait, look),
+        Command::Undrain => steer::act(common, &Request::Undrain, look),
+        Command::Disable { peer } => {
+            steer::act(common, &Request::Disable { peer: peer.clone() }, look)
+        }
+        Command::Enable { peer } => {
+            steer::act(common, &Request::Enable { peer: peer.clone() }, look)
+        }
         Command::Keygen { psk, output } => keys::generate(*psk, output.as_deref(), look),
         Command::Pubkey { file } => keys::show_public(file, look),
         Command::Ca { command } => ca::run(command, look),

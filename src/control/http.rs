@@ -47,7 +47,7 @@ use Method::{Get, Post};
 
 /// Every command. Of two rows for one request the first is how it is written.
 #[rustfmt::skip]
-const ROWS: [Row; 22] = [
+const ROWS: [Row; 27] = [
     row(Get,  "/v1/peers",        |_| Some(Request::Peers)),
     row(Get,  "/v1/peers/{peer}", |given| Some(Request::Peer(text(given, 0)?))),
     row(Get,  "/v1/routes",       |_| Some(Request::Routes)),
@@ -68,6 +68,11 @@ const ROWS: [Row; 22] = [
     row(Post, "/v1/peers/{peer}/rekey?sa=child", |given| rekey(given, SaKind::Child)),
     row(Post, "/v1/peers/{peer}/rekey?sa=ike",   |given| rekey(given, SaKind::Ike)),
     row(Post, "/v1/peers/{peer}/rekey",          |given| rekey(given, SaKind::Child)),
+    row(Get,  "/v1/drained",      |_| Some(Request::DrainState)),
+    row(Post, "/v1/drain",        |_| Some(Request::Drain)),
+    row(Post, "/v1/undrain",      |_| Some(Request::Undrain)),
+    row(Post, "/v1/peers/{peer}/disable",        |given| Some(Request::Disable { peer: text(given, 0)? })),
+    row(Post, "/v1/peers/{peer}/enable",         |given| Some(Request::Enable { peer: text(given, 0)? })),
     row(Post, "/v1/peers/{peer}/initiate",       |given| Some(Request::Initiate { peer: text(given, 0)? })),
     row(Post, "/v1/peers/{peer}/terminate",      |given| Some(Request::Terminate { peer: text(given, 0)? })),
 ];
@@ -184,6 +189,8 @@ impl Request {
         match self {
             Request::Peer(peer)
             | Request::Rekey { peer, .. }
+            | Request::Disable { peer }
+            | Request::Enable { peer }
             | Request::Initiate { peer }
             | Request::Terminate { peer } => vec![peer.clone()],
             Request::Events { after } => vec![after.to_string()],
@@ -198,6 +205,9 @@ impl Request {
             | Request::Metrics
             | Request::Reload { confirm: None }
             | Request::Confirm
+            | Request::Drain
+            | Request::Undrain
+            | Request::DrainState
             | Request::Plan
             | Request::Log { filter: None } => Vec::new(),
             Request::Reload { confirm: Some(seconds) } => vec![seconds.to_string()],
@@ -223,6 +233,7 @@ impl Reply {
             Reply::Events(view) => json(200, view),
             Reply::Why(view) => json(200, view),
             Reply::Plan(view) => json(200, view),
+            Reply::Drain(view) => json(200, view),
             Reply::Metrics(view) => HttpReply {
                 status: 200,
                 content_type: "text/plain; version=0.0.4; charset=utf-8",

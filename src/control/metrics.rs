@@ -37,6 +37,8 @@ fn gateway(page: &mut Page, view: &GatewayView) {
     page.sample("vpngw_info", &labels, 1.0);
     page.metric("vpngw_uptime_seconds", "gauge", "Time since the gateway started.");
     page.sample("vpngw_uptime_seconds", &[], seconds(view.up_for_ms));
+    page.metric("vpngw_drained", "gauge", "1 while others are to be used instead of it.");
+    page.sample("vpngw_drained", &[], f64::from(u8::from(view.drain.is_some())));
 }
 
 fn tunnels(page: &mut Page, peers: &[PeerMetrics]) {
@@ -52,6 +54,17 @@ fn tunnels(page: &mut Page, peers: &[PeerMetrics]) {
     for peer in peers {
         let since = seconds(peer.summary.state_for_ms);
         page.sample("vpngw_peer_state_seconds", &[peer_label(peer), vpc_label(peer)], since);
+    }
+    page.metric(
+        "vpngw_peer_planned",
+        "gauge",
+        "1 for what an operator has planned for the tunnel.",
+    );
+    for peer in peers {
+        if let Some(planned) = peer.summary.planned {
+            let labels = [peer_label(peer), vpc_label(peer), ("what", planned.name())];
+            page.sample("vpngw_peer_planned", &labels, 1.0);
+        }
     }
     page.metric("vpngw_peer_rtt_seconds", "gauge", "Round-trip time of the last liveness probe.");
     for peer in peers {

@@ -17,12 +17,12 @@ pub use metrics::render as render_metrics;
 pub use pages::{Mark, Page};
 pub use views::{
     BfdView, BgpView, CertificateView, CertificatesView, ChangeView, ChildSaState, ChildSaView,
-    Code, DataPath, EventView, EventsView, FailureView, Family, GatewayView, IkeSaView,
+    Code, DataPath, DrainView, EventView, EventsView, FailureView, Family, GatewayView, IkeSaView,
     LivenessView, MetricsView, PathMtuView, PathState, PathView, PeerMetrics, PeerState,
-    PeerSummary, PeerView, PeersView, PlanView, RefusalView, RejectedRouteView, ReplayView, Role,
-    RouteView, RoutesView, SasView, Severity, StatsView, StepView, TimerView, Traffic, TroubleView,
-    TunnelSas, Verdict, VirtualRouterState, VirtualRouterView, VpcRoutes, VrrpView, WayView,
-    WhyView,
+    PeerSummary, PeerView, PeersView, PlanView, Planned, RefusalView, RejectedRouteView,
+    ReplayView, Role, RouteView, RoutesView, SasView, Severity, Standing, StatsView, StepView,
+    TimerView, Traffic, TroubleView, TunnelSas, Verdict, VirtualRouterState, VirtualRouterView,
+    VpcRoutes, VrrpView, WayView, WhyView,
 };
 
 use serde::{Deserialize, Serialize};
@@ -83,6 +83,22 @@ pub enum Request {
         /// The peer's name.
         peer: String,
     },
+    /// Lead peers and hosts to other gateways, until [`Request::Undrain`].
+    Drain,
+    /// Take part again.
+    Undrain,
+    /// How far draining has come.
+    DrainState,
+    /// Close the tunnel to a peer and refuse it until [`Request::Enable`].
+    Disable {
+        /// The peer's name.
+        peer: String,
+    },
+    /// Let a peer in again.
+    Enable {
+        /// The peer's name.
+        peer: String,
+    },
     /// Close the tunnel to a peer and leave it closed until it is initiated.
     Terminate {
         /// The peer's name.
@@ -123,6 +139,8 @@ pub enum Reply {
     Why(WhyView),
     /// To [`Request::Plan`].
     Plan(PlanView),
+    /// To [`Request::DrainState`].
+    Drain(DrainView),
     /// To a request for an action: it was started.
     Done(Done),
     /// The request could not be answered.

@@ -28,6 +28,11 @@ fn requests() -> Vec<Request> {
         Request::Rekey { peer: peer(), sa: SaKind::Child },
         Request::Initiate { peer: peer() },
         Request::Terminate { peer: peer() },
+        Request::Drain,
+        Request::Undrain,
+        Request::DrainState,
+        Request::Disable { peer: peer() },
+        Request::Enable { peer: peer() },
     ]
 }
 
@@ -41,6 +46,7 @@ fn gateway() -> GatewayView {
         asn: Some(Asn(4_200_000_001)),
         router_id: Ipv4Addr::new(10, 79, 1, 10),
         up_for_ms: 90_500,
+        drain: None,
     }
 }
 
@@ -82,6 +88,7 @@ pub(crate) fn peer() -> PeerView {
                 losses: 0,
             }),
             bgp_waits: None,
+            planned: None,
             last_failure: Some(FailureView {
                 code: Code::NoAnswer,
                 reason: "no answer".to_owned(),

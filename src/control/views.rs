@@ -1,10 +1,12 @@
 //! What a gateway shows of itself.
 
 mod bfd;
+mod bgp;
 mod certificate;
 mod counters;
 mod events;
 mod plan;
+mod planned;
 mod routes;
 mod sas;
 mod verdict;
@@ -12,10 +14,12 @@ mod vrrp;
 mod why;
 
 pub use bfd::{BfdView, PathState};
+pub use bgp::BgpView;
 pub use certificate::{CertificateView, CertificatesView};
 pub use counters::{MetricsView, PeerMetrics, StatsView};
 pub use events::{Code, EventView, EventsView, FailureView, Severity};
 pub use plan::{ChangeView, PlanView};
+pub use planned::{DrainView, Planned, Standing};
 pub use routes::{PathView, RejectedRouteView, RouteView, RoutesView, VpcRoutes};
 pub use sas::{ChildSaState, ChildSaView, IkeSaView, ReplayView, Role, SasView, TunnelSas};
 pub use verdict::Verdict;
@@ -47,6 +51,9 @@ pub struct GatewayView {
     pub router_id: Ipv4Addr,
     /// How long it has been running.
     pub up_for_ms: u64,
+    /// While others are to be used instead of it: how far that has come.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drain: Option<DrainView>,
 }
 
 /// `GET /v1/peers`.
@@ -106,6 +113,9 @@ pub struct PeerSummary {
     /// peer could announce is in use.
     #[serde(default)]
     pub bgp_waits: Option<String>,
+    /// By whose wish it is not used, or others are used before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub planned: Option<Planned>,
     /// What went wrong last; if nothing did, why somebody at its address was refused.
     pub last_failure: Option<FailureView>,
 }
@@ -286,29 +296,6 @@ pub struct LivenessView {
     pub give_up_ms: u64,
     /// When something authentic came last.
     pub heard_ago_ms: Option<u64>,
-}
-
-/// A BGP session (RFC 4271 §8).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct BgpView {
-    /// The state of the session, as the RFC calls it.
-    pub state: String,
-    /// For how long it has been in it.
-    pub state_for_ms: u64,
-    /// Our address inside the tunnel.
-    pub local: IpAddr,
-    /// The peer's address inside the tunnel.
-    pub remote: IpAddr,
-    /// Our autonomous system.
-    pub local_asn: Asn,
-    /// The peer's autonomous system.
-    pub remote_asn: Asn,
-    /// The agreed Hold Time.
-    pub hold_time_ms: u64,
-    /// Prefixes that we announce to it.
-    pub prefixes_announced: u32,
-    /// Why the session ended last.
-    pub last_down: Option<String>,
 }
 
 /// Something that will happen.

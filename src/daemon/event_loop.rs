@@ -9,10 +9,11 @@ use super::lan::{LanEvent, Lans};
 use super::listening::{Listening, Sockets};
 use super::path_errors::{PathError, Undelivered};
 use super::reload::Unconfirmed;
+use super::standing::StandingFile;
 use super::underlay::Underlay;
 use super::world::{Answers, Place, World};
 use super::{logging, notify, unsent};
-use crate::control::{FailureKind, Reply, Request};
+use crate::control::{FailureKind, Page, Reply, Request, Standing};
 use crate::dataplane::{
     BfdReceiver, BfdReport, ControlReceiver, Dataplane, FromDataplane, VpcDevice,
 };
@@ -38,7 +39,11 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use tracing::{error, info};
 
-/// How long hosts and peers have to turn to another gateway before the SAs are deleted.
+/// How long peers and hosts have to go elsewhere while everything is still carried; and without a packet
+/// after which they have.
+const LEADING_AWAY: Duration = Duration::from_secs(2);
+const LEFT: Duration = Duration::from_millis(500);
+/// How long hosts and peers that have no other way have to hear of the end before the SAs are deleted.
 const WITHDRAWAL: Duration = Duration::from_millis(300);
 /// How long the peers have to acknowledge that the SAs are deleted.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -61,6 +66,8 @@ pub(super) struct Daemon {
     pub(super) jobs: JobPool,
     /// A configuration that waits to be confirmed.
     pub(super) unconfirmed: Option<Unconfirmed>,
+    /// What the operator has said that outlives the daemon.
+    pub(super) standing_file: StandingFile,
     /// Removes its file when the daemon ends.
     pub(super) _control: ControlSocket,
     pub(super) signals: Signals,
@@ -239,11 +246,32 @@ impl Daemon {
                 let bfd = self.dataplane.bfd().discards().read();
                 let counters = counters.chain(bfd).map(|(name, count)| (name.to_owned(), count));
                 self.gateway.note_dataplane(counters.collect());
+                let before = self.gateway.standing();
                 let at = &mut Moment::new(now, Clock::wall(), &mut self.random);
-                self.gateway.handle_page(&request, call.after.as_ref(), at)
+                let page = self.gateway.handle_page(&request, call.after.as_ref(), at);
+                self.keep_standing(&before, page)
             }
         };
         let _ = call.reply.send(page);
+    }
+
+    /// What the operator has said outlives the daemon; where it does not, the answer says so.
+    fn keep_standing(&self, before: &Standing, page: Page) -> Page {
+        let standing = self.gateway.standing();
+        if standing == *before {
+            return page;
+        }
+        match (self.standing_file.write(&standing), page) {
+            (Err(error), Page { reply: Reply::Done(done), .. }) => {
+                error!(error = format!("{error:#}"), "what was said will not outlive this process");
+                let message = format!(
+                    "{}; but only until the daemon ends, for it cannot be kept: {error:#}",
+                    done.message
+                );
+                Reply::done(message).into()
+            }
+            (_, page) => page,
+        }
     }
 
     /// Watches the interfaces towards hosts that the configuration names.
@@ -406,10 +434,14 @@ impl Daemon {
         }
     }
 
-    /// Ends in order: others take over first, then the SAs go, then routes and addresses.
+    /// Ends in order: others take over first, then sessions end and SAs go, then routes and addresses.
     async fn end(mut self) {
         notify::stopping();
         info!("ending");
+        self.gateway.lead_away(self.now());
+        self.carry_out();
+        let clock = self.clock;
+        self.run_for(LEADING_AWAY, |gateway| gateway.quiet_for(clock.now()) >= LEFT).await;
         self.gateway.withdraw(self.now());
         self.carry_out();
         self.run_for(WITHDRAWAL, |_| false).await;

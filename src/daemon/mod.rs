@@ -27,6 +27,7 @@ mod logging;
 mod notify;
 mod path_errors;
 mod reload;
+mod standing;
 mod start;
 mod underlay;
 mod unsent;

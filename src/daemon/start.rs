@@ -13,9 +13,11 @@ use super::jobs::JobPool;
 use super::lan::Lans;
 use super::listening::{Listening, Sockets};
 use super::path_errors;
+use super::standing::StandingFile;
 use super::underlay::Underlay;
 use super::world::{World, host};
 use crate::config::{Config, Outline, VpcConfig, Workers};
+use crate::control::Standing;
 use crate::dataplane::{self, Dataplane, DataplaneConfig, VpcDevice};
 use crate::gateway::world::{Host, is_blind};
 use crate::gateway::{self, Gateway};
@@ -38,6 +40,8 @@ pub(super) async fn start(args: &Args) -> Outcome<Daemon> {
     // What it says about refusals is logged.
     let _ = stand_guard(&outline).await;
     let config = files::load_or_fail(&args.config)?;
+    let standing_file = StandingFile::of(&config.gateway.control_socket);
+    let standing = standing_file.read()?;
     claims.extend(&Outline::of(&config)).or_fail(Cause::Busy)?;
     check_host(&config)?;
     let namespaces = config.vpcs.values().filter_map(|vpc| vpc.netns.clone()).collect();
@@ -68,7 +72,8 @@ pub(super) async fn start(args: &Args) -> Outcome<Daemon> {
     let (jobs, job_answers) = JobPool::start().or_fail_as_it_is()?;
     let mut random = OsRandom;
     let at = &mut Moment::new(clock.now(), Clock::wall(), &mut random);
-    let gateway = Gateway::on_host(config, host, workers, at);
+    let gateway = Gateway::standing_as(&standing, config, host, workers, at);
+    tell_standing(&standing);
     let inputs = Inputs {
         ike,
         dataplane: from_dataplane,
@@ -95,6 +100,7 @@ pub(super) async fn start(args: &Args) -> Outcome<Daemon> {
         lans,
         jobs,
         unconfirmed: None,
+        standing_file,
         _control: control,
         signals,
         inputs,
@@ -108,6 +114,16 @@ pub(super) async fn start(args: &Args) -> Outcome<Daemon> {
     let _ = daemon.world.barrier().await;
     info!(gateway = daemon.gateway.config().gateway.name, workers, "ready");
     Ok(daemon)
+}
+
+/// What was said to the process before holds: whoever reads the log need not wonder.
+fn tell_standing(standing: &Standing) {
+    if standing.drained {
+        warn!("this gateway is drained, until `vpnctl undrain`");
+    }
+    for peer in &standing.disabled {
+        warn!(peer, "{peer} is disabled, until `vpnctl enable {peer}`");
+    }
 }
 
 fn dataplane_config(config: &Config, workers: u32, clock: Clock) -> DataplaneConfig {

@@ -29,12 +29,18 @@ use crate::wire::ip::protocol;
 pub(super) struct Watch {
     report: Option<Report>,
     says: Bfd,
+    peer_leaves: bool,
 }
 
 impl Watch {
     /// What BFD says about the path.
     pub(super) fn says(&self) -> Bfd {
         self.says
+    }
+
+    /// Whether the peer's operator wants others to be used instead of it, while the path works.
+    pub(super) fn peer_leaves(&self) -> bool {
+        self.peer_leaves
     }
 
     /// What the session last told; `None` while there is none.
@@ -63,8 +69,10 @@ impl Watch {
             Bfd::Works if minds_beyond && is_dead_end(&report) => Bfd::Lost(Loss::BeyondPeer),
             says => says,
         };
+        let leaves = report.remote == Some((State::Up, Diagnostic::ADMINISTRATIVELY_DOWN));
         self.report = Some(report);
-        std::mem::replace(&mut self.says, says) != says
+        let others = std::mem::replace(&mut self.peer_leaves, leaves) != leaves;
+        std::mem::replace(&mut self.says, says) != says || others
     }
 }
 
@@ -159,12 +167,19 @@ impl Gateway {
         };
         match config.bfd {
             Some(bfd) if !self.leaving => {
-                let beyond_is_down = self.is_dead_end(config);
-                Wanted::Watched { endpoints, config: session_config(bfd, beyond_is_down) }
+                let mut config = session_config(bfd, self.is_dead_end(config));
+                config.is_leaving = self.is_being_left(peer);
+                Wanted::Watched { endpoints, config }
             }
             Some(_) | None if self.watched.contains(&peer) => Wanted::HeldDown,
             Some(_) | None => Wanted::Absent,
         }
+    }
+
+    /// Whether a peer must be told to use others instead of us.
+    fn is_being_left(&self, peer: PeerId) -> bool {
+        let tunnel = self.tunnels.get(&peer);
+        self.planned.leads_away() || tunnel.is_some_and(|tunnel| tunnel.leaving)
     }
 
     /// Whether a peer must be told by BFD that our hosts cannot be reached; by BGP it hears of every
@@ -217,6 +232,7 @@ fn session_config(bfd: config::Bfd, beyond_is_down: bool) -> SessionConfig {
         detect_mult: bfd.multiplier,
         role: Role::Active,
         beyond_is_down,
+        is_leaving: false,
     }
 }
 

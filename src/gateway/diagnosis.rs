@@ -73,6 +73,8 @@ impl Fact {
                 format!("write force_encapsulation = true into the section of {}", peer.gateway),
             ),
             FailureReason::Withdrawn => Fact::new(Code::Replaced, text),
+            FailureReason::Disabled => of_disabled(text, peer),
+            FailureReason::DisabledByPeer => of_disabled_by_peer(text, peer),
             FailureReason::Ours(_) => Fact::new(Code::Internal, text),
         }
     }
@@ -252,12 +254,23 @@ fn of_child(refusal: &ChildRefusal, text: String, peer: &PeerConfig) -> Fact {
         ChildRefusal::Slot { asked, ours } => Fact::new(Code::VpcName, text)
             .sides(ours, asked)
             .remedy(format!("call the VPC {asked:?} on both sides, or add it to {} here", peer.gateway)),
+        ChildRefusal::Disabled(_) => of_disabled(text, peer),
+        ChildRefusal::DisabledByPeer => of_disabled_by_peer(text, peer),
         ChildRefusal::Notified(_) => Fact::new(Code::PeerNotified, text)
             .remedy("look into the peer's log for why it refused"),
         ChildRefusal::Breach(_) | ChildRefusal::PublicValue => {
             Fact::new(Code::ProtocolBreach, text)
         }
     }
+}
+
+fn of_disabled(text: String, peer: &PeerConfig) -> Fact {
+    Fact::new(Code::Disabled, text).remedy(format!("vpnctl enable {} lets it in again", peer.name))
+}
+
+fn of_disabled_by_peer(text: String, peer: &PeerConfig) -> Fact {
+    Fact::new(Code::DisabledByPeer, text)
+        .remedy(format!("only {} can end that, by `vpnctl enable`", peer.gateway))
 }
 
 fn proposal(code: Code, text: String, why: &NoProposal, key: &str, peer: &PeerConfig) -> Fact {

@@ -16,6 +16,8 @@ pub enum Health {
     Usable,
     /// The same, and not for long enough since the path was lost: others are preferred.
     Held,
+    /// SAs are in place and packets pass, and one of the two operators wants others to be used.
+    Leaving,
     /// SAs are in place, and packets do not pass.
     Unreachable,
     /// There is no SA to send with.
@@ -53,14 +55,14 @@ impl Health {
     /// Whether packets get through.
     pub fn is_usable(self) -> bool {
         match self {
-            Health::Usable | Health::Held => true,
+            Health::Usable | Health::Held | Health::Leaving => true,
             Health::Unreachable | Health::Down => false,
         }
     }
 }
 
 /// Chooses the first peer of `ranking` that is usable; one that is held only when all are held or
-/// out of use.
+/// out of use, and one that is to be left only when there is no other.
 pub(super) fn choose(ranking: &[PeerId], health: impl Fn(PeerId) -> Health) -> Option<Choice> {
     let mut out_of_use = Vec::new();
     for &peer in ranking {
@@ -69,9 +71,10 @@ pub(super) fn choose(ranking: &[PeerId], health: impl Fn(PeerId) -> Health) -> O
             other => out_of_use.push((peer, other)),
         }
     }
-    let held = out_of_use.iter().position(|(_, health)| *health == Health::Held)?;
-    let peer = ranking.get(held).copied()?;
-    out_of_use.truncate(held);
+    let first = |wanted| out_of_use.iter().position(|(_, health)| *health == wanted);
+    let place = first(Health::Held).or_else(|| first(Health::Leaving))?;
+    let peer = ranking.get(place).copied()?;
+    out_of_use.truncate(place);
     Some(Choice { peer, reason: reason(out_of_use) })
 }
 

@@ -86,6 +86,9 @@ impl Gateway {
                 Finding::SoftLimit(child) => self.ike.on_soft_limit(child, at),
             }
         }
+        if tunnel.note_carried(at.now) {
+            self.planned.on_carried(at.now);
+        }
         if samples {
             tunnel.sample(at.now);
         }

@@ -33,6 +33,7 @@ mod pairs;
 mod papers;
 mod path;
 mod path_mtu;
+mod planned;
 mod probing;
 mod rates;
 mod reconfigure;
@@ -57,6 +58,7 @@ pub use snapshot::device_mtu;
 pub use unsent::Unsent;
 
 use crate::config::Config;
+use crate::control::Standing;
 use crate::forward::Strayed;
 use crate::ike;
 use crate::moment::Moment;
@@ -100,6 +102,10 @@ pub enum Why {
     Way(RemoteId),
     /// Time to see whether certificates run out.
     Papers,
+    /// Time to see whether a drained gateway carries anything.
+    Quiet,
+    /// Time to see whether a peer that is disabled has gone elsewhere.
+    Close(PeerId),
 }
 
 /// A whole gateway.
@@ -114,6 +120,8 @@ pub struct Gateway {
     remotes: BTreeMap<RemoteId, BTreeSet<PeerId>>,
     /// The peers whose tunnel an operator has closed while others go on over the same connection.
     closed: BTreeSet<PeerId>,
+    /// What the operator has planned for it and for peers.
+    planned: planned::Planned,
     /// The peers by name.
     names: BTreeMap<String, PeerId>,
     redundancy: Redundancy,
@@ -165,6 +173,17 @@ impl Gateway {
     /// A gateway that starts to connect to its peers, on a host as it was found. It listens on
     /// what [`Host::sockets`] says.
     pub fn on_host(config: Config, host: Host, workers: u32, at: &mut Moment<'_>) -> Gateway {
+        Gateway::standing_as(&Standing::default(), config, host, workers, at)
+    }
+
+    /// A gateway to which the operator has said something that outlives its process.
+    pub fn standing_as(
+        standing: &Standing,
+        config: Config,
+        host: Host,
+        workers: u32,
+        at: &mut Moment<'_>,
+    ) -> Gateway {
         let ike = ike::Endpoint::new(connection::endpoint_config(&config, workers), at);
         let mut gateway = Gateway {
             started: at.now,
@@ -173,6 +192,7 @@ impl Gateway {
             tunnels: Counted::default(),
             remotes: BTreeMap::new(),
             closed: BTreeSet::new(),
+            planned: planned::Planned::default(),
             names: BTreeMap::new(),
             redundancy: Redundancy::default(),
             world: World::default(),
@@ -198,6 +218,7 @@ impl Gateway {
             papers: papers::Papers::default(),
             config,
         };
+        gateway.resume(standing, at.now);
         gateway.start(at);
         gateway
     }
@@ -343,6 +364,8 @@ impl Gateway {
             Why::Underlay => self.follow_host(at),
             Why::Way(remote) => self.wake_way(remote, at),
             Why::Papers => self.look_at_papers(at),
+            Why::Quiet => self.look_whether_quiet(at.now),
+            Why::Close(peer) => self.close_when_left(peer, at),
             // These keep queues of their own.
             Why::Ike | Why::Vrrp | Why::World => {}
         }

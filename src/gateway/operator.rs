@@ -71,6 +71,10 @@ impl Gateway {
 
     /// Starts the tunnel to a peer.
     pub(super) fn initiate(&mut self, peer: PeerId, at: &mut Moment<'_>) -> Reply {
+        if self.planned.is_disabled(peer) {
+            let why = "the peer is disabled here: `vpnctl enable` ends that";
+            return Reply::failed(FailureKind::NotNow, why);
+        }
         let config = self.config.peers.get(&peer);
         if config.is_some_and(|peer| peer.remote_address.is_none()) {
             let why = "the peer's address is not configured: only the peer can initiate";
@@ -83,7 +87,7 @@ impl Gateway {
             self.ike.initiate(connection::id(remote), at);
         }
         Reply::done(match self.health(peer) {
-            Health::Usable | Health::Held => "the tunnel is up",
+            Health::Usable | Health::Held | Health::Leaving => "the tunnel is up",
             Health::Unreachable => "the tunnel has SAs, but packets do not pass",
             Health::Down => "the tunnel is being brought up",
         })
@@ -114,7 +118,8 @@ impl Gateway {
         let remote = config.remote;
         self.closed.insert(peer);
         let sharing = self.remotes.get(&remote).cloned().unwrap_or_default();
-        if !sharing.is_subset(&self.closed) {
+        let gone = |peer: &PeerId| self.closed.contains(peer) || self.planned.is_cut_off(*peer);
+        if !sharing.iter().all(gone) {
             self.connect(remote, at);
             return Reply::done(
                 "the tunnel is closed, until it is initiated here; others over its IKE SA go on",
@@ -178,6 +183,9 @@ impl Gateway {
         let Some(config) = old.peers.get(&peer) else { return };
         self.names.remove(&config.name);
         self.closed.remove(&peer);
+        if !self.config.peers.contains_key(&peer) {
+            self.planned.forget(peer);
+        }
         self.unsent.forget(peer);
         if let Some(sharing) = self.remotes.get_mut(&config.remote) {
             sharing.remove(&peer);

@@ -59,6 +59,8 @@ pub(super) struct Redundancy {
     links: BTreeMap<LinkId, Link>,
     timers: Timers<Due>,
     unknown: u64,
+    /// Whether the operator wants other routers to answer for all addresses.
+    leaving: bool,
     outputs: VecDeque<VrrpOutput>,
 }
 
@@ -81,7 +83,7 @@ impl Redundancy {
             if !self.members.contains_key(&id) {
                 let (vpc, interface) = (id.vpc, id.interface.clone());
                 self.outputs.push_back(VrrpOutput::Join { vpc, interface });
-                self.members.insert(id, Member::new(router.clone(), now));
+                self.members.insert(id, Member::new(router.clone(), self.leaving, now));
             }
         }
         self.heed(vpc, config.interface.as_deref());
@@ -228,12 +230,30 @@ impl Redundancy {
                 continue;
             }
             member.isolated = isolated;
-            let priority = member.priority();
-            if let Some(machine) = &mut member.machine {
-                machine.set_priority(priority, now);
-            }
-            self.drain(&id);
+            self.follow_priority(&id, now);
         }
+    }
+
+    /// Other routers are to answer for all addresses, as long as there are others; or not any more.
+    pub(crate) fn set_leaving(&mut self, leaving: bool, now: Timestamp) {
+        self.leaving = leaving;
+        for id in self.members.keys().cloned().collect::<Vec<_>>() {
+            let Some(member) = self.members.get_mut(&id) else { continue };
+            member.leaving = leaving;
+            if leaving && !member.config.preempt {
+                member.step_back(now);
+            }
+            self.follow_priority(&id, now);
+        }
+    }
+
+    fn follow_priority(&mut self, id: &VirtualRouterId, now: Timestamp) {
+        let Some(member) = self.members.get_mut(id) else { return };
+        let priority = member.priority();
+        if let Some(machine) = &mut member.machine {
+            machine.set_priority(priority, now);
+        }
+        self.drain(id);
     }
 
     /// Runs the timers that are due.

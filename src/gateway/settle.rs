@@ -16,7 +16,7 @@ use super::vpc::Vpc;
 use super::world::Wish;
 use super::{Gateway, Output, TcpOutput, VrrpOutput, Why, connection};
 use crate::control::Code;
-use crate::ike::Event;
+use crate::ike::{self, Event};
 use crate::moment::Moment;
 use crate::net::{PeerId, RemoteId, VpcId};
 use crate::routing::Action;
@@ -46,7 +46,9 @@ impl Gateway {
 
     /// Begins with a configured VPC.
     pub(super) fn add_vpc(&mut self, id: VpcId, at: &mut Moment<'_>) {
-        self.vpcs.insert(id, Vpc::new(id, &self.config, at.now, at.random));
+        let mut vpc = Vpc::new(id, &self.config, at.now, at.random);
+        vpc.router.set_leaving(self.planned.leads_away(), at.now);
+        self.vpcs.insert(id, vpc);
         self.publisher.mark_vpc(id);
         if let Some(config) = self.config.vpcs.get(&id) {
             self.redundancy.configure(id, config, at.now);
@@ -72,10 +74,8 @@ impl Gateway {
 
     /// Tells the IKE engine of the peers that share a connection: it is made, changed or deleted.
     pub(super) fn connect(&mut self, remote: RemoteId, at: &mut Moment<'_>) {
-        let peers = self.remotes.get(&remote).into_iter().flatten().copied();
-        let peers = peers.filter(|peer| !self.closed.contains(peer));
         let id = connection::id(remote);
-        match connection::connection_config(&self.config, &self.local_addresses, peers) {
+        match self.wanted_connection(remote) {
             Some(connection) => self.ike.update_connection(id, connection, at),
             None => {
                 self.remotes.remove(&remote);
@@ -83,6 +83,24 @@ impl Gateway {
                 self.ike.remove_connection(id, at);
             }
         }
+    }
+
+    /// The connection to a remote gateway with the peers that are wanted of those that share it. When
+    /// none is, it stays, to refuse them.
+    fn wanted_connection(&self, remote: RemoteId) -> Option<ike::ConnectionConfig> {
+        let sharing = || self.remotes.get(&remote).into_iter().flatten().copied();
+        let disabled = || sharing().filter(|peer| self.planned.is_cut_off(*peer));
+        let open = sharing().filter(|peer| !self.closed.contains(peer));
+        let open: Vec<PeerId> = open.filter(|peer| !self.planned.is_cut_off(*peer)).collect();
+        let all = (&self.config, &self.local_addresses);
+        if open.is_empty() && disabled().next().is_some() {
+            let config = connection::connection_config(all.0, all.1, disabled())?;
+            return Some(ike::ConnectionConfig { refuses: true, initiate: false, ..config });
+        }
+        let config = connection::connection_config(all.0, all.1, open)?;
+        let vpc_of = |peer| self.config.vpcs.get(&self.config.peers.get(&peer)?.vpc);
+        let refused = disabled().filter_map(|peer| Some(vpc_of(peer)?.name.clone()));
+        Some(ike::ConnectionConfig { refused_slots: refused.collect(), ..config })
     }
 
     fn listen(&mut self) {

@@ -59,6 +59,15 @@ impl Gateway {
             Request::Reload { .. } | Request::Confirm | Request::Plan | Request::Log { .. } => {
                 Reply::failed(FailureKind::BadRequest, "a gateway reads no files and writes no log")
             }
+            Request::Drain => self.drain(now),
+            Request::Undrain => self.undrain(now),
+            Request::DrainState => self.drain_state(now),
+            Request::Disable { peer } => {
+                self.act_on_peer(peer, now, |gateway, peer| gateway.disable(peer, at))
+            }
+            Request::Enable { peer } => {
+                self.act_on_peer(peer, now, |gateway, peer| gateway.enable(peer, at))
+            }
             Request::Rekey { peer, sa } => {
                 self.act_on_peer(peer, now, |gateway, peer| gateway.rekey(peer, *sa, at))
             }
@@ -101,6 +110,14 @@ impl Gateway {
             asn: gateway.asn,
             router_id: gateway.router_id,
             up_for_ms: millis(now.since(self.started)),
+            drain: self.drain_view(now),
+        }
+    }
+
+    fn drain_state(&self, now: Timestamp) -> Reply {
+        match self.drain_view(now) {
+            Some(view) => Reply::Drain(view),
+            None => Reply::failed(FailureKind::NotNow, "the gateway is not drained: vpnctl drain"),
         }
     }
 
@@ -177,6 +194,6 @@ impl Gateway {
     }
 }
 
-fn millis(duration: Duration) -> u64 {
+pub(super) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

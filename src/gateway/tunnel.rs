@@ -29,6 +29,7 @@ use crate::ike::{ConnectionState, Established, Event};
 use crate::net::{PrefixSet, VpcId};
 use crate::routing::bfd::Report;
 use crate::time::Timestamp;
+use crate::wire::bfd;
 use std::sync::Arc;
 use std::time::Duration;
 use tracing::{error, info, warn};
@@ -70,6 +71,12 @@ pub(super) struct Tunnel {
     pub probing: Probing,
     /// What follows from both and from IKE's liveness.
     pub path: Path,
+    /// Whether our operator wants others to be used instead of it.
+    pub leaving: bool,
+    /// Packets that it had carried for others when its counters were last looked at, and when there
+    /// were last more of them.
+    carried: u64,
+    pub carried_at: Option<Timestamp>,
     /// What its VPC was told last of its health.
     pub told: Health,
     /// What the packet path counts.
@@ -112,6 +119,9 @@ impl Tunnel {
             watch: Watch::default(),
             probing: Probing::default(),
             path: Path::default(),
+            leaving: false,
+            carried: 0,
+            carried_at: None,
             told: Health::Down,
             counters: Arc::default(),
             sent_fragments: Arc::default(),
@@ -145,8 +155,23 @@ impl Tunnel {
     pub(super) fn health(&self) -> Health {
         match (&self.state, self.sas.sending().next()) {
             (_, None) | (State::Down { .. }, Some(_)) => Health::Down,
-            (State::Connected { .. } | State::Silent { .. }, Some(_)) => self.path.health(),
+            (State::Connected { .. } | State::Silent { .. }, Some(_)) => match self.path.health() {
+                Health::Usable | Health::Held if self.leaving || self.watch.peer_leaves() => {
+                    Health::Leaving
+                }
+                health => health,
+            },
         }
+    }
+
+    /// Looks what it has carried for others; whether that has become more.
+    pub(super) fn note_carried(&mut self, now: Timestamp) -> bool {
+        let carried = self.counters.carried();
+        let more = std::mem::replace(&mut self.carried, carried) != carried;
+        if more {
+            self.carried_at = Some(now);
+        }
+        more
     }
 
     /// What is known of the path now; `None` while there is no IKE SA.
@@ -244,7 +269,17 @@ impl Tunnel {
     /// Takes over what BFD tells; says whether something follows from it.
     pub(super) fn on_bfd(&mut self, report: Report, now: Timestamp) -> bool {
         let has_bgp = self.neighbor.is_some_and(|neighbor| neighbor.bgp);
+        let before = self.watch.peer_leaves();
         let news = self.watch.on_report(report, !has_bgp);
+        match (before, self.watch.peer_leaves()) {
+            (false, true) => {
+                self.note(Fact::new(Code::PeerDrains, "the peer is drained: others go first"), now);
+            }
+            (true, false) if report.state == bfd::State::Up => {
+                self.note(Fact::new(Code::PeerUndrained, "the peer is not drained any more"), now);
+            }
+            (true, false) | (true, true) | (false, false) => {}
+        }
         self.judge_path(now);
         news
     }

@@ -141,7 +141,8 @@ impl Vpc {
         health: Health,
         now: Timestamp,
     ) {
-        note(&mut self.reachable, peer, health != Health::Usable);
+        let carries = matches!(health, Health::Usable | Health::Leaving);
+        note(&mut self.reachable, peer, !carries);
         if before.is_usable() != health.is_usable() {
             self.router.on_tunnel(peer, health.is_usable(), now);
         }

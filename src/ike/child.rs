@@ -123,6 +123,7 @@ impl Offer {
                 describe(&self.traffic.local),
                 describe(&self.traffic.remote)
             )),
+            slots::DISABLED => ChildRefusal::DisabledByPeer,
             other => ChildRefusal::Notified(other),
         }
     }
@@ -158,6 +159,9 @@ impl Accepted {
             Accepted::check((id, slot), &suites_of(slot), request, begun)
         };
         if let Some(asked) = slots::named(request) {
+            if config.refused_slots.contains(asked.as_ref()) {
+                return Err(ChildRefusal::Disabled(asked.into_owned()));
+            }
             let named = config.slots.iter().find(|(_, slot)| slot.name == asked);
             return named.map_or_else(|| Err(no_such_slot(config, &asked)), check);
         }
@@ -249,6 +253,7 @@ pub(super) fn notify_of(refusal: &ChildRefusal) -> NotifyType {
     match refusal {
         ChildRefusal::Proposal(_) => NotifyType::NO_PROPOSAL_CHOSEN,
         ChildRefusal::Selectors(_) | ChildRefusal::Slot { .. } => NotifyType::TS_UNACCEPTABLE,
+        ChildRefusal::Disabled(_) | ChildRefusal::DisabledByPeer => slots::DISABLED,
         ChildRefusal::Notified(notify) => *notify,
         ChildRefusal::Breach(_) => NotifyType::INVALID_SYNTAX,
         // Such a peer is malicious or broken (RFC 6989 §2.5).

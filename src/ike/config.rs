@@ -5,7 +5,7 @@ use crate::crypto::suite::{DEFAULT_IKE_SUITES, EspSuite, IkeSuite, default_esp_s
 use crate::pki::Credentials;
 use crate::random::Random;
 use crate::wire::ike::{Identity, TrafficSelector};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -191,6 +191,11 @@ pub struct ConnectionConfig {
     /// Make the peer believe in a NAT on our side, so that it encapsulates ESP in UDP: the only
     /// form of ESP that we speak (RFC 7296 §2.23).
     pub force_encapsulation: bool,
+    /// The operator wants no IKE SA with this peer now: it has none, and one that has proved to be
+    /// the peer is refused and told why.
+    pub refuses: bool,
+    /// Names of slots that the operator wants no Child SA for now.
+    pub refused_slots: BTreeSet<String>,
 }
 
 impl ConnectionConfig {
@@ -217,6 +222,8 @@ impl ConnectionConfig {
             retransmit: Retransmit::default(),
             reconnect: Backoff::default(),
             force_encapsulation: true,
+            refuses: false,
+            refused_slots: BTreeSet::new(),
         }
     }
 
@@ -230,8 +237,8 @@ impl ConnectionConfig {
         self.slots.values().map(|slot| 1 + slot.pairs.len()).sum()
     }
 
-    /// Whether an IKE SA made under `self` is just as good under `other`: all but timers, slots and
-    /// certificates equal, and our address unless it does not matter.
+    /// Whether an IKE SA made under `self` is just as good under `other`: all but timers, slots,
+    /// refusals and certificates equal, and our address unless it does not matter.
     pub fn same_peer(&self, other: &ConnectionConfig) -> bool {
         let rest_of_other = ConnectionConfig {
             local: if self.anywhere { other.local } else { self.local },
@@ -241,6 +248,8 @@ impl ConnectionConfig {
             slots: other.slots.clone(),
             retransmit: other.retransmit.clone(),
             reconnect: other.reconnect.clone(),
+            refuses: other.refuses,
+            refused_slots: other.refused_slots.clone(),
             credentials: match self.credentials.continues_as(&other.credentials) {
                 true => other.credentials.clone(),
                 false => self.credentials.clone(),

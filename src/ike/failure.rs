@@ -51,6 +51,12 @@ pub enum FailureReason {
     /// The connection went, or became another, while its peer proved who it is.
     #[error("the connection was changed while the peer authenticated itself")]
     Withdrawn,
+    /// Our operator wants nothing of the peer, which has proved who it is.
+    #[error("the peer is disabled here, and was refused")]
+    Disabled,
+    /// The peer's operator wants nothing of us.
+    #[error("this gateway is disabled at the peer")]
+    DisabledByPeer,
     /// Our own side could not go on.
     #[error("internal: {0}")]
     Ours(&'static str),
@@ -112,6 +118,12 @@ pub enum ChildRefusal {
         /// The names that this side has.
         ours: String,
     },
+    /// Our operator wants no Child SA for this slot.
+    #[error("the tunnel for {0:?} is disabled here, and was refused")]
+    Disabled(String),
+    /// The peer's operator wants no Child SA for this slot.
+    #[error("the tunnel is disabled at the peer")]
+    DisabledByPeer,
     /// The peer refused with a notification that says no more than its name.
     #[error("the peer answered {0}")]
     Notified(NotifyType),

@@ -18,6 +18,10 @@ const VENDOR_ID: &[u8] = b"vpngw: Child SAs by name, 1";
 /// Notify Message Type that carries a slot's name, of the range for private use.
 const SLOT_NAME: NotifyType = NotifyType(50_207);
 
+/// Notify Message Type of an error, of the range for private use: the operator has disabled the peer,
+/// or the slot. Who does not know it takes it for a failure (RFC 7296 §3.10.1).
+pub(super) const DISABLED: NotifyType = NotifyType(8_207);
+
 /// Announces that we name slots, and understand names.
 pub(super) fn vendor_id() -> Payload {
     Payload::VendorId(VENDOR_ID.to_vec())

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
+use super::control::socket_of;
 use super::state::Settings;
 use crate::crypto::sign::SigningKey;
 use crate::os::process::{self, Process};
@@ -27,9 +28,15 @@ pub fn log(settings: &Settings, gateway: &str) -> PathBuf {
     settings.state_dir.join(format!("{gateway}.log"))
 }
 
-/// Removes the log of an earlier run.
-pub fn forget_log(settings: &Settings, gateway: &str) -> Result<()> {
-    match fs::remove_file(log(settings, gateway)) {
+/// Removes the log of an earlier run, and what was said to a gateway then.
+pub fn forget(settings: &Settings, gateway: &str) -> Result<()> {
+    let socket = socket_of(&config(settings, gateway))?;
+    forget_file(&log(settings, gateway))?;
+    forget_file(&Path::new(&socket).with_extension("state"))
+}
+
+fn forget_file(path: &Path) -> Result<()> {
+    match fs::remove_file(path) {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(error.into()),
         _ => Ok(()),
     }

@@ -234,7 +234,7 @@ impl Lab {
         let nodes = self.topology.nodes.len();
         tell(&format!("made {nodes} network namespaces, {}-*", settings.prefix));
         for name in &gateways {
-            daemon::forget_log(&self.state.settings, name)?;
+            daemon::forget(&self.state.settings, name)?;
             self.start(name)?;
         }
         self.require_daemons()?;

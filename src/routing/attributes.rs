@@ -154,6 +154,8 @@ pub struct Attributes {
 
 /// Attribute code of COMMUNITIES (RFC 1997).
 const COMMUNITIES: u8 = 8;
+/// GRACEFUL_SHUTDOWN: the path is about to go (RFC 8326 §3).
+const GRACEFUL_SHUTDOWN: u32 = 0xffff_0000;
 /// NO_EXPORT: not to other ASes (RFC 1997).
 const NO_EXPORT: u32 = 0xffff_ff01;
 /// NO_ADVERTISE: not to any other speaker (RFC 1997).
@@ -193,6 +195,33 @@ impl Attributes {
             NO_EXPORT | NO_EXPORT_SUBCONFED => !external,
             _ => true,
         })
+    }
+
+    /// Whether whoever announced the path says that it is about to go (RFC 8326).
+    pub fn is_shutting_down(&self) -> bool {
+        self.communities().any(|community| community == GRACEFUL_SHUTDOWN)
+    }
+
+    /// The attributes with the word that the path is about to go (RFC 8326 §4.1).
+    pub fn shutting_down(mut self) -> Attributes {
+        if !self.is_shutting_down() {
+            self.add_community(GRACEFUL_SHUTDOWN);
+        }
+        self
+    }
+
+    /// Puts a community behind those that there are.
+    fn add_community(&mut self, community: u32) {
+        let word = community.to_be_bytes();
+        match self.transitive.iter_mut().find(|attribute| attribute.code == COMMUNITIES) {
+            Some(attribute) => attribute.body.extend(word),
+            None => {
+                let body = word.to_vec();
+                let added = TransitiveAttribute { code: COMMUNITIES, partial: false, body };
+                self.transitive.push(added);
+                self.transitive.sort();
+            }
+        }
     }
 
     fn communities(&self) -> impl Iterator<Item = u32> {

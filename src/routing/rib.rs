@@ -57,6 +57,9 @@ struct AdjRibIn {
 /// prefixes fits when a set of attributes is not larger than usual, or shared.
 pub const MAX_OCTETS: usize = 64 << 20;
 
+/// How much a path is preferred that is about to go (RFC 8326 §4.2).
+const SHUTTING_DOWN: u32 = 0;
+
 /// The neighbour announced more than it may; its session has to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Excess {
@@ -73,7 +76,7 @@ pub struct Path {
     pub peer: PeerId,
     /// What kind of neighbour that is.
     pub source: Source,
-    /// Preference of the neighbour.
+    /// Preference of the neighbour; 0 for a path that is about to go.
     pub local_preference: u32,
     /// BGP Identifier of the neighbour.
     pub identifier: Ipv4Addr,
@@ -418,7 +421,10 @@ impl AdjRibIn {
         Some(Path {
             peer,
             source: self.policy.source,
-            local_preference: self.policy.local_preference,
+            local_preference: match attributes.is_shutting_down() {
+                true => SHUTTING_DOWN,
+                false => self.policy.local_preference,
+            },
             identifier: self.identifier,
             share,
             attributes,

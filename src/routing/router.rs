@@ -44,6 +44,10 @@ pub struct Router {
     announced: BTreeSet<Family>,
     /// Prefixes that the host refuses to route.
     stranded: BTreeSet<Prefix>,
+    /// We are about to go, or are to be left for others: all neighbours are told so.
+    leaving: bool,
+    /// Those that alone are told so.
+    left: BTreeSet<PeerId>,
     neighbors: Counted<PeerId, Neighbor>,
     rib: Rib,
     owners: BTreeMap<ConnectionId, PeerId>,
@@ -66,6 +70,8 @@ impl Router {
             own: BTreeSet::new(),
             announced: BTreeSet::from(Family::ALL),
             stranded: BTreeSet::new(),
+            leaving: false,
+            left: BTreeSet::new(),
             neighbors: Counted::default(),
             owners: BTreeMap::new(),
             by_addresses: BTreeSet::new(),
@@ -308,6 +314,7 @@ impl Router {
         self.touched.insert(peer);
         self.drain(now);
         self.neighbors.remove(&peer);
+        self.left.remove(&peer);
         self.timers.arm(peer, None);
         self.rib.remove(peer);
     }

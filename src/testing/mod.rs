@@ -27,6 +27,7 @@ mod isolation;
 mod narrowing;
 mod operations;
 mod paths;
+mod planned;
 mod refusals;
 mod scale;
 mod six_gateways;

@@ -9,6 +9,7 @@ use super::deployment::{Deployment, Site};
 use super::node::{Emission, Node};
 use super::packet::{self, UDP};
 use super::weather::Weather;
+use crate::control::Standing;
 use crate::gateway::Datagram;
 use crate::net::{PeerId, VpcId};
 use crate::random::{Random, Seeded};
@@ -159,9 +160,15 @@ impl Network {
 
     /// A node starts with nothing but its configuration.
     pub(super) fn boot(&mut self, node: usize) {
+        self.boot_as(node, &Standing::default());
+    }
+
+    /// A node starts with its configuration and what its operator has said before.
+    pub(super) fn boot_as(&mut self, node: usize, standing: &Standing) {
         let config = self.deployment.configs[node].clone();
         let seed = self.random.u64();
-        self.nodes[node] = Some(Node::start(config, self.addresses[node], seed, self.now));
+        let address = self.addresses[node];
+        self.nodes[node] = Some(Node::start(standing, config, address, seed, self.now));
         self.collect(node);
     }
 

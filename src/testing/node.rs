@@ -5,6 +5,7 @@ use super::kernel::{self, Kernel, LOOPBACK, Traveller, UNDERLAY, Way};
 use super::packet;
 use super::stream::{Stack, StreamEvent, StreamId};
 use crate::config::Config;
+use crate::control::Standing;
 use crate::forward::{self, Inbound, Outcome, Snapshot, TunnelEntry, Verdict, outbound_packet};
 use crate::gateway::world::{Answer, Change, Trouble, Wish};
 use crate::gateway::{
@@ -74,13 +75,19 @@ pub(super) struct Node {
 }
 
 impl Node {
-    /// Starts a gateway; its LAN interfaces are up.
-    pub(super) fn start(config: Config, address: IpAddr, seed: u64, now: Timestamp) -> Node {
+    /// Starts a gateway with what its operator has said before; its LAN interfaces are up.
+    pub(super) fn start(
+        standing: &Standing,
+        config: Config,
+        address: IpAddr,
+        seed: u64,
+        now: Timestamp,
+    ) -> Node {
         let mut random = Seeded::new(seed);
         let host = kernel::host(&config, address);
         let sockets = host.sockets(&config);
         let at = &mut Moment::simulated(now, &mut random);
-        let gateway = Gateway::on_host(config.clone(), host, 1, at);
+        let gateway = Gateway::standing_as(standing, config.clone(), host, 1, at);
         let vpcs = config.vpcs.keys().map(|id| (*id, VpcHost::default())).collect();
         let [a, b, c, d] = config.gateway.router_id.octets();
         let mut node = Node {

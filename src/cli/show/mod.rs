@@ -61,7 +61,9 @@ fn headed(title: &str, empty: &str, sheet: Sheet, look: Look) -> String {
 fn tone_of(verdict: Verdict) -> Tone {
     match verdict {
         Verdict::Up => Tone::Good,
-        Verdict::Connecting | Verdict::Rejecting => Tone::Warning,
+        Verdict::Connecting | Verdict::Disabled | Verdict::Drained | Verdict::Rejecting => {
+            Tone::Warning
+        }
         Verdict::Down
         | Verdict::Unreachable
         | Verdict::OneWay

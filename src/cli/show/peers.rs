@@ -6,7 +6,8 @@ use super::super::sheet::{Cell, Sheet, Tone};
 use super::super::units;
 use super::{headed, tone_of};
 use crate::control::{
-    Code, FailureView, GatewayView, PathState, PeerSummary, PeersView, RefusalView, Verdict,
+    Code, DrainView, FailureView, GatewayView, PathState, PeerSummary, PeersView, Planned,
+    RefusalView, Verdict,
 };
 use std::cmp::Reverse;
 
@@ -34,7 +35,7 @@ const SPARE: [&str; 8] =
 
 /// Whether all is well with all peers.
 pub(in super::super) fn are_well(view: &PeersView) -> bool {
-    view.peers.iter().all(|peer| peer.verdict.is_well())
+    view.gateway.drain.is_none() && view.peers.iter().all(|peer| peer.verdict.is_well())
 }
 
 /// The chosen peers of a gateway.
@@ -135,7 +136,14 @@ fn about(gateway: &GatewayView) -> String {
     }
     facts.extend(gateway.asn.map(|asn| format!("AS{asn}")));
     facts.push(format!("running for {}", units::span(gateway.up_for_ms)));
+    facts.extend(gateway.drain.as_ref().map(drained));
     facts.join(", ")
+}
+
+/// That others are to be used, and whether they are.
+fn drained(drain: &DrainView) -> String {
+    let quiet = if drain.quiet { "quiet" } else { "still carries packets" };
+    format!("DRAINED for {}: {quiet}", units::span(drain.drained_for_ms))
 }
 
 fn line(gateway: &str, peer: &PeerSummary) -> [Cell; 16] {
@@ -203,6 +211,8 @@ fn notes(peer: &PeerSummary) -> Vec<(String, Tone)> {
         notes.extend(failure.remedy.as_ref().map(|remedy| (format!("→ {remedy}"), Tone::Plain)));
     } else if let (Verdict::NoBgp, Some(state)) = (peer.verdict, &peer.bgp_waits) {
         notes.push((format!("the BGP session is {state}"), Tone::Bad));
+    } else if let Some(planned) = peer.planned.filter(|_| peer.verdict == Verdict::Drained) {
+        notes.push((words(planned).to_owned(), Tone::Warning));
     } else if peer.verdict == Verdict::NoRoutes {
         notes.push(("the peer announces no prefix that `accept` admits".to_owned(), Tone::Bad));
     }
@@ -217,6 +227,17 @@ fn notes(peer: &PeerSummary) -> Vec<(String, Tone)> {
     notes
 }
 
+/// Why a tunnel that works is not preferred.
+fn words(planned: Planned) -> &'static str {
+    match planned {
+        Planned::Disabled => "it is disabled here",
+        Planned::DrainedHere => {
+            "this gateway is drained: others are to be used (vpnctl undrain ends that)"
+        }
+        Planned::DrainedThere => "the peer is drained by its operator: others go first",
+    }
+}
+
 /// Whether a failure says why the verdict is what it is; others are history.
 fn concerns(peer: &PeerSummary, failure: &FailureView) -> bool {
     let of_bgp = matches!(
@@ -224,9 +245,17 @@ fn concerns(peer: &PeerSummary, failure: &FailureView) -> bool {
         Code::BgpDown | Code::BgpAsn | Code::BgpUnreachable | Code::BgpTooManyPrefixes
     );
     match peer.verdict {
-        Verdict::Down | Verdict::Connecting | Verdict::Unreachable | Verdict::OneWay => true,
+        Verdict::Down
+        | Verdict::Connecting
+        | Verdict::Unreachable
+        | Verdict::OneWay
+        | Verdict::Disabled => true,
         Verdict::NoBgp => of_bgp,
-        Verdict::NoRoutes | Verdict::HostRefuses | Verdict::Rejecting | Verdict::Up => false,
+        Verdict::NoRoutes
+        | Verdict::HostRefuses
+        | Verdict::Drained
+        | Verdict::Rejecting
+        | Verdict::Up => false,
     }
 }
 

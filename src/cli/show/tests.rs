@@ -21,6 +21,7 @@ fn gateway() -> GatewayView {
         asn: Some(Asn(4_200_000_001)),
         router_id: [10, 79, 1, 10].into(),
         up_for_ms: 90_500,
+        drain: None,
     }
 }
 

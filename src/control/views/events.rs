@@ -134,6 +134,23 @@ codes! {
     ReloadFailed = "reload-failed", Warning;
     /// Another configuration was not confirmed; the one before it is back.
     RolledBack = "rolled-back", Warning;
+    /// Other gateways and the hosts are led away from this gateway.
+    Drained = "drained", Info;
+    /// Nothing is carried any more by a gateway that is drained: it may stop.
+    Quiet = "quiet", Info;
+    /// This gateway is to be used again.
+    Undrained = "undrained", Info;
+    /// An operator here wants nothing of the peer any more; or the peer has tried all the same, and was
+    /// refused.
+    Disabled = "disabled", Warning;
+    /// An operator here wants the peer again.
+    Enabled = "enabled", Info;
+    /// An operator at the peer wants nothing of this gateway.
+    DisabledByPeer = "disabled-by-peer", Warning;
+    /// The peer wants others to be used in its place.
+    PeerDrains = "peer-drains", Info;
+    /// The peer is to be used again.
+    PeerUndrained = "peer-undrained", Info;
     /// Both sides are authenticated.
     Connected = "connected", Info;
     /// The peer is at another address.

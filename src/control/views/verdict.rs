@@ -1,6 +1,6 @@
 //! Whether all is well with a peer, in one word.
 
-use super::{DataPath, PathState, PeerState, PeerSummary};
+use super::{DataPath, PathState, PeerState, PeerSummary, Planned};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -23,6 +23,10 @@ pub enum Verdict {
     NoRoutes,
     /// Packets pass, and the host refuses some of what they need.
     HostRefuses,
+    /// An operator here wants nothing of it.
+    Disabled,
+    /// Packets pass, and by the wish of an operator here or there others are used before it.
+    Drained,
     /// All that is accepted is in use, and some of what the peer announces is not accepted.
     Rejecting,
     /// All is well.
@@ -34,6 +38,7 @@ impl Verdict {
     /// What the facts of a peer come to.
     pub fn of(peer: &PeerSummary, path: DataPath) -> Verdict {
         match peer.state {
+            _ if peer.planned == Some(Planned::Disabled) => Verdict::Disabled,
             PeerState::Down => Verdict::Down,
             PeerState::Connecting => Verdict::Connecting,
             PeerState::Unreachable if is_one_way(peer, path) => Verdict::OneWay,
@@ -41,6 +46,7 @@ impl Verdict {
             PeerState::Up if peer.bgp_waits.is_some() => Verdict::NoBgp,
             PeerState::Up if peer.prefixes_accepted == 0 => Verdict::NoRoutes,
             PeerState::Up if peer.refusal.is_some() => Verdict::HostRefuses,
+            PeerState::Up if peer.planned.is_some() => Verdict::Drained,
             PeerState::Up if peer.prefixes_rejected > 0 => Verdict::Rejecting,
             PeerState::Up => Verdict::Up,
         }
@@ -69,6 +75,8 @@ impl fmt::Display for Verdict {
             Verdict::NoBgp => "no BGP",
             Verdict::NoRoutes => "no routes",
             Verdict::HostRefuses => "host refuses",
+            Verdict::Disabled => "disabled",
+            Verdict::Drained => "drained",
             Verdict::Rejecting => "up, rejects",
             Verdict::Up => "up",
         })

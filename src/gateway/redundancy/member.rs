@@ -22,6 +22,8 @@ pub(crate) struct Member {
     pub stopped: Timestamp,
     /// Whether no tunnel of the VPC carries packets.
     pub isolated: bool,
+    /// Whether the operator wants others to answer for the addresses.
+    pub leaving: bool,
     /// The address that it sends from.
     pub source: Option<IpAddr>,
     /// What was wrong with others.
@@ -34,13 +36,14 @@ pub(crate) struct Member {
 
 impl Member {
     /// A virtual router whose interface has not answered yet.
-    pub(crate) fn new(config: VrrpConfig, now: Timestamp) -> Member {
+    pub(crate) fn new(config: VrrpConfig, leaving: bool, now: Timestamp) -> Member {
         Member {
             config,
             machine: None,
             heard: None,
             stopped: now,
             isolated: true,
+            leaving,
             source: None,
             troubles: Troubles::default(),
             claimed: None,
@@ -63,9 +66,25 @@ impl Member {
         self.heard.filter(|_| self.state() == vrrp::State::Backup)
     }
 
-    /// Its priority now.
+    /// Its priority now. One that is to be left still leads somewhere, so it goes before one that
+    /// is isolated.
     pub(crate) fn priority(&self) -> u8 {
-        if self.isolated { self.config.isolated_priority } else { self.config.priority }
+        let VrrpConfig { priority, isolated_priority, .. } = self.config;
+        match (self.isolated, self.leaving) {
+            (true, _) => isolated_priority,
+            (false, true) => isolated_priority.saturating_add(1).min(priority),
+            (false, false) => priority,
+        }
+    }
+
+    /// Where none takes over from an Active Router that runs, this one resigns, and is a backup like
+    /// the others.
+    pub(crate) fn step_back(&mut self, now: Timestamp) {
+        let active = self.state() == vrrp::State::Active;
+        if let Some(machine) = self.machine.as_mut().filter(|_| active) {
+            machine.shutdown(now);
+            machine.startup(now);
+        }
     }
 
     /// Whether it answers for an address.

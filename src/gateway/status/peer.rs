@@ -5,7 +5,7 @@ use super::{Gateway, certificates, millis};
 use crate::config::{BgpConfig, Credentials, PeerConfig, Routing};
 use crate::control::{
     BfdView, BgpView, ChildSaState, ChildSaView, Code, EventView, FailureView, IkeSaView,
-    LivenessView, PathMtuView, PathState, PeerMetrics, PeerState, PeerSummary, PeerView,
+    LivenessView, PathMtuView, PathState, PeerMetrics, PeerState, PeerSummary, PeerView, Planned,
     ReplayView, Role, TimerView, Traffic, TunnelSas, Verdict,
 };
 use crate::gateway::connection;
@@ -96,9 +96,12 @@ impl Gateway {
             weak_suites: weak_suites(config),
             bfd: bfd_view(tunnel, now),
             bgp_waits: bgp_waits(vpc, *peer),
+            planned: self.planned_for(*peer, tunnel),
             verdict: Verdict::default(),
             last_failure: last_failure(seen, now)
                 .or_else(|| suspicion(tunnel, now))
+                .filter(|_| !self.planned.is_cut_off(*peer))
+                .or_else(|| self.disabled(seen))
                 .or_else(|| waits(seen, self.closed.contains(peer))),
         }
     }
@@ -164,6 +167,28 @@ impl Gateway {
         }
     }
 
+    /// What is planned for a tunnel, by this side or by the peer.
+    fn planned_for(&self, peer: PeerId, tunnel: &Tunnel) -> Option<Planned> {
+        if self.planned.is_disabled(peer) {
+            Some(Planned::Disabled)
+        } else if self.planned.drained_since().is_some() {
+            Some(Planned::DrainedHere)
+        } else {
+            tunnel.watch.peer_leaves().then_some(Planned::DrainedThere)
+        }
+    }
+
+    /// Why there is no tunnel to a peer that is disabled.
+    fn disabled(&self, seen: &Seen<'_>) -> Option<FailureView> {
+        let name = &seen.config.name;
+        self.planned.is_cut_off(seen.peer).then(|| FailureView {
+            code: Code::Disabled,
+            reason: "disabled here by `vpnctl disable`".to_owned(),
+            remedy: Some(format!("vpnctl enable {name}")),
+            ..FailureView::default()
+        })
+    }
+
     fn path_mtu_view(&self, config: &PeerConfig) -> Option<PathMtuView> {
         let (bytes, known_by) = self.ways.mtu(config.remote)?;
         let configured = self.config.gateway.underlay_mtu;
@@ -219,7 +244,7 @@ fn bfd_view(tunnel: &Tunnel, now: Timestamp) -> Option<BfdView> {
 
 fn state(tunnel: &Tunnel, ike: Option<&ConnectionView>) -> PeerState {
     match tunnel.health() {
-        Health::Usable | Health::Held => PeerState::Up,
+        Health::Usable | Health::Held | Health::Leaving => PeerState::Up,
         Health::Unreachable => PeerState::Unreachable,
         Health::Down if ike.is_some_and(is_connecting) => PeerState::Connecting,
         Health::Down => PeerState::Down,

@@ -152,7 +152,9 @@ impl Gateway {
     fn path_state(&self, path: &routing::PathView) -> String {
         match (path.usable, self.health(path.peer)) {
             (true, health) => words(health).to_owned(),
-            (false, Health::Usable | Health::Held) => "no Child SA permits it".to_owned(),
+            (false, Health::Usable | Health::Held | Health::Leaving) => {
+                "no Child SA permits it".to_owned()
+            }
             (false, health) => words(health).to_owned(),
         }
     }
@@ -257,6 +259,7 @@ fn words(health: Health) -> &'static str {
     match health {
         Health::Usable => "up",
         Health::Held => "up, and watched before it is preferred",
+        Health::Leaving => "up, and being left for others",
         Health::Unreachable => "unreachable",
         Health::Down => "down",
     }

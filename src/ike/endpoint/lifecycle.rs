@@ -98,8 +98,12 @@ impl Endpoint {
             }
             responder::Step::Refused { answer, path, reason } => {
                 self.half_open.remove(origin, id);
-                self.suspects.on_failed(Source::of(path.remote.ip()), at.now);
-                if !self.tell_peers_at(path, &reason, at.now) {
+                // One that has proved who it is, is no suspect.
+                let is_known = reason == FailureReason::Disabled;
+                if !is_known {
+                    self.suspects.on_failed(Source::of(path.remote.ip()), at.now);
+                }
+                if !is_known && !self.tell_peers_at(path, &reason, at.now) {
                     tracing::warn!(remote = %path.remote, %reason, "{} refused: {reason}", path.remote);
                 }
                 self.sas.put_over(id.local, answer, path);

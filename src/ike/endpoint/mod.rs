@@ -130,6 +130,9 @@ impl Endpoint {
             self.with_established(spi, at, |sa, ctx| sa.reconfigure(config.clone(), ctx));
         }
         self.settle(id, at);
+        if config.refuses {
+            self.terminate(id, at);
+        }
         if begins {
             self.initiate(id, at);
         }

@@ -11,6 +11,7 @@ use super::super::job::Work;
 use super::super::path::{LivePath, Path};
 use super::super::payloads::{Payloads, notify};
 use super::super::sa::{Established, Handshake, NoFirstChild};
+use super::super::slots;
 use super::super::stats::Discard;
 use super::super::view::Unanswered;
 use super::working::{Stage, Working};
@@ -224,6 +225,7 @@ fn explain_no_auth(payloads: Payloads<'_>) -> FailureReason {
         Some(NotifyType::AUTHENTICATION_FAILED) => {
             FailureReason::Authentication(AuthFailure::RejectedByPeer)
         }
+        Some(slots::DISABLED) => FailureReason::DisabledByPeer,
         Some(notify) => FailureReason::Refused { exchange: "IKE_AUTH", notify },
         None => FailureReason::Breach("the answer to IKE_AUTH holds no proof of identity".into()),
     }

@@ -114,6 +114,10 @@ impl Verifying {
             (candidate, proof.and_then(|proof| shown.map(|()| proof)), child)
         });
         match admit(proved) {
+            Ok(admission) if is_refused(&admission, connections) => {
+                let id = admission.candidate.0;
+                half_open.disabled(id, &request, ctx)
+            }
             Ok(Admission { candidate: (id, _), .. })
                 if !ctx.accounts.take(id, Wish::Establish, ctx.now) =>
             {
@@ -138,6 +142,12 @@ impl Verifying {
     pub(super) fn is_about(&self, datagram: &[u8]) -> bool {
         self.request.digest == sha256(&[datagram])
     }
+}
+
+/// Whether the operator wants nothing of the peer that has proved who it is. That may have been said
+/// while the proof was looked at.
+fn is_refused(admission: &Admission, connections: &Connections) -> bool {
+    connections.get(admission.candidate.0).is_some_and(|known| known.config.refuses)
 }
 
 /// The first connection whose key fits; among several, one whose traffic fits too.
@@ -200,6 +210,9 @@ impl Signing {
     ) -> Step {
         let (id, config) = &self.admission.candidate;
         let known = connections.get(*id);
+        if is_refused(&self.admission, connections) {
+            return self.half_open.disabled(*id, &self.request, ctx);
+        }
         if known.is_some_and(|known| known.config.same_peer(config)) {
             return self.advance(proof, connections, ctx);
         }

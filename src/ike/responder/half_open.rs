@@ -2,10 +2,10 @@
 
 use super::super::auth::{self, Claim, PeerHashes, Shown, Signed};
 use super::super::child::Accepted;
-use super::super::config::SlotConfig;
+use super::super::config::{ConnectionId, SlotConfig};
 use super::super::connections::{Candidate, Connections};
 use super::super::context::Context;
-use super::super::event::{IkeSaId, NatStatus};
+use super::super::event::{Event, IkeSaId, NatStatus};
 use super::super::exchange::LastAnswer;
 use super::super::failure::{AuthFailure, FailureReason};
 use super::super::fault::{self, Fault};
@@ -16,6 +16,7 @@ use super::super::path::Path;
 use super::super::payloads::{Payloads, notify};
 use super::super::proposal::without_group;
 use super::super::protect::Opened;
+use super::super::slots;
 use super::super::stats::Discard;
 use super::admission::{AuthRequest, Contender, Verifying};
 use super::{Step, answer_header};
@@ -204,6 +205,24 @@ impl HalfOpen {
             path: request.from,
             reason: refusal.reason,
         }
+    }
+
+    /// Refuses a peer that is who it says and that the operator wants nothing of. Our kind is told
+    /// why; others hear that they are not admitted.
+    pub(super) fn disabled(
+        self: Box<Self>,
+        id: ConnectionId,
+        request: &AuthRequest,
+        ctx: &mut Context<'_>,
+    ) -> Step {
+        let reason = FailureReason::Disabled;
+        let failed = Event::Failed { slot: None, reason: reason.clone(), retry_at: None };
+        ctx.out.event(id, failed);
+        let answer = match self.names_slots {
+            true => slots::DISABLED,
+            false => NotifyType::AUTHENTICATION_FAILED,
+        };
+        self.refuse(AuthRefusal::new(answer, reason), request, ctx)
     }
 
     /// Leaves IKE_AUTH unanswered as if it had not come: the peer, who is known, establishes too

@@ -72,7 +72,7 @@ impl Established {
     /// we leave it to a peer that names slots to go on with others.
     pub(crate) fn serves_despite(&self, none: &NoFirstChild) -> bool {
         let other_slots = match &none.refusal {
-            ChildRefusal::Slot { .. } => true,
+            ChildRefusal::Slot { .. } | ChildRefusal::Disabled(_) => true,
             _ => self.config.slots.len() > 1,
         };
         match none.slot {

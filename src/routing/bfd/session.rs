@@ -43,6 +43,10 @@ pub struct SessionConfig {
     /// Whether what is behind us cannot be reached. The peer is told; the session stays up, as it is
     /// about the path between us (§6.8.17).
     pub beyond_is_down: bool,
+    /// Whether our operator wants others to be used instead of us while the path still works. A session
+    /// that is up stays up and tells the peer by the diagnostic "Administratively Down", which others than
+    /// our kind ignore in this state.
+    pub is_leaving: bool,
 }
 
 /// What something else than BFD says about the path.
@@ -172,7 +176,8 @@ impl Session {
         if self.state == State::Up && config.interval > old.interval {
             self.in_force.keep_sending_every(old.interval);
         }
-        if self.state == State::Up && config.beyond_is_down != old.beyond_is_down {
+        let says = |config: &SessionConfig| (config.beyond_is_down, config.is_leaving);
+        if self.state == State::Up && says(&config) != says(&old) {
             self.begin_poll(now);
         }
         self.adopt(now);
@@ -378,11 +383,19 @@ impl Session {
         Announced::of(self.state, self.config.interval, remote.map(|remote| remote.desired_min_tx))
     }
 
+    /// What the peer is told with a state: while the session is up, what follows from our settings.
+    fn said(&self) -> Diagnostic {
+        match self.state {
+            State::Up if self.config.beyond_is_down => Diagnostic::CONCATENATED_PATH_DOWN,
+            State::Up if self.config.is_leaving => Diagnostic::ADMINISTRATIVELY_DOWN,
+            State::AdminDown | State::Down | State::Init | State::Up => self.diagnostic,
+        }
+    }
+
     fn packet(&self, answers: bool) -> ControlPacket {
         let Announced { desired_min_tx, required_min_rx } = self.announced();
-        let beyond = self.state == State::Up && self.config.beyond_is_down;
         ControlPacket {
-            diagnostic: if beyond { Diagnostic::CONCATENATED_PATH_DOWN } else { self.diagnostic },
+            diagnostic: self.said(),
             state: self.state,
             poll: !answers && self.poll.is_some(),
             is_final: answers,

@@ -26,6 +26,8 @@ pub enum Reason {
     OnlyPath,
     /// The tunnel takes the whole prefix, not a part of it.
     WholePrefix,
+    /// The other path is about to go (RFC 8326).
+    GracefulShutdown,
     /// The neighbour is preferred by configuration (primary over backup).
     LocalPreference,
     /// Fewer ASes on the path (§9.1.2.2 a).
@@ -47,6 +49,7 @@ impl fmt::Display for Reason {
         f.write_str(match self {
             Reason::OnlyPath => "only path",
             Reason::WholePrefix => "takes the whole prefix",
+            Reason::GracefulShutdown => "the others are being shut down",
             Reason::LocalPreference => "higher local preference",
             Reason::AsPathLength => "shorter AS path",
             Reason::Origin => "better origin",
@@ -104,6 +107,11 @@ const STEPS: &[Elimination] = &[
     Elimination {
         reason: Reason::WholePrefix,
         weight: |path| u64::from(path.share != Share::Whole),
+        by_neighbor: false,
+    },
+    Elimination {
+        reason: Reason::GracefulShutdown,
+        weight: |path| u64::from(path.attributes.is_shutting_down()),
         by_neighbor: false,
     },
     Elimination {

@@ -9,13 +9,35 @@ use crate::routing::Attributes;
 use crate::routing::bgp::Family;
 use crate::routing::bgp::codec::{self, Context};
 use crate::routing::rib::{Path, Source};
+use crate::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// LOCAL_PREF of our own prefixes towards speakers of our AS.
 const OWN_PREFERENCE: u32 = 100;
 
+/// How often our AS is put once more in front of paths that are about to go.
+const PREPENDED: usize = 3;
+
 impl Router {
+    /// Says whether everybody is to leave us for others: what we announce is said to be about to go
+    /// (RFC 8326), and holds meanwhile.
+    pub fn set_leaving(&mut self, leaving: bool, now: Timestamp) {
+        if std::mem::replace(&mut self.leaving, leaving) != leaving {
+            self.export_all();
+            self.settle(now);
+        }
+    }
+
+    /// The same for one neighbour.
+    pub fn set_leaving_one(&mut self, peer: PeerId, leaving: bool, now: Timestamp) {
+        let changed = if leaving { self.left.insert(peer) } else { self.left.remove(&peer) };
+        if changed {
+            self.export_to(peer, &self.exportable());
+            self.settle(now);
+        }
+    }
+
     /// Every prefix that some peer may have to hear of.
     pub(super) fn exportable(&self) -> BTreeSet<Prefix> {
         let learned = self.rib.all_chosen().map(|(prefix, _)| *prefix);
@@ -78,7 +100,21 @@ impl Router {
                 ..best.attributes.as_ref().clone()
             })?
         };
-        Some(Arc::new(if context.internal { path } else { self.outward(path) }))
+        let path = if context.internal { path } else { self.outward(path) };
+        let leaves = self.leaving || self.left.contains(&peer);
+        Some(Arc::new(if leaves { self.leaving(path, context.internal) } else { path }))
+    }
+
+    /// Attributes that lead packets elsewhere while another way is known: by the community that says
+    /// so, LOCAL_PREF 0 inside our AS (RFC 8326 §4.1), and a longer path for speakers that do not heed
+    /// the community.
+    fn leaving(&self, path: Attributes, internal: bool) -> Attributes {
+        let path = path.shutting_down();
+        if internal {
+            return Attributes { local_preference: Some(0), ..path };
+        }
+        let longer = (0..PREPENDED).fold(path.as_path, |path, _| path.prepended(self.config.asn));
+        Attributes { as_path: longer, ..path }
     }
 
     /// Attributes as they cross the border of our AS (RFC 4271 §5.1.2, §5.1.4, §5.1.5).

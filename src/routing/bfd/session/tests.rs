@@ -11,6 +11,7 @@ const CONFIG: SessionConfig = SessionConfig {
     detect_mult: 3,
     role: Role::Active,
     beyond_is_down: false,
+    is_leaving: false,
 };
 
 /// Two sessions and what is between them.

@@ -9,6 +9,7 @@ const CONFIG: SessionConfig = SessionConfig {
     detect_mult: 3,
     role: Role::Active,
     beyond_is_down: false,
+    is_leaving: false,
 };
 
 fn ends(ipv4: bool) -> Endpoints {
