@@ -12,6 +12,7 @@
 mod folder;
 
 use super::args::{CaCommand, KeyKind};
+use super::keys;
 use super::look::{self, Look};
 use super::sheet::{Cell, Sheet, Tone};
 use crate::config::Identity;
@@ -108,7 +109,8 @@ fn issue(folder: &Folder, order: &Order<'_>, now: WallTime, look: Look) -> Resul
         );
     }
     let certificate = sign(folder, order.name, &names, &key, order.days, now)?;
-    folder::write_key(&key_file, key.serialized_der())?;
+    let access = keys::access(&key_file, 0o600, 0o640);
+    folder::write_key(&key_file, key.serialized_der(), access)?;
     folder::write_certificate(&certificate_file, &certificate)?;
     let (key_file, certificate_file) = (key_file.display(), certificate_file.display());
     if look.json {

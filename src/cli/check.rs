@@ -1,6 +1,7 @@
 //! Checks configurations without starting anything: each by itself, and gateways that know each other
 //! against each other.
 
+use super::doctor::{Finding, files};
 use super::exit::Ending;
 use super::look::{self, Look, SCHEMA};
 use super::sheet::wrapped;
@@ -17,12 +18,16 @@ pub(super) fn check(files: &[PathBuf], look: Look) -> Result<ExitCode> {
     let mut valid: Vec<(&Path, Config)> = Vec::new();
     for file in files {
         let loaded = config_file::load(file);
-        let text = if look.json { as_json(file, &loaded) } else { as_text(file, &loaded, look) };
+        let hidden = files::hidden_from_service(file);
+        let text = match look.json {
+            true => as_json(file, &loaded, &hidden),
+            false => as_text(file, &loaded, &hidden, look),
+        };
         look::print(&text)?;
-        match loaded {
-            Ok(config) => valid.push((file, config)),
-            Err(_) => ending = Ending::Down,
+        if loaded.is_err() || !hidden.is_empty() {
+            ending = Ending::Down;
         }
+        valid.extend(loaded.ok().map(|config| (file.as_path(), config)));
     }
     let mut rest = valid.as_slice();
     while let [(file, config), others @ ..] = rest {
@@ -69,11 +74,30 @@ fn agreement(files: [&Path; 2], found: &[Contradiction], look: Look) -> String {
     }
     lines.join("\n")
 }
-fn as_text(file: &Path, loaded: &Result<Config, LoadError>, look: Look) -> String {
-    match loaded {
-        Ok(config) => format!("{}: {}", file.display(), summary(config, look)),
+
+/// What is wrong with a file, as it says and as the user finds it that the service runs as.
+fn as_text(
+    file: &Path,
+    loaded: &Result<Config, LoadError>,
+    hidden: &[Finding],
+    look: Look,
+) -> String {
+    let first = match loaded {
+        Ok(config) if hidden.is_empty() => {
+            format!("{}: {}", file.display(), summary(config, look))
+        }
+        Ok(_) => format!(
+            "{}: {}, but the service cannot read what it needs",
+            file.display(),
+            look.paint(look::BAD, "valid")
+        ),
         Err(error) => error.render(look.colours),
-    }
+    };
+    let more = hidden.iter().map(|finding| {
+        let remedy = finding.remedy.as_deref().unwrap_or_default();
+        format!("  - {}\n  → {remedy}", finding.what)
+    });
+    std::iter::once(first).chain(more).collect::<Vec<String>>().join("\n")
 }
 
 fn summary(config: &Config, look: Look) -> String {
@@ -88,8 +112,8 @@ fn summary(config: &Config, look: Look) -> String {
     )
 }
 
-fn as_json(file: &Path, loaded: &Result<Config, LoadError>) -> String {
-    let errors = match loaded {
+fn as_json(file: &Path, loaded: &Result<Config, LoadError>, hidden: &[Finding]) -> String {
+    let mut errors = match loaded {
         Ok(_) => Vec::new(),
         Err(error @ (LoadError::Unreadable { .. } | LoadError::Exposed { .. })) => {
             vec![json!({ "message": error.to_string() })]
@@ -105,5 +129,7 @@ fn as_json(file: &Path, loaded: &Result<Config, LoadError>) -> String {
             })
             .collect(),
     };
-    json!({ "file": file, "valid": loaded.is_ok(), "errors": errors }).to_string()
+    let of_service = |finding: &Finding| json!({ "message": finding.what, "help": finding.remedy });
+    errors.extend(hidden.iter().map(of_service));
+    json!({ "file": file, "valid": errors.is_empty(), "errors": errors }).to_string()
 }

@@ -1,7 +1,7 @@
 //! `vpnctl doctor`: looks at this host as a gateway needs it, and at what runs here; changes nothing.
 //! Every finding says what is wrong and the command or the key that mends it.
 
-mod files;
+pub(super) mod files;
 mod host;
 mod peers;
 
@@ -18,13 +18,13 @@ use std::process::ExitCode;
 
 /// One thing that was looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Finding {
+pub(super) struct Finding {
     /// The kind of thing, in a word.
     about: &'static str,
     /// What is so.
-    what: String,
+    pub(super) what: String,
     /// What to do, when something is wrong.
-    remedy: Option<String>,
+    pub(super) remedy: Option<String>,
 }
 
 impl Finding {

@@ -3,12 +3,14 @@
 use super::look::{self, Look};
 use crate::crypto::secret::Secret;
 use crate::crypto::sign::SigningKey;
-use crate::os::file;
+use crate::os::account::Account;
+use crate::os::file::{self, Access};
 use crate::os::random::OsRandom;
 use crate::random::Random;
 use anyhow::{Context, Result, bail};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use nix::unistd::geteuid;
 use std::io::Read;
 use std::path::Path;
 use std::process::ExitCode;
@@ -23,7 +25,7 @@ const KEY_MAX: u64 = 64 << 10;
 pub(super) fn generate(psk: bool, output: Option<&Path>, look: Look) -> Result<ExitCode> {
     let mut random = OsRandom;
     match (psk, output) {
-        (true, Some(path)) => new_secret(path, &mut random, look)?,
+        (true, Some(path)) => new_secret(path, look)?,
         (true, None) => look::print(&secret(&mut random))?,
         (false, Some(path)) => new_key_pair(path, &mut random, look)?,
         (false, None) => bail!("say where the private key goes: vpnctl keygen -o NAME.key"),
@@ -37,9 +39,14 @@ fn secret(random: &mut dyn Random) -> Zeroizing<String> {
     Zeroizing::new(STANDARD.encode(*bytes))
 }
 
-fn new_secret(path: &Path, random: &mut dyn Random, look: Look) -> Result<()> {
-    let line = Zeroizing::new(format!("{}\n", *secret(random)));
-    write_private(path, line.as_bytes())?;
+/// Writes a new shared secret.
+pub(super) fn make_secret(path: &Path) -> Result<()> {
+    let line = Zeroizing::new(format!("{}\n", *secret(&mut OsRandom)));
+    write_private(path, line.as_bytes())
+}
+
+fn new_secret(path: &Path, look: Look) -> Result<()> {
+    make_secret(path)?;
     if look.json {
         return look::print(&serde_json::json!({ "psk_file": path }).to_string());
     }
@@ -49,7 +56,8 @@ fn new_secret(path: &Path, random: &mut dyn Random, look: Look) -> Result<()> {
     ))
 }
 
-fn new_key_pair(path: &Path, random: &mut dyn Random, look: Look) -> Result<()> {
+/// Writes a new private key, and beside it the public key, which it returns.
+pub(super) fn make_pair(path: &Path, random: &mut dyn Random) -> Result<String> {
     let beside = path.with_extension("pub");
     if beside == path {
         bail!("{} would be overwritten by the public key; call it .key", path.display());
@@ -58,6 +66,12 @@ fn new_key_pair(path: &Path, random: &mut dyn Random, look: Look) -> Result<()> 
     let public = key.verifying_key().to_base64();
     write_private(path, key.to_pkcs8_pem().as_bytes())?;
     file::replace(&beside, format!("{public}\n").as_bytes(), 0o644)?;
+    Ok(public)
+}
+
+fn new_key_pair(path: &Path, random: &mut dyn Random, look: Look) -> Result<()> {
+    let public = make_pair(path, random)?;
+    let beside = path.with_extension("pub");
     if look.json {
         let written = serde_json::json!({
             "private_key": path, "public_key_file": beside, "public_key": public
@@ -75,7 +89,18 @@ fn write_private(path: &Path, contents: &[u8]) -> Result<()> {
     if path.symlink_metadata().is_ok() {
         bail!("{} exists already; remove it first if it is of no use", path.display());
     }
-    file::write_new(path, contents, 0o600)
+    file::write_new(path, contents, access(path, 0o600, 0o640))
+}
+
+/// The mode of a new file: in a folder that root has set aside for the service, the service reads
+/// it by its group, and nobody else does.
+pub(super) fn access(path: &Path, alone: u32, for_service: u32) -> Access {
+    let service = Account::of_service().filter(|_| geteuid().is_root());
+    let service = service.filter(|service| service.has(path.parent().unwrap_or(Path::new(""))));
+    match service {
+        Some(service) => Access { mode: for_service, owner: None, group: Some(service.gid()) },
+        None => alone.into(),
+    }
 }
 
 /// `vpnctl pubkey`.

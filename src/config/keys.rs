@@ -33,6 +33,9 @@ pub trait KeyFiles {
 pub struct KeyFile {
     /// Its permission bits.
     pub mode: u32,
+    /// The permission bits that a secret there may have: `0o600`, or `0o640` where root has given it
+    /// to the group of the service alone.
+    pub wanted: u32,
     /// The user id of its owner when that is a stranger: neither root, nor whoever runs us, nor
     /// the owner of the configuration.
     pub stranger: Option<u32>,
@@ -58,7 +61,7 @@ impl KeysInMemory {
     /// Adds a file with these permission bits.
     pub fn with_mode(mut self, path: &str, mode: u32, contents: &str) -> KeysInMemory {
         let contents = Secret::copy_of(contents.as_bytes());
-        self.0.insert(path.to_owned(), KeyFile { mode, stranger: None, contents });
+        self.0.insert(path.to_owned(), KeyFile { mode, wanted: 0o600, stranger: None, contents });
         self
     }
 }
@@ -178,12 +181,12 @@ fn private(file: &KeyFile, path: &str) -> Result<(), Fault> {
             format!("{path} belongs to the user with id {owner}, who can read and change it");
         return Err(Fault::new(message).label("named here").help(format!("chown root {path}")));
     }
-    if file.mode & OTHERS == 0 {
+    if file.mode & OTHERS & !file.wanted == 0 {
         return Ok(());
     }
     let mode = file.mode & 0o7777;
     let message = format!("others may read or write {path}: its permissions are {mode:04o}");
-    Err(Fault::new(message).label("named here").help(format!("chmod 600 {path}")))
+    Err(Fault::new(message).label("named here").help(format!("chmod {:o} {path}", file.wanted)))
 }
 
 fn text_of<'f>(file: &'f KeyFile, path: &str) -> Result<&'f str, Fault> {

@@ -3,6 +3,7 @@
 
 use crate::config::{self, Config, ConfigErrors, KeyFile, KeyFiles};
 use crate::crypto::secret::Secret;
+use crate::os::account::Account;
 use crate::os::file::{self, Contents};
 use nix::unistd::geteuid;
 use std::fs::{File, Metadata};
@@ -54,9 +55,23 @@ pub fn load(path: &Path) -> Result<Config, LoadError> {
     if anybody {
         return Err(LoadError::Exposed { path: path.to_owned() });
     }
+    parse(path, &text, facts.uid())
+}
+
+/// The configuration that `text` would be in the file at `path`, to which nothing is written.
+///
+/// # Errors
+///
+/// When what it says is wrong.
+pub fn judge(path: &Path, text: &str) -> Result<Config, LoadError> {
+    let owner = std::fs::metadata(path).map_or(geteuid().as_raw(), |facts| facts.uid());
+    parse(path, text, owner)
+}
+
+fn parse(path: &Path, text: &str, owner: u32) -> Result<Config, LoadError> {
     let folder = path.parent().unwrap_or(Path::new("")).to_owned();
-    let keys = KeysOnDisk { folder, owner: facts.uid() };
-    config::parse(&text, &path.display().to_string(), &keys)
+    let keys = KeysOnDisk { folder, owner, service: Account::of_service() };
+    config::parse(text, &path.display().to_string(), &keys)
         .map_err(|errors| LoadError::Invalid(Box::new(errors)))
 }
 
@@ -74,6 +89,8 @@ struct KeysOnDisk {
     folder: PathBuf,
     /// The user id of the configuration's owner, who decides about the keys anyway.
     owner: u32,
+    /// Who runs the packaged service.
+    service: Option<Account>,
 }
 
 /// More than any key, certificate or revocation list holds, in bytes.
@@ -110,10 +127,14 @@ fn without_detours(path: &Path) -> PathBuf {
 
 impl KeysOnDisk {
     fn read_key(&self, path: &Path) -> io::Result<KeyFile> {
-        let Contents { bytes, mode, owner } = file::read(path, KEY_FILE_MAX)?;
+        let Contents { bytes, mode, owner, group } = file::read(path, KEY_FILE_MAX)?;
+        let service = self.service.as_ref();
         let trusted = [0, geteuid().as_raw(), self.owner];
-        let stranger = (!trusted.contains(&owner)).then_some(owner);
-        Ok(KeyFile { mode, stranger, contents: Secret::from(bytes) })
+        let is_service = service.is_some_and(|service| service.uid() == owner);
+        let stranger = (!trusted.contains(&owner) && !is_service).then_some(owner);
+        let by_group = owner == 0 && service.is_some_and(|service| service.gid() == group);
+        let wanted = if by_group { 0o640 } else { 0o600 };
+        Ok(KeyFile { mode, wanted, stranger, contents: Secret::from(bytes) })
     }
 }
 

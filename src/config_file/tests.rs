@@ -20,7 +20,12 @@ impl KeyFiles for AnyKey {
             Some("psk") => "a shared secret of some length".to_owned(),
             _ => return Err("not the name of a key".to_owned()),
         };
-        Ok(KeyFile { mode: 0o600, stranger: None, contents: Secret::copy_of(contents.as_bytes()) })
+        Ok(KeyFile {
+            mode: 0o600,
+            wanted: 0o600,
+            stranger: None,
+            contents: Secret::copy_of(contents.as_bytes()),
+        })
     }
 }
 
@@ -135,7 +140,7 @@ fn the_owner_of_a_key_is_root_or_ourselves_or_the_owner_of_the_configuration() {
     file::write_new(&key, b"0123456789abcdef", 0o600).unwrap();
     let own = geteuid().as_raw();
     let stranger = |owner| {
-        let keys = KeysOnDisk { folder: folder.path().to_owned(), owner };
+        let keys = KeysOnDisk { folder: folder.path().to_owned(), owner, service: None };
         keys.read_key(&key).unwrap().stranger
     };
     assert_eq!(stranger(own), None);

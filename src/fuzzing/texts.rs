@@ -29,7 +29,7 @@ impl KeyFiles for KeysForEveryone {
             Some("psk") => b"correct horse battery staple".to_vec(),
             _ => key.to_pkcs8_pem().as_bytes().to_vec(),
         };
-        Ok(KeyFile { mode: 0o600, stranger: None, contents: Secret::from(contents) })
+        Ok(KeyFile { mode: 0o600, wanted: 0o600, stranger: None, contents: Secret::from(contents) })
     }
 }
 

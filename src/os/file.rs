@@ -1,8 +1,8 @@
 //! Files with the facts that decide whether a key in them is a secret.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, OpenOptions, Permissions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -20,6 +20,25 @@ pub struct Contents {
     pub mode: u32,
     /// The owner's user id.
     pub owner: u32,
+    /// The group's id.
+    pub group: u32,
+}
+
+/// Who may do what with a file that is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Access {
+    /// Permission bits, such as `0o600`.
+    pub mode: u32,
+    /// The user that it is given to; `None` leaves it with the writer.
+    pub owner: Option<u32>,
+    /// The group that it is given to; `None` leaves it with the writer's or the folder's.
+    pub group: Option<u32>,
+}
+
+impl From<u32> for Access {
+    fn from(mode: u32) -> Access {
+        Access { mode, owner: None, group: None }
+    }
 }
 
 /// Never shows the bytes: they may be a key.
@@ -46,7 +65,7 @@ pub fn read(path: &Path, limit: u64) -> io::Result<Contents> {
         return Err(io::Error::other(format!("it is larger than {} KiB", limit >> 10)));
     }
     let bytes = std::mem::take(&mut *bytes);
-    Ok(Contents { bytes, mode: facts.mode() & 0o7777, owner: facts.uid() })
+    Ok(Contents { bytes, mode: facts.mode() & 0o7777, owner: facts.uid(), group: facts.gid() })
 }
 
 /// Writes a new file with the given permissions in one step: it is whole or not there, also when
@@ -55,8 +74,8 @@ pub fn read(path: &Path, limit: u64) -> io::Result<Contents> {
 /// # Errors
 ///
 /// When there is such a file already, which stays as it is, or the folder cannot be written to.
-pub fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
-    let beside = write_beside(path, bytes, mode)?;
+pub fn write_new(path: &Path, bytes: &[u8], access: impl Into<Access>) -> Result<()> {
+    let beside = write_beside(path, bytes, access.into())?;
     // Unlike a rename, a link never takes the place of another file.
     let linked = fs::hard_link(&beside, path);
     let _ = fs::remove_file(&beside);
@@ -68,18 +87,18 @@ pub fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
 /// # Errors
 ///
 /// When the folder cannot be written to; the old contents stay.
-pub fn replace(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
-    let beside = write_beside(path, bytes, mode)?;
+pub fn replace(path: &Path, bytes: &[u8], access: impl Into<Access>) -> Result<()> {
+    let beside = write_beside(path, bytes, access.into())?;
     fs::rename(&beside, path).with_context(|| format!("{} cannot be replaced", path.display()))
 }
 
 /// Writes a file in the same folder, which is not left behind when that fails.
-fn write_beside(path: &Path, bytes: &[u8], mode: u32) -> Result<PathBuf> {
+fn write_beside(path: &Path, bytes: &[u8], access: Access) -> Result<PathBuf> {
     let mut name = path.file_name().unwrap_or_default().to_os_string();
     name.push(format!(".{}.new", std::process::id()));
     let beside = path.with_file_name(name);
     let _ = fs::remove_file(&beside);
-    let written = write(&beside, bytes, mode);
+    let written = write(&beside, bytes, access);
     if written.is_err() {
         let _ = fs::remove_file(&beside);
     }
@@ -87,8 +106,16 @@ fn write_beside(path: &Path, bytes: &[u8], mode: u32) -> Result<PathBuf> {
     Ok(beside)
 }
 
-fn write(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
+fn write(path: &Path, bytes: &[u8], access: Access) -> io::Result<()> {
+    let Access { mode, owner, group } = access;
+    let is_given = owner.is_some() || group.is_some();
+    let first = if is_given { mode & 0o700 } else { mode };
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(first).open(path)?;
+    if is_given {
+        // The group's rights come after the group, so that no other ever has them.
+        fchown(&file, owner, group)?;
+        file.set_permissions(Permissions::from_mode(mode))?;
+    }
     file.write_all(bytes)?;
     file.sync_all()
 }

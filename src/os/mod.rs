@@ -4,6 +4,7 @@
 //! Functions here know Linux and no protocol: they carry bytes and addresses. Errors say what
 //! was being done, so that a person can act on the message alone.
 
+pub mod account;
 pub mod caps;
 pub mod capture;
 pub mod claim;

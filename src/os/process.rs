@@ -7,7 +7,9 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::io;
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -16,6 +18,7 @@ use nix::errno::Errno;
 use nix::libc;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{Signal, kill};
+use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 use nix::unistd::{Pid, setsid};
 use serde::{Deserialize, Serialize};
 
@@ -145,6 +148,12 @@ fn parse_stat(stat: &str) -> Option<u64> {
     let started = fields.nth(1)?.parse().ok()?;
     let has_ended = matches!(state, "X" | "x") || (state == "Z" && threads <= 1);
     (!has_ended).then_some(started)
+}
+
+/// The number of the process that listens on a Unix socket (SO_PEERCRED); `None` when nobody does.
+pub fn listener(socket: &Path) -> Option<i32> {
+    let stream = UnixStream::connect(socket).ok()?;
+    getsockopt(&stream, PeerCredentials).ok().map(|credentials| credentials.pid())
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The files of an authority.
 
 use crate::crypto::pem;
-use crate::os::file;
+use crate::os::file::{self, Access};
 use crate::pki::{self, Certificate, Crl};
 use crate::time::WallTime;
 use anyhow::{Context, Result, bail, ensure};
@@ -40,7 +40,7 @@ impl Folder {
         ensure!(key_file.symlink_metadata().is_err(), "{} is an authority already", path.display());
         std::fs::create_dir_all(path.join("issued"))
             .with_context(|| format!("{} cannot be made", path.display()))?;
-        write_key(&key_file, key)?;
+        write_key(&key_file, key, 0o600.into())?;
         let authority = Certificate::from_der(certificate)?;
         replace_certificate(&path.join("ca.crt"), &authority)?;
         Ok(Folder { path: path.to_owned(), authority })
@@ -181,9 +181,9 @@ fn read_block(path: &Path, label: &'static str) -> Result<Vec<u8>> {
     pem::decode(&text, label).with_context(|| path.display().to_string())
 }
 
-/// Writes a private key that only its owner may read, into a new file.
-pub(super) fn write_key(path: &Path, der: &[u8]) -> Result<()> {
-    file::write_new(path, pem::encode(der, PRIVATE_KEY).as_bytes(), 0o600)
+/// Writes a private key into a new file.
+pub(super) fn write_key(path: &Path, der: &[u8], access: Access) -> Result<()> {
+    file::write_new(path, pem::encode(der, PRIVATE_KEY).as_bytes(), access)
 }
 
 /// Writes a certificate into a new file.

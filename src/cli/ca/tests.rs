@@ -131,7 +131,7 @@ struct OnDisk<'d>(&'d Path);
 impl KeyFiles for OnDisk<'_> {
     fn read(&self, path: &str) -> Result<KeyFile, String> {
         let contents = fs::read(self.0.join(path)).map_err(|error| error.to_string())?;
-        Ok(KeyFile { mode: 0o600, stranger: None, contents: Secret::from(contents) })
+        Ok(KeyFile { mode: 0o600, wanted: 0o600, stranger: None, contents: Secret::from(contents) })
     }
 }
 

@@ -106,7 +106,7 @@ fn a_key_that_a_stranger_owns_is_refused() {
     impl KeyFiles for OfStranger {
         fn read(&self, _: &str) -> Result<KeyFile, String> {
             let contents = Secret::copy_of(pem().as_bytes());
-            Ok(KeyFile { mode: 0o600, stranger: Some(1000), contents })
+            Ok(KeyFile { mode: 0o600, wanted: 0o600, stranger: Some(1000), contents })
         }
     }
     let said = message(private_key(&OfStranger, "a.key").unwrap_err());

@@ -37,7 +37,7 @@ fn a_folder_is_not_a_file() {
 
 #[test]
 fn debug_output_hides_the_bytes() {
-    let contents = Contents { bytes: b"secret".to_vec(), mode: 0o644, owner: 0 };
+    let contents = Contents { bytes: b"secret".to_vec(), mode: 0o644, owner: 0, group: 0 };
     assert!(!format!("{contents:?}").contains("secret"));
 }
 

@@ -3,14 +3,14 @@ use std::os::unix::fs::PermissionsExt;
 
 #[test]
 fn files_are_named_in_every_section() {
-    let text = "[gateway]\nprivate_key = \"a.key\"\n[[peer]]\npsk_file = \"b\"\n[[peer]]\npublic_key_file = \"c\"\n\
+    let text = "[gateway]\nprivate_key = \"a.key\"\nca = [\"1.crt\", \"2.crt\"]\n[[peer]]\npsk_file = \"b\"\n[[peer]]\npublic_key_file = \"c\"\n\
                 name = \"d\"\n[peer.vpc.red]\npsk_file = \"e\"";
-    assert_eq!(named_in(text), ["a.key", "b", "c", "e"]);
+    assert_eq!(named_in(text), ["1.crt", "2.crt", "a.key", "b", "c", "e"]);
 }
 
 #[test]
 fn what_keeps_the_service_from_a_file_is_the_file_or_a_folder_on_the_way() {
-    let nobody = User::from_name("nobody").unwrap().unwrap();
+    let nobody = Account::named("nobody").unwrap();
     let top = tempfile::tempdir().unwrap();
     let (folder, file) = (top.path().join("keys"), top.path().join("keys/a.key"));
     std::fs::create_dir(&folder).unwrap();
@@ -22,7 +22,7 @@ fn what_keeps_the_service_from_a_file_is_the_file_or_a_folder_on_the_way() {
     mode(top.path(), 0o755);
     mode(&folder, 0o755);
     mode(&file, 0o600);
-    assert!(remedy().contains("chown nobody"), "{}", remedy());
+    assert!(remedy().contains("chown root:nobody"), "{}", remedy());
     mode(&file, 0o644);
     mode(&folder, 0o700);
     assert!(remedy().contains("chmod g+x") && remedy().contains("keys"), "{}", remedy());
