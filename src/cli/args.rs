@@ -1,5 +1,9 @@
 //! The arguments of `vpnctl`.
 
+mod files;
+
+pub(super) use files::{CaCommand, InitArgs, KeyKind, PeerArgs, PeerCommand};
+
 use crate::lab::FaultKind;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
@@ -41,6 +45,9 @@ pub(super) struct Common {
     /// Name of the gateway, when several run on this host
     #[arg(short, long, global = true, value_name = "NAME")]
     pub(super) gateway: Option<String>,
+    /// Process number of the gateway, as systemd knows it
+    #[arg(long, global = true, value_name = "PID", conflicts_with_all = ["socket", "gateway"])]
+    pub(super) pid: Option<i32>,
     /// Print JSON, one line per gateway, errors included
     #[arg(long, global = true, conflicts_with = "format")]
     pub(super) json: bool,
@@ -268,6 +275,15 @@ pub(super) enum Command {
         /// Name of the peer
         peer: String,
     },
+    /// Write a configuration and a key pair for this host
+    ///
+    /// Asks on a terminal for what the arguments leave open and the host does not tell.
+    Init(InitArgs),
+    /// Add a peer to a configuration, or take it out; comments stay
+    Peer {
+        #[command(subcommand)]
+        command: PeerCommand,
+    },
     /// Make a key pair, or a shared secret
     Keygen {
         /// Make a shared secret instead of a key pair
@@ -310,85 +326,6 @@ pub(super) enum Command {
         /// The folder to write them to
         folder: PathBuf,
     },
-}
-
-/// An authority in a folder of this host.
-#[derive(Debug, Subcommand)]
-pub(super) enum CaCommand {
-    /// Make an authority
-    Init {
-        /// Its folder, which is made
-        #[arg(value_hint = ValueHint::DirPath)]
-        folder: PathBuf,
-        /// What it is called
-        #[arg(long, default_value = "vpngw CA")]
-        name: String,
-        /// Days for which it is valid
-        #[arg(long, default_value_t = 3650)]
-        days: u16,
-    },
-    /// Make a private key and a certificate for a gateway
-    Issue {
-        /// Folder of the authority
-        #[arg(value_hint = ValueHint::DirPath)]
-        folder: PathBuf,
-        /// Identity of the gateway: a name, a mail address or an address
-        name: String,
-        /// Another identity of it
-        #[arg(long, value_name = "IDENTITY")]
-        also: Vec<String>,
-        /// Days for which it is valid
-        #[arg(long, default_value_t = 30)]
-        days: u16,
-        /// Kind of the key
-        #[arg(long, value_enum, default_value_t)]
-        key: KeyKind,
-        /// Where NAME.key and NAME.crt are written
-        #[arg(short, long, value_name = "FOLDER", default_value = ".")]
-        #[arg(value_hint = ValueHint::DirPath)]
-        output: PathBuf,
-    },
-    /// Make a new certificate in place of one, for the same key and names
-    Renew {
-        /// Folder of the authority
-        #[arg(value_hint = ValueHint::DirPath)]
-        folder: PathBuf,
-        /// File with the certificate, which is replaced
-        #[arg(value_hint = ValueHint::FilePath)]
-        file: PathBuf,
-        /// Days for which the new one is valid
-        #[arg(long, default_value_t = 30)]
-        days: u16,
-    },
-    /// Revoke certificates; without one, only sign the revocation list anew
-    Revoke {
-        /// Folder of the authority
-        #[arg(value_hint = ValueHint::DirPath)]
-        folder: PathBuf,
-        /// Certificate file, serial number or identity
-        which: Vec<String>,
-        /// Days after which a newer list must follow
-        #[arg(long, default_value_t = 30)]
-        days: u16,
-    },
-    /// Show what the authority has issued
-    List {
-        /// Folder of the authority
-        #[arg(value_hint = ValueHint::DirPath)]
-        folder: PathBuf,
-    },
-}
-
-/// The kind of a private key.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(super) enum KeyKind {
-    /// ECDSA on P-256, which every peer takes
-    #[default]
-    P256,
-    /// ECDSA on P-384
-    P384,
-    /// Ed25519
-    Ed25519,
 }
 
 /// Three regions with two gateways and two hosts each, on one machine.

@@ -3,6 +3,7 @@
 use super::args::Common;
 use super::client::NotRunning;
 use crate::config::defaults::{RUN_DIR, control_socket};
+use crate::os::process;
 use anyhow::{Error, Result, bail};
 use std::fs;
 use std::io::ErrorKind;
@@ -29,7 +30,14 @@ pub(super) fn all(common: &Common) -> Result<Vec<Target>> {
     if let Some(chosen) = chosen(common) {
         return Ok(vec![chosen]);
     }
-    let found = found(Path::new(RUN_DIR))?;
+    let mut found = found(Path::new(RUN_DIR))?;
+    if let Some(pid) = common.pid {
+        found.retain(|target| process::listener(&target.socket) == Some(pid));
+        if found.is_empty() {
+            let why = format!("process {pid} is no gateway with a socket in {RUN_DIR}");
+            return Err(Error::new(NotRunning(why)));
+        }
+    }
     if found.is_empty() {
         return Err(Error::new(NotRunning(format!(
             "no gateway runs on this host: there is no socket in {RUN_DIR}; start one with \

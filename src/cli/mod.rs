@@ -9,10 +9,12 @@ mod doctor;
 mod events;
 mod exit;
 mod gateways;
+mod init;
 mod keys;
 mod lab;
 mod look;
 mod manual;
+mod peer;
 mod ping;
 mod sheet;
 mod show;
@@ -108,6 +110,8 @@ fn dispatch(args: &Args, look: Look) -> Result<ExitCode> {
         Command::Enable { peer } => {
             steer::act(common, &Request::Enable { peer: peer.clone() }, look)
         }
+        Command::Init(args) => init::init(args, look),
+        Command::Peer { command } => peer::run(command, look),
         Command::Keygen { psk, output } => keys::generate(*psk, output.as_deref(), look),
         Command::Pubkey { file } => keys::show_public(file, look),
         Command::Ca { command } => ca::run(command, look),

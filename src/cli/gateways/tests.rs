@@ -5,6 +5,7 @@ fn common(socket: Option<&str>, gateway: Option<&str>) -> Common {
     Common {
         socket: socket.map(PathBuf::from),
         gateway: gateway.map(str::to_owned),
+        pid: None,
         json: false,
         format: None,
         color: ColorChoice::Never,
@@ -20,6 +21,16 @@ fn sockets_are_found_in_the_order_of_their_names() {
     let found: Vec<String> =
         found(folder.path()).unwrap().into_iter().map(|target| target.name).collect();
     assert_eq!(found, ["east-a", "east-b", "south-a"]);
+}
+
+#[test]
+fn the_process_behind_a_socket_is_known() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.sock");
+    let listening = std::os::unix::net::UnixListener::bind(&path).unwrap();
+    assert_eq!(process::listener(&path), i32::try_from(std::process::id()).ok());
+    drop(listening);
+    assert_eq!(process::listener(&path), None);
 }
 
 #[test]
