@@ -1,8 +1,10 @@
-//! The Debian package, as far as it goes without systemd: what it installs, and what its units do
-//! at boot, in their order.
+//! The packages, as far as they go without systemd: what they install, what their units do at boot,
+//! in their order, and that README's steps end in a running gateway.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 use vpngw::os::netns;
@@ -14,19 +16,37 @@ use crate::support::vpngwd::{self, Auth, bgp, config, write_keys};
 
 const FORWARDING: [&str; 2] = ["net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding"];
 
-/// The package, built from the programs under test and unpacked.
-fn unpacked() -> TempDir {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR"));
+/// How long two packages may take to be installed, on a machine that is busy.
+const SETTING_UP: Duration = Duration::from_secs(180);
+const SOURCE: &str = env!("CARGO_MANIFEST_DIR");
+
+/// Runs one of the scripts that build packages, with the programs under test.
+fn build(script: &str, output: &Path) {
     let programs = Path::new(vpngwd::PROGRAM).parent().unwrap();
-    let tree = tempfile::tempdir().unwrap();
-    let mut build = Command::new(source.join("packaging/build-deb"));
-    run(build.arg(programs).env("OUTPUT", tree.path()));
-    let package = files(tree.path()).into_iter().find(|path| {
+    let script = Path::new(SOURCE).join("packaging").join(script);
+    run(Command::new(script).arg(programs).env("OUTPUT", output).env("FAST", "1"));
+}
+
+/// The package, among those in a folder.
+fn package(folder: &Path) -> PathBuf {
+    let is_package = |path: &PathBuf| {
         let name = path.file_name().unwrap().to_string_lossy();
         name.starts_with("vpngw_") && name.ends_with(".deb")
-    });
-    run(Command::new("dpkg-deb").arg("-x").arg(package.unwrap()).arg(tree.path()));
+    };
+    files(folder).into_iter().find(is_package).unwrap()
+}
+
+/// The package, built from the programs under test and unpacked.
+fn unpacked() -> TempDir {
+    let tree = tempfile::tempdir().unwrap();
+    build("build-deb", tree.path());
+    run(Command::new("dpkg-deb").arg("-x").arg(package(tree.path())).arg(tree.path()));
     tree
+}
+
+/// Whether a program is there; `./test` installs all of them.
+fn is_there(program: &str) -> bool {
+    Command::new(program).arg("--version").output().is_ok()
 }
 
 fn run(command: &mut Command) -> String {
@@ -44,6 +64,116 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 fn values(unit: &str, key: &str) -> Vec<String> {
     let values = unit.lines().filter_map(|line| line.strip_prefix(key)?.strip_prefix('='));
     values.map(str::to_owned).collect()
+}
+
+/// The commands under a heading of README.md, without what is said of them.
+fn commands_of(heading: &str) -> String {
+    let readme = std::fs::read_to_string(Path::new(SOURCE).join("README.md")).unwrap();
+    let section = readme.split_once(&format!("\n## {heading}\n")).unwrap().1;
+    let block = section.split_once("```sh\n").unwrap().1.split_once("```").unwrap().0;
+    let command =
+        |line: &str| line.split("  #").next().unwrap_or_default().trim().to_owned() + "\n";
+    block.lines().map(command).collect()
+}
+
+#[test]
+fn from_the_package_by_readme_to_a_pair_that_works_and_back() {
+    let pair = Pair::new();
+    let shared = tempfile::tempdir().unwrap();
+    build("build-deb", shared.path());
+    let package = package(shared.path());
+    let commands = shared.path().join("commands");
+    std::fs::write(&commands, commands_of("Use it")).unwrap();
+    let script = Path::new(SOURCE).join("netns-tests/support/package.sh");
+    let begin = |side: Side| {
+        let mut command = Command::new("unshare");
+        command.args(["-m", "-u", "sh"]).arg(&script).arg(side.name());
+        command.arg(&package).arg(&commands).arg(shared.path());
+        let said = File::create(shared.path().join(format!("{}.said", side.name()))).unwrap();
+        command.stdin(Stdio::null()).stdout(said.try_clone().unwrap()).stderr(said);
+        netns::place(&mut command, &pair.namespace(side.name())).unwrap();
+        command.spawn().unwrap()
+    };
+    let mut scripts = Side::BOTH.map(|side| (side, begin(side)));
+    let begun = Instant::now();
+    let mut works = false;
+    while !works && begun.elapsed() < SETTING_UP {
+        works = pair.comes_to_work();
+        let ended = scripts.iter_mut().any(|(_, script)| script.try_wait().unwrap().is_some());
+        if ended {
+            break;
+        }
+    }
+    std::fs::write(shared.path().join("works"), "").unwrap();
+    for (side, script) in &mut scripts {
+        let ended = script.wait().unwrap();
+        let said = std::fs::read_to_string(shared.path().join(format!("{}.said", side.name())));
+        let said = said.unwrap();
+        println!("{said}");
+        assert!(ended.success(), "{}: {said}", side.name());
+    }
+    assert!(works, "hosts reach each other");
+}
+
+#[test]
+fn the_same_programs_make_the_same_packages() {
+    let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let scripts = ["build-deb", "build-rpm", "build-oci"];
+    let scripts = scripts.iter().filter(|script| **script != "build-rpm" || is_there("rpmbuild"));
+    for script in scripts {
+        folders.iter().for_each(|folder| build(script, folder.path()));
+    }
+    let contents = |folder: &TempDir| {
+        let mut found = files(folder.path());
+        found.sort();
+        found
+            .into_iter()
+            .map(|path| {
+                (
+                    path.strip_prefix(folder.path()).unwrap().to_owned(),
+                    std::fs::read(&path).unwrap(),
+                )
+            })
+            .collect::<Vec<_>>()
+    };
+    let [first, second] = folders.each_ref().map(contents);
+    assert!(first.len() >= 3, "{}", first.len());
+    for ((name, one), (_, other)) in first.iter().zip(&second) {
+        assert!(one == other, "{} differs", name.display());
+    }
+    let image = first.iter().find(|(name, _)| name.extension().is_some_and(|end| end == "tar"));
+    the_image_runs(&folders[0].path().join(&image.unwrap().0));
+}
+
+/// Unpacks the layer of an image and runs the daemon there, where there is nothing else.
+fn the_image_runs(image: &Path) {
+    let work = tempfile::tempdir().unwrap();
+    run(Command::new("tar").arg("-xf").arg(image).arg("-C").arg(work.path()));
+    let blobs = files(&work.path().join("blobs"));
+    for blob in &blobs {
+        let sum = run(Command::new("sha256sum").arg(blob));
+        assert!(sum.starts_with(&*blob.file_name().unwrap().to_string_lossy()), "{sum}");
+    }
+    let layer = blobs.iter().max_by_key(|blob| std::fs::metadata(blob).unwrap().len()).unwrap();
+    let root = work.path().join("root");
+    std::fs::create_dir(&root).unwrap();
+    run(Command::new("tar").arg("-xzf").arg(layer).arg("-C").arg(&root));
+    for program in ["vpngwd", "vpnctl"] {
+        let said = run(Command::new("chroot").arg(&root).arg(program).arg("--version"));
+        assert!(said.starts_with(program), "{said}");
+    }
+}
+
+#[test]
+fn the_package_is_as_debian_wants_it() {
+    if !is_there("lintian") {
+        return println!("lintian is not there: ./test installs it");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    build("build-deb", folder.path());
+    let mut lintian = Command::new("lintian");
+    lintian.args(["--allow-root", "--fail-on", "error,warning", "--tag-display-limit", "0"]);
+    println!("{}", run(lintian.arg(package(folder.path()))));
 }
 
 #[test]
