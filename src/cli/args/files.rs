@@ -35,7 +35,7 @@ pub(in crate::cli) struct InitArgs {
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum PeerCommand {
     /// Add a peer
-    Add(PeerArgs),
+    Add(Box<PeerArgs>),
     /// Take a peer out of the file, with the comments right above it
     Remove {
         /// Name of the peer

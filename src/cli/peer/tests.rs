@@ -69,7 +69,7 @@ impl Place {
     }
 
     fn add(&self, args: PeerArgs) -> Result<ExitCode> {
-        run(&PeerCommand::Add(args), PLAIN)
+        run(&PeerCommand::Add(Box::new(args)), PLAIN)
     }
 
     fn remove(&self, name: &str) -> Result<ExitCode> {
