@@ -10,6 +10,9 @@ pub const IKE_PORT: u16 = 500;
 /// that it passes every NAT and firewall and spreads over receive queues.
 pub const NATT_PORT: u16 = 4500;
 
+/// VXLAN's port (RFC 7348 §5). Linux's own 8472 is older, and silently dropped by some networks.
+pub const VXLAN_PORT: u16 = 4789;
+
 /// Everything that arrives at this host.
 pub const LISTEN: [IpAddr; 2] =
     [IpAddr::V4(Ipv4Addr::UNSPECIFIED), IpAddr::V6(Ipv6Addr::UNSPECIFIED)];

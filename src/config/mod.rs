@@ -38,10 +38,12 @@ mod outline;
 mod peer_section;
 mod presets;
 mod reader;
+mod segments;
 mod tuning;
 mod tunnel_section;
 mod types;
 mod vpc_section;
+mod vxlan_section;
 mod words;
 
 pub use crate::pki::Credentials;
@@ -53,7 +55,7 @@ pub use keys::{KeyFile, KeyFiles, KeysInMemory};
 pub use outline::{Outline, VpcOutline};
 pub use types::{
     Bfd, BgpConfig, Config, GatewayConfig, Inside, Lifetimes, Liveness, PeerConfig, Routing,
-    ServiceConfig, VpcConfig, VrrpConfig, Workers,
+    ServiceConfig, VpcConfig, VrrpConfig, VxlanConfig, Workers,
 };
 
 use crate::net::{PeerId, RemoteId, VpcId};
@@ -117,7 +119,8 @@ fn sections(file: &Section<'_>, files: &dyn KeyFiles, report: &mut Report) -> Op
     let tuning = file.subsection_called("[defaults]", "defaults", &tuning::KEYS, report);
     let defaults = Tuning::default();
     let defaults = tuning.map_or(defaults.clone(), |section| defaults.read_over(&section, report));
-    let vpcs = vpcs(file, report);
+    let underlay_mtu = gateway.as_ref().map(|gateway| gateway.config.underlay_mtu);
+    let vpcs = vpcs(file, underlay_mtu.unwrap_or(defaults::UNDERLAY_MTU), report);
     let sections = file.subsections("peer", "peer", &peer_section::keys(), report);
     let gateway = gateway?;
     let context =
@@ -127,6 +130,7 @@ fn sections(file: &Section<'_>, files: &dyn KeyFiles, report: &mut Report) -> Op
         .flat_map(|(remote, section)| peer_section::read(section, remote, &context, report))
         .collect();
     checks::check(&gateway, &vpcs, &peers, report);
+    segments::check(&gateway, &vpcs, &peers, report);
     let peers = (0..).map(PeerId).zip(peers.into_iter().map(|peer| peer.config)).collect();
     Some(Config {
         gateway: gateway.config,
@@ -137,7 +141,7 @@ fn sections(file: &Section<'_>, files: &dyn KeyFiles, report: &mut Report) -> Op
 }
 
 /// The VPCs in the order of the file, so that the place of one is its [`VpcId`].
-fn vpcs(file: &Section<'_>, report: &mut Report) -> Vec<vpc_section::Vpc> {
+fn vpcs(file: &Section<'_>, underlay_mtu: u16, report: &mut Report) -> Vec<vpc_section::Vpc> {
     let sections = file.subsections("vpc", "vpc", &vpc_section::KEYS, report);
     if sections.is_empty() && !file.has("vpc") {
         let help = "add [[vpc]] with name = \"…\" and prefixes = [\"…\"]: what the tunnels are for";
@@ -148,7 +152,8 @@ fn vpcs(file: &Section<'_>, report: &mut Report) -> Vec<vpc_section::Vpc> {
         report.add(surplus.span(), Fault::new(message));
         return Vec::new();
     }
-    sections.iter().filter_map(|section| vpc_section::read(section, report)).collect()
+    let read = |section| vpc_section::read(section, underlay_mtu, report);
+    sections.iter().filter_map(read).collect()
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 //! and leaves out the rest. Nothing but guards may follow from it.
 
 use super::vpc_section::default_tun;
+use super::vxlan_section::default_interface;
 use super::{Config, Routing, limits};
 use crate::net::{ParsePrefixError, Prefix, VpcId};
 use std::collections::BTreeMap;
@@ -116,12 +117,19 @@ fn vpc_outline(vpc: &DeTable<'_>) -> VpcOutline {
     VpcOutline {
         tun: text(vpc, "tun").unwrap_or_else(|| default_tun(&name)),
         netns: text(vpc, "netns"),
-        interface: text(vpc, "interface"),
+        interface: interface(vpc, &name),
         prefixes: prefixes(vpc, "prefixes"),
         accept: Vec::new(),
         inside: Vec::new(),
         name,
     }
+}
+
+/// The one that is written, or the device of its segment.
+fn interface(vpc: &DeTable<'_>, name: &str) -> Option<String> {
+    let segment = vpc.get("vxlan").and_then(|value| table(value.get_ref()));
+    let device = |segment| text(segment, "interface").unwrap_or_else(|| default_interface(name));
+    segment.map(device).or_else(|| text(vpc, "interface"))
 }
 
 fn table<'v, 't>(value: &'v DeValue<'t>) -> Option<&'v DeTable<'t>> {

@@ -5,8 +5,8 @@
 
 use super::{Credentials, Identity};
 use crate::crypto::suite::{EspSuite, IkeSuite};
-use crate::net::{Asn, PeerId, Prefix, RemoteId, VpcId};
-use std::collections::BTreeMap;
+use crate::net::{Asn, InterfaceAddress, PeerId, Prefix, RemoteId, VpcId};
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::num::NonZeroU16;
 use std::ops::RangeInclusive;
@@ -108,6 +108,36 @@ pub struct VpcConfig {
     pub vrrp: Vec<VrrpConfig>,
     /// What everybody behind the peers may use of the host's services.
     pub services: Vec<ServiceConfig>,
+    /// The segment in which its hosts are; `None` when they are behind an interface of the host.
+    pub vxlan: Option<VxlanConfig>,
+}
+
+impl VpcConfig {
+    /// The longest packet that may come out of its tunnels, where the configuration says one: what
+    /// it says itself, or what fits the segment of its hosts.
+    pub fn mtu_limit(&self) -> Option<u16> {
+        let segment = self.vxlan.as_ref().map(|vxlan| vxlan.mtu);
+        self.mtu.into_iter().chain(segment).min()
+    }
+}
+
+/// The segment of a VPC (RFC 7348): `[vpc.vxlan]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VxlanConfig {
+    /// VXLAN Network Identifier, 1 to 2^24 - 1; no two VPCs have the same.
+    pub vni: u32,
+    /// Name of the VXLAN device, which is made in the VPC's network namespace.
+    pub interface: String,
+    /// Our address on the underlay of the compute nodes.
+    pub local: IpAddr,
+    /// UDP port of all VTEPs.
+    pub port: u16,
+    /// The other VTEPs: they alone may send to us, and what is for all hosts goes to each of them.
+    pub vteps: BTreeSet<IpAddr>,
+    /// The longest packet in the segment, in bytes.
+    pub mtu: u16,
+    /// Our own addresses in the segment.
+    pub addresses: BTreeSet<InterfaceAddress>,
 }
 
 /// Services of this host at its own addresses in the VPC: an item of `services`.

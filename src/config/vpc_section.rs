@@ -2,6 +2,7 @@
 
 use super::diagnostics::{Fault, Report};
 use super::reader::{At, Section};
+use super::vxlan_section::{self, Vxlan};
 use super::{VpcConfig, VrrpConfig, defaults, limits, words};
 use crate::net::Prefix;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -9,8 +10,18 @@ use std::ops::Range;
 use std::time::Duration;
 use toml::de::DeValue;
 
-pub(super) const KEYS: [&str; 9] =
-    ["name", "prefixes", "interface", "tun", "netns", "mtu", "transit", "vrrp", "services"];
+pub(super) const KEYS: [&str; 10] = [
+    "name",
+    "prefixes",
+    "interface",
+    "tun",
+    "netns",
+    "mtu",
+    "transit",
+    "vrrp",
+    "services",
+    "vxlan",
+];
 
 pub(super) const VRRP_KEYS: [&str; 7] =
     ["vrid", "addresses", "interface", "priority", "isolated_priority", "interval", "preempt"];
@@ -21,9 +32,10 @@ pub(super) struct Vpc {
     pub(super) name_span: Range<usize>,
     pub(super) tun_span: Range<usize>,
     pub(super) prefixes: Vec<At<Prefix>>,
+    pub(super) vxlan: Option<Vxlan>,
 }
 
-pub(super) fn read(section: &Section<'_>, report: &mut Report) -> Option<Vpc> {
+pub(super) fn read(section: &Section<'_>, underlay_mtu: u16, report: &mut Report) -> Option<Vpc> {
     let name = section.required("name", "name = \"shop\"", words::name, report);
     let help = "prefixes = [\"10.1.0.0/16\"]: what this side announces and lets peers send to";
     if !section.has("prefixes") {
@@ -31,12 +43,30 @@ pub(super) fn read(section: &Section<'_>, report: &mut Report) -> Option<Vpc> {
     }
     let prefixes = section.list("prefixes", words::prefix, report).unwrap_or_default();
     refuse_repeated(&prefixes, report);
-    let interface = section.optional("interface", words::interface, report);
+    let written_interface = section.located("interface", words::interface, report);
     // What is wrong with the prefixes says nothing about addresses.
     let written = section.raw("prefixes").and_then(|raw| raw.get_ref().as_array());
     let all = written.is_some_and(|written| written.len() == prefixes.len());
     let known = if all { prefixes.as_slice() } else { &[] };
+    let vxlan = section.subsection_called("[vpc.vxlan]", "vxlan", &vxlan_section::KEYS, report);
+    let vpc = name.as_ref().map_or("", |name| name.value.as_str());
+    let context = vxlan_section::Context { underlay_mtu, prefixes: known };
+    let segment = vxlan.as_ref().map(|section| vxlan_section::interface(section, vpc, report));
+    if let (Some(section), Some(segment), Some(written)) = (&vxlan, &segment, &written_interface) {
+        let message = format!("the hosts of this VPC are behind {segment}");
+        let fault = Fault::new(message).label("another interface").help(
+            "leave `interface` out: with [vpc.vxlan] it is the VXLAN device, which is made for it",
+        );
+        report.add(written.span.clone(), fault.beside(section.span(), "by this section"));
+    }
+    let interface = segment.or_else(|| written_interface.map(|written| written.value));
+    let vxlan = vxlan.and_then(|section| {
+        vxlan_section::read(&section, interface.as_deref().unwrap_or_default(), &context, report)
+    });
     let vrrp = vrrp(section, (interface.as_deref(), known), report);
+    if let Some(vxlan) = &vxlan {
+        vxlan_section::own(&vxlan.addresses, &vrrp, report);
+    }
     let name = name?;
     let config = VpcConfig {
         tun: section
@@ -49,6 +79,7 @@ pub(super) fn read(section: &Section<'_>, report: &mut Report) -> Option<Vpc> {
         mtu: section.optional("mtu", words::integer("the MTU", limits::MTU), report),
         transit: section.optional("transit", words::boolean, report).unwrap_or(false),
         vrrp,
+        vxlan: vxlan.as_ref().map(|vxlan| vxlan.config.clone()),
         services: section
             .list("services", words::service, report)
             .unwrap_or_default()
@@ -56,7 +87,8 @@ pub(super) fn read(section: &Section<'_>, report: &mut Report) -> Option<Vpc> {
             .map(|service| service.value)
             .collect(),
     };
-    Some(Vpc { config, name_span: name.span, tun_span: section.span_of("tun"), prefixes })
+    let tun_span = section.span_of("tun");
+    Some(Vpc { config, name_span: name.span, tun_span, prefixes, vxlan })
 }
 
 /// The name of the TUN device: `vpn-` and what fits of the VPC's name.

@@ -4,7 +4,7 @@ use super::diagnostics::Fault;
 use super::reader::described;
 use super::{Identity, ParseIdentityError, ServiceConfig, limits};
 use crate::crypto::suite::{EspSuite, IkeSuite, SuiteError};
-use crate::net::{Asn, Prefix};
+use crate::net::{Asn, InterfaceAddress, Prefix};
 use crate::wire::ip::protocol;
 use std::fmt::Display;
 use std::net::{IpAddr, Ipv4Addr};
@@ -177,6 +177,18 @@ pub(super) fn inside_address(value: &DeValue<'_>) -> Result<IpAddr, Fault> {
     let length_is_number = length.parse::<u8>().is_ok_and(|length| length <= 128);
     let bare = DeValue::String(bare.into());
     if length_is_number { address(&bare) } else { address(value) }
+}
+
+/// An address of a device with the length of its network.
+pub(super) fn interface_address(value: &DeValue<'_>) -> Result<InterfaceAddress, Fault> {
+    let text = string(value)?;
+    let parsed: InterfaceAddress = text.parse().map_err(|_| {
+        Fault::new(format!("{text:?} is not an address with the length of its network"))
+            .label("not such an address")
+            .help("write it as \"10.1.1.2/24\" or \"fd00:1:0:1::2/64\"")
+    })?;
+    address(&DeValue::String(parsed.address.to_string().into()))?;
+    Ok(parsed)
 }
 
 /// A prefix in canonical form.

@@ -3,12 +3,14 @@
 
 mod ethernet;
 mod ids;
+mod interface;
 mod map;
 mod prefix;
 mod range;
 
 pub use ethernet::{EtherType, MacAddress};
 pub use ids::{Asn, EspSpi, PeerId, RemoteId, VpcId};
+pub use interface::{InterfaceAddress, ParseInterfaceAddressError};
 pub use map::{PrefixMap, PrefixSet};
 pub use prefix::{ParsePrefixError, Prefix};
 pub use range::AddressRange;

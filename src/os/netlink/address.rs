@@ -1,54 +1,16 @@
 //! Addresses of devices.
 
-use std::fmt;
 use std::net::IpAddr;
-use std::str::FromStr;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use futures::TryStreamExt;
 use nix::errno::Errno;
 use rtnetlink::packet_route::address::{
     AddressAttribute, AddressFlags, AddressHeaderFlags, AddressMessage, AddressProtocol,
 };
 
-use super::{Netlink, PROTOCOL, unless};
-
-/// An address with the length of its on-link prefix, such as `10.1.1.2/24`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct InterfaceAddress {
-    /// The address, host bits included.
-    pub address: IpAddr,
-    /// How many leading bits are the network.
-    pub prefix_len: u8,
-}
-
-impl InterfaceAddress {
-    /// An address that is alone on its link: /32 or /128.
-    pub fn host(address: IpAddr) -> Self {
-        InterfaceAddress { address, prefix_len: if address.is_ipv4() { 32 } else { 128 } }
-    }
-}
-
-impl fmt::Display for InterfaceAddress {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.address, self.prefix_len)
-    }
-}
-
-impl FromStr for InterfaceAddress {
-    type Err = anyhow::Error;
-    fn from_str(text: &str) -> Result<Self> {
-        let (address, prefix_len) =
-            text.split_once('/').with_context(|| format!("'{text}' has no prefix length"))?;
-        let address: IpAddr =
-            address.parse().with_context(|| format!("'{address}' is no address"))?;
-        let prefix_len: u8 = prefix_len.parse().with_context(|| format!("'{text}' is odd"))?;
-        if prefix_len > InterfaceAddress::host(address).prefix_len {
-            bail!("'{text}' has too long a prefix");
-        }
-        Ok(InterfaceAddress { address, prefix_len })
-    }
-}
+use super::{Link, Netlink, PROTOCOL, unless};
+use crate::net::InterfaceAddress;
 
 impl Netlink {
     /// Gives a device an address, usable at once: duplicate address detection (RFC 4862 §5.4)
@@ -88,6 +50,19 @@ impl Netlink {
     pub async fn our_addresses(&self, device: &str) -> Result<Vec<InterfaceAddress>> {
         let messages = self.address_messages(device).await?;
         Ok(messages.iter().filter(|message| is_ours(message)).filter_map(read).collect())
+    }
+
+    /// The device that bears an address, if one does.
+    pub async fn bearer(&self, address: IpAddr) -> Result<Option<Link>> {
+        let answers = self.handle.address().get().execute();
+        let messages: Vec<AddressMessage> =
+            answers.try_collect().await.context("listing addresses")?;
+        let bears =
+            |message: &&AddressMessage| read(message).is_some_and(|one| one.address == address);
+        let Some(index) = messages.iter().find(bears).map(|one| one.header.index) else {
+            return Ok(None);
+        };
+        Ok(self.links().await?.into_iter().find(|link| link.index == index))
     }
 
     async fn address_messages(&self, device: &str) -> Result<Vec<AddressMessage>> {

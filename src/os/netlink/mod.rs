@@ -9,6 +9,7 @@ mod address;
 mod link;
 mod route;
 mod rule;
+mod vxlan;
 mod watch;
 
 use std::io;
@@ -18,10 +19,11 @@ use nix::errno::Errno;
 use rtnetlink::Handle;
 use tokio::task::JoinHandle;
 
-pub use address::InterfaceAddress;
+pub use crate::net::InterfaceAddress;
 pub use link::Link;
 pub use route::{Route, RouteChange, Via};
 pub use rule::{Action, GuardRule, MAIN_TABLE, Mark, Rule};
+pub use vxlan::Vxlan;
 pub use watch::{LinkEvent, LinkWatch, Loss, LossWatch};
 
 use super::netns;
