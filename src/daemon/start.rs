@@ -169,7 +169,10 @@ fn warn_of_interfaces(config: &Config, host: &Host) {
         let Some(devices) = host.devices_in(vpc.netns.as_deref()) else { continue };
         let of_vrrp = vpc.vrrp.iter().map(|router| &router.interface);
         let named: BTreeSet<&String> = vpc.interface.iter().chain(of_vrrp).collect();
-        for interface in named.into_iter().filter(|name| !devices.contains_key(*name)) {
+        // That of a segment is made by us.
+        let segment = vpc.vxlan.as_ref().map(|vxlan| &vxlan.interface);
+        let others = named.into_iter().filter(|name| Some(*name) != segment);
+        for interface in others.filter(|name| !devices.contains_key(*name)) {
             let vpc = &vpc.name;
             warn!(
                 vpc,

@@ -6,8 +6,10 @@
 //! else takes away is told at once, and after what may have taken something away it looks anew.
 //! Devices are not made here: they are the data plane's.
 
+mod admission;
 mod carrier;
 mod look;
+mod segments;
 mod words;
 
 pub(super) use look::{host, sources};

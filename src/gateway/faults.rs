@@ -2,7 +2,9 @@
 //! route is not usable, and a VPC that the host does not serve is not announced.
 
 use super::Gateway;
-use super::world::{Answer, HostDevice, Rule, Table, Underlay, Wish, configured, has_default};
+use super::world::{
+    Answer, HostDevice, Rule, Segment, Table, Underlay, VirtualMac, Wish, configured, has_default,
+};
 use crate::config::{Outline, VpcOutline};
 use crate::net::{Prefix, VpcId};
 use crate::time::Timestamp;
@@ -33,19 +35,25 @@ impl Gateway {
                 return self.note_foreign_rules();
             }
             Answer::Sources(sources) => return self.learn_sources(sources, now),
+            Answer::Segments(counters) => {
+                self.segments = counters;
+                return;
+            }
             Answer::Trouble(trouble) => return self.on_trouble(&trouble, now),
             Answer::Done(_) | Answer::Refused(..) | Answer::Lost(_) | Answer::Found(..) => {}
         }
         let vpcs = &self.config.vpcs;
         let lives_in = |wish: &Wish, namespace: Option<&str>| match wish {
             Wish::Rule(rule) => rule.netns.as_deref() == namespace,
-            Wish::Bar { .. } => namespace.is_none(),
+            Wish::Bar { .. } | Wish::Admission(_) => namespace.is_none(),
             Wish::Device { vpc, .. }
             | Wish::Address { vpc, .. }
             | Wish::Guard { vpc, .. }
             | Wish::Home { vpc, .. }
             | Wish::Fence { vpc, .. }
-            | Wish::Route { vpc, .. } => {
+            | Wish::Route { vpc, .. }
+            | Wish::Segment(Segment { vpc, .. })
+            | Wish::VirtualMac(VirtualMac { vpc, .. }) => {
                 vpcs.get(vpc).is_some_and(|vpc| vpc.netns.as_deref() == namespace)
             }
         };
@@ -88,12 +96,15 @@ impl Gateway {
             }
             // Virtual addresses come and go with their virtual router.
             Wish::Address { vpc, address } => self.redundancy.answers_for(*vpc, *address),
+            Wish::VirtualMac(one) => self.redundancy.is_active(one),
             Wish::Device { .. }
             | Wish::Guard { .. }
             | Wish::Home { .. }
             | Wish::Bar { .. }
             | Wish::Fence { .. }
-            | Wish::Rule(_) => false,
+            | Wish::Rule(_)
+            | Wish::Admission(_)
+            | Wish::Segment(_) => false,
         };
         self.world.reconcile(&configured, |wish| !learned(wish));
         self.note_foreign_rules();
@@ -122,6 +133,9 @@ impl Gateway {
         while let Some((wish, carried)) = self.world.poll_turn() {
             if !carried {
                 self.tell_refusal(&wish, now);
+            }
+            if let Wish::VirtualMac(virtual_mac) = &wish {
+                self.redundancy.on_virtual_mac(virtual_mac, carried, now);
             }
             for id in self.concerned(&wish) {
                 if let Some(vpc) = self.vpcs.get_mut(&id) {

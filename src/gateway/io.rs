@@ -189,6 +189,9 @@ pub enum VrrpOutput {
         interface: String,
         /// Our address on the interface, the packet's source.
         source: IpAddr,
+        /// The Ethernet address that it comes from where that is the virtual router's
+        /// (RFC 9568 §7.3), and not the interface's own.
+        mac: Option<MacAddress>,
         /// The VRRP packet, from its version field to its last address.
         bytes: Vec<u8>,
     },
@@ -219,6 +222,8 @@ pub enum VrrpOutput {
         vpc: VpcId,
         /// The interface.
         interface: String,
+        /// The virtual router.
+        vrid: u8,
         /// The virtual addresses.
         addresses: Vec<IpAddr>,
     },

@@ -151,6 +151,8 @@ pub struct Gateway {
     /// How much was told of what the host refuses.
     refusals: Telling,
     papers: papers::Papers,
+    /// What came to the segments of VPCs.
+    segments: BTreeMap<VpcId, world::SegmentCounters>,
 }
 
 /// Who was touched since the gateway last settled.
@@ -216,6 +218,7 @@ impl Gateway {
             journal: Journal::default(),
             refusals: Telling::default(),
             papers: papers::Papers::default(),
+            segments: BTreeMap::new(),
             config,
         };
         gateway.resume(standing, at.now);

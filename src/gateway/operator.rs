@@ -150,8 +150,8 @@ impl Gateway {
             Step::Resize(vpc) => {
                 self.dirty.tunnels.extend(self.config.peers_of(vpc).map(|(peer, _)| peer));
             }
-            // It is taken over with the host's addresses.
-            Step::Offer(_) => {}
+            // Their wishes, and what the host's addresses are, are taken over after the steps.
+            Step::Rewire(_) | Step::Offer(_) => {}
             Step::AddVpc(id) => self.add_vpc(id, at),
             Step::RemoveVpc(id) => self.remove_vpc(id, old, at.now),
             Step::ReplaceVirtualRouters(vpc) => self.replace_virtual_routers(vpc, old, at.now),

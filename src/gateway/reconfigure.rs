@@ -36,6 +36,8 @@ pub enum Step {
     AddVpc(VpcId),
     /// The MTU of the VPC's device changed.
     Resize(VpcId),
+    /// The segment of the VPC's hosts changed.
+    Rewire(VpcId),
     /// Other services of the host are offered to the VPC's peers.
     Offer(VpcId),
     /// The VPC is gone, after its peers.
@@ -103,6 +105,7 @@ impl Reloaded {
                 Step::Reannounce(id)
                 | Step::ReplaceVirtualRouters(id)
                 | Step::Resize(id)
+                | Step::Rewire(id)
                 | Step::Offer(id) => ("VPCs changed", vpc(new, id)),
                 Step::AddVpc(id) => ("VPCs added", vpc(new, id)),
                 Step::RemoveVpc(id) => ("VPCs removed", vpc(old, id)),
@@ -158,8 +161,11 @@ fn vpc_steps(id: VpcId, old: &VpcConfig, new: &VpcConfig) -> Vec<Step> {
     if old.prefixes != new.prefixes || old.transit != new.transit {
         steps.push(Step::Reannounce(id));
     }
-    if old.mtu != new.mtu {
+    if old.mtu_limit() != new.mtu_limit() {
         steps.push(Step::Resize(id));
+    }
+    if old.vxlan != new.vxlan {
+        steps.push(Step::Rewire(id));
     }
     if old.services != new.services {
         steps.push(Step::Offer(id));

@@ -5,7 +5,9 @@
 //! packets and the isolated one otherwise, so that hosts find the gateway that can serve them.
 //!
 //! Questions about the addresses of an Active Router come in as frames and are answered here,
-//! with the interface's own Ethernet address. The kernel could answer if the addresses were on
+//! with the interface's own Ethernet address or, in a segment (RFC 7348), with the virtual router's
+//! (RFC 9568 §7.3): there every station learns by the frames themselves behind which VTEP an address
+//! is, and the hosts keep what they know. The kernel could answer if the addresses were on
 //! the interface. They are kept off it so that they share the life of this process: when it is
 //! killed, nobody is left that answers, and the next Active Router is alone on the link.
 
@@ -16,6 +18,7 @@ mod trouble;
 pub(super) use member::Member;
 
 use super::io::{LinkState, VrrpOutput};
+use super::world::VirtualMac;
 use crate::config::{VpcConfig, VrrpConfig};
 use crate::net::{MacAddress, VpcId};
 use crate::routing::vrrp::{self, VirtualRouter, neighbor};
@@ -70,9 +73,14 @@ impl Redundancy {
     pub(super) fn configure(&mut self, vpc: VpcId, config: &VpcConfig, now: Timestamp) {
         let wanted: BTreeMap<VirtualRouterId, &VrrpConfig> =
             config.vrrp.iter().flat_map(|router| member::families(vpc, router)).collect();
+        let segment = config.vxlan.as_ref().map(|vxlan| vxlan.interface.as_str());
+        let has_virtual_mac = |id: &VirtualRouterId| segment == Some(id.interface.as_str());
         let here = self.members_of(vpc, None);
         let is_stale = |id: &VirtualRouterId| {
-            self.members.get(id).is_some_and(|member| wanted.get(id) != Some(&&member.config))
+            self.members.get(id).is_some_and(|member| {
+                wanted.get(id) != Some(&&member.config)
+                    || member.has_virtual_mac != has_virtual_mac(id)
+            })
         };
         let stale: Vec<VirtualRouterId> = here.into_iter().filter(is_stale).collect();
         for id in stale {
@@ -83,7 +91,9 @@ impl Redundancy {
             if !self.members.contains_key(&id) {
                 let (vpc, interface) = (id.vpc, id.interface.clone());
                 self.outputs.push_back(VrrpOutput::Join { vpc, interface });
-                self.members.insert(id, Member::new(router.clone(), self.leaving, now));
+                let member =
+                    Member::new(router.clone(), has_virtual_mac(&id), self.leaving, now);
+                self.members.insert(id, member);
             }
         }
         self.heed(vpc, config.interface.as_deref());
@@ -175,15 +185,15 @@ impl Redundancy {
             Ok(frame) => frame,
             Err(error) => return trace!(interface, %error, "neighbour frame ignored"),
         };
-        let link = self.links.get(&LinkId::new(vpc, interface));
-        let Some(mac) = link.and_then(|link| link.mac) else { return };
         if let Some((address, claimant)) = neighbor::claim(&frame)
-            && claimant != mac
+            && let Some(id) = self.holder(vpc, interface, address)
+            && self.mac_of(&id).is_some_and(|mac| mac != claimant)
         {
-            self.on_claim(vpc, interface, address, claimant, now);
+            self.on_claim(id, address, claimant, now);
         }
         if let Some(target) = neighbor::question(&frame)
-            && self.holder(vpc, interface, target).is_some()
+            && let Some(id) = self.holder(vpc, interface, target)
+            && let Some(mac) = self.mac_of(&id)
             && let Some(answer) = neighbor::answer(&frame, mac)
         {
             let (interface, bytes) = (interface.to_owned(), answer.encode());
@@ -193,15 +203,7 @@ impl Redundancy {
 
     /// Another station says that it has an address of an Active Router. It may be the better one,
     /// whose advertisement is on its way: what is still ours a second later is defended.
-    fn on_claim(
-        &mut self,
-        vpc: VpcId,
-        interface: &str,
-        address: IpAddr,
-        mac: MacAddress,
-        now: Timestamp,
-    ) {
-        let Some(id) = self.holder(vpc, interface, address) else { return };
+    fn on_claim(&mut self, id: VirtualRouterId, address: IpAddr, mac: MacAddress, now: Timestamp) {
         let Some(member) = self.members.get_mut(&id) else { return };
         if member.defended.is_none_or(|at| now.since(at) >= DEFENCE) && member.claimed.is_none() {
             member.claimed = Some((address, mac));
@@ -220,6 +222,29 @@ impl Redundancy {
             member.machine.iter_mut().for_each(|machine| machine.announce_again(now));
         }
         self.drain(id);
+    }
+
+    /// The host does not receive what is sent to a virtual router's Ethernet address, or does so again:
+    /// meanwhile hosts are told the interface's own.
+    pub fn on_virtual_mac(&mut self, wish: &VirtualMac, carried: bool, now: Timestamp) {
+        let id = of_virtual_mac(wish);
+        let Some(member) = self.members.get_mut(&id) else { return };
+        member.lacks_virtual_mac = !carried;
+        member.machine.iter_mut().for_each(|machine| machine.announce_again(now));
+        self.drain(&id);
+    }
+
+    /// Whether a virtual router is active in a segment and has its own Ethernet address there.
+    pub fn is_active(&self, wish: &VirtualMac) -> bool {
+        let member = self.members.get(&of_virtual_mac(wish));
+        member.is_some_and(|one| one.has_virtual_mac && one.state() == vrrp::State::Active)
+    }
+
+    /// The Ethernet address that a virtual router answers with.
+    fn mac_of(&self, id: &VirtualRouterId) -> Option<MacAddress> {
+        let virtual_mac = self.members.get(id).and_then(|member| member.virtual_mac(id));
+        let own = || self.links.get(&LinkId::new(id.vpc, &id.interface))?.mac;
+        virtual_mac.or_else(own)
     }
 
     /// Tells the VPC's virtual routers whether some tunnel carries packets.
@@ -392,7 +417,8 @@ impl Redundancy {
         match action {
             vrrp::Action::Send(advertisement) => {
                 let bytes = advertisement.encode(source, group(source));
-                self.outputs.push_back(VrrpOutput::Send { vpc, interface, source, bytes });
+                let mac = self.members.get(id).and_then(|member| member.virtual_mac(id));
+                self.outputs.push_back(VrrpOutput::Send { vpc, interface, source, mac, bytes });
             }
             vrrp::Action::BecomeActive { addresses } => {
                 info!(interface, vrid = id.vrid, ?addresses, "active router");
@@ -403,15 +429,15 @@ impl Redundancy {
             }
             vrrp::Action::Announce { addresses } => self.announce(id, &addresses),
             vrrp::Action::BecomeBackup { addresses } => {
-                self.outputs.push_back(VrrpOutput::Withdraw { vpc, interface, addresses });
+                let vrid = id.vrid;
+                self.outputs.push_back(VrrpOutput::Withdraw { vpc, interface, vrid, addresses });
             }
         }
     }
 
     /// Tells hosts and bridges where the virtual addresses are (RFC 9568 §6.4.2, §6.4.3).
     fn announce(&mut self, id: &VirtualRouterId, addresses: &[IpAddr]) {
-        let link = self.links.get(&LinkId::new(id.vpc, &id.interface));
-        let Some(mac) = link.and_then(|link| link.mac) else { return };
+        let Some(mac) = self.mac_of(id) else { return };
         let frames = addresses.iter().map(|address| VrrpOutput::Frame {
             vpc: id.vpc,
             interface: id.interface.clone(),
@@ -419,6 +445,11 @@ impl Redundancy {
         });
         self.outputs.extend(frames);
     }
+}
+
+fn of_virtual_mac(wish: &VirtualMac) -> VirtualRouterId {
+    let VirtualMac { vpc, interface, vrid, ipv4 } = wish;
+    VirtualRouterId { vpc: *vpc, interface: interface.clone(), vrid: *vrid, ipv4: *ipv4 }
 }
 
 /// Where advertisements of the family of `source` go.

@@ -13,7 +13,7 @@ use super::path::Bfd;
 use super::snapshot::Sources;
 use super::tunnel::Tunnel;
 use super::vpc::Vpc;
-use super::world::Wish;
+use super::world::{VirtualMac, Wish};
 use super::{Gateway, Output, TcpOutput, VrrpOutput, Why, connection};
 use crate::control::Code;
 use crate::ike::{self, Event};
@@ -301,11 +301,17 @@ impl Gateway {
     pub(super) fn queue_lan_outputs(&mut self) {
         while let Some(output) = self.redundancy.poll_output() {
             match &output {
-                VrrpOutput::Install { vpc, addresses, .. } => {
+                VrrpOutput::Install { vpc, interface, vrid, addresses } => {
                     addresses_of_device(*vpc, addresses).for_each(|wish| self.world.add(wish));
+                    if self.has_segment(*vpc, interface) {
+                        let macs = virtual_macs((*vpc, interface), *vrid, addresses);
+                        macs.for_each(|wish| self.world.add(wish));
+                    }
                 }
-                VrrpOutput::Withdraw { vpc, addresses, .. } => {
+                VrrpOutput::Withdraw { vpc, interface, vrid, addresses } => {
                     addresses_of_device(*vpc, addresses).for_each(|wish| self.world.remove(&wish));
+                    let macs = virtual_macs((*vpc, interface), *vrid, addresses);
+                    macs.for_each(|wish| self.world.remove(&wish));
                 }
                 VrrpOutput::Look { .. }
                 | VrrpOutput::Join { .. }
@@ -317,6 +323,25 @@ impl Gateway {
         let changes = std::iter::from_fn(|| self.world.poll_change());
         self.outputs.extend(changes.map(Output::World));
     }
+
+    /// Whether an interface is the device of the VPC's segment.
+    fn has_segment(&self, vpc: VpcId, interface: &str) -> bool {
+        let vxlan = self.config.vpcs.get(&vpc).and_then(|vpc| vpc.vxlan.as_ref());
+        vxlan.is_some_and(|vxlan| vxlan.interface == interface)
+    }
+}
+
+/// The Ethernet address of a virtual router, whose addresses are all of one family.
+fn virtual_macs(
+    (vpc, interface): (VpcId, &str),
+    vrid: u8,
+    addresses: &[IpAddr],
+) -> impl Iterator<Item = Wish> {
+    let family = addresses.first().map(IpAddr::is_ipv4);
+    let interface = interface.to_owned();
+    family.into_iter().map(move |ipv4| {
+        Wish::VirtualMac(VirtualMac { vpc, interface: interface.clone(), vrid, ipv4 })
+    })
 }
 
 /// The virtual addresses that may stand on a device; a link-local one belongs to its link.

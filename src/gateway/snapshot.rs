@@ -8,7 +8,7 @@
 use super::sas::Child;
 use super::tunnel::Tunnel;
 use super::vpc::Vpc;
-use crate::config::{Config, PeerConfig};
+use crate::config::{Config, PeerConfig, VpcConfig};
 use crate::esp::{DiscardCounters, InboundSa, Layout};
 use crate::forward::{InboundEntry, Selectors, Snapshot, TunnelEntry, VpcTable};
 use crate::net::{EspSpi, PeerId, VpcId};
@@ -202,7 +202,7 @@ fn inner_mtu(config: &Config, vpc: VpcId, ipv4: bool, layout: Layout, underlay: 
     let headers: u16 = if ipv4 { 20 + 8 } else { 40 + 8 };
     let room = usize::from(underlay.saturating_sub(headers));
     let fits = u16::try_from(layout.max_inner(room)).unwrap_or(u16::MAX);
-    let limit = config.vpcs.get(&vpc).and_then(|vpc| vpc.mtu);
+    let limit = config.vpcs.get(&vpc).and_then(VpcConfig::mtu_limit);
     limit.map_or(fits, |limit| limit.min(fits))
 }
 

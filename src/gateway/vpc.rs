@@ -202,7 +202,10 @@ impl Vpc {
             | Wish::Guard { .. }
             | Wish::Home { .. }
             | Wish::Bar { .. }
-            | Wish::Fence { .. } => {
+            | Wish::Fence { .. }
+            | Wish::Admission(_)
+            | Wish::Segment(_)
+            | Wish::VirtualMac(_) => {
                 note(&mut self.missing, wish, carried);
             }
         }

@@ -16,6 +16,7 @@
 mod foreign;
 mod host;
 mod plan;
+mod segment;
 mod tables;
 mod wish;
 
@@ -23,6 +24,7 @@ pub use foreign::ForeignRule;
 pub use host::{Device as HostDevice, Host};
 pub(super) use plan::{Underlay, configured, has_default};
 pub use plan::{guards, is_blind};
+pub use segment::{Admission, Segment, SegmentCounters, VirtualMac, VtepCounters};
 pub use tables::{guard_metric, guard_owner, metric, owner};
 pub use wish::{Rule, Table, Then, When, Wish};
 
@@ -66,6 +68,8 @@ pub enum Answer {
     Rules(Option<String>, BTreeSet<ForeignRule>),
     /// The devices of a network namespace, with their addresses.
     Devices(Option<String>, BTreeMap<String, HostDevice>),
+    /// What came to the segments of VPCs.
+    Segments(BTreeMap<VpcId, SegmentCounters>),
     /// The addresses from which the host would send to peers, see [`Host::questions`].
     Sources(BTreeMap<IpAddr, IpAddr>),
 }
@@ -165,6 +169,12 @@ impl World {
         }
     }
 
+    /// Whether a segment is wanted in the place of this one, or its guard.
+    fn same_segment(&self, wish: &Wish) -> bool {
+        let is_of_segment = matches!(wish, Wish::Segment(_) | Wish::Admission(_));
+        is_of_segment && self.wanted.keys().any(|wanted| wanted.is_same_device(wish))
+    }
+
     /// Gives every route the source that `source_of` says.
     pub fn set_sources(&mut self, source_of: impl Fn(VpcId, &Prefix) -> Option<IpAddr>) {
         let routes = self.wanted.keys().filter_map(|wish| match wish {
@@ -202,7 +212,7 @@ impl World {
         for wish in superfluous {
             if configured.iter().any(|next| next.is_same_device(wish) || next.is_same_route(wish)) {
                 self.forget(wish);
-            } else if let Wish::Device { .. } = wish {
+            } else if let Wish::Device { .. } | Wish::Segment(_) = wish {
                 self.remove(wish);
             }
         }
@@ -230,6 +240,7 @@ impl World {
             | Answer::Trouble(_)
             | Answer::Rules(..)
             | Answer::Devices(..)
+            | Answer::Segments(_)
             | Answer::Sources(_) => {}
             Answer::Refused(Change::Remove(wish), why) => {
                 self.counters.refused += 1;
@@ -321,8 +332,9 @@ impl World {
         missing.iter().for_each(|wish| self.on_lost(wish));
         let refused: Vec<Wish> = self.refused.iter().filter(|w| concerns(w)).cloned().collect();
         refused.into_iter().for_each(|wish| self.repeat(wish));
-        let is_wanted =
-            |wish: &Wish| self.wanted.contains_key(wish) || self.same_route(wish).is_some();
+        let has_successor =
+            |wish: &Wish| self.same_route(wish).is_some() || self.same_segment(wish);
+        let is_wanted = |wish: &Wish| self.wanted.contains_key(wish) || has_successor(wish);
         let foreign = found.iter().filter(|wish| wish.outlives_us() && !is_wanted(wish));
         let removals: Vec<Change> = foreign.rev().cloned().map(Change::Remove).collect();
         self.changes.extend(removals);

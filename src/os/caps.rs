@@ -57,14 +57,17 @@ pub fn has_net_admin(process: i32) -> bool {
 pub fn keep_only(wanted: &[Capability]) -> Result<()> {
     let held = ::caps::read(None, CapSet::Permitted)?;
     let kept: CapsHashSet = held.into_iter().filter(|cap| wanted.contains(cap)).collect();
-    // Nothing is ever executed, but what cannot be gained cannot be misused. It takes CAP_SETPCAP,
-    // which root has and the packaged unit, whose bounding set is small already, has not.
+    // What cannot be gained cannot be misused. It takes CAP_SETPCAP, which root has and the packaged
+    // unit, whose bounding set is small already, has not.
     for surplus in ::caps::all().into_iter().filter(|cap| !kept.contains(cap)) {
         let _ = ::caps::drop(None, CapSet::Bounding, surplus);
     }
     prctl::set_no_new_privs()?;
     ::caps::clear(None, CapSet::Ambient)?;
-    ::caps::clear(None, CapSet::Inheritable)?;
+    // Only `nft` is ever executed, for which this is enough.
+    let inherited = kept.iter().copied().filter(|cap| *cap == NET_ADMIN).collect();
+    ::caps::set(None, CapSet::Inheritable, &inherited)?;
+    ::caps::set(None, CapSet::Ambient, &inherited)?;
     ::caps::set(None, CapSet::Effective, &kept)?;
     Ok(::caps::set(None, CapSet::Permitted, &kept)?)
 }

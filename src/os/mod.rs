@@ -15,6 +15,7 @@ pub mod memory;
 pub mod neighbor;
 pub mod netlink;
 pub mod netns;
+pub mod nft;
 pub mod packet;
 pub mod process;
 pub mod random;

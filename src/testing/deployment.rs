@@ -84,6 +84,33 @@ pub(crate) fn six() -> Deployment {
     regions(&[two(1), two(2), two(3)], 1)
 }
 
+/// Region 1 with two gateways and region 2 with one, both VPCs in segments of equal prefixes.
+pub fn segments() -> Deployment {
+    let regions = [Region { number: 1, gateways: 2 }, Region { number: 2, gateways: 1 }];
+    edited(&regions, VPCS.len(), |site, text| {
+        let segment = |text: String, (index, vpc): (usize, &str)| {
+            let interface = format!("interface = \"lan{index}\"\n");
+            let text = text.replacen(&interface, "", 1);
+            let virtual_router = format!("[[vpc.vrrp]]\nvrid = {}\n", index + 1);
+            let vxlan = vxlan_text(site, index, vpc);
+            text.replacen(&virtual_router, &format!("{vxlan}{virtual_router}"), 1)
+        };
+        VPCS.into_iter().enumerate().fold(text, segment)
+    })
+}
+
+fn vxlan_text(site: Site, index: usize, vpc: &str) -> String {
+    let Site { region, zone } = site;
+    format!(
+        "[vpc.vxlan]\nvni = {}\ninterface = \"vx-{vpc}\"\nlocal = \"10.9.{region}.{zone}\"\n\
+         vteps = [\"10.9.{region}.11\", \"10.9.{region}.{}\"]\n\
+         addresses = [\"10.{region}.0.{}/24\", \"fd00:{region}::{zone}0/64\"]\n",
+        100 * (index + 1),
+        3 - zone,
+        zone + 10,
+    )
+}
+
 /// The configuration that a text says; key files hold the tests' one shared secret.
 pub(crate) fn parse(text: &str) -> Config {
     let keys = KeysInMemory::new()

@@ -2,8 +2,10 @@
 //! policy rules, with the answers that Linux gives. It routes packets as Linux does, rule by rule.
 
 use crate::config::{Config, VpcConfig};
-use crate::gateway::world::{Answer, Change, Host, HostDevice, Rule, Table, Then, When, Wish};
-use crate::net::{Prefix, VpcId};
+use crate::gateway::world::{
+    Answer, Change, Host, HostDevice, Rule, Segment, Table, Then, When, Wish,
+};
+use crate::net::{MacAddress, Prefix, VpcId};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
@@ -55,8 +57,12 @@ impl Kernel {
             Change::Set(wish) if self.lacks_device(&wish) => {
                 Answer::Refused(Change::Set(wish), "no such device".to_owned())
             }
+            Change::Set(wish) if self.lacks_guard(&wish) => {
+                Answer::Refused(Change::Set(wish), "anyone could send into it".to_owned())
+            }
             Change::Set(wish) => {
                 self.replace_route(&wish);
+                self.replace_segment(&wish);
                 self.standing.insert(wish.clone());
                 Answer::Done(Change::Set(wish))
             }
@@ -77,6 +83,33 @@ impl Kernel {
         }
     }
 
+    /// A segment takes the place of the one of its VPC, and its guard that of the one before.
+    fn replace_segment(&mut self, wish: &Wish) {
+        let replaces = |other: &Wish| match (wish, other) {
+            (Wish::Segment(one), Wish::Segment(other)) => one.vpc == other.vpc,
+            (Wish::Admission(one), Wish::Admission(other)) => one.vpc == other.vpc,
+            _ => false,
+        };
+        self.standing.retain(|other| !replaces(other));
+    }
+
+    /// Whether it would open a segment to which everybody may send, or stand on none.
+    fn lacks_guard(&self, wish: &Wish) -> bool {
+        let stands = |which: fn(&Wish) -> bool| {
+            self.standing.iter().any(|one| which(one) && one.vpc() == wish.vpc())
+        };
+        match wish {
+            Wish::Segment(_) => !stands(|one| matches!(one, Wish::Admission(_))),
+            Wish::VirtualMac(_) => !stands(|one| matches!(one, Wish::Segment(_))),
+            _ => false,
+        }
+    }
+
+    /// Whether frames to an Ethernet address are taken for a VPC, beside those to the device's own.
+    pub fn receives(&self, mac: MacAddress) -> bool {
+        self.standing.iter().any(|one| matches!(one, Wish::VirtualMac(one) if one.mac() == mac))
+    }
+
     /// Refuses a wish from now on, or no more.
     pub(super) fn refuse(&mut self, wish: Wish, refuses: bool) {
         if refuses {
@@ -90,6 +123,10 @@ impl Kernel {
     pub(super) fn take_away(&mut self, wish: &Wish) -> bool {
         if let Wish::Device { vpc, .. } = wish {
             self.standing.retain(|other| !stands_on(other, *vpc));
+        }
+        if let Wish::Segment(Segment { vpc, .. }) = wish {
+            let goes = |one: &Wish| matches!(one, Wish::VirtualMac(one) if one.vpc == *vpc);
+            self.standing.retain(|other| !goes(other));
         }
         self.standing.remove(wish)
     }
@@ -247,7 +284,12 @@ fn prefix(wish: &Wish) -> Option<Prefix> {
         | Wish::Route { prefix, .. }
         | Wish::Fence { prefix, .. }
         | Wish::Bar { prefix } => Some(*prefix),
-        Wish::Device { .. } | Wish::Address { .. } | Wish::Rule(_) => None,
+        Wish::Device { .. }
+        | Wish::Address { .. }
+        | Wish::Rule(_)
+        | Wish::Admission(_)
+        | Wish::Segment(_)
+        | Wish::VirtualMac(_) => None,
     }
 }
 
@@ -260,6 +302,9 @@ fn stands_on(wish: &Wish, vpc: VpcId) -> bool {
         | Wish::Home { .. }
         | Wish::Bar { .. }
         | Wish::Fence { .. }
-        | Wish::Rule(_) => false,
+        | Wish::Rule(_)
+        | Wish::Admission(_)
+        | Wish::Segment(_)
+        | Wish::VirtualMac(_) => false,
     }
 }

@@ -30,6 +30,7 @@ mod paths;
 mod planned;
 mod refusals;
 mod scale;
+mod segments;
 mod six_gateways;
 mod sizes;
 mod takeover;

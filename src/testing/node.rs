@@ -136,9 +136,9 @@ impl Node {
         self.lan_up
     }
 
-    /// The Ethernet address of the LAN interfaces.
-    pub(super) fn mac(&self) -> MacAddress {
-        self.mac
+    /// Whether a frame to this station is for the node: by its interface, or by a virtual router.
+    pub fn receives(&self, mac: MacAddress) -> bool {
+        self.mac == mac || self.kernel.receives(mac)
     }
 
     /// The LAN interfaces lose their IPv4 address, or get it back.

@@ -16,8 +16,11 @@
 //! has the IP header (RFC 9568 §7.1).
 
 use super::checksum::{self, Sum};
+use super::icmp::ipv6_header;
 use super::ip::protocol;
+use super::neighbor::group_mac;
 use super::{DecodeError, Fault, Reader, Writer};
+use crate::net::{EtherType, MacAddress};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Where advertisements over IPv4 go (RFC 9568 §5.1.1.2).
@@ -36,6 +39,13 @@ pub const PRIORITY_OWNER: u8 = 255;
 
 const VERSION_AND_TYPE: u8 = 3 << 4 | 1;
 const CHECKSUM_AT: usize = 6;
+const ETHERNET_LEN: usize = 14;
+/// The Ethernet address of [`GROUP_V4`] (RFC 1112 §6.4).
+const GROUP_V4_MAC: [u8; 6] = [0x01, 0x00, 0x5e, 0x00, 0x00, 0x12];
+/// Only a sender on the same link reaches us with this (RFC 9568 §5.1.1.3).
+const HOP_LIMIT: u8 = 255;
+/// The advertisements must pass a full link (RFC 2474 §4.2.2.2).
+const INTERNETWORK_CONTROL: u8 = 0xc0;
 
 /// What an active router says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,6 +116,66 @@ impl Advertisement {
         set_checksum(&mut bytes, source, destination);
         bytes
     }
+}
+
+/// The Ethernet address of a virtual router (RFC 9568 §7.3).
+pub fn virtual_mac(vrid: u8, ipv4: bool) -> MacAddress {
+    MacAddress([0x00, 0x00, 0x5e, 0x00, if ipv4 { 0x01 } else { 0x02 }, vrid])
+}
+
+/// The frame in which an advertisement leaves from an Ethernet address that is not the interface's
+/// own (RFC 9568 §5.1, §7.2): `bytes` as [`Advertisement::encode`] has written them for `source` and
+/// its group.
+pub fn frame(mac: MacAddress, source: IpAddr, bytes: &[u8]) -> Vec<u8> {
+    let mut writer = Writer::with_capacity(ETHERNET_LEN + 40 + bytes.len());
+    match source {
+        IpAddr::V4(source) => {
+            writer.bytes(&GROUP_V4_MAC);
+            writer.bytes(&mac.0);
+            writer.u16(EtherType::IPV4.0);
+            writer.bytes(&ipv4_header(source, bytes.len()));
+        }
+        IpAddr::V6(source) => {
+            writer.bytes(&group_mac(GROUP_V6).0);
+            writer.bytes(&mac.0);
+            writer.u16(EtherType::IPV6.0);
+            ipv6_header(bytes.len(), protocol::VRRP, HOP_LIMIT, source, GROUP_V6, &mut writer);
+        }
+    }
+    writer.bytes(bytes);
+    writer.into_bytes()
+}
+
+/// Of a packet to the group, in one piece.
+fn ipv4_header(source: Ipv4Addr, payload: usize) -> [u8; 20] {
+    let length = u16::try_from(20 + payload).unwrap_or(u16::MAX).to_be_bytes();
+    let ([a, b, c, d], [e, f, g, h]) = (source.octets(), GROUP_V4.octets());
+    let [high, low] = length;
+    let mut header = [
+        0x45,
+        INTERNETWORK_CONTROL,
+        high,
+        low,
+        0,
+        0,
+        0x40,
+        0,
+        HOP_LIMIT,
+        protocol::VRRP,
+        0,
+        0,
+        a,
+        b,
+        c,
+        d,
+        e,
+        f,
+        g,
+        h,
+    ];
+    let [high, low] = Sum::ZERO.bytes(&header).finish().to_be_bytes();
+    (header[10], header[11]) = (high, low);
+    header
 }
 
 /// The version that a packet says it has; nothing else of it is looked at.

@@ -156,7 +156,10 @@ fn ports(config: &Config) -> Vec<Finding> {
 /// The interfaces of a VPC that its file names.
 fn interfaces(vpc: &VpcConfig, place: &Place) -> Vec<Finding> {
     let of_vrrp = vpc.vrrp.iter().map(|router| &router.interface);
-    let mut names: Vec<&String> = vpc.interface.iter().chain(of_vrrp).collect();
+    // That of a segment is made by the daemon.
+    let segment = vpc.vxlan.as_ref().map(|vxlan| &vxlan.interface);
+    let named = vpc.interface.iter().chain(of_vrrp);
+    let mut names: Vec<&String> = named.filter(|name| Some(*name) != segment).collect();
     names.sort();
     names.dedup();
     let of = |name: &String| {

@@ -7,6 +7,7 @@ use crate::os::neighbor::NeighborSocket;
 use crate::os::netlink::{Link, LinkEvent, LinkWatch, Netlink};
 use crate::os::vrrp::{Family, Received, VrrpSocket};
 use crate::wire::neighbor::{IPV6_MARKS, solicited_node};
+use crate::wire::vrrp;
 use anyhow::Result;
 use std::collections::BTreeSet;
 use std::io;
@@ -153,7 +154,10 @@ impl Interface {
                 return self.look().await;
             }
             VrrpOutput::Look { .. } => return self.look().await,
-            VrrpOutput::Send { source, bytes, .. } => self.send(source, &bytes),
+            VrrpOutput::Send { source, mac: None, bytes, .. } => self.send(source, &bytes),
+            VrrpOutput::Send { source, mac: Some(mac), bytes, .. } => {
+                self.send_frame(&vrrp::frame(mac, source, &bytes));
+            }
             VrrpOutput::Frame { bytes, .. } => self.send_frame(&bytes),
             VrrpOutput::Install { addresses, .. } => {
                 self.held.extend(addresses);

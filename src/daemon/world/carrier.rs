@@ -1,17 +1,19 @@
 //! The task that carries out wishes and watches what becomes of them.
 
+use super::admission::Admissions;
 use super::look::{devices, foreign, found, sources};
+use super::segments;
 use super::words::{self, route, wish_of_route, wish_of_rule};
 use super::{Job, Place};
-use crate::gateway::world::{Answer, Change, Trouble, Wish};
-use crate::net::{Prefix, VpcId};
+use crate::gateway::world::{Admission, Answer, Change, Segment, Trouble, VirtualMac, Wish};
+use crate::net::{MacAddress, Prefix, VpcId};
 use crate::os::netlink::{InterfaceAddress, Loss, LossWatch, Netlink, RouteChange};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{Instant, sleep_until};
 use tracing::{debug, error};
 
@@ -21,6 +23,11 @@ const BATCH: usize = 1024;
 const SETTLING: Duration = Duration::from_millis(100);
 /// Time until a watch that has ended is opened again.
 const REOPEN: Duration = Duration::from_secs(1);
+
+/// How often is counted what came to segments.
+const COUNTING: Duration = Duration::from_secs(2);
+/// Stations of a segment that are told of.
+const STATIONS: usize = 4096;
 
 /// Why a route has no place.
 const NOWHERE: &str = "the VPC has no device";
@@ -49,6 +56,12 @@ pub(super) struct Carrier {
     told: mpsc::UnboundedSender<(Namespace, Loss)>,
     /// Namespaces to look at, and when.
     doubtful: BTreeSet<Namespace>,
+    /// Who may send into the segments of VPCs.
+    admissions: Admissions,
+    /// The segments' devices.
+    segments: BTreeMap<VpcId, (Namespace, String)>,
+    /// When what came to them is counted again.
+    next_count: Option<Instant>,
     /// The ways to these are watched, in our own namespace.
     remotes: BTreeSet<IpAddr>,
     next_look: Option<Instant>,
@@ -69,6 +82,9 @@ impl Carrier {
             losses,
             told,
             doubtful: BTreeSet::new(),
+            admissions: Admissions::default(),
+            segments: BTreeMap::new(),
+            next_count: None,
             remotes: BTreeSet::new(),
             next_look: None,
         }
@@ -78,7 +94,7 @@ impl Carrier {
     pub(super) async fn run(mut self) {
         let mut jobs = Vec::with_capacity(BATCH);
         loop {
-            let next_look = self.next_look;
+            let (next_look, next_count) = (self.next_look, self.next_count);
             tokio::select! {
                 biased;
                 taken = self.queue.recv_many(&mut jobs, BATCH) => {
@@ -91,23 +107,35 @@ impl Carrier {
                 () = sleep_until(next_look.unwrap_or_else(Instant::now)), if next_look.is_some() => {
                     self.look().await;
                 }
+                () = sleep_until(next_count.unwrap_or_else(Instant::now)), if next_count.is_some() => {
+                    self.count().await;
+                }
             }
         }
     }
 
     /// Carries out jobs in their order; routes that follow each other go together.
     async fn work(&mut self, jobs: Vec<Job>) {
-        let mut routes = Vec::new();
+        let (mut routes, mut guards) = (Vec::new(), Vec::new());
         for job in jobs {
             match job {
-                Job::Change(change) if wish(&change).table().is_some() => routes.push(change),
+                Job::Change(change) if wish(&change).table().is_some() => {
+                    self.change_guards(std::mem::take(&mut guards)).await;
+                    routes.push(change);
+                }
+                Job::Change(change) if matches!(wish(&change), Wish::Admission(_)) => {
+                    self.change_routes(std::mem::take(&mut routes)).await;
+                    guards.push(change);
+                }
                 job => {
                     self.change_routes(std::mem::take(&mut routes)).await;
+                    self.change_guards(std::mem::take(&mut guards)).await;
                     self.work_on(job).await;
                 }
             }
         }
         self.change_routes(routes).await;
+        self.change_guards(guards).await;
     }
 
     async fn work_on(&mut self, job: Job) {
@@ -159,6 +187,78 @@ impl Carrier {
         }
     }
 
+    /// All guards of segments are one table, which is replaced once for a crowd of changes.
+    async fn change_guards(&mut self, changes: Vec<Change>) {
+        if changes.is_empty() {
+            return;
+        }
+        let admission = |change: &Change| match change {
+            Change::Set(Wish::Admission(admission)) => {
+                Some((admission.vpc, Some(admission.clone())))
+            }
+            Change::Remove(Wish::Admission(admission)) => Some((admission.vpc, None)),
+            Change::Set(_) | Change::Remove(_) => None,
+        };
+        let wanted = changes.iter().filter_map(admission).collect();
+        let mut admissions = self.admissions.clone();
+        let changed = spawn_blocking(move || admissions.change(wanted).map(|()| admissions));
+        let why = match changed.await.context("asking nft").and_then(|outcome| outcome) {
+            Ok(admissions) => {
+                self.admissions = admissions;
+                None
+            }
+            Err(error) => Some(format!("{error:#}")),
+        };
+        let answer = |change| match &why {
+            None => Answer::Done(change),
+            Some(why) => Answer::Refused(change, why.clone()),
+        };
+        self.answer(changes.into_iter().map(answer).collect());
+        self.next_count = (!self.admissions.is_empty()).then(|| Instant::now() + COUNTING);
+    }
+
+    /// Counts what came to the segments. A table that somebody else has taken away is put back.
+    async fn count(&mut self) {
+        self.next_count = Some(Instant::now() + COUNTING);
+        let admissions = self.admissions.clone();
+        let counted = spawn_blocking(move || admissions.count()).await;
+        match counted.context("asking nft").and_then(|counted| counted) {
+            Ok(Some(mut counters)) => {
+                for (vpc, counters) in &mut counters {
+                    counters.stations = self.stations(*vpc).await.unwrap_or_default();
+                }
+                self.answer(vec![Answer::Segments(counters)]);
+            }
+            Ok(None) => {
+                let lost = self.admissions.standing().cloned().map(Wish::Admission);
+                let lost = lost.map(Answer::Lost).collect();
+                self.admissions.forget();
+                self.answer(lost);
+            }
+            Err(error) => debug!(error = format!("{error:#}"), "segments cannot be counted"),
+        }
+    }
+
+    async fn stations(&mut self, vpc: VpcId) -> Result<BTreeMap<MacAddress, IpAddr>> {
+        let (namespace, device) = self.segments.get(&vpc).context("no segment")?.clone();
+        let stations = self.ground(&namespace)?.netlink.stations(&device).await?;
+        Ok(stations.into_iter().take(STATIONS).collect())
+    }
+
+    async fn set_segment(&mut self, segment: &Segment) -> Result<()> {
+        if !self.admissions.guards(segment.vpc) {
+            bail!("its guard does not stand: anybody could send into it");
+        }
+        self.ground(&None)?;
+        self.ground(&segment.netns)?;
+        let underlay = self.grounds.get(&None).context("no netlink")?;
+        let inside = self.grounds.get(&segment.netns).context("no netlink")?;
+        segments::set(segment, &underlay.netlink, &inside.netlink).await?;
+        let place = (segment.netns.clone(), segment.name.clone());
+        self.segments.insert(segment.vpc, place);
+        Ok(())
+    }
+
     fn in_words(&self, change: &Change) -> Option<RouteChange> {
         let route = route(wish(change), &self.places)?;
         Some(match change {
@@ -168,6 +268,9 @@ impl Carrier {
     }
 
     async fn change(&mut self, change: &Change) -> Result<()> {
+        if let Change::Set(Wish::Segment(segment)) = change {
+            return self.set_segment(segment).await;
+        }
         let namespace = self.namespace(wish(change));
         let device = wish(change).vpc().and_then(|vpc| self.places.get(&vpc));
         let device = device.map(|place| place.device.clone()).unwrap_or_default();
@@ -181,24 +284,32 @@ impl Carrier {
             }
             Change::Set(Wish::Rule(rule)) => netlink.add_rule(&words::rule(rule)).await,
             Change::Remove(Wish::Rule(rule)) => netlink.remove_rule(&words::rule(rule)).await,
+            Change::Remove(Wish::Segment(segment)) => segments::remove(segment, netlink).await,
+            Change::Set(Wish::VirtualMac(wish)) => segments::set_virtual_mac(wish, netlink).await,
+            Change::Remove(Wish::VirtualMac(wish)) => {
+                segments::remove_virtual_mac(wish, netlink).await
+            }
             Change::Set(Wish::Device { name, mtu, .. }) => {
                 netlink.set_mtu(name, u32::from(*mtu)).await
             }
-            // The device goes with its queues; routes are changed in crowds.
+            // The device goes with its queues; routes and guards are changed in crowds.
             Change::Remove(Wish::Device { .. })
             | Change::Set(
                 Wish::Guard { .. }
                 | Wish::Home { .. }
                 | Wish::Route { .. }
                 | Wish::Bar { .. }
-                | Wish::Fence { .. },
+                | Wish::Fence { .. }
+                | Wish::Segment(_)
+                | Wish::Admission(_),
             )
             | Change::Remove(
                 Wish::Guard { .. }
                 | Wish::Home { .. }
                 | Wish::Route { .. }
                 | Wish::Bar { .. }
-                | Wish::Fence { .. },
+                | Wish::Fence { .. }
+                | Wish::Admission(_),
             ) => Ok(()),
         }
     }
@@ -207,12 +318,16 @@ impl Carrier {
         match wish {
             Wish::Rule(rule) => rule.netns.clone(),
             Wish::Device { netns, .. } => netns.clone(),
-            Wish::Bar { .. } => None,
+            Wish::Bar { .. } | Wish::Admission(Admission { .. }) => None,
+            Wish::Segment(segment) => segment.netns.clone(),
             Wish::Address { vpc, .. }
             | Wish::Guard { vpc, .. }
             | Wish::Home { vpc, .. }
             | Wish::Fence { vpc, .. }
-            | Wish::Route { vpc, .. } => self.places.get(vpc).and_then(|p| p.namespace.clone()),
+            | Wish::Route { vpc, .. }
+            | Wish::VirtualMac(VirtualMac { vpc, .. }) => {
+                self.places.get(vpc).and_then(|p| p.namespace.clone())
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 //! What stands on the host now: of ours in one namespace, and the devices of the underlay.
 
 use super::Place;
+use super::segments;
 use super::words::{wish_of_route, wish_of_rule};
 use crate::gateway::world::{ForeignRule, Host, HostDevice, Wish};
 use crate::net::{Prefix, VpcId};
@@ -26,6 +27,13 @@ pub(super) async fn found(
         let ours = netlink.our_addresses(&place.device).await?;
         let alone = ours.iter().filter(|one| **one == InterfaceAddress::host(one.address));
         found.extend(alone.map(|one| Wish::Address { vpc, address: one.address }));
+        if namespace.is_some() {
+            let segments = segments::found(netlink, namespace, vpc).await?;
+            let interface = segments.first().map(|one| one.name.clone()).unwrap_or_default();
+            let macs = segments::found_virtual_macs(netlink, vpc, &interface).await?;
+            found.extend(segments.into_iter().map(Wish::Segment));
+            found.extend(macs.into_iter().map(Wish::VirtualMac));
+        }
     }
     Ok(found)
 }

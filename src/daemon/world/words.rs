@@ -28,7 +28,12 @@ pub(super) fn route(wish: &Wish, places: &BTreeMap<VpcId, Place>) -> Option<Rout
             (*prefix, Via::Device(places.get(vpc)?.device.clone()), metric(*vpc))
         }
         Wish::Bar { prefix } | Wish::Fence { prefix, .. } => (*prefix, Via::Blackhole, BAR_METRIC),
-        Wish::Device { .. } | Wish::Address { .. } | Wish::Rule(_) => return None,
+        Wish::Device { .. }
+        | Wish::Address { .. }
+        | Wish::Rule(_)
+        | Wish::Admission(_)
+        | Wish::Segment(_)
+        | Wish::VirtualMac(_) => return None,
     };
     let route = Route::new(prefix, via).in_table(table).with_metric(metric);
     Some(match wish {

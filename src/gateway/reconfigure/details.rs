@@ -48,7 +48,13 @@ fn value(value: &impl Debug) -> String {
 fn vpc(before: &VpcConfig, after: &VpcConfig, found: &mut Vec<String>) {
     let name = format!("VPC {}", after.name);
     let name = name.as_str();
-    differences!(name, before, after, found, [interface, prefixes, mtu, transit, services, vrrp]);
+    differences!(
+        name,
+        before,
+        after,
+        found,
+        [interface, prefixes, mtu, transit, services, vrrp, vxlan]
+    );
 }
 
 fn peer(before: &PeerConfig, after: &PeerConfig, found: &mut Vec<String>) {

@@ -6,6 +6,7 @@ use crate::config::VrrpConfig;
 use crate::net::{MacAddress, VpcId};
 use crate::routing::vrrp::{self, VirtualRouter, VirtualRouterConfig};
 use crate::time::Timestamp;
+use crate::wire::vrrp::virtual_mac;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
@@ -20,6 +21,10 @@ pub(crate) struct Member {
     pub heard: Option<IpAddr>,
     /// When the state machine stopped.
     pub stopped: Timestamp,
+    /// Whether it has an Ethernet address of its own (RFC 9568 §7.3), as in a segment.
+    pub has_virtual_mac: bool,
+    /// Whether the host does not receive what is sent there.
+    pub lacks_virtual_mac: bool,
     /// Whether no tunnel of the VPC carries packets.
     pub isolated: bool,
     /// Whether the operator wants others to answer for the addresses.
@@ -36,12 +41,19 @@ pub(crate) struct Member {
 
 impl Member {
     /// A virtual router whose interface has not answered yet.
-    pub(crate) fn new(config: VrrpConfig, leaving: bool, now: Timestamp) -> Member {
+    pub(crate) fn new(
+        config: VrrpConfig,
+        has_virtual_mac: bool,
+        leaving: bool,
+        now: Timestamp,
+    ) -> Member {
         Member {
             config,
             machine: None,
             heard: None,
             stopped: now,
+            has_virtual_mac,
+            lacks_virtual_mac: false,
             isolated: true,
             leaving,
             source: None,
@@ -90,6 +102,12 @@ impl Member {
     /// Whether it answers for an address.
     pub(crate) fn answers_for(&self, address: IpAddr) -> bool {
         self.machine.as_ref().is_some_and(|machine| machine.answers_for(address))
+    }
+
+    /// Its Ethernet address, where it has one of its own that can be used.
+    pub fn virtual_mac(&self, id: &VirtualRouterId) -> Option<MacAddress> {
+        let usable = self.has_virtual_mac && !self.lacks_virtual_mac;
+        usable.then(|| virtual_mac(id.vrid, id.ipv4))
     }
 
     /// Notes what is wrong with another station.

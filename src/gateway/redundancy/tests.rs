@@ -317,3 +317,60 @@ fn the_claim_of_a_better_router_is_not_contested() {
     assert_eq!(frames(&drain(&mut redundancy)).iter().filter(of_ipv4).count(), 0);
     assert!(redundancy.members().all(|(_, member)| member.counts().is_empty()));
 }
+
+/// The example's VPC, with its hosts in a segment.
+fn in_segment() -> Redundancy {
+    let segments = deployment::segments();
+    let config = segments.configs[0].vpcs[&VPC].clone();
+    let mut redundancy = Redundancy::default();
+    redundancy.configure(VPC, &config, Timestamp::ZERO);
+    let link = LinkState { interface: "vx-red".to_owned(), ..link(true) };
+    redundancy.handle_link(&link, Timestamp::ZERO);
+    drain(&mut redundancy);
+    redundancy
+}
+
+fn virtual_router(ipv4: bool) -> VirtualMac {
+    VirtualMac { vpc: VPC, interface: "vx-red".to_owned(), vrid: 1, ipv4 }
+}
+
+#[test]
+fn in_a_segment_everything_of_a_virtual_router_comes_from_its_own_ethernet_address() {
+    let mut redundancy = in_segment();
+    let now = settle(&mut redundancy);
+    assert!([true, false].map(virtual_router).iter().all(|one| redundancy.is_active(one)));
+    let outputs = drain(&mut redundancy);
+    let (v4, v6) = (virtual_router(true).mac(), virtual_router(false).mac());
+    assert_eq!((v4.to_string().as_str(), v6.0[4]), ("00:00:5e:00:01:01", 2));
+    for output in &outputs {
+        if let VrrpOutput::Send { source, mac, .. } = output {
+            assert_eq!(*mac, Some(if source.is_ipv4() { v4 } else { v6 }));
+        }
+    }
+    let announced = frames(&outputs);
+    assert!(!announced.is_empty());
+    assert!(announced.iter().all(|frame| [v4, v6].contains(&frame.source)), "{announced:?}");
+    redundancy.handle_frame(VPC, "vx-red", &question(), now);
+    let answers = frames(&drain(&mut redundancy));
+    assert_eq!(answers.iter().map(|frame| frame.source).collect::<Vec<_>>(), [v4]);
+    // Another gateway that announces the same is no stranger: advertisements decide between the two.
+    let twin = neighbor::announcement("10.1.0.1".parse().expect("an address"), v4);
+    redundancy.handle_frame(VPC, "vx-red", &twin.encode(), now);
+    let (_, member) = redundancy.members().find(|(id, _)| id.ipv4).expect("a member");
+    assert_eq!(member.claimed, None);
+}
+
+#[test]
+fn a_virtual_ethernet_address_that_the_host_refuses_is_announced_no_more() {
+    let mut redundancy = in_segment();
+    let now = settle(&mut redundancy);
+    drain(&mut redundancy);
+    let [first, second] = [2, 4].map(|seconds| now + Duration::from_secs(seconds));
+    redundancy.on_virtual_mac(&virtual_router(true), false, first);
+    let told = frames(&drain(&mut redundancy));
+    assert!(!told.is_empty() && told.iter().all(|frame| frame.source == MAC), "{told:?}");
+    redundancy.on_virtual_mac(&virtual_router(true), true, second);
+    let told = frames(&drain(&mut redundancy));
+    let mac = virtual_router(true).mac();
+    assert!(!told.is_empty() && told.iter().all(|frame| frame.source == mac), "{told:?}");
+}

@@ -2,6 +2,7 @@
 //! policy rules that packets of a VPC cannot get around. Learned routes are not among them.
 
 use super::host::{Device as HostDevice, Host};
+use super::segment;
 use super::tables::{
     ARRIVED, ARRIVING, COMPLAINTS, DEFAULTS, END, FAMILIAR, FENCED, HOST, INSIDE, INWARD, NOWHERE,
     PREFIXES, SOURCED,
@@ -40,6 +41,7 @@ pub(crate) fn configured(config: &Config, underlay: Underlay<'_>) -> BTreeSet<Wi
         // It keeps the device, and with it its routes, alive whatever becomes of other addresses.
         let address = derive_device_address(&config.gateway.identity, &settings.name).into();
         wishes.insert(Wish::Address { vpc, address });
+        wishes.extend(segment::wishes(vpc, settings));
     }
     for peer in config.peers.values() {
         if let Some(inside) = peer.routing.inside() {

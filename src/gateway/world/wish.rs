@@ -1,5 +1,6 @@
 //! One thing that the gateway keeps on its host, in words that need no netlink.
 
+use super::segment::{Admission, Segment, VirtualMac};
 use crate::net::{Prefix, VpcId};
 use std::fmt;
 use std::net::IpAddr;
@@ -67,6 +68,12 @@ pub enum Wish {
     },
     /// A policy rule.
     Rule(Rule),
+    /// Who may send into a VPC's segment.
+    Admission(Admission),
+    /// The VXLAN device of a VPC.
+    Segment(Segment),
+    /// The Ethernet address of a virtual router, while it is active in a segment.
+    VirtualMac(VirtualMac),
 }
 
 /// A rule of the routing policy: which packets look into which table.
@@ -152,7 +159,10 @@ impl Wish {
             | Wish::Guard { vpc, .. }
             | Wish::Home { vpc, .. }
             | Wish::Fence { vpc, .. }
-            | Wish::Route { vpc, .. } => Some(*vpc),
+            | Wish::Route { vpc, .. }
+            | Wish::Admission(Admission { vpc, .. })
+            | Wish::Segment(Segment { vpc, .. })
+            | Wish::VirtualMac(VirtualMac { vpc, .. }) => Some(*vpc),
             Wish::Rule(_) | Wish::Bar { .. } => None,
         }
     }
@@ -164,15 +174,25 @@ impl Wish {
             Wish::Home { table, .. } => Some(*table),
             Wish::Bar { .. } => Some(Table::Ingress),
             Wish::Fence { vpc, .. } => Some(Table::Fences(*vpc)),
-            Wish::Device { .. } | Wish::Address { .. } | Wish::Rule(_) => None,
+            Wish::Device { .. }
+            | Wish::Address { .. }
+            | Wish::Rule(_)
+            | Wish::Admission(_)
+            | Wish::Segment(_)
+            | Wish::VirtualMac(_) => None,
         }
     }
 
     /// Whether it keeps packets from leaving or coming in in the clear, and so must outlive the
-    /// daemon.
+    /// daemon. A segment goes with its device, whoever may send into it.
     pub fn is_guard(&self) -> bool {
         match self {
-            Wish::Device { .. } | Wish::Address { .. } | Wish::Route { .. } => false,
+            Wish::Device { .. }
+            | Wish::Address { .. }
+            | Wish::Route { .. }
+            | Wish::Admission(_)
+            | Wish::Segment(_)
+            | Wish::VirtualMac(_) => false,
             Wish::Guard { .. }
             | Wish::Home { .. }
             | Wish::Bar { .. }
@@ -188,12 +208,17 @@ impl Wish {
 
     /// Whether a look at a namespace finds it.
     pub(super) fn is_found(&self) -> bool {
-        !matches!(self, Wish::Device { .. })
+        !matches!(self, Wish::Device { .. } | Wish::Admission(_))
     }
 
-    /// Whether both are the same device, whatever its MTU.
+    /// Whether both are the same device, whatever its MTU, or the same segment's, whatever else of it:
+    /// one takes the place of the other.
     pub(super) fn is_same_device(&self, other: &Wish) -> bool {
         match (self, other) {
+            (Wish::Segment(one), Wish::Segment(other)) => {
+                (one.vpc, &one.name, &one.netns) == (other.vpc, &other.name, &other.netns)
+            }
+            (Wish::Admission(one), Wish::Admission(other)) => one.vpc == other.vpc,
             (
                 Wish::Device { vpc, name, netns, .. },
                 Wish::Device { vpc: of, name: called, netns: place, .. },
@@ -238,6 +263,11 @@ impl fmt::Display for Wish {
             Wish::Bar { prefix, .. } => write!(f, "bar before {prefix}"),
             Wish::Fence { prefix, .. } => write!(f, "fence before {prefix} of another VPC"),
             Wish::Rule(rule) => write!(f, "{rule}"),
+            Wish::Admission(Admission { vni, .. }) => write!(f, "guard of VNI {vni}"),
+            Wish::Segment(Segment { name, vni, .. }) => write!(f, "VXLAN {name} with VNI {vni}"),
+            Wish::VirtualMac(virtual_mac) => {
+                write!(f, "virtual router address {}", virtual_mac.mac())
+            }
         }
     }
 }

@@ -203,7 +203,7 @@ impl Network {
     fn station(&self, region: u8, mac: MacAddress) -> Option<usize> {
         let here = self.nodes_of(region).into_iter();
         here.filter(|node| self.runs(*node))
-            .find(|node| self.nodes[*node].as_ref().is_some_and(|node| node.mac() == mac))
+            .find(|node| self.nodes[*node].as_ref().is_some_and(|node| node.receives(mac)))
     }
 }
 

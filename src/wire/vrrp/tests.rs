@@ -35,6 +35,25 @@ fn an_advertisement_over_ipv6_has_the_octets_of_rfc_9568() {
 }
 
 #[test]
+fn a_frame_comes_from_the_virtual_router() {
+    let frame = frame(virtual_mac(7, true), ROUTER_V4, &OVER_V4);
+    let (ethernet, packet) = frame.split_at(14);
+    assert_eq!(ethernet, hex!("01005e000012 00005e000107 0800"));
+    let header = super::super::ip::Ipv4Header::parse(packet).unwrap();
+    assert!(header.checksum_is_valid());
+    assert_eq!((header.ttl(), header.protocol(), header.tos()), (255, 112, 0xc0));
+    assert_eq!((header.source(), header.destination()), (Ipv4Addr::new(192, 168, 0, 2), GROUP_V4));
+    assert_eq!(packet.split_at(20).1, OVER_V4);
+    let frame = super::frame(virtual_mac(7, false), ROUTER_V6, &OVER_V6);
+    let (ethernet, packet) = frame.split_at(14);
+    assert_eq!(ethernet, hex!("333300000012 00005e000207 86dd"));
+    let header = super::super::ip::Ipv6Header::parse(packet).unwrap();
+    assert_eq!((header.hop_limit(), header.next_header()), (255, 112));
+    assert_eq!((IpAddr::V6(header.source()), header.destination()), (ROUTER_V6, GROUP_V6));
+    assert_eq!(packet.split_at(40).1, OVER_V6);
+}
+
+#[test]
 fn reserved_bits_are_ignored_on_reception() {
     let mut bytes = OVER_V4;
     bytes[4] |= 0xf0;
