@@ -26,6 +26,7 @@ mod rekeying;
 mod reload;
 mod rules;
 mod secrets;
+mod segments;
 mod simultaneous;
 mod sizes;
 mod startup;

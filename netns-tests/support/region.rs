@@ -1,16 +1,17 @@
-//! The reference deployment for one scenario: the files of `configs/` as they are, except for
-//! the path of the control socket, with keys of their own.
+//! A deployment of the lab for one scenario: the files of `configs/` as they are, except for the path
+//! of the control socket and the names of namespaces, with keys of their own.
 
 use std::fs;
 use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
+use nix::sys::signal::Signal;
 use tempfile::TempDir;
 use vpngw::control::Request;
 use vpngw::lab::topology::Role;
 use vpngw::lab::traffic::{Pinger, Report};
-use vpngw::lab::{Lab, Settings, control};
+use vpngw::lab::{Deployment, Lab, Settings, control};
 
 use super::{unique_prefix, vpngwd};
 
@@ -30,16 +31,27 @@ pub struct Path4or6 {
 
 impl Regions {
     pub fn up() -> Self {
+        Regions::of(Deployment::Reference)
+    }
+
+    /// Virtual machines of two tenants on compute nodes.
+    pub fn with_compute_nodes() -> Self {
+        Regions::of(Deployment::Compute)
+    }
+
+    fn of(deployment: Deployment) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let within = |name: &str| folder.path().join(name);
         fs::create_dir(within("configs")).unwrap();
-        copy_configs(&within("configs"), folder.path());
+        let prefix = unique_prefix();
+        copy_configs(deployment, &within("configs"), folder.path(), &prefix);
         let settings = Settings {
-            prefix: unique_prefix(),
+            prefix,
             config_dir: within("configs"),
             keys_dir: within("keys"),
             state_dir: within("state"),
             vpngwd: vpngwd::PROGRAM.into(),
+            deployment,
         };
         let state = settings.state_dir.clone();
         match Lab::up(settings, &mut |line| println!("    {line}")) {
@@ -90,6 +102,15 @@ impl Regions {
         Pinger::finish_all(pingers).unwrap()
     }
 
+    /// The text of a gateway's configuration, changed; the gateway takes it over.
+    pub fn reload(&self, gateway: &str, change: impl FnOnce(String) -> String) {
+        let path = self.lab.settings().config_dir.join(format!("{gateway}.toml"));
+        let text = change(fs::read_to_string(&path).unwrap());
+        fs::write(path, text).unwrap();
+        let status = self.lab.status().into_iter().find(|status| status.name == gateway);
+        status.unwrap().process.unwrap().signal(Signal::SIGHUP).unwrap();
+    }
+
     /// What a gateway says.
     pub fn ask<T: serde::de::DeserializeOwned>(&self, gateway: &str, request: &Request) -> T {
         control::ask(&self.lab.control_socket(gateway).unwrap(), request).unwrap()
@@ -116,15 +137,21 @@ impl Drop for Regions {
 }
 
 /// A control socket has one fixed place per gateway; scenarios that run side by side differ.
-fn copy_configs(to: &Path, folder: &Path) {
-    let configs = Path::new(env!("CARGO_MANIFEST_DIR")).join("configs");
+fn copy_configs(deployment: Deployment, to: &Path, folder: &Path, prefix: &str) {
+    let place = match deployment {
+        Deployment::Reference => "configs",
+        Deployment::Compute => "configs/compute",
+    };
+    let configs = Path::new(env!("CARGO_MANIFEST_DIR")).join(place);
     for gateway in vpngw::lab::reference::three_regions().names(Role::Gateway) {
         let name = format!("{gateway}.toml");
         let text = fs::read_to_string(configs.join(&name)).unwrap();
         let socket = folder.join(format!("{gateway}.sock"));
         let own = format!("[gateway]\ncontrol_socket = \"{}\"", socket.display());
         assert!(text.contains("[gateway]\n"));
-        fs::write(to.join(&name), text.replacen("[gateway]", &own, 1)).unwrap();
+        let text = text.replacen("[gateway]", &own, 1).replace("../../keys/", "../keys/");
+        let text = text.replace("netns = \"vpngw-", &format!("netns = \"{prefix}-"));
+        fs::write(to.join(&name), text).unwrap();
     }
 }
 

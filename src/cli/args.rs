@@ -365,9 +365,12 @@ pub(super) enum LabCommand {
 /// Where the lab finds its files.
 #[derive(Debug, clap::Args)]
 pub(super) struct LabFiles {
-    /// Folder of the six configurations
-    #[arg(long, value_name = "FOLDER", default_value = "configs", value_hint = ValueHint::DirPath)]
-    pub(super) configs: PathBuf,
+    /// Folder of the six configurations [default: configs, or configs/compute]
+    #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath)]
+    pub(super) configs: Option<PathBuf>,
+    /// With compute nodes: virtual machines of two tenants with equal prefixes, in VXLAN segments
+    #[arg(long)]
+    pub(super) compute: bool,
     /// The daemon; the default is the one beside vpnctl
     #[arg(long, value_name = "PROGRAM", value_hint = ValueHint::ExecutablePath)]
     pub(super) vpngwd: Option<PathBuf>,

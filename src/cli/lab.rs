@@ -6,7 +6,7 @@ use super::look::{self, BAD, FAINT, GOOD, Look, STRONG};
 use super::sheet::{Cell, Sheet, Tone};
 use super::show;
 use crate::control::Request;
-use crate::lab::{DEFAULT_PREFIX, GatewayStatus, Lab, Settings};
+use crate::lab::{DEFAULT_PREFIX, Deployment, GatewayStatus, Lab, Settings};
 use anyhow::{Context, Result, bail};
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -71,19 +71,24 @@ fn show_all(lab: &Lab, look: Look) -> Result<ExitCode> {
         }
     }
     if !look.json {
-        look::print(&next_steps(look))?;
+        look::print(&next_steps(lab.settings().deployment, look))?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn next_steps(look: Look) -> String {
+fn next_steps(deployment: Deployment, look: Look) -> String {
     let step = |command: &str, what: &str| {
         format!("  {}{what}", look.paint(STRONG, &format!("{command:58}")))
     };
+    let host = match deployment {
+        Deployment::Reference => "host",
+        Deployment::Compute => "red",
+    };
+    let ping = format!("vpnctl lab exec east-{host}-a -- ping 10.2.1.10");
     let steps = [
         String::new(),
         "The three regions are connected. Try:".to_owned(),
-        step("vpnctl lab exec east-host-a -- ping 10.2.1.10", "from East to North China"),
+        step(&ping, "from East to North China"),
         step("vpnctl lab fail east-a", "kill a gateway: the ping goes on"),
         step("vpnctl peers --watch", "what the gateways see"),
         step("vpnctl lab heal", "start it again"),
@@ -93,13 +98,20 @@ fn next_steps(look: Look) -> String {
 }
 
 fn settings(files: &LabFiles) -> Result<Settings> {
-    let config_dir = files.configs.canonicalize().with_context(|| {
+    let (deployment, folder) = match files.compute {
+        false => (Deployment::Reference, "configs"),
+        true => (Deployment::Compute, "configs/compute"),
+    };
+    let configs = files.configs.clone().unwrap_or_else(|| folder.into());
+    let config_dir = configs.canonicalize().with_context(|| {
         format!(
             "there is no folder {}; run this in the repository, or say --configs FOLDER",
-            files.configs.display()
+            configs.display()
         )
     })?;
-    let keys_dir = config_dir.with_file_name("keys");
+    // Where the files of the deployment say that they are.
+    let above = if files.compute { config_dir.parent() } else { Some(config_dir.as_path()) };
+    let keys_dir = above.unwrap_or(&config_dir).with_file_name("keys");
     std::fs::create_dir_all(&keys_dir)
         .with_context(|| format!("creating {}", keys_dir.display()))?;
     Ok(Settings {
@@ -108,6 +120,7 @@ fn settings(files: &LabFiles) -> Result<Settings> {
         keys_dir,
         state_dir: PathBuf::from(LOGS),
         vpngwd: daemon(files.vpngwd.as_deref())?,
+        deployment,
     })
 }
 

@@ -5,6 +5,7 @@
 //! namespaces, veth, bridges and TUN, and no tool besides the daemon. All functions block; do
 //! not call them from inside an async runtime.
 
+pub mod compute;
 pub mod control;
 pub mod daemon;
 pub mod fault;
@@ -25,8 +26,8 @@ use crate::os::netlink::{GuardRule, Netlink};
 use crate::os::process::Process;
 use crate::os::{caps, netns};
 pub use fault::{Fault, FaultKind};
-pub use state::Settings;
 use state::State;
+pub use state::{Deployment, Settings};
 use topology::{Plug, Role, Topology};
 
 /// The prefix of the lab that `vpnctl lab` means when nothing else is said.
@@ -62,7 +63,7 @@ impl Lab {
             .context("a lab makes network namespaces, which takes root")?;
         caps::require_tun()?;
         remove(&settings.prefix)?;
-        let topology = reference::three_regions();
+        let topology = settings.deployment.topology();
         let mut lab = Lab { state: State::new(settings), topology };
         let stands = lab.assemble(tell).and_then(|()| lab.wait_until_connected(tell));
         match stands {
@@ -77,7 +78,7 @@ impl Lab {
     /// The lab that an earlier command has brought up.
     pub fn open(prefix: &str) -> Result<Self> {
         match State::load(prefix)? {
-            Some(state) => Ok(Lab { state, topology: reference::three_regions() }),
+            Some(state) => Ok(Lab { topology: state.settings.deployment.topology(), state }),
             None => bail!("no lab is up: start one with 'vpnctl lab up'"),
         }
     }
@@ -271,10 +272,10 @@ impl Lab {
     fn journeys(&self) -> Vec<traffic::Journey> {
         let hosts: Vec<&topology::Node> =
             self.topology.nodes.iter().filter(|node| node.role == Role::Host).collect();
-        let region = |name: &str| name.split('-').next().unwrap_or_default().to_owned();
+        let deployment = self.state.settings.deployment;
         let mut journeys = Vec::new();
         for from in &hosts {
-            for to in hosts.iter().filter(|to| region(&to.name) != region(&from.name)) {
+            for to in hosts.iter().filter(|to| deployment.connects(&from.name, &to.name)) {
                 for (_, address) in &to.addresses {
                     journeys.push(traffic::Journey {
                         from: from.name.clone(),
@@ -322,11 +323,17 @@ impl Lab {
     fn set_cables(&self, fault: &Fault, plugged: bool) -> Result<()> {
         let gateway = fault.gateway.as_str();
         let zone = reference::in_zone(gateway);
+        let lan = self.state.settings.deployment.lan();
         let host = zone.as_ref().map_or(gateway, |(_, host)| host.as_str());
+        let (host, device) = match self.state.settings.deployment {
+            Deployment::Reference => (host.to_owned(), "eth0"),
+            Deployment::Compute => (gateway.replacen('-', "-node-", 1), "fab0"),
+        };
+        let host = host.as_str();
         let ends = match fault.kind {
             FaultKind::WanDown => vec![(gateway, "wan0")],
-            FaultKind::LanDown => vec![(gateway, "vpc0")],
-            FaultKind::Zone => vec![(gateway, "wan0"), (gateway, "vpc0"), (host, "eth0")],
+            FaultKind::LanDown => vec![(gateway, lan)],
+            FaultKind::Zone => vec![(gateway, "wan0"), (gateway, lan), (host, device)],
             FaultKind::Kill
             | FaultKind::Stop
             | FaultKind::Hang
@@ -401,7 +408,9 @@ pub fn remove(prefix: &str) -> Result<()> {
     if let Some(state) = State::load(prefix)? {
         daemon::stop(state.gateways.values().copied())?;
     }
-    network::remove(prefix, &reference::three_regions())?;
+    for deployment in Deployment::ALL {
+        network::remove(prefix, &deployment.topology())?;
+    }
     State::forget(prefix)
 }
 

@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use super::topology::{Cable, Node, Plug, Role, Topology};
-use crate::os::netlink::{Netlink, Route};
+use super::topology::{Cable, Node, Plug, Role, Segment, Topology};
+use crate::config::defaults::VXLAN_PORT;
+use crate::os::netlink::{Netlink, Route, Vxlan};
 use crate::os::process::Process;
 use crate::os::{netns, sysctl};
 
@@ -58,6 +59,8 @@ pub async fn build(prefix: &str, topology: &Topology) -> Result<()> {
         let Some(netlink) = nodes.get(node.name.as_str()) else { continue };
         let done = address(netlink, node).await;
         done.with_context(|| format!("giving {} its addresses", node.name))?;
+        let done = segments(prefix, netlink, node).await;
+        done.with_context(|| format!("giving {} its segments", node.name))?;
     }
     Ok(())
 }
@@ -101,8 +104,8 @@ async fn prepare(prefix: &str, node: &Node) -> Result<Netlink> {
     netns::create(&name)?;
     let specific: &[(&str, &str)] = match node.role {
         Role::Host => &[],
-        Role::Gateway | Role::Router => &FORWARDING,
-        Role::Switch => &SWITCHING,
+        Role::Gateway | Role::Router | Role::Vpc => &FORWARDING,
+        Role::Switch | Role::Compute => &SWITCHING,
     };
     for (key, value) in COMMON.iter().chain(specific) {
         sysctl::write(Some(&name), key, value)?;
@@ -134,7 +137,25 @@ async fn lay(prefix: &str, cable: &Cable, nodes: &BTreeMap<&str, Netlink>) -> Re
     Ok(())
 }
 
+/// VXLAN devices, once the node has the address that they come from.
+async fn segments(prefix: &str, netlink: &Netlink, node: &Node) -> Result<()> {
+    for Segment { device, vni, local, vteps, bridge } in &node.segments {
+        let vxlan =
+            Vxlan { name: device.clone(), vni: *vni, local: *local, port: VXLAN_PORT, mtu: 1450 };
+        netlink.add_vxlan(&vxlan, &namespace(prefix, &node.name)).await?;
+        for vtep in vteps {
+            netlink.add_to_flood_list(device, *vtep).await?;
+        }
+        netlink.set_bridge(device, bridge).await?;
+        netlink.set_up(device).await?;
+    }
+    Ok(())
+}
+
 async fn address(netlink: &Netlink, node: &Node) -> Result<()> {
+    for (device, mtu) in &node.mtus {
+        netlink.set_mtu(device, *mtu).await?;
+    }
     for (device, address) in &node.addresses {
         netlink.add_address(device, *address).await?;
     }

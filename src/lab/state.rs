@@ -9,6 +9,8 @@ use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
 use super::fault::Fault;
+use super::topology::Topology;
+use super::{compute, reference};
 use crate::os::file;
 use crate::os::process::Process;
 
@@ -27,6 +29,51 @@ pub struct State {
     pub faults: Vec<Fault>,
 }
 
+/// Which networks a lab consists of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Deployment {
+    /// [`reference`]: hosts on the gateways' own link.
+    #[default]
+    Reference,
+    /// [`compute`]: two tenants' virtual machines on compute nodes.
+    Compute,
+}
+
+impl Deployment {
+    /// All of them.
+    pub const ALL: [Deployment; 2] = [Deployment::Reference, Deployment::Compute];
+
+    /// Its networks.
+    pub fn topology(self) -> Topology {
+        match self {
+            Deployment::Reference => reference::three_regions(),
+            Deployment::Compute => compute::three_regions(),
+        }
+    }
+
+    /// Whether packets of one host are to reach another: from region to region and, where zones have
+    /// routers between them, from zone to zone, but never from tenant to tenant.
+    pub fn connects(self, from: &str, to: &str) -> bool {
+        let region = |name: &str| name.split('-').next().unwrap_or_default().to_owned();
+        match self {
+            Deployment::Reference => region(from) != region(to),
+            Deployment::Compute => {
+                let tenant = |name| compute::place(name).map(|(_, tenant, _)| tenant);
+                from != to && tenant(from) == tenant(to)
+            }
+        }
+    }
+
+    /// The device of a gateway towards hosts.
+    pub fn lan(self) -> &'static str {
+        match self {
+            Deployment::Reference => "vpc0",
+            Deployment::Compute => "fab0",
+        }
+    }
+}
+
 /// What makes one lab differ from another.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settings {
@@ -40,6 +87,9 @@ pub struct Settings {
     pub state_dir: PathBuf,
     /// The daemon's program.
     pub vpngwd: PathBuf,
+    /// Its networks.
+    #[serde(default)]
+    pub deployment: Deployment,
 }
 
 impl State {

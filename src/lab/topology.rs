@@ -2,8 +2,10 @@
 //!
 //! Nothing here touches the system; [`super::network`] makes a topology real.
 
+use crate::net::InterfaceAddress;
 use crate::net::Prefix;
-use crate::os::netlink::{InterfaceAddress, Via};
+use crate::os::netlink::Via;
+use std::net::IpAddr;
 
 /// What a node does with packets that are not for itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +18,10 @@ pub enum Role {
     Router,
     /// Forwards frames, has no addresses.
     Switch,
+    /// A VPC at a gateway: its TUN device and that of its segment are made there; forwards.
+    Vpc,
+    /// Runs virtual machines: forwards their frames, and has an address of its own.
+    Compute,
 }
 
 /// A network namespace with its devices.
@@ -31,6 +37,25 @@ pub struct Node {
     pub addresses: Vec<(String, InterfaceAddress)>,
     /// Its static routes.
     pub routes: Vec<(Prefix, Via)>,
+    /// The MTU of devices that differ from others, in bytes.
+    pub mtus: Vec<(String, u32)>,
+    /// VXLAN devices at its bridges.
+    pub segments: Vec<Segment>,
+}
+
+/// A VXLAN device that is a port of a bridge (RFC 7348).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Segment {
+    /// Its name.
+    pub device: String,
+    /// Its VNI.
+    pub vni: u32,
+    /// The node's own end.
+    pub local: IpAddr,
+    /// The other ends.
+    pub vteps: Vec<IpAddr>,
+    /// The bridge.
+    pub bridge: String,
 }
 
 /// One end of a cable.
@@ -69,6 +94,8 @@ impl Topology {
             bridges: Vec::new(),
             addresses: Vec::new(),
             routes: Vec::new(),
+            mtus: Vec::new(),
+            segments: Vec::new(),
         };
         self.nodes.push(node);
         let last = self.nodes.len() - 1;
@@ -111,6 +138,18 @@ impl Node {
     /// Adds a route, such as `0.0.0.0/0` by `10.1.1.1`.
     pub fn route(&mut self, prefix: &str, gateway: &str) -> &mut Self {
         self.routes.push((literal(prefix), Via::Gateway(literal(gateway))));
+        self
+    }
+
+    /// Gives a device another MTU.
+    pub fn mtu(&mut self, device: &str, mtu: u32) -> &mut Self {
+        self.mtus.push((device.to_owned(), mtu));
+        self
+    }
+
+    /// Adds a VXLAN device at one of its bridges.
+    pub fn segment(&mut self, segment: Segment) -> &mut Self {
+        self.segments.push(segment);
         self
     }
 

@@ -1,0 +1,214 @@
+//! Virtual machines of two tenants with equal prefixes on the same compute nodes, three regions.
+//!
+//! ```text
+//!   REGION-red-a ──┐                       ┌─ namespace of red ── vpn-red ──┐
+//!                  ├─ node-a ══ VXLAN ══ gateway                            ╞══ ESP ══ other regions
+//!   REGION-blue-a ─┘                       └─ namespace of blue ─ vpn-blue ─┘
+//! ```
+
+use std::net::{SocketAddr, UdpSocket};
+use std::process::Command;
+use std::time::Duration;
+
+use vpngw::lab::compute::{TENANTS, machine, node, vpc};
+use vpngw::lab::reference::{REGIONS, UNDERLAY, ZONES, gateway};
+use vpngw::lab::{FaultKind, Lab};
+use vpngw::os::capture::{Capture, Frame};
+use vpngw::os::netns;
+
+use crate::support::region::{Path4or6, Regions};
+use crate::support::{eventually, wire};
+
+/// What a gateway may need to take over on a machine with two busy cores.
+const TAKEOVER: Duration = Duration::from_millis(800);
+
+fn machines() -> impl Iterator<Item = (&'static str, &'static str, String)> {
+    let places =
+        REGIONS.iter().flat_map(|(region, _)| ZONES.iter().map(move |(zone, _)| (region, zone)));
+    places.flat_map(|(region, zone)| {
+        TENANTS.iter().map(|(tenant, _)| (*region, *tenant, machine(region, tenant, zone)))
+    })
+}
+
+/// A datagram with text that names its sender and its tenant, to every machine's address of that tenant.
+fn send_markers(regions: &Regions) {
+    for (_, tenant, from) in machines() {
+        let targets = machines().filter(|(_, other, to)| *other == tenant && *to != from);
+        let targets = targets.flat_map(|(_, _, to)| regions.addresses(&to));
+        let targets: Vec<SocketAddr> = targets.map(|to| SocketAddr::new(to, 9)).collect();
+        let text = marker(tenant, &from);
+        let send = || {
+            for target in targets {
+                let any = if target.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
+                let socket = UdpSocket::bind(any).unwrap();
+                socket.send_to(text.as_bytes(), target).unwrap();
+            }
+        };
+        netns::within(&regions.lab.namespace(&from), send).unwrap();
+    }
+}
+
+fn marker(tenant: &str, from: &str) -> String {
+    format!("<marker of {tenant} sent by {from}>")
+}
+
+/// How many frames hold a text.
+fn count(frames: &[Frame], text: &str) -> usize {
+    let holds =
+        |frame: &&Frame| frame.bytes.windows(text.len()).any(|window| window == text.as_bytes());
+    frames.iter().filter(holds).count()
+}
+
+fn ip(arguments: &[&str]) -> String {
+    tool("ip", arguments)
+}
+
+fn tool(program: &str, arguments: &[&str]) -> String {
+    let output = Command::new(program).args(arguments).output().unwrap();
+    assert!(output.status.success(), "{program} {arguments:?}: {output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The captures of every device by which a tenant's packets pass at a gateway.
+fn watch_tenants(lab: &Lab) -> Vec<(String, &'static str, Capture)> {
+    let mut captures = Vec::new();
+    for (region, _) in REGIONS {
+        for (zone, _) in ZONES {
+            for (tenant, _) in TENANTS {
+                let name = vpc(&gateway(region, zone), tenant);
+                for device in [format!("vpn-{tenant}"), format!("vx-{tenant}")] {
+                    let capture = Capture::start(&lab.namespace(&name), &device).unwrap();
+                    captures.push((format!("{name} {device}"), tenant, capture));
+                }
+            }
+        }
+    }
+    captures
+}
+
+#[test]
+fn tenants_with_equal_prefixes_never_see_each_other_s_packets() {
+    let regions = Regions::with_compute_nodes();
+    let tenants = watch_tenants(&regions.lab);
+    let underlay: Vec<Capture> = REGIONS
+        .iter()
+        .flat_map(|(region, _)| ZONES.iter().map(move |(zone, _)| gateway(region, zone)))
+        .map(|name| Capture::start(&regions.lab.namespace(UNDERLAY), &name).unwrap())
+        .collect();
+    let fabric = Capture::start(&regions.lab.namespace(&node("east", "a")), "fab0").unwrap();
+    send_markers(&regions);
+    std::thread::sleep(Duration::from_millis(500));
+    let mut seen = 0;
+    for (place, tenant, capture) in tenants {
+        let frames = capture.finish().unwrap();
+        for (other, _) in TENANTS {
+            let markers = count(&frames, &format!("<marker of {other} "));
+            match other == tenant {
+                true => seen += markers,
+                false => assert_eq!(markers, 0, "packets of {other} at {place}"),
+            }
+        }
+    }
+    // From each of 12 machines to five others of its tenant in two families, by two devices at least.
+    assert!(seen >= 12 * 5 * 2 * 2, "the captures saw {seen} markers only");
+    // VXLAN encrypts nothing: what the compute node sends is seen, so the captures are not blind.
+    assert!(count(&fabric.finish().unwrap(), "<marker of red sent by east-red-a>") > 0);
+    for capture in underlay {
+        let frames = capture.finish().unwrap();
+        wire::assert_sealed(&frames);
+        assert_eq!(count(&frames, "<marker of "), 0, "inner bytes between the regions");
+    }
+}
+
+#[test]
+fn machines_keep_their_next_hop_s_ethernet_address_when_a_gateway_dies() {
+    let mut regions = Regions::with_compute_nodes();
+    let from = machine("east", "red", "a");
+    let namespace = regions.lab.namespace(&from);
+    let to = machine("north", "red", "b");
+    let paths: Vec<Path4or6> = regions
+        .addresses(&to)
+        .into_iter()
+        .map(|address| Path4or6 { from: from.clone(), to: to.clone(), address })
+        .collect();
+    let next_hop = || ip(&["-n", &namespace, "neigh", "show", "10.1.1.1"]);
+    assert!(next_hop().contains("00:00:5e:00:01:01"), "{}", next_hop());
+    let reports = regions.probing(&paths, Duration::from_millis(10), |lab| {
+        std::thread::sleep(Duration::from_millis(300));
+        lab.fail(FaultKind::Kill, "east-a").unwrap();
+        std::thread::sleep(Duration::from_secs(2));
+        lab.heal(None).unwrap();
+        std::thread::sleep(Duration::from_secs(3));
+    });
+    for report in &reports {
+        println!("  {report}");
+        assert!(report.longest_gap() < TAKEOVER, "{report}");
+    }
+    assert!(next_hop().contains("00:00:5e:00:01:01"), "{}", next_hop());
+    regions.settles();
+}
+
+#[test]
+fn a_segment_comes_changes_and_goes_while_the_gateway_runs() {
+    let regions = Regions::with_compute_nodes();
+    let inside = regions.lab.namespace("east-a-red");
+    let outside = regions.lab.namespace("east-a");
+    let flood = || tool("bridge", &["-n", &inside, "fdb", "show"]);
+    let links = || ip(&["-n", &inside, "-o", "link"]);
+    let guard = || tool("ip", &["netns", "exec", &outside, "nft", "list", "ruleset"]);
+    assert!(guard().contains("elements = { 10.9.1.3 counter"), "{}", guard());
+    // Another VTEP, another MTU: the device stays.
+    let index =
+        |links: String| links.lines().find(|line| line.contains("vx-red")).map(str::to_owned);
+    let before = index(links()).unwrap();
+    let vteps = "vteps = [\"10.9.1.11\", \"10.9.1.12\", \"10.9.1.3\"]";
+    regions.reload("east-a", |text| {
+        let more =
+            "vteps = [\"10.9.1.11\", \"10.9.1.12\", \"10.9.1.3\", \"10.9.1.13\"]\nmtu = 1400";
+        text.replacen(vteps, more, 1)
+    });
+    assert!(eventually(|| flood().contains("dst 10.9.1.13") && links().contains("mtu 1400")));
+    assert!(guard().contains("10.9.1.13"), "{}", guard());
+    let after = index(links()).unwrap();
+    assert_eq!(before.split(':').next(), after.split(':').next(), "{before} {after}");
+    // What somebody takes away is put back.
+    ip(&["-n", &inside, "link", "del", "vx-red"]);
+    assert!(eventually(|| flood().contains("dst 10.9.1.13") && links().contains("vrrp-1@vx-red")));
+    tool("ip", &["netns", "exec", &outside, "nft", "flush", "ruleset"]);
+    assert!(eventually(|| guard().contains("10.9.1.13")));
+    regions.settles();
+    // Another VNI than the nodes have: a device of its own, and nobody there.
+    regions.reload("east-a", |text| text.replacen("vni = 100", "vni = 101", 1));
+    let details = || ip(&["-n", &inside, "-d", "link"]);
+    assert!(eventually(|| details().contains("vxlan id 101")));
+    regions.reload("east-a", |text| text.replacen("vni = 101", "vni = 100", 1));
+    assert!(eventually(|| details().contains("vxlan id 100")));
+    regions.settles();
+}
+
+#[test]
+fn an_orderly_end_leaves_no_segment_and_no_guard_and_a_stranger_s_device_is_left_alone() {
+    let mut regions = Regions::with_compute_nodes();
+    let inside = regions.lab.namespace("east-a-red");
+    let outside = regions.lab.namespace("east-a");
+    tool("ip", &["netns", "exec", &outside, "nft", "add", "table", "inet", "theirs"]);
+    regions.lab.fail(FaultKind::Stop, "east-a").unwrap();
+    let links = || ip(&["-n", &inside, "-o", "link"]);
+    assert!(!links().contains("vx-red") && !links().contains("vrrp"), "{}", links());
+    let tables = tool("ip", &["netns", "exec", &outside, "nft", "list", "tables"]);
+    assert_eq!(tables.trim(), "table inet theirs");
+    ip(&["-n", &inside, "link", "add", "vx-red", "type", "bridge"]);
+    regions.lab.heal(None).unwrap();
+    let log =
+        || std::fs::read_to_string(regions.lab.settings().state_dir.join("east-a.log")).unwrap();
+    let said = "there is a device vx-red already";
+    assert!(eventually(|| log().contains(said)), "{}", log());
+    let details = ip(&["-n", &inside, "-d", "link"]);
+    assert!(details.contains("bridge"), "{details}");
+    // The other tenant is served all the same, and this one when the place is free.
+    let blue = regions.lab.namespace("east-a-blue");
+    assert!(eventually(|| ip(&["-n", &blue, "-o", "link"]).contains("vx-blue")));
+    ip(&["-n", &inside, "link", "del", "vx-red"]);
+    assert!(eventually(|| links().contains("vx-red") && links().contains("vrrp-1")), "{}", links());
+    regions.settles();
+}
