@@ -91,8 +91,7 @@ impl Redundancy {
             if !self.members.contains_key(&id) {
                 let (vpc, interface) = (id.vpc, id.interface.clone());
                 self.outputs.push_back(VrrpOutput::Join { vpc, interface });
-                let member =
-                    Member::new(router.clone(), has_virtual_mac(&id), self.leaving, now);
+                let member = Member::new(router.clone(), has_virtual_mac(&id), self.leaving, now);
                 self.members.insert(id, member);
             }
         }
@@ -226,7 +225,7 @@ impl Redundancy {
 
     /// The host does not receive what is sent to a virtual router's Ethernet address, or does so again:
     /// meanwhile hosts are told the interface's own.
-    pub fn on_virtual_mac(&mut self, wish: &VirtualMac, carried: bool, now: Timestamp) {
+    pub(super) fn on_virtual_mac(&mut self, wish: &VirtualMac, carried: bool, now: Timestamp) {
         let id = of_virtual_mac(wish);
         let Some(member) = self.members.get_mut(&id) else { return };
         member.lacks_virtual_mac = !carried;
@@ -235,7 +234,7 @@ impl Redundancy {
     }
 
     /// Whether a virtual router is active in a segment and has its own Ethernet address there.
-    pub fn is_active(&self, wish: &VirtualMac) -> bool {
+    pub(super) fn is_active(&self, wish: &VirtualMac) -> bool {
         let member = self.members.get(&of_virtual_mac(wish));
         member.is_some_and(|one| one.has_virtual_mac && one.state() == vrrp::State::Active)
     }

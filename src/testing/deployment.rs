@@ -85,7 +85,7 @@ pub(crate) fn six() -> Deployment {
 }
 
 /// Region 1 with two gateways and region 2 with one, both VPCs in segments of equal prefixes.
-pub fn segments() -> Deployment {
+pub(crate) fn segments() -> Deployment {
     let regions = [Region { number: 1, gateways: 2 }, Region { number: 2, gateways: 1 }];
     edited(&regions, VPCS.len(), |site, text| {
         let segment = |text: String, (index, vpc): (usize, &str)| {

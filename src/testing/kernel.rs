@@ -106,7 +106,7 @@ impl Kernel {
     }
 
     /// Whether frames to an Ethernet address are taken for a VPC, beside those to the device's own.
-    pub fn receives(&self, mac: MacAddress) -> bool {
+    pub(super) fn receives(&self, mac: MacAddress) -> bool {
         self.standing.iter().any(|one| matches!(one, Wish::VirtualMac(one) if one.mac() == mac))
     }
 

@@ -137,7 +137,7 @@ impl Node {
     }
 
     /// Whether a frame to this station is for the node: by its interface, or by a virtual router.
-    pub fn receives(&self, mac: MacAddress) -> bool {
+    pub(super) fn receives(&self, mac: MacAddress) -> bool {
         self.mac == mac || self.kernel.receives(mac)
     }
 

@@ -24,32 +24,32 @@ const VNI: &str = "@th,96,24";
 const PRIORITY: i32 = -10;
 
 /// What has passed a guard and what has not.
-pub type Counters = BTreeMap<VpcId, SegmentCounters>;
+pub(super) type Counters = BTreeMap<VpcId, SegmentCounters>;
 
 /// All guards of a gateway.
 #[derive(Clone, Debug, Default)]
-pub struct Admissions {
+pub(super) struct Admissions {
     standing: BTreeMap<VpcId, Admission>,
 }
 
 impl Admissions {
     /// Whether the guard of a VPC's segment stands.
-    pub fn guards(&self, vpc: VpcId) -> bool {
+    pub(super) fn guards(&self, vpc: VpcId) -> bool {
         self.standing.contains_key(&vpc)
     }
 
     /// Whether there is any.
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.standing.is_empty()
     }
 
     /// What stands, as far as we know.
-    pub fn standing(&self) -> impl Iterator<Item = &Admission> {
+    pub(super) fn standing(&self) -> impl Iterator<Item = &Admission> {
         self.standing.values()
     }
 
     /// Somebody took the table away.
-    pub fn forget(&mut self) {
+    pub(super) fn forget(&mut self) {
         self.standing.clear();
     }
 
@@ -58,7 +58,7 @@ impl Admissions {
     /// # Errors
     ///
     /// When the kernel refuses, or `nft` is not installed; then nothing has changed.
-    pub fn change(&mut self, changes: Vec<(VpcId, Option<Admission>)>) -> Result<()> {
+    pub(super) fn change(&mut self, changes: Vec<(VpcId, Option<Admission>)>) -> Result<()> {
         let mut next = self.standing.clone();
         for (vpc, admission) in changes {
             match admission {
@@ -80,7 +80,7 @@ impl Admissions {
     /// # Errors
     ///
     /// When `nft` cannot be asked.
-    pub fn count(&self) -> Result<Option<Counters>> {
+    pub(super) fn count(&self) -> Result<Option<Counters>> {
         if self.standing.is_empty() {
             return Ok(None);
         }

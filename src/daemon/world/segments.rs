@@ -10,7 +10,7 @@ use std::net::IpAddr;
 
 /// Makes sure of a segment. `underlay` is where its datagrams come and go, `inside` where its device
 /// is.
-pub async fn set(segment: &Segment, underlay: &Netlink, inside: &Netlink) -> Result<()> {
+pub(super) async fn set(segment: &Segment, underlay: &Netlink, inside: &Netlink) -> Result<()> {
     room(segment, underlay).await?;
     let wanted = device(segment);
     let standing = inside.our_vxlans().await?;
@@ -35,7 +35,7 @@ pub async fn set(segment: &Segment, underlay: &Netlink, inside: &Netlink) -> Res
 }
 
 /// Takes a segment's device back, and with it all that stands on it.
-pub async fn remove(segment: &Segment, inside: &Netlink) -> Result<()> {
+pub(super) async fn remove(segment: &Segment, inside: &Netlink) -> Result<()> {
     let ours = inside.our_vxlans().await?;
     if ours.iter().any(|one| one.name == segment.name) {
         inside.delete_link(&segment.name).await?;
@@ -102,7 +102,11 @@ fn is_same(one: &Vxlan, other: &Vxlan) -> bool {
 }
 
 /// The segments in a namespace as they stand, for the VPC that lives there.
-pub async fn found(inside: &Netlink, netns: Option<&str>, vpc: VpcId) -> Result<Vec<Segment>> {
+pub(super) async fn found(
+    inside: &Netlink,
+    netns: Option<&str>,
+    vpc: VpcId,
+) -> Result<Vec<Segment>> {
     let mut segments = Vec::new();
     for Vxlan { name, vni, local, port, mtu } in inside.our_vxlans().await? {
         let vteps: BTreeSet<IpAddr> = inside.flood_list(&name).await?;
@@ -114,7 +118,7 @@ pub async fn found(inside: &Netlink, netns: Option<&str>, vpc: VpcId) -> Result<
 }
 
 /// Receives for a virtual router.
-pub async fn set_virtual_mac(wish: &VirtualMac, inside: &Netlink) -> Result<()> {
+pub(super) async fn set_virtual_mac(wish: &VirtualMac, inside: &Netlink) -> Result<()> {
     let name = name_of(wish);
     if !inside.our_macvlans().await?.contains(&name) {
         // Reserved, and so no host's (RFC 3927 §2.1).
@@ -125,7 +129,7 @@ pub async fn set_virtual_mac(wish: &VirtualMac, inside: &Netlink) -> Result<()> 
 }
 
 /// Receives for a virtual router no more.
-pub async fn remove_virtual_mac(wish: &VirtualMac, inside: &Netlink) -> Result<()> {
+pub(super) async fn remove_virtual_mac(wish: &VirtualMac, inside: &Netlink) -> Result<()> {
     let name = name_of(wish);
     if inside.our_macvlans().await?.contains(&name) {
         inside.delete_link(&name).await?;
@@ -134,7 +138,7 @@ pub async fn remove_virtual_mac(wish: &VirtualMac, inside: &Netlink) -> Result<(
 }
 
 /// The virtual routers of a namespace that receive, on the segment of the VPC that lives there.
-pub async fn found_virtual_macs(
+pub(super) async fn found_virtual_macs(
     inside: &Netlink,
     vpc: VpcId,
     interface: &str,

@@ -105,7 +105,7 @@ impl Member {
     }
 
     /// Its Ethernet address, where it has one of its own that can be used.
-    pub fn virtual_mac(&self, id: &VirtualRouterId) -> Option<MacAddress> {
+    pub(crate) fn virtual_mac(&self, id: &VirtualRouterId) -> Option<MacAddress> {
         let usable = self.has_virtual_mac && !self.lacks_virtual_mac;
         usable.then(|| virtual_mac(id.vrid, id.ipv4))
     }
