@@ -12,7 +12,7 @@ use vpngw::control::{ChildSaState, SaKind};
 use vpngw::lab::traffic::transfer;
 
 use crate::rekeying::keys;
-use crate::support::charon::{self, Charon, Connection};
+use crate::support::charon::{self, Charon, Connection, Policies};
 use crate::support::pair::{Pair, Side};
 use crate::support::vpngwd::{Auth, Gateway, config, static_routes, write_keys};
 use crate::support::{eventually, wire};
@@ -303,9 +303,9 @@ fn selectors_are_narrowed() {
     assert!(child.local_ts.iter().any(|ts| ts.contains("10.1.0.0")), "{child:?}");
 }
 
-/// They have a policy for each pair of prefixes, and so a Child SA for each, through all rekeyings.
-fn policies(initiator: Initiator) {
-    let connection = Connection { policies: true, ..Connection::default() };
+/// They have several policies, and so a Child SA for each, through all rekeyings.
+fn policies(initiator: Initiator, policies: Policies) {
+    let connection = Connection { policies, ..Connection::default() };
     let more = format!("{CHILD}\ninitiate = {}", initiator == Initiator::Us);
     let pair = Pair::new();
     write_keys(&pair);
@@ -313,7 +313,7 @@ fn policies(initiator: Initiator) {
     let theirs = Charon::start(&pair, Side::Right, &connection);
     let ours = Gateway::start(&pair, Side::Left, &text);
     if initiator == Initiator::Them {
-        for child in ["net", "net6"] {
+        for child in policies.children() {
             let said = theirs.initiate_child(child);
             assert!(said.status.success(), "{}\n{}", charon::text(&said), ours.log());
         }
@@ -325,24 +325,35 @@ fn policies(initiator: Initiator) {
         let active = used.filter(|sa| sa.state == ChildSaState::Active);
         active.map(|sa| (sa.local_ts, sa.remote_ts)).collect::<BTreeSet<_>>()
     };
+    // Of a policy for both families we may ask for each by itself.
+    let least = policies.children().len();
+    assert!(eventually(|| selectors(&sites).len() >= least), "{:?}", selectors(&sites));
     let before = selectors(&sites);
-    assert_eq!(before.len(), 2, "{before:?}");
     replace_keys(&sites, "all children, by us", SaKind::Child, Initiator::Us);
     replace_keys(&sites, "one child, by them", SaKind::Child, Initiator::Them);
-    sites.theirs.rekey("net6");
+    sites.theirs.rekey(policies.children()[1]);
     replace_keys(&sites, "IKE SA, by us", SaKind::Ike, Initiator::Us);
     replace_keys(&sites, "all children after that, by us", SaKind::Child, Initiator::Us);
-    assert_eq!(selectors(&sites), before);
+    match policies {
+        // Its rekeyings are for the whole policy, of both families.
+        Policies::Protocols => assert!(selectors(&sites).len() >= least),
+        _ => assert_eq!(selectors(&sites), before),
+    }
 }
 
 #[test]
 fn we_make_a_child_sa_for_each_of_their_policies() {
-    policies(Initiator::Us);
+    policies(Initiator::Us, Policies::Families);
+}
+
+#[test]
+fn we_make_a_child_sa_for_each_of_their_protocols() {
+    policies(Initiator::Us, Policies::Protocols);
 }
 
 #[test]
 fn they_make_a_child_sa_for_each_of_their_policies() {
-    policies(Initiator::Them);
+    policies(Initiator::Them, Policies::Families);
 }
 
 /// charon dies without a word; it is found dead, and taken back when it returns.

@@ -31,9 +31,29 @@ pub struct Connection {
     pub more: &'static str,
     /// More lines for its child.
     pub child_more: &'static str,
-    /// Policies for one pair of prefixes each: a child `net` for IPv4 and a child `net6` for IPv6,
-    /// instead of one child for both.
-    pub policies: bool,
+    pub policies: Policies,
+}
+
+/// How the traffic is shared out among children.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Policies {
+    /// `net` takes all of it.
+    One,
+    /// `net` for IPv4 and `net6` for IPv6.
+    Families,
+    /// `net` for ICMP, `tcp` and `udp`, both families in each.
+    Protocols,
+}
+
+impl Policies {
+    /// The names of the children.
+    pub fn children(self) -> &'static [&'static str] {
+        match self {
+            Policies::One => &["net"],
+            Policies::Families => &["net", "net6"],
+            Policies::Protocols => &["net", "tcp", "udp"],
+        }
+    }
 }
 
 impl Default for Connection {
@@ -46,7 +66,7 @@ impl Default for Connection {
             start_action: "none",
             more: "",
             child_more: "",
-            policies: false,
+            policies: Policies::One,
         }
     }
 }
@@ -205,13 +225,18 @@ fn swanctl_conf(side: Side, connection: &Connection) -> String {
         }
     };
     let sides = [side.prefixes(), peer.prefixes()];
-    let of_family = |family: usize| sides.clone().map(|prefixes| prefixes[family].clone());
-    let children = match policies {
-        false => vec![child("net", sides.map(|prefixes| prefixes.join(",")), connection)],
-        true => {
-            vec![child("net", of_family(0), connection), child("net6", of_family(1), connection)]
-        }
+    let selectors = |name: &str| {
+        let [four, six] = match name {
+            "net6" => return sides.clone().map(|[_, six]| six),
+            "net" if *policies == Policies::Families => return sides.clone().map(|[four, _]| four),
+            "net" if *policies == Policies::Protocols => ["[icmp]", "[ipv6-icmp]"],
+            "tcp" => ["[tcp]"; 2],
+            "udp" => ["[udp]"; 2],
+            _ => [""; 2],
+        };
+        sides.clone().map(|prefixes| format!("{}{four},{}{six}", prefixes[0], prefixes[1]))
     };
+    let children = policies.children().iter().map(|name| child(name, selectors(name), connection));
     format!(
         "connections {{ site {{
            version = 2
@@ -229,7 +254,7 @@ fn swanctl_conf(side: Side, connection: &Connection) -> String {
         peer.wan(),
         side.identity(),
         peer.identity(),
-        children.concat(),
+        children.collect::<String>(),
     )
 }
 

@@ -155,6 +155,7 @@ pub(crate) fn peer() -> PeerView {
             last_down: None,
         }),
         unreached: vec![],
+        parts: vec![],
         refusals: vec![],
         suspicion: None,
         excess: 0,

@@ -259,6 +259,9 @@ pub struct PeerView {
     /// Prefixes of the peer that no Child SA permits packets to, the first of them.
     #[serde(default)]
     pub unreached: Vec<Prefix>,
+    /// Where its Child SAs permit some protocols or ports only: those, the first of them.
+    #[serde(default)]
+    pub parts: Vec<String>,
     /// What the host refuses of all that this peer's traffic needs, the first of it.
     #[serde(default)]
     pub refusals: Vec<RefusalView>,

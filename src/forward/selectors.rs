@@ -15,6 +15,12 @@ impl Selectors {
         self.0.iter().any(|selector| (selector.start_port, selector.end_port) != (0, u16::MAX))
     }
 
+    /// The addresses that the selectors take with all protocols and ports.
+    pub fn whole(&self) -> impl Iterator<Item = AddressRange> {
+        let whole = self.0.iter().filter(|selector| selector.is_whole());
+        whole.map(|selector| selector.addresses)
+    }
+
     /// The addresses that the selectors take, if only with some protocols or ports.
     pub fn addresses(&self) -> impl Iterator<Item = AddressRange> {
         self.0.iter().map(|selector| selector.addresses)

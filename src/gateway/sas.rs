@@ -173,6 +173,22 @@ impl Sas {
         Some(Reach::of(sending.flat_map(Selectors::addresses)))
     }
 
+    /// What the pairs that send take with some protocols or ports only, in words: traffic of our side
+    /// to the peer's.
+    pub(super) fn parts(&self) -> Vec<String> {
+        let whole = |child: &&Child| child.local_ts.whole().next().is_some();
+        let sending = || self.sending().map(|(_, child)| child);
+        let wide: Vec<_> =
+            sending().filter(whole).flat_map(|child| child.remote_ts.whole()).collect();
+        let narrow = |child: &&Child| {
+            !child.remote_ts.addresses().all(|one| wide.iter().any(|range| range.covers(&one)))
+        };
+        let words = |child: &Child| {
+            format!("{} to {}", child.local_words.join(", "), child.remote_words.join(", "))
+        };
+        sending().filter(narrow).map(words).collect()
+    }
+
     /// Whether this pair sends.
     pub(super) fn is_sending(&self, id: ChildId) -> bool {
         self.sending().any(|(sending, _)| sending == id)

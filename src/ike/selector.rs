@@ -32,6 +32,24 @@ impl Lack {
     }
 }
 
+/// Protocols for which peers have Child SAs of their own (policies of firewalls, mostly): those
+/// that hosts speak. ICMP is another one with each family.
+const TCP: u8 = 6;
+const UDP: u8 = 17;
+const ICMP: u8 = 1;
+const ICMPV6: u8 = 58;
+
+/// The pair by protocols, if it is for any; what is asked for by itself where a peer takes only some.
+pub(super) fn by_protocol(pair: Pair) -> impl Iterator<Item = Pair> {
+    let icmp = if pair.local.addresses.is_ipv4() { ICMP } else { ICMPV6 };
+    let of = move |protocol| {
+        let with = |selector| TrafficSelector { protocol, ..selector };
+        Pair { local: with(pair.local), remote: with(pair.remote) }
+    };
+    let any = pair.local.protocol == 0 && pair.remote.protocol == 0;
+    [icmp, TCP, UDP].into_iter().filter(move |_| any).map(of)
+}
+
 /// The traffic selectors of both sides of a Child SA.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Traffic {
@@ -44,6 +62,15 @@ impl Traffic {
     pub(super) fn is_same(&self, other: &Traffic) -> bool {
         let same = |one: &[_], other: &[_]| is_within(one, other) && is_within(other, one);
         same(&self.local, &other.local) && same(&self.remote, &other.remote)
+    }
+
+    /// Whether all protocols of the pair are in it, for some of its addresses.
+    pub(super) fn takes_protocols_of(&self, pair: &Pair) -> bool {
+        let taken = |all: &[TrafficSelector], one: &TrafficSelector| {
+            let whole = |common: TrafficSelector| common.protocol == one.protocol;
+            all.iter().any(|selector| intersection(selector, one).is_some_and(whole))
+        };
+        taken(&self.local, &pair.local) && taken(&self.remote, &pair.remote)
     }
 
     /// Whether some of the pair is in it.

@@ -27,6 +27,9 @@ pub(in super::super) fn peer(view: &PeerView, look: Look) -> String {
     for prefix in &view.unreached {
         facts.add("not carried", &format!("{prefix}: no Child SA permits it"));
     }
+    for part in &view.parts {
+        facts.add("carried only", part);
+    }
     for refusal in &view.refusals {
         let RefusalView { what, reason, times } = refusal;
         let times = counted((*times).into(), "time", "times");

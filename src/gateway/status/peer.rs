@@ -139,6 +139,7 @@ impl Gateway {
             data_path: tunnel.data_path(now),
             bgp: self.bgp_view(seen, now),
             unreached: vpc.router.unreached(*peer).take(REFUSALS).collect(),
+            parts: tunnel.sas.parts().into_iter().take(REFUSALS).collect(),
             refusals: refusals.take(REFUSALS).collect(),
             suspicion: suspicion(tunnel, now),
             excess: ike.as_ref().map_or(0, |ike| ike.excess),

@@ -8,7 +8,7 @@
 //! ```
 
 use super::super::child::Agreed;
-use super::super::config::{ConnectionId, Lifetime, SlotId};
+use super::super::config::{ConnectionId, Lifetime, Pair, SlotId};
 use super::super::context::Context;
 use super::super::event::{ChildId, ChildUp, Event, Role};
 use super::super::failure::{ChildRefusal, DownReason};
@@ -325,6 +325,14 @@ impl Children {
         let serves = |sa: &ChildSa| lack.pair.is_none_or(|pair| sa.traffic.touches(&pair));
         let of_slot = self.all.values().filter(|sa| sa.slot == lack.slot);
         of_slot.filter(|sa| sa.state == ChildState::Installed).any(serves)
+    }
+
+    /// Whether the slot's Child SAs in use are for some of the pair's protocols only.
+    pub(in super::super) fn lacks_protocols(&self, slot: SlotId, pair: &Pair) -> bool {
+        let installed = |sa: &&ChildSa| sa.slot == slot && sa.state == ChildState::Installed;
+        let mut touching = self.all.values().filter(installed).map(|sa| &sa.traffic);
+        let touches = touching.clone().any(|traffic| traffic.touches(pair));
+        touches && !touching.any(|traffic| traffic.takes_protocols_of(pair))
     }
 
     /// Whether a slot has a Child SA in use.

@@ -6,7 +6,7 @@ use super::super::context::Context;
 use super::super::event::{ChildId, Event, Role};
 use super::super::failure::{ChildRefusal, FailureReason};
 use super::super::fault::{self, Fault};
-use super::super::selector::Lack;
+use super::super::selector::{self, Lack};
 use super::asking::Purpose;
 use super::children::ChildState;
 use super::replacement::Outcome;
@@ -40,7 +40,8 @@ impl Established {
     /// The Child SAs for which we are to ask. A side that only waits for the peer leaves it to that.
     ///
     /// A slot without any lacks one for all of its traffic; a peer that does not take that may take
-    /// its pairs, and one that took a part of it may take the other parts (RFC 7296 §2.9).
+    /// its pairs, and one that took a part of it may take the other parts (RFC 7296 §2.9); where that
+    /// part is a protocol, the others.
     fn lacking(&self) -> Vec<Lack> {
         if !self.config.initiate && self.descent.role == Role::Responder {
             return Vec::new();
@@ -49,8 +50,13 @@ impl Established {
             let all = Lack::of_all(slot);
             let by_pairs = self.children.has(slot) || self.children.is_refused_traffic(all);
             let pairs = config.pairs.iter().filter(|_| by_pairs);
-            let pairs = pairs.map(|&pair| Lack::of_pair(slot, pair)).collect::<Vec<_>>();
-            std::iter::once(all).chain(pairs)
+            let parts = pairs.flat_map(|&pair| {
+                let by_protocol = self.children.lacks_protocols(slot, &pair);
+                let protocols = selector::by_protocol(pair).filter(move |_| by_protocol);
+                std::iter::once(pair).chain(protocols)
+            });
+            let parts = parts.map(|part| Lack::of_pair(slot, part)).collect::<Vec<_>>();
+            std::iter::once(all).chain(parts)
         };
         let all = self.config.slots.iter().flat_map(of_slot);
         all.filter(|lack| !self.children.serves(lack)).collect()

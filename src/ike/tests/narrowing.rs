@@ -196,3 +196,45 @@ fn many_policies_fit_into_one_tunnel() {
         assert_eq!([WEST, EAST].map(|end| failures_of(&net, end)), [0, 0]);
     }
 }
+
+/// East has a policy for each of some protocols, West any traffic.
+fn by_protocol(protocols: &[u8], initiator: usize) -> [ConnectionConfig; 2] {
+    let [mut west, mut east] = configs_with(&THERE[..1]);
+    slot(&mut west).remote_ts = selectors(&THERE[..1]);
+    let with = |text: &str, protocol| vec![TrafficSelector { protocol, ..selector(text) }];
+    let of = |&one: &u8| SlotConfig::new(with(THERE[0], one), with(HERE, one));
+    east.slots = (0..).map(SlotId).zip(protocols.iter().map(of)).collect();
+    let starts = |end| end == initiator;
+    [
+        ConnectionConfig { initiate: starts(WEST), ..west },
+        ConnectionConfig { initiate: starts(EAST), ..east },
+    ]
+}
+
+#[test]
+fn a_peer_that_takes_protocols_one_by_one_is_asked_for_the_others() {
+    const EACH: [u8; 3] = [6, 17, 1];
+    for initiator in [WEST, EAST] {
+        let mut net = Net::new(11, by_protocol(&EACH, initiator));
+        for _ in 0..3 {
+            net.run(secs(20));
+            let mut taken: Vec<String> = spis(&net, WEST).into_keys().collect();
+            taken.sort();
+            let expected = ["1", "17", "6"].map(|one| format!("{} protocol {one}", THERE[0]));
+            assert_eq!(taken, expected, "begun by {initiator}");
+            assert_eq!(net.ends[EAST].children(), EACH.len());
+            assert_eq!([WEST, EAST].map(|end| failures_of(&net, end)), [0, 0]);
+            net.at(initiator, |endpoint, at| endpoint.rekey_ike(CONNECTION, at));
+        }
+    }
+}
+
+#[test]
+fn a_protocol_that_the_peer_refuses_is_asked_for_ever_more_seldom() {
+    let mut net = Net::new(12, by_protocol(&[6], WEST));
+    net.run(secs(3600));
+    assert_eq!(spis(&net, WEST).len(), 1);
+    let failures = failures_of(&net, WEST);
+    assert!((8..40).contains(&failures), "{failures}");
+    assert!(net.ends[WEST].failures().iter().all(|text| !text.contains("protocol 6")));
+}

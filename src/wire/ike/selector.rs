@@ -30,6 +30,11 @@ impl TrafficSelector {
         }
     }
 
+    /// Whether it takes all protocols and ports of its addresses.
+    pub fn is_whole(&self) -> bool {
+        (self.protocol, self.start_port, self.end_port) == (0, 0, u16::MAX)
+    }
+
     /// The type that the selector has on the wire.
     pub fn ts_type(&self) -> TsType {
         if self.addresses.is_ipv4() { TsType::IPV4_ADDR_RANGE } else { TsType::IPV6_ADDR_RANGE }
