@@ -17,6 +17,8 @@ use toml::de::{DeTable, DeValue};
 pub struct Outline {
     /// The addresses on which the gateway listens.
     pub listen: Vec<IpAddr>,
+    /// Whether it is to listen on more that could not be read.
+    pub has_more_to_listen_on: bool,
     /// The VPCs, numbered in the order of the file.
     pub vpcs: BTreeMap<VpcId, VpcOutline>,
 }
@@ -71,7 +73,7 @@ impl Outline {
             }
             vpc.inside.extend(peer.routing.inside().map(|inside| inside.remote));
         }
-        Outline { listen: config.gateway.listen.clone(), vpcs }
+        Outline { listen: config.gateway.listen.clone(), has_more_to_listen_on: false, vpcs }
     }
 
     /// What can be understood of a file. Inside addresses that are derived are left out: the host
@@ -83,8 +85,11 @@ impl Outline {
         let (document, _mistakes) = DeTable::parse_recoverable(text);
         let file = document.into_inner();
         let gateway = file.get("gateway").and_then(|value| table(value.get_ref()));
+        let listen: Vec<IpAddr> = gateway.map(|one| list(one, "listen")).unwrap_or_default();
+        let written = gateway.map_or(0, |gateway| array(gateway, "listen").count());
         let mut outline = Outline {
-            listen: gateway.map(|gateway| list(gateway, "listen")).unwrap_or_default(),
+            has_more_to_listen_on: listen.len() < written,
+            listen,
             vpcs: BTreeMap::new(),
         };
         for (place, vpc) in (0..=u16::MAX).zip(tables(&file, "vpc")) {

@@ -6,7 +6,7 @@ use super::exit::{Cause, OrFail, Outcome};
 use super::files::load_or_fail;
 use super::world::{Place, host, stand};
 use crate::config::Outline;
-use crate::gateway::world::{Answer, Change, Host, guards};
+use crate::gateway::world::{Answer, Change, Host, Questions, guards};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::path::Path;
@@ -40,7 +40,7 @@ pub(super) fn outline(path: &Path) -> Outcome<Outline> {
 
 /// As [`guard`], for an outline.
 pub(super) async fn stand_guard(outline: &Outline) -> Outcome<()> {
-    let host = host(BTreeSet::new(), BTreeSet::new()).await.unwrap_or_else(|error| {
+    let host = host(Questions::of(outline), BTreeSet::new()).await.unwrap_or_else(|error| {
         warn!(error = format!("{error:#}"), "the devices of the underlay are not known");
         Host::default()
     });

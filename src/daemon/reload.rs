@@ -71,7 +71,7 @@ impl Daemon {
         let outline = Outline::of(&config);
         self.claims.extend(&outline).map_err(|error| format!("{error:#}; {KEPT}"))?;
         let now = self.clock.now();
-        let ways = Answer::Sources(sources(Host::questions(&config)));
+        let ways = Answer::Sources(sources(Host::questions(&config).remotes));
         self.gateway.handle_world(vec![ways], now);
         let at = &mut Moment::new(now, Clock::wall(), &mut self.random);
         let reloaded = self.gateway.reconfigure(config, at);

@@ -19,7 +19,7 @@ use super::world::{World, host};
 use crate::config::{Config, Outline, VpcConfig, Workers};
 use crate::control::Standing;
 use crate::dataplane::{self, Dataplane, DataplaneConfig, VpcDevice};
-use crate::gateway::world::{Host, is_blind};
+use crate::gateway::world::{Host, blind_to};
 use crate::gateway::{self, Gateway};
 use crate::moment::Moment;
 use crate::net::VpcId;
@@ -46,10 +46,10 @@ pub(super) async fn start(args: &Args) -> Outcome<Daemon> {
     check_host(&config)?;
     let namespaces = config.vpcs.values().filter_map(|vpc| vpc.netns.clone()).collect();
     let host = host(Host::questions(&config), namespaces).await.or_fail_as_it_is()?;
-    if is_blind(&config, &host.listening(&config)) {
+    for vpc in blind_to(&config, &host, &host.listening(&config)) {
         warn!(
-            "plaintext from the underlay is not kept out of the VPCs: name the underlay's \
-             addresses in `listen` of [gateway]"
+            "plaintext from the underlay is not kept out of the VPC {vpc}: name the underlay's \
+             addresses in `listen` of [gateway], or the `interface` towards its hosts"
         );
     }
     warn_of_interfaces(&config, &host);

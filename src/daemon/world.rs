@@ -14,11 +14,10 @@ mod words;
 
 pub(super) use look::{host, sources};
 
-use crate::gateway::world::{Answer, Change, Wish};
+use crate::gateway::world::{Answer, Change, Questions, Wish};
 use crate::net::VpcId;
 use carrier::Carrier;
 use std::collections::BTreeSet;
-use std::net::IpAddr;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
@@ -37,7 +36,7 @@ enum Job {
     Change(Change),
     Place(VpcId, Place),
     Barrier(oneshot::Sender<()>),
-    Ways(BTreeSet<IpAddr>),
+    Ways(Questions),
     Look,
 }
 
@@ -70,9 +69,9 @@ impl World {
         self.tell(Job::Place(vpc, place));
     }
 
-    /// From now on watches by which addresses of its own the host reaches these.
-    pub(super) fn watch_ways(&self, remotes: BTreeSet<IpAddr>) {
-        self.tell(Job::Ways(remotes));
+    /// From now on watches how the host reaches these.
+    pub(super) fn watch_ways(&self, questions: Questions) {
+        self.tell(Job::Ways(questions));
     }
 
     /// Looks at every namespace that was worked in, and answers what was found.

@@ -88,7 +88,7 @@ impl Gateway {
 
     /// Wants from the host what the configuration names, beside what is learned.
     pub(super) fn reconcile_world(&mut self) {
-        let underlay = Underlay { host: &self.host, listening: &self.listening };
+        let underlay = Underlay::new(&self.host, &self.listening);
         let configured = configured(&self.config, underlay);
         let learned = |wish: &Wish| match wish {
             Wish::Route { vpc, prefix, .. } => {

@@ -39,6 +39,7 @@ impl Gateway {
     /// Takes over by which addresses the host reaches peers.
     pub(super) fn learn_sources(&mut self, sources: BTreeMap<IpAddr, IpAddr>, now: Timestamp) {
         let (there, lost) = Host::questions(&self.config)
+            .remotes
             .into_iter()
             .partition::<BTreeSet<_>, _>(|remote| sources.contains_key(remote));
         let before = std::mem::replace(&mut self.reach.lost, lost);

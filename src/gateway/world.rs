@@ -15,15 +15,17 @@
 
 mod foreign;
 mod host;
+mod lans;
 mod plan;
 mod segment;
 mod tables;
 mod wish;
 
 pub use foreign::ForeignRule;
-pub use host::{Device as HostDevice, Host};
-pub(super) use plan::{Underlay, configured, has_default};
-pub use plan::{guards, is_blind};
+pub use host::{Device as HostDevice, Host, Questions};
+pub(super) use lans::Underlay;
+pub use plan::{blind_to, guards};
+pub(super) use plan::{configured, has_default};
 pub use segment::{Admission, Segment, SegmentCounters, VirtualMac, VtepCounters};
 pub use tables::{guard_metric, guard_owner, metric, owner};
 pub use wish::{Rule, Table, Then, When, Wish};
@@ -70,7 +72,7 @@ pub enum Answer {
     Devices(Option<String>, BTreeMap<String, HostDevice>),
     /// What came to the segments of VPCs.
     Segments(BTreeMap<VpcId, SegmentCounters>),
-    /// The addresses from which the host would send to peers, see [`Host::questions`].
+    /// The addresses from which the host would send to peers, see [`Questions::remotes`].
     Sources(BTreeMap<IpAddr, IpAddr>),
 }
 

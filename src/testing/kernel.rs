@@ -163,8 +163,8 @@ impl Kernel {
                     }
                     _ => {}
                 },
-                Then::LookupMainButDefault if is_home(config, traveller) => return Way::Lan,
-                Then::LookupMainButDefault | Then::Pass => {}
+                Then::LookupMain { .. } if is_home(config, traveller) => return Way::Lan,
+                Then::LookupMain { .. } | Then::Pass => {}
                 Then::Goto(priority) => passed_over = priority,
                 Then::Unreachable => return Way::Nowhere,
             }
@@ -208,10 +208,11 @@ pub(super) fn host(config: &Config, address: IpAddr) -> Host {
         addresses: [address].into(),
         networks: Prefix::containing(address, 24).into_iter().collect(),
         is_default: true,
+        routes: BTreeSet::new(),
         local: [Prefix::host(address)].into(),
         is_down: false,
     };
-    let sources = Host::questions(config).into_iter().map(|remote| (remote, address));
+    let sources = Host::questions(config).remotes.into_iter().map(|remote| (remote, address));
     let mut host = Host { sources: sources.collect(), ..Host::default() };
     host.devices.insert(UNDERLAY.to_owned(), underlay);
     for vpc in config.vpcs.values() {
@@ -233,6 +234,7 @@ fn lan(vpc: &VpcConfig, underlay: IpAddr) -> HostDevice {
         addresses: addresses.clone().collect(),
         networks: addresses.clone().filter_map(network).collect(),
         is_default: false,
+        routes: BTreeSet::new(),
         local: addresses.map(Prefix::host).collect(),
         is_down: false,
     }
@@ -263,6 +265,7 @@ fn concerns(rule: &Rule, traveller: Traveller<'_>) -> bool {
         When::Always | When::Unmarked => true,
         When::Marked => false,
         When::Arriving(device) => device == traveller.input,
+        When::Bound(device, prefix) => device == traveller.input && prefix.contains(traveller.dst),
         When::From(prefix) => prefix.contains(traveller.src),
         When::SentFrom(prefix) => {
             let has_source = !traveller.src.is_unspecified();

@@ -45,7 +45,10 @@ fn networks() -> Result<Vec<(Prefix, String)>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (routes, outward) = runtime.block_on(async {
         let netlink = Netlink::here()?;
-        anyhow::Ok((netlink.main_routes().await?, netlink.device_routes().await?.defaults))
+        anyhow::Ok((
+            netlink.main_routes().await?,
+            netlink.device_routes(&BTreeSet::new()).await?.defaults,
+        ))
     })?;
     let found = routes.into_iter().filter_map(|route| match route.via {
         Via::Device(device) => Some((route.prefix, device)),

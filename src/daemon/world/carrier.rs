@@ -5,7 +5,9 @@ use super::look::{devices, foreign, found, sources};
 use super::segments;
 use super::words::{self, route, wish_of_route, wish_of_rule};
 use super::{Job, Place};
-use crate::gateway::world::{Admission, Answer, Change, Segment, Trouble, VirtualMac, Wish};
+use crate::gateway::world::{
+    Admission, Answer, Change, Questions, Segment, Trouble, VirtualMac, Wish,
+};
 use crate::net::{MacAddress, Prefix, VpcId};
 use crate::os::netlink::{InterfaceAddress, Loss, LossWatch, Netlink, RouteChange};
 use anyhow::{Context, Result, bail};
@@ -63,7 +65,7 @@ pub(super) struct Carrier {
     /// When what came to them is counted again.
     next_count: Option<Instant>,
     /// The ways to these are watched, in our own namespace.
-    remotes: BTreeSet<IpAddr>,
+    questions: Questions,
     next_look: Option<Instant>,
 }
 
@@ -85,7 +87,7 @@ impl Carrier {
             admissions: Admissions::default(),
             segments: BTreeMap::new(),
             next_count: None,
-            remotes: BTreeSet::new(),
+            questions: Questions::default(),
             next_look: None,
         }
     }
@@ -147,7 +149,7 @@ impl Carrier {
             Job::Place(vpc, place) => drop(self.places.insert(vpc, place)),
             // Whoever waits may have gone.
             Job::Barrier(done) => drop(done.send(())),
-            Job::Ways(remotes) => self.remotes = remotes,
+            Job::Ways(questions) => self.questions = questions,
             Job::Look => {
                 self.doubtful.extend(self.grounds.keys().cloned());
                 self.look().await;
@@ -360,7 +362,7 @@ impl Carrier {
                     None
                 }
                 Loss::WayFound(prefix) | Loss::WayLost(prefix)
-                    if prefix.len() > 0 && (!ours || !self.leads_to_peers(&prefix)) =>
+                    if prefix.len() > 0 && (!ours || !self.is_asked(&prefix)) =>
                 {
                     None
                 }
@@ -382,9 +384,11 @@ impl Carrier {
         trouble
     }
 
-    fn leads_to_peers(&self, prefix: &Prefix) -> bool {
-        let behind = self.remotes.range(prefix.addr()..).next();
-        behind.is_some_and(|remote| prefix.contains(*remote))
+    /// Whether a route leads to peers, or to hosts of the VPCs.
+    fn is_asked(&self, prefix: &Prefix) -> bool {
+        let behind = self.questions.remotes.range(prefix.addr()..).next();
+        let leads_to_peers = behind.is_some_and(|remote| prefix.contains(*remote));
+        leads_to_peers || self.questions.homes.iter().any(|home| home.overlaps(prefix))
     }
 
     async fn look(&mut self) {
@@ -405,12 +409,14 @@ impl Carrier {
         self.ground(namespace)?;
         let Some(ground) = self.grounds.get(namespace) else { return Ok(Vec::new()) };
         let found = found(&ground.netlink, namespace.as_deref(), &self.places).await?;
-        let devices = devices(&ground.netlink).await?;
+        let nothing = BTreeSet::new();
+        let homes = if namespace.is_none() { &self.questions.homes } else { &nothing };
+        let devices = devices(&ground.netlink, homes).await?;
         let found = Answer::Found(namespace.clone(), found);
         let rules = Answer::Rules(namespace.clone(), foreign(&ground.netlink).await?);
         let mut answers = vec![found, rules, Answer::Devices(namespace.clone(), devices)];
         if namespace.is_none() {
-            answers.push(Answer::Sources(sources(self.remotes.clone())));
+            answers.push(Answer::Sources(sources(self.questions.remotes.clone())));
         }
         Ok(answers)
     }

@@ -3,7 +3,7 @@
 use super::Place;
 use super::segments;
 use super::words::{wish_of_route, wish_of_rule};
-use crate::gateway::world::{ForeignRule, Host, HostDevice, Wish};
+use crate::gateway::world::{ForeignRule, Host, HostDevice, Questions, Wish};
 use crate::net::{Prefix, VpcId};
 use crate::os::netlink::{InterfaceAddress, Netlink, Rule};
 use crate::os::udp::mark;
@@ -51,9 +51,12 @@ pub(super) async fn foreign(netlink: &Netlink) -> Result<BTreeSet<ForeignRule>> 
     Ok(rules.into_iter().map(foreign).collect())
 }
 
-/// The devices of a namespace.
-pub(super) async fn devices(netlink: &Netlink) -> Result<BTreeMap<String, HostDevice>> {
-    let mut routes = netlink.device_routes().await?;
+/// The devices of a namespace, with their routes that have to do with `homes`.
+pub(super) async fn devices(
+    netlink: &Netlink,
+    homes: &BTreeSet<Prefix>,
+) -> Result<BTreeMap<String, HostDevice>> {
+    let mut routes = netlink.device_routes(homes).await?;
     let mut devices = BTreeMap::new();
     for link in netlink.links().await? {
         let addresses = netlink.addresses(&link.name).await?;
@@ -62,6 +65,7 @@ pub(super) async fn devices(netlink: &Netlink) -> Result<BTreeMap<String, HostDe
             addresses: addresses.iter().map(|one| one.address).collect(),
             networks: addresses.iter().filter_map(network).collect(),
             is_default: routes.defaults.contains(&link.name),
+            routes: routes.main.remove(&link.name).unwrap_or_default(),
             local: routes.local.remove(&link.name).unwrap_or_default(),
             is_down: !link.is_running,
         };
@@ -70,10 +74,10 @@ pub(super) async fn devices(netlink: &Netlink) -> Result<BTreeMap<String, HostDe
     Ok(devices)
 }
 
-/// The address from which the kernel would send to each of [`Host::questions`].
-pub(crate) fn sources(questions: BTreeSet<IpAddr>) -> BTreeMap<IpAddr, IpAddr> {
+/// The address from which the kernel would send to each of [`Questions::remotes`].
+pub(crate) fn sources(remotes: BTreeSet<IpAddr>) -> BTreeMap<IpAddr, IpAddr> {
     let answer = |remote: IpAddr| Some((remote, source_towards(remote).ok()?));
-    questions.into_iter().filter_map(answer).collect()
+    remotes.into_iter().filter_map(answer).collect()
 }
 
 fn source_towards(remote: IpAddr) -> Result<IpAddr> {
@@ -87,17 +91,15 @@ fn source_towards(remote: IpAddr) -> Result<IpAddr> {
 
 /// The host as a configuration asks about it, with the namespaces that are named. What cannot be
 /// seen is left out.
-pub(crate) async fn host(
-    questions: BTreeSet<IpAddr>,
-    namespaces: BTreeSet<String>,
-) -> Result<Host> {
+pub(crate) async fn host(questions: Questions, namespaces: BTreeSet<String>) -> Result<Host> {
     let netlink = Netlink::here()?;
     let mut elsewhere = BTreeMap::new();
     for name in namespaces {
         if let Ok(netlink) = Netlink::open(Some(&name)) {
-            elsewhere.insert(name, devices(&netlink).await?);
+            elsewhere.insert(name, devices(&netlink, &BTreeSet::new()).await?);
         }
     }
     let rules = BTreeMap::from([(None, foreign(&netlink).await?)]);
-    Ok(Host { devices: devices(&netlink).await?, elsewhere, rules, sources: sources(questions) })
+    let devices = devices(&netlink, &questions.homes).await?;
+    Ok(Host { devices, elsewhere, rules, sources: sources(questions.remotes) })
 }

@@ -66,12 +66,16 @@ pub(super) fn wish_of_route(route: &Route) -> Option<Wish> {
 
 /// A rule in the kernel's words.
 pub(super) fn rule(rule: &Rule) -> netlink::Rule {
-    let (mut input, mut source, mut mark, mut icmp) = (None, None, None, false);
+    let (mut input, mut source, mut destination) = (None, None, None);
+    let (mut mark, mut icmp) = (None, false);
     match &rule.when {
         When::Always => {}
         When::Marked => mark = Some(Mark::Is(MARK)),
         When::Unmarked => mark = Some(Mark::IsNot(MARK)),
         When::Arriving(device) => input = Some(device.clone()),
+        When::Bound(device, prefix) => {
+            (input, destination) = (Some(device.clone()), Some(*prefix));
+        }
         When::From(prefix) => source = Some(*prefix),
         When::SentFrom(prefix) => (input, source) = (Some(LOOPBACK.to_owned()), Some(*prefix)),
         When::Complaint => {
@@ -82,13 +86,13 @@ pub(super) fn rule(rule: &Rule) -> netlink::Rule {
     }
     let action = match rule.then {
         Then::Lookup(table) => Action::Lookup(table.number()),
-        Then::LookupMainButDefault => Action::LookupButDefault(MAIN_TABLE),
+        Then::LookupMain { shortest } => Action::LookupFrom(MAIN_TABLE, shortest),
         Then::Goto(priority) => Action::Goto(priority),
         Then::Pass => Action::Pass,
         Then::Unreachable => Action::Unreachable,
     };
     let (ipv4, priority) = (rule.ipv4, rule.priority);
-    netlink::Rule { ipv4, priority, input, source, destination: None, mark, icmp, action }
+    netlink::Rule { ipv4, priority, input, source, destination, mark, icmp, action }
 }
 
 /// The source of packets that have none yet, as rules for IPv4 can ask for it.
@@ -99,25 +103,26 @@ fn no_source(ipv4: bool) -> Option<Prefix> {
 /// The wish that a rule of ours is, if it is one.
 pub(super) fn wish_of_rule(rule: &netlink::Rule, namespace: Option<&str>) -> Option<Wish> {
     let is_own = rule.input.as_deref() == Some(LOOPBACK);
-    let when = match (&rule.input, rule.source, rule.mark) {
-        (_, source, None) if rule.icmp => {
+    let when = match (&rule.input, rule.source, rule.destination, rule.mark) {
+        (_, source, None, None) if rule.icmp => {
             (is_own && source == no_source(rule.ipv4)).then_some(When::Complaint)?
         }
-        (None, None, None) => When::Always,
-        (None, None, Some(Mark::Is(MARK))) => When::Marked,
-        (None, None, Some(Mark::IsNot(MARK))) => When::Unmarked,
-        (Some(_), Some(source), None) if is_own => When::SentFrom(source),
-        (Some(device), None, None) => When::Arriving(device.clone()),
-        (None, Some(source), None) => When::From(source),
+        (None, None, None, None) => When::Always,
+        (None, None, None, Some(Mark::Is(MARK))) => When::Marked,
+        (None, None, None, Some(Mark::IsNot(MARK))) => When::Unmarked,
+        (Some(_), Some(source), None, None) if is_own => When::SentFrom(source),
+        (Some(device), None, None, None) => When::Arriving(device.clone()),
+        (Some(device), None, Some(prefix), None) => When::Bound(device.clone(), prefix),
+        (None, Some(source), None, None) => When::From(source),
         _ => return None,
     };
     let then = match rule.action {
         Action::Lookup(table) => Then::Lookup(Table::numbered(table)?),
-        Action::LookupButDefault(MAIN_TABLE) => Then::LookupMainButDefault,
+        Action::LookupFrom(MAIN_TABLE, shortest) => Then::LookupMain { shortest },
         Action::Goto(priority) => Then::Goto(priority),
         Action::Pass => Then::Pass,
         Action::Unreachable => Then::Unreachable,
-        Action::LookupButDefault(_) | Action::Blackhole => return None,
+        Action::LookupFrom(..) | Action::Blackhole => return None,
     };
     let (ipv4, priority) = (rule.ipv4, rule.priority);
     let netns = namespace.map(str::to_owned);

@@ -2,7 +2,7 @@
 //! each peer. From this follow the addresses to listen on and the devices of the underlay.
 
 use super::foreign::ForeignRule;
-use crate::config::{Config, PeerConfig};
+use crate::config::{Config, Outline, PeerConfig};
 use crate::net::{PeerId, Prefix};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -16,7 +16,7 @@ pub struct Host {
     pub elsewhere: BTreeMap<String, BTreeMap<String, Device>>,
     /// The policy rules of somebody else's, by network namespace; `None` is the daemon's.
     pub rules: BTreeMap<Option<String>, BTreeSet<ForeignRule>>,
-    /// The address from which the host would send to each of [`Host::questions`]; those without a
+    /// The address from which the host would send to each of [`Questions::remotes`]; those without a
     /// route are left out.
     pub sources: BTreeMap<IpAddr, IpAddr>,
 }
@@ -30,11 +30,33 @@ pub struct Device {
     pub networks: BTreeSet<Prefix>,
     /// Whether a default route of the host leads out of it.
     pub is_default: bool,
+    /// The other routes of the main table out of it, those that have to do with
+    /// [`Questions::homes`].
+    pub routes: BTreeSet<Prefix>,
     /// Where the kernel takes packets for itself: its addresses on the device, with the broadcast and
     /// anycast addresses that come with them.
     pub local: BTreeSet<Prefix>,
     /// Whether it cannot carry packets: it is down, or has no carrier.
     pub is_down: bool,
+}
+
+/// What the gateway wants to know about its host's routes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Questions {
+    /// The remote addresses for which the choice of our own is left to the routing table: where we
+    /// listen on one address of a family only, there is none.
+    pub remotes: BTreeSet<IpAddr>,
+    /// The prefixes of the VPCs in the daemon's namespace: by which devices the host reaches them.
+    pub homes: BTreeSet<Prefix>,
+}
+
+impl Questions {
+    /// What an outline asks: it knows nothing of peers.
+    pub fn of(outline: &Outline) -> Questions {
+        let here = outline.vpcs.values().filter(|vpc| vpc.netns.is_none());
+        let homes = here.flat_map(|vpc| &vpc.prefixes).copied().collect();
+        Questions { remotes: BTreeSet::new(), homes }
+    }
 }
 
 impl Host {
@@ -58,9 +80,8 @@ impl Host {
         true
     }
 
-    /// The remote addresses for which the choice of our own is left to the routing table: where we
-    /// listen on one address of a family only, there is none.
-    pub fn questions(config: &Config) -> BTreeSet<IpAddr> {
+    /// What a configuration asks about the host's routes.
+    pub fn questions(config: &Config) -> Questions {
         let listen = &config.gateway.listen;
         let [ipv4, ipv6] = [true, false].map(|ipv4| {
             let mut fitting = listen.iter().filter(|address| address.is_ipv4() == ipv4);
@@ -68,7 +89,8 @@ impl Host {
         });
         let asks = |remote: &IpAddr| if remote.is_ipv4() { ipv4 } else { ipv6 };
         let open = config.peers.values().filter(|peer| peer.local_address.is_none());
-        open.filter_map(|peer| peer.remote_address).filter(asks).collect()
+        let remotes = open.filter_map(|peer| peer.remote_address).filter(asks).collect();
+        Questions { remotes, ..Questions::of(&Outline::of(config)) }
     }
 
     /// Our address for every peer for which one can be told: NAT detection must know the address

@@ -1,16 +1,15 @@
 //! From the configuration to wishes: the devices, addresses and guards of all VPCs, and the
 //! policy rules that packets of a VPC cannot get around. Learned routes are not among them.
 
-use super::host::{Device as HostDevice, Host};
+use super::host::Host;
+use super::lans::{Underlay, is_lan};
 use super::segment;
 use super::tables::{
     ARRIVED, ARRIVING, COMPLAINTS, DEFAULTS, END, FAMILIAR, FENCED, HOST, INSIDE, INWARD, NOWHERE,
     PREFIXES, SOURCED,
 };
 use super::wish::{Rule, Table, Then, When, Wish};
-use crate::config::{
-    Config, Outline, VpcConfig, VpcOutline, derive_device_address, derived_prefix,
-};
+use crate::config::{Config, Outline, VpcOutline, derive_device_address, derived_prefix};
 use crate::gateway::snapshot::device_mtu;
 use crate::net::{Prefix, VpcId};
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,19 +17,12 @@ use std::net::IpAddr;
 
 /// The device by which rules know what the host itself sends.
 const LOOPBACK: &str = "lo";
-
-/// What the gateway knows of its host's side of the underlay.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Underlay<'h> {
-    /// The host.
-    pub host: &'h Host,
-    /// The addresses on which IKE and ESP are received.
-    pub listening: &'h [IpAddr],
-}
+/// So many devices at most are let over one by one.
+const FEW: usize = 8;
 
 /// Everything that the configuration wants from the host.
 pub(crate) fn configured(config: &Config, underlay: Underlay<'_>) -> BTreeSet<Wish> {
-    let mut wishes = guards(&Outline::of(config), underlay.host, underlay.listening);
+    let mut wishes = guarding(&Outline::of(config), underlay);
     for (&vpc, settings) in &config.vpcs {
         wishes.insert(Wish::Device {
             vpc,
@@ -57,17 +49,22 @@ pub(crate) fn configured(config: &Config, underlay: Underlay<'_>) -> BTreeSet<Wi
 /// What keeps packets of the VPCs from leaving or coming in in the clear. It needs no device, no
 /// key and no network yet: what is known of the host only adds to it.
 pub fn guards(outline: &Outline, host: &Host, listening: &[IpAddr]) -> BTreeSet<Wish> {
+    let has_more = outline.has_more_to_listen_on;
+    guarding(outline, Underlay { has_more, ..Underlay::new(host, listening) })
+}
+
+fn guarding(outline: &Outline, underlay: Underlay<'_>) -> BTreeSet<Wish> {
+    let host = underlay.host;
     let mut wishes = BTreeSet::new();
-    let underlay = Underlay { host, listening };
     let mut grounds: BTreeMap<Option<&str>, Vec<(VpcId, &VpcOutline)>> = BTreeMap::new();
     for (&vpc, settings) in &outline.vpcs {
         wishes.extend(settings.behind().map(|prefix| Wish::Guard { vpc, prefix }));
         wishes.extend(homes(settings).map(|(prefix, table)| Wish::Home { vpc, prefix, table }));
-        let bars = barred(settings).filter(|_| is_barred(settings, underlay));
+        let bars = barred(settings).filter(|_| underlay.is_apart_from(settings));
         wishes.extend(bars.map(|prefix| Wish::Bar { prefix }));
         grounds.entry(settings.netns.as_deref()).or_default().push((vpc, settings));
     }
-    let lans = outline.vpcs.values().flat_map(|vpc| lans_of(vpc, host)).collect();
+    let lans = outline.vpcs.values().flat_map(|vpc| underlay.lans_of(vpc)).collect();
     for (netns, settled) in grounds {
         let vpcs: Vec<&VpcOutline> = settled.iter().map(|(_, vpc)| *vpc).collect();
         let fenced = fenced(netns, &settled, host);
@@ -100,30 +97,9 @@ fn barred(vpc: &VpcOutline) -> impl Iterator<Item = Prefix> {
     vpc.prefixes.iter().chain(&vpc.accept).copied()
 }
 
-/// Whether hosts of the VPC come in by another device than the underlay's, so that what comes in
-/// by the underlay's is not theirs (RFC 4301 §5.2, step 4). A gateway with one device for both
-/// cannot tell, nor can one that is told neither of them, and in a namespace of its own there is no
-/// underlay.
-fn is_barred(vpc: &VpcOutline, underlay: Underlay<'_>) -> bool {
-    let Underlay { host, listening } = underlay;
-    let is_known = vpc.interface.is_some() || listening.iter().any(|one| !one.is_unspecified());
-    let is_lan = |(name, device)| towards_hosts(vpc, name, device);
-    vpc.netns.is_none() && is_known && !host.bearing(listening).any(is_lan)
-}
-
-/// Whether hosts of the VPC come in by a device: the one that is written, or else any on a network
-/// of the VPC's prefixes.
-fn towards_hosts(vpc: &VpcOutline, name: &str, device: &HostDevice) -> bool {
-    let meets = |network: &Prefix| vpc.prefixes.iter().any(|prefix| prefix.overlaps(network));
-    match &vpc.interface {
-        Some(interface) => interface == name,
-        None => device.networks.iter().any(meets),
-    }
-}
-
 /// The devices of the daemon's namespace towards hosts of the VPC.
 fn lans_of<'h>(vpc: &'h VpcOutline, host: &'h Host) -> impl Iterator<Item = &'h str> {
-    let found = host.devices.iter().filter(|(name, device)| towards_hosts(vpc, name, device));
+    let found = host.devices.iter().filter(|(name, device)| is_lan(vpc, name, device));
     found.map(|(name, _)| name.as_str()).chain(vpc.interface.as_deref())
 }
 
@@ -199,12 +175,7 @@ impl Policy<'_> {
             rules.extend(self.packets(vpc).map(defaults));
             rules.extend(self.complaints());
         }
-        let lost = self.vpcs.iter().filter(|vpc| self.loses_itself(vpc));
-        rules.extend(lost.flat_map(|vpc| {
-            let out = || When::Arriving(vpc.tun.clone());
-            let home = self.rule(INWARD, out(), Then::LookupMainButDefault);
-            [home, self.rule(NOWHERE, out(), Then::Unreachable)]
-        }));
+        rules.extend(self.vpcs.iter().flat_map(|vpc| self.homeward(vpc)));
         rules.extend(self.inside());
         rules
     }
@@ -232,30 +203,34 @@ impl Policy<'_> {
         Some(self.rule(INSIDE, When::From(derived), Then::Unreachable))
     }
 
-    /// What comes in by the underlay's devices meets the bars. Before those are known, as before
-    /// the network is up, whatever is not of a VPC does.
+    /// What comes in by a device that is not a VPC's meets the bars. Where those of the VPCs are few
+    /// they are let over and everything else is barred, known or not, as it is while the underlay is
+    /// not there yet; many would cost every packet more than the list of the others does.
     fn arriving(&self) -> Vec<Rule> {
-        let has_bars = |vpc: &&VpcOutline| {
-            is_barred(vpc, self.underlay) && barred(vpc).any(|prefix| self.is_mine(&prefix))
+        let has_bars = |vpc: &&&VpcOutline| {
+            self.underlay.is_apart_from(vpc) && barred(vpc).any(|prefix| self.is_mine(&prefix))
         };
-        if !self.vpcs.iter().any(has_bars) {
+        let barred: Vec<&&VpcOutline> = self.vpcs.iter().filter(has_bars).collect();
+        if barred.is_empty() {
             return Vec::new();
         }
-        let Underlay { host, listening } = self.underlay;
-        if !host.bears(listening) {
-            return self.unfamiliar();
+        let tuns = self.vpcs.iter().map(|vpc| vpc.tun.as_str());
+        let familiar: BTreeSet<&str> =
+            self.lans.iter().copied().chain(tuns).chain([LOOPBACK]).collect();
+        let are_known = barred.iter().all(|vpc| !self.underlay.lans_of(vpc).is_empty());
+        if !self.underlay.is_there() || are_known && familiar.len() <= FEW {
+            return self.unfamiliar(&familiar);
         }
-        let foreign = host.bearing(listening).map(|(name, _)| name);
-        let foreign = foreign.filter(|name| !self.lans.contains(name));
+        let all = self.underlay.host.devices.keys().map(String::as_str);
+        let foreign: Vec<&str> =
+            if are_known { all.collect() } else { self.underlay.devices().collect() };
+        let foreign = foreign.into_iter().filter(|name| !familiar.contains(name));
         let arriving = foreign.map(|device| When::Arriving(device.to_owned()));
         arriving.map(|when| self.rule(ARRIVING, when, Then::Lookup(Table::Ingress))).collect()
     }
 
-    fn unfamiliar(&self) -> Vec<Rule> {
-        let tuns = self.vpcs.iter().map(|vpc| vpc.tun.as_str());
-        let ours: BTreeSet<&str> = tuns.chain(self.lans.iter().copied()).collect();
-        let familiar = ours.into_iter().chain([LOOPBACK]);
-        let familiar = familiar.map(|device| When::Arriving(device.to_owned()));
+    fn unfamiliar(&self, familiar: &BTreeSet<&str>) -> Vec<Rule> {
+        let familiar = familiar.iter().map(|device| When::Arriving((*device).to_owned()));
         let over = familiar.map(|when| self.rule(FAMILIAR, when, Then::Goto(ARRIVED)));
         let bars = self.rule(ARRIVING, When::Always, Then::Lookup(Table::Ingress));
         over.chain([bars, self.rule(ARRIVED, When::Always, Then::Pass)]).collect()
@@ -298,12 +273,30 @@ impl Policy<'_> {
         devices.chain(sources.copied().map(When::From))
     }
 
-    /// Whether what comes out of a tunnel could leave again by the underlay when the way to the
-    /// VPC's hosts is gone: the host's default route leads there.
-    fn loses_itself(&self, vpc: &VpcOutline) -> bool {
-        let mut underlay = self.underlay.host.bearing(self.underlay.listening);
+    /// What comes out of a tunnel goes to the VPC's hosts by a route that leads to them, or nowhere:
+    /// any other of the host's may lead into the underlay.
+    fn homeward(&self, vpc: &VpcOutline) -> Vec<Rule> {
         let comes_out = barred(vpc).any(|prefix| self.is_mine(&prefix));
-        comes_out && is_barred(vpc, self.underlay) && underlay.any(|(_, device)| device.is_default)
+        if !comes_out || !self.underlay.is_apart_from(vpc) {
+            return Vec::new();
+        }
+        let out = || When::Arriving(vpc.tun.clone());
+        let home = |when, shortest| self.rule(INWARD, when, Then::LookupMain { shortest });
+        let lans = self.underlay.lans_of(vpc);
+        let own = || vpc.prefixes.iter().filter(|prefix| self.is_mine(prefix));
+        let shortest = |prefix| self.underlay.shortest_way(prefix, &lans);
+        let lengths: BTreeSet<u8> = own().map(shortest).collect();
+        let mut rules: Vec<Rule> = match (lans.is_empty(), lengths.first()) {
+            // Nobody knows by which way: not by the default route.
+            (true, _) => vec![home(out(), 1)],
+            (false, Some(length)) if lengths.len() == 1 => vec![home(out(), *length)],
+            (false, _) => {
+                let bound = |prefix: &Prefix| When::Bound(vpc.tun.clone(), *prefix);
+                own().map(|prefix| home(bound(prefix), shortest(prefix))).collect()
+            }
+        };
+        rules.push(self.rule(NOWHERE, out(), Then::Unreachable));
+        rules
     }
 
     fn is_mine(&self, prefix: &Prefix) -> bool {
@@ -315,11 +308,17 @@ impl Policy<'_> {
     }
 }
 
-/// Whether there is something to bar and no way to tell the underlay's devices: the gateway
-/// listens on every address.
-pub fn is_blind(config: &Config, listening: &[IpAddr]) -> bool {
-    let guarded = |vpc: &VpcConfig| vpc.netns.is_none();
-    config.vpcs.values().any(guarded) && listening.iter().any(IpAddr::is_unspecified)
+/// The VPCs of which nobody can tell what comes in for them from the underlay: neither its devices
+/// are known, since the gateway listens on every address, nor theirs.
+pub fn blind_to<'c>(config: &'c Config, host: &Host, listening: &[IpAddr]) -> Vec<&'c str> {
+    let outline = Outline::of(config);
+    let underlay = Underlay::new(host, listening);
+    let is_open = |id: &VpcId| {
+        outline.vpcs.get(id).is_some_and(|vpc| vpc.netns.is_none() && !underlay.is_apart_from(vpc))
+    };
+    let unnamed = listening.iter().any(IpAddr::is_unspecified);
+    let open = config.vpcs.iter().filter(|(id, _)| unnamed && is_open(id));
+    open.map(|(_, vpc)| vpc.name.as_str()).collect()
 }
 
 #[cfg(test)]

@@ -3,9 +3,9 @@
 //!
 //! ```text
 //!   0   local addresses                                              (the kernel's own)
-//!  74   what comes in by the underlay's device: the ingress table, in which the prefixes of
-//!       the VPCs are barred. As long as it is not known which device that is: what comes in by
-//!       any other than those of the VPCs, which 73 leads over to 75
+//!  74   what comes in by any other device than those of the VPCs, which 73 leads over to 75: the
+//!       ingress table, in which the prefixes of the VPCs are barred. Where many devices would have
+//!       to be led over, the others are listed instead
 //!  76   what comes in by a VPC's device: what belongs to the others in its namespace is barred
 //!  78   all but the tunnels' own datagrams, which bear a mark: the prefixes behind the peers of
 //!       all VPCs, each with a guard
@@ -15,7 +15,7 @@
 //!  81   what else the host itself sends from an address (asked in IPv6 only) ────► 90
 //!  82   ICMP that it sends without one yet, errors about packets of the VPC among it: the same
 //!       default routes
-//!  84   what comes out of a tunnel: the main table, but never its default route,
+//!  84   what comes out of a tunnel: the main table, but only routes that lead to the VPC's hosts,
 //!  85   else nowhere
 //!  86   from a derived inside address: nowhere, since it was not for a tunnel
 //!  90   (the place where those land that pass over)

@@ -102,6 +102,8 @@ pub enum When {
     Unmarked,
     /// Those that come in by a device.
     Arriving(String),
+    /// Those that come in by a device and go to a prefix.
+    Bound(String, Prefix),
     /// Those from a prefix.
     From(Prefix),
     /// Those that the host itself sends from a prefix.
@@ -115,8 +117,11 @@ pub enum When {
 pub enum Then {
     /// A table is asked; when it has no route, the next rule.
     Lookup(Table),
-    /// The main table is asked for anything but a default route.
-    LookupMainButDefault,
+    /// The main table is asked, but only its routes to prefixes of at least this length count.
+    LookupMain {
+        /// In bits, from 1.
+        shortest: u8,
+    },
     /// The rules up to a priority are passed over.
     Goto(u32),
     /// Nothing: the place that others go to.
@@ -244,7 +249,7 @@ impl Rule {
         match self.then {
             Then::Lookup(table @ (Table::Prefixes | Table::Defaults)) => Some(table),
             Then::Lookup(Table::Ingress | Table::Fences(_))
-            | Then::LookupMainButDefault
+            | Then::LookupMain { .. }
             | Then::Goto(_)
             | Then::Pass
             | Then::Unreachable => None,
@@ -286,6 +291,9 @@ impl fmt::Display for When {
             When::Marked => f.write_str("packets of the tunnels themselves"),
             When::Unmarked => f.write_str("packets of others than the tunnels themselves"),
             When::Arriving(device) => write!(f, "packets that come in by {device}"),
+            When::Bound(device, prefix) => {
+                write!(f, "packets to {prefix} that come in by {device}")
+            }
             When::From(prefix) => write!(f, "packets from {prefix}"),
             When::SentFrom(prefix) => write!(f, "packets that the host sends from {prefix}"),
             When::Complaint => f.write_str("ICMP that the host sends from any address"),

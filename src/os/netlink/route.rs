@@ -119,6 +119,8 @@ impl Route {
 pub struct DeviceRoutes {
     /// The devices out of which a default route of the main table leads.
     pub defaults: BTreeSet<String>,
+    /// By device, the routes of the main table out of it that were asked about.
+    pub main: BTreeMap<String, BTreeSet<Prefix>>,
     /// By device, where the kernel takes packets for itself: at its own addresses, at broadcast
     /// and at anycast addresses.
     pub local: BTreeMap<String, BTreeSet<Prefix>>,
@@ -214,10 +216,12 @@ impl Netlink {
         }
     }
 
-    /// How the routes of the host go over its devices.
-    pub async fn device_routes(&self) -> Result<DeviceRoutes> {
+    /// How the routes of the host go over its devices: those of the main table that have to do with
+    /// one of `prefixes`, and all local ones.
+    pub async fn device_routes(&self, prefixes: &BTreeSet<Prefix>) -> Result<DeviceRoutes> {
         let links = self.links().await?;
         let name = name_of(&links);
+        let is_asked = |to: &Prefix| prefixes.iter().any(|prefix| prefix.overlaps(to));
         let mut found = DeviceRoutes::default();
         for message in self.route_messages().await? {
             let main = message.header.table == RouteHeader::RT_TABLE_MAIN;
@@ -227,6 +231,10 @@ impl Netlink {
             } else if let Some(prefix) = taken_locally(&message) {
                 for device in devices {
                     found.local.entry(device).or_default().insert(prefix);
+                }
+            } else if main && let Some(to) = destination(&message).filter(is_asked) {
+                for device in devices {
+                    found.main.entry(device).or_default().insert(to);
                 }
             }
         }

@@ -59,8 +59,8 @@ pub enum Mark {
 pub enum Action {
     /// A table is asked; when it has no route, the next rule.
     Lookup(u32),
-    /// The same, but its default routes do not count.
-    LookupButDefault(u32),
+    /// The same, but of its routes only those for prefixes of at least this length count.
+    LookupFrom(u32, u8),
     /// The rules before the one of this priority are passed over.
     Goto(u32),
     /// Nothing.
@@ -161,8 +161,10 @@ impl Rule {
             (Some(Mark::IsNot(_)) | None, true) => return None,
         };
         rule.action = match message.header.action {
-            RuleAction::ToTable if suppressed == 0 => Action::LookupButDefault(table),
-            RuleAction::ToTable => Action::Lookup(table),
+            RuleAction::ToTable if suppressed == NO_SUPPRESSION => Action::Lookup(table),
+            RuleAction::ToTable => {
+                Action::LookupFrom(table, u8::try_from(suppressed).ok()?.checked_add(1)?)
+            }
             RuleAction::Goto => Action::Goto(target?),
             RuleAction::Nop => Action::Pass,
             RuleAction::Unreachable => Action::Unreachable,
@@ -176,7 +178,7 @@ impl Rule {
 impl Action {
     fn kind(self) -> RuleAction {
         match self {
-            Action::Lookup(_) | Action::LookupButDefault(_) => RuleAction::ToTable,
+            Action::Lookup(_) | Action::LookupFrom(..) => RuleAction::ToTable,
             Action::Goto(_) => RuleAction::Goto,
             Action::Pass => RuleAction::Nop,
             Action::Unreachable => RuleAction::Unreachable,
@@ -187,8 +189,9 @@ impl Action {
     fn attributes(self) -> Vec<RuleAttribute> {
         match self {
             Action::Lookup(table) => vec![RuleAttribute::Table(table)],
-            Action::LookupButDefault(table) => {
-                vec![RuleAttribute::Table(table), RuleAttribute::SuppressPrefixLen(0)]
+            Action::LookupFrom(table, shortest) => {
+                let suppressed = shortest.checked_sub(1).map_or(NO_SUPPRESSION, u32::from);
+                vec![RuleAttribute::Table(table), RuleAttribute::SuppressPrefixLen(suppressed)]
             }
             Action::Goto(priority) => vec![RuleAttribute::Goto(priority)],
             Action::Pass | Action::Unreachable | Action::Blackhole => Vec::new(),

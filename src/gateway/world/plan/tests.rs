@@ -21,8 +21,12 @@ fn host(is_default: bool) -> Host {
     Host { devices: [("wan0".to_owned(), wan)].into(), ..Host::default() }
 }
 
+fn prefix(text: &str) -> Prefix {
+    text.parse().expect("a prefix")
+}
+
 fn wishes(config: &Config, host: &Host) -> BTreeSet<Wish> {
-    configured(config, Underlay { host, listening: &config.gateway.listen })
+    configured(config, Underlay::new(host, &config.gateway.listen))
 }
 
 fn bars(wishes: &BTreeSet<Wish>) -> Vec<String> {
@@ -61,8 +65,18 @@ fn a_vpc_with_an_interface_is_barred_with_what_lies_behind_its_peers() {
     let wishes = wishes(&config(|text| text), &host(true));
     assert_eq!(bars(&wishes), ["10.1.0.0/16", "10.2.0.0/16", "fd00:1::/48", "fd00:2::/48"]);
     let arriving: Vec<&When> = rules(&wishes, ARRIVING).iter().map(|rule| &rule.when).collect();
-    let wan = When::Arriving("wan0".to_owned());
-    assert_eq!(arriving, [&wan, &wan]);
+    assert_eq!(arriving, [&When::Always; 2]);
+    assert_eq!(familiar(&wishes), ["lan0", "lo", "vpn-red"]);
+}
+
+/// The devices by which packets come in that need not pass the bars, for IPv4.
+fn familiar(wishes: &BTreeSet<Wish>) -> Vec<&str> {
+    let rules = rules(wishes, FAMILIAR).into_iter().filter(|rule| rule.ipv4);
+    let devices = rules.filter_map(|rule| match &rule.when {
+        When::Arriving(device) => Some(device.as_str()),
+        _ => None,
+    });
+    devices.collect()
 }
 
 #[test]
@@ -114,28 +128,112 @@ fn without_an_interface_the_hosts_come_in_by_devices_on_networks_of_the_vpc() {
     // Before the underlay has its addresses, nothing comes in but by the VPC's own.
     let lan = HostDevice { networks: [network].into(), ..HostDevice::default() };
     let host = Host { devices: [("lan0".to_owned(), lan)].into(), ..Host::default() };
-    let unfamiliar = guards(&host);
-    let familiar: Vec<String> = rules(&unfamiliar, FAMILIAR)
-        .iter()
-        .filter(|rule| rule.ipv4)
-        .map(|rule| rule.when.to_string())
-        .collect();
-    let by = |device: &str| format!("packets that come in by {device}");
-    assert_eq!(familiar, [by("lan0"), by("lo"), by("vpn-red")]);
+    assert_eq!(familiar(&guards(&host)), ["lan0", "lo", "vpn-red"]);
 }
 
 #[test]
-fn a_gateway_that_listens_on_every_address_cannot_tell_the_underlay() {
+fn a_gateway_that_listens_on_every_address_tells_the_underlay_by_the_devices_of_its_vpcs() {
+    let (mut config, any) = (config(|text| text), [IpAddr::from([0; 4])]);
+    assert!(blind_to(&config, &host(true), &any).is_empty());
+    config.vpcs.values_mut().for_each(|vpc| vpc.interface = None);
+    assert!(blind_to(&config, &host(true), &config.gateway.listen).is_empty());
+    assert_eq!(blind_to(&config, &host(true), &any), ["red"]);
+    let lan = HostDevice { networks: [prefix("10.1.0.0/24")].into(), ..HostDevice::default() };
+    let mut host = host(true);
+    host.devices.insert("lan0".to_owned(), lan);
+    assert!(blind_to(&config, &host, &any).is_empty());
+    let outline = Outline::of(&config);
+    assert_eq!(familiar(&guards(&outline, &host, &any)), ["lan0", "lo", "vpn-red"]);
+}
+
+/// The host's own address of the underlay is on `lo`, as where two uplinks lead to it; or it has an
+/// uplink more, which bears none.
+#[test]
+fn what_comes_in_by_any_device_that_is_no_vpcs_is_barred() {
     let config = config(|text| text);
-    assert!(!is_blind(&config, &config.gateway.listen));
-    assert!(is_blind(&config, &[IpAddr::from([0; 4])]));
+    let mut host = host(true);
+    let wan = host.devices.remove("wan0").expect("a device");
+    host.devices.insert("lo".to_owned(), HostDevice { is_default: false, ..wan.clone() });
+    host.devices.insert("wan1".to_owned(), HostDevice::default());
+    let wishes = wishes(&config, &host);
+    assert_eq!(familiar(&wishes), ["lan0", "lo", "vpn-red"]);
+    assert!(rules(&wishes, ARRIVING).iter().all(|rule| rule.when == When::Always));
+    // Many VPCs: the others are listed, and the loopback device is none of them.
+    let listed = guards(&beside(5), &host, &[SITES[0].underlay()]);
+    let listed: Vec<&When> = rules(&listed, ARRIVING).iter().map(|rule| &rule.when).collect();
+    assert_eq!(listed, [&When::Arriving("wan1".to_owned())]);
+}
+
+/// Hosts come in by devices beside `interface`, too: those on networks of the VPC, and those by which
+/// a route leads into it; but by none of the underlay, whatever routes there are.
+#[test]
+fn a_vpc_has_all_devices_that_lead_to_its_hosts() {
+    let mut host = host(true);
+    let wan = host.devices.get_mut("wan0").expect("a device");
+    wan.routes = [prefix("10.1.9.0/24")].into();
+    wan.networks.insert(prefix("10.1.8.0/24"));
+    let more = HostDevice { networks: [prefix("10.1.5.0/24")].into(), ..HostDevice::default() };
+    host.devices.insert("lan1".to_owned(), more);
+    let behind = HostDevice { routes: [prefix("10.1.6.0/24")].into(), ..HostDevice::default() };
+    host.devices.insert("lan2".to_owned(), behind);
+    let wide = HostDevice { routes: [prefix("10.0.0.0/8")].into(), ..HostDevice::default() };
+    host.devices.insert("wan1".to_owned(), wide);
+    let wishes = wishes(&config(|text| text), &host);
+    assert_eq!(familiar(&wishes), ["lan0", "lan1", "lan2", "lo", "vpn-red"]);
+}
+
+/// By which routes packets go home that come out of the tunnel, for IPv4.
+fn home_lengths(wishes: &BTreeSet<Wish>) -> Vec<u8> {
+    let rules = rules(wishes, INWARD).into_iter().filter(|rule| rule.ipv4);
+    let lengths = rules.filter_map(|rule| match rule.then {
+        Then::LookupMain { shortest } => Some(shortest),
+        _ => None,
+    });
+    lengths.collect()
 }
 
 #[test]
-fn what_comes_out_of_a_tunnel_is_kept_from_the_underlays_default_route() {
+fn what_comes_out_of_a_tunnel_goes_home_or_nowhere() {
     let config = config(|text| text);
-    assert_eq!(rules(&wishes(&config, &host(true)), NOWHERE).len(), 2);
-    assert!(rules(&wishes(&config, &host(false)), NOWHERE).is_empty());
+    let mut host = host(true);
+    assert_eq!(rules(&wishes(&config, &host), NOWHERE).len(), 2);
+    assert_eq!(home_lengths(&wishes(&config, &host)), [16]);
+    // A route of the host's for more than the VPC leads elsewhere …
+    host.devices.get_mut("wan0").expect("a device").routes = [prefix("10.0.0.0/8")].into();
+    assert_eq!(home_lengths(&wishes(&config, &host)), [16]);
+    // … but a summary by the VPC's own device leads home, unless it leads elsewhere as well.
+    let lan = HostDevice { routes: [prefix("10.0.0.0/12")].into(), ..HostDevice::default() };
+    host.devices.insert("lan0".to_owned(), lan);
+    assert_eq!(home_lengths(&wishes(&config, &host)), [12]);
+    host.devices.get_mut("wan0").expect("a device").routes = [prefix("10.0.0.0/12")].into();
+    assert_eq!(home_lengths(&wishes(&config, &host)), [16]);
+}
+
+#[test]
+fn prefixes_of_unequal_length_each_have_their_way_home() {
+    let mut outline = beside(1);
+    outline.vpcs.values_mut().for_each(|vpc| vpc.prefixes.push(prefix("10.7.0.0/16")));
+    let wishes = guards(&outline, &host(false), &outline.listen);
+    let home = rules(&wishes, INWARD).into_iter();
+    let home = home.map(|rule| (rule.when.to_string(), rule.then)).collect::<Vec<_>>();
+    let by = |to: &str| format!("packets to {to} that come in by vpn0");
+    let expected = [("10.1.0.0/24", 24), ("10.7.0.0/16", 16)];
+    assert_eq!(home, expected.map(|(to, shortest)| (by(to), Then::LookupMain { shortest })));
+}
+
+#[test]
+fn while_nobody_knows_the_vpcs_devices_the_default_route_does_not_lead_home() {
+    let mut outline = beside(1);
+    outline.vpcs.values_mut().for_each(|vpc| vpc.interface = None);
+    assert_eq!(home_lengths(&guards(&outline, &host(true), &outline.listen)), [1]);
+}
+
+#[test]
+fn an_address_to_listen_on_that_cannot_be_read_is_borne_by_no_device() {
+    let outline = Outline { has_more_to_listen_on: true, listen: Vec::new(), ..beside(1) };
+    let wishes = guards(&outline, &host(true), &[]);
+    assert_eq!(bars(&wishes), ["10.1.0.0/24", "10.2.0.0/24"]);
+    assert_eq!(familiar(&wishes), ["lan0", "lo", "vpn0"]);
 }
 
 #[test]
@@ -188,7 +286,8 @@ fn beside(count: u8) -> Outline {
         ..VpcOutline::default()
     };
     let vpcs = (0..count).map(|number| (VpcId(number.into()), vpc(number)));
-    Outline { listen: vec![SITES[0].underlay()], vpcs: vpcs.collect() }
+    let listen = vec![SITES[0].underlay()];
+    Outline { listen, vpcs: vpcs.collect(), ..Outline::default() }
 }
 
 fn ruled(outline: &Outline, is_default: bool) -> Vec<String> {
@@ -200,14 +299,18 @@ fn ruled(outline: &Outline, is_default: bool) -> Vec<String> {
 /// family that no VPC uses has none.
 #[test]
 fn vpcs_that_share_a_namespace_share_its_rules() {
-    let expected = [
-        "IPv4 rule 74 for packets that come in by wan0",
-        "IPv4 rule 78 for packets of others than the tunnels themselves",
-    ];
-    assert_eq!(ruled(&beside(1), false), expected);
-    let (fences, shared): (Vec<String>, Vec<String>) =
-        ruled(&beside(50), false).into_iter().partition(|rule| rule.starts_with("IPv4 rule 76"));
-    assert_eq!((shared, fences.len()), (expected.map(str::to_owned).into(), 50));
+    let shared = |count| {
+        let own = ["IPv4 rule 73", "IPv4 rule 76", "IPv4 rule 84", "IPv4 rule 85"];
+        let is_own = |rule: &String| own.iter().any(|start| rule.starts_with(start));
+        let (own, shared): (Vec<String>, Vec<String>) =
+            ruled(&beside(count), false).into_iter().partition(is_own);
+        (shared, own.len())
+    };
+    let prefixes = "IPv4 rule 78 for packets of others than the tunnels themselves";
+    let [bars, rest] = ["74", "75"].map(|at| format!("IPv4 rule {at} for all packets"));
+    assert_eq!(shared(1), (vec![bars, rest, prefixes.to_owned()], 3 + 2));
+    let bars = "IPv4 rule 74 for packets that come in by wan0";
+    assert_eq!(shared(50), (vec![bars.to_owned(), prefixes.to_owned()], 50 + 2 * 50));
 }
 
 #[test]
@@ -247,11 +350,4 @@ fn before_the_underlay_is_known_only_devices_of_vpcs_let_packets_in() {
     assert_eq!(over, familiar.iter().collect::<Vec<_>>());
     let barred = rules(&before, ARRIVING);
     assert_eq!(barred.iter().map(|rule| &rule.when).collect::<Vec<_>>(), [&When::Always]);
-    assert!(rules(&guards(&outline, &host(true), &outline.listen), FAMILIAR).is_empty());
-}
-
-#[test]
-fn only_the_hosts_default_route_adds_rules_of_a_vpc() {
-    let added = |count| ruled(&beside(count), true).len() - ruled(&beside(count), false).len();
-    assert_eq!((added(1), added(3)), (2, 6));
 }

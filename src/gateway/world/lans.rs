@@ -1,0 +1,97 @@
+//! Which devices of the host lead to hosts of the VPCs, and which do not: what comes in by the
+//! others is none of theirs, and what is for them must not go out there.
+
+use super::host::{Device, Host};
+use crate::config::VpcOutline;
+use crate::net::Prefix;
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+/// What the gateway knows of its host's side of the underlay.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Underlay<'h> {
+    /// The host.
+    pub host: &'h Host,
+    /// The addresses on which IKE and ESP are received.
+    pub listening: &'h [IpAddr],
+    /// Whether there are more of them, which could not be read.
+    pub has_more: bool,
+}
+
+impl<'h> Underlay<'h> {
+    /// The underlay of a gateway that listens on these addresses.
+    pub(crate) fn new(host: &'h Host, listening: &'h [IpAddr]) -> Underlay<'h> {
+        Underlay { host, listening, has_more: false }
+    }
+
+    /// Whether some device bears every address that is one.
+    pub(super) fn is_there(self) -> bool {
+        !self.has_more && self.host.bears(self.listening)
+    }
+
+    /// Whether it is known by an address, be it there or not.
+    fn is_named(self) -> bool {
+        self.has_more || self.listening.iter().any(|one| !one.is_unspecified())
+    }
+
+    /// The devices that show themselves to be its: by an address, or by a default route of the host.
+    pub(super) fn devices(self) -> impl Iterator<Item = &'h str> {
+        let of_it = self.host.devices.iter().filter(move |(_, device)| self.has(device));
+        of_it.map(|(name, _)| name.as_str())
+    }
+
+    fn has(self, device: &Device) -> bool {
+        device.is_default || self.listening.iter().any(|one| device.addresses.contains(one))
+    }
+
+    /// Whether hosts of a VPC come in by another device than the underlay's, so that what comes in
+    /// by the underlay's is not theirs (RFC 4301 §5.2, step 4). A gateway with one device for both
+    /// cannot tell, nor can one that is told neither of them, and in a namespace of its own there
+    /// is no underlay.
+    pub(super) fn is_apart_from(self, vpc: &VpcOutline) -> bool {
+        let is_known = || self.is_named() || !self.lans_of(vpc).is_empty();
+        let shared = self.host.bearing(self.listening).any(|(name, one)| is_lan(vpc, name, one));
+        vpc.netns.is_none() && is_known() && !shared
+    }
+
+    /// The devices of the daemon's namespace towards hosts of a VPC: that which is written, and those
+    /// of no underlay that are on a network of its prefixes, or by which a route leads into them.
+    pub(super) fn lans_of(self, vpc: &'h VpcOutline) -> BTreeSet<&'h str> {
+        let own = |to: &Prefix| vpc.prefixes.iter().any(|prefix| prefix.covers(to));
+        let leads = |device: &Device| meets(vpc, device) || device.routes.iter().any(own);
+        let found = self.host.devices.iter().filter(|(name, device)| {
+            is_lan(vpc, name, device) || !self.has(device) && leads(device)
+        });
+        found.map(|(name, _)| name.as_str()).chain(vpc.interface.as_deref()).collect()
+    }
+
+    /// How long the prefix of a route of the main table must be at least, lest packets to hosts in
+    /// `home` leave by a device that does not lead to them: a shorter one does for the rest of the
+    /// world, too. A route that leads to the hosts may be a summary.
+    pub(super) fn shortest_way(self, home: &Prefix, lans: &BTreeSet<&str>) -> u8 {
+        let ways = self.host.devices.iter().flat_map(|(name, device)| {
+            let routes = device.routes.iter().chain(&device.networks);
+            let wider =
+                routes.filter(|to| to.len() > 0 && to.len() < home.len() && to.covers(home));
+            wider.map(|to| (to.len(), lans.contains(name.as_str())))
+        });
+        let ways: Vec<(u8, bool)> = ways.collect();
+        let summary = ways.iter().map(|(length, _)| *length).max();
+        let leads_home = |length: &u8| ways.iter().all(|(other, lan)| other != length || *lan);
+        summary.filter(leads_home).unwrap_or(home.len())
+    }
+}
+
+/// Whether hosts of the VPC come in by a device: the one that is written, or else any on a network
+/// of the VPC's prefixes.
+pub(super) fn is_lan(vpc: &VpcOutline, name: &str, device: &Device) -> bool {
+    match &vpc.interface {
+        Some(interface) => interface == name,
+        None => meets(vpc, device),
+    }
+}
+
+fn meets(vpc: &VpcOutline, device: &Device) -> bool {
+    let meets = |network: &Prefix| vpc.prefixes.iter().any(|prefix| prefix.overlaps(network));
+    device.networks.iter().any(meets)
+}
