@@ -7,6 +7,7 @@ use super::world::{
 };
 use crate::config::{Outline, VpcOutline};
 use crate::net::{Prefix, VpcId};
+use crate::routing::Reserved;
 use crate::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -73,14 +74,16 @@ impl Gateway {
     pub(super) fn reserve_underlay(&mut self, now: Timestamp) {
         let ours = self.listening.iter().filter(|address| !address.is_unspecified());
         let theirs = self.config.peers.values().filter_map(|peer| peer.remote_address);
-        let gateways = ours.copied().chain(theirs).map(Prefix::host);
+        let own: BTreeSet<IpAddr> = ours.copied().collect();
+        let gateways = own.iter().copied().chain(theirs).map(Prefix::host);
         let devices = self.host.bearing(&self.listening).map(|(_, device)| device);
         let networks = devices.flat_map(|device| &device.networks).copied();
         let reserved: BTreeSet<Prefix> =
             gateways.chain(networks).filter(|prefix| !is_of_a_link(prefix)).collect();
         for (id, vpc) in &mut self.vpcs {
             if self.config.vpcs.get(id).is_some_and(|config| config.netns.is_none()) {
-                vpc.router.set_underlay(reserved.iter().copied(), now);
+                let underlay = Reserved::new(reserved.iter().copied(), own.clone());
+                vpc.router.set_underlay(underlay, now);
                 self.dirty.vpcs.insert(*id);
             }
         }

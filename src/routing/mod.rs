@@ -14,7 +14,7 @@ pub mod vrrp;
 
 pub use attributes::{Aggregator, AsPath, Attributes, Origin, Segment, TransitiveAttribute};
 pub use bgp::{ConnectionId, DownReason};
-pub use rib::{Reach, Reason, RejectReason};
+pub use rib::{Reach, Reason, RejectReason, Reserved};
 pub use router::{
     Action, FibChange, NeighborConfig, NeighborCounters, NeighborKind, NeighborView, PathView,
     RouteView, Router, RouterConfig, Why,

@@ -28,7 +28,7 @@ pub use view::{NeighborView, PathView, RouteView};
 use crate::net::{PeerId, Prefix};
 use crate::random::{Random, Seeded};
 use crate::routing::bgp::{self, CeaseReason, ConnectionId, DownReason, Family};
-use crate::routing::rib::{Excess, Reach, Rib};
+use crate::routing::rib::{Excess, Reach, Reserved, Rib};
 use crate::time::{Timers, Timestamp};
 use crate::visits::Counted;
 use neighbor::{Birth, Neighbor, Speaker};
@@ -115,8 +115,8 @@ impl Router {
     }
 
     /// Sets the prefixes of the underlay, into which nothing that is learned may reach.
-    pub fn set_underlay(&mut self, underlay: impl IntoIterator<Item = Prefix>, now: Timestamp) {
-        self.rib.set_underlay(underlay.into_iter().collect());
+    pub fn set_underlay(&mut self, underlay: Reserved, now: Timestamp) {
+        self.rib.set_underlay(underlay);
         self.settle(now);
     }
 

@@ -20,7 +20,7 @@ pub enum RejectReason {
     /// It lies where no route may lead: loopback, link-local, multicast, reserved (RFC 6890).
     #[error("no such destination is ever forwarded (RFC 6890)")]
     Martian,
-    /// Its next hop is our own address (RFC 4271 §5.1.3).
+    /// Its next hop is our own address, or on our own side (RFC 4271 §5.1.3, §6.3).
     #[error("its next hop is this gateway itself")]
     OwnNextHop,
     /// Its AS path has an AS_SET: to be treated as withdrawn (RFC 9774 §3).
@@ -52,13 +52,17 @@ pub(super) fn judge(
         Source::External(remote) => path.as_path.neighbor() != Some(remote),
         Source::Internal | Source::Static => false,
     };
-    let own = |address| policy.own_address == Some(address);
+    let own = |address: IpAddr| {
+        let on_our_side = local.covers(&Prefix::host(address)) || underlay.is_ours(address);
+        policy.own_address == Some(address) || address.is_loopback() || on_our_side
+    };
+    let is_learned = policy.source != Source::Static;
     let ours = policy.own_address.is_some_and(|own| *prefix == Prefix::host(own));
     let verdicts = [
         (path.as_path.contains(asn), RejectReason::AsLoop),
         (foreign, RejectReason::ForeignFirstAs),
         (path.as_path.has_set(), RejectReason::AsSet),
-        (own(path.next_hop), RejectReason::OwnNextHop),
+        (is_learned && own(path.next_hop), RejectReason::OwnNextHop),
         (is_martian(prefix), RejectReason::Martian),
         (ours || local.covers(prefix), RejectReason::Local),
         (underlay.is_touched_by(prefix), RejectReason::Underlay),
@@ -95,9 +99,19 @@ fn is_martian(prefix: &Prefix) -> bool {
 pub struct Reserved {
     covers: PrefixSet,
     starts: BTreeSet<IpAddr>,
+    own: BTreeSet<IpAddr>,
 }
 
 impl Reserved {
+    /// These prefixes, with our own addresses among them.
+    pub fn new(prefixes: impl IntoIterator<Item = Prefix>, own: BTreeSet<IpAddr>) -> Reserved {
+        Reserved { own, ..prefixes.into_iter().collect() }
+    }
+
+    fn is_ours(&self, address: IpAddr) -> bool {
+        self.own.contains(&address)
+    }
+
     fn is_touched_by(&self, prefix: &Prefix) -> bool {
         let within = || self.starts.range(prefix.addr()..=prefix.last_addr()).next().is_some();
         prefix.len() > 0 && (self.covers.covers(prefix) || within())
@@ -108,7 +122,7 @@ impl FromIterator<Prefix> for Reserved {
     fn from_iter<I: IntoIterator<Item = Prefix>>(prefixes: I) -> Self {
         let prefixes: Vec<Prefix> = prefixes.into_iter().collect();
         let starts = prefixes.iter().map(Prefix::addr).collect();
-        Reserved { covers: prefixes.into_iter().collect(), starts }
+        Reserved { covers: prefixes.into_iter().collect(), starts, own: BTreeSet::new() }
     }
 }
 

@@ -175,6 +175,16 @@ fn routes_to_and_through_ourselves_are_not_taken() {
     let through_us = Attributes { next_hop: OWN, ..announced(&[65001]) };
     let verdict = rib.announce(PeerId(1), prefix("10.0.0.0/8"), Arc::new(through_us));
     assert_eq!(verdict, Ok(Some(RejectReason::OwnNextHop)));
+    let underlay: IpAddr = [192, 0, 2, 1].into();
+    rib.set_underlay(Reserved::new([prefix("192.0.2.0/24")], [underlay].into()));
+    rib.set_local([prefix("10.1.0.0/16")].into_iter().collect());
+    let to = ["10.2.0.0/16", "10.3.0.0/16", "10.4.0.0/16", "10.5.0.0/16"];
+    for (next_hop, to) in ["192.0.2.1", "127.0.0.1", "::1", "10.1.0.1"].into_iter().zip(to) {
+        let next_hop = next_hop.parse().expect("an address");
+        let path = Attributes { next_hop, ..announced(&[65001]) };
+        let verdict = rib.announce(PeerId(1), prefix(to), Arc::new(path));
+        assert_eq!(verdict, Ok(Some(RejectReason::OwnNextHop)), "{next_hop}");
+    }
     let to_us = rib.announce(PeerId(1), Prefix::host(OWN), Arc::new(announced(&[65001])));
     assert_eq!(to_us, Ok(Some(RejectReason::Local)));
 }
@@ -242,7 +252,7 @@ fn external(asn: u32) -> Source {
 fn announced(asns: &[u32]) -> Attributes {
     Attributes {
         as_path: AsPath::sequence(asns.iter().copied().map(Asn)),
-        ..Attributes::originated(Ipv4Addr::LOCALHOST.into())
+        ..Attributes::originated(Ipv4Addr::new(169, 254, 9, 9).into())
     }
 }
 
