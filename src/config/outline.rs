@@ -1,8 +1,9 @@
 //! What of a configuration must be kept apart and kept in, read even from a file with mistakes:
 //! guards against plaintext stand before the gateway does, and when it cannot.
 //!
-//! This is no second grammar: it takes the words of `[[vpc]]` and `[[peer]]` that it understands
-//! and leaves out the rest. Nothing but guards may follow from it.
+//! This is no second grammar: it takes the words of `[[vpc]]` and `[[peer]]` that it understands,
+//! those with letters too many at their end among them, and leaves out the rest. Nothing but guards
+//! may follow from it.
 
 use super::vpc_section::default_tun;
 use super::vxlan_section::default_interface;
@@ -109,7 +110,7 @@ impl Outline {
             let own = own.and_then(|own| table(own.get(vpc.name.as_str())?.get_ref()));
             for section in [Some(peer), own].into_iter().flatten() {
                 vpc.accept.extend(prefixes(section, "accept"));
-                vpc.accept.extend(prefixes(section, "static_routes"));
+                vpc.accept.extend(prefixes(section, "static"));
                 let inside = text(section, "inside_remote");
                 vpc.inside.extend(inside.and_then(|text| text.parse::<IpAddr>().ok()));
             }
@@ -123,7 +124,7 @@ fn vpc_outline(vpc: &DeTable<'_>) -> VpcOutline {
         tun: text(vpc, "tun").unwrap_or_else(|| default_tun(&name)),
         netns: text(vpc, "netns"),
         interface: interface(vpc, &name),
-        prefixes: prefixes(vpc, "prefixes"),
+        prefixes: prefixes(vpc, "prefix"),
         accept: Vec::new(),
         inside: Vec::new(),
         name,
@@ -153,8 +154,15 @@ fn array<'v, 't>(file: &'v DeTable<'t>, key: &str) -> impl Iterator<Item = &'v D
     items.into_iter().flatten().map(|item| item.get_ref()).chain(alone)
 }
 
-fn tables<'v, 't>(file: &'v DeTable<'t>, key: &str) -> impl Iterator<Item = &'v DeTable<'t>> {
-    array(file, key).filter_map(table)
+/// The tables under a name, or under one that begins with it: `[[peers]]` is a peer misspelt.
+fn tables<'v, 't>(file: &'v DeTable<'t>, name: &str) -> impl Iterator<Item = &'v DeTable<'t>> {
+    values(file, name).filter_map(table)
+}
+
+/// The values of all keys that begin with a word.
+fn values<'v, 't>(section: &'v DeTable<'t>, word: &str) -> impl Iterator<Item = &'v DeValue<'t>> {
+    let keys = section.keys().map(|key| key.get_ref().as_ref());
+    keys.filter(move |key: &&str| key.starts_with(word)).flat_map(|key| array(section, key))
 }
 
 fn word(value: &DeValue<'_>) -> Option<String> {
@@ -172,6 +180,11 @@ fn list<T: std::str::FromStr>(section: &DeTable<'_>, key: &str) -> Vec<T> {
     array(section, key).filter_map(word).filter_map(|text| text.trim().parse().ok()).collect()
 }
 
+/// Several in one string are a list misspelt.
+fn words(text: String) -> Vec<String> {
+    text.split([',', ' ']).filter(|word| !word.is_empty()).map(str::to_owned).collect()
+}
+
 /// A prefix with host bits stands for its network.
 fn prefixes(section: &DeTable<'_>, key: &str) -> Vec<Prefix> {
     let understood = |text: String| match text.trim().parse::<Prefix>() {
@@ -179,7 +192,7 @@ fn prefixes(section: &DeTable<'_>, key: &str) -> Vec<Prefix> {
         Err(ParsePrefixError::HostBits { network, .. }) => Some(network),
         Err(ParsePrefixError::Malformed(_)) => None,
     };
-    array(section, key).filter_map(word).filter_map(understood).collect()
+    values(section, key).filter_map(word).flat_map(words).filter_map(understood).collect()
 }
 
 #[cfg(test)]

@@ -58,3 +58,30 @@ fn a_peer_of_no_known_vpc_is_guarded_everywhere() {
 fn a_file_that_says_nothing_has_no_outline() {
     assert_eq!(Outline::of_text("\u{0}[[[[ not toml"), Outline::default());
 }
+
+#[test]
+fn misspelt_words_are_guarded_as_what_they_mean() {
+    let whole = Outline::of_text(&text());
+    for (word, misspelt) in [
+        ("[[peer]]", "[[peers]]"),
+        ("[[vpc", "[[vpcs"),
+        ("accept = [\"10.2.0.0/16\", \"fd00:2::/48\"]", "accept = \"10.2.0.0/16, fd00:2::/48\""),
+        ("accept =", "accepted ="),
+        ("prefixes =", "prefix ="),
+    ] {
+        let odd = text().replace(word, misspelt);
+        assert_ne!(odd, text(), "{word}");
+        assert_eq!(Outline::of_text(&odd), whole, "{misspelt}");
+    }
+}
+
+#[test]
+fn an_address_to_listen_on_that_cannot_be_read_is_remembered() {
+    let listen = format!("\"{}\"", SITES[0].underlay());
+    for (unread, written) in
+        [(true, "\"192.0.2.1x\""), (true, "\"vpn.example.com\""), (false, listen.as_str())]
+    {
+        let odd = text().replace(&listen, written);
+        assert_eq!(Outline::of_text(&odd).has_more_to_listen_on, unread, "{written}");
+    }
+}
