@@ -87,7 +87,7 @@ fn a_clean_end_leaves_nothing_behind() {
     assert_eq!(routes.iter().filter(|route| route.via == Via::Blackhole).count(), 6);
     // and the rules that lead to them: see `gateway::world::tables`. IPv6 has one more, for the
     // derived inside addresses.
-    assert_eq!(rules, 4 + 5);
+    assert_eq!(rules, 8 + 9);
     assert_eq!(addresses, []);
     assert!(!Path::new(&regions.lab.control_socket("south-a").unwrap()).exists());
 
