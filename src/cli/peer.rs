@@ -79,7 +79,7 @@ impl Edited {
         let shown = path.display();
         let path = fs::canonicalize(path)
             .with_context(|| format!("there is no {shown}; `vpnctl init` makes one"))?;
-        let before = fs::read_to_string(&path).with_context(|| format!("reading {shown}"))?;
+        let before = crate::config_file::text(&path).with_context(|| format!("reading {shown}"))?;
         let document =
             before.parse().map_err(|error| anyhow::anyhow!("{shown} is not TOML: {error}"))?;
         Ok(Edited { path, before, document })

@@ -6,8 +6,7 @@ use crate::crypto::secret::Secret;
 use crate::os::account::Account;
 use crate::os::file::{self, Contents};
 use nix::unistd::geteuid;
-use std::fs::{File, Metadata};
-use std::io::{self, ErrorKind, Read};
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 
@@ -50,12 +49,11 @@ impl LoadError {
 /// When it cannot be read, when anybody may change it, and when what it says is wrong.
 pub fn load(path: &Path) -> Result<Config, LoadError> {
     let unreadable = |source| LoadError::Unreadable { path: path.to_owned(), source };
-    let (text, facts) = read(path).map_err(unreadable)?;
-    let anybody = facts.is_file() && facts.mode() & ANYBODY_WRITES != 0;
-    if anybody {
+    let (text, Contents { mode, owner, .. }) = read(path).map_err(unreadable)?;
+    if mode & ANYBODY_WRITES != 0 && !file::is_open(path) {
         return Err(LoadError::Exposed { path: path.to_owned() });
     }
-    parse(path, &text, facts.uid())
+    parse(path, &text, owner)
 }
 
 /// The configuration that `text` would be in the file at `path`, to which nothing is written.
@@ -75,13 +73,21 @@ fn parse(path: &Path, text: &str, owner: u32) -> Result<Config, LoadError> {
         .map_err(|errors| LoadError::Invalid(Box::new(errors)))
 }
 
-/// A configuration, unlike a key, may come through a pipe.
-fn read(path: &Path) -> io::Result<(String, Metadata)> {
-    let mut file = File::open(path)?;
-    let facts = file.metadata()?;
-    let mut text = String::new();
-    file.read_to_string(&mut text)?;
-    Ok((text, facts))
+/// The text of the file at `path`, whatever it says.
+///
+/// # Errors
+///
+/// When it cannot be read, is no regular file, or is by far too large for a configuration.
+pub fn text(path: &Path) -> io::Result<String> {
+    read(path).map(|(text, _)| text)
+}
+
+/// A configuration, unlike a key, may come through a pipe; but a FIFO or a device is not waited for.
+fn read(path: &Path) -> io::Result<(String, Contents)> {
+    let read = if file::is_open(path) { file::read_open } else { file::read };
+    let mut contents = read(path, TEXT_MAX)?;
+    let text = String::from_utf8(std::mem::take(&mut contents.bytes));
+    Ok((text.map_err(|_| io::Error::from(ErrorKind::InvalidData))?, contents))
 }
 
 /// Key files on disk; relative paths begin at `folder`.
@@ -93,6 +99,8 @@ struct KeysOnDisk {
     service: Option<Account>,
 }
 
+/// More than any configuration has, in bytes.
+pub(crate) const TEXT_MAX: u64 = 8 << 20;
 /// More than any key, certificate or revocation list holds, in bytes.
 const KEY_FILE_MAX: u64 = 4 << 20;
 /// The permission bit of everybody else.

@@ -149,3 +149,22 @@ fn the_owner_of_a_key_is_root_or_ourselves_or_the_owner_of_the_configuration() {
         assert_eq!(stranger(own + 1), None);
     }
 }
+
+#[test]
+fn a_configuration_is_a_file_or_an_open_pipe_and_never_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let fifo = folder.path().join("fifo");
+    nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    for path in [fifo.as_path(), Path::new("/dev/zero"), folder.path()] {
+        let error = load(path).unwrap_err().to_string();
+        assert!(error.contains("it is not a regular file"), "{error}");
+    }
+    let (reading, mut writing) = io::pipe().unwrap();
+    std::io::Write::write_all(&mut writing, b"[gateway]\n").unwrap();
+    drop(writing);
+    let open = format!("/dev/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&reading));
+    assert_eq!(text(Path::new(&open)).unwrap(), "[gateway]\n");
+    let large = folder.path().join("large");
+    std::fs::File::create(&large).unwrap().set_len(TEXT_MAX + 1).unwrap();
+    assert!(text(&large).unwrap_err().to_string().contains("larger"));
+}

@@ -6,7 +6,9 @@ use super::exit::{Cause, OrFail, Outcome};
 use super::files::load_or_fail;
 use super::world::{Place, host, stand};
 use crate::config::Outline;
+use crate::config_file;
 use crate::gateway::world::{Answer, Change, Host, Questions, guards};
+use crate::os::file;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::path::Path;
@@ -31,11 +33,11 @@ pub(super) async fn guard(path: &Path) -> Outcome<()> {
 /// When it cannot be read.
 pub(super) fn outline(path: &Path) -> Outcome<Outline> {
     // A pipe can be read once only, and by whom it is for.
-    if !std::fs::metadata(path).or_fail(Cause::Configuration)?.is_file() {
+    if file::is_open(path) {
         return Ok(Outline::default());
     }
-    let octets = std::fs::read(path).or_fail(Cause::Configuration)?;
-    Ok(Outline::of_text(&String::from_utf8_lossy(&octets)))
+    let contents = file::read(path, config_file::TEXT_MAX).or_fail(Cause::Configuration)?;
+    Ok(Outline::of_text(&String::from_utf8_lossy(&contents.bytes)))
 }
 
 /// As [`guard`], for an outline.

@@ -9,6 +9,7 @@ use anyhow::{Context, Result, bail};
 use serde::de::DeserializeOwned;
 
 use crate::config::defaults;
+use crate::config_file;
 use crate::control::{Failure, PeerState, PeersView, Request};
 
 /// A daemon that is silent for so long does not answer any more.
@@ -17,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// The path of the control socket in a configuration file, or its default there.
 pub fn socket_of(config: &Path) -> Result<String> {
     let unreadable = || format!("{} cannot be read", config.display());
-    let text = std::fs::read_to_string(config).with_context(unreadable)?;
+    let text = config_file::text(config).with_context(unreadable)?;
     let table: toml::Table = text.parse().with_context(unreadable)?;
     let gateway = table.get("gateway").with_context(unreadable)?;
     let word = |key: &str| gateway.get(key).and_then(|value| value.as_str());

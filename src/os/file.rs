@@ -11,6 +11,9 @@ use zeroize::Zeroizing;
 /// A FIFO that nobody writes to opens at once, and a terminal does not become ours.
 const NO_WAITING: i32 = libc::O_NONBLOCK | libc::O_NOCTTY;
 
+/// Where the files of this process are that are open.
+const OPEN: [&str; 3] = ["/dev/fd", "/proc/self/fd", "/proc/thread-self/fd"];
+
 /// A file as it was at one moment.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Contents {
@@ -55,10 +58,28 @@ impl std::fmt::Debug for Contents {
 /// When it cannot be read, is larger, or is no regular file: a FIFO or a device is not waited for.
 pub fn read(path: &Path, limit: u64) -> io::Result<Contents> {
     let file = OpenOptions::new().read(true).custom_flags(NO_WAITING).open(path)?;
-    let facts = file.metadata()?;
-    if !facts.is_file() {
+    if !file.metadata()?.is_file() {
         return Err(io::Error::other("it is not a regular file"));
     }
+    contents(file, limit)
+}
+
+/// Whether a path stands for something that this process has open already, such as `/dev/stdin`.
+pub fn is_open(path: &Path) -> bool {
+    path == Path::new("/dev/stdin") || OPEN.iter().any(|folder| path.starts_with(folder))
+}
+
+/// As [`read`], from what [`is_open`]: a pipe is read to its end.
+///
+/// # Errors
+///
+/// When it cannot be read, or is larger.
+pub fn read_open(path: &Path, limit: u64) -> io::Result<Contents> {
+    contents(fs::File::open(path)?, limit)
+}
+
+fn contents(file: fs::File, limit: u64) -> io::Result<Contents> {
+    let facts = file.metadata()?;
     let mut bytes = Zeroizing::new(Vec::new());
     file.take(limit + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > limit {

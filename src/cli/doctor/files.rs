@@ -43,7 +43,7 @@ pub(in crate::cli) fn hidden_from_service(file: &Path) -> Vec<Finding> {
 /// The text of a regular file: a pipe can be read once only.
 fn text_of(file: &Path) -> Option<String> {
     std::fs::metadata(file).ok().filter(Metadata::is_file)?;
-    std::fs::read_to_string(file).ok()
+    crate::config_file::text(file).ok()
 }
 
 /// A configuration and the files that it names.
