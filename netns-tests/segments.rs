@@ -6,15 +6,18 @@
 //!   REGION-blue-a ─┘                       └─ namespace of blue ─ vpn-blue ─┘
 //! ```
 
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::process::Command;
 use std::time::Duration;
 
+use vpngw::control::{Request, SegmentView, VpcsView};
 use vpngw::lab::compute::{TENANTS, machine, node, vpc};
 use vpngw::lab::reference::{REGIONS, UNDERLAY, ZONES, gateway};
 use vpngw::lab::{FaultKind, Lab};
+use vpngw::net::EtherType;
 use vpngw::os::capture::{Capture, Frame};
 use vpngw::os::netns;
+use vpngw::os::packet::{Frames, PacketSocket};
 
 use crate::support::region::{Path4or6, Regions};
 use crate::support::{eventually, wire};
@@ -210,5 +213,94 @@ fn an_orderly_end_leaves_no_segment_and_no_guard_and_a_stranger_s_device_is_left
     assert!(eventually(|| ip(&["-n", &blue, "-o", "link"]).contains("vx-blue")));
     ip(&["-n", &inside, "link", "del", "vx-red"]);
     assert!(eventually(|| links().contains("vx-red") && links().contains("vrrp-1")), "{}", links());
+    regions.settles();
+}
+
+/// A VXLAN datagram with a frame in it, from any address of a node's namespace.
+fn forge(regions: &Regions, node: &str, source: &str, vni: u32, frame: &[u8]) {
+    let [_, a, b, c] = vni.to_be_bytes();
+    let mut datagram = vec![0x08, 0, 0, 0, a, b, c, 0];
+    datagram.extend(frame);
+    let source: SocketAddr = format!("{source}:0").parse().unwrap();
+    let send = || UdpSocket::bind(source).unwrap().send_to(&datagram, "10.9.1.2:4789").unwrap();
+    netns::within(&regions.lab.namespace(node), send).unwrap();
+}
+
+/// A broadcast frame that says to have the virtual address (RFC 826).
+fn claim() -> Vec<u8> {
+    let attacker = [2, 0, 0, 0, 0, 0x66];
+    let mut frame = vec![0xff; 6];
+    frame.extend(attacker);
+    frame.extend([0x08, 0x06, 0, 1, 8, 0, 6, 4, 0, 1]);
+    frame.extend(attacker);
+    frame.extend([10, 1, 1, 1]);
+    frame.extend([0; 6]);
+    frame.extend([10, 1, 1, 1]);
+    frame.extend([0; 18]);
+    frame
+}
+
+fn red(regions: &Regions) -> (SegmentView, u64) {
+    let view: VpcsView = regions.ask("east-a", &Request::Vpcs);
+    let unknown = view.unknown_vni;
+    let red = view.vpcs.into_iter().find(|vpc| vpc.vpc == "red");
+    (red.unwrap().segment.unwrap(), unknown)
+}
+
+#[test]
+fn strangers_reach_no_segment_and_are_counted() {
+    let regions = Regions::with_compute_nodes();
+    let heard =
+        |regions: &Regions| red(regions).0.vteps.iter().filter(|vtep| vtep.packets > 0).count();
+    assert!(eventually(|| heard(&regions) == 3), "{:?}", red(&regions));
+    let (segment, unknown) = red(&regions);
+    assert!(segment.up && segment.refused == 0 && unknown == 0, "{segment:?}");
+    // The virtual machines, the sibling gateway and its virtual routers.
+    let behind =
+        |last: u8| segment.stations.iter().any(|one| one.vtep == IpAddr::from([10, 9, 1, last]));
+    assert!([3, 11, 12].into_iter().all(behind), "{segment:?}");
+    // Another address on the fabric is no VTEP, and a VNI that is nobody's no segment.
+    let node = regions.lab.namespace("east-node-a");
+    ip(&["-n", &node, "addr", "add", "10.9.1.66/24", "dev", "fab0"]);
+    let inside = Capture::start(&regions.lab.namespace("east-a-red"), "vx-red").unwrap();
+    for _ in 0..5 {
+        forge(&regions, "east-node-a", "10.9.1.66", 100, &claim());
+        forge(&regions, "east-node-a", "10.9.1.11", 77, &claim());
+    }
+    assert!(eventually(|| {
+        let (segment, unknown) = red(&regions);
+        (segment.refused, unknown) == (5, 5)
+    }));
+    let attacker = [2, 0, 0, 0, 0, 0x66];
+    let seen = inside.finish().unwrap();
+    let forged = seen.iter().filter(|frame| frame.bytes.get(6..12) == Some(&attacker[..]));
+    assert_eq!(forged.count(), 0, "a forged frame came into the segment");
+    assert!(red(&regions).0.stations.iter().all(|one| one.mac != "02:00:00:00:00:66"));
+    regions.settles();
+}
+
+#[test]
+fn a_hostile_machine_takes_the_next_hop_from_its_own_tenant_for_a_moment_only() {
+    let regions = Regions::with_compute_nodes();
+    // Of both tenants a machine in the subnet of the attacker, that knows its next hop there.
+    let victims = TENANTS.map(|(tenant, _)| regions.lab.namespace(&machine("east", tenant, "b")));
+    let next_hop = |victim: &str| ip(&["-n", victim, "neigh", "show", "10.1.1.1"]);
+    for victim in &victims {
+        ip(&["-n", victim, "addr", "add", "10.1.1.20/24", "dev", "eth0"]);
+        tool("ip", &["netns", "exec", victim, "ping", "-c1", "-W2", "-I", "10.1.1.20", "10.1.1.1"]);
+        assert!(next_hop(victim).contains("00:00:5e:00:01:01"), "{}", next_hop(victim));
+    }
+    let attacker = regions.lab.namespace("east-red-a");
+    let socket = PacketSocket::open(Some(&attacker), "eth0", Frames::Of(EtherType::ARP)).unwrap();
+    let [red, blue] = &victims;
+    let is_fooled = |victim: &str| next_hop(victim).contains("02:00:00:00:00:66");
+    assert!(eventually(|| {
+        socket.send(&claim()).unwrap();
+        is_fooled(red)
+    }));
+    assert!(!is_fooled(blue), "{}", next_hop(blue));
+    // The active router says so again.
+    assert!(eventually(|| next_hop(red).contains("00:00:5e:00:01:01")), "{}", next_hop(red));
+    assert!(!is_fooled(blue));
     regions.settles();
 }

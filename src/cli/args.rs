@@ -181,6 +181,13 @@ pub(super) enum Command {
         #[command(flatten)]
         watch: Watch,
     },
+    /// Show the VPCs on this side, with the VXLAN segments of their hosts
+    ///
+    /// Ends with 1 when the host refuses something of one.
+    Vpcs {
+        #[command(flatten)]
+        watch: Watch,
+    },
     /// Show the counters of the gateway as a whole
     Stats {
         #[command(flatten)]

@@ -69,6 +69,9 @@ fn dispatch(args: &Args, look: Look) -> Result<ExitCode> {
         }
         Command::Sas { watch } => view::repeat(common, &Request::Sas, show::sas, watch, look),
         Command::Vrrp { watch } => view::repeat(common, &Request::Vrrp, show::vrrp, watch, look),
+        Command::Vpcs { watch } => {
+            view::judge(common, &Request::Vpcs, show::vpcs, show::are_served, watch, look)
+        }
         Command::Stats { watch } => view::repeat(common, &Request::Stats, show::stats, watch, look),
         Command::Metrics => view::metrics(common),
         Command::Diff | Command::Reload { dry_run: true, .. } => view::judge(

@@ -4,8 +4,8 @@
 //! these are views of one moment, borrowed, of as many peers as there are.
 
 use super::views::{
-    BfdView, GatewayView, MetricsView, PathState, PeerMetrics, PeerState, StatsView, Traffic,
-    VirtualRouterState, VirtualRouterView,
+    BfdView, GatewayView, MetricsView, PathState, PeerMetrics, PeerState, SegmentView, StatsView,
+    Traffic, VirtualRouterState, VirtualRouterView, VpcsView, VtepView,
 };
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -23,6 +23,7 @@ pub fn render(view: &MetricsView) -> String {
     traffic(&mut page, &view.peers);
     routes(&mut page, &view.peers);
     virtual_routers(&mut page, &view.virtual_routers);
+    segments(&mut page, &view.vpcs);
     stats(&mut page, &view.stats);
     page.text
 }
@@ -39,6 +40,56 @@ fn gateway(page: &mut Page, view: &GatewayView) {
     page.sample("vpngw_uptime_seconds", &[], seconds(view.up_for_ms));
     page.metric("vpngw_drained", "gauge", "1 while others are to be used instead of it.");
     page.sample("vpngw_drained", &[], f64::from(u8::from(view.drain.is_some())));
+}
+
+/// VPCs whose hosts are in no segment have no sample.
+fn segments(page: &mut Page, view: &VpcsView) {
+    let segments: Vec<(&str, &SegmentView)> = view
+        .vpcs
+        .iter()
+        .filter_map(|vpc| Some((vpc.vpc.as_str(), vpc.segment.as_ref()?)))
+        .collect();
+    if segments.is_empty() {
+        return;
+    }
+    type Gauge = (&'static str, &'static str, &'static str, fn(&SegmentView) -> f64);
+    let gauges: [Gauge; 3] = [
+        ("vpngw_segment_up", "gauge", "1 while the VXLAN device stands.", |segment| {
+            f64::from(u8::from(segment.up))
+        }),
+        ("vpngw_segment_stations", "gauge", "Stations that were heard.", |segment| {
+            segment.stations.len() as f64
+        }),
+        (
+            "vpngw_segment_refused_packets_total",
+            "counter",
+            "Packets from others than the segment's VTEPs.",
+            |segment| segment.refused as f64,
+        ),
+    ];
+    for (name, kind, help, of) in gauges {
+        page.metric(name, kind, help);
+        for (vpc, segment) in &segments {
+            page.sample(name, &[("vpc", vpc)], of(segment));
+        }
+    }
+    type Count = (&'static str, &'static str, fn(&VtepView) -> u64);
+    let counts: [Count; 2] = [
+        ("vpngw_vtep_received_packets_total", "Packets of VXLAN.", |vtep| vtep.packets),
+        ("vpngw_vtep_received_bytes_total", "Their bytes, outer headers too.", |vtep| vtep.bytes),
+    ];
+    for (name, help, of) in counts {
+        page.metric(name, "counter", help);
+        for (vpc, segment) in &segments {
+            for vtep in &segment.vteps {
+                let address = vtep.address.to_string();
+                page.sample(name, &[("vpc", vpc), ("vtep", &address)], of(vtep) as f64);
+            }
+        }
+    }
+    let help = "Packets of VXLAN with no VNI of ours.";
+    page.metric("vpngw_unknown_vni_packets_total", "counter", help);
+    page.sample("vpngw_unknown_vni_packets_total", &[], view.unknown_vni as f64);
 }
 
 fn tunnels(page: &mut Page, peers: &[PeerMetrics]) {

@@ -20,9 +20,9 @@ pub use views::{
     Code, DataPath, DrainView, EventView, EventsView, FailureView, Family, GatewayView, IkeSaView,
     LivenessView, MetricsView, PathMtuView, PathState, PathView, PeerMetrics, PeerState,
     PeerSummary, PeerView, PeersView, PlanView, Planned, RefusalView, RejectedRouteView,
-    ReplayView, Role, RouteView, RoutesView, SasView, Severity, Standing, StatsView, StepView,
-    TimerView, Traffic, TroubleView, TunnelSas, Verdict, VirtualRouterState, VirtualRouterView,
-    VpcRoutes, VrrpView, WayView, WhyView,
+    ReplayView, Role, RouteView, RoutesView, SasView, SegmentView, Severity, Standing, StationView,
+    StatsView, StepView, TimerView, Traffic, TroubleView, TunnelSas, Verdict, VirtualRouterState,
+    VirtualRouterView, VpcRoutes, VpcView, VpcsView, VrrpView, VtepView, WayView, WhyView,
 };
 
 use serde::{Deserialize, Serialize};
@@ -41,6 +41,8 @@ pub enum Request {
     Sas,
     /// The virtual routers.
     Vrrp,
+    /// The VPCs on this side, with the segments of their hosts.
+    Vpcs,
     /// Counters of the gateway as a whole.
     Stats,
     /// Everything that can be counted, for Prometheus.
@@ -129,6 +131,8 @@ pub enum Reply {
     Sas(SasView),
     /// To [`Request::Vrrp`].
     Vrrp(VrrpView),
+    /// To [`Request::Vpcs`].
+    Vpcs(VpcsView),
     /// To [`Request::Stats`].
     Stats(StatsView),
     /// To [`Request::Metrics`].

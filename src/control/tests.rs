@@ -17,6 +17,7 @@ fn requests() -> Vec<Request> {
         Request::Why { to: Ipv4Addr::LOCALHOST.into(), from: None },
         Request::Why { to: "::1".parse().unwrap(), from: Some("fd00::1".parse().unwrap()) },
         Request::Events { after: 0 },
+        Request::Vpcs,
         Request::Events { after: 17 },
         Request::Plan,
         Request::Confirm,
@@ -48,6 +49,46 @@ fn gateway() -> GatewayView {
         up_for_ms: 90_500,
         drain: None,
     }
+}
+
+/// A VPC in a segment and one that is in none, for tests here and of `vpnctl`.
+pub(crate) fn vpcs() -> VpcsView {
+    let vtep = |last: u8, packets| VtepView {
+        address: [10, 9, 1, last].into(),
+        packets,
+        bytes: 100 * packets,
+    };
+    let red = VpcView {
+        vpc: "red".to_owned(),
+        netns: Some("red".to_owned()),
+        device: "vpn-red".to_owned(),
+        mtu: 1438,
+        interface: Some("vx-red".to_owned()),
+        prefixes: vec!["10.1.0.0/16".parse().unwrap()],
+        segment: Some(SegmentView {
+            vni: 100,
+            local: [10, 9, 1, 2].into(),
+            port: 4789,
+            mtu: 1450,
+            up: true,
+            vteps: vec![vtep(3, 0), vtep(11, 12)],
+            stations: vec![StationView {
+                mac: "02:00:00:00:00:09".to_owned(),
+                vtep: [10, 9, 1, 11].into(),
+            }],
+            refused: 4,
+        }),
+        refusals: Vec::new(),
+    };
+    let plain = VpcView {
+        vpc: "shop".to_owned(),
+        netns: None,
+        device: "vpn-shop".to_owned(),
+        interface: Some("vpc0".to_owned()),
+        segment: None,
+        ..red.clone()
+    };
+    VpcsView { gateway: "east-a".to_owned(), vpcs: vec![red, plain], unknown_vni: 9 }
 }
 
 /// A peer that is up, for tests here and of `vpnctl`.
@@ -359,6 +400,7 @@ fn metrics_are_what_prometheus_reads() {
         gateway: gateway(),
         peers: vec![measured(), odd],
         virtual_routers: vec![router],
+        vpcs: vpcs(),
         stats,
     });
     for line in [
@@ -376,6 +418,11 @@ fn metrics_are_what_prometheus_reads() {
          family=\"IPv4\"} 1",
         "vpngw_vrrp_discards_total{gateway=\"east-a\",vpc=\"shop\",interface=\"vpc0\",vrid=\"1\",\
          family=\"IPv4\",reason=\"version\"} 2",
+        "vpngw_segment_up{gateway=\"east-a\",vpc=\"red\"} 1",
+        "vpngw_segment_stations{gateway=\"east-a\",vpc=\"red\"} 1",
+        "vpngw_segment_refused_packets_total{gateway=\"east-a\",vpc=\"red\"} 4",
+        "vpngw_vtep_received_packets_total{gateway=\"east-a\",vpc=\"red\",vtep=\"10.9.1.11\"} 12",
+        "vpngw_unknown_vni_packets_total{gateway=\"east-a\"} 9",
         "vpngw_ike_total{gateway=\"east-a\",outcome=\"received\"} 7",
         "vpngw_dataplane_total{gateway=\"east-a\",event=\"keepalives\"} 3",
         "vpngw_host_total{gateway=\"east-a\",event=\"retried\"} 5",

@@ -10,6 +10,7 @@ mod planned;
 mod routes;
 mod sas;
 mod verdict;
+mod vpcs;
 mod vrrp;
 mod why;
 
@@ -23,6 +24,7 @@ pub use planned::{DrainView, Planned, Standing};
 pub use routes::{PathView, RejectedRouteView, RouteView, RoutesView, VpcRoutes};
 pub use sas::{ChildSaState, ChildSaView, IkeSaView, ReplayView, Role, SasView, TunnelSas};
 pub use verdict::Verdict;
+pub use vpcs::{SegmentView, StationView, VpcView, VpcsView, VtepView};
 pub use vrrp::{Family, TroubleView, VirtualRouterState, VirtualRouterView, VrrpView};
 pub use why::{StepView, WayView, WhyView};
 

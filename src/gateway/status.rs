@@ -9,6 +9,7 @@ mod pages;
 mod peer;
 mod refusals;
 mod routes;
+mod vpcs;
 mod why;
 
 use super::Gateway;
@@ -55,6 +56,7 @@ impl Gateway {
             Request::Peer(name) => self.about_peer(name, (now, at.wall)),
             Request::Why { to, from } => self.why(*to, *from, now),
             Request::Vrrp => Reply::Vrrp(self.vrrp_view(now)),
+            Request::Vpcs => Reply::Vpcs(self.vpcs_view()),
             Request::Stats => Reply::Stats(self.stats_view()),
             Request::Reload { .. } | Request::Confirm | Request::Plan | Request::Log { .. } => {
                 Reply::failed(FailureKind::BadRequest, "a gateway reads no files and writes no log")

@@ -370,6 +370,13 @@ impl World {
         self.wanted.get(wish) == Some(&State::Standing)
     }
 
+    /// Whether the segment of a VPC is there, with its guard.
+    pub fn segment_stands(&self, vpc: VpcId) -> bool {
+        let of_segment = |wish: &Wish| matches!(wish, Wish::Segment(_) | Wish::Admission(_));
+        let mut parts = self.wanted.iter().filter(|(wish, _)| of_segment(wish));
+        parts.all(|(wish, state)| wish.vpc() != Some(vpc) || *state == State::Standing)
+    }
+
     /// Why the host refuses `wish`, if it does.
     pub fn refusal(&self, wish: &Wish) -> Option<&Refusal> {
         match self.wanted.get(wish)? {

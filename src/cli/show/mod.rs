@@ -5,6 +5,7 @@ mod peers;
 mod plan;
 mod routes;
 mod sas;
+mod vpcs;
 mod vrrp;
 mod why;
 
@@ -13,6 +14,7 @@ pub(super) use peers::{are_well, peers};
 pub(super) use plan::{can_be_done, plan};
 pub(super) use routes::routes;
 pub(super) use sas::sas;
+pub(super) use vpcs::{are_served, vpcs};
 pub(super) use vrrp::vrrp;
 pub(super) use why::{arrives, why};
 

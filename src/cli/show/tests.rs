@@ -363,3 +363,33 @@ shop  vpc0          1  IPv6    active     4s       100  10.1.1.1   this gateway"
     assert_eq!(vrrp(&troubled, TABLE), format!("{expected}\n{sentence}"));
     assert!(!vrrp(&troubled, PLAIN).contains("speaks"), "one line a router for scripts");
 }
+
+#[test]
+fn vpcs_show_their_segments_and_who_was_not_heard() {
+    let view = crate::control::tests::vpcs();
+    assert!(are_served(&view));
+    let plain = vpcs(&view, PLAIN);
+    let lines: Vec<&str> = plain.lines().collect();
+    assert_eq!(
+        lines[0],
+        "GATEWAY\tVPC\tNETNS\tDEVICE\tMTU\tPREFIXES\tINTERFACE\tVNI\tLOCAL\tVTEPS\tHEARD\tMACS\tREFUSED"
+    );
+    assert_eq!(
+        lines[1],
+        "east-a\tred\tred\tvpn-red\t1438\t10.1.0.0/16\tvx-red\t100\t10.9.1.2\t2\t1\t1\t4"
+    );
+    assert!(lines[2].starts_with("east-a\tshop\t-\tvpn-shop\t1438"), "{plain}");
+    let table = vpcs(&view, TABLE);
+    assert!(table.contains("red: nothing came from 10.9.1.3 yet"), "{table}");
+    assert!(table.contains("9 packets with no VNI of ours were dropped"), "{table}");
+    let mut refused = view.clone();
+    refused.vpcs[0].refusals.push(RefusalView {
+        what: "VXLAN vx-red with VNI 100".to_owned(),
+        reason: "nft is not installed".to_owned(),
+        times: 3,
+    });
+    assert!(!are_served(&refused));
+    let table = vpcs(&refused, TABLE);
+    let said = "red: the host refuses the VXLAN vx-red with VNI 100: nft is not installed";
+    assert!(table.contains(said), "{table}");
+}

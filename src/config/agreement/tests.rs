@@ -229,3 +229,37 @@ fn gateways_of_one_region_share_their_virtual_routers() {
     let says = |word: &str| bad.iter().any(|one| one.message.contains(word));
     assert!(says("addresses") && says("priority"), "{bad:?}");
 }
+
+/// What the two gateways of a region, both VPCs of which are in segments, do not agree on when the second
+/// differs by `change`.
+fn said_of_segments(change: impl Fn(&mut VxlanConfig)) -> Vec<String> {
+    let mut configs = crate::testing::deployment::segments().configs;
+    let mut other = configs.remove(1);
+    let red = other.vpcs.values_mut().next().and_then(|vpc| vpc.vxlan.as_mut());
+    change(red.expect("a segment"));
+    compare(&configs[0], &other).into_iter().map(|found| found.message).collect()
+}
+
+#[test]
+fn gateways_of_a_region_are_in_the_same_segments() {
+    assert_eq!(said_of_segments(|_| {}), Vec::<String>::new());
+    let one = |change: fn(&mut VxlanConfig)| match said_of_segments(change).as_slice() {
+        [only] => only.clone(),
+        several => panic!("{several:?}"),
+    };
+    assert_eq!(one(|red| red.vni = 7), "VPC red has VNI 100 at r1z1 and 7 at r1z2");
+    assert_eq!(one(|red| red.port = 8472), "VPC red has UDP port 4789 at r1z1 and 8472 at r1z2");
+    assert_eq!(one(|red| red.mtu = 1400), "VPC red has an MTU of 1450 at r1z1 and 1400 at r1z2");
+    let silent = one(|red| red.vteps.retain(|vtep| *vtep != IpAddr::from([10, 9, 1, 1])));
+    assert!(silent.starts_with("r1z2 does not list r1z1, which is 10.9.1.1"), "{silent}");
+    let twin = one(|red| {
+        red.addresses.insert("10.1.0.11/24".parse().expect("an address"));
+    });
+    assert_eq!(twin, "r1z1 and r1z2 both have 10.1.0.11/24 in the segment of VPC red");
+    // The VNI of another VPC there: both it and the one that should be there are told.
+    let mixed = said_of_segments(|red| red.vni = 200);
+    assert!(
+        mixed.contains(&"VNI 200 is VPC blue at r1z1 and VPC red at r1z2".to_owned()),
+        "{mixed:?}"
+    );
+}

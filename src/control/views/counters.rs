@@ -1,6 +1,6 @@
 //! What is counted and measured: `vpnctl stats` and the metrics.
 
-use super::{GatewayView, PeerSummary, VirtualRouterView};
+use super::{GatewayView, PeerSummary, VirtualRouterView, VpcsView};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -13,6 +13,8 @@ pub struct MetricsView {
     pub peers: Vec<PeerMetrics>,
     /// The virtual routers.
     pub virtual_routers: Vec<VirtualRouterView>,
+    /// The VPCs.
+    pub vpcs: VpcsView,
     /// Counters of the gateway as a whole.
     pub stats: StatsView,
 }

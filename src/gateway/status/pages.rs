@@ -34,6 +34,7 @@ impl Gateway {
             gateway: self.gateway_view(now),
             peers: page.iter().map(|seen| self.peer_metrics(seen, now)).collect(),
             virtual_routers: self.vrrp_view(now).routers,
+            vpcs: self.vpcs_view(),
             stats: self.stats_view(),
         };
         Page { reply: Reply::Metrics(Box::new(view)), next }

@@ -37,7 +37,7 @@ impl Gateway {
         vpc.missing().iter().filter(concerns).filter_map(|wish| self.refusal_view(wish))
     }
 
-    fn refusal_view(&self, wish: &Wish) -> Option<RefusalView> {
+    pub(super) fn refusal_view(&self, wish: &Wish) -> Option<RefusalView> {
         let refusal = self.world.refusal(wish)?;
         Some(RefusalView {
             what: wish.to_string(),

@@ -1,0 +1,79 @@
+//! Views of the VPCs and of the segments in which their hosts are.
+
+use super::RefusalView;
+use crate::net::Prefix;
+use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
+
+/// `GET /v1/vpcs`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct VpcsView {
+    /// Who answers.
+    pub gateway: String,
+    /// The VPCs.
+    pub vpcs: Vec<VpcView>,
+    /// Packets of VXLAN that came to us with no VNI of ours, and were dropped.
+    pub unknown_vni: u64,
+}
+
+/// A VPC on this side.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct VpcView {
+    /// Its name.
+    pub vpc: String,
+    /// Its network namespace; `None` is the daemon's.
+    pub netns: Option<String>,
+    /// Its TUN device.
+    pub device: String,
+    /// The MTU of that, in bytes.
+    pub mtu: u16,
+    /// The interface towards its hosts.
+    pub interface: Option<String>,
+    /// Its prefixes on this side.
+    pub prefixes: Vec<Prefix>,
+    /// The segment in which its hosts are, where they are in one.
+    pub segment: Option<SegmentView>,
+    /// What of it the host refuses now.
+    pub refusals: Vec<RefusalView>,
+}
+
+/// A VXLAN segment (RFC 7348), as last counted.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SegmentView {
+    /// Its VNI.
+    pub vni: u32,
+    /// Our end.
+    pub local: IpAddr,
+    /// The UDP port of all ends.
+    pub port: u16,
+    /// Its MTU in bytes.
+    pub mtu: u16,
+    /// Whether its device stands, behind its guard.
+    pub up: bool,
+    /// The VTEPs that may send into it.
+    pub vteps: Vec<VtepView>,
+    /// Where each of its stations was last heard.
+    pub stations: Vec<StationView>,
+    /// Packets with its VNI from others than these VTEPs, which were dropped.
+    pub refused: u64,
+}
+
+/// Another end of a segment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VtepView {
+    /// Its address.
+    pub address: IpAddr,
+    /// Packets that it has sent to us.
+    pub packets: u64,
+    /// Their bytes, with the outer headers.
+    pub bytes: u64,
+}
+
+/// A station of a segment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StationView {
+    /// Its Ethernet address.
+    pub mac: String,
+    /// The VTEP that it is behind.
+    pub vtep: IpAddr,
+}
