@@ -27,6 +27,7 @@ pub fn bgp_stream(bytes: &[u8]) {
         internal: agreed & 2 != 0,
         families: Family::ALL.into_iter().filter(|&family| agreed & bit(family) != 0).collect(),
         extended_next_hop: agreed & 16 != 0,
+        extended_messages: agreed & 32 != 0,
     };
     let mut frames = FrameBuffer::default();
     for mut piece in stream.chunks(PIECE) {

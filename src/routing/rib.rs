@@ -49,6 +49,8 @@ struct AdjRibIn {
     /// The neighbour's BGP Identifier, for the last steps of the decision.
     identifier: Ipv4Addr,
     accepted: BTreeMap<Prefix, Arc<Attributes>>,
+    /// Those of the accepted that it has yet to announce again.
+    stale: BTreeSet<Prefix>,
     rejected: Rejections,
     ledger: Ledger,
 }
@@ -217,6 +219,7 @@ impl Rib {
         if rib.ledger.octets() > MAX_OCTETS {
             return Err(Excess::Octets);
         }
+        rib.stale.remove(&prefix);
         match verdict {
             None => self.accept(peer, prefix, attributes),
             Some(reason) => {
@@ -246,6 +249,28 @@ impl Rib {
         if let Some(rib) = self.peers.get_mut(&peer) {
             rib.ledger = Ledger::default();
         }
+    }
+
+    /// What a neighbour has announced of some prefixes holds on, and has to be announced again.
+    pub(super) fn mark_stale(&mut self, peer: PeerId, is_meant: impl Fn(&Prefix) -> bool) {
+        if let Some(rib) = self.peers.get_mut(&peer) {
+            let meant = rib.accepted.keys().filter(|prefix| is_meant(prefix));
+            rib.stale.extend(meant);
+        }
+    }
+
+    /// Takes out what a neighbour has not announced again of some prefixes.
+    pub(super) fn sweep(&mut self, peer: PeerId, is_meant: impl Fn(&Prefix) -> bool) {
+        let Some(rib) = self.peers.get(&peer) else { return };
+        let meant = rib.stale.iter().filter(|prefix| is_meant(prefix));
+        for prefix in meant.copied().collect::<Vec<_>>() {
+            self.drop_accepted(peer, &prefix);
+        }
+    }
+
+    /// How many prefixes of a neighbour have to be announced again.
+    pub(super) fn stale_count(&self, peer: PeerId) -> usize {
+        self.peers.get(&peer).map_or(0, |rib| rib.stale.len())
     }
 
     /// Removes a neighbour.
@@ -351,6 +376,7 @@ impl Rib {
 
     fn drop_accepted(&mut self, peer: PeerId, prefix: &Prefix) {
         let Some(rib) = self.peers.get_mut(&peer) else { return };
+        rib.stale.remove(prefix);
         let Some(attributes) = rib.accepted.remove(prefix) else { return };
         rib.ledger.leave(&attributes);
         self.dirty.insert(*prefix);
@@ -376,6 +402,7 @@ impl AdjRibIn {
             reach: Reach::default(),
             identifier: Ipv4Addr::UNSPECIFIED,
             accepted: BTreeMap::new(),
+            stale: BTreeSet::new(),
             rejected: Rejections::default(),
             ledger: Ledger::default(),
         }

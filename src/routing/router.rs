@@ -17,6 +17,7 @@
 mod action;
 mod config;
 mod export;
+mod graceful;
 mod neighbor;
 mod view;
 
@@ -27,7 +28,7 @@ pub use view::{NeighborView, PathView, RouteView};
 
 use crate::net::{PeerId, Prefix};
 use crate::random::{Random, Seeded};
-use crate::routing::bgp::{self, CeaseReason, ConnectionId, DownReason, Family};
+use crate::routing::bgp::{self, CeaseReason, ConnectionId, DownReason, Family, Refresh, Timer};
 use crate::routing::rib::{Excess, Reach, Reserved, Rib};
 use crate::time::{Timers, Timestamp};
 use crate::visits::Counted;
@@ -256,6 +257,7 @@ impl Router {
             if let Some(speaker) = self.speaker_mut(peer) {
                 speaker.session.handle_timeout(now);
             }
+            self.end_patience(peer, now);
         }
         self.settle(now);
     }
@@ -268,7 +270,9 @@ impl Router {
     /// The earliest deadline.
     pub fn poll_timeout(&self) -> Option<(Timestamp, Why)> {
         let (at, peer) = self.timers.next()?;
-        let (_, timer) = self.neighbors.get(&peer)?.speaker()?.session.poll_timeout()?;
+        let neighbor = self.neighbors.get(&peer)?;
+        let session = neighbor.speaker().and_then(|speaker| speaker.session.poll_timeout());
+        let timer = session.filter(|(due, _)| *due == at).map_or(Timer::Stale, |(_, timer)| timer);
         Some((at, Why { peer, timer }))
     }
 
@@ -380,7 +384,9 @@ impl Router {
             }
             let speaker = self.neighbors.get(&peer).and_then(Neighbor::speaker);
             let deadline = speaker.and_then(|speaker| speaker.session.poll_timeout());
-            self.timers.arm(peer, deadline.map(|(at, _)| at));
+            let stale_until = self.neighbors.get(&peer).and_then(|neighbor| neighbor.stale_until);
+            let deadline = deadline.map(|(at, _)| at).into_iter().chain(stale_until).min();
+            self.timers.arm(peer, deadline);
         }
     }
 
@@ -410,12 +416,9 @@ impl Router {
                 self.actions.push_back(Action::NeighborFailed { peer, reason });
             }
             bgp::Output::Update(update) => self.on_update(peer, update, now),
-            bgp::Output::Refresh(family) => {
-                if let Some(speaker) = self.speaker_mut(peer) {
-                    speaker.sent.retain(|prefix, _| Family::of(prefix) != family);
-                }
-                self.export_to(peer, &self.exportable());
-            }
+            bgp::Output::Refresh(family, Refresh::Wanted) => self.tell_again(peer, family),
+            bgp::Output::Refresh(family, Refresh::Begins) => self.on_refresh(peer, family, now),
+            bgp::Output::Refresh(family, Refresh::Ends) => self.sweep(peer, Some(family)),
         }
     }
 
@@ -427,7 +430,9 @@ impl Router {
             self.rib.set_identifier(peer, identifier);
         }
         self.actions.push_back(Action::NeighborUp { peer });
+        self.resume(peer, now);
         self.export_to(peer, &self.exportable());
+        self.tell_the_end(peer);
     }
 
     fn on_down(&mut self, peer: PeerId, reason: DownReason, now: Timestamp) {
@@ -436,7 +441,9 @@ impl Router {
         if let Some(speaker) = neighbor.speaker_mut() {
             speaker.sent.clear();
         }
-        self.rib.forget(peer);
+        if !self.bears_with(peer, &reason, now) {
+            self.rib.forget(peer);
+        }
         self.actions.push_back(Action::NeighborDown { peer, reason });
     }
 
@@ -455,6 +462,9 @@ impl Router {
                 }
                 return;
             }
+        }
+        if update.end_of_rib.is_some() {
+            self.sweep(peer, update.end_of_rib);
         }
     }
 

@@ -10,9 +10,14 @@ mod open;
 mod prefixes;
 mod update;
 
-pub use encode::{announcements, keepalive, notification, open, route_refresh, withdrawals};
+pub use encode::{
+    announcements, end_of_rib, keepalive, notification, open, route_refresh, withdrawals,
+};
 
-use super::{Cause, Family, Frame, Message, MessageType, Notification};
+use super::{
+    Cause, Family, Frame, MAX_EXTENDED_MESSAGE, MAX_MESSAGE, Message, MessageType, Notification,
+    Refresh,
+};
 use std::collections::BTreeSet;
 
 /// What both speakers agreed on, as far as it changes how messages are read and written.
@@ -26,6 +31,15 @@ pub struct Context {
     pub families: BTreeSet<Family>,
     /// IPv4 routes may have an IPv6 next hop (RFC 8950).
     pub extended_next_hop: bool,
+    /// Messages may be longer (RFC 8654).
+    pub extended_messages: bool,
+}
+
+impl Context {
+    /// The longest message.
+    pub(super) fn longest(&self) -> usize {
+        if self.extended_messages { MAX_EXTENDED_MESSAGE } else { MAX_MESSAGE }
+    }
 }
 
 /// Reads one message.
@@ -54,10 +68,18 @@ fn decode_notification(body: &[u8]) -> Notification {
     }
 }
 
-/// RFC 2918 §3: AFI, a reserved octet, SAFI. A family that is not ours is not an error.
-fn decode_refresh(body: &[u8]) -> Option<Family> {
-    let [high, low, _reserved, safi] = body else { return None };
-    Family::from_afi_safi(u16::from_be_bytes([*high, *low]), *safi)
+/// RFC 2918 §3, RFC 7313 §3.2: AFI, an octet that was reserved, SAFI. A family that is not ours is no
+/// error, and neither is a subtype that we do not know (RFC 7313 §5).
+fn decode_refresh(body: &[u8]) -> Option<(Family, Refresh)> {
+    let [high, low, subtype, safi] = body else { return None };
+    let refresh = match subtype {
+        0 => Refresh::Wanted,
+        1 => Refresh::Begins,
+        2 => Refresh::Ends,
+        _ => return None,
+    };
+    let family = Family::from_afi_safi(u16::from_be_bytes([*high, *low]), *safi)?;
+    Some((family, refresh))
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Bytes of a TCP stream into messages (RFC 4271 §4.1, §6.1). Holds one message at most, so a
 //! peer cannot make it grow.
 
-use super::{Cause, HEADER, MAX_MESSAGE, MessageType};
+use super::{Cause, HEADER, MAX_EXTENDED_MESSAGE, MAX_MESSAGE, MessageType};
 
 /// One whole message: its type and what follows the header.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,9 +16,16 @@ pub struct Frame {
 #[derive(Debug, Default)]
 pub struct FrameBuffer {
     partial: Vec<u8>,
+    /// Whether both speakers take longer messages (RFC 8654).
+    extended: bool,
 }
 
 impl FrameBuffer {
+    /// From the next message on, longer ones are taken (RFC 8654).
+    pub fn extend(&mut self) {
+        self.extended = true;
+    }
+
     /// Takes octets from the front of `input` until a message is whole or the input is used up.
     ///
     /// # Errors
@@ -27,7 +34,7 @@ impl FrameBuffer {
     pub fn next(&mut self, input: &mut &[u8]) -> Result<Option<Frame>, Cause> {
         self.fill(HEADER, input);
         let Some((header, _)) = self.partial.split_first_chunk::<HEADER>() else { return Ok(None) };
-        let (message_type, length) = check(header)?;
+        let (message_type, length) = check(header, self.extended)?;
         self.fill(length, input);
         if self.partial.len() < length {
             return Ok(None);
@@ -46,19 +53,20 @@ impl FrameBuffer {
 }
 
 /// Type and length of a header that may stand (RFC 4271 §6.1).
-fn check(header: &[u8; HEADER]) -> Result<(MessageType, usize), Cause> {
+fn check(header: &[u8; HEADER], extended: bool) -> Result<(MessageType, usize), Cause> {
     let [marker @ .., high, low, code] = header;
     if marker.iter().any(|octet| *octet != 0xff) {
         return Err(Cause::NotSynchronized);
     }
     let length = u16::from_be_bytes([*high, *low]);
+    let longest = if extended { MAX_EXTENDED_MESSAGE } else { MAX_MESSAGE };
     let (message_type, lengths) = match code {
         1 => (MessageType::Open, 29..=MAX_MESSAGE),
-        2 => (MessageType::Update, 23..=MAX_MESSAGE),
-        3 => (MessageType::Notification, 21..=MAX_MESSAGE),
+        2 => (MessageType::Update, 23..=longest),
+        3 => (MessageType::Notification, 21..=longest),
         4 => (MessageType::Keepalive, HEADER..=HEADER),
         5 => (MessageType::RouteRefresh, 23..=23),
-        _ if (HEADER..=MAX_MESSAGE).contains(&length.into()) => return Err(Cause::BadType(*code)),
+        _ if (HEADER..=longest).contains(&length.into()) => return Err(Cause::BadType(*code)),
         _ => return Err(Cause::BadLength(length)),
     };
     if !lengths.contains(&length.into()) {

@@ -3,7 +3,7 @@
 use super::Notification;
 use crate::net::{Asn, Prefix};
 use crate::routing::attributes::Attributes;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -71,8 +71,8 @@ pub enum Message {
     Notification(Notification),
     /// KEEPALIVE.
     Keepalive,
-    /// ROUTE-REFRESH; `None` names a family that is not ours.
-    RouteRefresh(Option<Family>),
+    /// ROUTE-REFRESH; `None` names a family that is not ours, or says what we do not know.
+    RouteRefresh(Option<(Family, Refresh)>),
 }
 
 /// OPEN with the capabilities that matter here (RFC 4271 §4.2, RFC 5492).
@@ -88,10 +88,46 @@ pub struct Open {
     pub identifier: Ipv4Addr,
     /// Families that the speaker carries; IPv4 alone when it names none (RFC 4760 §8).
     pub families: BTreeSet<Family>,
-    /// Whether the speaker answers ROUTE-REFRESH.
+    /// What else the speaker can.
+    pub capabilities: Capabilities,
+}
+
+/// What a speaker can beside what every speaker can (RFC 5492).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Capabilities {
+    /// It answers ROUTE-REFRESH (RFC 2918).
     pub route_refresh: bool,
-    /// Whether the speaker takes IPv4 routes with an IPv6 next hop (RFC 8950).
+    /// It says where such an answer begins and ends (RFC 7313).
+    pub enhanced_refresh: bool,
+    /// It takes IPv4 routes with an IPv6 next hop (RFC 8950).
     pub extended_next_hop: bool,
+    /// It takes messages of up to 65,535 octets (RFC 8654).
+    pub extended_messages: bool,
+    /// It says when it has told everything, and bears with peers that restart (RFC 4724).
+    pub graceful_restart: Option<GracefulRestart>,
+}
+
+/// What a speaker says of its restarts (RFC 4724 §3).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GracefulRestart {
+    /// It has restarted.
+    pub restarted: bool,
+    /// How long its sessions may take to come back, in seconds, 12 bits.
+    pub time: u16,
+    /// The families that it forwards packets of while it restarts, and whether it has gone on doing so
+    /// when it restarted last.
+    pub forwards: BTreeMap<Family, bool>,
+}
+
+/// What a ROUTE-REFRESH says (RFC 7313 §3.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refresh {
+    /// The speaker wants to hear our routes again.
+    Wanted,
+    /// The speaker tells all its routes again from here.
+    Begins,
+    /// It has told them all.
+    Ends,
 }
 
 /// Prefixes that became reachable with the same attributes.

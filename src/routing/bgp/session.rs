@@ -65,6 +65,8 @@ pub struct Session {
     /// The neighbour may not even connect before this.
     refused_until: Timestamp,
     failures: u32,
+    /// Whether there was one; before, we are new to the peer (RFC 4724 §4.1).
+    was_established: bool,
     last_failure: Option<DownReason>,
     jitter: Seeded,
     outputs: VecDeque<Output>,
@@ -82,6 +84,7 @@ impl Session {
             idle_hold: None,
             refused_until: Timestamp::ZERO,
             failures: 0,
+            was_established: false,
             last_failure: None,
             jitter: Seeded::new(seed),
             outputs: VecDeque::new(),
@@ -228,7 +231,7 @@ impl Session {
                 self.fire(key, &Input::ConnectRetryTimer, now);
             }
             Timer::Keepalive => self.fire(key, &Input::KeepaliveTimer, now),
-            Timer::IdleHold => {}
+            Timer::IdleHold | Timer::Stale => {}
         }
     }
 
@@ -247,6 +250,9 @@ impl Session {
         let Transition { next, steps } = transition(before, event);
         connection.state = next;
         if let Input::Open(Some(negotiated)) = input {
+            if negotiated.context.extended_messages {
+                connection.frames.extend();
+            }
             connection.negotiated = Some(negotiated.clone());
         }
         if before != next {
@@ -286,7 +292,7 @@ impl Session {
             Step::StopConnectRetry => connection.connect_retry = None,
             Step::SendOpen => {
                 connection.hold = Some(now + OPEN_HOLD_TIME);
-                self.write(key, codec::open(&self.config.open()));
+                self.write(key, codec::open(&self.config.open(!self.was_established)));
             }
             Step::SendKeepalive => {
                 let interval = jittered(connection.hold_time() / 3, &mut self.jitter);
@@ -322,6 +328,7 @@ impl Session {
             connection.established_at = now;
         }
         self.idle_hold = None;
+        self.was_established = true;
         self.outputs.push_back(Output::Up);
         for other in self.keys(|connection| connection.state < State::OpenSent) {
             self.fire(other, &Input::Collision, now);

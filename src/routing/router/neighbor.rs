@@ -3,7 +3,9 @@
 use super::{NeighborConfig, NeighborKind, RouterConfig};
 use crate::net::{Asn, Prefix};
 use crate::routing::Attributes;
-use crate::routing::bgp::{self, CeaseReason, Family, Session, SessionConfig};
+use crate::routing::bgp::{
+    self, CeaseReason, Family, GracefulRestart, Refresh, Session, SessionConfig,
+};
 use crate::routing::rib::{Policy, Source};
 use crate::time::Timestamp;
 use std::collections::BTreeMap;
@@ -58,6 +60,10 @@ pub(super) struct Neighbor {
     /// When the session, or the tunnel of a static neighbour, last changed.
     pub since: Timestamp,
     pub counters: NeighborCounters,
+    /// What it has announced before and not again is taken out then.
+    pub stale_until: Option<Timestamp>,
+    /// What it said of its restarts when its session was last established.
+    pub graceful: Option<GracefulRestart>,
     speaker: Option<Speaker>,
 }
 
@@ -108,7 +114,8 @@ impl Neighbor {
     ) -> Neighbor {
         let speaker = config.speaker(router, birth);
         let counters = NeighborCounters::default();
-        Neighbor { config, tunnel_up: false, since: now, counters, speaker }
+        let (stale_until, graceful) = (None, None);
+        Neighbor { config, tunnel_up: false, since: now, counters, stale_until, graceful, speaker }
     }
 
     pub(super) fn speaker(&self) -> Option<&Speaker> {
@@ -147,9 +154,10 @@ impl Neighbor {
     /// Asks the peer for all its routes once more, after a filter changed (RFC 2918).
     pub(super) fn ask_again(&mut self) {
         let Some(Speaker { session, .. }) = &mut self.speaker else { return };
-        let Some(negotiated) = session.established().filter(|n| n.route_refresh) else { return };
+        let answers = |negotiated: &&bgp::Negotiated| negotiated.capabilities.route_refresh;
+        let Some(negotiated) = session.established().filter(answers) else { return };
         for family in negotiated.context.families.clone() {
-            session.send(bgp::codec::route_refresh(family));
+            session.send(bgp::codec::route_refresh(family, Refresh::Wanted));
         }
     }
 

@@ -1,5 +1,6 @@
 //! Routers against each other, over in-memory pipes with latency, in virtual time.
 
+mod graceful;
 mod hostile;
 mod net;
 mod policy;

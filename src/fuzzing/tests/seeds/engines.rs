@@ -8,7 +8,7 @@ use crate::moment::Moment;
 use crate::net::Prefix;
 use crate::offload::{Segmentation, VirtioNetHeader};
 use crate::random::Seeded;
-use crate::routing::bgp::{Family, Notification, Open, codec};
+use crate::routing::bgp::{Capabilities, Family, Notification, Open, Refresh, codec};
 use crate::routing::{AsPath, Attributes};
 use crate::time::Timestamp;
 use hex_literal::hex;
@@ -26,8 +26,11 @@ fn open() -> Open {
         hold_time: 9,
         identifier: Ipv4Addr::new(10, 0, 0, 2),
         families: Family::ALL.into(),
-        route_refresh: true,
-        extended_next_hop: false,
+        capabilities: Capabilities {
+            route_refresh: true,
+            extended_next_hop: false,
+            ..Capabilities::default()
+        },
     }
 }
 
@@ -36,7 +39,7 @@ const AGREED: u8 = 0b1101;
 
 fn context() -> codec::Context {
     let families = Family::ALL.into();
-    codec::Context { four_octet: true, internal: false, families, extended_next_hop: false }
+    codec::Context { four_octet: true, internal: false, families, ..codec::Context::default() }
 }
 
 fn update(prefixes: &[&str]) -> Vec<u8> {
@@ -55,7 +58,7 @@ fn conversation() -> Vec<(&'static str, Vec<u8>)> {
         ("update-v4", update(&[IMPORT, "10.2.1.0/24", "10.3.0.0/16"])),
         ("update-v6", update(&["fd02::/48", "fd03::/48"])),
         ("withdrawal", codec::withdrawals(Family::Ipv4, &[withdrawn]).concat()),
-        ("refresh", codec::route_refresh(Family::Ipv6)),
+        ("refresh", codec::route_refresh(Family::Ipv6, Refresh::Wanted)),
         ("notification", codec::notification(&farewell)),
     ]
 }

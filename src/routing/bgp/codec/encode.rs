@@ -6,12 +6,13 @@ mod attributes;
 use super::{Context, prefixes};
 use crate::net::{Asn, Prefix};
 use crate::routing::attributes::Attributes;
-use crate::routing::bgp::{AS_TRANS, Family, HEADER, MAX_MESSAGE, Notification, Open};
+use crate::routing::bgp::{AS_TRANS, Family, HEADER, MAX_MESSAGE, Notification, Open, Refresh};
 use ipnetwork::IpNetwork;
 use netgauze_bgp_pkt::BgpMessage;
 use netgauze_bgp_pkt::capabilities::{
     BgpCapability, ExtendedNextHopEncoding, ExtendedNextHopEncodingCapability,
-    FourOctetAsCapability, MultiProtocolExtensionsCapability,
+    FourOctetAsCapability, GracefulRestartAddressFamily, GracefulRestartCapability,
+    MultiProtocolExtensionsCapability,
 };
 use netgauze_bgp_pkt::iana::RouteRefreshSubcode;
 use netgauze_bgp_pkt::nlri::{Ipv4Unicast, Ipv4UnicastAddress, Ipv6Unicast, Ipv6UnicastAddress};
@@ -33,13 +34,26 @@ pub fn open(open: &Open) -> Vec<u8> {
         BgpCapability::MultiProtocolExtensions(address_type)
     };
     let mut capabilities: Vec<BgpCapability> = open.families.iter().map(multiprotocol).collect();
-    if open.extended_next_hop {
+    let ours = &open.capabilities;
+    if ours.extended_next_hop {
         let ipv4 = ExtendedNextHopEncoding::new(AddressType::Ipv4Unicast, AddressFamily::IPv6);
         let encodings = ExtendedNextHopEncodingCapability::new([ipv4]);
         capabilities.push(BgpCapability::ExtendedNextHopEncoding(encodings));
     }
-    if open.route_refresh {
-        capabilities.push(BgpCapability::RouteRefresh);
+    let flags = [
+        (ours.route_refresh, BgpCapability::RouteRefresh),
+        (ours.enhanced_refresh, BgpCapability::EnhancedRouteRefresh),
+        (ours.extended_messages, BgpCapability::ExtendedMessage),
+    ];
+    capabilities.extend(flags.into_iter().filter_map(|(can, name)| can.then_some(name)));
+    if let Some(restart) = &ours.graceful_restart {
+        let forwards = restart.forwards.iter().map(|(family, forwards)| {
+            GracefulRestartAddressFamily::new(*forwards, address_type(*family))
+        });
+        let forwards: Vec<GracefulRestartAddressFamily> = forwards.collect();
+        let capability =
+            GracefulRestartCapability::new(restart.restarted, false, restart.time, forwards);
+        capabilities.push(BgpCapability::GracefulRestartCapability(capability));
     }
     if open.four_octet {
         capabilities.push(BgpCapability::FourOctetAs(FourOctetAsCapability::new(open.asn.0)));
@@ -64,10 +78,23 @@ pub fn notification(notification: &Notification) -> Vec<u8> {
     [&[0xff; 16], length.to_be_bytes().as_slice(), &[3, *code, *subcode], data].concat()
 }
 
-/// ROUTE-REFRESH (RFC 2918 §3).
-pub fn route_refresh(family: Family) -> Vec<u8> {
-    let request = RouteRefreshSubcode::NormalRequest;
-    let message = BgpRouteRefreshMessage::new(address_type(family), request);
+/// The end of what is told of a family at first (RFC 4724 §2).
+pub fn end_of_rib(family: Family) -> Vec<u8> {
+    let list: Vec<PathAttribute> = match family {
+        Family::Ipv4 => Vec::new(),
+        Family::Ipv6 => attributes::mp_unreach(Vec::new()).into_iter().collect(),
+    };
+    written_update(BgpUpdateMessage::new(vec![], list, vec![]))
+}
+
+/// ROUTE-REFRESH (RFC 2918 §3, RFC 7313 §3.2).
+pub fn route_refresh(family: Family, refresh: Refresh) -> Vec<u8> {
+    let subtype = match refresh {
+        Refresh::Wanted => RouteRefreshSubcode::NormalRequest,
+        Refresh::Begins => RouteRefreshSubcode::BeginningOfRouteRefresh,
+        Refresh::Ends => RouteRefreshSubcode::EndOfRouteRefresh,
+    };
+    let message = BgpRouteRefreshMessage::new(address_type(family), subtype);
     written(&BgpMessage::RouteRefresh(message))
 }
 
@@ -98,7 +125,10 @@ pub fn announcements(
     let fixed = UPDATE_FIXED
         + common.iter().map(WritablePdu::len).sum::<usize>()
         + attributes::NEXT_HOP_LEN.max(attributes::MP_REACH_FIXED);
-    batches(prefixes, fixed).map(message).map(written_update).collect()
+    batches(prefixes, context.longest().saturating_sub(fixed))
+        .map(message)
+        .map(written_update)
+        .collect()
 }
 
 /// UPDATEs that withdraw `prefixes`, all of `family`; as few as hold them.
@@ -112,14 +142,12 @@ pub fn withdrawals(family: Family, prefixes: &[Prefix]) -> Vec<Vec<u8>> {
         }
     };
     let fixed = UPDATE_FIXED + attributes::MP_UNREACH_FIXED;
-    batches(prefixes, fixed).map(message).map(written_update).collect()
+    batches(prefixes, MAX_MESSAGE - fixed).map(message).map(written_update).collect()
 }
 
-/// `prefixes` in runs that fit a message of which `fixed` octets are taken. None at all when the
-/// longest prefix does not fit.
-fn batches(prefixes: &[Prefix], fixed: usize) -> impl Iterator<Item = &[Prefix]> {
+/// `prefixes` in runs that fit so many octets. None at all when the longest prefix does not fit.
+fn batches(prefixes: &[Prefix], room: usize) -> impl Iterator<Item = &[Prefix]> {
     let longest = prefixes.iter().map(prefixes::encoded_len).max().unwrap_or(0);
-    let room = MAX_MESSAGE.saturating_sub(fixed);
     let mut rest = if longest <= room { prefixes } else { &[] };
     std::iter::from_fn(move || {
         let mut used = 0;

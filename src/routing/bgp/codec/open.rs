@@ -1,8 +1,10 @@
 //! OPEN and its capabilities, read (RFC 4271 §4.2 and §6.2, RFC 5492, RFC 9072).
 
 use crate::net::Asn;
-use crate::routing::bgp::{Cause, Family, Open};
-use netgauze_bgp_pkt::capabilities::{BgpCapability, ExtendedNextHopEncoding};
+use crate::routing::bgp::{Capabilities, Cause, Family, GracefulRestart, Open};
+use netgauze_bgp_pkt::capabilities::{
+    BgpCapability, ExtendedNextHopEncoding, GracefulRestartCapability,
+};
 use netgauze_iana::address_family::{AddressFamily, AddressType};
 use netgauze_parse_utils::reader::SliceReader;
 use netgauze_parse_utils::traits::ParseFrom;
@@ -36,8 +38,7 @@ pub(super) fn decode(body: &[u8]) -> Result<Open, Cause> {
         hold_time,
         identifier,
         families: BTreeSet::new(),
-        route_refresh: false,
-        extended_next_hop: false,
+        capabilities: Capabilities::default(),
     };
     for (kind, value) in parameters(body.get(9..).unwrap_or_default())? {
         if kind != PARAMETER_CAPABILITIES {
@@ -111,9 +112,15 @@ fn read_capabilities(mut bytes: &[u8], open: &mut Open) -> Result<(), Cause> {
                 open.four_octet = true;
                 open.asn = Asn(four_octet.asn4());
             }
-            Ok(BgpCapability::RouteRefresh) => open.route_refresh = true,
+            Ok(BgpCapability::RouteRefresh) => open.capabilities.route_refresh = true,
+            Ok(BgpCapability::EnhancedRouteRefresh) => open.capabilities.enhanced_refresh = true,
+            Ok(BgpCapability::ExtendedMessage) => open.capabilities.extended_messages = true,
+            Ok(BgpCapability::GracefulRestartCapability(restart)) => {
+                open.capabilities.graceful_restart = Some(graceful_restart(&restart));
+            }
             Ok(BgpCapability::ExtendedNextHopEncoding(encodings)) => {
-                open.extended_next_hop = encodings.encodings().iter().any(is_ipv4_over_ipv6);
+                let takes = encodings.encodings().iter().any(is_ipv4_over_ipv6);
+                open.capabilities.extended_next_hop = takes;
             }
             Ok(_) | Err(_) => {}
         }
@@ -125,4 +132,21 @@ fn read_capabilities(mut bytes: &[u8], open: &mut Open) -> Result<(), Cause> {
 fn is_ipv4_over_ipv6(encoding: &ExtendedNextHopEncoding) -> bool {
     encoding.address_type() == AddressType::Ipv4Unicast
         && encoding.next_hop_afi() == AddressFamily::IPv6
+}
+
+/// RFC 4724 §3. Families that are not ours are passed over.
+fn graceful_restart(capability: &GracefulRestartCapability) -> GracefulRestart {
+    let forwards = capability.address_families().iter().filter_map(|one| {
+        let family = match one.address_type() {
+            AddressType::Ipv4Unicast => Family::Ipv4,
+            AddressType::Ipv6Unicast => Family::Ipv6,
+            _ => return None,
+        };
+        Some((family, one.forwarding_state()))
+    });
+    GracefulRestart {
+        restarted: capability.restart(),
+        time: capability.time(),
+        forwards: forwards.collect(),
+    }
 }

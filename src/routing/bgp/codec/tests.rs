@@ -8,7 +8,7 @@ use crate::net::{Asn, Prefix};
 use crate::routing::attributes::{
     Aggregator, AsPath, Attributes, Origin, Segment, TransitiveAttribute,
 };
-use crate::routing::bgp::{FrameBuffer, Open, Update};
+use crate::routing::bgp::{Capabilities, FrameBuffer, GracefulRestart, Open, Update};
 use std::net::Ipv4Addr;
 
 #[test]
@@ -20,8 +20,17 @@ fn open_reads_back() {
             hold_time: 9,
             identifier: Ipv4Addr::new(192, 0, 2, 1),
             families: Family::ALL.into(),
-            route_refresh: true,
-            extended_next_hop: four_octet,
+            capabilities: Capabilities {
+                route_refresh: true,
+                extended_next_hop: four_octet,
+                enhanced_refresh: four_octet,
+                extended_messages: four_octet,
+                graceful_restart: four_octet.then(|| GracefulRestart {
+                    restarted: true,
+                    time: 120,
+                    forwards: [(Family::Ipv6, true)].into(),
+                }),
+            },
         };
         assert_eq!(decoded(&open(&sent), &wide()), Ok(Message::Open(sent)));
     }
@@ -31,8 +40,12 @@ fn open_reads_back() {
 fn small_messages_read_back() {
     assert_eq!(decoded(&keepalive(), &wide()), Ok(Message::Keepalive));
     for family in Family::ALL {
-        let expected = Message::RouteRefresh(Some(family));
-        assert_eq!(decoded(&route_refresh(family), &wide()), Ok(expected));
+        for refresh in [Refresh::Wanted, Refresh::Begins, Refresh::Ends] {
+            let expected = Message::RouteRefresh(Some((family, refresh)));
+            assert_eq!(decoded(&route_refresh(family, refresh), &wide()), Ok(expected));
+        }
+        let end = update(&end_of_rib(family), &wide());
+        assert_eq!((end.end_of_rib, end.withdrawn), (Some(family), vec![]));
     }
     let sent = Notification { code: 6, subcode: 2, data: b"\x05night".to_vec() };
     assert_eq!(decoded(&notification(&sent), &wide()), Ok(Message::Notification(sent)));
@@ -132,6 +145,7 @@ fn wide() -> Context {
         internal: false,
         families: Family::ALL.into(),
         extended_next_hop: false,
+        extended_messages: false,
     }
 }
 

@@ -80,7 +80,7 @@ impl Connection {
             Timer::Hold => &mut self.hold,
             Timer::ConnectRetry => &mut self.connect_retry,
             Timer::Keepalive => &mut self.keepalive,
-            Timer::IdleHold => return false,
+            Timer::IdleHold | Timer::Stale => return false,
         };
         deadline.take_if(|at| *at <= now).is_some()
     }

@@ -5,22 +5,27 @@ use super::{
     COLLISION_WINDOW, Cause, Connection, Input, Key, Negotiated, Session, SessionConfig, State,
 };
 use crate::routing::bgp::codec::Context;
-use crate::routing::bgp::{Family, Open};
+use crate::routing::bgp::{Capabilities, Family, GracefulRestart, Open};
 use crate::time::Timestamp;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 impl SessionConfig {
     /// The OPEN that we send.
-    pub fn open(&self) -> Open {
+    pub fn open(&self, restarted: bool) -> Open {
         Open {
             asn: self.local_asn,
             four_octet: true,
             hold_time: u16::try_from(self.hold_time.as_secs()).unwrap_or(u16::MAX),
             identifier: self.identifier,
             families: BTreeSet::from(Family::ALL),
-            route_refresh: true,
-            extended_next_hop: true,
+            capabilities: Capabilities {
+                route_refresh: true,
+                enhanced_refresh: true,
+                extended_next_hop: true,
+                extended_messages: true,
+                graceful_restart: Some(GracefulRestart { restarted, ..GracefulRestart::default() }),
+            },
         }
     }
 
@@ -36,14 +41,18 @@ impl SessionConfig {
         if internal && open.identifier == self.identifier {
             return Err(Cause::BadIdentifier);
         }
-        let ours = self.open();
+        let ours = self.open(false);
         let hold_time = Duration::from_secs(ours.hold_time.min(open.hold_time).into());
         let families = ours.families.intersection(&open.families).copied().collect();
-        let extended_next_hop = open.extended_next_hop;
-        let context =
-            Context { four_octet: open.four_octet, internal, families, extended_next_hop };
-        let route_refresh = open.route_refresh;
-        Ok(Negotiated { hold_time, context, route_refresh, identifier: open.identifier })
+        let context = Context {
+            four_octet: open.four_octet,
+            internal,
+            families,
+            extended_next_hop: open.capabilities.extended_next_hop,
+            extended_messages: open.capabilities.extended_messages,
+        };
+        let capabilities = open.capabilities.clone();
+        Ok(Negotiated { hold_time, context, capabilities, identifier: open.identifier })
     }
 
     /// Whether, of two connections with a peer that sent `open`, the one that we opened stays:

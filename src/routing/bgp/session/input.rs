@@ -3,8 +3,8 @@
 
 use super::super::codec::{self, Context};
 use super::super::{
-    Cause, CeaseReason, Event, Family, Frame, Message, MessageType, Notification, Open, State,
-    Step, Update,
+    Cause, CeaseReason, Event, Family, Frame, Message, MessageType, Notification, Open, Refresh,
+    State, Step, Update,
 };
 use super::connection::Connection;
 use super::values::{DownReason, Negotiated, Output};
@@ -26,7 +26,7 @@ pub(super) enum Input {
     Keepalive,
     Update(Update),
     /// Of a family that we know, or another.
-    Refresh(Option<Family>),
+    Refresh(Option<(Family, Refresh)>),
     Notification(Notification),
     HeaderError(Cause),
     OpenError(Cause),
@@ -48,7 +48,7 @@ impl Input {
             Ok(Message::Open(open)) => return Err(open),
             Ok(Message::Keepalive) => Input::Keepalive,
             Ok(Message::Update(update)) => Input::Update(update),
-            Ok(Message::RouteRefresh(family)) => Input::Refresh(family),
+            Ok(Message::RouteRefresh(refresh)) => Input::Refresh(refresh),
             Ok(Message::Notification(notification)) => Input::Notification(notification),
             Err(cause) => match frame.message_type {
                 MessageType::Open => Input::OpenError(cause),
@@ -124,6 +124,7 @@ impl Input {
         if let Input::Update(update) = self {
             return Some(Output::Update(update.clone()));
         }
-        if let Input::Refresh(family) = self { family.map(Output::Refresh) } else { None }
+        let Input::Refresh(refresh) = self else { return None };
+        refresh.map(|(family, refresh)| Output::Refresh(family, refresh))
     }
 }

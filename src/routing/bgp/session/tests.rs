@@ -3,7 +3,7 @@
 use super::*;
 use crate::net::Asn;
 use crate::routing::bgp::Family;
-use crate::routing::bgp::{FrameBuffer, Open};
+use crate::routing::bgp::{Capabilities, FrameBuffer, Open};
 use std::net::Ipv4Addr;
 
 const START: Timestamp = Timestamp::from_millis(1000);
@@ -255,8 +255,11 @@ fn peer(change: impl Fn(&mut Open)) -> Open {
         hold_time: 90,
         identifier: Ipv4Addr::new(192, 0, 2, 2),
         families: Family::ALL.into(),
-        route_refresh: true,
-        extended_next_hop: true,
+        capabilities: Capabilities {
+            route_refresh: true,
+            extended_next_hop: true,
+            ..Capabilities::default()
+        },
     };
     change(&mut open);
     open

@@ -2,7 +2,9 @@
 
 use crate::net::Asn;
 use crate::routing::bgp::codec::Context;
-use crate::routing::bgp::{Cause, ConnectionId, Family, Notification, Update};
+use crate::routing::bgp::{
+    Capabilities, Cause, CeaseReason, ConnectionId, Family, Notification, Refresh, Update,
+};
 use std::fmt;
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -33,8 +35,8 @@ pub struct Negotiated {
     pub hold_time: Duration,
     /// How messages are read and written.
     pub context: Context,
-    /// Whether the peer answers ROUTE-REFRESH.
-    pub route_refresh: bool,
+    /// What the peer can.
+    pub capabilities: Capabilities,
     /// The peer's BGP Identifier.
     pub identifier: Ipv4Addr,
 }
@@ -56,8 +58,8 @@ pub enum Output {
     Failed(DownReason),
     /// The peer's routes changed.
     Update(Update),
-    /// The peer wants to hear our routes of this family again.
-    Refresh(Family),
+    /// The peer wants to hear our routes of this family again, or tells its own again.
+    Refresh(Family, Refresh),
 }
 
 /// Why an established session, or an attempt at one, ended.
@@ -74,6 +76,16 @@ pub enum DownReason {
 }
 
 impl DownReason {
+    /// Whether the peer may just restart: its connection is gone, and neither side has said why; or it has
+    /// begun another (RFC 4724 §4.2).
+    pub(crate) fn may_be_a_restart(&self) -> bool {
+        match self {
+            DownReason::TransportClosed => true,
+            DownReason::Sent(cause) => *cause == Cause::Cease(CeaseReason::Collision),
+            DownReason::ConnectTimeout | DownReason::Received(_) => false,
+        }
+    }
+
     /// Whether an attempt that ended for this reason may well succeed the next time: the peer is
     /// not there yet, or we have let go of it.
     pub fn may_pass(&self) -> bool {
@@ -110,4 +122,7 @@ pub enum Timer {
     Keepalive,
     /// The wait before the next attempt is over (IdleHoldTimer).
     IdleHold,
+    /// The peer has had time to announce its routes again (RFC 4724 §4.2). The router's, not the
+    /// session's.
+    Stale,
 }

@@ -4,22 +4,25 @@ use super::*;
 use crate::routing::Attributes;
 use crate::routing::attributes::{AsPath, Segment, TransitiveAttribute};
 use crate::routing::bgp::codec::{self, Context};
-use crate::routing::bgp::{Family, Frame, FrameBuffer, Message, Open, State};
+use crate::routing::bgp::{
+    Capabilities, Family, Frame, FrameBuffer, Message, Open, Refresh, State,
+};
 
 const PEER: PeerId = PeerId(1);
 
 /// A router with one neighbour that has connected and is played by the test.
-struct Stage {
-    router: Router,
+pub(super) struct Stage {
+    pub router: Router,
     connection: ConnectionId,
-    now: Timestamp,
-    frames: FrameBuffer,
-    received: Vec<Frame>,
+    connections: u64,
+    pub now: Timestamp,
+    pub frames: FrameBuffer,
+    pub received: Vec<Frame>,
     closed: bool,
 }
 
 impl Stage {
-    fn new(transit: bool) -> Stage {
+    pub(super) fn new(transit: bool) -> Stage {
         let config = RouterConfig { transit, ..RouterConfig::new(asn(0), [192, 0, 2, 1].into()) };
         let mut router = Router::new(config, &mut Seeded::new(1));
         let now = Timestamp::from_millis(1000);
@@ -38,14 +41,21 @@ impl Stage {
         let connection = ConnectionId::accepted(1);
         router.handle_accepted(connection, local, remote, now);
         let frames = FrameBuffer::default();
-        let mut stage =
-            Stage { router, connection, now, frames, received: Vec::new(), closed: false };
+        let mut stage = Stage {
+            router,
+            connection,
+            connections: 1,
+            now,
+            frames,
+            received: Vec::new(),
+            closed: false,
+        };
         stage.listen();
         stage
     }
 
     /// A router whose neighbour has sent `open` and is established.
-    fn established(open: &Open, transit: bool) -> Stage {
+    pub(super) fn established(open: &Open, transit: bool) -> Stage {
         let mut stage = Stage::new(transit);
         stage.play(&codec::open(open));
         stage.play(&codec::keepalive());
@@ -53,12 +63,46 @@ impl Stage {
         stage
     }
 
-    fn play(&mut self, bytes: &[u8]) {
+    /// The connection is gone, and nobody has said why.
+    pub(super) fn hang_up(&mut self) {
+        self.router.handle_closed(self.connection, self.now);
+        self.listen();
+    }
+
+    /// The peer connects once more and comes to a session.
+    pub(super) fn connect_again(&mut self, open: &Open) {
+        self.connections += 1;
+        self.connection = ConnectionId::accepted(self.connections);
+        self.frames = FrameBuffer::default();
+        self.router.handle_accepted(self.connection, addr(0), addr(1), self.now);
+        self.listen();
+        self.play(&codec::open(open));
+        self.play(&codec::keepalive());
+        assert_eq!(self.state(), State::Established);
+    }
+
+    /// Time passes, and the peer says nothing.
+    pub(super) fn pass(&mut self, time: Duration) {
+        let end = self.now + time;
+        while let Some((at, _)) = self.router.poll_timeout().filter(|(at, _)| *at <= end) {
+            self.now = self.now.max(at);
+            self.router.handle_timeout(self.now);
+            self.listen();
+        }
+        self.now = end;
+    }
+
+    /// Prefixes that have to be announced again.
+    pub(super) fn stale(&self) -> usize {
+        self.router.rib.stale_count(PEER)
+    }
+
+    pub(super) fn play(&mut self, bytes: &[u8]) {
         self.router.handle_bytes(self.connection, bytes, self.now);
         self.listen();
     }
 
-    fn listen(&mut self) {
+    pub(super) fn listen(&mut self) {
         while let Some(action) = self.router.poll_action() {
             match action {
                 Action::Send { bytes, connection } if connection == self.connection => {
@@ -73,16 +117,16 @@ impl Stage {
         }
     }
 
-    fn state(&self) -> State {
+    pub(super) fn state(&self) -> State {
         self.router.neighbors()[0].state.expect("a session")
     }
 
-    fn ways(&self) -> usize {
+    pub(super) fn ways(&self) -> usize {
         self.router.rib.all_chosen().count()
     }
 
     /// Code and subcode of the last message, if it is a notification.
-    fn notification(&self) -> Option<(u8, u8)> {
+    pub(super) fn notification(&self) -> Option<(u8, u8)> {
         match codec::decode(self.received.last()?, &Context::default()) {
             Ok(Message::Notification(notification)) => {
                 Some((notification.code, notification.subcode))
@@ -166,7 +210,7 @@ fn a_route_refresh_is_answered_with_everything_of_the_family() {
     stage.router.set_local_prefixes(prefixes(&["10.1.0.0/16", "fd00:1::/48"]), stage.now);
     stage.listen();
     let before = stage.received.len();
-    stage.play(&codec::route_refresh(Family::Ipv6));
+    stage.play(&codec::route_refresh(Family::Ipv6, Refresh::Wanted));
     let prefixes_of = |frame| match codec::decode(frame, &context()) {
         Ok(Message::Update(update)) => Some(update.announced[0].prefixes.clone()),
         _ => None,
@@ -181,7 +225,7 @@ fn what_has_no_place_in_a_state_ends_the_connection() {
     let cases = [
         (codec::keepalive(), State::OpenSent, (5, 1)),
         (update.clone(), State::OpenSent, (5, 1)),
-        (codec::route_refresh(Family::Ipv4), State::OpenSent, (5, 1)),
+        (codec::route_refresh(Family::Ipv4, Refresh::Wanted), State::OpenSent, (5, 1)),
         (update, State::OpenConfirm, (5, 2)),
         (codec::open(&peer_open()), State::OpenConfirm, (5, 2)),
         (codec::open(&peer_open()), State::Established, (5, 3)),
@@ -243,28 +287,38 @@ fn every_flipped_bit_is_survived_or_answered_with_the_right_notification() {
     }
 }
 
-fn peer_open() -> Open {
+pub(super) fn peer_open() -> Open {
     Open {
         asn: asn(1),
         four_octet: true,
         hold_time: 9,
         identifier: Ipv4Addr::new(192, 0, 2, 2),
         families: Family::ALL.into(),
-        route_refresh: true,
-        extended_next_hop: false,
+        capabilities: Capabilities {
+            route_refresh: true,
+            extended_next_hop: false,
+            ..Capabilities::default()
+        },
     }
 }
 
-fn context() -> Context {
+pub(super) fn context() -> Context {
     let families = Family::ALL.into();
-    Context { four_octet: true, internal: false, families, extended_next_hop: false }
+    Context { four_octet: true, internal: false, families, ..Context::default() }
 }
 
-fn path(asns: &[u32]) -> Attributes {
+pub(super) fn path(asns: &[u32]) -> Attributes {
     Attributes {
         as_path: AsPath::sequence(asns.iter().copied().map(Asn)),
         ..Attributes::originated(Ipv4Addr::new(192, 0, 2, 2).into())
     }
+}
+
+/// A peer's own route, of either family.
+pub(super) fn announce_own(text: &str) -> Vec<u8> {
+    let v4 = path(&[65002]);
+    let v6 = Attributes { next_hop: addr(1), ..v4.clone() };
+    announce(if prefix(text).is_ipv4() { &v4 } else { &v6 }, text)
 }
 
 fn announce(attributes: &Attributes, text: &str) -> Vec<u8> {
@@ -285,7 +339,7 @@ fn recorded() -> Vec<u8> {
         announce(&v6, "fd00:2::/48"),
         codec::withdrawals(Family::Ipv4, &[prefix("10.2.0.0/16")]).concat(),
         codec::withdrawals(Family::Ipv6, &[prefix("fd00:2::/48")]).concat(),
-        codec::route_refresh(Family::Ipv4),
+        codec::route_refresh(Family::Ipv4, Refresh::Wanted),
         codec::notification(&bgp::Notification { code: 6, subcode: 2, data: vec![] }),
     ]
     .concat()

@@ -180,7 +180,7 @@ fn capabilities_that_we_do_not_know_are_passed_over() {
     );
     let message = [&[0xff; 16][..], &[0, 19 + body.len() as u8], &[1], &body].concat();
     let Ok(Message::Open(open)) = decoded(&message, &wide()) else { panic!("an open") };
-    assert!(open.route_refresh && !open.four_octet);
+    assert!(open.capabilities.route_refresh && !open.four_octet);
     assert_eq!(open.families, [Family::Ipv4].into(), "none of ours named: IPv4 alone");
 }
 

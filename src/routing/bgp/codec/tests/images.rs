@@ -1,6 +1,7 @@
 //! Octets as strict peers want them: flags, order, lengths.
 
 use super::*;
+use crate::routing::bgp::Capabilities;
 use hex_literal::hex;
 
 #[test]
@@ -11,8 +12,11 @@ fn open_on_the_wire() {
         hold_time: 9,
         identifier: Ipv4Addr::new(192, 0, 2, 1),
         families: Family::ALL.into(),
-        route_refresh: true,
-        extended_next_hop: true,
+        capabilities: Capabilities {
+            route_refresh: true,
+            extended_next_hop: true,
+            ..Capabilities::default()
+        },
     });
     let expected = hex!(
         "ffffffff ffffffff ffffffff ffffffff 003b 01"
