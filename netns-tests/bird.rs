@@ -184,3 +184,96 @@ fn bfd_with_bird_through_strongswan_notices_that_nothing_comes() {
     assert!(sites.comes_to_say(PathState::Works), "{}", why());
     assert!(sites.pair.comes_to_work(), "{}", sites.why());
 }
+
+/// BIRD that says it goes on forwarding while it restarts, takes long messages, and marks its routes.
+fn graceful() -> String {
+    BIRD.replace(
+        "    hold time 9;\n",
+        "    hold time 9;\n    graceful restart on;\n    enable extended messages on;\n",
+    )
+    .replace(
+        "export where source = RTS_STATIC;",
+        "export filter { bgp_community.add((64514, 20)); bgp_large_community.add((64514, 1, 2)); \
+             if source = RTS_STATIC then accept; reject; };",
+    )
+}
+
+#[test]
+fn bird_restarts_and_its_routes_hold_on_meanwhile() {
+    let mut sites = Sites::with(&graceful());
+    assert!(eventually(|| sites.is_routed("10.2.0.0/16")), "{}", sites.why());
+    assert!(sites.pair.comes_to_work(), "{}", sites.why());
+    let can = sites.ours.peer().bgp.map(|bgp| bgp.peer_can.join(", ")).unwrap_or_default();
+    for word in ["enhanced route refresh", "extended messages", "graceful restart (120 s)"] {
+        assert!(can.contains(word), "{word} is not in {can}");
+    }
+    let theirs = sites.bird.ask("show protocols all vpngw");
+    assert!(theirs.contains("Extended message") && theirs.contains("Graceful restart"), "{theirs}");
+
+    sites.bird.signal(Signal::SIGKILL);
+    let state = || sites.ours.peer().bgp.map(|bgp| (bgp.state, bgp.prefixes_stale));
+    let waits = || state().is_some_and(|(state, stale)| state != "Established" && stale == 2);
+    assert!(eventually(waits), "{:?}", state());
+    assert!(sites.is_routed("10.2.0.0/16"), "{}", sites.why());
+    for family in [0, 1] {
+        assert!(sites.pair.journey(Side::Left, family).succeeds(), "packets still pass");
+    }
+    let bird = Bird::start_again(&sites.pair, Side::Right, &graceful());
+    sites.bird = bird;
+    let fresh = || {
+        let bgp = sites.ours.peer().bgp.map(|bgp| (bgp.state, bgp.prefixes_stale));
+        bgp == Some(("Established".to_owned(), 0))
+    };
+    assert!(eventually(fresh), "{}", sites.why());
+    assert!(sites.is_routed("10.2.0.0/16") && sites.is_routed("fd00:2::/48"), "{}", sites.why());
+    assert!(sites.ours.log().matches("BGP session up").count() >= 2);
+    assert!(!sites.ours.log().contains("route-lost"), "{}", sites.ours.log());
+
+    // A refresh of BIRD's that leaves a route out: between its marks it is not told again.
+    sites.bird.ask("reload out vpngw");
+    sites.bird.ask("reload in vpngw");
+    let has_ours = || sites.bird.ask("show route 10.1.0.0/16").contains("10.1.0.0/16");
+    assert!(eventually(has_ours), "{}", sites.bird.ask("show route"));
+    assert!(sites.is_routed("10.2.0.0/16"));
+}
+
+#[test]
+fn rules_and_marks_are_understood_by_bird_and_by_us() {
+    let mut sites = Sites::with(&graceful());
+    assert!(eventually(|| sites.is_routed("10.2.0.0/16")), "{}", sites.why());
+    let rules = r#"
+import = [
+    { prefixes = ["fd00:2::/48"], reject = true },
+    { community = "64514:20", local_preference = 150 },
+]
+announce = [
+    { prefixes = ["fd00:1::/48"], reject = true },
+    { add = ["64513:7", "64513:8:9", "no-export"], med = 50, prepend = 2 },
+]"#;
+    let text =
+        config(&sites.pair, Side::Left, Auth::Psk, &bgp(Side::Left), &format!("{INSIDE}\n{rules}"));
+    sites.ours.reload(&text);
+    let preferred = || {
+        let route = sites.route("10.2.0.0/16");
+        route.is_some_and(|route| route.paths.iter().any(|path| path.local_preference == 150))
+    };
+    assert!(eventually(preferred), "{}", sites.why());
+    assert!(!sites.is_routed("fd00:2::/48"), "{}", sites.why());
+    let request = "show route all 10.1.0.0/16";
+    for words in [
+        "BGP.as_path: 64513 64513 64513",
+        "BGP.med: 50",
+        "BGP.community: (64513,7) (65535,65281)",
+        "BGP.large_community: (64513, 8, 9)",
+    ] {
+        assert!(sites.bird.comes_to_answer(request, words), "{words}: {}", sites.bird.ask(request));
+    }
+    let withdrawn = || !sites.bird.ask("show route").contains("fd00:1::/48");
+    assert!(eventually(withdrawn), "{}", sites.bird.ask("show route"));
+
+    let text = config(&sites.pair, Side::Left, Auth::Psk, &bgp(Side::Left), INSIDE);
+    sites.ours.reload(&text);
+    assert!(eventually(|| sites.is_routed("fd00:2::/48")), "{}", sites.why());
+    assert!(sites.pair.comes_to_work(), "{}", sites.why());
+    sites.bird.ask("reload in vpngw");
+}

@@ -20,11 +20,20 @@ pub struct Bird {
 impl Bird {
     /// Starts the BIRD of a side and waits until it answers.
     pub fn start(pair: &Pair, side: Side, config: &str) -> Self {
+        Self::start_as(pair, side, config, &[])
+    }
+
+    /// Starts it as one that has forwarded packets while it was away.
+    pub fn start_again(pair: &Pair, side: Side, config: &str) -> Self {
+        Self::start_as(pair, side, config, &["-R"])
+    }
+
+    fn start_as(pair: &Pair, side: Side, config: &str, arguments: &[&str]) -> Self {
         let file = pair.write("bird.conf", config);
         let socket = pair.path("bird.ctl");
         let mut command = Command::new("bird");
         command.arg("-f").arg("-c").arg(file).arg("-s").arg(&socket);
-        command.arg("-P").arg(pair.path("bird.pid"));
+        command.arg("-P").arg(pair.path("bird.pid")).args(arguments);
         let output = pair.path("bird.log");
         let process =
             daemon::start_in(&mut command, &pair.namespace(side.name()), &output).unwrap();

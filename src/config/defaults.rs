@@ -46,6 +46,9 @@ pub const LIFETIMES: Lifetimes = Lifetimes {
 /// Enough for the reordering of a path with several queues at 10 Gbit/s; strongSwan's 32 is not.
 pub const REPLAY_WINDOW: u32 = 8192;
 
+/// Most prefixes that a peer may announce.
+pub const MAX_PREFIXES: u32 = 100_000;
+
 /// LOCAL_PREF where nothing is said, the value that BGP speakers agree on.
 pub const LOCAL_PREFERENCE: u32 = 100;
 

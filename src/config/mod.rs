@@ -36,6 +36,7 @@ mod limits;
 mod numbering;
 mod outline;
 mod peer_section;
+mod policy_section;
 mod presets;
 mod reader;
 mod segments;

@@ -263,6 +263,7 @@ fn the_reference_describes_every_key_and_no_other() {
         vpc_section::VRRP_KEYS.to_vec(),
         vxlan_section::KEYS.to_vec(),
         peer_section::keys(),
+        policy_section::keys(),
     ]
     .concat();
     for key in &keys {

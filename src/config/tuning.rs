@@ -8,7 +8,7 @@ use crate::net::Prefix;
 use std::time::Duration;
 use toml::de::DeValue;
 
-pub(super) const KEYS: [&str; 14] = [
+pub(super) const KEYS: [&str; 15] = [
     "ike_suites",
     "esp_suites",
     "ike_lifetime",
@@ -21,6 +21,7 @@ pub(super) const KEYS: [&str; 14] = [
     "local_preference",
     "hold_time",
     "ttl_security",
+    "max_prefixes",
     "initiate",
     "force_encapsulation",
 ];
@@ -41,6 +42,7 @@ pub(super) struct Tuning {
     pub(super) local_preference: u32,
     pub(super) hold_time: Duration,
     pub(super) ttl_security: Option<bool>,
+    pub(super) max_prefixes: u32,
     pub(super) initiate: Option<bool>,
     pub(super) force_encapsulation: bool,
     /// Selectors of both sides where the file says none; else what the routing suggests.
@@ -59,6 +61,7 @@ impl Default for Tuning {
             local_preference: defaults::LOCAL_PREFERENCE,
             hold_time: defaults::BGP_HOLD_TIME,
             ttl_security: None,
+            max_prefixes: defaults::MAX_PREFIXES,
             initiate: None,
             force_encapsulation: true,
             selectors: None,
@@ -71,6 +74,7 @@ impl Tuning {
     pub(super) fn read_over(&self, section: &Section<'_>, report: &mut Report) -> Tuning {
         let hold_time = words::duration("the hold time", limits::BGP_HOLD_TIME);
         let local_preference = words::integer("the local preference", 0..=u32::MAX);
+        let max_prefixes = words::integer("a number of prefixes", 1..=1_000_000);
         Tuning {
             ike_suites: suites(section, "ike_suites", words::ike_suite, report)
                 .unwrap_or_else(|| self.ike_suites.clone()),
@@ -91,6 +95,9 @@ impl Tuning {
             ttl_security: section
                 .optional("ttl_security", words::boolean, report)
                 .or(self.ttl_security),
+            max_prefixes: section
+                .optional("max_prefixes", max_prefixes, report)
+                .unwrap_or(self.max_prefixes),
             initiate: section.optional("initiate", words::boolean, report).or(self.initiate),
             force_encapsulation: section
                 .optional("force_encapsulation", words::boolean, report)

@@ -16,11 +16,13 @@
 
 use super::diagnostics::{Fault, Report};
 use super::gateway_section::Gateway;
+use super::policy_section::{self, Direction};
 use super::reader::{At, Section};
 use super::tuning::Tuning;
 use super::vpc_section::Vpc;
 use super::{BgpConfig, Identity, Inside as Ends, Routing, derive_inside_address, words};
 use crate::net::{AddressRange, Prefix, VpcId};
+use crate::routing::policy::Rule;
 use crate::wire::ike::limits::SELECTORS;
 use std::net::IpAddr;
 use std::ops::Range;
@@ -28,7 +30,7 @@ use toml::de::DeValue;
 
 /// The keys of a tunnel, in its `[[peer]]` or before that in `[peer.vpc.…]`, where
 /// `local_preference` may stand too.
-pub(super) const OWN_KEYS: [&str; 7] = [
+pub(super) const OWN_KEYS: [&str; 9] = [
     "remote_asn",
     "static_routes",
     "accept",
@@ -36,6 +38,8 @@ pub(super) const OWN_KEYS: [&str; 7] = [
     "inside_remote",
     "local_ts",
     "remote_ts",
+    "import",
+    "announce",
 ];
 const ROUTING_KEYS: [&str; 2] = ["remote_asn", "static_routes"];
 const INSIDE_KEYS: [&str; 2] = ["inside_local", "inside_remote"];
@@ -233,6 +237,9 @@ fn routing(
             .lacks(&["remote_asn", "static_routes"]);
         report.add(section.span(), fault);
     }
+    if routes.is_some() && !both {
+        refuse_rules(layers, report);
+    }
     let statics = routes.map(|routes| Routing::Static {
         prefixes: routes.into_iter().map(|prefix| prefix.value).collect(),
         inside: addresses.filter(|_| layers.of(&INSIDE_KEYS).has("inside_local")),
@@ -273,7 +280,28 @@ fn bgp(
         inside_remote,
         hold_time: inside.tuning.hold_time,
         ttl_security: inside.tuning.ttl_security.unwrap_or(is_vpngw),
+        max_prefixes: inside.tuning.max_prefixes,
+        import: rules(layers, Direction::Import, report),
+        announce: rules(layers, Direction::Announce, report),
     })
+}
+
+/// The rules about routes of one direction.
+fn rules(layers: &Layers<'_, '_>, direction: Direction, report: &mut Report) -> Vec<Rule> {
+    policy_section::read(layers.of(&[direction.key()]), direction, report)
+}
+
+/// Rules are about what BGP brings or takes.
+fn refuse_rules(layers: &Layers<'_, '_>, report: &mut Report) {
+    for direction in [Direction::Import, Direction::Announce] {
+        let key = direction.key();
+        let section = layers.of(&[key]);
+        if section.has(key) {
+            let fault = Fault::new(format!("`{key}` is for peers with BGP")).label("no BGP here");
+            let help = "leave it out, or write `remote_asn` instead of `static_routes`";
+            report.add(section.span_of(key), fault.help(help));
+        }
+    }
 }
 
 /// The addresses inside the tunnel: both written or both derived.

@@ -6,6 +6,7 @@
 use super::{Credentials, Identity};
 use crate::crypto::suite::{EspSuite, IkeSuite};
 use crate::net::{Asn, InterfaceAddress, PeerId, Prefix, RemoteId, VpcId};
+use crate::routing::policy::Rule;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::num::NonZeroU16;
@@ -273,6 +274,12 @@ pub struct BgpConfig {
     /// Whether the session takes only packets with a TTL of 255, which no router has forwarded
     /// (RFC 5082).
     pub ttl_security: bool,
+    /// Most prefixes that the peer may announce before its session is ended.
+    pub max_prefixes: u32,
+    /// Rules about routes from the peer, beside `accept`.
+    pub import: Vec<Rule>,
+    /// Rules about routes to the peer.
+    pub announce: Vec<Rule>,
 }
 
 /// When SAs are replaced. These are hard limits: rekeying begins earlier, with jitter.

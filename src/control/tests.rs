@@ -194,6 +194,8 @@ pub(crate) fn peer() -> PeerView {
             hold_time_ms: 9000,
             prefixes_announced: 2,
             last_down: None,
+            peer_can: Vec::new(),
+            prefixes_stale: 0,
         }),
         unreached: vec![],
         parts: vec![],

@@ -71,6 +71,8 @@ pub fn bgp_session(bytes: &[u8]) {
             passive: true,
         },
         import: PrefixSet::from_iter([import]),
+        import_rules: [].into(),
+        export_rules: [].into(),
         local_preference: 100,
         max_prefixes: 100,
     };

@@ -197,6 +197,14 @@ impl Fact {
         }
     }
 
+    /// The peer has announced nearly as many prefixes as it may.
+    pub(super) fn of_near_limit(count: usize, limit: usize, peer: &PeerConfig) -> Fact {
+        let text = format!("the peer announces {count} prefixes; beyond {limit} its session ends");
+        Fact::new(Code::BgpNearLimit, text)
+            .sides(format!("max_prefixes = {limit}"), count)
+            .remedy(format!("raise `max_prefixes` of {}, or have fewer announced", peer.gateway))
+    }
+
     /// The peer announces a prefix that it may not.
     pub(super) fn of_rejection(prefix: Prefix, why: RejectReason, peer: &PeerConfig) -> Fact {
         let text = format!("announcement of {prefix} rejected: {why}");
@@ -215,6 +223,7 @@ impl Fact {
             RejectReason::Underlay => fact
                 .theirs(prefix)
                 .remedy("announce a prefix that leaves the gateways' own addresses out"),
+            RejectReason::Ruled => fact.theirs(prefix),
             RejectReason::Martian
             | RejectReason::OwnNextHop
             | RejectReason::AsSet

@@ -250,6 +250,9 @@ impl Gateway {
                 self.tell_bgp(peer, &reason, now);
             }
             Action::NeighborFailed { peer, reason } => self.tell_bgp(peer, &reason, now),
+            Action::NearLimit { peer, count, limit } => self.about(peer, |tunnel, config| {
+                tunnel.note(Fact::of_near_limit(count, limit, config), now);
+            }),
             Action::Rejected { peer, prefix, why } => self.about(peer, |tunnel, config| {
                 tunnel.note_rejection(Fact::of_rejection(prefix, why, config), now);
             }),

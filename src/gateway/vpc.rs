@@ -6,20 +6,18 @@ use super::io::LinkState;
 use super::own::OwnAddresses;
 use super::routes::VpcRoutes;
 use super::world::{Wish, World};
-use crate::config::{Config, PeerConfig, Routing, VpcConfig, derive_inside_address};
+use crate::config::{BgpConfig, Config, PeerConfig, Routing, VpcConfig, derive_inside_address};
 use crate::esp::DiscardCounters;
 use crate::forward::{Conversations, Neighbor, Services};
 use crate::net::{Asn, PeerId, Prefix, PrefixSet, VpcId};
 use crate::random::Random;
 use crate::routing::bgp::Family;
+use crate::routing::policy::Rule;
 use crate::routing::{FibChange, NeighborConfig, NeighborKind, Router, RouterConfig};
 use crate::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
-
-/// How many prefixes a peer may announce before its session is ended.
-const MAX_PREFIXES: u32 = 100_000;
 
 /// A VPC at work.
 #[derive(Debug)]
@@ -357,8 +355,21 @@ fn neighbor_config(peer: &PeerConfig) -> NeighborConfig {
     NeighborConfig {
         kind,
         import: peer.accept.iter().chain(static_prefixes(peer)).copied().collect(),
+        import_rules: rules(peer, |bgp| &bgp.import),
+        export_rules: rules(peer, |bgp| &bgp.announce),
         local_preference: peer.local_preference,
-        max_prefixes: MAX_PREFIXES,
+        max_prefixes: match &peer.routing {
+            Routing::Bgp(bgp) => bgp.max_prefixes,
+            Routing::Static { .. } => u32::MAX,
+        },
+    }
+}
+
+/// What the file says of routes from or to a peer.
+fn rules(peer: &PeerConfig, of: impl Fn(&BgpConfig) -> &Vec<Rule>) -> Arc<[Rule]> {
+    match &peer.routing {
+        Routing::Bgp(bgp) => of(bgp).as_slice().into(),
+        Routing::Static { .. } => Arc::default(),
     }
 }
 

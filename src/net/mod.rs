@@ -1,6 +1,7 @@
 //! Addresses as values: prefixes, longest-prefix maps, address ranges, and the numbers by which
 //! the parts of a gateway name things to each other. No socket and no protocol lives here.
 
+mod community;
 mod ethernet;
 mod ids;
 mod interface;
@@ -8,6 +9,7 @@ mod map;
 mod prefix;
 mod range;
 
+pub use community::{Community, ParseCommunityError};
 pub use ethernet::{EtherType, MacAddress};
 pub use ids::{Asn, EspSpi, PeerId, RemoteId, VpcId};
 pub use interface::{InterfaceAddress, ParseInterfaceAddressError};

@@ -2,7 +2,7 @@
 //! compares and an export carries on. Bytes are the codec's business ([`super::bgp`]), choice
 //! is the routing table's ([`super::rib`]); neither knows the other, both know these.
 
-use crate::net::Asn;
+use crate::net::{Asn, Community};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -152,16 +152,17 @@ pub struct Attributes {
     pub transitive: Vec<TransitiveAttribute>,
 }
 
-/// Attribute code of COMMUNITIES (RFC 1997).
+/// Attribute codes of COMMUNITIES (RFC 1997) and LARGE_COMMUNITY (RFC 8092).
 const COMMUNITIES: u8 = 8;
-/// GRACEFUL_SHUTDOWN: the path is about to go (RFC 8326 §3).
-const GRACEFUL_SHUTDOWN: u32 = 0xffff_0000;
-/// NO_EXPORT: not to other ASes (RFC 1997).
-const NO_EXPORT: u32 = 0xffff_ff01;
-/// NO_ADVERTISE: not to any other speaker (RFC 1997).
-const NO_ADVERTISE: u32 = 0xffff_ff02;
-/// NO_EXPORT_SUBCONFED: not to other ASes, members of a confederation included (RFC 1997).
-const NO_EXPORT_SUBCONFED: u32 = 0xffff_ff03;
+const LARGE_COMMUNITIES: u8 = 32;
+/// The path is about to go (RFC 8326 §3).
+const GRACEFUL_SHUTDOWN: Community = Community::Standard(0xffff_0000);
+/// Not to other ASes (RFC 1997).
+const NO_EXPORT: Community = Community::Standard(0xffff_ff01);
+/// Not to any other speaker (RFC 1997).
+const NO_ADVERTISE: Community = Community::Standard(0xffff_ff02);
+/// Not to other ASes, members of a confederation included (RFC 1997).
+const NO_EXPORT_SUBCONFED: Community = Community::Standard(0xffff_ff03);
 
 impl Attributes {
     /// The attributes of a route that starts here.
@@ -190,16 +191,14 @@ impl Attributes {
     /// Whether the route's communities (RFC 1997) let it be announced to an internal or an
     /// external speaker.
     pub fn may_be_announced(&self, external: bool) -> bool {
-        self.communities().all(|community| match community {
-            NO_ADVERTISE => false,
-            NO_EXPORT | NO_EXPORT_SUBCONFED => !external,
-            _ => true,
-        })
+        let stays_inside = self.carries(NO_EXPORT) || self.carries(NO_EXPORT_SUBCONFED);
+        let stays_here = self.carries(NO_ADVERTISE);
+        !stays_here && (!external || !stays_inside)
     }
 
     /// Whether whoever announced the path says that it is about to go (RFC 8326).
     pub fn is_shutting_down(&self) -> bool {
-        self.communities().any(|community| community == GRACEFUL_SHUTDOWN)
+        self.carries(GRACEFUL_SHUTDOWN)
     }
 
     /// The attributes with the word that the path is about to go (RFC 8326 §4.1).
@@ -210,26 +209,43 @@ impl Attributes {
         self
     }
 
+    /// Whether the route carries a community.
+    pub fn carries(&self, community: Community) -> bool {
+        let (code, octets) = encoded(community);
+        let list = self.transitive.iter().find(|attribute| attribute.code == code);
+        list.is_some_and(|list| list.body.chunks_exact(octets.len()).any(|one| one == octets))
+    }
+
     /// Puts a community behind those that there are.
-    fn add_community(&mut self, community: u32) {
-        let word = community.to_be_bytes();
-        match self.transitive.iter_mut().find(|attribute| attribute.code == COMMUNITIES) {
-            Some(attribute) => attribute.body.extend(word),
+    pub fn add_community(&mut self, community: Community) {
+        let (code, octets) = encoded(community);
+        match self.transitive.iter_mut().find(|attribute| attribute.code == code) {
+            Some(list) => list.body.extend(octets),
             None => {
-                let body = word.to_vec();
-                let added = TransitiveAttribute { code: COMMUNITIES, partial: false, body };
-                self.transitive.push(added);
+                self.transitive.push(TransitiveAttribute { code, partial: false, body: octets });
                 self.transitive.sort();
             }
         }
     }
 
-    fn communities(&self) -> impl Iterator<Item = u32> {
-        let attributes = self.transitive.iter().filter(|attribute| attribute.code == COMMUNITIES);
-        attributes.flat_map(|attribute| {
-            let words = attribute.body.as_chunks::<4>().0;
-            words.iter().map(|word| u32::from_be_bytes(*word))
-        })
+    /// Takes a community away. A list without any is none (RFC 7606 §7.8).
+    pub fn remove_community(&mut self, community: Community) {
+        let (code, octets) = encoded(community);
+        for list in self.transitive.iter_mut().filter(|attribute| attribute.code == code) {
+            let left = list.body.chunks_exact(octets.len()).filter(|one| *one != octets);
+            list.body = left.flatten().copied().collect();
+        }
+        self.transitive.retain(|attribute| attribute.code != code || !attribute.body.is_empty());
+    }
+}
+
+/// The attribute that a community stands in, and its octets there.
+fn encoded(community: Community) -> (u8, Vec<u8>) {
+    match community {
+        Community::Standard(value) => (COMMUNITIES, value.to_be_bytes().to_vec()),
+        Community::Large(asn, one, two) => {
+            (LARGE_COMMUNITIES, [asn.0, one, two].map(u32::to_be_bytes).concat())
+        }
     }
 }
 

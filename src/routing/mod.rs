@@ -1,4 +1,5 @@
-//! The routes of one VPC: BGP sessions ([`bgp`]), the table and its decisions ([`rib`]), and the
+//! The routes of one VPC: BGP sessions ([`bgp`]), the table and its decisions ([`rib`]), what operators
+//! say of routes ([`policy`]), and the
 //! [`Router`] that composes them. Beside it, [`vrrp`]: who of a region's gateways answers for
 //! the address that the VPC's hosts use as their next hop; and [`bfd`]: whether the tunnels carry
 //! packets in both directions.
@@ -8,6 +9,7 @@
 mod attributes;
 pub mod bfd;
 pub mod bgp;
+pub mod policy;
 pub mod rib;
 mod router;
 pub mod vrrp;

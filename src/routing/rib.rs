@@ -18,6 +18,7 @@ pub use reach::{Reach, Share};
 
 use crate::net::{Asn, PeerId, Prefix, PrefixSet};
 use crate::routing::attributes::Attributes;
+use crate::routing::policy::{self, Rule, Then};
 use ledger::Ledger;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
@@ -29,6 +30,8 @@ use std::sync::Arc;
 pub struct Policy {
     /// What the neighbour may announce: prefixes that one of these covers.
     pub import: PrefixSet,
+    /// What the operator says of its routes.
+    pub rules: Arc<[Rule]>,
     /// How much its paths are preferred; the higher wins.
     pub local_preference: u32,
     /// Most prefixes that are kept of it, rejected ones included.
@@ -84,7 +87,7 @@ pub struct Path {
     pub identifier: Ipv4Addr,
     /// How much of the prefix its tunnel takes.
     pub share: Share,
-    /// Attributes as announced.
+    /// Attributes as announced, and changed by the operator's rules.
     pub attributes: Arc<Attributes>,
 }
 
@@ -327,6 +330,13 @@ impl Rib {
         self.peers.get(&peer).map_or(0, |rib| rib.accepted.len())
     }
 
+    /// How many prefixes of a neighbour are kept, and how many may be.
+    pub(super) fn fill(&self, peer: PeerId) -> (usize, usize) {
+        let Some(rib) = self.peers.get(&peer) else { return (0, 0) };
+        let most = usize::try_from(rib.policy.max_prefixes).unwrap_or(usize::MAX);
+        (rib.accepted.len() + rib.rejected.len(), most)
+    }
+
     /// What of a neighbour was rejected, and why.
     pub fn rejections(&self, peer: PeerId) -> Option<&Rejections> {
         self.peers.get(&peer).map(|rib| &rib.rejected)
@@ -390,7 +400,7 @@ impl Rib {
 
     fn usable_paths(&self, prefix: &Prefix) -> Vec<Path> {
         let peers = self.candidates.get(prefix).into_iter().flatten();
-        peers.filter_map(|peer| self.peers.get(peer)?.path(*peer, prefix)).collect()
+        peers.filter_map(|peer| self.peers.get(peer)?.path(*peer, prefix, self.asn)).collect()
     }
 }
 
@@ -442,15 +452,32 @@ impl AdjRibIn {
         if self.usable { self.reach.share_of(prefix) } else { Share::None }
     }
 
-    fn path(&self, peer: PeerId, prefix: &Prefix) -> Option<Path> {
+    /// A route as the operator's rules let it pass, and how much it is preferred.
+    fn as_ruled(
+        &self,
+        prefix: &Prefix,
+        attributes: Arc<Attributes>,
+        asn: Asn,
+    ) -> (Arc<Attributes>, u32) {
+        match policy::first(&self.policy.rules, prefix, &attributes) {
+            Some(Then::Take(change)) => {
+                let preference = change.local_preference.unwrap_or(self.policy.local_preference);
+                (Arc::new(change.apply(attributes.as_ref().clone(), asn)), preference)
+            }
+            Some(Then::Reject) | None => (attributes, self.policy.local_preference),
+        }
+    }
+
+    fn path(&self, peer: PeerId, prefix: &Prefix, asn: Asn) -> Option<Path> {
         let share = self.share_of(prefix);
         let attributes = self.accepted.get(prefix).filter(|_| share != Share::None)?.clone();
+        let (attributes, preference) = self.as_ruled(prefix, attributes, asn);
         Some(Path {
             peer,
             source: self.policy.source,
             local_preference: match attributes.is_shutting_down() {
                 true => SHUTTING_DOWN,
-                false => self.policy.local_preference,
+                false => preference,
             },
             identifier: self.identifier,
             share,

@@ -18,6 +18,7 @@ mod action;
 mod config;
 mod export;
 mod graceful;
+mod learning;
 mod neighbor;
 mod view;
 
@@ -28,8 +29,8 @@ pub use view::{NeighborView, PathView, RouteView};
 
 use crate::net::{PeerId, Prefix};
 use crate::random::{Random, Seeded};
-use crate::routing::bgp::{self, CeaseReason, ConnectionId, DownReason, Family, Refresh, Timer};
-use crate::routing::rib::{Excess, Reach, Reserved, Rib};
+use crate::routing::bgp::{self, CeaseReason, ConnectionId, Family, Refresh, Timer};
+use crate::routing::rib::{Reach, Reserved, Rib};
 use crate::time::{Timers, Timestamp};
 use crate::visits::Counted;
 use neighbor::{Birth, Neighbor, Speaker};
@@ -162,8 +163,13 @@ impl Router {
         };
         if neighbor.config.kind == config.kind {
             let wider = neighbor.config.import != config.import;
+            let told_otherwise = neighbor.config.export_rules != config.export_rules;
             self.rib.set_policy(peer, config.policy(self.config.asn));
             neighbor.config = config;
+            if told_otherwise {
+                self.export_to(peer, &self.exportable());
+            }
+            let Some(neighbor) = self.neighbors.get_mut(&peer) else { return };
             if wider {
                 neighbor.ask_again();
                 self.touched.insert(peer);
@@ -422,78 +428,8 @@ impl Router {
         }
     }
 
-    fn on_up(&mut self, peer: PeerId, now: Timestamp) {
-        let Some(neighbor) = self.neighbors.get_mut(&peer) else { return };
-        neighbor.since = now;
-        neighbor.counters.established += 1;
-        if let Some(identifier) = neighbor.identifier() {
-            self.rib.set_identifier(peer, identifier);
-        }
-        self.actions.push_back(Action::NeighborUp { peer });
-        self.resume(peer, now);
-        self.export_to(peer, &self.exportable());
-        self.tell_the_end(peer);
-    }
-
-    fn on_down(&mut self, peer: PeerId, reason: DownReason, now: Timestamp) {
-        let Some(neighbor) = self.neighbors.get_mut(&peer) else { return };
-        neighbor.since = now;
-        if let Some(speaker) = neighbor.speaker_mut() {
-            speaker.sent.clear();
-        }
-        if !self.bears_with(peer, &reason, now) {
-            self.rib.forget(peer);
-        }
-        self.actions.push_back(Action::NeighborDown { peer, reason });
-    }
-
-    fn on_update(&mut self, peer: PeerId, update: bgp::Update, now: Timestamp) {
-        if let Some(neighbor) = self.neighbors.get_mut(&peer) {
-            neighbor.counters.count(&update);
-        }
-        for prefix in &update.withdrawn {
-            self.rib.withdraw(peer, prefix);
-        }
-        for bgp::Announcement { attributes, prefixes } in update.announced {
-            for prefix in prefixes {
-                let Err(excess) = self.admit(peer, prefix, attributes.clone()) else { continue };
-                if let Some(speaker) = self.speaker_mut(peer) {
-                    speaker.session.end(cease_reason(excess), now);
-                }
-                return;
-            }
-        }
-        if update.end_of_rib.is_some() {
-            self.sweep(peer, update.end_of_rib);
-        }
-    }
-
-    /// Hands a path to the table.
-    ///
-    /// # Errors
-    /// The neighbour went beyond its limits.
-    fn admit(
-        &mut self,
-        peer: PeerId,
-        prefix: Prefix,
-        attributes: std::sync::Arc<super::Attributes>,
-    ) -> Result<(), Excess> {
-        if let Some(why) = self.rib.announce(peer, prefix, attributes)? {
-            self.actions.push_back(Action::Rejected { peer, prefix, why });
-        }
-        Ok(())
-    }
-
     fn speaker_mut(&mut self, peer: PeerId) -> Option<&mut Speaker> {
         self.neighbors.get_mut(&peer)?.speaker_mut()
-    }
-}
-
-/// How the peer is told that it announced too much (RFC 4486 §4).
-fn cease_reason(excess: Excess) -> CeaseReason {
-    match excess {
-        Excess::Prefixes => CeaseReason::TooManyPrefixes,
-        Excess::Octets => CeaseReason::OutOfResources,
     }
 }
 

@@ -19,6 +19,13 @@ pub(in super::super) fn peer(view: &PeerView, look: Look) -> String {
     tunnel(view, &mut facts);
     if let Some(bgp) = &view.bgp {
         facts.add("BGP", &session(bgp));
+        if !bgp.peer_can.is_empty() {
+            facts.add("the peer can", &bgp.peer_can.join(", "));
+        }
+        if bgp.prefixes_stale > 0 {
+            let stale = counted(bgp.prefixes_stale.into(), "prefix waits", "prefixes wait");
+            facts.add("stale", &format!("{stale} to be announced again"));
+        }
     }
     facts.add("prefixes", &prefixes(view));
     for (reason, count) in &view.discards {

@@ -25,4 +25,15 @@ pub struct BgpView {
     pub prefixes_announced: u32,
     /// Why the session ended last.
     pub last_down: Option<String>,
+    /// What the peer can beside what every speaker can, while the session stands.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub peer_can: Vec<String>,
+    /// Prefixes that hold on although the peer, which has restarted or tells everything again, has not
+    /// announced them again yet.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub prefixes_stale: u32,
+}
+
+fn is_none(count: &u32) -> bool {
+    *count == 0
 }

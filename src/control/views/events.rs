@@ -231,6 +231,8 @@ codes! {
     BgpAsn = "bgp-asn", Warning;
     /// The peer's BGP does not answer inside the tunnel.
     BgpUnreachable = "bgp-unreachable", Warning;
+    /// The peer announces nearly as many prefixes as it may.
+    BgpNearLimit = "bgp-near-limit", Warning;
     /// The peer announces more than it may.
     BgpTooManyPrefixes = "bgp-too-many-prefixes", Warning;
     /// The peer announces a prefix that it may not.

@@ -92,7 +92,13 @@ fn peer(before: &PeerConfig, after: &PeerConfig, found: &mut Vec<String>) {
     }
     match (&before.routing, &after.routing) {
         (Routing::Bgp(before), Routing::Bgp(after)) => {
-            differences!(name, before, after, found, [remote_asn, hold_time, ttl_security]);
+            differences!(
+                name,
+                before,
+                after,
+                found,
+                [remote_asn, hold_time, ttl_security, max_prefixes, import, announce]
+            );
         }
         (Routing::Static { prefixes: before, .. }, Routing::Static { prefixes: after, .. }) => {
             if before != after {

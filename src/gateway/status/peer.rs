@@ -214,6 +214,8 @@ impl Gateway {
             hold_time_ms: millis(neighbor.hold_time.unwrap_or(*hold_time)),
             prefixes_announced: count(neighbor.announced),
             last_down: neighbor.last_down.map(|reason| reason.to_string()),
+            peer_can: neighbor.peer_can,
+            prefixes_stale: count(neighbor.stale),
         })
     }
 }

@@ -25,13 +25,14 @@ fn prepending_opens_a_segment_when_the_first_is_full_or_a_set() {
 
 #[test]
 fn well_known_communities_limit_the_announcement() {
-    let with = |community: u32| {
+    let with = |community: Community| {
         let mut attributes = Attributes::originated(Ipv4Addr::LOCALHOST.into());
-        let body = [65001_u32 << 16, community].map(u32::to_be_bytes).concat();
+        let body = (65001_u32 << 16).to_be_bytes().to_vec();
         attributes.transitive.push(TransitiveAttribute { code: 8, partial: false, body });
+        attributes.add_community(community);
         attributes
     };
-    assert!(with(1).may_be_announced(true));
+    assert!(with(Community::Standard(1)).may_be_announced(true));
     assert!(!with(NO_EXPORT).may_be_announced(true));
     assert!(with(NO_EXPORT).may_be_announced(false));
     assert!(!with(NO_ADVERTISE).may_be_announced(false));

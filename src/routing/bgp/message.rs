@@ -107,6 +107,25 @@ pub struct Capabilities {
     pub graceful_restart: Option<GracefulRestart>,
 }
 
+impl Capabilities {
+    /// What it can, in words.
+    pub(crate) fn words(&self) -> Vec<String> {
+        let flags = [
+            (self.route_refresh, "route refresh"),
+            (self.enhanced_refresh, "enhanced route refresh"),
+            (self.extended_next_hop, "IPv4 by IPv6 next hops"),
+            (self.extended_messages, "extended messages"),
+        ];
+        let words = flags.into_iter().filter(|(can, _)| *can).map(|(_, word)| word.to_owned());
+        let restart =
+            self.graceful_restart.as_ref().map(|restart| match restart.forwards.is_empty() {
+                true => "graceful restart (as helper)".to_owned(),
+                false => format!("graceful restart ({} s)", restart.time),
+            });
+        words.chain(restart).collect()
+    }
+}
+
 /// What a speaker says of its restarts (RFC 4724 §3).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct GracefulRestart {

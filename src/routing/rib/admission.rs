@@ -3,6 +3,7 @@
 use super::{Policy, Source};
 use crate::net::{Asn, Prefix, PrefixSet};
 use crate::routing::attributes::Attributes;
+use crate::routing::policy::{self, Then};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -38,6 +39,9 @@ pub enum RejectReason {
     /// The path of an external neighbour does not start with its AS (RFC 4271 §6.3).
     #[error("AS path does not start with the peer's AS")]
     ForeignFirstAs,
+    /// The operator's rules keep it out.
+    #[error("rejected by an `import` rule")]
+    Ruled,
 }
 
 /// Why a path to `prefix` cannot be used by a speaker of AS `asn`; `None` when it can.
@@ -67,6 +71,7 @@ pub(super) fn judge(
         (ours || local.covers(prefix), RejectReason::Local),
         (underlay.is_touched_by(prefix), RejectReason::Underlay),
         (!policy.import.covers(prefix), RejectReason::NotAccepted),
+        (policy::first(&policy.rules, prefix, path) == Some(&Then::Reject), RejectReason::Ruled),
     ];
     verdicts.into_iter().find_map(|(rejects, reason)| rejects.then_some(reason))
 }

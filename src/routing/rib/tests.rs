@@ -258,7 +258,14 @@ fn announced(asns: &[u32]) -> Attributes {
 
 fn policy(local_preference: u32, source: Source) -> Policy {
     let import = [Prefix::all_ipv4(), Prefix::all_ipv6()].into_iter().collect();
-    Policy { import, local_preference, max_prefixes: 10_000, own_address: Some(OWN), source }
+    Policy {
+        import,
+        rules: [].into(),
+        local_preference,
+        max_prefixes: 10_000,
+        own_address: Some(OWN),
+        source,
+    }
 }
 
 fn rib_of(peers: &[(u32, u32, Source)]) -> Rib {

@@ -61,6 +61,15 @@ pub enum Action {
         /// Why.
         reason: DownReason,
     },
+    /// A peer has announced four fifths of the prefixes that it may.
+    NearLimit {
+        /// Who.
+        peer: PeerId,
+        /// How many it has announced.
+        count: usize,
+        /// How many it may.
+        limit: usize,
+    },
     /// A peer announced what it may not.
     Rejected {
         /// Who.

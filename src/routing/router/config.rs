@@ -1,8 +1,10 @@
 //! Settings of a router and of its neighbours.
 
 use crate::net::{Asn, Prefix, PrefixSet};
+use crate::routing::policy::Rule;
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What all sessions of a router share.
@@ -65,6 +67,10 @@ pub struct NeighborConfig {
     pub kind: NeighborKind,
     /// What it may announce: every prefix that one of these covers.
     pub import: PrefixSet,
+    /// What the operator says of routes from it.
+    pub import_rules: Arc<[Rule]>,
+    /// What the operator says of routes to it.
+    pub export_rules: Arc<[Rule]>,
     /// How much its paths are preferred; the higher wins. 100 is usual.
     pub local_preference: u32,
     /// Most prefixes that it may announce before its session is ended.

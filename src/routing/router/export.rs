@@ -8,6 +8,7 @@ use crate::net::{PeerId, Prefix};
 use crate::routing::Attributes;
 use crate::routing::bgp::Family;
 use crate::routing::bgp::codec::{self, Context};
+use crate::routing::policy::{self, Then};
 use crate::routing::rib::{Path, Source};
 use crate::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
@@ -100,7 +101,15 @@ impl Router {
                 ..best.attributes.as_ref().clone()
             })?
         };
+        let then = policy::first(&neighbor.config.export_rules, prefix, &path);
+        if then == Some(&Then::Reject) {
+            return None;
+        }
         let path = if context.internal { path } else { self.outward(path) };
+        let path = match then {
+            Some(Then::Take(change)) => change.apply(path, self.config.asn),
+            Some(Then::Reject) | None => path,
+        };
         let leaves = self.leaving || self.left.contains(&peer);
         Some(Arc::new(if leaves { self.leaving(path, context.internal) } else { path }))
     }

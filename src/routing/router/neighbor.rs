@@ -62,6 +62,8 @@ pub(super) struct Neighbor {
     pub counters: NeighborCounters,
     /// What it has announced before and not again is taken out then.
     pub stale_until: Option<Timestamp>,
+    /// That it nears its limit of prefixes was told.
+    pub told_near_limit: bool,
     /// What it said of its restarts when its session was last established.
     pub graceful: Option<GracefulRestart>,
     speaker: Option<Speaker>,
@@ -77,6 +79,7 @@ impl NeighborConfig {
         };
         Policy {
             import: self.import.clone(),
+            rules: Arc::clone(&self.import_rules),
             local_preference: self.local_preference,
             max_prefixes: self.max_prefixes,
             own_address: match self.kind {
@@ -114,8 +117,16 @@ impl Neighbor {
     ) -> Neighbor {
         let speaker = config.speaker(router, birth);
         let counters = NeighborCounters::default();
-        let (stale_until, graceful) = (None, None);
-        Neighbor { config, tunnel_up: false, since: now, counters, stale_until, graceful, speaker }
+        Neighbor {
+            config,
+            tunnel_up: false,
+            since: now,
+            counters,
+            stale_until: None,
+            told_near_limit: false,
+            graceful: None,
+            speaker,
+        }
     }
 
     pub(super) fn speaker(&self) -> Option<&Speaker> {

@@ -4,6 +4,7 @@ mod graceful;
 mod hostile;
 mod net;
 mod policy;
+mod rules;
 mod sessions;
 
 use super::*;

@@ -67,6 +67,10 @@ pub struct NeighborView {
     pub counters: NeighborCounters,
     /// Why its last session or attempt ended.
     pub last_down: Option<DownReason>,
+    /// What it can beside what every speaker can, while established, in words.
+    pub peer_can: Vec<String>,
+    /// Prefixes of it that hold on and have to be announced again.
+    pub stale: usize,
 }
 
 impl Router {
@@ -158,6 +162,8 @@ impl Router {
             rejected_overflow: rejections.map_or(0, |kept| kept.overflow()),
             counters: neighbor.counters,
             last_down: speaker.and_then(|speaker| speaker.session.last_failure().cloned()),
+            peer_can: negotiated.map(|agreed| agreed.capabilities.words()).unwrap_or_default(),
+            stale: self.rib.stale_count(peer),
         }
     }
 }

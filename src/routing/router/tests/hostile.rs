@@ -34,8 +34,14 @@ impl Stage {
             hold_time: Duration::from_secs(9),
             passive: true,
         };
-        let config =
-            NeighborConfig { kind, import: anything(), local_preference: 100, max_prefixes: 1000 };
+        let config = NeighborConfig {
+            kind,
+            import: anything(),
+            import_rules: [].into(),
+            export_rules: [].into(),
+            local_preference: 100,
+            max_prefixes: 1000,
+        };
         router.add_neighbor(PEER, config, now);
         router.on_tunnel(PEER, true, now);
         let connection = ConnectionId::accepted(1);

@@ -76,6 +76,8 @@ impl Net {
                 passive: n > m,
             },
             import: anything(),
+            import_rules: [].into(),
+            export_rules: [].into(),
             local_preference: 100,
             max_prefixes: 20_000,
         }
@@ -219,6 +221,7 @@ impl Net {
                 Action::NeighborUp { .. }
                 | Action::NeighborDown { .. }
                 | Action::NeighborFailed { .. }
+                | Action::NearLimit { .. }
                 | Action::Rejected { .. } => self.said[n].push(action),
             }
         }

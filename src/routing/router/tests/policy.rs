@@ -88,6 +88,8 @@ fn static_routes_join_the_decision() {
     let config = NeighborConfig {
         kind: NeighborKind::Static { prefixes: prefixes(&["10.7.0.0/16", "10.8.0.0/16"]) },
         import: anything(),
+        import_rules: [].into(),
+        export_rules: [].into(),
         local_preference: 100,
         max_prefixes: 10,
     };
@@ -202,7 +204,14 @@ fn routes_come_page_by_page_in_the_order_of_their_prefixes() {
     router.set_local_prefixes(prefixes(&own), Timestamp::ZERO);
     let kind = NeighborKind::Static { prefixes: prefixes(&["10.2.0.0/16", "10.4.0.0/16"]) };
     let import = anything();
-    let neighbor = NeighborConfig { kind, import, local_preference: 100, max_prefixes: 10 };
+    let neighbor = NeighborConfig {
+        kind,
+        import,
+        import_rules: [].into(),
+        export_rules: [].into(),
+        local_preference: 100,
+        max_prefixes: 10,
+    };
     router.add_neighbor(PeerId(1), neighbor, Timestamp::ZERO);
     let (mut pages, mut after) = (Vec::new(), None);
     while pages.last().is_none_or(|page: &Vec<Prefix>| !page.is_empty()) {
