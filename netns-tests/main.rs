@@ -15,6 +15,7 @@ mod failures;
 mod faults;
 mod keys;
 mod lab_itself;
+mod monitoring;
 mod moving;
 mod operator;
 mod own;

@@ -7,11 +7,11 @@ use super::reader::{At, Section, described};
 use super::{GatewayConfig, Identity, Workers, defaults, limits, words};
 use crate::crypto::digest::sha256;
 use crate::crypto::private_key::PrivateKey;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroU16;
 use toml::de::DeValue;
 
-pub(super) const KEYS: [&str; 18] = [
+pub(super) const KEYS: [&str; 19] = [
     "name",
     "region",
     "zone",
@@ -30,6 +30,7 @@ pub(super) const KEYS: [&str; 18] = [
     "ike_fragmentation",
     "workers",
     "control_socket",
+    "http_listen",
 ];
 
 /// `[gateway]`, with what other sections need of it.
@@ -78,6 +79,7 @@ pub(super) fn read(
         control_socket: section
             .optional("control_socket", words::path, report)
             .unwrap_or_else(|| defaults::control_socket(&name)),
+        http_listen: section.optional("http_listen", http_listen, report),
         listen,
         name,
     };
@@ -104,6 +106,17 @@ fn listen(section: &Section<'_>, report: &mut Report) -> Vec<IpAddr> {
         }
     }
     addresses
+}
+
+/// Where metrics and the status page are: an address with a port, so that neither is taken by chance.
+fn http_listen(value: &DeValue<'_>) -> Result<SocketAddr, Fault> {
+    let text = words::text(value)?;
+    let address: Option<SocketAddr> = text.parse().ok();
+    address.filter(|address| address.port() != 0).ok_or_else(|| {
+        Fault::new(format!("{text:?} is no address with a port"))
+            .label("not an address with a port")
+            .help("write \"127.0.0.1:9679\" or \"[::1]:9679\"; leave it out for none")
+    })
 }
 
 /// Something that is on when the file says nothing.

@@ -8,7 +8,7 @@ use crate::crypto::suite::{EspSuite, IkeSuite};
 use crate::net::{Asn, InterfaceAddress, PeerId, Prefix, RemoteId, VpcId};
 use crate::routing::policy::Rule;
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::num::NonZeroU16;
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -75,6 +75,8 @@ pub struct GatewayConfig {
     pub workers: Workers,
     /// Path of the control socket.
     pub control_socket: String,
+    /// Where metrics and the status page are served by HTTP; `None` is nowhere.
+    pub http_listen: Option<SocketAddr>,
 }
 
 /// How many data-plane threads run.

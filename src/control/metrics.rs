@@ -3,9 +3,10 @@
 //! Not by `prometheus-client`: it exposes a registry of live metrics that own their values, while
 //! these are views of one moment, borrowed, of as many peers as there are.
 
+use super::SaKind;
 use super::views::{
-    BfdView, GatewayView, MetricsView, PathState, PeerMetrics, PeerState, SegmentView, StatsView,
-    Traffic, VirtualRouterState, VirtualRouterView, VpcsView, VtepView,
+    BfdView, MetricsView, PathState, PeerMetrics, PeerState, SegmentView, StatsView, Traffic,
+    VirtualRouterState, VirtualRouterView, VpcsView, VtepView,
 };
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -16,30 +17,44 @@ const PEER_STATES: [PeerState; 4] =
 /// The metrics as text.
 pub fn render(view: &MetricsView) -> String {
     let mut page = Page { text: String::new(), gateway: label_value(&view.gateway.name) };
-    gateway(&mut page, &view.gateway);
+    gateway(&mut page, view);
     tunnels(&mut page, &view.peers);
+    keys(&mut page, view);
     certificates(&mut page, &view.peers);
     paths(&mut page, &view.peers);
     traffic(&mut page, &view.peers);
     routes(&mut page, &view.peers);
+    events(&mut page, view);
     virtual_routers(&mut page, &view.virtual_routers);
     segments(&mut page, &view.vpcs);
     stats(&mut page, &view.stats);
     page.text
 }
 
-fn gateway(page: &mut Page, view: &GatewayView) {
+fn gateway(page: &mut Page, view: &MetricsView) {
+    let MetricsView { gateway, unix_ms, reload_successful, reloaded_ago_ms, .. } = view;
     page.metric("vpngw_info", "gauge", "Always 1; what runs where.");
     let labels = [
-        ("version", view.version.as_str()),
-        ("region", view.region.as_str()),
-        ("zone", view.zone.as_str()),
+        ("version", gateway.version.as_str()),
+        ("region", gateway.region.as_str()),
+        ("zone", gateway.zone.as_str()),
     ];
     page.sample("vpngw_info", &labels, 1.0);
-    page.metric("vpngw_uptime_seconds", "gauge", "Time since the gateway started.");
-    page.sample("vpngw_uptime_seconds", &[], seconds(view.up_for_ms));
-    page.metric("vpngw_drained", "gauge", "1 while others are to be used instead of it.");
-    page.sample("vpngw_drained", &[], f64::from(u8::from(view.drain.is_some())));
+    let mut gauge = |name: &str, help: &str, value: f64| {
+        page.metric(name, "gauge", help);
+        page.sample(name, &[], value);
+    };
+    gauge("vpngw_uptime_seconds", "Time since the gateway started.", seconds(gateway.up_for_ms));
+    let start = unix_ms.saturating_sub(gateway.up_for_ms);
+    let help = "When the gateway started, in seconds since 1970.";
+    gauge("vpngw_start_time_seconds", help, seconds(start));
+    let help = "1 while the gateway is drained.";
+    gauge("vpngw_drained", help, flag(gateway.drain.is_some()));
+    let help = "1 unless the last attempt at another configuration was refused.";
+    gauge("vpngw_config_last_reload_successful", help, flag(*reload_successful));
+    let name = "vpngw_config_last_reload_success_timestamp_seconds";
+    let help = "When the configuration in use was taken over, in seconds since 1970.";
+    gauge(name, help, seconds(unix_ms.saturating_sub(*reloaded_ago_ms)));
 }
 
 /// VPCs whose hosts are in no segment have no sample.
@@ -93,12 +108,23 @@ fn segments(page: &mut Page, view: &VpcsView) {
 }
 
 fn tunnels(page: &mut Page, peers: &[PeerMetrics]) {
+    page.metric("vpngw_peer_up", "gauge", "1 while traffic goes to the peer as it should.");
+    for peer in peers {
+        let labels = [peer_label(peer), vpc_label(peer)];
+        page.sample("vpngw_peer_up", &labels, flag(peer.summary.verdict.is_well()));
+    }
+    page.metric("vpngw_peer_verdict", "gauge", "Always 1; whether all is well, in a word.");
+    for peer in peers {
+        let verdict = peer.summary.verdict.to_string();
+        let labels = [peer_label(peer), vpc_label(peer), ("verdict", verdict.as_str())];
+        page.sample("vpngw_peer_verdict", &labels, 1.0);
+    }
     page.metric("vpngw_peer_state", "gauge", "1 for the state that the tunnel is in.");
     for peer in peers {
         for state in PEER_STATES {
             let (name, is) = (state.to_string(), peer.summary.state == state);
             let labels = [peer_label(peer), vpc_label(peer), ("state", &name)];
-            page.sample("vpngw_peer_state", &labels, f64::from(u8::from(is)));
+            page.sample("vpngw_peer_state", &labels, flag(is));
         }
     }
     page.metric("vpngw_peer_state_seconds", "gauge", "Time since the state last changed.");
@@ -134,6 +160,56 @@ fn tunnels(page: &mut Page, peers: &[PeerMetrics]) {
     }
 }
 
+/// When keys are replaced, and how often they were. Without SAs there is no time.
+fn keys(page: &mut Page, view: &MetricsView) {
+    let name = "vpngw_peer_rekeys_total";
+    page.metric(name, "counter", "SAs that took the place of others with new keys, by kind.");
+    for peer in &view.peers {
+        for (kind, count) in peer.rekeys {
+            page.sample(name, &[peer_label(peer), vpc_label(peer), sa_label(kind)], count as f64);
+        }
+    }
+    let name = "vpngw_peer_next_rekey_timestamp_seconds";
+    page.metric(name, "gauge", "When keys are replaced next, in seconds since 1970, by kind.");
+    for peer in &view.peers {
+        for (kind, rekey) in peer.rekey_in_ms {
+            if let Some(rekey) = rekey {
+                let labels = [peer_label(peer), vpc_label(peer), sa_label(kind)];
+                page.sample(name, &labels, seconds(view.unix_ms + rekey));
+            }
+        }
+    }
+}
+
+fn sa_label(kind: SaKind) -> (&'static str, &'static str) {
+    let name = match kind {
+        SaKind::Ike => "ike",
+        SaKind::Child => "child",
+    };
+    ("sa", name)
+}
+
+/// What happened, by code: what docs/events.md lists.
+fn events(page: &mut Page, view: &MetricsView) {
+    let name = "vpngw_peer_events_total";
+    page.metric(name, "counter", "What happened to the tunnel, by the codes of events.");
+    for peer in &view.peers {
+        for (code, count) in &peer.events {
+            let labels = [peer_label(peer), vpc_label(peer), ("code", code.as_str())];
+            page.sample(name, &labels, *count as f64);
+        }
+    }
+    let name = "vpngw_events_total";
+    page.metric(
+        name,
+        "counter",
+        "What happened to the gateway as a whole, by the codes of events.",
+    );
+    for (code, count) in &view.events {
+        page.sample(name, &[("code", code.as_str())], *count as f64);
+    }
+}
+
 /// Tunnels without certificates have no sample.
 fn certificates(page: &mut Page, peers: &[PeerMetrics]) {
     let name = "vpngw_certificate_expires_seconds";
@@ -154,11 +230,9 @@ fn certificates(page: &mut Page, peers: &[PeerMetrics]) {
 fn paths(page: &mut Page, peers: &[PeerMetrics]) {
     type Gauge = (&'static str, &'static str, fn(&BfdView) -> f64);
     let gauges: [Gauge; 4] = [
-        ("vpngw_bfd_up", "1 while the BFD session is up.", |bfd| {
-            f64::from(u8::from(bfd.state == "Up"))
-        }),
+        ("vpngw_bfd_up", "1 while the BFD session is up.", |bfd| flag(bfd.state == "Up")),
         ("vpngw_bfd_path_lost", "1 while BFD says that the path is lost.", |bfd| {
-            f64::from(u8::from(bfd.path == PathState::Lost))
+            flag(bfd.path == PathState::Lost)
         }),
         ("vpngw_bfd_detection_seconds", "Silence after which the path is lost.", |bfd| {
             bfd.detection_time_us as f64 / 1e6
@@ -193,6 +267,12 @@ fn traffic(page: &mut Page, peers: &[PeerMetrics]) {
             page.sample(&name, &[peer_label(peer), vpc_label(peer)], of(peer).packets as f64);
         }
     }
+    let help = "Packets of the SAs in use that were sent and have not come, or not yet.";
+    page.metric("vpngw_peer_lost_packets", "gauge", help);
+    for peer in peers {
+        let labels = [peer_label(peer), vpc_label(peer)];
+        page.sample("vpngw_peer_lost_packets", &labels, peer.lost as f64);
+    }
     page.metric("vpngw_peer_discards_total", "counter", "Packets not let through, by reason.");
     for peer in peers {
         for (reason, count) in &peer.discards {
@@ -203,6 +283,18 @@ fn traffic(page: &mut Page, peers: &[PeerMetrics]) {
 }
 
 fn routes(page: &mut Page, peers: &[PeerMetrics]) {
+    page.metric("vpngw_peer_bgp_up", "gauge", "1 while the BGP session is established.");
+    let by_bgp = || peers.iter().filter_map(|peer| Some((peer, peer.announced?)));
+    for (peer, _) in by_bgp() {
+        let labels = [peer_label(peer), vpc_label(peer)];
+        page.sample("vpngw_peer_bgp_up", &labels, flag(peer.summary.bgp_waits.is_none()));
+    }
+    let help = "Prefixes that are announced to the peer by BGP.";
+    page.metric("vpngw_peer_bgp_prefixes_announced", "gauge", help);
+    for (peer, announced) in by_bgp() {
+        let labels = [peer_label(peer), vpc_label(peer)];
+        page.sample("vpngw_peer_bgp_prefixes_announced", &labels, f64::from(announced));
+    }
     page.metric("vpngw_peer_prefixes", "gauge", "Prefixes of the peer, by what became of them.");
     for peer in peers {
         let counts = [
@@ -224,7 +316,7 @@ fn virtual_routers(page: &mut Page, routers: &[VirtualRouterView]) {
         let active = router.state == VirtualRouterState::Active;
         let (vrid, family) = (router.vrid.to_string(), router.family.to_string());
         let labels = router_labels(router, &vrid, &family);
-        page.sample("vpngw_vrrp_active", &labels, f64::from(u8::from(active)));
+        page.sample("vpngw_vrrp_active", &labels, flag(active));
     }
     let help = "Signs that another station of the link is set up otherwise, by reason.";
     page.metric("vpngw_vrrp_discards_total", "counter", help);
@@ -272,6 +364,10 @@ fn peer_label(peer: &PeerMetrics) -> (&'static str, &str) {
 
 fn vpc_label(peer: &PeerMetrics) -> (&'static str, &str) {
     ("vpc", &peer.summary.vpc)
+}
+
+fn flag(holds: bool) -> f64 {
+    f64::from(u8::from(holds))
 }
 
 fn seconds(millis: u64) -> f64 {

@@ -370,6 +370,11 @@ fn metrics_are_what_prometheus_reads() {
         PeerMetrics {
             summary,
             path_mtu: Some(1492),
+            events: BTreeMap::from([("psk-mismatch".to_owned(), 3)]),
+            rekeys: [(SaKind::Ike, 1), (SaKind::Child, 9)],
+            rekey_in_ms: [(SaKind::Ike, Some(1500)), (SaKind::Child, None)],
+            lost: 6,
+            announced: Some(2),
             discards,
             own_certificate_expires: Some(1_798_761_600),
             peer_certificate_expires: None,
@@ -400,6 +405,10 @@ fn metrics_are_what_prometheus_reads() {
     };
     let text = render_metrics(&MetricsView {
         gateway: gateway(),
+        unix_ms: 1_800_000_000_000,
+        events: BTreeMap::from([("reload-failed".to_owned(), 1)]),
+        reload_successful: false,
+        reloaded_ago_ms: 60_000,
         peers: vec![measured(), odd],
         virtual_routers: vec![router],
         vpcs: vpcs(),
@@ -408,6 +417,18 @@ fn metrics_are_what_prometheus_reads() {
     for line in [
         "# TYPE vpngw_peer_state gauge",
         "vpngw_uptime_seconds{gateway=\"east-a\"} 90.5",
+        "vpngw_start_time_seconds{gateway=\"east-a\"} 1799999909.5",
+        "vpngw_config_last_reload_successful{gateway=\"east-a\"} 0",
+        "vpngw_config_last_reload_success_timestamp_seconds{gateway=\"east-a\"} 1799999940",
+        "vpngw_events_total{gateway=\"east-a\",code=\"reload-failed\"} 1",
+        "vpngw_drained{gateway=\"east-a\"} 0",
+        "vpngw_peer_up{gateway=\"east-a\",peer=\"north-a\",vpc=\"shop\"} 1",
+        "vpngw_peer_verdict{gateway=\"east-a\",peer=\"north-a\",vpc=\"shop\",verdict=\"up, rejects\"} 1",
+        "vpngw_peer_events_total{gateway=\"east-a\",peer=\"north-a\",vpc=\"shop\",code=\"psk-mismatch\"} 3",
+        "vpngw_peer_rekeys_total{gateway=\"east-a\",peer=\"north-a\",vpc=\"shop\",sa=\"child\"} 9",
+        "vpngw_peer_next_rekey_timestamp_seconds{gateway=\"east-a\",peer=\"north-a\",vpc=\"shop\",sa=\"ike\"} 1800000001.5",
+        "vpngw_peer_lost_packets{gateway=\"east-a\",peer=\"north-a\",vpc=\"shop\"} 6",
+        "vpngw_peer_bgp_up{gateway=\"east-a\",peer=\"north-a\",vpc=\"shop\"} 1",
         "vpngw_peer_state{gateway=\"east-a\",peer=\"north-a\",vpc=\"shop\",state=\"up\"} 1",
         "vpngw_peer_state{gateway=\"east-a\",peer=\"north-a\",vpc=\"shop\",state=\"down\"} 0",
         "vpngw_certificate_expires_seconds{gateway=\"east-a\",peer=\"north-a\",vpc=\"shop\",\

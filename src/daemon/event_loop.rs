@@ -2,15 +2,17 @@
 
 use super::bgp::{Connections, TcpEvent};
 use super::claims::Claims;
-use super::control::{Call, ControlSocket};
+use super::control::ControlSocket;
 use super::exit::{Cause, Failure, Outcome};
 use super::jobs::JobPool;
 use super::lan::{LanEvent, Lans};
 use super::listening::{Listening, Sockets};
 use super::path_errors::{PathError, Undelivered};
 use super::reload::Unconfirmed;
+use super::serving::Call;
 use super::standing::StandingFile;
 use super::underlay::Underlay;
+use super::web::Web;
 use super::world::{Answers, Place, World};
 use super::{logging, notify, unsent};
 use crate::control::{FailureKind, Page, Reply, Request, Standing};
@@ -70,6 +72,8 @@ pub(super) struct Daemon {
     pub(super) standing_file: StandingFile,
     /// Removes its file when the daemon ends.
     pub(super) _control: ControlSocket,
+    /// Ends with the daemon.
+    pub(super) _web: Option<Web>,
     pub(super) signals: Signals,
     pub(super) inputs: Inputs,
 }

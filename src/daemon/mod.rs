@@ -27,10 +27,12 @@ mod logging;
 mod notify;
 mod path_errors;
 mod reload;
+mod serving;
 mod standing;
 mod start;
 mod underlay;
 mod unsent;
+mod web;
 mod world;
 
 pub use args::{Args, LogFormat};

@@ -15,6 +15,7 @@ use super::listening::{Listening, Sockets};
 use super::path_errors;
 use super::standing::StandingFile;
 use super::underlay::Underlay;
+use super::web::Web;
 use super::world::{World, host};
 use crate::config::{Config, Outline, VpcConfig, Workers};
 use crate::control::Standing;
@@ -55,6 +56,10 @@ pub(super) async fn start(args: &Args) -> Outcome<Daemon> {
     warn_of_interfaces(&config, &host);
     let signals = Signals::subscribe().or_fail(Cause::Runtime)?;
     let (control, calls) = ControlSocket::open(&config.gateway.control_socket).await?;
+    let web = match config.gateway.http_listen {
+        Some(address) => Some(Web::open(address, control.calls()).await?),
+        None => None,
+    };
     let (mut underlay, ike) = Underlay::new();
     let workers = workers(&config);
     let clock = Clock::start();
@@ -102,6 +107,7 @@ pub(super) async fn start(args: &Args) -> Outcome<Daemon> {
         unconfirmed: None,
         standing_file,
         _control: control,
+        _web: web,
         signals,
         inputs,
     };

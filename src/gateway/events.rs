@@ -5,7 +5,7 @@ use super::diagnosis::Fact;
 use crate::control::{Code, Severity};
 use crate::net::PeerId;
 use crate::time::Timestamp;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,11 +38,28 @@ impl PastEvent {
     }
 }
 
-/// The last events of one peer, and those of them that the gateway has not taken down yet.
+/// How often things happened, by their codes.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Tally(BTreeMap<Code, u64>);
+
+impl Tally {
+    fn count(&mut self, code: Code) {
+        *self.0.entry(code).or_default() += 1;
+    }
+
+    /// What happened at all, by name.
+    pub(super) fn by_name(&self) -> BTreeMap<String, u64> {
+        self.0.iter().map(|(code, count)| (code.name().to_owned(), *count)).collect()
+    }
+}
+
+/// The last events of one peer, those of them that the gateway has not taken down yet, and how many
+/// there were of each kind.
 #[derive(Clone, Debug, Default)]
 pub(super) struct EventRing {
     events: VecDeque<PastEvent>,
     fresh: usize,
+    tally: Tally,
 }
 
 impl EventRing {
@@ -51,8 +68,19 @@ impl EventRing {
         if self.events.len() == RING_LEN {
             self.events.pop_front();
         }
+        self.tally.count(event.fact.code);
         self.events.push_back(event);
         self.fresh = (self.fresh + 1).min(RING_LEN);
+    }
+
+    /// Counts something that was told before and is not told again.
+    pub(super) fn repeat(&mut self, code: Code) {
+        self.tally.count(code);
+    }
+
+    /// How often things happened, told or not.
+    pub(super) fn tally(&self) -> &Tally {
+        &self.tally
     }
 
     /// The remembered events, oldest first.
@@ -91,6 +119,10 @@ pub(super) struct Entry {
 pub(super) struct Journal {
     entries: VecDeque<Entry>,
     last: u64,
+    /// Events of no peer.
+    tally: Tally,
+    /// The last attempts at another configuration: one that was taken over, and one that was not.
+    reloads: [Option<Timestamp>; 2],
 }
 
 impl Journal {
@@ -100,7 +132,26 @@ impl Journal {
             self.entries.pop_front();
         }
         self.last += 1;
+        if peer.is_none() {
+            self.tally.count(event.fact.code);
+        }
+        match event.fact.code {
+            Code::Reloaded => self.reloads[0] = Some(event.at),
+            Code::ReloadFailed => self.reloads[1] = Some(event.at),
+            _ => {}
+        }
         self.entries.push_back(Entry { number: self.last, peer, event });
+    }
+
+    /// How often things happened to the gateway as a whole.
+    pub(super) fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    /// When another configuration was last taken over, and whether the last attempt did.
+    pub(super) fn last_reload(&self) -> (Option<Timestamp>, bool) {
+        let [taken, refused] = self.reloads;
+        (taken, refused.is_none() || taken > refused)
     }
 
     /// The number of the last event; 0 before the first.

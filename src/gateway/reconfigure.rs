@@ -225,6 +225,7 @@ fn same_gateway(old: &GatewayConfig, new: &GatewayConfig) -> Result<(), NeedsRes
         ("underlay_mtu", old.underlay_mtu == new.underlay_mtu),
         ("workers", old.workers == new.workers),
         ("control_socket", old.control_socket == new.control_socket),
+        ("http_listen", old.http_listen == new.http_listen),
     ];
     match unchanged.into_iter().find(|(_, same)| !same) {
         Some((key, _)) => Err(NeedsRestart::Gateway { key }),

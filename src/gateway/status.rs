@@ -50,7 +50,7 @@ impl Gateway {
         let reply = match request {
             Request::Peers => return self.peers_page(after, now),
             Request::Sas => return self.sas_page(after, now),
-            Request::Metrics => return self.metrics_page(after, now),
+            Request::Metrics => return self.metrics_page(after, (now, at.wall)),
             Request::Routes => return self.routes_page(after),
             Request::Events { after: known } => return self.events_page(*known, after, now),
             Request::Peer(name) => self.about_peer(name, (now, at.wall)),

@@ -54,6 +54,15 @@ pub(super) enum State {
     },
 }
 
+/// How often SAs took the place of others with new keys.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Rekeys {
+    /// IKE SAs.
+    pub ike: u64,
+    /// Child SAs.
+    pub child: u64,
+}
+
 /// A tunnel and its history.
 #[derive(Debug)]
 pub(super) struct Tunnel {
@@ -100,6 +109,8 @@ pub(super) struct Tunnel {
     rejections: Telling,
     /// Bits per second.
     pub rates: Rates,
+    /// How often keys were replaced.
+    pub rekeys: Rekeys,
     /// The MTU of the path to the peer, once it is connected.
     pub path_mtu: Option<u16>,
     /// Inner sources that the peer may use, as the packet path reads them.
@@ -133,6 +144,7 @@ impl Tunnel {
             suspicion: None,
             rejections: Telling::default(),
             rates: Rates::default(),
+            rekeys: Rekeys::default(),
             path_mtu: None,
             sources: Arc::new(vpc::sources(config)),
             neighbor: vpc::neighbor(config),
@@ -236,9 +248,11 @@ impl Tunnel {
             // The path is that of the remote gateway.
             Event::Measured { .. } => {}
             Event::IkeRekeyed { new, .. } => {
+                self.rekeys.ike += 1;
                 info!(peer = self.name, ike = %new, "{}: IKE SA rekeyed", self.name)
             }
             Event::ChildUp(up) => {
+                self.rekeys.child += u64::from(up.replaces.is_some());
                 info!(peer = self.name, inbound = %up.inbound.spi, outbound = %up.outbound.spi,
                     suite = %up.inbound.suite, "{}: Child SA up", self.name);
                 if let Err(error) = self.sas.install(up, config, now) {
@@ -398,6 +412,8 @@ impl Tunnel {
             let (peer, code) = (self.name.as_str(), event.fact.code.name());
             warn!(peer, code, "{peer}: {}", event.fact);
             self.events.push(event.clone());
+        } else {
+            self.events.repeat(event.fact.code);
         }
         self.last_failure = Some(event);
     }

@@ -1,6 +1,7 @@
 //! What is counted and measured: `vpnctl stats` and the metrics.
 
 use super::{GatewayView, PeerSummary, VirtualRouterView, VpcsView};
+use crate::control::SaKind;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -9,6 +10,14 @@ use std::collections::BTreeMap;
 pub struct MetricsView {
     /// Who answers.
     pub gateway: GatewayView,
+    /// The time of day, in milliseconds since 1970.
+    pub unix_ms: u64,
+    /// How often things happened to the gateway as a whole, by the codes of events.
+    pub events: BTreeMap<String, u64>,
+    /// Whether the last attempt at another configuration went well, or there was none.
+    pub reload_successful: bool,
+    /// When the configuration in use was taken over.
+    pub reloaded_ago_ms: u64,
     /// The peers in the order of their names.
     pub peers: Vec<PeerMetrics>,
     /// The virtual routers.
@@ -28,6 +37,16 @@ pub struct PeerMetrics {
     pub path_mtu: Option<u16>,
     /// Packets that were not let through, by reason; reasons that never happened are left out.
     pub discards: BTreeMap<String, u64>,
+    /// How often things happened to the tunnel, by the codes of events.
+    pub events: BTreeMap<String, u64>,
+    /// How often keys were replaced, by the kind of SA.
+    pub rekeys: [(SaKind, u64); 2],
+    /// The soonest time to replace keys, by the kind of SA; without SAs there is none.
+    pub rekey_in_ms: [(SaKind, Option<u64>); 2],
+    /// Sequence numbers of the SAs in use that have not arrived, and stand behind one that has.
+    pub lost: u64,
+    /// Prefixes that we announce to the peer by BGP; `None` without BGP.
+    pub announced: Option<u32>,
     /// When certificates of the tunnel expire, in seconds since 1970: our own and the peer's.
     pub own_certificate_expires: Option<u64>,
     /// See there.

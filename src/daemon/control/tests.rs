@@ -1,7 +1,7 @@
 //! The control socket: who may open it, and what happens to a file that is in the way.
 
 use super::*;
-use crate::control::{SasView, TunnelSas};
+use crate::control::{Mark, Page, SasView, TunnelSas};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 fn path(folder: &tempfile::TempDir) -> String {

@@ -59,3 +59,29 @@ fn a_reader_goes_on_where_it_was_and_learns_what_it_missed() {
     assert_eq!((numbers(0).len(), journal.missed(0)), (JOURNAL_LEN, 5));
     assert_eq!((numbers(5).len(), journal.missed(5)), (JOURNAL_LEN, 0));
 }
+
+#[test]
+fn what_is_not_told_again_is_counted() {
+    let mut ring = EventRing::default();
+    (0..2).for_each(|n| ring.push(event(n)));
+    ring.repeat(Code::PskMismatch);
+    let tally = ring.tally().by_name();
+    assert_eq!((tally["connected"], tally["psk-mismatch"], tally.len()), (2, 1, 2));
+}
+
+#[test]
+fn the_last_attempt_at_another_configuration_is_known() {
+    let note = |code, at| PastEvent {
+        at: Timestamp::from_millis(at),
+        fact: Arc::new(Fact::new(code, "")),
+    };
+    let mut journal = Journal::default();
+    assert_eq!(journal.last_reload(), (None, true));
+    journal.push(None, note(Code::ReloadFailed, 1));
+    assert_eq!(journal.last_reload(), (None, false));
+    journal.push(None, note(Code::Reloaded, 2));
+    journal.push(None, note(Code::ReloadFailed, 3));
+    assert_eq!(journal.last_reload(), (Some(Timestamp::from_millis(2)), false));
+    journal.push(None, note(Code::Reloaded, 4));
+    assert_eq!(journal.last_reload(), (Some(Timestamp::from_millis(4)), true));
+}

@@ -6,7 +6,7 @@ use super::{Gateway, millis};
 use crate::control::{EventView, EventsView, Mark, MetricsView, Page, PeersView, Reply, SasView};
 use crate::gateway::events::{Entry, PastEvent};
 use crate::net::PeerId;
-use crate::time::Timestamp;
+use crate::time::{Timestamp, WallTime};
 use std::ops::Bound;
 
 /// Peers on a page: some ten microseconds each, so that a page takes a few milliseconds at most.
@@ -28,9 +28,18 @@ impl Gateway {
         Page { reply: Reply::Sas(SasView { gateway, tunnels }), next }
     }
 
-    pub(super) fn metrics_page(&self, after: Option<&Mark>, now: Timestamp) -> Page {
+    pub(super) fn metrics_page(
+        &self,
+        after: Option<&Mark>,
+        (now, wall): (Timestamp, WallTime),
+    ) -> Page {
         let (page, next) = self.peers_after(after);
+        let (reloaded, successful) = self.journal.last_reload();
         let view = MetricsView {
+            unix_ms: wall.as_unix_micros() / 1000,
+            events: self.journal.tally().by_name(),
+            reload_successful: successful,
+            reloaded_ago_ms: millis(now.since(reloaded.unwrap_or(self.started))),
             gateway: self.gateway_view(now),
             peers: page.iter().map(|seen| self.peer_metrics(seen, now)).collect(),
             virtual_routers: self.vrrp_view(now).routers,

@@ -6,7 +6,7 @@ use crate::config::{BgpConfig, Credentials, PeerConfig, Routing};
 use crate::control::{
     BfdView, BgpView, ChildSaState, ChildSaView, Code, EventView, FailureView, IkeSaView,
     LivenessView, PathMtuView, PathState, PeerMetrics, PeerState, PeerSummary, PeerView, Planned,
-    ReplayView, Role, TimerView, Traffic, TunnelSas, Verdict,
+    ReplayView, Role, SaKind, TimerView, Traffic, TunnelSas, Verdict,
 };
 use crate::gateway::connection;
 use crate::gateway::diagnosis::Fact;
@@ -159,7 +159,20 @@ impl Gateway {
     }
 
     pub(super) fn peer_metrics(&self, seen: &Seen<'_>, now: Timestamp) -> PeerMetrics {
+        let tunnel = seen.tunnel;
+        let ike_sa = seen.in_use();
+        let child = ike_sa.and_then(|ike| ike.children.iter().map(|child| child.rekey_at).min());
+        let until = |at: Timestamp| millis(at.since(now));
+        let neighbor = seen.vpc.router.neighbor(seen.peer).filter(|one| one.state.is_some());
         PeerMetrics {
+            events: tunnel.events.tally().by_name(),
+            rekeys: [(SaKind::Ike, tunnel.rekeys.ike), (SaKind::Child, tunnel.rekeys.child)],
+            rekey_in_ms: [
+                (SaKind::Ike, ike_sa.map(|ike| until(ike.rekey_at))),
+                (SaKind::Child, child.map(until)),
+            ],
+            lost: tunnel.sas.children().map(|(_, child)| child.inbound.lost()).sum(),
+            announced: neighbor.map(|neighbor| count(neighbor.announced)),
             summary: self.peer_summary(seen, now),
             path_mtu: self.path_mtu_view(seen.config).map(|path| path.bytes),
             discards: discards(seen.tunnel),
