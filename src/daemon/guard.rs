@@ -10,7 +10,6 @@ use crate::config_file;
 use crate::gateway::world::{Answer, Change, Host, Questions, guards};
 use crate::os::file;
 use std::collections::BTreeSet;
-use std::net::IpAddr;
 use std::path::Path;
 use tracing::warn;
 
@@ -50,10 +49,8 @@ pub(super) async fn stand_guard(outline: &Outline) -> Outcome<()> {
         (*id, Place { namespace: vpc.netns.clone(), device: vpc.tun.clone() })
     };
     let places = outline.vpcs.iter().map(place).collect();
-    let known = outline.listen.iter().copied().filter(|address| !address.is_unspecified());
-    let known: Vec<IpAddr> = known.collect();
     let mut refused = 0;
-    for answer in stand(places, guards(outline, &host, &known)).await {
+    for answer in stand(places, guards(outline, &host, &outline.listen)).await {
         if let Answer::Refused(Change::Set(wish), why) = answer {
             refused += 1;
             warn!(%wish, why, "a guard against plaintext does not stand");

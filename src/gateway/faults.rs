@@ -3,7 +3,7 @@
 
 use super::Gateway;
 use super::world::{
-    Answer, HostDevice, Rule, Segment, Table, Underlay, VirtualMac, Wish, configured, has_default,
+    Answer, HostDevice, Rule, Segment, Table, VirtualMac, Wish, configured, has_default,
 };
 use crate::config::{Outline, VpcOutline};
 use crate::net::{Prefix, VpcId};
@@ -91,8 +91,7 @@ impl Gateway {
 
     /// Wants from the host what the configuration names, beside what is learned.
     pub(super) fn reconcile_world(&mut self) {
-        let underlay = Underlay::new(&self.host, &self.listening);
-        let configured = configured(&self.config, underlay);
+        let configured = configured(&self.config, &self.host, &self.listening);
         let learned = |wish: &Wish| match wish {
             Wish::Route { vpc, prefix, .. } => {
                 self.vpcs.get(vpc).is_some_and(|vpc| vpc.routes.group_of(prefix).is_some())

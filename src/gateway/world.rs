@@ -23,7 +23,6 @@ mod wish;
 
 pub use foreign::ForeignRule;
 pub use host::{Device as HostDevice, Host, Questions};
-pub(super) use lans::Underlay;
 pub use plan::{blind_to, guards};
 pub(super) use plan::{configured, has_default};
 pub use segment::{Admission, Segment, SegmentCounters, VirtualMac, VtepCounters};

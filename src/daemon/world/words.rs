@@ -86,6 +86,7 @@ pub(super) fn rule(rule: &Rule) -> netlink::Rule {
     }
     let action = match rule.then {
         Then::Lookup(table) => Action::Lookup(table.number()),
+        Then::LookupMain { shortest: 0 } => Action::Lookup(MAIN_TABLE),
         Then::LookupMain { shortest } => Action::LookupFrom(MAIN_TABLE, shortest),
         Then::Goto(priority) => Action::Goto(priority),
         Then::Pass => Action::Pass,
@@ -117,6 +118,7 @@ pub(super) fn wish_of_rule(rule: &netlink::Rule, namespace: Option<&str>) -> Opt
         _ => return None,
     };
     let then = match rule.action {
+        Action::Lookup(MAIN_TABLE) => Then::LookupMain { shortest: 0 },
         Action::Lookup(table) => Then::Lookup(Table::numbered(table)?),
         Action::LookupFrom(MAIN_TABLE, shortest) => Then::LookupMain { shortest },
         Action::Goto(priority) => Then::Goto(priority),

@@ -50,6 +50,13 @@ pub struct Questions {
     pub homes: BTreeSet<Prefix>,
 }
 
+impl Device {
+    /// Whether it has an address by which other hosts can reach it.
+    pub(super) fn is_among_hosts(&self) -> bool {
+        self.addresses.iter().any(is_of_hosts)
+    }
+}
+
 impl Questions {
     /// What an outline asks: it knows nothing of peers.
     pub fn of(outline: &Outline) -> Questions {

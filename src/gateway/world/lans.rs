@@ -2,7 +2,7 @@
 //! others is none of theirs, and what is for them must not go out there.
 
 use super::host::{Device, Host};
-use crate::config::VpcOutline;
+use crate::config::{Outline, VpcOutline};
 use crate::net::Prefix;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -15,29 +15,38 @@ pub(crate) struct Underlay<'h> {
     /// The addresses on which IKE and ESP are received.
     pub listening: &'h [IpAddr],
     /// Whether there are more of them, which could not be read.
-    pub has_more: bool,
+    has_more: bool,
+    /// Whether one device only has addresses: what is the underlay's and what the VPCs', nobody can
+    /// tell.
+    is_one_armed: bool,
 }
 
 impl<'h> Underlay<'h> {
     /// The underlay of a gateway that listens on these addresses.
-    pub(crate) fn new(host: &'h Host, listening: &'h [IpAddr]) -> Underlay<'h> {
-        Underlay { host, listening, has_more: false }
+    pub(crate) fn of(outline: &Outline, host: &'h Host, listening: &'h [IpAddr]) -> Underlay<'h> {
+        let is_tun = |name: &str| outline.vpcs.values().any(|vpc| vpc.tun == name);
+        let outer = host.devices.iter().filter(|(name, _)| !is_tun(name));
+        let is_one_armed = outer.filter(|(_, device)| device.is_among_hosts()).count() == 1;
+        Underlay { host, listening, has_more: outline.has_more_to_listen_on, is_one_armed }
     }
 
-    /// Whether some device bears every address that is one.
-    pub(super) fn is_there(self) -> bool {
-        !self.has_more && self.host.bears(self.listening)
+    /// The devices that show themselves to be its: by an address, or by a default route of the host.
+    /// While one of its addresses is on none, or nobody knows where it is, there is none.
+    pub(super) fn devices(self) -> Vec<&'h str> {
+        if self.has_more || !self.host.bears(self.listening) {
+            return Vec::new();
+        }
+        // Nothing written is everywhere.
+        let mut listening = self.listening.iter();
+        let anywhere = listening.len() == 0 || listening.any(IpAddr::is_unspecified);
+        let shows = |device: &Device| self.has(device) || anywhere && device.is_among_hosts();
+        let shown = self.host.devices.iter().filter(|(_, device)| shows(device));
+        shown.map(|(name, _)| name.as_str()).collect()
     }
 
     /// Whether it is known by an address, be it there or not.
     fn is_named(self) -> bool {
         self.has_more || self.listening.iter().any(|one| !one.is_unspecified())
-    }
-
-    /// The devices that show themselves to be its: by an address, or by a default route of the host.
-    pub(super) fn devices(self) -> impl Iterator<Item = &'h str> {
-        let of_it = self.host.devices.iter().filter(move |(_, device)| self.has(device));
-        of_it.map(|(name, _)| name.as_str())
     }
 
     fn has(self, device: &Device) -> bool {
@@ -46,10 +55,9 @@ impl<'h> Underlay<'h> {
 
     /// Whether hosts of a VPC come in by another device than the underlay's, so that what comes in
     /// by the underlay's is not theirs (RFC 4301 §5.2, step 4). A gateway with one device for both
-    /// cannot tell, nor can one that is told neither of them, and in a namespace of its own there
-    /// is no underlay.
+    /// cannot tell, and in a namespace of its own there is no underlay.
     pub(super) fn is_apart_from(self, vpc: &VpcOutline) -> bool {
-        let is_known = || self.is_named() || !self.lans_of(vpc).is_empty();
+        let is_known = || self.is_named() || !self.is_one_armed || !self.lans_of(vpc).is_empty();
         let shared = self.host.bearing(self.listening).any(|(name, one)| is_lan(vpc, name, one));
         vpc.netns.is_none() && is_known() && !shared
     }
@@ -67,13 +75,13 @@ impl<'h> Underlay<'h> {
 
     /// How long the prefix of a route of the main table must be at least, lest packets to hosts in
     /// `home` leave by a device that does not lead to them: a shorter one does for the rest of the
-    /// world, too. A route that leads to the hosts may be a summary.
+    /// world, too. A route that leads to the hosts may be a summary, or the default route.
     pub(super) fn shortest_way(self, home: &Prefix, lans: &BTreeSet<&str>) -> u8 {
         let ways = self.host.devices.iter().flat_map(|(name, device)| {
             let routes = device.routes.iter().chain(&device.networks);
-            let wider =
-                routes.filter(|to| to.len() > 0 && to.len() < home.len() && to.covers(home));
-            wider.map(|to| (to.len(), lans.contains(name.as_str())))
+            let wider = routes.filter(|to| to.len() < home.len() && to.covers(home));
+            let lengths = wider.map(Prefix::len).chain(device.is_default.then_some(0));
+            lengths.map(|length| (length, lans.contains(name.as_str())))
         });
         let ways: Vec<(u8, bool)> = ways.collect();
         let summary = ways.iter().map(|(length, _)| *length).max();

@@ -21,8 +21,8 @@ const LOOPBACK: &str = "lo";
 const FEW: usize = 8;
 
 /// Everything that the configuration wants from the host.
-pub(crate) fn configured(config: &Config, underlay: Underlay<'_>) -> BTreeSet<Wish> {
-    let mut wishes = guarding(&Outline::of(config), underlay);
+pub(crate) fn configured(config: &Config, host: &Host, listening: &[IpAddr]) -> BTreeSet<Wish> {
+    let mut wishes = guards(&Outline::of(config), host, listening);
     for (&vpc, settings) in &config.vpcs {
         wishes.insert(Wish::Device {
             vpc,
@@ -49,12 +49,7 @@ pub(crate) fn configured(config: &Config, underlay: Underlay<'_>) -> BTreeSet<Wi
 /// What keeps packets of the VPCs from leaving or coming in in the clear. It needs no device, no
 /// key and no network yet: what is known of the host only adds to it.
 pub fn guards(outline: &Outline, host: &Host, listening: &[IpAddr]) -> BTreeSet<Wish> {
-    let has_more = outline.has_more_to_listen_on;
-    guarding(outline, Underlay { has_more, ..Underlay::new(host, listening) })
-}
-
-fn guarding(outline: &Outline, underlay: Underlay<'_>) -> BTreeSet<Wish> {
-    let host = underlay.host;
+    let underlay = Underlay::of(outline, host, listening);
     let mut wishes = BTreeSet::new();
     let mut grounds: BTreeMap<Option<&str>, Vec<(VpcId, &VpcOutline)>> = BTreeMap::new();
     for (&vpc, settings) in &outline.vpcs {
@@ -204,8 +199,9 @@ impl Policy<'_> {
     }
 
     /// What comes in by a device that is not a VPC's meets the bars. Where those of the VPCs are few
-    /// they are let over and everything else is barred, known or not, as it is while the underlay is
-    /// not there yet; many would cost every packet more than the list of the others does.
+    /// they are let over and everything else is barred, known or not; many would cost every packet more
+    /// than the list of the others does. Where they are not known, what the underlay shows of itself is
+    /// listed, and before it does so nothing is let in.
     fn arriving(&self) -> Vec<Rule> {
         let has_bars = |vpc: &&&VpcOutline| {
             self.underlay.is_apart_from(vpc) && barred(vpc).any(|prefix| self.is_mine(&prefix))
@@ -218,14 +214,15 @@ impl Policy<'_> {
         let familiar: BTreeSet<&str> =
             self.lans.iter().copied().chain(tuns).chain([LOOPBACK]).collect();
         let are_known = barred.iter().all(|vpc| !self.underlay.lans_of(vpc).is_empty());
-        if !self.underlay.is_there() || are_known && familiar.len() <= FEW {
+        let mut foreign = self.underlay.devices();
+        if are_known && !foreign.is_empty() {
+            foreign = self.underlay.host.devices.keys().map(String::as_str).collect();
+        }
+        foreign.retain(|name| !familiar.contains(name));
+        if foreign.is_empty() || are_known && familiar.len() <= FEW {
             return self.unfamiliar(&familiar);
         }
-        let all = self.underlay.host.devices.keys().map(String::as_str);
-        let foreign: Vec<&str> =
-            if are_known { all.collect() } else { self.underlay.devices().collect() };
-        let foreign = foreign.into_iter().filter(|name| !familiar.contains(name));
-        let arriving = foreign.map(|device| When::Arriving(device.to_owned()));
+        let arriving = foreign.into_iter().map(|device| When::Arriving(device.to_owned()));
         arriving.map(|when| self.rule(ARRIVING, when, Then::Lookup(Table::Ingress))).collect()
     }
 
@@ -308,11 +305,11 @@ impl Policy<'_> {
     }
 }
 
-/// The VPCs of which nobody can tell what comes in for them from the underlay: neither its devices
-/// are known, since the gateway listens on every address, nor theirs.
+/// The VPCs of which nobody can tell what comes in for them from the underlay: the gateway listens on
+/// every address, and has one device for all.
 pub fn blind_to<'c>(config: &'c Config, host: &Host, listening: &[IpAddr]) -> Vec<&'c str> {
     let outline = Outline::of(config);
-    let underlay = Underlay::new(host, listening);
+    let underlay = Underlay::of(&outline, host, listening);
     let is_open = |id: &VpcId| {
         outline.vpcs.get(id).is_some_and(|vpc| vpc.netns.is_none() && !underlay.is_apart_from(vpc))
     };

@@ -119,7 +119,7 @@ pub enum Then {
     Lookup(Table),
     /// The main table is asked, but only its routes to prefixes of at least this length count.
     LookupMain {
-        /// In bits, from 1.
+        /// In bits; with 0 the default route counts, too.
         shortest: u8,
     },
     /// The rules up to a priority are passed over.

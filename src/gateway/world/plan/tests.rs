@@ -26,7 +26,7 @@ fn prefix(text: &str) -> Prefix {
 }
 
 fn wishes(config: &Config, host: &Host) -> BTreeSet<Wish> {
-    configured(config, Underlay::new(host, &config.gateway.listen))
+    configured(config, host, &config.gateway.listen)
 }
 
 fn bars(wishes: &BTreeSet<Wish>) -> Vec<String> {
@@ -134,16 +134,30 @@ fn without_an_interface_the_hosts_come_in_by_devices_on_networks_of_the_vpc() {
 #[test]
 fn a_gateway_that_listens_on_every_address_tells_the_underlay_by_the_devices_of_its_vpcs() {
     let (mut config, any) = (config(|text| text), [IpAddr::from([0; 4])]);
+    let guards = |config: &Config, host: &Host| guards(&Outline::of(config), host, &any);
     assert!(blind_to(&config, &host(true), &any).is_empty());
+    assert_eq!(familiar(&guards(&config, &host(true))), ["lan0", "lo", "vpn-red"]);
     config.vpcs.values_mut().for_each(|vpc| vpc.interface = None);
     assert!(blind_to(&config, &host(true), &config.gateway.listen).is_empty());
+    // One device for all: nobody can tell.
     assert_eq!(blind_to(&config, &host(true), &any), ["red"]);
-    let lan = HostDevice { networks: [prefix("10.1.0.0/24")].into(), ..HostDevice::default() };
+    assert!(bars(&guards(&config, &host(true))).is_empty());
+    // Before the network is up, and with a device that may be the VPC's: the others are barred.
+    assert_eq!(familiar(&guards(&config, &Host::default())), ["lo", "vpn-red"]);
     let mut host = host(true);
-    host.devices.insert("lan0".to_owned(), lan);
+    let on = |network: &str, address: [u8; 4]| HostDevice {
+        networks: [prefix(network)].into(),
+        addresses: [address.into()].into(),
+        ..HostDevice::default()
+    };
+    host.devices.insert("wan1".to_owned(), on("198.51.100.0/24", [198, 51, 100, 1]));
     assert!(blind_to(&config, &host, &any).is_empty());
-    let outline = Outline::of(&config);
-    assert_eq!(familiar(&guards(&outline, &host, &any)), ["lan0", "lo", "vpn-red"]);
+    let listed = guards(&config, &host);
+    let listed: BTreeSet<&When> = rules(&listed, ARRIVING).iter().map(|rule| &rule.when).collect();
+    let [wan0, wan1] = ["wan0", "wan1"].map(|name| When::Arriving(name.to_owned()));
+    assert_eq!(listed, [&wan0, &wan1].into());
+    host.devices.insert("lan0".to_owned(), on("10.1.0.0/24", [10, 1, 0, 1]));
+    assert_eq!(familiar(&guards(&config, &host)), ["lan0", "lo", "vpn-red"]);
 }
 
 /// The host's own address of the underlay is on `lo`, as where two uplinks lead to it; or it has an
@@ -207,6 +221,12 @@ fn what_comes_out_of_a_tunnel_goes_home_or_nowhere() {
     assert_eq!(home_lengths(&wishes(&config, &host)), [12]);
     host.devices.get_mut("wan0").expect("a device").routes = [prefix("10.0.0.0/12")].into();
     assert_eq!(home_lengths(&wishes(&config, &host)), [16]);
+    // So may the default route be.
+    host.devices.get_mut("lan0").expect("a device").routes.clear();
+    let wan = host.devices.get_mut("wan0").expect("a device");
+    (wan.routes, wan.is_default) = (BTreeSet::new(), false);
+    host.devices.get_mut("lan0").expect("a device").is_default = true;
+    assert_eq!(home_lengths(&wishes(&config, &host)), [0]);
 }
 
 #[test]
