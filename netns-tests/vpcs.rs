@@ -16,6 +16,7 @@ use vpngw::lab::topology::{Role, Topology, plug};
 use vpngw::lab::traffic::Journey;
 use vpngw::lab::{self, control, daemon, network};
 use vpngw::os::file;
+use vpngw::os::netlink::Netlink;
 use vpngw::os::process::Process;
 
 use crate::support::vpngwd::{PROGRAM, PSK};
@@ -176,4 +177,25 @@ fn vpcs_with_equal_prefixes_share_an_ike_sa_and_never_mix() {
     });
     assert_eq!(of_one_ike_sa[0].len(), 1, "{of_one_ike_sa:?}");
     assert_eq!(of_one_ike_sa[0], of_one_ike_sa[1]);
+}
+
+/// As an orchestrator does that restarts a VPC's part of the host.
+#[test]
+fn a_namespace_that_is_made_anew_is_served_and_guarded_again() {
+    let scene = Scene::start();
+    let [red, blue] = ["red", "blue"].map(|vpc| scene.journey(SIDES[1], vpc, SHARED));
+    assert!(eventually(|| red.succeeds() && blue.succeeds()), "no tunnel");
+    let mut anew = Topology::default();
+    add_vpc(&mut anew, "left-red", SIDES[0].1, VPCS[0].1);
+    network::remove(&scene.prefix, &anew).unwrap();
+    let refused = || scene.logs().contains("the network namespace") && !red.succeeds();
+    assert!(eventually(refused), "the dead VPC answers");
+    assert!(blue.succeeds(), "the other VPC has nothing to do with it");
+    lab::wait_for(network::build(&scene.prefix, &anew)).unwrap();
+    assert!(eventually(|| red.succeeds()), "the VPC does not come back");
+    let rules = lab::wait_for(async {
+        Netlink::open(Some(&scene.namespace("left-red")))?.our_rules().await
+    });
+    assert!(!rules.unwrap().is_empty(), "nothing guards the new namespace");
+    assert!(blue.succeeds());
 }

@@ -51,6 +51,11 @@ impl Claims {
         Ok(identity)
     }
 
+    /// A namespace is not the one any more that was claimed by this name.
+    pub(super) fn forget(&mut self, namespace: &str) {
+        self.0.remove(&Some(namespace.to_owned()));
+    }
+
     /// Lets go of where no VPC of a configuration lives.
     pub(super) fn keep_only(&mut self, outline: &Outline) {
         let kept = namespaces(outline);

@@ -163,7 +163,7 @@ impl Daemon {
         }
     }
 
-    fn now(&self) -> Timestamp {
+    pub(super) fn now(&self) -> Timestamp {
         self.clock.now()
     }
 
@@ -210,7 +210,7 @@ impl Daemon {
                 Undelivered::TooBig(mtu) => gateway.handle_too_big(local, remote, mtu, now),
                 Undelivered::Unreachable => gateway.handle_unreachable(local, remote, now),
             },
-            Input::World(answers) => gateway.handle_world(answers, now),
+            Input::World(answers) => self.on_world(answers),
             Input::Signal(Signal::Reload) => {
                 if let Err(sentence) = self.reload(None) {
                     error!("{sentence}");
@@ -386,7 +386,7 @@ impl Daemon {
     }
 
     /// The device is wished for again, and with it what stood on it.
-    fn on_device_gone(&mut self, vpc: VpcId) {
+    pub(super) fn on_device_gone(&mut self, vpc: VpcId) {
         let Some(VpcDevice { name, netns, mtu, .. }) = self.devices.get(&vpc).cloned() else {
             return;
         };

@@ -82,6 +82,14 @@ impl Lans {
         });
     }
 
+    /// Closes the interfaces in a namespace.
+    pub(super) fn leave(&mut self, namespace: &str) {
+        let places = &self.places;
+        let there =
+            |id: &VpcId| places.get(id).is_some_and(|p| p.namespace.as_deref() == Some(namespace));
+        self.commands.retain(|(id, _), _| !there(id));
+    }
+
     /// Watches an interface from now on; what is watched already reports its state again.
     pub(super) fn watch(&mut self, vpc: VpcId, interface: &str) {
         self.tell(vpc, interface, Command::Report);

@@ -24,6 +24,7 @@ mod jobs;
 mod lan;
 mod listening;
 mod logging;
+mod namespaces;
 mod notify;
 mod path_errors;
 mod reload;

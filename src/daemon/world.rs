@@ -8,6 +8,7 @@
 
 mod admission;
 mod carrier;
+mod grounds;
 mod look;
 mod segments;
 mod words;

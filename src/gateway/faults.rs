@@ -41,7 +41,11 @@ impl Gateway {
                 return;
             }
             Answer::Trouble(trouble) => return self.on_trouble(&trouble, now),
-            Answer::Done(_) | Answer::Refused(..) | Answer::Lost(_) | Answer::Found(..) => {}
+            Answer::Done(_)
+            | Answer::Refused(..)
+            | Answer::Lost(_)
+            | Answer::Found(..)
+            | Answer::Replaced(_) => {}
         }
         let vpcs = &self.config.vpcs;
         let lives_in = |wish: &Wish, namespace: Option<&str>| match wish {

@@ -69,6 +69,8 @@ pub enum Answer {
     Rules(Option<String>, BTreeSet<ForeignRule>),
     /// The devices of a network namespace, with their addresses.
     Devices(Option<String>, BTreeMap<String, HostDevice>),
+    /// The namespace of this name is gone, or another one now: nothing stands there.
+    Replaced(Option<String>),
     /// What came to the segments of VPCs.
     Segments(BTreeMap<VpcId, SegmentCounters>),
     /// The addresses from which the host would send to peers, see [`Questions::remotes`].
@@ -242,6 +244,7 @@ impl World {
             | Answer::Rules(..)
             | Answer::Devices(..)
             | Answer::Segments(_)
+            | Answer::Replaced(_)
             | Answer::Sources(_) => {}
             Answer::Refused(Change::Remove(wish), why) => {
                 self.counters.refused += 1;

@@ -1,30 +1,31 @@
 //! The task that carries out wishes and watches what becomes of them.
 
 use super::admission::Admissions;
+use super::grounds::{Grounds, Namespace, REOPEN};
 use super::look::{devices, foreign, found, sources};
 use super::segments;
 use super::words::{self, route, wish_of_route, wish_of_rule};
 use super::{Job, Place};
 use crate::gateway::world::{
-    Admission, Answer, Change, Questions, Segment, Trouble, VirtualMac, Wish,
+    Admission, Answer, Change, Questions, Segment, Table, Trouble, VirtualMac, Wish,
 };
 use crate::net::{MacAddress, Prefix, VpcId};
-use crate::os::netlink::{InterfaceAddress, Loss, LossWatch, Netlink, RouteChange};
+use crate::os::netlink::{InterfaceAddress, Loss, RouteChange};
 use anyhow::{Context, Result, bail};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 use tokio::sync::mpsc;
-use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep_until};
-use tracing::{debug, error};
+use tracing::{debug, error, warn};
 
 /// How many jobs are taken at once.
 const BATCH: usize = 1024;
 /// Changes of devices come in crowds: the look waits for their end, so long.
 const SETTLING: Duration = Duration::from_millis(100);
-/// Time until a watch that has ended is opened again.
-const REOPEN: Duration = Duration::from_secs(1);
+/// How often we look whether the namespaces still are the same.
+const CHECKING: Duration = Duration::from_secs(1);
 
 /// How often is counted what came to segments.
 const COUNTING: Duration = Duration::from_secs(2);
@@ -34,28 +35,13 @@ const STATIONS: usize = 4096;
 /// Why a route has no place.
 const NOWHERE: &str = "the VPC has no device";
 
-type Namespace = Option<String>;
-
-/// A namespace that we work in.
-struct Ground {
-    netlink: Netlink,
-    watch: JoinHandle<()>,
-}
-
-impl Drop for Ground {
-    fn drop(&mut self) {
-        self.watch.abort();
-    }
-}
-
 /// See the module.
 pub(super) struct Carrier {
     queue: mpsc::UnboundedReceiver<Job>,
     answers: mpsc::UnboundedSender<Vec<Answer>>,
     places: BTreeMap<VpcId, Place>,
-    grounds: BTreeMap<Namespace, Ground>,
+    grounds: Grounds,
     losses: mpsc::UnboundedReceiver<(Namespace, Loss)>,
-    told: mpsc::UnboundedSender<(Namespace, Loss)>,
     /// Namespaces to look at, and when.
     doubtful: BTreeSet<Namespace>,
     /// Who may send into the segments of VPCs.
@@ -67,6 +53,7 @@ pub(super) struct Carrier {
     /// The ways to these are watched, in our own namespace.
     questions: Questions,
     next_look: Option<Instant>,
+    next_check: Instant,
 }
 
 impl Carrier {
@@ -80,15 +67,15 @@ impl Carrier {
             queue,
             answers,
             places: BTreeMap::new(),
-            grounds: BTreeMap::new(),
+            grounds: Grounds::new(told),
             losses,
-            told,
             doubtful: BTreeSet::new(),
             admissions: Admissions::default(),
             segments: BTreeMap::new(),
             next_count: None,
             questions: Questions::default(),
             next_look: None,
+            next_check: Instant::now() + CHECKING,
         }
     }
 
@@ -96,7 +83,8 @@ impl Carrier {
     pub(super) async fn run(mut self) {
         let mut jobs = Vec::with_capacity(BATCH);
         loop {
-            let (next_look, next_count) = (self.next_look, self.next_count);
+            let (next_look, next_count, next_check) =
+                (self.next_look, self.next_count, self.next_check);
             tokio::select! {
                 biased;
                 taken = self.queue.recv_many(&mut jobs, BATCH) => {
@@ -112,7 +100,18 @@ impl Carrier {
                 () = sleep_until(next_count.unwrap_or_else(Instant::now)), if next_count.is_some() => {
                     self.count().await;
                 }
+                () = sleep_until(next_check) => self.check(),
             }
+        }
+    }
+
+    /// What stood in a namespace that is another one now does not stand.
+    fn check(&mut self) {
+        self.next_check = Instant::now() + CHECKING;
+        let moves = self.grounds.check();
+        self.answer(moves.left.into_iter().map(Answer::Replaced).collect());
+        for namespace in moves.new {
+            self.doubt(namespace, None);
         }
     }
 
@@ -151,7 +150,7 @@ impl Carrier {
             Job::Barrier(done) => drop(done.send(())),
             Job::Ways(questions) => self.questions = questions,
             Job::Look => {
-                self.doubtful.extend(self.grounds.keys().cloned());
+                self.doubtful.extend(self.grounds.names().cloned());
                 self.look().await;
             }
         }
@@ -171,9 +170,9 @@ impl Carrier {
             }
         }
         for (namespace, (changes, words)) in crowds {
-            let answers = match self.ground(&namespace) {
-                Ok(ground) => {
-                    let outcomes = ground.netlink.change_routes(words).await;
+            let answers = match self.grounds.enter(&namespace) {
+                Ok(netlink) => {
+                    let outcomes = netlink.change_routes(words).await;
                     changes
                         .into_iter()
                         .zip(outcomes)
@@ -243,7 +242,7 @@ impl Carrier {
 
     async fn stations(&mut self, vpc: VpcId) -> Result<BTreeMap<MacAddress, IpAddr>> {
         let (namespace, device) = self.segments.get(&vpc).context("no segment")?.clone();
-        let stations = self.ground(&namespace)?.netlink.stations(&device).await?;
+        let stations = self.grounds.enter(&namespace)?.stations(&device).await?;
         Ok(stations.into_iter().take(STATIONS).collect())
     }
 
@@ -251,11 +250,11 @@ impl Carrier {
         if !self.admissions.guards(segment.vpc) {
             bail!("its guard does not stand: anybody could send into it");
         }
-        self.ground(&None)?;
-        self.ground(&segment.netns)?;
-        let underlay = self.grounds.get(&None).context("no netlink")?;
-        let inside = self.grounds.get(&segment.netns).context("no netlink")?;
-        segments::set(segment, &underlay.netlink, &inside.netlink).await?;
+        self.grounds.enter(&None)?;
+        self.grounds.enter(&segment.netns)?;
+        let underlay = self.grounds.entered(&None)?;
+        let inside = self.grounds.entered(&segment.netns)?;
+        segments::set(segment, underlay, inside).await?;
         let place = (segment.netns.clone(), segment.name.clone());
         self.segments.insert(segment.vpc, place);
         Ok(())
@@ -276,7 +275,7 @@ impl Carrier {
         let namespace = self.namespace(wish(change));
         let device = wish(change).vpc().and_then(|vpc| self.places.get(&vpc));
         let device = device.map(|place| place.device.clone()).unwrap_or_default();
-        let netlink = &self.ground(&namespace)?.netlink;
+        let netlink = self.grounds.enter(&namespace)?;
         match change {
             Change::Set(Wish::Address { address, .. }) => {
                 netlink.add_address(&device, InterfaceAddress::host(*address)).await
@@ -333,19 +332,6 @@ impl Carrier {
         }
     }
 
-    /// Netlink of a namespace, opened and watched from the first use on.
-    fn ground(&mut self, namespace: &Namespace) -> Result<&Ground> {
-        if !self.grounds.contains_key(namespace) {
-            let watch = LossWatch::open(namespace.as_deref()).context("watching the host")?;
-            let ground = Ground {
-                netlink: Netlink::open(namespace.as_deref())?,
-                watch: tokio::spawn(pass_on(namespace.clone(), watch, self.told.clone())),
-            };
-            self.grounds.insert(namespace.clone(), ground);
-        }
-        self.grounds.get(namespace).context("no netlink")
-    }
-
     /// Takes all losses that wait: those that are known are told, for the others we look.
     fn on_losses(&mut self, namespace: Namespace, loss: Loss) {
         let mut answers = Vec::new();
@@ -369,7 +355,10 @@ impl Carrier {
                 Loss::WayLost(prefix) => self.doubt(namespace, Some(Trouble::Route(prefix))),
                 Loss::Device(name) => self.doubt(namespace, Some(Trouble::Device(name))),
                 Loss::Address(address) => self.doubt(namespace, Some(Trouble::Address(address))),
-                Loss::WayFound(_) | Loss::Unknown => self.doubt(namespace, None),
+                Loss::Elsewhere(table) if Table::numbered(table).is_none() => None,
+                Loss::WayFound(_) | Loss::Elsewhere(_) | Loss::Unknown => {
+                    self.doubt(namespace, None)
+                }
             };
             answers.extend(trouble.filter(|_| ours).map(Answer::Trouble));
             next = self.losses.try_recv().ok();
@@ -406,14 +395,20 @@ impl Carrier {
     }
 
     async fn look_at(&mut self, namespace: &Namespace) -> Result<Vec<Answer>> {
-        self.ground(namespace)?;
-        let Some(ground) = self.grounds.get(namespace) else { return Ok(Vec::new()) };
-        let found = found(&ground.netlink, namespace.as_deref(), &self.places).await?;
+        if self.grounds.lacks(namespace) {
+            return Ok(Vec::new());
+        }
+        self.grounds.enter(namespace)?;
+        let netlink = self.grounds.entered(namespace)?;
+        for stranger in netlink.remove_strangers(|table| Table::numbered(table).is_some()).await? {
+            warn!(?namespace, "a route of somebody else's was in a table of ours: {stranger}");
+        }
+        let found = found(netlink, namespace.as_deref(), &self.places).await?;
         let nothing = BTreeSet::new();
         let homes = if namespace.is_none() { &self.questions.homes } else { &nothing };
-        let devices = devices(&ground.netlink, homes).await?;
+        let devices = devices(netlink, homes).await?;
         let found = Answer::Found(namespace.clone(), found);
-        let rules = Answer::Rules(namespace.clone(), foreign(&ground.netlink).await?);
+        let rules = Answer::Rules(namespace.clone(), foreign(netlink).await?);
         let mut answers = vec![found, rules, Answer::Devices(namespace.clone(), devices)];
         if namespace.is_none() {
             answers.push(Answer::Sources(sources(self.questions.remotes.clone())));
@@ -442,33 +437,5 @@ fn judge(change: Change, outcome: Result<()>) -> Answer {
             Answer::Done(change)
         }
         Err(error) => Answer::Refused(change, format!("{error:#}")),
-    }
-}
-
-/// Passes on what a namespace loses. A watch that ends is opened again, and what happened
-/// meanwhile is not known.
-async fn pass_on(
-    namespace: Namespace,
-    mut watch: LossWatch,
-    told: mpsc::UnboundedSender<(Namespace, Loss)>,
-) {
-    loop {
-        let loss = watch.next().await;
-        if loss.is_none() {
-            watch = open_again(namespace.as_deref()).await;
-        }
-        if told.send((namespace.clone(), loss.unwrap_or(Loss::Unknown))).is_err() {
-            return;
-        }
-    }
-}
-
-async fn open_again(namespace: Option<&str>) -> LossWatch {
-    loop {
-        tokio::time::sleep(REOPEN).await;
-        match LossWatch::open(namespace) {
-            Ok(watch) => return watch,
-            Err(error) => error!(?namespace, error = format!("{error:#}"), "nobody watches"),
-        }
     }
 }

@@ -262,6 +262,27 @@ impl Netlink {
         Ok(main.filter_map(|message| read(message, &name)).collect())
     }
 
+    /// Takes the routes of others out of tables that are ours alone; says which they were.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel refuses.
+    pub async fn remove_strangers(
+        &self,
+        is_our_table: impl Fn(u32) -> bool,
+    ) -> Result<Vec<String>> {
+        let mut messages = self.route_messages().await?;
+        messages.retain(|message| !is_ours(message) && is_our_table(table(message)));
+        let mut removed = Vec::new();
+        for message in messages {
+            let words = destination(&message).map_or("a route".to_owned(), |to| to.to_string());
+            let outcome = self.handle.route().del(message).execute().await;
+            unless(outcome, &[Errno::ESRCH]).with_context(|| format!("removing {words}"))?;
+            removed.push(words);
+        }
+        Ok(removed)
+    }
+
     async fn our_route_messages(&self) -> Result<Vec<RouteMessage>> {
         let mut messages = self.route_messages().await?;
         messages.retain(is_ours);
@@ -312,6 +333,15 @@ fn unspecified(family: AddressFamily) -> IpAddr {
 /// Whether a route carries our [`PROTOCOL`].
 pub(super) fn is_ours(message: &RouteMessage) -> bool {
     message.header.protocol == RouteProtocol::from(PROTOCOL)
+}
+
+/// The table that a route stands in: the header has room for small numbers only.
+pub(super) fn table(message: &RouteMessage) -> u32 {
+    let number = message.attributes.iter().find_map(|attribute| match attribute {
+        RouteAttribute::Table(number) => Some(*number),
+        _ => None,
+    });
+    number.unwrap_or(message.header.table.into())
 }
 
 fn name_of(links: &[Link]) -> impl Fn(u32) -> Option<String> {

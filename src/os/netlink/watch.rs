@@ -13,7 +13,7 @@ use rtnetlink::packet_route::route::RouteMessage;
 use rtnetlink::sys::SocketAddr;
 use tokio::task::JoinHandle;
 
-use super::{Link, Route, Rule, address, route, rule};
+use super::{Link, MAIN_TABLE, Route, Rule, address, route, rule};
 use crate::net::Prefix;
 use crate::os::netns;
 
@@ -104,6 +104,8 @@ pub enum Loss {
     Rule(Rule),
     /// A route of somebody else's has come.
     WayFound(Prefix),
+    /// A route of somebody else's has come into a table that is not the main one: this.
+    Elsewhere(u32),
     /// A route of somebody else's has gone.
     WayLost(Prefix),
     /// This device is gone, or cannot carry packets now.
@@ -155,7 +157,12 @@ fn loss(message: RouteNetlinkMessage) -> Option<Loss> {
         RouteNetlinkMessage::DelRoute(route) if route::is_ours(&route) => {
             route::read(&route, |_| Some(String::new())).map(Loss::Route)
         }
-        RouteNetlinkMessage::NewRoute(route) => foreign(&route, Loss::WayFound),
+        RouteNetlinkMessage::NewRoute(route) => match route::table(&route) {
+            MAIN_TABLE => foreign(&route, Loss::WayFound),
+            _ if route::is_ours(&route) => None,
+            _ if route::taken_locally(&route).is_some() => Some(Loss::Unknown),
+            table => Some(Loss::Elsewhere(table)),
+        },
         RouteNetlinkMessage::DelRoute(route) => foreign(&route, Loss::WayLost),
         RouteNetlinkMessage::DelRule(rule) if rule::is_ours(&rule) => {
             Rule::read(&rule).map(Loss::Rule)

@@ -1,0 +1,121 @@
+//! The network namespaces that we work in, each with its netlink and a watch. A namespace is known by
+//! a name, and the name may be given to another one: what stood in the first is not in the second.
+
+use crate::os::netlink::{Loss, LossWatch, Netlink};
+use crate::os::netns::{self, Identity};
+use anyhow::{Context, Result};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tracing::error;
+
+/// Time until a watch that has ended is opened again.
+pub(super) const REOPEN: Duration = Duration::from_secs(1);
+
+/// The name of a namespace; `None` is the daemon's own.
+pub(super) type Namespace = Option<String>;
+
+struct Ground {
+    netlink: Netlink,
+    watch: JoinHandle<()>,
+    identity: Identity,
+}
+
+impl Drop for Ground {
+    fn drop(&mut self) {
+        self.watch.abort();
+    }
+}
+
+/// See the module.
+pub(super) struct Grounds {
+    open: BTreeMap<Namespace, Ground>,
+    /// Those that were there before.
+    missing: BTreeSet<Namespace>,
+    told: mpsc::UnboundedSender<(Namespace, Loss)>,
+}
+
+/// What has become of namespaces.
+#[derive(Debug, Default)]
+pub(super) struct Moves {
+    /// They are gone, or are others now.
+    pub left: Vec<Namespace>,
+    /// They are there, and nobody has looked at them.
+    pub new: Vec<Namespace>,
+}
+
+impl Grounds {
+    /// None yet; what is lost in them is told.
+    pub(super) fn new(told: mpsc::UnboundedSender<(Namespace, Loss)>) -> Grounds {
+        Grounds { open: BTreeMap::new(), missing: BTreeSet::new(), told }
+    }
+
+    /// Netlink of a namespace, opened and watched from the first use on.
+    pub(super) fn enter(&mut self, namespace: &Namespace) -> Result<&Netlink> {
+        if !self.open.contains_key(namespace) {
+            let identity = netns::identity(namespace.as_deref())?;
+            let watch = LossWatch::open(namespace.as_deref()).context("watching the host")?;
+            let netlink = Netlink::open(namespace.as_deref())?;
+            let watch = tokio::spawn(pass_on(namespace.clone(), watch, self.told.clone()));
+            self.open.insert(namespace.clone(), Ground { netlink, watch, identity });
+            self.missing.remove(namespace);
+        }
+        self.entered(namespace)
+    }
+
+    /// The same, of one that was entered.
+    pub(super) fn entered(&self, namespace: &Namespace) -> Result<&Netlink> {
+        self.open.get(namespace).map(|ground| &ground.netlink).context("no netlink")
+    }
+
+    /// Those that were entered.
+    pub(super) fn names(&self) -> impl Iterator<Item = &Namespace> {
+        self.open.keys()
+    }
+
+    /// Whether it was there and is not now.
+    pub(super) fn lacks(&self, namespace: &Namespace) -> bool {
+        self.missing.contains(namespace)
+    }
+
+    /// Looks whether the names still are of the same namespaces, and leaves those that are not.
+    pub(super) fn check(&mut self) -> Moves {
+        let mut moves = Moves::default();
+        let now = |namespace: &Namespace| netns::identity(namespace.as_deref()).ok();
+        let others = self.open.extract_if(.., |name, ground| now(name) != Some(ground.identity));
+        moves.left = others.map(|(name, _)| name).collect();
+        self.missing.extend(moves.left.iter().cloned());
+        let back = self.missing.extract_if(.., |name| now(name).is_some());
+        moves.new = back.collect();
+        moves
+    }
+}
+
+/// Passes on what a namespace loses. A watch that ends is opened again, and what happened
+/// meanwhile is not known.
+async fn pass_on(
+    namespace: Namespace,
+    mut watch: LossWatch,
+    told: mpsc::UnboundedSender<(Namespace, Loss)>,
+) {
+    loop {
+        let loss = watch.next().await;
+        if loss.is_none() {
+            watch = open_again(namespace.as_deref()).await;
+        }
+        if told.send((namespace.clone(), loss.unwrap_or(Loss::Unknown))).is_err() {
+            return;
+        }
+    }
+}
+
+async fn open_again(namespace: Option<&str>) -> LossWatch {
+    loop {
+        tokio::time::sleep(REOPEN).await;
+        match LossWatch::open(namespace) {
+            Ok(watch) => return watch,
+            Err(error) => error!(?namespace, error = format!("{error:#}"), "nobody watches"),
+        }
+    }
+}
