@@ -74,7 +74,7 @@ fn lifetimes_replace_keys_without_loss() {
 }
 
 /// What names the keys in use.
-pub fn keys(gateway: &Gateway, kind: SaKind) -> String {
+pub(crate) fn keys(gateway: &Gateway, kind: SaKind) -> String {
     let peer = gateway.peer();
     match kind {
         SaKind::Ike => peer.ike_sa.map(|sa| sa.initiator_spi).unwrap_or_default(),
@@ -85,7 +85,7 @@ pub fn keys(gateway: &Gateway, kind: SaKind) -> String {
 }
 
 /// Both sides come to have one Child SA, the same one.
-pub fn assert_one_tunnel(left: &Gateway, right: &Gateway) {
+pub(crate) fn assert_one_tunnel(left: &Gateway, right: &Gateway) {
     let agree = || {
         let (left, right) = (left.peer(), right.peer());
         let spis = |peer: &vpngw::control::PeerView| -> Vec<(String, String)> {

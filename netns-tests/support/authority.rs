@@ -6,7 +6,7 @@ use super::pair::{Pair, Side};
 
 /// The kind of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Key {
+pub(crate) enum Key {
     P256,
     P384,
     Ed25519,
@@ -25,14 +25,14 @@ impl Key {
 }
 
 /// An authority of one scenario, whose files stand in the scenario's folder.
-pub struct Authority<'p> {
+pub(crate) struct Authority<'p> {
     pair: &'p Pair,
     name: String,
 }
 
 impl<'p> Authority<'p> {
     /// Makes one: `NAME.crt` and `NAME.key`.
-    pub fn new(pair: &'p Pair, name: &str, key: Key) -> Self {
+    pub(crate) fn new(pair: &'p Pair, name: &str, key: Key) -> Self {
         let authority = Authority { pair, name: name.to_owned() };
         authority.request(name, name, key);
         let extensions = "basicConstraints = critical, CA:TRUE\n\
@@ -45,7 +45,7 @@ impl<'p> Authority<'p> {
     }
 
     /// An authority below this one.
-    pub fn below(&self, name: &str, key: Key) -> Authority<'p> {
+    pub(crate) fn below(&self, name: &str, key: Key) -> Authority<'p> {
         let extensions = "basicConstraints = critical, CA:TRUE, pathlen:0\n\
                           keyUsage = critical, keyCertSign, cRLSign\n\
                           subjectKeyIdentifier = hash\nauthorityKeyIdentifier = keyid\n";
@@ -53,7 +53,7 @@ impl<'p> Authority<'p> {
     }
 
     /// Something below this one with these extensions, whether it is an authority or not.
-    pub fn below_with(&self, name: &str, key: Key, extensions: &str) -> Authority<'p> {
+    pub(crate) fn below_with(&self, name: &str, key: Key, extensions: &str) -> Authority<'p> {
         self.request(name, name, key);
         self.pair.write(&format!("{name}.ext"), extensions);
         self.issue_request(name, "365");
@@ -61,12 +61,12 @@ impl<'p> Authority<'p> {
     }
 
     /// Makes a key and a certificate for a side: `SIDE.key` and `SIDE.crt`.
-    pub fn issue(&self, side: Side, key: Key) {
+    pub(crate) fn issue(&self, side: Side, key: Key) {
         self.issue_with(side, key, "30", &format!("DNS:{}", side.identity()), "");
     }
 
     /// The same, with other names and more extensions, for some days.
-    pub fn issue_with(&self, side: Side, key: Key, days: &str, names: &str, more: &str) {
+    pub(crate) fn issue_with(&self, side: Side, key: Key, days: &str, names: &str, more: &str) {
         let name = side.name();
         self.request(name, &side.identity(), key);
         self.pair.write(
@@ -80,7 +80,7 @@ impl<'p> Authority<'p> {
     }
 
     /// Whether OpenSSL believes a certificate, with that of this authority between it and `ca`.
-    pub fn is_believed_by_openssl(&self, certificate: &str) -> bool {
+    pub(crate) fn is_believed_by_openssl(&self, certificate: &str) -> bool {
         let between = format!("{}.crt", self.name);
         let arguments = ["verify", "-CAfile", "ca.crt", "-untrusted", &between, certificate];
         let verified = Command::new("openssl")
@@ -92,7 +92,7 @@ impl<'p> Authority<'p> {
     }
 
     /// Appends the certificate of this authority to that of a side: a chain.
-    pub fn append_to(&self, side: Side) {
+    pub(crate) fn append_to(&self, side: Side) {
         let read = |name: &str| std::fs::read_to_string(self.pair.path(name)).unwrap();
         let chain = read(&format!("{}.crt", side.name())) + &read(&format!("{}.crt", self.name));
         self.pair.write(&format!("{}.crt", side.name()), &chain);

@@ -19,7 +19,7 @@ const PLUGINS: &str = "random nonce aes sha1 sha2 hmac kdf gcm chapoly curve2551
 
 /// How a connection is set up; scenarios change parts.
 #[derive(Clone, Debug)]
-pub struct Connection {
+pub(crate) struct Connection {
     pub auth: Auth,
     pub ike: &'static str,
     pub esp: &'static str,
@@ -36,7 +36,7 @@ pub struct Connection {
 
 /// How the traffic is shared out among children.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Policies {
+pub(crate) enum Policies {
     /// `net` takes all of it.
     One,
     /// `net` for IPv4 and `net6` for IPv6.
@@ -47,7 +47,7 @@ pub enum Policies {
 
 impl Policies {
     /// The names of the children.
-    pub fn children(self) -> &'static [&'static str] {
+    pub(crate) fn children(self) -> &'static [&'static str] {
         match self {
             Policies::One => &["net"],
             Policies::Families => &["net", "net6"],
@@ -72,7 +72,7 @@ impl Default for Connection {
 }
 
 /// A running charon.
-pub struct Charon {
+pub(crate) struct Charon {
     process: Process,
     folder: PathBuf,
     socket: String,
@@ -80,7 +80,7 @@ pub struct Charon {
 
 impl Charon {
     /// Starts the charon of a side with a connection `site` that has a child `net`, or two.
-    pub fn start(pair: &Pair, side: Side, connection: &Connection) -> Self {
+    pub(crate) fn start(pair: &Pair, side: Side, connection: &Connection) -> Self {
         let name = format!("charon-{}", side.name());
         let folder = pair.path(&name);
         let socket = format!("unix://{}/vici", folder.display());
@@ -134,17 +134,17 @@ impl Charon {
     }
 
     /// Brings the child up; the output is swanctl's.
-    pub fn initiate(&self) -> Output {
+    pub(crate) fn initiate(&self) -> Output {
         self.initiate_child("net")
     }
 
     /// Brings a child up; the output is swanctl's.
-    pub fn initiate_child(&self, child: &str) -> Output {
+    pub(crate) fn initiate_child(&self, child: &str) -> Output {
         self.swanctl(&["--initiate", "--child", child, "--timeout", "20"])
     }
 
     /// Replaces the child, or the IKE SA.
-    pub fn rekey(&self, what: &str) {
+    pub(crate) fn rekey(&self, what: &str) {
         let done = match what {
             "ike" => self.swanctl(&["--rekey", "--ike", "site"]),
             "child" => self.swanctl(&["--rekey", "--child", "net"]),
@@ -154,12 +154,12 @@ impl Charon {
     }
 
     /// What it lists of its SAs.
-    pub fn sas(&self) -> String {
+    pub(crate) fn sas(&self) -> String {
         text(&self.swanctl(&["--list-sas"]))
     }
 
     /// Waits until its IKE SA and its child stand.
-    pub fn comes_up(&self) -> bool {
+    pub(crate) fn comes_up(&self) -> bool {
         eventually(|| {
             let sas = self.sas();
             sas.contains("ESTABLISHED") && sas.contains("INSTALLED")
@@ -167,12 +167,12 @@ impl Charon {
     }
 
     /// Ends it, with deletes.
-    pub fn stop(&self) {
+    pub(crate) fn stop(&self) {
         self.process.end(PATIENCE).unwrap();
     }
 
     /// Kills it, and takes its socket away.
-    pub fn kill(&self) {
+    pub(crate) fn kill(&self) {
         self.process.signal(nix::sys::signal::Signal::SIGKILL).unwrap();
         assert!(self.process.wait(PATIENCE));
         std::fs::remove_file(self.folder.join("vici")).unwrap();
@@ -190,7 +190,7 @@ impl Charon {
 }
 
 /// Both streams of a program.
-pub fn text(output: &Output) -> String {
+pub(crate) fn text(output: &Output) -> String {
     let (out, err) = (&output.stdout, &output.stderr);
     format!("{}{}", String::from_utf8_lossy(out), String::from_utf8_lossy(err))
 }

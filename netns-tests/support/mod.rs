@@ -1,30 +1,30 @@
 //! What the scenarios share: two sites with a router between them, gateways of ours and of
 //! others at their edges, and eyes on the wire.
 
-pub mod authority;
-pub mod bird;
-pub mod charon;
-pub mod pair;
-pub mod region;
-pub mod script;
-pub mod vpngwd;
-pub mod wire;
+pub(crate) mod authority;
+pub(crate) mod bird;
+pub(crate) mod charon;
+pub(crate) mod pair;
+pub(crate) mod region;
+pub(crate) mod script;
+pub(crate) mod vpngwd;
+pub(crate) mod wire;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 /// How long anything may take that should take a second or two; two cores may be busy.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 const GLANCE: Duration = Duration::from_millis(25);
 
 /// Names for namespaces that no other scenario and no other run has.
-pub fn unique_prefix() -> String {
+pub(crate) fn unique_prefix() -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     format!("vt{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
 /// Waits until something holds; false when it does not in time.
-pub fn eventually(mut holds: impl FnMut() -> bool) -> bool {
+pub(crate) fn eventually(mut holds: impl FnMut() -> bool) -> bool {
     let until = Instant::now() + PATIENCE;
     while !holds() {
         if Instant::now() > until {

@@ -22,68 +22,68 @@ use super::{eventually, unique_prefix};
 
 /// A side of the pair.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Side {
+pub(crate) enum Side {
     Left,
     Right,
 }
 
 impl Side {
-    pub const BOTH: [Side; 2] = [Side::Left, Side::Right];
+    pub(crate) const BOTH: [Side; 2] = [Side::Left, Side::Right];
 
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Side::Left => "left",
             Side::Right => "right",
         }
     }
 
-    pub fn other(self) -> Side {
+    pub(crate) fn other(self) -> Side {
         match self {
             Side::Left => Side::Right,
             Side::Right => Side::Left,
         }
     }
 
-    pub fn number(self) -> u8 {
+    pub(crate) fn number(self) -> u8 {
         match self {
             Side::Left => 1,
             Side::Right => 2,
         }
     }
 
-    pub fn wan(self) -> String {
+    pub(crate) fn wan(self) -> String {
         format!("10.79.{}.10", self.number())
     }
 
-    pub fn identity(self) -> String {
+    pub(crate) fn identity(self) -> String {
         format!("{}.example.com", self.name())
     }
 
     /// What is behind it.
-    pub fn prefixes(self) -> [String; 2] {
+    pub(crate) fn prefixes(self) -> [String; 2] {
         let number = self.number();
         [format!("10.{number}.0.0/16"), format!("fd00:{number}::/48")]
     }
 
-    pub fn host(self) -> String {
+    pub(crate) fn host(self) -> String {
         format!("{}-host", self.name())
     }
 
-    pub fn host_addresses(self) -> [IpAddr; 2] {
+    pub(crate) fn host_addresses(self) -> [IpAddr; 2] {
         let number = self.number();
         [literal(&format!("10.{number}.0.10")), literal(&format!("fd00:{number}::10"))]
     }
 }
 
 /// The namespaces of one scenario, and a folder for its files. Dropping it removes all.
-pub struct Pair {
+pub(crate) struct Pair {
     prefix: String,
     topology: Topology,
     folder: TempDir,
 }
 
 impl Pair {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let (prefix, topology) = (unique_prefix(), topology());
         network::remove(&prefix, &topology).unwrap();
         let pair = Pair { prefix, topology, folder: tempfile::tempdir().unwrap() };
@@ -92,17 +92,17 @@ impl Pair {
     }
 
     /// The namespace of a node.
-    pub fn namespace(&self, node: &str) -> String {
+    pub(crate) fn namespace(&self, node: &str) -> String {
         network::namespace(&self.prefix, node)
     }
 
     /// The path of a file of this scenario.
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
     /// Writes a file that only its owner may read, or replaces it.
-    pub fn write(&self, name: &str, text: &str) -> PathBuf {
+    pub(crate) fn write(&self, name: &str, text: &str) -> PathBuf {
         let path = self.path(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         file::replace(&path, text.as_bytes(), 0o600).unwrap();
@@ -110,12 +110,12 @@ impl Pair {
     }
 
     /// What a gateway sends and receives on the underlay.
-    pub fn watch_underlay(&self) -> Capture {
+    pub(crate) fn watch_underlay(&self) -> Capture {
         Capture::start(&self.namespace("middle"), "left").unwrap()
     }
 
     /// A path between the hosts, by IPv4 (0) or IPv6 (1).
-    pub fn journey(&self, from: Side, family: usize) -> Journey {
+    pub(crate) fn journey(&self, from: Side, family: usize) -> Journey {
         Journey {
             from: from.host(),
             namespace: self.namespace(&from.host()),
@@ -125,7 +125,7 @@ impl Pair {
     }
 
     /// True when all four paths between the hosts come to work.
-    pub fn comes_to_work(&self) -> bool {
+    pub(crate) fn comes_to_work(&self) -> bool {
         let mut missing: Vec<Journey> = Side::BOTH
             .into_iter()
             .flat_map(|side| [self.journey(side, 0), self.journey(side, 1)])
@@ -137,12 +137,12 @@ impl Pair {
     }
 
     /// True when no path between the hosts works.
-    pub fn is_silent(&self) -> bool {
+    pub(crate) fn is_silent(&self) -> bool {
         !Side::BOTH.into_iter().any(|side| self.journey(side, 0).succeeds())
     }
 
     /// Probes both ways in both families, every `interval`, while `act` runs.
-    pub fn probing(&self, interval: Duration, act: impl FnOnce()) -> Vec<Report> {
+    pub(crate) fn probing(&self, interval: Duration, act: impl FnOnce()) -> Vec<Report> {
         let pingers: Vec<Pinger> = Side::BOTH
             .into_iter()
             .flat_map(|side| [self.journey(side, 0), self.journey(side, 1)])

@@ -16,26 +16,26 @@ use vpngw::lab::{Deployment, Lab, Settings, control};
 use super::{unique_prefix, vpngwd};
 
 /// Six gateways and six hosts, up. Dropping it takes all down.
-pub struct Regions {
+pub(crate) struct Regions {
     pub lab: Lab,
     folder: TempDir,
 }
 
 /// A path that is probed.
 #[derive(Clone, Debug)]
-pub struct Path4or6 {
+pub(crate) struct Path4or6 {
     pub from: String,
     pub to: String,
     pub address: IpAddr,
 }
 
 impl Regions {
-    pub fn up() -> Self {
+    pub(crate) fn up() -> Self {
         Regions::of(Deployment::Reference)
     }
 
     /// Virtual machines of two tenants on compute nodes.
-    pub fn with_compute_nodes() -> Self {
+    pub(crate) fn with_compute_nodes() -> Self {
         Regions::of(Deployment::Compute)
     }
 
@@ -64,13 +64,13 @@ impl Regions {
     }
 
     /// The addresses of a host, IPv4 first.
-    pub fn addresses(&self, host: &str) -> Vec<IpAddr> {
+    pub(crate) fn addresses(&self, host: &str) -> Vec<IpAddr> {
         let node = self.lab.topology().find(host).unwrap();
         node.addresses.iter().map(|(_, address)| address.address).collect()
     }
 
     /// Every path between hosts of different regions, except those of `without`.
-    pub fn paths(&self, without: &[String]) -> Vec<Path4or6> {
+    pub(crate) fn paths(&self, without: &[String]) -> Vec<Path4or6> {
         let hosts: Vec<&str> = self.lab.topology().names(Role::Host).collect();
         let living = |host: &&&str| !without.iter().any(|gone| gone == **host);
         let region = |host: &str| host.split('-').next().unwrap_or_default().to_owned();
@@ -88,7 +88,7 @@ impl Regions {
     }
 
     /// Probes some paths while `act` runs.
-    pub fn probing(
+    pub(crate) fn probing(
         &mut self,
         paths: &[Path4or6],
         interval: Duration,
@@ -103,7 +103,7 @@ impl Regions {
     }
 
     /// The text of a gateway's configuration, changed; the gateway takes it over.
-    pub fn reload(&self, gateway: &str, change: impl FnOnce(String) -> String) {
+    pub(crate) fn reload(&self, gateway: &str, change: impl FnOnce(String) -> String) {
         let path = self.lab.settings().config_dir.join(format!("{gateway}.toml"));
         let text = change(fs::read_to_string(&path).unwrap());
         fs::write(path, text).unwrap();
@@ -112,12 +112,16 @@ impl Regions {
     }
 
     /// What a gateway says.
-    pub fn ask<T: serde::de::DeserializeOwned>(&self, gateway: &str, request: &Request) -> T {
+    pub(crate) fn ask<T: serde::de::DeserializeOwned>(
+        &self,
+        gateway: &str,
+        request: &Request,
+    ) -> T {
         control::ask(&self.lab.control_socket(gateway).unwrap(), request).unwrap()
     }
 
     /// Waits until everything works again.
-    pub fn settles(&self) {
+    pub(crate) fn settles(&self) {
         if let Err(error) = self.lab.wait_until_connected(&mut |_| {}) {
             panic!("{error:#}");
         }

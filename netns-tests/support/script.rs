@@ -25,7 +25,7 @@ const GLANCE: Duration = Duration::from_millis(5);
 const CONNECTION: ConnectionId = ConnectionId(0);
 
 /// A peer in the place of one side's gateway. It speaks while it is waited for.
-pub struct Script {
+pub(crate) struct Script {
     endpoint: Endpoint,
     sockets: Vec<UdpSocket>,
     started: Instant,
@@ -37,7 +37,7 @@ pub struct Script {
 
 impl Script {
     /// Begins to connect from `side` to the gateway on the other.
-    pub fn start(pair: &Pair, side: Side) -> Script {
+    pub(crate) fn start(pair: &Pair, side: Side) -> Script {
         let address: IpAddr = side.wan().parse().unwrap();
         let open = || [500, 4500].map(|port| UdpSocket::bind((address, port)).unwrap());
         let sockets = Vec::from(netns::within(&pair.namespace(side.name()), open).unwrap());
@@ -51,17 +51,17 @@ impl Script {
     }
 
     /// Replaces the Child SA.
-    pub fn rekey(&mut self) {
+    pub(crate) fn rekey(&mut self) {
         self.act(|endpoint, at| endpoint.rekey_child(CONNECTION, SlotId(0), at));
     }
 
     /// Ends the IKE SA with all that hangs on it.
-    pub fn terminate(&mut self) {
+    pub(crate) fn terminate(&mut self) {
         self.act(|endpoint, at| endpoint.terminate(CONNECTION, at));
     }
 
     /// Speaks until something holds; false when it does not in time.
-    pub fn comes_to(&mut self, mut holds: impl FnMut(&Script) -> bool) -> bool {
+    pub(crate) fn comes_to(&mut self, mut holds: impl FnMut(&Script) -> bool) -> bool {
         let until = Instant::now() + PATIENCE;
         while !holds(self) {
             if Instant::now() > until {
@@ -73,7 +73,7 @@ impl Script {
     }
 
     /// Speaks for a while.
-    pub fn stays(&mut self, time: Duration) {
+    pub(crate) fn stays(&mut self, time: Duration) {
         let until = Instant::now() + time;
         while Instant::now() < until {
             self.turn();

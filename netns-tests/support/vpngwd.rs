@@ -16,11 +16,11 @@ use super::pair::{Pair, Side};
 use super::{PATIENCE, eventually};
 
 /// The program under test.
-pub const PROGRAM: &str = env!("CARGO_BIN_EXE_vpngwd");
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_vpngwd");
 
 /// What both sides of a pair agree on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Auth {
+pub(crate) enum Auth {
     Psk,
     Ed25519,
     /// By certificates of `ca.crt`, which the scenario has made.
@@ -28,7 +28,7 @@ pub enum Auth {
 }
 
 /// A configuration as text; scenarios replace parts of it.
-pub fn config(pair: &Pair, side: Side, auth: Auth, routing: &str, more: &str) -> String {
+pub(crate) fn config(pair: &Pair, side: Side, auth: Auth, routing: &str, more: &str) -> String {
     let (own, peer) = (side.name(), side.other());
     let credentials = match auth {
         Auth::Psk => "psk_file = \"shared.psk\"".to_owned(),
@@ -78,7 +78,7 @@ remote_identity = "{peer_identity}"
 }
 
 /// Routes by BGP.
-pub fn bgp(side: Side) -> String {
+pub(crate) fn bgp(side: Side) -> String {
     let peer = side.other();
     let [v4, v6] = peer.prefixes();
     let asn = 64_512 + u32::from(peer.number());
@@ -86,13 +86,13 @@ pub fn bgp(side: Side) -> String {
 }
 
 /// Routes by the configuration, and selectors that follow from them.
-pub fn static_routes(side: Side) -> String {
+pub(crate) fn static_routes(side: Side) -> String {
     let [v4, v6] = side.other().prefixes();
     format!("static_routes = [\"{v4}\", \"{v6}\"]")
 }
 
 /// Puts keys and a shared secret into the scenario's folder.
-pub fn write_keys(pair: &Pair) {
+pub(crate) fn write_keys(pair: &Pair) {
     for side in Side::BOTH {
         let key = SigningKey::generate(&mut OsRandom);
         pair.write(&format!("{}.key", side.name()), &key.to_pkcs8_pem());
@@ -102,11 +102,11 @@ pub fn write_keys(pair: &Pair) {
     pair.write("shared.psk", PSK);
 }
 
-pub const PSK: &str = "long enough for any prf, and not a secret";
+pub(crate) const PSK: &str = "long enough for any prf, and not a secret";
 
 /// A running daemon.
 #[derive(Debug)]
-pub struct Gateway {
+pub(crate) struct Gateway {
     pub side: Side,
     pub process: Process,
     config: PathBuf,
@@ -117,7 +117,7 @@ pub struct Gateway {
 impl Gateway {
     /// Starts the daemons of both sides of a fresh pair, each with the configuration that `text`
     /// gives it, and waits until the hosts reach each other.
-    pub fn start_both(text: impl Fn(&Pair, Side) -> String) -> (Pair, [Self; 2]) {
+    pub(crate) fn start_both(text: impl Fn(&Pair, Side) -> String) -> (Pair, [Self; 2]) {
         let pair = Pair::new();
         write_keys(&pair);
         let gateways = Side::BOTH.map(|side| Self::start(&pair, side, &text(&pair, side)));
@@ -126,7 +126,7 @@ impl Gateway {
     }
 
     /// Starts the daemon of a side and waits until it answers.
-    pub fn start(pair: &Pair, side: Side, config: &str) -> Self {
+    pub(crate) fn start(pair: &Pair, side: Side, config: &str) -> Self {
         let gateway = Self::spawn(pair, side, config);
         let answers = || control::tunnels(&gateway.socket).is_ok();
         assert!(eventually(answers), "{}: {}", side.name(), gateway.log());
@@ -145,57 +145,57 @@ impl Gateway {
     }
 
     /// Everything it has said.
-    pub fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 
     /// Waits until it says something.
-    pub fn comes_to_say(&self, words: &str) -> bool {
+    pub(crate) fn comes_to_say(&self, words: &str) -> bool {
         eventually(|| self.log().contains(words))
     }
 
     /// Asks it by its control socket.
-    pub fn ask<T: DeserializeOwned>(&self, request: &Request) -> T {
+    pub(crate) fn ask<T: DeserializeOwned>(&self, request: &Request) -> T {
         control::ask(&self.socket, request).unwrap()
     }
 
     /// The other side as it sees it.
-    pub fn peer(&self) -> PeerView {
+    pub(crate) fn peer(&self) -> PeerView {
         self.ask(&Request::Peer(self.side.other().name().to_owned()))
     }
 
     /// Waits until its tunnel is up.
-    pub fn comes_up(&self) -> bool {
+    pub(crate) fn comes_up(&self) -> bool {
         eventually(|| self.peer().summary.state == PeerState::Up)
     }
 
     /// Replaces an SA now.
-    pub fn rekey(&self, sa: SaKind) {
+    pub(crate) fn rekey(&self, sa: SaKind) {
         let peer = self.side.other().name().to_owned();
         let _: serde_json::Value = self.ask(&Request::Rekey { peer, sa });
     }
 
     /// Writes a new configuration and sends SIGHUP.
-    pub fn reload(&self, text: &str) {
+    pub(crate) fn reload(&self, text: &str) {
         std::fs::write(&self.config, text).unwrap();
         self.process.signal(Signal::SIGHUP).unwrap();
     }
 
     /// Kills it.
-    pub fn kill(&self) {
+    pub(crate) fn kill(&self) {
         self.process.signal(Signal::SIGKILL).unwrap();
         assert!(self.process.wait(PATIENCE));
     }
 
     /// Asks it to end and waits for it.
-    pub fn stop(&self) {
+    pub(crate) fn stop(&self) {
         self.process.signal(Signal::SIGTERM).unwrap();
         assert!(self.process.wait(PATIENCE), "{}", self.log());
     }
 }
 
 /// Runs the daemon to its end, for starts that must fail.
-pub fn run_to_end(pair: &Pair, side: Side, text: &str, arguments: &[&str]) -> Output {
+pub(crate) fn run_to_end(pair: &Pair, side: Side, text: &str, arguments: &[&str]) -> Output {
     let config = pair.write(&format!("{}.toml", side.name()), text);
     let mut command = Command::new(PROGRAM);
     command.arg("--config").arg(config).args(arguments);

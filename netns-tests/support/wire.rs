@@ -4,7 +4,7 @@ use vpngw::os::capture::Frame;
 
 /// What a frame on the underlay is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Sight {
+pub(crate) enum Sight {
     /// UDP from or to port 500 or 4500: IKE, ESP, keepalives.
     Ipsec,
     /// ARP, neighbour discovery and the like of the link itself.
@@ -15,7 +15,7 @@ pub enum Sight {
 
 /// What was seen, and whether inner bytes were among it.
 #[derive(Clone, Debug, Default)]
-pub struct Findings {
+pub(crate) struct Findings {
     /// Frames with IKE or ESP.
     pub ipsec: usize,
     /// Frames that have no place there, in hexadecimal.
@@ -28,7 +28,7 @@ pub struct Findings {
 const MARKER: &[u8] = b"this text must never be seen";
 
 /// Looks at every frame.
-pub fn judge(frames: &[Frame]) -> Findings {
+pub(crate) fn judge(frames: &[Frame]) -> Findings {
     let mut findings = Findings::default();
     for frame in frames {
         match sight(&frame.bytes) {
@@ -44,7 +44,7 @@ pub fn judge(frames: &[Frame]) -> Findings {
 }
 
 /// Fails unless there was nothing but IKE and ESP.
-pub fn assert_sealed(frames: &[Frame]) {
+pub(crate) fn assert_sealed(frames: &[Frame]) {
     let findings = judge(frames);
     assert!(findings.ipsec > 0, "the capture saw no IPsec at all");
     assert_eq!(findings.leaks, 0, "inner bytes were seen on the underlay");
