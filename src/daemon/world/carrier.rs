@@ -356,9 +356,11 @@ impl Carrier {
                 Loss::Device(name) => self.doubt(namespace, Some(Trouble::Device(name))),
                 Loss::Address(address) => self.doubt(namespace, Some(Trouble::Address(address))),
                 Loss::Elsewhere(table) if Table::numbered(table).is_none() => None,
-                Loss::WayFound(_) | Loss::Elsewhere(_) | Loss::Unknown => {
+                Loss::Elsewhere(_) => {
+                    self.next_look = Some(Instant::now());
                     self.doubt(namespace, None)
                 }
+                Loss::WayFound(_) | Loss::Unknown => self.doubt(namespace, None),
             };
             answers.extend(trouble.filter(|_| ours).map(Answer::Trouble));
             next = self.losses.try_recv().ok();

@@ -42,7 +42,7 @@ pub(super) struct Moves {
     /// They are gone, or are others now.
     pub left: Vec<Namespace>,
     /// They are there, and nobody has looked at them.
-    pub new: Vec<Namespace>,
+    pub new: BTreeSet<Namespace>,
 }
 
 impl Grounds {
@@ -81,14 +81,15 @@ impl Grounds {
 
     /// Looks whether the names still are of the same namespaces, and leaves those that are not.
     pub(super) fn check(&mut self) -> Moves {
-        let mut moves = Moves::default();
         let now = |namespace: &Namespace| netns::identity(namespace.as_deref()).ok();
-        let others = self.open.extract_if(.., |name, ground| now(name) != Some(ground.identity));
-        moves.left = others.map(|(name, _)| name).collect();
-        self.missing.extend(moves.left.iter().cloned());
-        let back = self.missing.extract_if(.., |name| now(name).is_some());
-        moves.new = back.collect();
-        moves
+        let others = self.open.iter().filter(|(name, ground)| now(name) != Some(ground.identity));
+        let left: Vec<Namespace> = others.map(|(name, _)| name.clone()).collect();
+        self.open.retain(|name, _| !left.contains(name));
+        self.missing.extend(left.iter().cloned());
+        let (new, missing) =
+            std::mem::take(&mut self.missing).into_iter().partition(|name| now(name).is_some());
+        self.missing = missing;
+        Moves { left, new }
     }
 }
 
