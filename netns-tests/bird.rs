@@ -239,7 +239,7 @@ fn bird_restarts_and_its_routes_hold_on_meanwhile() {
 
 #[test]
 fn rules_and_marks_are_understood_by_bird_and_by_us() {
-    let mut sites = Sites::with(&graceful());
+    let sites = Sites::with(&graceful());
     assert!(eventually(|| sites.is_routed("10.2.0.0/16")), "{}", sites.why());
     let rules = r#"
 import = [

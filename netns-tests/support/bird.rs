@@ -12,19 +12,19 @@ use super::eventually;
 use super::pair::{Pair, Side};
 
 /// A running BIRD.
-pub struct Bird {
+pub(crate) struct Bird {
     process: Process,
     socket: PathBuf,
 }
 
 impl Bird {
     /// Starts the BIRD of a side and waits until it answers.
-    pub fn start(pair: &Pair, side: Side, config: &str) -> Self {
+    pub(crate) fn start(pair: &Pair, side: Side, config: &str) -> Self {
         Self::start_as(pair, side, config, &[])
     }
 
     /// Starts it as one that has forwarded packets while it was away.
-    pub fn start_again(pair: &Pair, side: Side, config: &str) -> Self {
+    pub(crate) fn start_again(pair: &Pair, side: Side, config: &str) -> Self {
         Self::start_as(pair, side, config, &["-R"])
     }
 
@@ -43,19 +43,19 @@ impl Bird {
     }
 
     /// What birdc answers.
-    pub fn ask(&self, request: &str) -> String {
+    pub(crate) fn ask(&self, request: &str) -> String {
         let mut command = Command::new("birdc");
         command.arg("-s").arg(&self.socket).args(request.split(' '));
         text(&command.output().expect("bird is not installed: run ./test"))
     }
 
     /// Freezes it, or lets it go on.
-    pub fn signal(&self, signal: Signal) {
+    pub(crate) fn signal(&self, signal: Signal) {
         self.process.signal(signal).unwrap();
     }
 
     /// Waits until an answer contains some words.
-    pub fn comes_to_answer(&self, request: &str, words: &str) -> bool {
+    pub(crate) fn comes_to_answer(&self, request: &str, words: &str) -> bool {
         eventually(|| self.ask(request).contains(words))
     }
 }
