@@ -9,6 +9,10 @@ use crate::time::{Timestamp, soonest};
 use crate::wire::ike::IkeSpi;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// A Child SA that has stood for so long has been of use, also if nobody sent anything.
+const STANDS: Duration = Duration::from_secs(30);
 
 /// Our attempt to connect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +55,8 @@ pub(super) struct Connection {
     pub attempt: Attempt,
     pub told: Told,
     failures: u32,
+    /// From when on it counts as one that serves, while it has Child SAs or has just lost them.
+    serves_from: Option<Timestamp>,
     /// Why the last IKE SA ended.
     pub ended: Option<DownReason>,
     pub last_failure: Option<(Timestamp, FailureReason)>,
@@ -71,6 +77,7 @@ impl Connection {
             attempt: Attempt::Idle,
             told: Told::Down,
             failures: 0,
+            serves_from: None,
             ended: None,
             last_failure: None,
             suspicion: None,
@@ -116,9 +123,26 @@ impl Connection {
         }
     }
 
-    /// The connection is up: the next failure is the first.
-    pub(super) fn on_success(&mut self) {
-        self.failures = 0;
+    /// Whether it has a Child SA now.
+    pub(super) fn on_children(&mut self, some: bool, now: Timestamp) {
+        match (some, self.serves_from) {
+            (true, None) => self.serves_from = Some(now + STANDS),
+            (false, Some(from)) if now < from => self.serves_from = None,
+            (true, Some(_)) | (false, _) => {}
+        }
+    }
+
+    /// A Child SA has carried something.
+    pub(super) fn on_traffic(&mut self, now: Timestamp) {
+        self.serves_from = Some(self.serves_from.map_or(now, |from| from.min(now)));
+    }
+
+    /// It does not serve any more. The next failure is the first if it did: that a peer has let us in
+    /// is not enough, for it may refuse all Child SAs, or delete what it has just made.
+    pub(super) fn on_lost(&mut self, now: Timestamp) {
+        if self.serves_from.take().is_some_and(|from| from <= now) {
+            self.failures = 0;
+        }
     }
 
     /// Plans the next attempt, later after every failure; says when.

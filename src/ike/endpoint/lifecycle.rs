@@ -149,9 +149,6 @@ impl Endpoint {
                 if role == Role::Responder {
                     self.cancel_early_attempt(id, at);
                 }
-                if let Some(connection) = self.connections.get_mut(id) {
-                    connection.on_success();
-                }
                 self.end_surplus(id, at);
                 self.keep(sa, at);
             }

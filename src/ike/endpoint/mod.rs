@@ -240,7 +240,10 @@ impl Endpoint {
         let Some((spi, owner)) = self.owner_of(child) else { return };
         let sending = self.core.slots.sending(owner.strand);
         let Some(sa) = self.sas.established_mut(spi) else { return };
-        sa.on_traffic(now);
+        sa.on_traffic(child, now);
+        if let Some(connection) = self.connections.get_mut(owner.connection) {
+            connection.on_traffic(now);
+        }
         let replacement = sa.children.get(child).is_some_and(|sa| {
             sa.state == ChildState::Installed && (sa.replaces == sending || sending.is_none())
         });
@@ -256,9 +259,10 @@ impl Endpoint {
     pub fn on_data_passes(&mut self, child: ChildId, now: Timestamp) {
         let Some((spi, _)) = self.owner_of(child) else { return };
         if let Some(sa) = self.sas.established_mut(spi) {
-            sa.on_data_passes(now);
+            sa.on_data_passes(child, now);
             let connection = sa.connection;
             if let Some(connection) = self.connections.get_mut(connection) {
+                connection.on_traffic(now);
                 connection.data_passed = Some(now);
             }
         }

@@ -134,7 +134,12 @@ impl Endpoint {
     /// Tells the owner what has changed for the connection as a whole.
     fn settle_owner(&mut self, id: ConnectionId, at: &mut Moment<'_>) {
         let (state, round_trip) = self.state_of(id);
+        let serves = self.sas.active_of(id).any(|sa| sa.children.installed().next().is_some());
         let Some(connection) = self.connections.get_mut(id) else { return };
+        if before_is_better(connection.told, state) {
+            connection.on_lost(at.now);
+        }
+        connection.on_children(serves, at.now);
         let before = std::mem::replace(&mut connection.told, state);
         let event = match (before, state) {
             (Told::Down, Told::Up | Told::Down) | (Told::Up, Told::Up) => None,
@@ -167,6 +172,16 @@ impl Endpoint {
             }
         }
         state
+    }
+}
+
+/// Whether a connection was up, or had an IKE SA at least, and has it no longer.
+fn before_is_better(before: Told, after: Told) -> bool {
+    match (before, after) {
+        (Told::Up, Told::Unreachable { .. } | Told::Down) => true,
+        (Told::Unreachable { .. }, Told::Down) => true,
+        (Told::Down | Told::Unreachable { .. }, Told::Unreachable { .. } | Told::Up) => false,
+        (Told::Up, Told::Up) | (Told::Down, Told::Down) => false,
     }
 }
 

@@ -64,3 +64,15 @@ impl Endpoint {
         self.connections.visits().take() + self.sas.visits().take()
     }
 }
+
+impl Endpoint {
+    /// Deletes a Child SA, as a peer may do.
+    pub(in crate::ike) fn delete_child(&mut self, child: ChildId, at: &mut Moment<'_>) {
+        let Some((spi, _)) = self.owner_of(child) else { return };
+        self.with_established(spi, at, |sa, ctx| {
+            sa.children.get_mut(child).expect("its own").delete();
+            sa.rekey_child_now(child, ctx);
+        });
+        self.rearm();
+    }
+}

@@ -25,6 +25,10 @@ use std::time::Duration;
 
 /// A peer that loses one Child SA after the other gets them no faster than this.
 const LOST_AGAIN: Duration = Duration::from_secs(1);
+/// A Child SA that has stood for so long was of use, also if it carried nothing.
+const STANDS: Duration = Duration::from_secs(30);
+/// More losses in a row than these change nothing.
+const MOST_LOSSES: u32 = 8;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in super::super) enum ChildState {
@@ -105,6 +109,8 @@ pub(in super::super) struct Children {
     connection: ConnectionId,
     all: BTreeMap<ChildId, ChildSa>,
     missing: BTreeMap<Lack, Missing>,
+    /// How often in a row a slot has lost a Child SA that was of no use yet.
+    losses: BTreeMap<SlotId, u32>,
 }
 
 /// A Child SA that a slot lacks, for which we are to ask.
@@ -125,7 +131,12 @@ impl Missing {
 
 impl Children {
     pub(crate) fn new(connection: ConnectionId) -> Self {
-        Children { connection, all: BTreeMap::new(), missing: BTreeMap::new() }
+        Children {
+            connection,
+            all: BTreeMap::new(),
+            missing: BTreeMap::new(),
+            losses: BTreeMap::new(),
+        }
     }
 
     /// Installs a Child SA and tells the owner.
@@ -188,8 +199,34 @@ impl Children {
     /// Removes a Child SA and tells the owner.
     pub(crate) fn remove(&mut self, child: ChildId, ctx: &mut Context<'_>) {
         if let Some(sa) = self.all.remove(&child) {
+            self.count_loss(&sa, ctx.now);
             self.announce_end(child, &sa, sa.reason(), ctx);
         }
+    }
+
+    /// Something came in it: it is of use.
+    pub(crate) fn on_traffic(&mut self, child: ChildId) {
+        if let Some(sa) = self.all.get(&child) {
+            self.losses.remove(&sa.slot);
+        }
+    }
+
+    fn count_loss(&mut self, sa: &ChildSa, now: Timestamp) {
+        if sa.state != ChildState::Installed {
+            return;
+        }
+        match now < sa.installed_at + STANDS {
+            true => {
+                let losses = self.losses.entry(sa.slot).or_insert(0);
+                *losses = (*losses + 1).min(MOST_LOSSES);
+            }
+            false => _ = self.losses.remove(&sa.slot),
+        }
+    }
+
+    /// How often in a row a slot has lost a Child SA that was of no use yet.
+    pub(crate) fn losses(&self, slot: SlotId) -> u32 {
+        self.losses.get(&slot).copied().unwrap_or(0)
     }
 
     /// Ends what is too old, or what the peer should have deleted.
@@ -213,9 +250,11 @@ impl Children {
     /// though not again and again.
     pub(crate) fn on_lost(&mut self, child: ChildId, ctx: &mut Context<'_>) {
         let Some(mut sa) = self.all.remove(&child) else { return };
+        self.count_loss(&sa, ctx.now);
         self.announce_end(child, &sa, DownReason::LostByPeer, ctx);
         sa.state = ChildState::Expired;
-        let (all, ask_at) = (Lack::of_all(sa.slot), ctx.now.max(sa.installed_at + LOST_AGAIN));
+        let pause = LOST_AGAIN * 2_u32.pow(self.losses(sa.slot).saturating_sub(1));
+        let (all, ask_at) = (Lack::of_all(sa.slot), ctx.now.max(sa.installed_at + pause));
         self.all.insert(child, sa);
         if !self.serves(&all) {
             self.postpone(all, ask_at);
@@ -250,6 +289,7 @@ impl Children {
     pub(crate) fn inherit(&mut self, mut other: Children) {
         self.all.append(&mut other.all);
         self.missing.append(&mut other.missing);
+        self.losses.append(&mut other.losses);
         self.forget_served();
     }
 
@@ -392,4 +432,4 @@ state_of_fields!(ChildSa {
     state,
 });
 state_of_fields!(Missing { ask_at, refusals, traffic });
-state_of_fields!(Children { connection, all, missing });
+state_of_fields!(Children { connection, all, missing, losses });

@@ -133,9 +133,17 @@ impl Established {
         }
         for lack in lacking {
             if !self.is_being_made(lack) && !self.children.wants(lack) {
-                let soon = self.soon(ctx);
+                let soon = self.soon(ctx).max(self.after_losses(lack.slot, ctx));
                 self.children.want(lack, soon);
             }
+        }
+    }
+
+    /// A slot whose Child SAs the peer deletes as soon as they are made gets them ever more seldom.
+    fn after_losses(&self, slot: SlotId, ctx: &mut Context<'_>) -> Timestamp {
+        match self.children.losses(slot) {
+            0 | 1 => ctx.now,
+            losses => ctx.now + self.config.reconnect.wait(losses - 1, ctx.random),
         }
     }
 

@@ -263,12 +263,14 @@ impl Established {
     }
 
     /// An ESP packet of the peer was authentic.
-    pub(super) fn on_traffic(&mut self, now: Timestamp) {
+    pub(super) fn on_traffic(&mut self, child: ChildId, now: Timestamp) {
+        self.children.on_traffic(child);
         self.liveness.on_heard(now);
     }
 
     /// The peer has answered in a Child SA what was asked in it.
-    pub(super) fn on_data_passes(&mut self, now: Timestamp) {
+    pub(super) fn on_data_passes(&mut self, child: ChildId, now: Timestamp) {
+        self.children.on_traffic(child);
         self.liveness.on_data_passes(now);
     }
 

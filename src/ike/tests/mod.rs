@@ -16,6 +16,7 @@ mod limits;
 mod moving;
 mod narrowing;
 mod net;
+mod patience;
 mod raw_peer;
 mod rekeying;
 mod scale;
