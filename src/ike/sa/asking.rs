@@ -230,9 +230,8 @@ impl Established {
                 }
             }
             create::Answer::Later => {
-                let again = self.soon(ctx);
                 self.abandon_child(&attempt, ctx);
-                self.retry_child(attempt.lack, attempt.replaces, again);
+                self.child_put_off(attempt.lack, attempt.replaces, ctx);
             }
             create::Answer::NotFound => {
                 self.abandon_child(&attempt, ctx);
@@ -382,7 +381,7 @@ impl Established {
                 self.bequeath(attempt.race.take_rival());
                 self.leave(ctx.now);
             }
-            (rekey::Answer::Later, None) => self.life.rekey_at = self.soon(ctx),
+            (rekey::Answer::Later, None) => self.rekey_put_off(ctx),
             (rekey::Answer::OtherGroup(group), None) => self.start_rekey(Some(group), ctx),
             (rekey::Answer::Refused(reason), None) => self.rekey_refused(reason, ctx),
         }

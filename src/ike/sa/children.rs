@@ -16,6 +16,7 @@ use super::super::keys::ChildKeyPair;
 use super::super::path::Path;
 use super::super::selector::{Lack, Traffic};
 use super::super::state::{state_of_fields, state_of_variants};
+use super::deferral::Deferral;
 use super::lifecycle::{LEAVING, rekey_time};
 use crate::crypto::suite::EspSuite;
 use crate::net::EspSpi;
@@ -55,6 +56,8 @@ pub(in super::super) struct ChildSa {
     pub rekey_at: Timestamp,
     pub expires_at: Timestamp,
     pub state: ChildState,
+    /// The peer has put off new keys for it.
+    pub(super) put_off: Option<Deferral>,
 }
 
 impl ChildSa {
@@ -121,11 +124,13 @@ struct Missing {
     refusals: u32,
     /// Whether it did so because of the traffic.
     traffic: bool,
+    /// It has put us off.
+    put_off: Option<Deferral>,
 }
 
 impl Missing {
     fn new(ask_at: Timestamp) -> Missing {
-        Missing { ask_at, refusals: 0, traffic: false }
+        Missing { ask_at, refusals: 0, traffic: false, put_off: None }
     }
 }
 
@@ -183,6 +188,7 @@ impl Children {
                 rekey_at: rekey_time(lifetime, ctx),
                 expires_at: ctx.now + lifetime.hard,
                 state: ChildState::Installed,
+                put_off: None,
             },
         );
         self.forget_served();
@@ -349,6 +355,14 @@ impl Children {
         before
     }
 
+    /// The peer has put it off; how often it has done so in a row.
+    pub(super) fn defer(&mut self, lack: Lack, now: Timestamp) -> Deferral {
+        let missing = self.missing.entry(lack).or_insert(Missing::new(now));
+        let deferral = Deferral::after(missing.put_off, now);
+        missing.put_off = Some(deferral);
+        deferral
+    }
+
     /// Whether the peer has refused it and has not made it since.
     pub(crate) fn is_refused(&self, lack: Lack) -> bool {
         self.missing.get(&lack).is_some_and(|missing| missing.refusals > 0)
@@ -430,6 +444,7 @@ state_of_fields!(ChildSa {
     rekey_at,
     expires_at,
     state,
+    put_off,
 });
-state_of_fields!(Missing { ask_at, refusals, traffic });
+state_of_fields!(Missing { ask_at, refusals, traffic, put_off });
 state_of_fields!(Children { connection, all, missing, losses });

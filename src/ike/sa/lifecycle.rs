@@ -13,6 +13,7 @@ use super::super::config::Lifetime;
 use super::super::context::Context;
 use super::super::failure::DownReason;
 use super::super::state::{state_of_fields, state_of_variants};
+use super::deferral::Deferral;
 use crate::time::Timestamp;
 use std::time::Duration;
 
@@ -54,6 +55,8 @@ pub(super) struct Lifecycle {
     pub established_at: Timestamp,
     pub rekey_at: Timestamp,
     pub expires_at: Timestamp,
+    /// The peer has put off a successor.
+    pub put_off: Option<Deferral>,
 }
 
 impl Lifecycle {
@@ -64,6 +67,7 @@ impl Lifecycle {
             established_at: ctx.now,
             rekey_at: rekey_time(lifetime, ctx),
             expires_at: ctx.now + lifetime.hard,
+            put_off: None,
         }
     }
 
@@ -142,4 +146,4 @@ state_of_variants!(Life {
     3 => Closing { until },
     4 => Gone,
 });
-state_of_fields!(Lifecycle { life, established_at, rekey_at, expires_at });
+state_of_fields!(Lifecycle { life, established_at, rekey_at, expires_at, put_off });

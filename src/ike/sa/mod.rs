@@ -15,10 +15,10 @@
 //!   [`create`] and [`rekey`] negotiate the one and the other.
 //!
 //! What they do together stands in [`asking`] (what is due, and the answers to our requests),
-//! [`drafting`] (requests that take a key exchange), [`answering`] (the peer's requests),
-//! [`working`] (messages come and wait), [`filling`] (every slot has its Child SAs, once each),
-//! [`moving`] (the peer is elsewhere), [`measuring`] (which size fits the path), [`timing`] and
-//! [`handover`] (all of it as octets). What is to be requested next is not kept in a queue but read
+//! [`deferral`] (the peer puts us off), [`drafting`] (requests that take a key exchange),
+//! [`answering`] (the peer's requests), [`working`] (messages come and wait), [`filling`] (every slot
+//! has its Child SAs, once each), [`moving`] (the peer is elsewhere), [`measuring`] (which size fits
+//! the path), [`timing`] and [`handover`] (all of it as octets). What is to be requested next is not kept in a queue but read
 //! off the state: whenever the window is free, [`Established::pump`] looks what is due.
 
 mod answering;
@@ -26,6 +26,7 @@ mod asking;
 mod birth;
 pub(super) mod children;
 mod create;
+mod deferral;
 mod drafting;
 mod exchanges;
 mod filling;

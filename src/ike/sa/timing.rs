@@ -25,6 +25,7 @@ impl Established {
             None => {}
         }
         self.children.expire(ctx);
+        self.end_deferred(ctx);
         self.want_children(ctx);
         let interval = self.config.liveness.keepalive;
         if self.path.keepalive_due(ctx.now, interval) {

@@ -113,7 +113,7 @@ impl Established {
         self.reauthenticate();
     }
 
-    fn reauthenticate(&mut self) {
+    pub(super) fn reauthenticate(&mut self) {
         self.vouching.outdated = true;
         self.effects.push(Effect::Reauthenticate);
     }

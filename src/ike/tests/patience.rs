@@ -1,8 +1,11 @@
 //! How often a peer is asked again that lets us in, and then is of no use, or puts us off.
 
 use super::net::*;
+use super::raw_peer::RawPeer;
+use crate::ike::payloads::notify;
 use crate::ike::*;
-use crate::wire::ike::ExchangeType;
+use crate::moment::Moment;
+use crate::wire::ike::{ExchangeType, Header, NotifyType, Payload, ProtocolId};
 
 fn configs() -> [ConnectionConfig; 2] {
     config_pair((psk("a secret"), psk("a secret")))
@@ -86,4 +89,76 @@ fn a_child_sa_that_the_peer_deletes_at_once_is_made_again_ever_more_seldom() {
     }
     let attempts = asked(&net, WEST, ExchangeType::CREATE_CHILD_SA);
     assert!((5..=14).contains(&attempts), "{attempts} attempts");
+}
+
+/// A peer that answers all probes and puts off all new keys, and an endpoint whose Child SA lives for
+/// a minute.
+fn with_a_peer_that_puts_us_off(initiate: bool) -> RawPeer {
+    let mut peer = RawPeer::connect();
+    let [_, mut east] = config_pair((psk("shared"), psk("shared")));
+    slot(&mut east).lifetime = Lifetime { soft: secs(50), jitter: secs(2), hard: secs(60) };
+    east.initiate = initiate;
+    let at = &mut Moment::simulated(peer.now, &mut peer.random);
+    peer.endpoint.update_connection(CONNECTION, east, at);
+    peer
+}
+
+/// Puts off all new keys until the endpoint sends something else; how often it was asked for them.
+fn put_off_until_it_gives_up(peer: &mut RawPeer) -> usize {
+    let mut asked = 0;
+    loop {
+        let request = peer.await_request();
+        let of_this = |header: &Header| header.initiator_spi == peer.spis.initiator;
+        let Some(header) = Header::decode(&request).ok().filter(of_this) else { return asked };
+        let opened = peer.keys.open.open(&request).expect("an authentic request");
+        let answer = match opened.payloads().expect("a well-formed request") {
+            [Payload::Delete(delete), ..] if delete.protocol == ProtocolId::IKE => return asked,
+            [] | [Payload::Delete(_), ..] => Vec::new(),
+            _ => vec![notify(NotifyType::TEMPORARY_FAILURE, [])],
+        };
+        asked += usize::from(header.exchange_type == ExchangeType::CREATE_CHILD_SA);
+        let header = peer.header(header.exchange_type, true, header.message_id.0);
+        let answer = peer.keys.seal.seal(&header, &answer);
+        peer.deliver(&answer);
+    }
+}
+
+#[test]
+fn a_peer_that_puts_off_new_keys_is_asked_for_a_new_ike_sa_while_the_old_ones_last() {
+    let mut peer = with_a_peer_that_puts_us_off(true);
+    peer.endpoint.rekey_child(CONNECTION, SLOT, &mut Moment::simulated(peer.now, &mut peer.random));
+    peer.drain();
+    let begun = peer.now;
+    let asked = put_off_until_it_gives_up(&mut peer);
+    assert!((3..60).contains(&asked), "asked {asked} times");
+    let waited = peer.now.since(begun);
+    assert!((secs(180)..secs(200)).contains(&waited), "after {waited:?}");
+    assert_eq!((peer.is_up(), peer.children()), (true, 1), "make before break");
+    let told = |event: &Event| match event {
+        Event::Failed { slot, reason, .. } => {
+            slot.is_some() && reason.to_string().contains("TEMPORARY_FAILURE")
+        }
+        _ => false,
+    };
+    assert_eq!(peer.events.iter().filter(|event| told(event)).count(), 1);
+}
+
+#[test]
+fn an_ike_sa_of_which_nothing_is_left_but_promises_is_closed() {
+    let mut peer = with_a_peer_that_puts_us_off(false);
+    let asked = put_off_until_it_gives_up(&mut peer);
+    assert!((3..500).contains(&asked), "asked {asked} times");
+    assert_eq!((peer.is_up(), peer.children()), (false, 0));
+}
+
+#[test]
+fn a_peer_that_puts_off_the_successor_of_an_ike_sa_is_asked_for_a_new_one() {
+    let mut peer = with_a_peer_that_puts_us_off(true);
+    peer.endpoint.rekey_ike(CONNECTION, &mut Moment::simulated(peer.now, &mut peer.random));
+    peer.drain();
+    let begun = peer.now;
+    let asked = put_off_until_it_gives_up(&mut peer);
+    assert!((3..60).contains(&asked), "asked {asked} times");
+    assert!(peer.now.since(begun) <= secs(200));
+    assert_eq!((peer.is_up(), peer.children()), (true, 1), "make before break");
 }
