@@ -4,6 +4,7 @@ mod gateway;
 mod inbound;
 mod outbound;
 mod own;
+mod vpcs;
 
 use super::*;
 use crate::crypto::secret::Secret;
