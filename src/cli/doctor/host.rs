@@ -3,9 +3,8 @@
 use super::Finding;
 use crate::config::{Config, VpcConfig};
 use crate::net::Prefix;
-use crate::os::caps;
 use crate::os::netlink::{Link, Netlink, Route, Via};
-use crate::os::sysctl;
+use crate::os::{caps, nft, sysctl};
 use anyhow::Result;
 use nix::sys::resource::{Resource, getrlimit};
 use std::collections::BTreeMap;
@@ -31,6 +30,7 @@ pub(super) fn of(config: &Config) -> Result<Vec<Finding>> {
     findings.extend(tun());
     findings.extend(listening(config, &here));
     findings.extend(ports(config));
+    findings.extend(segments(config));
     for vpc in config.vpcs.values() {
         let elsewhere = match &vpc.netns {
             Some(name) => match look(Some(name)) {
@@ -50,6 +50,20 @@ pub(super) fn of(config: &Config) -> Result<Vec<Finding>> {
     }
     findings.extend(clock());
     Ok(findings)
+}
+
+/// What segments of VPCs need beside the kernel.
+fn segments(config: &Config) -> Option<Finding> {
+    let mut segments = config.vpcs.values().filter(|vpc| vpc.vxlan.is_some());
+    let vpc = &segments.next()?.name;
+    Some(match nft::is_installed() {
+        true => Finding::good("nft", format!("nft is there for the segment of VPC {vpc}")),
+        false => Finding::bad(
+            "nft",
+            format!("without nft nobody guards the segment of VPC {vpc}, and it is not opened"),
+            "apt install nftables",
+        ),
+    })
 }
 
 /// Looks at a namespace.
