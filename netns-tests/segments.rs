@@ -6,6 +6,7 @@
 //!   REGION-blue-a ─┘                       └─ namespace of blue ─ vpn-blue ─┘
 //! ```
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::process::Command;
 use std::time::Duration;
@@ -13,14 +14,16 @@ use std::time::Duration;
 use vpngw::control::{Request, SegmentView, VpcsView};
 use vpngw::lab::compute::{TENANTS, machine, node, vpc};
 use vpngw::lab::reference::{REGIONS, UNDERLAY, ZONES, gateway};
-use vpngw::lab::{FaultKind, Lab};
+use vpngw::lab::traffic::transfer;
+use vpngw::lab::{FaultKind, Lab, ovs};
 use vpngw::net::EtherType;
 use vpngw::os::capture::{Capture, Frame};
+use vpngw::os::netlink::{Netlink, Vxlan};
 use vpngw::os::netns;
 use vpngw::os::packet::{Frames, PacketSocket};
 
 use crate::support::region::{Path4or6, Regions};
-use crate::support::{eventually, wire};
+use crate::support::{eventually, unique_prefix, wire};
 
 /// What a gateway may need to take over on a machine with two busy cores.
 const TAKEOVER: Duration = Duration::from_millis(800);
@@ -121,6 +124,35 @@ fn tenants_with_equal_prefixes_never_see_each_other_s_packets() {
         wire::assert_sealed(&frames);
         assert_eq!(count(&frames, "<marker of "), 0, "inner bytes between the regions");
     }
+}
+
+/// With a switch of others in the compute nodes, as in clouds: their learning, flooding and checksums
+/// are not ours.
+#[test]
+fn tenants_behind_open_vswitch_are_served_like_any_other() {
+    if !ovs::is_installed() {
+        println!("    Open vSwitch is not installed; ./test installs it");
+        return;
+    }
+    let mut regions = Regions::with_open_vswitch();
+    let (from, to) = (machine("east", "red", "a"), machine("north", "red", "b"));
+    let [target, _] = regions.addresses(&to)[..] else { panic!("two addresses") };
+    let (from_there, to_there) = (regions.lab.namespace(&from), regions.lab.namespace(&to));
+    let done = transfer(&from_there, &to_there, target, 4 << 20).unwrap();
+    assert!(done.is_intact);
+    let paths = [Path4or6 { from: from.clone(), to, address: target }];
+    let reports = regions.probing(&paths, Duration::from_millis(20), |lab| {
+        std::thread::sleep(Duration::from_millis(300));
+        lab.fail(FaultKind::Kill, "east-a").unwrap();
+        std::thread::sleep(Duration::from_secs(2));
+        lab.heal(None).unwrap();
+        std::thread::sleep(Duration::from_secs(3));
+    });
+    println!("  {}", reports[0]);
+    assert!(reports[0].longest_gap() < TAKEOVER, "{}", reports[0]);
+    regions.settles();
+    assert!(eventually(|| red(&regions).0.vteps.iter().all(|vtep| vtep.packets > 0)));
+    assert_eq!(red(&regions).0.refused, 0);
 }
 
 #[test]
@@ -303,4 +335,44 @@ fn a_hostile_machine_takes_the_next_hop_from_its_own_tenant_for_a_moment_only() 
     assert!(eventually(|| next_hop(red).contains("00:00:5e:00:01:01")), "{}", next_hop(red));
     assert!(!is_fooled(blue));
     regions.settles();
+}
+
+/// What a look finds is what was made, in both families: a difference would be mended for ever.
+#[test]
+fn a_vxlan_device_is_read_back_as_it_was_made() {
+    let [under, inside] = ["under", "inside"].map(|name| format!("{}-{name}", unique_prefix()));
+    [&under, &inside].into_iter().for_each(|name| netns::create(name).unwrap());
+    let check = async {
+        let (here, there) = (Netlink::open(Some(&under))?, Netlink::open(Some(&inside))?);
+        for (vni, local, vteps) in [
+            (100, "10.9.0.2", ["10.9.0.11", "10.9.0.3"]),
+            (16_777_215, "2001:db8::2", ["2001:db8::11", "2001:db8::3"]),
+        ] {
+            let name = format!("vx-{vni}");
+            let made = Vxlan { name, vni, local: local.parse()?, port: 4789, mtu: 1400 };
+            here.add_vxlan(&made, &inside).await?;
+            let vteps: BTreeSet<IpAddr> = vteps.map(|vtep| vtep.parse().unwrap()).into();
+            for vtep in vteps.iter().chain(&vteps) {
+                there.add_to_flood_list(&made.name, *vtep).await?;
+            }
+            assert_eq!(there.flood_list(&made.name).await?, vteps);
+            let one = *vteps.first().unwrap();
+            for _ in 0..2 {
+                there.take_from_flood_list(&made.name, one).await?;
+            }
+            assert_eq!(there.flood_list(&made.name).await?.len(), 1);
+            let found = there.our_vxlans().await?;
+            assert!(found.contains(&made), "{found:?}");
+            assert!(there.stations(&made.name).await?.is_empty());
+            // A VNI is one device's.
+            let again = Vxlan { name: "vx-again".to_owned(), ..made.clone() };
+            let refused = here.add_vxlan(&again, &inside).await.unwrap_err().to_string();
+            assert!(refused.contains("which is not ours"), "{refused}");
+        }
+        assert!(here.our_vxlans().await?.is_empty());
+        Ok(())
+    };
+    let outcome = vpngw::lab::wait_for(check);
+    [&under, &inside].into_iter().for_each(|name| netns::delete(name).unwrap());
+    outcome.unwrap();
 }

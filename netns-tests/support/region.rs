@@ -39,6 +39,11 @@ impl Regions {
         Regions::of(Deployment::Compute)
     }
 
+    /// The same with Open vSwitch in the compute nodes.
+    pub fn with_open_vswitch() -> Self {
+        Regions::of(Deployment::Ovs)
+    }
+
     fn of(deployment: Deployment) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let within = |name: &str| folder.path().join(name);
@@ -144,7 +149,7 @@ impl Drop for Regions {
 fn copy_configs(deployment: Deployment, to: &Path, folder: &Path, prefix: &str) {
     let place = match deployment {
         Deployment::Reference => "configs",
-        Deployment::Compute => "configs/compute",
+        Deployment::Compute | Deployment::Ovs => "configs/compute",
     };
     let configs = Path::new(env!("CARGO_MANIFEST_DIR")).join(place);
     for gateway in vpngw::lab::reference::three_regions().names(Role::Gateway) {

@@ -378,9 +378,22 @@ pub(super) struct LabFiles {
     /// With compute nodes: virtual machines of two tenants with equal prefixes, in VXLAN segments
     #[arg(long)]
     pub(super) compute: bool,
+    /// What forwards frames in the compute nodes
+    #[arg(long, value_enum, default_value_t, requires = "compute")]
+    pub(super) switch: Switch,
     /// The daemon; the default is the one beside vpnctl
     #[arg(long, value_name = "PROGRAM", value_hint = ValueHint::ExecutablePath)]
     pub(super) vpngwd: Option<PathBuf>,
+}
+
+/// What forwards frames in a compute node of the lab.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum Switch {
+    /// The kernel's bridge and VXLAN device
+    #[default]
+    Linux,
+    /// Open vSwitch in user space, as Debian has it in openvswitch-switch
+    Ovs,
 }
 
 fn fault_kinds() -> impl TypedValueParser<Value = FaultKind> {

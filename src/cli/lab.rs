@@ -1,12 +1,12 @@
 //! The lab on the command line; what it is and does lives in [`crate::lab`].
 
-use super::args::{Choice, LabCommand, LabFiles};
+use super::args::{Choice, LabCommand, LabFiles, Switch};
 use super::client;
 use super::look::{self, BAD, FAINT, GOOD, Look, STRONG};
 use super::sheet::{Cell, Sheet, Tone};
 use super::show;
 use crate::control::Request;
-use crate::lab::{DEFAULT_PREFIX, Deployment, GatewayStatus, Lab, Settings};
+use crate::lab::{DEFAULT_PREFIX, Deployment, GatewayStatus, Lab, Settings, ovs};
 use anyhow::{Context, Result, bail};
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -82,7 +82,7 @@ fn next_steps(deployment: Deployment, look: Look) -> String {
     };
     let host = match deployment {
         Deployment::Reference => "host",
-        Deployment::Compute => "red",
+        Deployment::Compute | Deployment::Ovs => "red",
     };
     let ping = format!("vpnctl lab exec east-{host}-a -- ping 10.2.1.10");
     let steps = [
@@ -98,10 +98,14 @@ fn next_steps(deployment: Deployment, look: Look) -> String {
 }
 
 fn settings(files: &LabFiles) -> Result<Settings> {
-    let (deployment, folder) = match files.compute {
-        false => (Deployment::Reference, "configs"),
-        true => (Deployment::Compute, "configs/compute"),
+    let (deployment, folder) = match (files.compute, files.switch) {
+        (false, _) => (Deployment::Reference, "configs"),
+        (true, Switch::Linux) => (Deployment::Compute, "configs/compute"),
+        (true, Switch::Ovs) => (Deployment::Ovs, "configs/compute"),
     };
+    if deployment == Deployment::Ovs && !ovs::is_installed() {
+        bail!("Open vSwitch is not installed: apt install openvswitch-switch");
+    }
     let configs = files.configs.clone().unwrap_or_else(|| folder.into());
     let config_dir = configs.canonicalize().with_context(|| {
         format!(

@@ -25,19 +25,20 @@
 //! ```
 
 use super::reference::{REGIONS, UNDERLAY, ZONES, gateway};
-use super::topology::{Role, Segment, Topology, plug, port};
+use super::topology::{Plug, Role, Segment, Topology, plug, port};
 
 /// The tenants with the VNIs of their segments.
 pub const TENANTS: [(&str, u32); 2] = [("red", 100), ("blue", 200)];
 /// What VXLAN over IPv4 leaves of 1500 bytes.
 const MTU: u32 = 1450;
 
-/// The deployment that the files in `configs/compute/` describe.
-pub fn three_regions() -> Topology {
+/// The deployment that the files in `configs/compute/` describe; the bridges of its compute nodes are
+/// the kernel's, or come later.
+pub fn three_regions(has_bridges: bool) -> Topology {
     let mut topology = Topology::default();
     topology.node(UNDERLAY, Role::Router);
     for (region, number) in REGIONS {
-        add_region(&mut topology, region, number);
+        add_region(&mut topology, region, number, has_bridges);
     }
     topology
 }
@@ -69,14 +70,14 @@ fn fabric(region: &str) -> String {
     format!("{region}-fabric")
 }
 
-fn add_region(topology: &mut Topology, region: &str, number: u8) {
+fn add_region(topology: &mut Topology, region: &str, number: u8, has_bridges: bool) {
     topology.node(fabric(region), Role::Switch).bridge("br0");
     if let Some(underlay) = topology.nodes.iter_mut().find(|node| node.name == UNDERLAY) {
         underlay.bridge(region).address(region, &format!("10.79.{number}.1/24"));
     }
     for (zone, place) in ZONES {
         add_gateway(topology, region, number, zone, place);
-        add_node(topology, region, number, zone, place);
+        add_node(topology, (region, number), (zone, place), has_bridges);
     }
 }
 
@@ -95,7 +96,12 @@ fn add_gateway(topology: &mut Topology, region: &str, number: u8, zone: &str, pl
 }
 
 /// A compute node: a bridge for each tenant, with a segment and a virtual machine at it.
-fn add_node(topology: &mut Topology, region: &str, number: u8, zone: &str, place: u8) {
+fn add_node(
+    topology: &mut Topology,
+    (region, number): (&str, u8),
+    (zone, place): (&str, u8),
+    has_bridges: bool,
+) {
     let name = node(region, zone);
     let local = [10, 9, number, place + 10];
     let vteps = [2, 3, 11, 12].map(|last| [10, 9, number, last]);
@@ -103,7 +109,10 @@ fn add_node(topology: &mut Topology, region: &str, number: u8, zone: &str, place
     let node = topology.node(&name, Role::Compute);
     node.address("fab0", &format!("10.9.{number}.{}/24", place + 10));
     for (tenant, vni) in TENANTS {
-        node.bridge(tenant).segment(Segment {
+        if has_bridges {
+            node.bridge(tenant);
+        }
+        node.segment(Segment {
             device: format!("vx-{tenant}"),
             vni,
             local: local.into(),
@@ -121,7 +130,10 @@ fn add_node(topology: &mut Topology, region: &str, number: u8, zone: &str, place
             .mtu("eth0", MTU)
             .route("0.0.0.0/0", &format!("10.{number}.{place}.1"))
             .route("::/0", &format!("fd00:{number}:0:{place}::1"));
-        topology.cable(plug(&machine, "eth0"), port(&name, &format!("vm-{tenant}"), tenant));
+        let device = format!("vm-{tenant}");
+        let there = plug(&name, &device);
+        let bridge = has_bridges.then(|| tenant.to_owned());
+        topology.cable(plug(&machine, "eth0"), Plug { bridge, ..there });
     }
 }
 

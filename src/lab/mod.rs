@@ -10,6 +10,7 @@ pub mod control;
 pub mod daemon;
 pub mod fault;
 pub mod network;
+pub mod ovs;
 pub mod reference;
 pub mod state;
 pub mod topology;
@@ -232,6 +233,7 @@ impl Lab {
             tell(&format!("made keys for {} in {}", made.join(", "), settings.keys_dir.display()));
         }
         wait_for(network::build(&settings.prefix, &self.topology))?;
+        self.start_switches(tell)?;
         let nodes = self.topology.nodes.len();
         tell(&format!("made {nodes} network namespaces, {}-*", settings.prefix));
         for name in &gateways {
@@ -240,6 +242,24 @@ impl Lab {
         }
         self.require_daemons()?;
         tell(&format!("started vpngwd for {}", gateways.join(", ")));
+        Ok(())
+    }
+
+    /// Compute nodes whose bridges are not the kernel's.
+    fn start_switches(&self, tell: &mut dyn FnMut(&str)) -> Result<()> {
+        let Settings { deployment, prefix, state_dir, .. } = &self.state.settings;
+        if *deployment != Deployment::Ovs {
+            return Ok(());
+        }
+        let of = |role: Role| self.topology.nodes.iter().filter(move |node| node.role == role);
+        for node in of(Role::Compute) {
+            ovs::start(prefix, node, state_dir)
+                .with_context(|| format!("starting Open vSwitch in {}", node.name))?;
+        }
+        for (role, device) in [(Role::Gateway, "fab0"), (Role::Host, "eth0")] {
+            of(role).try_for_each(|node| ovs::finish_checksums(prefix, &node.name, device))?;
+        }
+        tell(&format!("started Open vSwitch in {} compute nodes", of(Role::Compute).count()));
         Ok(())
     }
 
@@ -327,7 +347,7 @@ impl Lab {
         let host = zone.as_ref().map_or(gateway, |(_, host)| host.as_str());
         let (host, device) = match self.state.settings.deployment {
             Deployment::Reference => (host.to_owned(), "eth0"),
-            Deployment::Compute => (gateway.replacen('-', "-node-", 1), "fab0"),
+            Deployment::Compute | Deployment::Ovs => (gateway.replacen('-', "-node-", 1), "fab0"),
         };
         let host = host.as_str();
         let ends = match fault.kind {

@@ -139,7 +139,8 @@ async fn lay(prefix: &str, cable: &Cable, nodes: &BTreeMap<&str, Netlink>) -> Re
 
 /// VXLAN devices, once the node has the address that they come from.
 async fn segments(prefix: &str, netlink: &Netlink, node: &Node) -> Result<()> {
-    for Segment { device, vni, local, vteps, bridge } in &node.segments {
+    let here = node.segments.iter().filter(|segment| node.bridges.contains(&segment.bridge));
+    for Segment { device, vni, local, vteps, bridge } in here {
         let vxlan =
             Vxlan { name: device.clone(), vni: *vni, local: *local, port: VXLAN_PORT, mtu: 1450 };
         netlink.add_vxlan(&vxlan, &namespace(prefix, &node.name)).await?;

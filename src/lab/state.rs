@@ -38,17 +38,20 @@ pub enum Deployment {
     Reference,
     /// [`compute`]: two tenants' virtual machines on compute nodes.
     Compute,
+    /// The same, with Open vSwitch ([`super::ovs`]) in the compute nodes.
+    Ovs,
 }
 
 impl Deployment {
     /// All of them.
-    pub const ALL: [Deployment; 2] = [Deployment::Reference, Deployment::Compute];
+    pub const ALL: [Deployment; 3] = [Deployment::Reference, Deployment::Compute, Deployment::Ovs];
 
     /// Its networks.
     pub fn topology(self) -> Topology {
         match self {
             Deployment::Reference => reference::three_regions(),
-            Deployment::Compute => compute::three_regions(),
+            Deployment::Compute => compute::three_regions(true),
+            Deployment::Ovs => compute::three_regions(false),
         }
     }
 
@@ -58,7 +61,7 @@ impl Deployment {
         let region = |name: &str| name.split('-').next().unwrap_or_default().to_owned();
         match self {
             Deployment::Reference => region(from) != region(to),
-            Deployment::Compute => {
+            Deployment::Compute | Deployment::Ovs => {
                 let tenant = |name| compute::place(name).map(|(_, tenant, _)| tenant);
                 from != to && tenant(from) == tenant(to)
             }
@@ -69,7 +72,7 @@ impl Deployment {
     pub fn lan(self) -> &'static str {
         match self {
             Deployment::Reference => "vpc0",
-            Deployment::Compute => "fab0",
+            Deployment::Compute | Deployment::Ovs => "fab0",
         }
     }
 }

@@ -16,6 +16,7 @@ pub mod neighbor;
 pub mod netlink;
 pub mod netns;
 pub mod nft;
+pub mod offload;
 pub mod packet;
 pub mod process;
 pub mod random;

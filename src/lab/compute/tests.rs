@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 
 #[test]
 fn two_tenants_have_a_machine_each_on_every_compute_node() {
-    let topology = three_regions();
+    let topology = three_regions(true);
     assert_eq!(topology.names(Role::Gateway).count(), 6);
     assert_eq!(topology.names(Role::Compute).count(), 6);
     assert_eq!(topology.names(Role::Host).count(), 12);
@@ -15,7 +15,7 @@ fn two_tenants_have_a_machine_each_on_every_compute_node() {
 
 #[test]
 fn tenants_have_the_same_addresses() {
-    let topology = three_regions();
+    let topology = three_regions(true);
     let of = |tenant: &str| {
         let addresses =
             |zone| topology.find(&machine("north", tenant, zone)).unwrap().addresses.clone();
@@ -26,7 +26,7 @@ fn tenants_have_the_same_addresses() {
 
 #[test]
 fn every_node_floods_to_all_others_of_its_region() {
-    for node in three_regions().nodes {
+    for node in three_regions(true).nodes {
         for segment in &node.segments {
             assert_eq!(segment.vteps.len(), 3, "{}", node.name);
             assert!(!segment.vteps.contains(&segment.local), "{}", node.name);
@@ -36,7 +36,7 @@ fn every_node_floods_to_all_others_of_its_region() {
 
 #[test]
 fn device_names_fit_into_the_kernel() {
-    for cable in three_regions().cables {
+    for cable in three_regions(true).cables {
         for end in cable.ends {
             assert!(end.device.len() < 16, "{}", end.device);
         }
