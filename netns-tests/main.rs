@@ -5,6 +5,7 @@
 //! (names of namespaces, folders and sockets are theirs alone), so several may run at once.
 
 #![expect(clippy::unwrap_used, reason = "a scenario ends where something unexpected happens")]
+#![expect(unreachable_pub, reason = "what the scenarios share is nobody else's")]
 
 mod support;
 
