@@ -6,18 +6,22 @@ use axum::Router;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
-use tokio::sync::{Semaphore, mpsc, oneshot};
-use tokio::time::timeout;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::AbortHandle;
+use tokio::time::{Instant, timeout};
 
 /// The wait after a connection could not be accepted.
 const PAUSE: Duration = Duration::from_millis(100);
+/// So long an answer that is ready may take to be written before its connection counts as silent.
+const TAKING: Duration = Duration::from_millis(20);
 
 /// What clients may take.
 #[derive(Clone, Copy, Debug)]
@@ -66,23 +70,32 @@ impl Listener for TcpListener {
     }
 }
 
-/// Answers whoever connects. A connection that is silent, or does not take its answer, ends; when
-/// all places are taken the next ones wait in the kernel.
+/// Somebody who is connected.
+struct Guest {
+    /// Since when no request of theirs is being answered; `None` while one is.
+    idle_since: Arc<Mutex<Option<Instant>>>,
+    task: AbortHandle,
+}
+
+impl Guest {
+    fn is_idle_since(&self) -> Option<Instant> {
+        *self.idle_since.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Answers whoever connects. A connection that is silent, or does not take its answer, ends. When all
+/// places are taken, whoever has been silent for longest goes for the next one: those who only
+/// connect keep nobody out.
 pub(super) async fn serve(listener: impl Listener, app: Router, limits: Limits) {
-    let places = Arc::new(Semaphore::new(limits.connections));
-    while let Ok(place) = Arc::clone(&places).acquire_owned().await {
+    let mut guests: Vec<Guest> = Vec::new();
+    loop {
+        guests.retain(|guest| !guest.task.is_finished());
+        if guests.len() >= limits.connections && !make_room(&mut guests) {
+            tokio::time::sleep(TAKING).await;
+            continue;
+        }
         match listener.next().await {
-            Ok(stream) => {
-                let connection = http1::Builder::new()
-                    .timer(TokioTimer::new())
-                    .header_read_timeout(limits.silence)
-                    .serve_connection(TokioIo::new(stream), TowerToHyperService::new(app.clone()));
-                tokio::spawn(async move {
-                    // How a client ends is its own matter.
-                    let _ = timeout(limits.patience, connection).await;
-                    drop(place);
-                });
-            }
+            Ok(stream) => guests.push(welcome(stream, app.clone(), limits)),
             // No descriptor is free; one will be.
             Err(error) => {
                 tracing::warn!(%error, "a connection is not accepted");
@@ -90,6 +103,45 @@ pub(super) async fn serve(listener: impl Listener, app: Router, limits: Limits) 
             }
         }
     }
+}
+
+/// Ends the connection that has been silent for longest; says whether there was one.
+fn make_room(guests: &mut Vec<Guest>) -> bool {
+    let silent = guests.iter().enumerate().filter_map(|(place, guest)| {
+        guest.is_idle_since().filter(|since| since.elapsed() >= TAKING).map(|since| (since, place))
+    });
+    let Some((_, place)) = silent.min() else { return false };
+    guests.remove(place).task.abort();
+    true
+}
+
+fn welcome<S>(stream: S, app: Router, limits: Limits) -> Guest
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let idle_since = Arc::new(Mutex::new(Some(Instant::now())));
+    let note = |idle_since: &Mutex<Option<Instant>>, since| {
+        *idle_since.lock().unwrap_or_else(PoisonError::into_inner) = since;
+    };
+    let (noted, app) = (Arc::clone(&idle_since), TowerToHyperService::new(app));
+    let service = service_fn(move |request| {
+        let (noted, answer) = (Arc::clone(&noted), app.call(request));
+        async move {
+            note(&noted, None);
+            let answer = answer.await;
+            note(&noted, Some(Instant::now()));
+            answer
+        }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.silence)
+        .serve_connection(TokioIo::new(stream), service);
+    let task = tokio::spawn(async move {
+        // How a client ends is its own matter.
+        let _ = timeout(limits.patience, connection).await;
+    });
+    Guest { idle_since, task: task.abort_handle() }
 }
 
 /// A reply as HTTP has it; `None` when it could not be written.
