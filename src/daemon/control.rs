@@ -12,17 +12,20 @@ use axum::extract::State;
 use axum::http::{Method, Uri};
 use axum::response::Response;
 use std::io::ErrorKind;
-use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
+use tracing::warn;
 
 /// Requests that wait for the loop.
 const BACKLOG: usize = 16;
 /// The owner and the group may connect.
 const MODE: u32 = 0o660;
+/// How often we look whether the socket's file is still there.
+const LOOKING: Duration = Duration::from_secs(1);
 const LIMITS: Limits =
     Limits { connections: 32, silence: Duration::from_secs(5), patience: Duration::from_secs(60) };
 
@@ -47,7 +50,7 @@ impl ControlSocket {
         let listener = bind(&path)?;
         let (calls, receiver) = mpsc::channel(BACKLOG);
         let app = Router::new().fallback(handle).with_state(calls.clone());
-        let server = tokio::spawn(serve(listener, app, LIMITS));
+        let server = tokio::spawn(keep(listener, path.clone(), app, LOOKING));
         Ok((ControlSocket { path, server, calls }, receiver))
     }
 
@@ -62,6 +65,38 @@ impl Drop for ControlSocket {
         self.server.abort();
         let _ = std::fs::remove_file(&self.path);
     }
+}
+
+/// Serves, and opens the socket anew when somebody has removed its file, as cleaners of `/run` do.
+async fn keep(mut listener: UnixListener, path: PathBuf, app: Router, looking: Duration) {
+    loop {
+        let file = identity(&path);
+        let taken_away = async {
+            while file.is_some() && identity(&path) == file {
+                tokio::time::sleep(looking).await;
+            }
+        };
+        tokio::select! {
+            () = serve(listener, app.clone(), LIMITS) => return,
+            () = taken_away => {}
+        }
+        warn!("somebody has removed the control socket {}; it is opened again", path.display());
+        listener = loop {
+            // What stands in its place now may be another daemon's.
+            match identity(&path).is_none().then(|| bind(&path)) {
+                Some(Ok(listener)) => break listener,
+                Some(Err(failure)) => warn!(error = format!("{:#}", failure.error), "not opened"),
+                None => {}
+            }
+            tokio::time::sleep(looking).await;
+        };
+    }
+}
+
+/// Which file this is.
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    let file = std::fs::symlink_metadata(path).ok()?;
+    Some((file.dev(), file.ino()))
 }
 
 /// Makes sure that nobody answers on the socket, and removes a file that is left over.

@@ -120,3 +120,24 @@ async fn whoever_only_connects_keeps_nobody_out() {
         let _ = stream.read_to_end(&mut rest).await;
     }
 }
+
+#[tokio::test]
+async fn a_socket_that_somebody_removes_is_opened_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (path, looking) = (folder.path().join("gateway.sock"), Duration::from_millis(5));
+    let listener = bind(&path).expect("bound");
+    let kept = tokio::spawn(keep(listener, path.clone(), Router::new(), looking));
+    for _ in 0..2 {
+        std::fs::remove_file(&path).expect("removed");
+        while !path.exists() {
+            tokio::time::sleep(looking).await;
+        }
+        UnixStream::connect(&path).await.expect("open again");
+    }
+    // What somebody else puts there is theirs.
+    std::fs::remove_file(&path).expect("removed");
+    std::fs::write(&path, "precious").expect("written");
+    tokio::time::sleep(looking * 20).await;
+    assert_eq!(std::fs::read_to_string(&path).expect("still there"), "precious");
+    kept.abort();
+}
