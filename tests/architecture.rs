@@ -201,3 +201,29 @@ fn unsafe_stays_where_it_is_measured_and_explained() {
     }
     report("unsafe only in src/os and src/dataplane, each with its `// SAFETY:`", violations);
 }
+
+/// docs/notifications.md: every error has a row, and every test that it names is there.
+#[test]
+fn what_is_said_of_notifications_is_shown() {
+    let (table, registries) = (tree::read("docs/notifications.md"), tree::read(REGISTRIES));
+    let named = |row: &str| -> Vec<String> {
+        let cells: Vec<&str> = row.split('|').collect();
+        let tests = cells.get(4).copied().unwrap_or_default().split('`');
+        tests.skip(1).step_by(2).map(str::to_owned).collect()
+    };
+    let files = source_files();
+    let exists = |name: &str| files.iter().any(|file| file.text.contains(&format!("fn {name}()")));
+    let rows: Vec<&str> = table.lines().filter(|line| line.starts_with("| `")).collect();
+    let nameless = rows.iter().filter(|row| named(row).is_empty());
+    let mut violations: Vec<String> = nameless.map(|row| format!("no test: {row}")).collect();
+    let gone = rows.iter().flat_map(|row| named(row)).filter(|name| !exists(name));
+    violations.extend(gone.map(|name| format!("there is no test {name}")));
+    let (_, notify) = registries.split_once("pub struct NotifyType(u16) {").unwrap();
+    let errors = notify.lines().filter_map(|line| line.trim().split_once(" = "));
+    let errors = errors.take_while(|(name, _)| *name != "INITIAL_CONTACT");
+    let unsaid = errors.filter(|(name, _)| !table.contains(&format!("`{name}`")));
+    violations.extend(unsaid.map(|(name, _)| format!("docs/notifications.md lacks {name}")));
+    report("docs/notifications.md says what is answered, and which test shows it", violations);
+}
+
+const REGISTRIES: &str = "src/wire/ike/registries.rs";

@@ -4,6 +4,7 @@
 use super::{
     BgpConfig, Config, Credentials, PeerConfig, Routing, VpcConfig, VrrpConfig, VxlanConfig,
 };
+use crate::crypto::suite::PostQuantum;
 use crate::net::Prefix;
 use std::fmt::Display;
 use std::net::IpAddr;
@@ -91,6 +92,8 @@ fn unanswered(knows: &Config, silent: &Config) -> Contradiction {
 fn connection(one: Side<'_>, other: Side<'_>, found: &mut Vec<Contradiction>) {
     credentials(one, other, found);
     suites("ike_suites", (one, &one.peer.ike_suites), (other, &other.peer.ike_suites), found);
+    post_quantum(one, other, found);
+    post_quantum(other, one, found);
     let waits = |side: &Side<'_>| !side.peer.initiate || side.peer.remote_address.is_none();
     if waits(&one) && waits(&other) {
         found.push(Contradiction {
@@ -101,6 +104,20 @@ fn connection(one: Side<'_>, other: Side<'_>, found: &mut Vec<Contradiction>) {
             ),
             help: "leave `initiate` out at one side, and write its peer's `remote_address`"
                 .to_owned(),
+        });
+    }
+}
+
+/// One side must have what the other refuses.
+fn post_quantum(one: Side<'_>, other: Side<'_>, found: &mut Vec<Contradiction>) {
+    let (here, there) = (one.peer.post_quantum, other.peer.post_quantum);
+    if (here, there) == (PostQuantum::Require, PostQuantum::Off) {
+        let (a, b) = (one.name(), other.name());
+        found.push(Contradiction {
+            message: format!(
+                "{a} requires ML-KEM beside the key exchange (post_quantum), and {b} has it off"
+            ),
+            help: format!("leave `post_quantum` out at {b}, or write post_quantum = \"prefer\""),
         });
     }
 }

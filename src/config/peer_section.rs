@@ -105,6 +105,7 @@ pub(super) fn read(
             local_preference: tunnel.local_preference,
             ike_suites: tuning.ike_suites.clone(),
             esp_suites: tuning.esp_suites(),
+            post_quantum: tuning.post_quantum,
             lifetimes: tuning.lifetimes,
             liveness: tuning.liveness,
             bfd: tuning.bfd,

@@ -16,7 +16,7 @@ use crate::crypto::cipher::Cipher;
 use crate::crypto::integrity::Integrity::{self, HmacSha256_128, HmacSha384_192};
 use crate::crypto::kex::Group::{self, Ecp384, Modp2048, Modp3072, Modp4096};
 use crate::crypto::prf::Prf::{self, HmacSha256, HmacSha384, HmacSha512};
-use crate::crypto::suite::{EspSuite, IkeSuite};
+use crate::crypto::suite::{EspSuite, IkeSuite, PostQuantum};
 use crate::net::Prefix;
 use std::time::Duration;
 
@@ -35,6 +35,9 @@ struct Preset {
     /// Seconds.
     hold_time: u64,
 }
+
+/// The one cloud whose gateway is known to do ML-KEM.
+const WITH_ML_KEM: &str = "cloudflare";
 
 const fn gcm(prf: Prf, group: Group) -> IkeSuite {
     IkeSuite { cipher: Cipher::Aead(Aes256Gcm16), prf, group }
@@ -151,6 +154,10 @@ pub(super) fn apply(name: &str, base: &Tuning) -> Result<Tuning, Fault> {
         },
         hold_time: seconds(preset.hold_time),
         selectors: Some(vec![Prefix::all_ipv4()]),
+        post_quantum: match preset.name {
+            WITH_ML_KEM => base.post_quantum,
+            _ => PostQuantum::Off,
+        },
         ..base.clone()
     })
 }

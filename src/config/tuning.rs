@@ -3,14 +3,17 @@
 use super::diagnostics::{Fault, Report};
 use super::reader::{Section, described};
 use super::{Bfd, Lifetimes, Liveness, defaults, limits, words};
-use crate::crypto::suite::{DEFAULT_IKE_SUITES, EspSuite, IkeSuite, default_esp_suites};
+use crate::crypto::suite::{
+    DEFAULT_IKE_SUITES, EspSuite, IkeSuite, PostQuantum, default_esp_suites,
+};
 use crate::net::Prefix;
 use std::time::Duration;
 use toml::de::DeValue;
 
-pub(super) const KEYS: [&str; 15] = [
+pub(super) const KEYS: [&str; 16] = [
     "ike_suites",
     "esp_suites",
+    "post_quantum",
     "ike_lifetime",
     "child_lifetime",
     "child_bytes",
@@ -35,6 +38,7 @@ pub(super) struct Tuning {
     pub(super) ike_suites: Vec<IkeSuite>,
     /// As written; without that they follow `ike_suites`.
     pub(super) esp_suites: Option<Vec<EspSuite>>,
+    pub(super) post_quantum: PostQuantum,
     pub(super) lifetimes: Lifetimes,
     pub(super) liveness: Liveness,
     pub(super) bfd: Option<Bfd>,
@@ -54,6 +58,7 @@ impl Default for Tuning {
         Tuning {
             ike_suites: DEFAULT_IKE_SUITES.to_vec(),
             esp_suites: None,
+            post_quantum: PostQuantum::default(),
             lifetimes: defaults::LIFETIMES,
             liveness: defaults::LIVENESS,
             bfd: Some(defaults::BFD),
@@ -80,6 +85,9 @@ impl Tuning {
                 .unwrap_or_else(|| self.ike_suites.clone()),
             esp_suites: suites(section, "esp_suites", words::esp_suite, report)
                 .or_else(|| self.esp_suites.clone()),
+            post_quantum: section
+                .optional("post_quantum", words::post_quantum, report)
+                .unwrap_or(self.post_quantum),
             lifetimes: lifetimes(section, self.lifetimes, report),
             liveness: liveness(section, self.liveness, report),
             bfd: bfd(section, self.bfd, report),

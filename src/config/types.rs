@@ -4,7 +4,7 @@
 //! Everything compares by value, so a reload is the difference of two [`Config`]s.
 
 use super::{Credentials, Identity};
-use crate::crypto::suite::{EspSuite, IkeSuite};
+use crate::crypto::suite::{EspSuite, IkeSuite, PostQuantum};
 use crate::net::{Asn, InterfaceAddress, PeerId, Prefix, RemoteId, VpcId};
 use crate::routing::policy::Rule;
 use std::collections::{BTreeMap, BTreeSet};
@@ -209,6 +209,8 @@ pub struct PeerConfig {
     pub ike_suites: Vec<IkeSuite>,
     /// ESP suites, the preferred first.
     pub esp_suites: Vec<EspSuite>,
+    /// Whether ML-KEM stands beside the key exchange of IKE (RFC 9370).
+    pub post_quantum: PostQuantum,
     /// When SAs are replaced.
     pub lifetimes: Lifetimes,
     /// How fast a dead peer is noticed.

@@ -3,7 +3,7 @@
 use super::diagnostics::Fault;
 use super::reader::described;
 use super::{Identity, ParseIdentityError, ServiceConfig, limits};
-use crate::crypto::suite::{EspSuite, IkeSuite, SuiteError};
+use crate::crypto::suite::{EspSuite, IkeSuite, PostQuantum, SuiteError};
 use crate::net::{Asn, InterfaceAddress, Prefix};
 use crate::wire::ip::protocol;
 use std::fmt::Display;
@@ -338,6 +338,23 @@ pub(super) fn replay_window(value: &DeValue<'_>) -> Result<u32, Fault> {
     Err(Fault::new(format!("the replay window must be a power of two, {packets} is not"))
         .label("not a power of two")
         .help(format!("write {}", packets.next_power_of_two())))
+}
+
+/// Whether ML-KEM stands beside the key exchange.
+pub(super) fn post_quantum(value: &DeValue<'_>) -> Result<PostQuantum, Fault> {
+    let help =
+        "write \"prefer\" (with peers that know how), \"require\" (or no tunnel), or \"off\"";
+    if let Some(on) = value.as_bool() {
+        let word = if on { "require" } else { "off" };
+        let fault = Fault::new(format!("`post_quantum` is a word, not {on}"));
+        return Err(fault.label(format!("write \"{word}\"")).help(help));
+    }
+    let word = string(value)?;
+    let all = [PostQuantum::Prefer, PostQuantum::Require, PostQuantum::Off];
+    let known = all.into_iter().find(|one| one.to_string() == word);
+    known.ok_or_else(|| {
+        Fault::new(format!("{word:?} is no way to use ML-KEM")).label("not known").help(help)
+    })
 }
 
 /// An IKE suite by its words, as in `aes256gcm16-prfsha384-curve25519`.

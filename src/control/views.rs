@@ -105,6 +105,10 @@ pub struct PeerSummary {
     /// What the host refuses of all that this peer's traffic needs: the first of it, with why.
     #[serde(default)]
     pub refusal: Option<RefusalView>,
+    /// The key exchanges of the IKE SA, as in `curve25519+mlkem768`: with ML-KEM what is recorded today
+    /// is of no use to who has a quantum computer later.
+    #[serde(default)]
+    pub key_exchange: Option<String>,
     /// Weak suites that the configuration admits for this peer (`allow_weak`).
     #[serde(default)]
     pub weak_suites: Vec<String>,

@@ -1,10 +1,11 @@
-//! Key exchange: Curve25519 (RFC 8031, RFC 7748), ECP-256 and ECP-384 (RFC 5903), and the MODP
-//! groups of 2048 to 4096 bits (RFC 3526).
+//! Key exchange: Curve25519 (RFC 8031, RFC 7748), ECP-256 and ECP-384 (RFC 5903), the MODP
+//! groups of 2048 to 4096 bits (RFC 3526), and ML-KEM (FIPS 203).
 //!
 //! Public values have their IKE wire form: 32 bytes for Curve25519, x ‖ y without the leading
-//! 0x04 for the ECP groups (RFC 5903 §7), as many bytes as the prime has for the MODP groups.
+//! 0x04 for the ECP groups (RFC 5903 §7), as many bytes as the prime has for the MODP groups, an
+//! encapsulation key or a ciphertext for ML-KEM.
 //!
-//! Chance: Curve25519 and the MODP groups draw from the [`Random`] that they are given. The ECP groups draw from
+//! Chance: Curve25519, the MODP groups and ML-KEM draw from the [`Random`] that they are given. The ECP groups draw from
 //! `ring`'s own [`SystemRandom`], the operating system's generator, because `ring` takes no
 //! other; this is the one place in the pure part that does so.
 //!
@@ -12,10 +13,13 @@
 //! but for what `crypto-bigint` leaves on its stack; `ring` wipes neither its private keys nor the
 //! shared secret on its stack.
 
+mod kem;
+
 use super::modp::{EXPONENT_LEN, MODP_1024, MODP_1536, MODP_2048, MODP_3072, MODP_4096, Modp};
 use super::prf::Prf;
 use super::secret::Secret;
 use crate::random::Random;
+use kem::Kem;
 use ring::agreement::{self, ECDH_P256, ECDH_P384, EphemeralPrivateKey, UnparsedPublicKey};
 use ring::rand::SystemRandom;
 use std::fmt;
@@ -42,11 +46,20 @@ pub enum Group {
     Modp1024,
     /// The 1536-bit MODP group, transform 5 (RFC 3526; RFC 8247 §2.4: SHOULD NOT).
     Modp1536,
+    /// ML-KEM-512, transform 35: only beside one of the others (RFC 9370).
+    MlKem512,
+    /// ML-KEM-768, transform 36: the same.
+    MlKem768,
+    /// ML-KEM-1024, transform 37: the same.
+    MlKem1024,
 }
 
 impl Group {
-    /// Every group.
-    pub const ALL: [Group; 8] = [
+    /// ML-KEM, best first: 768 is what everybody has, 1024 is wanted by some, 512 is the shortest.
+    pub const KEMS: [Group; 3] = [Group::MlKem768, Group::MlKem1024, Group::MlKem512];
+
+    /// Every method by which an IKE SA can begin.
+    pub const DIFFIE_HELLMAN: [Group; 8] = [
         Group::Curve25519,
         Group::Ecp256,
         Group::Ecp384,
@@ -57,9 +70,12 @@ impl Group {
         Group::Modp1536,
     ];
 
-    /// Bytes of a public value on the wire.
+    /// Bytes of the initiator's public value on the wire.
     pub const fn public_len(self) -> usize {
         match self {
+            Group::MlKem512 => Kem::MlKem512.lengths().0,
+            Group::MlKem768 => Kem::MlKem768.lengths().0,
+            Group::MlKem1024 => Kem::MlKem1024.lengths().0,
             Group::Curve25519 => 32,
             Group::Ecp256 => 64,
             Group::Ecp384 => 96,
@@ -70,16 +86,23 @@ impl Group {
             Group::Modp4096 => MODP_4096.len(),
         }
     }
+
+    /// Bytes of the responder's public value on the wire.
+    pub fn answer_len(self) -> usize {
+        Kem::of(self).map_or(self.public_len(), |kem| kem.lengths().1)
+    }
 }
 
 /// Why no shared secret came about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KexError {
     /// The peer's public value has the wrong length for the group.
-    #[error("a public value of {group:?} has {} bytes, not {given}", group.public_len())]
+    #[error("a public value of {group:?} has {needed} bytes here, not {given}")]
     Length {
         /// The group of the exchange.
         group: Group,
+        /// Bytes that it has.
+        needed: usize,
         /// Bytes that the peer sent.
         given: usize,
     },
@@ -104,6 +127,10 @@ enum Private {
     Ecp(EphemeralPrivateKey),
     Modp {
         group: &'static Modp,
+        seed: Zeroizing<[u8; 32]>,
+    },
+    Kem {
+        kem: Kem,
         seed: Zeroizing<[u8; 32]>,
     },
     /// No secret at all: everybody can compute what is agreed on.
@@ -142,7 +169,35 @@ impl KeyExchange {
             Group::Modp2048 => Ok(KeyExchange::modp(group, &MODP_2048, seed)),
             Group::Modp3072 => Ok(KeyExchange::modp(group, &MODP_3072, seed)),
             Group::Modp4096 => Ok(KeyExchange::modp(group, &MODP_4096, seed)),
+            Group::MlKem512 => Ok(KeyExchange::kem(group, Kem::MlKem512, seed)),
+            Group::MlKem768 => Ok(KeyExchange::kem(group, Kem::MlKem768, seed)),
+            Group::MlKem1024 => Ok(KeyExchange::kem(group, Kem::MlKem1024, seed)),
         }
+    }
+
+    /// Our half as responder, made of `seed`, and the secret that we share with the owner of the
+    /// initiator's public value `peer`.
+    ///
+    /// # Errors
+    ///
+    /// As [`from_seed`](KeyExchange::from_seed) and [`agree`](KeyExchange::agree).
+    pub fn respond(
+        group: Group,
+        seed: &[u8; 32],
+        peer: &[u8],
+    ) -> Result<(Vec<u8>, Secret), KexError> {
+        if let Some(kem) = Kem::of(group) {
+            let made = kem.encapsulate(seed, peer);
+            return made.ok_or(kem::refusal(group, group.public_len(), peer.len()));
+        }
+        let ours = KeyExchange::from_seed(group, seed)?;
+        let public = ours.public().to_vec();
+        Ok((public, ours.agree(peer)?))
+    }
+
+    fn kem(group: Group, kem: Kem, seed: &[u8; 32]) -> KeyExchange {
+        let private = Private::Kem { kem, seed: Zeroizing::new(*seed) };
+        KeyExchange { group, private, public: kem.public(seed) }
     }
 
     fn curve25519(scalar: &[u8; 32]) -> KeyExchange {
@@ -183,7 +238,9 @@ impl KeyExchange {
     pub fn private(&self) -> Option<Secret> {
         match &self.private {
             Private::Curve25519(private) => Some(Secret::copy_of(private.as_bytes())),
-            Private::Modp { seed, .. } => Some(Secret::copy_of(&seed[..])),
+            Private::Modp { seed, .. } | Private::Kem { seed, .. } => {
+                Some(Secret::copy_of(&seed[..]))
+            }
             Private::Ecp(_) => None,
             #[cfg(test)]
             Private::Transparent(_) => None,
@@ -198,7 +255,8 @@ impl KeyExchange {
         if kept_by_ring { None } else { KeyExchange::from_seed(group, &seed).ok() }
     }
 
-    /// The shared secret with the owner of `peer`, a public value in its wire form.
+    /// The shared secret with the owner of `peer`, a public value in its wire form: that of the
+    /// responder, where the two are not alike.
     ///
     /// Refused: a wrong length, a point that is not on the curve, for Curve25519 every value that
     /// leads to the all-zero secret (RFC 8031 §2, RFC 7748 §6.1), and for MODP groups 0, 1 and the
@@ -209,14 +267,18 @@ impl KeyExchange {
     /// [`KexError::Length`] or [`KexError::PublicValue`], as said above.
     pub fn agree(self, peer: &[u8]) -> Result<Secret, KexError> {
         let group = self.group;
-        if peer.len() != group.public_len() {
-            return Err(KexError::Length { group, given: peer.len() });
+        let (needed, given) = (group.answer_len(), peer.len());
+        if needed != given {
+            return Err(KexError::Length { group, needed, given });
         }
         match self.private {
             Private::Curve25519(private) => agree_curve25519(&private, peer),
             Private::Ecp(private) => agree_ecp(group, private, peer),
             Private::Modp { group: modp, seed } => {
                 modp.agree(&exponent_of(&seed), peer).ok_or(KexError::PublicValue(group))
+            }
+            Private::Kem { kem, seed } => {
+                kem.decapsulate(&seed, peer).ok_or(KexError::PublicValue(group))
             }
             #[cfg(test)]
             Private::Transparent(own) => Ok(Secret::from(vec![own ^ peer[0]; 32])),

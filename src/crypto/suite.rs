@@ -12,6 +12,7 @@
 //! PRF is of the same hash. The words of a suite may stand in any order; an ESP suite without
 //! `esn` or `noesn` means 32-bit sequence numbers, as in strongSwan.
 
+mod additional;
 mod pfs;
 mod words;
 
@@ -21,6 +22,7 @@ use super::cipher::Cipher;
 use super::integrity::Integrity;
 use super::kex::Group;
 use super::prf::Prf;
+pub use additional::{Additional, PostQuantum};
 pub use pfs::default_esp_suites;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -200,6 +202,9 @@ impl fmt::Display for Group {
             Group::Modp2048 => "modp2048",
             Group::Modp3072 => "modp3072",
             Group::Modp4096 => "modp4096",
+            Group::MlKem512 => "mlkem512",
+            Group::MlKem768 => "mlkem768",
+            Group::MlKem1024 => "mlkem1024",
         })
     }
 }

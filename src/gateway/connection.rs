@@ -88,6 +88,7 @@ fn shared_config(local: IpAddr, peer: &PeerConfig) -> ConnectionConfig {
     ConnectionConfig {
         anywhere: peer.local_address.is_none(),
         ike_suites: peer.ike_suites.clone(),
+        post_quantum: peer.post_quantum,
         initiate: peer.initiate && peer.remote_address.is_some(),
         liveness,
         ike_lifetime: Lifetime::of(peer.lifetimes.ike),

@@ -52,7 +52,7 @@ impl Fact {
     pub(super) fn of_failure(reason: &FailureReason, peer: &PeerConfig) -> Fact {
         let text = reason.to_string();
         match reason {
-            FailureReason::NoAnswer { exchange: "IKE_AUTH", .. } => {
+            FailureReason::NoAnswer { exchange: "IKE_AUTH" | "IKE_INTERMEDIATE", .. } => {
                 Fact::new(Code::NoAnswerToAuth, text).remedy(let_esp_pass(peer))
             }
             FailureReason::NoAnswer { .. } => {

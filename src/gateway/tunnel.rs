@@ -24,6 +24,7 @@ use super::telling::Telling;
 use super::vpc;
 use crate::config::PeerConfig;
 use crate::control::{Code, DataPath, Severity};
+use crate::crypto::suite::PostQuantum;
 use crate::forward::{FragmentPorts, Neighbor, Reassembly, TunnelCounters};
 use crate::ike::{ConnectionState, Established, Event};
 use crate::net::{PrefixSet, VpcId};
@@ -244,7 +245,10 @@ impl Tunnel {
     /// Takes over what the IKE engine tells.
     pub(super) fn on_event(&mut self, event: &Event, config: &PeerConfig, now: Timestamp) {
         match event {
-            Event::Established(facts) => self.on_established(facts, now),
+            Event::Established(facts) => {
+                self.on_established(facts, now);
+                self.note_key_exchange(facts, config, now);
+            }
             // The path is that of the remote gateway.
             Event::Measured { .. } => {}
             Event::IkeRekeyed { new, .. } => {
@@ -306,7 +310,11 @@ impl Tunnel {
 
     fn on_established(&mut self, facts: &Established, now: Timestamp) {
         self.probing.on_established(facts.names_slots);
-        let text = format!("connected with {} by {}", facts.remote, facts.suite);
+        let beside = match facts.additional.is_none() {
+            true => String::new(),
+            false => format!(" and {}", facts.additional),
+        };
+        let text = format!("connected with {} by {}{beside}", facts.remote, facts.suite);
         self.tell(Fact::new(Code::Connected, text), now);
         self.watch.begin_anew();
         let before = self.state;
@@ -322,6 +330,18 @@ impl Tunnel {
             (State::Connected { .. } | State::Silent { .. }, Some(opinion)) => {
                 self.path.begin_anew(opinion, now);
             }
+        }
+    }
+
+    /// Tells once of keys that do not hold as well as was preferred.
+    fn note_key_exchange(&mut self, facts: &Established, config: &PeerConfig, now: Timestamp) {
+        let preferred = config.post_quantum == PostQuantum::Prefer;
+        if preferred && !facts.additional.is_post_quantum() {
+            let group = facts.suite.group;
+            let text = format!("keys by {group} alone: the peer does no ML-KEM beside it");
+            let remedy =
+                "nothing, if the peer cannot do it; post_quantum = \"off\" stops offering it";
+            self.tell(Fact::new(Code::NotPostQuantum, text).remedy(remedy), now);
         }
     }
 

@@ -24,11 +24,13 @@ const KEY_PAD: &[u8] = b"Key Pad for IKEv2";
 /// What one side's AUTH payload covers:
 ///
 /// ```text
-/// SignedOctets = RealMessage | Nonce of the other side | prf(SK_p, RestOfIDPayload)
+/// SignedOctets = RealMessage | Nonce of the other side | prf(SK_p, RestOfIDPayload) [| IntAuth]
 /// ```
+///
+/// [`Transcript`](super::transcript::Transcript) makes it.
 pub(super) struct Signed<'a> {
-    /// That side's IKE_SA_INIT message.
-    pub message: &'a [u8],
+    /// That side's IKE_SA_INIT message, or both.
+    pub messages: Vec<&'a [u8]>,
     /// The other side's nonce.
     pub nonce: &'a [u8],
     /// That side's identity as its payload has it, with whatever the reserved octets hold.
@@ -37,6 +39,8 @@ pub(super) struct Signed<'a> {
     pub sk_p: &'a Secret,
     /// The PRF of the IKE SA.
     pub prf: Prf,
+    /// IntAuth: what both sides have said in IKE_INTERMEDIATE (RFC 9242 §3.3.2).
+    pub intermediate: Vec<u8>,
 }
 
 /// The peer has proved to be who the connection wants it to be. Without such a value no IKE SA
@@ -59,7 +63,8 @@ impl Signed<'_> {
     fn octets(&self) -> Vec<u8> {
         let id = self.identity.body();
         let maced_id = self.prf.compute(self.sk_p.as_bytes(), &[&id]);
-        [self.message, self.nonce, maced_id.as_bytes()].concat()
+        let rest = [self.nonce, maced_id.as_bytes(), &self.intermediate];
+        [self.messages.concat(), rest.concat()].concat()
     }
 
     /// prf(prf(Shared Secret, "Key Pad for IKEv2"), SignedOctets)

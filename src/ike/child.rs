@@ -5,12 +5,12 @@ use super::config::{ConnectionConfig, SlotConfig, SlotId};
 use super::context::Context;
 use super::failure::ChildRefusal;
 use super::payloads::{Payloads, esp_spi, none_chosen};
-use super::proposal::{self, Choice};
+use super::proposal::{self, Beside, Choice};
 use super::selector::{Traffic, describe, is_within, narrow};
 use super::slots;
 use super::state::state_of_fields;
 use crate::crypto::kex::Group;
-use crate::crypto::suite::EspSuite;
+use crate::crypto::suite::{Additional, EspSuite};
 use crate::net::EspSpi;
 use crate::wire::ike::{NotifyType, Payload, TrafficSelector};
 
@@ -18,6 +18,8 @@ use crate::wire::ike::{NotifyType, Payload, TrafficSelector};
 #[derive(Clone, Debug)]
 pub(super) struct Agreed {
     pub suite: EspSuite,
+    /// The key exchanges beside the first.
+    pub additional: Additional,
     pub inbound: EspSpi,
     pub outbound: EspSpi,
     pub local_ts: Vec<TrafficSelector>,
@@ -39,21 +41,23 @@ pub(super) struct Offer {
     pub spi: EspSpi,
     name: Option<String>,
     suites: Vec<EspSuite>,
+    /// The key exchanges that may stand beside the first.
+    additional: Additional,
     traffic: Traffic,
 }
 
 impl Offer {
-    /// An offer for `traffic` of a slot, of `suites`; with `naming` the peer is told the slot's
-    /// name.
+    /// An offer for `traffic` of a slot, of `suites`, perhaps with `additional` key exchanges; with
+    /// `naming` the peer is told the slot's name.
     pub(super) fn new(
         (slot, config): (SlotId, &SlotConfig),
         traffic: Traffic,
-        suites: Vec<EspSuite>,
+        (suites, additional): (Vec<EspSuite>, Additional),
         naming: bool,
         ctx: &mut Context<'_>,
     ) -> Self {
         let name = Some(config.name.clone()).filter(|name| naming && !name.is_empty());
-        Offer { slot, spi: ctx.esp_spi(), name, suites, traffic }
+        Offer { slot, spi: ctx.esp_spi(), name, suites, additional, traffic }
     }
 
     /// The name of the slot, when the peer is to know it.
@@ -68,7 +72,11 @@ impl Offer {
 
     pub(super) fn sa(&self) -> Payload {
         let spi = self.spi.0.to_be_bytes();
-        Payload::SecurityAssociation(proposal::offer_by_group(&self.suites, &spi))
+        Payload::SecurityAssociation(proposal::offer_by_group(&self.suites, self.beside(), &spi))
+    }
+
+    fn beside(&self) -> Beside {
+        Beside::of_child(self.additional)
     }
 
     pub(super) fn selectors(&self) -> [Payload; 2] {
@@ -92,7 +100,7 @@ impl Offer {
         else {
             return Err(ChildRefusal::Breach("the answer holds neither a Child SA nor an error"));
         };
-        let choice = proposal::chosen(sa, &self.suites)
+        let choice = proposal::chosen(sa, &self.suites, self.beside())
             .ok_or(ChildRefusal::Breach("the answer chooses a proposal that was not offered"))?;
         let narrowed = is_within(ts_initiator, &self.traffic.local)
             && is_within(ts_responder, &self.traffic.remote);
@@ -101,6 +109,7 @@ impl Offer {
         }
         Ok(Agreed {
             suite: choice.suite,
+            additional: choice.additional,
             inbound: self.spi,
             outbound: outbound_spi(&choice.spi)?,
             local_ts: ts_initiator.to_vec(),
@@ -109,7 +118,7 @@ impl Offer {
     }
 
     fn explain(&self, notify: NotifyType) -> ChildRefusal {
-        if let Some(refusal) = none_chosen(notify, &self.suites) {
+        if let Some(refusal) = none_chosen(notify, &self.suites, self.beside()) {
             return ChildRefusal::Proposal(refusal);
         }
         match notify {
@@ -143,7 +152,7 @@ pub(super) struct Accepted {
 impl Accepted {
     /// Checks the peer's request for a new Child SA against the connection: for the slot that
     /// the peer names, else for the first that fits, those first that have no Child SA. The
-    /// peer has begun a key exchange of `begun`.
+    /// peer has begun a key exchange of `begun`, and others may stand `beside` it.
     ///
     /// # Errors
     ///
@@ -153,10 +162,10 @@ impl Accepted {
         has_child: impl Fn(SlotId) -> bool,
         suites_of: impl Fn(&SlotConfig) -> Vec<EspSuite>,
         request: Payloads<'_>,
-        begun: Option<Group>,
+        (beside, begun): (Beside, Option<Group>),
     ) -> Result<Accepted, ChildRefusal> {
         let check = |(&id, slot): (&SlotId, &SlotConfig)| {
-            Accepted::check((id, slot), &suites_of(slot), request, begun)
+            Accepted::check((id, slot), &suites_of(slot), request, (beside, begun))
         };
         if let Some(asked) = slots::named(request) {
             if config.refused_slots.contains(asked.as_ref()) {
@@ -178,7 +187,7 @@ impl Accepted {
     }
 
     /// Checks the peer's request against one slot, choosing one of `suites`; the peer has begun
-    /// a key exchange of `begun`.
+    /// a key exchange of `begun`, and others may stand `beside` it.
     ///
     /// # Errors
     ///
@@ -187,14 +196,14 @@ impl Accepted {
         (slot, config): (SlotId, &SlotConfig),
         suites: &[EspSuite],
         request: Payloads<'_>,
-        begun: Option<Group>,
+        (beside, begun): (Beside, Option<Group>),
     ) -> Result<Accepted, ChildRefusal> {
         let (Some(sa), Some(ts_initiator), Some(ts_responder)) =
             (request.sa(), request.ts_initiator(), request.ts_responder())
         else {
             return Err(ChildRefusal::Breach("the request holds no Child SA"));
         };
-        let choice = proposal::choose(sa, suites, begun).map_err(ChildRefusal::Proposal)?;
+        let choice = proposal::choose(sa, suites, beside, begun).map_err(ChildRefusal::Proposal)?;
         let outbound = outbound_spi(&choice.spi)?;
         let remote_ts = narrow(ts_initiator, &config.remote_ts);
         let local_ts = narrow(ts_responder, &config.local_ts);
@@ -207,6 +216,7 @@ impl Accepted {
     pub(super) fn agree(&self, ctx: &mut Context<'_>) -> Agreed {
         Agreed {
             suite: self.choice.suite,
+            additional: self.choice.additional,
             inbound: ctx.esp_spi(),
             outbound: self.outbound,
             local_ts: self.local_ts.clone(),
@@ -268,4 +278,5 @@ fn outbound_spi(spi: &[u8]) -> Result<EspSpi, ChildRefusal> {
     if reserved { Err(ChildRefusal::Breach("the SPI is a reserved one")) } else { Ok(spi) }
 }
 
-state_of_fields!(Offer { slot, spi, name, suites, traffic });
+state_of_fields!(Offer { slot, spi, name, suites, additional, traffic });
+state_of_fields!(Agreed { suite, additional, inbound, outbound, local_ts, remote_ts });

@@ -1,6 +1,7 @@
 //! What an operator decides: limits of an endpoint, and per connection who talks to whom, with
 //! which algorithms, for which traffic and with how much patience.
 
+pub use crate::crypto::suite::PostQuantum;
 use crate::crypto::suite::{DEFAULT_IKE_SUITES, EspSuite, IkeSuite, default_esp_suites};
 use crate::pki::Credentials;
 use crate::random::Random;
@@ -175,6 +176,8 @@ pub struct ConnectionConfig {
     pub credentials: Credentials,
     /// Offered and accepted for the IKE SA, best first.
     pub ike_suites: Vec<IkeSuite>,
+    /// Whether ML-KEM stands beside their key exchange.
+    pub post_quantum: PostQuantum,
     /// What its Child SAs are for. IKE_AUTH makes that of the first slot, CREATE_CHILD_SA the
     /// others at once after.
     pub slots: BTreeMap<SlotId, SlotConfig>,
@@ -215,6 +218,7 @@ impl ConnectionConfig {
             remote_id,
             credentials,
             ike_suites: DEFAULT_IKE_SUITES.to_vec(),
+            post_quantum: PostQuantum::default(),
             slots: BTreeMap::from([(SlotId(0), SlotConfig::new(local_ts, remote_ts))]),
             initiate: true,
             liveness: LivenessConfig::default(),

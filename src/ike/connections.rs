@@ -4,10 +4,11 @@
 //! IKE_SA_INIT does not say which connection is meant. What is needed to answer it, the suites
 //! of all that the addresses admit, is kept ready per pair of addresses; see [`Acceptable`].
 
-use super::config::{ConnectionConfig, ConnectionId, RemoteAddress};
+use super::config::{ConnectionConfig, ConnectionId, PostQuantum, RemoteAddress};
 use super::connection::Connection;
 use super::limits::NAMED_AUTHORITIES;
 use super::path::Path;
+use super::proposal::Beside;
 use crate::crypto::suite::IkeSuite;
 use crate::pki::KeyIdentifier;
 use crate::visits::Visits;
@@ -24,6 +25,8 @@ pub(super) type Candidate = (ConnectionId, Arc<ConnectionConfig>);
 pub(super) struct Acceptable {
     /// Their suites without repetition, in the order of the connections.
     pub suites: Vec<IkeSuite>,
+    /// The key exchanges that may stand beside the first.
+    pub beside: Beside,
     /// Whether one of them wants the peer to see a NAT in front of us.
     pub force_encapsulation: bool,
     /// The authorities of which they take certificates.
@@ -37,6 +40,8 @@ struct Place {
     /// By their list of suites: of 10,000 connections most have the same.
     by_suites: BTreeMap<Vec<IkeSuite>, BTreeSet<ConnectionId>>,
     forcing: BTreeSet<ConnectionId>,
+    /// How many want ML-KEM how much.
+    post_quantum: BTreeMap<PostQuantum, usize>,
     /// How many take certificates of each authority.
     authorities: BTreeMap<KeyIdentifier, usize>,
 }
@@ -163,7 +168,9 @@ impl Connections {
         let named = places.iter().flat_map(|place| place.authorities.keys()).copied();
         let named: BTreeSet<KeyIdentifier> = named.collect();
         let authorities = named.into_iter().take(NAMED_AUTHORITIES).collect();
-        let acceptable = Acceptable { suites, force_encapsulation, authorities };
+        let wanted = places.iter().flat_map(|place| place.post_quantum.keys()).copied();
+        let beside = Beside::of_all(wanted);
+        let acceptable = Acceptable { suites, beside, force_encapsulation, authorities };
         (!places.is_empty()).then_some(acceptable)
     }
 
@@ -241,6 +248,7 @@ impl Place {
         for authority in config.credentials.authorities() {
             *self.authorities.entry(authority).or_default() += 1;
         }
+        *self.post_quantum.entry(config.post_quantum).or_default() += 1;
     }
 
     fn remove(&mut self, id: ConnectionId, config: &ConnectionConfig) {
@@ -252,6 +260,10 @@ impl Place {
             }
         }
         self.authorities.retain(|_, count| *count > 0);
+        if let Some(count) = self.post_quantum.get_mut(&config.post_quantum) {
+            *count -= 1;
+        }
+        self.post_quantum.retain(|_, count| *count > 0);
         if let Some(ids) = self.by_suites.get_mut(&config.ike_suites) {
             ids.remove(&id);
             if ids.is_empty() {

@@ -3,7 +3,7 @@
 use super::config::SlotId;
 use super::failure::{DownReason, FailureReason};
 use crate::crypto::secret::Secret;
-use crate::crypto::suite::{EspSuite, IkeSuite};
+use crate::crypto::suite::{Additional, EspSuite, IkeSuite};
 use crate::net::EspSpi;
 use crate::time::Timestamp;
 use crate::wire::ike::Identity;
@@ -139,6 +139,8 @@ pub enum Event {
         new: IkeSaId,
         /// Its suite.
         suite: IkeSuite,
+        /// Its key exchanges beside the first.
+        additional: Additional,
     },
     /// A Child SA to install.
     ChildUp(Box<ChildUp>),
@@ -238,6 +240,10 @@ pub struct Established {
     pub role: Role,
     /// Its algorithms.
     pub suite: IkeSuite,
+    /// Its key exchanges beside the first (RFC 9370).
+    pub additional: Additional,
+    /// Whether both sides have authenticated all of IKE_SA_INIT.
+    pub covered_in_full: bool,
     /// Our address and port.
     pub local: SocketAddr,
     /// The peer's.

@@ -62,11 +62,13 @@ pub enum FailureReason {
     Ours(&'static str),
 }
 
-/// What to find out when a request had no answer. IKE_AUTH is the first that goes to port 4500, and
-/// the first that is long.
+/// What to find out when a request had no answer. IKE_AUTH, or IKE_INTERMEDIATE before it, is the
+/// first that goes to port 4500, and the first that is long.
 fn asked(exchange: &str) -> &'static str {
     match exchange {
-        "IKE_AUTH" => "IKE_SA_INIT was answered: does UDP port 4500 pass, and do long datagrams?",
+        "IKE_AUTH" | "IKE_INTERMEDIATE" => {
+            "IKE_SA_INIT was answered: does UDP port 4500 pass, and do long datagrams?"
+        }
         _ => "is the peer up, and do UDP ports 500 and 4500 pass?",
     }
 }

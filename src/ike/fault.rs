@@ -32,6 +32,14 @@ pub(super) enum Fault {
     BelievesAnybody,
     /// Fragments are put together in the order in which they come (RFC 7383 §2.6).
     JoinsAsTheyCome,
+    /// As responder, AUTH does not cover IKE_INTERMEDIATE (RFC 9242 §3.3.2).
+    TrustsIntermediate,
+    /// As responder, the keys stay as they were before IKE_INTERMEDIATE (RFC 9370 §2.2.2).
+    KeepsFirstKeys,
+    /// As responder, the secrets of IKE_FOLLOWUP_KE do not go into the keys (RFC 9370 §2.2.4).
+    ForgetsFollowups,
+    /// A Child SA is installed before all of its key exchanges are made (RFC 9370 §2.2.4).
+    InstallsTooSoon,
 }
 
 /// Whether the engine is to make this mistake now.

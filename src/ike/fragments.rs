@@ -143,9 +143,19 @@ struct Partial {
     header: Header,
     total: u16,
     parts: BTreeMap<u16, Vec<u8>>,
-    first: Option<(PayloadType, [u8; 32])>,
+    first: Option<First>,
     octets: usize,
     until: Timestamp,
+}
+
+/// What only the first fragment tells.
+#[cfg_attr(test, derive(Clone))]
+#[derive(Debug)]
+struct First {
+    inner: PayloadType,
+    digest: [u8; 32],
+    /// See [`OpenedFragment::outer`]: no IKE SA has an IKE_INTERMEDIATE when it goes to another process.
+    outer: Vec<u8>,
 }
 
 impl Reassembly {
@@ -241,7 +251,8 @@ impl Partial {
 
     fn insert(&mut self, fragment: OpenedFragment) {
         if fragment.number == 1 {
-            self.first = Some((fragment.first_inner, fragment.digest));
+            let OpenedFragment { first_inner: inner, digest, ref outer, .. } = fragment;
+            self.first = Some(First { inner, digest, outer: outer.clone() });
         }
         self.octets += fragment.part.len();
         let order = self.parts.len() as u16 + 1;
@@ -250,9 +261,9 @@ impl Partial {
     }
 
     fn assemble(self) -> Option<Opened> {
-        let (first_inner, digest) = self.first?;
+        let First { inner, digest, outer } = self.first?;
         let chain: Vec<u8> = self.parts.into_values().flatten().collect();
-        Some(Opened::assembled(self.header, first_inner, &chain, digest))
+        Some(Opened::assembled(self.header, inner, &chain, (digest, &outer)))
     }
 }
 
@@ -277,7 +288,7 @@ impl State for Partial {
         let header = Message { header: self.header, payloads: Vec::new() }.encode();
         (header, self.total).write(out);
         self.parts.write(out);
-        self.first.map(|(first_inner, digest)| (first_inner.0, digest)).write(out);
+        self.first.as_ref().map(|first| (first.inner.0, first.digest)).write(out);
         self.until.write(out);
     }
 
@@ -285,7 +296,11 @@ impl State for Partial {
         let (header, total) = <(Vec<u8>, u16)>::read(from)?;
         let (header, parts) = (Header::decode(&header)?, BTreeMap::<u16, Vec<u8>>::read(from)?);
         let first = Option::<(u8, [u8; 32])>::read(from)?;
-        let first = first.map(|(first_inner, digest)| (PayloadType(first_inner), digest));
+        let first = first.map(|(inner, digest)| First {
+            inner: PayloadType(inner),
+            digest,
+            outer: Vec::new(),
+        });
         let (octets, until) = (parts.values().map(Vec::len).sum(), State::read(from)?);
         let waits = parts.len() < total.into() && parts.keys().all(|one| (1..=total).contains(one));
         if !waits || octets > MAX_OCTETS || first.is_some() != parts.contains_key(&1) {

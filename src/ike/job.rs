@@ -50,6 +50,8 @@ pub struct Job {
 pub(super) enum Work {
     /// Our half of a key exchange.
     Generate(Ephemeral),
+    /// Our halves of several key exchanges.
+    Prepare(Vec<Ephemeral>),
     /// The secret that we share with the owner of a public value.
     Agree { ours: KeyExchange, public: Vec<u8> },
     /// Both: our half, and the secret shared with the owner of a public value.
@@ -83,6 +85,7 @@ pub struct JobAnswer {
 #[derive(Debug)]
 pub(super) enum Done {
     Generated(Result<KeyExchange, KexError>),
+    Prepared(Result<Vec<KeyExchange>, KexError>),
     Agreed(Result<Secret, KexError>),
     Responded(Result<(Vec<u8>, Secret), KexError>),
     /// `None` when the key makes no such signature.
@@ -120,9 +123,16 @@ impl Ephemeral {
         Ephemeral { group, seed: Secret::from(seed) }
     }
 
+    fn seed(&self) -> Result<&[u8; 32], KexError> {
+        self.seed.as_bytes().try_into().map_err(|_| KexError::NoRandomness)
+    }
+
     fn generate(&self) -> Result<KeyExchange, KexError> {
-        let seed = <&[u8; 32]>::try_from(self.seed.as_bytes());
-        KeyExchange::from_seed(self.group, seed.map_err(|_| KexError::NoRandomness)?)
+        KeyExchange::from_seed(self.group, self.seed()?)
+    }
+
+    fn respond(&self, public: &[u8]) -> Result<(Vec<u8>, Secret), KexError> {
+        KeyExchange::respond(self.group, self.seed()?, public)
     }
 }
 
@@ -132,10 +142,8 @@ impl Work {
         match self {
             Work::Generate(ours) => Done::Generated(ours.generate()),
             Work::Agree { ours, public } => Done::Agreed(ours.agree(&public)),
-            Work::Respond { ours, public } => Done::Responded(ours.generate().and_then(|ours| {
-                let value = ours.public().to_vec();
-                Ok((value, ours.agree(&public)?))
-            })),
+            Work::Prepare(all) => Done::Prepared(all.iter().map(Ephemeral::generate).collect()),
+            Work::Respond { ours, public } => Done::Responded(ours.respond(&public)),
             Work::Sign { key, scheme, octets } => {
                 let signature = key.sign(scheme.algorithm, &octets).ok();
                 Done::Signed(signature.and_then(|signature| scheme.payload(&signature)))

@@ -9,18 +9,28 @@
 //! KEYMAT = prf+(SK_d, [g^ir (new) |] Ni | Nr)
 //! ```
 //!
+//! With additional key exchanges, whose secrets are SK(1) to SK(n) beside the first one's SK(0)
+//! (RFC 9370 §2.2.2, §2.2.4):
+//!
+//! ```text
+//! SKEYSEED = prf(SK_d (before), SK(n) | Ni | Nr)                  after each IKE_INTERMEDIATE
+//! SKEYSEED = prf(SK_d (old), SK(0) | Ni | Nr | SK(1) | … SK(n))   rekeying an IKE SA
+//! KEYMAT = prf+(SK_d, SK(0) | Ni | Nr | SK(1) | … SK(n))
+//! ```
+//!
 //! With AEADs there is no SK_a (RFC 5282 §7). Every direction's key material is
 //! encryption key ‖ integrity key, as it is in KEYMAT (RFC 7296 §2.17).
 
 use super::event::{ChildKeys, Role};
 use super::fault::{self, Fault};
 use super::protect::{OpenKey, SealKey};
-use super::state::state_of_fields;
+use super::state::{State, StateReader, StateWriter, state_of_fields};
 use crate::crypto::cipher::KeyError;
 use crate::crypto::prf::Prf;
 use crate::crypto::secret::Secret;
 use crate::crypto::suite::{EspSuite, IkeSuite};
 use crate::net::EspSpi;
+use crate::wire::DecodeError;
 use crate::wire::ike::IkeSpi;
 
 /// The nonces of an exchange.
@@ -35,6 +45,31 @@ impl Nonces {
     /// is to go. Octets are compared from the first, a prefix is lower (RFC 7296 §2.8.1).
     pub(super) fn lowest(&self) -> &[u8] {
         self.initiator.as_slice().min(self.responder.as_slice())
+    }
+}
+
+/// The secrets of the key exchanges of one SA, in their order; none for a Child SA without.
+#[cfg_attr(test, derive(Clone))]
+#[derive(Debug, Default)]
+pub(super) struct Secrets(Vec<Secret>);
+
+impl Secrets {
+    /// That of the first.
+    pub(super) fn first(secret: Secret) -> Secrets {
+        Secrets(vec![secret])
+    }
+
+    /// That of one more.
+    pub(super) fn push(&mut self, secret: Secret) {
+        self.0.push(secret);
+    }
+
+    /// What they and the nonces are in a derivation: SK(0) | Ni | Nr | SK(1) | … SK(n).
+    fn seed<'a>(&'a self, nonces: &'a Nonces) -> Vec<&'a [u8]> {
+        let (first, more) = self.0.split_at(self.0.len().min(1));
+        let octets = |secrets: &'a [Secret]| secrets.iter().map(Secret::as_bytes);
+        let nonces = [nonces.initiator.as_slice(), &nonces.responder];
+        octets(first).chain(nonces).chain(octets(more)).collect()
     }
 }
 
@@ -84,14 +119,29 @@ impl IkeKeys {
     pub(super) fn rekeyed(
         &self,
         suite: IkeSuite,
-        shared: &Secret,
+        secrets: &Secrets,
         nonces: &Nonces,
         spis: Spis,
         role: Role,
     ) -> Result<IkeKeys, KeyError> {
-        let seed = [shared.as_bytes(), &nonces.initiator, &nonces.responder];
-        let skeyseed = self.suite.prf.compute(self.sk_d.as_bytes(), &seed);
+        let skeyseed = self.suite.prf.compute(self.sk_d.as_bytes(), &secrets.seed(nonces));
         IkeKeys::expand(suite, &skeyseed, nonces, spis, role)
+    }
+
+    /// The keys after one more key exchange between IKE_SA_INIT and IKE_AUTH, which has brought
+    /// `shared`.
+    ///
+    /// # Errors
+    ///
+    /// When the keys do not fit the suite, which is a fault of ours.
+    pub(super) fn updated(
+        &self,
+        shared: Secret,
+        nonces: &Nonces,
+        spis: Spis,
+        role: Role,
+    ) -> Result<IkeKeys, KeyError> {
+        self.rekeyed(self.suite, &Secrets::first(shared), nonces, spis, role)
     }
 
     fn expand(
@@ -154,14 +204,12 @@ impl ChildSeed<'_> {
         &self,
         suite: EspSuite,
         (inbound, outbound): (EspSpi, EspSpi),
-        shared: Option<&Secret>,
+        secrets: &Secrets,
         nonces: &Nonces,
         role: Role,
     ) -> ChildKeyPair {
         let len = suite.cipher.keymat_len();
-        let shared = shared.map(Secret::as_bytes).unwrap_or_default();
-        let seed = [shared, &nonces.initiator, &nonces.responder];
-        let keymat = self.prf.prf_plus(self.sk_d.as_bytes(), &seed, 2 * len);
+        let keymat = self.prf.prf_plus(self.sk_d.as_bytes(), &secrets.seed(nonces), 2 * len);
         let (from_initiator, from_responder) = keymat.as_bytes().split_at(len);
         let swapped = fault::is_on(Fault::SwapsKeys);
         let (from_initiator, from_responder) = match swapped {
@@ -174,6 +222,18 @@ impl ChildSeed<'_> {
         };
         let keys = |spi, keymat| ChildKeys { spi, suite, keymat: Secret::copy_of(keymat) };
         ChildKeyPair { inbound: keys(inbound, theirs), outbound: keys(outbound, ours) }
+    }
+}
+
+state_of_fields!(Nonces { initiator, responder });
+
+impl State for Secrets {
+    fn write(&self, out: &mut StateWriter) {
+        self.0.write(out);
+    }
+
+    fn read(from: &mut StateReader<'_>) -> Result<Self, DecodeError> {
+        State::read(from).map(Secrets)
     }
 }
 

@@ -15,7 +15,8 @@
 //!
 //! Implemented: RFC 7296 with cookies (§2.6), NAT traversal (§2.23) with a check of the new path by
 //! COOKIE2 (RFC 4555 §4.2.5), rekeying with all collisions (§2.8, §2.25); RFC 5282 and RFC 7634 (AEADs), RFC 7427 and RFC 8420 (signatures),
-//! X.509 certificates (RFC 4945); fragmentation (RFC 7383).
+//! X.509 certificates (RFC 4945); fragmentation (RFC 7383); ML-KEM beside the first key exchange (RFC 9242, RFC 9370,
+//! draft-ietf-ipsecme-ikev2-mlkem), and authentication of all of IKE_SA_INIT against downgrades.
 //! Not implemented, and not announced: MOBIKE (RFC 4555), EAP, certificates by URL, transport mode,
 //! configuration payloads.
 //!
@@ -41,6 +42,7 @@ mod fault;
 mod fragments;
 mod half_open;
 mod initiator;
+mod intermediate;
 mod job;
 mod keys;
 mod limits;
@@ -55,13 +57,14 @@ mod selector;
 mod slots;
 mod state;
 mod stats;
+mod transcript;
 mod view;
 
 pub use crate::pki::Credentials;
 pub use crate::wire::ike::Identity;
 pub use config::{
     Backoff, ConnectionConfig, ConnectionId, EndpointConfig, HalfOpenLimits, Lifetime,
-    LivenessConfig, Pair, RemoteAddress, Retransmit, SlotConfig, SlotId,
+    LivenessConfig, Pair, PostQuantum, RemoteAddress, Retransmit, SlotConfig, SlotId,
 };
 pub use endpoint::Endpoint;
 pub use event::{

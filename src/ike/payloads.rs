@@ -1,7 +1,7 @@
 //! Payloads of one message: found by what they are, and made as every exchange makes them.
 
 use super::failure::{FailureReason, NoProposal};
-use super::proposal::{Suite, describe_suites, group_of, method_of};
+use super::proposal::{Beside, Suite, describe_suites, group_of, method_of};
 use crate::crypto::kex::{self, Group};
 use crate::crypto::suite::IkeSuite;
 use crate::net::EspSpi;
@@ -154,9 +154,13 @@ pub(super) fn wanted_group(notify: &Notify) -> Option<Group> {
 }
 
 /// What NO_PROPOSAL_CHOSEN says about the suites that we have offered.
-pub(super) fn none_chosen<S: Suite>(notify: NotifyType, offered: &[S]) -> Option<NoProposal> {
+pub(super) fn none_chosen<S: Suite>(
+    notify: NotifyType,
+    offered: &[S],
+    beside: Beside,
+) -> Option<NoProposal> {
     let refused = notify == NotifyType::NO_PROPOSAL_CHOSEN;
-    refused.then(|| NoProposal::Theirs { offered: describe_suites(offered) })
+    refused.then(|| NoProposal::Theirs { offered: describe_suites(offered, beside) })
 }
 
 /// Why the peer refused an exchange that was to make an IKE SA of one of the `offered` suites.
@@ -164,7 +168,8 @@ pub(super) fn ike_refused(
     exchange: &'static str,
     notify: NotifyType,
     offered: &[IkeSuite],
+    beside: Beside,
 ) -> FailureReason {
-    none_chosen(notify, offered)
+    none_chosen(notify, offered, beside)
         .map_or(FailureReason::Refused { exchange, notify }, FailureReason::IkeProposal)
 }

@@ -8,6 +8,9 @@
 //! round, whatever the peer's. Among suites of one kind, the first proposal that holds one of ours
 //! wins; within it, a suite whose key exchange the peer has already begun, else our own order.
 
+mod beside;
+mod words;
+
 use super::failure::NoProposal;
 use crate::crypto::aead::AeadAlgorithm;
 use crate::crypto::cbc::CbcAlgorithm;
@@ -15,12 +18,16 @@ use crate::crypto::cipher::Cipher;
 use crate::crypto::integrity::Integrity;
 use crate::crypto::kex::Group;
 use crate::crypto::prf::Prf;
-use crate::crypto::suite::{EspSuite, IkeSuite};
+use crate::crypto::suite::{Additional, EspSuite, IkeSuite};
 use crate::wire::ike::{
     EncryptionId, EsnId, IntegrityId, KeyExchangeMethod, PrfId, Proposal, ProtocolId,
     SecurityAssociation, Transform, TransformType,
 };
+pub(super) use beside::Beside;
+use beside::Reading;
 use std::fmt::Display;
+use words::describe;
+pub(super) use words::describe_suites;
 
 /// A set of algorithms that a proposal can hold.
 pub(super) trait Suite: Copy + PartialEq + Display {
@@ -80,6 +87,8 @@ impl Suite for EspSuite {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Choice<S> {
     pub suite: S,
+    /// The key exchanges that follow the first.
+    pub additional: Additional,
     /// Number of the proposal.
     pub number: u8,
     /// The SPI that the peer gave with it.
@@ -91,8 +100,12 @@ pub(super) struct Choice<S> {
 /// So many suites go out one by one, in their order; more are folded.
 const SUITES_ONE_BY_ONE: usize = 12;
 
-/// The offer of `suites`, best first.
-pub(super) fn offer<S: Suite>(suites: &[S], spi: &[u8]) -> SecurityAssociation {
+/// The offer of `suites`, best first, with the key exchanges that may stand `beside` the first.
+pub(super) fn offer<S: Suite>(suites: &[S], beside: Beside, spi: &[u8]) -> SecurityAssociation {
+    beside.spread(offer_bare(suites, spi))
+}
+
+fn offer_bare<S: Suite>(suites: &[S], spi: &[u8]) -> SecurityAssociation {
     let mut choices: Vec<Vec<Transform>> = suites.iter().map(Suite::transforms).collect();
     if choices.len() > SUITES_ONE_BY_ONE {
         choices = fold(choices);
@@ -108,9 +121,17 @@ pub(super) fn offer<S: Suite>(suites: &[S], spi: &[u8]) -> SecurityAssociation {
 }
 
 /// As [`offer`], with one proposal for suites that differ only in their key exchange, however few.
-pub(super) fn offer_by_group(suites: &[EspSuite], spi: &[u8]) -> SecurityAssociation {
+pub(super) fn offer_by_group(
+    suites: &[EspSuite],
+    beside: Beside,
+    spi: &[u8],
+) -> SecurityAssociation {
+    beside.spread(by_group(suites, spi))
+}
+
+fn by_group(suites: &[EspSuite], spi: &[u8]) -> SecurityAssociation {
     if suites.len() > SUITES_ONE_BY_ONE {
-        return offer(suites, spi);
+        return offer_bare(suites, spi);
     }
     let mut offer = SecurityAssociation { proposals: Vec::new() };
     let bare = |suite: &EspSuite| EspSuite { group: None, ..*suite };
@@ -193,41 +214,61 @@ pub(super) fn answer<S: Suite>(choice: &Choice<S>, spi: &[u8]) -> SecurityAssoci
 }
 
 /// Chooses from the peer's offer one of `suites`, whose peer has begun a key exchange of
-/// `begun`.
+/// `begun`: one with more key exchanges `beside` it, if there is any.
 pub(super) fn choose<S: Suite>(
     offered: &SecurityAssociation,
     suites: &[S],
+    beside: Beside,
     begun: Option<Group>,
 ) -> Result<Choice<S>, NoProposal> {
+    let readings = offered.proposals.iter().filter_map(|proposal| beside.read(proposal));
+    let (without, with): (Vec<_>, Vec<_>) =
+        readings.partition(|reading| reading.additional.is_none());
+    let chosen =
+        choose_among(&with, suites, begun).or_else(|| choose_among(&without, suites, begun));
+    chosen.ok_or_else(|| NoProposal::OursToRefuse {
+        offered: describe(offered),
+        accepted: describe_suites(suites, beside),
+    })
+}
+
+fn choose_among<S: Suite>(
+    offered: &[Reading<'_>],
+    suites: &[S],
+    begun: Option<Group>,
+) -> Option<Choice<S>> {
     let is_aead = |suite: &S| matches!(suite.cipher(), Cipher::Aead(_));
     let preferred = suites.first().is_some_and(is_aead);
     let of_kind = |aead: bool| {
         let ours = move || suites.iter().filter(move |suite| is_aead(suite) == aead);
-        offered.proposals.iter().find_map(move |proposal| {
-            let fitting = || ours().filter(|suite| admits(proposal, *suite));
+        offered.iter().find_map(move |reading| {
+            let fitting = || ours().filter(|suite| admits(&reading.rest, *suite));
             let suite =
                 fitting().find(|suite| suite.group() == begun).or_else(|| fitting().next())?;
-            Some(Choice::of(proposal, suite))
+            Some(Choice::of(reading, suite))
         })
     };
-    let chosen = of_kind(preferred).or_else(|| of_kind(!preferred));
-    chosen.ok_or_else(|| NoProposal::OursToRefuse {
-        offered: describe(offered),
-        accepted: describe_suites(suites),
-    })
+    of_kind(preferred).or_else(|| of_kind(!preferred))
 }
 
 /// The suite that the peer chose from our offer of `suites`; `None` when it is none of them, or
 /// more than one.
-pub(super) fn chosen<S: Suite>(answer: &SecurityAssociation, suites: &[S]) -> Option<Choice<S>> {
+pub(super) fn chosen<S: Suite>(
+    answer: &SecurityAssociation,
+    suites: &[S],
+    beside: Beside,
+) -> Option<Choice<S>> {
     let [proposal] = answer.proposals.as_slice() else { return None };
-    let suite = suites.iter().find(|suite| admits(proposal, *suite))?;
-    let choice = Choice::of(proposal, suite);
-    (choice.transforms.len() == proposal.transforms.len()).then_some(choice)
+    let reading = beside.read(proposal)?;
+    let suite = suites.iter().find(|suite| admits(&reading.rest, *suite))?;
+    let choice = Choice::of(&reading, suite);
+    let whole = choice.transforms.len() == proposal.transforms.len();
+    (whole && beside.could_choose(choice.additional)).then_some(choice)
 }
 
 impl<S: Suite> Choice<S> {
-    fn of(proposal: &Proposal, suite: &S) -> Self {
+    fn of(reading: &Reading<'_>, suite: &S) -> Self {
+        let proposal = &reading.rest;
         let offers = |wanted: TransformType| {
             proposal.transforms.iter().any(|one| one.transform_type == wanted)
         };
@@ -240,8 +281,9 @@ impl<S: Suite> Choice<S> {
         let mut transforms = wanted;
         transforms.retain(|transform| offers(transform.transform_type));
         transforms.extend(nones);
+        transforms.extend(reading.transforms.iter().cloned());
         let (number, spi) = (proposal.number, proposal.spi.clone());
-        Choice { suite: *suite, number, spi, transforms }
+        Choice { suite: *suite, additional: reading.additional, number, spi, transforms }
     }
 }
 
@@ -333,12 +375,16 @@ pub(super) fn method_of(group: Group) -> KeyExchangeMethod {
         Group::Modp2048 => KeyExchangeMethod::MODP_2048,
         Group::Modp3072 => KeyExchangeMethod::MODP_3072,
         Group::Modp4096 => KeyExchangeMethod::MODP_4096,
+        Group::MlKem512 => KeyExchangeMethod::ML_KEM_512,
+        Group::MlKem768 => KeyExchangeMethod::ML_KEM_768,
+        Group::MlKem1024 => KeyExchangeMethod::ML_KEM_1024,
     }
 }
 
 /// The group of a number; `None` for one that we do not have.
 pub(super) fn group_of(method: KeyExchangeMethod) -> Option<Group> {
-    Group::ALL.into_iter().find(|&group| method_of(group) == method)
+    let all = Group::DIFFIE_HELLMAN.into_iter().chain(Group::KEMS);
+    all.into_iter().find(|&group| method_of(group) == method)
 }
 
 /// The same suites; of those that differ only in the key exchange, the one with `group` first,
@@ -365,100 +411,6 @@ pub(super) fn without_group(suites: &[EspSuite]) -> Vec<EspSuite> {
         }
     }
     bare
-}
-
-/// Suites in words, for an operator; many as the proposals that they make.
-pub(super) fn describe_suites<S: Suite>(suites: &[S]) -> String {
-    if suites.len() > SUITES_ONE_BY_ONE {
-        return describe(&offer(suites, &[]));
-    }
-    let words: Vec<String> = suites.iter().map(ToString::to_string).collect();
-    if words.is_empty() { "nothing".to_owned() } else { words.join(", ") }
-}
-
-/// Proposals of an offer, and transforms of one type, that are put into words: an honest peer has
-/// fewer, and a hostile one shall not fill a log.
-const PROPOSALS_SHOWN: usize = 8;
-const TRANSFORMS_SHOWN: usize = 12;
-
-/// Words for what is left out beyond `shown` of `count`.
-fn and_more(count: usize, shown: usize) -> Option<String> {
-    count.checked_sub(shown).filter(|more| *more > 0).map(|more| format!("{more} more"))
-}
-
-/// An offer in words, for an operator: alternatives of one type with slashes between.
-pub(super) fn describe(offered: &SecurityAssociation) -> String {
-    let shown = offered.proposals.iter().take(PROPOSALS_SHOWN);
-    let mut words: Vec<String> = shown.map(describe_proposal).collect();
-    words.extend(and_more(offered.proposals.len(), PROPOSALS_SHOWN));
-    if words.is_empty() { "nothing".to_owned() } else { words.join(", ") }
-}
-
-fn describe_proposal(proposal: &Proposal) -> String {
-    const ORDER: [TransformType; 5] = [
-        TransformType::ENCR,
-        TransformType::INTEG,
-        TransformType::PRF,
-        TransformType::KE,
-        TransformType::ESN,
-    ];
-    let of_type = |wanted: TransformType| {
-        let fitting = proposal.transforms.iter().filter(|one| one.transform_type == wanted);
-        let count = fitting.clone().count();
-        let words = fitting.take(TRANSFORMS_SHOWN).map(describe_transform);
-        words.chain(and_more(count, TRANSFORMS_SHOWN)).collect::<Vec<_>>().join("/")
-    };
-    // What we do not know is shown as well: it may be why the rest does not fit.
-    let mut others: Vec<TransformType> = Vec::new();
-    for one in proposal.transforms.iter().map(|transform| transform.transform_type) {
-        if !ORDER.contains(&one) && !others.contains(&one) && others.len() < TRANSFORMS_SHOWN {
-            others.push(one);
-        }
-    }
-    let words = ORDER.into_iter().chain(others).map(of_type);
-    words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join("-")
-}
-
-/// A transform as suites are written, where we have a word for it.
-fn describe_transform(transform: &Transform) -> String {
-    let aeads =
-        AeadAlgorithm::ALL.iter().map(|aead| (encryption(Cipher::Aead(*aead)), aead.to_string()));
-    let with_mac = |cbc| Cipher::CbcHmac(cbc, Integrity::HmacSha256_128);
-    let cbcs = CbcAlgorithm::ALL.iter().map(|cbc| (encryption(with_mac(*cbc)), cbc.to_string()));
-    let macs = Integrity::ALL.iter().map(|mac| (integrity(*mac), mac.to_string()));
-    let prfs = Prf::ALL
-        .iter()
-        .map(|prf| (Transform::new(TransformType::PRF, prf_id(*prf)), prf.to_string()));
-    let groups = Group::ALL
-        .iter()
-        .map(|group| (Transform::new(TransformType::KE, method_of(*group)), group.to_string()));
-    let word = aeads
-        .chain(cbcs)
-        .chain(macs)
-        .chain(prfs)
-        .chain(groups)
-        .find(|(one, _)| same_algorithm(transform, one));
-    word.map_or_else(|| registered_name(transform), |(_, word)| word)
-}
-
-fn registered_name(transform: &Transform) -> String {
-    let name = match transform.transform_type {
-        TransformType::ENCR => EncryptionId(transform.id).to_string(),
-        TransformType::PRF => format!("PRF_{}", PrfId(transform.id)),
-        TransformType::INTEG => IntegrityId(transform.id).to_string(),
-        TransformType::KE => KeyExchangeMethod(transform.id).to_string(),
-        TransformType::ESN => EsnId(transform.id).to_string(),
-        // Additional Key Exchange 1 to 7 (RFC 9370), as strongSwan writes them.
-        TransformType(additional @ 6..=12) => {
-            format!("ke{}_{}", additional - 5, KeyExchangeMethod(transform.id))
-        }
-        other => format!("{other}={}", transform.id),
-    };
-    match transform.key_length {
-        Some(bits) => format!("{name}_{bits}"),
-        None => name,
-    }
-    .to_lowercase()
 }
 
 #[cfg(test)]

@@ -7,8 +7,8 @@ use crate::crypto::digest::sha256;
 use crate::crypto::secret::Secret;
 use crate::wire::DecodeError;
 use crate::wire::ike::{
-    Draft, EncryptedFragment, Fragment, Header, Message, Payload, PayloadType, Protected,
-    SealedGeometry, decode_chain, strip_padding,
+    Draft, EncryptedFragment, ExchangeType, Fragment, Header, Message, Payload, PayloadType,
+    Protected, SealedGeometry, covered_in, decode_chain, outer_of_whole, strip_padding,
 };
 use std::fmt;
 
@@ -104,6 +104,7 @@ pub(super) struct Opened {
     header: Header,
     payloads: Result<Vec<Payload>, DecodeError>,
     digest: [u8; 32],
+    covered: Vec<u8>,
 }
 
 /// A fragment that was made with the keys of the IKE SA: only [`OpenKey::open_fragment`] makes one.
@@ -116,17 +117,21 @@ pub(super) struct OpenedFragment {
     pub total: u16,
     pub part: Vec<u8>,
     pub digest: [u8; 32],
+    /// The octets before what is inside, as they would be in one piece; of the first fragment of an
+    /// IKE_INTERMEDIATE only.
+    pub outer: Vec<u8>,
 }
 
 impl Opened {
-    /// A message put together from its fragments; `digest` is that of the first.
+    /// A message put together from its fragments; `digest` and `outer` are those of the first.
     pub(super) fn assembled(
         header: Header,
         first_inner: PayloadType,
         chain: &[u8],
-        digest: [u8; 32],
+        (digest, outer): ([u8; 32], &[u8]),
     ) -> Opened {
-        Opened { header, payloads: decode_chain(first_inner, chain), digest }
+        let payloads = decode_chain(first_inner, chain);
+        Opened { header, payloads, digest, covered: covered_of(&header, outer, chain) }
     }
 
     pub(super) fn header(&self) -> &Header {
@@ -146,6 +151,19 @@ impl Opened {
     pub(super) fn digest(&self) -> [u8; 32] {
         self.digest
     }
+
+    /// What AUTH covers of it; nothing but of an IKE_INTERMEDIATE.
+    pub(super) fn covered(&self) -> &[u8] {
+        &self.covered
+    }
+}
+
+fn is_intermediate(header: &Header) -> bool {
+    header.exchange_type == ExchangeType::IKE_INTERMEDIATE
+}
+
+fn covered_of(header: &Header, outer: &[u8], chain: &[u8]) -> Vec<u8> {
+    if is_intermediate(header) { covered_in(outer, chain) } else { Vec::new() }
 }
 
 impl OpenKey {
@@ -170,9 +188,12 @@ impl OpenKey {
             Some(_) | None => return Err(Discard::NotAuthentic),
         };
         let mut bytes = datagram.to_vec();
-        let plaintext = self.decrypt(&message, &mut bytes)?;
-        let payloads = strip_padding(plaintext).and_then(|chain| decode_chain(first_inner, chain));
-        Ok(Opened { header: message.header, payloads, digest: sha256(&[datagram]) })
+        let (outer, plaintext) = self.decrypt(&message, &mut bytes)?;
+        let (header, digest) = (message.header, sha256(&[datagram]));
+        let chain = strip_padding(plaintext);
+        let covered = chain.map(|chain| covered_of(&header, outer, chain)).unwrap_or_default();
+        let payloads = chain.and_then(|chain| decode_chain(first_inner, chain));
+        Ok(Opened { header, payloads, digest, covered })
     }
 
     /// Opens one fragment, decoded from `datagram`.
@@ -183,8 +204,11 @@ impl OpenKey {
         datagram: &[u8],
     ) -> Result<OpenedFragment, Discard> {
         let mut bytes = datagram.to_vec();
-        let plaintext = self.decrypt(message, &mut bytes)?;
+        let (outer, plaintext) = self.decrypt(message, &mut bytes)?;
+        let is_first = is_intermediate(&message.header) && fragment.fragment_number == 1;
+        let outer = if is_first { outer_of_whole(outer) } else { Vec::new() };
         Ok(OpenedFragment {
+            outer,
             header: message.header,
             first_inner: fragment.first_inner,
             number: fragment.fragment_number,
@@ -194,12 +218,18 @@ impl OpenKey {
         })
     }
 
-    fn decrypt<'a>(&self, message: &Message, bytes: &'a mut [u8]) -> Result<&'a [u8], Discard> {
+    /// What is outside of the SK payload, and what is inside.
+    fn decrypt<'a>(
+        &self,
+        message: &Message,
+        bytes: &'a mut [u8],
+    ) -> Result<(&'a [u8], &'a [u8]), Discard> {
         let geometry = geometry_of(self.key.cipher());
         let parts = Protected::locate(message, bytes, geometry).map_err(|_| Discard::Malformed)?;
-        let associated = Associated { before: parts.associated_data, after: &[] };
+        let outer = parts.associated_data;
+        let associated = Associated { before: outer, after: &[] };
         let opened = self.key.open(associated, parts.iv, parts.ciphertext_and_icv);
-        opened.map(|plaintext| &*plaintext).map_err(|_| Discard::NotAuthentic)
+        opened.map(|plaintext| (outer, &*plaintext)).map_err(|_| Discard::NotAuthentic)
     }
 }
 

@@ -16,7 +16,7 @@ use crate::crypto::digest::sha256;
 use crate::crypto::integrity::Integrity;
 use crate::crypto::kex::{Group, KeyExchange};
 use crate::crypto::secret::Secret;
-use crate::crypto::suite::{EspSuite, IkeSuite};
+use crate::crypto::suite::{Additional, EspSuite, IkeSuite};
 use crate::net::{AddressRange, EspSpi};
 use crate::time::Timestamp;
 use crate::wire::ike::{
@@ -245,8 +245,24 @@ impl State for Cipher {
 
 state_of_variants!(Group {
     0 => Curve25519, 1 => Ecp256, 2 => Ecp384, 3 => Modp2048, 4 => Modp3072, 5 => Modp4096,
-    6 => Modp1024, 7 => Modp1536,
+    6 => Modp1024, 7 => Modp1536, 8 => MlKem512, 9 => MlKem768, 10 => MlKem1024,
 });
+/// Places and methods.
+impl State for Additional {
+    fn write(&self, out: &mut StateWriter) {
+        let places = self.places().map(|(place, group)| (place as u8, group)); // below seven
+        places.collect::<Vec<_>>().write(out);
+    }
+
+    fn read(from: &mut StateReader<'_>) -> Result<Self, DecodeError> {
+        let places = Vec::<(u8, Group)>::read(from)?;
+        let mut all = places.into_iter();
+        let read =
+            all.try_fold(Additional::NONE, |read, (place, group)| read.with(place.into(), group));
+        read.ok_or(from.invalid("no additional key exchanges"))
+    }
+}
+
 state_of_variants!(IpAddr { 4 => V4(v4), 6 => V6(v6), });
 
 impl<const N: usize> State for [u8; N] {

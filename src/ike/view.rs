@@ -3,7 +3,7 @@
 use super::config::SlotId;
 use super::event::{ChildId, IkeSaId, NatStatus, Role};
 use super::failure::FailureReason;
-use crate::crypto::suite::{EspSuite, IkeSuite};
+use crate::crypto::suite::{Additional, EspSuite, IkeSuite};
 use crate::net::EspSpi;
 use crate::pki::Vouched;
 use crate::time::Timestamp;
@@ -73,6 +73,10 @@ pub struct IkeView {
     pub role: Role,
     /// Its algorithms.
     pub suite: IkeSuite,
+    /// Its key exchanges beside the first (RFC 9370).
+    pub additional: Additional,
+    /// Whether both sides have authenticated all of IKE_SA_INIT.
+    pub covered_in_full: bool,
     /// Our address and port.
     pub local: SocketAddr,
     /// The peer's.
@@ -93,6 +97,17 @@ pub struct IkeView {
     pub round_trip: Option<Duration>,
     /// Its Child SAs.
     pub children: Vec<ChildView>,
+}
+
+impl IkeView {
+    /// All of its key exchanges, as in `curve25519+mlkem768`.
+    pub fn key_exchanges(&self) -> String {
+        let first = self.suite.group;
+        match self.additional.is_none() {
+            true => first.to_string(),
+            false => format!("{first}+{}", self.additional),
+        }
+    }
 }
 
 /// One Child SA.

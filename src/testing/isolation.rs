@@ -53,7 +53,7 @@ fn vpcs_between_two_gateways_share_one_ike_sa() {
 
 #[test]
 fn a_vpc_that_comes_or_goes_leaves_the_other_alone() {
-    let mut network = Network::start(two_vpcs(), 2);
+    let mut network = Network::start(two_vpcs(), 5);
     network.run(Duration::from_secs(6));
     assert_sound(&mut network, 2);
     let (sites, red) = (two_vpcs().sites, network.node(0).gateway.child_spis(RED));

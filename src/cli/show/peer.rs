@@ -17,6 +17,9 @@ pub(in super::super) fn peer(view: &PeerView, look: Look) -> String {
     let mut facts = Facts { lines: vec![title(view, look)], look };
     identity(view, &mut facts);
     tunnel(view, &mut facts);
+    if let Some(ike) = &view.ike_sa {
+        facts.add("key exchange", &key_exchange(ike, view.summary.key_exchange.as_deref()));
+    }
     if let Some(bgp) = &view.bgp {
         facts.add("BGP", &session(bgp));
         if !bgp.peer_can.is_empty() {
@@ -239,6 +242,20 @@ fn precise_span(millis: u64) -> String {
 fn traffic(traffic: &Traffic) -> String {
     let Traffic { packets, bytes, bits_per_second } = *traffic;
     format!("{} in {packets} packets, now {}", volume(bytes), rate(bits_per_second))
+}
+
+/// Whether keys hold against who has a quantum computer later, and whether somebody between both ends
+/// could have made them worse than both can.
+fn key_exchange(sa: &IkeSaView, by: Option<&str>) -> String {
+    let holds = match sa.beside.is_empty() {
+        true => "not post-quantum: the peer, or post_quantum, leaves ML-KEM out",
+        false => "post-quantum",
+    };
+    let transcript = match sa.transcript {
+        true => "all of IKE_SA_INIT authenticated",
+        false => "the peer does not authenticate all of IKE_SA_INIT",
+    };
+    format!("{}, {holds}; {transcript}", by.unwrap_or("unknown"))
 }
 
 fn ike_sa(sa: &IkeSaView) -> String {

@@ -153,6 +153,8 @@ codes! {
     PeerUndrained = "peer-undrained", Info;
     /// Both sides are authenticated.
     Connected = "connected", Info;
+    /// The peer does no ML-KEM, so the keys do not hold against a quantum computer.
+    NotPostQuantum = "not-post-quantum", Info;
     /// The peer is at another address.
     PeerMoved = "peer-moved", Info;
     /// The peer answers IKE again.
@@ -179,7 +181,7 @@ codes! {
     HostRefuses = "host-refuses", Warning;
     /// The peer answers nothing at all.
     NoAnswer = "no-answer", Warning;
-    /// The peer answers IKE_SA_INIT, but not IKE_AUTH.
+    /// The peer answers IKE_SA_INIT, but not what follows.
     NoAnswerToAuth = "no-answer-to-auth", Warning;
     /// The peer has answered before and does not any more.
     PeerSilent = "peer-silent", Warning;

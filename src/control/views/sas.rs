@@ -16,6 +16,13 @@ pub struct IkeSaView {
     pub role: Role,
     /// Its suite.
     pub suite: String,
+    /// Its key exchanges beside that of the suite, as in `mlkem768`; empty when there is none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub beside: String,
+    /// Whether both sides have authenticated all of IKE_SA_INIT, so that nobody between them has
+    /// taken the better proposals out.
+    #[serde(default)]
+    pub transcript: bool,
     /// Where we are.
     pub local: SocketAddr,
     /// Where the peer is.

@@ -12,6 +12,24 @@ impl KeyExchange {
     }
 }
 
+impl KeyExchange {
+    /// Our half as responder of a key exchange without secrets, and what is agreed on.
+    ///
+    /// # Errors
+    ///
+    /// When the public value has another length.
+    pub fn respond_transparently(self, peer: &[u8]) -> Result<(Vec<u8>, Secret), KexError> {
+        let (group, Private::Transparent(own)) = (self.group, self.private) else {
+            panic!("only one without secrets is transparent");
+        };
+        let (needed, given) = (group.public_len(), peer.len());
+        match needed == given {
+            true => Ok((vec![own; group.answer_len()], Secret::from(vec![own ^ peer[0]; 32]))),
+            false => Err(KexError::Length { group, needed, given }),
+        }
+    }
+}
+
 impl Clone for KeyExchange {
     fn clone(&self) -> KeyExchange {
         let private = match &self.private {
@@ -19,6 +37,7 @@ impl Clone for KeyExchange {
             Private::Ecp(_) => panic!("ring's private keys are used once and have no copies"),
             Private::Transparent(own) => Private::Transparent(*own),
             Private::Modp { group, seed } => Private::Modp { group, seed: seed.clone() },
+            Private::Kem { kem, seed } => Private::Kem { kem: *kem, seed: seed.clone() },
         };
         KeyExchange { group: self.group, private, public: self.public.clone() }
     }
@@ -87,7 +106,7 @@ fn curve25519_values_of_small_order_are_refused() {
 
 #[test]
 fn both_sides_agree_in_every_group() {
-    for group in Group::ALL {
+    for group in Group::DIFFIE_HELLMAN {
         let mut random = Seeded::new(7);
         let one = KeyExchange::generate(group, &mut random).unwrap();
         let other = KeyExchange::generate(group, &mut random).unwrap();
@@ -104,7 +123,7 @@ fn both_sides_agree_in_every_group() {
 /// All but `ring`'s.
 #[test]
 fn a_private_key_that_was_carried_elsewhere_makes_the_same_secret() {
-    for group in Group::ALL {
+    for group in Group::DIFFIE_HELLMAN {
         let (ours, theirs) = (fresh(group), KeyExchange::generate(group, &mut Seeded::new(2)));
         let Some(private) = ours.private() else {
             assert!(matches!(group, Group::Ecp256 | Group::Ecp384));
@@ -131,11 +150,11 @@ fn modp_values_that_make_the_secret_known_are_refused() {
 
 #[test]
 fn public_values_of_another_length_are_refused() {
-    for group in Group::ALL {
+    for group in Group::DIFFIE_HELLMAN {
         for given in [0, 1, 31, 32, 33, 63, 64, 65, 95, 96, 97, 200] {
             if given != group.public_len() {
                 let refused = fresh(group).agree(&vec![4; given]).unwrap_err();
-                assert_eq!(refused, KexError::Length { group, given });
+                assert_eq!(refused, KexError::Length { group, needed: group.public_len(), given });
             }
         }
     }

@@ -36,7 +36,7 @@ fn nothing_weak_is_a_default_and_everything_else_is() {
     let esp_defaults = default_esp_suites(&DEFAULT_IKE_SUITES);
     let strong = |weakness: Option<Weakness>| weakness.is_none();
     for cipher in Cipher::all() {
-        for group in Group::ALL {
+        for group in Group::DIFFIE_HELLMAN {
             for prf in Prf::ALL {
                 let suite = IkeSuite { cipher, prf, group };
                 assert_eq!(
@@ -94,7 +94,7 @@ fn cbc_comes_with_integrity_and_its_prf_goes_without_saying() {
 #[test]
 fn every_suite_of_ciphers_prfs_and_groups_survives_text() {
     for cipher in Cipher::all() {
-        for group in Group::ALL {
+        for group in Group::DIFFIE_HELLMAN {
             for prf in Prf::ALL {
                 let suite = IkeSuite { cipher, prf, group };
                 assert_eq!(suite.to_string().parse(), Ok(suite));

@@ -40,6 +40,7 @@ fn failures_of_ike_are_told_apart_and_each_has_a_remedy() {
     for (reason, code, named) in [
         (silence("IKE_SA_INIT"), Code::NoAnswer, "UDP ports 500 and 4500"),
         (silence("IKE_AUTH"), Code::NoAnswerToAuth, "UDP port 4500"),
+        (silence("IKE_INTERMEDIATE"), Code::NoAnswerToAuth, "UDP port 4500"),
         (FailureReason::IkeProposal(refused.clone()), Code::IkeProposal, "ike_suites"),
         (FailureReason::Child(ChildRefusal::Proposal(refused)), Code::EspProposal, "esp_suites"),
         (FailureReason::Child(slot), Code::VpcName, "\"red\""),

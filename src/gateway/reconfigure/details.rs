@@ -77,6 +77,7 @@ fn peer(before: &PeerConfig, after: &PeerConfig, found: &mut Vec<String>) {
             local_preference,
             ike_suites,
             esp_suites,
+            post_quantum,
             lifetimes,
             liveness,
             bfd,

@@ -52,7 +52,14 @@ fn with_signed(message: &[u8], check: impl FnOnce(&Signed<'_>)) {
     let identity = Identity::Fqdn("west.example".into()).to_wire();
     let sk_p = Secret::copy_of(&[3; 32]);
     let prf = Prf::HmacSha256;
-    check(&Signed { message, nonce: &[4; 32], identity: &identity, sk_p: &sk_p, prf });
+    check(&Signed {
+        messages: vec![message],
+        nonce: &[4; 32],
+        identity: &identity,
+        sk_p: &sk_p,
+        prf,
+        intermediate: Vec::new(),
+    });
 }
 
 #[test]
@@ -76,7 +83,12 @@ fn reserved_octets_of_the_identity_are_covered_as_they_stand() {
     with_signed(b"message", |signed| {
         let proof = prove_now(&psk("one"), signed);
         let identity = Identification { reserved: [0, 0, 1], ..signed.identity.clone() };
-        let odd = Signed { identity: &identity, ..*signed };
+        let odd = Signed {
+            messages: signed.messages.clone(),
+            intermediate: Vec::new(),
+            identity: &identity,
+            ..*signed
+        };
         assert!(verify_now(&psk("one"), &odd, &proof).is_err());
         assert!(verify_now(&psk("one"), &odd, &prove_now(&psk("one"), &odd)).is_ok());
     });

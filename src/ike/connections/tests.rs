@@ -68,6 +68,11 @@ fn connection((_, _, addresses, names, (skip, take, force)): &Step) -> Connectio
     Connection::new(ConnectionConfig {
         ike_suites: suites.copied().collect(),
         force_encapsulation: *force,
+        post_quantum: match skip % 3 {
+            0 => PostQuantum::Prefer,
+            1 => PostQuantum::Require,
+            _ => PostQuantum::Off,
+        },
         anywhere: *force != (*take > 1),
         ..config
     })
@@ -96,7 +101,9 @@ fn acceptable_by_walk(connections: &Connections, path: Path) -> Option<Acceptabl
     let force_encapsulation = candidates.iter().any(|(_, config)| config.force_encapsulation);
     let named = candidates.iter().flat_map(|(_, config)| config.credentials.authorities());
     let authorities = named.collect::<BTreeSet<_>>().into_iter().collect();
-    let acceptable = Acceptable { suites, force_encapsulation, authorities };
+    let wanted = candidates.iter().map(|(_, config)| config.post_quantum);
+    let beside = Beside::of_all(wanted);
+    let acceptable = Acceptable { suites, beside, force_encapsulation, authorities };
     (!candidates.is_empty()).then_some(acceptable)
 }
 

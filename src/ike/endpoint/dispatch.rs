@@ -90,8 +90,12 @@ impl Endpoint {
     /// A request for an IKE SA that is not there: perhaps we have restarted (RFC 7296 §2.21.4).
     fn refuse_spi(&mut self, header: &Header, path: Path, now: Timestamp) {
         self.core.out.count(Discard::UnknownSpi);
-        let established =
-            [ExchangeType::INFORMATIONAL, ExchangeType::CREATE_CHILD_SA, ExchangeType::IKE_AUTH];
+        let established = [
+            ExchangeType::INFORMATIONAL,
+            ExchangeType::CREATE_CHILD_SA,
+            ExchangeType::IKE_FOLLOWUP_KE,
+            ExchangeType::IKE_AUTH,
+        ];
         if header.flags.response || !established.contains(&header.exchange_type) {
             return;
         }
@@ -261,6 +265,11 @@ impl Endpoint {
             IkeSa::AwaitInit(state) => {
                 let connection = state.attempt.connection;
                 let step = state.handle(datagram, path, &mut ctx);
+                self.after_initiator(spi, connection, step, at);
+            }
+            IkeSa::AwaitIntermediate(state) => {
+                let connection = state.keyed.connection;
+                let step = state.handle(header, datagram, &mut ctx);
                 self.after_initiator(spi, connection, step, at);
             }
             IkeSa::AwaitAuth(state) => {

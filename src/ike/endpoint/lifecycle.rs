@@ -31,6 +31,9 @@ impl Endpoint {
         match step {
             initiator::Step::Working(state) => self.sas.put(spi, IkeSa::Initiating(state)),
             initiator::Step::AwaitInit(state) => self.sas.put(spi, IkeSa::AwaitInit(state)),
+            initiator::Step::AwaitIntermediate(state) => {
+                self.sas.put(spi, IkeSa::AwaitIntermediate(state));
+            }
             initiator::Step::AwaitAuth(state) => self.sas.put(spi, IkeSa::AwaitAuth(state)),
             initiator::Step::Ready(state, proof) => {
                 let initial_contact = self.is_first_contact(id);
@@ -299,6 +302,12 @@ impl Endpoint {
             }
             IkeSa::AwaitInit(state) => {
                 let connection = state.attempt.connection;
+                let step = state.handle_timeout(&mut ctx);
+                self.after_initiator(spi, connection, step, at);
+                Some(connection)
+            }
+            IkeSa::AwaitIntermediate(state) => {
+                let connection = state.keyed.connection;
                 let step = state.handle_timeout(&mut ctx);
                 self.after_initiator(spi, connection, step, at);
                 Some(connection)

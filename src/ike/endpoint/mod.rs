@@ -400,6 +400,7 @@ impl Endpoint {
         let connection::Attempt::Running { spi } = attempt else { return None };
         match self.sas.get(spi)? {
             IkeSa::AwaitInit(state) => Some(state.unanswered()),
+            IkeSa::AwaitIntermediate(state) => Some(state.unanswered()),
             IkeSa::AwaitAuth(state) => Some(state.unanswered()),
             IkeSa::Initiating(_) | IkeSa::Responding(_) | IkeSa::HalfOpen(_) => None,
             IkeSa::Established(_) | IkeSa::Over(..) => None,
@@ -431,6 +432,9 @@ impl Endpoint {
         let attempt = std::mem::replace(&mut connection.attempt, connection::Attempt::Idle);
         let connection::Attempt::Running { spi } = attempt else { return };
         match self.sas.take(spi) {
+            Some(IkeSa::AwaitIntermediate(state)) => {
+                state.keyed.abandon(&mut self.core.context(at));
+            }
             Some(IkeSa::AwaitAuth(state)) => state.keyed.abandon(&mut self.core.context(at)),
             Some(IkeSa::Initiating(state)) => state.abandon(&mut self.core.context(at)),
             Some(_) | None => {}

@@ -3,7 +3,7 @@
 use super::super::config::ConnectionId;
 use super::super::event::TimerReason;
 use super::super::exchange::LastAnswer;
-use super::super::initiator::{self, AwaitAuth, AwaitInit};
+use super::super::initiator::{self, AwaitAuth, AwaitInit, AwaitIntermediate};
 use super::super::job::JobId;
 use super::super::path::Path;
 use super::super::responder::{self, HalfOpen};
@@ -23,6 +23,7 @@ pub(super) enum IkeSa {
     /// Our attempt waits for public-key work.
     Initiating(Box<initiator::Working>),
     AwaitInit(Box<AwaitInit>),
+    AwaitIntermediate(Box<AwaitIntermediate>),
     AwaitAuth(Box<AwaitAuth>),
     /// A peer's attempt waits for public-key work.
     Responding(Box<responder::Working>),
@@ -38,6 +39,7 @@ impl IkeSa {
             IkeSa::Initiating(state) => Some((state.timeout(), TimerReason::Expiry)),
             IkeSa::Responding(state) => Some((state.expires_at, TimerReason::Expiry)),
             IkeSa::AwaitInit(state) => Some((state.timeout(), TimerReason::Retransmit)),
+            IkeSa::AwaitIntermediate(state) => Some((state.timeout(), TimerReason::Retransmit)),
             IkeSa::AwaitAuth(state) => Some((state.timeout(), TimerReason::Retransmit)),
             IkeSa::HalfOpen(state) => Some((state.expires_at, TimerReason::Expiry)),
             IkeSa::Established(sa) => sa.timeout(),
@@ -48,7 +50,10 @@ impl IkeSa {
     fn established(&self) -> Option<&Established> {
         match self {
             IkeSa::Established(sa) => Some(sa),
-            IkeSa::Initiating(_) | IkeSa::AwaitInit(_) | IkeSa::AwaitAuth(_) => None,
+            IkeSa::Initiating(_)
+            | IkeSa::AwaitInit(_)
+            | IkeSa::AwaitIntermediate(_)
+            | IkeSa::AwaitAuth(_) => None,
             IkeSa::Responding(_) | IkeSa::HalfOpen(_) | IkeSa::Over(..) => None,
         }
     }
@@ -58,7 +63,10 @@ impl IkeSa {
         match self {
             IkeSa::Initiating(state) => state.awaits(job),
             IkeSa::Responding(state) => state.awaits(job),
-            IkeSa::AwaitInit(_) | IkeSa::AwaitAuth(_) | IkeSa::HalfOpen(_) => false,
+            IkeSa::AwaitInit(_)
+            | IkeSa::AwaitIntermediate(_)
+            | IkeSa::AwaitAuth(_)
+            | IkeSa::HalfOpen(_) => false,
             IkeSa::Established(sa) => sa.awaits(job),
             IkeSa::Over(..) => false,
         }
@@ -89,7 +97,10 @@ impl Sas {
             }
             IkeSa::Responding(_) | IkeSa::HalfOpen(_) => self.half_open += 1,
             IkeSa::Over(..) => self.over += 1,
-            IkeSa::Initiating(_) | IkeSa::AwaitInit(_) | IkeSa::AwaitAuth(_) => {}
+            IkeSa::Initiating(_)
+            | IkeSa::AwaitInit(_)
+            | IkeSa::AwaitIntermediate(_)
+            | IkeSa::AwaitAuth(_) => {}
         }
         self.all.insert(spi, sa);
     }
@@ -118,7 +129,10 @@ impl Sas {
             }
             IkeSa::Responding(_) | IkeSa::HalfOpen(_) => self.half_open -= 1,
             IkeSa::Over(..) => self.over -= 1,
-            IkeSa::Initiating(_) | IkeSa::AwaitInit(_) | IkeSa::AwaitAuth(_) => {}
+            IkeSa::Initiating(_)
+            | IkeSa::AwaitInit(_)
+            | IkeSa::AwaitIntermediate(_)
+            | IkeSa::AwaitAuth(_) => {}
         }
         Some(sa)
     }
@@ -145,7 +159,10 @@ impl Sas {
         self.touched.insert(spi);
         match self.all.get_mut(&spi)? {
             IkeSa::Established(sa) => Some(sa),
-            IkeSa::Initiating(_) | IkeSa::AwaitInit(_) | IkeSa::AwaitAuth(_) => None,
+            IkeSa::Initiating(_)
+            | IkeSa::AwaitInit(_)
+            | IkeSa::AwaitIntermediate(_)
+            | IkeSa::AwaitAuth(_) => None,
             IkeSa::Responding(_) | IkeSa::HalfOpen(_) | IkeSa::Over(..) => None,
         }
     }

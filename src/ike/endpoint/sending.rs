@@ -56,6 +56,7 @@ impl Endpoint {
         match self.sas.get(ours)? {
             IkeSa::Initiating(state) => Some(state.connection()),
             IkeSa::AwaitInit(state) => Some(state.attempt.connection),
+            IkeSa::AwaitIntermediate(state) => Some(state.keyed.connection),
             IkeSa::AwaitAuth(state) => Some(state.keyed.connection),
             IkeSa::Established(sa) => Some(sa.connection),
             IkeSa::Responding(_) | IkeSa::HalfOpen(_) | IkeSa::Over(..) => None,

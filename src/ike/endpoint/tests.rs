@@ -49,7 +49,10 @@ impl Endpoint {
     fn established_by_walk(&self) -> impl Iterator<Item = &Established> {
         self.sas.walk().filter_map(|(_, sa)| match sa {
             IkeSa::Established(sa) => Some(sa.as_ref()),
-            IkeSa::Initiating(_) | IkeSa::AwaitInit(_) | IkeSa::AwaitAuth(_) => None,
+            IkeSa::Initiating(_)
+            | IkeSa::AwaitInit(_)
+            | IkeSa::AwaitIntermediate(_)
+            | IkeSa::AwaitAuth(_) => None,
             IkeSa::Responding(_) | IkeSa::HalfOpen(_) | IkeSa::Over(..) => None,
         })
     }

@@ -5,6 +5,7 @@ use super::super::context::Context;
 use super::super::failure::FailureReason;
 use super::super::job::{Ephemeral, Work};
 use super::super::path::Path;
+use super::super::proposal::Beside;
 use super::Step;
 use super::working::{Stage, Working};
 use crate::crypto::kex::Group;
@@ -63,6 +64,11 @@ impl Attempt {
 
     fn generate(self, ours: Ephemeral, ctx: &mut Context<'_>) -> Step {
         Working::ask(Stage::Generating(Box::new(self)), Work::Generate(ours), ctx)
+    }
+
+    /// The key exchanges that may stand beside the first.
+    pub(super) fn beside(&self) -> Beside {
+        Beside::initial(self.config.post_quantum)
     }
 
     /// Whether the peer may make us begin anew once more.

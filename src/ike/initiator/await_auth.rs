@@ -1,6 +1,6 @@
 //! IKE_AUTH is sent (RFC 7296 §1.2, §2.15, §2.21.2).
 
-use super::super::auth::{self, Authenticated, Claim, Finding, Shown, Signed, Verdict};
+use super::super::auth::{self, Authenticated, Claim, Finding, Shown, Verdict};
 use super::super::child::Agreed;
 use super::super::context::Context;
 use super::super::event::{Event, Role};
@@ -62,7 +62,7 @@ impl AwaitAuth {
         let fits = header.flags.response
             && !header.flags.initiator
             && header.exchange_type == ExchangeType::IKE_AUTH
-            && header.message_id == MessageId(1)
+            && header.message_id == self.keyed.transcript.next_id()
             && header.responder_spi == self.keyed.id.remote;
         let (key, agreed) = (&self.keyed.keys.open, self.keyed.fragmentation.agreed);
         let opened = match fits {
@@ -100,19 +100,13 @@ impl AwaitAuth {
             return Err(explain_no_auth(payloads));
         };
         let presented = Identity::from_wire(id);
-        let Keyed { config, init_response, nonces, keys, offer, .. } = &self.keyed;
+        let Keyed { config, transcript, nonces, keys, offer, .. } = &self.keyed;
         if presented != config.remote_id {
             let expected = config.remote_id.clone();
             let failure = AuthFailure::WrongIdentity { presented, expected };
             return Err(FailureReason::Authentication(failure));
         }
-        let signed = Signed {
-            message: init_response,
-            nonce: &nonces.initiator,
-            identity: id,
-            sk_p: &keys.sk_pr,
-            prf: keys.suite.prf,
-        };
+        let signed = transcript.signed(Role::Responder, keys, nonces, id);
         let child = offer.accept(payloads);
         let shown = Shown::in_payloads(payloads, wall);
         match auth::examine(&config.credentials, &signed, auth, &shown) {
@@ -134,6 +128,7 @@ impl AwaitAuth {
     ) -> Step {
         let Keyed { id, connection, config, keys, nonces, path, nat, .. } = self.keyed;
         let Keyed { offer, names_slots, fragmentation, began_at, .. } = self.keyed;
+        let (transcript, agenda) = (&self.keyed.transcript, &self.keyed.agenda);
         let path = LivePath::new(path, nat, ctx.now);
         let handshake = Handshake {
             id,
@@ -147,6 +142,9 @@ impl AwaitAuth {
             began_at,
             names_slots,
             fragmentation,
+            additional: agenda.all,
+            covered_in_full: transcript.is_full,
+            auth_id: transcript.next_id(),
         };
         let mut sa = Established::new(handshake, ctx);
         let child = child
@@ -167,7 +165,8 @@ impl AwaitAuth {
             _ => false,
         };
         if ours {
-            let header = self.keyed.header(ExchangeType::INFORMATIONAL, MessageId(2));
+            let MessageId(auth) = self.keyed.transcript.next_id();
+            let header = self.keyed.header(ExchangeType::INFORMATIONAL, MessageId(auth + 1));
             let failed = [notify(NotifyType::AUTHENTICATION_FAILED, [])];
             let message = self.keyed.keys.seal.seal(&header, &failed);
             ctx.out.send(&self.keyed.path, &message);

@@ -6,17 +6,19 @@ use super::super::event::{Event, NatStatus};
 use super::super::exchange::{Due, Retransmission};
 use super::super::failure::FailureReason;
 use super::super::fragments;
+use super::super::intermediate;
 use super::super::job::Work;
 use super::super::path::{Path, detect, detection_payloads, will_encapsulate};
 use super::super::payloads::{Payloads, ike_refused, notify, public_value, wanted_group};
-use super::super::proposal::{self, method_of};
+use super::super::proposal::{self, Beside, method_of};
 use super::super::slots;
 use super::super::stats::Discard;
+use super::super::transcript;
 use super::super::view::Unanswered;
 use super::working::{Agreeing, Stage, Working};
 use super::{Attempt, Step, TELLING};
 use crate::crypto::kex::{Group, KeyExchange};
-use crate::crypto::suite::IkeSuite;
+use crate::crypto::suite::{Additional, IkeSuite};
 use crate::time::Timestamp;
 use crate::wire::ike::{
     ExchangeType, Flags, Header, IkeSpi, Message, MessageId, Notify, NotifyType, Payload,
@@ -27,6 +29,9 @@ use std::time::Duration;
 const HINT_PATIENCE: Duration = Duration::from_secs(2);
 /// Octets of a cookie (RFC 7296 §2.6).
 const COOKIE: std::ops::RangeInclusive<usize> = 1..=64;
+
+/// Octets of an IKE_SA_INIT that passes every path of IPv6 in one piece.
+const LONGEST: usize = 1280 - 40 - 8;
 
 /// IKE_SA_INIT is sent.
 #[cfg_attr(test, derive(Clone))]
@@ -51,6 +56,7 @@ enum InitAnswer {
 #[derive(Debug)]
 pub(super) struct Acceptance {
     pub suite: IkeSuite,
+    pub additional: Additional,
     pub responder: IkeSpi,
     pub nonce: Vec<u8>,
     public: Vec<u8>,
@@ -58,6 +64,7 @@ pub(super) struct Acceptance {
     pub hashes: PeerHashes,
     pub names_slots: bool,
     pub takes_fragments: bool,
+    pub covers_in_full: bool,
 }
 
 impl AwaitInit {
@@ -79,23 +86,35 @@ impl AwaitInit {
         let schedule = &self.attempt.config.retransmit;
         self.retransmission = Retransmission::new(schedule, ctx.now);
         self.retransmission.shorten(self.attempt.began_at + schedule.give_up);
-        self.request = self.message(ctx.settings.fragmentation);
+        self.request = self.message(self.attempt.beside(), ctx.settings.fragmentation);
         ctx.out.send(&self.attempt.path, &self.request);
     }
 
-    fn message(&self, fragmentation: bool) -> Vec<u8> {
+    /// It cannot be fragmented, so it stays short, if need be with fewer proposals.
+    fn message(&self, beside: Beside, fragmentation: bool) -> Vec<u8> {
+        let message = self.message_with(beside, fragmentation);
+        match beside.fewer().filter(|_| message.len() > LONGEST) {
+            Some(fewer) => self.message(fewer, fragmentation),
+            None => message,
+        }
+    }
+
+    fn message_with(&self, beside: Beside, fragmentation: bool) -> Vec<u8> {
         let flags = Flags { initiator: true, ..Flags::default() };
         let spis = (self.attempt.spi, IkeSpi::ZERO);
         let header = Header::new(spis.0, spis.1, ExchangeType::IKE_SA_INIT, flags, MessageId(0));
         let mut payloads = Vec::new();
         let Attempt { cookie, config, nonce, path, .. } = &self.attempt;
         payloads.extend(cookie.clone().map(|cookie| notify(NotifyType::COOKIE, cookie)));
-        payloads.push(Payload::SecurityAssociation(proposal::offer(&config.ike_suites, &[])));
+        let offer = proposal::offer(&config.ike_suites, beside, &[]);
+        payloads.push(Payload::SecurityAssociation(offer));
         payloads.push(public_value(&self.key_exchange));
         payloads.push(Payload::Nonce(nonce.clone()));
         payloads.extend(detection_payloads(spis, path, config.force_encapsulation));
         payloads.push(auth::hash_algorithms());
         payloads.extend(fragmentation.then(fragments::supported));
+        payloads.extend((beside != Beside::NOTHING).then(intermediate::supported));
+        payloads.push(transcript::is_covered_in_full());
         payloads.push(slots::vendor_id());
         Message { header, payloads }.encode()
     }
@@ -161,7 +180,8 @@ impl AwaitInit {
             return Ok(InitAnswer::OtherGroup(group));
         }
         let offered = &self.attempt.config.ike_suites;
-        Ok(InitAnswer::Refusal(ike_refused("IKE_SA_INIT", error.notify_type, offered)))
+        let beside = self.attempt.beside();
+        Ok(InitAnswer::Refusal(ike_refused("IKE_SA_INIT", error.notify_type, offered, beside)))
     }
 
     /// The group that INVALID_KE_PAYLOAD asks for, if we have offered it. That it was not
@@ -184,13 +204,17 @@ impl AwaitInit {
         else {
             return Err(Discard::MissingPayload);
         };
-        let choice =
-            proposal::chosen(sa, &self.attempt.config.ike_suites).ok_or(Discard::NoProposal)?;
+        let suites = &self.attempt.config.ike_suites;
+        let choice = proposal::chosen(sa, suites, self.attempt.beside());
+        let choice = choice.ok_or(Discard::NoProposal)?;
+        if !choice.additional.is_none() && !intermediate::is_done_by_sender(payloads) {
+            return Err(Discard::MissingPayload);
+        }
         let group = self.key_exchange.group();
         if choice.suite.group != group || public.method != method_of(group) {
             return Err(Discard::OtherGroup);
         }
-        if public.data.len() != group.public_len() || header.responder_spi.is_zero() {
+        if public.data.len() != group.answer_len() || header.responder_spi.is_zero() {
             return Err(Discard::PublicValue);
         }
         let spis = (self.attempt.spi, header.responder_spi);
@@ -203,6 +227,7 @@ impl AwaitInit {
         }
         Ok(InitAnswer::Accept(Acceptance {
             suite: choice.suite,
+            additional: choice.additional,
             responder: header.responder_spi,
             nonce: nonce.clone(),
             public: public.data.clone(),
@@ -210,6 +235,7 @@ impl AwaitInit {
             hashes: PeerHashes::of(payloads),
             names_slots,
             takes_fragments: fragments::are_taken_by_sender(payloads),
+            covers_in_full: transcript::covers_in_full(payloads),
         }))
     }
 

@@ -1,18 +1,22 @@
 //! Both sides have keys, and IKE_AUTH is yet to be sent (RFC 7296 §1.2, §2.15).
 
-use super::super::auth::{self, PeerHashes, Proof, Signed};
+use super::super::auth::{self, PeerHashes, Proof};
 use super::super::child::Offer;
 use super::super::config::{ConnectionConfig, ConnectionId};
 use super::super::context::Context;
-use super::super::event::{IkeSaId, NatStatus};
+use super::super::event::{IkeSaId, NatStatus, Role};
 use super::super::exchange::Retransmission;
 use super::super::failure::FailureReason;
 use super::super::fragments::{Fragmentation, Reassembly};
-use super::super::keys::{IkeKeys, Nonces};
+use super::super::intermediate::Agenda;
+use super::super::job::{Ephemeral, Work};
+use super::super::keys::{IkeKeys, Nonces, Spis};
 use super::super::path::Path;
 use super::super::payloads::notify;
+use super::super::transcript::Transcript;
 use super::working::{Stage, Working};
 use super::{AwaitAuth, Step};
+use crate::crypto::secret::Secret;
 use crate::time::Timestamp;
 use crate::wire::ike::{
     Authentication, ExchangeType, Flags, Header, MessageId, NotifyType, Payload,
@@ -30,8 +34,9 @@ pub(in super::super) struct Keyed {
     pub(super) nonces: Nonces,
     pub(super) path: Path,
     pub(super) nat: NatStatus,
-    pub(super) init_request: Vec<u8>,
-    pub(super) init_response: Vec<u8>,
+    pub(super) transcript: Transcript,
+    /// The key exchanges that come before IKE_AUTH.
+    pub(super) agenda: Agenda,
     pub(super) offer: Offer,
     /// Whether the peer names slots, as we do.
     pub(super) names_slots: bool,
@@ -42,16 +47,37 @@ pub(in super::super) struct Keyed {
 }
 
 impl Keyed {
+    /// Goes on with the next key exchange, or else with our proof.
+    pub(super) fn go_on(self, ctx: &mut Context<'_>) -> Step {
+        let Some(group) = self.agenda.next() else { return self.prove(ctx) };
+        let work = Work::Generate(Ephemeral::new(group, ctx));
+        Working::ask(Stage::GeneratingMore(Box::new(self)), work, ctx)
+    }
+
+    /// One more key exchange has brought a secret; `request` and `response` are what AUTH covers of
+    /// its messages.
+    pub(super) fn on_more(
+        mut self,
+        shared: Secret,
+        (request, response): (&[u8], &[u8]),
+        ctx: &mut Context<'_>,
+    ) -> Step {
+        self.transcript.on_intermediate(&self.keys, request, response);
+        self.agenda.on_done();
+        let spis = Spis { initiator: self.id.local, responder: self.id.remote };
+        match self.keys.updated(shared, &self.nonces, spis, Role::Initiator) {
+            Ok(keys) => Keyed { keys, ..self }.go_on(ctx),
+            Err(_) => {
+                self.abandon(ctx);
+                Step::Failed(FailureReason::Ours("keys do not fit the suite"))
+            }
+        }
+    }
+
     /// Makes our proof, or has it made.
-    pub(super) fn prove(self, ctx: &mut Context<'_>) -> Step {
+    fn prove(self, ctx: &mut Context<'_>) -> Step {
         let identity = self.config.local_id.to_wire();
-        let signed = Signed {
-            message: &self.init_request,
-            nonce: &self.nonces.responder,
-            identity: &identity,
-            sk_p: &self.keys.sk_pi,
-            prf: self.keys.suite.prf,
-        };
+        let signed = self.transcript.signed(Role::Initiator, &self.keys, &self.nonces, &identity);
         match auth::prove(&self.config.credentials, &signed, self.hashes) {
             Ok(Proof::Made(proof)) => Step::Ready(Box::new(self), proof),
             Ok(Proof::ToSign(work)) => Working::ask(Stage::Signing(Box::new(self)), work, ctx),
@@ -83,7 +109,7 @@ impl Keyed {
         payloads.extend(self.offer.name());
         payloads.extend(initial_contact.then(|| notify(NotifyType::INITIAL_CONTACT, [])));
         payloads.push(notify(NotifyType::ESP_TFC_PADDING_NOT_SUPPORTED, []));
-        let header = self.header(ExchangeType::IKE_AUTH, MessageId(1));
+        let header = self.header(ExchangeType::IKE_AUTH, self.transcript.next_id());
         let (key, remote) = (&mut self.keys.seal, self.path.remote);
         let request = self.fragmentation.seal(key, &header, &payloads, remote);
         ctx.out.send_sealed(&self.path, &request);

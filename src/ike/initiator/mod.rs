@@ -1,10 +1,14 @@
-//! Our attempt to connect: IKE_SA_INIT and IKE_AUTH as initiator (RFC 7296 §1.2, §2.6, §2.23).
+//! Our attempt to connect: IKE_SA_INIT, IKE_INTERMEDIATE and IKE_AUTH as initiator (RFC 7296 §1.2,
+//! §2.6, §2.23, RFC 9242).
 //!
 //! ```text
 //!                                                          Working: Generating ──► AwaitInit
 //!    HDR(0), [N(COOKIE),] SAi1, KEi, Ni, N(NAT…)  ──►
 //!                          ◄──  HDR, SAr1, KEr, Nr, N(NAT…)      AwaitInit ──► Working: Agreeing
 //!                                                                  ──► Working: Signing ──► AwaitAuth
+//!    for each key exchange beside the first, before that:          ──► Working: GeneratingMore
+//!    HDR, SK {KEi(n)}  ──►                                         ──► AwaitIntermediate
+//!                          ◄──  HDR, SK {KEr(n)}                   ──► Working: AgreeingMore
 //!    HDR, SK {IDi, IDr, AUTH, SAi2, TSi, TSr}  ──►
 //!                          ◄──  HDR, SK {IDr, AUTH, SAr2, TSi, TSr}
 //!                                                AwaitAuth ──► Working: Verifying ──► Established
@@ -19,6 +23,7 @@
 mod attempt;
 mod await_auth;
 mod await_init;
+mod await_intermediate;
 mod keyed;
 #[cfg(test)]
 mod tests;
@@ -33,6 +38,7 @@ const TELLING: u32 = 4;
 pub(super) use attempt::Attempt;
 pub(super) use await_auth::AwaitAuth;
 pub(super) use await_init::AwaitInit;
+pub(super) use await_intermediate::AwaitIntermediate;
 pub(super) use keyed::Keyed;
 pub(super) use working::Working;
 
@@ -41,6 +47,7 @@ pub(super) use working::Working;
 #[derive(Debug)]
 pub(super) enum Step {
     AwaitInit(Box<AwaitInit>),
+    AwaitIntermediate(Box<AwaitIntermediate>),
     Working(Box<Working>),
     /// Both sides have keys and our proof is made: IKE_AUTH can be sent.
     Ready(Box<Keyed>, Authentication),

@@ -2,14 +2,14 @@
 
 use super::super::context::Context;
 use super::AwaitAuth;
-use crate::wire::ike::{AuthMethod, Authentication, ExchangeType, MessageId, Payload};
+use crate::wire::ike::{AuthMethod, Authentication, ExchangeType, Payload};
 
 impl AwaitAuth {
     /// Asks for a Child SA before the peer knows who we are. The message holds all that IKE_AUTH
     /// would, so that nothing but the missing proof keeps a peer from granting it.
     pub(crate) fn presume(&mut self, ctx: &mut Context<'_>) {
         let keyed = &mut self.keyed;
-        let header = keyed.header(ExchangeType::CREATE_CHILD_SA, MessageId(1));
+        let header = keyed.header(ExchangeType::CREATE_CHILD_SA, keyed.transcript.next_id());
         let data = vec![0; 32];
         let mut payloads = vec![
             Payload::IdInitiator(keyed.config.local_id.to_wire()),

@@ -7,16 +7,20 @@ use super::super::context::Context;
 use super::super::event::{IkeSaId, Role};
 use super::super::failure::FailureReason;
 use super::super::fragments::Fragmentation;
+use super::super::intermediate::Agenda;
 use super::super::job::{Client, Done, JobId, Work};
 use super::super::keys::{IkeKeys, Nonces, Spis};
 use super::super::path::Path;
 use super::super::proposal::without_group;
 use super::super::selector::Lack;
 use super::super::stats::Discard;
+use super::super::transcript::Transcript;
 use super::await_auth::Verifying;
 use super::await_init::Acceptance;
-use super::{Attempt, AwaitInit, Keyed, Step};
+use super::await_intermediate::AgreeingMore;
+use super::{Attempt, AwaitInit, AwaitIntermediate, Keyed, Step};
 use crate::crypto::secret::Secret;
+use crate::crypto::suite::Additional;
 use crate::time::Timestamp;
 use crate::wire::ike::IkeSpi;
 use std::net::SocketAddr;
@@ -38,6 +42,10 @@ pub(super) enum Stage {
     Generating(Box<Attempt>),
     /// The shared secret: the peer has accepted.
     Agreeing(Box<Agreeing>),
+    /// Our half of one more key exchange, to send IKE_INTERMEDIATE.
+    GeneratingMore(Box<Keyed>),
+    /// The secret of that one: the peer has answered IKE_INTERMEDIATE.
+    AgreeingMore(Box<AgreeingMore>),
     /// Our proof, to send IKE_AUTH.
     Signing(Box<Keyed>),
     /// The peer's proof.
@@ -59,7 +67,8 @@ impl Stage {
         match self {
             Stage::Generating(attempt) => attempt.owner(),
             Stage::Agreeing(agreeing) => agreeing.attempt.owner(),
-            Stage::Signing(keyed) => keyed.owner(),
+            Stage::GeneratingMore(keyed) | Stage::Signing(keyed) => keyed.owner(),
+            Stage::AgreeingMore(agreeing) => agreeing.keyed.owner(),
             Stage::Verifying(verifying) => verifying.state.keyed.owner(),
         }
     }
@@ -100,6 +109,7 @@ impl Working {
     pub(crate) fn has_sent_auth(&self) -> bool {
         match self.stage {
             Stage::Generating(_) | Stage::Agreeing(_) | Stage::Signing(_) => false,
+            Stage::GeneratingMore(_) | Stage::AgreeingMore(_) => false,
             Stage::Verifying(_) => true,
         }
     }
@@ -125,6 +135,13 @@ impl Working {
             }
             (Stage::Agreeing(agreeing), Done::Agreed(Ok(shared))) => agreeing.agreed(&shared, ctx),
             (Stage::Agreeing(agreeing), Done::Agreed(Err(_))) => agreeing.disagreed(ctx),
+            (Stage::GeneratingMore(keyed), Done::Generated(Ok(ours))) => {
+                Step::AwaitIntermediate(AwaitIntermediate::send(*keyed, ours, ctx))
+            }
+            (stage @ Stage::GeneratingMore(_), Done::Generated(Err(_))) => {
+                stage.fail("no randomness", ctx)
+            }
+            (Stage::AgreeingMore(agreeing), Done::Agreed(shared)) => agreeing.settle(shared, ctx),
             (Stage::Signing(keyed), Done::Signed(Some(proof))) => Step::Ready(keyed, proof),
             (stage @ Stage::Signing(_), Done::Signed(None)) => {
                 stage.fail("the private key makes no signature", ctx)
@@ -161,7 +178,8 @@ impl Stage {
     fn abandon(&self, ctx: &mut Context<'_>) {
         match self {
             Stage::Generating(_) | Stage::Agreeing(_) => {}
-            Stage::Signing(keyed) => keyed.abandon(ctx),
+            Stage::GeneratingMore(keyed) | Stage::Signing(keyed) => keyed.abandon(ctx),
+            Stage::AgreeingMore(agreeing) => agreeing.keyed.abandon(ctx),
             Stage::Verifying(verifying) => verifying.state.keyed.abandon(ctx),
         }
     }
@@ -194,9 +212,15 @@ impl Agreeing {
             nonces,
             path: natt_path(attempt.path, ctx.settings.ike_port, ctx.settings.natt_port),
             nat: acceptance.nat,
-            init_request,
-            init_response,
-            offer: Offer::new((first, slot), traffic, suites, acceptance.names_slots, ctx),
+            transcript: Transcript::new(init_request, init_response, acceptance.covers_in_full),
+            agenda: Agenda::new(acceptance.additional),
+            offer: Offer::new(
+                (first, slot),
+                traffic,
+                (suites, Additional::NONE),
+                acceptance.names_slots,
+                ctx,
+            ),
             names_slots: acceptance.names_slots,
             fragmentation: Fragmentation::agreed(
                 ctx.settings.fragmentation && acceptance.takes_fragments,
@@ -205,7 +229,7 @@ impl Agreeing {
             began_at: attempt.began_at,
             config: attempt.config,
         };
-        keyed.prove(ctx)
+        keyed.go_on(ctx)
     }
 
     /// The peer's public value is worth nothing. Perhaps it was forged: with a fresh key the

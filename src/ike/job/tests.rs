@@ -10,11 +10,10 @@ impl Job {
         let signature_of = |key: &VerifyingKey| [*key.as_bytes(); 2].concat();
         let done = match self.work {
             Work::Generate(ours) => Done::Generated(Ok(transparent(ours))),
+            Work::Prepare(all) => Done::Prepared(Ok(all.into_iter().map(transparent).collect())),
             Work::Agree { ours, public } => Done::Agreed(ours.agree(&public)),
             Work::Respond { ours, public } => {
-                let ours = transparent(ours);
-                let value = ours.public().to_vec();
-                Done::Responded(ours.agree(&public).map(|shared| (value, shared)))
+                Done::Responded(transparent(ours).respond_transparently(&public))
             }
             Work::Sign { key: PrivateKey::Ed25519(key), scheme, .. } => {
                 Done::Signed(scheme.payload(&signature_of(&key.verifying_key())))
@@ -49,6 +48,10 @@ impl Jobs {
                 Work::Agree { ours, public } => write!(out, "{:?}{public:?}", ours.public())?,
                 Work::Respond { ours, public } => {
                     write!(out, "{:?}{public:?}", ours.seed.as_bytes())?;
+                }
+                Work::Prepare(all) => {
+                    let seeds = all.iter().map(|ours| ours.seed.as_bytes());
+                    write!(out, "{:?}", seeds.collect::<Vec<_>>())?;
                 }
                 Work::Sign { .. } | Work::Verify { .. } | Work::Recheck(_) => {}
             }

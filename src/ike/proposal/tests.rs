@@ -1,5 +1,26 @@
 use super::*;
 
+/// As in the parent, without key exchanges beside the first.
+fn offer<S: Suite>(suites: &[S], spi: &[u8]) -> SecurityAssociation {
+    super::offer(suites, Beside::NOTHING, spi)
+}
+
+fn offer_by_group(suites: &[EspSuite], spi: &[u8]) -> SecurityAssociation {
+    super::offer_by_group(suites, Beside::NOTHING, spi)
+}
+
+fn choose<S: Suite>(
+    offered: &SecurityAssociation,
+    suites: &[S],
+    begun: Option<Group>,
+) -> Result<Choice<S>, NoProposal> {
+    super::choose(offered, suites, Beside::NOTHING, begun)
+}
+
+fn chosen<S: Suite>(answer: &SecurityAssociation, suites: &[S]) -> Option<Choice<S>> {
+    super::chosen(answer, suites, Beside::NOTHING)
+}
+
 fn ike(text: &str) -> IkeSuite {
     text.parse().expect("an IKE suite in a test")
 }
@@ -233,6 +254,6 @@ fn an_additional_key_exchange_is_named_as_what_does_not_fit() {
     else {
         panic!("chosen, without its second key exchange")
     };
-    assert_eq!(offered, "aes256gcm16-prfsha384-curve25519-ke1_ml_kem_768");
+    assert_eq!(offered, "aes256gcm16-prfsha384-curve25519-ke1_mlkem768");
     assert_ne!(offered, accepted);
 }

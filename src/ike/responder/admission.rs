@@ -1,6 +1,6 @@
 //! Who asks in IKE_AUTH, for which connection, and our answer (RFC 7296 §1.2, §2.15, §2.21.2).
 
-use super::super::auth::{self, Authenticated, Claim, Finding, Proof, Signed, Verdict};
+use super::super::auth::{self, Authenticated, Claim, Finding, Proof, Verdict};
 use super::super::child::{Accepted, notify_of};
 use super::super::connection::Told;
 use super::super::connections::{Candidate, Connections};
@@ -16,7 +16,7 @@ use super::half_open::{AuthRefusal, HalfOpen};
 use super::working::{Stage, Working};
 use super::{Step, answer_header};
 use crate::crypto::digest::sha256;
-use crate::wire::ike::{Authentication, ExchangeType, MessageId, NotifyType, Payload};
+use crate::wire::ike::{Authentication, ExchangeType, NotifyType, Payload};
 
 /// An authentic IKE_AUTH request.
 #[cfg_attr(test, derive(Clone))]
@@ -180,13 +180,8 @@ impl Signing {
     fn prove(self, connections: &Connections, ctx: &mut Context<'_>) -> Step {
         let config = &self.admission.candidate.1;
         let identity = config.local_id.to_wire();
-        let signed = Signed {
-            message: &self.half_open.init_response,
-            nonce: &self.half_open.nonces.initiator,
-            identity: &identity,
-            sk_p: &self.half_open.keys.sk_pr,
-            prf: self.half_open.keys.suite.prf,
-        };
+        let HalfOpen { transcript, keys, nonces, .. } = &*self.half_open;
+        let signed = transcript.signed(Role::Responder, keys, nonces, &identity);
         match auth::prove(&config.credentials, &signed, self.half_open.hashes) {
             Ok(Proof::Made(proof)) => self.advance(proof, connections, ctx),
             Err(failure) => {
@@ -244,7 +239,8 @@ impl Signing {
         if let Err(refusal) = &child {
             payloads.push(notify(notify_of(refusal), []));
         }
-        let header = answer_header(half_open.id, ExchangeType::IKE_AUTH, MessageId(1));
+        let auth_id = half_open.transcript.next_id();
+        let header = answer_header(half_open.id, ExchangeType::IKE_AUTH, auth_id);
         let (key, remote) = (&mut half_open.keys.seal, request.from.remote);
         let response = half_open.fragmentation.seal(key, &header, &payloads, remote);
         let handshake = Handshake {
@@ -259,12 +255,15 @@ impl Signing {
             began_at: half_open.began_at,
             names_slots: half_open.names_slots,
             fragmentation: half_open.fragmentation,
+            additional: half_open.agenda.all,
+            covered_in_full: half_open.transcript.is_full,
+            auth_id,
         };
         let mut sa = Established::new(handshake, ctx);
         let child = child.map_err(|refusal| NoFirstChild { slot: None, refusal });
         let child = sa.announce(child, &half_open.nonces, !beside, ctx);
         ctx.out.send_sealed(&request.from, &response);
-        sa.answered(request.digest, response);
+        sa.answered((auth_id, request.digest), response);
         Step::Established { sa, initial_contact: request.initial_contact, child }
     }
 

@@ -6,13 +6,15 @@ use super::super::context::Context;
 use super::super::event::{IkeSaId, NatStatus, Role};
 use super::super::failure::FailureReason;
 use super::super::fragments::{self, Fragmentation, Reassembly};
+use super::super::intermediate::{self, Agenda};
 use super::super::job::{Client, Ephemeral, Work};
 use super::super::keys::{IkeKeys, Nonces, Spis};
 use super::super::path::{Path, detect, detection_payloads, will_encapsulate};
 use super::super::payloads::{Payloads, invalid_ke};
-use super::super::proposal::{self, Choice, group_of, method_of};
+use super::super::proposal::{self, Beside, Choice, group_of, method_of};
 use super::super::slots;
 use super::super::stats::Discard;
+use super::super::transcript::{self, Transcript};
 use super::working::{Stage, Working};
 use super::{HalfOpen, InitRefusal, Step, answer_header};
 use crate::crypto::secret::Secret;
@@ -38,6 +40,10 @@ pub(in super::super) struct Answering {
     names_slots: bool,
     fragmentation: Fragmentation,
     force_encapsulation: bool,
+    /// Whether the peer does IKE_INTERMEDIATE, and we.
+    intermediate: bool,
+    /// Whether the peer covers both messages of IKE_SA_INIT, as we do.
+    covers_in_full: bool,
     pub(super) init_request: Vec<u8>,
     began_at: Timestamp,
 }
@@ -63,8 +69,15 @@ impl Answering {
             return Err(InitRefusal::silent(Discard::MissingPayload));
         };
         let begun = group_of(public.method);
-        let choice =
-            proposal::choose(sa, &acceptable.suites, begun).map_err(InitRefusal::no_proposal)?;
+        // Who offers additional key exchanges must do IKE_INTERMEDIATE (RFC 9370 §2.2.1).
+        let intermediate =
+            acceptable.beside != Beside::NOTHING && intermediate::is_done_by_sender(payloads);
+        let beside = match intermediate {
+            true => acceptable.beside,
+            false => acceptable.beside.without(),
+        };
+        let choice = proposal::choose(sa, &acceptable.suites, beside, begun)
+            .map_err(InitRefusal::no_proposal)?;
         let group = choice.suite.group;
         if begun != Some(group) {
             return Err(InitRefusal::answered(Discard::OtherGroup, invalid_ke(group)));
@@ -94,6 +107,8 @@ impl Answering {
                 ctx.settings.fragmentation && fragments::are_taken_by_sender(payloads),
             ),
             force_encapsulation: acceptable.force_encapsulation,
+            intermediate,
+            covers_in_full: transcript::covers_in_full(payloads),
             init_request: datagram.to_vec(),
             began_at: ctx.now,
         };
@@ -128,8 +143,9 @@ impl Answering {
             names_slots: self.names_slots,
             fragmentation: self.fragmentation,
             request: Reassembly::default(),
-            init_request: self.init_request,
-            init_response,
+            transcript: Transcript::new(self.init_request, init_response, self.covers_in_full),
+            agenda: Agenda::new(self.choice.additional),
+            answered: None,
             began_at: self.began_at,
             expires_at,
         }))
@@ -148,6 +164,8 @@ impl Answering {
         payloads.extend(auth::request(self.authorities.iter().copied()));
         payloads.push(auth::hash_algorithms());
         payloads.extend(self.fragmentation.agreed.then(fragments::supported));
+        payloads.extend(self.intermediate.then(intermediate::supported));
+        payloads.push(transcript::is_covered_in_full());
         payloads.extend(self.names_slots.then(slots::vendor_id));
         Message { header, payloads }.encode()
     }

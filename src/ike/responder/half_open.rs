@@ -1,28 +1,30 @@
 //! IKE_SA_INIT is answered, and IKE_AUTH is to come (RFC 7296 §1.2, §2.15).
 
-use super::super::auth::{self, Claim, PeerHashes, Shown, Signed};
+use super::super::auth::{self, Claim, PeerHashes, Shown};
 use super::super::child::Accepted;
 use super::super::config::{ConnectionId, SlotConfig};
 use super::super::connections::{Candidate, Connections};
 use super::super::context::Context;
-use super::super::event::{Event, IkeSaId, NatStatus};
+use super::super::event::{Event, IkeSaId, NatStatus, Role};
 use super::super::exchange::LastAnswer;
 use super::super::failure::{AuthFailure, FailureReason};
 use super::super::fault::{self, Fault};
 use super::super::fragments::{Fragmentation, Reassembly, Sealed};
+use super::super::intermediate::Agenda;
 use super::super::job::{Client, Work};
 use super::super::keys::{IkeKeys, Nonces};
 use super::super::path::Path;
 use super::super::payloads::{Payloads, notify};
-use super::super::proposal::without_group;
+use super::super::proposal::{Beside, without_group};
 use super::super::protect::Opened;
 use super::super::slots;
 use super::super::stats::Discard;
+use super::super::transcript::Transcript;
 use super::admission::{AuthRequest, Contender, Verifying};
 use super::{Step, answer_header};
 use crate::time::{Timestamp, WallTime};
 use crate::wire::ike::{
-    Authentication, ExchangeType, Header, Identification, Identity, MessageId, NotifyType, Payload,
+    Authentication, ExchangeType, Header, Identification, Identity, NotifyType, Payload,
 };
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -48,10 +50,13 @@ pub(in super::super) struct HalfOpen {
     /// Whether the peer names slots, as we do.
     pub(super) names_slots: bool,
     pub(super) fragmentation: Fragmentation,
-    /// Fragments of IKE_AUTH.
+    /// Fragments of the next request.
     pub(super) request: Reassembly,
-    pub(super) init_request: Vec<u8>,
-    pub(super) init_response: Vec<u8>,
+    pub(super) transcript: Transcript,
+    /// The key exchanges that come before IKE_AUTH.
+    pub(super) agenda: Agenda,
+    /// The answer to the last of them.
+    pub(super) answered: Option<LastAnswer>,
     pub(super) began_at: Timestamp,
     pub expires_at: Timestamp,
 }
@@ -59,9 +64,9 @@ pub(in super::super) struct HalfOpen {
 impl HalfOpen {
     /// The same IKE_SA_INIT again: the same answer (RFC 7296 §2.1).
     pub(crate) fn answer_again(&self, datagram: &[u8], ctx: &mut Context<'_>) {
-        if datagram == self.init_request {
+        if datagram == self.transcript.init_request {
             ctx.out.count(Discard::Retransmission);
-            ctx.out.send(&self.path, &self.init_response);
+            ctx.out.send(&self.path, &self.transcript.init_response);
         } else {
             ctx.out.count(Discard::Unexpected);
         }
@@ -76,12 +81,17 @@ impl HalfOpen {
         connections: &Connections,
         ctx: &mut Context<'_>,
     ) -> Step {
+        if let Some(response) = self.answered.as_ref().and_then(|last| last.to(datagram)) {
+            ctx.out.count(Discard::Retransmission);
+            ctx.out.send_sealed(&from, response);
+            return Step::HalfOpen(self);
+        }
         let early = fault::is_on(Fault::AnswersBeforeAuth)
             && header.exchange_type == ExchangeType::CREATE_CHILD_SA;
         let fits = !header.flags.response
             && header.flags.initiator
-            && (header.exchange_type == ExchangeType::IKE_AUTH || early)
-            && header.message_id == MessageId(1)
+            && (header.exchange_type == self.due() || early)
+            && header.message_id == self.transcript.next_id()
             && header.initiator_spi == self.id.remote;
         let (key, agreed) = (&self.keys.open, self.fragmentation.agreed);
         let opened = match fits {
@@ -97,6 +107,9 @@ impl HalfOpen {
                 return Step::HalfOpen(self);
             }
         };
+        if let Some(group) = self.agenda.next() {
+            return self.intermediate(&opened, group, from, ctx);
+        }
         let initial_contact = opened
             .payloads()
             .is_ok_and(|payloads| Payloads(payloads).notify(NotifyType::INITIAL_CONTACT).is_some());
@@ -106,6 +119,14 @@ impl HalfOpen {
                 Verifying::decide(self, request, (contenders, work), connections, ctx)
             }
             Err(refusal) => self.refuse(refusal, &request, ctx),
+        }
+    }
+
+    /// The exchange that is to come next.
+    pub(super) fn due(&self) -> ExchangeType {
+        match self.agenda.next() {
+            Some(_) => ExchangeType::IKE_INTERMEDIATE,
+            None => ExchangeType::IKE_AUTH,
         }
     }
 
@@ -123,8 +144,7 @@ impl HalfOpen {
         if let Some(unknown) = payloads.unknown_critical() {
             let text = format!("unknown critical payload of type {}", unknown.0);
             let answer = notify(NotifyType::UNSUPPORTED_CRITICAL_PAYLOAD, [unknown.0]);
-            let reason = FailureReason::Breach(text);
-            return Err(AuthRefusal { answer: Box::new(answer), reason });
+            return Err(AuthRefusal::with(answer, FailureReason::Breach(text)));
         }
         let Some(id) = payloads.id_initiator() else {
             let reason = FailureReason::Breach("IKE_AUTH without an identity".into());
@@ -149,7 +169,11 @@ impl HalfOpen {
     ) -> Result<Vec<Candidate>, AuthRefusal> {
         let asked = payloads.id_responder().map(Identity::from_wire);
         let between = connections.named(presented, asked.as_ref(), from);
-        let has_suite = |candidate: &Candidate| candidate.1.ike_suites.contains(&self.keys.suite);
+        let is_post_quantum = self.agenda.all.is_post_quantum();
+        let has_suite = |(_, config): &Candidate| {
+            config.ike_suites.contains(&self.keys.suite)
+                && config.post_quantum.admits(is_post_quantum)
+        };
         let named: Vec<Candidate> = between.filter(has_suite).collect();
         if !named.is_empty() {
             return Ok(named);
@@ -166,18 +190,18 @@ impl HalfOpen {
         (auth, shown): (&Authentication, &Shown),
         named: Vec<Candidate>,
     ) -> (Vec<Contender>, Option<Work>) {
-        let signed = Signed {
-            message: &self.init_request,
-            nonce: &self.nonces.responder,
-            identity: presented,
-            sk_p: &self.keys.sk_pi,
-            prf: self.keys.suite.prf,
-        };
+        let mut signed =
+            self.transcript.signed(Role::Initiator, &self.keys, &self.nonces, presented);
+        if fault::is_on(Fault::TrustsIntermediate) {
+            signed.intermediate.clear();
+        }
+        // IKE_AUTH has no key exchange of its own.
+        let nothing = (Beside::NOTHING, None);
         let contender = |candidate: Candidate| {
             let config = &candidate.1;
             let verdict = auth::examine(&config.credentials, &signed, auth, shown);
             let suites = |slot: &SlotConfig| without_group(&slot.esp_suites);
-            let child = Accepted::for_some_slot(config, |_| false, suites, payloads, None);
+            let child = Accepted::for_some_slot(config, |_| false, suites, payloads, nothing);
             Contender { candidate, verdict, child }
         };
         let contenders: Vec<Contender> = named.into_iter().map(contender).collect();
@@ -189,7 +213,7 @@ impl HalfOpen {
         (contenders, work)
     }
 
-    /// Answers IKE_AUTH with a refusal; the half-open IKE SA is over (RFC 7296 §2.21.2).
+    /// Answers the request that was due with a refusal; the half-open IKE SA is over (RFC 7296 §2.21.2).
     pub(super) fn refuse(
         mut self: Box<Self>,
         refusal: AuthRefusal,
@@ -197,7 +221,7 @@ impl HalfOpen {
         ctx: &mut Context<'_>,
     ) -> Step {
         ctx.out.count(Discard::Authentication);
-        let header = answer_header(self.id, ExchangeType::IKE_AUTH, MessageId(1));
+        let header = answer_header(self.id, self.due(), self.transcript.next_id());
         let response = Sealed::whole(self.keys.seal.seal(&header, &[*refusal.answer]));
         ctx.out.send_sealed(&request.from, &response);
         Step::Refused {
@@ -275,6 +299,11 @@ impl AuthRefusal {
     /// A refusal that the peer is told by one notification.
     pub(super) fn new(answer: NotifyType, reason: FailureReason) -> Self {
         AuthRefusal { answer: Box::new(notify(answer, [])), reason }
+    }
+
+    /// A refusal that the peer is told by one payload.
+    pub(super) fn with(answer: Payload, reason: FailureReason) -> Self {
+        AuthRefusal { answer: Box::new(answer), reason }
     }
 
     /// The peer did not prove its identity, and hears AUTHENTICATION_FAILED.

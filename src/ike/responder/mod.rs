@@ -1,9 +1,11 @@
-//! The peer's attempt to connect: IKE_SA_INIT and IKE_AUTH as responder (RFC 7296 §1.2, §2.6,
-//! §2.21.2).
+//! The peer's attempt to connect: IKE_SA_INIT, IKE_INTERMEDIATE and IKE_AUTH as responder (RFC 7296
+//! §1.2, §2.6, §2.21.2, RFC 9242).
 //!
 //! ```text
 //!  ──►  HDR(0), [N(COOKIE),] SAi1, KEi, Ni, N(NAT…)        Working: Answering
 //!       HDR, SAr1, KEr, Nr, N(NAT…)  ──►                             ──► HalfOpen
+//!  ──►  HDR, SK {KEi(n)}                                   HalfOpen ──► Working: Mixing
+//!       HDR, SK {KEr(n)}  ──►     for each beside the first          ──► HalfOpen
 //!  ──►  HDR, SK {IDi, IDr, AUTH, SAi2, TSi, TSr}           HalfOpen ──► Working: Verifying
 //!                                                            ──► Working: Signing
 //!       HDR, SK {IDr, AUTH, SAr2, TSi, TSr}  ──►             ──► Established
@@ -18,6 +20,7 @@
 mod admission;
 mod answering;
 mod half_open;
+mod intermediate;
 mod working;
 
 use super::event::IkeSaId;

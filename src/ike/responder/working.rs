@@ -6,6 +6,7 @@ use super::super::event::IkeSaId;
 use super::super::job::{Client, Done, JobId, Work};
 use super::super::stats::Discard;
 use super::admission::{Signing, Verifying};
+use super::intermediate::Mixing;
 use super::{Answering, Step};
 use crate::time::Timestamp;
 use std::net::SocketAddr;
@@ -26,6 +27,8 @@ pub(in super::super) struct Working {
 pub(super) enum Stage {
     /// The key exchange, to answer IKE_SA_INIT.
     Answering(Box<Answering>),
+    /// One more key exchange, to answer IKE_INTERMEDIATE.
+    Mixing(Box<Mixing>),
     /// The peer's proof.
     Verifying(Box<Verifying>),
     /// Our proof, to answer IKE_AUTH.
@@ -61,6 +64,7 @@ impl Working {
                 ctx.out.count(Discard::Retransmission);
             }
             Stage::Answering(_) => ctx.out.count(Discard::Unexpected),
+            Stage::Mixing(state) => state.half_open().answer_again(datagram, ctx),
             Stage::Verifying(state) => state.half_open().answer_again(datagram, ctx),
             Stage::Signing(state) => state.half_open().answer_again(datagram, ctx),
         }
@@ -71,6 +75,7 @@ impl Working {
     pub(crate) fn handle(&self, datagram: &[u8], ctx: &mut Context<'_>) {
         let again = match &self.stage {
             Stage::Answering(_) => false,
+            Stage::Mixing(state) => state.is_about(datagram),
             Stage::Verifying(state) => state.is_about(datagram),
             Stage::Signing(state) => state.is_about(datagram),
         };
@@ -89,6 +94,12 @@ impl Working {
                 state.answer(public, &shared, self.expires_at, ctx)
             }
             (Stage::Answering(_), Done::Responded(Err(_))) => Step::Dropped(Discard::PublicValue),
+            (Stage::Mixing(state), Done::Responded(Ok((public, shared)))) => {
+                state.answer(public, shared, ctx)
+            }
+            (Stage::Mixing(state), Done::Responded(Err(error))) => {
+                state.refuse(error.to_string(), ctx)
+            }
             (Stage::Verifying(state), Done::Verified(found)) => {
                 state.settle(found, connections, ctx)
             }
@@ -96,11 +107,13 @@ impl Working {
                 state.answer(proof, connections, ctx)
             }
             // The peer will ask again.
+            (Stage::Mixing(state), Done::Lost) => Step::HalfOpen(state.into_half_open()),
             (Stage::Verifying(state), Done::Lost) => Step::HalfOpen(state.into_half_open()),
             (Stage::Signing(state), Done::Lost) => Step::HalfOpen(state.into_half_open()),
-            (Stage::Answering(_) | Stage::Verifying(_) | Stage::Signing(_), _) => {
-                Step::Dropped(Discard::Unexpected)
-            }
+            (
+                Stage::Answering(_) | Stage::Mixing(_) | Stage::Verifying(_) | Stage::Signing(_),
+                _,
+            ) => Step::Dropped(Discard::Unexpected),
         }
     }
 }
@@ -109,6 +122,7 @@ impl Stage {
     fn client(&self) -> Client {
         match self {
             Stage::Answering(state) => state.client,
+            Stage::Mixing(state) => state.half_open().client,
             Stage::Verifying(state) => state.half_open().client,
             Stage::Signing(state) => state.client(),
         }
@@ -117,6 +131,7 @@ impl Stage {
     fn origin(&self) -> (SocketAddr, IkeSaId) {
         match self {
             Stage::Answering(state) => (state.path.remote, state.id),
+            Stage::Mixing(state) => state.half_open().origin(),
             Stage::Verifying(state) => state.half_open().origin(),
             Stage::Signing(state) => state.half_open().origin(),
         }

@@ -9,10 +9,12 @@ use super::super::fault::{self, Fault};
 use super::super::keys::Nonces;
 use super::super::limits::most_children;
 use super::super::payloads::{Payloads, child_notify, esp_spi, notify};
+use super::super::proposal::Beside;
 use super::super::stats::Discard;
 use super::asking::Purpose;
 use super::children::ChildState;
 use super::exchanges::Request;
+use super::following::{ChildWanted, Wanted};
 use super::lifecycle::{Life, Lifecycle};
 use super::moving::copied;
 use super::{Birth, Effect, Established, create, held, rekey};
@@ -42,6 +44,7 @@ impl Established {
             ExchangeType::CREATE_CHILD_SA => {
                 self.create_child_sa(request, (payloads, responded), ctx)
             }
+            ExchangeType::IKE_FOLLOWUP_KE => self.followed_up(request, (payloads, responded), ctx),
             other => {
                 ctx.out.count(Discard::Unexpected);
                 self.refuse_syntax(request, format!("it asks for {other} here"), ctx);
@@ -50,17 +53,22 @@ impl Established {
     }
 
     /// Answers the peer's request.
-    fn respond(&mut self, request: &Request, payloads: &[Payload], ctx: &mut Context<'_>) {
+    pub(super) fn respond(
+        &mut self,
+        request: &Request,
+        payloads: &[Payload],
+        ctx: &mut Context<'_>,
+    ) {
         self.exchanges.answer(request, payloads, ctx);
     }
 
     /// "This error notification is considered fatal in both peers" (RFC 7296 §2.21.3).
-    fn refuse_syntax(&mut self, request: &Request, why: String, ctx: &mut Context<'_>) {
+    pub(super) fn refuse_syntax(&mut self, request: &Request, why: String, ctx: &mut Context<'_>) {
         self.respond(request, &[notify(NotifyType::INVALID_SYNTAX, [])], ctx);
         self.end(DownReason::Breach(why), ctx);
     }
 
-    fn refuse(&mut self, request: &Request, with: NotifyType, ctx: &mut Context<'_>) {
+    pub(super) fn refuse(&mut self, request: &Request, with: NotifyType, ctx: &mut Context<'_>) {
         tracing::debug!(connection = self.connection.0, ike = %self.id(), %with, "request refused");
         self.respond(request, &[notify(with, [])], ctx);
     }
@@ -146,6 +154,8 @@ impl Established {
         (payloads, responded): (Payloads<'_>, Option<held::Responded>),
         ctx: &mut Context<'_>,
     ) {
+        // Whoever asks for something else does not go on with what it had begun.
+        self.drop_followups(ctx);
         // Child SAs of this one are moving or have moved (RFC 7296 §2.25.2).
         if !self.is_active() {
             return self.refuse(request, NotifyType::TEMPORARY_FAILURE, ctx);
@@ -174,16 +184,41 @@ impl Established {
         match made {
             Err(create::Refusal::Notify(notify)) => self.respond(request, &[notify], ctx),
             Err(create::Refusal::Unfit(refusal)) => self.refuse_child(request, refusal, ctx),
-            Ok((replaces, (made, answer))) => {
-                // Installed before the answer leaves: the peer may send at once. We send on it
-                // when the peer does, or has deleted the old one.
-                let early = fault::is_on(Fault::SendsEarly);
-                let (nonces, sendable) = (made.nonces.clone(), replaces.is_none() || early);
-                let child = self.install(made, Role::Responder, replaces, sendable, ctx);
-                self.note_replacement(child, replaces, &nonces, ctx);
+            Ok((replaces, (made, mut answer))) => {
+                // Installed before the answer leaves: the peer may send at once.
+                match made.agreed.additional {
+                    none if none.is_none() || fault::is_on(Fault::InstallsTooSoon) => {
+                        self.install_requested(made, replaces, ctx);
+                    }
+                    more => {
+                        let wanted = Wanted::Child(ChildWanted { replaces, made });
+                        answer.push(self.follow(wanted, more, ctx));
+                    }
+                }
                 self.respond(request, &answer, ctx);
             }
         }
+    }
+
+    /// Installs what the peer has asked for. We send on it when the peer does, or has deleted the old
+    /// one.
+    pub(super) fn install_requested(
+        &mut self,
+        made: create::Made,
+        replaces: Option<ChildId>,
+        ctx: &mut Context<'_>,
+    ) {
+        let early = fault::is_on(Fault::SendsEarly);
+        let (nonces, sendable) = (made.nonces.clone(), replaces.is_none() || early);
+        let child = self.install(made, Role::Responder, replaces, sendable, ctx);
+        self.note_replacement(child, replaces, &nonces, ctx);
+    }
+
+    /// Whether the Child SA that the peer replaces is still one that can be.
+    pub(super) fn may_replace(&self, replaces: Option<ChildId>) -> bool {
+        let installed =
+            |child| self.children.get(child).is_some_and(|sa| sa.state == ChildState::Installed);
+        replaces.is_none_or(installed)
     }
 
     /// The Child SA that the peer could have now, and which one it is to replace.
@@ -289,8 +324,8 @@ impl Established {
         if self.is_busy() {
             return self.refuse(request, NotifyType::TEMPORARY_FAILURE, ctx);
         }
-        let suites = self.rekey_suites();
-        match rekey::answer(&self.exchanges.keys, &suites, payloads, responded, ctx) {
+        let (suites, beside) = (self.rekey_suites(), self.beside_requested());
+        match rekey::answer(&suites, beside, payloads, responded, ctx) {
             Err(rekey::Refusal::Notify(notify)) => self.respond(request, &[notify], ctx),
             Err(rekey::Refusal::Breach(why)) => self.refuse_syntax(request, why.to_owned(), ctx),
             Err(rekey::Refusal::Proposal(refusal)) => {
@@ -299,11 +334,26 @@ impl Established {
                 ctx.out
                     .event(self.connection, Event::Failed { slot: None, reason, retry_at: None });
             }
-            Ok((made, answer)) => {
-                self.respond(request, &answer, ctx);
-                self.give_way(made, ctx);
-            }
+            Ok((agreed, mut answer)) => match agreed.additional() {
+                none if none.is_none() => {
+                    let made = agreed.derive(&self.exchanges.keys, Role::Responder);
+                    let Some(made) = made else {
+                        return self.refuse(request, NotifyType::TEMPORARY_FAILURE, ctx);
+                    };
+                    self.respond(request, &answer, ctx);
+                    self.give_way(made, ctx);
+                }
+                more => {
+                    answer.push(self.follow(Wanted::Ike(agreed), more, ctx));
+                    self.respond(request, &answer, ctx);
+                }
+            },
         }
+    }
+
+    /// The key exchanges that may stand beside the first of a successor that the peer asks for.
+    pub(super) fn beside_requested(&self) -> Beside {
+        Beside::initial(self.config.post_quantum)
     }
 
     /// Whether an exchange of ours is under way that the replacement would cut off
@@ -320,7 +370,7 @@ impl Established {
     }
 
     /// The peer has made a successor: it inherits, unless we are asking for one, too.
-    fn give_way(&mut self, made: rekey::Made, ctx: &mut Context<'_>) {
+    pub(super) fn give_way(&mut self, made: rekey::Made, ctx: &mut Context<'_>) {
         let contested =
             !fault::is_on(Fault::MovesTooSoon) && self.note_rival(made.id.local, &made.nonces);
         let life = Lifecycle::heir(&self.config.ike_lifetime, ctx);

@@ -1,9 +1,9 @@
 //! Our requests on an established IKE SA: what is due, its repetition, its answer.
 
 use super::super::context::Context;
-use super::super::event::{ChildId, Event, Role};
+use super::super::event::{ChildId, Role};
 use super::super::exchange::Retransmission;
-use super::super::failure::{ChildRefusal, DownReason, FailureReason};
+use super::super::failure::{ChildRefusal, DownReason};
 use super::super::path::Cookie;
 use super::super::payloads::Payloads;
 use super::super::protect::Opened;
@@ -11,14 +11,14 @@ use super::super::selector::Lack;
 use super::super::state::state_of_variants;
 use super::children::ChildState;
 use super::create::{self, ChildAttempt};
+use super::following::Conclusion;
 use super::held;
-use super::lifecycle::{Life, Lifecycle};
-use super::rekey::{self, IkeAttempt};
+use super::lifecycle::Life;
+use super::rekey::IkeAttempt;
 use super::replacement::{Outcome, REFUSED};
-use super::{Birth, Effect, Established};
-use crate::crypto::suite::IkeSuite;
+use super::{Effect, Established};
 use crate::time::Timestamp;
-use crate::wire::ike::{Delete, ExchangeType, IkeSpi, NotifyType, Payload, ProtocolId};
+use crate::wire::ike::{Delete, ExchangeType, NotifyType, Payload, ProtocolId};
 use std::time::Duration;
 
 /// What an outstanding request is for.
@@ -109,6 +109,10 @@ impl Established {
             self.children.first(|sa| sa.state == ChildState::Installed && sa.rekey_at <= now);
         let rekey = self.life.rekey_at <= now || self.exchanges.wearing_out();
         let create = self.children.wanted().filter(|(at, _)| *at <= now);
+        // What the peer is making may be the same.
+        let may_create = self.followups.is_none();
+        let (rekey, worn) = (rekey && may_create, worn.filter(|_| may_create));
+        let create = create.filter(|_| may_create);
         let probe = self.liveness.probe_at(&self.config.liveness) <= now;
         let elsewhere = self.path.wants_check();
         elsewhere
@@ -197,6 +201,7 @@ impl Established {
         if let Some(Purpose::Child(attempt)) = self.exchanges.purpose() {
             attempt.release(ctx);
         }
+        self.drop_followups(ctx);
         self.life.end();
         self.effects.push(Effect::Forget);
     }
@@ -307,7 +312,11 @@ impl Established {
         let (replaces, spi, outdated) = (attempt.replaces, attempt.spi(), attempt.outdated);
         let deleted = attempt.deleted().to_vec();
         let (made, outcome) = match attempt.conclude(answer, secret) {
-            Ok(made) => made,
+            Ok(Conclusion::Made(made, outcome)) => (made, outcome),
+            Ok(Conclusion::Followed(request)) => {
+                let purpose = Purpose::Child(Box::new(attempt));
+                return self.request(ExchangeType::IKE_FOLLOWUP_KE, &request, purpose, ctx);
+            }
             // The peer has a Child SA that we cannot have: the two states differ.
             Err(breach) => {
                 ctx.pool.release(spi);
@@ -354,115 +363,6 @@ impl Established {
             if let Some(sa) = self.children.get_mut(child) {
                 sa.leave(ctx.now);
             }
-        }
-    }
-}
-
-/// A successor of the IKE SA.
-impl Established {
-    /// The configured suites, the present one first.
-    pub(super) fn rekey_suites(&self) -> Vec<IkeSuite> {
-        let present = self.suite();
-        let others = self.config.ike_suites.iter().filter(|&&suite| suite != present);
-        std::iter::once(present).chain(others.copied()).collect()
-    }
-
-    fn rekey_answered(
-        &mut self,
-        mut attempt: IkeAttempt,
-        (answer, secret): (Payloads<'_>, Option<held::Agreed>),
-        ctx: &mut Context<'_>,
-    ) {
-        let said = attempt.read(answer);
-        match (said, attempt.race.rival()) {
-            (rekey::Answer::Agreed, _) => self.rekey_agreed(attempt, (answer, secret), ctx),
-            // Our attempt failed because the peer's has succeeded.
-            (_, Some(_)) => {
-                self.bequeath(attempt.race.take_rival());
-                self.leave(ctx.now);
-            }
-            (rekey::Answer::Later, None) => self.rekey_put_off(ctx),
-            (rekey::Answer::OtherGroup(group), None) => self.start_rekey(Some(group), ctx),
-            (rekey::Answer::Refused(reason), None) => self.rekey_refused(reason, ctx),
-        }
-    }
-
-    fn rekey_refused(&mut self, reason: FailureReason, ctx: &mut Context<'_>) {
-        let ike = self.id();
-        tracing::warn!(connection = self.connection.0, %ike, %reason, "IKE SA not rekeyed");
-        self.life.rekey_at = ctx.now + REFUSED;
-        let retry_at = Some(self.life.rekey_at);
-        ctx.out.event(self.connection, Event::Failed { slot: None, reason, retry_at });
-    }
-
-    fn rekey_agreed(
-        &mut self,
-        attempt: IkeAttempt,
-        (answer, secret): (Payloads<'_>, Option<held::Agreed>),
-        ctx: &mut Context<'_>,
-    ) {
-        let (made, outcome) = match attempt.conclude(&self.exchanges.keys, answer, secret) {
-            Ok(made) => made,
-            // The peer has a successor that we cannot have: the two states differ.
-            Err(breach) => return self.close(DownReason::Breach(breach.to_owned()), ctx),
-        };
-        let mut successor = self.successor(made, ctx);
-        match outcome {
-            Outcome::Theirs(winner) => {
-                let ike = successor.id();
-                tracing::info!(connection = self.connection.0, %ike, "the peer's IKE SA stays");
-                successor.close(DownReason::Rekeyed, ctx);
-                self.effects.push(Effect::Insert(successor));
-                self.bequeath(Some(winner));
-                self.leave(ctx.now);
-            }
-            Outcome::Ours { redundant } => {
-                successor.inherit(self.estate(), ctx);
-                self.effects.push(Effect::Insert(successor));
-                self.effects.extend(redundant.map(Effect::Redundant));
-                self.close(DownReason::Rekeyed, ctx);
-            }
-        }
-    }
-
-    /// The peer has made a successor of an IKE SA that we are deleting: that goes, too.
-    fn rekey_answered_too_late(
-        &mut self,
-        attempt: IkeAttempt,
-        (answer, secret): (Payloads<'_>, Option<held::Agreed>),
-        ctx: &mut Context<'_>,
-    ) {
-        if let Ok((made, _)) = attempt.conclude(&self.exchanges.keys, answer, secret) {
-            let mut successor = self.successor(made, ctx);
-            successor.close(DownReason::Rekeyed, ctx);
-            self.effects.push(Effect::Insert(successor));
-        }
-    }
-
-    fn successor(&self, made: rekey::Made, ctx: &mut Context<'_>) -> Box<Established> {
-        let life = Lifecycle::active(&self.config.ike_lifetime, ctx);
-        Established::born(Birth::Successor { of: self, made, life }, ctx)
-    }
-
-    fn bequeath(&mut self, heir: Option<IkeSpi>) {
-        if let Some(heir) = heir {
-            let estate = self.estate();
-            self.effects.push(Effect::Inherit(heir, estate));
-        }
-    }
-
-    /// This IKE SA ends: if the peer has made a successor, it inherits.
-    pub(super) fn bequeath_to_rival(&mut self) {
-        if let Some(Purpose::RekeyIke(attempt)) = self.exchanges.purpose_mut() {
-            let heir = attempt.race.take_rival();
-            self.bequeath(heir);
-        }
-    }
-
-    /// A successor made by the peer is gone: it was redundant in the peer's eyes.
-    pub(crate) fn forget_rival(&mut self, spi: IkeSpi) {
-        if let Some(Purpose::RekeyIke(attempt)) = self.exchanges.purpose_mut() {
-            attempt.race.forget_rival(spi);
         }
     }
 }

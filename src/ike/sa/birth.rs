@@ -8,7 +8,7 @@ use super::super::event::{self, Event, IkeSaId, Role};
 use super::super::failure::ChildRefusal;
 use super::super::fault::{self, Fault};
 use super::super::fragments::Fragmentation;
-use super::super::keys::{IkeKeys, Nonces};
+use super::super::keys::{IkeKeys, Nonces, Secrets};
 use super::super::liveness::Liveness;
 use super::super::path::{LivePath, Path};
 use super::children::Children;
@@ -17,7 +17,9 @@ use super::held::Held;
 use super::lifecycle::Lifecycle;
 use super::vouching::Vouching;
 use super::{Descent, Established, create, rekey};
+use crate::crypto::suite::Additional;
 use crate::time::Timestamp;
+use crate::wire::ike::MessageId;
 use std::sync::Arc;
 
 /// The handshake has made no Child SA.
@@ -43,6 +45,12 @@ pub(in super::super) struct Handshake {
     /// Whether the peer names slots, as we do.
     pub names_slots: bool,
     pub fragmentation: Fragmentation,
+    /// The key exchanges beside the first.
+    pub additional: Additional,
+    /// Whether AUTH has covered all of IKE_SA_INIT.
+    pub covered_in_full: bool,
+    /// The message ID of IKE_AUTH.
+    pub auth_id: MessageId,
 }
 
 /// How an IKE SA comes to be.
@@ -60,12 +68,13 @@ impl Established {
     }
 
     pub(super) fn born(birth: Birth<'_>, ctx: &mut Context<'_>) -> Box<Established> {
-        let (connection, config, descent, vouching, life, exchanges, path) = match birth {
+        let (connection, config, descent, vouching, life, exchanges, path, additional) = match birth
+        {
             Birth::Handshake(new) => {
-                // IKE_SA_INIT and IKE_AUTH have used the initiator's first two message IDs.
+                // The handshake has used the initiator's first message IDs.
                 let (next, expected) = match new.role {
-                    Role::Initiator => (2, 0),
-                    Role::Responder => (0, 2),
+                    Role::Initiator => (new.auth_id.0 + 1, 0),
+                    Role::Responder => (0, new.auth_id.0 + 1),
                 };
                 let (remote_id, certificate) = new.proof.into_parts();
                 let descent = Descent {
@@ -74,13 +83,24 @@ impl Established {
                     began_at: new.began_at,
                     role: new.role,
                     names_slots: new.names_slots,
+                    covered_in_full: new.covered_in_full,
                 };
+                let additional = new.additional;
                 let life = Lifecycle::active(&new.config.ike_lifetime, ctx);
                 let who = (new.id, new.role);
                 let numbers = (next, expected);
                 let exchanges = Exchanges::new(who, new.keys, new.fragmentation, numbers);
                 let vouching = Vouching::of(certificate);
-                (new.connection, new.config, descent, vouching, life, exchanges, new.path)
+                (
+                    new.connection,
+                    new.config,
+                    descent,
+                    vouching,
+                    life,
+                    exchanges,
+                    new.path,
+                    additional,
+                )
             }
             Birth::Successor { of, made, life } => {
                 // "The Message ID counters are set to 0" (RFC 7296 §2.18).
@@ -90,7 +110,8 @@ impl Established {
                 let exchanges = Exchanges::new(who, made.keys, fragmentation, (zero, zero));
                 let path = LivePath::new(of.path.path(), of.path.nat(), ctx.now);
                 let (descent, vouching) = (of.descent.clone(), of.vouching.heritage());
-                (of.connection, of.config.clone(), descent, vouching, life, exchanges, path)
+                let (config, additional) = (of.config.clone(), made.additional);
+                (of.connection, config, descent, vouching, life, exchanges, path, additional)
             }
         };
         Box::new(Established {
@@ -98,6 +119,8 @@ impl Established {
             connection,
             config,
             descent,
+            additional,
+            followups: None,
             life,
             exchanges,
             held: Held::default(),
@@ -128,7 +151,7 @@ impl Established {
                 self.tell_established(ctx);
                 let (slot, agreed) = first?;
                 let nonces = nonces.clone();
-                let made = create::Made { slot, agreed, shared: None, nonces };
+                let made = create::Made { slot, agreed, secrets: Secrets::default(), nonces };
                 self.install(made, self.role(), None, sendable, ctx);
                 Ok(())
             }
@@ -152,6 +175,8 @@ impl Established {
             remote_id: self.remote_id().clone(),
             nat: self.path.nat(),
             takes_probes: self.takes_probes(),
+            additional: self.additional,
+            covered_in_full: self.descent.covered_in_full,
             names_slots: self.descent.names_slots,
         };
         ctx.out.event(self.connection, Event::Established(Box::new(established)));

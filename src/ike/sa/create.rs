@@ -13,17 +13,19 @@ use super::super::context::Context;
 use super::super::event::ChildId;
 use super::super::failure::ChildRefusal;
 use super::super::job::Work;
-use super::super::keys::Nonces;
+use super::super::keys::{Nonces, Secrets};
 use super::super::payloads::{
     Payloads, child_notify, invalid_ke, notify, public_value, public_value_of, wanted_group,
 };
-use super::super::proposal::{group_of, method_of, with_group_first};
+use super::super::proposal::{Beside, group_of, method_of, with_group_first};
 use super::super::selector::{Lack, Traffic};
 use super::super::state::state_of_fields;
+use super::following::{Conclusion, Granted, Halves};
 use super::held;
 use super::replacement::{Attempt, Outcome};
-use crate::crypto::kex::{Group, KexError, KeyExchange};
+use crate::crypto::kex::{Group, KexError};
 use crate::crypto::secret::Secret;
+use crate::crypto::suite::Additional;
 use crate::net::EspSpi;
 use crate::wire::ike::{NotifyType, Payload};
 
@@ -38,8 +40,9 @@ pub(super) struct ChildAttempt {
     pub replaces: Option<ChildId>,
     pub race: Attempt<ChildId>,
     offer: Offer,
-    /// Our half of it, until the peer's is there.
-    key_exchange: Option<KeyExchange>,
+    halves: Halves,
+    /// What the peer has granted, of which key exchanges are yet to be made.
+    granted: Option<Granted<Agreed>>,
     /// What the peer has deleted meanwhile, by its own SPIs: perhaps what we have asked for, if
     /// its answer was lost.
     deleted: Vec<EspSpi>,
@@ -54,8 +57,8 @@ pub(super) struct Asked<'c> {
     /// The Child SA whose place it is to take, and what that is for: new keys are for the same
     /// traffic (RFC 7296 §2.9.2).
     pub replaces: Option<(ChildId, Traffic)>,
-    /// Our half of it, if there is one.
-    pub key_exchange: Option<KeyExchange>,
+    /// Our halves of key exchanges, if there are any.
+    pub halves: Halves,
     /// Whether it is the second try, with the group that the peer asked for.
     pub regrouped: bool,
 }
@@ -78,34 +81,37 @@ pub(super) enum Answer {
 }
 
 /// What an exchange has made.
+#[cfg_attr(test, derive(Clone))]
+#[derive(Debug)]
 pub(super) struct Made {
     pub slot: SlotId,
     pub agreed: Agreed,
-    pub shared: Option<Secret>,
+    pub secrets: Secrets,
     pub nonces: Nonces,
 }
 
 impl ChildAttempt {
-    /// An attempt under an IKE SA of the group `ike`; with `naming` the peer is told the slot's
-    /// name.
+    /// An attempt under an IKE SA of the group `ike` with `additional` key exchanges; with `naming`
+    /// the peer is told the slot's name.
     pub(super) fn begin(
         asked: Asked<'_>,
-        ike: Group,
+        (ike, additional): (Group, Additional),
         naming: bool,
         ctx: &mut Context<'_>,
     ) -> ChildAttempt {
-        let Asked { lack, config, replaces, key_exchange, regrouped } = asked;
+        let Asked { lack, config, replaces, halves, regrouped } = asked;
         let suites = with_group_first(&config.esp_suites, ike);
         let (replaces, replaced) = replaces.unzip();
         let traffic = replaced.unwrap_or_else(|| lack.traffic(config));
-        let offer = Offer::new((lack.slot, config), traffic, suites, naming, ctx);
+        let offer = Offer::new((lack.slot, config), traffic, (suites, additional), naming, ctx);
         let race = Attempt::new(ctx.nonce(), regrouped);
         ChildAttempt {
             lack,
             replaces,
             race,
             offer,
-            key_exchange,
+            halves,
+            granted: None,
             deleted: Vec::new(),
             outdated: false,
         }
@@ -117,7 +123,7 @@ impl ChildAttempt {
         payloads.extend(replaced.map(|spi| child_notify(NotifyType::REKEY_SA, spi)));
         payloads.push(self.offer.sa());
         payloads.push(Payload::Nonce(self.race.nonce().to_vec()));
-        payloads.extend(self.key_exchange.as_ref().map(public_value));
+        payloads.extend(self.halves.first().map(public_value));
         payloads.extend(self.offer.selectors());
         payloads.extend(self.offer.name());
         payloads
@@ -134,7 +140,7 @@ impl ChildAttempt {
                     None => Answer::Refused(ChildRefusal::Notified(error.notify_type)),
                 }
             }
-            NotifyType::TEMPORARY_FAILURE => Answer::Later,
+            NotifyType::TEMPORARY_FAILURE | NotifyType::STATE_NOT_FOUND => Answer::Later,
             NotifyType::CHILD_SA_NOT_FOUND => Answer::NotFound,
             other => Answer::Refused(
                 self.offer.accept(answer).err().unwrap_or(ChildRefusal::Notified(other)),
@@ -144,41 +150,77 @@ impl ChildAttempt {
 
     /// The work by which this answer can be concluded, if it takes some.
     pub(super) fn work(&mut self, answer: Payloads<'_>) -> Option<Work> {
-        let group = self.offer.accept(answer).ok()?.suite.group?;
-        let public = answer.key_exchange().filter(|public| public.method == method_of(group))?;
-        let ours = self.key_exchange.take_if(|ours| ours.group() == group)?;
-        Some(Work::Agree { ours, public: public.data.clone() })
+        let (ours, public) = match &self.granted {
+            Some(granted) => granted.work(&mut self.halves, answer)?,
+            None => {
+                let group = self.offer.accept(answer).ok()?.suite.group?;
+                self.halves.agree_first(group, answer)?
+            }
+        };
+        Some(Work::Agree { ours, public })
     }
 
-    /// The Child SA on which both have agreed, and whether it stays if the peer made one, too;
-    /// `secret` is what came of the [`work`](ChildAttempt::work).
+    /// The Child SA on which both have agreed, and whether it stays if the peer made one, too, or how
+    /// to go on; `secret` is what came of the [`work`](ChildAttempt::work).
     ///
     /// # Errors
     ///
     /// What is wrong with the answer: the peer has a Child SA then that we cannot have.
     pub(super) fn conclude(
-        self,
+        &mut self,
         answer: Payloads<'_>,
         secret: Option<held::Agreed>,
-    ) -> Result<(Made, Outcome<ChildId>), ChildRefusal> {
+    ) -> Result<Conclusion<Made, Outcome<ChildId>>, ChildRefusal> {
+        let is_last = match &mut self.granted {
+            Some(granted) => {
+                granted.on_answer(&self.halves, answer, secret).map_err(ChildRefusal::Breach)?
+            }
+            None => {
+                let granted = self.grant(answer, secret)?;
+                let is_last = granted.what.additional.is_none();
+                self.granted = Some(granted);
+                is_last
+            }
+        };
+        let granted = self.granted.take().ok_or(ChildRefusal::Breach("nothing was granted"))?;
+        if !is_last {
+            let request = granted.request(&self.halves);
+            self.granted = Some(granted);
+            return Ok(Conclusion::Followed(request));
+        }
+        let Granted { what: agreed, nonce, secrets, .. } = granted;
+        let (nonces, outcome) = self.race.conclude(&nonce);
+        let made = Made { slot: self.offer.slot, agreed, secrets, nonces };
+        Ok(Conclusion::Made(made, outcome))
+    }
+
+    /// What the answer to CREATE_CHILD_SA grants.
+    fn grant(
+        &self,
+        answer: Payloads<'_>,
+        secret: Option<held::Agreed>,
+    ) -> Result<Granted<Agreed>, ChildRefusal> {
         let agreed = self.offer.accept(answer)?;
-        let responder = answer.nonce().ok_or(ChildRefusal::Breach("the answer holds no nonce"))?;
-        let shared = match (agreed.suite.group, secret) {
-            (None, _) => None,
-            (Some(_), Some(Ok(shared))) => Some(shared),
+        let nonce = answer.nonce().ok_or(ChildRefusal::Breach("the answer holds no nonce"))?;
+        let secrets = match (agreed.suite.group, secret) {
+            (None, _) => Secrets::default(),
+            (Some(_), Some(Ok(shared))) => Secrets::first(shared),
             (Some(_), Some(Err(_))) => return Err(ChildRefusal::PublicValue),
             (Some(_), None) => {
                 let breach = "the key exchange is of another group than the suite";
                 return Err(ChildRefusal::Breach(breach));
             }
         };
-        let (nonces, outcome) = self.race.conclude(responder);
-        Ok((Made { slot: self.offer.slot, agreed, shared, nonces }, outcome))
+        let nonce = nonce.to_vec();
+        match agreed.additional.is_none() {
+            true => Ok(Granted::whole(agreed, nonce, secrets)),
+            false => Granted::begin(agreed, nonce, secrets, answer).map_err(ChildRefusal::Breach),
+        }
     }
 
     /// Whether another process could go on with it.
     pub(super) fn is_portable(&self) -> bool {
-        self.key_exchange.as_ref().is_none_or(|ours| ours.private().is_some())
+        self.halves.are_portable()
     }
 
     /// The peer has deleted a Child SA that we do not know yet.
@@ -230,13 +272,14 @@ pub(super) fn check(
     request: Payloads<'_>,
 ) -> Result<Accepted, ChildRefusal> {
     let begun = request.key_exchange().and_then(|ke| group_of(ke.method));
+    let exchanges = (Beside::of_requested_child(config.post_quantum), begun);
     let Some(slot) = replaced else {
         let suites = |slot: &SlotConfig| slot.esp_suites.clone();
-        return Accepted::for_some_slot(config, has_child, suites, request, begun);
+        return Accepted::for_some_slot(config, has_child, suites, request, exchanges);
     };
     let known =
         config.slots.get(&slot).ok_or(ChildRefusal::Notified(NotifyType::TS_UNACCEPTABLE))?;
-    Accepted::check((slot, known), &known.esp_suites, request, begun)
+    Accepted::check((slot, known), &known.esp_suites, request, exchanges)
 }
 
 /// The key exchange that our answer takes, with the peer's public value; `None` when it takes
@@ -266,11 +309,11 @@ pub(super) fn answer(
     if let Some(wanted) = group.filter(|_| begun != group) {
         return Err(Refusal::Notify(invalid_ke(wanted)));
     }
-    let (public, shared) = match group {
-        None => (None, None),
+    let (public, secrets) = match group {
+        None => (None, Secrets::default()),
         Some(group) => {
             let (public, shared) = half(responded)?;
-            (Some(public_value_of(group, public)), Some(shared))
+            (Some(public_value_of(group, public)), Secrets::first(shared))
         }
     };
     let nonces = Nonces { initiator: nonce.to_vec(), responder: ctx.nonce() };
@@ -278,7 +321,7 @@ pub(super) fn answer(
     let mut payloads = vec![accepted.sa(&agreed), Payload::Nonce(nonces.responder.clone())];
     payloads.extend(public);
     payloads.extend(accepted.selectors());
-    Ok((Made { slot: accepted.slot, agreed, shared, nonces }, payloads))
+    Ok((Made { slot: accepted.slot, agreed, secrets, nonces }, payloads))
 }
 
 /// Whether a refusal means that the peer's message breaks the protocol.
@@ -299,4 +342,5 @@ fn half(responded: Option<held::Responded>) -> Result<(Vec<u8>, Secret), Refusal
     }
 }
 
-state_of_fields!(ChildAttempt { lack, replaces, race, offer, key_exchange, deleted, outdated });
+state_of_fields!(ChildAttempt { lack, replaces, race, offer, halves, granted, deleted, outdated });
+state_of_fields!(Made { slot, agreed, secrets, nonces });

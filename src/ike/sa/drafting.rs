@@ -10,6 +10,7 @@ use super::Established;
 use super::asking::Purpose;
 use super::children::ChildState;
 use super::create::{self, Asked, ChildAttempt};
+use super::following::Halves;
 use super::rekey::IkeAttempt;
 use super::replacement::REFUSED;
 use crate::crypto::kex::{Group, KeyExchange};
@@ -56,22 +57,24 @@ impl Established {
         self.hold_draft(draft, group.unwrap_or(self.suite().group), ctx);
     }
 
+    /// The key exchanges beside the first are those of the present IKE SA: what the peer knows.
     fn hold_draft(&mut self, draft: Draft, group: Group, ctx: &mut Context<'_>) {
-        let work = Work::Generate(Ephemeral::new(group, ctx));
+        let all = std::iter::once(group).chain(self.additional.groups());
+        let work = Work::Prepare(all.map(|group| Ephemeral::new(group, ctx)).collect());
         let job = ctx.jobs.ask(self.client(), self.id().local, work);
         self.held.hold_draft(job, draft);
     }
 
-    /// Our half of the key exchange is made, or could not be.
+    /// Our halves of the key exchanges are made, or could not be.
     pub(super) fn resume_draft(
         &mut self,
         draft: Draft,
-        ours: Option<KeyExchange>,
+        ours: Option<Vec<KeyExchange>>,
         ctx: &mut Context<'_>,
     ) {
         match ours {
             _ if !self.wants(draft) => {}
-            Some(ours) => self.send_draft(draft, Some(ours), ctx),
+            Some(ours) => self.send_draft(draft, Some(Halves::new(ours)), ctx),
             None => self.postpone_draft(draft, ctx),
         }
     }
@@ -82,6 +85,7 @@ impl Established {
             |child| self.children.get(child).is_some_and(|sa| sa.state == ChildState::Installed);
         self.is_active()
             && self.exchanges.is_free()
+            && self.followups.is_none()
             && match draft {
                 Draft::Child { replaces: Some(old), .. } => installed(old),
                 Draft::Child { lack, replaces: None, .. } => !self.children.serves(&lack),
@@ -97,9 +101,9 @@ impl Established {
         }
     }
 
-    fn send_draft(&mut self, draft: Draft, ours: Option<KeyExchange>, ctx: &mut Context<'_>) {
+    fn send_draft(&mut self, draft: Draft, ours: Option<Halves>, ctx: &mut Context<'_>) {
         let (payloads, purpose) = match (draft, ours) {
-            (Draft::Child { lack, replaces, regrouped }, key_exchange) => {
+            (Draft::Child { lack, replaces, regrouped }, halves) => {
                 let Some(config) = self.config.slots.get(&lack.slot) else {
                     return self.children.want_no_more(lack);
                 };
@@ -107,13 +111,17 @@ impl Established {
                 let (replaced, traffic) =
                     old.map(|(_, sa)| (sa.inbound, sa.traffic.clone())).unzip();
                 let replaces = replaces.zip(traffic);
-                let asked = Asked { lack, config, replaces, key_exchange, regrouped };
-                let (ike, naming) = (self.suite().group, self.descent.names_slots);
+                let halves = halves.unwrap_or_default();
+                let asked = Asked { lack, config, replaces, halves, regrouped };
+                let naming = self.descent.names_slots;
+                let ike = (self.suite().group, self.additional);
                 let attempt = ChildAttempt::begin(asked, ike, naming, ctx);
                 (attempt.request(replaced), Purpose::Child(Box::new(attempt)))
             }
             (Draft::RekeyIke { regrouped }, Some(ours)) => {
-                let attempt = IkeAttempt::begin(self.rekey_suites(), ours, regrouped, ctx);
+                let beside = (self.additional, self.config.post_quantum);
+                let suites = self.rekey_suites();
+                let attempt = IkeAttempt::begin(suites, beside, ours, regrouped, ctx);
                 (attempt.request(), Purpose::RekeyIke(Box::new(attempt)))
             }
             (Draft::RekeyIke { .. }, None) => return self.postpone_draft(draft, ctx),

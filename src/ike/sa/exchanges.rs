@@ -209,8 +209,8 @@ impl<P> Exchanges<P> {
     }
 
     /// Records the answer with which the handshake ended, as responder.
-    pub(super) fn on_answered(&mut self, request: [u8; 32], response: Sealed) {
-        self.responses = Responses::from(1);
+    pub(super) fn on_answered(&mut self, (id, request): (MessageId, [u8; 32]), response: Sealed) {
+        self.responses = Responses::from(id.0);
         self.responses.answer(request, response);
     }
 

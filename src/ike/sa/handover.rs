@@ -4,6 +4,7 @@ use super::super::config::{ConnectionConfig, ConnectionId};
 use super::super::state::{State, StateReader, StateWriter};
 use super::Established;
 use super::asking::Purpose;
+use super::following::Followups;
 use super::held::Held;
 use crate::net::EspSpi;
 use crate::wire::DecodeError;
@@ -20,6 +21,8 @@ impl Established {
         self.connection.write(out);
         self.children.write(out);
         self.descent.write(out);
+        self.additional.write(out);
+        self.followups.write(out);
         self.life.write(out);
         self.exchanges.write(out);
         self.liveness.write(out);
@@ -38,8 +41,9 @@ impl Established {
         config: impl Fn(ConnectionId) -> Option<Arc<ConnectionConfig>>,
     ) -> Result<Option<Box<Established>>, DecodeError> {
         let connection = ConnectionId::read(from)?;
-        let (children, descent, life) =
-            (State::read(from)?, State::read(from)?, State::read(from)?);
+        let (children, descent) = (State::read(from)?, State::read(from)?);
+        let (additional, followups) = (State::read(from)?, State::read(from)?);
+        let life = State::read(from)?;
         let (exchanges, liveness) = (State::read(from)?, State::read(from)?);
         let vouching = State::read(from)?;
         let (path, effects) = (State::read(from)?, Vec::new());
@@ -49,6 +53,8 @@ impl Established {
                 config,
                 children,
                 descent,
+                additional,
+                followups,
                 life,
                 exchanges,
                 held: Held::default(),
@@ -67,6 +73,7 @@ impl Established {
             Some(Purpose::Child(attempt)) => Some(attempt.spi()),
             _ => None,
         };
-        self.children.iter().map(|(_, sa)| sa.inbound).chain(being_made)
+        let granted = self.followups.as_ref().and_then(Followups::spi);
+        self.children.iter().map(|(_, sa)| sa.inbound).chain(being_made).chain(granted)
     }
 }

@@ -30,8 +30,8 @@ pub(super) enum Released {
     /// The request, and what came of the work, if it was done.
     Request(Request, Option<Responded>),
     Answer(Opened, Agreed),
-    /// Our request, and our half of its key exchange, if it could be made.
-    Draft(Draft, Option<KeyExchange>),
+    /// Our request, and our halves of its key exchanges, if they could be made.
+    Draft(Draft, Option<Vec<KeyExchange>>),
     /// The answer cannot be concluded: our private key is gone with the work.
     Stranded,
 }
@@ -90,12 +90,13 @@ impl Held {
                 let (_, answer) = self.answer.take_if(|(id, _)| *id == job)?;
                 Some(Released::Answer(answer, agreed))
             }
-            Done::Generated(ours) => {
+            Done::Prepared(ours) => {
                 let (_, draft) = self.draft.take_if(|(id, _)| *id == job)?;
                 Some(Released::Draft(draft, ours.ok()))
             }
             Done::Lost => self.lose(job),
-            Done::Signed(_) | Done::Verified(_) | Done::Rechecked(_) => None,
+            Done::Generated(_) | Done::Signed(_) => None,
+            Done::Verified(_) | Done::Rechecked(_) => None,
         }
     }
 

@@ -15,10 +15,11 @@
 //!   [`create`] and [`rekey`] negotiate the one and the other.
 //!
 //! What they do together stands in [`asking`] (what is due, and the answers to our requests),
-//! [`deferral`] (the peer puts us off), [`drafting`] (requests that take a key exchange),
-//! [`answering`] (the peer's requests), [`working`] (messages come and wait), [`filling`] (every slot
-//! has its Child SAs, once each), [`moving`] (the peer is elsewhere), [`measuring`] (which size fits
-//! the path), [`timing`] and [`handover`] (all of it as octets). What is to be requested next is not kept in a queue but read
+//! [`deferral`] (the peer puts us off), [`drafting`] (requests that take a key exchange), [`following`]
+//! (which takes more than one), [`succession`] (who inherits), [`answering`] (the peer's requests),
+//! [`working`] (messages come and wait), [`filling`] (every slot has its Child SAs, once each),
+//! [`moving`] (the peer is elsewhere), [`measuring`] (which size fits the path), [`timing`], [`viewing`]
+//! and [`handover`] (all of it as octets). What is to be requested next is not kept in a queue but read
 //! off the state: whenever the window is free, [`Established::pump`] looks what is due.
 
 mod answering;
@@ -30,6 +31,7 @@ mod deferral;
 mod drafting;
 mod exchanges;
 mod filling;
+mod following;
 mod handover;
 mod held;
 mod lifecycle;
@@ -37,9 +39,11 @@ mod measuring;
 mod moving;
 mod rekey;
 mod replacement;
+mod succession;
 #[cfg(test)]
 mod tests;
 mod timing;
+mod viewing;
 mod vouching;
 mod working;
 
@@ -54,17 +58,16 @@ use super::liveness::{Liveness, Verdict};
 use super::path::{LivePath, Path};
 use super::state::state_of_fields;
 use super::stats::Discard;
-use super::view::{ChildView, IkeView};
-use crate::crypto::secret::Secret;
-use crate::crypto::suite::IkeSuite;
+use crate::crypto::suite::{Additional, IkeSuite};
 use crate::time::Timestamp;
 use crate::wire::ike::Identity;
-use crate::wire::ike::{Header, IkeSpi};
+use crate::wire::ike::{Header, IkeSpi, MessageId};
 use asking::Purpose;
 use birth::Birth;
 pub(super) use birth::{Handshake, NoFirstChild};
-use children::{ChildState, Children, Installation};
+use children::{Children, Installation};
 use exchanges::{Arrival, Exchanges, Request};
+use following::Followups;
 use held::Held;
 use lifecycle::Lifecycle;
 use std::net::IpAddr;
@@ -121,6 +124,10 @@ pub(super) struct Established {
     pub config: Arc<ConnectionConfig>,
     pub children: Children,
     descent: Descent,
+    /// The key exchanges beside the first that have made it.
+    additional: Additional,
+    /// What the peer has asked for, and is to complete by IKE_FOLLOWUP_KE.
+    followups: Option<Followups>,
     life: Lifecycle,
     exchanges: Exchanges<Purpose>,
     held: Held,
@@ -145,9 +152,11 @@ struct Descent {
     role: Role,
     /// Whether the peer names slots, as we do.
     names_slots: bool,
+    /// Whether AUTH has covered all of IKE_SA_INIT.
+    covered_in_full: bool,
 }
 
-state_of_fields!(Descent { remote_id, lineage, began_at, role, names_slots });
+state_of_fields!(Descent { remote_id, lineage, began_at, role, names_slots, covered_in_full });
 
 impl Established {
     fn install(
@@ -158,11 +167,10 @@ impl Established {
         sendable: bool,
         ctx: &mut Context<'_>,
     ) -> ChildId {
-        let create::Made { slot, agreed, shared, nonces } = made;
+        let create::Made { slot, agreed, secrets, nonces } = made;
         let spis = (agreed.inbound, agreed.outbound);
-        let shared: Option<&Secret> = shared.as_ref();
         let seed = self.exchanges.keys.child_seed();
-        let keys = seed.keys(agreed.suite, spis, shared, &nonces, role);
+        let keys = seed.keys(agreed.suite, spis, &secrets, &nonces, role);
         let path = self.path.path();
         let new = Installation { slot, agreed, keys, path, role, replaces, sendable };
         let lifetime = self.config.slots.get(&slot).map(|slot| slot.lifetime.clone());
@@ -170,7 +178,7 @@ impl Established {
     }
 
     /// Records the answer with which the handshake ended, as responder.
-    pub(super) fn answered(&mut self, request: [u8; 32], response: Sealed) {
+    pub(super) fn answered(&mut self, request: (MessageId, [u8; 32]), response: Sealed) {
         self.exchanges.on_answered(request, response);
     }
 
@@ -209,6 +217,7 @@ impl Established {
             return;
         }
         self.bequeath_to_rival();
+        self.drop_followups(ctx);
         tracing::debug!(connection = self.connection.0, ike = %self.id(), %reason, "closing IKE SA");
         self.children.clear(&reason, ctx);
         self.life.close(ctx.now);
@@ -235,9 +244,9 @@ impl Established {
         if self.is_over() {
             return estate.dissolve(ctx);
         }
-        let (old, new, suite) = (estate.from, self.id(), self.suite());
+        let (old, new, suite, additional) = (estate.from, self.id(), self.suite(), self.additional);
         tracing::debug!(connection = self.connection.0, %old, %new, %suite, "IKE SA rekeyed");
-        ctx.out.event(self.connection, Event::IkeRekeyed { old, new, suite });
+        ctx.out.event(self.connection, Event::IkeRekeyed { old, new, suite, additional });
         self.children.inherit(estate.children);
         self.life.succeed();
         self.recheck(ctx);
@@ -332,38 +341,5 @@ impl Established {
         let established_at = self.established_at();
         let by_handshake = self.role() == Role::Initiator && established_at >= time;
         by_handshake || self.liveness.last_answer() > time.max(established_at)
-    }
-
-    /// The IKE SA as an operator sees it.
-    pub(super) fn view(&self) -> IkeView {
-        let path = self.path.path();
-        let children = self.children.iter().map(|(child, sa)| ChildView {
-            slot: sa.slot,
-            child,
-            inbound: sa.inbound,
-            outbound: sa.outbound,
-            suite: sa.suite,
-            local_ts: sa.traffic.local.clone(),
-            remote_ts: sa.traffic.remote.clone(),
-            installed_at: sa.installed_at,
-            rekey_at: sa.rekey_at,
-            expires_at: sa.expires_at,
-            in_use: sa.state == ChildState::Installed,
-        });
-        IkeView {
-            id: self.id(),
-            role: self.role(),
-            suite: self.suite(),
-            local: path.local,
-            remote: path.remote,
-            remote_id: self.remote_id().clone(),
-            certificate: self.vouching.certificate.clone(),
-            nat: self.path.nat(),
-            established_at: self.established_at(),
-            rekey_at: self.life.rekey_at,
-            last_heard: self.liveness.last_heard(),
-            round_trip: self.round_trip(),
-            children: children.collect(),
-        }
     }
 }

@@ -3,26 +3,28 @@
 //!
 //! ```text
 //! HDR, SK {SA, Ni, KEi}  ──►
-//!               ◄──  HDR, SK {SA, Nr, KEr}
+//!               ◄──  HDR, SK {SA, Nr, KEr}      then, perhaps, IKE_FOLLOWUP_KE; see `following`
 //! ```
 //!
 //! The new IKE SA inherits the Child SAs, and who asked for it deletes the old one.
 
+use super::super::config::PostQuantum;
 use super::super::context::Context;
 use super::super::event::{IkeSaId, Role};
 use super::super::failure::{FailureReason, NoProposal};
 use super::super::job::Work;
-use super::super::keys::{IkeKeys, Nonces, Spis};
+use super::super::keys::{IkeKeys, Nonces, Secrets, Spis};
 use super::super::payloads::{
     Payloads, ike_refused, invalid_ke, notify, public_value, public_value_of, wanted_group,
 };
-use super::super::proposal::{self, Choice, group_of, method_of};
+use super::super::proposal::{self, Beside, Choice, group_of};
 use super::super::state::state_of_fields;
+use super::following::{Conclusion, Granted, Halves};
 use super::held;
 use super::replacement::{Attempt, Outcome};
-use crate::crypto::kex::{Group, KexError, KeyExchange};
+use crate::crypto::kex::{Group, KexError};
 use crate::crypto::secret::Secret;
-use crate::crypto::suite::IkeSuite;
+use crate::crypto::suite::{Additional, IkeSuite};
 use crate::wire::ike::{IkeSpi, NotifyType, Payload};
 
 /// A successor that we have asked for.
@@ -32,8 +34,37 @@ pub(super) struct IkeAttempt {
     pub race: Attempt<IkeSpi>,
     spi: IkeSpi,
     suites: Vec<IkeSuite>,
-    /// Our half of it, until the peer's is there.
-    key_exchange: Option<KeyExchange>,
+    /// The key exchanges that we offer beside the first, and whether we take one without.
+    additional: Additional,
+    or_none: bool,
+    halves: Halves,
+    /// What the peer has granted, of which key exchanges are yet to be made.
+    granted: Option<Granted<Agreed>>,
+}
+
+/// A successor on which both have agreed, but for the key exchanges that are yet to be made.
+#[cfg_attr(test, derive(Clone))]
+#[derive(Debug)]
+pub(super) struct Agreed {
+    suite: IkeSuite,
+    additional: Additional,
+    id: IkeSaId,
+    nonces: Nonces,
+    pub secrets: Secrets,
+}
+
+impl Agreed {
+    /// The successor, derived from the present `keys`; `None` when the suite does not fit.
+    pub(super) fn derive(self, keys: &IkeKeys, role: Role) -> Option<Made> {
+        let Agreed { suite, additional, id, nonces, secrets } = self;
+        let (initiator, responder) = match role {
+            Role::Initiator => (id.local, id.remote),
+            Role::Responder => (id.remote, id.local),
+        };
+        let spis = Spis { initiator, responder };
+        let keys = keys.rekeyed(suite, &secrets, &nonces, spis, role).ok()?;
+        Some(Made { id, role, keys, nonces, additional })
+    }
 }
 
 /// What the peer answered to our attempt.
@@ -52,34 +83,42 @@ pub(super) struct Made {
     pub role: Role,
     pub keys: IkeKeys,
     pub nonces: Nonces,
+    /// Its key exchanges beside the first.
+    pub additional: Additional,
 }
 
 impl IkeAttempt {
-    /// An attempt to make one of `suites` with our half `ours` of a key exchange; `regrouped` when
-    /// it is the second try, with the group that the peer asked for.
+    /// An attempt to make one of `suites` with our `halves` of key exchanges; `regrouped` when it is
+    /// the second try, with the group that the peer asked for.
     pub(super) fn begin(
         suites: Vec<IkeSuite>,
-        ours: KeyExchange,
+        (additional, wanted): (Additional, PostQuantum),
+        halves: Halves,
         regrouped: bool,
         ctx: &mut Context<'_>,
     ) -> IkeAttempt {
         let (spi, nonce) = (ctx.ike_spi(), ctx.nonce());
         let race = Attempt::new(nonce, regrouped);
-        IkeAttempt { race, spi, suites, key_exchange: Some(ours) }
+        let or_none = wanted != PostQuantum::Require;
+        IkeAttempt { race, spi, suites, additional, or_none, halves, granted: None }
+    }
+
+    fn beside(&self) -> Beside {
+        Beside::again(self.additional, self.or_none)
     }
 
     /// Whether another process could go on with it.
     pub(super) fn is_portable(&self) -> bool {
-        self.key_exchange.as_ref().is_none_or(|ours| ours.private().is_some())
+        self.halves.are_portable()
     }
 
     /// The request.
     pub(super) fn request(&self) -> Vec<Payload> {
         let mut payloads = vec![
-            Payload::SecurityAssociation(proposal::offer(&self.suites, &self.spi.0)),
+            Payload::SecurityAssociation(proposal::offer(&self.suites, self.beside(), &self.spi.0)),
             Payload::Nonce(self.race.nonce().to_vec()),
         ];
-        payloads.extend(self.key_exchange.as_ref().map(public_value));
+        payloads.extend(self.halves.first().map(public_value));
         payloads
     }
 
@@ -89,52 +128,90 @@ impl IkeAttempt {
         let offered = |&group: &Group| self.suites.iter().any(|suite| suite.group == group);
         let wanted = wanted_group(error).filter(offered).filter(|_| self.race.may_regroup());
         match (error.notify_type, wanted) {
-            (NotifyType::TEMPORARY_FAILURE, _) => Answer::Later,
+            (NotifyType::TEMPORARY_FAILURE | NotifyType::STATE_NOT_FOUND, _) => Answer::Later,
             (_, Some(group)) => Answer::OtherGroup(group),
             (refusal, None) => {
                 let exchange = "rekeying of the IKE SA";
-                Answer::Refused(ike_refused(exchange, refusal, &self.suites))
+                Answer::Refused(ike_refused(exchange, refusal, &self.suites, self.beside()))
             }
         }
     }
 
     /// The work by which this answer can be concluded, if it takes some.
     pub(super) fn work(&mut self, answer: Payloads<'_>) -> Option<Work> {
-        let group = proposal::chosen(answer.sa()?, &self.suites)?.suite.group;
-        let public = answer.key_exchange().filter(|public| public.method == method_of(group))?;
-        let ours = self.key_exchange.take_if(|ours| ours.group() == group)?;
-        Some(Work::Agree { ours, public: public.data.clone() })
+        let (ours, public) = match &self.granted {
+            Some(granted) => granted.work(&mut self.halves, answer)?,
+            None => {
+                let chosen = proposal::chosen(answer.sa()?, &self.suites, self.beside())?;
+                self.halves.agree_first(chosen.suite.group, answer)?
+            }
+        };
+        Some(Work::Agree { ours, public })
     }
 
     /// The successor on which both have agreed, derived from the present `keys`, and whether it
-    /// stays if the peer made one, too; `secret` is what came of the [`work`](IkeAttempt::work).
+    /// stays if the peer made one, too, or how to go on; `secret` is what came of the
+    /// [`work`](IkeAttempt::work).
     ///
     /// # Errors
     ///
     /// What is wrong with the answer: the peer has a successor then that we cannot have.
     pub(super) fn conclude(
-        self,
+        &mut self,
         keys: &IkeKeys,
         answer: Payloads<'_>,
         secret: Option<held::Agreed>,
-    ) -> Result<(Made, Outcome<IkeSpi>), &'static str> {
-        let (Some(sa), Some(_), Some(responder)) =
-            (answer.sa(), answer.key_exchange(), answer.nonce())
+    ) -> Result<Conclusion<Made, Outcome<IkeSpi>>, &'static str> {
+        let is_last = match &mut self.granted {
+            Some(granted) => granted.on_answer(&self.halves, answer, secret)?,
+            None => {
+                let granted = self.grant(answer, secret)?;
+                let is_last = granted.what.additional.is_none();
+                self.granted = Some(granted);
+                is_last
+            }
+        };
+        let granted = self.granted.take().ok_or("nothing was granted")?;
+        if !is_last {
+            let request = granted.request(&self.halves);
+            self.granted = Some(granted);
+            return Ok(Conclusion::Followed(request));
+        }
+        let Granted { what, nonce, secrets, .. } = granted;
+        let (nonces, outcome) = self.race.conclude(&nonce);
+        let agreed = Agreed { nonces, secrets, ..what };
+        let made = agreed.derive(keys, Role::Initiator);
+        let made = made.ok_or("the key schedule does not fit the suite")?;
+        Ok(Conclusion::Made(made, outcome))
+    }
+
+    /// What the answer to CREATE_CHILD_SA grants.
+    fn grant(
+        &self,
+        answer: Payloads<'_>,
+        secret: Option<held::Agreed>,
+    ) -> Result<Granted<Agreed>, &'static str> {
+        let (Some(sa), Some(_), Some(nonce)) = (answer.sa(), answer.key_exchange(), answer.nonce())
         else {
             return Err("the answer to the rekeying of the IKE SA lacks a payload");
         };
-        let choice = proposal::chosen(sa, &self.suites)
+        let choice = proposal::chosen(sa, &self.suites, self.beside())
             .ok_or("the answer chooses a proposal that was not offered")?;
         let shared = secret.ok_or("the key exchange is of another group than the suite")?;
         let remote = ike_spi(&choice).ok_or("the SPI of an IKE SA has 8 octets, not all zero")?;
         let shared = shared.map_err(|_| "the peer's public value is not acceptable")?;
-        let (nonces, outcome) = self.race.conclude(responder);
-        let spis = Spis { initiator: self.spi, responder: remote };
-        let keys = keys
-            .rekeyed(choice.suite, &shared, &nonces, spis, Role::Initiator)
-            .map_err(|_| "the key schedule does not fit the suite")?;
-        let id = IkeSaId { local: self.spi, remote };
-        Ok((Made { id, role: Role::Initiator, keys, nonces }, outcome))
+        let agreed = Agreed {
+            suite: choice.suite,
+            additional: choice.additional,
+            id: IkeSaId { local: self.spi, remote },
+            nonces: Nonces { initiator: Vec::new(), responder: Vec::new() },
+            secrets: Secrets::default(),
+        };
+        let (nonce, secrets) = (nonce.to_vec(), Secrets::first(shared));
+        match choice.additional.is_none() {
+            true => Ok(Granted::whole(agreed, nonce, secrets)),
+            false => Granted::begin(agreed, nonce, secrets, answer),
+        }
     }
 }
 
@@ -152,13 +229,15 @@ pub(super) enum Refusal {
 const UNACCEPTABLE: Refusal =
     Refusal::Breach("the SPI or the public value of a rekeying is unacceptable");
 
-/// What the peer asks for, one of `suites`, with the peer's public value.
+/// What the peer asks for, one of `suites` with the key exchanges `beside` the first, and the peer's
+/// public value.
 ///
 /// # Errors
 ///
 /// Why there can be none.
 pub(super) fn choose(
     suites: &[IkeSuite],
+    beside: Beside,
     request: Payloads<'_>,
 ) -> Result<(Choice<IkeSuite>, Vec<u8>), Refusal> {
     let (Some(sa), Some(public), Some(_)) = (request.sa(), request.key_exchange(), request.nonce())
@@ -166,7 +245,7 @@ pub(super) fn choose(
         return Err(Refusal::Breach("rekeying lacks a payload"));
     };
     let begun = group_of(public.method);
-    let choice = proposal::choose(sa, suites, begun).map_err(Refusal::Proposal)?;
+    let choice = proposal::choose(sa, suites, beside, begun).map_err(Refusal::Proposal)?;
     let group = choice.suite.group;
     if begun != Some(group) {
         return Err(Refusal::Notify(invalid_ke(group)));
@@ -174,31 +253,39 @@ pub(super) fn choose(
     Ok((choice, public.data.clone()))
 }
 
-/// The successor for which the peer asks, one of `suites`, derived from the present `keys`, and
-/// our answer; `responded` is what came of the key exchange that [`choose`] has named.
+/// The successor for which the peer asks, one of `suites`, and our answer; `responded` is what came
+/// of the key exchange that [`choose`] has named.
 ///
 /// # Errors
 ///
 /// Why there is none.
 pub(super) fn answer(
-    keys: &IkeKeys,
     suites: &[IkeSuite],
+    beside: Beside,
     request: Payloads<'_>,
     responded: Option<held::Responded>,
     ctx: &mut Context<'_>,
-) -> Result<(Made, [Payload; 3]), Refusal> {
-    let (choice, _) = choose(suites, request)?;
+) -> Result<(Agreed, Vec<Payload>), Refusal> {
+    let (choice, _) = choose(suites, beside, request)?;
     let nonce = request.nonce().ok_or(Refusal::Breach("rekeying lacks a payload"))?;
     let (public, shared) = half(responded)?;
     let nonces = Nonces { initiator: nonce.to_vec(), responder: ctx.nonce() };
-    let local = ctx.ike_spi();
-    let made = derive(keys, &choice, &shared, nonces, local).ok_or(UNACCEPTABLE)?;
-    let payloads = [
+    let (local, remote) = (ctx.ike_spi(), ike_spi(&choice).ok_or(UNACCEPTABLE)?);
+    let payloads = vec![
         Payload::SecurityAssociation(proposal::answer(&choice, &local.0)),
-        Payload::Nonce(made.nonces.responder.clone()),
+        Payload::Nonce(nonces.responder.clone()),
         public_value_of(choice.suite.group, public),
     ];
-    Ok((made, payloads))
+    let (suite, additional) = (choice.suite, choice.additional);
+    let (id, secrets) = (IkeSaId { local, remote }, Secrets::first(shared));
+    Ok((Agreed { suite, additional, id, nonces, secrets }, payloads))
+}
+
+impl Agreed {
+    /// The key exchanges that are yet to be made.
+    pub(super) fn additional(&self) -> Additional {
+        self.additional
+    }
 }
 
 /// What the answer needs of a key exchange.
@@ -212,23 +299,11 @@ fn half(responded: Option<held::Responded>) -> Result<(Vec<u8>, Secret), Refusal
     }
 }
 
-fn derive(
-    keys: &IkeKeys,
-    choice: &Choice<IkeSuite>,
-    shared: &Secret,
-    nonces: Nonces,
-    local: IkeSpi,
-) -> Option<Made> {
-    let remote = ike_spi(choice)?;
-    let spis = Spis { initiator: remote, responder: local };
-    let keys = keys.rekeyed(choice.suite, shared, &nonces, spis, Role::Responder).ok()?;
-    Some(Made { id: IkeSaId { local, remote }, role: Role::Responder, keys, nonces })
-}
-
 /// The SPI that the peer gave to its side of the successor.
 fn ike_spi(choice: &Choice<IkeSuite>) -> Option<IkeSpi> {
     let spi = IkeSpi(<[u8; 8]>::try_from(choice.spi.as_slice()).ok()?);
     (!spi.is_zero()).then_some(spi)
 }
 
-state_of_fields!(IkeAttempt { race, spi, suites, key_exchange });
+state_of_fields!(IkeAttempt { race, spi, suites, additional, or_none, halves, granted });
+state_of_fields!(Agreed { suite, additional, id, nonces, secrets });

@@ -74,15 +74,15 @@ impl<K: Copy + PartialEq> Attempt<K> {
     }
 
     /// The peer has answered with its nonce: who stays?
-    pub(super) fn conclude(self, responder: &[u8]) -> (Nonces, Outcome<K>) {
-        let nonces = Nonces { initiator: self.nonce, responder: responder.to_vec() };
+    pub(super) fn conclude(&self, responder: &[u8]) -> (Nonces, Outcome<K>) {
+        let nonces = Nonces { initiator: self.nonce.clone(), responder: responder.to_vec() };
         let lower = |rival: &Rival<K>| {
             let lower = *nonces.lowest() <= *rival.lowest_nonce;
             lower != fault::is_on(Fault::KeepsLowestNonce)
         };
-        let outcome = match self.rival {
-            Some(rival) if lower(&rival) => Outcome::Theirs(rival.sa),
-            rival => Outcome::Ours { redundant: rival.map(|rival| rival.sa) },
+        let outcome = match &self.rival {
+            Some(rival) if lower(rival) => Outcome::Theirs(rival.sa),
+            rival => Outcome::Ours { redundant: rival.as_ref().map(|rival| rival.sa) },
         };
         (nonces, outcome)
     }

@@ -26,6 +26,8 @@ impl Established {
         let Established { children, descent, life, exchanges, .. } = self;
         write!(out, "{children:?}{descent:?}{life:?}{exchanges:?}")?;
         write!(out, "{:?}", &exchanges.keys.sk_pi.as_bytes()[..8])?;
+        let Established { additional, followups, .. } = self;
+        write!(out, "{additional:?}{followups:?}")?;
         let Established { held, liveness, path, to_measure, .. } = self;
         write!(out, "{held:?}{liveness:?}{path:?}{to_measure:?}")
     }
@@ -35,6 +37,7 @@ impl Established {
         let installed = |sa: &children::ChildSa| sa.state == ChildState::Installed;
         self.is_active()
             && self.held.is_empty()
+            && self.followups.is_none()
             && self.exchanges.purpose().is_none()
             && self.children.iter().all(|(_, sa)| installed(sa))
             && self.children.wanted().is_none()

@@ -26,6 +26,7 @@ impl Established {
         }
         self.children.expire(ctx);
         self.end_deferred(ctx);
+        self.expire_followups(ctx);
         self.want_children(ctx);
         let interval = self.config.liveness.keepalive;
         if self.path.keepalive_due(ctx.now, interval) {
@@ -56,7 +57,10 @@ impl Established {
         let children = children.map(|at| (at, TimerReason::Expiry));
         let condemned = self.vouching.end_at().map(|at| (at, TimerReason::Expiry));
         let check = self.check_until().map(|at| (at, TimerReason::Expiry));
-        soonest([keepalive, expiry, children, condemned, check, self.request_timeout()])
+        let followups =
+            self.followups.as_ref().map(|known| (known.expires_at, TimerReason::Expiry));
+        let request = self.request_timeout();
+        soonest([keepalive, expiry, children, condemned, check, followups, request])
     }
 
     fn request_timeout(&self) -> Option<(Timestamp, TimerReason)> {
@@ -74,8 +78,12 @@ impl Established {
         }
         let installed = self.children.iter().filter(|(_, sa)| sa.state == ChildState::Installed);
         let rekey = installed.map(|(_, sa)| sa.rekey_at).min().unwrap_or(self.life.rekey_at);
+        let probe = Some((self.liveness.probe_at(liveness), TimerReason::Liveness));
+        if self.followups.is_some() {
+            return probe;
+        }
         soonest([
-            Some((self.liveness.probe_at(liveness), TimerReason::Liveness)),
+            probe,
             Some((rekey.min(self.life.rekey_at), TimerReason::Rekey)),
             self.children.wanted().map(|(at, _)| (at, TimerReason::CreateChild)),
         ])

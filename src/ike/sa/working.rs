@@ -107,13 +107,18 @@ impl Established {
     /// that would be granted now.
     fn key_exchange_of(&self, request: &Request) -> Option<(Group, Vec<u8>)> {
         let payloads = request.opened.payloads().ok().map(Payloads)?;
-        let creates = request.opened.header().exchange_type == ExchangeType::CREATE_CHILD_SA;
-        if !creates || !self.is_active() || payloads.unknown_critical().is_some() {
+        if !self.is_active() || payloads.unknown_critical().is_some() {
             return None;
+        }
+        match request.opened.header().exchange_type {
+            ExchangeType::CREATE_CHILD_SA => {}
+            ExchangeType::IKE_FOLLOWUP_KE => return self.followup_of(payloads),
+            _ => return None,
         }
         match payloads.sa()?.proposals.first()?.protocol {
             ProtocolId::IKE if !self.is_busy() => {
-                let (choice, public) = rekey::choose(&self.rekey_suites(), payloads).ok()?;
+                let (choice, public) =
+                    rekey::choose(&self.rekey_suites(), self.beside_requested(), payloads).ok()?;
                 Some((choice.suite.group, public))
             }
             ProtocolId::ESP => {

@@ -163,7 +163,11 @@ fn a_public_value_of_small_order_is_a_syntax_error() {
 fn a_public_value_of_small_order_does_not_rekey_the_ike_sa() {
     let mut peer = RawPeer::connect();
     let suite = "aes256gcm16-prfsha384-curve25519".parse::<crate::crypto::suite::IkeSuite>();
-    let offer = crate::ike::proposal::offer(&[suite.unwrap()], &[3; 8]);
+    let offer = crate::ike::proposal::offer(
+        &[suite.unwrap()],
+        crate::ike::proposal::Beside::NOTHING,
+        &[3; 8],
+    );
     let method = KeyExchangeMethod::CURVE25519;
     let request = [
         Payload::SecurityAssociation(offer),

@@ -117,6 +117,23 @@ fn fragments_come_together_in_any_order() {
 }
 
 #[test]
+fn ike_intermediate_comes_to_one_tunnel_by_any_schedule() {
+    passes(scenarios::intermediate);
+    passes(scenarios::intermediate_fragments);
+    passes(scenarios::hybrid_handshakes);
+}
+
+#[test]
+fn ike_followup_ke_amid_rekeys_deletes_and_loss_loses_no_packet() {
+    passes(scenarios::hybrid_child_rekeys);
+    passes(scenarios::hybrid_ike_rekeys);
+    passes(scenarios::hybrid_ike_and_child_rekey);
+    passes(scenarios::hybrid_rekeys_and_delete);
+    passes(scenarios::hybrid_slots_change);
+    passes(scenarios::hybrid_restart_amid_rekey);
+}
+
+#[test]
 fn a_stranger_gets_no_sa_by_any_schedule() {
     passes(scenarios::strangers);
 }

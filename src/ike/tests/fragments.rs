@@ -69,8 +69,10 @@ fn a_child_sa_is_made_anew_over_a_path_of_short_datagrams() {
         net.run(secs(1));
         net.assert_one_tunnel();
     }
-    let longest = net.log.iter().map(size).max().unwrap();
-    assert!(longest <= 576, "{longest}");
+    let protected =
+        |datagram: &&Datagram| datagram.header().exchange_type != ExchangeType::IKE_SA_INIT;
+    let longest = net.log.iter().filter(protected).max_by_key(|datagram| size(datagram)).unwrap();
+    assert!(size(longest) <= 576, "{} {:?}", size(longest), longest.header());
 }
 
 #[test]

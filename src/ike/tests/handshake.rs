@@ -47,8 +47,8 @@ fn a_tunnel_comes_up_over_ipv6() {
 fn every_suite_carries_a_tunnel() {
     let ciphers = Cipher::all()
         .flat_map(|cipher| Prf::ALL.map(|prf| IkeSuite { cipher, prf, group: Group::Curve25519 }));
-    let groups =
-        Group::ALL.map(|group| IkeSuite { group, ..ike("aes256gcm16-prfsha256-curve25519") });
+    let groups = Group::DIFFIE_HELLMAN
+        .map(|group| IkeSuite { group, ..ike("aes256gcm16-prfsha256-curve25519") });
     for suite in ciphers.chain(groups) {
         let IkeSuite { cipher, group, .. } = suite;
         let mut configs = config_pair(same_psk());

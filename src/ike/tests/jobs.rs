@@ -20,6 +20,12 @@ enum Rekey {
 
 const REKEYS: [Rekey; 2] = [Rekey::Child, Rekey::Ike];
 
+/// Two ends whose handshake has four messages.
+fn classical() -> [ConnectionConfig; 2] {
+    let off = |config| ConnectionConfig { post_quantum: PostQuantum::Off, ..config };
+    config_pair(key_pairs()).map(off)
+}
+
 /// Two endpoints whose jobs and datagrams move only when a test moves them.
 #[derive(Clone)]
 struct Pair {
@@ -41,7 +47,7 @@ impl Pair {
     }
 
     fn with_keys() -> Pair {
-        Pair::new(config_pair(key_pairs()), EndpointConfig::default())
+        Pair::new(classical(), EndpointConfig::default())
     }
 
     fn at<T>(&mut self, end: usize, act: impl FnOnce(&mut Endpoint, &mut Moment<'_>) -> T) -> T {
@@ -290,7 +296,7 @@ fn a_full_queue_refuses_strangers_and_no_established_peer() {
         ..HalfOpenLimits::default()
     };
     let settings = EndpointConfig { half_open: no_cookies, ..EndpointConfig::default() };
-    let [west, east] = config_pair(key_pairs());
+    let [west, east] = classical();
     let east = ConnectionConfig { remote: RemoteAddress::Any, ..east };
     let mut pair = Pair::new([west, east], settings);
     let init = pair.work_and_send(WEST).remove(0);

@@ -5,13 +5,15 @@
 use crate::crypto::secret::Secret;
 use crate::crypto::sign::SigningKey;
 use crate::ike::auth::{Signed, prove_now, verify_now};
-use crate::ike::keys::{IkeKeys, Nonces, Spis};
+use crate::ike::keys::{IkeKeys, Nonces, Secrets, Spis};
 use crate::ike::*;
 use crate::net::EspSpi;
 use crate::wire::ike::{
     AuthMethod, Authentication, ExchangeType, Flags, Header, IkeSpi, MessageId,
 };
 use hex_literal::hex;
+
+mod additional;
 
 const SPIS: Spis = Spis { initiator: IkeSpi([1; 8]), responder: IkeSpi([2; 8]) };
 const MESSAGE: &[u8] = b"init message";
@@ -27,7 +29,8 @@ fn keys(role: Role) -> IkeKeys {
 
 fn child_keymat(keys: &IkeKeys, shared: Option<&Secret>, role: Role) -> [Vec<u8>; 2] {
     let (suite, spis) = ("aes256gcm16".parse().unwrap(), (EspSpi(1000), EspSpi(2000)));
-    let pair = keys.child_seed().keys(suite, spis, shared, &nonces(), role);
+    let secrets = shared.cloned().map(Secrets::first).unwrap_or_default();
+    let pair = keys.child_seed().keys(suite, spis, &secrets, &nonces(), role);
     assert_eq!((pair.inbound.spi, pair.outbound.spi), spis);
     [pair.inbound, pair.outbound].map(|keys| keys.keymat.as_bytes().to_vec())
 }
@@ -80,7 +83,8 @@ fn a_rekeyed_ike_sa_descends_from_sk_d() {
     let swapped = Nonces { initiator: responder, responder: initiator };
     let spis = Spis { initiator: IkeSpi([3; 8]), responder: IkeSpi([4; 8]) };
     let shared = Secret::copy_of(&[0x22; 32]);
-    let new = old.rekeyed(old.suite, &shared, &swapped, spis, Role::Initiator).unwrap();
+    let new =
+        old.rekeyed(old.suite, &Secrets::first(shared), &swapped, spis, Role::Initiator).unwrap();
     assert_eq!(
         new.sk_pi.as_bytes(),
         hex!("5e11a44abb61f9d525e4afe390ad296d1201630eafcf83c6" "12b726cd4b6320f7fcc021b071aa666706db8620aca1fca3")
@@ -116,7 +120,8 @@ fn with_cbc_and_hmac_every_key_and_the_padding_has_its_place() {
     );
     let suite = "aes128-sha1".parse().unwrap();
     let spis = (EspSpi(1000), EspSpi(2000));
-    let child = initiator.child_seed().keys(suite, spis, None, &nonces(), Role::Initiator);
+    let child =
+        initiator.child_seed().keys(suite, spis, &Secrets::default(), &nonces(), Role::Initiator);
     assert_eq!(
         child.outbound.keymat.as_bytes(),
         hex!("2f2e36c2e32b027c944b4484bb56832ef45786d62782e139ef7c2f4a41b6c1a83c5ccaf1")
@@ -155,8 +160,15 @@ fn check_auth(own: Credentials, peer: Credentials, expected: Authentication) {
     let nonce = nonces().responder;
     let prf = keys.suite.prf;
     let payload = identity.to_wire();
-    let signed =
-        Signed { message: MESSAGE, nonce: &nonce, identity: &payload, sk_p: &keys.sk_pi, prf };
+    let signed = |message| Signed {
+        messages: vec![message],
+        nonce: &nonce,
+        identity: &payload,
+        sk_p: &keys.sk_pi,
+        prf,
+        intermediate: Vec::new(),
+    };
+    let (signed, other) = (signed(MESSAGE), signed);
     assert_eq!(prove_now(&own, &signed), expected);
     assert_eq!(verify_now(&peer, &signed, &expected).unwrap().into_parts().0, identity);
     for bit in 0..expected.data.len() * 8 {
@@ -165,8 +177,7 @@ fn check_auth(own: Credentials, peer: Credentials, expected: Authentication) {
         assert!(verify_now(&peer, &signed, &forged).is_err(), "bit {bit}");
     }
     for message in [&MESSAGE[1..], b"init messagf"] {
-        let other = Signed { message, ..signed };
-        assert!(verify_now(&peer, &other, &expected).is_err());
+        assert!(verify_now(&peer, &other(message), &expected).is_err());
     }
 }
 

@@ -4,6 +4,7 @@ use super::net::*;
 use super::raw_peer::{Again, RawPeer};
 use crate::crypto::kex::{Group, KeyExchange};
 use crate::crypto::suite::IkeSuite;
+use crate::ike::keys::Secrets;
 use crate::ike::keys::{Nonces, Spis};
 use crate::ike::payloads::{Payloads, public_value};
 use crate::ike::proposal;
@@ -38,7 +39,7 @@ fn rekey(peer: &mut RawPeer) -> Result<(), Option<NotifyType>> {
     peer.random.fill(&mut spi);
     peer.random.fill(&mut nonce);
     let request = [
-        Payload::SecurityAssociation(proposal::offer(&[suite], &spi)),
+        Payload::SecurityAssociation(proposal::offer(&[suite], proposal::Beside::NOTHING, &spi)),
         Payload::Nonce(nonce.clone()),
         public_value(&ours),
     ];
@@ -49,7 +50,10 @@ fn rekey(peer: &mut RawPeer) -> Result<(), Option<NotifyType>> {
     let shared = ours.agree(&payloads.key_exchange().unwrap().data).unwrap();
     let nonces = Nonces { initiator: nonce, responder: payloads.nonce().unwrap().clone() };
     peer.spis = Spis { initiator: IkeSpi(spi), responder: IkeSpi(responder) };
-    peer.keys = peer.keys.rekeyed(suite, &shared, &nonces, peer.spis, Role::Initiator).unwrap();
+    peer.keys = peer
+        .keys
+        .rekeyed(suite, &Secrets::first(shared), &nonces, peer.spis, Role::Initiator)
+        .unwrap();
     peer.next_id = 0;
     Ok(())
 }
@@ -237,7 +241,11 @@ fn what_strangers_say_at_the_peers_address_is_no_failure_of_the_peer() {
     for number in 0..100u8 {
         message.header.initiator_spi = IkeSpi([7, 7, 7, 7, 7, 7, 7, number]);
         message.payloads.retain(|payload| !matches!(payload, Payload::SecurityAssociation(_)));
-        message.payloads.push(Payload::SecurityAssociation(proposal::offer(&[suite], &[])));
+        message.payloads.push(Payload::SecurityAssociation(proposal::offer(
+            &[suite],
+            proposal::Beside::NOTHING,
+            &[],
+        )));
         net.deliver(Datagram { bytes: message.encode(), ..request.clone() });
     }
     let told = net.ends[EAST].count(|event| matches!(event, Event::Suspected { .. }));

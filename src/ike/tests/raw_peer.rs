@@ -4,11 +4,12 @@
 use super::net::*;
 use crate::crypto::kex::{Group, KeyExchange};
 use crate::crypto::suite::{EspSuite, IkeSuite};
-use crate::ike::auth::{Signed, hash_algorithms, prove_now};
+use crate::ike::auth::{hash_algorithms, prove_now};
 use crate::ike::keys::{IkeKeys, Nonces, Spis};
 use crate::ike::path::{Path, detection_payloads};
 use crate::ike::payloads::Payloads;
 use crate::ike::proposal;
+use crate::ike::transcript::Transcript;
 use crate::ike::*;
 use crate::moment::Moment;
 use crate::random::Seeded;
@@ -107,13 +108,8 @@ impl RawPeer {
     fn auth_request(&mut self, init: &[u8], nonces: &Nonces) -> Vec<u8> {
         // What stands in the reserved octets is ignored, and covered by AUTH as it stands there.
         let identity = Identification { reserved: [1, 2, 3], ..self.config.local_id.to_wire() };
-        let signed = Signed {
-            message: init,
-            nonce: &nonces.responder,
-            identity: &identity,
-            sk_p: &self.keys.sk_pi,
-            prf: self.keys.suite.prf,
-        };
+        let transcript = Transcript::new(init.to_vec(), Vec::new(), false);
+        let signed = transcript.signed(Role::Initiator, &self.keys, nonces, &identity);
         let auth = prove_now(&self.credentials, &signed);
         let mut payloads =
             vec![Payload::IdInitiator(identity.clone()), Payload::Authentication(auth)];
@@ -126,7 +122,11 @@ impl RawPeer {
         let suite: EspSuite = suite.parse().unwrap();
         let (_, slot) = self.config.first_slot().expect("a connection of one slot");
         vec![
-            Payload::SecurityAssociation(proposal::offer(&[suite], &spi.to_be_bytes())),
+            Payload::SecurityAssociation(proposal::offer(
+                &[suite],
+                proposal::Beside::NOTHING,
+                &spi.to_be_bytes(),
+            )),
             Payload::TrafficSelectorsInitiator(slot.local_ts.clone().into()),
             Payload::TrafficSelectorsResponder(slot.remote_ts.clone().into()),
         ]
@@ -238,7 +238,7 @@ fn init(
     let exchange = ExchangeType::IKE_SA_INIT;
     let header = Header::new(spi, IkeSpi::ZERO, exchange, flags, MessageId(0));
     let mut payloads = vec![
-        Payload::SecurityAssociation(proposal::offer(&[suite], &[])),
+        Payload::SecurityAssociation(proposal::offer(&[suite], proposal::Beside::NOTHING, &[])),
         Payload::KeyExchange(PublicValue {
             method: proposal::method_of(Group::Curve25519),
             data: key_exchange.public().to_vec(),

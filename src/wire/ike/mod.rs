@@ -33,7 +33,10 @@ pub use identity::{Identity, ParseIdentityError};
 pub use message::Message;
 pub use payload::{Payload, decode_chain, encode_chain};
 pub use proposal::{Attribute, AttributeValue, Proposal, SecurityAssociation, Transform};
-pub use protected::{Draft, Fragment, Parts, Protected, SealedGeometry, strip_padding};
+pub use protected::{
+    Draft, Fragment, Parts, Protected, SealedGeometry, covered, covered_in, outer_of_whole,
+    strip_padding,
+};
 pub use registries::*;
 pub use selector::{TrafficSelector, TrafficSelectors, UnknownTrafficSelector};
 

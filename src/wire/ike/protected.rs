@@ -88,6 +88,59 @@ pub fn strip_padding(plaintext: &[u8]) -> Result<&[u8], DecodeError> {
     Ok(padded.split_at(payloads_len).0)
 }
 
+/// What AUTH covers of a message of IKE_INTERMEDIATE with `inner` inside its SK payload: the message
+/// as if it were neither encrypted nor padded nor given an ICV (RFC 9242 §3.3.2).
+pub fn covered(header: &Header, inner: &[Payload]) -> Vec<u8> {
+    let bare = SealedGeometry { iv_len: 0, block_len: 1, icv_len: 0 };
+    let draft = Draft::new(header, inner, bare);
+    let (outer, padded) = draft.bytes.split_at(draft.associated_len);
+    let (_pad_length, chain) = padded.split_last().unwrap_or((&0, &[]));
+    covered_in(outer, chain)
+}
+
+/// The same of a message of which `outer` is the octets up to and with the SK generic header, and
+/// `chain` what was inside: both lengths become those of what is covered.
+pub fn covered_in(outer: &[u8], chain: &[u8]) -> Vec<u8> {
+    let mut octets = [outer, chain].concat();
+    let (whole, sealed) =
+        (octets.len() as u32, u16::try_from(chain.len() + SK_HEADER).unwrap_or(u16::MAX));
+    let mut patch = |at: Option<usize>, length: &[u8]| {
+        let place = at.and_then(|at| octets.get_mut(at..at + length.len()));
+        if let Some(place) = place {
+            place.copy_from_slice(length);
+        }
+    };
+    patch(Some(Header::LEN - 4), &whole.to_be_bytes());
+    patch(outer.len().checked_sub(2), &sealed.to_be_bytes());
+    octets
+}
+
+/// The octets up to and with the SK generic header that a message would have in one piece, by those
+/// up to the end of the fragment numbers of its first fragment.
+pub fn outer_of_whole(associated_data: &[u8]) -> Vec<u8> {
+    let end = associated_data.len().saturating_sub(FRAGMENT_NUMBERS);
+    let mut outer = associated_data.get(..end).unwrap_or_default().to_vec();
+    let mut next = Some((NEXT_PAYLOAD, Header::LEN));
+    while let Some((type_at, payload_at)) = next {
+        if outer.get(type_at) == Some(&PayloadType::SKF.0) {
+            outer.splice(type_at..=type_at, [PayloadType::SK.0]);
+            break;
+        }
+        let length = outer.get(payload_at + 2..payload_at + SK_HEADER);
+        let length = length.and_then(|octets| <[u8; 2]>::try_from(octets).ok());
+        let length = length.map(|octets| usize::from(u16::from_be_bytes(octets)));
+        next = length.filter(|length| *length > 0).map(|length| (payload_at, payload_at + length));
+    }
+    outer
+}
+
+/// Octets of a generic payload header.
+const SK_HEADER: usize = 4;
+/// Octets of Fragment Number and Total Fragments.
+const FRAGMENT_NUMBERS: usize = 4;
+/// Where the header names the type of the first payload.
+const NEXT_PAYLOAD: usize = 16;
+
 fn fault(at: usize, why: Fault) -> DecodeError {
     DecodeError { what: "encrypted payload", why, at }
 }

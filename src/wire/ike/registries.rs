@@ -87,8 +87,10 @@ registry! {
         KE = 4,
         /// Extended sequence numbers.
         ESN = 5,
-        /// First additional key exchange (RFC 9370).
+        /// First additional key exchange (RFC 9370); the others follow.
         ADDKE1 = 6,
+        /// The last of seven.
+        ADDKE7 = 12,
     }
 }
 
@@ -218,14 +220,18 @@ registry! {
         REDIRECT = 16407,
         EAP_ONLY_AUTHENTICATION = 16417,
         CHILDLESS_IKEV2_SUPPORTED = 16418,
+        QUICK_CRASH_DETECTION = 16419,
         IKEV2_MESSAGE_ID_SYNC_SUPPORTED = 16420,
         IKEV2_FRAGMENTATION_SUPPORTED = 16430,
         SIGNATURE_HASH_ALGORITHMS = 16431,
         USE_PPK = 16435,
+        PPK_IDENTITY = 16436,
+        NO_PPK_AUTH = 16437,
         INTERMEDIATE_EXCHANGE_SUPPORTED = 16438,
         ADDITIONAL_KEY_EXCHANGE = 16441,
         SUPPORTED_AUTH_METHODS = 16443,
         SA_RESOURCE_INFO = 16444,
+        IKE_SA_INIT_FULL_TRANSCRIPT_AUTH = 16447,
     }
 }
 

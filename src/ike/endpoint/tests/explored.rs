@@ -38,7 +38,10 @@ impl Endpoint {
             && self.sas.walk().all(|(_, sa)| match sa {
                 IkeSa::Established(sa) => sa.is_quiet(),
                 IkeSa::Over(..) | IkeSa::HalfOpen(_) | IkeSa::Responding(_) => true,
-                IkeSa::Initiating(_) | IkeSa::AwaitInit(_) | IkeSa::AwaitAuth(_) => false,
+                IkeSa::Initiating(_)
+                | IkeSa::AwaitInit(_)
+                | IkeSa::AwaitIntermediate(_)
+                | IkeSa::AwaitAuth(_) => false,
             })
     }
 

@@ -58,6 +58,12 @@ pub(super) enum Corner {
     PresumptionIgnored,
     /// A peer that could not prove itself was refused.
     StrangerRefused,
+    /// IKE_INTERMEDIATE came again and was answered from the cache (RFC 9242 §3.2).
+    IntermediateAnsweredAgain,
+    /// IKE_FOLLOWUP_KE came while an exchange of ours makes an SA, too (RFC 9370 §2.2.4).
+    FollowupsCross,
+    /// IKE_FOLLOWUP_KE came for what is not to be any more: STATE_NOT_FOUND (RFC 9370 §2.2.4).
+    FollowupWithoutState,
 }
 
 use Corner::*;
@@ -111,6 +117,8 @@ pub(super) fn of_step(
     note(SendableByTraffic, matches!(input, Input::Inner(_)) && moved);
     let Some(datagram) = datagram else { return corners };
     let Ok(header) = Header::decode(datagram.message()) else { return corners };
+    let intermediate = header.exchange_type == ExchangeType::IKE_INTERMEDIATE;
+    note(IntermediateAnsweredAgain, intermediate && counted(Discard::Retransmission) && answered);
     note(PresumptionIgnored, presumes(before, &header) && !answered);
     let over = before.endpoint().is_over(datagram.message());
     note(AnsweredAgainAfterTheEnd, over && answered && !counted(Discard::UnknownSpi));
@@ -176,6 +184,13 @@ fn of_message(before: &Node, header: &Header, message: &[Payload], after: &Step)
             IkeDeletesCross,
             is_request && deletes(ProtocolId::IKE) && asked == Some(Asked::DeleteIke),
         ),
+        (
+            FollowupsCross,
+            is_request
+                && header.exchange_type == ExchangeType::IKE_FOLLOWUP_KE
+                && [Some(Asked::Child), Some(Asked::RekeyIke)].contains(&asked),
+        ),
+        (FollowupWithoutState, notifies(NotifyType::STATE_NOT_FOUND)),
         (IkeRekeysCrossOursStays, !is_request && decided && ours),
         (IkeRekeysCrossTheirsStays, !is_request && decided && !ours),
     ];

@@ -9,7 +9,7 @@ use crate::ike::fault::Fault::{self, *};
 use crate::ike::tests::net::{EAST, WEST};
 
 /// Which end has the fault, where it shows, and as what.
-const FAULTS: [(Fault, Ends, Make, &str); 15] = [
+const FAULTS: [(Fault, Ends, Make, &str); 21] = [
     (SendsEarly, One(EAST), scenarios::child_rekeys, "which the peer has not yet"),
     (KeepsLowestNonce, One(WEST), scenarios::child_rekeys, "which the peer has replaced"),
     (KeepsLowestNonce, One(WEST), scenarios::ike_rekeys, "nothing to send on"),
@@ -25,6 +25,12 @@ const FAULTS: [(Fault, Ends, Make, &str); 15] = [
     (AnswersBeforeAuth, One(EAST), scenarios::presumption, "without proof of identity"),
     (BelievesAnybody, One(EAST), scenarios::strangers, "a stranger is believed"),
     (JoinsAsTheyCome, One(EAST), scenarios::fragments, "honest datagram is discarded"),
+    (TrustsIntermediate, One(EAST), scenarios::intermediate, "discarded: authentication"),
+    (KeepsFirstKeys, One(EAST), scenarios::intermediate, "honest datagram is discarded"),
+    (ForgetsFollowups, One(EAST), scenarios::hybrid_child_rekeys, "other keys"),
+    (ForgetsFollowups, One(EAST), scenarios::hybrid_ike_rekeys, "honest datagram is discarded"),
+    (InstallsTooSoon, One(EAST), scenarios::hybrid_child_rekeys, "nothing to send on"),
+    (KeepsLowestNonce, One(WEST), scenarios::hybrid_ike_rekeys, "nothing to send on"),
 ];
 
 /// More states than any of them takes.

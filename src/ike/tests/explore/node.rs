@@ -223,8 +223,8 @@ impl Node {
     }
 
     /// Whether `after` has an IKE SA or a Child SA that this datagram cannot have made: only IKE_AUTH
-    /// proves an identity, and only under an IKE SA whose peer has done so CREATE_CHILD_SA makes
-    /// a Child SA (CVE-2026-78135).
+    /// proves an identity, and only under an IKE SA whose peer has done so CREATE_CHILD_SA and
+    /// IKE_FOLLOWUP_KE make a Child SA (CVE-2026-78135).
     fn unfounded(&self, datagram: Option<&Datagram>, after: &Node) -> Option<String> {
         let header = datagram.and_then(|datagram| Header::decode(datagram.message()).ok());
         let is = |exchange| header.as_ref().is_some_and(|header| header.exchange_type == exchange);
@@ -235,7 +235,8 @@ impl Node {
                 |id: &IkeSaId| spis == [id.local, id.remote] || spis == [id.remote, id.local];
             self.owner.authenticated.iter().any(is_it)
         });
-        let asked = is(ExchangeType::CREATE_CHILD_SA) && known;
+        let makes = is(ExchangeType::CREATE_CHILD_SA) || is(ExchangeType::IKE_FOLLOWUP_KE);
+        let asked = makes && known;
         let before = &self.owner;
         let new_sa = after.owner.handshakes > before.handshakes;
         let new_child = after.owner.outbound.keys().find(|new| !before.outbound.contains_key(new));

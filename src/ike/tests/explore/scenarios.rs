@@ -14,7 +14,8 @@ fn configs() -> [ConnectionConfig; 2] {
         slot(&mut config).esp_suites = vec!["aes256gcm16-esn".parse().unwrap()];
         let liveness = LivenessConfig { interval: secs(10), ..LivenessConfig::default() };
         let ike_suites = vec!["aes256gcm16-prfsha384-curve25519".parse().unwrap()];
-        ConnectionConfig { ike_suites, liveness, ..config }
+        let post_quantum = PostQuantum::Off;
+        ConnectionConfig { ike_suites, post_quantum, liveness, ..config }
     })
 }
 
@@ -308,11 +309,103 @@ pub(super) fn slow_handshakes(seed: u64) -> Scenario {
     }
 }
 
+/// Two ends that have ML-KEM beside the key exchange of every SA.
+fn hybrid(configs: [ConnectionConfig; 2]) -> [ConnectionConfig; 2] {
+    configs.map(|mut config| {
+        for slot in config.slots.values_mut() {
+            slot.esp_suites = vec!["aes256gcm16-curve25519-esn".parse().unwrap()];
+        }
+        ConnectionConfig { post_quantum: PostQuantum::Require, ..config }
+    })
+}
+
+/// The same scenario between such ends, whose messages are in one piece.
+fn hybrid_of(name: &'static str, scenario: Scenario) -> Scenario {
+    let configs = scenario.configs.map(|of_end| {
+        let hybrid = |config: ConnectionConfig| hybrid([config.clone(), config])[0].clone();
+        of_end.into_iter().map(hybrid).collect()
+    });
+    let settings = EndpointConfig { fragmentation: false, ..scenario.settings };
+    Scenario { name, configs, settings, ..scenario }
+}
+
+/// IKE_INTERMEDIATE before IKE_AUTH (RFC 9242).
+pub(super) fn intermediate(seed: u64) -> Scenario {
+    let scenario = cold("", seed, configs(), &[], budget(1, 1, [2, 2], 0));
+    Scenario {
+        corners: &[IntermediateAnsweredAgain, Repeated, HalfOpenExpired],
+        ..hybrid_of("IKE_INTERMEDIATE", scenario)
+    }
+}
+
+/// The same in fragments.
+pub(super) fn intermediate_fragments(seed: u64) -> Scenario {
+    let name = "IKE_INTERMEDIATE in fragments";
+    Scenario {
+        corners: &[FragmentsOutOfOrder, Assembled],
+        ..cold(name, seed, hybrid(configs()), &[], budget(1, 0, [1, 1], 0))
+    }
+}
+
+/// Both initiate at once, or one restarts, with IKE_INTERMEDIATE.
+pub(super) fn hybrid_handshakes(seed: u64) -> Scenario {
+    let wishes = [(EAST, Wish::Restart)];
+    let name = "hybrid handshakes meet a restart";
+    let ends = both_initiate(configs());
+    let scenario = hybrid_of(name, cold("", seed, ends, &wishes, budget(0, 0, [1, 1], 0)));
+    let corners = &[IntermediateAnsweredAgain, UnknownSpi];
+    Scenario { corners, handshakes: usize::MAX, ..scenario }
+}
+
+/// Both rekey the same Child SA, with IKE_FOLLOWUP_KE (RFC 9370 §2.2.4).
+pub(super) fn hybrid_child_rekeys(seed: u64) -> Scenario {
+    let corners = &[FollowupsCross, ChildRekeysCrossOursStays, ChildRekeysCrossTheirsStays];
+    let scenario = child_rekeys(seed);
+    let budget = budget(1, 0, [1, 1], 0);
+    Scenario { corners, budget, ..hybrid_of("hybrid Child rekeys cross", scenario) }
+}
+
+/// Both rekey the IKE SA, with IKE_FOLLOWUP_KE.
+pub(super) fn hybrid_ike_rekeys(seed: u64) -> Scenario {
+    let corners = &[FollowupsCross, IkeRekeysCrossOursStays, IkeRekeysCrossTheirsStays];
+    let scenario = ike_rekeys(seed);
+    let budget = budget(0, 0, [1, 1], 0);
+    Scenario { corners, budget, ..hybrid_of("hybrid IKE rekeys cross", scenario) }
+}
+
+/// One rekeys the IKE SA, the other a Child SA, with IKE_FOLLOWUP_KE.
+pub(super) fn hybrid_ike_and_child_rekey(seed: u64) -> Scenario {
+    let corners = &[IkeRekeyMeetsOurExchange, ChildRequestMeetsIkeRekey];
+    let scenario = ike_and_child_rekey(seed);
+    let budget = budget(1, 0, [1, 1], 0);
+    Scenario { corners, budget, ..hybrid_of("hybrid IKE rekey meets Child rekey", scenario) }
+}
+
+/// One rekeys both, the other takes the connection down, and the first brings it up again.
+pub(super) fn hybrid_rekeys_and_delete(seed: u64) -> Scenario {
+    let scenario = rekeys_and_delete(seed);
+    Scenario {
+        corners: &[IkeDeletesCross, FollowupWithoutState],
+        ..hybrid_of("hybrid rekeys meet Delete", scenario)
+    }
+}
+
+/// A slot goes and comes at both ends, with IKE_FOLLOWUP_KE.
+pub(super) fn hybrid_slots_change(seed: u64) -> Scenario {
+    Scenario { corners: &[], ..hybrid_of("hybrid slots go and come", slots_change(seed)) }
+}
+
+/// An end restarts while the tunnel is rekeyed, with IKE_FOLLOWUP_KE.
+pub(super) fn hybrid_restart_amid_rekey(seed: u64) -> Scenario {
+    let scenario = restart_amid_rekey(seed);
+    Scenario { corners: &[InitialContact], ..hybrid_of("a restart meets hybrid rekeys", scenario) }
+}
+
 /// A scenario, whose nonces follow from a seed.
 pub(super) type Make = fn(u64) -> Scenario;
 
 /// All of them.
-pub(super) const ALL: [Make; 20] = [
+pub(super) const ALL: [Make; 29] = [
     child_rekeys,
     ike_rekeys,
     ike_and_child_rekey,
@@ -333,4 +426,13 @@ pub(super) const ALL: [Make; 20] = [
     slow_ike_rekeys,
     slow_rekeys_and_delete,
     slow_handshakes,
+    intermediate,
+    intermediate_fragments,
+    hybrid_handshakes,
+    hybrid_child_rekeys,
+    hybrid_ike_rekeys,
+    hybrid_ike_and_child_rekey,
+    hybrid_rekeys_and_delete,
+    hybrid_slots_change,
+    hybrid_restart_amid_rekey,
 ];
