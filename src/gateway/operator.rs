@@ -184,7 +184,7 @@ impl Gateway {
         self.names.remove(&config.name);
         self.closed.remove(&peer);
         if !self.config.peers.contains_key(&peer) {
-            self.planned.forget(peer);
+            self.planned.on_removed(peer, &config.name);
         }
         self.unsent.forget(peer);
         if let Some(sharing) = self.remotes.get_mut(&config.remote) {

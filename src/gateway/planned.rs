@@ -43,6 +43,8 @@ pub(super) struct Planned {
     ending: bool,
     /// The peers that the operator wants nothing of.
     disabled: BTreeSet<PeerId>,
+    /// Names of peers that the operator wants nothing of and that the file does not have now.
+    absent: BTreeSet<String>,
     /// Those of them whose tunnels are still being left, and since when.
     being_left: BTreeMap<PeerId, Timestamp>,
     /// When a packet was last carried, as far as counters were looked at.
@@ -75,10 +77,19 @@ impl Planned {
         self.carried_at = now;
     }
 
-    /// A peer is not configured any more.
-    pub(super) fn forget(&mut self, peer: PeerId) {
-        self.disabled.remove(&peer);
+    /// A peer is not configured any more. Should it come back, nothing has changed about it.
+    pub(super) fn on_removed(&mut self, peer: PeerId, name: &str) {
+        if self.disabled.remove(&peer) {
+            self.absent.insert(name.to_owned());
+        }
         self.being_left.remove(&peer);
+    }
+
+    /// A peer is configured.
+    pub(super) fn on_added(&mut self, peer: PeerId, name: &str) {
+        if self.absent.remove(name) {
+            self.disabled.insert(peer);
+        }
     }
 }
 
@@ -86,19 +97,17 @@ impl Gateway {
     /// What the operator has said that outlives this process.
     pub fn standing(&self) -> Standing {
         let name = |peer| self.config.peers.get(peer).map(|peer| peer.name.clone());
+        let present = self.planned.disabled.iter().filter_map(name);
         Standing {
             drained: self.planned.drained.is_some(),
-            disabled: self.planned.disabled.iter().filter_map(name).collect(),
+            disabled: present.chain(self.planned.absent.iter().cloned()).collect(),
         }
     }
 
-    /// Begins with what the operator said to the process before. Who is not configured any more is
-    /// passed over.
+    /// Begins with what the operator said to the process before; no peer has been added yet.
     pub(super) fn resume(&mut self, standing: &Standing, now: Timestamp) {
         self.planned.drained = standing.drained.then_some(now);
-        let names = |peer: &PeerConfig| standing.disabled.contains(&peer.name);
-        let disabled = self.config.peers.iter().filter(|(_, peer)| names(peer));
-        self.planned.disabled = disabled.map(|(id, _)| *id).collect();
+        self.planned.absent.clone_from(&standing.disabled);
         self.redundancy.set_leaving(standing.drained, now);
     }
 

@@ -60,6 +60,7 @@ impl Gateway {
     pub(super) fn add_peer(&mut self, peer: PeerId, at: &mut Moment<'_>) {
         let Some(config) = self.config.peers.get(&peer) else { return };
         self.names.insert(config.name.clone(), peer);
+        self.planned.on_added(peer, &config.name);
         let (remote, mut tunnel) = (config.remote, Tunnel::new(config, at.now));
         tunnel.join(self.ike.view(connection::id(remote)).map(|ike| ike.state), at.now);
         tunnel.path_mtu = self.ways.mtu(remote).map(|(mtu, _)| mtu);

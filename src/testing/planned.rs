@@ -3,7 +3,7 @@
 
 use super::deployment::{self, Deployment, NO_BFD, Region, Site};
 use super::network::{Network, Probe};
-use super::operations::ask;
+use super::operations::{ask, reload};
 use super::two_gateways::assert_sound;
 use crate::control::{
     Code, DrainView, FailureKind, PeerSummary, PeersView, Planned, Reply, Request, Standing,
@@ -245,6 +245,31 @@ fn a_disabled_peer_cannot_come_back_by_itself_and_both_ends_are_told() {
     assert_eq!(peer(&mut network, 0, "r2z1").verdict, Verdict::Up);
     assert_eq!(flow.lost(&mut network), 0);
     assert_sound(&mut network, 8);
+}
+
+/// The file does not have the peer for a while: that is no pardon.
+#[test]
+fn a_disabled_peer_that_leaves_the_file_and_comes_back_is_still_disabled() {
+    let mut network = connected(four(with_bfd), 10);
+    done(&mut network, 0, &Request::Disable { peer: "r2z1".to_owned() });
+    network.run(Duration::from_secs(5));
+    let sites: Vec<Site> =
+        [(1, 1), (1, 2), (2, 1), (2, 2)].map(|(region, zone)| Site { region, zone }).into();
+    let text = with_bfd(sites[0], deployment::text(sites[0], &sites, &["red"]));
+    let without: Vec<Site> = sites.iter().copied().filter(|site| *site != sites[2]).collect();
+    let shorter = with_bfd(sites[0], deployment::text(sites[0], &without, &["red"]));
+    reload(&mut network, 0, &shorter);
+    network.run(Duration::from_secs(1));
+    let standing = network.node(0).gateway.standing();
+    assert_eq!(standing.disabled, ["r2z1".to_owned()].into());
+    reload(&mut network, 0, &text);
+    network.run(Duration::from_secs(10));
+    assert_eq!(peer(&mut network, 0, "r2z1").verdict, Verdict::Disabled);
+    assert_eq!(peer(&mut network, 0, "r2z2").verdict, Verdict::Up);
+    done(&mut network, 0, &Request::Enable { peer: "r2z1".to_owned() });
+    network.run(Duration::from_secs(10));
+    assert_eq!(peer(&mut network, 0, "r2z1").verdict, Verdict::Up);
+    assert_eq!(network.node(0).gateway.standing(), Standing::default());
 }
 
 /// Two VPCs share one IKE SA: the other goes on, and the peer is told which one is meant.
