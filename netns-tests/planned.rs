@@ -23,7 +23,8 @@ use crate::support::pair::{Pair, Side};
 use crate::support::region::{Path4or6, Regions};
 use crate::support::vpngwd::{Auth, Gateway, bgp, config};
 
-const INTERVAL: Duration = Duration::from_millis(10);
+/// Some 600 packets a second on all paths: what is lost must not be lost for want of a processor.
+const INTERVAL: Duration = Duration::from_millis(50);
 /// How long things are watched after what was done.
 const WATCH: Duration = Duration::from_secs(2);
 
@@ -88,7 +89,8 @@ fn a_gateway_is_drained_restarted_and_used_again_and_nothing_is_lost() {
             println!("    {gateway} is quiet {:.1} s after it was drained", took.as_secs_f64());
             restart(lab, gateway);
             sleep(WATCH);
-            assert!(is_quiet(lab, gateway), "{gateway} has begun drained, and draws nothing");
+            let quiet = eventually(|| is_quiet(lab, gateway));
+            assert!(quiet, "{gateway} has begun drained, and draws packets");
             order(lab, gateway, &Request::Undrain);
             assert!(eventually(|| answers_for_its_hosts(lab, gateway)));
             sleep(WATCH);
