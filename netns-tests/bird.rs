@@ -10,7 +10,7 @@
 //! IPv4 routes have IPv6 next hops here (RFC 8950), since the session has IPv6 addresses only.
 
 use nix::sys::signal::Signal;
-use vpngw::control::{BfdView, PathState, Request, RouteView, RoutesView};
+use vpngw::control::{BfdView, Code, PathState, Request, RouteView, RoutesView};
 use vpngw::lab;
 use vpngw::net::Prefix;
 use vpngw::os::netlink::{InterfaceAddress, Netlink};
@@ -276,4 +276,29 @@ announce = [
     assert!(eventually(|| sites.is_routed("fd00:2::/48")), "{}", sites.why());
     assert!(sites.pair.comes_to_work(), "{}", sites.why());
     sites.bird.ask("reload in vpngw");
+}
+
+#[test]
+fn roles_are_agreed_on_with_bird_and_one_that_does_not_fit_is_told() {
+    let bird = BIRD.replace("    hold time 9;\n", "    hold time 9;\n    local role peer;\n");
+    let sites = Sites::with(&bird);
+    assert!(eventually(|| sites.is_routed("10.2.0.0/16")), "{}", sites.why());
+    let text = |role: &str| {
+        let more = format!("{INSIDE}\nbgp_role = \"{role}\"");
+        config(&sites.pair, Side::Left, Auth::Psk, &bgp(Side::Left), &more)
+    };
+    sites.ours.reload(&text("customer"));
+    let told = || {
+        let failure = sites.ours.peer().summary.last_failure;
+        failure.is_some_and(|failure| failure.code == Code::BgpRole)
+    };
+    assert!(eventually(told), "{:?}", sites.ours.peer().summary.last_failure);
+    assert!(!sites.is_routed("10.2.0.0/16"));
+
+    sites.ours.reload(&text("peer"));
+    assert!(eventually(|| sites.is_routed("10.2.0.0/16")), "{}", sites.why());
+    let request = "show route all 10.1.0.0/16";
+    assert!(sites.bird.comes_to_answer(request, "BGP.otc: 64513"), "{}", sites.bird.ask(request));
+    assert!(sites.bird.ask("show protocols all vpngw").contains("Role: peer"), "{}", sites.why());
+    assert!(sites.pair.comes_to_work(), "{}", sites.why());
 }

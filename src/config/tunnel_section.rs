@@ -30,7 +30,7 @@ use toml::de::DeValue;
 
 /// The keys of a tunnel, in its `[[peer]]` or before that in `[peer.vpc.…]`, where
 /// `local_preference` may stand too.
-pub(super) const OWN_KEYS: [&str; 9] = [
+pub(super) const OWN_KEYS: [&str; 10] = [
     "remote_asn",
     "static_routes",
     "accept",
@@ -40,6 +40,7 @@ pub(super) const OWN_KEYS: [&str; 9] = [
     "remote_ts",
     "import",
     "announce",
+    "bgp_role",
 ];
 const ROUTING_KEYS: [&str; 2] = ["remote_asn", "static_routes"];
 const INSIDE_KEYS: [&str; 2] = ["inside_local", "inside_remote"];
@@ -280,6 +281,7 @@ fn bgp(
         inside_remote,
         hold_time: inside.tuning.hold_time,
         ttl_security: inside.tuning.ttl_security.unwrap_or(is_vpngw),
+        role: layers.of(&["bgp_role"]).optional("bgp_role", words::role, report),
         max_prefixes: inside.tuning.max_prefixes,
         import: rules(layers, Direction::Import, report),
         announce: rules(layers, Direction::Announce, report),
@@ -293,8 +295,8 @@ fn rules(layers: &Layers<'_, '_>, direction: Direction, report: &mut Report) -> 
 
 /// Rules are about what BGP brings or takes.
 fn refuse_rules(layers: &Layers<'_, '_>, report: &mut Report) {
-    for direction in [Direction::Import, Direction::Announce] {
-        let key = direction.key();
+    let keys = [Direction::Import.key(), Direction::Announce.key(), "bgp_role"];
+    for key in keys {
         let section = layers.of(&[key]);
         if section.has(key) {
             let fault = Fault::new(format!("`{key}` is for peers with BGP")).label("no BGP here");

@@ -6,7 +6,7 @@
 use super::{Credentials, Identity};
 use crate::crypto::suite::{EspSuite, IkeSuite, PostQuantum};
 use crate::net::{Asn, InterfaceAddress, PeerId, Prefix, RemoteId, VpcId};
-use crate::routing::policy::Rule;
+use crate::routing::policy::{Role, Rule};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::num::NonZeroU16;
@@ -278,6 +278,8 @@ pub struct BgpConfig {
     /// Whether the session takes only packets with a TTL of 255, which no router has forwarded
     /// (RFC 5082).
     pub ttl_security: bool,
+    /// What we are to the peer (RFC 9234).
+    pub role: Option<Role>,
     /// Most prefixes that the peer may announce before its session is ended.
     pub max_prefixes: u32,
     /// Rules about routes from the peer, beside `accept`.

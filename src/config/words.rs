@@ -5,6 +5,7 @@ use super::reader::described;
 use super::{Identity, ParseIdentityError, ServiceConfig, limits};
 use crate::crypto::suite::{EspSuite, IkeSuite, PostQuantum, SuiteError};
 use crate::net::{Asn, InterfaceAddress, Prefix};
+use crate::routing::policy::Role;
 use crate::wire::ip::protocol;
 use std::fmt::Display;
 use std::net::{IpAddr, Ipv4Addr};
@@ -37,6 +38,17 @@ pub(super) fn path(value: &DeValue<'_>) -> Result<String, Fault> {
         return Err(Fault::new("a path of a file is expected here").label("not a path"));
     }
     Ok(path.to_owned())
+}
+
+/// What we are to a neighbour of another AS.
+pub(super) fn role(value: &DeValue<'_>) -> Result<Role, Fault> {
+    let text = string(value)?;
+    text.parse().map_err(|()| {
+        Fault::new(format!("{text:?} is no role of BGP (RFC 9234)")).label("not a role").help(
+            "write what this side is to the peer: \"provider\", \"customer\", \"peer\", \"rs\" or \
+             \"rs-client\"",
+        )
+    })
 }
 
 /// `true` or `false`.

@@ -67,6 +67,7 @@ pub fn bgp_session(bytes: &[u8]) {
             remote_asn: NEIGHBOR_ASN,
             local,
             remote,
+            role: None,
             hold_time: Duration::from_secs(9),
             passive: true,
         },

@@ -8,8 +8,8 @@ use crate::control::Code;
 use crate::ike::{AuthFailure, ChildRefusal, DownReason, FailureReason, NoProposal};
 use crate::net::{Asn, Prefix};
 use crate::pki::Refusal;
-use crate::routing::RejectReason;
 use crate::routing::bgp::{self, Cause, CeaseReason, Notification};
+use crate::routing::{RejectReason, role_name};
 use std::fmt;
 use std::net::IpAddr;
 
@@ -174,6 +174,21 @@ impl Fact {
                     .ours(format!("AS{own}"))
                     .remedy(format!("write remote_asn = {own} at {name}, or change `asn` here"))
             }
+            bgp::DownReason::Sent(Cause::RoleMismatch { ours, theirs }) => {
+                let theirs: Vec<String> = theirs.iter().map(|role| role_name(*role)).collect();
+                let (theirs, fits) = (theirs.join(", "), ours.counterpart());
+                let text = format!(
+                    "BGP session refused: we are {ours} to the peer, and it says that it is {theirs}"
+                );
+                Fact::new(Code::BgpRole, text).sides(ours, theirs).remedy(format!(
+                    "`bgp_role` of {name} must mirror the peer's: {ours} here, {fits} there"
+                ))
+            }
+            bgp::DownReason::Received(Notification { code: 2, subcode: 11, .. }) => Fact::new(
+                Code::BgpRole,
+                "BGP session refused by the peer: its role does not fit ours",
+            )
+            .remedy(format!("`bgp_role` of {name} must mirror what is configured there")),
             bgp::DownReason::Sent(Cause::Cease(CeaseReason::TooManyPrefixes))
             | bgp::DownReason::Received(Notification { code: 6, subcode: 1, .. }) => {
                 Fact::new(Code::BgpTooManyPrefixes, text)
@@ -223,7 +238,7 @@ impl Fact {
             RejectReason::Underlay => fact
                 .theirs(prefix)
                 .remedy("announce a prefix that leaves the gateways' own addresses out"),
-            RejectReason::Ruled => fact.theirs(prefix),
+            RejectReason::Ruled | RejectReason::Leak => fact.theirs(prefix),
             RejectReason::Martian
             | RejectReason::OwnNextHop
             | RejectReason::AsSet

@@ -343,6 +343,7 @@ fn neighbor_config(peer: &PeerConfig) -> NeighborConfig {
     let kind = match &peer.routing {
         Routing::Bgp(bgp) => NeighborKind::Bgp {
             remote_asn: bgp.remote_asn,
+            role: bgp.role,
             local: bgp.inside_local,
             remote: bgp.inside_remote,
             hold_time: bgp.hold_time,

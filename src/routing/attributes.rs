@@ -2,6 +2,10 @@
 //! compares and an export carries on. Bytes are the codec's business ([`super::bgp`]), choice
 //! is the routing table's ([`super::rib`]); neither knows the other, both know these.
 
+mod role;
+
+pub use role::{Role, role_name};
+
 use crate::net::{Asn, Community};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};

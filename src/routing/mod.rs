@@ -14,7 +14,9 @@ pub mod rib;
 mod router;
 pub mod vrrp;
 
-pub use attributes::{Aggregator, AsPath, Attributes, Origin, Segment, TransitiveAttribute};
+pub use attributes::{
+    Aggregator, AsPath, Attributes, Origin, Role, Segment, TransitiveAttribute, role_name,
+};
 pub use bgp::{ConnectionId, DownReason};
 pub use rib::{Reach, Reason, RejectReason, Reserved};
 pub use router::{

@@ -9,6 +9,7 @@
 
 use crate::net::{Asn, Community, Prefix, PrefixSet};
 use crate::routing::attributes::Attributes;
+pub use crate::routing::attributes::Role;
 use std::ops::RangeInclusive;
 
 /// One rule.

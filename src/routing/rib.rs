@@ -17,7 +17,7 @@ pub use decision::{Reason, Source};
 pub use reach::{Reach, Share};
 
 use crate::net::{Asn, PeerId, Prefix, PrefixSet};
-use crate::routing::attributes::Attributes;
+use crate::routing::attributes::{Attributes, Role};
 use crate::routing::policy::{self, Rule, Then};
 use ledger::Ledger;
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,6 +30,8 @@ use std::sync::Arc;
 pub struct Policy {
     /// What the neighbour may announce: prefixes that one of these covers.
     pub import: PrefixSet,
+    /// What we are to it (RFC 9234).
+    pub role: Option<Role>,
     /// What the operator says of its routes.
     pub rules: Arc<[Rule]>,
     /// How much its paths are preferred; the higher wins.

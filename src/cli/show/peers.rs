@@ -242,7 +242,11 @@ fn words(planned: Planned) -> &'static str {
 fn concerns(peer: &PeerSummary, failure: &FailureView) -> bool {
     let of_bgp = matches!(
         failure.code,
-        Code::BgpDown | Code::BgpAsn | Code::BgpUnreachable | Code::BgpTooManyPrefixes
+        Code::BgpDown
+            | Code::BgpAsn
+            | Code::BgpRole
+            | Code::BgpUnreachable
+            | Code::BgpTooManyPrefixes
     );
     match peer.verdict {
         Verdict::Down

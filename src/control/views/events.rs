@@ -231,6 +231,8 @@ codes! {
     BgpDown = "bgp-down", Warning;
     /// The two sides of a BGP session are not of the autonomous systems that are configured.
     BgpAsn = "bgp-asn", Warning;
+    /// What the two sides of a BGP session are to each other does not fit.
+    BgpRole = "bgp-role", Warning;
     /// The peer's BGP does not answer inside the tunnel.
     BgpUnreachable = "bgp-unreachable", Warning;
     /// The peer announces nearly as many prefixes as it may.

@@ -98,7 +98,7 @@ fn peer(before: &PeerConfig, after: &PeerConfig, found: &mut Vec<String>) {
                 before,
                 after,
                 found,
-                [remote_asn, hold_time, ttl_security, max_prefixes, import, announce]
+                [remote_asn, role, hold_time, ttl_security, max_prefixes, import, announce]
             );
         }
         (Routing::Static { prefixes: before, .. }, Routing::Static { prefixes: after, .. }) => {

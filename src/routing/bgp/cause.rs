@@ -3,6 +3,8 @@
 
 use super::fsm::State;
 use crate::net::Asn;
+use crate::routing::attributes::Role;
+use std::collections::BTreeSet;
 use std::fmt;
 
 /// A NOTIFICATION (RFC 4271 §4.5); codes that we do not know survive.
@@ -131,6 +133,13 @@ pub enum Cause {
         /// The one that is configured.
         expected: Asn,
     },
+    /// What both say that they are to each other does not fit (RFC 9234 §4.2).
+    RoleMismatch {
+        /// What we are to the peer.
+        ours: Role,
+        /// What the peer says that it is to us.
+        theirs: BTreeSet<u8>,
+    },
     /// The identifier is zero, or our own inside one AS (RFC 6286 §2.2).
     BadIdentifier,
     /// An optional parameter that is not "capabilities" (§6.2).
@@ -164,6 +173,7 @@ impl Cause {
             Cause::UnsupportedVersion => (2, 1, 4_u16.to_be_bytes().to_vec()),
             Cause::BadPeerAs { .. } => (2, 2, Vec::new()),
             Cause::BadIdentifier => (2, 3, Vec::new()),
+            Cause::RoleMismatch { .. } => (2, 11, Vec::new()),
             Cause::UnsupportedParameter => (2, 4, Vec::new()),
             Cause::UnacceptableHoldTime => (2, 6, Vec::new()),
             Cause::MalformedAttributeList => (3, 1, Vec::new()),

@@ -2,7 +2,7 @@
 
 use super::Notification;
 use crate::net::{Asn, Prefix};
-use crate::routing::attributes::Attributes;
+use crate::routing::attributes::{Attributes, role_name};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::Ipv4Addr;
@@ -101,6 +101,8 @@ pub struct Capabilities {
     pub enhanced_refresh: bool,
     /// It takes IPv4 routes with an IPv6 next hop (RFC 8950).
     pub extended_next_hop: bool,
+    /// What it says that it is to us, by the values of RFC 9234 §4.1; one, unless it is mistaken.
+    pub roles: BTreeSet<u8>,
     /// It takes messages of up to 65,535 octets (RFC 8654).
     pub extended_messages: bool,
     /// It says when it has told everything, and bears with peers that restart (RFC 4724).
@@ -122,7 +124,8 @@ impl Capabilities {
                 true => "graceful restart (as helper)".to_owned(),
                 false => format!("graceful restart ({} s)", restart.time),
             });
-        words.chain(restart).collect()
+        let roles = self.roles.iter().map(|role| format!("its role is {}", role_name(*role)));
+        words.chain(restart).chain(roles).collect()
     }
 }
 

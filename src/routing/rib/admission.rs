@@ -39,6 +39,9 @@ pub enum RejectReason {
     /// The path of an external neighbour does not start with its AS (RFC 4271 §6.3).
     #[error("AS path does not start with the peer's AS")]
     ForeignFirstAs,
+    /// It is for customers of somebody only, and has come another way (RFC 9234 §5).
+    #[error("a route leak: it is marked as being for customers only (RFC 9234)")]
+    Leak,
     /// The operator's rules keep it out.
     #[error("rejected by an `import` rule")]
     Ruled,
@@ -62,10 +65,15 @@ pub(super) fn judge(
     };
     let is_learned = policy.source != Source::Static;
     let ours = policy.own_address.is_some_and(|own| *prefix == Prefix::host(own));
+    let leaks = match (policy.source, policy.role) {
+        (Source::External(remote), Some(role)) => role.sees_leak(path, remote),
+        (Source::External(_) | Source::Internal | Source::Static, _) => false,
+    };
     let verdicts = [
         (path.as_path.contains(asn), RejectReason::AsLoop),
         (foreign, RejectReason::ForeignFirstAs),
         (path.as_path.has_set(), RejectReason::AsSet),
+        (leaks, RejectReason::Leak),
         (is_learned && own(path.next_hop), RejectReason::OwnNextHop),
         (is_martian(prefix), RejectReason::Martian),
         (ours || local.covers(prefix), RejectReason::Local),

@@ -260,6 +260,7 @@ fn policy(local_preference: u32, source: Source) -> Policy {
     let import = [Prefix::all_ipv4(), Prefix::all_ipv6()].into_iter().collect();
     Policy {
         import,
+        role: None,
         rules: [].into(),
         local_preference,
         max_prefixes: 10_000,

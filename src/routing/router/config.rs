@@ -1,7 +1,7 @@
 //! Settings of a router and of its neighbours.
 
 use crate::net::{Asn, Prefix, PrefixSet};
-use crate::routing::policy::Rule;
+use crate::routing::policy::{Role, Rule};
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
@@ -47,6 +47,8 @@ pub enum NeighborKind {
         local: IpAddr,
         /// The peer's inside address.
         remote: IpAddr,
+        /// What we are to the peer (RFC 9234); `None` says nothing and marks nothing.
+        role: Option<Role>,
         /// Hold time that the peer is proposed, in whole seconds; keepalives go three times as
         /// often. Zero turns both off.
         hold_time: Duration,

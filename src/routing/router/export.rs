@@ -8,7 +8,7 @@ use crate::net::{PeerId, Prefix};
 use crate::routing::Attributes;
 use crate::routing::bgp::Family;
 use crate::routing::bgp::codec::{self, Context};
-use crate::routing::policy::{self, Then};
+use crate::routing::policy::{self, Role, Then};
 use crate::routing::rib::{Path, Source};
 use crate::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
@@ -105,10 +105,18 @@ impl Router {
         if then == Some(&Then::Reject) {
             return None;
         }
+        let role = neighbor.config.role().filter(|_| !context.internal);
+        if role.is_some_and(|role| !role.may_tell(&path)) {
+            return None;
+        }
         let path = if context.internal { path } else { self.outward(path) };
         let path = match then {
             Some(Then::Take(change)) => change.apply(path, self.config.asn),
             Some(Then::Reject) | None => path,
+        };
+        let path = match role.is_some_and(Role::marks_what_goes) {
+            true => path.marked_for_customers(self.config.asn),
+            false => path,
         };
         let leaves = self.leaving || self.left.contains(&peer);
         Some(Arc::new(if leaves { self.leaving(path, context.internal) } else { path }))

@@ -1,9 +1,11 @@
 //! What sessions bring: neighbours that come and go, and what they announce.
 
+use super::neighbor::Neighbor;
 use super::{Action, Router};
 use crate::net::{PeerId, Prefix};
 use crate::routing::Attributes;
 use crate::routing::bgp::{self, CeaseReason, DownReason};
+use crate::routing::policy::Role;
 use crate::routing::rib::Excess;
 use crate::time::Timestamp;
 use std::sync::Arc;
@@ -42,6 +44,7 @@ impl Router {
             self.rib.withdraw(peer, prefix);
         }
         for bgp::Announcement { attributes, prefixes } in update.announced {
+            let attributes = self.marked(peer, attributes);
             for prefix in prefixes {
                 let Err(excess) = self.admit(peer, prefix, attributes.clone()) else { continue };
                 if let Some(speaker) = self.speaker_mut(peer) {
@@ -53,6 +56,21 @@ impl Router {
         self.watch_limit(peer);
         if update.end_of_rib.is_some() {
             self.sweep(peer, update.end_of_rib);
+        }
+    }
+
+    /// A route as it is kept: what those have announced who give us transit is for our customers only
+    /// (RFC 9234 §5).
+    fn marked(&self, peer: PeerId, attributes: Arc<Attributes>) -> Arc<Attributes> {
+        let neighbor = self.neighbors.get(&peer);
+        let marks = neighbor
+            .and_then(|neighbor| neighbor.config.role())
+            .is_some_and(Role::marks_what_comes);
+        match neighbor.and_then(Neighbor::remote_asn) {
+            Some(remote) if marks && remote != self.config.asn => {
+                Arc::new(attributes.as_ref().clone().marked_for_customers(remote))
+            }
+            Some(_) | None => attributes,
         }
     }
 

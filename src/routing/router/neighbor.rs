@@ -6,6 +6,7 @@ use crate::routing::Attributes;
 use crate::routing::bgp::{
     self, CeaseReason, Family, GracefulRestart, Refresh, Session, SessionConfig,
 };
+use crate::routing::policy::Role;
 use crate::routing::rib::{Policy, Source};
 use crate::time::Timestamp;
 use std::collections::BTreeMap;
@@ -79,6 +80,7 @@ impl NeighborConfig {
         };
         Policy {
             import: self.import.clone(),
+            role: self.role(),
             rules: Arc::clone(&self.import_rules),
             local_preference: self.local_preference,
             max_prefixes: self.max_prefixes,
@@ -90,9 +92,17 @@ impl NeighborConfig {
         }
     }
 
+    /// What we are to this neighbour.
+    pub(super) fn role(&self) -> Option<Role> {
+        match self.kind {
+            NeighborKind::Bgp { role, .. } => role,
+            NeighborKind::Static { .. } => None,
+        }
+    }
+
     /// The session that this neighbour is reached by.
     fn speaker(&self, router: &RouterConfig, birth: Birth) -> Option<Speaker> {
-        let NeighborKind::Bgp { remote_asn, hold_time, passive, .. } = self.kind else {
+        let NeighborKind::Bgp { remote_asn, role, hold_time, passive, .. } = self.kind else {
             return None;
         };
         let config = SessionConfig {
@@ -100,6 +110,7 @@ impl NeighborConfig {
             local_asn: router.asn,
             remote_asn,
             identifier: router.router_id,
+            role,
             hold_time,
             connect_retry: router.connect_retry,
             passive,

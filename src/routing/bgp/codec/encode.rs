@@ -10,11 +10,11 @@ use crate::routing::bgp::{AS_TRANS, Family, HEADER, MAX_MESSAGE, Notification, O
 use ipnetwork::IpNetwork;
 use netgauze_bgp_pkt::BgpMessage;
 use netgauze_bgp_pkt::capabilities::{
-    BgpCapability, ExtendedNextHopEncoding, ExtendedNextHopEncodingCapability,
+    BgpCapability, BgpRoleCapability, ExtendedNextHopEncoding, ExtendedNextHopEncodingCapability,
     FourOctetAsCapability, GracefulRestartAddressFamily, GracefulRestartCapability,
     MultiProtocolExtensionsCapability,
 };
-use netgauze_bgp_pkt::iana::RouteRefreshSubcode;
+use netgauze_bgp_pkt::iana::{BgpRoleValue, RouteRefreshSubcode};
 use netgauze_bgp_pkt::nlri::{Ipv4Unicast, Ipv4UnicastAddress, Ipv6Unicast, Ipv6UnicastAddress};
 use netgauze_bgp_pkt::open::{BgpOpenMessage, BgpOpenMessageParameter};
 use netgauze_bgp_pkt::path_attribute::PathAttribute;
@@ -46,6 +46,9 @@ pub fn open(open: &Open) -> Vec<u8> {
         (ours.extended_messages, BgpCapability::ExtendedMessage),
     ];
     capabilities.extend(flags.into_iter().filter_map(|(can, name)| can.then_some(name)));
+    let roles = ours.roles.iter().filter_map(|role| BgpRoleValue::from_repr(*role));
+    let role = |role| BgpCapability::BgpRole(BgpRoleCapability::new(role));
+    capabilities.extend(roles.map(role));
     if let Some(restart) = &ours.graceful_restart {
         let forwards = restart.forwards.iter().map(|(family, forwards)| {
             GracefulRestartAddressFamily::new(*forwards, address_type(*family))

@@ -13,6 +13,8 @@ use std::net::Ipv4Addr;
 
 const VERSION: u8 = 4;
 const PARAMETER_CAPABILITIES: u8 = 2;
+/// Capability code of BGP Role (RFC 9234 §4.1); values that nobody knows yet count, too.
+const BGP_ROLE: u8 = 9;
 /// In place of a length and a parameter type: lengths of two octets follow (RFC 9072 §2).
 const EXTENDED: u8 = 255;
 
@@ -101,6 +103,9 @@ fn read_capabilities(mut bytes: &[u8], open: &mut Open) -> Result<(), Cause> {
         let (_, _, rest) = narrow_tlv(bytes).ok_or(Cause::MalformedOpen)?;
         let (capability, _) = bytes.split_at(bytes.len() - rest.len());
         bytes = rest;
+        if let [BGP_ROLE, 1, role] = capability {
+            open.capabilities.roles.insert(*role);
+        }
         match BgpCapability::parse(&mut SliceReader::new(capability)) {
             Ok(BgpCapability::MultiProtocolExtensions(multiprotocol)) => {
                 let family = multiprotocol.address_type();

@@ -25,6 +25,7 @@ fn open_reads_back() {
                 extended_next_hop: four_octet,
                 enhanced_refresh: four_octet,
                 extended_messages: four_octet,
+                roles: [3].into(),
                 graceful_restart: four_octet.then(|| GracefulRestart {
                     restarted: true,
                     time: 120,

@@ -4,6 +4,7 @@
 use super::{
     COLLISION_WINDOW, Cause, Connection, Input, Key, Negotiated, Session, SessionConfig, State,
 };
+use crate::routing::attributes::Role;
 use crate::routing::bgp::codec::Context;
 use crate::routing::bgp::{Capabilities, Family, GracefulRestart, Open};
 use crate::time::Timestamp;
@@ -24,6 +25,7 @@ impl SessionConfig {
                 enhanced_refresh: true,
                 extended_next_hop: true,
                 extended_messages: true,
+                roles: self.spoken_role().map(Role::code).into_iter().collect(),
                 graceful_restart: Some(GracefulRestart { restarted, ..GracefulRestart::default() }),
             },
         }
@@ -41,6 +43,7 @@ impl SessionConfig {
         if internal && open.identifier == self.identifier {
             return Err(Cause::BadIdentifier);
         }
+        self.check_role(&open.capabilities)?;
         let ours = self.open(false);
         let hold_time = Duration::from_secs(ours.hold_time.min(open.hold_time).into());
         let families = ours.families.intersection(&open.families).copied().collect();
@@ -53,6 +56,21 @@ impl SessionConfig {
         };
         let capabilities = open.capabilities.clone();
         Ok(Negotiated { hold_time, context, capabilities, identifier: open.identifier })
+    }
+
+    /// What we say that we are to the peer: inside an AS there is no such thing (RFC 9234 §4.1).
+    fn spoken_role(&self) -> Option<Role> {
+        self.role.filter(|_| self.local_asn != self.remote_asn)
+    }
+
+    /// RFC 9234 §4.2: a peer that names no role is taken at our word.
+    fn check_role(&self, theirs: &Capabilities) -> Result<(), Cause> {
+        let Some(ours) = self.spoken_role() else { return Ok(()) };
+        let expected = ours.counterpart().code();
+        if theirs.roles.iter().all(|role| *role == expected) {
+            return Ok(());
+        }
+        Err(Cause::RoleMismatch { ours, theirs: theirs.roles.clone() })
     }
 
     /// Whether, of two connections with a peer that sent `open`, the one that we opened stays:

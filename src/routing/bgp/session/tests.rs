@@ -240,6 +240,7 @@ fn session(change: impl Fn(&mut SessionConfig)) -> Session {
         local_asn: Asn(65001),
         remote_asn: Asn(65002),
         identifier: Ipv4Addr::new(192, 0, 2, 1),
+        role: None,
         hold_time: Duration::from_secs(9),
         connect_retry: Duration::from_secs(5),
         passive: false,

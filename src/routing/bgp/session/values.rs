@@ -1,6 +1,7 @@
 //! What a session is told, agrees on and tells.
 
 use crate::net::Asn;
+use crate::routing::attributes::Role;
 use crate::routing::bgp::codec::Context;
 use crate::routing::bgp::{
     Capabilities, Cause, CeaseReason, ConnectionId, Family, Notification, Refresh, Update,
@@ -20,6 +21,8 @@ pub struct SessionConfig {
     pub remote_asn: Asn,
     /// Our BGP Identifier.
     pub identifier: Ipv4Addr,
+    /// What we are to the peer (RFC 9234); `None` says nothing.
+    pub role: Option<Role>,
     /// Hold time that is proposed, in whole seconds; zero turns keepalives off.
     pub hold_time: Duration,
     /// Longest wait between attempts, and for one attempt.

@@ -31,6 +31,7 @@ impl Stage {
             remote_asn: asn(1),
             local,
             remote,
+            role: None,
             hold_time: Duration::from_secs(9),
             passive: true,
         };

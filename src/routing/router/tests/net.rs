@@ -72,6 +72,7 @@ impl Net {
                 remote_asn: self.routers[m].config.asn,
                 local: addr(n),
                 remote: addr(m),
+                role: None,
                 hold_time: Duration::from_secs(9),
                 passive: n > m,
             },

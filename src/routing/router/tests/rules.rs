@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::net::Community;
-use crate::routing::policy::{Change, Fits, Rule, Then};
+use crate::routing::policy::{Change, Fits, Role, Rule, Then};
 use crate::routing::rib::Reason;
 
 fn community(text: &str) -> Community {
@@ -139,4 +139,102 @@ fn who_nears_its_limit_is_told_of_once_and_before_the_session_ends() {
         assert_eq!(near(&net), told, "{count} prefixes");
     }
     assert!(net.said[0].iter().all(|action| !matches!(action, Action::NeighborDown { .. })));
+}
+
+/// Says to both what they are to each other.
+fn set_roles(net: &mut Net, (n, of_n): (usize, Role), (m, of_m): (usize, Role)) {
+    for (n, m, ours) in [(n, m, of_n), (m, n, of_m)] {
+        net.change(n, m, |config| {
+            if let NeighborKind::Bgp { role, .. } = &mut config.kind {
+                *role = Some(ours);
+            }
+        });
+    }
+}
+
+#[test]
+fn roles_that_do_not_fit_are_refused_and_both_sides_know_why() {
+    let mut net = Net::new(2);
+    net.link(0, 1);
+    set_roles(&mut net, (0, Role::Provider), (1, Role::Provider));
+    net.run(3000);
+    let failed = |n: usize| -> Vec<String> {
+        let reasons = net.said[n].iter().filter_map(|action| match action {
+            Action::NeighborFailed { reason, .. } => Some(reason.to_string()),
+            _ => None,
+        });
+        reasons.collect()
+    };
+    // Each has the other's OPEN before it hears what the other makes of its own.
+    for n in [0, 1] {
+        let told = failed(n);
+        let all = told.iter().all(|why| why == "sent OPEN Message Error: Role Mismatch");
+        assert!(!told.is_empty() && all, "{told:?}");
+    }
+    assert!(net.routers[0].neighbors()[0].identifier.is_none());
+
+    set_roles(&mut net, (0, Role::Provider), (1, Role::Customer));
+    net.run(8000);
+    assert!(net.routers[0].neighbors()[0].identifier.is_some(), "they fit now");
+    net.change(1, 0, |config| {
+        if let NeighborKind::Bgp { role, .. } = &mut config.kind {
+            *role = None;
+        }
+    });
+    net.run(8000);
+    assert!(net.routers[0].neighbors()[0].identifier.is_some(), "who says nothing is believed");
+}
+
+/// 1 - 0 - 2, where 0 pays both for transit: it must not give the one transit to the other.
+#[test]
+fn a_customer_does_not_leak_the_routes_of_one_provider_to_the_other() {
+    let transit = |n| RouterConfig {
+        transit: true,
+        ..RouterConfig::new(asn(n), Ipv4Addr::new(192, 0, 2, n as u8 + 1))
+    };
+    let mut net = Net::with(4, transit);
+    net.announce(0, &["10.0.0.0/16"]);
+    net.announce(1, &["10.1.0.0/16"]);
+    net.announce(3, &["10.3.0.0/16"]);
+    for n in [1, 2, 3] {
+        net.link(0, n);
+    }
+    set_roles(&mut net, (0, Role::Customer), (1, Role::Provider));
+    set_roles(&mut net, (0, Role::Customer), (2, Role::Provider));
+    set_roles(&mut net, (0, Role::Provider), (3, Role::Customer));
+    net.run(8000);
+    assert_eq!(net.ways(0, "10.1.0.0/16"), [1]);
+    assert_eq!(net.ways(3, "10.1.0.0/16"), [0], "our customer hears of it");
+    assert!(net.ways(2, "10.1.0.0/16").is_empty(), "the other provider does not");
+    assert_eq!(net.ways(2, "10.0.0.0/16"), [0], "what is ours everybody hears of");
+    assert_eq!(net.ways(2, "10.3.0.0/16"), [0], "and of what our customer has");
+    let marked = path(&net, 3, 0, "10.1.0.0/16").expect("a path").attributes.only_to_customer();
+    assert_eq!(marked, Some(asn(1)));
+    assert_eq!(
+        path(&net, 2, 0, "10.0.0.0/16").expect("a path").attributes.only_to_customer(),
+        None
+    );
+}
+
+/// The one that leaks heeds no mark; who gives it transit does.
+#[test]
+fn a_leak_is_seen_where_it_arrives() {
+    let transit = |n| RouterConfig {
+        transit: true,
+        ..RouterConfig::new(asn(n), Ipv4Addr::new(192, 0, 2, n as u8 + 1))
+    };
+    let mut net = Net::with(3, transit);
+    net.announce(1, &["10.1.0.0/16"]);
+    net.link(0, 1);
+    net.link(0, 2);
+    set_roles(&mut net, (0, Role::Customer), (1, Role::Provider));
+    net.change(2, 0, |config| {
+        if let NeighborKind::Bgp { role, .. } = &mut config.kind {
+            *role = Some(Role::Provider);
+        }
+    });
+    net.run(8000);
+    assert!(net.ways(2, "10.1.0.0/16").is_empty());
+    let rejected = net.routers[2].neighbors()[0].rejected.clone();
+    assert_eq!(rejected, [(prefix("10.1.0.0/16"), RejectReason::Leak)]);
 }

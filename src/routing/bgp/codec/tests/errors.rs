@@ -55,6 +55,22 @@ fn broken_values_withdraw_the_routes_and_keep_the_session() {
             &[ORIGIN, AS_PATH, NEXT_HOP, &hex!("c0 20 04 00000001")],
             Fault::Malformed(32),
         ),
+        (
+            "odd extended communities",
+            &[ORIGIN, AS_PATH, NEXT_HOP, &hex!("c0 10 04 00000001")],
+            Fault::Malformed(16),
+        ),
+        ("empty COMMUNITIES", &[ORIGIN, AS_PATH, NEXT_HOP, &hex!("c0 08 00")], Fault::Malformed(8)),
+        (
+            "short ONLY_TO_CUSTOMER",
+            &[ORIGIN, AS_PATH, NEXT_HOP, &hex!("c0 23 02 fde9")],
+            Fault::Malformed(35),
+        ),
+        (
+            "well-known ONLY_TO_CUSTOMER",
+            &[ORIGIN, AS_PATH, NEXT_HOP, &hex!("40 23 04 0000fde9")],
+            Fault::Flags(35),
+        ),
         ("overrun", &[ORIGIN, AS_PATH, NEXT_HOP, &hex!("80 04 04 0001")], Fault::Overrun),
         ("lone flags", &[ORIGIN, AS_PATH, NEXT_HOP, &hex!("80")], Fault::Overrun),
     ];

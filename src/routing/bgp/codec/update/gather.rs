@@ -33,6 +33,7 @@ mod code {
     pub(super) const AS4_PATH: u8 = 17;
     pub(super) const AS4_AGGREGATOR: u8 = 18;
     pub(super) const LARGE_COMMUNITIES: u8 = 32;
+    pub(super) const ONLY_TO_CUSTOMER: u8 = 35;
 }
 
 /// One attribute, cut out of the list.
@@ -165,6 +166,9 @@ impl Gathered {
             code::EXTENDED_COMMUNITIES => self.carry_list(attribute, 8)?,
             code::LARGE_COMMUNITIES => self.carry_list(attribute, 12)?,
             // RFC 7606 §7.9-§7.10: not from another AS; and we reflect no routes.
+            // RFC 9234 §5: "a length other than 4" is malformed, and withdraws.
+            code::ONLY_TO_CUSTOMER if body.len() != 4 => return Err(malformed()),
+            code::ONLY_TO_CUSTOMER => self.carry(attribute, attribute.flags & PARTIAL != 0),
             code::ORIGINATOR_ID | code::CLUSTER_LIST => return Err(Treatment::Discard),
             code::MP_REACH_NLRI => self.take_mp_reach(attribute, context)?,
             code::MP_UNREACH_NLRI => self.take_mp_unreach(attribute, context)?,
@@ -336,7 +340,8 @@ fn expected_flags(code: u8) -> Option<u8> {
         | code::EXTENDED_COMMUNITIES
         | code::AS4_PATH
         | code::AS4_AGGREGATOR
-        | code::LARGE_COMMUNITIES => Some(OPTIONAL | TRANSITIVE),
+        | code::LARGE_COMMUNITIES
+        | code::ONLY_TO_CUSTOMER => Some(OPTIONAL | TRANSITIVE),
         _ => None,
     }
 }
