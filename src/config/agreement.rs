@@ -230,7 +230,12 @@ fn tunnel(one: Side<'_>, other: Side<'_>, found: &mut Vec<Contradiction>) {
         suites("esp_suites", (one, &one.peer.esp_suites), (other, &other.peer.esp_suites), found);
     }
     match (&one.peer.routing, &other.peer.routing) {
-        (Routing::Bgp(here), Routing::Bgp(_)) => bgp(one, other, here, found),
+        (Routing::Bgp(here), Routing::Bgp(there)) => {
+            bgp(one, other, here, found);
+            if a < b {
+                roles((a, here), (b, there), found);
+            }
+        }
         (Routing::Bgp(_), Routing::Static { .. }) => found.push(Contradiction {
             message: format!("{a} speaks BGP with {b} in VPC {vpc}, which has static routes"),
             help: "write `remote_asn` on both sides, or `static_routes` on both".to_owned(),
@@ -262,6 +267,21 @@ fn bgp(one: Side<'_>, other: Side<'_>, here: &BgpConfig, found: &mut Vec<Contrad
         found.push(Contradiction {
             message: format!("{a} expects AS{wanted} of {b}, which is AS{asn}"),
             help: format!("write remote_asn = {asn} at {a}"),
+        });
+    }
+}
+
+/// What each side is to the other, where both say so.
+fn roles(one: (&str, &BgpConfig), other: (&str, &BgpConfig), found: &mut Vec<Contradiction>) {
+    let ((a, here), (b, there)) = (one, other);
+    let Some((ours, theirs)) = here.role.zip(there.role) else { return };
+    if theirs != ours.counterpart() {
+        let fits = ours.counterpart();
+        found.push(Contradiction {
+            message: format!("{a} is {ours} to {b}, which is {theirs} to {a}"),
+            help: format!(
+                "`bgp_role` of both mirror each other: {ours} at {a} needs {fits} at {b}"
+            ),
         });
     }
 }

@@ -107,6 +107,12 @@ impl Fact {
         }
     }
 
+    /// The IKE SA is gone because the operator wants nothing of the peer.
+    pub(super) fn of_disabled_end(peer: &PeerConfig) -> Fact {
+        let text = "the tunnel is closed: the peer is disabled here".to_owned();
+        Fact { code: Code::Closed, ..of_disabled(text, peer) }
+    }
+
     /// The interface that leads to a peer is down.
     pub(super) fn of_dead_link(name: &str) -> Fact {
         let text = format!("{name} of this host is down: nothing reaches the peer from here");

@@ -210,6 +210,7 @@ impl Gateway {
         self.about(peer, |tunnel, config| {
             let enable = format!("vpnctl enable {} lets it in again", config.name);
             let fact = Fact::new(Code::Disabled, "disabled here by `vpnctl disable`");
+            tunnel.disabled = true;
             tunnel.tell(fact.remedy(enable), at.now);
         });
         if self.health(peer) == Health::Down {
@@ -233,6 +234,7 @@ impl Gateway {
         self.planned.being_left.remove(&peer);
         self.timers.arm(Why::Close(peer), None);
         self.about(peer, |tunnel, _| {
+            tunnel.disabled = false;
             tunnel.tell(Fact::new(Code::Enabled, "enabled here by `vpnctl enable`"), at.now);
         });
         self.leave_peer(peer, false, at.now);

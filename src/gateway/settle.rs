@@ -63,6 +63,7 @@ impl Gateway {
         self.planned.on_added(peer, &config.name);
         let (remote, mut tunnel) = (config.remote, Tunnel::new(config, at.now));
         tunnel.join(self.ike.view(connection::id(remote)).map(|ike| ike.state), at.now);
+        tunnel.disabled = self.planned.is_disabled(peer);
         tunnel.path_mtu = self.ways.mtu(remote).map(|(mtu, _)| mtu);
         self.tunnels.insert(peer, tunnel);
         self.remotes.entry(remote).or_default().insert(peer);

@@ -26,7 +26,7 @@ use crate::config::PeerConfig;
 use crate::control::{Code, DataPath, Severity};
 use crate::crypto::suite::PostQuantum;
 use crate::forward::{FragmentPorts, Neighbor, Reassembly, TunnelCounters};
-use crate::ike::{ConnectionState, Established, Event};
+use crate::ike::{ConnectionState, DownReason, Established, Event};
 use crate::net::{PrefixSet, VpcId};
 use crate::routing::bfd::Report;
 use crate::time::Timestamp;
@@ -81,6 +81,8 @@ pub(super) struct Tunnel {
     pub probing: Probing,
     /// What follows from both and from IKE's liveness.
     pub path: Path,
+    /// Whether our operator wants nothing of the peer.
+    pub disabled: bool,
     /// Whether our operator wants others to be used instead of it.
     pub leaving: bool,
     /// Packets that it had carried for others when its counters were last looked at, and when there
@@ -131,6 +133,7 @@ impl Tunnel {
             watch: Watch::default(),
             probing: Probing::default(),
             path: Path::default(),
+            disabled: false,
             leaving: false,
             carried: 0,
             carried_at: None,
@@ -275,6 +278,9 @@ impl Tunnel {
             }
             Event::Alive { .. } => self.on_alive(now),
             Event::Unreachable { .. } => self.on_unreachable(now),
+            Event::Down { reason: DownReason::Requested } if self.disabled => {
+                self.on_down(Fact::of_disabled_end(config), now);
+            }
             Event::Down { reason } => self.on_down(Fact::of_end(reason, config), now),
             Event::Failed { reason, .. } | Event::Unanswered { reason } => {
                 self.tell(Fact::of_failure(reason, config), now);

@@ -227,6 +227,12 @@ fn a_disabled_peer_cannot_come_back_by_itself_and_both_ends_are_told() {
     assert_eq!(there.last_failure.expect("a reason").code, Code::DisabledByPeer);
     assert!(told(&mut network, 2).contains(&Code::DisabledByPeer));
     assert!(told(&mut network, 0).contains(&Code::Disabled));
+    let Reply::Events(events) = ask(&mut network, 0, &Request::Events { after: 0 }) else {
+        panic!("events")
+    };
+    let remedies = events.events.iter().filter_map(|event| event.remedy.as_deref());
+    let wrong: Vec<&str> = remedies.filter(|remedy| remedy.contains("initiate")).collect();
+    assert!(wrong.is_empty(), "it is refused: {wrong:?}");
     let refusal = ask(&mut network, 0, &Request::Initiate { peer: "r2z1".to_owned() });
     assert!(matches!(refusal, Reply::Failed(failure) if failure.kind == FailureKind::NotNow));
     ask(&mut network, 2, &Request::Initiate { peer: "r1z1".to_owned() });

@@ -211,8 +211,10 @@ fn notes(peer: &PeerSummary) -> Vec<(String, Tone)> {
         notes.extend(failure.remedy.as_ref().map(|remedy| (format!("→ {remedy}"), Tone::Plain)));
     } else if let (Verdict::NoBgp, Some(state)) = (peer.verdict, &peer.bgp_waits) {
         notes.push((format!("the BGP session is {state}"), Tone::Bad));
-    } else if let Some(planned) = peer.planned.filter(|_| peer.verdict == Verdict::Drained) {
-        notes.push((words(planned).to_owned(), Tone::Warning));
+    } else if (peer.verdict, peer.planned) == (Verdict::Drained, Some(Planned::DrainedThere)) {
+        // That this gateway is drained stands above them all.
+        let text = "the peer is drained by its operator: others go first";
+        notes.push((text.to_owned(), Tone::Warning));
     } else if peer.verdict == Verdict::NoRoutes {
         notes.push(("the peer announces no prefix that `accept` admits".to_owned(), Tone::Bad));
     }
@@ -225,17 +227,6 @@ fn notes(peer: &PeerSummary) -> Vec<(String, Tone)> {
         (format!("warning: may use weak algorithms (allow_weak): {suites}"), Tone::Bad)
     }));
     notes
-}
-
-/// Why a tunnel that works is not preferred.
-fn words(planned: Planned) -> &'static str {
-    match planned {
-        Planned::Disabled => "it is disabled here",
-        Planned::DrainedHere => {
-            "this gateway is drained: others are to be used (vpnctl undrain ends that)"
-        }
-        Planned::DrainedThere => "the peer is drained by its operator: others go first",
-    }
 }
 
 /// Whether a failure says why the verdict is what it is; others are history.

@@ -87,6 +87,16 @@ fn files_that_fit_agree() {
 }
 
 #[test]
+fn roles_of_bgp_mirror_each_other_or_are_told_once() {
+    let with = |own, role: &str| format!("{}bgp_role = \"{role}\"\n", text(own));
+    assert_eq!(found(&with(1, "provider"), &with(2, "customer")), []);
+    assert_eq!(found(&with(1, "peer"), &text(2)), [], "one that says nothing is believed");
+    let [only] = &found(&with(1, "provider"), &with(2, "peer"))[..] else { panic!("one") };
+    assert_eq!(only.message, "left is provider to right, which is peer to left");
+    assert!(only.help.contains("provider at left needs customer at right"), "{}", only.help);
+}
+
+#[test]
 fn strangers_have_nothing_to_contradict() {
     let third = text(2)
         .replace("right", "third")

@@ -102,7 +102,7 @@ impl Gateway {
             last_failure: last_failure(seen, now)
                 .or_else(|| suspicion(tunnel, now))
                 .filter(|_| !self.planned.is_cut_off(*peer))
-                .or_else(|| self.disabled(seen))
+                .or_else(|| self.disabled(seen, now))
                 .or_else(|| waits(seen, self.closed.contains(peer))),
         }
     }
@@ -194,12 +194,13 @@ impl Gateway {
     }
 
     /// Why there is no tunnel to a peer that is disabled.
-    fn disabled(&self, seen: &Seen<'_>) -> Option<FailureView> {
+    fn disabled(&self, seen: &Seen<'_>, now: Timestamp) -> Option<FailureView> {
         let name = &seen.config.name;
         self.planned.is_cut_off(seen.peer).then(|| FailureView {
             code: Code::Disabled,
             reason: "disabled here by `vpnctl disable`".to_owned(),
             remedy: Some(format!("vpnctl enable {name}")),
+            ago_ms: millis(now.since(seen.tunnel.since())),
             ..FailureView::default()
         })
     }
