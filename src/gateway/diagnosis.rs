@@ -160,6 +160,24 @@ impl Fact {
         }
     }
 
+    /// The peer does not answer IKE, and its packets come.
+    pub(super) fn of_silent_ike() -> Fact {
+        let text = "the peer does not answer IKE, though its packets come: others go first";
+        Fact::new(Code::PeerSilent, text).remedy("is the IKE daemon of the peer alive?")
+    }
+
+    /// Nothing comes back of what is sent in a Child SA, so often `before` already.
+    pub(super) fn of_doubt(before: u32) -> Fact {
+        let text = "packets go out, and nothing comes back";
+        match before {
+            0 => Fact::new(Code::SaDoubted, format!("{text}: new keys, if the peer has lost them")),
+            _ => Fact::new(Code::NothingReturns, format!("{text}, with new keys neither")).remedy(
+                "does the traffic have one direction only? If not, does the peer get it, and send \
+                 its own this way?",
+            ),
+        }
+    }
+
     /// The BGP session with a peer has ended, or does not come about.
     pub(super) fn of_bgp(reason: &bgp::DownReason, own: Option<Asn>, peer: &PeerConfig) -> Fact {
         let text = format!("BGP session down: {reason}");

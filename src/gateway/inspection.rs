@@ -1,12 +1,14 @@
 //! Looking at the counters of SAs, a slice of the tunnels at a time: packets that came in are
-//! signs of life, soft limits begin a rekeying, and rates are computed from what was carried.
+//! signs of life, soft limits and doubts begin a rekeying, and rates are computed from what was carried.
 //!
 //! Every tunnel with SAs is looked at once in [`ROUND`]. However many there are, one look takes
 //! [`SLICE`] of them at most, so that no message waits for all the others; tunnels without SAs
 //! cost nothing.
 
+use super::diagnosis::Fact;
 use super::path::Bfd;
 use super::sas::Finding;
+use super::tunnel::State;
 use super::{Gateway, Why};
 use crate::moment::Moment;
 use crate::net::PeerId;
@@ -72,7 +74,8 @@ impl Gateway {
             self.inspection.tunnels.remove(&peer);
             return;
         };
-        for finding in tunnel.sas.inspect() {
+        let before = tunnel.health();
+        for finding in tunnel.sas.inspect(tunnel.is_tested(), at.now) {
             match finding {
                 Finding::Inbound(child) => {
                     tunnel.probing.on_heard(at.now);
@@ -84,7 +87,15 @@ impl Gateway {
                     }
                 }
                 Finding::SoftLimit(child) => self.ike.on_soft_limit(child, at),
+                Finding::Doubtful(child, before) => {
+                    tunnel.tell(Fact::of_doubt(before), at.now);
+                    self.ike.on_soft_limit(child, at);
+                }
             }
+        }
+        if let State::Silent { .. } = tunnel.state {
+            // What comes in its Child SAs is all that tells of the peer now.
+            tunnel.judge_path(at.now);
         }
         if tunnel.note_carried(at.now) {
             self.planned.on_carried(at.now);
@@ -99,6 +110,7 @@ impl Gateway {
         if sends {
             self.on_sent(peer, at.now);
         }
+        self.after_probing(peer, before);
     }
 }
 

@@ -41,6 +41,7 @@ mod redundancy;
 mod routes;
 mod sas;
 mod settle;
+mod silence;
 mod sizes;
 mod snapshot;
 mod status;

@@ -8,6 +8,9 @@
 //!                                                 └────── lost ───────┘
 //! ```
 //!
+//! A peer that does not answer IKE while its packets come, as when its IKE daemon restarts, leaves
+//! doubt: what works is not taken away, and other paths are preferred.
+//!
 //! Who tests more of the path is believed: BFD sends packets both ways all the time (RFC 5882 §3),
 //! questions inside ESP do so now and then, and IKE's messages may take another way through
 //! firewalls and queues than ESP does.
@@ -96,7 +99,9 @@ pub(super) enum Echoes {
 pub(super) enum Ike {
     /// The peer answers.
     Answered,
-    /// It does not.
+    /// It does not, and packets of the peer come in its Child SAs.
+    OnlyEsp,
+    /// It does not, and nothing comes.
     Unanswered,
 }
 
@@ -107,6 +112,8 @@ pub(super) enum Opinion {
     Works,
     /// Nobody tests that; the peer answers, so they should.
     Believed,
+    /// The peer is alive (RFC 7296 §2.4), and nobody knows whether it hears us.
+    Doubted,
     /// They do not pass.
     Lost(Loss),
 }
@@ -119,7 +126,9 @@ pub(super) fn judge(bfd: Bfd, echoes: Echoes, ike: Ike) -> Opinion {
         (Bfd::SaysNothing, Echoes::Answered, _) => Opinion::Works,
         (Bfd::SaysNothing, Echoes::Unanswered(why), _) => Opinion::Lost(why),
         (Bfd::SaysNothing, Echoes::SayNothing | Echoes::Late, Ike::Answered) => Opinion::Believed,
-        (Bfd::SaysNothing, Echoes::SayNothing | Echoes::Late, Ike::Unanswered) => {
+        (Bfd::SaysNothing, Echoes::SayNothing, Ike::OnlyEsp) => Opinion::Doubted,
+        (Bfd::SaysNothing, Echoes::Late, Ike::OnlyEsp)
+        | (Bfd::SaysNothing, Echoes::SayNothing | Echoes::Late, Ike::Unanswered) => {
             Opinion::Lost(Loss::PeerSilent)
         }
     }
@@ -130,6 +139,8 @@ pub(super) fn judge(bfd: Bfd, echoes: Echoes, ike: Ike) -> Opinion {
 pub(super) enum Turn {
     /// The path was lost.
     Lost(Loss),
+    /// The peer does not answer IKE, and its packets come.
+    Doubted,
     /// It works again after this time.
     Works(Duration),
     /// The peer answers again after this time.
@@ -147,6 +158,10 @@ enum State {
     Held {
         until: Timestamp,
     },
+    /// It may work: others are preferred.
+    Doubted {
+        since: Timestamp,
+    },
 }
 
 /// The path of one tunnel.
@@ -163,7 +178,7 @@ impl Path {
     pub(super) fn health(&self) -> Health {
         match self.state {
             State::Fit => Health::Usable,
-            State::Held { .. } => Health::Held,
+            State::Held { .. } | State::Doubted { .. } => Health::Held,
             State::Lost { .. } => Health::Unreachable,
         }
     }
@@ -172,7 +187,7 @@ impl Path {
     pub(super) fn loss(&self) -> Option<(Timestamp, Loss)> {
         match self.state {
             State::Lost { since, why } => Some((since, why)),
-            State::Fit | State::Held { .. } => None,
+            State::Fit | State::Held { .. } | State::Doubted { .. } => None,
         }
     }
 
@@ -186,8 +201,17 @@ impl Path {
     pub(super) fn on_opinion(&mut self, opinion: Opinion, now: Timestamp) -> Option<Turn> {
         match (self.state, opinion) {
             (State::Fit | State::Held { .. }, Opinion::Works | Opinion::Believed)
+            | (State::Doubted { .. }, Opinion::Doubted)
             | (State::Lost { .. }, Opinion::Lost(_)) => None,
-            (State::Fit | State::Held { .. }, Opinion::Lost(why)) => {
+            (State::Fit | State::Held { .. } | State::Lost { .. }, Opinion::Doubted) => {
+                self.state = State::Doubted { since: now };
+                Some(Turn::Doubted)
+            }
+            (State::Doubted { since }, Opinion::Works | Opinion::Believed) => {
+                self.hold(now);
+                Some(Turn::Answers(now.since(since)))
+            }
+            (State::Fit | State::Held { .. } | State::Doubted { .. }, Opinion::Lost(why)) => {
                 self.count_loss(now);
                 self.state = State::Lost { since: now, why };
                 Some(Turn::Lost(why))
@@ -206,7 +230,7 @@ impl Path {
     /// There is a new connection: that alone is told, and a lost path is held as any other that
     /// comes back.
     pub(super) fn begin_anew(&mut self, opinion: Opinion, now: Timestamp) {
-        if let State::Lost { .. } = self.state {
+        if let State::Lost { .. } | State::Doubted { .. } = self.state {
             // That it is over is what a new connection means.
             let _ = self.on_opinion(opinion, now);
         }
@@ -234,7 +258,7 @@ impl Path {
     pub(super) fn poll_timeout(&self) -> Option<Timestamp> {
         match self.state {
             State::Held { until } => Some(until),
-            State::Fit | State::Lost { .. } => None,
+            State::Fit | State::Lost { .. } | State::Doubted { .. } => None,
         }
     }
 

@@ -39,6 +39,9 @@ const TRIES: u32 = 4;
 /// What came so long ago came lately: a little more than from one question to the next.
 const LATELY: Duration = Duration::from_millis(1300);
 
+/// A peer that sends at all sends within this time.
+const COMES: Duration = Duration::from_secs(3);
+
 /// What the questions have shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Verdict {
@@ -135,6 +138,11 @@ impl Probing {
             self.asked = Some(Asked { first: self.number, at: now, hinted: true });
             self.next = Some(now);
         }
+    }
+
+    /// Whether packets of the peer come.
+    pub(super) fn hears(&self, now: Timestamp) -> bool {
+        self.last_heard.is_some_and(|heard| now < heard + COMES)
     }
 
     /// Whether the peer that has authenticated itself is a gateway like this one.
@@ -313,7 +321,7 @@ impl Gateway {
     }
 
     /// Only what changes the way of packets is followed.
-    fn after_probing(&mut self, peer: PeerId, before: Health) {
+    pub(super) fn after_probing(&mut self, peer: PeerId, before: Health) {
         if self.health(peer) != before {
             self.dirty.tunnels.insert(peer);
         }

@@ -11,6 +11,7 @@
 //! An inbound SA outlives its Child SA by a grace period, because packets sealed under it may
 //! still be under way; an outbound SA does not outlive it by one packet.
 
+use super::silence::Silence;
 use crate::config::PeerConfig;
 use crate::crypto::cipher::KeyError;
 use crate::crypto::suite::EspSuite;
@@ -55,6 +56,7 @@ pub(super) struct Child {
     pub since: Timestamp,
     opened_before: u64,
     soft_limit_told: bool,
+    silence: Silence,
 }
 
 /// An inbound SA whose Child SA is gone.
@@ -78,6 +80,8 @@ pub(super) enum Finding {
     Inbound(ChildId),
     /// A soft limit in bytes or packets was passed: time to rekey.
     SoftLimit(ChildId),
+    /// Packets go out and nothing comes back, so often in a row already: the peer may have lost it.
+    Doubtful(ChildId, u32),
 }
 
 /// All SAs of one tunnel.
@@ -85,6 +89,8 @@ pub(super) enum Finding {
 pub(super) struct Sas {
     children: BTreeMap<ChildId, Child>,
     sending: BTreeMap<Strand, ChildId>,
+    /// How often in a row there was doubt whether the peer has what a strand sends with.
+    doubts: BTreeMap<Strand, u32>,
     draining: Vec<Draining>,
 }
 
@@ -119,6 +125,7 @@ impl Sas {
             since: now,
             opened_before: 0,
             soft_limit_told: false,
+            silence: Silence::default(),
         };
         self.children.insert(up.child, child);
         if up.sendable {
@@ -138,6 +145,8 @@ impl Sas {
     pub(super) fn retire(&mut self, id: ChildId, now: Timestamp) {
         let Some(child) = self.children.remove(&id) else { return };
         self.sending.retain(|_, sending| *sending != id);
+        let lives = |strand| self.children.values().any(|child| child.strand == strand);
+        self.doubts.retain(|strand, _| lives(*strand));
         self.draining.push(Draining {
             inbound: child.inbound,
             local_ts: child.local_ts,
@@ -214,16 +223,29 @@ impl Sas {
         &self.draining
     }
 
-    /// Looks at the counters of all pairs.
-    pub(super) fn inspect(&mut self) -> Vec<Finding> {
+    /// Whether nothing comes back of what some strand sends, with new keys neither.
+    pub(super) fn is_in_doubt(&self) -> bool {
+        self.doubts.values().any(|doubts| *doubts > 1)
+    }
+
+    /// Looks at the counters of all pairs; `tested` says whether something else shows that packets
+    /// pass both ways.
+    pub(super) fn inspect(&mut self, tested: bool, now: Timestamp) -> Vec<Finding> {
         let mut findings = Vec::new();
         for (&id, child) in &mut self.children {
             let opened = child.inbound.opened_packets();
-            if opened != child.opened_before {
-                child.opened_before = opened;
+            let heard = std::mem::replace(&mut child.opened_before, opened) != opened;
+            if heard {
+                self.doubts.remove(&child.strand);
                 findings.push(Finding::Inbound(id));
             }
-            let soft = child.inbound.usage().soft_exceeded || child.outbound.usage().soft_exceeded;
+            let (received, sent) = (child.inbound.usage(), child.outbound.usage());
+            let doubts = self.doubts.get(&child.strand).copied().unwrap_or(0);
+            if child.silence.look(sent.packets, heard, doubts, now) && !tested {
+                self.doubts.insert(child.strand, doubts + 1);
+                findings.push(Finding::Doubtful(id, doubts));
+            }
+            let soft = received.soft_exceeded || sent.soft_exceeded;
             if soft && !child.soft_limit_told {
                 child.soft_limit_told = true;
                 findings.push(Finding::SoftLimit(id));

@@ -190,11 +190,17 @@ impl Tunnel {
         more
     }
 
-    /// What is known of the path now; `None` while there is no IKE SA.
-    fn opinion(&self) -> Option<Opinion> {
+    /// Whether something else than the peer's IKE shows that packets pass both ways.
+    pub(super) fn is_tested(&self) -> bool {
+        self.probing.is_kin() || self.watch.says() != Bfd::SaysNothing
+    }
+
+    /// What is known of the path at `now`; `None` while there is no IKE SA.
+    fn opinion(&self, now: Timestamp) -> Option<Opinion> {
         let ike = match self.state {
             State::Down { .. } => return None,
             State::Connected { .. } => Ike::Answered,
+            State::Silent { .. } if self.probing.hears(now) => Ike::OnlyEsp,
             State::Silent { .. } => Ike::Unanswered,
         };
         Some(path::judge(self.watch.says(), self.probing.say(), ike))
@@ -202,13 +208,14 @@ impl Tunnel {
 
     /// Follows what is known of the path, and tells what that changes.
     pub(super) fn judge_path(&mut self, now: Timestamp) {
-        let turn = self.opinion().and_then(|opinion| self.path.on_opinion(opinion, now));
+        let turn = self.opinion(now).and_then(|opinion| self.path.on_opinion(opinion, now));
         match turn {
             None => {}
             Some(Turn::Lost(why)) => {
                 let remote = self.sas.sending().next().map(|(_, child)| child.remote.ip());
                 self.tell(Fact::of_lost_path(why, remote), now);
             }
+            Some(Turn::Doubted) => self.tell(Fact::of_silent_ike(), now),
             Some(Turn::Works(gap)) => {
                 let text = format!("the path works again after {:.1} s", gap.as_secs_f64());
                 self.tell(Fact::new(Code::PathBack, text), now);
@@ -228,6 +235,7 @@ impl Tunnel {
             Bfd::Lost(why) => why.into(),
         };
         match (known, self.path.health()) {
+            (DataPath::Unknown, _) if self.sas.is_in_doubt() => DataPath::NothingComes,
             (DataPath::Passes, Health::Held) => DataPath::PassesAgain,
             (known, _) => known,
         }
@@ -330,7 +338,7 @@ impl Tunnel {
                 self.state = State::Connected { since: now };
             }
         }
-        match (before, self.opinion()) {
+        match (before, self.opinion(now)) {
             (_, None) => {}
             (State::Down { .. }, Some(opinion)) => self.path.begin(opinion, now),
             (State::Connected { .. } | State::Silent { .. }, Some(opinion)) => {

@@ -19,8 +19,6 @@ pub(super) struct Liveness {
     last_heard: Timestamp,
     last_answer: Timestamp,
     last_repeat: Option<Timestamp>,
-    /// When ESP was last known to pass both ways.
-    data_passed: Option<Timestamp>,
     verdict: Verdict,
     round_trip: Option<Duration>,
 }
@@ -44,7 +42,6 @@ impl Liveness {
             last_heard: now,
             last_answer: now,
             last_repeat: None,
-            data_passed: None,
             verdict: Verdict::Reachable,
             round_trip: None,
         }
@@ -53,13 +50,6 @@ impl Liveness {
     /// Something authentic came from the peer: a new message, or an ESP packet.
     pub(super) fn on_heard(&mut self, now: Timestamp) {
         self.last_heard = self.last_heard.max(now);
-    }
-
-    /// ESP passes both ways: whatever becomes of our requests, the peer lives (RFC 7296 §2.4), and its
-    /// SAs are of use.
-    pub(super) fn on_data_passes(&mut self, now: Timestamp) {
-        self.on_heard(now);
-        self.data_passed = Some(now);
     }
 
     /// The peer repeated a request that we have answered: what we send may not arrive.
@@ -119,10 +109,10 @@ impl Liveness {
         (silent_from + config.timeout).min(asked + 2 * config.timeout)
     }
 
+    /// While anything fresh comes, on the IKE SA or in a Child SA, the peer lives and its SAs are of use
+    /// (RFC 7296 §2.4), whatever becomes of our requests.
     fn gone_at(&self, config: &LivenessConfig, asked: Timestamp) -> Timestamp {
-        let silent_from = self.last_heard.max(asked);
-        let gone_at = (silent_from + config.give_up).min(asked + 2 * config.give_up);
-        self.data_passed.map_or(gone_at, |passed| gone_at.max(passed + config.give_up))
+        self.last_heard.max(asked) + config.give_up
     }
 
     pub(super) fn verdict(&self) -> Verdict {
@@ -142,14 +132,7 @@ impl Liveness {
     }
 }
 
-state_of_fields!(Liveness {
-    last_heard,
-    last_answer,
-    last_repeat,
-    data_passed,
-    verdict,
-    round_trip,
-});
+state_of_fields!(Liveness { last_heard, last_answer, last_repeat, verdict, round_trip });
 state_of_variants!(Verdict { 0 => Reachable, 1 => Unreachable { since }, });
 
 #[cfg(test)]

@@ -223,6 +223,10 @@ codes! {
     PeerRestarted = "peer-restarted", Warning;
     /// Keys have ended before there were new ones.
     Expired = "expired", Warning;
+    /// Nothing comes back of what is sent: new keys are made, in case the peer has lost its SA.
+    SaDoubted = "sa-doubted", Info;
+    /// Nothing comes back of what is sent, with new keys neither.
+    NothingReturns = "nothing-returns", Warning;
     /// SAs were replaced by others.
     Replaced = "replaced", Info;
     /// Packets do not pass any more, in one direction or both.

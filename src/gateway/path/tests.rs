@@ -11,8 +11,9 @@ fn at(millis: u64) -> Timestamp {
 #[test]
 fn the_verdicts_of_all_who_say_something_are_joined_like_this() {
     use Echoes as E;
+    use Opinion::Doubted;
     use Opinion::{Believed, Lost, Works};
-    let (answered, silent) = (Ike::Answered, Ike::Unanswered);
+    let (answered, silent, only_esp) = (Ike::Answered, Ike::Unanswered, Ike::OnlyEsp);
     let table = [
         (Bfd::Works, E::SayNothing, answered, Works),
         (Bfd::Works, E::SayNothing, silent, Works),
@@ -38,6 +39,18 @@ fn the_verdicts_of_all_who_say_something_are_joined_like_this() {
         (Bfd::SaysNothing, E::Late, silent, Lost(Loss::PeerSilent)),
         (Bfd::SaysNothing, E::Unanswered(CAUSE), answered, Lost(CAUSE)),
         (Bfd::SaysNothing, E::Unanswered(CAUSE), silent, Lost(CAUSE)),
+        (Bfd::Works, E::SayNothing, only_esp, Works),
+        (Bfd::Works, E::Answered, only_esp, Works),
+        (Bfd::Works, E::Late, only_esp, Works),
+        (Bfd::Works, E::Unanswered(CAUSE), only_esp, Works),
+        (Bfd::Lost(CAUSE), E::SayNothing, only_esp, Lost(CAUSE)),
+        (Bfd::Lost(CAUSE), E::Answered, only_esp, Lost(CAUSE)),
+        (Bfd::Lost(CAUSE), E::Late, only_esp, Lost(CAUSE)),
+        (Bfd::Lost(CAUSE), E::Unanswered(CAUSE), only_esp, Lost(CAUSE)),
+        (Bfd::SaysNothing, E::SayNothing, only_esp, Doubted),
+        (Bfd::SaysNothing, E::Answered, only_esp, Works),
+        (Bfd::SaysNothing, E::Late, only_esp, Lost(Loss::PeerSilent)),
+        (Bfd::SaysNothing, E::Unanswered(CAUSE), only_esp, Lost(CAUSE)),
     ];
     for (bfd, echoes, ike, opinion) in table {
         assert_eq!(judge(bfd, echoes, ike), opinion, "{bfd:?}, {echoes:?}, {ike:?}");
@@ -142,4 +155,27 @@ fn every_loss_says_in_words_what_is_lost() {
     assert!(reset.starts_with("the peer has taken its session down ("), "{reset}");
     assert_eq!(words(Loss::BeyondPeer), "the peer reaches nothing behind it");
     assert_eq!(words(Loss::PeerSilent), "the peer does not answer");
+}
+
+#[test]
+fn a_path_in_doubt_is_used_when_there_is_no_other() {
+    let mut path = Path::default();
+    assert_eq!(path.on_opinion(Opinion::Doubted, at(10)), Some(Turn::Doubted));
+    assert_eq!(path.on_opinion(Opinion::Doubted, at(20)), None);
+    assert_eq!((path.health(), path.loss(), path.losses()), (Health::Held, None, 0));
+    let answers = path.on_opinion(Opinion::Believed, at(30));
+    assert_eq!(answers, Some(Turn::Answers(20 * MS)));
+    path.handle_timeout(at(30) + HOLD);
+    assert_eq!(path.health(), Health::Usable);
+}
+
+#[test]
+fn doubt_ends_when_nothing_comes_any_more_and_begins_when_something_does() {
+    let mut path = Path::default();
+    path.on_opinion(Opinion::Doubted, at(10));
+    let lost = Opinion::Lost(Loss::PeerSilent);
+    assert_eq!(path.on_opinion(lost, at(20)), Some(Turn::Lost(Loss::PeerSilent)));
+    assert_eq!(path.health(), Health::Unreachable);
+    assert_eq!(path.on_opinion(Opinion::Doubted, at(30)), Some(Turn::Doubted));
+    assert_eq!(path.health(), Health::Held);
 }

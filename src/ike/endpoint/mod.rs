@@ -259,7 +259,7 @@ impl Endpoint {
     pub fn on_data_passes(&mut self, child: ChildId, now: Timestamp) {
         let Some((spi, _)) = self.owner_of(child) else { return };
         if let Some(sa) = self.sas.established_mut(spi) {
-            sa.on_data_passes(child, now);
+            sa.on_traffic(child, now);
             let connection = sa.connection;
             if let Some(connection) = self.connections.get_mut(connection) {
                 connection.on_traffic(now);

@@ -56,12 +56,15 @@ fn an_answer_restores_an_unreachable_peer() {
 }
 
 #[test]
-fn a_peer_that_sends_but_never_answers_is_given_up_too() {
+fn a_peer_that_sends_but_never_answers_is_unreachable_and_gone_only_when_it_falls_silent() {
     let mut liveness = Liveness::new(at(0));
-    liveness.judge(&config(), Some(at(1000)), at(4000));
-    liveness.on_heard(at(60_000));
-    assert_eq!(liveness.judge(&config(), Some(at(1000)), at(60_999)), None);
-    assert!(liveness.judge(&config(), Some(at(1000)), at(61_000)).is_some());
+    assert!(liveness.judge(&config(), Some(at(1000)), at(4000)).is_some());
+    for second in 4..600 {
+        liveness.on_heard(at(second * 1000));
+        assert_eq!(liveness.judge(&config(), Some(at(1000)), at(second * 1000 + 999)), None);
+    }
+    assert_eq!(liveness.judge(&config(), Some(at(1000)), at(628_999)), None);
+    assert!(liveness.judge(&config(), Some(at(1000)), at(629_000)).is_some());
 }
 
 #[test]

@@ -278,12 +278,6 @@ impl Established {
         self.liveness.on_heard(now);
     }
 
-    /// The peer has answered in a Child SA what was asked in it.
-    pub(super) fn on_data_passes(&mut self, child: ChildId, now: Timestamp) {
-        self.children.on_traffic(child);
-        self.liveness.on_data_passes(now);
-    }
-
     /// Our address.
     pub(super) fn local_ip(&self) -> IpAddr {
         self.path.path().local.ip()
