@@ -182,7 +182,7 @@ fn underlay(view: &PeerView) -> String {
     let how = match path.known_by.as_str() {
         "icmp" => "as a router says",
         "probed" => "as probed",
-        _ => "as configured",
+        _ => "as configured, not probed",
     };
     let less = match path.bytes < path.configured {
         true => format!(", less than `underlay_mtu` = {}", path.configured),
