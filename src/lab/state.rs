@@ -33,7 +33,7 @@ pub struct State {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Deployment {
-    /// [`reference`]: hosts on the gateways' own link.
+    /// [`mod@reference`]: hosts on the gateways' own link.
     #[default]
     Reference,
     /// [`compute`]: two tenants' virtual machines on compute nodes.

@@ -48,7 +48,8 @@ impl Established {
         }
         let of_slot = |(&slot, config): (&SlotId, &SlotConfig)| {
             let all = Lack::of_all(slot);
-            let by_pairs = self.children.has(slot) || self.children.is_refused_traffic(all);
+            let by_pairs = self.children.has(slot)
+                || self.children.is_refused_traffic(all) && self.may_take_pairs(config);
             let pairs = config.pairs.iter().filter(|_| by_pairs);
             let parts = pairs.flat_map(|&pair| {
                 let by_protocol = self.children.lacks_protocols(slot, &pair);
@@ -62,13 +63,20 @@ impl Established {
         all.filter(|lack| !self.children.serves(lack)).collect()
     }
 
+    /// Whether a peer that does not take all of a slot's traffic may take its pairs one by one. One that
+    /// knows the slot by its name narrows what it is offered, and refuses a slot that it does not have.
+    fn may_take_pairs(&self, slot: &SlotConfig) -> bool {
+        !self.descent.names_slots || slot.name.is_empty()
+    }
+
     /// Whether the IKE SA serves some slot although `refused` gets no Child SA: one that has a
     /// Child SA, or one for which something else has not been refused yet.
     pub(super) fn serves_without(&self, refused: Lack, refusal: &ChildRefusal) -> bool {
         let hopeful = |lack: Lack| lack != refused && !self.children.is_refused(lack);
         let may_serve = |(&slot, config): (&SlotId, &SlotConfig)| {
             let mut pairs = config.pairs.iter().map(|&pair| Lack::of_pair(slot, pair));
-            let by_pairs = matches!(refusal, ChildRefusal::Selectors(_));
+            let by_pairs =
+                matches!(refusal, ChildRefusal::Selectors(_)) && self.may_take_pairs(config);
             self.children.has(slot) || hopeful(Lack::of_all(slot)) || by_pairs && pairs.any(hopeful)
         };
         self.config.slots.iter().any(may_serve)
