@@ -11,6 +11,8 @@ pub enum Mark {
     Peer(String),
     /// The events up to the one of this number.
     Event(u64),
+    /// The VPCs up to this one.
+    Vpc(VpcId),
     /// All VPCs before this one, and of this one the routes up to this prefix.
     Route {
         /// The VPC.
@@ -52,6 +54,7 @@ impl Reply {
             (Reply::Sas(view), Reply::Sas(more)) => view.tunnels.extend(more.tunnels),
             (Reply::Metrics(view), Reply::Metrics(more)) => view.peers.extend(more.peers),
             (Reply::Routes(view), Reply::Routes(more)) => view.extend(more),
+            (Reply::Vpcs(view), Reply::Vpcs(more)) => view.vpcs.extend(more.vpcs),
             (Reply::Events(view), Reply::Events(more)) => {
                 view.events.extend(more.events);
                 view.last = more.last;

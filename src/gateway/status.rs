@@ -52,11 +52,11 @@ impl Gateway {
             Request::Sas => return self.sas_page(after, now),
             Request::Metrics => return self.metrics_page(after, (now, at.wall)),
             Request::Routes => return self.routes_page(after),
+            Request::Vpcs => return self.vpcs_page(after),
             Request::Events { after: known } => return self.events_page(*known, after, now),
             Request::Peer(name) => self.about_peer(name, (now, at.wall)),
             Request::Why { to, from } => self.why(*to, *from, now),
             Request::Vrrp => Reply::Vrrp(self.vrrp_view(now)),
-            Request::Vpcs => Reply::Vpcs(self.vpcs_view()),
             Request::Stats => Reply::Stats(self.stats_view()),
             Request::Reload { .. } | Request::Confirm | Request::Plan | Request::Log { .. } => {
                 Reply::failed(FailureKind::BadRequest, "a gateway reads no files and writes no log")

@@ -174,8 +174,8 @@ impl World {
 
     /// Whether a segment is wanted in the place of this one, or its guard.
     fn same_segment(&self, wish: &Wish) -> bool {
-        let is_of_segment = matches!(wish, Wish::Segment(_) | Wish::Admission(_));
-        is_of_segment && self.wanted.keys().any(|wanted| wanted.is_same_device(wish))
+        let Some(vpc) = wish.vpc().filter(|_| wish.is_of_segment()) else { return false };
+        self.parts_of_segment(vpc).any(|(wanted, _)| wanted.is_same_device(wish))
     }
 
     /// Gives every route the source that `source_of` says.
@@ -374,9 +374,16 @@ impl World {
 
     /// Whether the segment of a VPC is there, with its guard.
     pub fn segment_stands(&self, vpc: VpcId) -> bool {
-        let of_segment = |wish: &Wish| matches!(wish, Wish::Segment(_) | Wish::Admission(_));
-        let mut parts = self.wanted.iter().filter(|(wish, _)| of_segment(wish));
-        parts.all(|(wish, state)| wish.vpc() != Some(vpc) || *state == State::Standing)
+        let mut parts = self.parts_of_segment(vpc).peekable();
+        parts.peek().is_some() && parts.all(|(_, state)| *state == State::Standing)
+    }
+
+    /// The guard and the device of a VPC's segment, as far as they are wanted.
+    fn parts_of_segment(&self, vpc: VpcId) -> impl Iterator<Item = (&Wish, &State)> {
+        segment::first_of(vpc).into_iter().filter_map(move |first| {
+            let (next, state) = self.wanted.range(first..).next()?;
+            (next.is_of_segment() && next.vpc() == Some(vpc)).then_some((next, state))
+        })
     }
 
     /// Why the host refuses `wish`, if it does.

@@ -3,7 +3,9 @@
 
 use super::deployment;
 use super::network::{Network, next_hop};
+use super::operations::ask;
 use crate::config::Config;
+use crate::control::{Reply, Request};
 use crate::gateway::world::{Segment, VirtualMac, Wish};
 use crate::net::VpcId;
 use std::collections::BTreeSet;
@@ -40,6 +42,22 @@ fn reload(network: &mut Network, node: usize, change: impl Fn(&mut Config)) {
     });
 }
 
+/// Whether the segment of each VPC of the first node is up, and what of it the host refuses.
+fn shown(network: &mut Network) -> Vec<(bool, String)> {
+    match ask(network, 0, &Request::Vpcs) {
+        Reply::Vpcs(view) => view
+            .vpcs
+            .into_iter()
+            .map(|vpc| {
+                let refused = vpc.refusals.iter().map(|refusal| refusal.what.as_str());
+                let refused = refused.collect::<Vec<_>>().join(", ");
+                (vpc.segment.is_some_and(|segment| segment.up), refused)
+            })
+            .collect(),
+        other => panic!("{other:?}"),
+    }
+}
+
 #[test]
 fn hosts_of_both_vpcs_reach_theirs_and_the_active_router_alone_has_its_ethernet_address() {
     let mut network = running(61);
@@ -47,6 +65,7 @@ fn hosts_of_both_vpcs_reach_theirs_and_the_active_router_alone_has_its_ethernet_
     assert_eq!([0, 1, 2].map(|node| virtual_macs(&mut network, node)), [4, 0, 4]);
     let segments = standing(&mut network, 0, |wish| matches!(wish, Wish::Segment(_)));
     assert_eq!(segments.len(), 2);
+    assert_eq!(shown(&mut network), [(true, String::new()), (true, String::new())]);
 }
 
 /// Frames to a virtual router reach whoever has its Ethernet address, so these hosts, which never
@@ -93,6 +112,9 @@ fn no_segment_stands_without_its_guard() {
     network.with_node(0, |node, now| node.take_away(&from_the_top, now));
     network.run(Duration::from_secs(2));
     assert!(standing(&mut network, 0, |wish| matches!(wish, Wish::Segment(_))).is_empty());
+    let shown = shown(&mut network);
+    assert_eq!(shown.iter().map(|(up, _)| *up).collect::<Vec<_>>(), [false, false]);
+    assert!(shown.iter().all(|(_, refused)| refused.contains("guard of VNI")), "{shown:?}");
     guards.iter().for_each(|wish| network.node(0).refuse(wish, false));
     network.run(Duration::from_secs(40));
     assert_eq!(standing(&mut network, 0, of_segments), all);

@@ -3,7 +3,9 @@
 
 use super::peer::Seen;
 use super::{Gateway, millis};
-use crate::control::{EventView, EventsView, Mark, MetricsView, Page, PeersView, Reply, SasView};
+use crate::control::{
+    EventView, EventsView, Mark, MetricsView, Page, PeersView, Reply, SasView, VpcsView,
+};
 use crate::gateway::events::{Entry, PastEvent};
 use crate::net::PeerId;
 use crate::time::{Timestamp, WallTime};
@@ -43,7 +45,8 @@ impl Gateway {
             gateway: self.gateway_view(now),
             peers: page.iter().map(|seen| self.peer_metrics(seen, now)).collect(),
             virtual_routers: self.vrrp_view(now).routers,
-            vpcs: self.vpcs_view(),
+            // The pages behind the first bring only peers.
+            vpcs: if after.is_none() { self.segments_view() } else { VpcsView::default() },
             stats: self.stats_view(),
         };
         Page { reply: Reply::Metrics(Box::new(view)), next }
@@ -52,7 +55,8 @@ impl Gateway {
     pub(super) fn events_page(&self, known: u64, after: Option<&Mark>, now: Timestamp) -> Page {
         let from = match after {
             Some(Mark::Event(number)) => *number,
-            Some(Mark::Peer(_) | Mark::Route { .. } | Mark::Rejected { .. }) | None => known,
+            Some(Mark::Peer(_) | Mark::Route { .. } | Mark::Rejected { .. } | Mark::Vpc(_))
+            | None => known,
         };
         let page: Vec<&Entry> = self.journal.after(from).take(EVENTS).collect();
         let full = page.len() == EVENTS;
@@ -75,9 +79,8 @@ impl Gateway {
     fn peers_after(&self, after: Option<&Mark>) -> (Vec<Seen<'_>>, Option<Mark>) {
         let from = match after {
             Some(Mark::Peer(name)) => Bound::Excluded(name.as_str()),
-            Some(Mark::Route { .. } | Mark::Rejected { .. } | Mark::Event(_)) | None => {
-                Bound::Unbounded
-            }
+            Some(Mark::Route { .. } | Mark::Rejected { .. } | Mark::Event(_) | Mark::Vpc(_))
+            | None => Bound::Unbounded,
         };
         let behind = self.names.range::<str, _>((from, Bound::Unbounded));
         let page: Vec<(&String, &PeerId)> = behind.take(PEERS).collect();

@@ -24,7 +24,9 @@ impl Gateway {
         let (first, begun) = match after {
             Some(&Mark::Route { vpc, prefix }) => (vpc, Part::Routes { after: prefix }),
             Some(&Mark::Rejected { vpc, announced }) => (vpc, Part::Rejected { after: announced }),
-            Some(Mark::Peer(_) | Mark::Event(_)) | None => (VpcId(0), Part::Routes { after: None }),
+            Some(Mark::Peer(_) | Mark::Event(_) | Mark::Vpc(_)) | None => {
+                (VpcId(0), Part::Routes { after: None })
+            }
         };
         let (mut vpcs, mut room, mut next) = (Vec::new(), ROUTES, None);
         for (&id, vpc) in self.vpcs.range(first..) {

@@ -1,21 +1,52 @@
 //! The VPCs as operators see them, with the segments in which their hosts are.
 
 use crate::config::{VpcConfig, VxlanConfig};
-use crate::control::{RefusalView, SegmentView, StationView, VpcView, VpcsView, VtepView};
+use crate::control::{
+    Mark, Page, RefusalView, Reply, SegmentView, StationView, VpcView, VpcsView, VtepView,
+};
 use crate::gateway::world::{SegmentCounters, Wish};
 use crate::gateway::{Gateway, device_mtu};
 use crate::net::VpcId;
+use std::collections::BTreeMap;
+use std::ops::Bound;
+
+/// VPCs of one page: stations of theirs are many.
+const VPCS: usize = 16;
 
 impl Gateway {
-    pub(super) fn vpcs_view(&self) -> VpcsView {
-        let vpcs = self.config.vpcs.iter().map(|(id, vpc)| self.vpc_view(*id, vpc)).collect();
+    /// A page of the VPCs, behind those that `after` names.
+    pub(super) fn vpcs_page(&self, after: Option<&Mark>) -> Page {
+        let begin = match after {
+            Some(Mark::Vpc(id)) => Bound::Excluded(*id),
+            Some(Mark::Peer(_) | Mark::Event(_) | Mark::Route { .. } | Mark::Rejected { .. })
+            | None => Bound::Unbounded,
+        };
+        let rest = self.config.vpcs.range((begin, Bound::Unbounded));
+        let page: Vec<(VpcId, &VpcConfig)> = rest.take(VPCS).map(|(id, vpc)| (*id, vpc)).collect();
+        let next = page.last().filter(|_| page.len() == VPCS).map(|(id, _)| Mark::Vpc(*id));
+        Page { reply: Reply::Vpcs(self.vpcs_view(&page)), next }
+    }
+
+    /// The VPCs whose hosts are in segments, for metrics.
+    pub(super) fn segments_view(&self) -> VpcsView {
+        let in_segments = self.config.vpcs.iter().filter(|(_, vpc)| vpc.vxlan.is_some());
+        let vpcs: Vec<(VpcId, &VpcConfig)> = in_segments.map(|(id, vpc)| (*id, vpc)).collect();
+        self.vpcs_view(&vpcs)
+    }
+
+    fn vpcs_view(&self, vpcs: &[(VpcId, &VpcConfig)]) -> VpcsView {
+        let mut refusals = self.refusals_by_vpc();
+        let view = |(id, vpc): &(VpcId, &VpcConfig)| {
+            self.vpc_view(*id, vpc, refusals.remove(id).unwrap_or_default())
+        };
+        let vpcs = vpcs.iter().map(view).collect();
         let gateway = self.config.gateway.name.clone();
         // One counter serves all segments.
         let unknown = self.segments.values().map(|counters| counters.unknown_vni).max();
         VpcsView { gateway, vpcs, unknown_vni: unknown.unwrap_or_default() }
     }
 
-    fn vpc_view(&self, id: VpcId, config: &VpcConfig) -> VpcView {
+    fn vpc_view(&self, id: VpcId, config: &VpcConfig, refusals: Vec<RefusalView>) -> VpcView {
         VpcView {
             vpc: config.name.clone(),
             netns: config.netns.clone(),
@@ -24,7 +55,7 @@ impl Gateway {
             interface: config.interface.clone(),
             prefixes: config.prefixes.clone(),
             segment: config.vxlan.as_ref().map(|vxlan| self.segment_view(id, vxlan)),
-            refusals: self.refusals_of(id),
+            refusals,
         }
     }
 
@@ -51,12 +82,15 @@ impl Gateway {
         }
     }
 
-    /// What the host refuses of a VPC beside its prefixes, which are shown with their peers.
-    fn refusals_of(&self, id: VpcId) -> Vec<RefusalView> {
-        let concerns = |wish: &&Wish| {
-            wish.vpc() == Some(id) && !matches!(wish, Wish::Route { .. } | Wish::Guard { .. })
-        };
-        let refused = self.world.refused_wishes().filter(concerns);
-        refused.filter_map(|wish| self.refusal_view(wish)).collect()
+    /// What the host refuses of each VPC beside its prefixes, which are shown with their peers.
+    fn refusals_by_vpc(&self) -> BTreeMap<VpcId, Vec<RefusalView>> {
+        let mut refusals: BTreeMap<VpcId, Vec<RefusalView>> = BTreeMap::new();
+        let of_peers = |wish: &&Wish| matches!(wish, Wish::Route { .. } | Wish::Guard { .. });
+        for wish in self.world.refused_wishes().filter(|wish| !of_peers(wish)) {
+            if let Some(vpc) = wish.vpc() {
+                refusals.entry(vpc).or_default().extend(self.refusal_view(wish));
+            }
+        }
+        refusals
     }
 }

@@ -6,7 +6,7 @@ use crate::config::{VpcConfig, VxlanConfig};
 use crate::net::{InterfaceAddress, MacAddress, VpcId};
 use crate::wire::vrrp::virtual_mac;
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 /// Who may send into a segment. Nothing in VXLAN itself tells one VTEP from another (RFC 7348 §7), so
 /// this stands before the device, and what comes from others is counted and dropped.
@@ -87,6 +87,25 @@ pub struct VtepCounters {
     pub packets: u64,
     /// Bytes, with the outer headers.
     pub bytes: u64,
+}
+
+/// Below all guards and devices of a VPC's segment, each in its place among the wishes, and above
+/// those of the VPCs before it.
+pub(super) fn first_of(vpc: VpcId) -> [Wish; 2] {
+    let lowest = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+    let admission = Admission { vpc, vni: 0, local: lowest, port: 0, vteps: BTreeSet::new() };
+    let segment = Segment {
+        vpc,
+        name: String::new(),
+        netns: None,
+        vni: 0,
+        local: lowest,
+        port: 0,
+        mtu: 0,
+        vteps: BTreeSet::new(),
+        addresses: BTreeSet::new(),
+    };
+    [Wish::Admission(admission), Wish::Segment(segment)]
 }
 
 /// The wishes of a VPC whose hosts live in a segment.

@@ -216,6 +216,11 @@ impl Wish {
         !matches!(self, Wish::Device { .. } | Wish::Admission(_))
     }
 
+    /// Whether it is the device of a segment, or its guard.
+    pub(super) fn is_of_segment(&self) -> bool {
+        matches!(self, Wish::Segment(_) | Wish::Admission(_))
+    }
+
     /// Whether both are the same device, whatever its MTU, or the same segment's, whatever else of it:
     /// one takes the place of the other.
     pub(super) fn is_same_device(&self, other: &Wish) -> bool {
