@@ -43,6 +43,24 @@ fn a_failover_is_a_cause_and_one_line_for_the_prefixes_that_moved() {
 }
 
 #[test]
+fn a_peer_without_ml_kem_gets_its_tunnel_and_the_operator_is_told() {
+    for (edit, expected) in [(true, [0, 1]), (false, [0, 0])] {
+        let pair = deployment::edited_pair(|site, text| match edit && site.region == 1 {
+            true => text.replace("[[peer]]", "[[peer]]\npost_quantum = \"off\""),
+            false => text,
+        });
+        let mut network = Network::start(pair, 24);
+        network.run(Duration::from_secs(5));
+        super::two_gateways::assert_sound(&mut network, 24);
+        let told = [0, 1].map(|node| {
+            let view = events(&mut network, node, 0);
+            view.events.iter().filter(|event| event.code == Code::NotPostQuantum).count()
+        });
+        assert_eq!(told, expected);
+    }
+}
+
+#[test]
 fn a_peer_that_is_away_is_told_of_once_however_long_it_is() {
     let mut network = Network::start(deployment::pair(), 22);
     network.crash(1);

@@ -108,6 +108,18 @@ fn strangers_have_nothing_to_contradict() {
     assert_eq!(compare(&left, &third), []);
 }
 
+#[test]
+fn ml_kem_that_one_requires_and_the_other_refuses_is_a_contradiction() {
+    let with = |own, wanted: &str| format!("{}post_quantum = \"{wanted}\"\n", text(own));
+    let said = found(&with(1, "require"), &with(2, "off"));
+    let [said] = said.as_slice() else { panic!("{said:?}") };
+    assert!(said.message.contains("left requires ML-KEM"), "{said:?}");
+    assert!(said.help.contains("at right"), "{said:?}");
+    for (left, right) in [("require", "prefer"), ("prefer", "off"), ("off", "off")] {
+        assert_eq!(found(&with(1, left), &with(2, right)), []);
+    }
+}
+
 /// What is changed at left, and a word of what is said.
 #[test]
 fn every_contradiction_is_found_and_says_what_to_write() {

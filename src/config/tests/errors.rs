@@ -2,7 +2,8 @@
 //! reads them at night.
 
 use super::{EXAMPLE, keys};
-use crate::config::parse;
+use crate::config::{PeerConfig, parse};
+use crate::crypto::suite::PostQuantum;
 
 /// What is said about `text`.
 pub(in crate::config) fn complaint(text: &str) -> String {
@@ -334,6 +335,21 @@ fn weak_suites_need_the_word_of_the_peer_that_they_are_for() {
     assert!(complaint(&for_all).contains("unknown key `allow_weak` in [defaults]"));
     let of_all = EXAMPLE.replacen("[[peer]]", &format!("[defaults]\n{weak}\n[[peer]]"), 1);
     assert!(complaint(&of_all).contains("aes256-sha1 is weak"), "each peer answers for itself");
+}
+
+#[test]
+fn ml_kem_is_preferred_required_or_off() {
+    for (written, said) in [
+        ("true", "write \"require\""),
+        ("false", "write \"off\""),
+        ("\"maybe\"", "\"prefer\" (with peers that know how)"),
+    ] {
+        let complaint = complaint(&format!("{EXAMPLE}post_quantum = {written}\n"));
+        assert!(complaint.contains(said), "{complaint}");
+    }
+    let config = super::valid(&format!("{EXAMPLE}post_quantum = \"require\"\n"));
+    let required = |peer: &&PeerConfig| peer.post_quantum == PostQuantum::Require;
+    assert_eq!(config.peers.values().filter(required).count(), 1);
 }
 
 #[test]
