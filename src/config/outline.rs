@@ -35,6 +35,8 @@ pub struct VpcOutline {
     pub netns: Option<String>,
     /// The interface towards its hosts.
     pub interface: Option<String>,
+    /// More interfaces by which it may be reached in the clear.
+    pub let_in: Vec<String>,
     /// Its own prefixes.
     pub prefixes: Vec<Prefix>,
     /// What its peers may announce, static routes included.
@@ -59,6 +61,7 @@ impl Outline {
                 tun: vpc.tun.clone(),
                 netns: vpc.netns.clone(),
                 interface: vpc.interface.clone(),
+                let_in: vpc.let_in.clone(),
                 prefixes: vpc.prefixes.clone(),
                 accept: Vec::new(),
                 inside: Vec::new(),
@@ -124,6 +127,7 @@ fn vpc_outline(vpc: &DeTable<'_>) -> VpcOutline {
         tun: text(vpc, "tun").unwrap_or_else(|| default_tun(&name)),
         netns: text(vpc, "netns"),
         interface: interface(vpc, &name),
+        let_in: list(vpc, "let_in"),
         prefixes: prefixes(vpc, "prefix"),
         accept: Vec::new(),
         inside: Vec::new(),

@@ -100,6 +100,9 @@ pub struct VpcConfig {
     pub netns: Option<String>,
     /// The interface towards the VPC's hosts.
     pub interface: Option<String>,
+    /// More interfaces by which packets for the VPC may come in in the clear: networks that are
+    /// neither its own nor the underlay, between which and the VPC the host routes.
+    pub let_in: Vec<String>,
     /// The VPC's prefixes on this side: announced to peers, and the only addresses that packets
     /// from peers may be sent to.
     pub prefixes: Vec<Prefix>,

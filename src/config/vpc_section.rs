@@ -10,10 +10,11 @@ use std::ops::Range;
 use std::time::Duration;
 use toml::de::DeValue;
 
-pub(super) const KEYS: [&str; 10] = [
+pub(super) const KEYS: [&str; 11] = [
     "name",
     "prefixes",
     "interface",
+    "let_in",
     "tun",
     "netns",
     "mtu",
@@ -75,6 +76,12 @@ pub(super) fn read(section: &Section<'_>, underlay_mtu: u16, report: &mut Report
         name: name.value,
         netns: section.optional("netns", words::name, report),
         interface,
+        let_in: section
+            .list("let_in", words::interface, report)
+            .unwrap_or_default()
+            .into_iter()
+            .map(|interface| interface.value)
+            .collect(),
         prefixes: prefixes.iter().map(|prefix| prefix.value).collect(),
         mtu: section.optional("mtu", words::integer("the MTU", limits::MTU), report),
         transit: section.optional("transit", words::boolean, report).unwrap_or(false),

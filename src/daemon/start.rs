@@ -20,7 +20,7 @@ use super::world::{World, host};
 use crate::config::{Config, Outline, VpcConfig, Workers};
 use crate::control::Standing;
 use crate::dataplane::{self, Dataplane, DataplaneConfig, VpcDevice};
-use crate::gateway::world::{Host, blind_to};
+use crate::gateway::world::{Host, blind_to, kept_out};
 use crate::gateway::{self, Gateway};
 use crate::moment::Moment;
 use crate::net::VpcId;
@@ -49,8 +49,14 @@ pub(super) async fn start(args: &Args) -> Outcome<Daemon> {
     let host = host(Host::questions(&config), namespaces).await.or_fail_as_it_is()?;
     for vpc in blind_to(&config, &host, &host.listening(&config)) {
         warn!(
-            "plaintext from the underlay is not kept out of the VPC {vpc}: name the underlay's \
-             addresses in `listen` of [gateway], or the `interface` towards its hosts"
+            "plaintext from the underlay is not kept out of the VPC {vpc}: one interface leads to \
+             both"
+        );
+    }
+    for device in kept_out(&config, &host, &host.listening(&config)) {
+        warn!(
+            "nothing comes in for a VPC by {device}, which is neither a VPC's nor the underlay's: if \
+             it shall, name it in `let_in` of [[vpc]]"
         );
     }
     warn_of_interfaces(&config, &host);

@@ -23,7 +23,7 @@ mod wish;
 
 pub use foreign::ForeignRule;
 pub use host::{Device as HostDevice, Host, Questions};
-pub use plan::{blind_to, guards};
+pub use plan::{blind_to, guards, kept_out};
 pub(super) use plan::{configured, has_default};
 pub use segment::{Admission, Segment, SegmentCounters, VirtualMac, VtepCounters};
 pub use tables::{guard_metric, guard_owner, metric, owner};

@@ -10,7 +10,7 @@ use crate::gateway::world::{
     Admission, Answer, Change, Questions, Segment, Table, Trouble, VirtualMac, Wish,
 };
 use crate::net::{MacAddress, Prefix, VpcId};
-use crate::os::netlink::{InterfaceAddress, Loss, RouteChange};
+use crate::os::netlink::{InterfaceAddress, Loss, Route, RouteChange};
 use anyhow::{Context, Result, bail};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -402,7 +402,9 @@ impl Carrier {
         }
         self.grounds.enter(namespace)?;
         let netlink = self.grounds.entered(namespace)?;
-        for stranger in netlink.remove_strangers(|table| Table::numbered(table).is_some()).await? {
+        let is_ours = |table| Table::numbered(table).is_some();
+        let is_known = |route: &Route| wish_of_route(route).is_some();
+        for stranger in netlink.remove_strangers(is_ours, is_known).await? {
             warn!(?namespace, "a route of somebody else's was in a table of ours: {stranger}");
         }
         let found = found(netlink, namespace.as_deref(), &self.places).await?;

@@ -16,18 +16,12 @@ pub(crate) struct Underlay<'h> {
     pub listening: &'h [IpAddr],
     /// Whether there are more of them, which could not be read.
     has_more: bool,
-    /// Whether one device only has addresses: what is the underlay's and what the VPCs', nobody can
-    /// tell.
-    is_one_armed: bool,
 }
 
 impl<'h> Underlay<'h> {
     /// The underlay of a gateway that listens on these addresses.
     pub(crate) fn of(outline: &Outline, host: &'h Host, listening: &'h [IpAddr]) -> Underlay<'h> {
-        let is_tun = |name: &str| outline.vpcs.values().any(|vpc| vpc.tun == name);
-        let outer = host.devices.iter().filter(|(name, _)| !is_tun(name));
-        let is_one_armed = outer.filter(|(_, device)| device.is_among_hosts()).count() == 1;
-        Underlay { host, listening, has_more: outline.has_more_to_listen_on, is_one_armed }
+        Underlay { host, listening, has_more: outline.has_more_to_listen_on }
     }
 
     /// The devices that show themselves to be its: by an address, or by a default route of the host.
@@ -36,20 +30,26 @@ impl<'h> Underlay<'h> {
         if self.has_more || !self.host.bears(self.listening) {
             return Vec::new();
         }
-        // Nothing written is everywhere.
-        let mut listening = self.listening.iter();
-        let anywhere = listening.len() == 0 || listening.any(IpAddr::is_unspecified);
+        let anywhere = self.is_anywhere();
         let shows = |device: &Device| self.has(device) || anywhere && device.is_among_hosts();
         let shown = self.host.devices.iter().filter(|(_, device)| shows(device));
         shown.map(|(name, _)| name.as_str()).collect()
     }
 
-    /// Whether it is known by an address, be it there or not.
-    fn is_named(self) -> bool {
-        self.has_more || self.listening.iter().any(|one| !one.is_unspecified())
+    /// Whether the underlay is surely behind a device: it bears an address of it, or, where it may bear
+    /// any, a default route leads there.
+    fn is_way_out(self, device: &Device) -> bool {
+        let bears = self.listening.iter().any(|one| device.addresses.contains(one));
+        bears || self.is_anywhere() && device.is_default
     }
 
-    fn has(self, device: &Device) -> bool {
+    /// Whether the gateway listens on every address; nothing written is that, too.
+    fn is_anywhere(self) -> bool {
+        let mut listening = self.listening.iter();
+        listening.len() == 0 || listening.any(IpAddr::is_unspecified)
+    }
+
+    pub(super) fn has(self, device: &Device) -> bool {
         device.is_default || self.listening.iter().any(|one| device.addresses.contains(one))
     }
 
@@ -57,9 +57,9 @@ impl<'h> Underlay<'h> {
     /// by the underlay's is not theirs (RFC 4301 §5.2, step 4). A gateway with one device for both
     /// cannot tell, and in a namespace of its own there is no underlay.
     pub(super) fn is_apart_from(self, vpc: &VpcOutline) -> bool {
-        let is_known = || self.is_named() || !self.is_one_armed || !self.lans_of(vpc).is_empty();
-        let shared = self.host.bearing(self.listening).any(|(name, one)| is_lan(vpc, name, one));
-        vpc.netns.is_none() && is_known() && !shared
+        let mut devices = self.host.devices.iter();
+        let shared = devices.any(|(name, one)| self.is_way_out(one) && is_lan(vpc, name, one));
+        vpc.netns.is_none() && !shared
     }
 
     /// The devices of the daemon's namespace towards hosts of a VPC: that which is written, and those
@@ -71,6 +71,16 @@ impl<'h> Underlay<'h> {
             is_lan(vpc, name, device) || !self.has(device) && leads(device)
         });
         found.map(|(name, _)| name.as_str()).chain(vpc.interface.as_deref()).collect()
+    }
+
+    /// The devices by which packets for the VPCs of the daemon's namespace may come in.
+    pub(super) fn let_in(self, outline: &'h Outline) -> BTreeSet<&'h str> {
+        let here = outline.vpcs.values().filter(|vpc| vpc.netns.is_none());
+        here.flat_map(|vpc| {
+            let more = vpc.let_in.iter().map(String::as_str);
+            self.lans_of(vpc).into_iter().chain(more)
+        })
+        .collect()
     }
 
     /// How long the prefix of a route of the main table must be at least, lest packets to hosts in

@@ -59,7 +59,7 @@ pub fn guards(outline: &Outline, host: &Host, listening: &[IpAddr]) -> BTreeSet<
         wishes.extend(bars.map(|prefix| Wish::Bar { prefix }));
         grounds.entry(settings.netns.as_deref()).or_default().push((vpc, settings));
     }
-    let lans = outline.vpcs.values().flat_map(|vpc| underlay.lans_of(vpc)).collect();
+    let lans = underlay.let_in(outline);
     for (netns, settled) in grounds {
         let vpcs: Vec<&VpcOutline> = settled.iter().map(|(_, vpc)| *vpc).collect();
         let fenced = fenced(netns, &settled, host);
@@ -305,17 +305,30 @@ impl Policy<'_> {
     }
 }
 
-/// The VPCs of which nobody can tell what comes in for them from the underlay: the gateway listens on
-/// every address, and has one device for all.
+/// The VPCs of which nobody can tell what comes in for them from the underlay: one device is for both.
 pub fn blind_to<'c>(config: &'c Config, host: &Host, listening: &[IpAddr]) -> Vec<&'c str> {
     let outline = Outline::of(config);
     let underlay = Underlay::of(&outline, host, listening);
     let is_open = |id: &VpcId| {
         outline.vpcs.get(id).is_some_and(|vpc| vpc.netns.is_none() && !underlay.is_apart_from(vpc))
     };
-    let unnamed = listening.iter().any(IpAddr::is_unspecified);
-    let open = config.vpcs.iter().filter(|(id, _)| unnamed && is_open(id));
+    let open = config.vpcs.iter().filter(|(id, _)| is_open(id));
     open.map(|(_, vpc)| vpc.name.as_str()).collect()
+}
+
+/// The devices that have an address and by which nothing comes in for a VPC, although they show
+/// nothing of the underlay: the operator may have meant otherwise.
+pub fn kept_out<'h>(config: &Config, host: &'h Host, listening: &[IpAddr]) -> Vec<&'h str> {
+    let outline = Outline::of(config);
+    let underlay = Underlay::of(&outline, host, listening);
+    let let_in = underlay.let_in(&outline);
+    let is_tun = |name: &str| outline.vpcs.values().any(|vpc| vpc.tun == name);
+    let guarded = outline.vpcs.values().any(|vpc| underlay.is_apart_from(vpc));
+    let others = host.devices.iter().filter(|(name, device)| {
+        let is_inner = let_in.contains(name.as_str()) || is_tun(name);
+        guarded && device.is_among_hosts() && !is_inner && !underlay.has(device)
+    });
+    others.map(|(name, _)| name.as_str()).collect()
 }
 
 #[cfg(test)]

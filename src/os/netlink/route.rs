@@ -262,7 +262,7 @@ impl Netlink {
         Ok(main.filter_map(|message| read(message, &name)).collect())
     }
 
-    /// Takes the routes of others out of tables that are ours alone; says which they were.
+    /// Takes the routes that nobody knows out of tables that are ours alone; says which they were.
     ///
     /// # Errors
     ///
@@ -270,9 +270,16 @@ impl Netlink {
     pub async fn remove_strangers(
         &self,
         is_our_table: impl Fn(u32) -> bool,
+        is_known: impl Fn(&Route) -> bool,
     ) -> Result<Vec<String>> {
+        let links = self.links().await?;
+        let name = name_of(&links);
+        let knows =
+            |message: &RouteMessage| read(message, &name).is_some_and(|route| is_known(&route));
         let mut messages = self.route_messages().await?;
-        messages.retain(|message| !is_ours(message) && is_our_table(table(message)));
+        messages.retain(|message| {
+            is_our_table(table(message)) && !(is_ours(message) && knows(message))
+        });
         let mut removed = Vec::new();
         for message in messages {
             let words = destination(&message).map_or("a route".to_owned(), |to| to.to_string());

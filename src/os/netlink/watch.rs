@@ -159,7 +159,11 @@ fn loss(message: RouteNetlinkMessage) -> Option<Loss> {
         }
         RouteNetlinkMessage::NewRoute(route) => match route::table(&route) {
             MAIN_TABLE => foreign(&route, Loss::WayFound),
-            _ if route::is_ours(&route) => None,
+            _ if route::is_ours(&route)
+                && route::read(&route, |_| Some(String::new())).is_some() =>
+            {
+                None
+            }
             _ if route::taken_locally(&route).is_some() => Some(Loss::Unknown),
             table => Some(Loss::Elsewhere(table)),
         },

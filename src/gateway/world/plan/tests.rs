@@ -139,9 +139,15 @@ fn a_gateway_that_listens_on_every_address_tells_the_underlay_by_the_devices_of_
     assert_eq!(familiar(&guards(&config, &host(true))), ["lan0", "lo", "vpn-red"]);
     config.vpcs.values_mut().for_each(|vpc| vpc.interface = None);
     assert!(blind_to(&config, &host(true), &config.gateway.listen).is_empty());
-    // One device for all: nobody can tell.
-    assert_eq!(blind_to(&config, &host(true), &any), ["red"]);
-    assert!(bars(&guards(&config, &host(true))).is_empty());
+    // It has the default route and hosts of the VPC: nobody can tell.
+    let mut both = host(true);
+    let wan = both.devices.get_mut("wan0").expect("a device");
+    wan.networks.insert(prefix("10.1.0.0/24"));
+    assert_eq!(blind_to(&config, &both, &any), ["red"]);
+    assert!(bars(&guards(&config, &both)).is_empty());
+    // A VPC whose device has lost its addresses, or is gone, is shut.
+    let alone = guards(&config, &host(true));
+    assert!(!bars(&alone).is_empty() && !home_lengths(&alone).is_empty());
     // Before the network is up, and with a device that may be the VPC's: the others are barred.
     assert_eq!(familiar(&guards(&config, &Host::default())), ["lo", "vpn-red"]);
     let mut host = host(true);
@@ -192,8 +198,29 @@ fn a_vpc_has_all_devices_that_lead_to_its_hosts() {
     host.devices.insert("lan2".to_owned(), behind);
     let wide = HostDevice { routes: [prefix("10.0.0.0/8")].into(), ..HostDevice::default() };
     host.devices.insert("wan1".to_owned(), wide);
-    let wishes = wishes(&config(|text| text), &host);
-    assert_eq!(familiar(&wishes), ["lan0", "lan1", "lan2", "lo", "vpn-red"]);
+    let mut config = config(|text| text);
+    assert_eq!(familiar(&wishes(&config, &host)), ["lan0", "lan1", "lan2", "lo", "vpn-red"]);
+    // Others may come in where the operator says so.
+    let dmz = HostDevice { addresses: [[172, 31, 5, 1].into()].into(), ..HostDevice::default() };
+    host.devices.insert("dmz0".to_owned(), dmz);
+    let listen = config.gateway.listen.clone();
+    assert_eq!(kept_out(&config, &host, &listen), ["dmz0"]);
+    config.vpcs.values_mut().for_each(|vpc| vpc.let_in = vec!["dmz0".to_owned()]);
+    assert!(kept_out(&config, &host, &listen).is_empty());
+    let familiar_now = wishes(&config, &host);
+    assert_eq!(familiar(&familiar_now), ["dmz0", "lan0", "lan1", "lan2", "lo", "vpn-red"]);
+}
+
+/// Devices of a VPC in a namespace of its own are none of the daemon's, whatever they are called.
+#[test]
+fn a_device_elsewhere_of_the_same_name_opens_nothing() {
+    let mut outline = beside(2);
+    let other = outline.vpcs.get_mut(&VpcId(1)).expect("a VPC");
+    (other.netns, other.interface) = (Some("shop".to_owned()), Some("wan0".to_owned()));
+    let wishes = guards(&outline, &host(true), &outline.listen);
+    let here = rules(&wishes, FAMILIAR).into_iter().filter(|rule| rule.netns.is_none());
+    let here: BTreeSet<String> = here.map(|rule| rule.when.to_string()).collect();
+    assert!(here.iter().all(|when| !when.contains("wan0")), "{here:?}");
 }
 
 /// By which routes packets go home that come out of the tunnel, for IPv4.
