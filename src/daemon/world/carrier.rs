@@ -348,7 +348,7 @@ impl Carrier {
                     None
                 }
                 Loss::WayFound(prefix) | Loss::WayLost(prefix)
-                    if prefix.len() > 0 && (!ours || !self.is_asked(&prefix)) =>
+                    if prefix.len() > 0 && !self.is_asked(&prefix, ours) =>
                 {
                     None
                 }
@@ -376,10 +376,10 @@ impl Carrier {
     }
 
     /// Whether a route leads to peers, or to hosts of the VPCs.
-    fn is_asked(&self, prefix: &Prefix) -> bool {
+    fn is_asked(&self, prefix: &Prefix, ours: bool) -> bool {
         let behind = self.questions.remotes.range(prefix.addr()..).next();
         let leads_to_peers = behind.is_some_and(|remote| prefix.contains(*remote));
-        leads_to_peers || self.questions.homes.iter().any(|home| home.overlaps(prefix))
+        ours && leads_to_peers || self.questions.homes.iter().any(|home| home.overlaps(prefix))
     }
 
     async fn look(&mut self) {
@@ -408,9 +408,7 @@ impl Carrier {
             warn!(?namespace, "a route of somebody else's was in a table of ours: {stranger}");
         }
         let found = found(netlink, namespace.as_deref(), &self.places).await?;
-        let nothing = BTreeSet::new();
-        let homes = if namespace.is_none() { &self.questions.homes } else { &nothing };
-        let devices = devices(netlink, homes).await?;
+        let devices = devices(netlink, &self.questions.homes).await?;
         let found = Answer::Found(namespace.clone(), found);
         let rules = Answer::Rules(namespace.clone(), foreign(netlink).await?);
         let mut answers = vec![found, rules, Answer::Devices(namespace.clone(), devices)];

@@ -96,7 +96,7 @@ pub(crate) async fn host(questions: Questions, namespaces: BTreeSet<String>) -> 
     let mut elsewhere = BTreeMap::new();
     for name in namespaces {
         if let Ok(netlink) = Netlink::open(Some(&name)) {
-            elsewhere.insert(name, devices(&netlink, &BTreeSet::new()).await?);
+            elsewhere.insert(name, devices(&netlink, &questions.homes).await?);
         }
     }
     let rules = BTreeMap::from([(None, foreign(&netlink).await?)]);

@@ -46,7 +46,7 @@ pub struct Questions {
     /// The remote addresses for which the choice of our own is left to the routing table: where we
     /// listen on one address of a family only, there is none.
     pub remotes: BTreeSet<IpAddr>,
-    /// The prefixes of the VPCs in the daemon's namespace: by which devices the host reaches them.
+    /// The prefixes of the VPCs: by which devices the host reaches them.
     pub homes: BTreeSet<Prefix>,
 }
 
@@ -60,8 +60,7 @@ impl Device {
 impl Questions {
     /// What an outline asks: it knows nothing of peers.
     pub fn of(outline: &Outline) -> Questions {
-        let here = outline.vpcs.values().filter(|vpc| vpc.netns.is_none());
-        let homes = here.flat_map(|vpc| &vpc.prefixes).copied().collect();
+        let homes = outline.vpcs.values().flat_map(|vpc| &vpc.prefixes).copied().collect();
         Questions { remotes: BTreeSet::new(), homes }
     }
 }

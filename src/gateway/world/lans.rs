@@ -62,15 +62,19 @@ impl<'h> Underlay<'h> {
         vpc.netns.is_none() && !shared
     }
 
-    /// The devices of the daemon's namespace towards hosts of a VPC: that which is written, and those
-    /// of no underlay that are on a network of its prefixes, or by which a route leads into them.
+    /// The devices of a VPC's namespace towards its hosts: that which is written, and those of no
+    /// underlay that are on a network of its prefixes, or by which a route leads into them.
     pub(super) fn lans_of(self, vpc: &'h VpcOutline) -> BTreeSet<&'h str> {
         let own = |to: &Prefix| vpc.prefixes.iter().any(|prefix| prefix.covers(to));
         let leads = |device: &Device| meets(vpc, device) || device.routes.iter().any(own);
-        let found = self.host.devices.iter().filter(|(name, device)| {
+        let found = self.devices_of(vpc).filter(|(name, device)| {
             is_lan(vpc, name, device) || !self.has(device) && leads(device)
         });
         found.map(|(name, _)| name.as_str()).chain(vpc.interface.as_deref()).collect()
+    }
+
+    fn devices_of(self, vpc: &VpcOutline) -> impl Iterator<Item = (&'h String, &'h Device)> {
+        self.host.devices_in(vpc.netns.as_deref()).into_iter().flatten()
     }
 
     /// The devices by which packets for the VPCs of the daemon's namespace may come in.
@@ -86,8 +90,9 @@ impl<'h> Underlay<'h> {
     /// How long the prefix of a route of the main table must be at least, lest packets to hosts in
     /// `home` leave by a device that does not lead to them: a shorter one does for the rest of the
     /// world, too. A route that leads to the hosts may be a summary, or the default route.
-    pub(super) fn shortest_way(self, home: &Prefix, lans: &BTreeSet<&str>) -> u8 {
-        let ways = self.host.devices.iter().flat_map(|(name, device)| {
+    pub(super) fn shortest_way(self, vpc: &VpcOutline, home: &Prefix) -> u8 {
+        let lans = self.lans_of(vpc);
+        let ways = self.devices_of(vpc).flat_map(|(name, device)| {
             let routes = device.routes.iter().chain(&device.networks);
             let wider = routes.filter(|to| to.len() < home.len() && to.covers(home));
             let lengths = wider.map(Prefix::len).chain(device.is_default.then_some(0));

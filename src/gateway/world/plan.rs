@@ -274,14 +274,16 @@ impl Policy<'_> {
     /// any other of the host's may lead into the underlay.
     fn homeward(&self, vpc: &VpcOutline) -> Vec<Rule> {
         let comes_out = barred(vpc).any(|prefix| self.is_mine(&prefix));
-        if !comes_out || !self.underlay.is_apart_from(vpc) {
+        let lans = self.underlay.lans_of(vpc);
+        // In a namespace of its own it may have other ways out.
+        let others = vpc.netns.is_some() && !lans.is_empty();
+        if !comes_out || !others && !self.underlay.is_apart_from(vpc) {
             return Vec::new();
         }
         let out = || When::Arriving(vpc.tun.clone());
         let home = |when, shortest| self.rule(INWARD, when, Then::LookupMain { shortest });
-        let lans = self.underlay.lans_of(vpc);
         let own = || vpc.prefixes.iter().filter(|prefix| self.is_mine(prefix));
-        let shortest = |prefix| self.underlay.shortest_way(prefix, &lans);
+        let shortest = |prefix| self.underlay.shortest_way(vpc, prefix);
         let lengths: BTreeSet<u8> = own().map(shortest).collect();
         let mut rules: Vec<Rule> = match (lans.is_empty(), lengths.first()) {
             // Nobody knows by which way: not by the default route.

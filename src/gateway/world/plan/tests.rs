@@ -398,3 +398,18 @@ fn before_the_underlay_is_known_only_devices_of_vpcs_let_packets_in() {
     let barred = rules(&before, ARRIVING);
     assert_eq!(barred.iter().map(|rule| &rule.when).collect::<Vec<_>>(), [&When::Always]);
 }
+
+#[test]
+fn what_comes_out_of_a_tunnel_goes_home_in_a_namespace_too() {
+    let mut outline = beside(1);
+    outline.vpcs.values_mut().for_each(|vpc| vpc.netns = Some("shop".to_owned()));
+    let mut host = host(true);
+    let lan = HostDevice { networks: [prefix("10.1.0.0/24")].into(), ..HostDevice::default() };
+    let out = HostDevice { is_default: true, ..HostDevice::default() };
+    let devices = [("lan0".to_owned(), lan), ("wan1".to_owned(), out)];
+    host.elsewhere.insert("shop".to_owned(), devices.into());
+    let wishes = guards(&outline, &host, &outline.listen);
+    assert_eq!(home_lengths(&wishes), [24]);
+    assert!(rules(&wishes, NOWHERE).iter().all(|rule| rule.netns.as_deref() == Some("shop")));
+    assert!(rules(&wishes, ARRIVING).is_empty());
+}
