@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use vpngw::lab;
 use vpngw::os::netlink::Netlink;
+use vpngw::os::offload;
 
 use crate::support::pair::{Pair, Side};
 use crate::support::vpngwd::{Auth, Gateway, bgp, config};
@@ -67,4 +68,16 @@ fn delete(pair: &Pair, device: &str) {
         Netlink::open(Some(&namespace))?.as_administrator().delete_link(device).await
     });
     deleted.unwrap();
+}
+
+#[test]
+fn a_veth_leaves_checksums_to_nobody_until_the_kernel_is_told_to_finish_them() {
+    let pair = Pair::new();
+    let namespace = pair.namespace("left");
+    assert_eq!(offload::driver(Some(&namespace), "lan0").unwrap(), "veth");
+    assert!(offload::leaves_checksums(Some(&namespace), "lan0").unwrap());
+    offload::finish_checksums(Some(&namespace), "lan0").unwrap();
+    assert!(!offload::leaves_checksums(Some(&namespace), "lan0").unwrap());
+    let missing = offload::driver(Some(&namespace), "lan9").unwrap_err();
+    assert!(format!("{missing:#}").contains("lan9"), "{missing:#}");
 }

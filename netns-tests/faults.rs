@@ -7,14 +7,14 @@
 use std::process::Command;
 use std::sync::Mutex;
 
-use vpngw::control::{Code, DataPath, EventsView, FailureView, Request, Verdict};
+use vpngw::control::{Code, EventsView, FailureView, Request, Verdict};
 use vpngw::crypto::sign::SigningKey;
 use vpngw::os::netns;
 use vpngw::os::random::OsRandom;
 
 use crate::support::eventually;
 use crate::support::pair::{Pair, Side};
-use crate::support::vpngwd::{Auth, Gateway, bgp, config, static_routes, write_keys};
+use crate::support::vpngwd::{Auth, Gateway, bgp, config, write_keys};
 
 /// Changes the configuration of one side.
 type Edit = fn(&Pair, Side, String) -> String;
@@ -33,9 +33,11 @@ struct Fault {
     told: &'static [(Side, Code, &'static str)],
     /// The state that `vpnctl peers` shows at a side, where that says more than the code.
     state: Option<(Side, Verdict)>,
+    /// What `vpnctl doctor` says at a side.
+    doctor: &'static [(Side, &'static str)],
 }
 
-use Side::{Left, Right};
+use Side::Right;
 
 const NONE: Fault = Fault {
     name: "",
@@ -45,6 +47,7 @@ const NONE: Fault = Fault {
     then: None,
     told: &[],
     state: None,
+    doctor: &[],
 };
 
 /// Replaces words of one side; what is replaced must be there.
@@ -60,13 +63,43 @@ macro_rules! at {
     };
 }
 
-/// Runs `ip` in a node's namespace.
-fn ip(pair: &Pair, node: &str, arguments: &str) {
-    let mut command = Command::new("ip");
-    command.args(arguments.split(' '));
+// They use the macro.
+mod between;
+mod host;
+
+/// Runs a command in a node's namespace.
+fn sh(pair: &Pair, node: &str, line: &str) {
+    let mut command = Command::new("sh");
+    command.args(["-c", line]);
     netns::place(&mut command, &pair.namespace(node)).unwrap();
     let output = command.output().unwrap();
-    assert!(output.status.success(), "ip {arguments}: {}", String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// Runs `ip` in a node's namespace.
+fn ip(pair: &Pair, node: &str, arguments: &str) {
+    sh(pair, node, &format!("ip {arguments}"));
+}
+
+/// From now on a node drops what a rule of nftables names, at a hook.
+fn drop_at(pair: &Pair, node: &str, hook: &str, rule: &str) {
+    let chain = format!("{{ type filter hook {hook} priority 0; }}");
+    sh(
+        pair,
+        node,
+        &format!(
+            "nft add table inet fault && nft add chain inet fault {hook} '{chain}' && nft add rule inet fault {hook} {rule} drop"
+        ),
+    );
+}
+
+/// What `vpnctl doctor` says at a side.
+fn doctor(pair: &Pair, side: Side) -> String {
+    let file = |end: &str| pair.path(&format!("{}.{end}", side.name()));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_vpnctl"));
+    command.arg("--socket").arg(file("sock")).arg("doctor").arg("--config").arg(file("toml"));
+    netns::place(&mut command, &pair.namespace(side.name())).unwrap();
+    String::from_utf8_lossy(&command.output().unwrap().stdout).into_owned()
 }
 
 /// From now on the router drops what comes in on an interface for a port.
@@ -80,296 +113,6 @@ fn stranger(pair: &Pair, file: &str) {
     pair.write(file, &other.to_pkcs8_pem());
     pair.write(&file.replace(".key", ".pub"), &other.verifying_key().to_base64());
 }
-
-const FAULTS: &[Fault] = &[
-    Fault {
-        name: "other secrets",
-        edit: |pair, side, text| {
-            let name = format!("{}.psk", side.name());
-            pair.write(&name, &format!("a secret that only {} knows", side.name()));
-            replaced(&text, "shared.psk", &name)
-        },
-        told: &[(Left, Code::RefusedByPeer, "secret"), (Right, Code::PskMismatch, "psk_file")],
-        ..NONE
-    },
-    Fault {
-        name: "wrong public key of the peer",
-        auth: Auth::Ed25519,
-        edit: |pair, side, text| match side {
-            Left => {
-                stranger(pair, "stranger.key");
-                replaced(&text, "right.pub", "stranger.pub")
-            }
-            Right => text,
-        },
-        told: &[(Left, Code::KeyMismatch, "public_key_file")],
-        ..NONE
-    },
-    Fault {
-        name: "another private key than the peer knows",
-        auth: Auth::Ed25519,
-        edit: |pair, side, text| match side {
-            Left => {
-                stranger(pair, "stranger.key");
-                replaced(&text, "left.key", "stranger.key")
-            }
-            Right => text,
-        },
-        told: &[(Left, Code::RefusedByPeer, "public key"), (Right, Code::KeyMismatch, "pubkey")],
-        ..NONE
-    },
-    Fault {
-        name: "secret here, key there",
-        auth: Auth::Ed25519,
-        edit: at!(Left, "public_key_file = \"right.pub\"", "psk_file = \"shared.psk\""),
-        told: &[(Right, Code::AuthMethod, "psk_file")],
-        ..NONE
-    },
-    Fault {
-        name: "wrong remote_identity",
-        edit: at!(Left, "remote_identity = \"right", "remote_identity = \"wrong"),
-        told: &[(Left, Code::RefusedByPeer, ""), (Right, Code::OwnIdentity, "wrong.example.com")],
-        ..NONE
-    },
-    Fault {
-        name: "wrong identity of the responder",
-        edit: at!(Right, "identity = \"right.", "identity = \"other."),
-        told: &[(Right, Code::OwnIdentity, "identity = \"right.example.com\"")],
-        ..NONE
-    },
-    Fault {
-        name: "wrong identity of the initiator",
-        edit: at!(Left, "identity = \"left.", "identity = \"other."),
-        told: &[(Right, Code::PeerIdentity, "other.example.com")],
-        ..NONE
-    },
-    Fault {
-        name: "no common suite for IKE",
-        edit: |_, side, text| {
-            let suite = match side {
-                Left => "aes128gcm16-prfsha256-ecp256",
-                Right => "chacha20poly1305-prfsha512-ecp384",
-            };
-            format!("{text}\nike_suites = [\"{suite}\"]\n")
-        },
-        told: &[
-            (Left, Code::IkeProposal, "aes128gcm16-prfsha256-ecp256"),
-            (Right, Code::IkeProposal, "ike_suites"),
-        ],
-        ..NONE
-    },
-    Fault {
-        name: "no common suite for ESP",
-        edit: |_, side, text| {
-            let suite = if side == Left { "aes128gcm16-esn" } else { "chacha20poly1305-esn" };
-            format!("{text}\nesp_suites = [\"{suite}\"]\n")
-        },
-        told: &[(Left, Code::EspProposal, "esp_suites"), (Right, Code::EspProposal, "chacha20")],
-        ..NONE
-    },
-    Fault {
-        name: "wrong remote_asn",
-        edit: at!(Left, "remote_asn = 64514", "remote_asn = 64999"),
-        told: &[
-            (Left, Code::BgpAsn, "remote_asn = 64514"),
-            (Right, Code::BgpAsn, "remote_asn = 64514"),
-        ],
-        state: Some((Left, Verdict::NoBgp)),
-        ..NONE
-    },
-    Fault {
-        name: "wrong asn",
-        edit: at!(Right, "asn = 64514", "asn = 64888"),
-        told: &[
-            (Left, Code::BgpAsn, "remote_asn = 64888"),
-            (Right, Code::BgpAsn, "does not expect AS64888"),
-        ],
-        ..NONE
-    },
-    Fault {
-        name: "a prefix is not accepted",
-        edit: at!(Left, "accept = [\"10.2.0.0/16\", ", "accept = ["),
-        told: &[(Left, Code::PrefixRejected, "add \"10.2.0.0/16\" to `accept`")],
-        state: Some((Left, Verdict::Rejecting)),
-        ..NONE
-    },
-    Fault {
-        name: "a longer prefix is accepted than is announced",
-        edit: at!(Left, "accept = [\"10.2.0.0/16\"", "accept = [\"10.2.0.0/17\""),
-        told: &[(Left, Code::PrefixRejected, "10.2.0.0/17")],
-        ..NONE
-    },
-    Fault {
-        name: "the peer announces what is ours",
-        edit: |_, side, text| match side {
-            Left => text,
-            Right => {
-                let text = replaced(&text, "prefixes = [", "prefixes = [\"10.1.128.0/17\", ");
-                replaced(&text, "accept = [\"10.1.0.0/16\"", "accept = [\"10.1.0.0/17\"")
-            }
-        },
-        told: &[(Left, Code::PrefixRejected, "a prefix belongs to one side")],
-        ..NONE
-    },
-    Fault {
-        name: "wrong remote_address",
-        edit: |_, side, text| match side {
-            Left => replaced(
-                &text,
-                "remote_address = \"10.79.2.10\"",
-                "remote_address = \"10.79.2.99\"",
-            ),
-            Right => format!("{text}\ninitiate = false\n"),
-        },
-        told: &[(Left, Code::NoAnswer, "10.79.2.99")],
-        ..NONE
-    },
-    Fault {
-        name: "wrong remote_port",
-        edit: |_, side, text| match side {
-            Left => format!("{text}\nremote_port = 5999\n"),
-            Right => format!("{text}\ninitiate = false\n"),
-        },
-        told: &[(Left, Code::NoAnswer, "5999")],
-        ..NONE
-    },
-    Fault {
-        name: "port 500 is blocked",
-        edit: |pair, side, text| {
-            block(pair, side.name(), "500");
-            text
-        },
-        told: &[(Left, Code::NoAnswer, "500"), (Right, Code::NoAnswer, "500")],
-        ..NONE
-    },
-    Fault {
-        name: "port 4500 is blocked",
-        edit: |pair, side, text| {
-            block(pair, side.name(), "4500");
-            text
-        },
-        told: &[(Left, Code::NoAnswerToAuth, "4500")],
-        ..NONE
-    },
-    Fault {
-        name: "neither side begins",
-        edit: |_, _, text| format!("{text}\ninitiate = false\n"),
-        told: &[(Left, Code::Closed, "initiate"), (Right, Code::Closed, "initiate")],
-        state: Some((Left, Verdict::Down)),
-        ..NONE
-    },
-    Fault {
-        name: "VPCs of other names",
-        edit: at!(Right, "name = \"office\"", "name = \"bureau\""),
-        told: &[(Right, Code::VpcName, "office")],
-        ..NONE
-    },
-    Fault {
-        name: "selectors that have nothing in common",
-        routing: static_routes,
-        edit: |_, side, text| match side {
-            Left => {
-                let narrow = "remote_ts = [\"10.2.128.0/17\"]\nstatic_routes = [";
-                replaced(&text, "static_routes = [", narrow)
-            }
-            Right => replaced(&text, "prefixes = [\"10.2.0.0/16\"", "prefixes = [\"10.2.0.0/17\""),
-        },
-        told: &[(Left, Code::TrafficSelectors, "remote_ts")],
-        ..NONE
-    },
-    Fault {
-        name: "inside addresses that do not mirror each other",
-        edit: |_, side, text| {
-            let own = if side == Left { 1 } else { 5 };
-            format!("{text}\ninside_local = \"169.254.9.{own}\"\ninside_remote = \"169.254.9.2\"\n")
-        },
-        told: &[(Left, Code::BgpUnreachable, "mirror")],
-        ..NONE
-    },
-    Fault {
-        name: "the peer is killed",
-        then: Some(|_, [_, right]| right.kill()),
-        told: &[(Left, Code::PathLost, "nothing comes")],
-        ..NONE
-    },
-    Fault {
-        name: "the peer is stopped",
-        then: Some(|_, [_, right]| right.stop()),
-        told: &[(Left, Code::Closed, "deleted by the peer")],
-        ..NONE
-    },
-    Fault {
-        name: "own cable",
-        then: Some(|pair, _| ip(pair, "left", "link set wan0 down")),
-        told: &[(Left, Code::HostLinkDown, "wan0"), (Right, Code::PathLost, "nothing comes")],
-        ..NONE
-    },
-    Fault {
-        name: "own address",
-        then: Some(|pair, _| ip(pair, "left", "address del 10.79.1.10/24 dev wan0")),
-        told: &[(Left, Code::HostAddressGone, "10.79.1.10")],
-        ..NONE
-    },
-    Fault {
-        name: "own route",
-        then: Some(|pair, _| ip(pair, "left", "route del default via 10.79.1.1")),
-        told: &[(Left, Code::HostDidNotSend, "ip route get 10.79.2.10")],
-        ..NONE
-    },
-    Fault {
-        name: "nothing passes to the right",
-        then: Some(|pair, _| block(pair, "left", "4500")),
-        told: &[
-            (Left, Code::PathLost, "they do not hear us"),
-            (Right, Code::PathLost, "nothing comes from the peer"),
-        ],
-        state: Some((Left, Verdict::OneWay)),
-        ..NONE
-    },
-    Fault {
-        name: "nothing passes to the left, with static routes",
-        routing: static_routes,
-        then: Some(|pair, gateways| {
-            let passes = |gateway: &Gateway| gateway.peer().data_path == DataPath::Passes;
-            assert!(
-                eventually(|| gateways.iter().all(passes)),
-                "questions inside ESP are answered"
-            );
-            block(pair, "right", "4500");
-        }),
-        told: &[(Left, Code::PathLost, "nothing comes")],
-        ..NONE
-    },
-    Fault {
-        name: "an operator has closed the tunnel",
-        then: Some(|_, [left, _]| {
-            let peer = "right".to_owned();
-            let _: serde_json::Value = left.ask(&Request::Terminate { peer });
-        }),
-        told: &[
-            (Left, Code::Closed, "vpnctl initiate"),
-            (Right, Code::Closed, "deleted by the peer"),
-        ],
-        ..NONE
-    },
-    Fault {
-        name: "the path carries less",
-        then: Some(|pair, _| {
-            ip(pair, "middle", "link set right mtu 1300");
-        }),
-        told: &[(Left, Code::PathMtu, "1300")],
-        ..NONE
-    },
-    Fault {
-        name: "a reload of a bad file",
-        then: Some(|pair, [left, _]| {
-            let text = std::fs::read_to_string(pair.path("left.toml")).unwrap();
-            left.reload(&text.replace("remote_asn", "remote_as"));
-        }),
-        told: &[(Left, Code::ReloadFailed, "remote_as")],
-        ..NONE
-    },
-];
 
 /// What one look at a gateway shows of its peer: its events with their remedies, and its failures.
 fn looks(gateway: &Gateway) -> Vec<(Code, String)> {
@@ -411,6 +154,12 @@ fn run(fault: &Fault) -> Result<(), String> {
             return Err(format!("{} does not say {code} with {word:?}: {seen:#?}", side.name()));
         }
     }
+    for (side, words) in fault.doctor {
+        if !eventually(|| doctor(&pair, *side).contains(words)) {
+            let said = doctor(&pair, *side);
+            return Err(format!("the doctor at {} does not say {words:?}: {said}", side.name()));
+        }
+    }
     if let Some((side, state)) = fault.state {
         let gateway = &gateways[usize::from(side == Right)];
         let shown = || gateway.peer().summary.verdict;
@@ -423,10 +172,16 @@ fn run(fault: &Fault) -> Result<(), String> {
 
 #[test]
 fn every_seeded_fault_is_named_with_its_cause_and_its_remedy() {
-    let queue = Mutex::new(FAULTS.iter());
+    // One of them: FAULT="own cable" cargo test --test netns faults -- --nocapture
+    let wanted = std::env::var("FAULT").unwrap_or_default();
+    let all = || {
+        let all = between::FAULTS.iter().chain(host::FAULTS);
+        all.filter(|fault| fault.name.contains(&wanted))
+    };
+    let queue = Mutex::new(all());
     let missed = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
-        for _ in 0..2 {
+        for _ in 0..3 {
             scope.spawn(|| {
                 loop {
                     let Some(fault) = queue.lock().unwrap().next() else { return };
@@ -444,6 +199,6 @@ fn every_seeded_fault_is_named_with_its_cause_and_its_remedy() {
         }
     });
     let missed = missed.into_inner().unwrap();
-    println!("{} of {} faults are named", FAULTS.len() - missed.len(), FAULTS.len());
+    println!("{} of {} faults are named", all().count() - missed.len(), all().count());
     assert!(missed.is_empty(), "{}", missed.join("\n"));
 }

@@ -163,3 +163,27 @@ fn the_doctor_names_what_is_wrong_with_this_host() {
         sh(mending);
     }
 }
+
+#[test]
+fn packets_of_a_peer_are_captured_before_and_behind_the_encryption() {
+    let (pair, [_left, _right]) = up();
+    let file = pair.path("capture.pcapng");
+    let arguments = format!("capture right --for 3s -o {}", file.display());
+    std::thread::scope(|scope| {
+        let capture = scope.spawn(|| vpnctl(&pair, Side::Left, &arguments));
+        while !capture.is_finished() {
+            pair.journey(Side::Left, 0).succeeds();
+        }
+        assert_ends(&capture.join().unwrap(), 0, &["wan0 (underlay) and vpn0 (inside)", "packets"]);
+    });
+    let bytes = std::fs::read(&file).unwrap();
+    let has = |octets: &[u8]| bytes.windows(octets.len()).any(|window| window == octets);
+    assert!(has(&[10, 79, 1, 10, 10, 79, 2, 10]), "datagrams of the gateways");
+    assert!(has(&[10, 1, 0, 10, 10, 2, 0, 10]), "packets of the hosts");
+    let mode =
+        std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&file).unwrap().permissions());
+    assert_eq!(mode & 0o777, 0o600);
+    let again = format!("capture right --packets 1 -o {}", file.display());
+    assert_ends(&vpnctl(&pair, Side::Left, &again), 2, &["cannot be created"]);
+    assert_ends(&vpnctl(&pair, Side::Left, "capture nobody --packets 1"), 2, &["there is no peer"]);
+}

@@ -145,6 +145,34 @@ fn the_same_programs_make_the_same_packages() {
     the_image_runs(&folders[0].path().join(&image.unwrap().0));
 }
 
+#[test]
+fn the_rpm_installs_its_user_and_goes_again() {
+    if !is_there("rpmbuild") {
+        return println!("rpmbuild is not there: ./test installs it");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    build("build-rpm", folder.path());
+    let script = r#"
+        set -e
+        mount -t tmpfs tmpfs "$0" -o X-mount.mkdir && cd "$0" && mkdir upper work root
+        mount -t overlay overlay -o lowerdir=/,upperdir=upper,workdir=work root
+        mount -t tmpfs tmpfs root/run && cp "$1" root/run/vpngw.rpm
+        exec chroot root sh -ec '
+            rpm -i --nodeps --force-debian /run/vpngw.rpm 2> /dev/null
+            stat -c "%U:%G %a" /etc/vpngw
+            rpm -V --nodeps vpngw
+            vpngwd --version
+            rpm -e --nodeps vpngw
+            [ ! -e /usr/bin/vpngwd ] && [ ! -e /etc/vpngw ] && echo gone'
+    "#;
+    let package = files(folder.path()).into_iter().next().unwrap();
+    let mut command = Command::new("unshare");
+    command.args(["-m", "sh", "-c", script]).arg(folder.path().join("tree")).arg(package);
+    let said = run(&mut command);
+    assert!(said.starts_with("root:vpngw 2750\nvpngwd "), "{said}");
+    assert!(said.contains("\ngone\n"), "{said}");
+}
+
 /// Unpacks the layer of an image and runs the daemon there, where there is nothing else.
 fn the_image_runs(image: &Path) {
     let work = tempfile::tempdir().unwrap();

@@ -211,6 +211,23 @@ pub(super) enum Command {
         #[arg(short, long, value_name = "NUMBER", default_value_t = 5)]
         count: u16,
     },
+    /// Write a peer's packets to a file that Wireshark reads, before and behind the encryption
+    ///
+    /// ESP and IKE on the underlay's device, and on the VPC's device what is from or to the peer's
+    /// prefixes. Nothing is decrypted; the file is for its owner only.
+    Capture {
+        /// Name of the peer
+        peer: String,
+        /// The file, which is new; standard output when left out
+        #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+        output: Option<PathBuf>,
+        /// End after so many packets
+        #[arg(long, value_name = "NUMBER")]
+        packets: Option<u64>,
+        /// End after this time, such as 30s
+        #[arg(long = "for", value_name = "TIME", value_parser = humantime::parse_duration)]
+        time: Option<Duration>,
+    },
     /// Look at this host as a gateway needs it, change nothing, and say what to mend
     ///
     /// Ends with 1 when something is wrong.

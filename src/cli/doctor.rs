@@ -1,6 +1,7 @@
 //! `vpnctl doctor`: looks at this host as a gateway needs it, and at what runs here; changes nothing.
 //! Every finding says what is wrong and the command or the key that mends it.
 
+mod daemon;
 pub(super) mod files;
 mod host;
 mod peers;
@@ -63,6 +64,7 @@ fn of_config(config: &Config) -> Vec<Finding> {
         config.gateway.name
     );
     let mut findings = vec![Finding::good("configuration", what)];
+    findings.extend(daemon::of(config));
     match host::of(config) {
         Ok(of_host) => findings.extend(of_host),
         Err(error) => findings.push(Finding::bad(

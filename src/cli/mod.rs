@@ -3,6 +3,7 @@
 
 mod args;
 mod ca;
+mod capture;
 mod check;
 mod client;
 mod doctor;
@@ -93,6 +94,11 @@ fn dispatch(args: &Args, look: Look) -> Result<ExitCode> {
         Command::Ping { peer, to, size, count } => {
             let (peer, to, size, count) = (peer.clone(), *to, *size, *count);
             ping::ping(common, &ping::Wanted { peer, to, size, count }, look)
+        }
+        Command::Capture { peer, output, packets, time } => {
+            let (peer, output) = (peer.clone(), output.clone());
+            let order = capture::Order { peer, output, packets: *packets, time: *time };
+            capture::capture(common, &order, look)
         }
         Command::Doctor { config } => doctor::doctor(common, config, look),
         Command::Rekey { peer, ike } => {

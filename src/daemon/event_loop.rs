@@ -410,7 +410,7 @@ impl Daemon {
             false => self.underlay.send(datagram),
         };
         if let Err(error) = sent {
-            self.gateway.handle_unsent(datagram, unsent::reason(&error), self.now());
+            self.gateway.handle_unsent(datagram, unsent::reason(&error, local.ip()), self.now());
         }
     }
 
@@ -418,14 +418,14 @@ impl Daemon {
     fn send_probe(&mut self, datagram: &Datagram) {
         let Datagram { local, remote, bytes } = datagram;
         let Err(error) = self.dataplane.send_probe(*local, *remote, bytes) else { return };
-        match unsent::reason(&error) {
+        match unsent::reason(&error, local.ip()) {
             Unsent::TooBig => self.learn_mtu(*local, *remote),
             reason => self.gateway.handle_unsent(datagram, reason, self.now()),
         }
     }
 
     fn on_unsent_esp(&mut self, local: SocketAddr, remote: SocketAddr, errno: i32) {
-        match unsent::reason(&io::Error::from_raw_os_error(errno)) {
+        match unsent::reason(&io::Error::from_raw_os_error(errno), local.ip()) {
             Unsent::TooBig => self.learn_mtu(local, remote),
             reason => self.gateway.handle_unsent_esp(remote, reason, self.now()),
         }

@@ -224,7 +224,7 @@ impl Fact {
                     Routing::Bgp(bgp) => fact.remedy(format!(
                         "does {name} speak BGP at {} with {}? The `inside_…` addresses must \
                          mirror each other, and so must identities and VPC names that they \
-                         follow from",
+                         follow from; the firewall there must let TCP port 179 pass in the tunnel",
                         bgp.inside_remote, bgp.inside_local
                     )),
                     Routing::Static { .. } => fact,

@@ -4,7 +4,9 @@
 use std::fs::OpenOptions;
 use std::io;
 
-use ::caps::{CapSet, Capability, CapsHashSet};
+use ::caps::{CapSet, CapsHashSet};
+
+pub use ::caps::Capability;
 use anyhow::{Result, bail};
 use nix::sys::prctl;
 
@@ -45,7 +47,12 @@ pub fn require(needed: &[Capability]) -> Result<()> {
 
 /// Whether a process could change routes.
 pub fn has_net_admin(process: i32) -> bool {
-    ::caps::has_cap(Some(process), CapSet::Effective, NET_ADMIN).unwrap_or(false)
+    has(process, NET_ADMIN)
+}
+
+/// Whether a process holds a capability.
+pub fn has(process: i32, capability: Capability) -> bool {
+    ::caps::has_cap(Some(process), CapSet::Effective, capability).unwrap_or(false)
 }
 
 /// Gives up, for ever, every capability of this thread beside `wanted`, and with it of the threads

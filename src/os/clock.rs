@@ -1,6 +1,8 @@
 //! The clocks of the host: the monotonic one as [`Timestamp`]s, the calendar as [`WallTime`].
+#![expect(unsafe_code, reason = "adjtimex has no safe wrapper")]
 
 use crate::time::{Timestamp, WallTime};
+use nix::libc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 /// A monotonic clock; copies of one clock agree with each other, on every thread.
@@ -24,6 +26,16 @@ impl Clock {
     pub fn wall() -> WallTime {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         WallTime::from_unix_micros(0) + since
+    }
+
+    /// Whether something keeps the calendar right, as NTP does (`adjtimex(2)`). A kernel that does not
+    /// say so keeps its clock by itself.
+    pub fn is_synchronised() -> bool {
+        // SAFETY: all-zero is a valid `timex`, and one that changes nothing.
+        let mut state: libc::timex = unsafe { std::mem::zeroed() };
+        // SAFETY: the structure outlives the call.
+        let outcome = unsafe { libc::adjtimex(&raw mut state) };
+        outcome < 0 || state.status & libc::STA_UNSYNC == 0
     }
 
     /// The instant that a timestamp of this clock names, for timers of the runtime.

@@ -154,6 +154,11 @@ fn set_fragmentation(socket: &Socket, local: SocketAddr, is: Fragmentation) -> i
     }
 }
 
+/// Whether this host has an address, so that datagrams can leave from it.
+pub fn is_ours(address: IpAddr) -> bool {
+    std::net::UdpSocket::bind((address, 0)).is_ok()
+}
+
 /// What the host's route to `remote` carries in one piece, in octets of an IP packet: the interface's
 /// MTU, or less where the host has learned so.
 pub fn route_mtu(local: IpAddr, remote: SocketAddr) -> io::Result<u16> {

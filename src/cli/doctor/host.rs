@@ -1,10 +1,11 @@
 //! Links, addresses, ports, kernel settings, routes and limits of this host.
 
 use super::Finding;
-use crate::config::{Config, VpcConfig};
+use crate::config::{Config, Credentials, PeerConfig, VpcConfig};
 use crate::net::Prefix;
+use crate::os::clock::Clock;
 use crate::os::netlink::{Link, Netlink, Route, Via};
-use crate::os::{caps, nft, sysctl};
+use crate::os::{caps, nft, offload, sysctl};
 use anyhow::Result;
 use nix::sys::resource::{Resource, getrlimit};
 use std::collections::BTreeMap;
@@ -14,6 +15,9 @@ use std::time::SystemTime;
 
 /// Seconds of 2025-01-01: a clock before that was never set.
 const BUILT: u64 = 1_735_689_600;
+
+/// The device that Open vSwitch makes when it switches in user space.
+const OVS_IN_USER_SPACE: &str = "ovs-netdev";
 
 /// A namespace as it is looked at.
 struct Place {
@@ -46,9 +50,10 @@ pub(super) fn of(config: &Config) -> Result<Vec<Finding>> {
         let place = elsewhere.as_ref().unwrap_or(&here);
         findings.extend(interfaces(vpc, place));
         findings.extend(settings(vpc, place));
+        findings.extend(offloads(vpc, place));
         findings.extend(shadows(config, vpc, place));
     }
-    findings.extend(clock());
+    findings.extend(clock(config));
     Ok(findings)
 }
 
@@ -272,11 +277,40 @@ fn shadows(config: &Config, vpc: &VpcConfig, place: &Place) -> Vec<Finding> {
         .collect()
 }
 
-fn clock() -> Option<Finding> {
+/// A switch in user space takes packets from a veth as they are: those of this host have no checksum
+/// when that is left to the device, and whoever gets them at the other end drops them.
+fn offloads(vpc: &VpcConfig, place: &Place) -> Option<Finding> {
+    let device = vpc.interface.as_deref()?;
+    let namespace = vpc.netns.as_deref();
+    let is_switch = place.links.iter().any(|link| link.name == OVS_IN_USER_SPACE);
+    let is_veth = offload::driver(namespace, device).is_ok_and(|driver| driver == "veth");
+    let leaves_out = offload::leaves_checksums(namespace, device).unwrap_or(false);
+    (is_switch && is_veth && leaves_out).then(|| {
+        let inside = namespace.map_or_else(String::new, |name| format!("ip netns exec {name} "));
+        Finding::bad(
+            "offload",
+            format!(
+                "{device} of VPC {} leaves checksums to Open vSwitch, which runs in user space here                  and adds none: hosts drop what comes",
+                vpc.name
+            ),
+            format!("{inside}ethtool -K {device} tx off"),
+        )
+    })
+}
+
+fn clock(config: &Config) -> Option<Finding> {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    (now.as_secs() < BUILT).then(|| {
+    let remedy = "timedatectl set-ntp true, or install chrony";
+    if now.as_secs() < BUILT {
         let what = "this host's clock was never set: logs and lifetimes are told wrongly";
-        Finding::bad("clock", what, "timedatectl set-ntp true")
+        return Some(Finding::bad("clock", what, remedy));
+    }
+    let by_certificate =
+        |peer: &PeerConfig| matches!(peer.credentials, Credentials::Certificate { .. });
+    let matters = config.peers.values().any(by_certificate);
+    (matters && !Clock::is_synchronised()).then(|| {
+        let what = "nothing keeps this host's clock right, and certificates are judged by it";
+        Finding::bad("clock", what, remedy)
     })
 }
 
