@@ -429,3 +429,15 @@ fn a_key_that_is_misspelt_is_not_missing_as_well() {
     assert_says("static_routes =", "static_rotes =", &["did you mean `static_routes`"]);
     assert_says("vrid = 1", "vird = 1", &["did you mean `vrid`"]);
 }
+
+#[test]
+fn where_http_is_served_has_an_address_and_a_port() {
+    for wrong in ["\"127.0.0.1\"", "\":9679\"", "\"localhost:9679\"", "\"127.0.0.1:0\"", "9679"] {
+        let to = format!("[gateway]\nhttp_listen = {wrong}");
+        assert_says("[gateway]", &to, &["gateway.toml:"]);
+    }
+    assert_says("[gateway]", "[gateway]\nhttp_listen = \"9679\"", &["write \"127.0.0.1:9679\""]);
+    let text = EXAMPLE.replacen("[gateway]", "[gateway]\nhttp_listen = \"[::1]:9679\"", 1);
+    let config = parse(&text, "gateway.toml", &keys()).unwrap();
+    assert_eq!(config.gateway.http_listen, "[::1]:9679".parse().ok());
+}
