@@ -206,9 +206,15 @@ fn a_segment_comes_changes_and_goes_while_the_gateway_runs() {
     assert!(guard().contains("10.9.1.13"), "{}", guard());
     let after = index(links()).unwrap();
     assert_eq!(before.split(':').next(), after.split(':').next(), "{before} {after}");
-    // What somebody takes away is put back.
+    // What somebody takes away is put back, with its Ethernet address, which hosts remember.
+    let ether = |line: Option<String>| {
+        line.and_then(|line| Some(line.split_once("link/ether ")?.1[..17].to_owned()))
+    };
+    let address = ether(index(links()));
+    assert!(address.is_some(), "{}", links());
     ip(&["-n", &inside, "link", "del", "vx-red"]);
     assert!(eventually(|| flood().contains("dst 10.9.1.13") && links().contains("vrrp-1@vx-red")));
+    assert_eq!(ether(index(links())), address);
     tool("ip", &["netns", "exec", &outside, "nft", "flush", "ruleset"]);
     assert!(eventually(|| guard().contains("10.9.1.13")));
     regions.settles();

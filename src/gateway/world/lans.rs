@@ -4,7 +4,7 @@
 use super::host::{Device, Host};
 use crate::config::{Outline, VpcOutline};
 use crate::net::Prefix;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 /// What the gateway knows of its host's side of the underlay.
@@ -57,18 +57,21 @@ impl<'h> Underlay<'h> {
     /// by the underlay's is not theirs (RFC 4301 §5.2, step 4). A gateway with one device for both
     /// cannot tell, and in a namespace of its own there is no underlay.
     pub(super) fn is_apart_from(self, vpc: &VpcOutline) -> bool {
-        let mut devices = self.host.devices.iter();
-        let shared = devices.any(|(name, one)| self.is_way_out(one) && is_lan(vpc, name, one));
+        let all = &self.host.devices;
+        let shared = all.iter().any(|one| self.is_way_out(one.1) && is_lan(vpc, all, one));
         vpc.netns.is_none() && !shared
     }
 
     /// The devices of a VPC's namespace towards its hosts: that which is written, and those of no
     /// underlay that are on a network of its prefixes, or by which a route leads into them.
     pub(super) fn lans_of(self, vpc: &'h VpcOutline) -> BTreeSet<&'h str> {
+        let Some(devices) = self.host.devices_in(vpc.netns.as_deref()) else {
+            return vpc.interface.as_deref().into_iter().collect();
+        };
         let own = |to: &Prefix| vpc.prefixes.iter().any(|prefix| prefix.covers(to));
-        let leads = |device: &Device| meets(vpc, device) || device.routes.iter().any(own);
-        let found = self.devices_of(vpc).filter(|(name, device)| {
-            is_lan(vpc, name, device) || !self.has(device) && leads(device)
+        let leads = |device: &Device| is_near(vpc, device) || device.routes.iter().any(own);
+        let found = devices.iter().filter(|(name, device)| {
+            is_lan(vpc, devices, (*name, *device)) || !self.has(device) && leads(device)
         });
         found.map(|(name, _)| name.as_str()).chain(vpc.interface.as_deref()).collect()
     }
@@ -105,16 +108,25 @@ impl<'h> Underlay<'h> {
     }
 }
 
-/// Whether hosts of the VPC come in by a device: the one that is written, or else any on a network
-/// of the VPC's prefixes.
-pub(super) fn is_lan(vpc: &VpcOutline, name: &str, device: &Device) -> bool {
+/// Whether hosts of the VPC come in by one of `devices`: by the one that is written, or else by any on a
+/// network of the VPC's prefixes. A network that is wider than they are says less than one among them.
+pub(super) fn is_lan(
+    vpc: &VpcOutline,
+    devices: &BTreeMap<String, Device>,
+    (name, device): (&String, &Device),
+) -> bool {
     match &vpc.interface {
         Some(interface) => interface == name,
-        None => meets(vpc, device),
+        None => {
+            let is_wide = |network: &Prefix| vpc.prefixes.iter().any(|own| network.covers(own));
+            let none_near = || !devices.values().any(|one| is_near(vpc, one));
+            is_near(vpc, device) || device.networks.iter().any(is_wide) && none_near()
+        }
     }
 }
 
-fn meets(vpc: &VpcOutline, device: &Device) -> bool {
-    let meets = |network: &Prefix| vpc.prefixes.iter().any(|prefix| prefix.overlaps(network));
-    device.networks.iter().any(meets)
+/// Whether a device is on a network that lies in the VPC's prefixes.
+fn is_near(vpc: &VpcOutline, device: &Device) -> bool {
+    let is_own = |network: &Prefix| vpc.prefixes.iter().any(|own| own.covers(network));
+    device.networks.iter().any(is_own)
 }

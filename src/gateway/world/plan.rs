@@ -94,7 +94,7 @@ fn barred(vpc: &VpcOutline) -> impl Iterator<Item = Prefix> {
 
 /// The devices of the daemon's namespace towards hosts of the VPC.
 fn lans_of<'h>(vpc: &'h VpcOutline, host: &'h Host) -> impl Iterator<Item = &'h str> {
-    let found = host.devices.iter().filter(|(name, device)| is_lan(vpc, name, device));
+    let found = host.devices.iter().filter(|one| is_lan(vpc, &host.devices, *one));
     found.map(|(name, _)| name.as_str()).chain(vpc.interface.as_deref())
 }
 

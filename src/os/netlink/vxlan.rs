@@ -42,6 +42,22 @@ const RP_FILTER: u16 = 8;
 const ARP_ANNOUNCE: u16 = 18;
 const ARP_IGNORE: u16 = 19;
 
+/// The Ethernet address of our end. It follows from the address on the underlay, which no other station
+/// of the segment has, so that hosts keep their ARP entries when the device is made anew.
+fn own_station(local: IpAddr) -> [u8; 6] {
+    const LOCALLY_ADMINISTERED: u8 = 0x02;
+    let [a, b, c, d] = match local {
+        IpAddr::V4(four) => four.octets(),
+        IpAddr::V6(six) => {
+            let fold = |folded: [u8; 4], word: &[u8]| {
+                std::array::from_fn(|at| folded[at].rotate_left(1) ^ word[at])
+            };
+            six.octets().chunks_exact(4).fold([0; 4], fold)
+        }
+    };
+    [LOCALLY_ADMINISTERED, 79, a, b, c, d]
+}
+
 /// A VXLAN device.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Vxlan {
@@ -67,6 +83,7 @@ impl Netlink {
             .learning(true)
             .append_extra_attribute(LinkAttribute::Mtu(vxlan.mtu.into()))
             .append_extra_attribute(LinkAttribute::Group(GROUP))
+            .append_extra_attribute(LinkAttribute::Address(own_station(vxlan.local).to_vec()))
             .setns_by_fd(target.as_raw_fd());
         let message = match vxlan.local {
             IpAddr::V4(local) => message.local(local),

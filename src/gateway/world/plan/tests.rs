@@ -198,8 +198,14 @@ fn a_vpc_has_all_devices_that_lead_to_its_hosts() {
     host.devices.insert("lan2".to_owned(), behind);
     let wide = HostDevice { routes: [prefix("10.0.0.0/8")].into(), ..HostDevice::default() };
     host.devices.insert("wan1".to_owned(), wide);
+    let office = HostDevice { networks: [prefix("10.0.0.0/8")].into(), ..HostDevice::default() };
+    host.devices.insert("mgmt0".to_owned(), office);
     let mut config = config(|text| text);
     assert_eq!(familiar(&wishes(&config, &host)), ["lan0", "lan1", "lan2", "lo", "vpn-red"]);
+    let mut unwritten = Outline::of(&config);
+    unwritten.vpcs.values_mut().for_each(|vpc| vpc.interface = None);
+    let found = guards(&unwritten, &host, &config.gateway.listen);
+    assert!(!familiar(&found).contains(&"mgmt0"), "it is wider than what others are on");
     // Others may come in where the operator says so.
     let dmz = HostDevice { addresses: [[172, 31, 5, 1].into()].into(), ..HostDevice::default() };
     host.devices.insert("dmz0".to_owned(), dmz);
