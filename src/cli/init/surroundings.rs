@@ -7,6 +7,10 @@ use anyhow::Result;
 use std::collections::BTreeSet;
 use std::net::{IpAddr, UdpSocket};
 
+/// How the names of devices begin that container engines and hypervisors make for their guests: many
+/// hosts have the same networks on them.
+const GUESTS: [&str; 7] = ["docker", "br-", "virbr", "veth", "cni", "podman", "lxc"];
+
 /// A host, as far as it can be seen. What cannot be seen is not suggested.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Surroundings {
@@ -66,6 +70,16 @@ fn inner(
         IpAddr::V4(address) => address.is_private(),
         IpAddr::V6(address) => address.is_unique_local(),
     };
-    let wanted = found.filter(|(prefix, device)| is_private(prefix) && !outward.contains(device));
+    let is_network = |prefix: &Prefix| *prefix != Prefix::host(prefix.addr());
+    let is_of_guests = |device: &str| GUESTS.iter().any(|start| device.starts_with(start));
+    let wanted = found.filter(|(prefix, device)| {
+        is_private(prefix)
+            && is_network(prefix)
+            && !outward.contains(device)
+            && !is_of_guests(device)
+    });
     wanted.collect::<BTreeSet<_>>().into_iter().collect()
 }
+
+#[cfg(test)]
+mod tests;
