@@ -95,7 +95,9 @@ pub struct Identity {
 
 /// Opens a namespace, to move a device into it or to enter it.
 pub fn open(name: &str) -> Result<File> {
-    File::open(path(name)).with_context(|| format!("there is no network namespace {name}"))
+    // What else somebody has put there is not waited for.
+    let opened = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path(name));
+    opened.with_context(|| format!("there is no network namespace {name}"))
 }
 
 /// Runs `work` in the namespace `name`, on a thread of its own, and hands back its result.
