@@ -63,7 +63,7 @@ pub(super) async fn start(args: &Args) -> Outcome<Daemon> {
     let signals = Signals::subscribe().or_fail(Cause::Runtime)?;
     let (control, calls) = ControlSocket::open(&config.gateway.control_socket).await?;
     let web = match config.gateway.http_listen {
-        Some(address) => Some(Web::open(address, control.calls()).await?),
+        Some(address) => Some(Web::open(address, control.calls()).await),
         None => None,
     };
     let (mut underlay, ike) = Underlay::new();

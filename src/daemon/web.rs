@@ -11,7 +11,6 @@
 //! to an address or to `localhost` are answered: a page of somebody else's that a browser has under a
 //! name of its own gets nothing (DNS rebinding).
 
-use super::exit::{Failure, Outcome};
 use super::serving::{self, Call, Limits, serve};
 use crate::control::{HttpReply, Reply, Request};
 use crate::crypto::digest::sha256;
@@ -34,6 +33,8 @@ use tracing::{debug, info, warn};
 const PAGE: &str = include_str!("web/status.html");
 /// How long an answer serves others who ask the same.
 const FRESH: Duration = Duration::from_millis(500);
+/// Between two attempts to listen.
+const RETRY: Duration = Duration::from_secs(2);
 /// Events that are shown.
 const EVENTS: usize = 100;
 const LIMITS: Limits =
@@ -67,27 +68,36 @@ struct Shared {
 }
 
 impl Web {
-    /// Listens at `address`; requests go to the loop.
-    ///
-    /// # Errors
-    ///
-    /// When the address or the port is not free, or not this host's.
-    pub(super) async fn open(address: SocketAddr, calls: mpsc::Sender<Call>) -> Outcome<Web> {
-        let listener = TcpListener::bind(address).await.map_err(|error| {
-            let context = format!("listening for HTTP on {address} (http_listen of [gateway])");
-            Failure::of(anyhow::Error::new(error).context(context))
-        })?;
-        let address = listener.local_addr().unwrap_or(address);
-        if !address.ip().is_loopback() {
-            warn!(
-                "whoever reaches {address} can read metrics and status, without a password and in the \
-                 clear: better leave http_listen at 127.0.0.1, behind a proxy that asks for one"
-            );
-        }
+    /// Listens at `wanted`; requests go to the loop. While the port is taken, or the address not this
+    /// host's, that is said and tried again: tunnels do not wait for it.
+    pub(super) async fn open(wanted: SocketAddr, calls: mpsc::Sender<Call>) -> Web {
+        let listener = TcpListener::bind(wanted).await;
+        let address = listener.as_ref().ok().and_then(|one| one.local_addr().ok());
+        let address = address.unwrap_or(wanted);
         let shared = Shared { calls, kept: Arc::default(), policy: policy() };
         let app = Router::new().fallback(handle).with_state(shared);
-        info!("metrics and status at http://{address}");
-        Ok(Web { address, server: tokio::spawn(serve(listener, app, LIMITS)) })
+        let server = async move {
+            let listener = match listener {
+                Ok(listener) => listener,
+                Err(error) => {
+                    warn!(
+                        %error,
+                        "nobody can ask by HTTP at {wanted} (http_listen of [gateway]) yet; it is tried \
+                         again"
+                    );
+                    bind_later(wanted).await
+                }
+            };
+            if !address.ip().is_loopback() {
+                warn!(
+                    "whoever reaches {address} can read metrics and status, without a password and in \
+                     the clear: better leave http_listen at 127.0.0.1, behind a proxy that asks for one"
+                );
+            }
+            info!("metrics and status at http://{address}");
+            serve(listener, app, LIMITS).await;
+        };
+        Web { address, server: tokio::spawn(server) }
     }
 
     /// Where it listens.
@@ -101,6 +111,15 @@ impl Drop for Web {
     fn drop(&mut self) {
         debug!(address = %self.address, "no more HTTP");
         self.server.abort();
+    }
+}
+
+async fn bind_later(address: SocketAddr) -> TcpListener {
+    loop {
+        tokio::time::sleep(RETRY).await;
+        if let Ok(listener) = TcpListener::bind(address).await {
+            return listener;
+        }
     }
 }
 
