@@ -49,6 +49,7 @@ impl<'h> Underlay<'h> {
         listening.len() == 0 || listening.any(IpAddr::is_unspecified)
     }
 
+    /// Whether a device shows that the underlay is behind it.
     pub(super) fn has(self, device: &Device) -> bool {
         device.is_default || self.listening.iter().any(|one| device.addresses.contains(one))
     }
