@@ -2,6 +2,7 @@
 
 use super::config::SlotId;
 use super::event::{ChildId, IkeSaId, NatStatus, Role};
+use super::exchange::Retransmission;
 use super::failure::FailureReason;
 use crate::crypto::suite::{Additional, EspSuite, IkeSuite};
 use crate::net::EspSpi;
@@ -42,6 +43,12 @@ pub struct Unanswered {
 }
 
 impl Unanswered {
+    /// How a request stands that is repeated like this.
+    pub(super) fn of(retransmission: &Retransmission, exchange: &'static str) -> Unanswered {
+        let (sent, since) = (retransmission.sent(), retransmission.first_sent());
+        Unanswered { exchange, sent, since }
+    }
+
     /// What is wrong when no answer comes any more.
     pub fn reason(&self, now: Timestamp) -> FailureReason {
         let Unanswered { exchange, sent, since } = *self;

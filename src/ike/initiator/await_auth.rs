@@ -3,8 +3,8 @@
 use super::super::auth::{self, Authenticated, Claim, Finding, Shown, Verdict};
 use super::super::child::Agreed;
 use super::super::context::Context;
-use super::super::event::{Event, Role};
-use super::super::exchange::{Due, Retransmission};
+use super::super::event::Role;
+use super::super::exchange::Retransmission;
 use super::super::failure::{AuthFailure, ChildRefusal, FailureReason};
 use super::super::fragments::{Reassembly, Sealed};
 use super::super::job::Work;
@@ -15,10 +15,13 @@ use super::super::slots;
 use super::super::stats::Discard;
 use super::super::view::Unanswered;
 use super::working::{Stage, Working};
-use super::{Keyed, Step, TELLING};
+use super::{Keyed, Step};
 use crate::time::{Timestamp, WallTime};
 use crate::wire::ike::Identity;
 use crate::wire::ike::{ExchangeType, Header, MessageId, NotifyType};
+
+/// What is asked, for people.
+const EXCHANGE: &str = "IKE_AUTH";
 
 /// IKE_AUTH is sent.
 #[cfg_attr(test, derive(Clone))]
@@ -177,28 +180,16 @@ impl AwaitAuth {
 
     /// Time has passed.
     pub(crate) fn handle_timeout(mut self: Box<Self>, ctx: &mut Context<'_>) -> Step {
-        match self.retransmission.on_timeout(ctx.now) {
-            Due::Nothing => Step::AwaitAuth(self),
-            Due::Resend => {
-                ctx.out.stats.retransmitted += 1;
-                ctx.out.send_sealed(&self.keyed.path, &self.request);
-                if self.retransmission.sent() == TELLING {
-                    let reason = self.unanswered().reason(ctx.now);
-                    ctx.out.event(self.keyed.connection, Event::Unanswered { reason });
-                }
-                Step::AwaitAuth(self)
-            }
-            Due::GiveUp => {
-                self.keyed.abandon(ctx);
-                Step::Failed(self.unanswered().reason(ctx.now))
-            }
+        let Self { keyed, request, retransmission, .. } = &mut *self;
+        match keyed.repeat(request, (retransmission, EXCHANGE), ctx) {
+            Ok(()) => Step::AwaitAuth(self),
+            Err(reason) => Step::Failed(reason),
         }
     }
 
     /// What has had no answer so far.
     pub(crate) fn unanswered(&self) -> Unanswered {
-        let (sent, since) = (self.retransmission.sent(), self.retransmission.first_sent());
-        Unanswered { exchange: "IKE_AUTH", sent, since }
+        Unanswered::of(&self.retransmission, EXCHANGE)
     }
 
     /// When the request is repeated or given up.
@@ -225,7 +216,7 @@ fn explain_no_auth(payloads: Payloads<'_>) -> FailureReason {
             FailureReason::Authentication(AuthFailure::RejectedByPeer)
         }
         Some(slots::DISABLED) => FailureReason::DisabledByPeer,
-        Some(notify) => FailureReason::Refused { exchange: "IKE_AUTH", notify },
+        Some(notify) => FailureReason::Refused { exchange: EXCHANGE, notify },
         None => FailureReason::Breach("the answer to IKE_AUTH holds no proof of identity".into()),
     }
 }

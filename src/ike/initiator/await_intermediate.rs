@@ -4,8 +4,7 @@
 //! them. IKE_AUTH shows who that was, for it covers this exchange, too.
 
 use super::super::context::Context;
-use super::super::event::Event;
-use super::super::exchange::{Due, Retransmission};
+use super::super::exchange::Retransmission;
 use super::super::failure::FailureReason;
 use super::super::fragments::{Reassembly, Sealed};
 use super::super::intermediate;
@@ -15,12 +14,15 @@ use super::super::protect::Opened;
 use super::super::stats::Discard;
 use super::super::view::Unanswered;
 use super::working::{Stage, Working};
-use super::{Keyed, Step, TELLING};
+use super::{Keyed, Step};
 use crate::crypto::kex::{KexError, KeyExchange};
 use crate::crypto::secret::Secret;
 use crate::time::Timestamp;
 use crate::wire::ike::{ExchangeType, Header, covered};
 use std::time::Duration;
+
+/// What is asked, for people.
+const EXCHANGE: &str = "IKE_INTERMEDIATE";
 
 /// How long an answer may take: the peer does not keep a half-open IKE SA for much longer.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -128,7 +130,7 @@ impl AwaitIntermediate {
         }
         if let Some(error) = payloads.error() {
             let notify = error.notify_type;
-            return Err(FailureReason::Refused { exchange: "IKE_INTERMEDIATE", notify });
+            return Err(FailureReason::Refused { exchange: EXCHANGE, notify });
         }
         let group = self.key_exchange.group();
         intermediate::public_value(payloads, group, group.answer_len()).ok_or_else(|| {
@@ -139,28 +141,16 @@ impl AwaitIntermediate {
 
     /// Time has passed.
     pub(crate) fn handle_timeout(mut self: Box<Self>, ctx: &mut Context<'_>) -> Step {
-        match self.retransmission.on_timeout(ctx.now) {
-            Due::Nothing => Step::AwaitIntermediate(self),
-            Due::Resend => {
-                ctx.out.stats.retransmitted += 1;
-                ctx.out.send_sealed(&self.keyed.path, &self.request);
-                if self.retransmission.sent() == TELLING {
-                    let reason = self.unanswered().reason(ctx.now);
-                    ctx.out.event(self.keyed.connection, Event::Unanswered { reason });
-                }
-                Step::AwaitIntermediate(self)
-            }
-            Due::GiveUp => {
-                self.keyed.abandon(ctx);
-                Step::Failed(self.unanswered().reason(ctx.now))
-            }
+        let Self { keyed, request, retransmission, .. } = &mut *self;
+        match keyed.repeat(request, (retransmission, EXCHANGE), ctx) {
+            Ok(()) => Step::AwaitIntermediate(self),
+            Err(reason) => Step::Failed(reason),
         }
     }
 
     /// What has had no answer so far.
     pub(crate) fn unanswered(&self) -> Unanswered {
-        let (sent, since) = (self.retransmission.sent(), self.retransmission.first_sent());
-        Unanswered { exchange: "IKE_INTERMEDIATE", sent, since }
+        Unanswered::of(&self.retransmission, EXCHANGE)
     }
 
     /// When the request is repeated or given up.

@@ -4,18 +4,19 @@ use super::super::auth::{self, PeerHashes, Proof};
 use super::super::child::Offer;
 use super::super::config::{ConnectionConfig, ConnectionId};
 use super::super::context::Context;
-use super::super::event::{IkeSaId, NatStatus, Role};
-use super::super::exchange::Retransmission;
+use super::super::event::{Event, IkeSaId, NatStatus, Role};
+use super::super::exchange::{Due, Retransmission};
 use super::super::failure::FailureReason;
-use super::super::fragments::{Fragmentation, Reassembly};
+use super::super::fragments::{Fragmentation, Reassembly, Sealed};
 use super::super::intermediate::Agenda;
 use super::super::job::{Ephemeral, Work};
 use super::super::keys::{IkeKeys, Nonces, Spis};
 use super::super::path::Path;
 use super::super::payloads::notify;
 use super::super::transcript::Transcript;
+use super::super::view::Unanswered;
 use super::working::{Stage, Working};
-use super::{AwaitAuth, Step};
+use super::{AwaitAuth, Step, TELLING};
 use crate::crypto::secret::Secret;
 use crate::time::Timestamp;
 use crate::wire::ike::{
@@ -122,6 +123,36 @@ impl Keyed {
     pub(super) fn header(&self, exchange: ExchangeType, id: MessageId) -> Header {
         let flags = Flags { initiator: true, ..Flags::default() };
         Header::new(self.id.local, self.id.remote, exchange, flags, id)
+    }
+
+    /// Time has passed: the request of an exchange is sent once more when that is due.
+    ///
+    /// # Errors
+    ///
+    /// Why the attempt is over, when nobody has answered for too long.
+    pub(super) fn repeat(
+        &self,
+        request: &Sealed,
+        (retransmission, exchange): (&mut Retransmission, &'static str),
+        ctx: &mut Context<'_>,
+    ) -> Result<(), FailureReason> {
+        let due = retransmission.on_timeout(ctx.now);
+        let reason = Unanswered::of(retransmission, exchange).reason(ctx.now);
+        match due {
+            Due::Nothing => {}
+            Due::Resend => {
+                ctx.out.stats.retransmitted += 1;
+                ctx.out.send_sealed(&self.path, request);
+                if retransmission.sent() == TELLING {
+                    ctx.out.event(self.connection, Event::Unanswered { reason });
+                }
+            }
+            Due::GiveUp => {
+                self.abandon(ctx);
+                return Err(reason);
+            }
+        }
+        Ok(())
     }
 
     /// Gives back what the attempt had taken.
