@@ -18,10 +18,11 @@ use vpngw::lab::traffic::Report;
 use vpngw::lab::{FaultKind, Lab, control};
 
 use crate::rekeying::keys;
+use crate::reload::{ANOTHER, text};
 use crate::support::eventually;
-use crate::support::pair::{Pair, Side};
+use crate::support::pair::Side;
 use crate::support::region::{Path4or6, Regions};
-use crate::support::vpngwd::{Auth, Gateway, bgp, config};
+use crate::support::vpngwd::Gateway;
 
 /// Some 600 packets a second on all paths: what is lost must not be lost for want of a processor.
 const INTERVAL: Duration = Duration::from_millis(50);
@@ -143,27 +144,16 @@ fn a_disabled_peer_stays_out_and_nothing_is_lost() {
     assert_nothing_lost(&reports, "north-a disabled and enabled at east-a");
 }
 
-fn text(pair: &Pair, side: Side) -> String {
-    config(pair, side, Auth::Psk, &bgp(side), "")
-}
-
 /// A peer comes with one reload and goes with the next; the one that carries packets notices
 /// neither.
 fn reload_often(times: usize) {
     let (pair, [left, _right]) = Gateway::start_both(text);
-    let another = r#"
-[[peer]]
-name = "another"
-remote_address = "10.79.2.99"
-psk_file = "shared.psk"
-static_routes = ["10.3.0.0/16"]
-"#;
     let before = [keys(&left, SaKind::Ike), keys(&left, SaKind::Child)];
     let plain = text(&pair, Side::Left);
     let peers = || left.ask::<PeersView>(&Request::Peers).peers.len();
     let reports = pair.probing(Duration::from_millis(2), || {
         for time in 0..times {
-            let (more, count) = if time % 2 == 0 { (another, 2) } else { ("", 1) };
+            let (more, count) = if time % 2 == 0 { (ANOTHER, 2) } else { ("", 1) };
             left.reload(&format!("{plain}{more}"));
             assert!(eventually(|| peers() == count), "{}", left.log());
         }

@@ -17,9 +17,18 @@ use crate::support::vpngwd::{Auth, Gateway, bgp, config};
 const INTERVAL: Duration = Duration::from_millis(5);
 
 /// What both gateways begin with.
-fn text(pair: &Pair, side: Side) -> String {
+pub(crate) fn text(pair: &Pair, side: Side) -> String {
     config(pair, side, Auth::Psk, &bgp(side), "")
 }
+
+/// A peer more, who never answers.
+pub(crate) const ANOTHER: &str = r#"
+[[peer]]
+name = "another"
+remote_address = "10.79.2.99"
+psk_file = "shared.psk"
+static_routes = ["10.3.0.0/16"]
+"#;
 
 #[test]
 fn unchanged_tunnels_do_not_notice_a_reload() {
@@ -27,15 +36,8 @@ fn unchanged_tunnels_do_not_notice_a_reload() {
     let before = [keys(&left, SaKind::Ike), keys(&left, SaKind::Child)];
     let peers = || -> usize { left.ask::<PeersView>(&Request::Peers).peers.len() };
 
-    let another = r#"
-[[peer]]
-name = "another"
-remote_address = "10.79.2.99"
-psk_file = "shared.psk"
-static_routes = ["10.3.0.0/16"]
-"#;
     let reports = pair.probing(INTERVAL, || {
-        left.reload(&format!("{}{another}", text(&pair, Side::Left)));
+        left.reload(&format!("{}{ANOTHER}", text(&pair, Side::Left)));
         assert!(eventually(|| peers() == 2), "{}", left.log());
         left.reload(&text(&pair, Side::Left));
         assert!(eventually(|| peers() == 1), "{}", left.log());
