@@ -1,8 +1,8 @@
-//! Bits per second of a tunnel, from counters that are looked at once a second.
+//! Bits per second of a tunnel or of a Child SA, from counters that are looked at once a second.
 
 use crate::time::Timestamp;
 
-/// Bytes in both directions since the tunnel was configured.
+/// Bytes in both directions since it exists.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Totals {
     /// Sent.

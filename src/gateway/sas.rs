@@ -11,6 +11,7 @@
 //! An inbound SA outlives its Child SA by a grace period, because packets sealed under it may
 //! still be under way; an outbound SA does not outlive it by one packet.
 
+use super::rates::{Rates, Totals};
 use super::silence::Silence;
 use crate::config::PeerConfig;
 use crate::crypto::cipher::KeyError;
@@ -54,6 +55,8 @@ pub(super) struct Child {
     pub remote: SocketAddr,
     /// Since when the SAs exist.
     pub since: Timestamp,
+    /// What they carry now.
+    pub rates: Rates,
     opened_before: u64,
     soft_limit_told: bool,
     silence: Silence,
@@ -123,6 +126,7 @@ impl Sas {
             local: up.local,
             remote: up.remote,
             since: now,
+            rates: Rates::default(),
             opened_before: 0,
             soft_limit_told: false,
             silence: Silence::default(),
@@ -252,6 +256,14 @@ impl Sas {
             }
         }
         findings
+    }
+
+    /// Takes a look at what each pair has carried.
+    pub(super) fn sample(&mut self, now: Timestamp) {
+        for child in self.children.values_mut() {
+            let (rx_bytes, tx_bytes) = (child.inbound.usage().bytes, child.outbound.usage().bytes);
+            child.rates.sample(Totals { tx_bytes, rx_bytes }, now);
+        }
     }
 
     /// Ends grace periods that are over.

@@ -320,6 +320,7 @@ impl Tunnel {
     pub(super) fn sample(&mut self, now: Timestamp) {
         let (tx_bytes, rx_bytes) = (self.counters.sent_bytes(), self.counters.received_bytes());
         self.rates.sample(Totals { tx_bytes, rx_bytes }, now);
+        self.sas.sample(now);
     }
 
     fn on_established(&mut self, facts: &Established, now: Timestamp) {

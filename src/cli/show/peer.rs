@@ -291,6 +291,10 @@ fn child_sa(sa: &ChildSaView, facts: &mut Facts) {
             rekey(sa.rekey_in_ms)
         ),
     );
+    let (received, sent) = (&sa.received, &sa.sent);
+    let now = format!("{} in, {} out", rate(received.bits_per_second), rate(sent.bits_per_second));
+    let whole = format!("{} in, {} out", volume(received.bytes), volume(sent.bytes));
+    facts.add("carries", &format!("{now}; {whole} so far"));
     facts.add("selectors", &format!("{} ↔ {}", sa.local_ts.join(" "), sa.remote_ts.join(" ")));
     let replay = &sa.replay;
     let counts =

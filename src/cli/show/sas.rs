@@ -2,19 +2,31 @@
 
 use super::super::look::Look;
 use super::super::sheet::{Cell, Sheet, Tone};
-use super::super::units::{span, volume};
+use super::super::units::{rate, span, volume};
 use super::titled;
 use crate::control::{ChildSaState, ChildSaView, IkeSaView, SasView, TunnelSas};
 
-const COLUMNS: [&str; 10] =
-    ["GATEWAY", "PEER", "SA", "SPI", "SUITE", "STATE", "AGE", "REKEYED IN", "RECEIVED", "SENT"];
+const COLUMNS: [&str; 12] = [
+    "GATEWAY",
+    "PEER",
+    "SA",
+    "SPI",
+    "SUITE",
+    "STATE",
+    "AGE",
+    "REKEYED IN",
+    "RECEIVED",
+    "SENT",
+    "RECEIVING",
+    "SENDING",
+];
 
 /// Columns that go first where there is no room.
-const SPARE: [&str; 5] = ["SUITE", "REKEYED IN", "SENT", "RECEIVED", "AGE"];
+const SPARE: [&str; 7] = ["SUITE", "SENT", "RECEIVED", "REKEYED IN", "AGE", "SENDING", "RECEIVING"];
 
 /// The SAs of a gateway.
 pub(in super::super) fn sas(view: &SasView, look: Look) -> String {
-    let mut sheet = Sheet::new(&COLUMNS).spare(&SPARE).elastic(&["SPI"]);
+    let mut sheet = Sheet::new(&COLUMNS).spare(&SPARE).folding(&["SPI"]);
     for tunnel in &view.tunnels {
         if let Some(sa) = &tunnel.ike_sa {
             sheet.row(ike(&view.gateway, tunnel, sa));
@@ -26,7 +38,7 @@ pub(in super::super) fn sas(view: &SasView, look: Look) -> String {
     titled(&view.gateway, "", "no SA stands", sheet, look)
 }
 
-fn ike(gateway: &str, tunnel: &TunnelSas, sa: &IkeSaView) -> [Cell; 10] {
+fn ike(gateway: &str, tunnel: &TunnelSas, sa: &IkeSaView) -> [Cell; 12] {
     [
         gateway.into(),
         tunnel.peer.as_str().into(),
@@ -38,10 +50,12 @@ fn ike(gateway: &str, tunnel: &TunnelSas, sa: &IkeSaView) -> [Cell; 10] {
         rekey(sa.rekey_in_ms),
         Cell::right("-"),
         Cell::right("-"),
+        Cell::right("-"),
+        Cell::right("-"),
     ]
 }
 
-fn child(gateway: &str, tunnel: &TunnelSas, sa: &ChildSaView) -> [Cell; 10] {
+fn child(gateway: &str, tunnel: &TunnelSas, sa: &ChildSaView) -> [Cell; 12] {
     let tone = match sa.state {
         ChildSaState::Active => Tone::Good,
         ChildSaState::Receiving => Tone::Faint,
@@ -57,6 +71,8 @@ fn child(gateway: &str, tunnel: &TunnelSas, sa: &ChildSaView) -> [Cell; 10] {
         rekey(sa.rekey_in_ms),
         Cell::right(volume(sa.received.bytes)),
         Cell::right(volume(sa.sent.bytes)),
+        Cell::right(rate(sa.received.bits_per_second)),
+        Cell::right(rate(sa.sent.bits_per_second)),
     ]
 }
 

@@ -377,10 +377,10 @@ fn child_sa(
     now: Timestamp,
 ) -> ChildSaView {
     let (inbound, outbound) = (child.inbound.usage(), child.outbound.usage());
-    let traffic = |usage: crate::esp::Usage| Traffic {
+    let traffic = |usage: crate::esp::Usage, bits_per_second| Traffic {
         packets: usage.packets,
         bytes: usage.bytes,
-        bits_per_second: 0,
+        bits_per_second,
     };
     ChildSaView {
         inbound_spi: child.inbound.spi().to_string(),
@@ -389,8 +389,8 @@ fn child_sa(
         state,
         age_ms: millis(now.since(child.since)),
         rekey_in_ms: None,
-        received: traffic(inbound),
-        sent: traffic(outbound),
+        received: traffic(inbound, child.rates.rx_bits),
+        sent: traffic(outbound, child.rates.tx_bits),
         replay: ReplayView {
             window: config.replay_window,
             replayed: child.inbound.replayed(),
