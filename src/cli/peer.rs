@@ -87,7 +87,7 @@ impl Edited {
 
     /// Writes it in one step, with the owner and the mode that it had, if it is valid.
     fn write(&self) -> Result<()> {
-        let text = self.document.to_string();
+        let text = with_line_ends_of(&self.before, &self.document.to_string());
         config_file::judge(&self.path, &text).map_err(|error| {
             anyhow::anyhow!("{}\n{} stays as it was", error.render(false), self.path.display())
         })?;
@@ -102,6 +102,28 @@ impl Edited {
         };
         file::replace(&self.path, text.as_bytes(), access)
     }
+}
+
+/// `after` with the line ends that `before` has: what was not changed keeps its own, what is new gets those
+/// of the first line.
+fn with_line_ends_of(before: &str, after: &str) -> String {
+    let old: Vec<&str> = before.split_inclusive('\n').collect();
+    let new: Vec<&str> = after.split_inclusive('\n').collect();
+    let equal = |(old, new): &(&&str, &&str)| bare(old) == bare(new);
+    let head = old.iter().zip(&new).take_while(equal).count();
+    let tail = old[head..].iter().rev().zip(new[head..].iter().rev()).take_while(equal).count();
+    let end = if before.lines().next() != before.split('\n').next() { "\r\n" } else { "\n" };
+    let changed = new[head..new.len() - tail].iter().map(|line| match line.ends_with('\n') {
+        true => format!("{}{end}", bare(line)),
+        false => (*line).to_owned(),
+    });
+    old[..head].concat() + &changed.collect::<String>() + &old[old.len() - tail..].concat()
+}
+
+/// A line without its end.
+fn bare(line: &str) -> &str {
+    let line = line.strip_suffix('\n').unwrap_or(line);
+    line.strip_suffix('\r').unwrap_or(line)
 }
 
 /// The sections `[[peer]]`.

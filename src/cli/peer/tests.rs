@@ -154,3 +154,21 @@ fn a_link_stays_a_link() {
     assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
     assert!(place.text().contains("madrid"));
 }
+
+#[test]
+fn line_ends_stay_as_they_are() {
+    let place = Place::new();
+    let windows = FILE.replace('\n', "\r\n");
+    fs::write(place.config(), &windows).unwrap();
+    place.add(place.peer("madrid")).unwrap();
+    let text = place.text();
+    assert_eq!(text.matches('\n').count(), text.matches("\r\n").count(), "{text:?}");
+    assert!(text.contains("madrid"));
+    place.remove("madrid").unwrap();
+    assert_eq!(place.text(), windows);
+    let mixed = FILE.replacen('\n', "\r\n", 3);
+    fs::write(place.config(), &mixed).unwrap();
+    place.add(place.peer("madrid")).unwrap();
+    place.remove("madrid").unwrap();
+    assert_eq!(place.text(), mixed, "what is not changed keeps its own");
+}
