@@ -4,7 +4,7 @@
 //! ```text
 //!   GET /           the status page: one document, which asks for what follows
 //!   GET /metrics    everything countable (Prometheus, text format 0.0.4)
-//!   GET /v1/peers   /v1/events (the last of them)   /v1/vrrp   /v1/stats     as on the control socket
+//!   GET /v1/peers   /v1/events (the last of them)   /v1/vpcs   /v1/vrrp   /v1/stats     as on the control socket
 //! ```
 //!
 //! However many ask however often, the loop answers each of these twice a second at most. Only requests
@@ -41,10 +41,11 @@ const LIMITS: Limits =
     Limits { connections: 16, silence: Duration::from_secs(5), patience: Duration::from_secs(30) };
 
 /// What may be asked.
-const VIEWS: [(&str, Request); 5] = [
+const VIEWS: [(&str, Request); 6] = [
     ("/metrics", Request::Metrics),
     ("/v1/peers", Request::Peers),
     ("/v1/events", Request::Events { after: 0 }),
+    ("/v1/vpcs", Request::Vpcs),
     ("/v1/vrrp", Request::Vrrp),
     ("/v1/stats", Request::Stats),
 ];
