@@ -54,7 +54,7 @@ pub(super) struct Common {
     /// How to print what is shown
     ///
     /// When left out, the environment variable VPNCTL_FORMAT says it; without that it is a table on a
-    /// terminal, and separated columns anywhere else.
+    /// terminal or with --color always, and plain anywhere else.
     #[arg(long, global = true, value_enum, value_name = "FORMAT")]
     pub(super) format: Option<Format>,
     /// When to use colours
@@ -67,7 +67,9 @@ pub(super) struct Common {
 pub(super) enum Format {
     /// Aligned columns, as wide as the terminal.
     Table,
-    /// All columns, separated by tabs.
+    /// All columns, separated by tabs and under each other: for `less`, mail, `cut` and `awk`.
+    Plain,
+    /// All columns, separated by one tab and nothing else: for exact comparison.
     Tsv,
     /// JSON, one line per gateway.
     Json,

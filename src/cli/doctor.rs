@@ -88,7 +88,7 @@ fn shown(finding: &Finding, look: Look) -> String {
         return fields.to_string();
     }
     let ok = remedy.is_none();
-    if !look.aligned {
+    if !look.for_people() {
         let ok = if ok { "ok" } else { "wrong" };
         return [ok, about, what, remedy.as_deref().unwrap_or_default()].join("\t");
     }

@@ -82,7 +82,7 @@ fn lines_of(
     look: Look,
 ) -> Vec<(u64, String)> {
     let events = view.events.iter().filter(|event| wanted.wants(event));
-    let text = |event: &EventView| match (look.json, look.aligned) {
+    let text = |event: &EventView| match (look.json, look.for_people()) {
         (true, _) => as_json(&view.gateway, event),
         (false, true) => as_text(several.then_some(view.gateway.as_str()), event, look),
         (false, false) => as_columns(&view.gateway, event),

@@ -196,6 +196,7 @@ fn table(gateways: &[GatewayStatus], look: Look) -> String {
         true => look.paint(GOOD, "everything runs"),
         false => look.paint(BAD, "something is broken; `vpnctl lab heal` repairs it"),
     };
+    let look = if look.for_people() { look.aligned() } else { look };
     if look.aligned { format!("{}\n{verdict}", sheet.render(look)) } else { sheet.render(look) }
 }
 

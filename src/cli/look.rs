@@ -1,5 +1,5 @@
 //! How output looks: a table for people, as wide as their terminal; columns separated by tabs for
-//! programs; or JSON.
+//! programs, which stand under each other where nobody has asked for tabs alone; or JSON.
 
 use super::args::{ColorChoice, Common, Format};
 use anstyle::{AnsiColor, Style};
@@ -19,6 +19,8 @@ pub(super) struct Look {
     pub(super) json: bool,
     /// Aligned columns; else columns separated by tabs.
     pub(super) aligned: bool,
+    /// Separated columns begin at tab stops, so that they stand under each other.
+    pub(super) stops: bool,
     /// Colours.
     pub(super) colours: bool,
     /// Headings over separated columns; only the first of several tables has them.
@@ -34,20 +36,28 @@ impl Look {
     pub(super) fn of_stdout(common: &Common) -> Look {
         let said = std::env::var("VPNCTL_FORMAT").ok();
         let said = said.and_then(|word| Format::from_str(&word, true).ok());
-        let format = common.format.or(said).unwrap_or_else(|| match io::stdout().is_terminal() {
-            true => Format::Table,
-            false => Format::Tsv,
-        });
+        let for_people = io::stdout().is_terminal() || common.color == ColorChoice::Always;
+        let unasked = if for_people { Format::Table } else { Format::Plain };
+        let format = common.format.or(said).unwrap_or(unasked);
         let json = common.json || format == Format::Json;
         let colours = !json && wants_colours(common.color, io::stdout().is_terminal());
         let (width, height) = screen();
-        let aligned = format != Format::Tsv;
-        Look { json, aligned, colours, headings: true, width, height }
+        let (aligned, stops) = match format {
+            Format::Table | Format::Json => (true, false),
+            Format::Plain => (false, true),
+            Format::Tsv => (false, false),
+        };
+        Look { json, aligned, stops, colours, headings: true, width, height }
     }
 
     /// Columns that people can read even where there is no terminal.
     pub(super) fn aligned(self) -> Look {
-        Look { aligned: true, ..self }
+        Look { aligned: true, stops: false, ..self }
+    }
+
+    /// Whether sentences are wanted where there are no columns.
+    pub(super) fn for_people(self) -> bool {
+        self.aligned || self.stops
     }
 
     /// The same without headings over separated columns.
@@ -119,7 +129,8 @@ pub(super) fn print(text: &str) -> Result<()> {
 pub(super) fn complain(error: &Error, color: ColorChoice, json: bool) {
     let colours = wants_colours(color, io::stderr().is_terminal());
     let (width, height) = (usize::MAX, usize::MAX);
-    let look = Look { json: false, aligned: true, colours, headings: true, width, height };
+    let look =
+        Look { json: false, aligned: true, stops: false, colours, headings: true, width, height };
     let sentence = sentence(error);
     if json {
         // Whoever reads JSON finds why there is nothing else where the rest would stand.

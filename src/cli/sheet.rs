@@ -1,7 +1,12 @@
 //! Tables: aligned, coloured and as wide as the terminal for people; separated by tabs for programs.
 //!
-//! A table that is too wide loses its least important columns, then elastic ones are shortened; no
-//! line is ever wrapped inside a word. What has no room in a row stands below it.
+//! A table that is too wide loses its least important columns, then columns of several words are folded,
+//! then elastic ones are shortened; no line is ever wrapped inside a word. What has no room in a row
+//! stands below it.
+//!
+//! Separated columns that begin at tab stops stand under each other on every terminal and in every mail, and
+//! `cut -f` and `awk` find them all the same: one tab is between two of them, and blanks follow it where
+//! the tab alone does not reach the next column.
 
 use super::look::Look;
 use anstyle::{AnsiColor, Style};
@@ -32,6 +37,8 @@ impl Tone {
 #[derive(Clone, Debug)]
 pub(super) struct Cell {
     text: String,
+    /// The text in several lines, where it was folded.
+    folded: Vec<String>,
     tone: Tone,
     right: bool,
 }
@@ -47,6 +54,22 @@ impl Cell {
         Cell { tone, ..self }
     }
 
+    /// How much room it takes.
+    fn width(&self) -> usize {
+        match self.folded.as_slice() {
+            [] => length(&self.text),
+            lines => lines.iter().map(|line| length(line)).max().unwrap_or(0),
+        }
+    }
+
+    /// What stands on one of its lines.
+    fn line(&self, number: usize) -> Option<String> {
+        match (self.folded.as_slice(), number) {
+            ([], 0) => Some(plain(&self.text)),
+            (lines, _) => lines.get(number).map(|line| plain(line)),
+        }
+    }
+
     /// Text that may be missing.
     pub(super) fn optional(text: Option<impl ToString>) -> Cell {
         match text {
@@ -58,7 +81,7 @@ impl Cell {
 
 impl From<String> for Cell {
     fn from(text: String) -> Cell {
-        Cell { text, tone: Tone::Plain, right: false }
+        Cell { text, folded: Vec::new(), tone: Tone::Plain, right: false }
     }
 }
 
@@ -80,6 +103,7 @@ struct Row {
 pub(super) struct Sheet {
     headers: Vec<&'static str>,
     spare: Vec<&'static str>,
+    folding: Vec<&'static str>,
     elastic: Vec<&'static str>,
     rows: Vec<Row>,
 }
@@ -95,12 +119,19 @@ impl Sheet {
     /// An empty table with these columns.
     pub(super) fn new(headers: &[&'static str]) -> Sheet {
         let headers = headers.to_vec();
-        Sheet { headers, spare: Vec::new(), elastic: Vec::new(), rows: Vec::new() }
+        let (spare, folding, elastic) = (Vec::new(), Vec::new(), Vec::new());
+        Sheet { headers, spare, folding, elastic, rows: Vec::new() }
     }
 
     /// Columns that go when there is no room, the first one first.
     pub(super) fn spare(mut self, headers: &[&'static str]) -> Sheet {
         self.spare.extend(headers);
+        self
+    }
+
+    /// Columns that are folded between words when there is no room.
+    pub(super) fn folding(mut self, headers: &[&'static str]) -> Sheet {
+        self.folding.extend(headers);
         self
     }
 
@@ -164,6 +195,10 @@ impl Sheet {
             }
             self = self.without(header);
         }
+        for header in self.folding.clone() {
+            let excess = self.width().saturating_sub(room);
+            self.fold(header, excess);
+        }
         while self.width() > room && self.shorten(self.width() - room) {}
         // Of what is left the first column says what a row is about.
         while self.width() > room && self.headers.len() > 2 {
@@ -171,6 +206,23 @@ impl Sheet {
             self = self.without(last);
         }
         self
+    }
+
+    /// Makes a column narrower, by so much at most, but no word shorter.
+    fn fold(&mut self, header: &str, excess: usize) {
+        let Some(index) = self.headers.iter().position(|name| *name == header) else { return };
+        let width = self.widths()[index];
+        let words = |row: &Row| {
+            let words = row.cells.get(index).map(|cell| cell.text.split_whitespace());
+            words.and_then(|words| words.map(length).max()).unwrap_or(0)
+        };
+        let longest = self.rows.iter().map(words).max().unwrap_or(0);
+        let target = width.saturating_sub(excess).max(longest).max(length(header)).max(NARROWEST);
+        if target < width {
+            for cell in self.rows.iter_mut().filter_map(|row| row.cells.get_mut(index)) {
+                cell.folded = wrapped(&cell.text, target);
+            }
+        }
     }
 
     /// Makes the widest elastic column narrower, by so much at most; whether there was one.
@@ -191,7 +243,7 @@ impl Sheet {
     fn widths(&self) -> Vec<usize> {
         let widest = |(index, header): (usize, &&str)| {
             let cells = self.rows.iter().filter_map(|row| row.cells.get(index));
-            cells.map(|cell| length(&cell.text)).fold(length(header), usize::max)
+            cells.map(Cell::width).fold(length(header), usize::max)
         };
         self.headers.iter().enumerate().map(widest).collect()
     }
@@ -210,10 +262,12 @@ impl Sheet {
         let header =
             |(index, name): (usize, &&str)| Cell { right: is_right(index), ..Cell::from(*name) };
         let headers: Vec<Cell> = self.headers.iter().enumerate().map(header).collect();
-        let mut lines =
-            vec![line(&headers, &widths, |_, text| look.paint(Style::new().bold(), text))];
+        let bold = |_: &Cell, text: &str| look.paint(Style::new().bold(), text);
+        let mut lines = vec![line(&headers, 0, &widths, bold)];
         for row in &self.rows {
-            lines.push(line(&row.cells, &widths, |cell, text| look.paint(cell.tone.style(), text)));
+            let height = row.cells.iter().map(|cell| cell.folded.len()).max().unwrap_or(0).max(1);
+            let toned = |cell: &Cell, text: &str| look.paint(cell.tone.style(), text);
+            lines.extend((0..height).map(|number| line(&row.cells, number, &widths, toned)));
             for (text, tone) in &row.notes {
                 let wrapped = wrapped(text, look.width.saturating_sub(INDENT));
                 let indented =
@@ -225,11 +279,20 @@ impl Sheet {
     }
 }
 
-fn line(cells: &[Cell], widths: &[usize], paint: impl Fn(&Cell, &str) -> String) -> String {
+/// One of the lines of a row.
+fn line(
+    cells: &[Cell],
+    number: usize,
+    widths: &[usize],
+    paint: impl Fn(&Cell, &str) -> String,
+) -> String {
     let mut line = String::new();
     let mut pending = 0;
     for (cell, &width) in cells.iter().zip(widths) {
-        let text = plain(&cell.text);
+        let Some(text) = cell.line(number) else {
+            pending += width + GAP;
+            continue;
+        };
         let space = width.saturating_sub(length(&text));
         let (before, after) = if cell.right { (space, 0) } else { (0, space) };
         // Space is written only before text, so that no line ends with it.
@@ -253,6 +316,40 @@ pub(super) fn wrapped(text: &str, room: usize) -> Vec<String> {
         }
     }
     lines
+}
+
+/// How far tab stops are apart, wherever text is shown.
+const STOP: usize = 8;
+
+/// Text as it is printed: separated columns stand under each other where they shall.
+pub(super) fn finished(text: String, look: Look) -> String {
+    if look.json || !look.stops {
+        return text;
+    }
+    let rows: Vec<Vec<&str>> = text.lines().map(|line| line.split('\t').collect()).collect();
+    let tables = rows.chunk_by(|one, next| one.len() == next.len());
+    tables.flat_map(on_stops).collect::<Vec<String>>().join("\n")
+}
+
+/// The rows of a table with their columns at tab stops.
+fn on_stops(rows: &[Vec<&str>]) -> Vec<String> {
+    let stops = |cell: &&str| length(cell) / STOP;
+    let columns = rows.first().map_or(0, Vec::len);
+    let widest = |column| rows.iter().filter_map(|row| row.get(column)).map(stops).max();
+    let widths: Vec<usize> = (0..columns).map(|column| widest(column).unwrap_or(0)).collect();
+    let line = |row: &Vec<&str>| {
+        let mut line = String::new();
+        let mut missing = 0;
+        for (cell, width) in row.iter().zip(&widths) {
+            line.extend(std::iter::repeat_n(' ', missing * STOP));
+            line += cell;
+            line.push('\t');
+            missing = width - stops(cell);
+        }
+        line.pop();
+        line
+    };
+    rows.iter().map(line).collect()
 }
 
 /// The beginning of `text`, with a sign that there was more.

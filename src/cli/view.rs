@@ -5,6 +5,7 @@ use super::client::{self, NotRunning};
 use super::exit::Ending;
 use super::gateways::{self, Target};
 use super::look::{self, BAD, Look, SCHEMA, STRONG};
+use super::sheet;
 use crate::control::{Failure, FailureKind, Request};
 use anyhow::{Context, Error, Result, anyhow};
 use serde::de::DeserializeOwned;
@@ -88,7 +89,7 @@ fn page<V: DeserializeOwned>(
         return Err(failures.swap_remove(0));
     }
     let gap = if look.aligned && !look.json { "\n\n" } else { "\n" };
-    Ok((parts.join(gap), ending))
+    Ok((sheet::finished(parts.join(gap), look), ending))
 }
 
 fn ask_all(targets: &[Target], request: &Request) -> Vec<Result<String>> {
@@ -105,8 +106,8 @@ fn ask_all(targets: &[Target], request: &Request) -> Vec<Result<String>> {
     })
 }
 
-/// What is said of a gateway that does not answer: a line for people, an object in JSON; in columns
-/// programs see that its rows are missing.
+/// What is said of a gateway that does not answer: a line for people, an object in JSON; beside columns
+/// for programs it goes to standard error.
 fn remark(target: &Target, error: &Error, look: Look) -> Option<String> {
     if look.json {
         let error = json!({ "message": look::sentence(error) });
@@ -117,8 +118,12 @@ fn remark(target: &Target, error: &Error, look: Look) -> Option<String> {
         true => "does not run".to_owned(),
         false => look::sentence(error),
     };
+    if !look.aligned {
+        eprintln!("{}: {fact}", target.name);
+        return None;
+    }
     let (name, fact) = (look.paint(STRONG, &target.name), look.paint(BAD, &fact));
-    look.aligned.then(|| format!("{name}  {fact}"))
+    Some(format!("{name}  {fact}"))
 }
 
 fn rendered<V: DeserializeOwned>(

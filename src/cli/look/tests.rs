@@ -4,6 +4,7 @@ use super::*;
 pub(in super::super) const TABLE: Look = Look {
     json: false,
     aligned: true,
+    stops: false,
     colours: false,
     headings: true,
     width: usize::MAX,

@@ -11,7 +11,7 @@ pub(in super::super) fn can_be_done(view: &PlanView) -> bool {
 
 /// What would happen to whom, and by which keys.
 pub(in super::super) fn plan(view: &PlanView, look: Look) -> String {
-    if !look.aligned {
+    if !look.for_people() {
         return separated(view);
     }
     let name = look.paint(STRONG, &view.gateway);

@@ -10,7 +10,7 @@ pub(in super::super) fn routes(view: &RoutesView, look: Look) -> String {
     let mut sheet =
         Sheet::new(&["GATEWAY", "VPC", "PREFIX", "THROUGH", "ALTERNATIVES", "AS PATH", "REASON"])
             .spare(&["AS PATH"])
-            .elastic(&["REASON", "ALTERNATIVES"]);
+            .folding(&["REASON", "ALTERNATIVES"]);
     for vpc in &view.vpcs {
         for route in &vpc.routes {
             sheet.row(line(&view.gateway, &vpc.vpc, route));

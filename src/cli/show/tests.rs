@@ -229,6 +229,7 @@ east-a → north-a is up, rejects for 1m01s, VPC shop
   MTU          1438 bytes inside the tunnel; the path carries 1500, as probed
   IKE SA       0102030405060708_i 1112131415161718_r, aes256gcm16-prfsha384-curve25519, we are initiator, no NAT, age 1m01s, rekeyed in 3h20m
   Child SA     c0000001_in c0000002_out, aes256gcm16-esn, active, age 1m01s, rekeyed in 50m00s
+  carries      0 bit/s in, 0 bit/s out; 1.0 kB in, 2.0 kB out so far
   selectors    0.0.0.0/0 ::/0 ↔ 0.0.0.0/0
   replay       window of 8192 packets: 3 lost, 2 late, 1 replayed
   key exchange curve25519+mlkem768, post-quantum; all of IKE_SA_INIT authenticated
@@ -321,10 +322,10 @@ fn sas_have_a_line_each() {
     let view = SasView { gateway: "east-a".to_owned(), tunnels: vec![tunnel] };
     let expected = "\
 east-a
-PEER     SA     SPI                                    SUITE                             STATE        AGE  REKEYED IN  RECEIVED    SENT
-north-a  IKE    0102030405060708_i 1112131415161718_r  aes256gcm16-prfsha384-curve25519  initiator  1m01s       3h20m         -       -
-north-a  Child  c0000001_in c0000002_out               aes256gcm16-esn                   active     1m01s      50m00s    1.0 kB  2.0 kB
-north-a  Child  c0000001_in c0000002_out               aes256gcm16-esn                   receiving  1m01s      50m00s    1.0 kB  2.0 kB";
+PEER     SA     SPI                                    SUITE                             STATE        AGE  REKEYED IN  RECEIVED    SENT  RECEIVING  SENDING
+north-a  IKE    0102030405060708_i 1112131415161718_r  aes256gcm16-prfsha384-curve25519  initiator  1m01s       3h20m         -       -          -        -
+north-a  Child  c0000001_in c0000002_out               aes256gcm16-esn                   active     1m01s      50m00s    1.0 kB  2.0 kB    0 bit/s  0 bit/s
+north-a  Child  c0000001_in c0000002_out               aes256gcm16-esn                   receiving  1m01s      50m00s    1.0 kB  2.0 kB    0 bit/s  0 bit/s";
     assert_eq!(sas(&view, TABLE), expected);
 }
 

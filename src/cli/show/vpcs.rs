@@ -26,7 +26,7 @@ const SPARE: [&str; 4] = ["DEVICE", "NETNS", "INTERFACE", "LOCAL"];
 
 /// The VPCs of a gateway.
 pub(in super::super) fn vpcs(view: &VpcsView, look: Look) -> String {
-    let mut sheet = Sheet::new(&COLUMNS).spare(&SPARE).elastic(&["PREFIXES"]);
+    let mut sheet = Sheet::new(&COLUMNS).spare(&SPARE).folding(&["PREFIXES"]);
     for vpc in &view.vpcs {
         sheet.row(line(&view.gateway, vpc));
     }

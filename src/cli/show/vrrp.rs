@@ -24,7 +24,7 @@ const SPARE: [&str; 3] = ["PRIORITY", "SINCE", "INTERFACE"];
 
 /// The virtual routers of a gateway.
 pub(in super::super) fn vrrp(view: &VrrpView, look: Look) -> String {
-    let mut sheet = Sheet::new(&COLUMNS).spare(&SPARE).elastic(&["ADDRESSES"]);
+    let mut sheet = Sheet::new(&COLUMNS).spare(&SPARE).folding(&["ADDRESSES"]);
     let mut routers: Vec<&VirtualRouterView> = view.routers.iter().collect();
     routers.sort_by_key(|router| (&router.vpc, &router.interface, router.vrid, router.family));
     for router in routers {

@@ -14,7 +14,7 @@ pub(in super::super) fn arrives(view: &WhyView) -> bool {
 
 /// The ways of a packet in the VPCs of a gateway.
 pub(in super::super) fn why(view: &WhyView, look: Look) -> String {
-    if !look.aligned {
+    if !look.for_people() {
         return separated(view);
     }
     let gateway = look.paint(STRONG, &view.gateway);
