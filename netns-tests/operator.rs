@@ -5,6 +5,8 @@
 //!                 ▲ vpnctl
 //! ```
 
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::{Command, Output};
 
 use vpngw::os::netns;
@@ -168,7 +170,9 @@ fn the_doctor_names_what_is_wrong_with_this_host() {
 fn packets_of_a_peer_are_captured_before_and_behind_the_encryption() {
     let (pair, [_left, _right]) = up();
     let file = pair.path("capture.pcapng");
-    let arguments = format!("capture right --for 3s -o {}", file.display());
+    let keys = pair.path("keys");
+    let arguments =
+        format!("capture right --for 3s -o {} --keys {}", file.display(), keys.display());
     std::thread::scope(|scope| {
         let capture = scope.spawn(|| vpnctl(&pair, Side::Left, &arguments));
         while !capture.is_finished() {
@@ -180,10 +184,51 @@ fn packets_of_a_peer_are_captured_before_and_behind_the_encryption() {
     let has = |octets: &[u8]| bytes.windows(octets.len()).any(|window| window == octets);
     assert!(has(&[10, 79, 1, 10, 10, 79, 2, 10]), "datagrams of the gateways");
     assert!(has(&[10, 1, 0, 10, 10, 2, 0, 10]), "packets of the hosts");
-    let mode =
-        std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&file).unwrap().permissions());
+    let mode = std::fs::metadata(&file).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
+    assert_wireshark_reads(&file, &keys);
+    assert_ends(&vpnctl(&pair, Side::Left, "events --peer right"), 0, &["keys-told"]);
     let again = format!("capture right --packets 1 -o {}", file.display());
     assert_ends(&vpnctl(&pair, Side::Left, &again), 2, &["cannot be created"]);
     assert_ends(&vpnctl(&pair, Side::Left, "capture nobody --packets 1"), 2, &["there is no peer"]);
+}
+
+/// With the keys Wireshark, where it is there, finds the hosts' packets in ESP, and what is in IKE's
+/// messages.
+fn assert_wireshark_reads(file: &Path, keys: &Path) {
+    for (name, words) in [("esp_sa", "10.79.1.10"), ("ikev2_decryption_table", "RFC5282")] {
+        let text = std::fs::read_to_string(keys.join(name)).unwrap();
+        assert!(text.contains(words), "{name}: no line");
+        let mode = std::fs::metadata(keys.join(name)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{name}");
+    }
+    let read = |filter: &str| {
+        let mut command = Command::new("tshark");
+        command.env("WIRESHARK_CONFIG_DIR", keys).arg("-r").arg(file).args(["-Y", filter]);
+        command.output().ok().map(|output| String::from_utf8_lossy(&output.stdout).lines().count())
+    };
+    let Some(inside) = read("esp && ip.addr == 10.1.0.10 && ip.addr == 10.2.0.10") else {
+        return println!("tshark is not there: only the form of the keys was looked at");
+    };
+    assert!(inside > 0, "packets of the hosts inside ESP");
+    assert!(read("isakmp.exchangetype == 37 && isakmp.enc.decrypted").unwrap() > 0, "inside IKE");
+}
+
+#[test]
+fn the_group_may_steer_and_is_told_no_keys() {
+    let (pair, [_left, _right]) = up();
+    let socket = pair.path("left.sock");
+    let ask = |user: &str, arguments: &[&str]| {
+        let mut command = Command::new("setpriv");
+        command.args([user, "--regid=0", "--clear-groups", "curl", "-sS", "--unix-socket"]);
+        command.arg(&socket).args(arguments);
+        said(&command.output().unwrap())
+    };
+    let keys = ["-X", "POST", "http://vpngw/v1/peers/right/keys"];
+    let folder = socket.parent().unwrap();
+    std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755)).unwrap();
+    assert!(ask("--reuid=65534", &["http://vpngw/v1/peers"]).contains("\"right\""));
+    let refused = ask("--reuid=65534", &keys);
+    assert!(refused.contains("not_allowed") && !refused.contains("\"esp\""), "{refused}");
+    assert!(ask("--reuid=0", &keys).contains("\"esp\":[{"));
 }

@@ -216,13 +216,19 @@ pub(super) enum Command {
     /// Write a peer's packets to a file that Wireshark reads, before and behind the encryption
     ///
     /// ESP and IKE on the underlay's device, and on the VPC's device what is from or to the peer's
-    /// prefixes. Nothing is decrypted; the file is for its owner only.
+    /// prefixes. Nothing is decrypted unless --keys says so; the file is for its owner only.
     Capture {
         /// Name of the peer
         peer: String,
         /// The file, which is new; standard output when left out
         #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
         output: Option<PathBuf>,
+        /// Write the keys of the peer's SAs, too, into a new folder that Wireshark takes for its configuration
+        ///
+        /// Whoever has the folder reads what these SAs carry, IKE and ESP. Only root is told them, and an
+        /// event says that it was. Keys of SAs that come while it runs are added.
+        #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath)]
+        keys: Option<PathBuf>,
         /// End after so many packets
         #[arg(long, value_name = "NUMBER")]
         packets: Option<u64>,

@@ -1,7 +1,9 @@
 //! `vpnctl capture`: packets of one peer before and behind the encryption, in one file (pcapng), each
 //! with its time, so that what goes in can be laid beside what comes out. Nothing is decrypted: the
-//! inner packets are those of the VPC's own device.
+//! inner packets are those of the VPC's own device. Who wants to look into ESP and IKE asks for the keys in
+//! so many words (`--keys`), and gets them in a folder of their own.
 
+mod keys;
 mod pcapng;
 mod wanted;
 
@@ -14,6 +16,7 @@ use crate::net::Prefix;
 use crate::os::netlink::Netlink;
 use crate::os::packet::{Frames, PacketSocket};
 use anyhow::{Context, Result, bail};
+use keys::Keys;
 use pcapng::{Interface, Link, Writer};
 use serde::de::DeserializeOwned;
 use std::collections::BTreeSet;
@@ -35,6 +38,8 @@ const LONGEST: usize = 65_536;
 const BACKLOG: usize = 4096;
 /// How soon it is noticed that it shall end.
 const GLANCE: Duration = Duration::from_millis(100);
+/// How often it is looked whether there are new SAs, whose keys are wanted.
+const NEW_KEYS: Duration = Duration::from_millis(500);
 /// Octets that the kernel keeps while the recorder is busy.
 const KERNEL_BACKLOG: usize = 8 << 20;
 
@@ -45,6 +50,8 @@ pub(super) struct Order {
     pub(super) peer: String,
     /// The file; standard output when left out.
     pub(super) output: Option<PathBuf>,
+    /// The folder for the keys of the peer's SAs, if they are wanted.
+    pub(super) keys: Option<PathBuf>,
     /// How many packets.
     pub(super) packets: Option<u64>,
     /// How long.
@@ -72,10 +79,15 @@ pub(super) fn capture(common: &Common, order: &Order, look: Look) -> Result<Exit
     }
     let (target, view) = find(common, &order.peer)?;
     let places = [outer(&view)?, inner(&target, &view)?];
+    let mut keys = order.keys.as_deref().map(Keys::begin).transpose()?;
+    if let Some(keys) = &mut keys {
+        keys.follow(&target, &order.peer)?;
+    }
     let interfaces: Vec<Interface> = places.iter().map(|place| place.interface.clone()).collect();
     if !look.json {
         let names: Vec<String> = interfaces.iter().map(Interface::to_string).collect();
         eprintln!("capturing {} of {}; Ctrl-C ends it", names.join(" and "), order.peer);
+        order.keys.iter().for_each(|folder| eprintln!("{}", how_to_read(folder, order)));
     }
     let mut file = Writer::begin(sink(order.output.as_deref())?, &interfaces)?;
     let ending = Arc::new(AtomicBool::new(false));
@@ -86,7 +98,14 @@ pub(super) fn capture(common: &Common, order: &Order, look: Look) -> Result<Exit
     });
     let recorders: Vec<_> = recorders.collect();
     drop(sender);
-    let written = write(&packets, &mut file, order);
+    let mut looked = Instant::now();
+    let written = write(&packets, &mut file, order, || match &mut keys {
+        Some(keys) if looked.elapsed() >= NEW_KEYS => {
+            looked = Instant::now();
+            keys.follow(&target, &order.peer)
+        }
+        Some(_) | None => Ok(()),
+    });
     ending.store(true, Ordering::Relaxed);
     let missed: u64 = recorders.into_iter().map(|recorder| recorder.join().unwrap_or(0)).sum();
     let count = written?;
@@ -97,11 +116,22 @@ pub(super) fn capture(common: &Common, order: &Order, look: Look) -> Result<Exit
     Ok(ExitCode::SUCCESS)
 }
 
+/// How the file is read with the keys.
+fn how_to_read(folder: &Path, order: &Order) -> String {
+    let file = order.output.as_ref().map_or("FILE".into(), |file| file.display().to_string());
+    format!(
+        "{0} holds the keys: whoever has them reads what these SAs carry. \
+         WIRESHARK_CONFIG_DIR={0} wireshark -r {file}",
+        folder.display()
+    )
+}
+
 /// Writes what is recorded, until there is enough.
 fn write(
     packets: &Receiver<Packet>,
     file: &mut Writer<Box<dyn Write>>,
     order: &Order,
+    mut meanwhile: impl FnMut() -> Result<()>,
 ) -> Result<u64> {
     let until = order.time.map(|time| Instant::now() + time);
     let mut count = 0;
@@ -110,6 +140,7 @@ fn write(
         if is_enough || until.is_some_and(|until| Instant::now() >= until) {
             return Ok(count);
         }
+        meanwhile()?;
         match packets.recv_timeout(GLANCE) {
             Ok(Packet { place, at, bytes }) => {
                 file.packet(place, at, &bytes)?;

@@ -95,9 +95,9 @@ fn dispatch(args: &Args, look: Look) -> Result<ExitCode> {
             let (peer, to, size, count) = (peer.clone(), *to, *size, *count);
             ping::ping(common, &ping::Wanted { peer, to, size, count }, look)
         }
-        Command::Capture { peer, output, packets, time } => {
-            let (peer, output) = (peer.clone(), output.clone());
-            let order = capture::Order { peer, output, packets: *packets, time: *time };
+        Command::Capture { peer, output, keys, packets, time } => {
+            let (peer, output, keys) = (peer.clone(), output.clone(), keys.clone());
+            let order = capture::Order { peer, output, keys, packets: *packets, time: *time };
             capture::capture(common, &order, look)
         }
         Command::Doctor { config } => doctor::doctor(common, config, look),

@@ -47,7 +47,7 @@ use Method::{Get, Post};
 
 /// Every command. Of two rows for one request the first is how it is written.
 #[rustfmt::skip]
-const ROWS: [Row; 28] = [
+const ROWS: [Row; 29] = [
     row(Get,  "/v1/peers",        |_| Some(Request::Peers)),
     row(Get,  "/v1/peers/{peer}", |given| Some(Request::Peer(text(given, 0)?))),
     row(Get,  "/v1/routes",       |_| Some(Request::Routes)),
@@ -74,6 +74,7 @@ const ROWS: [Row; 28] = [
     row(Post, "/v1/undrain",      |_| Some(Request::Undrain)),
     row(Post, "/v1/peers/{peer}/disable",        |given| Some(Request::Disable { peer: text(given, 0)? })),
     row(Post, "/v1/peers/{peer}/enable",         |given| Some(Request::Enable { peer: text(given, 0)? })),
+    row(Post, "/v1/peers/{peer}/keys",           |given| Some(Request::Keys { peer: text(given, 0)? })),
     row(Post, "/v1/peers/{peer}/initiate",       |given| Some(Request::Initiate { peer: text(given, 0)? })),
     row(Post, "/v1/peers/{peer}/terminate",      |given| Some(Request::Terminate { peer: text(given, 0)? })),
 ];
@@ -192,6 +193,7 @@ impl Request {
             | Request::Rekey { peer, .. }
             | Request::Disable { peer }
             | Request::Enable { peer }
+            | Request::Keys { peer }
             | Request::Initiate { peer }
             | Request::Terminate { peer } => vec![peer.clone()],
             Request::Events { after } => vec![after.to_string()],
@@ -236,6 +238,7 @@ impl Reply {
             Reply::Events(view) => json(200, view),
             Reply::Why(view) => json(200, view),
             Reply::Plan(view) => json(200, view),
+            Reply::Keys(view) => json(200, view),
             Reply::Drain(view) => json(200, view),
             Reply::Metrics(view) => HttpReply {
                 status: 200,
@@ -251,6 +254,7 @@ impl Reply {
 fn status(kind: FailureKind) -> u16 {
     match kind {
         FailureKind::BadRequest => 400,
+        FailureKind::NotAllowed => 403,
         FailureKind::NoSuchPeer => 404,
         FailureKind::NotNow => 409,
         FailureKind::InvalidConfig => 422,

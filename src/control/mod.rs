@@ -17,12 +17,13 @@ pub use metrics::render as render_metrics;
 pub use pages::{Mark, Page};
 pub use views::{
     BfdView, BgpView, CertificateView, CertificatesView, ChangeView, ChildSaState, ChildSaView,
-    Code, DataPath, DrainView, EventView, EventsView, FailureView, Family, GatewayView, IkeSaView,
-    LivenessView, MetricsView, PathMtuView, PathState, PathView, PeerMetrics, PeerState,
-    PeerSummary, PeerView, PeersView, PlanView, Planned, RefusalView, RejectedRouteView,
-    ReplayView, Role, RouteView, RoutesView, SasView, SegmentView, Severity, Standing, StationView,
-    StatsView, StepView, TimerView, Traffic, TroubleView, TunnelSas, Verdict, VirtualRouterState,
-    VirtualRouterView, VpcRoutes, VpcView, VpcsView, VrrpView, VtepView, WayView, WhyView,
+    Code, DataPath, DrainView, EspKeysView, EventView, EventsView, FailureView, Family,
+    GatewayView, IkeKeysView, IkeSaView, KeyText, KeysView, LivenessView, MetricsView, PathMtuView,
+    PathState, PathView, PeerMetrics, PeerState, PeerSummary, PeerView, PeersView, PlanView,
+    Planned, RefusalView, RejectedRouteView, ReplayView, Role, RouteView, RoutesView, SasView,
+    SegmentView, Severity, Standing, StationView, StatsView, StepView, TimerView, Traffic,
+    TroubleView, TunnelSas, Verdict, VirtualRouterState, VirtualRouterView, VpcRoutes, VpcView,
+    VpcsView, VrrpView, VtepView, WayView, WhyView,
 };
 
 use serde::{Deserialize, Serialize};
@@ -79,6 +80,11 @@ pub enum Request {
         peer: String,
         /// Which SAs.
         sa: SaKind,
+    },
+    /// Tell the keys of a peer's SAs. Only root is answered.
+    Keys {
+        /// The peer's name.
+        peer: String,
     },
     /// Start the tunnel to a peer.
     Initiate {
@@ -143,6 +149,8 @@ pub enum Reply {
     Why(WhyView),
     /// To [`Request::Plan`].
     Plan(PlanView),
+    /// To [`Request::Keys`].
+    Keys(KeysView),
     /// To [`Request::DrainState`].
     Drain(DrainView),
     /// To a request for an action: it was started.
@@ -178,6 +186,8 @@ pub enum FailureKind {
     NoSuchPeer,
     /// The new configuration is invalid; the old one goes on.
     InvalidConfig,
+    /// Not for this user.
+    NotAllowed,
     /// The tunnel is not in a state in which this can be done.
     NotNow,
 }

@@ -27,6 +27,7 @@ fn requests() -> Vec<Request> {
         Request::Log { filter: Some("info,vpngw::ike=trace".to_owned()) },
         Request::Rekey { peer: peer(), sa: SaKind::Ike },
         Request::Rekey { peer: peer(), sa: SaKind::Child },
+        Request::Keys { peer: peer() },
         Request::Initiate { peer: peer() },
         Request::Terminate { peer: peer() },
         Request::Drain,

@@ -1,12 +1,14 @@
 //! The control socket: JSON over HTTP on a Unix socket, for `vpnctl` and `curl --unix-socket`.
 //!
 //! Whoever may open the socket may steer the gateway; its permissions (0660) are the access
-//! control. Requests wait in a queue for the loop, which answers one page after another.
+//! control; the keys of SAs are told to root alone. Requests wait in a queue for the loop, which answers one
+//! page after another.
 
 use super::exit::{Cause, Failure, OrFail, Outcome};
-use super::serving::{self, Call, Limits, serve};
-use crate::control::{Reply, Request};
+use super::serving::{self, Call, Caller, Limits, serve};
+use crate::control::{FailureKind, Reply, Request};
 use anyhow::anyhow;
+use axum::Extension;
 use axum::Router;
 use axum::extract::State;
 use axum::http::{Method, Uri};
@@ -134,9 +136,18 @@ fn explain(path: &Path, error: std::io::Error) -> Failure {
     Failure::of(anyhow::Error::new(error).context(context))
 }
 
-async fn handle(State(calls): State<mpsc::Sender<Call>>, method: Method, uri: Uri) -> Response {
+async fn handle(
+    State(calls): State<mpsc::Sender<Call>>,
+    Extension(caller): Extension<Caller>,
+    method: Method,
+    uri: Uri,
+) -> Response {
     let target = uri.path_and_query().map_or(uri.path(), |target| target.as_str());
     let answer = match Request::from_http(method.as_str(), target) {
+        // The group may steer; keys are for who could read them out of the process anyway.
+        Ok(Request::Keys { .. }) if !caller.is_root() => {
+            Reply::failed(FailureKind::NotAllowed, "the keys of SAs are told to root only")
+        }
         Ok(request) => serving::ask(&calls, request).await,
         Err(failure) => Reply::Failed(failure),
     };

@@ -50,23 +50,39 @@ pub(super) trait Listener: Send + 'static {
     /// A connection.
     type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
 
-    /// The next one.
-    fn next(&self) -> impl Future<Output = io::Result<Self::Stream>> + Send;
+    /// The next one, and who has made it.
+    fn next(&self) -> impl Future<Output = io::Result<(Self::Stream, Caller)>> + Send;
+}
+
+/// Who asks, as the kernel has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Caller {
+    /// The user; `None` where that cannot be known.
+    pub user: Option<u32>,
+}
+
+impl Caller {
+    /// Whether it is root.
+    pub(super) fn is_root(self) -> bool {
+        self.user == Some(0)
+    }
 }
 
 impl Listener for UnixListener {
     type Stream = UnixStream;
 
-    async fn next(&self) -> io::Result<UnixStream> {
-        Ok(self.accept().await?.0)
+    async fn next(&self) -> io::Result<(UnixStream, Caller)> {
+        let stream = self.accept().await?.0;
+        let user = stream.peer_cred().ok().map(|caller| caller.uid());
+        Ok((stream, Caller { user }))
     }
 }
 
 impl Listener for TcpListener {
     type Stream = TcpStream;
 
-    async fn next(&self) -> io::Result<TcpStream> {
-        Ok(self.accept().await?.0)
+    async fn next(&self) -> io::Result<(TcpStream, Caller)> {
+        Ok((self.accept().await?.0, Caller { user: None }))
     }
 }
 
@@ -95,7 +111,7 @@ pub(super) async fn serve(listener: impl Listener, app: Router, limits: Limits) 
             continue;
         }
         match listener.next().await {
-            Ok(stream) => guests.push(welcome(stream, app.clone(), limits)),
+            Ok(connection) => guests.push(welcome(connection, app.clone(), limits)),
             // No descriptor is free; one will be.
             Err(error) => {
                 tracing::warn!(%error, "a connection is not accepted");
@@ -115,7 +131,7 @@ fn make_room(guests: &mut Vec<Guest>) -> bool {
     true
 }
 
-fn welcome<S>(stream: S, app: Router, limits: Limits) -> Guest
+fn welcome<S>((stream, caller): (S, Caller), app: Router, limits: Limits) -> Guest
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -124,7 +140,8 @@ where
         *idle_since.lock().unwrap_or_else(PoisonError::into_inner) = since;
     };
     let (noted, app) = (Arc::clone(&idle_since), TowerToHyperService::new(app));
-    let service = service_fn(move |request| {
+    let service = service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
+        request.extensions_mut().insert(caller);
         let (noted, answer) = (Arc::clone(&noted), app.call(request));
         async move {
             note(&noted, None);

@@ -8,6 +8,7 @@ use super::usage::Counter;
 use super::window::WindowState;
 use super::{Discard, ReplayWindow, SaConfig, Usage};
 use crate::crypto::cipher::{KeyError, OpeningKey};
+use crate::crypto::secret::Secret;
 use crate::net::EspSpi;
 use crate::wire::ip::InnerPacket;
 
@@ -120,6 +121,11 @@ impl InboundSa {
     /// The SPI that we gave the SA.
     pub fn spi(&self) -> EspSpi {
         self.config.spi
+    }
+
+    /// Its key material, for whoever reads a capture. Never log it.
+    pub fn keymat(&self) -> &Secret {
+        &self.config.keymat
     }
 
     /// How long packets of the SA are.

@@ -5,6 +5,7 @@ use super::layout::{ESP_HEADER_LEN, Layout, TRAILER_LEN};
 use super::usage::Counter;
 use super::{Discard, Reservation, SaConfig, Usage};
 use crate::crypto::cipher::{KeyError, SealingKey};
+use crate::crypto::secret::Secret;
 use crate::net::EspSpi;
 
 /// An outbound SA, shared by reference between workers.
@@ -77,6 +78,11 @@ impl OutboundSa {
     /// The SPI that the peer gave the SA.
     pub fn spi(&self) -> EspSpi {
         self.config.spi
+    }
+
+    /// Its key material, for whoever reads a capture. Never log it.
+    pub fn keymat(&self) -> &Secret {
+        &self.config.keymat
     }
 
     /// How long packets of the SA get.

@@ -5,6 +5,7 @@
 //! page ([`pages`]), and looks at each of them once.
 
 mod certificates;
+mod keys;
 mod pages;
 mod peer;
 mod refusals;
@@ -69,6 +70,9 @@ impl Gateway {
             }
             Request::Enable { peer } => {
                 self.act_on_peer(peer, now, |gateway, peer| gateway.enable(peer, at))
+            }
+            Request::Keys { peer } => {
+                self.act_on_peer(peer, now, |gateway, peer| gateway.keys(peer, now))
             }
             Request::Rekey { peer, sa } => {
                 self.act_on_peer(peer, now, |gateway, peer| gateway.rekey(peer, *sa, at))

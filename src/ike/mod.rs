@@ -74,7 +74,7 @@ pub use event::{
 pub use failure::{AuthFailure, ChildRefusal, DownReason, FailureReason, NoProposal};
 pub use job::{Job, JobAnswer, JobId};
 pub use stats::{Discard, Stats};
-pub use view::{ChildView, ConnectionState, ConnectionView, IkeView, Unanswered};
+pub use view::{ChildView, ConnectionState, ConnectionView, IkeSecrets, IkeView, Unanswered};
 
 #[cfg(test)]
 mod tests;

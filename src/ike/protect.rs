@@ -69,6 +69,11 @@ impl SealKey {
         Ok(SealKey { key, keymat, next_iv: 1 })
     }
 
+    /// The key material. Never log it.
+    pub(super) fn keymat(&self) -> &Secret {
+        &self.keymat
+    }
+
     /// The message with `inner` inside its SK payload.
     pub(super) fn seal(&mut self, header: &Header, inner: &[Payload]) -> Vec<u8> {
         let geometry = geometry_of(self.key.cipher());
@@ -167,6 +172,11 @@ fn covered_of(header: &Header, outer: &[u8], chain: &[u8]) -> Vec<u8> {
 }
 
 impl OpenKey {
+    /// The key material. Never log it.
+    pub(super) fn keymat(&self) -> &Secret {
+        &self.keymat
+    }
+
     /// # Errors
     ///
     /// When the key material does not fit the cipher.

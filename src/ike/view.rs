@@ -4,6 +4,7 @@ use super::config::SlotId;
 use super::event::{ChildId, IkeSaId, NatStatus, Role};
 use super::exchange::Retransmission;
 use super::failure::FailureReason;
+use crate::crypto::secret::Secret;
 use crate::crypto::suite::{Additional, EspSuite, IkeSuite};
 use crate::net::EspSpi;
 use crate::pki::Vouched;
@@ -115,6 +116,21 @@ impl IkeView {
             false => format!("{first}+{}", self.additional),
         }
     }
+}
+
+/// The keys that protect the messages of an IKE SA, for whoever reads a capture.
+#[derive(Debug)]
+pub struct IkeSecrets {
+    /// Its SPIs.
+    pub id: IkeSaId,
+    /// Who began it.
+    pub role: Role,
+    /// Its algorithms.
+    pub suite: IkeSuite,
+    /// SK_e ‖ SK_a of what we send.
+    pub ours: Secret,
+    /// SK_e ‖ SK_a of what the peer sends.
+    pub theirs: Secret,
 }
 
 /// One Child SA.

@@ -4,7 +4,7 @@
 use super::deployment::{self, Deployment, Region, Site};
 use super::network::{Network, Probe};
 use super::two_gateways::assert_sound;
-use crate::control::{PeerState, Reply, Request, SaKind, VirtualRouterState};
+use crate::control::{Code, PeerState, Reply, Request, SaKind, VirtualRouterState};
 use crate::gateway::Gateway;
 use crate::net::{PeerId, VpcId};
 use std::time::Duration;
@@ -257,4 +257,47 @@ fn ike_spi(network: &mut Network, node: usize, peer: &str) -> String {
         Reply::Peer(view) => view.ike_sa.expect("an IKE SA").initiator_spi,
         other => panic!("{other:?}"),
     }
+}
+
+#[test]
+fn both_ends_tell_the_same_keys_and_that_they_were_told_is_an_event() {
+    let mut network = connected(deployment::pair(), 1);
+    let names = [0, 1].map(|node| {
+        let Reply::Peers(view) = ask(&mut network, node, &Request::Peers) else { panic!("peers") };
+        view.peers[0].name.clone()
+    });
+    let [one, other] = [0, 1].map(|node| {
+        let request = Request::Keys { peer: names[node].clone() };
+        let Reply::Keys(view) = ask(&mut network, node, &request) else { panic!("keys") };
+        view
+    });
+    assert_eq!(one.ike, other.ike);
+    assert!(!one.ike.is_empty() && one.esp.len() == 2, "{one:?}");
+    for sa in &one.esp {
+        assert!(other.esp.contains(sa), "{sa:?} is not among {other:?}");
+        assert_eq!(sa.key.as_str().len(), 2 * (32 + 4), "AES-256-GCM with its salt");
+    }
+    assert_ne!(one.esp[0].key, one.esp[1].key);
+    let Reply::Peer(view) = ask(&mut network, 0, &Request::Peer(names[0].clone())) else {
+        panic!("a peer")
+    };
+    assert!(view.events.iter().any(|event| event.code == Code::KeysTold), "{:?}", view.events);
+    let nobody = ask(&mut network, 0, &Request::Keys { peer: "nobody".to_owned() });
+    assert!(matches!(nobody, Reply::Failed(_)));
+}
+
+#[test]
+fn a_child_sa_shows_what_it_carries_now() {
+    let mut network = connected(deployment::pair(), 1);
+    let rates = |network: &mut Network| {
+        let Reply::Sas(view) = ask(network, 0, &Request::Sas) else { panic!("SAs") };
+        let child = &view.tunnels[0].child_sas[0];
+        (child.received.bits_per_second, child.sent.bits_per_second)
+    };
+    assert_eq!(lost_during(&mut network, Duration::from_secs(5)), 0);
+    let (received, sent) = rates(&mut network);
+    assert!(received > 10_000 && sent > 10_000, "{received} {sent}");
+    network.run(Duration::from_secs(5));
+    let (received, sent) = rates(&mut network);
+    assert!(received < 10_000 && sent < 10_000, "{received} {sent}");
 }

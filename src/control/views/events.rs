@@ -155,6 +155,8 @@ codes! {
     Connected = "connected", Info;
     /// The peer does no ML-KEM, so the keys do not hold against a quantum computer.
     NotPostQuantum = "not-post-quantum", Info;
+    /// An operator has been told the keys of the peer's SAs.
+    KeysTold = "keys-told", Warning;
     /// The peer is at another address.
     PeerMoved = "peer-moved", Info;
     /// The peer answers IKE again.

@@ -141,3 +141,18 @@ async fn a_socket_that_somebody_removes_is_opened_again() {
     assert_eq!(std::fs::read_to_string(&path).expect("still there"), "precious");
     kept.abort();
 }
+
+#[tokio::test]
+async fn keys_are_told_to_root_alone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (_socket, mut calls) = ControlSocket::open(&path(&folder)).await.expect("open");
+    tokio::spawn(async move {
+        while let Some(call) = calls.recv().await {
+            let _ = call.reply.send(Reply::done("told").into());
+        }
+    });
+    let answer = ask_over(&path(&folder), "POST /v1/peers/north-a/keys").await;
+    let expected = if nix::unistd::geteuid().is_root() { "told" } else { "root only" };
+    assert!(answer.contains(expected), "{answer}");
+    assert!(!Caller { user: Some(1000) }.is_root() && !Caller { user: None }.is_root());
+}

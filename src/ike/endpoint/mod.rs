@@ -37,7 +37,7 @@ use super::sa::Established;
 use super::sa::children::ChildState;
 use super::slots::{Owner, Slots};
 use super::stats::Stats;
-use super::view::{ConnectionState, ConnectionView, Unanswered};
+use super::view::{ConnectionState, ConnectionView, IkeSecrets, Unanswered};
 use crate::moment::Moment;
 use crate::time::{Timers, Timestamp};
 use crate::wire::ike::IkeSpi;
@@ -393,6 +393,11 @@ impl Endpoint {
             last_failure: connection.last_failure.clone(),
             excess: self.core.accounts.refused(id),
         })
+    }
+
+    /// The keys of a connection's IKE SAs, for whoever reads a capture.
+    pub fn secrets(&self, id: ConnectionId) -> Vec<IkeSecrets> {
+        self.sas.active_of(id).map(Established::secrets).collect()
     }
 
     /// What an attempt has had no answer to.

@@ -1,10 +1,22 @@
 //! An IKE SA as an operator sees it.
 
-use super::super::view::{ChildView, IkeView};
+use super::super::view::{ChildView, IkeSecrets, IkeView};
 use super::Established;
 use super::children::ChildState;
 
 impl Established {
+    /// What protects its messages, for whoever reads a capture.
+    pub(crate) fn secrets(&self) -> IkeSecrets {
+        let keys = &self.exchanges.keys;
+        IkeSecrets {
+            id: self.id(),
+            role: self.role(),
+            suite: self.suite(),
+            ours: keys.seal.keymat().clone(),
+            theirs: keys.open.keymat().clone(),
+        }
+    }
+
     /// The IKE SA as an operator sees it.
     pub(crate) fn view(&self) -> IkeView {
         let path = self.path.path();
