@@ -122,8 +122,7 @@ fn many(number: usize) -> Vec<String> {
     (0..MANY).map(|i| format!("10.{number}{}.{}.0/24", i % 7, i)).collect()
 }
 
-/// Long messages in fragments, both ways, with strongSwan. It is not probed: it would take no
-/// INFORMATIONAL in fragments.
+/// Long messages in fragments, both ways, with strongSwan.
 fn strongswan_takes_fragments(initiate: bool) {
     let pair = Pair::new();
     write_keys(&pair);
@@ -152,8 +151,7 @@ fn strongswan_takes_fragments(initiate: bool) {
     assert!(pair.comes_to_work(), "{}", ours.log());
     let log = std::fs::read_to_string(pair.path("charon-right.log")).unwrap();
     assert!(log.contains("received fragment #") && log.contains("splitting IKE message"), "{log}");
-    let path = ours.peer().path_mtu.unwrap();
-    assert_eq!((path.bytes, path.known_by.as_str()), (1500, "configured"));
+    assert!(eventually(|| knows_that_it_is_wide(&ours)), "{:#?}", ours.peer());
     // IP fragments would be foreign.
     wire::assert_sealed(&capture.finish().unwrap());
 }
@@ -166,4 +164,26 @@ fn strongswan_takes_our_fragments_and_we_take_its_own_when_we_initiate() {
 #[test]
 fn strongswan_takes_our_fragments_and_we_take_its_own_when_it_initiates() {
     strongswan_takes_fragments(false);
+}
+
+/// strongSwan takes no requests of ours in fragments; what it refuses tells of the path as well.
+#[test]
+fn tcp_to_strongswan_goes_on_over_a_path_that_shrinks_in_silence() {
+    let pair = Pair::new();
+    write_keys(&pair);
+    let text = config(&pair, Side::Left, Auth::Psk, &static_routes(Side::Left), "");
+    let theirs = Charon::start(&pair, Side::Right, &Connection::default());
+    let ours = Gateway::start(&pair, Side::Left, &text);
+    assert!(ours.comes_up() && pair.comes_to_work(), "{}\n{}", ours.log(), theirs.sas());
+    assert!(eventually(|| knows_that_it_is_wide(&ours)), "{:#?}", ours.peer());
+    let [from, to] = Side::BOTH.map(|side| pair.namespace(&side.host()));
+    let address = Side::Right.host_addresses()[0];
+    let journey = std::thread::spawn(move || transfer(&from, &to, address, 160 << 20));
+    std::thread::sleep(Duration::from_millis(300));
+    shrink(&pair, false);
+    let done = journey.join().unwrap().unwrap();
+    println!("    160 MB in {:?}", done.took);
+    assert!(done.is_intact);
+    assert!(eventually(|| knows_the_path(&ours)), "{:#?}", ours.peer());
+    assert!(!ours.log().contains("does not answer"), "{}", ours.log());
 }

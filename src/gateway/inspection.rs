@@ -104,11 +104,12 @@ impl Gateway {
             tunnel.sample(at.now);
         }
         let sends = samples && tunnel.rates.tx_bits > 0;
+        let heard = tunnel.rates.rx_bits > 0;
         if tunnel.is_quiet() {
             self.inspection.tunnels.remove(&peer);
         }
         if sends {
-            self.on_sent(peer, at.now);
+            self.on_sent(peer, heard, at.now);
         }
         self.after_probing(peer, before);
     }

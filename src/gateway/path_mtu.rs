@@ -1,12 +1,12 @@
 //! The MTU of the path to a remote gateway (RFC 8899, RFC 4301 §8.2): how long a datagram may be
 //! that is not fragmented on its way.
 //!
-//! It is found by probes that the peer answers, and by what routers say. A probe is a request inside
-//! the IKE SA, padded to the size in question, which leaves from the port of ESP with the DF bit:
-//! it takes the way of ESP and needs no Child SA. Only gateways like this one are probed: they take
-//! it again in fragments, so that a lost probe does not block the IKE SA. What routers say
-//! (ICMP) carries no proof, so it only makes us probe at once, and is believed when that probe is
-//! lost (RFC 8899 §4.6).
+//! It is found by probes that the peer answers, and by what routers say. A probe is a message of
+//! IKE, padded to the size in question, which leaves from the port of ESP with the DF bit:
+//! it takes the way of ESP and needs no Child SA. A gateway like this one surely answers; a peer of
+//! another make is asked more seldom and may answer nothing at all (`ike::sounding`). What routers
+//! say (ICMP) carries no proof, so it only makes us probe at once, and is believed when that probe
+//! is lost (RFC 8899 §4.6), or when nobody answers.
 //!
 //! ```text
 //!              a probe of the limit arrives
@@ -27,11 +27,15 @@ const MAX_PROBES: u32 = 3;
 /// A search ends when it knows the size so well, in octets.
 const GRANULARITY: u16 = 8;
 /// Time between two probes of a size in use, while packets are sent (RFC 8899 §5.1.1, §4.3).
-const CONFIRM: Duration = Duration::from_secs(5);
+pub(super) const CONFIRM: Duration = Duration::from_secs(5);
+/// The same for peers that write every probe into their log.
+pub(super) const CONFIRM_SELDOM: Duration = Duration::from_secs(30);
 /// Time until a larger size is tried again (RFC 8899 §5.1.1).
 const RAISE: Duration = Duration::from_secs(600);
 /// What routers say makes us probe so often at most.
 const HINT_PAUSE: Duration = Duration::from_millis(500);
+/// Pause after a peer that has answered probes before answers none.
+const SILENCE: Duration = Duration::from_secs(60);
 /// A probe without a verdict for so long has gone with its IKE SA.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Sizes that links have: Ethernet, PPPoE, 6in4, GRE, clouds, VXLAN, WireGuard, mobile networks.
@@ -89,11 +93,13 @@ pub(super) struct PathMtu {
     hinted_at: Option<Timestamp>,
     /// A probe without a verdict yet, and until when it is waited for.
     asked: Option<Timestamp>,
+    /// How often a size in use is confirmed; `None` while there is nobody to ask.
+    confirm_every: Option<Duration>,
 }
 
 #[derive(Clone, Debug)]
 enum Phase {
-    /// Nothing is probed: there is no IKE SA, or its peer could be harmed. What routers say is
+    /// Nothing is probed: there is no IKE SA, or its peer has answered nothing. What routers say is
     /// all there is.
     Passive {
         mtu: u16,
@@ -107,8 +113,8 @@ enum Phase {
         by: Knowledge,
         /// Probes lost in a row.
         lost: u32,
-        /// When the size is to be confirmed, if packets are sent, and whether it is now.
-        confirm_at: Timestamp,
+        /// When the size was confirmed last, and whether it is to be now.
+        confirmed_at: Timestamp,
         confirm: bool,
         raise_at: Timestamp,
     },
@@ -131,7 +137,7 @@ impl PathMtu {
     /// A path of which nothing is known.
     pub(super) fn new(bounds: Bounds) -> PathMtu {
         let phase = Phase::Passive { mtu: bounds.limit, raise_at: None };
-        PathMtu { bounds, phase, hint: None, hinted_at: None, asked: None }
+        PathMtu { bounds, phase, hint: None, hinted_at: None, asked: None, confirm_every: None }
     }
 
     /// The longest IP packet to send in one piece.
@@ -158,8 +164,13 @@ impl PathMtu {
         matches!(self.phase, Phase::Trusting | Phase::Searching(_))
     }
 
-    /// An IKE SA is there whose peer takes probes. What is known of the path stays in use.
-    pub(super) fn on_up(&mut self, now: Timestamp) {
+    /// An IKE SA is there, whose peer can be asked so often. What is known of the path stays in use.
+    pub(super) fn on_up(&mut self, confirm_every: Duration, now: Timestamp) {
+        self.confirm_every = Some(confirm_every);
+        self.begin(now);
+    }
+
+    fn begin(&mut self, now: Timestamp) {
         self.asked = None;
         self.phase = match self.phase {
             Phase::Passive { mtu, .. } if mtu < self.bounds.limit => {
@@ -168,33 +179,53 @@ impl PathMtu {
             Phase::Passive { .. } | Phase::Trusting => Phase::Trusting,
             Phase::Searching(search) => Phase::Searching(Search { lost: 0, ..search }),
             Phase::Settled { mtu, by, raise_at, .. } => {
-                Phase::Settled { mtu, by, lost: 0, confirm_at: now, confirm: true, raise_at }
+                Phase::Settled { mtu, by, lost: 0, confirmed_at: now, confirm: true, raise_at }
             }
         };
     }
 
     /// The path is another now: all that was known of the old one is worth nothing.
     pub(super) fn on_moved(&mut self, bounds: Bounds, now: Timestamp) {
-        let probing = !matches!(self.phase, Phase::Passive { .. });
+        let asks = self.confirm_every;
         *self = PathMtu::new(bounds);
-        if probing {
-            self.on_up(now);
+        if let Some(confirm_every) = asks {
+            self.on_up(confirm_every, now);
         }
     }
 
     /// There is nobody to probe any more.
     pub(super) fn on_down(&mut self, now: Timestamp) {
-        self.asked = None;
+        (self.asked, self.confirm_every) = (None, None);
         let mtu = self.mtu();
         let raise_at = (mtu < self.bounds.limit).then(|| now + RAISE);
         self.phase = Phase::Passive { mtu, raise_at };
     }
 
-    /// Packets were sent: a size that is not confirmed from time to time may have become too big
-    /// without a word (RFC 8899 §4.3). Says whether a probe is due now.
-    pub(super) fn on_sent(&mut self, now: Timestamp) -> bool {
+    /// The peer has answered neither the probe nor anything smaller. One that never did is asked
+    /// again much later, and routers are believed meanwhile.
+    pub(super) fn on_unanswered(&mut self, now: Timestamp) {
+        self.asked = None;
+        match self.phase {
+            Phase::Trusting => {
+                let said = self.hint.take().map(|mtu| mtu.max(self.bounds.base));
+                let mtu = said.unwrap_or(self.bounds.limit);
+                self.phase = Phase::Passive { mtu, raise_at: Some(now + RAISE) };
+            }
+            Phase::Searching(_) | Phase::Settled { .. } => self.asked = Some(now + SILENCE),
+            Phase::Passive { .. } => {}
+        }
+    }
+
+    /// Packets were sent, and others came or not: a size that is not confirmed from time to time
+    /// may have become too big without a word (RFC 8899 §4.3), the more so when nothing comes back.
+    /// Says whether a probe is due now.
+    pub(super) fn on_sent(&mut self, heard: bool, now: Timestamp) -> bool {
+        let usual = self.confirm_every.unwrap_or(CONFIRM);
+        let every = if heard { usual } else { usual.min(CONFIRM) };
         match &mut self.phase {
-            Phase::Settled { confirm_at, confirm, .. } => *confirm |= *confirm_at <= now,
+            Phase::Settled { confirmed_at, confirm, .. } => {
+                *confirm |= now.since(*confirmed_at) >= every
+            }
             Phase::Passive { .. } | Phase::Trusting | Phase::Searching(_) => return false,
         }
         self.wants_probe()
@@ -266,10 +297,9 @@ impl PathMtu {
             (Phase::Searching(search), false) => self.step_back(*search, size, now),
             (&Phase::Settled { mtu, by, raise_at, .. }, true) => {
                 self.hint = None;
-                let confirm_at = now + CONFIRM;
-                Phase::Settled { mtu, by, lost: 0, confirm_at, confirm: false, raise_at }
+                Phase::Settled { mtu, by, lost: 0, confirmed_at: now, confirm: false, raise_at }
             }
-            (&Phase::Settled { mtu, by, lost, confirm_at, confirm, raise_at }, false) => {
+            (&Phase::Settled { mtu, by, lost, confirmed_at, confirm, raise_at }, false) => {
                 let lost = lost + 1;
                 match self.hint.take().filter(|hint| *hint < mtu) {
                     Some(hint) => self.guess(hint, hint + 1, Knowledge::Icmp, now),
@@ -278,7 +308,7 @@ impl PathMtu {
                         let base = self.bounds.base.min(mtu);
                         self.guess(base, mtu, Knowledge::Probed, now)
                     }
-                    None => Phase::Settled { mtu, by, lost, confirm_at, confirm, raise_at },
+                    None => Phase::Settled { mtu, by, lost, confirmed_at, confirm, raise_at },
                 }
             }
         };
@@ -290,6 +320,9 @@ impl PathMtu {
         match &mut self.phase {
             Phase::Passive { mtu, raise_at } if raise_at.is_some_and(|at| at <= now) => {
                 (*mtu, *raise_at) = (self.bounds.limit, None);
+                if self.confirm_every.is_some() {
+                    self.begin(now);
+                }
             }
             Phase::Settled { mtu, by, raise_at, .. } if *raise_at <= now => {
                 let (fits, by) = (*mtu, *by);
@@ -330,8 +363,8 @@ impl PathMtu {
     }
 
     fn settle(&self, mtu: u16, by: Knowledge, now: Timestamp) -> Phase {
-        let (confirm_at, raise_at) = (now + CONFIRM, now + RAISE);
-        Phase::Settled { mtu, by, lost: 0, confirm_at, confirm: false, raise_at }
+        let (confirmed_at, raise_at) = (now, now + RAISE);
+        Phase::Settled { mtu, by, lost: 0, confirmed_at, confirm: false, raise_at }
     }
 
     /// A size has arrived: the next one, or the search is over.

@@ -8,7 +8,7 @@
 //!                                                     ike::Endpoint::measure
 //! ```
 
-use super::path_mtu::{Bounds, Knowledge, PathMtu};
+use super::path_mtu::{Bounds, CONFIRM, CONFIRM_SELDOM, Knowledge, PathMtu};
 use super::unsent::Unsent;
 use super::{Gateway, Why, connection};
 use crate::ike::{Established, Event};
@@ -17,6 +17,7 @@ use crate::net::{PeerId, RemoteId};
 use crate::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
+use std::time::Duration;
 
 /// The way to a remote gateway.
 #[derive(Debug)]
@@ -123,6 +124,11 @@ impl Gateway {
                     way.mtu.on_verdict(*size, *arrived, now);
                 }
             }
+            Event::Unmeasured => {
+                if let Some(way) = self.ways.all.get_mut(&id) {
+                    way.mtu.on_unanswered(now);
+                }
+            }
             Event::IkeRekeyed { .. }
             | Event::ChildUp(_)
             | Event::ChildSendable { .. }
@@ -134,7 +140,7 @@ impl Gateway {
             | Event::Suspected { .. } => return false,
         }
         self.follow_way(id, now);
-        matches!(event, Event::Measured { .. })
+        matches!(event, Event::Measured { .. } | Event::Unmeasured)
     }
 
     fn on_way_up(&mut self, id: RemoteId, facts: &Established, now: Timestamp) {
@@ -144,8 +150,8 @@ impl Gateway {
         if other {
             way.mtu = PathMtu::new(Bounds::new(facts.remote.is_ipv4(), limit));
         }
-        if facts.takes_probes && self.config.gateway.path_mtu_discovery {
-            way.mtu.on_up(now);
+        if self.config.gateway.path_mtu_discovery {
+            way.mtu.on_up(confirmed_every(facts.takes_probes), now);
         }
     }
 
@@ -163,10 +169,11 @@ impl Gateway {
         self.follow_way(id, at.now);
     }
 
-    /// Packets were sent to a peer: from time to time the path is to prove that it carries them.
-    pub(super) fn on_sent(&mut self, peer: PeerId, now: Timestamp) {
+    /// Packets were sent to a peer, and some came back or not: from time to time the path is to
+    /// prove that it carries them.
+    pub(super) fn on_sent(&mut self, peer: PeerId, heard: bool, now: Timestamp) {
         let Some(remote) = self.config.peers.get(&peer).map(|peer| peer.remote) else { return };
-        if self.ways.all.get_mut(&remote).is_some_and(|way| way.mtu.on_sent(now)) {
+        if self.ways.all.get_mut(&remote).is_some_and(|way| way.mtu.on_sent(heard, now)) {
             self.timers.arm(Why::Way(remote), Some(now));
         }
     }
@@ -185,8 +192,10 @@ impl Gateway {
             let takes_probes = self.ike.takes_probes(connection::id(id));
             let Some(way) = self.ways.all.get_mut(&id) else { continue };
             way.mtu = PathMtu::new(Bounds::new(way.remote.is_ipv4(), limit));
-            if takes_probes && self.config.gateway.path_mtu_discovery {
-                way.mtu.on_up(now);
+            if let Some(takes_probes) =
+                takes_probes.filter(|_| self.config.gateway.path_mtu_discovery)
+            {
+                way.mtu.on_up(confirmed_every(takes_probes), now);
             }
             self.follow_way(id, now);
         }
@@ -216,4 +225,9 @@ impl Gateway {
             }
         }
     }
+}
+
+/// How often the size of a path is confirmed.
+fn confirmed_every(takes_probes: bool) -> Duration {
+    if takes_probes { CONFIRM } else { CONFIRM_SELDOM }
 }

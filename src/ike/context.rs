@@ -162,8 +162,12 @@ impl Outbox {
     }
 
     fn marked(&self, path: &Path, message: &[u8]) -> Vec<u8> {
-        let marker: &[u8] = if self.is_marked(path) { &NON_ESP_MARKER } else { &[] };
-        [marker, message].concat()
+        [self.marker(path), message].concat()
+    }
+
+    /// What stands in front of a message.
+    pub(super) fn marker(&self, path: &Path) -> &'static [u8] {
+        if self.is_marked(path) { &NON_ESP_MARKER } else { &[] }
     }
 
     /// Whether datagrams leave from the port of ESP.

@@ -181,9 +181,11 @@ pub enum Event {
     Measured {
         /// Octets of the IP packet; a little less than asked for where a cipher works in blocks.
         size: u16,
-        /// It arrived in one piece. If not, the same request did in smaller pieces.
+        /// It arrived in one piece. If not, a smaller message did.
         arrived: bool,
     },
+    /// The peer has answered nothing by which the path could be measured, small messages neither.
+    Unmeasured,
     /// The connection has no IKE SA any more.
     Down {
         /// Why the last one ended.
@@ -224,6 +226,7 @@ impl Event {
             | Event::Alive { .. }
             | Event::Unreachable { .. }
             | Event::Measured { .. }
+            | Event::Unmeasured
             | Event::Down { .. }
             | Event::Unanswered { .. }
             | Event::Suspected { .. } => None,
@@ -254,7 +257,8 @@ pub struct Established {
     pub remote_id: Identity,
     /// NATs on the way.
     pub nat: NatStatus,
-    /// Whether the peer takes what [`Endpoint::measure`](super::Endpoint::measure) sends.
+    /// Whether the way is measured by requests in the IKE SA, which are surely answered. If not,
+    /// [`Endpoint::measure`](super::Endpoint::measure) may end in [`Event::Unmeasured`].
     pub takes_probes: bool,
     /// Whether the peer names slots: then it is a gateway like this one.
     pub names_slots: bool,

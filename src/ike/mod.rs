@@ -55,6 +55,7 @@ mod responder;
 mod sa;
 mod selector;
 mod slots;
+mod sounding;
 mod state;
 mod stats;
 mod transcript;

@@ -22,7 +22,7 @@ struct World {
 impl World {
     fn new(bounds: Bounds, carries: u16) -> World {
         let mut path = PathMtu::new(bounds);
-        path.on_up(Timestamp::ZERO);
+        path.on_up(CONFIRM, Timestamp::ZERO);
         let random = Seeded::new(carries.into());
         World { carries, speaks: false, loss: None, random, now: Timestamp::ZERO, path, probes: 0 }
     }
@@ -57,7 +57,7 @@ impl World {
         let end = self.now + time;
         while self.now < end {
             self.path.handle_timeout(self.now);
-            if self.path.on_sent(self.now) || self.path.is_searching() {
+            if self.path.on_sent(true, self.now) || self.path.is_searching() {
                 while self.step() {}
             }
             self.now += STEP;
@@ -132,7 +132,7 @@ fn one_lost_probe_of_a_settled_path_changes_nothing() {
     world.settle();
     world.now += CONFIRM;
     world.carries = 100;
-    assert!(world.path.on_sent(world.now) && world.step());
+    assert!(world.path.on_sent(true, world.now) && world.step());
     assert_eq!(world.path.mtu(), 1500);
     world.carries = 1500;
     world.settle();
@@ -247,7 +247,7 @@ fn a_new_ike_sa_goes_on_with_what_is_known() {
     world.settle();
     world.path.on_down(world.now);
     assert_eq!(world.path.mtu(), 1400);
-    world.path.on_up(world.now);
+    world.path.on_up(CONFIRM, world.now);
     assert_eq!(world.path.mtu(), 1400);
     assert_eq!(world.settle(), 1400);
 }
@@ -255,7 +255,7 @@ fn a_new_ike_sa_goes_on_with_what_is_known() {
 #[test]
 fn a_probe_that_goes_with_its_ike_sa_is_asked_again() {
     let mut path = PathMtu::new(V4);
-    path.on_up(Timestamp::ZERO);
+    path.on_up(CONFIRM, Timestamp::ZERO);
     assert_eq!(path.poll_probe(Timestamp::ZERO), Some(1500));
     assert_eq!(path.poll_probe(Timestamp::ZERO), None);
     let late = path.poll_timeout().unwrap();
@@ -264,6 +264,59 @@ fn a_probe_that_goes_with_its_ike_sa_is_asked_again() {
     path.on_verdict(1500, true, late);
     path.on_verdict(1500, false, late);
     assert_eq!(path.mtu(), 1500, "a verdict counts once");
+}
+
+#[test]
+fn a_peer_that_answers_nothing_is_asked_once_and_routers_are_believed() {
+    let mut path = PathMtu::new(V4);
+    path.on_up(CONFIRM_SELDOM, Timestamp::ZERO);
+    assert_eq!(path.poll_probe(Timestamp::ZERO), Some(1500));
+    path.on_unanswered(Timestamp::ZERO);
+    assert_eq!((path.mtu(), path.known_by()), (1500, Knowledge::Configured));
+    assert!(!path.wants_probe() && !path.on_sent(true, Timestamp::ZERO + SILENCE));
+    path.on_too_big(1400, Timestamp::ZERO + SILENCE);
+    assert_eq!((path.mtu(), path.known_by()), (1400, Knowledge::Icmp));
+    let again = path.poll_timeout().unwrap();
+    assert_eq!(again, Timestamp::ZERO + SILENCE + RAISE);
+    path.handle_timeout(again);
+    assert_eq!(path.poll_probe(again), Some(1500), "perhaps it answers now");
+}
+
+#[test]
+fn what_a_router_said_while_the_peer_kept_silent_is_believed() {
+    let mut path = PathMtu::new(V4);
+    path.on_up(CONFIRM_SELDOM, Timestamp::ZERO);
+    path.poll_probe(Timestamp::ZERO);
+    path.on_too_big(1400, Timestamp::ZERO);
+    path.on_unanswered(Timestamp::ZERO);
+    assert_eq!((path.mtu(), path.known_by()), (1400, Knowledge::Icmp));
+}
+
+#[test]
+fn silence_after_answers_changes_nothing_but_the_next_question() {
+    let mut world = World::new(V4, 1400);
+    world.settle();
+    world.now += CONFIRM;
+    assert!(world.path.on_sent(true, world.now));
+    world.path.poll_probe(world.now);
+    world.path.on_unanswered(world.now);
+    assert_eq!((world.path.mtu(), world.path.wants_probe()), (1400, false));
+    let again = world.path.poll_timeout().unwrap();
+    assert_eq!(again, world.now + SILENCE);
+    world.path.handle_timeout(again);
+    assert_eq!(world.path.poll_probe(again), Some(1400));
+}
+
+#[test]
+fn a_peer_that_is_asked_seldom_is_asked_soon_when_nothing_comes_back() {
+    let mut world = World::new(V4, 1500);
+    world.settle();
+    world.path.on_up(CONFIRM_SELDOM, world.now);
+    world.settle();
+    let sent = |after: Duration, heard| world.path.clone().on_sent(heard, world.now + after);
+    assert!(!sent(CONFIRM, true) && sent(CONFIRM, false));
+    assert!(!sent(CONFIRM / 2, false), "not at every packet");
+    assert!(sent(CONFIRM_SELDOM, true));
 }
 
 #[test]
@@ -284,13 +337,14 @@ fn the_machine_takes_any_order_of_events() {
         for _ in 0..200 {
             now += Duration::from_millis(random.below(3000));
             let size = 500 + random.below(1100) as u16;
-            match random.below(8) {
-                0 => path.on_up(now),
+            match random.below(9) {
+                0 => path.on_up(CONFIRM, now),
                 1 => path.on_down(now),
                 2 => path.on_too_big(size, now),
                 3 => path.on_verdict(size.min(1500), random.below(2) == 0, now),
                 4 => path.handle_timeout(now),
                 5 => path.on_moved(V4, now),
+                6 => path.on_unanswered(now),
                 _ => {
                     path.poll_probe(now);
                 }

@@ -59,6 +59,9 @@ impl Endpoint {
         if header.version.major != 2 {
             return self.refuse_version(&header, path, at.now);
         }
+        if self.hear_sounding(&header, &path) {
+            return;
+        }
         if header.length as usize != datagram.len() {
             return self.core.out.count(Discard::Malformed);
         }

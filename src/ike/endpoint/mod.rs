@@ -36,6 +36,7 @@ use super::path::Path;
 use super::sa::Established;
 use super::sa::children::ChildState;
 use super::slots::{Owner, Slots};
+use super::sounding::Soundings;
 use super::stats::Stats;
 use super::view::{ConnectionState, ConnectionView, IkeSecrets, Unanswered};
 use crate::moment::Moment;
@@ -51,6 +52,7 @@ use std::sync::Arc;
 enum Timer {
     Sa(IkeSpi),
     Connection(ConnectionId),
+    Sounding(ConnectionId),
 }
 
 /// The IKEv2 engine of one gateway.
@@ -65,6 +67,7 @@ pub struct Endpoint {
     cookies: CookieJar,
     replies: ReplyLimit,
     suspects: Suspects,
+    soundings: Soundings,
 }
 
 impl Endpoint {
@@ -87,6 +90,7 @@ impl Endpoint {
             cookies: CookieJar::new(at),
             replies: ReplyLimit::default(),
             suspects: Suspects::default(),
+            soundings: Soundings::default(),
         }
     }
 
@@ -178,6 +182,8 @@ impl Endpoint {
         self.terminate(id, at);
         self.connections.remove(id);
         self.core.accounts.forget(id);
+        self.soundings.forget(id);
+        self.arm_sounding(id);
         self.rearm();
     }
 
@@ -295,6 +301,7 @@ impl Endpoint {
                     self.connections.touch(id);
                     connections.insert(id);
                 }
+                Timer::Sounding(id) => self.time_out_sounding(id, at),
             }
         }
         for id in connections {
@@ -329,6 +336,7 @@ impl Endpoint {
         match timer {
             Timer::Sa(spi) => self.sas.get(spi)?.timeout(),
             Timer::Connection(id) => self.connections.get(id)?.timeout(),
+            Timer::Sounding(id) => Some((self.soundings.timeout(id)?, TimerReason::Retransmit)),
         }
     }
 

@@ -2,27 +2,71 @@
 
 use super::super::config::ConnectionId;
 use super::super::context::NON_ESP_MARKER;
+use super::super::event::Event;
+use super::super::path::Path;
 use super::super::sa::Established;
-use super::Endpoint;
+use super::super::sounding::Finding;
 use super::sas::IkeSa;
+use super::{Endpoint, Timer};
 use crate::moment::Moment;
 use crate::wire::ike::Header;
 use std::net::SocketAddr;
 
 impl Endpoint {
     /// Sees whether an IP packet of `size` octets reaches the peer in one piece;
-    /// [`Event::Measured`](super::super::event::Event::Measured) tells. Without effect when there
-    /// is no IKE SA, or none on the port of ESP.
+    /// [`Event::Measured`] or [`Event::Unmeasured`] tells. Without effect when there is no IKE SA.
     pub fn measure(&mut self, id: ConnectionId, size: u16, at: &mut Moment<'_>) {
-        if let Some(spi) = self.newest(id).map(|sa| sa.id().local) {
+        let Some(sa) = self.newest(id) else { return };
+        let (spi, path, patience) = (sa.id().local, sa.path(), sa.patience().first);
+        if sa.takes_probes() {
             self.with_established(spi, at, |sa, ctx| sa.measure(size, ctx));
+            return self.rearm();
         }
-        self.rearm();
+        self.soundings.begin(id, path, size, patience, &mut self.core.context(at));
+        self.arm_sounding(id);
     }
 
-    /// Whether the peer of a connection takes what [`Endpoint::measure`] sends.
-    pub fn takes_probes(&self, id: ConnectionId) -> bool {
-        self.newest(id).is_some_and(Established::takes_probes)
+    /// A response that may be the answer to a sounding; says whether it bears the SPI of one.
+    pub(super) fn hear_sounding(&mut self, header: &Header, path: &Path) -> bool {
+        let spi = header.initiator_spi;
+        if !header.flags.response || self.soundings.asked_by(spi).is_none() {
+            return false;
+        }
+        if let Some((id, finding)) = self.soundings.on_response(spi, path) {
+            self.tell_sounding(id, finding);
+        }
+        true
+    }
+
+    /// The time of a sounding may have come.
+    pub(super) fn time_out_sounding(&mut self, id: ConnectionId, at: &mut Moment<'_>) {
+        if self.newest(id).is_none() {
+            self.soundings.forget(id);
+        }
+        match self.soundings.handle_timeout(id, &mut self.core.context(at)) {
+            Some(finding) => self.tell_sounding(id, finding),
+            None => self.arm_sounding(id),
+        }
+    }
+
+    fn tell_sounding(&mut self, id: ConnectionId, finding: Finding) {
+        let event = match finding {
+            Finding::Arrived(size) => Event::Measured { size, arrived: true },
+            Finding::Lost(size) => Event::Measured { size, arrived: false },
+            Finding::Unanswered => Event::Unmeasured,
+        };
+        self.core.out.event(id, event);
+        self.arm_sounding(id);
+    }
+
+    pub(super) fn arm_sounding(&mut self, id: ConnectionId) {
+        self.timers.arm(Timer::Sounding(id), self.soundings.timeout(id));
+    }
+
+    /// Whether the way to the peer of a connection is measured by requests, which it answers;
+    /// `None` without an IKE SA.
+    pub fn takes_probes(&self, id: ConnectionId) -> Option<bool> {
+        self.newest(id).map(Established::takes_probes)
     }
 
     fn newest(&self, id: ConnectionId) -> Option<&Established> {
@@ -53,6 +97,9 @@ impl Endpoint {
         };
         let header = Header::decode(message).ok()?;
         let ours = if header.flags.initiator { header.initiator_spi } else { header.responder_spi };
+        if let Some(connection) = self.soundings.asked_by(ours) {
+            return Some(connection);
+        }
         match self.sas.get(ours)? {
             IkeSa::Initiating(state) => Some(state.connection()),
             IkeSa::AwaitInit(state) => Some(state.attempt.connection),

@@ -12,9 +12,11 @@ impl Endpoint {
         let of_connections = self.connections.walk();
         let of_connections =
             of_connections.map(|(id, known)| (Timer::Connection(*id), known.timeout()));
+        let of_soundings = self.soundings.walk().map(|(id, due)| (due, Timer::Sounding(id)));
         let deadlines: Vec<(Timestamp, Timer)> = of_sas
             .chain(of_connections)
             .filter_map(|(timer, timeout)| Some((timeout?.0, timer)))
+            .chain(of_soundings)
             .collect();
         assert_eq!(self.timers.len(), deadlines.len(), "deadlines by timer and by walk");
         assert_eq!(self.timers.next(), deadlines.iter().min().copied());

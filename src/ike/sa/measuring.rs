@@ -64,7 +64,7 @@ impl Established {
     }
 
     /// The schedule of such a request.
-    fn patience(&self) -> Retransmit {
+    pub(crate) fn patience(&self) -> Retransmit {
         let usual = self.round_trip().map(|time| time * ROUND_TRIPS);
         let first = usual.unwrap_or(self.config.retransmit.first);
         let first = first.clamp(SHORTEST_WAIT, LONGEST_WAIT);
@@ -75,8 +75,9 @@ impl Established {
         ctx.out.event(self.connection, Event::Measured { size, arrived });
     }
 
-    /// Whether the way to the peer may be measured. What is lost must get through in smaller pieces,
-    /// or it would block the IKE SA; strongSwan, for one, takes no INFORMATIONAL in fragments.
+    /// Whether the way to the peer may be measured so. What is lost must get through in smaller
+    /// pieces, or it would block the IKE SA; strongSwan, for one, takes no INFORMATIONAL in
+    /// fragments: it is sounded (`ike::sounding`).
     pub(crate) fn takes_probes(&self) -> bool {
         self.exchanges.fragmentation.agreed && self.descent.names_slots
     }

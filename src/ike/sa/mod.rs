@@ -278,6 +278,11 @@ impl Established {
         self.liveness.on_heard(now);
     }
 
+    /// The way to the peer.
+    pub(super) fn path(&self) -> Path {
+        self.path.path()
+    }
+
     /// Our address.
     pub(super) fn local_ip(&self) -> IpAddr {
         self.path.path().local.ip()

@@ -24,3 +24,4 @@ mod rekeying;
 mod scale;
 mod slots;
 mod soak;
+mod sounding;
