@@ -167,11 +167,6 @@ fn check_host(config: &Config) -> Outcome<()> {
     caps::require(&needed).or_fail(Cause::Missing)?;
     caps::require_tun().or_fail(Cause::Missing)?;
     drop_privileges(config).or_fail(Cause::Runtime)?;
-    for vpc in config.vpcs.values() {
-        for remedy in caps::forwarding_off(vpc.netns.as_deref()) {
-            warn!(vpc = vpc.name, "the kernel does not forward packets of this VPC; run: {remedy}");
-        }
-    }
     Ok(())
 }
 

@@ -8,6 +8,7 @@
 
 mod admission;
 mod carrier;
+mod forwarding;
 mod grounds;
 mod look;
 mod segments;

@@ -3,7 +3,8 @@
 
 use super::Gateway;
 use super::world::{
-    Answer, HostDevice, Rule, Segment, Table, VirtualMac, Wish, configured, has_default,
+    Answer, Change, HostDevice, Rule, Segment, Table, Then, VirtualMac, Wish, configured,
+    has_default,
 };
 use crate::config::{Outline, VpcOutline};
 use crate::net::{Prefix, VpcId};
@@ -41,8 +42,10 @@ impl Gateway {
                 return;
             }
             Answer::Trouble(trouble) => return self.on_trouble(&trouble, now),
-            Answer::Done(_)
-            | Answer::Refused(..)
+            Answer::Done(Change::Set(ref wish)) => self.note_forwarding(wish, false),
+            Answer::Refused(Change::Set(ref wish), _) => self.note_forwarding(wish, true),
+            Answer::Done(Change::Remove(_))
+            | Answer::Refused(Change::Remove(_), _)
             | Answer::Lost(_)
             | Answer::Found(..)
             | Answer::Replaced(_) => {}
@@ -57,12 +60,27 @@ impl Gateway {
             | Wish::Home { vpc, .. }
             | Wish::Fence { vpc, .. }
             | Wish::Route { vpc, .. }
+            | Wish::Forwarding { vpc, .. }
             | Wish::Segment(Segment { vpc, .. })
             | Wish::VirtualMac(VirtualMac { vpc, .. }) => {
                 vpcs.get(vpc).is_some_and(|vpc| vpc.netns.as_deref() == namespace)
             }
         };
         self.world.on_answer(answer, lives_in, now);
+    }
+
+    /// The host forwards packets of a VPC, or not. Hosts count on it from the first time on, and at any
+    /// time where they have a virtual router here (RFC 9568 §6.4.3).
+    fn note_forwarding(&mut self, wish: &Wish, refused: bool) {
+        let Wish::Forwarding { vpc: id, .. } = wish else { return };
+        let has_virtual_router =
+            || self.config.vpcs.get(id).is_some_and(|vpc| !vpc.vrrp.is_empty());
+        if refused && !has_virtual_router() {
+            return;
+        }
+        if let Some(vpc) = self.vpcs.get_mut(id) {
+            vpc.count_on(wish.clone());
+        }
     }
 
     /// The devices that bear the addresses from which peers are reached.
@@ -110,7 +128,8 @@ impl Gateway {
             | Wish::Fence { .. }
             | Wish::Rule(_)
             | Wish::Admission(_)
-            | Wish::Segment(_) => false,
+            | Wish::Segment(_)
+            | Wish::Forwarding { .. } => false,
         };
         self.world.reconcile(&configured, |wish| !learned(wish));
         self.note_foreign_rules();
@@ -128,9 +147,9 @@ impl Gateway {
             let foreign = foreign
                 .iter()
                 .find(|foreign| vpcs.clone().any(|vpc| foreign.overrules(rule, vpc)))?;
-            Some((Wish::Rule(rule.clone()), foreign.complaint()))
+            Some((Wish::Rule(rule.clone()), foreign.complaint(rule)))
         };
-        let overruled = self.world.leading_rules().filter_map(before).collect();
+        let overruled = self.world.rules().filter_map(before).collect();
         self.world.overrule(overruled);
     }
 
@@ -164,11 +183,18 @@ impl Gateway {
     /// The VPCs that are not served without a wish.
     fn concerned(&self, wish: &Wish) -> Vec<VpcId> {
         let Wish::Rule(rule) = wish else { return wish.vpc().into_iter().collect() };
-        let Some(table) = rule.leads_to() else { return Vec::new() };
+        let needs = |vpc: &VpcOutline| match rule.then {
+            Then::Lookup(Table::Prefixes) => true,
+            Then::Lookup(Table::Defaults) => has_default(vpc, rule.ipv4),
+            Then::LookupMain { .. } => rule.is_for_tunnels_of(vpc),
+            Then::Lookup(Table::Ingress | Table::Fences(_))
+            | Then::Goto(_)
+            | Then::Pass
+            | Then::Unreachable => false,
+        };
         let outline = Outline::of(&self.config);
         let lives_there = outline.vpcs.into_iter().filter(|(_, vpc)| vpc.netns == rule.netns);
-        let is_led = |vpc: &VpcOutline| table != Table::Defaults || has_default(vpc, rule.ipv4);
-        lives_there.filter(|(_, vpc)| is_led(vpc)).map(|(id, _)| id).collect()
+        lives_there.filter(|(_, vpc)| needs(vpc)).map(|(id, _)| id).collect()
     }
 }
 

@@ -48,10 +48,12 @@ pub(super) struct Vpc {
     reachable: BTreeSet<PeerId>,
     /// The peers whose routes are known: by BGP once the session is up, or from the file.
     routed: BTreeSet<PeerId>,
-    /// Its device, or rules that lead its packets there, while the host refuses them.
+    /// Its device, rules that lead its packets there, or forwarding, while the host refuses them.
     refused: BTreeSet<Wish>,
     /// Its addresses and guards, while the host refuses them.
     missing: BTreeSet<Wish>,
+    /// The forwarding that hosts count on: it has been on, or they have a virtual router here.
+    forwarded: BTreeSet<Wish>,
 }
 
 impl Vpc {
@@ -74,6 +76,7 @@ impl Vpc {
             routed: BTreeSet::new(),
             refused: BTreeSet::new(),
             missing: BTreeSet::new(),
+            forwarded: BTreeSet::new(),
         };
         vpc.configure(config, now);
         vpc
@@ -195,6 +198,15 @@ impl Vpc {
                 note(&mut self.refused, wish, carried);
                 self.announce(now);
             }
+            // A host that serves nobody but itself may do without.
+            Wish::Forwarding { .. } if !self.forwarded.contains(&wish) => {
+                note(&mut self.missing, wish, carried)
+            }
+            Wish::Forwarding { .. } => {
+                self.missing.remove(&wish);
+                note(&mut self.refused, wish, carried);
+                self.announce(now);
+            }
             // Without an address BGP does not run, without a guard the routes still do.
             Wish::Address { .. }
             | Wish::Guard { .. }
@@ -209,8 +221,13 @@ impl Vpc {
         }
     }
 
-    /// Its device and the rules that lead to it, while the host refuses them: without them no
-    /// packet finds a tunnel.
+    /// The host forwards its packets, or must: hosts have a virtual router here.
+    pub(super) fn count_on(&mut self, forwarding: Wish) {
+        self.forwarded.insert(forwarding);
+    }
+
+    /// Its device, the rules that lead to it, and forwarding, while the host refuses them: without
+    /// them no packet finds a tunnel.
     pub(super) fn refused(&self) -> &BTreeSet<Wish> {
         &self.refused
     }

@@ -310,10 +310,10 @@ impl World {
         !self.overruled.is_empty()
     }
 
-    /// The rules that lead packets of a VPC into its tunnels.
-    pub fn leading_rules(&self) -> impl Iterator<Item = &Rule> {
+    /// The policy rules that are wanted.
+    pub fn rules(&self) -> impl Iterator<Item = &Rule> {
         self.wanted.keys().filter_map(|wish| match wish {
-            Wish::Rule(rule) => rule.leads_to().map(|_| rule),
+            Wish::Rule(rule) => Some(rule),
             _ => None,
         })
     }

@@ -292,7 +292,8 @@ fn prefix(wish: &Wish) -> Option<Prefix> {
         | Wish::Rule(_)
         | Wish::Admission(_)
         | Wish::Segment(_)
-        | Wish::VirtualMac(_) => None,
+        | Wish::VirtualMac(_)
+        | Wish::Forwarding { .. } => None,
     }
 }
 
@@ -308,6 +309,7 @@ fn stands_on(wish: &Wish, vpc: VpcId) -> bool {
         | Wish::Rule(_)
         | Wish::Admission(_)
         | Wish::Segment(_)
-        | Wish::VirtualMac(_) => false,
+        | Wish::VirtualMac(_)
+        | Wish::Forwarding { .. } => false,
     }
 }

@@ -49,6 +49,10 @@ fn is_rule(wish: &Wish) -> bool {
 
 /// What `vpnctl routes` says about the prefix behind the peer: through whom, and why.
 fn shown(network: &mut Network, node: usize, text: &str) -> (Option<String>, String) {
+    known(network, node, text).expect("the prefix is known")
+}
+
+fn known(network: &mut Network, node: usize, text: &str) -> Option<(Option<String>, String)> {
     let mut shown = None;
     network.with_node(node, |node, now| {
         node.operate(now, |gateway, at| {
@@ -59,7 +63,7 @@ fn shown(network: &mut Network, node: usize, text: &str) -> (Option<String>, Str
             }
         });
     });
-    shown.expect("the prefix is known")
+    shown
 }
 
 /// What `vpnctl peers NAME` says at the first node.
@@ -137,6 +141,21 @@ fn without_a_rule_that_leads_to_it_no_prefix_of_a_vpc_is_in_use() {
     assert_eq!(active, None);
     assert!(reason.starts_with("the host refuses the IPv4 rule"), "{reason}");
     rules.iter().for_each(|wish| network.node(0).refuse(wish, false));
+    network.run(Duration::from_secs(10));
+    assert_eq!(peer(&mut network).summary.prefixes_active, 2);
+    assert_sound(&mut network, 1);
+}
+
+#[test]
+fn a_vpc_whose_host_stops_forwarding_is_not_served_until_it_forwards_again() {
+    let mut network = connected(deployment::pair());
+    let forwarding = |wish: &Wish| matches!(wish, Wish::Forwarding { ipv4: true, .. });
+    let refused = refuse(&mut network, forwarding);
+    let view = peer(&mut network);
+    assert_eq!((view.summary.prefixes_active, view.summary.prefixes_refused), (0, 2));
+    assert_eq!(view.refusals[0].what, "forwarding of IPv4");
+    assert_eq!(known(&mut network, 1, "10.1.0.0/16"), None, "told to nobody");
+    refused.iter().for_each(|wish| network.node(0).refuse(wish, false));
     network.run(Duration::from_secs(10));
     assert_eq!(peer(&mut network).summary.prefixes_active, 2);
     assert_sound(&mut network, 1);

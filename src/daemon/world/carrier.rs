@@ -1,6 +1,7 @@
 //! The task that carries out wishes and watches what becomes of them.
 
 use super::admission::Admissions;
+use super::forwarding::Forwarding;
 use super::grounds::{Grounds, Namespace, REOPEN};
 use super::look::{devices, foreign, found, sources};
 use super::segments;
@@ -50,6 +51,8 @@ pub(super) struct Carrier {
     segments: BTreeMap<VpcId, (Namespace, String)>,
     /// When what came to them is counted again.
     next_count: Option<Instant>,
+    /// Where hosts are to be forwarded, and whether they are.
+    forwarding: Forwarding,
     /// The ways to these are watched, in our own namespace.
     questions: Questions,
     next_look: Option<Instant>,
@@ -73,6 +76,7 @@ impl Carrier {
             admissions: Admissions::default(),
             segments: BTreeMap::new(),
             next_count: None,
+            forwarding: Forwarding::default(),
             questions: Questions::default(),
             next_look: None,
             next_check: Instant::now() + CHECKING,
@@ -105,12 +109,14 @@ impl Carrier {
         }
     }
 
-    /// What stood in a namespace that is another one now does not stand.
+    /// What stood in a namespace that is another one now does not stand, and forwarding may be off.
     fn check(&mut self) {
         self.next_check = Instant::now() + CHECKING;
         let moves = self.grounds.check();
         self.answer(moves.left.into_iter().map(Answer::Replaced).collect());
-        for namespace in moves.new {
+        let turns = self.forwarding.check();
+        self.answer(turns.lost);
+        for namespace in moves.new.into_iter().chain(turns.found) {
             self.doubt(namespace, None);
         }
     }
@@ -277,6 +283,13 @@ impl Carrier {
         let device = device.map(|place| place.device.clone()).unwrap_or_default();
         let netlink = self.grounds.enter(&namespace)?;
         match change {
+            Change::Set(wish @ Wish::Forwarding { .. }) => {
+                self.forwarding.set(wish, &namespace, &device)
+            }
+            Change::Remove(wish @ Wish::Forwarding { .. }) => {
+                self.forwarding.remove(wish);
+                Ok(())
+            }
             Change::Set(Wish::Address { address, .. }) => {
                 netlink.add_address(&device, InterfaceAddress::host(*address)).await
             }
@@ -326,6 +339,7 @@ impl Carrier {
             | Wish::Home { vpc, .. }
             | Wish::Fence { vpc, .. }
             | Wish::Route { vpc, .. }
+            | Wish::Forwarding { vpc, .. }
             | Wish::VirtualMac(VirtualMac { vpc, .. }) => {
                 self.places.get(vpc).and_then(|p| p.namespace.clone())
             }
@@ -410,8 +424,10 @@ impl Carrier {
         let found = found(netlink, namespace.as_deref(), &self.places).await?;
         let devices = devices(netlink, &self.questions.homes).await?;
         let found = Answer::Found(namespace.clone(), found);
+        let not_forwarded = self.forwarding.look_at(namespace);
         let rules = Answer::Rules(namespace.clone(), foreign(netlink).await?);
         let mut answers = vec![found, rules, Answer::Devices(namespace.clone(), devices)];
+        answers.extend(not_forwarded);
         if namespace.is_none() {
             answers.push(Answer::Sources(sources(self.questions.remotes.clone())));
         }

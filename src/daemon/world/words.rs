@@ -33,7 +33,8 @@ pub(super) fn route(wish: &Wish, places: &BTreeMap<VpcId, Place>) -> Option<Rout
         | Wish::Rule(_)
         | Wish::Admission(_)
         | Wish::Segment(_)
-        | Wish::VirtualMac(_) => return None,
+        | Wish::VirtualMac(_)
+        | Wish::Forwarding { .. } => return None,
     };
     let route = Route::new(prefix, via).in_table(table).with_metric(metric);
     Some(match wish {

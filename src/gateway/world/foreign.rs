@@ -1,8 +1,8 @@
 //! Policy rules of somebody else's that the kernel asks before ours: what they catch goes another
-//! way, by the underlay in the clear perhaps, whatever our tables say.
+//! way, by the underlay in the clear perhaps, or from there into a VPC, whatever our tables say.
 
-use super::tables::END;
-use super::wish::Rule;
+use super::tables::{END, LOOPBACK};
+use super::wish::{Rule, Table, Then, When};
 use crate::config::VpcOutline;
 use crate::net::Prefix;
 
@@ -21,11 +21,28 @@ pub struct ForeignRule {
     pub destination: Option<Prefix>,
 }
 
+/// What a rule of ours keeps from happening, and one in front of it may let happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Harm {
+    /// Packets of the VPC pass the tunnels by.
+    PassBy,
+    /// What comes in by devices of others gets into the VPC in the clear.
+    ComeIn,
+    /// What comes out of a tunnel leaves by a way that does not lead to the VPC's hosts.
+    GoAstray,
+}
+
 impl ForeignRule {
-    /// Whether it is asked before `rule` about packets of the VPC to what is behind its peers.
+    /// Whether it is asked before `rule` about packets for which the VPC needs that one.
     pub fn overrules(&self, rule: &Rule, vpc: &VpcOutline) -> bool {
         let comes_first = (self.ipv4, self.priority < rule.priority) == (rule.ipv4, true);
-        comes_first && self.catches_from(vpc) && self.catches_to(vpc)
+        comes_first
+            && match rule.keeps_from() {
+                Some(Harm::PassBy) => self.catches_from(vpc) && self.catches_to(vpc),
+                Some(Harm::ComeIn) => self.lets_in(rule, vpc),
+                Some(Harm::GoAstray) => rule.is_for_tunnels_of(vpc) && self.leads_on(vpc),
+                None => false,
+            }
     }
 
     fn catches_from(&self, vpc: &VpcOutline) -> bool {
@@ -43,13 +60,80 @@ impl ForeignRule {
         self.destination.as_ref().is_none_or(behind)
     }
 
-    /// What the operator is told.
-    pub fn complaint(&self) -> String {
+    /// Whether it may catch what comes from the underlay for the VPC. A rule that names only where
+    /// packets come from is how hosts with several uplinks choose the way out: it is no way in.
+    fn lets_in(&self, rule: &Rule, vpc: &VpcOutline) -> bool {
+        let own = [Some(&vpc.tun), vpc.interface.as_ref()];
+        let by_others = |input: &String| {
+            let is_own = own.contains(&Some(input)) || input == LOOPBACK;
+            !is_own && rule.when.is_for_arriving_by(input)
+        };
+        let into = |to: &Prefix| vpc.prefixes.iter().chain(&vpc.accept).any(|one| one.overlaps(to));
+        let is_of_choice = self.input.is_none() && self.source.is_some();
+        self.input.as_ref().is_none_or(by_others)
+            && self.destination.as_ref().map_or(!is_of_choice, into)
+    }
+
+    /// Whether it may catch what comes out of the VPC's tunnels.
+    fn leads_on(&self, vpc: &VpcOutline) -> bool {
+        let home = |to: &Prefix| vpc.prefixes.iter().any(|prefix| prefix.overlaps(to));
+        let from_peers = |from: &Prefix| vpc.behind().any(|prefix| prefix.overlaps(from));
+        self.input.as_ref().is_none_or(|input| *input == vpc.tun)
+            && self.destination.as_ref().is_none_or(home)
+            && self.source.as_ref().is_none_or(from_peers)
+    }
+
+    /// What the operator is told about its effect on `rule`.
+    pub fn complaint(&self, rule: &Rule) -> String {
         let (family, priority) = (if self.ipv4 { 4 } else { 6 }, self.priority);
+        let harm = match rule.keeps_from() {
+            Some(Harm::ComeIn) => "what the underlay brings gets into the VPC in the clear",
+            Some(Harm::GoAstray) => "what comes out of a tunnel may leave in the clear",
+            Some(Harm::PassBy) | None => "packets of the VPC pass the tunnels by",
+        };
         format!(
-            "the host asks its own rule {priority} first, by which packets of the VPC pass the tunnels \
-             by; see `ip -{family} rule` and give it a priority above {END}"
+            "the host asks its own rule {priority} first, by which {harm}; see `ip -{family} rule` and \
+             give it a priority above {END}"
         )
+    }
+}
+
+impl Rule {
+    fn keeps_from(&self) -> Option<Harm> {
+        match self.then {
+            Then::Lookup(Table::Prefixes | Table::Defaults) => Some(Harm::PassBy),
+            Then::Lookup(Table::Ingress) => Some(Harm::ComeIn),
+            Then::LookupMain { .. } => Some(Harm::GoAstray),
+            Then::Lookup(Table::Fences(_)) | Then::Goto(_) | Then::Pass | Then::Unreachable => None,
+        }
+    }
+
+    /// Whether it is about what comes out of the tunnels of a VPC.
+    pub(in crate::gateway) fn is_for_tunnels_of(&self, vpc: &VpcOutline) -> bool {
+        match &self.when {
+            When::Arriving(device) | When::Bound(device, _) => *device == vpc.tun,
+            When::Always
+            | When::Marked
+            | When::Unmarked
+            | When::From(_)
+            | When::SentFrom(_)
+            | When::Complaint => false,
+        }
+    }
+}
+
+impl When {
+    fn is_for_arriving_by(&self, input: &str) -> bool {
+        match self {
+            When::Arriving(device) => device == input,
+            When::Always => true,
+            When::Marked
+            | When::Unmarked
+            | When::Bound(..)
+            | When::From(_)
+            | When::SentFrom(_)
+            | When::Complaint => false,
+        }
     }
 }
 

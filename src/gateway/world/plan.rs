@@ -5,18 +5,18 @@ use super::host::Host;
 use super::lans::{Underlay, is_lan};
 use super::segment;
 use super::tables::{
-    ARRIVED, ARRIVING, COMPLAINTS, DEFAULTS, END, FAMILIAR, FENCED, HOST, INSIDE, INWARD, NOWHERE,
-    PREFIXES, SOURCED,
+    ARRIVED, ARRIVING, COMPLAINTS, DEFAULTS, END, FAMILIAR, FENCED, HOST, INSIDE, INWARD, LOOPBACK,
+    NOWHERE, PREFIXES, SOURCED,
 };
 use super::wish::{Rule, Table, Then, When, Wish};
-use crate::config::{Config, Outline, VpcOutline, derive_device_address, derived_prefix};
+use crate::config::{
+    Config, Outline, VpcConfig, VpcOutline, derive_device_address, derived_prefix,
+};
 use crate::gateway::snapshot::device_mtu;
 use crate::net::{Prefix, VpcId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-/// The device by which rules know what the host itself sends.
-const LOOPBACK: &str = "lo";
 /// So many devices at most are let over one by one.
 const FEW: usize = 8;
 
@@ -34,6 +34,11 @@ pub(crate) fn configured(config: &Config, host: &Host, listening: &[IpAddr]) -> 
         let address = derive_device_address(&config.gateway.identity, &settings.name).into();
         wishes.insert(Wish::Address { vpc, address });
         wishes.extend(segment::wishes(vpc, settings));
+        wishes.extend(families(settings).map(|ipv4| Wish::Forwarding {
+            vpc,
+            ipv4,
+            interface: settings.interface.clone(),
+        }));
     }
     for peer in config.peers.values() {
         if let Some(inside) = peer.routing.inside() {
@@ -44,6 +49,12 @@ pub(crate) fn configured(config: &Config, host: &Host, listening: &[IpAddr]) -> 
         }
     }
     wishes
+}
+
+/// The address families of the VPC's own prefixes.
+fn families(vpc: &VpcConfig) -> impl Iterator<Item = bool> {
+    let has = |ipv4: &bool| vpc.prefixes.iter().any(|prefix| prefix.is_ipv4() == *ipv4);
+    [true, false].into_iter().filter(has)
 }
 
 /// What keeps packets of the VPCs from leaving or coming in in the clear. It needs no device, no

@@ -52,6 +52,9 @@ pub(super) const NOWHERE: u32 = 85;
 pub(super) const INSIDE: u32 = 86;
 pub(super) const END: u32 = 90;
 
+/// The device by which rules know what the host itself sends.
+pub(super) const LOOPBACK: &str = "lo";
+
 /// The first of our tables.
 const FIRST: u32 = 79_000;
 /// The table of the fences of the first VPC; every further VPC has the next one.

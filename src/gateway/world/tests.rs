@@ -196,7 +196,7 @@ fn a_rule_that_the_host_asks_too_late_is_refused_until_it_comes_first() {
     };
     let wish = Wish::Rule(rule.clone());
     let mut world = standing(std::slice::from_ref(&wish));
-    assert_eq!(world.leading_rules().collect::<Vec<_>>(), [&rule]);
+    assert_eq!(world.rules().collect::<Vec<_>>(), [&rule]);
     world.overrule([(wish.clone(), "another is first".to_owned())].into());
     assert_eq!(world.poll_turn(), Some((wish.clone(), false)));
     assert_eq!(world.refusal(&wish).map(|refusal| refusal.why.as_str()), Some("another is first"));

@@ -74,6 +74,15 @@ pub enum Wish {
     Segment(Segment),
     /// The Ethernet address of a virtual router, while it is active in a segment.
     VirtualMac(VirtualMac),
+    /// That the host forwards packets of a VPC. It is for the operator to say: we only look.
+    Forwarding {
+        /// The VPC.
+        vpc: VpcId,
+        /// The address family.
+        ipv4: bool,
+        /// The interface towards its hosts, if one is written.
+        interface: Option<String>,
+    },
 }
 
 /// A rule of the routing policy: which packets look into which table.
@@ -165,6 +174,7 @@ impl Wish {
             | Wish::Home { vpc, .. }
             | Wish::Fence { vpc, .. }
             | Wish::Route { vpc, .. }
+            | Wish::Forwarding { vpc, .. }
             | Wish::Admission(Admission { vpc, .. })
             | Wish::Segment(Segment { vpc, .. })
             | Wish::VirtualMac(VirtualMac { vpc, .. }) => Some(*vpc),
@@ -184,7 +194,8 @@ impl Wish {
             | Wish::Rule(_)
             | Wish::Admission(_)
             | Wish::Segment(_)
-            | Wish::VirtualMac(_) => None,
+            | Wish::VirtualMac(_)
+            | Wish::Forwarding { .. } => None,
         }
     }
 
@@ -197,7 +208,8 @@ impl Wish {
             | Wish::Route { .. }
             | Wish::Admission(_)
             | Wish::Segment(_)
-            | Wish::VirtualMac(_) => false,
+            | Wish::VirtualMac(_)
+            | Wish::Forwarding { .. } => false,
             Wish::Guard { .. }
             | Wish::Home { .. }
             | Wish::Bar { .. }
@@ -213,7 +225,7 @@ impl Wish {
 
     /// Whether a look at a namespace finds it.
     pub(super) fn is_found(&self) -> bool {
-        !matches!(self, Wish::Device { .. } | Wish::Admission(_))
+        !matches!(self, Wish::Device { .. } | Wish::Admission(_) | Wish::Forwarding { .. })
     }
 
     /// Whether it is the device of a segment, or its guard.
@@ -248,20 +260,6 @@ impl Wish {
     }
 }
 
-impl Rule {
-    /// The table that it leads into a tunnel by.
-    pub(in crate::gateway) fn leads_to(&self) -> Option<Table> {
-        match self.then {
-            Then::Lookup(table @ (Table::Prefixes | Table::Defaults)) => Some(table),
-            Then::Lookup(Table::Ingress | Table::Fences(_))
-            | Then::LookupMain { .. }
-            | Then::Goto(_)
-            | Then::Pass
-            | Then::Unreachable => None,
-        }
-    }
-}
-
 impl fmt::Display for Wish {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -277,6 +275,9 @@ impl fmt::Display for Wish {
             Wish::Segment(Segment { name, vni, .. }) => write!(f, "VXLAN {name} with VNI {vni}"),
             Wish::VirtualMac(virtual_mac) => {
                 write!(f, "virtual router address {}", virtual_mac.mac())
+            }
+            Wish::Forwarding { ipv4, .. } => {
+                write!(f, "forwarding of {}", if *ipv4 { "IPv4" } else { "IPv6" })
             }
         }
     }
