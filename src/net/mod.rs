@@ -1,4 +1,4 @@
-//! Addresses as values: prefixes, longest-prefix maps, address ranges, and the numbers by which
+//! Addresses as values: prefixes and how they stand for each other, longest-prefix maps, address ranges, and the numbers by which
 //! the parts of a gateway name things to each other. No socket and no protocol lives here.
 
 mod community;
@@ -6,6 +6,7 @@ mod ethernet;
 mod ids;
 mod interface;
 mod map;
+mod mapping;
 mod prefix;
 mod range;
 
@@ -14,5 +15,6 @@ pub use ethernet::{EtherType, MacAddress};
 pub use ids::{Asn, EspSpi, PeerId, RemoteId, VpcId};
 pub use interface::{InterfaceAddress, ParseInterfaceAddressError};
 pub use map::{PrefixMap, PrefixSet};
+pub use mapping::{Mapping, Mappings};
 pub use prefix::{ParsePrefixError, Prefix};
 pub use range::AddressRange;

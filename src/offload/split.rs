@@ -77,6 +77,12 @@ impl<'a> SuperPacket<'a> {
         self.bytes
     }
 
+    /// The same, for other addresses to be written into the headers. The checksums of a train are made
+    /// anew for each of its packets.
+    pub fn bytes_mut(&mut self) -> &mut [u8] {
+        self.bytes
+    }
+
     /// The bytes of a single packet, to be changed in place; `None` for a train.
     pub fn single_mut(&mut self) -> Option<&mut [u8]> {
         match self.shape {

@@ -124,11 +124,23 @@ pub fn pseudo_header(
     }
 }
 
+/// What the sum of a message changes by when `old`, of even length at an even place in it, becomes `new`.
+#[inline]
+pub fn change(old: &[u8], new: &[u8]) -> Sum {
+    Sum::ZERO.u16(!Sum::of(old).folded()).and(Sum::of(new))
+}
+
+/// The checksum of a message whose sum changed (RFC 1624 §3, equation 3).
+#[inline]
+pub fn adjusted(checksum: u16, change: Sum) -> u16 {
+    Sum::ZERO.u16(!checksum).and(change).finish()
+}
+
 /// The checksum of a message in which one 16-bit word changed from `old` to `new`
 /// (RFC 1624 §3, equation 3).
 #[inline]
 pub fn update(checksum: u16, old: u16, new: u16) -> u16 {
-    Sum::ZERO.u16(!checksum).u16(!old).u16(new).finish()
+    adjusted(checksum, Sum::ZERO.u16(!old).u16(new))
 }
 
 #[cfg(test)]

@@ -67,8 +67,21 @@ pub struct Quoted {
 
 /// What an ICMP error quotes; `None` for any other packet. `packet` was parsed from `bytes`.
 pub fn quoted(packet: &InnerPacket, bytes: &[u8]) -> Option<Quoted> {
+    read_quote(bytes.get(quote_at(packet, bytes)?..packet.total_len)?)
+}
+
+/// Where the packet begins that an ICMP error quotes, and its headers, whose offsets count from there.
+/// `None` for any other packet. `packet` was parsed from `bytes`.
+pub fn quotation(packet: &InnerPacket, bytes: &[u8]) -> Option<(usize, InnerPacket)> {
+    let at = quote_at(packet, bytes)?;
+    let (_, headers) = headers_of(bytes.get(at..packet.total_len)?)?;
+    Some((at, headers))
+}
+
+/// Where the quotation begins in an ICMP error.
+fn quote_at(packet: &InnerPacket, bytes: &[u8]) -> Option<usize> {
     let message = bytes.get(packet.transport_offset..packet.total_len)?;
-    let (header, quote) = message.split_first_chunk::<8>()?;
+    let header = message.first_chunk::<8>()?;
     let complains = match packet.protocol {
         protocol::ICMP => matches!(
             IcmpType(header[0]),
@@ -79,10 +92,8 @@ pub fn quoted(packet: &InnerPacket, bytes: &[u8]) -> Option<Quoted> {
         protocol::ICMPV6 => (1..=4).contains(&header[0]), // RFC 4443 §2.1
         _ => false,
     };
-    if !complains || packet.fragment == Fragment::Later {
-        return None;
-    }
-    read_quote(quote)
+    let is_error = complains && packet.fragment != Fragment::Later;
+    is_error.then_some(packet.transport_offset + header.len())
 }
 
 /// What "fragmentation needed" (RFC 1191 §4) or "packet too big" (RFC 4443 §3.2) says, given from the
@@ -118,11 +129,22 @@ pub fn unreachable(message: &[u8], ipv4: bool) -> Option<Quoted> {
     says_so.then_some(quoted)
 }
 
-/// Quotes are cut short, so the length that stands in them is not that of the octets here.
 fn read_quote(quote: &[u8]) -> Option<Quoted> {
-    let mut headers = [0; QUOTED_HEADERS];
+    let (octets, packet) = headers_of(quote)?;
+    Some(Quoted {
+        source: packet.source,
+        destination: packet.destination,
+        protocol: packet.protocol,
+        ports: packet.ports(&octets),
+    })
+}
+
+/// The first octets of a quoted packet, and its headers. Quotes are cut short, so the length that stands
+/// in them is not that of the octets here.
+fn headers_of(quote: &[u8]) -> Option<([u8; QUOTED_HEADERS], InnerPacket)> {
+    let mut octets = [0; QUOTED_HEADERS];
     let quote = quote.get(..QUOTED_HEADERS).unwrap_or(quote);
-    let headers = headers.get_mut(..quote.len())?;
+    let headers = octets.get_mut(..quote.len())?;
     headers.copy_from_slice(quote);
     let (at, length) = match quote.first()? >> 4 {
         4 => (2, quote.len()),
@@ -130,12 +152,7 @@ fn read_quote(quote: &[u8]) -> Option<Quoted> {
     };
     headers.get_mut(at..at + 2)?.copy_from_slice(&u16::try_from(length).ok()?.to_be_bytes());
     let packet = InnerPacket::parse(headers).ok()?;
-    Some(Quoted {
-        source: packet.source,
-        destination: packet.destination,
-        protocol: packet.protocol,
-        ports: packet.ports(headers),
-    })
+    Some((octets, packet))
 }
 
 /// The answer to an echo request that came whole (RFC 1122 §3.2.2.6, RFC 4443 §4.2): the same data
