@@ -4,7 +4,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use vpngw::crypto::secret::Secret;
 use vpngw::esp::{Discard, InboundSa, Limits, OutboundSa, Reservation, SaConfig};
-use vpngw::forward::{Egress, GroupId, InboundEntry, Selectors, Snapshot, TunnelEntry, VpcTable};
+use vpngw::forward::{
+    Egress, GroupId, InboundEntry, Selectors, Snapshot, Translation, TunnelEntry, VpcTable,
+};
 use vpngw::net::{EspSpi, PeerId, Prefix, PrefixMap, PrefixSet, VpcId};
 use vpngw::wire::ike::TrafficSelector;
 
@@ -23,6 +25,7 @@ pub(crate) fn west() -> Snapshot {
         ),
         local: SocketAddr::from(([192, 0, 2, 1], 4500)),
         remote: SocketAddr::from(([192, 0, 2, 2], 4500)),
+        translation: Translation::default(),
         local_ts: everything(),
         remote_ts: everything(),
         inner_mtu: MTU,
@@ -53,6 +56,7 @@ pub(crate) fn east() -> Snapshot {
         allowed_sources: Arc::new(prefixes(1).collect::<PrefixSet>()),
         neighbor: None,
         local_prefixes: Arc::new(prefixes(2).collect::<PrefixSet>()),
+        translation: Translation::default(),
         local_ts: everything(),
         remote_ts: everything(),
         inner_mtu: MTU,

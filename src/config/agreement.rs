@@ -1,6 +1,8 @@
 //! Whether the files of two gateways agree with each other: what each says of the other, and what
 //! they share. Every contradiction is a tunnel that does not come up, or traffic that does not pass.
 
+mod mappings;
+
 use super::{
     BgpConfig, Config, Credentials, PeerConfig, Routing, VpcConfig, VrrpConfig, VxlanConfig,
 };
@@ -34,6 +36,17 @@ impl<'c> Side<'c> {
         self.config.vpcs.get(&self.peer.vpc)
     }
 
+    /// Its prefixes as the other side knows them.
+    fn known(&self) -> Vec<Prefix> {
+        let own = self.vpc().map_or(&[][..], |vpc| &vpc.prefixes);
+        self.peer.as_known(own).collect()
+    }
+
+    /// Whether it has the prefix itself.
+    fn has(&self, prefix: &Prefix) -> bool {
+        self.vpc().is_some_and(|vpc| vpc.prefixes.contains(prefix))
+    }
+
     fn vpc_name(&self) -> &'c str {
         self.vpc().map_or("", |vpc| &vpc.name)
     }
@@ -60,6 +73,7 @@ pub fn compare(one: &Config, other: &Config) -> Vec<Contradiction> {
     }
     virtual_routers(one, other, &mut found);
     segments(one, other, &mut found);
+    mappings::compare(one, other, &mut found);
     found
 }
 
@@ -241,7 +255,7 @@ fn tunnel(one: Side<'_>, other: Side<'_>, found: &mut Vec<Contradiction>) {
             help: "write `remote_asn` on both sides, or `static_routes` on both".to_owned(),
         }),
         (Routing::Static { prefixes, .. }, _) => {
-            let theirs = other.vpc().map_or(&[][..], |vpc| &vpc.prefixes);
+            let theirs = &other.known();
             let transit = other.vpc().is_some_and(|vpc| vpc.transit);
             let is_there = |route: &&Prefix| theirs.iter().any(|own| own.overlaps(route));
             for route in prefixes.iter().filter(|route| !transit && !is_there(route)) {
@@ -304,12 +318,17 @@ fn inside(one: Side<'_>, other: Side<'_>, found: &mut Vec<Contradiction>) {
 /// What `other` has and would announce or send from, against what `one` accepts.
 fn prefixes(one: Side<'_>, other: Side<'_>, found: &mut Vec<Contradiction>) {
     let (a, b) = (one.name(), other.name());
-    let (Some(ours), Some(theirs)) = (one.vpc(), other.vpc()) else { return };
-    for prefix in &theirs.prefixes {
-        if let Some(own) = ours.prefixes.iter().find(|own| own.overlaps(prefix)).filter(|_| a < b) {
+    let Some(ours) = one.vpc() else { return };
+    for prefix in &other.known() {
+        let same = ours.prefixes.iter().find(|own| own.overlaps(prefix));
+        // Where neither is known by another name, both sides see the same.
+        let is_told = |own: &&Prefix| a > b && one.known().contains(own) && other.has(prefix);
+        if let Some(own) = same.filter(|own| !is_told(own)) {
             found.push(Contradiction {
                 message: format!("{own} of {a} and {prefix} of {b} overlap"),
-                help: "a prefix is on one side of a tunnel: narrow one of the two".to_owned(),
+                help: format!(
+                    "a prefix is on one side of a tunnel: narrow one of the two, or have {b} known by another ([[vpc.map]] there)"
+                ),
             });
         }
         if !one.peer.accept.iter().any(|accepted| accepted.covers(prefix)) {
@@ -328,7 +347,7 @@ fn prefixes(one: Side<'_>, other: Side<'_>, found: &mut Vec<Contradiction>) {
 fn selectors(one: Side<'_>, other: Side<'_>, found: &mut Vec<Contradiction>) {
     let (a, b) = (one.name(), other.name());
     let (here, there) = (&one.peer.local_ts, &other.peer.remote_ts);
-    let own = one.vpc().map_or(&[][..], |vpc| &vpc.prefixes);
+    let own = one.known();
     let within =
         |selectors: &[Prefix], prefix: &Prefix| selectors.iter().any(|ts| ts.overlaps(prefix));
     let traffic: Vec<Prefix> = own.iter().filter(|own| within(here, own)).copied().collect();

@@ -95,7 +95,10 @@ fn disjoint(vpc: &Vpc, peer: &Peer, report: &mut Report) {
         let fault = fault
             .label("accepted from the peer")
             .beside(own.span.clone(), "our own")
-            .help("a prefix is on one side of a tunnel: narrow one of the two");
+            .help(
+                "a prefix is on one side of a tunnel: narrow one of the two; where both sides use it, have \
+                 each known by another ([[vpc.map]])",
+            );
         report.add(accepted.span.clone(), fault);
     }
 }

@@ -20,6 +20,8 @@ pub(super) const UNDERLAY_MTU: RangeInclusive<u16> = 1400..=9216;
 /// More threads than any host here has cores is a slip of the keyboard. The low bits of an SPI
 /// name the worker.
 pub(super) const WORKERS: RangeInclusive<u16> = 1..=256;
+/// Every packet to or from a peer is held against its VPC's mappings.
+pub(super) const MAPS: usize = 64;
 /// A VNI has 24 bits (RFC 7348 §5); 0 is left to those that have none.
 pub(super) const VNI: RangeInclusive<u32> = 1..=(1 << 24) - 1;
 /// VRID 0 does not exist (RFC 9568 §5.2.3).

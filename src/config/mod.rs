@@ -33,6 +33,7 @@ mod gateway_section;
 mod inside;
 mod keys;
 mod limits;
+mod map_section;
 mod numbering;
 mod outline;
 mod peer_section;
@@ -55,8 +56,8 @@ pub use inside::{derive_device_address, derive_inside_address, derived_prefix};
 pub use keys::{KeyFile, KeyFiles, KeysInMemory};
 pub use outline::{Outline, VpcOutline};
 pub use types::{
-    Bfd, BgpConfig, Config, GatewayConfig, Inside, Lifetimes, Liveness, PeerConfig, Routing,
-    ServiceConfig, VpcConfig, VrrpConfig, VxlanConfig, Workers,
+    Bfd, BgpConfig, Config, GatewayConfig, Inside, Lifetimes, Liveness, MapConfig, PeerConfig,
+    Routing, ServiceConfig, VpcConfig, VrrpConfig, VxlanConfig, Workers,
 };
 
 use crate::net::{PeerId, RemoteId, VpcId};
@@ -132,6 +133,7 @@ fn sections(file: &Section<'_>, files: &dyn KeyFiles, report: &mut Report) -> Op
         .collect();
     checks::check(&gateway, &vpcs, &peers, report);
     segments::check(&gateway, &vpcs, &peers, report);
+    map_section::check(&vpcs, &peers, report);
     let peers = (0..).map(PeerId).zip(peers.into_iter().map(|peer| peer.config)).collect();
     Some(Config {
         gateway: gateway.config,

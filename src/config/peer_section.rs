@@ -76,7 +76,12 @@ pub(super) fn read(
     let local_address = local_address(section, context, remote_address.as_ref(), report);
     let remote_port = words::integer("a port", 1..=u16::MAX);
     let remote_port = section.optional("remote_port", remote_port, report);
-    let inside = Inside { gateway: context.gateway, tuning: &tuning, identities: &identities };
+    let inside = Inside {
+        gateway: context.gateway,
+        peer: name.as_ref().map(|name| name.value.as_str()),
+        tuning: &tuning,
+        identities: &identities,
+    };
     let tunnels: Vec<_> =
         tunnels.iter().filter_map(|tunnel| tunnel.read(section, &inside, report)).collect();
     let (Some(remote_address), Some(name)) = (remote_address, name) else { return Vec::new() };
@@ -112,6 +117,7 @@ pub(super) fn read(
             replay_window: tuning.replay_window,
             initiate,
             force_encapsulation: tuning.force_encapsulation,
+            maps: tunnel.maps,
             local_ts: tunnel.local_ts,
             remote_ts: tunnel.remote_ts,
         },

@@ -21,7 +21,7 @@ use super::reader::{At, Section};
 use super::tuning::Tuning;
 use super::vpc_section::Vpc;
 use super::{BgpConfig, Identity, Inside as Ends, Routing, derive_inside_address, words};
-use crate::net::{AddressRange, Prefix, VpcId};
+use crate::net::{AddressRange, Mappings, Prefix, VpcId};
 use crate::routing::policy::Rule;
 use crate::wire::ike::limits::SELECTORS;
 use std::net::IpAddr;
@@ -57,6 +57,8 @@ pub(super) struct TunnelSection<'s> {
 /// What holds for all tunnels to a peer.
 pub(super) struct Inside<'c> {
     pub(super) gateway: &'c Gateway,
+    /// The peer's name, if it is there.
+    pub(super) peer: Option<&'c str>,
     pub(super) tuning: &'c Tuning,
     pub(super) identities: &'c Option<(Identity, Identity)>,
 }
@@ -69,6 +71,7 @@ pub(super) struct Tunnel {
     pub(super) routing: Routing,
     pub(super) accept: Vec<At<Prefix>>,
     pub(super) local_preference: u32,
+    pub(super) maps: Mappings,
     pub(super) local_ts: Vec<Prefix>,
     pub(super) remote_ts: Vec<Prefix>,
 }
@@ -191,8 +194,10 @@ impl TunnelSection<'_> {
         let layers = Layers { vpc: self.own.as_ref(), peer };
         let routing = routing(&layers, self.vpc, inside, report);
         let accept = accepted(&layers, routing.as_ref(), report);
-        let (local_ts, remote_ts) = selectors(&layers, routing.as_ref(), self.vpc, inside, report);
-        let own: Vec<Prefix> = self.vpc.prefixes.iter().map(|prefix| prefix.value).collect();
+        let maps = inside.peer.map(|peer| self.vpc.mappings_towards(peer)).unwrap_or_default();
+        let own: Vec<Prefix> =
+            self.vpc.prefixes.iter().map(|prefix| maps.outward_prefix(&prefix.value)).collect();
+        let (local_ts, remote_ts) = selectors(&layers, routing.as_ref(), &own, inside, report);
         let beyond: Vec<Prefix> = accept.iter().map(|prefix| prefix.value).collect();
         meets(&layers, "local_ts", &local_ts, ("the VPC's `prefixes`", &own), report);
         meets(&layers, "remote_ts", &remote_ts, ("what the peer may send", &beyond), report);
@@ -205,6 +210,7 @@ impl TunnelSection<'_> {
             routing: routing?,
             accept,
             local_preference: preference.unwrap_or(inside.tuning.local_preference),
+            maps,
             local_ts,
             remote_ts,
         })
@@ -396,12 +402,12 @@ fn meets(
     }
 }
 
-/// What the Child SA is for: everything when routes decide, else the prefixes of both sides, as
-/// policy-based peers expect it, and the addresses inside the tunnel where there are some.
+/// What the Child SA is for: everything when routes decide, else the prefixes of both sides, `own` as
+/// the peer knows them, as policy-based peers expect it, and the addresses inside the tunnel where there are some.
 fn selectors(
     layers: &Layers<'_, '_>,
     routing: Option<&Routing>,
-    vpc: &Vpc,
+    own: &[Prefix],
     inside: &Inside<'_>,
     report: &mut Report,
 ) -> (Vec<Prefix>, Vec<Prefix>) {
@@ -409,7 +415,7 @@ fn selectors(
     let (local, remote) = match (&inside.tuning.selectors, routing) {
         (Some(both), _) => (both.clone(), both.clone()),
         (None, Some(Routing::Static { prefixes, inside })) => (
-            with(&vpc.config.prefixes, inside.map(|inside| inside.local)),
+            with(own, inside.map(|inside| inside.local)),
             with(prefixes, inside.map(|inside| inside.remote)),
         ),
         (None, Some(Routing::Bgp(_)) | None) => (everything(), everything()),

@@ -5,7 +5,7 @@
 
 use super::{Credentials, Identity};
 use crate::crypto::suite::{EspSuite, IkeSuite, PostQuantum};
-use crate::net::{Asn, InterfaceAddress, PeerId, Prefix, RemoteId, VpcId};
+use crate::net::{Asn, InterfaceAddress, Mapping, Mappings, PeerId, Prefix, RemoteId, VpcId};
 use crate::routing::policy::{Role, Rule};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -116,6 +116,8 @@ pub struct VpcConfig {
     pub services: Vec<ServiceConfig>,
     /// The segment in which its hosts are; `None` when they are behind an interface of the host.
     pub vxlan: Option<VxlanConfig>,
+    /// Prefixes that peers know by others.
+    pub maps: Vec<MapConfig>,
 }
 
 impl VpcConfig {
@@ -124,6 +126,29 @@ impl VpcConfig {
     pub fn mtu_limit(&self) -> Option<u16> {
         let segment = self.vxlan.as_ref().map(|vxlan| vxlan.mtu);
         self.mtu.into_iter().chain(segment).min()
+    }
+}
+
+/// A prefix that peers know by another: `[[vpc.map]]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MapConfig {
+    /// The two prefixes. The inside covers some of the VPC's prefixes, each as a whole; the outside is
+    /// nobody's otherwise.
+    pub mapping: Mapping,
+    /// The remote gateways that know it so; `None` is all.
+    pub towards: Option<BTreeSet<String>>,
+}
+
+impl MapConfig {
+    /// Whether it holds towards a remote gateway.
+    pub fn is_towards(&self, gateway: &str) -> bool {
+        self.towards.as_ref().is_none_or(|towards| towards.contains(gateway))
+    }
+
+    /// Whether both may hold towards the same one.
+    pub(super) fn meets(&self, other: &MapConfig) -> bool {
+        let (Some(one), Some(other)) = (&self.towards, &other.towards) else { return true };
+        !one.is_disjoint(other)
     }
 }
 
@@ -226,7 +251,9 @@ pub struct PeerConfig {
     pub initiate: bool,
     /// Whether ESP goes over UDP even when no NAT is on the path.
     pub force_encapsulation: bool,
-    /// Our side's traffic selectors (RFC 7296 §2.9).
+    /// By which addresses the peer knows ours.
+    pub maps: Mappings,
+    /// Our side's traffic selectors (RFC 7296 §2.9), as the peer knows it.
     pub local_ts: Vec<Prefix>,
     /// The peer's side's traffic selectors.
     pub remote_ts: Vec<Prefix>,
@@ -322,6 +349,13 @@ pub struct Bfd {
     pub interval: Duration,
     /// How many intervals of silence mean that the path is lost.
     pub multiplier: u8,
+}
+
+impl PeerConfig {
+    /// Prefixes of our side as the peer knows them.
+    pub fn as_known<'p>(&'p self, own: &'p [Prefix]) -> impl Iterator<Item = Prefix> + 'p {
+        own.iter().map(|prefix| self.maps.outward_prefix(prefix))
+    }
 }
 
 impl Config {

@@ -1,6 +1,7 @@
 //! Reads `[[vpc]]` and `[[vpc.vrrp]]`.
 
 use super::diagnostics::{Fault, Report};
+use super::map_section::{self, Map};
 use super::reader::{At, Section};
 use super::vxlan_section::{self, Vxlan};
 use super::{VpcConfig, VrrpConfig, defaults, limits, words};
@@ -10,7 +11,7 @@ use std::ops::Range;
 use std::time::Duration;
 use toml::de::DeValue;
 
-pub(super) const KEYS: [&str; 11] = [
+pub(super) const KEYS: [&str; 12] = [
     "name",
     "prefixes",
     "interface",
@@ -22,6 +23,7 @@ pub(super) const KEYS: [&str; 11] = [
     "vrrp",
     "services",
     "vxlan",
+    "map",
 ];
 
 pub(super) const VRRP_KEYS: [&str; 7] =
@@ -34,6 +36,7 @@ pub(super) struct Vpc {
     pub(super) tun_span: Range<usize>,
     pub(super) prefixes: Vec<At<Prefix>>,
     pub(super) vxlan: Option<Vxlan>,
+    pub(super) maps: Vec<Map>,
 }
 
 pub(super) fn read(section: &Section<'_>, underlay_mtu: u16, report: &mut Report) -> Option<Vpc> {
@@ -68,6 +71,7 @@ pub(super) fn read(section: &Section<'_>, underlay_mtu: u16, report: &mut Report
     if let Some(vxlan) = &vxlan {
         vxlan_section::own(&vxlan.addresses, &vrrp, report);
     }
+    let maps = map_section::read_all(section, known, report);
     let name = name?;
     let config = VpcConfig {
         tun: section
@@ -87,6 +91,7 @@ pub(super) fn read(section: &Section<'_>, underlay_mtu: u16, report: &mut Report
         transit: section.optional("transit", words::boolean, report).unwrap_or(false),
         vrrp,
         vxlan: vxlan.as_ref().map(|vxlan| vxlan.config.clone()),
+        maps: maps.iter().map(|map| map.config.clone()).collect(),
         services: section
             .list("services", words::service, report)
             .unwrap_or_default()
@@ -95,7 +100,7 @@ pub(super) fn read(section: &Section<'_>, underlay_mtu: u16, report: &mut Report
             .collect(),
     };
     let tun_span = section.span_of("tun");
-    Some(Vpc { config, name_span: name.span, tun_span, prefixes, vxlan })
+    Some(Vpc { config, name_span: name.span, tun_span, prefixes, vxlan, maps })
 }
 
 /// The name of the TUN device: `vpn-` and what fits of the VPC's name.

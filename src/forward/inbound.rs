@@ -180,7 +180,7 @@ impl<'s> Last<'s> {
     where
         's: 'a,
     {
-        let Opened { packet: inner, inner: packet, .. } = match self.open_any(datagram)? {
+        let Opened { packet: mut inner, inner: packet, .. } = match self.open_any(datagram)? {
             Content::Packet(opened) => opened,
             Content::Dummy(content) => {
                 let echo = Echo::decode(content).map_err(|_| Discard::Dummy)?;
@@ -188,6 +188,7 @@ impl<'s> Last<'s> {
             }
         };
         let receiver = self.judge(&inner, packet)?;
+        self.entry.translation.inward(&mut inner, packet);
         let tos = ecn::decapsulate(inner.tos, outer_tos)?;
         if tos != inner.tos {
             ip::set_tos(packet, tos);
@@ -246,7 +247,9 @@ impl<'s> Last<'s> {
             Some(about) => self.check_error(&flow, about)?,
             None => self.check_policy(&flow)?,
         }
-        let receiver = self.receiver(&flow, inner, packet)?;
+        let mut here = flow;
+        here.destination = self.entry.translation.inward_address(flow.destination);
+        let receiver = self.receiver(&here, inner, packet)?;
         // Errors of one flow are about different packets, and what is for us ourselves depends on
         // more than the flow: each is judged for itself.
         let lasts = about.is_none() && receiver != Receiver::Kernel;
@@ -290,7 +293,8 @@ impl<'s> Last<'s> {
     fn check_policy(&self, flow: &Flow) -> Result<(), Discard> {
         let entry = self.entry;
         flow.check_selectors(&entry.remote_ts, &entry.local_ts)?;
-        if !entry.allowed_sources.covers_addr(flow.source) {
+        let is_ours = entry.translation.is_about(flow.source);
+        if is_ours || !entry.allowed_sources.covers_addr(flow.source) {
             return Err(Discard::SourceNotAllowed);
         }
         if !entry.local_prefixes.covers_addr(flow.destination) {
@@ -305,6 +309,9 @@ impl<'s> Last<'s> {
     fn check_error(&self, flow: &Flow, about: &Flow) -> Result<(), Discard> {
         self.check_policy(about).map_err(|_| Discard::IcmpUnrelated)?;
         let entry = self.entry;
+        if entry.translation.is_about(flow.source) {
+            return Err(Discard::SourceNotAllowed);
+        }
         if entry.allowed_sources.covers_addr(flow.source) {
             return flow.check_forwardable(|addr| entry.is_inside(addr));
         }

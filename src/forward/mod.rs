@@ -2,14 +2,17 @@
 //!
 //! ```text
 //!            ┌ no prefix, group down: discarded, never sent in the clear
-//!   TUN ──► route ──► selectors ──► size ──► MSS ──► seal ──► datagrams         (outbound)
-//!                                     └ too big: fragment, or tell the inner host
+//!   TUN ──► route ──► translate ──► selectors ──► size ──► MSS ──► seal ──► datagrams  (outbound)
+//!                                                   └ too big: fragment, or tell the inner host
 //!
-//!   datagram ──► SPI ──► open ──► policy ──► ECN ──► MSS ──► Permitted ──► TUN  (inbound)
+//!   datagram ──► SPI ──► open ──► policy ──► translate ──► ECN ──► MSS ──► Permitted ──► TUN  (inbound)
 //!                                    ├ for the gateway itself ──► ForGateway ──► daemon
 //!                                    └ for an address of the host: only what it has asked for, ping,
 //!                                      and what the operator permits
 //! ```
+//!
+//! Where a peer knows prefixes of ours by others ([`Translation`]), routes, sources and our own addresses are
+//! in our terms, selectors and prefix policy in the peer's.
 //!
 //! Control decides, data obeys: the gateway publishes whole snapshots, and switching a next-hop
 //! group to another tunnel costs the same for one prefix as for a million. Nothing here allocates
@@ -43,6 +46,7 @@ mod single;
 mod snapshot;
 #[cfg(test)]
 mod tests;
+mod translation;
 
 pub use chunked::Chunked;
 pub use conversations::Conversations;
@@ -58,3 +62,4 @@ pub use services::{Offer, Service, Services};
 #[cfg(test)]
 pub use single::{Datagram, Outcome, inbound_packet, outbound_packet};
 pub use snapshot::{GroupId, InboundEntry, Neighbor, Snapshot, TunnelEntry, VpcTable};
+pub use translation::Translation;

@@ -66,14 +66,17 @@ impl<'s> Outbound<'s> {
         let table = table.inspect_err(|reason| self.snapshot.discards.add(*reason))?;
         let count = |reason: &Discard| table.discards.add_many(*reason, packets);
         let inner = InnerPacket::parse(packet.bytes()).map_err(|_| Discard::MalformedInner);
-        let inner = inner.inspect_err(count)?;
+        let mut inner = inner.inspect_err(count)?;
         let (tunnel, sent) = match self.known(&inner) {
-            Some(tunnel) => (tunnel, send(tunnel, &inner, &mut packet, egress)),
+            Some(tunnel) => {
+                tunnel.translation.outward(&mut inner, packet.bytes_mut());
+                (tunnel, send(tunnel, &inner, &mut packet, egress))
+            }
             None => {
                 let flow = Flow::of(&inner, packet.bytes());
                 let tunnel = route(self.vpc, table, &flow, &inner, packet.bytes());
                 let tunnel = tunnel.inspect_err(count)?;
-                (tunnel, self.send_anew(tunnel, flow, &inner, &mut packet, egress))
+                (tunnel, self.send_anew(tunnel, (flow, &mut inner), &mut packet, egress))
             }
         };
         sent.inspect_err(|reason| tunnel.counters.discards.add_many(*reason, packets))
@@ -89,11 +92,13 @@ impl<'s> Outbound<'s> {
     fn send_anew(
         &mut self,
         tunnel: &'s TunnelEntry,
-        flow: Flow,
-        inner: &InnerPacket,
+        (mut flow, inner): (Flow, &mut InnerPacket),
         packet: &mut SuperPacket<'_>,
         egress: &mut impl Egress,
     ) -> Result<(), Discard> {
+        let between = Between::of(inner);
+        tunnel.translation.outward(inner, packet.bytes_mut());
+        flow.source = inner.source;
         if let Some(waiting) = tunnel.gathers(inner) {
             let datagram = Datagram::of(inner, &flow, packet.bytes()).ok_or(Discard::Fragment)?;
             return gather(tunnel, waiting, datagram, packet.bytes(), egress);
@@ -101,7 +106,7 @@ impl<'s> Outbound<'s> {
         let flow = tunnel.flow_of(flow, inner, packet.bytes());
         let tunnel = sa_for(&flow, tunnel, inner, packet.bytes())?;
         let lasts = is_plain(inner) && !tunnel.asks_for_ports();
-        self.last = lasts.then_some((Between::of(inner), tunnel));
+        self.last = lasts.then_some((between, tunnel));
         send(tunnel, inner, packet, egress)
     }
 }
@@ -200,7 +205,8 @@ pub fn originate(
 ) -> Result<(), Discard> {
     let inner = InnerPacket::parse(packet).map_err(|_| Discard::MalformedInner);
     inner
-        .and_then(|inner| {
+        .and_then(|mut inner| {
+            tunnel.translation.outward(&mut inner, packet);
             let flow = tunnel.flow_of(Flow::of(&inner, packet), &inner, packet);
             let tunnel = sa_for(&flow, tunnel, &inner, packet)?;
             send(tunnel, &inner, &mut SuperPacket::whole(packet), egress)
@@ -290,7 +296,10 @@ fn tell_too_big(
         let mut segments = packet.segments();
         let first = segments.next()?;
         let original = [first.head, first.payload].concat();
-        icmp::error_about(&original, Problem::TooBig { mtu }, from)
+        let mut error = icmp::error_about(&original, Problem::TooBig { mtu }, from)?;
+        let mut headers = InnerPacket::parse(&error).ok()?;
+        tunnel.translation.inward(&mut headers, &mut error);
+        Some(error)
     });
 }
 

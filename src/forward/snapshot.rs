@@ -8,7 +8,8 @@
 use super::flow::Flow;
 use super::fragment_ports::FragmentPorts;
 use super::{
-    Chunked, Conversations, InboundTable, Reassembly, Selectors, Services, TunnelCounters,
+    Chunked, Conversations, InboundTable, Reassembly, Selectors, Services, Translation,
+    TunnelCounters,
 };
 use crate::esp::{Discard, DiscardCounters, InboundSa, OutboundSa};
 use crate::net::{PeerId, Prefix, PrefixMap, PrefixSet, VpcId};
@@ -66,7 +67,9 @@ pub struct TunnelEntry {
     pub local: SocketAddr,
     /// The peer's end of the underlay.
     pub remote: SocketAddr,
-    /// Which inner sources the SA takes.
+    /// By which addresses the peer knows ours.
+    pub translation: Translation,
+    /// Which inner sources the SA takes, as the peer knows them.
     pub local_ts: Selectors,
     /// Which inner destinations the SA takes.
     pub remote_ts: Selectors,
@@ -108,9 +111,12 @@ pub struct InboundEntry {
     pub allowed_sources: Arc<PrefixSet>,
     /// The ends of the tunnel, when they speak BGP.
     pub neighbor: Option<Neighbor>,
-    /// Inner destinations that it may reach: this VPC's prefixes here, and our inside addresses.
+    /// By which addresses the peer knows ours.
+    pub translation: Translation,
+    /// Inner destinations that it may reach, as it knows them: this VPC's prefixes here, and our inside
+    /// addresses.
     pub local_prefixes: Arc<PrefixSet>,
-    /// Which inner destinations the SA takes.
+    /// Which inner destinations the SA takes, as the peer knows them.
     pub local_ts: Selectors,
     /// Which inner sources the SA takes.
     pub remote_ts: Selectors,

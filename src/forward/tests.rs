@@ -4,6 +4,7 @@ mod gateway;
 mod inbound;
 mod outbound;
 mod own;
+mod translated;
 mod vpcs;
 
 use super::*;
@@ -60,6 +61,7 @@ fn tunnel(spi: u32) -> TunnelEntry {
         outbound: Arc::new(OutboundSa::new(Reservation::first_use(sa(spi))).unwrap()),
         local: address(1),
         remote: address(2),
+        translation: Translation::default(),
         local_ts: everything(),
         remote_ts: everything(),
         inner_mtu: MTU,
@@ -100,6 +102,7 @@ pub(super) fn entry(spi: u32) -> InboundEntry {
         allowed_sources: Arc::new(prefixes(&WEST)),
         neighbor: None,
         local_prefixes: Arc::new(prefixes(&EAST)),
+        translation: Translation::default(),
         local_ts: everything(),
         remote_ts: everything(),
         inner_mtu: MTU,

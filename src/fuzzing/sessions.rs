@@ -6,7 +6,7 @@ use crate::ike::{
     RemoteAddress,
 };
 use crate::moment::Moment;
-use crate::net::{Asn, PeerId, Prefix, PrefixSet};
+use crate::net::{Asn, Mappings, PeerId, Prefix, PrefixSet};
 use crate::random::Seeded;
 use crate::routing::bgp::{self, Family, FrameBuffer, Message, codec};
 use crate::routing::{Action, NeighborConfig, NeighborKind, Router, RouterConfig};
@@ -72,6 +72,7 @@ pub fn bgp_session(bytes: &[u8]) {
             passive: true,
         },
         import: PrefixSet::from_iter([import]),
+        maps: Mappings::default(),
         import_rules: [].into(),
         export_rules: [].into(),
         local_preference: 100,

@@ -237,6 +237,7 @@ impl Gateway {
             self.dirty.tunnels.insert(peer);
             if let Some(tunnel) = self.tunnels.get_mut(&peer) {
                 tunnel.sources = Arc::new(sources(config));
+                tunnel.set_maps(&config.maps);
                 tunnel.neighbor = neighbor(config);
             }
         }

@@ -33,7 +33,8 @@ fn inside(peer: &PeerConfig) -> Option<(Prefix, Prefix)> {
 
 fn of_prefixes(config: &Config, peer: &PeerConfig) -> impl Iterator<Item = (Prefix, Prefix)> {
     let own = config.vpcs.get(&peer.vpc).map_or(&[][..], |vpc| &vpc.prefixes);
-    let local: Vec<Prefix> = common(own.iter(), &peer.local_ts);
+    let known: Vec<Prefix> = peer.as_known(own).collect();
+    let local: Vec<Prefix> = common(known.iter(), &peer.local_ts);
     let remote = common(peer.accept.iter().chain(static_prefixes(peer)), &peer.remote_ts);
     let of_local = move |one: Prefix| {
         let same_family: Vec<Prefix> =

@@ -190,6 +190,7 @@ fn peer_steps(id: PeerId, old: &PeerConfig, new: &PeerConfig) -> Vec<Step> {
     }
     let rerouted = old.routing != new.routing
         || old.accept != new.accept
+        || old.maps != new.maps
         || old.local_preference != new.local_preference;
     if rerouted {
         steps.push(Step::RerouteNeighbor(id));

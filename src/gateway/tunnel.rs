@@ -25,9 +25,9 @@ use super::vpc;
 use crate::config::PeerConfig;
 use crate::control::{Code, DataPath, Severity};
 use crate::crypto::suite::PostQuantum;
-use crate::forward::{FragmentPorts, Neighbor, Reassembly, TunnelCounters};
+use crate::forward::{FragmentPorts, Neighbor, Reassembly, Translation, TunnelCounters};
 use crate::ike::{ConnectionState, DownReason, Established, Event};
-use crate::net::{PrefixSet, VpcId};
+use crate::net::{Mappings, PrefixSet, VpcId};
 use crate::routing::bfd::Report;
 use crate::time::Timestamp;
 use crate::wire::bfd;
@@ -118,6 +118,10 @@ pub(super) struct Tunnel {
     pub path_mtu: Option<u16>,
     /// Inner sources that the peer may use, as the packet path reads them.
     pub sources: Arc<PrefixSet>,
+    /// By which addresses the peer knows ours.
+    pub maps: Mappings,
+    /// The same as the packet path reads it.
+    pub translation: Translation,
     /// Its two ends, when they speak BGP.
     pub neighbor: Option<Neighbor>,
 }
@@ -151,7 +155,16 @@ impl Tunnel {
             rekeys: Rekeys::default(),
             path_mtu: None,
             sources: Arc::new(vpc::sources(config)),
+            maps: config.maps.clone(),
+            translation: Translation::of(&config.maps),
             neighbor: vpc::neighbor(config),
+        }
+    }
+
+    /// The peer knows our addresses by these from now on.
+    pub(super) fn set_maps(&mut self, maps: &Mappings) {
+        if self.maps != *maps {
+            (self.maps, self.translation) = (maps.clone(), Translation::of(maps));
         }
     }
 

@@ -9,7 +9,7 @@ use super::world::{Wish, World};
 use crate::config::{BgpConfig, Config, PeerConfig, Routing, VpcConfig, derive_inside_address};
 use crate::esp::DiscardCounters;
 use crate::forward::{Conversations, Neighbor, Services};
-use crate::net::{Asn, PeerId, Prefix, PrefixSet, VpcId};
+use crate::net::{Asn, Mappings, PeerId, Prefix, PrefixSet, VpcId};
 use crate::random::Random;
 use crate::routing::bgp::Family;
 use crate::routing::policy::Rule;
@@ -30,6 +30,8 @@ pub(super) struct Vpc {
     pub routes: VpcRoutes,
     /// Where packets from peers may go.
     pub destinations: Arc<PrefixSet>,
+    /// The same as those peers know it that know our prefixes by others.
+    known: BTreeMap<Mappings, Arc<PrefixSet>>,
     /// Our inside addresses, on which BGP listens.
     pub inside: BTreeSet<IpAddr>,
     /// By the peers' inside addresses ours, from which alone they are spoken to.
@@ -65,6 +67,7 @@ impl Vpc {
             router,
             routes: VpcRoutes::default(),
             destinations: Arc::default(),
+            known: BTreeMap::new(),
             inside: BTreeSet::new(),
             inside_pairs: BTreeMap::new(),
             own: OwnAddresses::default(),
@@ -93,9 +96,24 @@ impl Vpc {
         if changed {
             (self.inside, self.destinations) = (inside, Arc::new(destinations));
         }
+        let peers = config.peers_of(self.id);
+        let maps: BTreeSet<&Mappings> = peers.map(|(_, peer)| &peer.maps).collect();
+        let known = maps.into_iter().filter(|maps| !maps.is_empty());
+        self.known = known.map(|maps| (maps.clone(), self.destinations_behind(maps))).collect();
         self.router.reconfigure(router_config(self.id, config), now);
         self.router.set_local_prefixes(vpc.prefixes.iter().copied().collect(), now);
+        let outsides = vpc.maps.iter().map(|map| map.mapping.outside());
+        self.router.set_outside_prefixes(outsides.collect(), now);
         changed
+    }
+
+    /// Where packets may go of a peer that knows our prefixes by these others, as it knows it.
+    pub(super) fn destinations_known_by(&self, maps: &Mappings) -> Arc<PrefixSet> {
+        Arc::clone(self.known.get(maps).unwrap_or(&self.destinations))
+    }
+
+    fn destinations_behind(&self, maps: &Mappings) -> Arc<PrefixSet> {
+        Arc::new(self.destinations.iter().map(|prefix| maps.outward_prefix(&prefix)).collect())
     }
 
     /// Adds a peer as a neighbour, and the route to its inside address.
@@ -373,6 +391,7 @@ fn neighbor_config(peer: &PeerConfig) -> NeighborConfig {
     NeighborConfig {
         kind,
         import: peer.accept.iter().chain(static_prefixes(peer)).copied().collect(),
+        maps: peer.maps.clone(),
         import_rules: rules(peer, |bgp| &bgp.import),
         export_rules: rules(peer, |bgp| &bgp.announce),
         local_preference: peer.local_preference,

@@ -42,6 +42,8 @@ use std::net::IpAddr;
 pub struct Router {
     config: RouterConfig,
     own: BTreeSet<Prefix>,
+    /// By which prefixes neighbours know some of these.
+    outside: BTreeSet<Prefix>,
     /// The families whose own prefixes are announced.
     announced: BTreeSet<Family>,
     /// Prefixes that the host refuses to route.
@@ -70,6 +72,7 @@ impl Router {
             rib: Rib::new(config.asn),
             config,
             own: BTreeSet::new(),
+            outside: BTreeSet::new(),
             announced: BTreeSet::from(Family::ALL),
             stranded: BTreeSet::new(),
             leaving: false,
@@ -110,10 +113,20 @@ impl Router {
             return;
         }
         let before = std::mem::replace(&mut self.own, own);
-        self.rib.set_local(self.own.iter().copied().collect());
+        self.rib.set_local(self.own.union(&self.outside).copied().collect());
         let touched: BTreeSet<Prefix> = before.union(&self.own).copied().collect();
         self.export(&touched);
         self.settle(now);
+    }
+
+    /// Sets the prefixes by which neighbours know some of ours: neither they nor parts of them are ever
+    /// reached through a tunnel.
+    pub fn set_outside_prefixes(&mut self, outside: BTreeSet<Prefix>, now: Timestamp) {
+        if self.outside != outside {
+            self.outside = outside;
+            self.rib.set_local(self.own.union(&self.outside).copied().collect());
+            self.settle(now);
+        }
     }
 
     /// Sets the prefixes of the underlay, into which nothing that is learned may reach.
@@ -163,11 +176,12 @@ impl Router {
         };
         if neighbor.config.kind == config.kind {
             let wider = neighbor.config.import != config.import;
-            let told_otherwise = neighbor.config.export_rules != config.export_rules;
+            let told_otherwise = neighbor.config.export_rules != config.export_rules
+                || neighbor.config.maps != config.maps;
             self.rib.set_policy(peer, config.policy(self.config.asn));
             neighbor.config = config;
             if told_otherwise {
-                self.export_to(peer, &self.exportable());
+                self.export_anew(peer, &self.exportable());
             }
             let Some(neighbor) = self.neighbors.get_mut(&peer) else { return };
             if wider {

@@ -26,6 +26,7 @@ mod hops;
 mod isolation;
 mod narrowing;
 mod operations;
+mod overlap;
 mod paths;
 mod planned;
 mod refusals;

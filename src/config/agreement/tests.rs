@@ -285,3 +285,71 @@ fn gateways_of_a_region_are_in_the_same_segments() {
         "{mixed:?}"
     );
 }
+
+/// The file of left (1) or right (2), both of which have the same prefixes and are known by others.
+fn mapped(own: u8) -> String {
+    let other = 3 - own;
+    let text = text(own)
+        .replace(&format!("\"10.{own}.0.0/16\", \"fd00:{own}::/48\""), "\"10.0.0.0/16\"")
+        .replace(
+            &format!("\"10.{other}.0.0/16\", \"fd00:{other}::/48\""),
+            &format!("\"100.{other}.0.0/16\""),
+        );
+    let map = format!("[[vpc.map]]\ninside = \"10.0.0.0/16\"\noutside = \"100.{own}.0.0/16\"\n");
+    replaced(&text, "[[peer]]", &format!("{map}[[peer]]"))
+}
+
+#[test]
+fn equal_prefixes_agree_where_each_side_is_known_by_another() {
+    assert_eq!(found(&mapped(1), &mapped(2)), []);
+    let routes = |own: u8| {
+        let other = 3 - own;
+        let text =
+            replaced(&mapped(own), &format!("remote_asn = 6451{other}\naccept"), "static_routes");
+        replaced(&text, &format!("asn = 6451{own}\n"), "")
+    };
+    assert_eq!(found(&routes(1), &routes(2)), []);
+}
+
+#[test]
+fn a_side_that_is_not_known_by_the_prefix_that_the_other_expects_is_told() {
+    let other = mapped(2).replace("outside = \"100.2.0.0/16\"", "outside = \"100.9.0.0/16\"");
+    let said = found(&mapped(1), &other);
+    let [only] = &said[..] else { panic!("{said:?}") };
+    assert_eq!(only.message, "left does not accept 100.9.0.0/16 of right, only 100.2.0.0/16");
+    let unmapped = mapped(2).replace("inside = \"10.0.0.0/16\"\n", "");
+    let unmapped = unmapped.replace("[[vpc.map]]\noutside = \"100.2.0.0/16\"\n", "");
+    let said = found(&mapped(1), &unmapped);
+    let told = |words: &str| said.iter().any(|one| one.message.contains(words));
+    assert!(told("10.0.0.0/16 of left and 10.0.0.0/16 of right overlap"), "{said:?}");
+    assert!(said.iter().any(|one| one.help.contains("have right known by another")), "{said:?}");
+}
+
+#[test]
+fn regions_that_do_not_know_each_other_are_known_by_different_prefixes() {
+    let in_region = |own: u8, region: &str| {
+        replaced(&mapped(own), "[gateway]\n", &format!("[gateway]\nregion = \"{region}\"\n"))
+    };
+    let stranger = |text: String| {
+        let text = text
+            .replace("right", "third")
+            .replace("left", "nobody")
+            .replace("10.79.1.10", "10.79.9.10");
+        let text = text.replace("third.key", "other.key").replace("nobody.pub", "left.pub");
+        config(&text.replace("10.79.2.10", "10.79.8.10"))
+    };
+    let left = config(&in_region(1, "west"));
+    let compared = |text: String| {
+        let (one, other) =
+            (compare(&left, &stranger(text.clone())), compare(&stranger(text), &left));
+        assert_eq!(one.len(), other.len(), "the order does not matter");
+        one
+    };
+    assert_eq!(compared(in_region(2, "east")), []);
+    let same = in_region(2, "east").replace("100.1.0.0", "100.8.0.0");
+    let [only] = &compared(same.replace("100.2.0.0", "100.1.0.0"))[..] else { panic!("one") };
+    assert!(only.message.contains("known by 100.1.0.0/16"), "{only:?}");
+    let sibling = in_region(2, "west");
+    let said = compared(sibling);
+    assert!(said.iter().any(|one| one.message.contains("of the same region does not")), "{said:?}");
+}

@@ -77,7 +77,7 @@ fn two_places_that_clash_are_both_shown() {
 21 | accept = ["10.1.2.0/24", "fd00:2::/48"]
    |           ^^^^^^^^^^^^^ accepted from the peer
    |
-   = help: a prefix is on one side of a tunnel: narrow one of the two"#;
+   = help: a prefix is on one side of a tunnel: narrow one of the two; where both sides use it, have each known by another ([[vpc.map]])"#;
     assert_eq!(complaint_about("\"10.2.0.0/16\"", "\"10.1.2.0/24\""), expected);
 }
 

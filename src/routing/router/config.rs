@@ -1,6 +1,6 @@
 //! Settings of a router and of its neighbours.
 
-use crate::net::{Asn, Prefix, PrefixSet};
+use crate::net::{Asn, Mappings, Prefix, PrefixSet};
 use crate::routing::policy::{Role, Rule};
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -69,6 +69,8 @@ pub struct NeighborConfig {
     pub kind: NeighborKind,
     /// What it may announce: every prefix that one of these covers.
     pub import: PrefixSet,
+    /// By which prefixes it is told of ours.
+    pub maps: Mappings,
     /// What the operator says of routes from it.
     pub import_rules: Arc<[Rule]>,
     /// What the operator says of routes to it.

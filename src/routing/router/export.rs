@@ -48,10 +48,17 @@ impl Router {
 
     /// Tells every peer what changed about everything.
     pub(super) fn export_all(&mut self) {
-        let mut touched = self.exportable();
-        let sent = self.neighbors.values().filter_map(Neighbor::speaker);
-        touched.extend(sent.flat_map(|speaker| speaker.sent.keys()));
-        self.export(&touched);
+        let exportable = self.exportable();
+        for peer in self.neighbors.keys().copied().collect::<Vec<_>>() {
+            self.export_anew(peer, &exportable);
+        }
+    }
+
+    /// Tells one peer what changed about everything, which is `exportable` now.
+    pub(super) fn export_anew(&mut self, peer: PeerId, exportable: &BTreeSet<Prefix>) {
+        let sent = self.neighbors.get(&peer).and_then(Neighbor::speaker);
+        let sent = sent.map(|speaker| speaker.sent.keys().copied().collect()).unwrap_or_default();
+        self.tell(peer, exportable, sent);
     }
 
     /// Tells every peer what changed about `prefixes`.
@@ -63,10 +70,21 @@ impl Router {
 
     /// Tells one peer what changed about `prefixes`.
     pub(super) fn export_to(&mut self, peer: PeerId, prefixes: &BTreeSet<Prefix>) {
+        self.tell(peer, prefixes, BTreeSet::new());
+    }
+
+    /// The same, and takes back what is not among them of `sent`, which the peer was told.
+    fn tell(&mut self, peer: PeerId, prefixes: &BTreeSet<Prefix>, sent: BTreeSet<Prefix>) {
         let Some(neighbor) = self.neighbors.get(&peer) else { return };
         let Some(context) = neighbor.context() else { return };
-        let wanted: Vec<_> =
-            prefixes.iter().map(|p| (*p, self.wanted(peer, neighbor, context, p))).collect();
+        let mut wanted: BTreeMap<Prefix, Option<Arc<Attributes>>> =
+            sent.into_iter().map(|prefix| (prefix, None)).collect();
+        wanted.extend(prefixes.iter().map(|prefix| {
+            (
+                neighbor.config.maps.outward_prefix(prefix),
+                self.wanted(peer, neighbor, context, prefix),
+            )
+        }));
         let context = context.clone();
         if let Some(speaker) = self.speaker_mut(peer) {
             speaker.tell(wanted, &context);
@@ -74,7 +92,7 @@ impl Router {
         }
     }
 
-    /// The attributes with which `peer` should know `prefix`; `None` when it should not.
+    /// The attributes with which `peer` should know `prefix`, by whatever name; `None` when it should not.
     fn wanted(
         &self,
         peer: PeerId,
@@ -101,7 +119,8 @@ impl Router {
                 ..best.attributes.as_ref().clone()
             })?
         };
-        let then = policy::first(&neighbor.config.export_rules, prefix, &path);
+        let known = neighbor.config.maps.outward_prefix(prefix);
+        let then = policy::first(&neighbor.config.export_rules, &known, &path);
         if then == Some(&Then::Reject) {
             return None;
         }
@@ -158,7 +177,7 @@ fn may_carry(path: &Path, peer: PeerId, neighbor: &Neighbor, context: &Context) 
 
 impl Speaker {
     /// Sends what differs from what the peer was told before.
-    fn tell(&mut self, wanted: Vec<(Prefix, Option<Arc<Attributes>>)>, context: &Context) {
+    fn tell(&mut self, wanted: BTreeMap<Prefix, Option<Arc<Attributes>>>, context: &Context) {
         let mut withdrawn: BTreeMap<Family, Vec<Prefix>> = BTreeMap::new();
         let mut announced: BTreeMap<(Arc<Attributes>, Family), Vec<Prefix>> = BTreeMap::new();
         for (prefix, attributes) in wanted {

@@ -2,13 +2,14 @@
 
 mod graceful;
 mod hostile;
+mod maps;
 mod net;
 mod policy;
 mod rules;
 mod sessions;
 
 use super::*;
-use crate::net::{Asn, PrefixSet};
+use crate::net::{Asn, Mappings, PrefixSet};
 use crate::routing::rib::RejectReason;
 use net::{Net, addr, asn};
 use std::net::Ipv4Addr;

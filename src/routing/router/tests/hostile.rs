@@ -38,6 +38,7 @@ impl Stage {
         let config = NeighborConfig {
             kind,
             import: anything(),
+            maps: Mappings::default(),
             import_rules: [].into(),
             export_rules: [].into(),
             local_preference: 100,

@@ -77,6 +77,7 @@ impl Net {
                 passive: n > m,
             },
             import: anything(),
+            maps: Mappings::default(),
             import_rules: [].into(),
             export_rules: [].into(),
             local_preference: 100,

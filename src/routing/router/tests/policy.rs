@@ -88,6 +88,7 @@ fn static_routes_join_the_decision() {
     let config = NeighborConfig {
         kind: NeighborKind::Static { prefixes: prefixes(&["10.7.0.0/16", "10.8.0.0/16"]) },
         import: anything(),
+        maps: Mappings::default(),
         import_rules: [].into(),
         export_rules: [].into(),
         local_preference: 100,
@@ -207,6 +208,7 @@ fn routes_come_page_by_page_in_the_order_of_their_prefixes() {
     let neighbor = NeighborConfig {
         kind,
         import,
+        maps: Mappings::default(),
         import_rules: [].into(),
         export_rules: [].into(),
         local_preference: 100,
