@@ -18,10 +18,10 @@ pub use pages::{Mark, Page};
 pub use views::{
     BfdView, BgpView, CertificateView, CertificatesView, ChangeView, ChildSaState, ChildSaView,
     Code, DataPath, DrainView, EspKeysView, EventView, EventsView, FailureView, Family,
-    GatewayView, IkeKeysView, IkeSaView, KeyText, KeysView, LivenessView, MetricsView, PathMtuView,
-    PathState, PathView, PeerMetrics, PeerState, PeerSummary, PeerView, PeersView, PlanView,
-    Planned, RefusalView, RejectedRouteView, ReplayView, Role, RouteView, RoutesView, SasView,
-    SegmentView, Severity, Standing, StationView, StatsView, StepView, TimerView, Traffic,
+    GatewayView, IkeKeysView, IkeSaView, KeyText, KeysView, LivenessView, MapView, MetricsView,
+    PathMtuView, PathState, PathView, PeerMetrics, PeerState, PeerSummary, PeerView, PeersView,
+    PlanView, Planned, RefusalView, RejectedRouteView, ReplayView, Role, RouteView, RoutesView,
+    SasView, SegmentView, Severity, Standing, StationView, StatsView, StepView, TimerView, Traffic,
     TroubleView, TunnelSas, Verdict, VirtualRouterState, VirtualRouterView, VpcRoutes, VpcView,
     VpcsView, VrrpView, VtepView, WayView, WhyView,
 };

@@ -66,6 +66,11 @@ pub(crate) fn vpcs() -> VpcsView {
         mtu: 1438,
         interface: Some("vx-red".to_owned()),
         prefixes: vec!["10.1.0.0/16".parse().unwrap()],
+        maps: vec![MapView {
+            inside: "10.1.0.0/16".parse().unwrap(),
+            outside: "100.64.0.0/16".parse().unwrap(),
+            towards: Some(vec!["north-a".to_owned(), "north-b".to_owned()]),
+        }],
         segment: Some(SegmentView {
             vni: 100,
             local: [10, 9, 1, 2].into(),
@@ -86,6 +91,7 @@ pub(crate) fn vpcs() -> VpcsView {
         netns: None,
         device: "vpn-shop".to_owned(),
         interface: Some("vpc0".to_owned()),
+        maps: Vec::new(),
         segment: None,
         ..red.clone()
     };
@@ -201,6 +207,7 @@ pub(crate) fn peer() -> PeerView {
             peer_can: Vec::new(),
             prefixes_stale: 0,
         }),
+        maps: Vec::new(),
         unreached: vec![],
         parts: vec![],
         refusals: vec![],

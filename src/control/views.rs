@@ -26,7 +26,7 @@ pub use planned::{DrainView, Planned, Standing};
 pub use routes::{PathView, RejectedRouteView, RouteView, RoutesView, VpcRoutes};
 pub use sas::{ChildSaState, ChildSaView, IkeSaView, ReplayView, Role, SasView, TunnelSas};
 pub use verdict::Verdict;
-pub use vpcs::{SegmentView, StationView, VpcView, VpcsView, VtepView};
+pub use vpcs::{MapView, SegmentView, StationView, VpcView, VpcsView, VtepView};
 pub use vrrp::{Family, TroubleView, VirtualRouterState, VirtualRouterView, VrrpView};
 pub use why::{StepView, WayView, WhyView};
 
@@ -264,6 +264,9 @@ pub struct PeerView {
     pub data_path: DataPath,
     /// The BGP session inside the tunnel.
     pub bgp: Option<BgpView>,
+    /// Which prefixes of ours the peer knows by others.
+    #[serde(default)]
+    pub maps: Vec<MapView>,
     /// Prefixes of the peer that no Child SA permits packets to, the first of them.
     #[serde(default)]
     pub unreached: Vec<Prefix>,

@@ -31,6 +31,9 @@ pub(in super::super) fn peer(view: &PeerView, look: Look) -> String {
         }
     }
     facts.add("prefixes", &prefixes(view));
+    for map in &view.maps {
+        facts.add("known as", &format!("{}, which is {} here", map.outside, map.inside));
+    }
     for (reason, count) in &view.discards {
         facts.add("discarded", &format!("{count} × {}", reason.replace('_', " ")));
     }

@@ -374,11 +374,12 @@ fn vpcs_show_their_segments_and_who_was_not_heard() {
     let lines: Vec<&str> = plain.lines().collect();
     assert_eq!(
         lines[0],
-        "GATEWAY\tVPC\tNETNS\tDEVICE\tMTU\tPREFIXES\tINTERFACE\tVNI\tLOCAL\tVTEPS\tHEARD\tMACS\tREFUSED"
+        "GATEWAY\tVPC\tNETNS\tDEVICE\tMTU\tPREFIXES\tINTERFACE\tVNI\tLOCAL\tVTEPS\tHEARD\tMACS\tREFUSED\tKNOWN AS"
     );
     assert_eq!(
         lines[1],
-        "east-a\tred\tred\tvpn-red\t1438\t10.1.0.0/16\tvx-red\t100\t10.9.1.2\t2\t1\t1\t4"
+        "east-a\tred\tred\tvpn-red\t1438\t10.1.0.0/16\tvx-red\t100\t10.9.1.2\t2\t1\t1\t4\t\
+         100.64.0.0/16 (north-a north-b)"
     );
     assert!(lines[2].starts_with("east-a\tshop\t-\tvpn-shop\t1438"), "{plain}");
     let table = vpcs(&view, TABLE);

@@ -3,9 +3,9 @@
 use super::super::look::Look;
 use super::super::sheet::{Cell, Sheet, Tone};
 use super::titled;
-use crate::control::{SegmentView, VpcView, VpcsView};
+use crate::control::{MapView, SegmentView, VpcView, VpcsView};
 
-const COLUMNS: [&str; 13] = [
+const COLUMNS: [&str; 14] = [
     "GATEWAY",
     "VPC",
     "NETNS",
@@ -19,6 +19,7 @@ const COLUMNS: [&str; 13] = [
     "HEARD",
     "MACS",
     "REFUSED",
+    "KNOWN AS",
 ];
 
 /// Columns that go first where there is no room.
@@ -57,7 +58,7 @@ fn remarks(vpc: &VpcView) -> Vec<String> {
     refused.chain(silent).collect()
 }
 
-fn line(gateway: &str, vpc: &VpcView) -> [Cell; 13] {
+fn line(gateway: &str, vpc: &VpcView) -> [Cell; 14] {
     let prefixes: Vec<String> = vpc.prefixes.iter().map(ToString::to_string).collect();
     let segment = vpc.segment.as_ref();
     let number = |of: fn(&SegmentView) -> u64| match segment {
@@ -81,7 +82,17 @@ fn line(gateway: &str, vpc: &VpcView) -> [Cell; 13] {
         heard,
         number(|segment| count(segment.stations.iter())),
         refused.tone(tone(segment.is_some_and(|one| one.refused > 0))),
+        Cell::optional((!vpc.maps.is_empty()).then(|| known_as(&vpc.maps))),
     ]
+}
+
+/// By which prefixes peers know ours.
+fn known_as(maps: &[MapView]) -> String {
+    let one = |map: &MapView| match &map.towards {
+        None => map.outside.to_string(),
+        Some(peers) => format!("{} ({})", map.outside, peers.join(" ")),
+    };
+    maps.iter().map(one).collect::<Vec<_>>().join(" ")
 }
 
 fn count(items: impl Iterator) -> u64 {

@@ -31,10 +31,25 @@ pub struct VpcView {
     pub interface: Option<String>,
     /// Its prefixes on this side.
     pub prefixes: Vec<Prefix>,
+    /// Which of them, or of what covers them, peers know by others.
+    #[serde(default)]
+    pub maps: Vec<MapView>,
     /// The segment in which its hosts are, where they are in one.
     pub segment: Option<SegmentView>,
     /// What of it the host refuses now.
     pub refusals: Vec<RefusalView>,
+}
+
+/// A prefix that peers know by another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MapView {
+    /// As hosts on this side have it.
+    pub inside: Prefix,
+    /// As the peers know it.
+    pub outside: Prefix,
+    /// These peers; `None` is all of the VPC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub towards: Option<Vec<String>>,
 }
 
 /// A VXLAN segment (RFC 7348), as last counted.

@@ -32,8 +32,8 @@ pub struct WayView {
 /// One step.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StepView {
-    /// What is asked, in a word: `source`, `prefix`, `paths`, `choice`, `group`, `kernel`, `sa`,
-    /// `underlay`, `rejected`.
+    /// What is asked, in a word: `source`, `prefix`, `paths`, `choice`, `group`, `kernel`, `map`,
+    /// `sa`, `underlay`, `rejected`.
     pub step: String,
     /// What comes of it.
     pub says: String,

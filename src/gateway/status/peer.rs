@@ -1,6 +1,7 @@
 //! Views of peers, their SAs and their paths.
 
 use super::pages::event_view;
+use super::vpcs::known_by;
 use super::{Gateway, certificates, millis};
 use crate::config::{BgpConfig, Credentials, PeerConfig, Routing};
 use crate::control::{
@@ -139,6 +140,7 @@ impl Gateway {
             liveness: liveness(config, seen.in_use(), now),
             data_path: tunnel.data_path(now),
             bgp: self.bgp_view(seen, now),
+            maps: config.maps.iter().map(known_by).collect(),
             unreached: vpc.router.unreached(*peer).take(REFUSALS).collect(),
             parts: tunnel.sas.parts().into_iter().take(REFUSALS).collect(),
             refusals: refusals.take(REFUSALS).collect(),

@@ -1,12 +1,12 @@
 //! The VPCs as operators see them, with the segments in which their hosts are.
 
-use crate::config::{VpcConfig, VxlanConfig};
+use crate::config::{MapConfig, VpcConfig, VxlanConfig};
 use crate::control::{
-    Mark, Page, RefusalView, Reply, SegmentView, StationView, VpcView, VpcsView, VtepView,
+    MapView, Mark, Page, RefusalView, Reply, SegmentView, StationView, VpcView, VpcsView, VtepView,
 };
 use crate::gateway::world::{SegmentCounters, Wish};
 use crate::gateway::{Gateway, device_mtu};
-use crate::net::VpcId;
+use crate::net::{Mapping, VpcId};
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
@@ -54,6 +54,7 @@ impl Gateway {
             mtu: device_mtu(&self.config, id),
             interface: config.interface.clone(),
             prefixes: config.prefixes.clone(),
+            maps: config.maps.iter().map(map_view).collect(),
             segment: config.vxlan.as_ref().map(|vxlan| self.segment_view(id, vxlan)),
             refusals,
         }
@@ -93,4 +94,14 @@ impl Gateway {
         }
         refusals
     }
+}
+
+fn map_view(map: &MapConfig) -> MapView {
+    let towards = map.towards.as_ref().map(|peers| peers.iter().cloned().collect());
+    MapView { towards, ..known_by(&map.mapping) }
+}
+
+/// A mapping that holds towards one peer, as that peer's view shows it.
+pub(super) fn known_by(mapping: &Mapping) -> MapView {
+    MapView { inside: mapping.inside(), outside: mapping.outside(), towards: None }
 }

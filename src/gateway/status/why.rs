@@ -48,7 +48,8 @@ impl Gateway {
         let is_ours = |address: IpAddr| config.prefixes.iter().any(|own| own.contains(address));
         let route = vpc.router.route_to(to);
         let admitting = || self.config.peers_of(id).filter(|(_, peer)| admits(&peer.accept, to));
-        let concerns = route.is_some() || admitting().next().is_some();
+        let is_known_so = config.maps.iter().any(|map| map.mapping.outside().contains(to));
+        let concerns = route.is_some() || is_known_so || admitting().next().is_some();
         let sent_here = from.is_none_or(is_ours);
         // With a default route every address concerns every VPC: the source tells which is meant.
         let is_meant = concerns || (from.is_some() && sent_here);
@@ -91,6 +92,22 @@ impl Gateway {
             }
         };
         Some(WayView { vpc: config.name.clone(), through, arrives: way.passes, steps: way.steps })
+    }
+
+    /// By which address the peer knows the sender.
+    fn follow_translation(
+        &self,
+        peer: PeerId,
+        from: Option<IpAddr>,
+        way: &mut Way,
+    ) -> Option<IpAddr> {
+        let from = from?;
+        let known = self.config.peers.get(&peer)?.maps.outward(from);
+        if known != from {
+            let name = self.peer_name(peer);
+            way.step("map", true, format!("{from} leaves as {known}, by which {name} knows it"));
+        }
+        Some(known)
     }
 
     /// From the prefix to the underlay; says whose tunnel it is.
@@ -143,8 +160,9 @@ impl Gateway {
             format!("{}: {name} is in use, {}", ranking.join(", "), choice.reason),
         );
         self.follow_kernel(vpc, prefix, way);
+        let from = self.follow_translation(choice.peer, ends.1, way);
         if let Some(seen) = self.seen(choice.peer) {
-            self.follow_sa(&seen, ends, way, now);
+            self.follow_sa(&seen, (ends.0, from), way, now);
         }
         name
     }
@@ -228,6 +246,12 @@ impl Gateway {
     /// Why nobody is known for an address.
     fn explain_absence(&self, vpc: &Vpc, to: IpAddr, admitting: &[PeerId], way: &mut Way) {
         way.step("prefix", false, format!("no peer has announced a prefix that covers {to}"));
+        let maps = self.config.vpcs.get(&vpc.id).map_or(&[][..], |vpc| &vpc.maps);
+        for map in maps.iter().filter(|map| map.mapping.outside().contains(to)) {
+            let (inside, outside) = (map.mapping.inside(), map.mapping.outside());
+            let says = format!("{outside} is {inside} here: only peers know it by that prefix");
+            way.step("map", false, says);
+        }
         let rejected = vpc.router.rejected(None).filter(|(_, prefix, _)| prefix.contains(to));
         for (peer, prefix, why) in rejected.take(TOLD) {
             let name = self.peer_name(peer);
