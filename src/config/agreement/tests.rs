@@ -1,7 +1,7 @@
 //! Sixteen and more ways for two files to contradict each other, each found and explained.
 
 use super::*;
-use crate::config::{KeysInMemory, parse};
+use crate::config::{KeysInMemory, VxlanConfig, parse};
 use crate::crypto::sign::SigningKey;
 
 fn key(seed: u8) -> SigningKey {

@@ -1,8 +1,6 @@
 //! Views of peers, their SAs and their paths.
 
-use super::pages::event_view;
-use super::vpcs::known_by;
-use super::{Gateway, certificates, millis};
+use super::{Gateway, certificates, millis, pages, vpcs};
 use crate::config::{BgpConfig, Credentials, PeerConfig, Routing};
 use crate::control::{
     BfdView, BgpView, ChildSaState, ChildSaView, Code, EventView, FailureView, IkeSaView,
@@ -140,7 +138,7 @@ impl Gateway {
             liveness: liveness(config, seen.in_use(), now),
             data_path: tunnel.data_path(now),
             bgp: self.bgp_view(seen, now),
-            maps: config.maps.iter().map(known_by).collect(),
+            maps: config.maps.iter().map(vpcs::known_by).collect(),
             unreached: vpc.router.unreached(*peer).take(REFUSALS).collect(),
             parts: tunnel.sas.parts().into_iter().take(REFUSALS).collect(),
             refusals: refusals.take(REFUSALS).collect(),
@@ -492,7 +490,7 @@ fn timers(ike: Option<&ConnectionView>, slot: SlotId, now: Timestamp) -> Vec<Tim
 
 fn events(tunnel: &Tunnel, now: Timestamp) -> Vec<EventView> {
     let mut events: Vec<EventView> =
-        tunnel.events.iter().map(|event| event_view(event, now)).collect();
+        tunnel.events.iter().map(|event| pages::event_view(event, now)).collect();
     events.reverse();
     events
 }
