@@ -11,7 +11,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroU16;
 use toml::de::DeValue;
 
-pub(super) const KEYS: [&str; 19] = [
+pub(super) const KEYS: [&str; 20] = [
     "name",
     "region",
     "zone",
@@ -28,6 +28,7 @@ pub(super) const KEYS: [&str; 19] = [
     "underlay_mtu",
     "path_mtu_discovery",
     "ike_fragmentation",
+    "crash_detection",
     "workers",
     "control_socket",
     "http_listen",
@@ -75,6 +76,7 @@ pub(super) fn read(
             .unwrap_or(defaults::UNDERLAY_MTU),
         path_mtu_discovery: switch(section, "path_mtu_discovery", report),
         ike_fragmentation: switch(section, "ike_fragmentation", report),
+        crash_detection: switch(section, "crash_detection", report),
         workers: section.optional("workers", workers, report).unwrap_or(Workers::Auto),
         control_socket: section
             .optional("control_socket", words::path, report)

@@ -71,6 +71,8 @@ pub struct GatewayConfig {
     pub path_mtu_discovery: bool,
     /// Send and take IKE messages in fragments, with peers that do so, too (RFC 7383).
     pub ike_fragmentation: bool,
+    /// Believe a peer's token that it has lost an IKE SA, and show ours (RFC 6290).
+    pub crash_detection: bool,
     /// Data-plane threads.
     pub workers: Workers,
     /// Path of the control socket.

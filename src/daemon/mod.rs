@@ -16,6 +16,7 @@ mod args;
 mod bgp;
 mod claims;
 mod control;
+mod crash_secret;
 mod event_loop;
 mod exit;
 mod files;

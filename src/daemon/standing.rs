@@ -29,6 +29,11 @@ impl StandingFile {
         StandingFile { path: place(Path::new(control_socket), &folders) }
     }
 
+    /// The place of another file that outlives the process.
+    pub(super) fn beside(&self, extension: &str) -> PathBuf {
+        self.path.with_extension(extension)
+    }
+
     /// What was said; nothing when there is no file.
     ///
     /// # Errors

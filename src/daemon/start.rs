@@ -5,6 +5,7 @@ use super::args::Args;
 use super::bgp::Connections;
 use super::claims::Claims;
 use super::control::ControlSocket;
+use super::crash_secret;
 use super::event_loop::{Daemon, Inputs};
 use super::exit::{Cause, OrFail, Outcome};
 use super::files;
@@ -83,7 +84,10 @@ pub(super) async fn start(args: &Args) -> Outcome<Daemon> {
     let (jobs, job_answers) = JobPool::start().or_fail_as_it_is()?;
     let mut random = OsRandom;
     let at = &mut Moment::new(clock.now(), Clock::wall(), &mut random);
-    let gateway = Gateway::standing_as(&standing, config, host, workers, at);
+    let mut gateway = Gateway::standing_as(&standing, config, host, workers, at);
+    if let Some(secret) = crash_secret::read_or_make(&standing_file.beside("crash")) {
+        gateway.set_crash_secret(secret);
+    }
     tell_standing(&standing);
     let inputs = Inputs {
         ike,

@@ -41,6 +41,7 @@ pub(super) fn endpoint_config(config: &Config, workers: u32) -> EndpointConfig {
         natt_port: config.gateway.natt_port,
         workers,
         fragmentation: config.gateway.ike_fragmentation,
+        crash_detection: config.gateway.crash_detection,
         ..EndpointConfig::default()
     }
 }

@@ -60,6 +60,7 @@ pub use unsent::Unsent;
 
 use crate::config::Config;
 use crate::control::Standing;
+use crate::crypto::secret::Secret;
 use crate::forward::Strayed;
 use crate::ike;
 use crate::moment::Moment;
@@ -177,6 +178,12 @@ impl Gateway {
     /// what [`Host::sockets`] says.
     pub fn on_host(config: Config, host: Host, workers: u32, at: &mut Moment<'_>) -> Gateway {
         Gateway::standing_as(&Standing::default(), config, host, workers, at)
+    }
+
+    /// What outlives the process shows peers that a restart has taken their IKE SAs from us
+    /// (RFC 6290): 32 octets that no other gateway has.
+    pub fn set_crash_secret(&mut self, secret: Secret) {
+        self.ike.set_crash_secret(secret);
     }
 
     /// A gateway to which the operator has said something that outlives its process.

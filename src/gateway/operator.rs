@@ -32,6 +32,7 @@ impl Gateway {
         let local_addresses = std::mem::replace(&mut self.local_addresses, local_addresses);
         let old = std::mem::replace(&mut self.config, config);
         self.ike.set_fragmentation(self.config.gateway.ike_fragmentation);
+        self.ike.set_crash_detection(self.config.gateway.crash_detection);
         if old.gateway.path_mtu_discovery != self.config.gateway.path_mtu_discovery {
             self.reset_ways(at.now);
         }

@@ -1,6 +1,7 @@
 //! What an operator decides: limits of an endpoint, and per connection who talks to whom, with
 //! which algorithms, for which traffic and with how much patience.
 
+use crate::crypto::secret::Secret;
 pub use crate::crypto::suite::PostQuantum;
 use crate::crypto::suite::{DEFAULT_IKE_SUITES, EspSuite, IkeSuite, default_esp_suites};
 use crate::pki::Credentials;
@@ -35,6 +36,11 @@ pub struct EndpointConfig {
     pub unprotected_replies_per_second: u32,
     /// Send and take messages in fragments, with peers that do so, too (RFC 7383).
     pub fragmentation: bool,
+    /// Believe a peer's token that it has lost an IKE SA, and show ours (RFC 6290).
+    pub crash_detection: bool,
+    /// What our tokens are made of: 32 octets that outlive the process, and that no other gateway
+    /// has (RFC 6290 §9.2). Without them we make none.
+    pub crash_secret: Option<Secret>,
 }
 
 /// Bounds on IKE SAs whose initiator has not authenticated itself yet.
@@ -65,6 +71,8 @@ impl Default for EndpointConfig {
             half_open: HalfOpenLimits::default(),
             unprotected_replies_per_second: 50,
             fragmentation: true,
+            crash_detection: true,
+            crash_secret: None,
         }
     }
 }

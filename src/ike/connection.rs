@@ -145,6 +145,17 @@ impl Connection {
         }
     }
 
+    /// What served is lost, and nobody is to blame: the next attempt is due now, unless one is under
+    /// way. One that never served waits its turn, or two sides that always lose their SAs would
+    /// connect without end.
+    pub(super) fn hurry(&mut self, now: Timestamp) {
+        let served = self.serves_from.is_some_and(|from| from <= now);
+        let running = matches!(self.attempt, Attempt::Running { .. });
+        if self.wanted && served && !running {
+            self.attempt = Attempt::Waiting { until: now };
+        }
+    }
+
     /// Plans the next attempt, later after every failure; says when.
     pub(super) fn plan_retry(&mut self, at: &mut Moment<'_>) -> Option<Timestamp> {
         if !self.wanted {

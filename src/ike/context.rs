@@ -2,7 +2,8 @@
 //! where output goes.
 
 use super::config::{ConnectionId, EndpointConfig};
-use super::event::{ChildId, Event, Transmit};
+use super::crash;
+use super::event::{ChildId, Event, IkeSaId, Transmit};
 use super::fragments::Sealed;
 use super::job::Jobs;
 use super::limits::Accounts;
@@ -15,8 +16,9 @@ use crate::net::EspSpi;
 use crate::random::Random;
 use crate::time::{Timestamp, WallTime};
 use crate::wire::DecodeError;
-use crate::wire::ike::IkeSpi;
+use crate::wire::ike::{IkeSpi, Payload};
 use std::collections::{BTreeSet, VecDeque};
+use std::net::IpAddr;
 
 pub(super) struct Context<'a> {
     pub now: Timestamp,
@@ -48,6 +50,19 @@ impl Context<'_> {
 
     pub(super) fn esp_spi(&mut self) -> EspSpi {
         self.pool.esp_spi(self.settings.workers, self.random)
+    }
+
+    /// Our token for an IKE SA that runs from `local`, if we make any.
+    pub(super) fn crash_token(&self, id: IkeSaId, local: IpAddr) -> Option<Payload> {
+        self.settings.crash_token(id, local)
+    }
+}
+
+impl EndpointConfig {
+    /// Our token for an IKE SA that runs from `local`, if we make any (RFC 6290).
+    pub(super) fn crash_token(&self, id: IkeSaId, local: IpAddr) -> Option<Payload> {
+        let secret = self.crash_secret.as_ref().filter(|_| self.crash_detection)?;
+        Some(crash::token(secret, id, local))
     }
 }
 

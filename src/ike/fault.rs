@@ -40,6 +40,10 @@ pub(super) enum Fault {
     ForgetsFollowups,
     /// A Child SA is installed before all of its key exchanges are made (RFC 9370 §2.2.4).
     InstallsTooSoon,
+    /// A token does not tell whose of the two SPIs is whose (RFC 6290 §9.2).
+    SortsTokens,
+    /// Any token shows that the peer has lost an IKE SA (RFC 6290 §4.5).
+    BelievesAnyToken,
 }
 
 /// Whether the engine is to make this mistake now.

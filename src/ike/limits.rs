@@ -43,6 +43,9 @@ const REQUESTS: Rate = Rate { burst: 400, every: Duration::from_millis(10) };
 /// IKE_AUTH requests of one source that prove nothing. A peer with a wrong key, which an operator
 /// is about to correct, tries a few times at once and then twice a minute.
 const FAILED_AUTH: Rate = Rate { burst: 20, every: Duration::from_secs(1) };
+/// Tokens of RFC 6290 that are compared with that of an IKE SA: a peer that has lost it shows the right
+/// one at once.
+pub(super) const TOKENS: Rate = Rate { burst: 16, every: Duration::from_secs(1) };
 /// Certificates of one message: a chain is seldom longer than three …
 pub(super) const CERTIFICATES: usize = 8;
 /// … and all of them together, in octets; an IKE SA keeps them for another look at each rekeying.

@@ -16,7 +16,8 @@
 //! Implemented: RFC 7296 with cookies (§2.6), NAT traversal (§2.23) with a check of the new path by
 //! COOKIE2 (RFC 4555 §4.2.5), rekeying with all collisions (§2.8, §2.25); RFC 5282 and RFC 7634 (AEADs), RFC 7427 and RFC 8420 (signatures),
 //! X.509 certificates (RFC 4945); fragmentation (RFC 7383); ML-KEM beside the first key exchange (RFC 9242, RFC 9370,
-//! draft-ietf-ipsecme-ikev2-mlkem), and authentication of all of IKE_SA_INIT against downgrades.
+//! draft-ietf-ipsecme-ikev2-mlkem), and authentication of all of IKE_SA_INIT against downgrades; quick
+//! crash detection (RFC 6290).
 //! Not implemented, and not announced: MOBIKE (RFC 4555), EAP, certificates by URL, transport mode,
 //! configuration payloads.
 //!
@@ -34,6 +35,7 @@ mod connection;
 mod connections;
 mod context;
 mod cookie;
+mod crash;
 mod endpoint;
 mod event;
 mod exchange;

@@ -6,6 +6,8 @@ use super::packet;
 use super::stream::{Stack, StreamEvent, StreamId};
 use crate::config::Config;
 use crate::control::Standing;
+use crate::crypto::digest::sha256;
+use crate::crypto::secret::Secret;
 use crate::forward::{self, Inbound, Outcome, Snapshot, TunnelEntry, Verdict, outbound_packet};
 use crate::gateway::world::{Answer, Change, Trouble, Wish};
 use crate::gateway::{
@@ -87,7 +89,8 @@ impl Node {
         let host = kernel::host(&config, address);
         let sockets = host.sockets(&config);
         let at = &mut Moment::simulated(now, &mut random);
-        let gateway = Gateway::standing_as(standing, config.clone(), host, 1, at);
+        let mut gateway = Gateway::standing_as(standing, config.clone(), host, 1, at);
+        gateway.set_crash_secret(Secret::copy_of(&sha256(&[config.gateway.name.as_bytes()])));
         let vpcs = config.vpcs.keys().map(|id| (*id, VpcHost::default())).collect();
         let [a, b, c, d] = config.gateway.router_id.octets();
         let mut node = Node {

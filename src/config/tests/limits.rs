@@ -57,8 +57,14 @@ fn numbers_of_the_gateway() {
     );
     assert_taken(section, &["ike_port = 1500", "natt_port = 65535", "underlay_mtu = 9000"]);
     assert_refused(section, &["ike_port = 4500", "ike_port = 0", "natt_port = 65536"]);
-    assert_taken(section, &["path_mtu_discovery = false", "ike_fragmentation = false"]);
-    assert_refused(section, &["path_mtu_discovery = \"off\"", "ike_fragmentation = 1"]);
+    assert_taken(
+        section,
+        &["path_mtu_discovery = false", "ike_fragmentation = false", "crash_detection = false"],
+    );
+    assert_refused(
+        section,
+        &["path_mtu_discovery = \"off\"", "ike_fragmentation = 1", "crash_detection = 2"],
+    );
     assert_refused(section, &["underlay_mtu = 1399", "underlay_mtu = 9217"]);
     assert_taken(section, &["router_id = \"192.0.2.1\"", "listen = [\"0.0.0.0\", \"::\"]"]);
     assert_refused(section, &["router_id = \"0.0.0.0\"", "router_id = \"2001:db8::1\""]);

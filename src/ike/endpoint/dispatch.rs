@@ -2,7 +2,7 @@
 
 use super::super::context::NON_ESP_MARKER;
 use super::super::cookie::Bearer;
-use super::super::event::Event;
+use super::super::event::{Event, IkeSaId};
 use super::super::failure::FailureReason;
 use super::super::half_open::Place;
 use super::super::job::Client;
@@ -90,7 +90,8 @@ impl Endpoint {
         }
     }
 
-    /// A request for an IKE SA that is not there: perhaps we have restarted (RFC 7296 §2.21.4).
+    /// A request for an IKE SA that is not there: perhaps we have restarted (RFC 7296 §2.21.4). With
+    /// our token the peer knows that it need not wait for us (RFC 6290 §4.5).
     fn refuse_spi(&mut self, header: &Header, path: Path, now: Timestamp) {
         self.core.out.count(Discard::UnknownSpi);
         let established = [
@@ -102,9 +103,15 @@ impl Endpoint {
         if header.flags.response || !established.contains(&header.exchange_type) {
             return;
         }
+        let (initiator, responder) = (header.initiator_spi, header.responder_spi);
+        let id = match header.flags.initiator {
+            true => IkeSaId { local: responder, remote: initiator },
+            false => IkeSaId { local: initiator, remote: responder },
+        };
         let flags = Flags { initiator: !header.flags.initiator, response: true, version: false };
         let header = Header { flags, ..*header };
-        let payloads = vec![notify(NotifyType::INVALID_IKE_SPI, [])];
+        let mut payloads = vec![notify(NotifyType::INVALID_IKE_SPI, [])];
+        payloads.extend(self.core.settings.crash_token(id, path.local.ip()));
         self.reply(path, Message { header, payloads }.encode(), now);
     }
 

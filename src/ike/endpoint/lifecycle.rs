@@ -263,6 +263,11 @@ impl Endpoint {
                     }
                 }
                 Effect::Reauthenticate => self.reauthenticate(id, at),
+                Effect::Reconnect => {
+                    if let Some(connection) = self.connections.get_mut(id) {
+                        connection.hurry(at.now);
+                    }
+                }
                 Effect::NoChild(refusal) => self.child_failed(id, role, refusal, at),
                 Effect::Forget => self.forget(spi, id, at.now),
             }

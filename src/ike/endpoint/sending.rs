@@ -8,6 +8,7 @@ use super::super::sa::Established;
 use super::super::sounding::Finding;
 use super::sas::IkeSa;
 use super::{Endpoint, Timer};
+use crate::crypto::secret::Secret;
 use crate::moment::Moment;
 use crate::wire::ike::Header;
 use std::net::SocketAddr;
@@ -76,6 +77,16 @@ impl Endpoint {
     /// Whether IKE SAs made from now on take messages in fragments.
     pub fn set_fragmentation(&mut self, takes: bool) {
         self.core.settings.fragmentation = takes;
+    }
+
+    /// Whether to believe and to show tokens of lost IKE SAs (RFC 6290).
+    pub fn set_crash_detection(&mut self, detects: bool) {
+        self.core.settings.crash_detection = detects;
+    }
+
+    /// What our tokens are made of from now on; see [`EndpointConfig`](super::super::EndpointConfig).
+    pub fn set_crash_secret(&mut self, secret: Secret) {
+        self.core.settings.crash_secret = Some(secret);
     }
 
     /// The path of a connection carries datagrams of so many octets in one piece: messages are

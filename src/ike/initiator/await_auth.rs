@@ -3,6 +3,7 @@
 use super::super::auth::{self, Authenticated, Claim, Finding, Shown, Verdict};
 use super::super::child::Agreed;
 use super::super::context::Context;
+use super::super::crash::PeerToken;
 use super::super::event::Role;
 use super::super::exchange::Retransmission;
 use super::super::failure::{AuthFailure, ChildRefusal, FailureReason};
@@ -34,6 +35,8 @@ pub(in super::super) struct AwaitAuth {
     pub(super) retransmission: Retransmission,
     /// We have said that this is the only IKE SA with the peer.
     pub(super) initial_contact: bool,
+    /// What the peer will show if it loses the IKE SA.
+    pub(super) peer_token: PeerToken,
 }
 
 /// The peer has answered, and its signature is being verified.
@@ -81,7 +84,10 @@ impl AwaitAuth {
             }
         };
         let checked = match opened.payloads() {
-            Ok(payloads) => self.check(Payloads(payloads), ctx.wall),
+            Ok(payloads) => {
+                self.peer_token = PeerToken::of(Payloads(payloads));
+                self.check(Payloads(payloads), ctx.wall)
+            }
             Err(error) => Err(FailureReason::Breach(error.to_string())),
         };
         match checked {
@@ -148,6 +154,7 @@ impl AwaitAuth {
             additional: agenda.all,
             covered_in_full: transcript.is_full,
             auth_id: transcript.next_id(),
+            peer_token: self.peer_token,
         };
         let mut sa = Established::new(handshake, ctx);
         let child = child

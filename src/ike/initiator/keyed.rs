@@ -4,6 +4,7 @@ use super::super::auth::{self, PeerHashes, Proof};
 use super::super::child::Offer;
 use super::super::config::{ConnectionConfig, ConnectionId};
 use super::super::context::Context;
+use super::super::crash::PeerToken;
 use super::super::event::{Event, IkeSaId, NatStatus, Role};
 use super::super::exchange::{Due, Retransmission};
 use super::super::failure::FailureReason;
@@ -104,8 +105,9 @@ impl Keyed {
         payloads.extend([
             Payload::IdResponder(self.config.remote_id.to_wire()),
             Payload::Authentication(proof),
-            self.offer.sa(),
         ]);
+        payloads.extend(ctx.crash_token(self.id, self.path.local.ip()));
+        payloads.push(self.offer.sa());
         payloads.extend(self.offer.selectors());
         payloads.extend(self.offer.name());
         payloads.extend(initial_contact.then(|| notify(NotifyType::INITIAL_CONTACT, [])));
@@ -116,7 +118,9 @@ impl Keyed {
         ctx.out.send_sealed(&self.path, &request);
         let retransmission = Retransmission::new(&self.config.retransmit, ctx.now);
         let answer = Reassembly::default();
-        Box::new(AwaitAuth { keyed: *self, request, answer, retransmission, initial_contact })
+        let peer_token = PeerToken::default();
+        let keyed = *self;
+        Box::new(AwaitAuth { keyed, request, answer, retransmission, initial_contact, peer_token })
     }
 
     /// The header of a request of ours.

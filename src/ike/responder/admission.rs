@@ -5,12 +5,14 @@ use super::super::child::{Accepted, notify_of};
 use super::super::connection::Told;
 use super::super::connections::{Candidate, Connections};
 use super::super::context::Context;
+use super::super::crash::PeerToken;
 use super::super::event::Role;
 use super::super::failure::{AuthFailure, ChildRefusal, FailureReason};
 use super::super::job::{Client, Work};
 use super::super::limits::Wish;
 use super::super::path::{LivePath, Path};
-use super::super::payloads::notify;
+use super::super::payloads::{Payloads, notify};
+use super::super::protect::Opened;
 use super::super::sa::{Established, Handshake, NoFirstChild};
 use super::half_open::{AuthRefusal, HalfOpen};
 use super::working::{Stage, Working};
@@ -27,6 +29,25 @@ pub(super) struct AuthRequest {
     pub from: Path,
     /// The peer says that this is its only IKE SA with us.
     pub initial_contact: bool,
+    /// What the peer will show if it loses the IKE SA.
+    pub peer_token: PeerToken,
+}
+
+impl AuthRequest {
+    pub(super) fn new(opened: &Opened, from: Path) -> AuthRequest {
+        let payloads = Payloads(opened.payloads().unwrap_or_default());
+        AuthRequest {
+            digest: opened.digest(),
+            from,
+            initial_contact: payloads.notify(NotifyType::INITIAL_CONTACT).is_some(),
+            peer_token: PeerToken::of(payloads),
+        }
+    }
+
+    /// A request that comes before IKE_AUTH and says nothing of what that says.
+    pub(super) fn of_another(digest: [u8; 32], from: Path) -> AuthRequest {
+        AuthRequest { digest, from, initial_contact: false, peer_token: PeerToken::default() }
+    }
 }
 
 /// A connection that the peer may mean.
@@ -229,6 +250,7 @@ impl Signing {
         let mut payloads = vec![Payload::IdResponder(config.local_id.to_wire())];
         payloads.extend(auth::own_certificates(&config.credentials));
         payloads.push(Payload::Authentication(proof));
+        payloads.extend(ctx.crash_token(half_open.id, request.from.local.ip()));
         let child = child.map(|accepted| {
             let (slot, agreed) = (accepted.slot, accepted.agree(ctx));
             payloads.push(accepted.sa(&agreed));
@@ -258,6 +280,7 @@ impl Signing {
             additional: half_open.agenda.all,
             covered_in_full: half_open.transcript.is_full,
             auth_id,
+            peer_token: request.peer_token,
         };
         let mut sa = Established::new(handshake, ctx);
         let child = child.map_err(|refusal| NoFirstChild { slot: None, refusal });

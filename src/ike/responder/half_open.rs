@@ -110,10 +110,7 @@ impl HalfOpen {
         if let Some(group) = self.agenda.next() {
             return self.intermediate(&opened, group, from, ctx);
         }
-        let initial_contact = opened
-            .payloads()
-            .is_ok_and(|payloads| Payloads(payloads).notify(NotifyType::INITIAL_CONTACT).is_some());
-        let request = AuthRequest { digest: opened.digest(), from, initial_contact };
+        let request = AuthRequest::new(&opened, from);
         match self.check(&opened, connections, (from, ctx.wall)) {
             Ok((contenders, work)) => {
                 Verifying::decide(self, request, (contenders, work), connections, ctx)

@@ -61,7 +61,7 @@ impl HalfOpen {
                 Step::Working(Working::ask(Stage::Mixing(Box::new(mixing)), work, expires_at, ctx))
             }
             Err(refusal) => {
-                let request = AuthRequest { digest, from, initial_contact: false };
+                let request = AuthRequest::of_another(digest, from);
                 self.refuse(refusal, &request, ctx)
             }
         }
@@ -113,7 +113,7 @@ impl Mixing {
     pub(super) fn refuse(self, why: String, ctx: &mut Context<'_>) -> Step {
         ctx.out.count(Discard::PublicValue);
         let Mixing { half_open, digest, from, .. } = self;
-        let request = AuthRequest { digest, from, initial_contact: false };
+        let request = AuthRequest::of_another(digest, from);
         half_open.refuse(breach(why), &request, ctx)
     }
 

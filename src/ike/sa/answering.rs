@@ -92,6 +92,7 @@ impl Established {
             };
             return self.end(reason, ctx);
         }
+        self.peer_token.on_told(payloads);
         let lost = self.lost_child(payloads);
         let deleted = self.deleted_children(payloads);
         let spis: Vec<Vec<u8>> = deleted
@@ -340,6 +341,7 @@ impl Established {
                     let Some(made) = made else {
                         return self.refuse(request, NotifyType::TEMPORARY_FAILURE, ctx);
                     };
+                    answer.extend(ctx.crash_token(made.id, request.path.local.ip()));
                     self.respond(request, &answer, ctx);
                     self.give_way(made, ctx);
                 }
@@ -374,7 +376,8 @@ impl Established {
         let contested =
             !fault::is_on(Fault::MovesTooSoon) && self.note_rival(made.id.local, &made.nonces);
         let life = Lifecycle::heir(&self.config.ike_lifetime, ctx);
-        let mut successor = Established::born(Birth::Successor { of: self, made, life }, ctx);
+        let mut successor =
+            Established::born(Birth::Successor { of: self, made: Box::new(made), life }, ctx);
         if !contested {
             successor.inherit(self.estate(), ctx);
             self.leave(ctx.now);

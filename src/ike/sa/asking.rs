@@ -113,7 +113,7 @@ impl Established {
         let may_create = self.followups.is_none();
         let (rekey, worn) = (rekey && may_create, worn.filter(|_| may_create));
         let create = create.filter(|_| may_create);
-        let probe = self.liveness.probe_at(&self.config.liveness) <= now;
+        let probe = self.probe_at() <= now;
         let elsewhere = self.path.wants_check();
         elsewhere
             .then_some(Task::CheckPath)
@@ -127,7 +127,11 @@ impl Established {
 
     /// Asks the peer for a sign of life now, if nothing else is being asked.
     pub(crate) fn probe(&mut self, ctx: &mut Context<'_>) {
-        self.request(ExchangeType::INFORMATIONAL, &[], Purpose::Probe, ctx);
+        if !self.exchanges.is_free() {
+            return;
+        }
+        let token = self.take_token(ctx);
+        self.request(ExchangeType::INFORMATIONAL, token.as_slice(), Purpose::Probe, ctx);
     }
 
     fn delete_child(&mut self, child: ChildId, ctx: &mut Context<'_>) {

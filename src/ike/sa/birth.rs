@@ -4,6 +4,7 @@ use super::super::auth::Authenticated;
 use super::super::child::Agreed;
 use super::super::config::{ConnectionConfig, ConnectionId, SlotId};
 use super::super::context::Context;
+use super::super::crash::PeerToken;
 use super::super::event::{self, Event, IkeSaId, Role};
 use super::super::failure::ChildRefusal;
 use super::super::fault::{self, Fault};
@@ -51,23 +52,26 @@ pub(in super::super) struct Handshake {
     pub covered_in_full: bool,
     /// The message ID of IKE_AUTH.
     pub auth_id: MessageId,
+    /// What the peer will show if it loses the IKE SA.
+    pub peer_token: PeerToken,
 }
 
 /// How an IKE SA comes to be.
 pub(super) enum Birth<'a> {
     /// By IKE_SA_INIT and IKE_AUTH.
-    Handshake(Handshake),
+    Handshake(Box<Handshake>),
     /// By CREATE_CHILD_SA, to take the place of `of`.
-    Successor { of: &'a Established, made: rekey::Made, life: Lifecycle },
+    Successor { of: &'a Established, made: Box<rekey::Made>, life: Lifecycle },
 }
 
 impl Established {
     /// The IKE SA that a handshake has made.
     pub(in super::super) fn new(handshake: Handshake, ctx: &mut Context<'_>) -> Box<Established> {
-        Established::born(Birth::Handshake(handshake), ctx)
+        Established::born(Birth::Handshake(Box::new(handshake)), ctx)
     }
 
     pub(super) fn born(birth: Birth<'_>, ctx: &mut Context<'_>) -> Box<Established> {
+        let mut peer_token = PeerToken::default();
         let (connection, config, descent, vouching, life, exchanges, path, additional) = match birth
         {
             Birth::Handshake(new) => {
@@ -91,6 +95,7 @@ impl Established {
                 let numbers = (next, expected);
                 let exchanges = Exchanges::new(who, new.keys, new.fragmentation, numbers);
                 let vouching = Vouching::of(certificate);
+                peer_token = new.peer_token;
                 (
                     new.connection,
                     new.config,
@@ -128,6 +133,8 @@ impl Established {
             vouching,
             path,
             to_measure: None,
+            peer_token,
+            owes_token: false,
             effects: Vec::new(),
         })
     }

@@ -328,7 +328,9 @@ impl Established {
             }
             Wanted::Ike(agreed) => match agreed.derive(&self.exchanges.keys, Role::Responder) {
                 Some(made) => {
-                    self.respond(request, &[public], ctx);
+                    let token = ctx.crash_token(made.id, request.path.local.ip());
+                    let answer: Vec<Payload> = [public].into_iter().chain(token).collect();
+                    self.respond(request, &answer, ctx);
                     self.give_way(made, ctx);
                 }
                 None => self.refuse(request, NotifyType::STATE_NOT_FOUND, ctx),

@@ -11,6 +11,7 @@
 //! * [`vouching`]: whether the peer's certificate still holds,
 //! * [`path`](super::path): between which addresses it runs,
 //! * [`children`]: its Child SAs,
+//! * [`crash`]: by what each side shows that it has lost the IKE SA,
 //! * [`replacement`]: which of two SAs made at once stays, for IKE SAs and Child SAs alike;
 //!   [`create`] and [`rekey`] negotiate the one and the other.
 //!
@@ -26,6 +27,7 @@ mod answering;
 mod asking;
 mod birth;
 pub(super) mod children;
+mod crash;
 mod create;
 mod deferral;
 mod drafting;
@@ -49,6 +51,7 @@ mod working;
 
 use super::config::{ConnectionConfig, ConnectionId, Lifetime};
 use super::context::Context;
+use super::crash::PeerToken;
 use super::event::{ChildId, Event, IkeSaId, Role};
 use super::exchange::LastAnswer;
 use super::failure::{ChildRefusal, DownReason};
@@ -66,6 +69,7 @@ use asking::Purpose;
 use birth::Birth;
 pub(super) use birth::{Handshake, NoFirstChild};
 use children::{Children, Installation};
+use crash::is_protected;
 use exchanges::{Arrival, Exchanges, Request};
 use following::Followups;
 use held::Held;
@@ -91,6 +95,8 @@ pub(super) enum Effect {
     Inherit(IkeSpi, Estate),
     /// Another IKE SA is to be made beside it, with the newest certificates.
     Reauthenticate,
+    /// The peer has lost this IKE SA: another is to be made at once.
+    Reconnect,
     /// The IKE SA with this SPI of ours is redundant, and the peer is to delete it.
     Redundant(IkeSpi),
     /// This IKE SA serves no longer.
@@ -136,6 +142,10 @@ pub(super) struct Established {
     path: LivePath,
     /// The size whose way to the peer is to be measured when the window is free.
     to_measure: Option<u16>,
+    /// What the peer shows if it has lost the IKE SA (RFC 6290).
+    peer_token: PeerToken,
+    /// The peer has yet to get ours.
+    owes_token: bool,
     effects: Vec<Effect>,
 }
 
@@ -191,6 +201,9 @@ impl Established {
         ctx: &mut Context<'_>,
     ) {
         let wish = Wish::Request { strands: self.config.strands() };
+        if !is_protected(header) {
+            return self.on_unprotected(datagram, path, ctx);
+        }
         let asks = !header.flags.response;
         if asks && !ctx.accounts.has(self.connection, wish, ctx.now) {
             return ctx.out.count(Discard::TooManyRequests);

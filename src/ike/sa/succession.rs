@@ -67,6 +67,7 @@ impl Established {
             Err(breach) => return self.close(DownReason::Breach(breach.to_owned()), ctx),
         };
         let mut successor = self.successor(made, ctx);
+        successor.begin_tokens(answer, ctx);
         match outcome {
             Outcome::Theirs(winner) => {
                 let ike = successor.id();
@@ -102,7 +103,7 @@ impl Established {
 
     fn successor(&self, made: rekey::Made, ctx: &mut Context<'_>) -> Box<Established> {
         let life = Lifecycle::active(&self.config.ike_lifetime, ctx);
-        Established::born(Birth::Successor { of: self, made, life }, ctx)
+        Established::born(Birth::Successor { of: self, made: Box::new(made), life }, ctx)
     }
 
     fn bequeath(&mut self, heir: Option<IkeSpi>) {

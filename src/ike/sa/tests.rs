@@ -3,7 +3,7 @@
 use super::asking::Purpose;
 use super::children::ChildState;
 use super::*;
-use crate::wire::ike::Payload;
+use crate::wire::ike::{ExchangeType, Flags, Header, Message, MessageId, Payload};
 use std::fmt;
 
 /// What an outstanding request is for, without what it holds.
@@ -29,7 +29,8 @@ impl Established {
         let Established { additional, followups, .. } = self;
         write!(out, "{additional:?}{followups:?}")?;
         let Established { held, liveness, path, to_measure, .. } = self;
-        write!(out, "{held:?}{liveness:?}{path:?}{to_measure:?}")
+        write!(out, "{held:?}{liveness:?}{path:?}{to_measure:?}")?;
+        write!(out, "{:?}{}", self.peer_token, self.owes_token)
     }
 
     /// Whether it is in use, nothing is being asked, and nothing is about to be.
@@ -41,6 +42,23 @@ impl Established {
             && self.exchanges.purpose().is_none()
             && self.children.iter().all(|(_, sa)| installed(sa))
             && self.children.wanted().is_none()
+            && !self.owes_token
+    }
+
+    /// A request without protection that names this IKE SA the wrong way round.
+    pub(crate) fn pretence(&self) -> Vec<u8> {
+        let IkeSaId { local, remote } = self.id();
+        let is_initiator = self.role() == Role::Initiator;
+        let (initiator, responder) = if is_initiator { (local, remote) } else { (remote, local) };
+        let flags = Flags { initiator: !is_initiator, ..Flags::default() };
+        let exchange = ExchangeType::INFORMATIONAL;
+        let header = Header::new(initiator, responder, exchange, flags, MessageId(9));
+        Message { header, payloads: Vec::new() }.encode()
+    }
+
+    /// Between which addresses it runs.
+    pub(crate) fn path_now(&self) -> Path {
+        self.path.path()
     }
 
     /// What is in a message of the peer.

@@ -78,7 +78,7 @@ impl Established {
         }
         let installed = self.children.iter().filter(|(_, sa)| sa.state == ChildState::Installed);
         let rekey = installed.map(|(_, sa)| sa.rekey_at).min().unwrap_or(self.life.rekey_at);
-        let probe = Some((self.liveness.probe_at(liveness), TimerReason::Liveness));
+        let probe = Some((self.probe_at(), TimerReason::Liveness));
         if self.followups.is_some() {
             return probe;
         }

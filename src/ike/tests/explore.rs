@@ -138,6 +138,12 @@ fn a_stranger_gets_no_sa_by_any_schedule() {
     passes(scenarios::strangers);
 }
 
+#[test]
+fn a_token_ends_what_is_lost_and_nothing_else() {
+    passes(scenarios::tokens);
+    passes(scenarios::pretence);
+}
+
 /// strongSwan answered CREATE_CHILD_SA before IKE_AUTH (CVE-2026-78135).
 #[test]
 fn cve_2026_78135_no_child_sa_comes_up_before_the_peer_has_proved_who_it_is() {

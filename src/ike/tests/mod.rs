@@ -4,6 +4,7 @@ mod adversary;
 mod attacks;
 mod certificates;
 mod conformance;
+mod crash;
 mod crossing;
 mod explore;
 mod fragments;

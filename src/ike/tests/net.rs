@@ -315,7 +315,16 @@ impl Net {
 
     /// One end loses all its state, and comes back with this configuration.
     pub(super) fn crash(&mut self, end: usize, config: ConnectionConfig) {
-        let settings = EndpointConfig::default();
+        self.crash_with(end, config, EndpointConfig::default());
+    }
+
+    /// The same with settings of its own.
+    pub(super) fn crash_with(
+        &mut self,
+        end: usize,
+        config: ConnectionConfig,
+        settings: EndpointConfig,
+    ) {
         let mut fresh = End::new(settings, &mut Moment::simulated(self.now, &mut self.random));
         fresh.endpoint.add_connection(
             CONNECTION,

@@ -108,6 +108,15 @@ impl Endpoint {
         self.rearm();
     }
 
+    /// Somebody asks the peer in our name, under the IKE SAs that there are, but as the other side of
+    /// them.
+    pub fn pretend(&mut self, at: &mut Moment<'_>) {
+        let ctx = self.core.context(at);
+        for sa in self.sas.all_established() {
+            ctx.out.send(&sa.path_now(), &sa.pretence());
+        }
+    }
+
     /// Asks for a Child SA while IKE_AUTH is under way, with a proof of identity that is none: no
     /// honest peer does so.
     pub fn presume(&mut self, at: &mut Moment<'_>) {

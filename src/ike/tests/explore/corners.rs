@@ -64,6 +64,10 @@ pub(super) enum Corner {
     FollowupsCross,
     /// IKE_FOLLOWUP_KE came for what is not to be any more: STATE_NOT_FOUND (RFC 9370 §2.2.4).
     FollowupWithoutState,
+    /// The peer has shown that it has lost an IKE SA (RFC 6290 §4.5).
+    TokenBelieved,
+    /// Somebody has shown a token that was not the peer's.
+    TokenNotBelieved,
 }
 
 use Corner::*;
@@ -117,6 +121,9 @@ pub(super) fn of_step(
     note(SendableByTraffic, matches!(input, Input::Inner(_)) && moved);
     let Some(datagram) = datagram else { return corners };
     let Ok(header) = Header::decode(datagram.message()) else { return corners };
+    let left = [before, &after.node].map(|node| node.endpoint().established());
+    note(TokenBelieved, datagram.shows_token() && left[1] < left[0]);
+    note(TokenNotBelieved, datagram.shows_token() && counted(Discard::NotAuthentic));
     let intermediate = header.exchange_type == ExchangeType::IKE_INTERMEDIATE;
     note(IntermediateAnsweredAgain, intermediate && counted(Discard::Retransmission) && answered);
     note(PresumptionIgnored, presumes(before, &header) && !answered);

@@ -3,7 +3,7 @@
 use super::node::Node;
 use super::state::fingerprint;
 use crate::ike::tests::net::{EAST, WEST};
-use crate::wire::ike::{Header, IkeSpi, Message, Payload, ProtocolId};
+use crate::wire::ike::{Header, IkeSpi, Message, NotifyType, Payload, ProtocolId};
 use std::net::SocketAddr;
 
 /// A datagram.
@@ -46,6 +46,20 @@ impl Datagram {
         let sides = (flags.initiator, flags.response);
         let sent = ((initiator_spi, responder_spi), sides, message_id.0, fragment);
         Some((sent, fingerprint(&[self.message()]) as u64))
+    }
+
+    /// Whether it shows a token without protection (RFC 6290 §4.5).
+    pub(super) fn shows_token(&self) -> bool {
+        let token = |payload: &Payload| matches!(payload, Payload::Notify(said) if said.notify_type == NotifyType::QUICK_CRASH_DETECTION);
+        Message::decode(self.message()).is_ok_and(|message| message.payloads.iter().any(token))
+    }
+
+    /// The same with the roles exchanged, if it shows a token.
+    pub(super) fn turned(&self) -> Option<Datagram> {
+        let mut message = Message::decode(self.message()).ok().filter(|_| self.shows_token())?;
+        message.header.flags.initiator = !message.header.flags.initiator;
+        let marker = &self.bytes[..self.bytes.len() - self.message().len()];
+        Some(Datagram { bytes: [marker, &message.encode()].concat(), ..self.clone() })
     }
 
     /// Of which message it is a fragment, and which one of how many.

@@ -164,6 +164,7 @@ impl Node {
                 self.at(|endpoint, at| endpoint.update_connection(CONNECTION, config, at));
             }
             Wish::Presume => self.at(|endpoint, at| endpoint.presume(at)),
+            Wish::Pretend => self.at(|endpoint, at| endpoint.pretend(at)),
             Wish::Restart => self.restart(scenario),
         }
     }
@@ -195,6 +196,7 @@ impl Node {
             if input != Input::Wish(Wish::Presume) {
                 breaches.extend(self.note_sent(&datagram));
             }
+            sent.extend(datagram.turned().filter(|_| scenario.turns_tokens));
             sent.push(datagram);
         }
         breaches.extend(self.bounds());

@@ -20,6 +20,8 @@ pub(super) enum Wish {
     Restart,
     /// Ask for a Child SA while IKE_AUTH is under way, as no honest peer does.
     Presume,
+    /// Somebody asks the other end in this one's name, with the roles of the IKE SA exchanged.
+    Pretend,
 }
 
 /// What the adversary may still do. Delivering in any order costs nothing.
@@ -84,6 +86,9 @@ pub(super) struct Scenario {
     pub handshakes: usize,
     /// The peers cannot prove themselves to each other.
     pub strangers: bool,
+    /// Whoever hears a token turns the message around, so that it names the IKE SA as the other end
+    /// has it.
+    pub turns_tokens: bool,
     /// Key exchanges are computed rather than plain to see.
     pub real_keys: bool,
     /// Public-key work is done when the adversary lets it be done.

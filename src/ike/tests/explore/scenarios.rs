@@ -2,6 +2,7 @@
 
 use super::corners::Corner::*;
 use super::scenario::{Budget, Scenario, Start, Wish};
+use crate::crypto::secret::Secret;
 use crate::ike::tests::net::*;
 use crate::ike::*;
 use crate::wire::ike::Identity;
@@ -49,6 +50,7 @@ fn up(name: &'static str, seed: u64, wishes: &[(usize, Wish)], budget: Budget) -
         keeps: true,
         handshakes: 1,
         strangers: false,
+        turns_tokens: false,
         real_keys: false,
         slow_work: false,
         exact: false,
@@ -401,11 +403,37 @@ pub(super) fn hybrid_restart_amid_rekey(seed: u64) -> Scenario {
     Scenario { corners: &[InitialContact], ..hybrid_of("a restart meets hybrid rekeys", scenario) }
 }
 
+/// Two ends whose tokens outlive restarts (RFC 6290).
+fn with_tokens(scenario: Scenario) -> Scenario {
+    let crash_secret = Some(Secret::copy_of(&[7; 32]));
+    Scenario { settings: EndpointConfig { crash_secret, ..scenario.settings }, ..scenario }
+}
+
+/// The end that only answers restarts while the tunnel is up and is rekeyed, and shows it.
+pub(super) fn tokens(seed: u64) -> Scenario {
+    let wishes = [(EAST, Wish::Restart), (WEST, Wish::RekeyIke), (WEST, Wish::RekeyChild(SLOT))];
+    let scenario =
+        up("a restart meets rekeys, with tokens", seed, &wishes, budget(1, 0, [2, 1], 0));
+    Scenario {
+        corners: &[TokenBelieved, UnknownSpi],
+        keeps: false,
+        handshakes: usize::MAX,
+        ..with_tokens(scenario)
+    }
+}
+
+/// Somebody asks for tokens in the name of an end, and turns them around.
+pub(super) fn pretence(seed: u64) -> Scenario {
+    let wishes = [(WEST, Wish::Pretend), (WEST, Wish::RekeyIke), (EAST, Wish::Pretend)];
+    let scenario = up("pretence", seed, &wishes, budget(0, 1, [1, 1], 0));
+    Scenario { corners: &[TokenNotBelieved], turns_tokens: true, ..with_tokens(scenario) }
+}
+
 /// A scenario, whose nonces follow from a seed.
 pub(super) type Make = fn(u64) -> Scenario;
 
 /// All of them.
-pub(super) const ALL: [Make; 29] = [
+pub(super) const ALL: [Make; 31] = [
     child_rekeys,
     ike_rekeys,
     ike_and_child_rekey,
@@ -435,4 +463,6 @@ pub(super) const ALL: [Make; 29] = [
     hybrid_rekeys_and_delete,
     hybrid_slots_change,
     hybrid_restart_amid_rekey,
+    tokens,
+    pretence,
 ];
