@@ -19,6 +19,7 @@ mod lab_itself;
 mod monitoring;
 mod moving;
 mod operator;
+mod overlap;
 mod own;
 mod packaging;
 mod planned;
