@@ -7,7 +7,7 @@ use vpngw::esp::{Discard, InboundSa, Limits, OutboundSa, Reservation, SaConfig};
 use vpngw::forward::{
     Egress, GroupId, InboundEntry, Selectors, Snapshot, Translation, TunnelEntry, VpcTable,
 };
-use vpngw::net::{EspSpi, PeerId, Prefix, PrefixMap, PrefixSet, VpcId};
+use vpngw::net::{EspSpi, Mapping, PeerId, Prefix, PrefixMap, PrefixSet, VpcId};
 use vpngw::wire::ike::TrafficSelector;
 
 pub(crate) const VPC: VpcId = VpcId(0);
@@ -17,6 +17,22 @@ const PREFIXES: u8 = 64;
 
 /// The gateway that sends.
 pub(crate) fn west() -> Snapshot {
+    sending(Translation::default())
+}
+
+/// The same, known to the peer by other prefixes.
+pub(crate) fn mapped_west() -> Snapshot {
+    sending(translation("10.1.0.0/16", "100.64.0.0/16"))
+}
+
+/// What one mapping asks for.
+fn translation(inside: &str, outside: &str) -> Translation {
+    let prefix = |text: &str| text.parse::<Prefix>().expect("a prefix");
+    let mapping = Mapping::new(prefix(inside), prefix(outside)).expect("of one length");
+    Translation::of(&[mapping].into_iter().collect())
+}
+
+fn sending(translation: Translation) -> Snapshot {
     let tunnel = TunnelEntry {
         peer: PeerId(1),
         vpc: VPC,
@@ -25,7 +41,7 @@ pub(crate) fn west() -> Snapshot {
         ),
         local: SocketAddr::from(([192, 0, 2, 1], 4500)),
         remote: SocketAddr::from(([192, 0, 2, 2], 4500)),
-        translation: Translation::default(),
+        translation,
         local_ts: everything(),
         remote_ts: everything(),
         inner_mtu: MTU,
@@ -46,6 +62,15 @@ pub(crate) fn west() -> Snapshot {
 
 /// The gateway that receives.
 pub(crate) fn east() -> Snapshot {
+    receiving(Translation::default())
+}
+
+/// The same, whose hosts have other addresses than those to which the west sends.
+pub(crate) fn mapped_east() -> Snapshot {
+    receiving(translation("172.20.0.0/16", "10.2.0.0/16"))
+}
+
+fn receiving(translation: Translation) -> Snapshot {
     let sa = InboundSa::new(sa()).expect("the key fits the suite");
     let spi = sa.spi();
     let entry = InboundEntry {
@@ -56,7 +81,7 @@ pub(crate) fn east() -> Snapshot {
         allowed_sources: Arc::new(prefixes(1).collect::<PrefixSet>()),
         neighbor: None,
         local_prefixes: Arc::new(prefixes(2).collect::<PrefixSet>()),
-        translation: Translation::default(),
+        translation,
         local_ts: everything(),
         remote_ts: everything(),
         inner_mtu: MTU,

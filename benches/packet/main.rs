@@ -1,5 +1,6 @@
 //! What one packet costs on its way through the gateway, without system calls: nanoseconds for
-//! sealing, opening, deciding and merging, by size and for trains.
+//! sealing, opening, deciding and merging, by size and for trains; and what is added where the peer knows
+//! our prefixes by others, measured in turns with the same without.
 //!
 //! ```text
 //! cargo bench --bench packet                  nanoseconds, the best of many rounds
@@ -10,7 +11,7 @@
 mod gateways;
 mod packets;
 
-use gateways::{NoEgress, VPC, east, west};
+use gateways::{NoEgress, VPC, east, mapped_east, mapped_west, west};
 use packets::{tcp_train, udp};
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -27,11 +28,35 @@ fn main() {
     let rounds = if std::env::args().any(|argument| argument == "--once") { 40 } else { 4000 };
     println!("{:<28} {:>10}", "what", "ns/packet");
     for size in SIZES {
-        report(&format!("out {size}"), BATCH, rounds, send_singly(size));
-        report(&format!("in {size}"), BATCH, rounds, receive(size));
+        report(&format!("out {size}"), BATCH, rounds, send_singly(west(), size));
+        report(&format!("in {size}"), BATCH, rounds, receive(east(), size));
     }
-    report("out, train of 44 × 1400", 44, rounds, send_train(44));
+    report("out, train of 44 × 1400", 44, rounds, send_train(west(), 44));
     report("merge 1400", BATCH, rounds, merge());
+    println!("\n{:<28} {:>10} {:>10} {:>8}", "translated", "without", "with", "more");
+    for size in SIZES {
+        let both = (send_singly(west(), size), send_singly(mapped_west(), size));
+        compare(&format!("out {size}"), BATCH, rounds, both);
+        let both = (receive(east(), size), receive(mapped_east(), size));
+        compare(&format!("in {size}"), BATCH, rounds, both);
+    }
+    let both = (send_train(west(), 44), send_train(mapped_west(), 44));
+    compare("out, train of 44 × 1400", 44, rounds, both);
+}
+
+/// Runs two kinds of rounds in turns and prints the shortest time of each, and their ratio.
+fn compare(
+    what: &str,
+    packets: usize,
+    rounds: usize,
+    (mut one, mut other): (impl FnMut() -> Duration, impl FnMut() -> Duration),
+) {
+    let pairs = (0..rounds).map(|_| (one(), other()));
+    let best = pairs.reduce(|best, pair| (best.0.min(pair.0), best.1.min(pair.1)));
+    let (without, with) = best.unwrap_or_default();
+    let per_packet = |time: Duration| time.as_nanos() as f64 / packets as f64;
+    let more = 100.0 * (per_packet(with) / per_packet(without) - 1.0);
+    println!("{what:<28} {:>10.1} {:>10.1} {more:>6.1} %", per_packet(without), per_packet(with));
 }
 
 /// Runs `round` again and again and prints its shortest time for each of its packets.
@@ -41,10 +66,11 @@ fn report(what: &str, packets: usize, rounds: usize, mut round: impl FnMut() -> 
 }
 
 /// From the device to the send buffer, packet by packet.
-fn send_singly(size: usize) -> impl FnMut() -> Duration {
-    let (west, packet) = (west(), udp(size));
-    let mut packets = vec![packet; BATCH];
+fn send_singly(west: Snapshot, size: usize) -> impl FnMut() -> Duration {
+    let sent = vec![udp(size); BATCH];
     move || {
+        // What is translated once is another packet.
+        let mut packets = sent.clone();
         let mut egress = NoEgress::default();
         let begin = Instant::now();
         let mut outbound = Outbound::new(&west, VPC);
@@ -58,8 +84,8 @@ fn send_singly(size: usize) -> impl FnMut() -> Duration {
 }
 
 /// From the device to the send buffer, as one super-packet of TCP.
-fn send_train(segments: usize) -> impl FnMut() -> Duration {
-    let (west, (header, bytes)) = (west(), tcp_train(segments, 1348));
+fn send_train(west: Snapshot, segments: usize) -> impl FnMut() -> Duration {
+    let (header, bytes) = tcp_train(segments, 1348);
     move || {
         let (mut egress, mut bytes) = (NoEgress::default(), bytes.clone());
         let begin = Instant::now();
@@ -71,8 +97,8 @@ fn send_train(segments: usize) -> impl FnMut() -> Duration {
 }
 
 /// From the receive buffer to what the device may get.
-fn receive(size: usize) -> impl FnMut() -> Duration {
-    let (west, east, packet) = (west(), east(), udp(size));
+fn receive(east: Snapshot, size: usize) -> impl FnMut() -> Duration {
+    let (west, packet) = (west(), udp(size));
     move || {
         let mut sealed = sealed_batch(&west, &packet);
         let mut inbound = Inbound::new(&east, Timestamp::ZERO);

@@ -1,5 +1,6 @@
 //! Many VPCs with the same prefixes between the same two gateways: whatever their hosts send, and
-//! whatever is done to the datagrams, no packet comes out in another VPC.
+//! whatever is done to the datagrams, no packet comes out in another VPC. Every other VPC is known to the east
+//! by prefixes of its own, and no packet has the address of another VPC's.
 //!
 //! An ordinary run decides a hundred thousand packets; for more:
 //!
@@ -8,6 +9,7 @@
 //! ```
 
 use super::*;
+use crate::net::{Mapping, Mappings};
 use crate::random::{Random, Seeded};
 use std::net::IpAddr;
 
@@ -21,6 +23,33 @@ fn sa_of(vpc: u16) -> SaConfig {
     SaConfig { keymat: Secret::from(vec![octet; 20]), ..sa(SPI + u32::from(vpc)) }
 }
 
+/// The prefixes by which the east knows the west's of a VPC.
+fn known(vpc: u16) -> [Prefix; 2] {
+    match vpc % 2 {
+        0 => WEST.map(|text| text.parse().unwrap()),
+        _ => [format!("100.{}.0.0/16", vpc), format!("fd64:{vpc}::/32")]
+            .map(|text| text.parse().unwrap()),
+    }
+}
+
+/// How a packet of a host of the west comes out.
+fn known_by(sample: &Sample, vpc: u16) -> Sample {
+    let front = known(vpc)[usize::from(sample.src.is_ipv6())].addr();
+    let src = match (sample.src, front) {
+        (IpAddr::V4(host), IpAddr::V4(front)) => {
+            let ([a, b, _, _], [_, _, c, d]) = (front.octets(), host.octets());
+            IpAddr::from([a, b, c, d])
+        }
+        (IpAddr::V6(host), IpAddr::V6(front)) => {
+            let ([a, b, ..], [_, _, rest @ ..]) = (front.segments(), host.segments());
+            let [c, d, e, f, g, h] = rest;
+            IpAddr::from([a, b, c, d, e, f, g, h])
+        }
+        _ => unreachable!("of one family"),
+    };
+    Sample { src, ..sample.clone() }
+}
+
 fn sending() -> Snapshot {
     let table = |vpc: u16| {
         let outbound = OutboundSa::new(Reservation::first_use(sa_of(vpc))).unwrap();
@@ -28,6 +57,7 @@ fn sending() -> Snapshot {
             vpc: VpcId(vpc),
             peer: PeerId(vpc.into()),
             outbound: Arc::new(outbound),
+            translation: Translation::of(&mappings(vpc)),
             ..tunnel(SPI)
         };
         let table = VpcTable {
@@ -43,9 +73,16 @@ fn receiving() -> Snapshot {
     let inbound = (0..VPCS).map(|vpc| {
         let sa = Arc::new(InboundSa::new(sa_of(vpc)).unwrap());
         let peer = PeerId(vpc.into());
-        (sa.spi(), InboundEntry { sa, peer, vpc: VpcId(vpc), ..entry(SPI) })
+        let allowed_sources = Arc::new(known(vpc).into_iter().collect());
+        (sa.spi(), InboundEntry { sa, peer, vpc: VpcId(vpc), allowed_sources, ..entry(SPI) })
     });
     Snapshot { inbound: inbound.collect(), ..Snapshot::default() }
+}
+
+fn mappings(vpc: u16) -> Mappings {
+    let inside = WEST.map(|text| text.parse::<Prefix>().unwrap());
+    let pairs = inside.into_iter().zip(known(vpc)).filter(|(one, other)| one != other);
+    pairs.filter_map(|(one, other)| Mapping::new(one, other)).collect()
 }
 
 fn below(random: &mut Seeded, end: u16) -> u16 {
@@ -55,7 +92,7 @@ fn below(random: &mut Seeded, end: u16) -> u16 {
 }
 
 /// A packet of a host of a VPC, marked with the VPC; one in eight is for or from nowhere near it.
-fn packet(vpc: u16, random: &mut Seeded) -> (Vec<u8>, bool) {
+fn packet(vpc: u16, random: &mut Seeded) -> (Sample, bool) {
     let sample = match below(random, 4) {
         0 => Sample::tcp4(),
         1 => Sample::udp4(),
@@ -81,7 +118,7 @@ fn packet(vpc: u16, random: &mut Seeded) -> (Vec<u8>, bool) {
         ttl: 64,
         ..sample
     };
-    (sample.build(), !strange_source && !strange_target)
+    (sample, !strange_source && !strange_target)
 }
 
 #[test]
@@ -94,7 +131,7 @@ fn no_packet_comes_out_in_another_vpc() {
     for _ in 0..packets {
         let vpc = below(&mut random, VPCS);
         let (inner, belongs) = packet(vpc, &mut random);
-        let mut outcome = outbound_packet(&west, VpcId(vpc), &mut inner.clone());
+        let mut outcome = outbound_packet(&west, VpcId(vpc), &mut inner.build());
         assert_eq!(outcome.discarded.is_none(), belongs, "VPC {vpc}");
         let Some(datagram) = outcome.datagrams.first_mut() else {
             kept += 1;
@@ -111,7 +148,7 @@ fn no_packet_comes_out_in_another_vpc() {
             Ok(permitted) => {
                 assert!(!is_forged, "a packet of VPC {vpc} in VPC {other}");
                 assert_eq!(permitted.vpc(), VpcId(vpc));
-                assert_eq!(permitted.packet(), inner);
+                assert_eq!(permitted.packet(), known_by(&inner, vpc).build());
                 delivered += 1;
             }
             Err(reason) => {
