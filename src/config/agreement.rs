@@ -2,6 +2,7 @@
 //! they share. Every contradiction is a tunnel that does not come up, or traffic that does not pass.
 
 mod mappings;
+mod papers;
 mod segments;
 
 use super::{BgpConfig, Config, Credentials, PeerConfig, Routing, VpcConfig, VrrpConfig};
@@ -62,6 +63,7 @@ pub fn compare(one: &Config, other: &Config) -> Vec<Contradiction> {
         (false, false) => {
             if let (Some(here), Some(there)) = (here.first(), there.first()) {
                 connection(*here, *there, &mut found);
+                namesakes(*here, *there, &mut found);
                 connection_one_way(*here, *there, &mut found);
                 connection_one_way(*there, *here, &mut found);
             }
@@ -117,6 +119,17 @@ fn connection(one: Side<'_>, other: Side<'_>, found: &mut Vec<Contradiction>) {
             ),
             help: "leave `initiate` out at one side, and write its peer's `remote_address`"
                 .to_owned(),
+        });
+    }
+}
+
+/// Nobody can tell two gateways apart that say they are the same.
+fn namesakes(one: Side<'_>, other: Side<'_>, found: &mut Vec<Contradiction>) {
+    if one.peer.local_identity == other.peer.local_identity {
+        let (a, b, identity) = (one.name(), other.name(), &one.peer.local_identity);
+        found.push(Contradiction {
+            message: format!("{a} and {b} both say that they are {:?}", identity.to_string()),
+            help: "give each gateway an `identity` of its own".to_owned(),
         });
     }
 }
@@ -187,6 +200,17 @@ fn connection_one_way(one: Side<'_>, other: Side<'_>, found: &mut Vec<Contradict
                 "the public key that {a} has of {b} does not belong to the private key of {b}"
             ),
             help: format!("give {a} what `vpnctl pubkey` prints of the private key of {b}"),
+        });
+    }
+    papers::papers(one, other, found);
+    if let (Some(address), Some(only)) = (one.peer.remote_address, other.peer.local_address)
+        && address != only
+    {
+        found.push(Contradiction {
+            message: format!(
+                "{a} reaches {b} at {address}, and {b} speaks with {a} from {only} alone"
+            ),
+            help: format!("write remote_address = \"{only}\" at {a}, or `local_address` at {b}"),
         });
     }
     let them = &other.config.gateway;
@@ -275,6 +299,14 @@ fn tunnel(one: Side<'_>, other: Side<'_>, found: &mut Vec<Contradiction>) {
 
 fn bgp(one: Side<'_>, other: Side<'_>, here: &BgpConfig, found: &mut Vec<Contradiction>) {
     let (a, b) = (one.name(), other.name());
+    let announced = other.vpc().map_or(0, |vpc| vpc.prefixes.len());
+    let most = here.max_prefixes;
+    if usize::try_from(most).is_ok_and(|most| announced > most) {
+        found.push(Contradiction {
+            message: format!("{a} takes {most} prefixes of {b}, which announces {announced}"),
+            help: format!("write a greater `max_prefixes` at {a}"),
+        });
+    }
     if let Some(asn) = other.config.gateway.asn.filter(|asn| *asn != here.remote_asn) {
         let wanted = here.remote_asn;
         found.push(Contradiction {
@@ -366,6 +398,12 @@ fn virtual_routers(one: &Config, other: &Config, found: &mut Vec<Contradiction>)
     let (a, b) = (&one.gateway.name, &other.gateway.name);
     for here in one.vpcs.values() {
         for there in other.vpcs.values().filter(|there| there.name == here.name) {
+            found.extend(other_vrid(here, there).map(|(address, ours, theirs)| Contradiction {
+                message: format!(
+                    "{a} has {address} under VRID {ours}, and {b} under VRID {theirs}"
+                ),
+                help: "a virtual router has the same `vrid` on all its gateways".to_owned(),
+            }));
             for (ours, theirs) in shared(here, there) {
                 let vrid = ours.vrid;
                 if (&ours.ipv4, &ours.ipv6) != (&theirs.ipv4, &theirs.ipv6) {
@@ -404,6 +442,28 @@ fn shared<'c>(
     let pairs =
         here.vrrp.iter().flat_map(|ours| there.vrrp.iter().map(move |theirs| (ours, theirs)));
     pairs.filter(move |(ours, theirs)| same_place && ours.vrid == theirs.vrid)
+}
+
+/// An address that both have, each under another VRID: both would answer for it.
+fn other_vrid(here: &VpcConfig, there: &VpcConfig) -> Option<(IpAddr, u8, u8)> {
+    if !here.prefixes.iter().any(|own| there.prefixes.contains(own)) {
+        return None;
+    }
+    let addresses = |router: &VrrpConfig| {
+        // Every virtual router may have the same link-local address.
+        let v6 = router.ipv6.iter().filter(|address| !address.is_unicast_link_local());
+        let v4 = router.ipv4.iter().copied().map(IpAddr::from);
+        v4.chain(v6.copied().map(IpAddr::from)).collect::<Vec<_>>()
+    };
+    let has = |vrid, address| {
+        let theirs = there.vrrp.iter().filter(|other| other.vrid != vrid);
+        theirs.into_iter().find(|other| addresses(other).contains(&address)).map(|other| other.vrid)
+    };
+    here.vrrp.iter().find_map(|ours| {
+        addresses(ours)
+            .into_iter()
+            .find_map(|address| Some((address, ours.vrid, has(ours.vrid, address)?)))
+    })
 }
 
 /// Both sides have a suite in common.

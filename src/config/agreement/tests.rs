@@ -2,7 +2,11 @@
 
 use super::*;
 use crate::config::{KeysInMemory, VxlanConfig, parse};
+use crate::crypto::pem;
 use crate::crypto::sign::SigningKey;
+use crate::pki;
+use crate::pki::samples::{Authority, DAY, Leaf};
+use crate::time::WallTime;
 
 fn key(seed: u8) -> SigningKey {
     SigningKey::from_seed(&[seed; 32])
@@ -185,6 +189,19 @@ fn every_contradiction_is_found_and_says_what_to_write() {
             "inside_remote",
         ),
         (
+            Box::new(|text: String| {
+                let both = replaced(&text, "listen = [", "listen = [\"10.79.1.11\", ");
+                format!("{both}local_address = \"10.79.1.11\"\n")
+            }),
+            "speaks with right from 10.79.1.11 alone",
+            "remote_address = \"10.79.1.11\" at right",
+        ),
+        (
+            Box::new(more("max_prefixes = 1")),
+            "left takes 1 prefixes of right, which announces 2",
+            "`max_prefixes` at left",
+        ),
+        (
             Box::new(swap("remote_asn = 64512\naccept", "static_routes")),
             "which has static routes",
             "static_routes",
@@ -220,6 +237,16 @@ fn every_contradiction_is_found_and_says_what_to_write() {
     };
     let secrets = found(&psk(1, "psk"), &psk(2, "other.psk"));
     assert!(matches!(&secrets[..], [one] if one.message.contains("secrets")), "{secrets:?}");
+    let same = |own: u8, name: &str| {
+        replaced(
+            &text(own),
+            &format!("name = \"{name}\"\n"),
+            &format!("name = \"{name}\"\nidentity = \"both\"\n"),
+        )
+    };
+    let namesakes = found(&same(1, "left"), &same(2, "right"));
+    let said = "both say that they are \"both\"";
+    assert!(namesakes.iter().any(|one| one.message.contains(said)), "{namesakes:?}");
     let alone = text(2).split("[[peer]]").next().unwrap().to_owned();
     let one_sided = found(&text(1), &alone);
     assert!(
@@ -250,6 +277,10 @@ fn gateways_of_one_region_share_their_virtual_routers() {
     );
     let says = |word: &str| bad.iter().any(|one| one.message.contains(word));
     assert!(says("addresses") && says("priority"), "{bad:?}");
+    let other = replaced(&region("b", 100, "10.1.0.1"), "vrid = 1\n", "vrid = 2\n");
+    let twice = found(&region("a", 200, "10.1.0.1"), &other);
+    let said = "has 10.1.0.1 under VRID";
+    assert!(matches!(&twice[..], [one] if one.message.contains(said)), "{twice:?}");
 }
 
 /// What the two gateways of a region, both VPCs of which are in segments, do not agree on when the second
@@ -352,4 +383,43 @@ fn regions_that_do_not_know_each_other_are_known_by_different_prefixes() {
     let sibling = in_region(2, "west");
     let said = compared(sibling);
     assert!(said.iter().any(|one| one.message.contains("of the same region does not")), "{said:?}");
+}
+
+/// The file of left (1) or right (2) with a certificate by `by`, believing `trusted` and revoking serials.
+fn certified(own: u8, by: &Authority, trusted: &Authority, revoked: &[u64]) -> Config {
+    let name = if own == 1 { "left" } else { "right" };
+    let names = [name];
+    let leaf =
+        Leaf { serial: u64::from(own), until: WallTime::SIMULATED + 30 * DAY, ..Leaf::of(&names) };
+    let (issued, key) = by.issue_with_key(leaf);
+    let pem = |der: &[u8], label| pem::encode(der, label).to_string();
+    let list = trusted.revoke(revoked, WallTime::SIMULATED + 30 * DAY);
+    let files = KeysInMemory::new()
+        .with("own.key", &key)
+        .with("own.crt", &pem(issued.certificate.der(), pki::CERTIFICATE))
+        .with("ca.crt", &pem(trusted.certificate().der(), pki::CERTIFICATE))
+        .with("ca.crl", &pem(list.der(), pki::CRL));
+    let text = text(own)
+        .replace(&format!("private_key = \"{name}.key\""), "private_key = \"own.key\"\ncertificate = \"own.crt\"\nca = [\"ca.crt\"]\ncrl = [\"ca.crl\"]")
+        .replace("public_key_file = \"left.pub\"\n", "")
+        .replace("public_key_file = \"right.pub\"\n", "");
+    parse(&text, "file.toml", &files).unwrap_or_else(|errors| panic!("{errors}\n{text}"))
+}
+
+#[test]
+fn certificates_that_the_other_side_does_not_believe_are_found() {
+    let (ours, theirs) = (Authority::new("Ours"), Authority::new("Theirs"));
+    let left = certified(1, &ours, &ours, &[]);
+    let said = |right: &Config| {
+        let both = [compare(&left, right), compare(right, &left)];
+        assert_eq!(both[0].len(), both[1].len(), "{both:?}");
+        both[0].iter().map(|one| one.message.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(said(&certified(2, &ours, &ours, &[])), Vec::<String>::new());
+    let stranger = said(&certified(2, &theirs, &ours, &[]));
+    assert!(matches!(&stranger[..], [one] if one.starts_with("left believes")), "{stranger:?}");
+    let sceptic = said(&certified(2, &ours, &theirs, &[]));
+    assert!(matches!(&sceptic[..], [one] if one.starts_with("right believes")), "{sceptic:?}");
+    let revoked = said(&certified(2, &ours, &ours, &[1]));
+    assert!(matches!(&revoked[..], [one] if one.contains("revocation list")), "{revoked:?}");
 }
