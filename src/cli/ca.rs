@@ -27,6 +27,7 @@ use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
     Issuer, KeyPair, KeyUsagePurpose, PublicKeyData, SanType, SerialNumber, SignatureAlgorithm,
 };
+use serde_json::json;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -84,7 +85,7 @@ fn init(path: &Path, name: &str, days: u16, now: WallTime, look: Look) -> Result
     let file = |name: &str| path.join(name).display().to_string();
     let (authority, list) = (file("ca.crt"), file("ca.crl"));
     if look.json {
-        return look::print(&serde_json::json!({ "ca": authority, "crl": list }).to_string());
+        return look::print_json(json!({ "ca": authority, "crl": list }));
     }
     look::print(&format!(
         "{authority} is the authority: in [gateway], ca = [\"{authority}\"], crl = [\"{list}\"]\n\
@@ -114,11 +115,10 @@ fn issue(folder: &Folder, order: &Order<'_>, now: WallTime, look: Look) -> Resul
     folder::write_certificate(&certificate_file, &certificate)?;
     let (key_file, certificate_file) = (key_file.display(), certificate_file.display());
     if look.json {
-        let written = serde_json::json!({
+        return look::print_json(json!({
             "certificate": certificate_file.to_string(), "private_key": key_file.to_string(),
             "serial": certificate.serial(), "expires": Date(certificate.not_after()).to_string(),
-        });
-        return look::print(&written.to_string());
+        }));
     }
     look::print(&format!(
         "{certificate_file} is for {} until {}; {key_file} is its private key. In [gateway] of that \
@@ -142,11 +142,10 @@ fn renew(folder: &Folder, file: &Path, days: u16, now: WallTime, look: Look) -> 
     let certificate = sign(folder, &first, &names, &key, days, now)?;
     folder::replace_certificate(file, &certificate)?;
     if look.json {
-        let written = serde_json::json!({
+        return look::print_json(json!({
             "certificate": file, "serial": certificate.serial(),
             "expires": Date(certificate.not_after()).to_string(),
-        });
-        return look::print(&written.to_string());
+        }));
     }
     look::print(&format!(
         "{} is for {} until {}, with the same key. Now, at the gateway: vpnctl reload",
@@ -175,8 +174,7 @@ fn revoke(folder: &Folder, which: &[String], days: u16, now: WallTime, look: Loo
     folder.write_list(&revoked, days, now)?;
     let list = folder.path("ca.crl");
     if look.json {
-        let written = serde_json::json!({ "crl": list, "revoked": added });
-        return look::print(&written.to_string());
+        return look::print_json(json!({ "crl": list, "revoked": added }));
     }
     let what = match added.is_empty() {
         true => "no more than before".to_owned(),
@@ -230,7 +228,7 @@ fn list(folder: &Folder, now: WallTime, look: Look) -> Result<()> {
     };
     if look.json {
         let view = |certificate: &Certificate| {
-            serde_json::json!({
+            json!({
                 "serial": certificate.serial(),
                 "names": certificate.names().iter().map(ToString::to_string).collect::<Vec<_>>(),
                 "expires": Date(certificate.not_after()).to_string(),
@@ -238,7 +236,7 @@ fn list(folder: &Folder, now: WallTime, look: Look) -> Result<()> {
             })
         };
         let all: Vec<_> = issued.iter().map(view).collect();
-        return look::print(&serde_json::json!({ "issued": all }).to_string());
+        return look::print_json(json!({ "issued": all }));
     }
     let mut sheet = Sheet::new(&["SERIAL", "STATE", "UNTIL", "NAMES"]);
     for certificate in &issued {

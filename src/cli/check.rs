@@ -3,7 +3,7 @@
 
 use super::doctor::{Finding, files};
 use super::exit::Ending;
-use super::look::{self, Look, SCHEMA};
+use super::look::{self, Look};
 use super::sheet::wrapped;
 use crate::config::{Config, Contradiction, compare, know_each_other};
 use crate::config_file::{self, LoadError};
@@ -52,9 +52,8 @@ fn agreement(files: [&Path; 2], found: &[Contradiction], look: Look) -> String {
         let found = found.iter().map(|one| json!({ "message": one.message, "help": one.help }));
         let found: Vec<_> = found.collect();
         let agree = found.is_empty();
-        let fields =
-            json!({ "schema": SCHEMA, "files": files, "agree": agree, "contradictions": found });
-        return fields.to_string();
+        let fields = json!({ "files": files, "agree": agree, "contradictions": found });
+        return look::versioned(fields);
     }
     let [one, other] = files.map(|file| file.display().to_string());
     if found.is_empty() {
@@ -131,5 +130,5 @@ fn as_json(file: &Path, loaded: &Result<Config, LoadError>, hidden: &[Finding]) 
     };
     let of_service = |finding: &Finding| json!({ "message": finding.what, "help": finding.remedy });
     errors.extend(hidden.iter().map(of_service));
-    json!({ "file": file, "valid": errors.is_empty(), "errors": errors }).to_string()
+    look::versioned(json!({ "file": file, "valid": errors.is_empty(), "errors": errors }))
 }

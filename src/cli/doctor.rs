@@ -8,7 +8,7 @@ mod peers;
 
 use super::args::Common;
 use super::exit::Ending;
-use super::look::{self, BAD, GOOD, Look, SCHEMA};
+use super::look::{self, BAD, GOOD, Look};
 use super::sheet::wrapped;
 use crate::config::Config;
 use crate::config_file;
@@ -82,10 +82,9 @@ const ABOUT: usize = 14;
 fn shown(finding: &Finding, look: Look) -> String {
     let Finding { about, what, remedy } = finding;
     if look.json {
-        let fields = json!({
-            "schema": SCHEMA, "about": about, "ok": remedy.is_none(), "what": what, "remedy": remedy,
-        });
-        return fields.to_string();
+        return look::versioned(json!({
+            "about": about, "ok": remedy.is_none(), "what": what, "remedy": remedy,
+        }));
     }
     let ok = remedy.is_none();
     if !look.for_people() {

@@ -5,7 +5,7 @@ mod surroundings;
 
 use super::args::InitArgs;
 use super::keys;
-use super::look::{self, Look, SCHEMA};
+use super::look::{self, Look};
 use crate::config::Config;
 use crate::config_file;
 use crate::crypto::sign::SigningKey;
@@ -58,11 +58,10 @@ pub(super) fn init(args: &InitArgs, look: Look) -> Result<ExitCode> {
     valid(path, &text)?;
     file::write_new(path, text.as_bytes(), keys::access(path, 0o644, 0o640))?;
     look::print(&if look.json {
-        json!({
-            "schema": SCHEMA, "config": path, "private_key": key_file, "public_key": public,
+        look::versioned(json!({
+            "config": path, "private_key": key_file, "public_key": public,
             "name": answers.name, "asn": answers.asn, "invitation": invitation(&answers, &public),
-        })
-        .to_string()
+        }))
     } else {
         report(path, &key_file, is_new, &answers, &public)
     })?;

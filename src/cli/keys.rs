@@ -11,6 +11,7 @@ use anyhow::{Context, Result, bail};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use nix::unistd::geteuid;
+use serde_json::json;
 use std::io::Read;
 use std::path::Path;
 use std::process::ExitCode;
@@ -26,6 +27,7 @@ pub(super) fn generate(psk: bool, output: Option<&Path>, look: Look) -> Result<E
     let mut random = OsRandom;
     match (psk, output) {
         (true, Some(path)) => new_secret(path, look)?,
+        (true, None) if look.json => look::print_json(json!({ "psk": *secret(&mut random) }))?,
         (true, None) => look::print(&secret(&mut random))?,
         (false, Some(path)) => new_key_pair(path, &mut random, look)?,
         (false, None) => bail!("say where the private key goes: vpnctl keygen -o NAME.key"),
@@ -48,7 +50,7 @@ pub(super) fn make_secret(path: &Path) -> Result<()> {
 fn new_secret(path: &Path, look: Look) -> Result<()> {
     make_secret(path)?;
     if look.json {
-        return look::print(&serde_json::json!({ "psk_file": path }).to_string());
+        return look::print_json(json!({ "psk_file": path }));
     }
     look::print(&format!(
         "{} holds a new shared secret. Give the same line to the peer, over a safe channel.",
@@ -73,10 +75,9 @@ fn new_key_pair(path: &Path, random: &mut dyn Random, look: Look) -> Result<()> 
     let public = make_pair(path, random)?;
     let beside = path.with_extension("pub");
     if look.json {
-        let written = serde_json::json!({
+        return look::print_json(json!({
             "private_key": path, "public_key_file": beside, "public_key": public
-        });
-        return look::print(&written.to_string());
+        }));
     }
     look::print(&format!(
         "{} is the private key; it stays here.\n{} is the public key, for the peers:\n{public}",
@@ -111,7 +112,7 @@ pub(super) fn show_public(path: &Path, look: Look) -> Result<ExitCode> {
         .with_context(|| format!("{} is no private key", path.display()))?;
     let public = key.verifying_key().to_base64();
     if look.json {
-        look::print(&serde_json::json!({ "public_key": public }).to_string())?;
+        look::print_json(json!({ "public_key": public }))?;
     } else {
         look::print(&public)?;
     }

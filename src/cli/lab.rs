@@ -35,7 +35,7 @@ fn open() -> Result<Lab> {
 
 fn say(look: Look, sentence: &str) -> Result<ExitCode> {
     match look.json {
-        true => look::print(&json!({ "message": sentence }).to_string())?,
+        true => look::print_json(json!({ "message": sentence }))?,
         false => look::print(sentence)?,
     }
     Ok(ExitCode::SUCCESS)
@@ -151,7 +151,7 @@ fn down(look: Look) -> Result<ExitCode> {
 fn heal(gateway: Option<&str>, look: Look) -> Result<ExitCode> {
     let healed = open()?.heal(gateway)?;
     if look.json {
-        look::print(&json!({ "healed": healed }).to_string())?;
+        look::print_json(json!({ "healed": healed }))?;
         return Ok(ExitCode::SUCCESS);
     }
     for fault in &healed {
@@ -167,7 +167,7 @@ fn status(look: Look) -> Result<ExitCode> {
     let gateways = open()?.status();
     if look.json {
         let gateways: Vec<_> = gateways.iter().map(as_json).collect();
-        look::print(&json!({ "gateways": gateways }).to_string())?;
+        look::print_json(json!({ "gateways": gateways }))?;
     } else {
         look::print(&table(&gateways, look))?;
     }

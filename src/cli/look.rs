@@ -5,7 +5,7 @@ use super::args::{ColorChoice, Common, Format};
 use anstyle::{AnsiColor, Style};
 use anyhow::{Error, Result};
 use clap::ValueEnum;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::io::{self, ErrorKind, IsTerminal, Write};
 
 /// The version of what `--json` prints. Fields may be added; none changes its meaning or goes
@@ -124,6 +124,19 @@ pub(super) fn print(text: &str) -> Result<()> {
     Ok(stdout.flush()?)
 }
 
+/// Writes an object, with the version of what it means.
+pub(super) fn print_json(fields: Value) -> Result<()> {
+    print(&versioned(fields))
+}
+
+/// An object as `--json` prints it.
+pub(super) fn versioned(mut fields: Value) -> String {
+    if let Some(fields) = fields.as_object_mut() {
+        fields.insert("schema".to_owned(), SCHEMA.into());
+    }
+    fields.to_string()
+}
+
 /// Writes an error and its causes to standard error. A gateway's report on a configuration
 /// begins with its own "error: ".
 pub(super) fn complain(error: &Error, color: ColorChoice, json: bool) {
@@ -134,7 +147,7 @@ pub(super) fn complain(error: &Error, color: ColorChoice, json: bool) {
     let sentence = sentence(error);
     if json {
         // Whoever reads JSON finds why there is nothing else where the rest would stand.
-        let _ = print(&json!({ "schema": SCHEMA, "error": { "message": sentence } }).to_string());
+        let _ = print_json(json!({ "error": { "message": sentence } }));
         return;
     }
     let start =

@@ -3,7 +3,7 @@
 
 use super::args::{PeerArgs, PeerCommand};
 use super::keys;
-use super::look::{self, Look, SCHEMA};
+use super::look::{self, Look};
 use crate::config_file;
 use crate::os::file::{self, Access};
 use anyhow::{Context, Result, bail};
@@ -50,8 +50,7 @@ pub(super) fn run(command: &PeerCommand, look: Look) -> Result<ExitCode> {
 
 fn tell(config: &Path, done: &str, peer: &str, more: &str, look: Look) -> Result<()> {
     if look.json {
-        let fields = json!({ "schema": SCHEMA, "config": config, "peer": peer, "done": done });
-        return look::print(&fields.to_string());
+        return look::print_json(json!({ "config": config, "peer": peer, "done": done }));
     }
     look::print(&format!(
         "{done} {peer}: {} is valid. `vpnctl diff` says what that touches, `vpnctl reload` takes it over.{more}",

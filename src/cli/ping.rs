@@ -4,7 +4,7 @@ use super::args::Common;
 use super::client;
 use super::exit::Ending;
 use super::gateways;
-use super::look::{self, BAD, GOOD, Look, SCHEMA};
+use super::look::{self, BAD, GOOD, Look};
 use super::units::round_trip;
 use crate::control::{PeerView, Request, Verdict};
 use crate::lab::traffic::Echo;
@@ -131,12 +131,11 @@ fn summary(
     let (sent, lost) = (times.len(), times.len() - answered.len());
     let mtu = view.inner_mtu;
     if look.json {
-        let fields = json!({
-            "schema": SCHEMA, "gateway": view.gateway, "peer": view.summary.name, "to": target,
+        return look::versioned(json!({
+            "gateway": view.gateway, "peer": view.summary.name, "to": target,
             "size": size, "sent": sent, "lost": lost, "rtt_us": answered, "mtu": mtu,
             "verdict": view.summary.verdict,
-        });
-        return fields.to_string();
+        }));
     }
     let style = if lost == 0 { GOOD } else { BAD };
     let mut facts = vec![look.paint(style, &format!("{sent} sent, {lost} lost"))];

@@ -4,12 +4,12 @@ use super::args::{Common, Watch};
 use super::client::{self, NotRunning};
 use super::exit::Ending;
 use super::gateways::{self, Target};
-use super::look::{self, BAD, Look, SCHEMA, STRONG};
+use super::look::{self, BAD, Look, STRONG};
 use super::sheet;
 use crate::control::{Failure, FailureKind, Request};
 use anyhow::{Context, Error, Result, anyhow};
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value, json};
+use serde_json::json;
 use std::process::ExitCode;
 
 /// Moves to the upper left corner and clears what is below (ECMA-48 CUP and ED).
@@ -111,8 +111,7 @@ fn ask_all(targets: &[Target], request: &Request) -> Vec<Result<String>> {
 fn remark(target: &Target, error: &Error, look: Look) -> Option<String> {
     if look.json {
         let error = json!({ "message": look::sentence(error) });
-        let fields = json!({ "schema": SCHEMA, "gateway": target.name, "error": error });
-        return Some(fields.to_string());
+        return Some(look::versioned(json!({ "gateway": target.name, "error": error })));
     }
     let fact = match error.is::<NotRunning>() {
         true => "does not run".to_owned(),
@@ -143,9 +142,7 @@ fn rendered<V: DeserializeOwned>(
 
 /// An answer of a gateway as `--json` prints it.
 pub(super) fn versioned(body: &str) -> Result<String> {
-    let fields: Map<String, Value> = serde_json::from_str(body)?;
-    let schema = [("schema".to_owned(), SCHEMA.into())];
-    Ok(Value::Object(schema.into_iter().chain(fields).collect()).to_string())
+    Ok(look::versioned(serde_json::from_str(body)?))
 }
 
 fn knows_no_such_peer(error: &Error) -> bool {
