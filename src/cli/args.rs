@@ -4,10 +4,12 @@ mod files;
 
 pub(super) use files::{CaCommand, InitArgs, KeyKind, PeerArgs, PeerCommand};
 
+use super::complete;
 use crate::lab::FaultKind;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Parser, Subcommand, ValueEnum, ValueHint};
+use clap_complete::engine::ArgValueCompleter;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -36,7 +38,7 @@ pub(super) struct Args {
 }
 
 /// What every command takes.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 pub(super) struct Common {
     /// Control socket of the gateway
     #[arg(long, global = true, value_name = "PATH", conflicts_with = "gateway")]
@@ -44,6 +46,7 @@ pub(super) struct Common {
     pub(super) socket: Option<PathBuf>,
     /// Name of the gateway, when several run on this host
     #[arg(short, long, global = true, value_name = "NAME")]
+    #[arg(add = ArgValueCompleter::new(complete::gateways))]
     pub(super) gateway: Option<String>,
     /// Process number of the gateway, as systemd knows it
     #[arg(long, global = true, value_name = "PID", conflicts_with_all = ["socket", "gateway"])]
@@ -95,6 +98,7 @@ pub(super) struct Choice {
     pub(super) down: bool,
     /// Only peers of this VPC
     #[arg(long, value_name = "NAME", conflicts_with = "name")]
+    #[arg(add = ArgValueCompleter::new(complete::vpcs))]
     pub(super) vpc: Option<String>,
     /// The order of the peers
     #[arg(short, long, value_enum, value_name = "ORDER", default_value_t)]
@@ -140,6 +144,7 @@ pub(super) enum Command {
     /// found out.
     Peers {
         /// Name of the peer
+        #[arg(add = ArgValueCompleter::new(complete::peers))]
         name: Option<String>,
         #[command(flatten)]
         choice: Choice,
@@ -149,7 +154,7 @@ pub(super) enum Command {
     /// Show what happened, with its cause and what to do
     Events {
         /// Only what is about this peer
-        #[arg(long, value_name = "NAME")]
+        #[arg(long, value_name = "NAME", add = ArgValueCompleter::new(complete::peers))]
         peer: Option<String>,
         /// Only what somebody should look at
         #[arg(short, long)]
@@ -202,6 +207,7 @@ pub(super) enum Command {
     /// Ends with 1 when one was lost.
     Ping {
         /// Name of the peer
+        #[arg(add = ArgValueCompleter::new(complete::peers))]
         peer: String,
         /// An address behind the peer, instead of its own inside the tunnel
         #[arg(long, value_name = "ADDRESS")]
@@ -219,6 +225,7 @@ pub(super) enum Command {
     /// prefixes. Nothing is decrypted unless --keys says so; the file is for its owner only.
     Capture {
         /// Name of the peer
+        #[arg(add = ArgValueCompleter::new(complete::peers))]
         peer: String,
         /// The file, which is new; standard output when left out
         #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
@@ -267,6 +274,7 @@ pub(super) enum Command {
     /// Replace the keys of a tunnel now
     Rekey {
         /// Name of the peer
+        #[arg(add = ArgValueCompleter::new(complete::peers))]
         peer: String,
         /// Replace the IKE SA instead of the Child SAs
         #[arg(long)]
@@ -275,12 +283,14 @@ pub(super) enum Command {
     /// Start the tunnel to a peer
     Initiate {
         /// Name of the peer
+        #[arg(add = ArgValueCompleter::new(complete::peers))]
         peer: String,
     },
     /// Close the tunnel to a peer until it is initiated again: by either side, but by this one only
     /// while tunnels of other VPCs go on over the same IKE SA
     Terminate {
         /// Name of the peer
+        #[arg(add = ArgValueCompleter::new(complete::peers))]
         peer: String,
     },
     /// Lead peers and hosts to other gateways, and wait until nothing is carried here any more
@@ -300,11 +310,13 @@ pub(super) enum Command {
     /// Its traffic goes elsewhere first where it can. It stands over restarts.
     Disable {
         /// Name of the peer
+        #[arg(add = ArgValueCompleter::new(complete::peers))]
         peer: String,
     },
     /// Let a peer in again that was disabled
     Enable {
         /// Name of the peer
+        #[arg(add = ArgValueCompleter::new(complete::peers))]
         peer: String,
     },
     /// Write a configuration and a key pair for this host
@@ -380,7 +392,7 @@ pub(super) enum LabCommand {
     /// Break something at a gateway
     Fail {
         /// The gateway
-        #[arg(value_name = "GATEWAY")]
+        #[arg(value_name = "GATEWAY", add = ArgValueCompleter::new(complete::gateways))]
         at: String,
         /// What to break
         #[arg(default_value = "kill", value_parser = fault_kinds())]
@@ -389,7 +401,7 @@ pub(super) enum LabCommand {
     /// Repair what was broken
     Heal {
         /// The gateway; everything when left out
-        #[arg(value_name = "GATEWAY")]
+        #[arg(value_name = "GATEWAY", add = ArgValueCompleter::new(complete::gateways))]
         at: Option<String>,
     },
 }

@@ -17,14 +17,19 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The body of the gateway's answer.
 pub(super) fn ask(socket: &Path, request: &Request) -> Result<String> {
+    ask_within(socket, request, PATIENCE)
+}
+
+/// The same of a gateway that answers in time.
+pub(super) fn ask_within(socket: &Path, request: &Request, patience: Duration) -> Result<String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        match tokio::time::timeout(PATIENCE, exchange(socket, request)).await {
+        match tokio::time::timeout(patience, exchange(socket, request)).await {
             Ok(answer) => answer,
             Err(_) => Err(Error::new(Silent(format!(
                 "the gateway at {} does not answer for {} s: is it stopped, or the host overloaded?",
                 socket.display(),
-                PATIENCE.as_secs()
+                patience.as_secs()
             )))),
         }
     })

@@ -67,7 +67,7 @@ fn chosen(common: &Common) -> Option<Target> {
 }
 
 /// The control sockets in `folder`, in the order of their names.
-fn found(folder: &Path) -> Result<Vec<Target>> {
+pub(super) fn found(folder: &Path) -> Result<Vec<Target>> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),

@@ -4,6 +4,7 @@
 mod roff;
 
 use super::args::Args;
+use super::complete;
 use super::look::{self, Look};
 use anyhow::{Context, Result};
 use clap::CommandFactory;
@@ -24,9 +25,7 @@ const DOCUMENTS: [(&str, u8, &str, &str); 2] = [
 
 /// `vpnctl completions`.
 pub(super) fn completions(shell: Shell, _look: Look) -> Result<ExitCode> {
-    let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Args::command(), "vpnctl", &mut script);
-    look::print(&String::from_utf8(script)?)?;
+    look::print(&complete::script(&shell.to_string())?)?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -6,6 +6,7 @@ mod ca;
 mod capture;
 mod check;
 mod client;
+mod complete;
 mod doctor;
 mod events;
 mod exit;
@@ -34,6 +35,10 @@ use std::process::ExitCode;
 
 /// Runs `vpnctl` with these arguments, the program's name first.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    if let Some(code) = complete::answer(&arguments) {
+        return code;
+    }
     let args = Args::parse_from(arguments);
     let look = Look::of_stdout(&args.common);
     match dispatch(&args, look) {

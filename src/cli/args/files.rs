@@ -1,6 +1,8 @@
 //! The arguments of commands that work on files of this host: configurations, keys, certificates.
 
+use crate::cli::complete;
 use clap::{Subcommand, ValueEnum, ValueHint};
+use clap_complete::engine::ArgValueCompleter;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
@@ -39,6 +41,7 @@ pub(in crate::cli) enum PeerCommand {
     /// Take a peer out of the file, with the comments right above it
     Remove {
         /// Name of the peer
+        #[arg(add = ArgValueCompleter::new(complete::peers))]
         name: String,
         /// The configuration
         #[arg(long, value_name = "FILE", default_value = "/etc/vpngw/vpngw.toml")]
