@@ -173,6 +173,8 @@ pub(super) enum Command {
         #[arg(long, value_name = "ADDRESS")]
         from: Option<IpAddr>,
     },
+    /// Show the peers of all gateways as they are, and what happens, until q is pressed
+    Top,
     /// Show every prefix, the peer that its traffic goes to, and why
     Routes {
         #[command(flatten)]

@@ -21,6 +21,7 @@ mod ping;
 mod sheet;
 mod show;
 mod steer;
+mod top;
 mod units;
 mod view;
 
@@ -75,6 +76,7 @@ fn dispatch(args: &Args, look: Look) -> Result<ExitCode> {
         }
         Command::Sas { watch } => view::repeat(common, &Request::Sas, show::sas, watch, look),
         Command::Vrrp { watch } => view::repeat(common, &Request::Vrrp, show::vrrp, watch, look),
+        Command::Top => top::top(common, look),
         Command::Vpcs { watch } => {
             view::judge(common, &Request::Vpcs, show::vpcs, show::are_served, watch, look)
         }

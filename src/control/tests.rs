@@ -38,7 +38,7 @@ fn requests() -> Vec<Request> {
     ]
 }
 
-fn gateway() -> GatewayView {
+pub(crate) fn gateway() -> GatewayView {
     GatewayView {
         name: "east-a".to_owned(),
         region: "cn-east".to_owned(),

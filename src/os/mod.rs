@@ -24,6 +24,7 @@ mod readiness;
 pub mod signal;
 pub mod sysctl;
 pub mod tcp;
+pub mod terminal;
 pub mod tun;
 pub mod udp;
 pub mod vrrp;

@@ -10,7 +10,7 @@ mod vrrp;
 mod why;
 
 pub(super) use peer::{is_well, peer};
-pub(super) use peers::{are_well, peers};
+pub(super) use peers::{are_well, notes, peers};
 pub(super) use plan::{can_be_done, plan};
 pub(super) use routes::routes;
 pub(super) use sas::sas;
@@ -60,7 +60,7 @@ fn headed(title: &str, empty: &str, sheet: Sheet, look: Look) -> String {
     }
 }
 
-fn tone_of(verdict: Verdict) -> Tone {
+pub(super) fn tone_of(verdict: Verdict) -> Tone {
     match verdict {
         Verdict::Up => Tone::Good,
         Verdict::Connecting | Verdict::Disabled | Verdict::Drained | Verdict::Rejecting => {

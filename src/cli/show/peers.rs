@@ -203,7 +203,7 @@ fn in_use(peer: &PeerSummary) -> Cell {
 
 /// What stands below the line of a peer: what is wrong with it now, with what to do, and what is to
 /// be warned of for as long as it is so.
-fn notes(peer: &PeerSummary) -> Vec<(String, Tone)> {
+pub(in super::super) fn notes(peer: &PeerSummary) -> Vec<(String, Tone)> {
     let mut notes = Vec::new();
     notes.extend(peer.refusal.as_ref().map(|refusal| (refused(refusal), Tone::Bad)));
     if let Some(failure) = peer.last_failure.as_ref().filter(|failure| concerns(peer, failure)) {
