@@ -13,7 +13,10 @@ use std::ops::Range;
 pub(super) fn check(gateway: &Gateway, vpcs: &[Vpc], peers: &[Peer], report: &mut Report) {
     let names = vpcs.iter().map(|vpc| (vpc.config.name.as_str(), &vpc.name_span));
     unique("VPC", names, report);
-    let tuns = vpcs.iter().map(|vpc| (vpc.config.tun.as_str(), &vpc.tun_span));
+    // Two VPCs of one name would have one device, too: that is one mistake.
+    let mut named = BTreeSet::new();
+    let others = vpcs.iter().filter(|vpc| named.insert(vpc.config.name.as_str()));
+    let tuns = others.map(|vpc| (vpc.config.tun.as_str(), &vpc.tun_span));
     unique("TUN device", tuns, report);
     let sections = one_per_section(peers);
     let names = sections.iter().map(|peer| (peer.config.gateway.as_str(), &peer.name_span));
@@ -56,7 +59,9 @@ fn distinguishable(sections: &[&Peer], report: &mut Report) {
     let mut seen = BTreeMap::new();
     for &peer in sections {
         let pair = (&peer.config.local_identity, &peer.config.remote_identity);
-        if let Some(first) = seen.insert(pair, peer) {
+        let first = seen.insert(pair, peer);
+        // That their names are the same is told already.
+        if let Some(first) = first.filter(|first| first.config.gateway != peer.config.gateway) {
             let (one, other) = (&first.config.gateway, &peer.config.gateway);
             let fault = Fault::new(format!("peers {one:?} and {other:?} have the same identities"))
                 .label("the same pair")

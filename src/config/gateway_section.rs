@@ -94,6 +94,11 @@ fn listen(section: &Section<'_>, report: &mut Report) -> Vec<IpAddr> {
     let Some(written) = section.list("listen", words::listen_address, report) else {
         return defaults::LISTEN.to_vec();
     };
+    // What is wrong with an address says nothing about the others, nor about the peers.
+    let all = section.raw("listen").and_then(|raw| raw.get_ref().as_array());
+    if all.is_none_or(|all| all.len() != written.len()) {
+        return defaults::LISTEN.to_vec();
+    }
     if written.is_empty() {
         let fault = Fault::new("a gateway that listens nowhere hears no peer")
             .help("leave `listen` out to receive on every address");

@@ -127,7 +127,12 @@ fn vrrp(
     let sections = vpc.subsections("vrrp", "vpc.vrrp", &VRRP_KEYS, report);
     let mut routers: Vec<VrrpConfig> = Vec::with_capacity(sections.len());
     for section in &sections {
+        let named = interface.is_some() || vpc.has("interface") || section.has("interface");
         let router = virtual_router(section, (interface, prefixes), report);
+        if !named {
+            let help = "interface = \"eth1\" here or in [[vpc]]: where the VPC's hosts are";
+            report.add(section.span(), section.missing("interface").help(help));
+        }
         let Some(router) = router else { continue };
         let same =
             |other: &VrrpConfig| other.vrid == router.vrid && other.interface == router.interface;
@@ -150,10 +155,6 @@ fn virtual_router(
     let vrid = section.required("vrid", "vrid = 1, the same on all gateways", vrid, report);
     let interface = section.optional("interface", words::interface, report);
     let interface = interface.or_else(|| vpc_interface.map(str::to_owned));
-    if interface.is_none() && !section.has("interface") {
-        let help = "interface = \"eth1\" here or in [[vpc]]: where the VPC's hosts are";
-        report.add(section.span(), section.missing("interface").help(help));
-    }
     let vrid_or_none = vrid.as_ref().map(|vrid| vrid.value);
     let (ipv4, ipv6) = addresses(section, vrid_or_none, prefixes, report);
     let interval = words::duration("the advertisement interval", limits::VRRP_INTERVAL);

@@ -244,7 +244,7 @@ fn without_length(address: IpAddr) -> Fault {
     }
 }
 
-/// No packet to or from loopback and multicast is ever taken from host to host by a tunnel
+/// No packet to or from loopback, broadcast and multicast is ever taken from host to host by a tunnel
 /// (RFC 6890 §2.2.2, RFC 4291 §2.5.3, §2.7).
 fn forwarded(prefix: Prefix) -> Result<Prefix, Fault> {
     let of_loopback = |address: IpAddr| match address {
@@ -256,6 +256,8 @@ fn forwarded(prefix: Prefix) -> Result<Prefix, Fault> {
         "loopback"
     } else if first.is_multicast() && last.is_multicast() {
         "multicast"
+    } else if first == IpAddr::from([255; 4]) {
+        "broadcast"
     } else {
         return Ok(prefix);
     };

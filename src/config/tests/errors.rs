@@ -385,6 +385,7 @@ fn loopback_and_multicast_are_behind_nobody() {
     assert_says("\"10.1.0.0/16\"", "\"224.0.0.0/4\"", &["multicast"]);
     assert_says("\"fd00:2::/48\"", "\"ff02::/16\"", &["multicast"]);
     assert_says("\"fd00:2::/48\"", "\"::1/128\"", &["loopback"]);
+    assert_says("\"10.20.0.0/16\"", "\"255.255.255.255/32\"", &["broadcast"]);
 }
 
 #[test]
@@ -401,6 +402,16 @@ fn selectors_meet_the_routes() {
         &with("local_ts = [\"10.77.0.0/16\"]"),
         &["`local_ts` has nothing in common", "10.1.0.0/16"],
     );
+}
+
+#[test]
+fn one_mistake_is_told_once_and_what_follows_from_it_is_not() {
+    assert_says("\"10.79.1.10\"", "\"224.0.0.5\"", &["224.0.0.5 is not the address of one host"]);
+    assert_says("[\"10.79.1.10\"]", "\"10.79.1.10\"", &["`listen` must be a list"]);
+    assert_says("\"vpc0\"", "\"longer-than-linux-takes\"", &["cannot name a network interface"]);
+    let again = "[[vpc]]\nname = \"shop\"\nprefixes = [\"10.9.0.0/16\"]\n\n[[peer]]\n";
+    assert_says("[[peer]]\n", again, &["two VPCs called \"shop\""]);
+    assert_says("name = \"branch\"", "name = \"north-a\"", &["two peers called \"north-a\""]);
 }
 
 #[test]
