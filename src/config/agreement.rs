@@ -3,11 +3,13 @@
 
 mod mappings;
 mod papers;
+mod routes;
 mod segments;
 
 use super::{BgpConfig, Config, Credentials, PeerConfig, Routing, VpcConfig, VrrpConfig};
 use crate::crypto::suite::PostQuantum;
 use crate::net::Prefix;
+use routes::{learned, roles};
 use std::fmt::Display;
 use std::net::IpAddr;
 
@@ -294,6 +296,7 @@ fn tunnel(one: Side<'_>, other: Side<'_>, found: &mut Vec<Contradiction>) {
     }
     inside(one, other, found);
     prefixes(one, other, found);
+    learned(one, other, found);
     selectors(one, other, found);
 }
 
@@ -312,21 +315,6 @@ fn bgp(one: Side<'_>, other: Side<'_>, here: &BgpConfig, found: &mut Vec<Contrad
         found.push(Contradiction {
             message: format!("{a} expects AS{wanted} of {b}, which is AS{asn}"),
             help: format!("write remote_asn = {asn} at {a}"),
-        });
-    }
-}
-
-/// What each side is to the other, where both say so.
-fn roles(one: (&str, &BgpConfig), other: (&str, &BgpConfig), found: &mut Vec<Contradiction>) {
-    let ((a, here), (b, there)) = (one, other);
-    let Some((ours, theirs)) = here.role.zip(there.role) else { return };
-    if theirs != ours.counterpart() {
-        let fits = ours.counterpart();
-        found.push(Contradiction {
-            message: format!("{a} is {ours} to {b}, which is {theirs} to {a}"),
-            help: format!(
-                "`bgp_role` of both mirror each other: {ours} at {a} needs {fits} at {b}"
-            ),
         });
     }
 }

@@ -141,6 +141,24 @@ pub(super) fn psk(files: &dyn KeyFiles, path: &str) -> Result<Secret, Fault> {
     }
 }
 
+/// The password of a BGP session in the file at `path` (RFC 2385): its text, less the line end.
+pub(super) fn password(files: &dyn KeyFiles, path: &str) -> Result<Secret, Fault> {
+    let shown = files.shown(path);
+    let make = format!("write the router's password into {shown}, in one line");
+    let file = read(files, path, "password", &make)?;
+    let path = shown.as_str();
+    private(&file, path)?;
+    let password = Secret::copy_of(file.contents.as_bytes().trim_ascii_end());
+    match password.len() {
+        1..=limits::PASSWORD_MAX_BYTES => Ok(password),
+        length => {
+            let fault = Fault::new(format!("the password in {path} has {length} bytes"));
+            let most = limits::PASSWORD_MAX_BYTES;
+            Err(fault.label(format!("TCP takes one of 1 to {most} (RFC 2385)")).help(make))
+        }
+    }
+}
+
 /// The octets that a secret's text stands for, or what it would have to be.
 fn octets(text: &[u8]) -> Result<Secret, &'static str> {
     if let Some(digits) = text.strip_prefix(b"0x") {

@@ -22,6 +22,10 @@ pub(super) const UNDERLAY_MTU: RangeInclusive<u16> = 1400..=9216;
 pub(super) const WORKERS: RangeInclusive<u16> = 1..=256;
 /// Every packet to or from a peer is held against its VPC's mappings.
 pub(super) const MAPS: usize = 64;
+/// Routers of one VPC: two or four are usual.
+pub(super) const VPC_ROUTERS: usize = 64;
+/// The key of TCP-MD5 as the kernel takes it (`TCP_MD5SIG_MAXKEYLEN`).
+pub(super) const PASSWORD_MAX_BYTES: usize = 80;
 /// A VNI has 24 bits (RFC 7348 §5); 0 is left to those that have none.
 pub(super) const VNI: RangeInclusive<u32> = 1..=(1 << 24) - 1;
 /// VRID 0 does not exist (RFC 9568 §5.2.3).

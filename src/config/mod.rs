@@ -40,6 +40,7 @@ mod peer_section;
 mod policy_section;
 mod presets;
 mod reader;
+mod router_section;
 mod segments;
 mod tuning;
 mod tunnel_section;
@@ -57,7 +58,7 @@ pub use keys::{KeyFile, KeyFiles, KeysInMemory};
 pub use outline::{Outline, VpcOutline};
 pub use types::{
     Bfd, BgpConfig, Config, GatewayConfig, Inside, Lifetimes, Liveness, MapConfig, PeerConfig,
-    Routing, ServiceConfig, VpcConfig, VrrpConfig, VxlanConfig, Workers,
+    Routing, ServiceConfig, VpcConfig, VpcRouterConfig, VrrpConfig, VxlanConfig, Workers,
 };
 
 use crate::net::{PeerId, RemoteId, VpcId};
@@ -122,7 +123,7 @@ fn sections(file: &Section<'_>, files: &dyn KeyFiles, report: &mut Report) -> Op
     let defaults = Tuning::default();
     let defaults = tuning.map_or(defaults.clone(), |section| defaults.read_over(&section, report));
     let underlay_mtu = gateway.as_ref().map(|gateway| gateway.config.underlay_mtu);
-    let vpcs = vpcs(file, underlay_mtu.unwrap_or(defaults::UNDERLAY_MTU), report);
+    let vpcs = vpcs(file, underlay_mtu.unwrap_or(defaults::UNDERLAY_MTU), files, report);
     let sections = file.subsections("peer", "peer", &peer_section::keys(), report);
     let gateway = gateway?;
     let context =
@@ -132,6 +133,7 @@ fn sections(file: &Section<'_>, files: &dyn KeyFiles, report: &mut Report) -> Op
         .flat_map(|(remote, section)| peer_section::read(section, remote, &context, report))
         .collect();
     checks::check(&gateway, &vpcs, &peers, report);
+    router_section::check(&gateway, &vpcs, report);
     segments::check(&gateway, &vpcs, &peers, report);
     map_section::check(&vpcs, &peers, report);
     let peers = (0..).map(PeerId).zip(peers.into_iter().map(|peer| peer.config)).collect();
@@ -144,7 +146,12 @@ fn sections(file: &Section<'_>, files: &dyn KeyFiles, report: &mut Report) -> Op
 }
 
 /// The VPCs in the order of the file, so that the place of one is its [`VpcId`].
-fn vpcs(file: &Section<'_>, underlay_mtu: u16, report: &mut Report) -> Vec<vpc_section::Vpc> {
+fn vpcs(
+    file: &Section<'_>,
+    underlay_mtu: u16,
+    files: &dyn KeyFiles,
+    report: &mut Report,
+) -> Vec<vpc_section::Vpc> {
     let sections = file.subsections("vpc", "vpc", &vpc_section::KEYS, report);
     if sections.is_empty() && !file.has("vpc") {
         let help = "add [[vpc]] with name = \"…\" and prefixes = [\"…\"]: what the tunnels are for";
@@ -155,7 +162,7 @@ fn vpcs(file: &Section<'_>, underlay_mtu: u16, report: &mut Report) -> Vec<vpc_s
         report.add(surplus.span(), Fault::new(message));
         return Vec::new();
     }
-    let read = |section| vpc_section::read(section, underlay_mtu, report);
+    let read = |section| vpc_section::read(section, underlay_mtu, files, report);
     sections.iter().filter_map(read).collect()
 }
 

@@ -37,8 +37,10 @@ pub struct VpcOutline {
     pub interface: Option<String>,
     /// More interfaces by which it may be reached in the clear.
     pub let_in: Vec<String>,
-    /// Its own prefixes.
+    /// Its own prefixes, and what its routers may announce.
     pub prefixes: Vec<Prefix>,
+    /// Of these, what its routers may announce.
+    pub learned: Vec<Prefix>,
     /// What its peers may announce, static routes included.
     pub accept: Vec<Prefix>,
     /// The inside addresses of its peers.
@@ -62,7 +64,8 @@ impl Outline {
                 netns: vpc.netns.clone(),
                 interface: vpc.interface.clone(),
                 let_in: vpc.let_in.clone(),
-                prefixes: vpc.prefixes.clone(),
+                prefixes: vpc.extent().collect(),
+                learned: vpc.routers.iter().flat_map(|router| &router.accept).copied().collect(),
                 accept: Vec::new(),
                 inside: Vec::new(),
             };
@@ -123,12 +126,15 @@ impl Outline {
 
 fn vpc_outline(vpc: &DeTable<'_>) -> VpcOutline {
     let name = text(vpc, "name").unwrap_or_default();
+    let learned: Vec<Prefix> =
+        tables(vpc, "router").flat_map(|router| prefixes(router, "accept")).collect();
     VpcOutline {
         tun: text(vpc, "tun").unwrap_or_else(|| default_tun(&name)),
         netns: text(vpc, "netns"),
         interface: interface(vpc, &name),
         let_in: list(vpc, "let_in"),
-        prefixes: prefixes(vpc, "prefix"),
+        prefixes: prefixes(vpc, "prefix").into_iter().chain(learned.iter().copied()).collect(),
+        learned,
         accept: Vec::new(),
         inside: Vec::new(),
         name,

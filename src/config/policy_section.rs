@@ -65,7 +65,8 @@ impl Direction {
 pub(super) fn read(peer: &Section<'_>, direction: Direction, report: &mut Report) -> Vec<Rule> {
     let key = direction.key();
     let known: Vec<&str> = FITS.into_iter().chain(CHANGES).chain([direction.change()]).collect();
-    let sections = peer.subsections(key, &format!("peer.{key}"), &known, report);
+    let of = if peer.title() == "[[vpc.router]]" { "vpc.router" } else { "peer" };
+    let sections = peer.subsections(key, &format!("{of}.{key}"), &known, report);
     if sections.len() > MOST {
         let fault = Fault::new(format!("{} rules are too many", sections.len()));
         let help =

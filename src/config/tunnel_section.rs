@@ -18,6 +18,7 @@ use super::diagnostics::{Fault, Report};
 use super::gateway_section::Gateway;
 use super::policy_section::{self, Direction};
 use super::reader::{At, Section};
+use super::router_section;
 use super::tuning::Tuning;
 use super::vpc_section::Vpc;
 use super::{BgpConfig, Identity, Inside as Ends, Routing, derive_inside_address, words};
@@ -30,7 +31,7 @@ use toml::de::DeValue;
 
 /// The keys of a tunnel, in its `[[peer]]` or before that in `[peer.vpc.…]`, where
 /// `local_preference` may stand too.
-pub(super) const OWN_KEYS: [&str; 10] = [
+pub(super) const OWN_KEYS: [&str; 11] = [
     "remote_asn",
     "static_routes",
     "accept",
@@ -41,6 +42,7 @@ pub(super) const OWN_KEYS: [&str; 10] = [
     "import",
     "announce",
     "bgp_role",
+    "strict_role",
 ];
 const ROUTING_KEYS: [&str; 2] = ["remote_asn", "static_routes"];
 const INSIDE_KEYS: [&str; 2] = ["inside_local", "inside_remote"];
@@ -288,6 +290,11 @@ fn bgp(
         hold_time: inside.tuning.hold_time,
         ttl_security: inside.tuning.ttl_security.unwrap_or(is_vpngw),
         role: layers.of(&["bgp_role"]).optional("bgp_role", words::role, report),
+        strict_role: router_section::strict_role(
+            layers.of(&["strict_role"]),
+            layers.of(&["bgp_role"]).has("bgp_role"),
+            report,
+        ),
         max_prefixes: inside.tuning.max_prefixes,
         import: rules(layers, Direction::Import, report),
         announce: rules(layers, Direction::Announce, report),
@@ -301,7 +308,7 @@ fn rules(layers: &Layers<'_, '_>, direction: Direction, report: &mut Report) -> 
 
 /// Rules are about what BGP brings or takes.
 fn refuse_rules(layers: &Layers<'_, '_>, report: &mut Report) {
-    let keys = [Direction::Import.key(), Direction::Announce.key(), "bgp_role"];
+    let keys = [Direction::Import.key(), Direction::Announce.key(), "bgp_role", "strict_role"];
     for key in keys {
         let section = layers.of(&[key]);
         if section.has(key) {

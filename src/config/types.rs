@@ -4,6 +4,7 @@
 //! Everything compares by value, so a reload is the difference of two [`Config`]s.
 
 use super::{Credentials, Identity};
+use crate::crypto::secret::Secret;
 use crate::crypto::suite::{EspSuite, IkeSuite, PostQuantum};
 use crate::net::{Asn, InterfaceAddress, Mapping, Mappings, PeerId, Prefix, RemoteId, VpcId};
 use crate::routing::policy::{Role, Rule};
@@ -116,6 +117,8 @@ pub struct VpcConfig {
     pub vrrp: Vec<VrrpConfig>,
     /// What everybody behind the peers may use of the host's services.
     pub services: Vec<ServiceConfig>,
+    /// Routers of the VPC that speak BGP with us.
+    pub routers: Vec<VpcRouterConfig>,
     /// The segment in which its hosts are; `None` when they are behind an interface of the host.
     pub vxlan: Option<VxlanConfig>,
     /// Prefixes that peers know by others.
@@ -123,6 +126,12 @@ pub struct VpcConfig {
 }
 
 impl VpcConfig {
+    /// All prefixes that may be at home here: its own, and what its routers may announce.
+    pub fn extent(&self) -> impl Iterator<Item = Prefix> {
+        let learned = self.routers.iter().flat_map(|router| &router.accept);
+        self.prefixes.iter().chain(learned).copied()
+    }
+
     /// The longest packet that may come out of its tunnels, where the configuration says one: what
     /// it says itself, or what fits the segment of its hosts.
     pub fn mtu_limit(&self) -> Option<u16> {
@@ -152,6 +161,39 @@ impl MapConfig {
         let (Some(one), Some(other)) = (&self.towards, &other.towards) else { return true };
         !one.is_disjoint(other)
     }
+}
+
+/// A router of a VPC: `[[vpc.router]]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct VpcRouterConfig {
+    /// Its name, unique in the VPC.
+    pub name: String,
+    /// Its address on the VPC's network.
+    pub address: IpAddr,
+    /// Ours there, which is the next hop that it is told.
+    pub local_address: IpAddr,
+    /// Its autonomous system; ours makes the session an internal one.
+    pub remote_asn: Asn,
+    /// What it may announce: every prefix that one of these covers.
+    pub accept: Vec<Prefix>,
+    /// Rules about routes from it, beside `accept`.
+    pub import: Vec<Rule>,
+    /// Rules about routes to it.
+    pub announce: Vec<Rule>,
+    /// The password of the session (RFC 2385).
+    pub password: Option<Secret>,
+    /// What we are to it (RFC 9234).
+    pub role: Option<Role>,
+    /// It must say what it is to us.
+    pub strict_role: bool,
+    /// Hold Time that we propose.
+    pub hold_time: Duration,
+    /// Whether only packets are taken that no router has forwarded (RFC 5082).
+    pub ttl_security: bool,
+    /// Most prefixes that it may announce before its session is ended.
+    pub max_prefixes: u32,
+    /// How much its routes are preferred.
+    pub local_preference: u32,
 }
 
 /// The segment of a VPC (RFC 7348): `[vpc.vxlan]`.
@@ -312,6 +354,8 @@ pub struct BgpConfig {
     pub ttl_security: bool,
     /// What we are to the peer (RFC 9234).
     pub role: Option<Role>,
+    /// The peer must say what it is to us.
+    pub strict_role: bool,
     /// Most prefixes that the peer may announce before its session is ended.
     pub max_prefixes: u32,
     /// Rules about routes from the peer, beside `accept`.

@@ -1,8 +1,10 @@
-//! Reads `[[vpc]]` and `[[vpc.vrrp]]`.
+//! Reads `[[vpc]]` and `[[vpc.vrrp]]`; `[[vpc.router]]` and `[vpc.vxlan]` are read beside it.
 
 use super::diagnostics::{Fault, Report};
+use super::keys::KeyFiles;
 use super::map_section::{self, Map};
 use super::reader::{At, Section};
+use super::router_section::{self, Router};
 use super::vxlan_section::{self, Vxlan};
 use super::{VpcConfig, VrrpConfig, defaults, limits, words};
 use crate::net::Prefix;
@@ -11,7 +13,7 @@ use std::ops::Range;
 use std::time::Duration;
 use toml::de::DeValue;
 
-pub(super) const KEYS: [&str; 12] = [
+pub(super) const KEYS: [&str; 13] = [
     "name",
     "prefixes",
     "interface",
@@ -21,6 +23,7 @@ pub(super) const KEYS: [&str; 12] = [
     "mtu",
     "transit",
     "vrrp",
+    "router",
     "services",
     "vxlan",
     "map",
@@ -34,12 +37,19 @@ pub(super) struct Vpc {
     pub(super) config: VpcConfig,
     pub(super) name_span: Range<usize>,
     pub(super) tun_span: Range<usize>,
+    /// Its own, and what its routers may announce.
     pub(super) prefixes: Vec<At<Prefix>>,
+    pub(super) routers: Vec<Router>,
     pub(super) vxlan: Option<Vxlan>,
     pub(super) maps: Vec<Map>,
 }
 
-pub(super) fn read(section: &Section<'_>, underlay_mtu: u16, report: &mut Report) -> Option<Vpc> {
+pub(super) fn read(
+    section: &Section<'_>,
+    underlay_mtu: u16,
+    files: &dyn KeyFiles,
+    report: &mut Report,
+) -> Option<Vpc> {
     let name = section.required("name", "name = \"shop\"", words::name, report);
     let help = "prefixes = [\"10.1.0.0/16\"]: what this side announces and lets peers send to";
     if !section.has("prefixes") {
@@ -72,6 +82,7 @@ pub(super) fn read(section: &Section<'_>, underlay_mtu: u16, report: &mut Report
         vxlan_section::own(&vxlan.addresses, &vrrp, report);
     }
     let maps = map_section::read_all(section, known, report);
+    let routers = router_section::read(section, interface.as_deref(), files, report);
     let name = name?;
     let config = VpcConfig {
         tun: section
@@ -90,6 +101,7 @@ pub(super) fn read(section: &Section<'_>, underlay_mtu: u16, report: &mut Report
         mtu: section.optional("mtu", words::integer("the MTU", limits::MTU), report),
         transit: section.optional("transit", words::boolean, report).unwrap_or(false),
         vrrp,
+        routers: routers.iter().map(|router| router.config.clone()).collect(),
         vxlan: vxlan.as_ref().map(|vxlan| vxlan.config.clone()),
         maps: maps.iter().map(|map| map.config.clone()).collect(),
         services: section
@@ -100,7 +112,9 @@ pub(super) fn read(section: &Section<'_>, underlay_mtu: u16, report: &mut Report
             .collect(),
     };
     let tun_span = section.span_of("tun");
-    Some(Vpc { config, name_span: name.span, tun_span, prefixes, vxlan, maps })
+    let learned = routers.iter().flat_map(|router| router.accept.iter().cloned());
+    let prefixes = prefixes.into_iter().chain(learned).collect();
+    Some(Vpc { config, name_span: name.span, tun_span, prefixes, routers, vxlan, maps })
 }
 
 /// The name of the TUN device: `vpn-` and what fits of the VPC's name.

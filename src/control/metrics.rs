@@ -6,7 +6,7 @@
 use super::SaKind;
 use super::views::{
     BfdView, MetricsView, PathState, PeerMetrics, PeerState, SegmentView, StatsView, Traffic,
-    VirtualRouterState, VirtualRouterView, VpcsView, VtepView,
+    VirtualRouterState, VirtualRouterView, VpcRouterView, VpcView, VpcsView, VtepView,
 };
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -27,6 +27,7 @@ pub fn render(view: &MetricsView) -> String {
     events(&mut page, view);
     virtual_routers(&mut page, &view.virtual_routers);
     segments(&mut page, &view.vpcs);
+    vpc_routers(&mut page, &view.vpcs);
     stats(&mut page, &view.stats);
     page.text
 }
@@ -55,6 +56,34 @@ fn gateway(page: &mut Page, view: &MetricsView) {
     let name = "vpngw_config_last_reload_success_timestamp_seconds";
     let help = "When the configuration in use was taken over, in seconds since 1970.";
     gauge(name, help, seconds(unix_ms.saturating_sub(*reloaded_ago_ms)));
+}
+
+/// VPCs without routers have no sample.
+fn vpc_routers(page: &mut Page, view: &VpcsView) {
+    let of_vpc = |vpc: &'_ VpcView| (vpc.vpc.clone(), vpc.routers.clone());
+    let all: Vec<(String, Vec<VpcRouterView>)> = view.vpcs.iter().map(of_vpc).collect();
+    let routers = || all.iter().flat_map(|(vpc, routers)| routers.iter().map(move |r| (vpc, r)));
+    if routers().next().is_none() {
+        return;
+    }
+    page.metric("vpngw_vpc_router_up", "gauge", "1 while BGP with the VPC's router stands.");
+    for (vpc, router) in routers() {
+        let labels = [("vpc", vpc.as_str()), ("router", router.name.as_str())];
+        page.sample("vpngw_vpc_router_up", &labels, flag(router.up));
+    }
+    let help = "Prefixes exchanged with the VPC's router, by what became of them.";
+    page.metric("vpngw_vpc_router_prefixes", "gauge", help);
+    for (vpc, router) in routers() {
+        let counts = [
+            ("accepted", router.prefixes_accepted),
+            ("announced", router.bgp.prefixes_announced),
+            ("rejected", router.prefixes_rejected),
+        ];
+        for (state, count) in counts {
+            let of = [("vpc", vpc.as_str()), ("router", router.name.as_str()), ("state", state)];
+            page.sample("vpngw_vpc_router_prefixes", &of, f64::from(count));
+        }
+    }
 }
 
 /// VPCs whose hosts are in no segment have no sample.

@@ -22,8 +22,8 @@ pub use views::{
     PathMtuView, PathState, PathView, PeerMetrics, PeerState, PeerSummary, PeerView, PeersView,
     PlanView, Planned, RefusalView, RejectedRouteView, ReplayView, Role, RouteView, RoutesView,
     SasView, SegmentView, Severity, Standing, StationView, StatsView, StepView, TimerView, Traffic,
-    TroubleView, TunnelSas, Verdict, VirtualRouterState, VirtualRouterView, VpcRoutes, VpcView,
-    VpcsView, VrrpView, VtepView, WayView, WhyView,
+    TroubleView, TunnelSas, Verdict, VirtualRouterState, VirtualRouterView, VpcRouterView,
+    VpcRoutes, VpcView, VpcsView, VrrpView, VtepView, WayView, WhyView,
 };
 
 use serde::{Deserialize, Serialize};

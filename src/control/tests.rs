@@ -52,6 +52,36 @@ pub(crate) fn gateway() -> GatewayView {
     }
 }
 
+fn vpc_router() -> VpcRouterView {
+    let bgp = BgpView {
+        state: "Connect".to_owned(),
+        state_for_ms: 61_000,
+        local: [10, 1, 0, 10].into(),
+        remote: [10, 1, 0, 1].into(),
+        local_asn: Asn(4_200_000_001),
+        remote_asn: Asn(65_010),
+        hold_time_ms: 9000,
+        prefixes_announced: 0,
+        last_down: Some("TCP connection closed".to_owned()),
+        peer_can: Vec::new(),
+        prefixes_stale: 0,
+    };
+    let trouble = FailureView {
+        code: Code::BgpUnreachable,
+        reason: "BGP session down: TCP connection closed".to_owned(),
+        remedy: Some("does tor-1 speak BGP at 10.1.0.1?".to_owned()),
+        ..FailureView::default()
+    };
+    VpcRouterView {
+        name: "tor-1".to_owned(),
+        bgp,
+        up: false,
+        prefixes_accepted: 0,
+        prefixes_rejected: 2,
+        trouble: Some(trouble),
+    }
+}
+
 /// A VPC in a segment and one that is in none, for tests here and of `vpnctl`.
 pub(crate) fn vpcs() -> VpcsView {
     let vtep = |last: u8, packets| VtepView {
@@ -84,9 +114,11 @@ pub(crate) fn vpcs() -> VpcsView {
             }],
             refused: 4,
         }),
+        routers: Vec::new(),
         refusals: Vec::new(),
     };
     let plain = VpcView {
+        routers: vec![vpc_router()],
         vpc: "shop".to_owned(),
         netns: None,
         device: "vpn-shop".to_owned(),
@@ -475,6 +507,7 @@ fn metrics_are_what_prometheus_reads() {
 #[test]
 fn pages_together_are_the_whole() {
     let route = |text: &str| RouteView {
+        next_hop: None,
         prefix: text.parse().unwrap(),
         local: true,
         active: None,

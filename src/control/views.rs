@@ -26,7 +26,7 @@ pub use planned::{DrainView, Planned, Standing};
 pub use routes::{PathView, RejectedRouteView, RouteView, RoutesView, VpcRoutes};
 pub use sas::{ChildSaState, ChildSaView, IkeSaView, ReplayView, Role, SasView, TunnelSas};
 pub use verdict::Verdict;
-pub use vpcs::{MapView, SegmentView, StationView, VpcView, VpcsView, VtepView};
+pub use vpcs::{MapView, SegmentView, StationView, VpcRouterView, VpcView, VpcsView, VtepView};
 pub use vrrp::{Family, TroubleView, VirtualRouterState, VirtualRouterView, VrrpView};
 pub use why::{StepView, WayView, WhyView};
 

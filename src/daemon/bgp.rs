@@ -1,8 +1,11 @@
-//! The TCP connections of BGP sessions, inside the tunnels only: every socket is bound to the
-//! TUN device of its VPC, so that a session can never run beside its tunnel.
+//! The TCP connections of BGP sessions. Inside the tunnels every socket is bound to the TUN device of its
+//! VPC, so that a session can never run beside its tunnel; those with routers of a VPC ([`lan`]) are bound
+//! to the VPC's interface.
+
+mod lan;
 
 use super::world::Place;
-use crate::gateway::{TcpInput, TcpOutput};
+use crate::gateway::{Lan, TcpInput, TcpOutput};
 use crate::net::VpcId;
 use crate::os::process::descriptor_limit;
 use crate::os::tcp::{self, Anchor};
@@ -57,6 +60,16 @@ pub(super) struct TcpEvent {
 
 type Writers = BTreeMap<(VpcId, ConnectionId), Writer>;
 
+/// A connection that has been accepted.
+#[derive(Debug)]
+struct Newcomer {
+    vpc: VpcId,
+    stream: TcpStream,
+    seat: Seat,
+    /// It runs inside a tunnel, and stays with the VPC's device when that is made anew.
+    is_inside: bool,
+}
+
 /// All connections of all VPCs.
 #[derive(Debug)]
 pub(super) struct Connections {
@@ -64,8 +77,8 @@ pub(super) struct Connections {
     events: mpsc::Sender<TcpEvent>,
     writers: Writers,
     listeners: BTreeMap<(VpcId, IpAddr), JoinHandle<()>>,
-    accepted: mpsc::Sender<(VpcId, TcpStream, Seat)>,
-    incoming: mpsc::Receiver<(VpcId, TcpStream, Seat)>,
+    accepted: mpsc::Sender<Newcomer>,
+    incoming: mpsc::Receiver<Newcomer>,
     house: Arc<House>,
     counted: u64,
     /// The VPC whose device was made anew, and its name.
@@ -105,14 +118,14 @@ impl Connections {
     /// Does what the gateway wants; connecting waits for `ready`.
     pub(super) fn carry_out(&mut self, output: TcpOutput, ready: oneshot::Receiver<()>) {
         match output {
-            TcpOutput::Listen { vpc, local } => self.listen(vpc, local),
+            TcpOutput::Listen { vpc, local, lan } => self.listen(vpc, local, lan),
             TcpOutput::Unlisten { vpc, local } => {
                 if let Some(listener) = self.listeners.remove(&(vpc, local)) {
                     listener.abort();
                 }
             }
-            TcpOutput::Connect { vpc, connection, local, remote } => {
-                self.connect(vpc, connection, (local, remote), ready);
+            TcpOutput::Connect { vpc, connection, local, remote, lan } => {
+                self.connect(vpc, connection, (local, remote, lan), ready);
             }
             TcpOutput::Send { vpc, connection, bytes } => {
                 self.send((vpc, connection), bytes);
@@ -124,7 +137,7 @@ impl Connections {
     /// Waits for a peer that connects to us, and takes its connection into use.
     pub(super) async fn accept(&mut self) -> Option<TcpEvent> {
         loop {
-            let (vpc, stream, seat) = self.incoming.recv().await?;
+            let Newcomer { vpc, stream, seat, is_inside } = self.incoming.recv().await?;
             let (Ok(local), Ok(remote)) = (stream.local_addr(), stream.peer_addr()) else {
                 continue;
             };
@@ -132,7 +145,7 @@ impl Connections {
             let connection = ConnectionId::accepted(self.counted);
             let (writer, queue) = Writer::new();
             self.writers.insert((vpc, connection), writer);
-            let (events, devices) = (self.events.clone(), self.devices.subscribe());
+            let (events, devices) = (self.events.clone(), self.devices_if(is_inside));
             tokio::spawn(async move {
                 converse(vpc, connection, stream, queue, events, devices).await;
                 drop(seat);
@@ -150,16 +163,28 @@ impl Connections {
         }
     }
 
-    fn listen(&mut self, vpc: VpcId, local: IpAddr) {
+    /// What tells that a VPC's device was made anew, for what runs over it.
+    fn devices_if(&self, is_inside: bool) -> Option<broadcast::Receiver<(VpcId, String)>> {
+        is_inside.then(|| self.devices.subscribe())
+    }
+
+    fn listen(&mut self, vpc: VpcId, local: IpAddr, lan: Option<Lan>) {
         let Some(place) = self.places.get(&vpc) else { return };
+        if let Some(lan) = lan {
+            let guests = Guests::in_house(&self.house);
+            let place = (place.clone(), lan);
+            let task = lan::listen(vpc, place, local, guests, self.accepted.clone());
+            self.listeners.insert((vpc, local), tokio::spawn(task));
+            return;
+        }
         match tcp::listen(tcp_place(place), SocketAddr::new(local, PORT)) {
             Ok(listener) => {
                 let guests = Guests::in_house(&self.house);
-                let (accepted, devices) = (self.accepted.clone(), self.devices.subscribe());
+                let (accepted, devices) = (self.accepted.clone(), self.devices_if(true));
                 let task = tokio::spawn(async move {
                     let anchor = Anchor::of(&listener);
                     tokio::select! {
-                        () = accept_all(vpc, listener, guests, accepted) => {}
+                        () = accept_all(vpc, listener, guests, None, &accepted) => {}
                         () = follow(vpc, anchor, devices) => {}
                     }
                 });
@@ -174,17 +199,20 @@ impl Connections {
         &mut self,
         vpc: VpcId,
         connection: ConnectionId,
-        (local, remote): (IpAddr, IpAddr),
+        (local, remote, lan): (IpAddr, IpAddr, Option<Lan>),
         ready: oneshot::Receiver<()>,
     ) {
         let Some(place) = self.places.get(&vpc).cloned() else { return };
         let (writer, queue) = Writer::new();
         self.writers.insert((vpc, connection), writer);
-        let (events, devices) = (self.events.clone(), self.devices.subscribe());
+        let (events, devices) = (self.events.clone(), self.devices_if(lan.is_none()));
         tokio::spawn(async move {
             let _ = ready.await;
+            let shield = lan.as_ref().and_then(|lan| lan.routers.get(&remote));
+            let terms = shield.map(lan::terms).unwrap_or_default();
+            let place = lan.as_ref().map_or(tcp_place(&place), |lan| lan::place(&place, lan));
             let remote = SocketAddr::new(remote, PORT);
-            match tcp::connect(tcp_place(&place), local, remote, PATIENCE).await {
+            match tcp::connect((place, terms), local, remote, PATIENCE).await {
                 Ok(stream) => {
                     let input = TcpInput::Connected;
                     let _ = events.send(TcpEvent { vpc, connection, input }).await;
@@ -301,14 +329,19 @@ async fn accept_all(
     vpc: VpcId,
     listener: TcpListener,
     guests: Arc<Guests>,
-    accepted: mpsc::Sender<(VpcId, TcpStream, Seat)>,
+    lan: Option<&Lan>,
+    accepted: &mpsc::Sender<Newcomer>,
 ) {
     loop {
         match listener.accept().await {
             Ok((stream, remote)) => {
+                if lan.is_some_and(|lan| !lan::admits(lan, &stream, remote.ip())) {
+                    continue;
+                }
                 let Some(seat) = guests.seat(remote.ip()) else { continue };
                 let _ = stream.set_nodelay(true);
-                if accepted.send((vpc, stream, seat)).await.is_err() {
+                let newcomer = Newcomer { vpc, stream, seat, is_inside: lan.is_none() };
+                if accepted.send(newcomer).await.is_err() {
                     return;
                 }
             }
@@ -328,7 +361,7 @@ async fn converse(
     stream: TcpStream,
     queue: Queue,
     events: mpsc::Sender<TcpEvent>,
-    devices: broadcast::Receiver<(VpcId, String)>,
+    devices: Option<broadcast::Receiver<(VpcId, String)>>,
 ) {
     let anchor = Anchor::of(&stream);
     let (reader, writer) = stream.into_split();
@@ -350,9 +383,11 @@ async fn converse(
 async fn follow(
     vpc: VpcId,
     anchor: io::Result<Anchor>,
-    mut devices: broadcast::Receiver<(VpcId, String)>,
+    devices: Option<broadcast::Receiver<(VpcId, String)>>,
 ) {
-    let Ok(anchor) = anchor else { return std::future::pending().await };
+    let (Ok(anchor), Some(mut devices)) = (anchor, devices) else {
+        return std::future::pending().await;
+    };
     loop {
         match devices.recv().await {
             Ok((of, name)) if of == vpc => {

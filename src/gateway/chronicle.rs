@@ -8,14 +8,14 @@ use super::routes::Move;
 use super::tunnel::Tunnel;
 use super::world::Wish;
 use crate::config::PeerConfig;
-use crate::control::Code;
+use crate::control::{Code, Severity};
 use crate::net::{PeerId, Prefix, VpcId};
 use crate::routing::bgp;
 use crate::time::Timestamp;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
-use tracing::warn;
+use tracing::{info, warn};
 
 impl Gateway {
     /// Takes down something about the gateway as a whole.
@@ -27,6 +27,17 @@ impl Gateway {
     fn warn_of(&mut self, fact: Fact, now: Timestamp) {
         warn!(code = fact.code.name(), "{fact}");
         self.enter(fact, now);
+    }
+
+    /// Takes it down, and logs it as loudly as it is bad.
+    pub(super) fn take_down_fact(&mut self, fact: Fact, now: Timestamp) {
+        match fact.code.severity() {
+            Severity::Warning => self.warn_of(fact, now),
+            Severity::Info => {
+                info!(code = fact.code.name(), "{fact}");
+                self.enter(fact, now);
+            }
+        }
     }
 
     fn enter(&mut self, fact: Fact, now: Timestamp) {
@@ -67,7 +78,7 @@ impl Gateway {
             _ => false,
         };
         self.about(peer, |tunnel, config| {
-            let fact = Fact::of_bgp(reason, own, config);
+            let fact = Fact::of_bgp(reason, own, &config.into());
             match tunnel.health().is_usable() && !ours {
                 true => tunnel.tell(fact, now),
                 false => tunnel.note(fact, now),

@@ -13,6 +13,32 @@ use crate::routing::{RejectReason, role_name};
 use std::fmt;
 use std::net::IpAddr;
 
+/// Who is at the other end of a BGP session, as remedies call it.
+#[derive(Debug)]
+pub(super) struct Party<'c> {
+    /// The section of the configuration.
+    pub name: &'c str,
+    /// What it may announce.
+    pub accept: &'c [Prefix],
+    /// What to look at when no connection comes about.
+    pub unreachable: Option<String>,
+}
+
+impl<'c> From<&'c PeerConfig> for Party<'c> {
+    fn from(peer: &'c PeerConfig) -> Party<'c> {
+        let unreachable = match &peer.routing {
+            Routing::Bgp(bgp) => Some(format!(
+                "does {} speak BGP at {} with {}? The `inside_…` addresses must mirror each \
+                 other, and so must identities and VPC names that they follow from; the firewall \
+                 there must let TCP port 179 pass in the tunnel",
+                peer.gateway, bgp.inside_remote, bgp.inside_local
+            )),
+            Routing::Static { .. } => None,
+        };
+        Party { name: &peer.gateway, accept: &peer.accept, unreachable }
+    }
+}
+
 /// Something that happened, as an operator is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Fact {
@@ -179,9 +205,9 @@ impl Fact {
     }
 
     /// The BGP session with a peer has ended, or does not come about.
-    pub(super) fn of_bgp(reason: &bgp::DownReason, own: Option<Asn>, peer: &PeerConfig) -> Fact {
+    pub(super) fn of_bgp(reason: &bgp::DownReason, own: Option<Asn>, peer: &Party<'_>) -> Fact {
         let text = format!("BGP session down: {reason}");
-        let name = &peer.gateway;
+        let name = peer.name;
         match reason {
             bgp::DownReason::Sent(Cause::BadPeerAs { got, expected }) => {
                 let text = format!("BGP session refused: the peer is AS{got}, not AS{expected}");
@@ -220,14 +246,9 @@ impl Fact {
             }
             bgp::DownReason::TransportClosed | bgp::DownReason::ConnectTimeout => {
                 let fact = Fact::new(Code::BgpUnreachable, text);
-                match &peer.routing {
-                    Routing::Bgp(bgp) => fact.remedy(format!(
-                        "does {name} speak BGP at {} with {}? The `inside_…` addresses must \
-                         mirror each other, and so must identities and VPC names that they \
-                         follow from; the firewall there must let TCP port 179 pass in the tunnel",
-                        bgp.inside_remote, bgp.inside_local
-                    )),
-                    Routing::Static { .. } => fact,
+                match &peer.unreachable {
+                    Some(remedy) => fact.remedy(remedy.clone()),
+                    None => fact,
                 }
             }
             bgp::DownReason::Sent(_) | bgp::DownReason::Received(_) => {
@@ -237,18 +258,18 @@ impl Fact {
     }
 
     /// The peer has announced nearly as many prefixes as it may.
-    pub(super) fn of_near_limit(count: usize, limit: usize, peer: &PeerConfig) -> Fact {
+    pub(super) fn of_near_limit(count: usize, limit: usize, peer: &Party<'_>) -> Fact {
         let text = format!("the peer announces {count} prefixes; beyond {limit} its session ends");
         Fact::new(Code::BgpNearLimit, text)
             .sides(format!("max_prefixes = {limit}"), count)
-            .remedy(format!("raise `max_prefixes` of {}, or have fewer announced", peer.gateway))
+            .remedy(format!("raise `max_prefixes` of {}, or have fewer announced", peer.name))
     }
 
     /// The peer announces a prefix that it may not.
-    pub(super) fn of_rejection(prefix: Prefix, why: RejectReason, peer: &PeerConfig) -> Fact {
+    pub(super) fn of_rejection(prefix: Prefix, why: RejectReason, peer: &Party<'_>) -> Fact {
         let text = format!("announcement of {prefix} rejected: {why}");
         let fact = Fact::new(Code::PrefixRejected, text);
-        let accept = || listed(&peer.accept);
+        let accept = || listed(peer.accept);
         match why {
             RejectReason::NotAccepted => {
                 fact.sides(format!("accept = [{}]", accept()), prefix).remedy(format!(
@@ -263,7 +284,11 @@ impl Fact {
                 .theirs(prefix)
                 .remedy("announce a prefix that leaves the gateways' own addresses out"),
             RejectReason::Ruled | RejectReason::Leak => fact.theirs(prefix),
+            RejectReason::StrangeNextHop => fact.theirs(prefix).remedy(
+                "its next hop must lie in the VPC's prefixes: have the router put itself there",
+            ),
             RejectReason::Martian
+            | RejectReason::Reflected
             | RejectReason::OwnNextHop
             | RejectReason::AsSet
             | RejectReason::AsLoop

@@ -61,6 +61,7 @@ impl Gateway {
             | Wish::Fence { vpc, .. }
             | Wish::Route { vpc, .. }
             | Wish::Forwarding { vpc, .. }
+            | Wish::Onward { vpc, .. }
             | Wish::Segment(Segment { vpc, .. })
             | Wish::VirtualMac(VirtualMac { vpc, .. }) => {
                 vpcs.get(vpc).is_some_and(|vpc| vpc.netns.as_deref() == namespace)
@@ -118,6 +119,7 @@ impl Gateway {
             Wish::Route { vpc, prefix, .. } => {
                 self.vpcs.get(vpc).is_some_and(|vpc| vpc.routes.group_of(prefix).is_some())
             }
+            Wish::Onward { vpc, .. } => self.vpcs.contains_key(vpc),
             // Virtual addresses come and go with their virtual router.
             Wish::Address { vpc, address } => self.redundancy.answers_for(*vpc, *address),
             Wish::VirtualMac(one) => self.redundancy.is_active(one),

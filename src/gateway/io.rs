@@ -2,12 +2,13 @@
 //! the gateway and Linux; the virtual network of the tests moves them between gateways.
 
 use super::world::Change;
+use crate::crypto::secret::Secret;
 use crate::forward::{Snapshot, TunnelEntry};
 use crate::net::{MacAddress, PeerId, VpcId};
 use crate::routing::ConnectionId;
 use crate::routing::bfd;
 use crate::wire::echo::Echo;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
@@ -100,18 +101,20 @@ pub struct Datagram {
 /// What to do with the connections of a VPC's BGP sessions (TCP port 179).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TcpOutput {
-    /// Accept connections to an inside address.
+    /// Accept connections to an address of ours.
     Listen {
         /// The VPC in whose network namespace the address lives.
         vpc: VpcId,
-        /// The inside address.
+        /// The address.
         local: IpAddr,
+        /// The VPC's network, for its routers; `None` is inside the tunnels.
+        lan: Option<Lan>,
     },
-    /// Stop accepting connections to an inside address.
+    /// Stop accepting connections to an address of ours.
     Unlisten {
         /// The VPC.
         vpc: VpcId,
-        /// The inside address.
+        /// The address.
         local: IpAddr,
     },
     /// Connect.
@@ -120,10 +123,12 @@ pub enum TcpOutput {
         vpc: VpcId,
         /// The connection's name from now on.
         connection: ConnectionId,
-        /// Our inside address.
+        /// Our address.
         local: IpAddr,
-        /// The peer's inside address.
+        /// The peer's address.
         remote: IpAddr,
+        /// The VPC's network, for one of its routers; `None` is inside the tunnels.
+        lan: Option<Lan>,
     },
     /// Send bytes.
     Send {
@@ -141,6 +146,24 @@ pub enum TcpOutput {
         /// The connection.
         connection: ConnectionId,
     },
+}
+
+/// The network of a VPC, over which alone sessions with its routers run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lan {
+    /// The interface.
+    pub interface: String,
+    /// The routers by their addresses: nobody else is listened to.
+    pub routers: BTreeMap<IpAddr, Shield>,
+}
+
+/// What a session with a router is shielded by.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Shield {
+    /// The password that signs every segment (RFC 2385).
+    pub password: Option<Secret>,
+    /// Only packets are taken that no router has forwarded (RFC 5082).
+    pub ttl_security: bool,
 }
 
 /// What happened to a connection.

@@ -50,10 +50,13 @@ mod tunnel;
 mod underlay;
 mod unsent;
 mod vpc;
+mod vpc_routers;
 pub mod world;
 
 pub use failover::Health;
-pub use io::{BfdOutput, Datagram, LinkState, Output, TcpInput, TcpOutput, VrrpOutput};
+pub use io::{
+    BfdOutput, Datagram, Lan, LinkState, Output, Shield, TcpInput, TcpOutput, VrrpOutput,
+};
 pub use reconfigure::{NeedsRestart, Reloaded};
 pub use snapshot::device_mtu;
 pub use unsent::Unsent;

@@ -2,14 +2,12 @@
 
 use super::reconfigure::{self, NeedsRestart, Reloaded, Step};
 use super::vpc::{neighbor, sources};
-use super::{Gateway, Health, TcpOutput, Why, connection};
+use super::{Gateway, Health, Why, connection};
 use crate::config::{Config, VpcConfig};
 use crate::control::{Code, FailureKind, Reply, SaKind};
 use crate::moment::Moment;
 use crate::net::{PeerId, VpcId};
 use crate::time::Timestamp;
-use std::collections::BTreeSet;
-use std::net::IpAddr;
 use std::sync::Arc;
 use tracing::info;
 
@@ -36,7 +34,7 @@ impl Gateway {
         if old.gateway.path_mtu_discovery != self.config.gateway.path_mtu_discovery {
             self.reset_ways(at.now);
         }
-        let listening = self.inside_addresses();
+        let listening = self.bgp_listeners();
         for &step in &steps {
             info!(?step, "reload");
             self.take_step(step, &old, at);
@@ -264,20 +262,5 @@ impl Gateway {
                 self.dirty.tunnels.extend(self.config.peers_of(*id).map(|(peer, _)| peer));
             }
         }
-    }
-
-    fn inside_addresses(&self) -> BTreeSet<(VpcId, IpAddr)> {
-        let of_vpc = |(&id, vpc): (&VpcId, &super::Vpc)| {
-            vpc.inside.iter().map(move |&local| (id, local)).collect::<Vec<_>>()
-        };
-        self.vpcs.iter().flat_map(of_vpc).collect()
-    }
-
-    fn relisten(&mut self, before: &BTreeSet<(VpcId, IpAddr)>) {
-        let after = self.inside_addresses();
-        let closed = before.difference(&after);
-        self.tcp.extend(closed.map(|&(vpc, local)| TcpOutput::Unlisten { vpc, local }));
-        let opened = after.difference(before);
-        self.tcp.extend(opened.map(|&(vpc, local)| TcpOutput::Listen { vpc, local }));
     }
 }

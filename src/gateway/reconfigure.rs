@@ -158,7 +158,8 @@ impl fmt::Display for Reloaded {
 
 fn vpc_steps(id: VpcId, old: &VpcConfig, new: &VpcConfig) -> Vec<Step> {
     let mut steps = Vec::new();
-    if old.prefixes != new.prefixes || old.transit != new.transit {
+    let told = (&old.prefixes, &old.routers, old.transit);
+    if told != (&new.prefixes, &new.routers, new.transit) {
         steps.push(Step::Reannounce(id));
     }
     if old.mtu_limit() != new.mtu_limit() {

@@ -13,6 +13,7 @@ use super::path::Bfd;
 use super::snapshot::Sources;
 use super::tunnel::Tunnel;
 use super::vpc::Vpc;
+use super::vpc_routers::Listeners;
 use super::world::{VirtualMac, Wish};
 use super::{Gateway, Output, TcpOutput, VrrpOutput, Why, connection};
 use crate::control::Code;
@@ -106,10 +107,7 @@ impl Gateway {
     }
 
     fn listen(&mut self) {
-        for (&vpc, state) in &self.vpcs {
-            let listens = state.inside.iter().map(|&local| TcpOutput::Listen { vpc, local });
-            self.tcp.extend(listens);
-        }
+        self.relisten(&Listeners::new());
     }
 
     /// Passes on until all engines are quiet, then queues what the outside must do.
@@ -226,9 +224,13 @@ impl Gateway {
     }
 
     pub(super) fn on_routing_action(&mut self, vpc: VpcId, action: Action, now: Timestamp) {
+        if self.tell_of_router(vpc, &action, now) {
+            return;
+        }
         match action {
-            Action::Connect { connection, local, remote, .. } => {
-                self.tcp.push_back(TcpOutput::Connect { vpc, connection, local, remote });
+            Action::Connect { peer, connection, local, remote } => {
+                let lan = self.lan_towards(vpc, peer);
+                self.tcp.push_back(TcpOutput::Connect { vpc, connection, local, remote, lan });
             }
             Action::Send { connection, bytes } => {
                 self.tcp.push_back(TcpOutput::Send { vpc, connection, bytes });
@@ -253,10 +255,10 @@ impl Gateway {
             }
             Action::NeighborFailed { peer, reason } => self.tell_bgp(peer, &reason, now),
             Action::NearLimit { peer, count, limit } => self.about(peer, |tunnel, config| {
-                tunnel.note(Fact::of_near_limit(count, limit, config), now);
+                tunnel.note(Fact::of_near_limit(count, limit, &config.into()), now);
             }),
             Action::Rejected { peer, prefix, why } => self.about(peer, |tunnel, config| {
-                tunnel.note_rejection(Fact::of_rejection(prefix, why, config), now);
+                tunnel.note_rejection(Fact::of_rejection(prefix, why, &config.into()), now);
             }),
         }
     }

@@ -10,6 +10,7 @@ mod pages;
 mod peer;
 mod refusals;
 mod routes;
+mod vpc_routers;
 mod vpcs;
 mod why;
 
@@ -53,7 +54,7 @@ impl Gateway {
             Request::Sas => return self.sas_page(after, now),
             Request::Metrics => return self.metrics_page(after, (now, at.wall)),
             Request::Routes => return self.routes_page(after),
-            Request::Vpcs => return self.vpcs_page(after),
+            Request::Vpcs => return self.vpcs_page(after, now),
             Request::Events { after: known } => return self.events_page(*known, after, now),
             Request::Peer(name) => self.about_peer(name, (now, at.wall)),
             Request::Why { to, from } => self.why(*to, *from, now),

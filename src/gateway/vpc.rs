@@ -5,6 +5,7 @@ use super::failover::Health;
 use super::io::LinkState;
 use super::own::OwnAddresses;
 use super::routes::VpcRoutes;
+use super::vpc_routers::VpcRouters;
 use super::world::{Wish, World};
 use crate::config::{BgpConfig, Config, PeerConfig, Routing, VpcConfig, derive_inside_address};
 use crate::esp::DiscardCounters;
@@ -13,7 +14,7 @@ use crate::net::{Asn, Mappings, PeerId, Prefix, PrefixSet, VpcId};
 use crate::random::Random;
 use crate::routing::bgp::Family;
 use crate::routing::policy::Rule;
-use crate::routing::{FibChange, NeighborConfig, NeighborKind, Router, RouterConfig};
+use crate::routing::{FibChange, NeighborConfig, NeighborKind, Router, RouterConfig, Side};
 use crate::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -44,6 +45,10 @@ pub(super) struct Vpc {
     pub conversations: Arc<Conversations>,
     /// Packets discarded before a tunnel was chosen.
     pub discards: Arc<DiscardCounters>,
+    /// Its routers that speak BGP.
+    pub routers: VpcRouters,
+    /// Whether the interface towards them carries packets.
+    pub link_is_up: bool,
     /// The families in which our hosts can be reached.
     reached: BTreeSet<Family>,
     /// The peers whose tunnels carry packets.
@@ -74,6 +79,8 @@ impl Vpc {
             services: Arc::default(),
             conversations: Arc::default(),
             discards: Arc::default(),
+            routers: VpcRouters::default(),
+            link_is_up: true,
             reached: BTreeSet::from(Family::ALL),
             reachable: BTreeSet::new(),
             routed: BTreeSet::new(),
@@ -104,6 +111,7 @@ impl Vpc {
         self.router.set_local_prefixes(vpc.prefixes.iter().copied().collect(), now);
         let outsides = vpc.maps.iter().map(|map| map.mapping.outside());
         self.router.set_outside_prefixes(outsides.collect(), now);
+        self.follow_routers(vpc, now);
         changed
     }
 
@@ -189,6 +197,10 @@ impl Vpc {
         for change in changes {
             let routed = self.routes.learn(change.prefix, &change.paths);
             let (vpc, prefix) = (self.id, change.prefix);
+            match change.home {
+                Some(router) => world.add(Wish::Onward { vpc, prefix, router }),
+                None => world.remove_onward(vpc, prefix),
+            }
             if routed {
                 world.add(Wish::Route { vpc, prefix, source: self.source_towards(&prefix) });
             } else {
@@ -212,6 +224,7 @@ impl Vpc {
                 self.router.set_carried(prefix, carried, now);
                 self.routes.set_carried(prefix, carried);
             }
+            Wish::Onward { prefix, .. } => self.router.set_carried(prefix, carried, now),
             Wish::Device { .. } | Wish::Rule(_) => {
                 note(&mut self.refused, wish, carried);
                 self.announce(now);
@@ -269,6 +282,7 @@ impl Vpc {
     /// Goes over to another interface, or to none: its hosts can be reached until it says otherwise.
     pub(super) fn forget_link(&mut self, now: Timestamp) {
         self.reached = BTreeSet::from(Family::ALL);
+        self.on_lan(true, now);
         self.announce(now);
     }
 
@@ -286,6 +300,7 @@ impl Vpc {
         };
         let families = Family::ALL.into_iter().filter(|family| link.up && is_reached(family));
         self.reached = families.collect();
+        self.on_lan(link.up, now);
         self.announce(now);
     }
 
@@ -356,7 +371,7 @@ fn destinations(
     config: &Config,
     inside: &BTreeSet<IpAddr>,
 ) -> PrefixSet {
-    let own = vpc.prefixes.iter().copied();
+    let own = vpc.extent();
     let inside = inside.iter().copied().map(Prefix::host);
     let beyond = config.peers_of(id).filter(|_| vpc.transit);
     let beyond = beyond.flat_map(|(_, peer)| peer.accept.iter().copied());
@@ -379,6 +394,7 @@ fn neighbor_config(peer: &PeerConfig) -> NeighborConfig {
         Routing::Bgp(bgp) => NeighborKind::Bgp {
             remote_asn: bgp.remote_asn,
             role: bgp.role,
+            strict_role: bgp.strict_role,
             local: bgp.inside_local,
             remote: bgp.inside_remote,
             hold_time: bgp.hold_time,
@@ -390,6 +406,7 @@ fn neighbor_config(peer: &PeerConfig) -> NeighborConfig {
     };
     NeighborConfig {
         kind,
+        side: Side::Tunnel,
         import: peer.accept.iter().chain(static_prefixes(peer)).copied().collect(),
         maps: peer.maps.clone(),
         import_rules: rules(peer, |bgp| &bgp.import),

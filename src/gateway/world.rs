@@ -26,13 +26,13 @@ pub use host::{Device as HostDevice, Host, Questions};
 pub use plan::{blind_to, guards, kept_out};
 pub(super) use plan::{configured, has_default};
 pub use segment::{Admission, Segment, SegmentCounters, VirtualMac, VtepCounters};
-pub use tables::{guard_metric, guard_owner, metric, owner};
+pub use tables::{guard_metric, guard_owner, home_metric, home_owner, metric, owner};
 pub use wish::{Rule, Table, Then, When, Wish};
 
 use crate::net::{Prefix, VpcId};
 use crate::time::{Timers, Timestamp};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 use tracing::{info, warn};
 
@@ -165,9 +165,24 @@ impl World {
         next.is_same_route(&first).then_some(next)
     }
 
+    /// Does not want the route to a prefix by a router of the VPC any more, whichever it is.
+    pub fn remove_onward(&mut self, vpc: VpcId, prefix: Prefix) {
+        if let Some(wish) = self.onward(vpc, prefix).cloned() {
+            self.remove(&wish);
+        }
+    }
+
+    /// The route to a prefix by a router of the VPC, as it is wanted.
+    pub fn onward(&self, vpc: VpcId, prefix: Prefix) -> Option<&Wish> {
+        let first = Wish::Onward { vpc, prefix, router: Ipv4Addr::UNSPECIFIED.into() };
+        let (next, _) = self.wanted.range(&first..).next()?;
+        next.is_same_route(&first).then_some(next)
+    }
+
     fn same_route(&self, wish: &Wish) -> Option<&Wish> {
         match wish {
             Wish::Route { vpc, prefix, .. } => self.route(*vpc, *prefix),
+            Wish::Onward { vpc, prefix, .. } => self.onward(*vpc, *prefix),
             _ => None,
         }
     }

@@ -12,6 +12,10 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::{netns, readiness};
 
+mod terms;
+
+pub use terms::{Terms, sign, take_unforwarded};
+
 const BACKLOG: i32 = 32;
 /// TTL of what we send.
 const HOP_LIMIT: u32 = 255;
@@ -62,9 +66,9 @@ pub fn listen(place: Place<'_>, local: SocketAddr) -> Result<TcpListener> {
     Ok(TcpListener::from_std(socket.into())?)
 }
 
-/// Connects from one address to another, for at most `patience`.
+/// Connects from one address to another on some terms, for at most `patience`.
 pub async fn connect(
-    place: Place<'_>,
+    (place, terms): (Place<'_>, Terms<'_>),
     local: IpAddr,
     remote: SocketAddr,
     patience: Duration,
@@ -72,6 +76,12 @@ pub async fn connect(
     let open = || -> Result<Socket> {
         let socket = socket(place, local)?;
         socket.bind(&SockAddr::from(SocketAddr::new(local, 0)))?;
+        if let Some(password) = terms.password {
+            sign(&socket, remote.ip(), password)?;
+        }
+        if terms.unforwarded {
+            take_unforwarded(&socket, remote.is_ipv4())?;
+        }
         begin_connect(&socket, remote)?;
         Ok(socket)
     };

@@ -2,8 +2,10 @@
 //! compares and an export carries on. Bytes are the codec's business ([`super::bgp`]), choice
 //! is the routing table's ([`super::rib`]); neither knows the other, both know these.
 
+mod reflection;
 mod role;
 
+pub use reflection::Reflection;
 pub use role::{Role, role_name};
 
 use crate::net::{Asn, Community};
@@ -152,6 +154,8 @@ pub struct Attributes {
     pub atomic_aggregate: bool,
     /// AGGREGATOR.
     pub aggregator: Option<Aggregator>,
+    /// How route reflectors of our AS have passed the route on; `None` when none has.
+    pub reflection: Option<Box<Reflection>>,
     /// Other optional transitive attributes, by ascending code.
     pub transitive: Vec<TransitiveAttribute>,
 }
@@ -179,6 +183,7 @@ impl Attributes {
             local_preference: None,
             atomic_aggregate: false,
             aggregator: None,
+            reflection: None,
             transitive: Vec::new(),
         }
     }
@@ -189,7 +194,9 @@ impl Attributes {
         let path = segments.map(|segment| size_of::<Segment>() + size_of_val(segment.asns()));
         let transitive = self.transitive.iter();
         let transitive = transitive.map(|one| size_of::<TransitiveAttribute>() + one.body.len());
-        size_of::<Attributes>() + path.sum::<usize>() + transitive.sum::<usize>()
+        let reflection = self.reflection.iter().map(|reflection| reflection.octets());
+        let beside = path.sum::<usize>() + transitive.sum::<usize>() + reflection.sum::<usize>();
+        size_of::<Attributes>() + beside
     }
 
     /// Whether the route's communities (RFC 1997) let it be announced to an internal or an

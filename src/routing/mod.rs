@@ -15,10 +15,11 @@ mod router;
 pub mod vrrp;
 
 pub use attributes::{
-    Aggregator, AsPath, Attributes, Origin, Role, Segment, TransitiveAttribute, role_name,
+    Aggregator, AsPath, Attributes, Origin, Reflection, Role, Segment, TransitiveAttribute,
+    role_name,
 };
 pub use bgp::{ConnectionId, DownReason};
-pub use rib::{Reach, Reason, RejectReason, Reserved};
+pub use rib::{Reach, Reason, RejectReason, Reserved, Side};
 pub use router::{
     Action, FibChange, NeighborConfig, NeighborCounters, NeighborKind, NeighborView, PathView,
     RouteView, Router, RouterConfig, Why,

@@ -7,6 +7,7 @@
 //!                  └─► rejected, with reason  └── usable? local prefixes
 //! ```
 
+mod adj_rib_in;
 mod admission;
 mod decision;
 mod ledger;
@@ -18,12 +19,23 @@ pub use reach::{Reach, Share};
 
 use crate::net::{Asn, PeerId, Prefix, PrefixSet};
 use crate::routing::attributes::{Attributes, Role};
-use crate::routing::policy::{self, Rule, Then};
+use crate::routing::policy::Rule;
+use adj_rib_in::AdjRibIn;
 use ledger::Ledger;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 use std::ops::RangeBounds;
 use std::sync::Arc;
+
+/// On which side of the gateway a neighbour is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Side {
+    /// Behind a tunnel, which is the way to all that it announces.
+    #[default]
+    Tunnel,
+    /// In the VPC: what it announces is at home there, behind a next hop on the VPC's network.
+    Vpc,
+}
 
 /// What the table must know of a neighbour.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,32 +52,15 @@ pub struct Policy {
     pub max_prefixes: u32,
     /// Our own address towards it.
     pub own_address: Option<IpAddr>,
+    /// Where it is.
+    pub side: Side,
     /// What kind of neighbour it is.
     pub source: Source,
-}
-
-/// The paths of one neighbour.
-#[derive(Debug)]
-struct AdjRibIn {
-    policy: Policy,
-    usable: bool,
-    /// What of its prefixes the tunnel takes.
-    reach: Reach,
-    /// The neighbour's BGP Identifier, for the last steps of the decision.
-    identifier: Ipv4Addr,
-    accepted: BTreeMap<Prefix, Arc<Attributes>>,
-    /// Those of the accepted that it has yet to announce again.
-    stale: BTreeSet<Prefix>,
-    rejected: Rejections,
-    ledger: Ledger,
 }
 
 /// The most that all paths of one neighbour may take of memory, in octets: what it may announce in
 /// prefixes fits when a set of attributes is not larger than usual, or shared.
 pub const MAX_OCTETS: usize = 64 << 20;
-
-/// How much a path is preferred that is about to go (RFC 8326 §4.2).
-const SHUTTING_DOWN: u32 = 0;
 
 /// The neighbour announced more than it may; its session has to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,9 +78,11 @@ pub struct Path {
     pub peer: PeerId,
     /// What kind of neighbour that is.
     pub source: Source,
+    /// Where it is.
+    pub side: Side,
     /// Preference of the neighbour; 0 for a path that is about to go.
     pub local_preference: u32,
-    /// BGP Identifier of the neighbour.
+    /// BGP Identifier of the neighbour, or of the speaker of our AS that brought the route (RFC 4456 §9).
     pub identifier: Ipv4Addr,
     /// How much of the prefix its tunnel takes.
     pub share: Share,
@@ -106,6 +103,7 @@ pub struct Chosen {
 #[derive(Debug)]
 pub struct Rib {
     asn: Asn,
+    identifier: Ipv4Addr,
     local: PrefixSet,
     underlay: Reserved,
     peers: BTreeMap<PeerId, AdjRibIn>,
@@ -116,10 +114,11 @@ pub struct Rib {
 }
 
 impl Rib {
-    /// An empty table of a speaker of AS `asn`.
-    pub fn new(asn: Asn) -> Rib {
+    /// An empty table of the speaker of AS `asn` with this BGP Identifier.
+    pub fn new(asn: Asn, identifier: Ipv4Addr) -> Rib {
         Rib {
             asn,
+            identifier,
             local: PrefixSet::new(),
             underlay: Reserved::default(),
             peers: BTreeMap::new(),
@@ -129,10 +128,10 @@ impl Rib {
         }
     }
 
-    /// Changes our own AS.
-    pub fn set_asn(&mut self, asn: Asn) {
-        if self.asn != asn {
-            self.asn = asn;
+    /// Changes our own AS and BGP Identifier.
+    pub fn set_speaker(&mut self, asn: Asn, identifier: Ipv4Addr) {
+        if (self.asn, self.identifier) != (asn, identifier) {
+            (self.asn, self.identifier) = (asn, identifier);
             for peer in self.peer_ids() {
                 self.readmit(peer);
             }
@@ -350,7 +349,13 @@ impl Rib {
 
     fn judge(&self, peer: PeerId, prefix: &Prefix, path: &Attributes) -> Option<RejectReason> {
         let rib = self.peers.get(&peer)?;
-        admission::judge(&rib.policy, (&self.local, &self.underlay), self.asn, prefix, path)
+        let own = admission::Own {
+            asn: self.asn,
+            identifier: self.identifier,
+            local: &self.local,
+            underlay: &self.underlay,
+        };
+        admission::judge(&rib.policy, &own, prefix, path)
     }
 
     /// Judges everything that a neighbour announced once more.
@@ -403,88 +408,6 @@ impl Rib {
     fn usable_paths(&self, prefix: &Prefix) -> Vec<Path> {
         let peers = self.candidates.get(prefix).into_iter().flatten();
         peers.filter_map(|peer| self.peers.get(peer)?.path(*peer, prefix, self.asn)).collect()
-    }
-}
-
-impl AdjRibIn {
-    fn new(policy: Policy) -> AdjRibIn {
-        AdjRibIn {
-            policy,
-            usable: false,
-            reach: Reach::default(),
-            identifier: Ipv4Addr::UNSPECIFIED,
-            accepted: BTreeMap::new(),
-            stale: BTreeSet::new(),
-            rejected: Rejections::default(),
-            ledger: Ledger::default(),
-        }
-    }
-
-    /// Keeps a rejected path if there is room; whether its reason is news.
-    fn reject(
-        &mut self,
-        prefix: Prefix,
-        reason: RejectReason,
-        attributes: Arc<Attributes>,
-    ) -> bool {
-        if !self.rejected.has_room_for(&prefix) {
-            return false;
-        }
-        let attributes = self.ledger.enter(attributes);
-        if let Some(before) = self.rejected.attributes_of(&prefix) {
-            self.ledger.leave(before);
-        }
-        self.rejected.insert(prefix, reason, attributes)
-    }
-
-    fn drop_rejected(&mut self, prefix: &Prefix) {
-        if let Some(attributes) = self.rejected.remove(prefix) {
-            self.ledger.leave(&attributes);
-        }
-    }
-
-    fn has_room_for(&self, prefix: &Prefix) -> bool {
-        let known = self.accepted.contains_key(prefix) || self.rejected.contains(prefix);
-        let count = self.accepted.len() + self.rejected.len();
-        known || count < usize::try_from(self.policy.max_prefixes).unwrap_or(usize::MAX)
-    }
-
-    /// How much of a prefix the tunnel carries now.
-    fn share_of(&self, prefix: &Prefix) -> Share {
-        if self.usable { self.reach.share_of(prefix) } else { Share::None }
-    }
-
-    /// A route as the operator's rules let it pass, and how much it is preferred.
-    fn as_ruled(
-        &self,
-        prefix: &Prefix,
-        attributes: Arc<Attributes>,
-        asn: Asn,
-    ) -> (Arc<Attributes>, u32) {
-        match policy::first(&self.policy.rules, prefix, &attributes) {
-            Some(Then::Take(change)) => {
-                let preference = change.local_preference.unwrap_or(self.policy.local_preference);
-                (Arc::new(change.apply(attributes.as_ref().clone(), asn)), preference)
-            }
-            Some(Then::Reject) | None => (attributes, self.policy.local_preference),
-        }
-    }
-
-    fn path(&self, peer: PeerId, prefix: &Prefix, asn: Asn) -> Option<Path> {
-        let share = self.share_of(prefix);
-        let attributes = self.accepted.get(prefix).filter(|_| share != Share::None)?.clone();
-        let (attributes, preference) = self.as_ruled(prefix, attributes, asn);
-        Some(Path {
-            peer,
-            source: self.policy.source,
-            local_preference: match attributes.is_shutting_down() {
-                true => SHUTTING_DOWN,
-                false => preference,
-            },
-            identifier: self.identifier,
-            share,
-            attributes,
-        })
     }
 }
 

@@ -30,7 +30,7 @@ pub use view::{NeighborView, PathView, RouteView};
 use crate::net::{PeerId, Prefix};
 use crate::random::{Random, Seeded};
 use crate::routing::bgp::{self, CeaseReason, ConnectionId, Family, Refresh, Timer};
-use crate::routing::rib::{Reach, Reserved, Rib};
+use crate::routing::rib::{Reach, Reserved, Rib, Side};
 use crate::time::{Timers, Timestamp};
 use crate::visits::Counted;
 use neighbor::{Birth, Neighbor, Speaker};
@@ -44,6 +44,8 @@ pub struct Router {
     own: BTreeSet<Prefix>,
     /// By which prefixes neighbours know some of these.
     outside: BTreeSet<Prefix>,
+    /// Where routers of the VPC may have more of its prefixes.
+    extent: BTreeSet<Prefix>,
     /// The families whose own prefixes are announced.
     announced: BTreeSet<Family>,
     /// Prefixes that the host refuses to route.
@@ -62,6 +64,7 @@ pub struct Router {
     timers: Timers<PeerId>,
     seeds: Seeded,
     births: u32,
+    neighbors_in_vpc: usize,
     actions: VecDeque<Action>,
 }
 
@@ -69,10 +72,11 @@ impl Router {
     /// A router without neighbours. `random` seeds the jitter of its timers.
     pub fn new(config: RouterConfig, random: &mut dyn Random) -> Router {
         Router {
-            rib: Rib::new(config.asn),
+            rib: Rib::new(config.asn, config.router_id),
             config,
             own: BTreeSet::new(),
             outside: BTreeSet::new(),
+            extent: BTreeSet::new(),
             announced: BTreeSet::from(Family::ALL),
             stranded: BTreeSet::new(),
             leaving: false,
@@ -84,6 +88,7 @@ impl Router {
             timers: Timers::default(),
             seeds: Seeded::new(random.u64()),
             births: 0,
+            neighbors_in_vpc: 0,
             actions: VecDeque::new(),
         }
     }
@@ -94,7 +99,7 @@ impl Router {
         if before == self.config {
             return;
         }
-        self.rib.set_asn(self.config.asn);
+        self.rib.set_speaker(self.config.asn, self.config.router_id);
         let lasting = RouterConfig { transit: self.config.transit, ..before };
         if lasting != self.config {
             for peer in self.peers() {
@@ -113,7 +118,7 @@ impl Router {
             return;
         }
         let before = std::mem::replace(&mut self.own, own);
-        self.rib.set_local(self.own.union(&self.outside).copied().collect());
+        self.keep_home();
         let touched: BTreeSet<Prefix> = before.union(&self.own).copied().collect();
         self.export(&touched);
         self.settle(now);
@@ -124,9 +129,24 @@ impl Router {
     pub fn set_outside_prefixes(&mut self, outside: BTreeSet<Prefix>, now: Timestamp) {
         if self.outside != outside {
             self.outside = outside;
-            self.rib.set_local(self.own.union(&self.outside).copied().collect());
+            self.keep_home();
             self.settle(now);
         }
+    }
+
+    /// Sets where routers of the VPC may have more of its prefixes: neither these nor parts of them are
+    /// ever reached through a tunnel.
+    pub fn set_extent(&mut self, extent: BTreeSet<Prefix>, now: Timestamp) {
+        if self.extent != extent {
+            self.extent = extent;
+            self.keep_home();
+            self.settle(now);
+        }
+    }
+
+    fn keep_home(&mut self) {
+        let known = self.own.iter().chain(&self.outside).chain(&self.extent);
+        self.rib.set_local(known.copied().collect());
     }
 
     /// Sets the prefixes of the underlay, into which nothing that is learned may reach.
@@ -145,7 +165,7 @@ impl Router {
     pub fn set_announced_families(&mut self, families: BTreeSet<Family>, now: Timestamp) {
         if self.announced != families {
             self.announced = families;
-            self.export(&self.own.clone());
+            self.export(&self.exportable());
             self.settle(now);
         }
     }
@@ -302,6 +322,11 @@ impl Router {
         self.neighbors.visits().take()
     }
 
+    /// Whether there are routers of the VPC, who hear of what is learned, and of whom peers do.
+    fn has_vpc_side(&self) -> bool {
+        self.neighbors_in_vpc > 0
+    }
+
     fn peers(&self) -> Vec<PeerId> {
         self.neighbors.keys().copied().collect()
     }
@@ -325,6 +350,7 @@ impl Router {
         if let Some((local, remote)) = neighbor.addresses() {
             self.by_addresses.insert((local, remote, peer));
         }
+        self.neighbors_in_vpc += usize::from(neighbor.config.side == Side::Vpc);
         self.neighbors.insert(peer, neighbor);
         self.touched.insert(peer);
     }
@@ -337,7 +363,9 @@ impl Router {
         }
         self.touched.insert(peer);
         self.drain(now);
-        self.neighbors.remove(&peer);
+        let removed = self.neighbors.remove(&peer);
+        let of_vpc = |neighbor: &Neighbor| neighbor.config.side == Side::Vpc;
+        self.neighbors_in_vpc -= usize::from(removed.as_ref().is_some_and(of_vpc));
         self.left.remove(&peer);
         self.timers.arm(peer, None);
         self.rib.remove(peer);
@@ -385,12 +413,17 @@ impl Router {
             return;
         }
         let change = |prefix: &Prefix| {
-            let ranked = self.rib.chosen(prefix).map(|chosen| &chosen.ranked);
-            let paths = ranked.into_iter().flatten().map(|path| path.peer).collect();
-            FibChange { prefix: *prefix, paths }
+            let ranked = self.rib.chosen(prefix).map_or(&[][..], |chosen| &chosen.ranked);
+            let home = ranked.first().filter(|best| best.side == Side::Vpc);
+            let tunnels = ranked.iter().filter(|path| home.is_none() && path.side == Side::Tunnel);
+            FibChange {
+                prefix: *prefix,
+                paths: tunnels.map(|path| path.peer).collect(),
+                home: home.map(|best| best.attributes.next_hop),
+            }
         };
         self.actions.push_back(Action::Fib(changed.iter().map(change).collect()));
-        if self.config.transit {
+        if self.config.transit || self.has_vpc_side() {
             self.export(&changed.into_iter().collect());
             self.drain(now);
         }

@@ -292,6 +292,7 @@ fn prefix(wish: &Wish) -> Option<Prefix> {
         | Wish::Rule(_)
         | Wish::Admission(_)
         | Wish::Segment(_)
+        | Wish::Onward { .. }
         | Wish::VirtualMac(_)
         | Wish::Forwarding { .. } => None,
     }
@@ -309,6 +310,7 @@ fn stands_on(wish: &Wish, vpc: VpcId) -> bool {
         | Wish::Rule(_)
         | Wish::Admission(_)
         | Wish::Segment(_)
+        | Wish::Onward { .. }
         | Wish::VirtualMac(_)
         | Wish::Forwarding { .. } => false,
     }

@@ -463,9 +463,9 @@ impl Node {
 
     fn carry_out_tcp(&mut self, output: TcpOutput, now: Timestamp) {
         match output {
-            TcpOutput::Listen { vpc, local } => self.host(vpc).stack.listen(local),
+            TcpOutput::Listen { vpc, local, .. } => self.host(vpc).stack.listen(local),
             TcpOutput::Unlisten { vpc, local } => self.host(vpc).stack.unlisten(local),
-            TcpOutput::Connect { vpc, connection, local, remote } => {
+            TcpOutput::Connect { vpc, connection, local, remote, .. } => {
                 let Some(host) = self.vpcs.get_mut(&vpc) else { return };
                 let stream = host.stack.connect(local, remote, now, &mut self.random);
                 host.streams.insert(stream, connection);

@@ -40,6 +40,9 @@ fn line(gateway: &str, vpc: &str, route: &RouteView) -> [Cell; 7] {
 
 fn through(route: &RouteView) -> Cell {
     match (&route.active, route.local) {
+        (Some(router), _) if route.next_hop.is_some() => {
+            Cell::from(format!("router {router}")).tone(Tone::Good)
+        }
         (Some(peer), _) => Cell::from(peer.as_str()).tone(Tone::Good),
         (None, true) => Cell::from("here"),
         (None, false) => Cell::from("nobody").tone(Tone::Bad),

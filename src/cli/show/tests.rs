@@ -269,6 +269,7 @@ fn routes_view() -> RoutesView {
         as_path: "4200000002".to_owned(),
     };
     let route = |prefix: &str, local, active: Option<&str>, reason: &str, paths| RouteView {
+        next_hop: None,
         prefix: prefix.parse().unwrap(),
         local,
         active: active.map(str::to_owned),
@@ -368,17 +369,19 @@ shop  vpc0          1  IPv6    active     4s       100  10.1.1.1   this gateway"
 
 #[test]
 fn vpcs_show_their_segments_and_who_was_not_heard() {
-    let view = crate::control::tests::vpcs();
+    let mut view = crate::control::tests::vpcs();
+    assert!(!are_served(&view), "a router is away");
+    view.vpcs[1].routers.clear();
     assert!(are_served(&view));
     let plain = vpcs(&view, PLAIN);
     let lines: Vec<&str> = plain.lines().collect();
     assert_eq!(
         lines[0],
-        "GATEWAY\tVPC\tNETNS\tDEVICE\tMTU\tPREFIXES\tINTERFACE\tVNI\tLOCAL\tVTEPS\tHEARD\tMACS\tREFUSED\tKNOWN AS"
+        "GATEWAY\tVPC\tNETNS\tDEVICE\tMTU\tPREFIXES\tINTERFACE\tROUTERS\tVNI\tLOCAL\tVTEPS\tHEARD\tMACS\tREFUSED\tKNOWN AS"
     );
     assert_eq!(
         lines[1],
-        "east-a\tred\tred\tvpn-red\t1438\t10.1.0.0/16\tvx-red\t100\t10.9.1.2\t2\t1\t1\t4\t\
+        "east-a\tred\tred\tvpn-red\t1438\t10.1.0.0/16\tvx-red\t-\t100\t10.9.1.2\t2\t1\t1\t4\t\
          100.64.0.0/16 (north-a north-b)"
     );
     assert!(lines[2].starts_with("east-a\tshop\t-\tvpn-shop\t1438"), "{plain}");
@@ -394,5 +397,17 @@ fn vpcs_show_their_segments_and_who_was_not_heard() {
     assert!(!are_served(&refused));
     let table = vpcs(&refused, TABLE);
     let said = "red: the host refuses the VXLAN vx-red with VNI 100: nft is not installed";
+    assert!(table.contains(said), "{table}");
+}
+
+#[test]
+fn routers_of_vpcs_show_their_sessions_and_what_is_wrong() {
+    let view = crate::control::tests::vpcs();
+    let plain = vpcs(&view, PLAIN);
+    assert!(plain.lines().any(|line| line.contains("\tvpc0\t0 of 1 up\t")), "{plain}");
+    let table = vpcs(&view, TABLE);
+    let said = "shop: router tor-1 at 10.1.0.1, AS65010: Connect for 1m01s, 0 prefixes in use, 0 told, \
+                2 rejected: vpnctl routes\n  BGP session down: TCP connection closed\n  → does tor-1 speak \
+                BGP at 10.1.0.1?";
     assert!(table.contains(said), "{table}");
 }

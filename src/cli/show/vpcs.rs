@@ -2,10 +2,11 @@
 
 use super::super::look::Look;
 use super::super::sheet::{Cell, Sheet, Tone};
+use super::super::units;
 use super::titled;
-use crate::control::{MapView, SegmentView, VpcView, VpcsView};
+use crate::control::{MapView, SegmentView, VpcRouterView, VpcView, VpcsView};
 
-const COLUMNS: [&str; 14] = [
+const COLUMNS: [&str; 15] = [
     "GATEWAY",
     "VPC",
     "NETNS",
@@ -13,6 +14,7 @@ const COLUMNS: [&str; 14] = [
     "MTU",
     "PREFIXES",
     "INTERFACE",
+    "ROUTERS",
     "VNI",
     "LOCAL",
     "VTEPS",
@@ -42,9 +44,11 @@ pub(in super::super) fn vpcs(view: &VpcsView, look: Look) -> String {
     }
 }
 
-/// Whether the host refuses nothing of any VPC.
+/// Whether the host refuses nothing of any VPC, and all routers are there.
 pub(in super::super) fn are_served(view: &VpcsView) -> bool {
-    view.vpcs.iter().all(|vpc| vpc.refusals.is_empty())
+    let is_served =
+        |vpc: &VpcView| vpc.refusals.is_empty() && vpc.routers.iter().all(|router| router.up);
+    view.vpcs.iter().all(is_served)
 }
 
 fn remarks(vpc: &VpcView) -> Vec<String> {
@@ -55,10 +59,30 @@ fn remarks(vpc: &VpcView) -> Vec<String> {
     let segment = vpc.segment.iter().filter(|segment| segment.up);
     let silent = segment.flat_map(|segment| segment.vteps.iter().filter(|vtep| vtep.packets == 0));
     let silent = silent.map(|vtep| format!("{name}: nothing came from {} yet", vtep.address));
-    refused.chain(silent).collect()
+    let routers = vpc.routers.iter().flat_map(|router| about_router(name, router));
+    refused.chain(silent).chain(routers).collect()
 }
 
-fn line(gateway: &str, vpc: &VpcView) -> [Cell; 14] {
+/// A router of the VPC in one line, and what is wrong with it and what to do in two more.
+fn about_router(vpc: &str, router: &VpcRouterView) -> Vec<String> {
+    let VpcRouterView { name, bgp, prefixes_accepted, prefixes_rejected, .. } = router;
+    let age = units::span(bgp.state_for_ms);
+    let mut about = format!(
+        "{vpc}: router {name} at {}, AS{}: {} for {age}, {prefixes_accepted} prefixes in use, {} \
+         told",
+        bgp.remote, bgp.remote_asn, bgp.state, bgp.prefixes_announced
+    );
+    if *prefixes_rejected > 0 {
+        about.push_str(&format!(", {prefixes_rejected} rejected: vpnctl routes"));
+    }
+    let trouble = router.trouble.iter();
+    let trouble = trouble.flat_map(|trouble| [Some(&trouble.reason), trouble.remedy.as_ref()]);
+    let marks = ["  ", "  → "];
+    let trouble = trouble.zip(marks).filter_map(|(words, mark)| Some(format!("{mark}{}", words?)));
+    [about].into_iter().chain(trouble).collect()
+}
+
+fn line(gateway: &str, vpc: &VpcView) -> [Cell; 15] {
     let prefixes: Vec<String> = vpc.prefixes.iter().map(ToString::to_string).collect();
     let segment = vpc.segment.as_ref();
     let number = |of: fn(&SegmentView) -> u64| match segment {
@@ -76,6 +100,7 @@ fn line(gateway: &str, vpc: &VpcView) -> [Cell; 14] {
         Cell::right(vpc.mtu.to_string()),
         prefixes.join(" ").into(),
         Cell::optional(vpc.interface.as_deref()),
+        routers(vpc),
         number(|segment| segment.vni.into()).tone(tone(segment.is_some_and(|one| !one.up))),
         Cell::optional(segment.map(|segment| segment.local)),
         number(|segment| count(segment.vteps.iter())),
@@ -93,6 +118,16 @@ fn known_as(maps: &[MapView]) -> String {
         Some(peers) => format!("{} ({})", map.outside, peers.join(" ")),
     };
     maps.iter().map(one).collect::<Vec<_>>().join(" ")
+}
+
+/// How many of the VPC's routers are there.
+fn routers(vpc: &VpcView) -> Cell {
+    let up = vpc.routers.iter().filter(|router| router.up).count();
+    match vpc.routers.len() {
+        0 => Cell::optional(None::<String>),
+        all if up == all => Cell::from(format!("{all} up")).tone(Tone::Good),
+        all => Cell::from(format!("{up} of {all} up")).tone(Tone::Bad),
+    }
 }
 
 fn count(items: impl Iterator) -> u64 {

@@ -98,6 +98,26 @@ fn roles_of_bgp_mirror_each_other_or_are_told_once() {
     let [only] = &found(&with(1, "provider"), &with(2, "peer"))[..] else { panic!("one") };
     assert_eq!(only.message, "left is provider to right, which is peer to left");
     assert!(only.help.contains("provider at left needs customer at right"), "{}", only.help);
+    let strict = format!("{}strict_role = true\n", with(1, "provider"));
+    let [only] = &found(&strict, &text(2))[..] else { panic!("one") };
+    assert_eq!(only.message, "left takes right only with its role, and right says none");
+}
+
+#[test]
+fn what_a_router_of_the_vpc_may_bring_is_accepted_by_the_other_side() {
+    let router = |accept: &str| {
+        let section = format!(
+            "[[vpc.router]]\nname = \"tor\"\naddress = \"10.1.0.1\"\n\
+             local_address = \"10.1.0.10\"\nremote_asn = 65010\naccept = [\"{accept}\"]\n[[peer]]"
+        );
+        replaced(&text(1), "[[peer]]", &section)
+    };
+    assert_eq!(found(&router("10.1.8.0/24"), &text(2)), []);
+    let [only] = &found(&router("10.9.0.0/16"), &text(2))[..] else { panic!("one") };
+    assert_eq!(
+        only.message,
+        "right does not accept 10.9.0.0/16, which router \"tor\" may bring at left"
+    );
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use crate::net::Prefix;
 use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
 
 /// `GET /v1/routes`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -30,8 +31,12 @@ pub struct RouteView {
     pub prefix: Prefix,
     /// Whether it is our own.
     pub local: bool,
-    /// The peer to which traffic goes now; `None` for our own and for unreachable prefixes.
+    /// The peer to which traffic goes now, or the router of the VPC; `None` for our own and for
+    /// unreachable prefixes.
     pub active: Option<String>,
+    /// The next hop in the VPC, where one of its routers has announced the prefix.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_hop: Option<IpAddr>,
     /// Why this one, in words.
     pub reason: String,
     /// All paths, the best first.

@@ -1,6 +1,6 @@
 //! Views of the VPCs and of the segments in which their hosts are.
 
-use super::RefusalView;
+use super::{BgpView, FailureView, RefusalView};
 use crate::net::Prefix;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
@@ -36,6 +36,9 @@ pub struct VpcView {
     pub maps: Vec<MapView>,
     /// The segment in which its hosts are, where they are in one.
     pub segment: Option<SegmentView>,
+    /// Its routers that speak BGP with us.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub routers: Vec<VpcRouterView>,
     /// What of it the host refuses now.
     pub refusals: Vec<RefusalView>,
 }
@@ -50,6 +53,24 @@ pub struct MapView {
     /// These peers; `None` is all of the VPC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub towards: Option<Vec<String>>,
+}
+
+/// A router of a VPC.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct VpcRouterView {
+    /// Its name.
+    pub name: String,
+    /// The session with it.
+    pub bgp: BgpView,
+    /// Whether the session is established.
+    pub up: bool,
+    /// Prefixes of it that may be used.
+    pub prefixes_accepted: u32,
+    /// Prefixes of it that may not.
+    pub prefixes_rejected: u32,
+    /// Why there is no session, and what to do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<FailureView>,
 }
 
 /// A VXLAN segment (RFC 7348), as last counted.

@@ -25,7 +25,8 @@ async fn conversation() -> Conversation {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let peer = TcpStream::connect(listener.local_addr().expect("an address")).await;
     let (stream, _) = listener.accept().await.expect("a connection");
-    connections.accepted.send((key().0, stream, seat())).await.expect("room");
+    let newcomer = Newcomer { vpc: key().0, stream, seat: seat(), is_inside: true };
+    connections.accepted.send(newcomer).await.expect("room");
     let accepted = connections.accept().await.expect("a connection");
     assert_eq!((accepted.vpc, accepted.connection), key());
     Conversation { connections, events, peer: peer.expect("a connection") }

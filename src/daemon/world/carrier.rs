@@ -312,6 +312,7 @@ impl Carrier {
                 Wish::Guard { .. }
                 | Wish::Home { .. }
                 | Wish::Route { .. }
+                | Wish::Onward { .. }
                 | Wish::Bar { .. }
                 | Wish::Fence { .. }
                 | Wish::Segment(_)
@@ -321,6 +322,7 @@ impl Carrier {
                 Wish::Guard { .. }
                 | Wish::Home { .. }
                 | Wish::Route { .. }
+                | Wish::Onward { .. }
                 | Wish::Bar { .. }
                 | Wish::Fence { .. }
                 | Wish::Admission(_),
@@ -340,6 +342,7 @@ impl Carrier {
             | Wish::Fence { vpc, .. }
             | Wish::Route { vpc, .. }
             | Wish::Forwarding { vpc, .. }
+            | Wish::Onward { vpc, .. }
             | Wish::VirtualMac(VirtualMac { vpc, .. }) => {
                 self.places.get(vpc).and_then(|p| p.namespace.clone())
             }

@@ -2,7 +2,8 @@
 
 use super::Place;
 use crate::gateway::world::{
-    self, Rule, Table, Then, When, Wish, guard_metric, guard_owner, metric, owner,
+    self, Rule, Table, Then, When, Wish, guard_metric, guard_owner, home_metric, home_owner,
+    metric, owner,
 };
 use crate::net::{Prefix, VpcId};
 use crate::os::netlink::{self, Action, MAIN_TABLE, Mark, Route, Via};
@@ -23,10 +24,11 @@ pub(super) fn route(wish: &Wish, places: &BTreeMap<VpcId, Place>) -> Option<Rout
     let table = wish.table()?.number();
     let (prefix, via, metric) = match wish {
         Wish::Guard { prefix, vpc } => (*prefix, Via::Unreachable, guard_metric(*vpc)),
-        Wish::Home { prefix, vpc, .. } => (*prefix, Via::Throw, metric(*vpc)),
+        Wish::Home { prefix, vpc, .. } => (*prefix, Via::Throw, home_metric(*vpc)),
         Wish::Route { prefix, vpc, .. } => {
             (*prefix, Via::Device(places.get(vpc)?.device.clone()), metric(*vpc))
         }
+        Wish::Onward { prefix, vpc, router } => (*prefix, Via::Gateway(*router), metric(*vpc)),
         Wish::Bar { prefix } | Wish::Fence { prefix, .. } => (*prefix, Via::Blackhole, BAR_METRIC),
         Wish::Device { .. }
         | Wish::Address { .. }
@@ -52,13 +54,16 @@ pub(super) fn wish_of_route(route: &Route) -> Option<Wish> {
         (Table::Ingress, Via::Blackhole) => Wish::Bar { prefix },
         (Table::Fences(vpc), Via::Blackhole) => Wish::Fence { vpc, prefix },
         (table @ (Table::Prefixes | Table::Defaults), Via::Throw) => {
-            Wish::Home { vpc: owner(route.metric)?, prefix, table }
+            Wish::Home { vpc: home_owner(route.metric)?, prefix, table }
         }
         (Table::Prefixes | Table::Defaults, Via::Unreachable) => {
             Wish::Guard { vpc: guard_owner(route.metric)?, prefix }
         }
         (Table::Prefixes | Table::Defaults, Via::Device(_)) => {
             Wish::Route { vpc: owner(route.metric)?, prefix, source: route.source }
+        }
+        (Table::Prefixes, Via::Gateway(router)) => {
+            Wish::Onward { vpc: owner(route.metric)?, prefix, router: *router }
         }
         (Table::Ingress | Table::Fences(_) | Table::Prefixes | Table::Defaults, _) => return None,
     };

@@ -71,11 +71,11 @@ fn both_ends_of_a_bgp_session_between_the_wrong_systems_say_so() {
     let here = bgp::DownReason::Sent(Cause::BadPeerAs { got, expected });
     let told = Cause::BadPeerAs { got, expected }.notification();
     let there = bgp::DownReason::Received(told);
-    let here = Fact::of_bgp(&here, Some(Asn(64_512)), &peer());
+    let here = Fact::of_bgp(&here, Some(Asn(64_512)), &(&peer()).into());
     assert_eq!((here.code, here.ours.as_deref()), (Code::BgpAsn, Some("AS64513")));
     assert_eq!(here.theirs.as_deref(), Some("AS64999"));
     assert!(here.remedy.unwrap().contains("remote_asn = 64999"));
-    let there = Fact::of_bgp(&there, Some(got), &peer());
+    let there = Fact::of_bgp(&there, Some(got), &(&peer()).into());
     assert_eq!((there.code, there.ours.as_deref()), (Code::BgpAsn, Some("AS64999")));
     assert!(there.remedy.unwrap().contains("remote_asn = 64999"));
 }
@@ -83,7 +83,7 @@ fn both_ends_of_a_bgp_session_between_the_wrong_systems_say_so() {
 #[test]
 fn a_rejected_prefix_names_the_rule() {
     let prefix: Prefix = "10.9.0.0/16".parse().unwrap();
-    let fact = Fact::of_rejection(prefix, RejectReason::NotAccepted, &peer());
+    let fact = Fact::of_rejection(prefix, RejectReason::NotAccepted, &(&peer()).into());
     assert_eq!((fact.code, fact.theirs.as_deref()), (Code::PrefixRejected, Some("10.9.0.0/16")));
     assert!(fact.ours.unwrap().starts_with("accept = ["));
     assert!(fact.remedy.unwrap().contains("add \"10.9.0.0/16\" to `accept`"));

@@ -46,7 +46,7 @@ impl Gateway {
             peers: page.iter().map(|seen| self.peer_metrics(seen, now)).collect(),
             virtual_routers: self.vrrp_view(now).routers,
             // The pages behind the first bring only peers.
-            vpcs: if after.is_none() { self.segments_view() } else { VpcsView::default() },
+            vpcs: if after.is_none() { self.counted_vpcs(now) } else { VpcsView::default() },
             stats: self.stats_view(),
         };
         Page { reply: Reply::Metrics(Box::new(view)), next }

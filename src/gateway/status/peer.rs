@@ -495,6 +495,6 @@ fn events(tunnel: &Tunnel, now: Timestamp) -> Vec<EventView> {
     events
 }
 
-fn count(number: usize) -> u32 {
+pub(super) fn count(number: usize) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
 }

@@ -8,6 +8,7 @@ use crate::gateway::vpc::Vpc;
 use crate::gateway::world::Refusal;
 use crate::net::{PeerId, Prefix, VpcId};
 use crate::routing;
+use std::net::IpAddr;
 
 /// Routes and rejected announcements on a page: a few microseconds each.
 const ROUTES: usize = 512;
@@ -66,7 +67,7 @@ impl Gateway {
             return (view, Some(Mark::Route { vpc: id, prefix: Some(last.prefix) }));
         }
         let rejected: Vec<_> = vpc.router.rejected(after).take(left).collect();
-        view.rejected = rejected.iter().map(|entry| self.rejected_route(entry)).collect();
+        view.rejected = rejected.iter().map(|entry| self.rejected_route(vpc, entry)).collect();
         let full = rejected.len() == left;
         let last = rejected.last().filter(|_| full).map(|(peer, prefix, _)| (*peer, *prefix));
         (view, last.map(|last| Mark::Rejected { vpc: id, announced: Some(last) }))
@@ -74,9 +75,11 @@ impl Gateway {
 
     fn rejected_route(
         &self,
+        vpc: &Vpc,
         (peer, prefix, why): &(PeerId, Prefix, routing::RejectReason),
     ) -> RejectedRouteView {
-        RejectedRouteView { prefix: *prefix, peer: self.peer_name(*peer), reason: why.to_string() }
+        let peer = self.neighbor_name(vpc, *peer);
+        RejectedRouteView { prefix: *prefix, peer, reason: why.to_string() }
     }
 
     fn route(&self, vpc: &Vpc, route: &routing::RouteView) -> RouteView {
@@ -89,6 +92,9 @@ impl Gateway {
         let stands = wish.is_some_and(|wish| self.world.stands(wish));
         let routed = route.local || (stands && vpc.refused().is_empty());
         let refusal = missing.and_then(|missing| Some((missing, self.world.refusal(missing)?)));
+        if let Some(next_hop) = route.home {
+            return self.route_home(vpc, route, next_hop);
+        }
         let reason = match (route.local, choice, refusal) {
             (true, _, _) => "our own".to_owned(),
             (false, None, _) => self.why_unusable(route),
@@ -107,8 +113,30 @@ impl Gateway {
             active: choice
                 .filter(|_| !route.local && routed)
                 .map(|choice| self.peer_name(choice.peer)),
+            next_hop: None,
             reason,
-            paths: route.paths.iter().map(|path| self.path(path)).collect(),
+            paths: route.paths.iter().map(|path| self.path(vpc, path)).collect(),
+        }
+    }
+
+    /// A prefix that a router of the VPC has announced.
+    fn route_home(&self, vpc: &Vpc, route: &routing::RouteView, next_hop: IpAddr) -> RouteView {
+        let wish = self.world.onward(vpc.id, route.prefix);
+        let refusal = wish.and_then(|wish| self.world.refusal(wish));
+        let stands = wish.is_some_and(|wish| self.world.stands(wish));
+        let best = route.paths.first().map(|path| self.neighbor_name(vpc, path.peer));
+        let reason = match (refusal, route.reason) {
+            (Some(Refusal { why, .. }), _) => format!("the host refuses the route: {why}"),
+            (None, _) if !stands => "the host has not answered yet".to_owned(),
+            (None, reason) => reason.map(|reason| reason.to_string()).unwrap_or_default(),
+        };
+        RouteView {
+            prefix: route.prefix,
+            local: route.local,
+            active: best.filter(|_| stands),
+            next_hop: Some(next_hop),
+            reason,
+            paths: route.paths.iter().map(|path| self.path(vpc, path)).collect(),
         }
     }
 
@@ -123,16 +151,17 @@ impl Gateway {
         }
     }
 
-    fn path(&self, path: &routing::PathView) -> PathView {
+    fn path(&self, vpc: &Vpc, path: &routing::PathView) -> PathView {
+        let in_vpc = vpc.routers.get(path.peer).is_some();
         PathView {
-            peer: self.peer_name(path.peer),
-            usable: path.usable && self.health(path.peer).is_usable(),
+            peer: self.neighbor_name(vpc, path.peer),
+            usable: path.usable && (in_vpc || self.health(path.peer).is_usable()),
             local_preference: path.local_preference,
             as_path: path.attributes.as_path.to_string(),
         }
     }
 
-    pub(super) fn peer_name(&self, peer: PeerId) -> String {
+    pub(in crate::gateway) fn peer_name(&self, peer: PeerId) -> String {
         self.config.peers.get(&peer).map(|config| config.name.clone()).unwrap_or_default()
     }
 }

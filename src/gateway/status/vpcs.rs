@@ -7,6 +7,7 @@ use crate::control::{
 use crate::gateway::world::{SegmentCounters, Wish};
 use crate::gateway::{Gateway, device_mtu};
 use crate::net::{Mapping, VpcId};
+use crate::time::Timestamp;
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
@@ -15,7 +16,7 @@ const VPCS: usize = 16;
 
 impl Gateway {
     /// A page of the VPCs, behind those that `after` names.
-    pub(super) fn vpcs_page(&self, after: Option<&Mark>) -> Page {
+    pub(super) fn vpcs_page(&self, after: Option<&Mark>, now: Timestamp) -> Page {
         let begin = match after {
             Some(Mark::Vpc(id)) => Bound::Excluded(*id),
             Some(Mark::Peer(_) | Mark::Event(_) | Mark::Route { .. } | Mark::Rejected { .. })
@@ -24,20 +25,21 @@ impl Gateway {
         let rest = self.config.vpcs.range((begin, Bound::Unbounded));
         let page: Vec<(VpcId, &VpcConfig)> = rest.take(VPCS).map(|(id, vpc)| (*id, vpc)).collect();
         let next = page.last().filter(|_| page.len() == VPCS).map(|(id, _)| Mark::Vpc(*id));
-        Page { reply: Reply::Vpcs(self.vpcs_view(&page)), next }
+        Page { reply: Reply::Vpcs(self.vpcs_view(&page, now)), next }
     }
 
-    /// The VPCs whose hosts are in segments, for metrics.
-    pub(super) fn segments_view(&self) -> VpcsView {
-        let in_segments = self.config.vpcs.iter().filter(|(_, vpc)| vpc.vxlan.is_some());
+    /// The VPCs that have a segment or routers, for metrics.
+    pub(super) fn counted_vpcs(&self, now: Timestamp) -> VpcsView {
+        let is_counted = |vpc: &VpcConfig| vpc.vxlan.is_some() || !vpc.routers.is_empty();
+        let in_segments = self.config.vpcs.iter().filter(|(_, vpc)| is_counted(vpc));
         let vpcs: Vec<(VpcId, &VpcConfig)> = in_segments.map(|(id, vpc)| (*id, vpc)).collect();
-        self.vpcs_view(&vpcs)
+        self.vpcs_view(&vpcs, now)
     }
 
-    fn vpcs_view(&self, vpcs: &[(VpcId, &VpcConfig)]) -> VpcsView {
+    fn vpcs_view(&self, vpcs: &[(VpcId, &VpcConfig)], now: Timestamp) -> VpcsView {
         let mut refusals = self.refusals_by_vpc();
         let view = |(id, vpc): &(VpcId, &VpcConfig)| {
-            self.vpc_view(*id, vpc, refusals.remove(id).unwrap_or_default())
+            self.vpc_view(*id, vpc, refusals.remove(id).unwrap_or_default(), now)
         };
         let vpcs = vpcs.iter().map(view).collect();
         let gateway = self.config.gateway.name.clone();
@@ -46,7 +48,13 @@ impl Gateway {
         VpcsView { gateway, vpcs, unknown_vni: unknown.unwrap_or_default() }
     }
 
-    fn vpc_view(&self, id: VpcId, config: &VpcConfig, refusals: Vec<RefusalView>) -> VpcView {
+    fn vpc_view(
+        &self,
+        id: VpcId,
+        config: &VpcConfig,
+        refusals: Vec<RefusalView>,
+        now: Timestamp,
+    ) -> VpcView {
         VpcView {
             vpc: config.name.clone(),
             netns: config.netns.clone(),
@@ -56,6 +64,7 @@ impl Gateway {
             prefixes: config.prefixes.clone(),
             maps: config.maps.iter().map(map_view).collect(),
             segment: config.vxlan.as_ref().map(|vxlan| self.segment_view(id, vxlan)),
+            routers: self.router_views(id, now),
             refusals,
         }
     }

@@ -45,7 +45,7 @@ impl Gateway {
         now: Timestamp,
     ) -> Option<WayView> {
         let config = self.config.vpcs.get(&id)?;
-        let is_ours = |address: IpAddr| config.prefixes.iter().any(|own| own.contains(address));
+        let is_ours = |address: IpAddr| config.extent().any(|own| own.contains(address));
         let route = vpc.router.route_to(to);
         let admitting = || self.config.peers_of(id).filter(|(_, peer)| admits(&peer.accept, to));
         let is_known_so = config.maps.iter().any(|map| map.mapping.outside().contains(to));
@@ -59,7 +59,7 @@ impl Gateway {
         }
         let mut way = Way { steps: Vec::new(), passes: true };
         if let Some(from) = from {
-            let own = config.prefixes.iter().find(|own| own.contains(from));
+            let own = config.extent().find(|own| own.contains(from));
             way.step("source", own.is_some(), match own {
                 Some(own) => format!("{from} is in {own} of {}", config.name),
                 None => format!(
@@ -78,6 +78,13 @@ impl Gateway {
                     true,
                     format!("{prefix} is our own: its hosts are behind {interface}"),
                 );
+                "here".to_owned()
+            }
+            Some(routing::RouteView { prefix, home: Some(router), .. }) => {
+                let stands = self.world.onward(id, prefix);
+                let stands = stands.is_some_and(|wish| self.world.stands(wish));
+                let behind = format!("{prefix} is at home here, behind {router}");
+                way.step("prefix", stands, behind);
                 "here".to_owned()
             }
             Some(route) => self.follow_route(vpc, &route, (to, from), &mut way, now),

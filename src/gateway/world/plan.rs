@@ -171,7 +171,10 @@ impl Policy<'_> {
     fn rules(&self) -> Vec<Rule> {
         let mut rules = self.arriving();
         rules.extend(self.fenced());
-        if self.vpcs.iter().any(|vpc| vpc.behind().any(|prefix| self.is_mine(&prefix))) {
+        let routed = |vpc: &&VpcOutline| {
+            vpc.behind().chain(vpc.learned.iter().copied()).any(|prefix| self.is_mine(&prefix))
+        };
+        if self.vpcs.iter().any(routed) {
             let when = if self.netns.is_none() { When::Unmarked } else { When::Always };
             rules.push(self.rule(PREFIXES, when, Then::Lookup(Table::Prefixes)));
         }

@@ -8,7 +8,7 @@
 //!       to be led over, the others are listed instead
 //!  76   what comes in by a VPC's device: what belongs to the others in its namespace is barred
 //!  78   all but the tunnels' own datagrams, which bear a mark: the prefixes behind the peers of
-//!       all VPCs, each with a guard
+//!       all VPCs, each with a guard, and those that routers of the VPCs have announced
 //!  79   the tunnels' own datagrams, and what the host itself sends from the underlay's
 //!       address ───────────────────────────────────────────────────────────────► 90
 //!  80   the default routes of a VPC: for what comes from its prefixes or by its devices only
@@ -33,6 +33,9 @@ use crate::net::VpcId;
 
 /// Metric of routes into the TUN device of the first VPC; every further VPC has the next one.
 const METRIC: u32 = 79;
+/// Metric of what is at home in the first VPC, and in no wider route; every further VPC has the next
+/// one. A route to the same prefix by a router of the VPC goes first.
+const HOME_METRIC: u32 = 1 << 20;
 /// Metric of guards of the first VPC; every further VPC has the one before. Every route wins
 /// against them.
 const GUARD_METRIC: u32 = u32::MAX;
@@ -82,6 +85,16 @@ impl Table {
 /// The metric of a VPC's routes.
 pub fn metric(vpc: VpcId) -> u32 {
     METRIC + u32::from(vpc.0)
+}
+
+/// The metric of what is at home in a VPC.
+pub fn home_metric(vpc: VpcId) -> u32 {
+    HOME_METRIC + u32::from(vpc.0)
+}
+
+/// Whose home has a metric.
+pub fn home_owner(metric: u32) -> Option<VpcId> {
+    numbered(metric.checked_sub(HOME_METRIC)?)
 }
 
 /// The metric of a VPC's guards.

@@ -54,6 +54,15 @@ pub enum Wish {
         /// its ICMP errors, its pings. `None` leaves the choice to the kernel.
         source: Option<IpAddr>,
     },
+    /// A route to what is behind a router of the VPC.
+    Onward {
+        /// The VPC.
+        vpc: VpcId,
+        /// The destination, which is at home in the VPC.
+        prefix: Prefix,
+        /// The next hop, on the VPC's network.
+        router: IpAddr,
+    },
     /// A prefix that nothing from the underlay may be sent to in the clear.
     Bar {
         /// The prefix.
@@ -175,6 +184,7 @@ impl Wish {
             | Wish::Fence { vpc, .. }
             | Wish::Route { vpc, .. }
             | Wish::Forwarding { vpc, .. }
+            | Wish::Onward { vpc, .. }
             | Wish::Admission(Admission { vpc, .. })
             | Wish::Segment(Segment { vpc, .. })
             | Wish::VirtualMac(VirtualMac { vpc, .. }) => Some(*vpc),
@@ -186,6 +196,7 @@ impl Wish {
     pub fn table(&self) -> Option<Table> {
         match self {
             Wish::Guard { prefix, .. } | Wish::Route { prefix, .. } => Some(Table::of(prefix)),
+            Wish::Onward { .. } => Some(Table::Prefixes),
             Wish::Home { table, .. } => Some(*table),
             Wish::Bar { .. } => Some(Table::Ingress),
             Wish::Fence { vpc, .. } => Some(Table::Fences(*vpc)),
@@ -206,6 +217,7 @@ impl Wish {
             Wish::Device { .. }
             | Wish::Address { .. }
             | Wish::Route { .. }
+            | Wish::Onward { .. }
             | Wish::Admission(_)
             | Wish::Segment(_)
             | Wish::VirtualMac(_)
@@ -249,10 +261,13 @@ impl Wish {
         }
     }
 
-    /// Whether both are the same route, whatever its source: one takes the place of the other.
+    /// Whether both are the same route, whatever its source or its router: one takes the place of the other.
     pub fn is_same_route(&self, other: &Wish) -> bool {
         match (self, other) {
             (Wish::Route { vpc, prefix, .. }, Wish::Route { vpc: of, prefix: to, .. }) => {
+                (vpc, prefix) == (of, to)
+            }
+            (Wish::Onward { vpc, prefix, .. }, Wish::Onward { vpc: of, prefix: to, .. }) => {
                 (vpc, prefix) == (of, to)
             }
             _ => false,
@@ -268,6 +283,7 @@ impl fmt::Display for Wish {
             Wish::Guard { prefix, .. } => write!(f, "guard of {prefix}"),
             Wish::Home { prefix, .. } => write!(f, "exception for our own {prefix}"),
             Wish::Route { prefix, .. } => write!(f, "route to {prefix}"),
+            Wish::Onward { prefix, router, .. } => write!(f, "route to {prefix} by {router}"),
             Wish::Bar { prefix, .. } => write!(f, "bar before {prefix}"),
             Wish::Fence { prefix, .. } => write!(f, "fence before {prefix} of another VPC"),
             Wish::Rule(rule) => write!(f, "{rule}"),

@@ -1,11 +1,11 @@
 //! What a neighbour may announce, and what is remembered of the rest.
 
-use super::{Policy, Source};
+use super::{Policy, Side, Source};
 use crate::net::{Asn, Prefix, PrefixSet};
 use crate::routing::attributes::Attributes;
 use crate::routing::policy::{self, Then};
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 /// Most rejected prefixes of one neighbour that are kept for the operator's eyes and for a later
@@ -24,6 +24,9 @@ pub enum RejectReason {
     /// Its next hop is our own address, or on our own side (RFC 4271 §5.1.3, §6.3).
     #[error("its next hop is this gateway itself")]
     OwnNextHop,
+    /// A router of the VPC names a next hop that is not in the VPC.
+    #[error("its next hop is not in the VPC")]
+    StrangeNextHop,
     /// Its AS path has an AS_SET: to be treated as withdrawn (RFC 9774 §3).
     #[error("AS path contains an AS_SET (RFC 9774)")]
     AsSet,
@@ -36,6 +39,9 @@ pub enum RejectReason {
     /// Our own AS is on the path (RFC 4271 §9.1.2).
     #[error("AS path contains our own AS: a loop")]
     AsLoop,
+    /// A route reflector has brought back what we announced (RFC 4456 §8).
+    #[error("a route reflector brings back our own route (RFC 4456)")]
+    Reflected,
     /// The path of an external neighbour does not start with its AS (RFC 4271 §6.3).
     #[error("AS path does not start with the peer's AS")]
     ForeignFirstAs,
@@ -47,11 +53,20 @@ pub enum RejectReason {
     Ruled,
 }
 
-/// Why a path to `prefix` cannot be used by a speaker of AS `asn`; `None` when it can.
+/// What announcements are held against that are meant for us.
+pub(super) struct Own<'r> {
+    pub asn: Asn,
+    /// Our BGP Identifier.
+    pub identifier: Ipv4Addr,
+    /// The prefixes of the VPC on this side.
+    pub local: &'r PrefixSet,
+    pub underlay: &'r Reserved,
+}
+
+/// Why a path to `prefix` cannot be used; `None` when it can.
 pub(super) fn judge(
     policy: &Policy,
-    (local, underlay): (&PrefixSet, &Reserved),
-    asn: Asn,
+    own: &Own<'_>,
     prefix: &Prefix,
     path: &Attributes,
 ) -> Option<RejectReason> {
@@ -59,29 +74,39 @@ pub(super) fn judge(
         Source::External(remote) => path.as_path.neighbor() != Some(remote),
         Source::Internal | Source::Static => false,
     };
-    let own = |address: IpAddr| {
-        let on_our_side = local.covers(&Prefix::host(address)) || underlay.is_ours(address);
-        policy.own_address == Some(address) || address.is_loopback() || on_our_side
-    };
-    let is_learned = policy.source != Source::Static;
     let ours = policy.own_address.is_some_and(|own| *prefix == Prefix::host(own));
+    let at_home = policy.side == Side::Tunnel && own.local.covers(prefix);
     let leaks = match (policy.source, policy.role) {
         (Source::External(remote), Some(role)) => role.sees_leak(path, remote),
         (Source::External(_) | Source::Internal | Source::Static, _) => false,
     };
     let verdicts = [
-        (path.as_path.contains(asn), RejectReason::AsLoop),
+        (path.as_path.contains(own.asn), RejectReason::AsLoop),
+        (path.has_come_back_to(own.identifier), RejectReason::Reflected),
         (foreign, RejectReason::ForeignFirstAs),
         (path.as_path.has_set(), RejectReason::AsSet),
         (leaks, RejectReason::Leak),
-        (is_learned && own(path.next_hop), RejectReason::OwnNextHop),
+        (leads_to_us(policy, own, path.next_hop), RejectReason::OwnNextHop),
+        (leaves_the_vpc(policy, own, path.next_hop), RejectReason::StrangeNextHop),
         (is_martian(prefix), RejectReason::Martian),
-        (ours || local.covers(prefix), RejectReason::Local),
-        (underlay.is_touched_by(prefix), RejectReason::Underlay),
+        (ours || at_home, RejectReason::Local),
+        (own.underlay.is_touched_by(prefix), RejectReason::Underlay),
         (!policy.import.covers(prefix), RejectReason::NotAccepted),
         (policy::first(&policy.rules, prefix, path) == Some(&Then::Reject), RejectReason::Ruled),
     ];
     verdicts.into_iter().find_map(|(rejects, reason)| rejects.then_some(reason))
+}
+
+/// Whether a learned route comes back to us, or to our own side of the tunnel.
+fn leads_to_us(policy: &Policy, own: &Own<'_>, next_hop: IpAddr) -> bool {
+    let on_our_side = policy.side == Side::Tunnel && own.local.covers(&Prefix::host(next_hop));
+    let ours = policy.own_address == Some(next_hop) || own.underlay.is_ours(next_hop);
+    policy.source != Source::Static && (ours || next_hop.is_loopback() || on_our_side)
+}
+
+/// Whether a router of the VPC names a next hop elsewhere than in the VPC: packets would leave it.
+fn leaves_the_vpc(policy: &Policy, own: &Own<'_>, next_hop: IpAddr) -> bool {
+    policy.side == Side::Vpc && !own.local.covers(&Prefix::host(next_hop))
 }
 
 /// Whether all of a prefix is what the registries of RFC 6890 call not forwardable. A prefix that

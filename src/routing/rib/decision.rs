@@ -40,6 +40,8 @@ pub enum Reason {
     ExternalOverInternal,
     /// Lower BGP Identifier (§9.1.2.2 f).
     BgpIdentifier,
+    /// Fewer clusters of reflectors on the way (RFC 4456 §9).
+    Clusters,
     /// Earlier in the configuration; in place of the lower address (§9.1.2.2 g).
     PeerOrder,
 }
@@ -56,6 +58,7 @@ impl fmt::Display for Reason {
             Reason::MultiExitDiscriminator => "lower MED",
             Reason::ExternalOverInternal => "external over internal",
             Reason::BgpIdentifier => "lower BGP identifier",
+            Reason::Clusters => "fewer route reflectors",
             Reason::PeerOrder => "earlier in the configuration",
         })
     }
@@ -143,6 +146,11 @@ const STEPS: &[Elimination] = &[
     Elimination {
         reason: Reason::BgpIdentifier,
         weight: |path| u32::from(path.identifier).into(),
+        by_neighbor: false,
+    },
+    Elimination {
+        reason: Reason::Clusters,
+        weight: |path| path.attributes.clusters() as u64,
         by_neighbor: false,
     },
 ];

@@ -259,6 +259,7 @@ fn announced(asns: &[u32]) -> Attributes {
 fn policy(local_preference: u32, source: Source) -> Policy {
     let import = [Prefix::all_ipv4(), Prefix::all_ipv6()].into_iter().collect();
     Policy {
+        side: Side::Tunnel,
         import,
         role: None,
         rules: [].into(),
@@ -270,7 +271,7 @@ fn policy(local_preference: u32, source: Source) -> Policy {
 }
 
 fn rib_of(peers: &[(u32, u32, Source)]) -> Rib {
-    let mut rib = Rib::new(US);
+    let mut rib = Rib::new(US, Ipv4Addr::new(192, 0, 2, 1));
     for (peer, preference, source) in peers {
         rib.set_policy(PeerId(*peer), policy(*preference, *source));
         rib.set_usable(PeerId(*peer), true);
@@ -287,4 +288,29 @@ fn ranked(rib: &mut Rib, text: &str) -> (Vec<u32>, Option<Reason>) {
     let chosen = rib.chosen(&prefix(text));
     let ranked = chosen.map(|chosen| &chosen.ranked).into_iter().flatten();
     (ranked.map(|path| path.peer.0).collect(), chosen.map(|chosen| chosen.reason))
+}
+
+#[test]
+fn what_a_reflector_brings_back_is_refused_and_fewer_reflectors_are_better() {
+    use crate::routing::attributes::Reflection;
+    let mut rib = rib_of(&[(1, 100, Source::Internal), (2, 100, Source::Internal)]);
+    let through = |originator: u8, clusters: &[u8]| {
+        let identifier = |last: u8| Ipv4Addr::new(192, 0, 2, last);
+        let clusters = clusters.iter().copied().map(identifier).collect();
+        let reflection = Reflection { originator: Some(identifier(originator)), clusters };
+        Arc::new(Attributes { reflection: Some(Box::new(reflection)), ..announced(&[65010]) })
+    };
+    let prefix: Prefix = "10.9.0.0/16".parse().unwrap();
+    for (peer, ours) in [(1, through(1, &[7])), (2, through(9, &[7, 1]))] {
+        assert_eq!(rib.announce(PeerId(peer), prefix, ours), Ok(Some(RejectReason::Reflected)));
+    }
+    rib.announce(PeerId(1), prefix, through(9, &[7, 8])).unwrap();
+    rib.announce(PeerId(2), prefix, through(9, &[7])).unwrap();
+    rib.decide();
+    let chosen = rib.chosen(&prefix).unwrap();
+    assert_eq!((chosen.ranked[0].peer, chosen.reason), (PeerId(2), Reason::Clusters));
+    rib.announce(PeerId(1), prefix, through(8, &[7, 8])).unwrap();
+    rib.decide();
+    let chosen = rib.chosen(&prefix).unwrap();
+    assert_eq!((chosen.ranked[0].peer, chosen.reason), (PeerId(1), Reason::BgpIdentifier));
 }

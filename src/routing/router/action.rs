@@ -10,8 +10,10 @@ use std::net::IpAddr;
 pub struct FibChange {
     /// Where packets go.
     pub prefix: Prefix,
-    /// Through whose tunnel, best first; empty when there is no way.
+    /// Through whose tunnel, best first; empty when none leads there.
     pub paths: Vec<PeerId>,
+    /// The next hop in the VPC, where the prefix is at home there.
+    pub home: Option<IpAddr>,
 }
 
 /// What the router wants done, or tells.

@@ -2,6 +2,7 @@
 
 use crate::net::{Asn, Mappings, Prefix, PrefixSet};
 use crate::routing::policy::{Role, Rule};
+use crate::routing::rib::Side;
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
@@ -39,7 +40,7 @@ impl RouterConfig {
 /// How routes of a peer come to be known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NeighborKind {
-    /// By a BGP session between the inside addresses.
+    /// By a BGP session between the inside addresses, or on the VPC's network.
     Bgp {
         /// The AS that the peer must be of.
         remote_asn: Asn,
@@ -49,6 +50,8 @@ pub enum NeighborKind {
         remote: IpAddr,
         /// What we are to the peer (RFC 9234); `None` says nothing and marks nothing.
         role: Option<Role>,
+        /// The peer must say what it is to us (RFC 9234 §4.2, strict mode).
+        strict_role: bool,
         /// Hold time that the peer is proposed, in whole seconds; keepalives go three times as
         /// often. Zero turns both off.
         hold_time: Duration,
@@ -67,6 +70,8 @@ pub enum NeighborKind {
 pub struct NeighborConfig {
     /// How its routes come to be known.
     pub kind: NeighborKind,
+    /// Where it is. One in the VPC has no tunnel: its link stands in for it.
+    pub side: Side,
     /// What it may announce: every prefix that one of these covers.
     pub import: PrefixSet,
     /// By which prefixes it is told of ours.

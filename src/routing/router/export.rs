@@ -9,7 +9,7 @@ use crate::routing::Attributes;
 use crate::routing::bgp::Family;
 use crate::routing::bgp::codec::{self, Context};
 use crate::routing::policy::{self, Role, Then};
-use crate::routing::rib::{Path, Source};
+use crate::routing::rib::{Path, Side, Source};
 use crate::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -42,7 +42,7 @@ impl Router {
     /// Every prefix that some peer may have to hear of.
     pub(super) fn exportable(&self) -> BTreeSet<Prefix> {
         let learned = self.rib.all_chosen().map(|(prefix, _)| *prefix);
-        let learned = learned.filter(|_| self.config.transit);
+        let learned = learned.filter(|_| self.config.transit || self.has_vpc_side());
         self.own.iter().copied().chain(learned).collect()
     }
 
@@ -105,15 +105,15 @@ impl Router {
             return None;
         }
         let next_hop = neighbor.own_next_hop(family, &self.config)?;
-        let path = if self.own.contains(prefix) {
+        let path = if neighbor.config.side == Side::Tunnel && self.own.contains(prefix) {
             self.announced.contains(&family).then(|| Attributes {
                 local_preference: Some(OWN_PREFERENCE),
                 ..Attributes::originated(next_hop)
             })?
         } else {
-            let chosen = self.rib.chosen(prefix).filter(|_| self.config.transit)?;
-            let best = chosen.ranked.first()?;
-            may_carry(best, peer, neighbor, context).then(|| Attributes {
+            let best = self.rib.chosen(prefix)?.ranked.first()?;
+            let goes_on = self.goes_on(best, family, neighbor.config.side);
+            (goes_on && may_carry(best, peer, neighbor, context)).then(|| Attributes {
                 next_hop,
                 local_preference: Some(best.local_preference),
                 ..best.attributes.as_ref().clone()
@@ -139,6 +139,18 @@ impl Router {
         };
         let leaves = self.leaving || self.left.contains(&peer);
         Some(Arc::new(if leaves { self.leaving(path, context.internal) } else { path }))
+    }
+
+    /// Whether a learned path is for neighbours on a side at all: what the VPC's routers have is for the
+    /// peers, like our own prefixes; what peers have is for the VPC's routers, and for other peers where we
+    /// carry transit. The VPC's routers need nobody between them.
+    fn goes_on(&self, path: &Path, family: Family, to: Side) -> bool {
+        match (path.side, to) {
+            (Side::Vpc, Side::Tunnel) => self.announced.contains(&family),
+            (Side::Tunnel, Side::Vpc) => true,
+            (Side::Tunnel, Side::Tunnel) => self.config.transit,
+            (Side::Vpc, Side::Vpc) => false,
+        }
     }
 
     /// Attributes that lead packets elsewhere while another way is known: by the community that says

@@ -7,9 +7,9 @@ use crate::routing::bgp::{
     self, CeaseReason, Family, GracefulRestart, Refresh, Session, SessionConfig,
 };
 use crate::routing::policy::Role;
-use crate::routing::rib::{Policy, Source};
+use crate::routing::rib::{Policy, Side, Source};
 use crate::time::Timestamp;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
@@ -88,7 +88,19 @@ impl NeighborConfig {
                 NeighborKind::Bgp { local, .. } => Some(local),
                 NeighborKind::Static { .. } => None,
             },
+            side: self.side,
             source,
+        }
+    }
+
+    /// The families of routes that are exchanged. A router of the VPC is told next hops on its own
+    /// network, and there we have the address that its session runs from.
+    fn families(&self) -> BTreeSet<Family> {
+        match (self.side, &self.kind) {
+            (Side::Vpc, NeighborKind::Bgp { local, .. }) => {
+                BTreeSet::from([Family::of(&Prefix::host(*local))])
+            }
+            (Side::Tunnel | Side::Vpc, _) => BTreeSet::from(Family::ALL),
         }
     }
 
@@ -102,7 +114,8 @@ impl NeighborConfig {
 
     /// The session that this neighbour is reached by.
     fn speaker(&self, router: &RouterConfig, birth: Birth) -> Option<Speaker> {
-        let NeighborKind::Bgp { remote_asn, role, hold_time, passive, .. } = self.kind else {
+        let NeighborKind::Bgp { remote_asn, role, strict_role, hold_time, passive, .. } = self.kind
+        else {
             return None;
         };
         let config = SessionConfig {
@@ -111,6 +124,8 @@ impl NeighborConfig {
             remote_asn,
             identifier: router.router_id,
             role,
+            strict_role,
+            families: self.families(),
             hold_time,
             connect_retry: router.connect_retry,
             passive,

@@ -7,6 +7,7 @@ mod net;
 mod policy;
 mod rules;
 mod sessions;
+mod vpc;
 
 use super::*;
 use crate::net::{Asn, Mappings, PrefixSet};

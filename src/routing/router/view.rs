@@ -4,7 +4,7 @@ use super::{Neighbor, NeighborCounters, NeighborKind, Router};
 use crate::net::{Asn, PeerId, Prefix};
 use crate::routing::Attributes;
 use crate::routing::bgp::{DownReason, State};
-use crate::routing::rib::{Path, Reason, RejectReason, Rejections};
+use crate::routing::rib::{Path, Reason, RejectReason, Rejections, Side};
 use crate::time::Timestamp;
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
@@ -32,6 +32,8 @@ pub struct RouteView {
     pub prefix: Prefix,
     /// At home here: delivered to the VPC, never into a tunnel.
     pub local: bool,
+    /// The next hop in the VPC, where one of its routers has brought it.
+    pub home: Option<IpAddr>,
     /// The usable paths, best first, then those that wait.
     pub paths: Vec<PathView>,
     /// Why the first path is used; `None` when there is no usable one.
@@ -100,9 +102,12 @@ impl Router {
             local_preference: self.neighbors.get(&peer).map_or(0, |n| n.config.local_preference),
             attributes: attributes.clone(),
         });
+        let best = chosen.and_then(|chosen| chosen.ranked.first());
+        let home = best.filter(|best| best.side == Side::Vpc);
         RouteView {
             prefix,
             local: self.own.contains(&prefix),
+            home: home.map(|best| best.attributes.next_hop),
             paths: usable.chain(waiting).collect(),
             reason: chosen.map(|chosen| chosen.reason),
         }

@@ -160,6 +160,7 @@ fn prefix(text: &str) -> Prefix {
 
 fn rich_attributes(family: Family) -> Attributes {
     Attributes {
+        reflection: None,
         origin: Origin::Egp,
         as_path: AsPath(vec![
             Segment::Sequence(vec![Asn(65001), Asn(4_200_000_001)]),

@@ -6,9 +6,8 @@ use super::{
 };
 use crate::routing::attributes::Role;
 use crate::routing::bgp::codec::Context;
-use crate::routing::bgp::{Capabilities, Family, GracefulRestart, Open};
+use crate::routing::bgp::{Capabilities, GracefulRestart, Open};
 use crate::time::Timestamp;
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 impl SessionConfig {
@@ -19,11 +18,12 @@ impl SessionConfig {
             four_octet: true,
             hold_time: u16::try_from(self.hold_time.as_secs()).unwrap_or(u16::MAX),
             identifier: self.identifier,
-            families: BTreeSet::from(Family::ALL),
+            families: self.families.clone(),
             capabilities: Capabilities {
                 route_refresh: true,
                 enhanced_refresh: true,
-                extended_next_hop: true,
+                // It is about IPv4 routes where the session may be of IPv6.
+                extended_next_hop: self.families.len() > 1,
                 extended_messages: true,
                 roles: self.spoken_role().map(Role::code).into_iter().collect(),
                 graceful_restart: Some(GracefulRestart { restarted, ..GracefulRestart::default() }),
@@ -51,7 +51,8 @@ impl SessionConfig {
             four_octet: open.four_octet,
             internal,
             families,
-            extended_next_hop: open.capabilities.extended_next_hop,
+            extended_next_hop: ours.capabilities.extended_next_hop
+                && open.capabilities.extended_next_hop,
             extended_messages: open.capabilities.extended_messages,
         };
         let capabilities = open.capabilities.clone();
@@ -63,11 +64,12 @@ impl SessionConfig {
         self.role.filter(|_| self.local_asn != self.remote_asn)
     }
 
-    /// RFC 9234 §4.2: a peer that names no role is taken at our word.
+    /// RFC 9234 §4.2: a peer that names no role is taken at our word, unless the operator is strict.
     fn check_role(&self, theirs: &Capabilities) -> Result<(), Cause> {
         let Some(ours) = self.spoken_role() else { return Ok(()) };
         let expected = ours.counterpart().code();
-        if theirs.roles.iter().all(|role| *role == expected) {
+        let is_silent = theirs.roles.is_empty() && self.strict_role;
+        if theirs.roles.iter().all(|role| *role == expected) && !is_silent {
             return Ok(());
         }
         Err(Cause::RoleMismatch { ours, theirs: theirs.roles.clone() })

@@ -4,6 +4,7 @@ use super::*;
 use crate::net::Asn;
 use crate::routing::bgp::Family;
 use crate::routing::bgp::{Capabilities, FrameBuffer, Open};
+use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
 const START: Timestamp = Timestamp::from_millis(1000);
@@ -241,6 +242,8 @@ fn session(change: impl Fn(&mut SessionConfig)) -> Session {
         remote_asn: Asn(65002),
         identifier: Ipv4Addr::new(192, 0, 2, 1),
         role: None,
+        strict_role: false,
+        families: BTreeSet::from(Family::ALL),
         hold_time: Duration::from_secs(9),
         connect_retry: Duration::from_secs(5),
         passive: false,

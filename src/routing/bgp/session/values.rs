@@ -6,6 +6,7 @@ use crate::routing::bgp::codec::Context;
 use crate::routing::bgp::{
     Capabilities, Cause, CeaseReason, ConnectionId, Family, Notification, Refresh, Update,
 };
+use std::collections::BTreeSet;
 use std::fmt;
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -23,6 +24,10 @@ pub struct SessionConfig {
     pub identifier: Ipv4Addr,
     /// What we are to the peer (RFC 9234); `None` says nothing.
     pub role: Option<Role>,
+    /// The peer must name its role (RFC 9234 §4.2, strict mode).
+    pub strict_role: bool,
+    /// The families that we carry.
+    pub families: BTreeSet<Family>,
     /// Hold time that is proposed, in whole seconds; zero turns keepalives off.
     pub hold_time: Duration,
     /// Longest wait between attempts, and for one attempt.

@@ -32,11 +32,13 @@ impl Stage {
             local,
             remote,
             role: None,
+            strict_role: false,
             hold_time: Duration::from_secs(9),
             passive: true,
         };
         let config = NeighborConfig {
             kind,
+            side: Side::Tunnel,
             import: anything(),
             maps: Mappings::default(),
             import_rules: [].into(),

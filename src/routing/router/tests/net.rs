@@ -73,9 +73,11 @@ impl Net {
                 local: addr(n),
                 remote: addr(m),
                 role: None,
+                strict_role: false,
                 hold_time: Duration::from_secs(9),
                 passive: n > m,
             },
+            side: Side::Tunnel,
             import: anything(),
             maps: Mappings::default(),
             import_rules: [].into(),
@@ -92,6 +94,19 @@ impl Net {
             self.routers[n].add_neighbor(PeerId(m as u32), config, self.now);
             self.routers[n].on_tunnel(PeerId(m as u32), true, self.now);
         }
+    }
+
+    /// Router `n` forgets router `m`.
+    pub(super) fn remove(&mut self, n: usize, m: usize) {
+        self.routers[n].remove_neighbor(PeerId(m as u32), self.now);
+    }
+
+    /// Router `n` gets to know router `m`, otherwise than usual.
+    pub(super) fn add(&mut self, n: usize, m: usize, change: impl Fn(&mut NeighborConfig)) {
+        let mut config = self.neighbor(n, m);
+        change(&mut config);
+        self.routers[n].add_neighbor(PeerId(m as u32), config, self.now);
+        self.routers[n].on_tunnel(PeerId(m as u32), true, self.now);
     }
 
     /// Changes what router `n` is told of router `m`.
@@ -212,7 +227,7 @@ impl Net {
                     self.pipes.remove(&(n, connection));
                 }
                 Action::Fib(changes) => {
-                    for FibChange { prefix, paths } in changes {
+                    for FibChange { prefix, paths, .. } in changes {
                         if paths.is_empty() {
                             self.fib[n].remove(&prefix);
                         } else {

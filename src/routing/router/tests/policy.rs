@@ -87,6 +87,7 @@ fn static_routes_join_the_decision() {
     two_ways(&mut net);
     let config = NeighborConfig {
         kind: NeighborKind::Static { prefixes: prefixes(&["10.7.0.0/16", "10.8.0.0/16"]) },
+        side: Side::Tunnel,
         import: anything(),
         maps: Mappings::default(),
         import_rules: [].into(),
@@ -206,6 +207,7 @@ fn routes_come_page_by_page_in_the_order_of_their_prefixes() {
     let kind = NeighborKind::Static { prefixes: prefixes(&["10.2.0.0/16", "10.4.0.0/16"]) };
     let import = anything();
     let neighbor = NeighborConfig {
+        side: Side::Tunnel,
         kind,
         import,
         maps: Mappings::default(),

@@ -84,6 +84,32 @@ fn broken_values_withdraw_the_routes_and_keep_the_session() {
 }
 
 #[test]
+fn reflectors_of_our_own_as_are_read_and_broken_ones_withdraw() {
+    let internal = Context { internal: true, ..wide() };
+    let preference = hex!("40 05 04 00000064");
+    let with = |attributes: &[&[u8]]| {
+        outcome(&[&[ORIGIN, AS_PATH, NEXT_HOP, &preference], attributes].concat(), &internal)
+    };
+    let reflected = with(&[&hex!("80 09 04 c0000201"), &hex!("80 0a 08 c0000202 c0000203")]);
+    let reflected = reflected.expect("an update").announced[0].attributes.clone();
+    assert_eq!(reflected.originator(), Some(Ipv4Addr::new(192, 0, 2, 1)));
+    assert_eq!(reflected.clusters(), 2);
+    for last in 1..=3 {
+        assert!(reflected.has_come_back_to(Ipv4Addr::new(192, 0, 2, last)));
+    }
+    assert!(!reflected.has_come_back_to(Ipv4Addr::new(192, 0, 2, 4)));
+    let broken: &[(&[u8], u8)] = &[
+        (&hex!("80 09 03 c00002"), 9),
+        (&hex!("80 0a 00"), 10),
+        (&hex!("80 0a 06 c0000202 c000"), 10),
+    ];
+    for (attribute, code) in broken {
+        let update = with(&[attribute]).expect("no reset");
+        assert_eq!(update.fault, Some(Fault::Malformed(*code)));
+    }
+}
+
+#[test]
 fn harmless_errors_cost_the_attribute_only() {
     let cases: &[(&str, &[u8])] = &[
         ("LOCAL_PREF from outside", &hex!("40 05 04 00000064")),
@@ -91,6 +117,7 @@ fn harmless_errors_cost_the_attribute_only() {
         ("ATOMIC_AGGREGATE with a value", &hex!("40 06 01 00")),
         ("AS4_PATH between new speakers", &hex!("c0 11 06 02 01 0000fde9")),
         ("ORIGINATOR_ID from outside", &hex!("80 09 04 c0000201")),
+        ("CLUSTER_LIST from outside", &hex!("80 0a 04 c0000201")),
         ("a second ORIGIN", &hex!("40 01 01 02")),
     ];
     for (what, attribute) in cases {

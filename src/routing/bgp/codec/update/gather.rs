@@ -5,7 +5,9 @@ mod values;
 
 use super::super::{Context, prefixes};
 use crate::net::{Asn, Prefix};
-use crate::routing::attributes::{Aggregator, AsPath, Attributes, Origin, TransitiveAttribute};
+use crate::routing::attributes::{
+    Aggregator, AsPath, Attributes, Origin, Reflection, TransitiveAttribute,
+};
 use crate::routing::bgp::{AS_TRANS, AttributeFault, Cause, Family};
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
@@ -65,6 +67,8 @@ pub(super) struct Gathered {
     atomic_aggregate: bool,
     aggregator: Option<Aggregator>,
     as4_aggregator: Option<Aggregator>,
+    originator: Option<Ipv4Addr>,
+    clusters: Vec<Ipv4Addr>,
     transitive: Vec<TransitiveAttribute>,
     pub mp_reach: Option<MpReach>,
     pub mp_unreach: Vec<Prefix>,
@@ -165,11 +169,18 @@ impl Gathered {
             code::COMMUNITIES => self.carry_list(attribute, 4)?,
             code::EXTENDED_COMMUNITIES => self.carry_list(attribute, 8)?,
             code::LARGE_COMMUNITIES => self.carry_list(attribute, 12)?,
-            // RFC 7606 §7.9-§7.10: not from another AS; and we reflect no routes.
             // RFC 9234 §5: "a length other than 4" is malformed, and withdraws.
             code::ONLY_TO_CUSTOMER if body.len() != 4 => return Err(malformed()),
             code::ONLY_TO_CUSTOMER => self.carry(attribute, attribute.flags & PARTIAL != 0),
-            code::ORIGINATOR_ID | code::CLUSTER_LIST => return Err(Treatment::Discard),
+            // RFC 7606 §7.9-§7.10: not from another AS.
+            code::ORIGINATOR_ID | code::CLUSTER_LIST if !context.internal => {
+                return Err(Treatment::Discard);
+            }
+            code::ORIGINATOR_ID => {
+                let originator = values::number(body).ok_or_else(malformed)?;
+                self.originator = Some(originator.into());
+            }
+            code::CLUSTER_LIST => self.clusters = values::clusters(body).ok_or_else(malformed)?,
             code::MP_REACH_NLRI => self.take_mp_reach(attribute, context)?,
             code::MP_UNREACH_NLRI => self.take_mp_unreach(attribute, context)?,
             _ => self.take_unknown(attribute)?,
@@ -273,6 +284,7 @@ impl Gathered {
         };
         let aggregator =
             if stale { self.aggregator } else { self.as4_aggregator.or(self.aggregator) };
+        let reflection = Reflection { originator: self.originator, clusters: self.clusters };
         Some(Attributes {
             origin: self.origin?,
             as_path,
@@ -281,6 +293,7 @@ impl Gathered {
             local_preference: self.local_preference,
             atomic_aggregate: self.atomic_aggregate,
             aggregator,
+            reflection: (reflection != Reflection::default()).then(|| Box::new(reflection)),
             transitive: self.transitive,
         })
     }

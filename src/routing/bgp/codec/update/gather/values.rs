@@ -62,6 +62,13 @@ pub(super) fn number(body: &[u8]) -> Option<u32> {
     body.try_into().ok().map(u32::from_be_bytes)
 }
 
+/// RFC 4456 §8: one cluster at least.
+pub(super) fn clusters(body: &[u8]) -> Option<Vec<Ipv4Addr>> {
+    let (clusters, rest) = body.as_chunks::<4>();
+    let clusters = clusters.iter().map(|cluster| Ipv4Addr::from(*cluster)).collect();
+    (!body.is_empty() && rest.is_empty()).then_some(clusters)
+}
+
 /// RFC 4271 §5.1.7 and RFC 6793 §3.
 pub(super) fn aggregator(body: &[u8], four_octet: bool) -> Option<Aggregator> {
     let (asn, address) = body.split_last_chunk::<4>()?;
