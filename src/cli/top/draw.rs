@@ -78,7 +78,8 @@ pub(super) fn draw(model: &Model, frame: &mut Frame<'_>) {
     for (line, place) in happened(model, events).into_iter().zip(events.rows()) {
         frame.render_widget(line, place);
     }
-    frame.render_widget(Line::from(KEYS).style(style(Tone::Faint)), keys);
+    let known = fitting_keys(usize::from(area.width));
+    frame.render_widget(Line::from(known).style(style(Tone::Faint)), keys);
 }
 
 fn style(tone: Tone) -> Style {
@@ -104,6 +105,8 @@ fn heading(model: &Model, width: usize) -> Line<'static> {
     let tone = if well == all && silent.is_empty() && all > 0 { Tone::Good } else { Tone::Bad };
     let (left, tally) = (format!("{who}  "), format!("{well} of {all} up{silent}"));
     let manner = model.manner();
+    let fits = length(&left) + length(&tally) + GAP + length(&manner) <= width;
+    let manner = if fits { manner } else { String::new() };
     let used = length(&left) + length(&tally) + length(&manner);
     let gap = " ".repeat(width.saturating_sub(used).max(GAP));
     Line::from(vec![
@@ -112,6 +115,20 @@ fn heading(model: &Model, width: usize) -> Line<'static> {
         Span::from(gap),
         Span::styled(manner, style(Tone::Faint)),
     ])
+}
+
+/// The keys that there is room for.
+fn fitting_keys(room: usize) -> String {
+    let mut line = String::new();
+    for key in KEYS.split("  ") {
+        let gap = if line.is_empty() { "" } else { "  " };
+        if length(&line) + gap.len() + length(key) > room {
+            break;
+        }
+        line.push_str(gap);
+        line.push_str(key);
+    }
+    line
 }
 
 /// The peers, scrolled so far that the chosen one is among them.

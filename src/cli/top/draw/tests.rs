@@ -52,6 +52,8 @@ fn columns_go_where_there_is_no_room_and_words_stay_whole() {
     }
     let narrow = screen(&model(), 60, 24).join("\n");
     assert!(narrow.contains("the path is lost, nothing …"), "{narrow}");
+    assert!(narrow.ends_with("  e its events"), "no key is cut: {narrow}");
+    assert!(!screen(&model(), 26, 24)[0].contains("by"), "nor what stands beside the tally");
 }
 
 #[test]
