@@ -34,4 +34,5 @@ mod simultaneous;
 mod sizes;
 mod startup;
 mod strongswan;
+mod vpc_routers;
 mod vpcs;

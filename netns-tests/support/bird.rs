@@ -20,23 +20,27 @@ pub(crate) struct Bird {
 impl Bird {
     /// Starts the BIRD of a side and waits until it answers.
     pub(crate) fn start(pair: &Pair, side: Side, config: &str) -> Self {
-        Self::start_as(pair, side, config, &[])
+        Self::start_at(pair, side.name(), config)
+    }
+
+    /// Starts a BIRD at any node.
+    pub(crate) fn start_at(pair: &Pair, node: &str, config: &str) -> Self {
+        Self::start_as(pair, node, config, &[])
     }
 
     /// Starts it as one that has forwarded packets while it was away.
     pub(crate) fn start_again(pair: &Pair, side: Side, config: &str) -> Self {
-        Self::start_as(pair, side, config, &["-R"])
+        Self::start_as(pair, side.name(), config, &["-R"])
     }
 
-    fn start_as(pair: &Pair, side: Side, config: &str, arguments: &[&str]) -> Self {
+    fn start_as(pair: &Pair, node: &str, config: &str, arguments: &[&str]) -> Self {
         let file = pair.write("bird.conf", config);
         let socket = pair.path("bird.ctl");
         let mut command = Command::new("bird");
         command.arg("-f").arg("-c").arg(file).arg("-s").arg(&socket);
         command.arg("-P").arg(pair.path("bird.pid")).args(arguments);
         let output = pair.path("bird.log");
-        let process =
-            daemon::start_in(&mut command, &pair.namespace(side.name()), &output).unwrap();
+        let process = daemon::start_in(&mut command, &pair.namespace(node), &output).unwrap();
         let bird = Bird { process, socket };
         assert!(eventually(|| bird.ask("show status").contains("up and running")));
         bird
