@@ -13,7 +13,7 @@ use vpngw::wire::ike::TrafficSelector;
 pub(crate) const VPC: VpcId = VpcId(0);
 const MTU: u16 = 1438;
 /// Prefixes of each side: as many as a small company has.
-const PREFIXES: u8 = 64;
+pub(crate) const PREFIXES: u8 = 64;
 
 /// The gateway that sends.
 pub(crate) fn west() -> Snapshot {
@@ -92,7 +92,8 @@ fn receiving(translation: Translation) -> Snapshot {
     Snapshot { inbound, ..Snapshot::default() }
 }
 
-fn sa() -> SaConfig {
+/// The SA between them.
+pub(crate) fn sa() -> SaConfig {
     SaConfig {
         spi: EspSpi(300),
         suite: "aes256gcm16-esn".parse().expect("a suite's name"),
@@ -103,7 +104,8 @@ fn sa() -> SaConfig {
     }
 }
 
-fn prefixes(second: u8) -> impl Iterator<Item = Prefix> {
+/// The prefixes of the site whose second octet this is.
+pub(crate) fn prefixes(second: u8) -> impl Iterator<Item = Prefix> {
     let text = move |third: u8| format!("10.{second}.{third}.0/24");
     (0..PREFIXES).map(move |third| text(third).parse().expect("a prefix"))
 }

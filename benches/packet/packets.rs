@@ -15,6 +15,31 @@ pub(crate) fn udp(length: usize) -> Vec<u8> {
     packet
 }
 
+/// The packet with the checksum that it lacks.
+pub(crate) fn with_checksum(mut packet: Vec<u8>) -> Vec<u8> {
+    let length = packet.len() as u16 - 20;
+    let sum = Sum::of(&packet[12..20]).u16(17).u16(length).bytes(&packet[20..]).finish_udp();
+    packet[26..28].copy_from_slice(&sum.to_be_bytes());
+    packet
+}
+
+/// The packet as another host sends it to another one.
+pub(crate) fn udp_between(packet: &[u8], host: u8) -> Vec<u8> {
+    let mut packet = packet.to_vec();
+    // Every pair of hosts is one flow.
+    (packet[15], packet[19]) = (packet[15] + host, packet[19] + 100 - host);
+    let checksum = |sum: Sum| sum.finish().to_be_bytes();
+    packet[10..12].fill(0);
+    let header = checksum(Sum::of(&packet[..20]));
+    packet[10..12].copy_from_slice(&header);
+    if packet[26..28] == [0, 0] {
+        packet
+    } else {
+        packet[26..28].fill(0);
+        with_checksum(packet)
+    }
+}
+
 /// `segments` TCP segments of `payload` bytes as one read of a device gives them.
 pub(crate) fn tcp_train(segments: usize, payload: usize) -> (VirtioNetHeader, Vec<u8>) {
     let mut packet = ipv4(6, 40 + segments * payload);
