@@ -199,7 +199,7 @@ fn unsafe_stays_where_it_is_measured_and_explained() {
             }
         }
     }
-    report("unsafe only in src/os and src/dataplane, each with its `// SAFETY:`", violations);
+    report("unsafe only in src/os and the checksum, each with its `// SAFETY:`", violations);
 }
 
 /// docs/notifications.md: every error has a row, and every test that it names is there.

@@ -46,6 +46,28 @@ fn a_udp_checksum_is_never_zero() {
     assert_eq!(Sum::of(&[0x00, 0x01]).finish_udp(), 0xfffe);
 }
 
+/// Every length around a block and around the step to wider instructions, of the heaviest octets too.
+#[test]
+fn every_length_is_summed_to_its_end() {
+    let light: Vec<u8> = (0..600_u32).map(|at| ((at * 7919) >> 3) as u8).collect();
+    for octets in [light, vec![0xff; 600], vec![0; 600]] {
+        for length in 0..octets.len() {
+            let part = &octets[..length];
+            assert_eq!(Sum::of(part).finish(), by_definition(part), "{length} octets");
+        }
+    }
+}
+
+#[test]
+fn wide_instructions_give_the_sum_that_narrow_ones_give() {
+    let octets: Vec<u8> =
+        (0..65_536_u32).map(|at| (at.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    let blocks = octets.as_chunks::<BLOCK>().0;
+    for count in 0..blocks.len() {
+        assert_eq!(sum_of_many(&blocks[..count]), sum_of(&blocks[..count]));
+    }
+}
+
 proptest! {
     #[test]
     fn the_fast_sum_is_the_sum_by_definition(bytes: Vec<u8>) {
