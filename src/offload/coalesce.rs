@@ -10,6 +10,7 @@ use super::vnet::{Segmentation, VirtioNetHeader};
 use super::{MAX_HEAD, MAX_PACKET, MAX_SEGMENTS};
 use crate::wire::checksum::Sum;
 use crate::wire::tcp::{TcpHeader, flags};
+use std::array;
 
 /// Flows that are merged side by side.
 const MAX_RUNS: usize = 8;
@@ -38,8 +39,14 @@ impl Merged<'_, '_> {
 #[derive(Debug)]
 pub struct Coalescer<'a, K> {
     runs: [Option<(K, Run<'a>)>; MAX_RUNS],
+    /// The payloads of each run, of which only those count that the run says. They stay when it is
+    /// written, for the next one.
+    parts: [Option<Parts<'a>>; MAX_RUNS],
     victim: usize,
 }
+
+/// The payloads of a run.
+type Parts<'a> = [&'a [u8]; MAX_SEGMENTS];
 
 impl<K: Copy + PartialEq> Default for Coalescer<'_, K> {
     fn default() -> Self {
@@ -50,7 +57,9 @@ impl<K: Copy + PartialEq> Default for Coalescer<'_, K> {
 impl<'a, K: Copy + PartialEq> Coalescer<'a, K> {
     /// A coalescer without open runs.
     pub fn new() -> Self {
-        Coalescer { runs: [const { None }; MAX_RUNS], victim: 0 }
+        // One by one: a constant would be copied with all the places that nothing is in yet.
+        let (runs, parts) = (array::from_fn(|_| None), array::from_fn(|_| None));
+        Coalescer { runs, parts, victim: 0 }
     }
 
     /// Takes one finished packet; `write` gets what can no longer grow.
@@ -59,7 +68,8 @@ impl<'a, K: Copy + PartialEq> Coalescer<'a, K> {
             return write(key, single(&[packet]));
         };
         let candidate = Candidate::new(packet, layout);
-        let open = self.run_of(key, packet, layout);
+        let tag = tag_of(packet, layout);
+        let open = self.run_of(key, tag, packet, layout);
         if let (Some(slot), Some(candidate)) = (open, &candidate)
             && self.append(slot, candidate)
         {
@@ -71,7 +81,7 @@ impl<'a, K: Copy + PartialEq> Coalescer<'a, K> {
         match candidate.filter(Candidate::checksums_hold) {
             Some(candidate) => {
                 let slot = open.or_else(|| self.free_slot()).unwrap_or_else(|| self.evict(write));
-                self.runs[slot] = Some((key, Run::begin(&candidate)));
+                self.runs[slot] = Some((key, Run::begin(&candidate, tag)));
             }
             None => write(key, single(&[packet])),
         }
@@ -85,14 +95,22 @@ impl<'a, K: Copy + PartialEq> Coalescer<'a, K> {
     }
 
     /// Where the open run of a packet's flow is.
-    fn run_of(&self, key: K, packet: &[u8], layout: Layout) -> Option<usize> {
+    fn run_of(&self, key: K, tag: u64, packet: &[u8], layout: Layout) -> Option<usize> {
         self.runs.iter().position(|slot| {
-            slot.as_ref().is_some_and(|(of, run)| *of == key && run.is_of_flow(packet, layout))
+            let run = slot.as_ref().filter(|(of, run)| run.tag == tag && *of == key);
+            run.is_some_and(|(_, run)| run.is_of_flow(packet, layout))
         })
     }
 
     fn append(&mut self, slot: usize, candidate: &Candidate<'a>) -> bool {
-        self.runs[slot].as_mut().is_some_and(|(_, run)| run.append(candidate))
+        let Some((_, run)) = &mut self.runs[slot] else { return false };
+        if !run.append(candidate) {
+            return false;
+        }
+        let parts = self.parts[slot].get_or_insert_with(|| [&[][..]; MAX_SEGMENTS]);
+        parts[0] = run.first_payload();
+        parts[run.count - 1] = candidate.payload;
+        true
     }
 
     fn free_slot(&self) -> Option<usize> {
@@ -107,11 +125,23 @@ impl<'a, K: Copy + PartialEq> Coalescer<'a, K> {
     }
 
     fn close(&mut self, slot: usize, write: &mut impl FnMut(K, Merged<'_, 'a>)) {
-        if let Some((key, run)) = &mut self.runs[slot] {
-            write(*key, run.finish());
-            self.runs[slot] = None;
+        let Some((key, run)) = self.runs[slot].take() else { return };
+        match &self.parts[slot] {
+            Some(parts) if run.count > 1 => {
+                let mut head = [0; MAX_HEAD];
+                let (vnet, head) = run.finish(&mut head);
+                write(key, Merged { vnet, head, parts: &parts[..run.count] });
+            }
+            Some(_) | None => write(key, single(&[run.first])),
         }
     }
+}
+
+/// A number that packets of one flow have in common, and others seldom.
+fn tag_of(packet: &[u8], layout: Layout) -> u64 {
+    let addresses = if is_ipv4(packet) { &packet[12..20] } else { &packet[8..40] };
+    let words = addresses.as_chunks::<8>().0.iter().map(|word| u64::from_ne_bytes(*word));
+    words.fold(u64::from(u32_at(packet, layout.l4)), |tag, word| tag.rotate_left(19) ^ word)
 }
 
 fn single<'r, 'a>(parts: &'r [&'a [u8]]) -> Merged<'r, 'a> {
@@ -191,46 +221,48 @@ fn reserved_clear(packet: &[u8], layout: Layout) -> bool {
 /// Packets of one flow, each continuing the one before.
 #[derive(Debug)]
 struct Run<'a> {
-    head: [u8; MAX_HEAD],
+    tag: u64,
+    first: &'a [u8],
     layout: Layout,
-    first: [&'a [u8]; 1],
-    parts: [&'a [u8]; MAX_SEGMENTS],
     count: usize,
     segment_size: usize,
     payload_len: usize,
     next_sequence: u32,
+    /// One of its packets pushes.
+    pushes: bool,
     /// A packet that ends its run has come: one that pushes, or a shorter one.
     closed: bool,
 }
 
 impl<'a> Run<'a> {
-    fn begin(packet: &Candidate<'a>) -> Run<'a> {
-        let Layout { head_len, .. } = packet.layout;
+    fn begin(packet: &Candidate<'a>, tag: u64) -> Run<'a> {
         let length = packet.payload.len();
-        let mut run = Run {
-            head: [0; MAX_HEAD],
+        Run {
+            tag,
+            first: packet.packet,
             layout: packet.layout,
-            first: [packet.packet],
-            parts: [&[]; MAX_SEGMENTS],
             count: 1,
             segment_size: length,
             payload_len: length,
             next_sequence: packet.sequence().wrapping_add(length as u32),
+            pushes: packet.pushes(),
             closed: packet.pushes(),
-        };
-        run.head[..head_len].copy_from_slice(&packet.packet[..head_len]);
-        run.parts[0] = packet.payload;
-        run
+        }
+    }
+
+    fn first_payload(&self) -> &'a [u8] {
+        &self.first[self.layout.head_len..]
     }
 
     /// Whether `packet` has the addresses and ports of this run.
     fn is_of_flow(&self, packet: &[u8], layout: Layout) -> bool {
-        let l4 = layout.l4;
+        let (l4, head) = (layout.l4, self.first);
         let addresses = if is_ipv4(packet) { 12..20 } else { 8..40 };
         self.layout.transport == layout.transport
-            && self.head[0] >> 4 == packet[0] >> 4
-            && self.head[l4..l4 + 4] == packet[l4..l4 + 4]
-            && self.head[addresses.clone()] == packet[addresses]
+            && self.layout.l4 == l4
+            && head[0] >> 4 == packet[0] >> 4
+            && head[l4..l4 + 4] == packet[l4..l4 + 4]
+            && head[addresses.clone()] == packet[addresses]
     }
 
     /// Adds `packet` if it continues this run.
@@ -243,14 +275,11 @@ impl<'a> Run<'a> {
         if !(room && self.continues(packet) && packet.checksums_hold()) {
             return false;
         }
-        self.parts[self.count] = packet.payload;
         self.count += 1;
         self.payload_len += length;
         self.next_sequence = self.next_sequence.wrapping_add(length as u32);
+        self.pushes |= packet.pushes();
         self.closed = packet.pushes() || length < self.segment_size;
-        if packet.pushes() {
-            self.head[self.layout.l4 + TcpHeader::FLAGS_AT] |= flags::PSH;
-        }
         true
     }
 
@@ -265,7 +294,7 @@ impl<'a> Run<'a> {
 
     /// The IP headers differ in nothing but length, identification and checksum.
     fn same_ip(&self, packet: &[u8]) -> bool {
-        let head = &self.head;
+        let head = self.first;
         if !is_ipv4(packet) {
             // Traffic class, flow label, hop limit.
             return head[..4] == packet[..4] && head[7] == packet[7];
@@ -279,7 +308,7 @@ impl<'a> Run<'a> {
     /// options.
     fn continues_tcp(&self, packet: &Candidate<'_>) -> bool {
         let Layout { l4, head_len, .. } = self.layout;
-        let (head, packet_bytes) = (&self.head, packet.packet);
+        let (head, packet_bytes) = (self.first, packet.packet);
         let same_flags = (head[l4 + TcpHeader::FLAGS_AT] ^ packet_bytes[l4 + TcpHeader::FLAGS_AT])
             & !flags::PSH
             == 0;
@@ -290,13 +319,14 @@ impl<'a> Run<'a> {
             && head[l4 + 18..head_len] == packet_bytes[l4 + 18..head_len]
     }
 
-    /// The run as one packet to write.
-    fn finish(&mut self) -> Merged<'_, 'a> {
-        if self.count == 1 {
-            return single(&self.first);
-        }
+    /// The headers of the run as one packet, written into `head`.
+    fn finish<'h>(&self, head: &'h mut [u8; MAX_HEAD]) -> (VirtioNetHeader, &'h [u8]) {
         let Layout { transport, l4, head_len } = self.layout;
-        let head = &mut self.head[..head_len];
+        let head = &mut head[..head_len];
+        head.copy_from_slice(&self.first[..head_len]);
+        if self.pushes {
+            head[l4 + TcpHeader::FLAGS_AT] |= flags::PSH;
+        }
         let total = head_len + self.payload_len;
         layer4::set_lengths(head, self.layout, total);
         // The kernel completes it: the field holds the pseudo-header's sum, not complemented.
@@ -315,7 +345,7 @@ impl<'a> Run<'a> {
             checksum_start: l4 as u16,
             checksum_offset: transport.checksum_at() as u16,
         };
-        Merged { vnet, head, parts: &self.parts[..self.count] }
+        (vnet, head)
     }
 }
 
