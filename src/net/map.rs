@@ -117,58 +117,5 @@ impl<T: PartialEq> PartialEq for PrefixMap<T> {
     }
 }
 
-/// A set of prefixes, asked whether it covers an address or a prefix.
-#[derive(Clone, Default, PartialEq)]
-pub struct PrefixSet(PrefixMap<()>);
-
-impl PrefixSet {
-    /// An empty set.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Adds a prefix.
-    pub fn insert(&mut self, prefix: Prefix) {
-        self.0.insert(prefix, ());
-    }
-
-    /// Whether `addr` lies in one of the prefixes.
-    pub fn covers_addr(&self, addr: IpAddr) -> bool {
-        self.0.longest_match(addr).is_some()
-    }
-
-    /// Whether exactly `prefix` was added.
-    pub fn contains(&self, prefix: &Prefix) -> bool {
-        self.0.get(prefix).is_some()
-    }
-
-    /// Whether one of the prefixes covers `prefix`.
-    pub fn covers(&self, prefix: &Prefix) -> bool {
-        self.0.longest_cover(prefix).is_some()
-    }
-
-    /// All prefixes of the set, as they were added.
-    pub fn iter(&self) -> impl Iterator<Item = Prefix> {
-        self.0.iter().map(|(prefix, ())| prefix)
-    }
-
-    /// Whether the set holds no prefix.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-}
-
-impl FromIterator<Prefix> for PrefixSet {
-    fn from_iter<I: IntoIterator<Item = Prefix>>(prefixes: I) -> Self {
-        PrefixSet(prefixes.into_iter().map(|prefix| (prefix, ())).collect())
-    }
-}
-
-impl fmt::Debug for PrefixSet {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.iter()).finish()
-    }
-}
-
 #[cfg(test)]
 mod tests;

@@ -9,12 +9,14 @@ mod map;
 mod mapping;
 mod prefix;
 mod range;
+mod set;
 
 pub use community::{Community, ParseCommunityError};
 pub use ethernet::{EtherType, MacAddress};
 pub use ids::{Asn, EspSpi, PeerId, RemoteId, VpcId};
 pub use interface::{InterfaceAddress, ParseInterfaceAddressError};
-pub use map::{PrefixMap, PrefixSet};
+pub use map::PrefixMap;
 pub use mapping::{Mapping, Mappings};
 pub use prefix::{ParsePrefixError, Prefix};
 pub use range::AddressRange;
+pub use set::PrefixSet;

@@ -29,12 +29,3 @@ fn a_removed_prefix_no_longer_matches() {
     assert_eq!(map.longest_match("10.1.2.3".parse().unwrap()).map(|(_, v)| *v), Some(8));
     assert_eq!(map.len(), 2);
 }
-
-#[test]
-fn a_set_covers_addresses_and_narrower_prefixes() {
-    let set: PrefixSet = [prefix("10.1.0.0/16")].into_iter().collect();
-    assert!(set.covers_addr("10.1.9.9".parse().unwrap()));
-    assert!(set.covers(&prefix("10.1.3.0/24")));
-    assert!(!set.covers(&prefix("10.0.0.0/8")));
-    assert!(!set.covers_addr("fd00::1".parse().unwrap()));
-}
