@@ -6,7 +6,8 @@
 use super::counters::DataplaneCounters;
 use crate::esp::Discard;
 use crate::os::udp::{
-    MAX_TRAIN_BYTES, MAX_TRAIN_SEGMENTS, MAX_TRAINS, SendBatch, Train, UdpSocket,
+    COMMON_TRAIN_SEGMENTS, MAX_TRAIN_BYTES, MAX_TRAIN_SEGMENTS, MAX_TRAINS, SendBatch, Train,
+    UdpSocket,
 };
 use nix::libc;
 use std::io;
@@ -29,8 +30,8 @@ pub(super) struct Outbox {
     trains: Vec<Train>,
     /// Trains at the front that have left.
     sent: usize,
-    /// The kernel segments trains; off once it has refused to.
-    segmenting: bool,
+    /// Datagrams in a train at most: one once the kernel has refused to segment.
+    longest: usize,
     /// Epoll is to tell when the socket takes more.
     pub waiting: bool,
     /// The last refusal since this was taken: for whom, and why.
@@ -55,7 +56,7 @@ impl Outbox {
             used: 0,
             trains: Vec::with_capacity(TRAINS),
             sent: 0,
-            segmenting: true,
+            longest: MAX_TRAIN_SEGMENTS,
             waiting: false,
             refused: None,
         }
@@ -81,11 +82,9 @@ impl Outbox {
         let length = seal(room)?;
         let start = self.used;
         self.used += length;
+        let longest = self.longest;
         let joins = |train: &&mut Train| {
-            self.segmenting
-                && train.remote == remote
-                && train.tos == tos
-                && continues(train, length)
+            train.remote == remote && train.tos == tos && continues(train, length, longest)
         };
         match self.trains[self.sent..].last_mut().filter(joins) {
             Some(train) => {
@@ -120,8 +119,8 @@ impl Outbox {
         Flush::Done
     }
 
-    /// A train that was refused as a whole goes out datagram by datagram. Where the kernel or the
-    /// device cannot segment (EIO, EINVAL) it is not asked again.
+    /// A train that was refused as a whole goes out in shorter ones, at last datagram by datagram.
+    /// Where the kernel or the device cannot segment it (EIO, EINVAL), no longer one is made again.
     fn send_refused(
         &mut self,
         train: Train,
@@ -138,36 +137,37 @@ impl Outbox {
             return;
         }
         counters.train_fallbacks.add(1);
-        let mut left = 0;
-        for single in datagrams(train) {
-            left += batch.send(&self.socket, &self.buffer, &[single]).unwrap_or(0);
+        let shorter = if train.count > COMMON_TRAIN_SEGMENTS { COMMON_TRAIN_SEGMENTS } else { 1 };
+        let mut whole = true;
+        for piece in pieces(train, shorter) {
+            let Err(error) = batch.send(&self.socket, &self.buffer, &[piece]) else { continue };
+            whole = false;
+            self.send_refused(piece, &error, batch, counters);
         }
-        counters.send_failed.add((train.count - left) as u64);
-        if left < train.count {
-            self.refused = code.map(|code| (train.remote, code));
-        }
-        if cannot_segment && left == train.count && self.segmenting {
-            tracing::info!(local = %self.socket.local(), %error, "no UDP segmentation offload");
-            self.segmenting = false;
+        if cannot_segment && whole && shorter < self.longest {
+            tracing::info!(local = %self.socket.local(), %error, shorter, "shorter UDP trains");
+            self.longest = shorter;
         }
     }
 }
 
 /// Whether a datagram of `length` bytes may ride at the end of `train`.
-fn continues(train: &Train, length: usize) -> bool {
+fn continues(train: &Train, length: usize, longest: usize) -> bool {
     let full_so_far = train.length == train.segment * train.count;
     full_so_far
         && length <= train.segment
-        && train.count < MAX_TRAIN_SEGMENTS
+        && train.count < longest
         && train.length + length <= MAX_TRAIN_BYTES
 }
 
-/// The datagrams of a train as trains of one.
-fn datagrams(train: Train) -> impl Iterator<Item = Train> {
-    (0..train.count).map(move |index| {
-        let offset = index * train.segment;
-        let length = train.segment.min(train.length - offset);
-        Train { start: train.start + offset, length, segment: length, count: 1, ..train }
+/// A train as trains of so many datagrams at most.
+fn pieces(train: Train, longest: usize) -> impl Iterator<Item = Train> {
+    (0..train.count).step_by(longest).map(move |first| {
+        let count = longest.min(train.count - first);
+        let offset = first * train.segment;
+        let length = (count * train.segment).min(train.length - offset);
+        let segment = train.segment.min(length);
+        Train { start: train.start + offset, length, segment, count, ..train }
     })
 }
 

@@ -14,7 +14,9 @@ mod send;
 mod table;
 
 pub use receive::{MAX_DATAGRAM, Message, ReceiveBatch};
-pub use send::{MAX_TRAIN_BYTES, MAX_TRAIN_SEGMENTS, MAX_TRAINS, SendBatch, Train};
+pub use send::{
+    COMMON_TRAIN_SEGMENTS, MAX_TRAIN_BYTES, MAX_TRAIN_SEGMENTS, MAX_TRAINS, SendBatch, Train,
+};
 
 use anyhow::{Context, Result, anyhow};
 use nix::libc;

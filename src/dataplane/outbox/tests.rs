@@ -40,12 +40,37 @@ fn another_peer_and_another_tos_begin_a_train() {
 }
 
 #[test]
-fn trains_end_at_64_datagrams_and_65507_bytes() {
+fn trains_end_at_128_datagrams_and_65507_bytes() {
     let mut outbox = Outbox::new(socket(), 0);
     let peer = "192.0.2.1:4500".parse().unwrap();
-    (0..65).for_each(|_| push(&mut outbox, peer, 0, 100));
+    (0..129).for_each(|_| push(&mut outbox, peer, 0, 100));
     (0..45).for_each(|_| push(&mut outbox, peer, 1, 1480));
-    assert_eq!(shape(&outbox), [(64, 6400), (1, 100), (44, 65120), (1, 1480)]);
+    assert_eq!(shape(&outbox), [(128, 12800), (1, 100), (44, 65120), (1, 1480)]);
+}
+
+#[test]
+fn a_refused_long_train_goes_out_in_trains_that_every_kernel_takes() {
+    let (mut outbox, receiver) = (Outbox::new(socket(), 0), socket());
+    (0..99).for_each(|_| push(&mut outbox, receiver.local(), 0, 100));
+    push(&mut outbox, receiver.local(), 0, 60);
+    let (mut batch, counters) = (SendBatch::new(), DataplaneCounters::default());
+    let train = outbox.trains[0];
+    outbox.send_refused(train, &io::Error::from_raw_os_error(libc::EINVAL), &mut batch, &counters);
+    assert_eq!((outbox.longest, counters.train_fallbacks.read()), (64, 1));
+    let all = received(&receiver, 100);
+    assert_eq!((all.len(), all[98], all[99]), (100, 100, 60));
+    (0..65).for_each(|_| push(&mut outbox, receiver.local(), 0, 100));
+    assert_eq!(shape(&outbox)[1..], [(64, 6400), (1, 100)]);
+}
+
+#[test]
+fn a_long_train_leaves_as_one_where_the_kernel_takes_it() {
+    let (mut outbox, receiver) = (Outbox::new(socket(), 0), socket());
+    (0..128).for_each(|_| push(&mut outbox, receiver.local(), 0, 100));
+    let counters = DataplaneCounters::default();
+    assert_eq!(outbox.flush(&mut SendBatch::new(), &counters), Flush::Done);
+    assert_eq!(received(&receiver, 128), [100; 128]);
+    assert_eq!(counters.send_failed.read(), 0);
 }
 
 #[test]
@@ -64,9 +89,9 @@ fn a_refused_train_goes_out_datagram_by_datagram() {
     let train = outbox.trains[0];
     let error = io::Error::from_raw_os_error(libc::EIO);
     outbox.send_refused(train, &error, &mut batch, &counters);
-    assert!(!outbox.segmenting);
+    assert_eq!(outbox.longest, 1);
     assert_eq!((counters.train_fallbacks.read(), counters.send_failed.read()), (1, 0));
-    assert_eq!(received(&receiver), [100, 100, 100]);
+    assert_eq!(received(&receiver, 3), [100, 100, 100]);
     push(&mut outbox, receiver.local(), 0, 100);
     assert_eq!(shape(&outbox).len(), 2);
 }
@@ -79,10 +104,11 @@ fn a_flush_empties_the_outbox() {
     let counters = DataplaneCounters::default();
     assert_eq!(outbox.flush(&mut SendBatch::new(), &counters), Flush::Done);
     assert_eq!((outbox.used, outbox.sent, outbox.trains.len()), (0, 0, 0));
-    assert_eq!(received(&receiver), [100, 100, 100, 40]);
+    assert_eq!(received(&receiver, 4), [100, 100, 100, 40]);
 }
 
-fn received(socket: &UdpSocket) -> Vec<usize> {
+/// The lengths of so many datagrams.
+fn received(socket: &UdpSocket, count: usize) -> Vec<usize> {
     let mut batch = ReceiveBatch::new();
     let mut lengths = Vec::new();
     for _ in 0..1000 {
@@ -90,7 +116,7 @@ fn received(socket: &UdpSocket) -> Vec<usize> {
         for message in batch.messages() {
             lengths.extend(message.bytes.chunks(message.segment).map(<[u8]>::len));
         }
-        if lengths.len() >= 3 {
+        if lengths.len() >= count {
             break;
         }
         thread::yield_now();

@@ -9,8 +9,11 @@ use std::mem::size_of;
 use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
 
-/// Most datagrams in a train (`UDP_MAX_SEGMENTS` of every kernel with GSO).
-pub const MAX_TRAIN_SEGMENTS: usize = 64;
+/// Most datagrams in a train (`UDP_MAX_SEGMENTS` since Linux 6.9); kernels that take fewer say
+/// EINVAL.
+pub const MAX_TRAIN_SEGMENTS: usize = 128;
+/// Most datagrams in a train that every kernel with GSO takes.
+pub const COMMON_TRAIN_SEGMENTS: usize = 64;
 /// Most bytes in a train: the longest UDP payload over IPv4.
 pub const MAX_TRAIN_BYTES: usize = 65507;
 /// Most trains in one call.
