@@ -1,8 +1,10 @@
 //! What else rules on the host beside our wishes: its own policy rules, and whether it forwards.
 
+use std::process::Command;
+
 use vpngw::control::{Request, RoutesView};
 use vpngw::lab;
-use vpngw::os::netlink::{Action, MAIN_TABLE, Netlink, Rule};
+use vpngw::os::netlink::{Action, MAIN_TABLE, Mark, Netlink, Rule};
 use vpngw::os::sysctl;
 
 use crate::support::eventually;
@@ -64,8 +66,52 @@ fn a_rule_that_lets_in_what_the_underlay_brings_or_leads_astray_what_a_tunnel_br
     assert!(eventually(|| uses_routes(&left)), "{}", left.log());
 }
 
-fn forward(pair: &Pair, on: &str) {
-    sysctl::write(Some(&pair.namespace("left")), "net.ipv4.ip_forward", on).unwrap();
+/// Whether the left host forwards, as a whole or by one device.
+fn set(pair: &Pair, key: &str, on: &str) {
+    sysctl::write(Some(&pair.namespace("left")), key, on).unwrap();
+}
+
+const FORWARDING: &str = "net.ipv4.ip_forward";
+
+#[test]
+fn a_rule_for_what_comes_in_by_an_interface_that_nobody_has_written_down_is_found() {
+    // Without `interface` the host shows which it is.
+    let (pair, [left, _right]) = Gateway::start_both(|pair, side| {
+        let text = config(pair, side, Auth::Psk, &bgp(side), "");
+        text.replace("interface = \"lan0\"\n", "")
+    });
+    assert!(pair.comes_to_work(), "{}", left.log());
+    let namespace = pair.namespace("left");
+    let administrator = || Netlink::open(Some(&namespace)).map(Netlink::as_administrator);
+    let arriving = Rule { input: Some("lan0".to_owned()), ..in_front(60) };
+    let marked = Rule { mark: Some(Mark::Is(7)), ..in_front(61) };
+    lab::wait_for(async { administrator()?.add_rule(&marked).await }).unwrap();
+    assert!(left.comes_to_say("if the host gives them its mark"), "{}", left.log());
+    assert!(uses_routes(&left), "the host may mark nothing: {}", left.log());
+    lab::wait_for(async { administrator()?.add_rule(&arriving).await }).unwrap();
+    assert!(left.comes_to_say("rule 60 first, by which packets of the VPC pass"), "{}", left.log());
+    assert!(eventually(|| !uses_routes(&left)), "{}", left.log());
+}
+
+#[test]
+fn a_tun_device_of_another_name_takes_its_vpc_out_of_use() {
+    let (pair, [left, _right]) =
+        Gateway::start_both(|pair, side| config(pair, side, Auth::Psk, &bgp(side), ""));
+    assert!(pair.comes_to_work(), "{}", left.log());
+    let namespace = pair.namespace("left");
+    let rename = |from: &str, to: &str| {
+        for change in [["down", ""], ["name", to], ["up", ""]] {
+            let name = if change[0] == "up" { to } else { from };
+            let words = ["-n", &namespace, "link", "set", name].into_iter();
+            let words = words.chain(change.into_iter().filter(|word| !word.is_empty()));
+            assert!(Command::new("ip").args(words).status().unwrap().success());
+        }
+    };
+    rename("vpn0", "other");
+    assert!(eventually(|| !uses_routes(&left)), "{}", left.log());
+    rename("other", "vpn0");
+    assert!(pair.comes_to_work(), "{}", left.log());
+    assert!(eventually(|| uses_routes(&left)), "{}", left.log());
 }
 
 #[test]
@@ -73,19 +119,22 @@ fn a_vpc_whose_host_stops_forwarding_is_left_to_others_and_taken_up_again() {
     let (pair, [left, right]) =
         Gateway::start_both(|pair, side| config(pair, side, Auth::Psk, &bgp(side), ""));
     assert!(pair.comes_to_work(), "{}", left.log());
-    forward(&pair, "0");
-    assert!(left.comes_to_say("`sysctl -w net.ipv4.ip_forward=1` turns it on"), "{}", left.log());
-    assert!(eventually(|| !uses_routes(&left) && !uses_routes(&right)), "{}", left.log());
-    forward(&pair, "1");
-    assert!(pair.comes_to_work(), "{}", left.log());
-    assert!(eventually(|| uses_routes(&left)), "{}", left.log());
+    for key in [FORWARDING, "net/ipv4/conf/lan0/forwarding"] {
+        set(&pair, key, "0");
+        assert!(left.comes_to_say(&format!("`sysctl -w {key}=1` turns it on")), "{}", left.log());
+        let nobody = || !uses_routes(&left) && !uses_routes(&right);
+        assert!(eventually(nobody), "{}", left.log());
+        set(&pair, key, "1");
+        assert!(pair.comes_to_work(), "{}", left.log());
+        assert!(eventually(|| uses_routes(&left)), "{}", left.log());
+    }
 }
 
 #[test]
 fn a_host_that_never_forwarded_serves_itself_and_its_gateway_says_so() {
     let pair = Pair::new();
     write_keys(&pair);
-    forward(&pair, "0");
+    set(&pair, FORWARDING, "0");
     let [left, _right] = Side::BOTH.map(|side| {
         let text = config(&pair, side, Auth::Psk, &bgp(side), "");
         Gateway::start(&pair, side, &text)

@@ -24,7 +24,7 @@ impl Gateway {
     }
 
     /// Takes it down, and warns of it in the log.
-    fn warn_of(&mut self, fact: Fact, now: Timestamp) {
+    pub(super) fn warn_of(&mut self, fact: Fact, now: Timestamp) {
         warn!(code = fact.code.name(), "{fact}");
         self.enter(fact, now);
     }

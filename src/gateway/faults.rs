@@ -2,11 +2,13 @@
 //! route is not usable, and a VPC that the host does not serve is not announced.
 
 use super::Gateway;
+use super::diagnosis::Fact;
 use super::world::{
-    Answer, Change, HostDevice, Rule, Segment, Table, Then, VirtualMac, Wish, configured,
-    has_default,
+    Answer, Change, Entrances, ForeignRule, HostDevice, Rule, Segment, Table, Then, Underlay,
+    VirtualMac, Wish, configured, has_default,
 };
 use crate::config::{Outline, VpcOutline};
+use crate::control::Code;
 use crate::net::{Prefix, VpcId};
 use crate::routing::Reserved;
 use crate::time::Timestamp;
@@ -27,14 +29,14 @@ impl Gateway {
                     self.note_links(&dead, now);
                     self.note_host(now);
                     self.reserve_underlay(now);
-                    self.reconcile_world();
+                    self.reconcile_world(now);
                     self.follow_addresses();
                 }
                 return;
             }
             Answer::Rules(namespace, rules) => {
                 self.host.rules.insert(namespace, rules);
-                return self.note_foreign_rules();
+                return self.note_foreign_rules(now);
             }
             Answer::Sources(sources) => return self.learn_sources(sources, now),
             Answer::Segments(counters) => {
@@ -73,14 +75,14 @@ impl Gateway {
     /// The host forwards packets of a VPC, or not. Hosts count on it from the first time on, and at any
     /// time where they have a virtual router here (RFC 9568 §6.4.3).
     fn note_forwarding(&mut self, wish: &Wish, refused: bool) {
-        let Wish::Forwarding { vpc: id, .. } = wish else { return };
+        let Wish::Forwarding { vpc: id, ipv4, .. } = wish else { return };
         let has_virtual_router =
             || self.config.vpcs.get(id).is_some_and(|vpc| !vpc.vrrp.is_empty());
         if refused && !has_virtual_router() {
             return;
         }
         if let Some(vpc) = self.vpcs.get_mut(id) {
-            vpc.count_on(wish.clone());
+            vpc.count_on_forwarding(*ipv4);
         }
     }
 
@@ -113,7 +115,7 @@ impl Gateway {
     }
 
     /// Wants from the host what the configuration names, beside what is learned.
-    pub(super) fn reconcile_world(&mut self) {
+    pub(super) fn reconcile_world(&mut self, now: Timestamp) {
         let configured = configured(&self.config, &self.host, &self.listening);
         let learned = |wish: &Wish| match wish {
             Wish::Route { vpc, prefix, .. } => {
@@ -134,25 +136,34 @@ impl Gateway {
             | Wish::Forwarding { .. } => false,
         };
         self.world.reconcile(&configured, |wish| !learned(wish));
-        self.note_foreign_rules();
+        self.note_foreign_rules(now);
     }
 
-    /// Where the host asks a rule of somebody else's before ours, ours does not do its work.
-    fn note_foreign_rules(&mut self) {
+    /// Where the host asks a rule of somebody else's before ours, ours does not do its work. Of one
+    /// that asks for a mark nobody knows whether it catches packets of a VPC: it is told.
+    fn note_foreign_rules(&mut self, now: Timestamp) {
         if self.host.rules.values().all(BTreeSet::is_empty) && !self.world.is_overruled() {
+            self.marking_rules.clear();
             return;
         }
         let outline = Outline::of(&self.config);
-        let before = |rule: &Rule| {
+        let underlay = Underlay::of(&outline, &self.host, &self.listening);
+        let entrances: Vec<Entrances<'_>> =
+            outline.vpcs.values().map(|vpc| Entrances::of(vpc, underlay)).collect();
+        let first = |rule: &Rule, mark: bool| {
             let foreign = self.host.rules.get(&rule.netns)?;
-            let vpcs = outline.vpcs.values().filter(|vpc| vpc.netns == rule.netns);
-            let foreign = foreign
-                .iter()
-                .find(|foreign| vpcs.clone().any(|vpc| foreign.overrules(rule, vpc)))?;
-            Some((Wish::Rule(rule.clone()), foreign.complaint(rule)))
+            let there = || entrances.iter().filter(|one| one.vpc.netns == rule.netns);
+            let overrules = |one: &ForeignRule| there().any(|of| one.overrules(rule, of));
+            let first = foreign.iter().find(|one| one.mark == mark && overrules(one))?;
+            Some((Wish::Rule(rule.clone()), first.complaint(rule)))
         };
-        let overruled = self.world.rules().filter_map(before).collect();
+        let overruled = self.world.rules().filter_map(|rule| first(rule, false)).collect();
+        let marking = self.world.rules().filter_map(|rule| Some(first(rule, true)?.1)).collect();
         self.world.overrule(overruled);
+        let before = std::mem::replace(&mut self.marking_rules, marking);
+        for complaint in self.marking_rules.difference(&before).cloned().collect::<Vec<_>>() {
+            self.warn_of(Fact::new(Code::HostRule, complaint), now);
+        }
     }
 
     /// Tells the routers what the host refuses, and what it does again.

@@ -132,6 +132,8 @@ pub struct Gateway {
     redundancy: Redundancy,
     world: World,
     host: Host,
+    /// What was told of the host's rules that ask for a mark.
+    marking_rules: BTreeSet<String>,
     listening: Vec<IpAddr>,
     /// The addresses on which the shell has sockets.
     sockets: BTreeSet<IpAddr>,
@@ -209,6 +211,7 @@ impl Gateway {
             names: BTreeMap::new(),
             redundancy: Redundancy::default(),
             world: World::default(),
+            marking_rules: BTreeSet::new(),
             listening: host.listening(&config),
             local_addresses: connection::local_addresses(&config, &host),
             sockets: host.sockets(&config),

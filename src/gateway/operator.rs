@@ -45,7 +45,7 @@ impl Gateway {
         self.relisten(&listening);
         self.follow_sockets(&local_addresses, at);
         self.reserve_underlay(at.now);
-        self.reconcile_world();
+        self.reconcile_world(at.now);
         self.follow_addresses();
         self.dirty.vpcs.extend(self.vpcs.keys());
         self.take_note(Code::Reloaded, format!("reloaded; {reloaded}"), at.now);

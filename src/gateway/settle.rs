@@ -30,7 +30,7 @@ impl Gateway {
         let vpcs: Vec<VpcId> = self.config.vpcs.keys().copied().collect();
         vpcs.into_iter().for_each(|id| self.add_vpc(id, at));
         self.reserve_underlay(at.now);
-        self.reconcile_world();
+        self.reconcile_world(at.now);
         self.follow_addresses();
         self.listen();
         let peers: Vec<PeerId> = self.config.peers.keys().copied().collect();

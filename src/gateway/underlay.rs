@@ -54,7 +54,7 @@ impl Gateway {
         if listening != self.listening {
             self.listening = listening;
             self.reserve_underlay(at.now);
-            self.reconcile_world();
+            self.reconcile_world(at.now);
         }
         let next = connection::local_addresses(&self.config, &self.host);
         let before = std::mem::replace(&mut self.local_addresses, next);

@@ -59,8 +59,9 @@ pub(super) struct Vpc {
     refused: BTreeSet<Wish>,
     /// Its addresses and guards, while the host refuses them.
     missing: BTreeSet<Wish>,
-    /// The forwarding that hosts count on: it has been on, or they have a virtual router here.
-    forwarded: BTreeSet<Wish>,
+    /// The families in which hosts count on our forwarding, IPv4 or not: it has been on, or they have a
+    /// virtual router here.
+    forwarded: BTreeSet<bool>,
 }
 
 impl Vpc {
@@ -230,7 +231,7 @@ impl Vpc {
                 self.announce(now);
             }
             // A host that serves nobody but itself may do without.
-            Wish::Forwarding { .. } if !self.forwarded.contains(&wish) => {
+            Wish::Forwarding { ipv4, .. } if !self.forwarded.contains(&ipv4) => {
                 note(&mut self.missing, wish, carried)
             }
             Wish::Forwarding { .. } => {
@@ -253,8 +254,8 @@ impl Vpc {
     }
 
     /// The host forwards its packets, or must: hosts have a virtual router here.
-    pub(super) fn count_on(&mut self, forwarding: Wish) {
-        self.forwarded.insert(forwarding);
+    pub(super) fn count_on_forwarding(&mut self, ipv4: bool) {
+        self.forwarded.insert(ipv4);
     }
 
     /// Its device, the rules that lead to it, and forwarding, while the host refuses them: without

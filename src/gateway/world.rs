@@ -21,8 +21,9 @@ mod segment;
 mod tables;
 mod wish;
 
-pub use foreign::ForeignRule;
+pub use foreign::{Entrances, ForeignRule};
 pub use host::{Device as HostDevice, Host, Questions};
+pub(super) use lans::Underlay;
 pub use plan::{blind_to, guards, kept_out};
 pub(super) use plan::{configured, has_default};
 pub use segment::{Admission, Segment, SegmentCounters, VirtualMac, VtepCounters};

@@ -181,6 +181,8 @@ codes! {
     HostAddressGone = "host-address-gone", Warning;
     /// This host refuses something that the traffic needs.
     HostRefuses = "host-refuses", Warning;
+    /// A policy rule of this host leads what it marks past what keeps a VPC's packets together.
+    HostRule = "host-rule", Warning;
     /// The peer answers nothing at all.
     NoAnswer = "no-answer", Warning;
     /// The peer answers IKE_SA_INIT, but not what follows.

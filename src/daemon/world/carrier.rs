@@ -8,7 +8,7 @@ use super::segments;
 use super::words::{self, route, wish_of_route, wish_of_rule};
 use super::{Job, Place};
 use crate::gateway::world::{
-    Admission, Answer, Change, Questions, Segment, Table, Trouble, VirtualMac, Wish,
+    Admission, Answer, Change, HostDevice, Questions, Segment, Table, Trouble, VirtualMac, Wish,
 };
 use crate::net::{MacAddress, Prefix, VpcId};
 use crate::os::netlink::{InterfaceAddress, Loss, Route, RouteChange};
@@ -47,6 +47,8 @@ pub(super) struct Carrier {
     doubtful: BTreeSet<Namespace>,
     /// Who may send into the segments of VPCs.
     admissions: Admissions,
+    /// The VPCs' TUN devices, as far as they are wanted.
+    devices: BTreeMap<VpcId, Wish>,
     /// The segments' devices.
     segments: BTreeMap<VpcId, (Namespace, String)>,
     /// When what came to them is counted again.
@@ -74,6 +76,7 @@ impl Carrier {
             losses,
             doubtful: BTreeSet::new(),
             admissions: Admissions::default(),
+            devices: BTreeMap::new(),
             segments: BTreeMap::new(),
             next_count: None,
             forwarding: Forwarding::default(),
@@ -278,14 +281,13 @@ impl Carrier {
         if let Change::Set(Wish::Segment(segment)) = change {
             return self.set_segment(segment).await;
         }
+        self.note_device(change);
         let namespace = self.namespace(wish(change));
         let device = wish(change).vpc().and_then(|vpc| self.places.get(&vpc));
         let device = device.map(|place| place.device.clone()).unwrap_or_default();
         let netlink = self.grounds.enter(&namespace)?;
         match change {
-            Change::Set(wish @ Wish::Forwarding { .. }) => {
-                self.forwarding.set(wish, &namespace, &device)
-            }
+            Change::Set(wish @ Wish::Forwarding { .. }) => self.forwarding.set(wish, &namespace),
             Change::Remove(wish @ Wish::Forwarding { .. }) => {
                 self.forwarding.remove(wish);
                 Ok(())
@@ -328,6 +330,25 @@ impl Carrier {
                 | Wish::Admission(_),
             ) => Ok(()),
         }
+    }
+
+    fn note_device(&mut self, change: &Change) {
+        match change {
+            Change::Set(wish @ Wish::Device { vpc, .. }) => {
+                self.devices.insert(*vpc, wish.clone());
+            }
+            Change::Remove(Wish::Device { vpc, .. }) => drop(self.devices.remove(vpc)),
+            Change::Set(_) | Change::Remove(_) => {}
+        }
+    }
+
+    /// The TUN devices that are not there under their names.
+    fn missing(&self, namespace: &Namespace, there: &BTreeMap<String, HostDevice>) -> Vec<Answer> {
+        let is_missing = |wish: &&Wish| match wish {
+            Wish::Device { name, netns, .. } => netns == namespace && !there.contains_key(name),
+            _ => false,
+        };
+        self.devices.values().filter(is_missing).cloned().map(Answer::Lost).collect()
     }
 
     fn namespace(&self, wish: &Wish) -> Namespace {
@@ -426,11 +447,11 @@ impl Carrier {
         }
         let found = found(netlink, namespace.as_deref(), &self.places).await?;
         let devices = devices(netlink, &self.questions.homes).await?;
+        let missing = self.missing(namespace, &devices);
         let found = Answer::Found(namespace.clone(), found);
-        let not_forwarded = self.forwarding.look_at(namespace);
         let rules = Answer::Rules(namespace.clone(), foreign(netlink).await?);
         let mut answers = vec![found, rules, Answer::Devices(namespace.clone(), devices)];
-        answers.extend(not_forwarded);
+        answers.extend(missing);
         if namespace.is_none() {
             answers.push(Answer::Sources(sources(self.questions.remotes.clone())));
         }

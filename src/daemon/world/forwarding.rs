@@ -20,7 +20,7 @@ pub(super) struct Forwarding {
 struct Spot {
     side: Side,
     /// The devices that packets come in by.
-    devices: Vec<String>,
+    devices: BTreeSet<String>,
     is_on: bool,
 }
 
@@ -39,13 +39,12 @@ impl Forwarding {
     /// # Errors
     ///
     /// When it is off, with what turns it on.
-    pub(super) fn set(&mut self, wish: &Wish, namespace: &Namespace, tun: &str) -> Result<()> {
-        let Wish::Forwarding { ipv4, interface, .. } = wish else { return Ok(()) };
-        let devices = [Some(tun), interface.as_deref()].into_iter().flatten();
-        let devices: Vec<String> = devices.map(str::to_owned).collect();
+    pub(super) fn set(&mut self, wish: &Wish, namespace: &Namespace) -> Result<()> {
+        let Wish::Forwarding { ipv4, devices, .. } = wish else { return Ok(()) };
         let side = (namespace.clone(), *ipv4);
-        let outcome = require(&side, &devices);
-        self.spots.insert(wish.clone(), Spot { side, devices, is_on: outcome.is_ok() });
+        let outcome = require(&side, devices);
+        let spot = Spot { side, devices: devices.clone(), is_on: outcome.is_ok() };
+        self.spots.insert(wish.clone(), spot);
         outcome
     }
 
@@ -54,31 +53,11 @@ impl Forwarding {
         self.spots.remove(wish);
     }
 
-    /// Looks at what is set for whole namespaces; where it was off, at everything.
+    /// Looks at all of them.
     pub(super) fn check(&mut self) -> Turns {
-        let sides: BTreeSet<&Side> = self.spots.values().map(|spot| &spot.side).collect();
-        let now: BTreeMap<Side, bool> =
-            sides.into_iter().map(|side| (side.clone(), require(side, &[]).is_ok())).collect();
-        self.turn(|spot| match spot.is_on {
-            true => now.get(&spot.side).copied().unwrap_or(true),
-            false => require(&spot.side, &spot.devices).is_ok(),
-        })
-    }
-
-    /// Looks at a namespace with its devices.
-    pub(super) fn look_at(&mut self, namespace: &Namespace) -> Vec<Answer> {
-        let is_there = |spot: &Spot| spot.side.0 == *namespace;
-        self.turn(|spot| match is_there(spot) {
-            true => require(&spot.side, &spot.devices).is_ok(),
-            false => spot.is_on,
-        })
-        .lost
-    }
-
-    fn turn(&mut self, is_on: impl Fn(&Spot) -> bool) -> Turns {
         let mut turns = Turns::default();
         for (wish, spot) in &mut self.spots {
-            let is_on = is_on(spot);
+            let is_on = require(&spot.side, &spot.devices).is_ok();
             match (std::mem::replace(&mut spot.is_on, is_on), is_on) {
                 (true, false) => turns.lost.push(Answer::Lost(wish.clone())),
                 (false, true) => drop(turns.found.insert(spot.side.0.clone())),
@@ -91,12 +70,13 @@ impl Forwarding {
 
 /// IPv6 asks one setting only; IPv4 asks that of the device that a packet comes in by, and the one
 /// for all sets these when it is written.
-fn require((namespace, ipv4): &Side, devices: &[String]) -> Result<()> {
-    let (general, of_device): (&str, &[String]) = match ipv4 {
-        true => ("net.ipv4.ip_forward", devices),
-        false => ("net.ipv6.conf.all.forwarding", &[]),
+fn require((namespace, ipv4): &Side, devices: &BTreeSet<String>) -> Result<()> {
+    let general = match ipv4 {
+        true => "net.ipv4.ip_forward",
+        false => "net.ipv6.conf.all.forwarding",
     };
-    let of_device = of_device.iter().map(|device| format!("net/ipv4/conf/{device}/forwarding"));
+    let of_device = devices.iter().filter(|_| *ipv4);
+    let of_device = of_device.map(|device| format!("net/ipv4/conf/{device}/forwarding"));
     for key in [general.to_owned()].into_iter().chain(of_device) {
         // A device that is not there yet forwards nothing and stops nothing.
         if sysctl::read(namespace.as_deref(), &key).is_ok_and(|value| value == "0") {

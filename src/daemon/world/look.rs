@@ -47,6 +47,7 @@ pub(super) async fn foreign(netlink: &Netlink) -> Result<BTreeSet<ForeignRule>> 
         input: rule.input,
         source: rule.source,
         destination: rule.destination,
+        mark: rule.mark.is_some(),
     };
     Ok(rules.into_iter().map(foreign).collect())
 }

@@ -1,10 +1,12 @@
 //! Policy rules of somebody else's that the kernel asks before ours: what they catch goes another
 //! way, by the underlay in the clear perhaps, or from there into a VPC, whatever our tables say.
 
+use super::lans::Underlay;
 use super::tables::{END, LOOPBACK};
 use super::wish::{Rule, Table, Then, When};
 use crate::config::VpcOutline;
 use crate::net::Prefix;
+use std::collections::BTreeSet;
 
 /// A rule of somebody else's that decides about packets of any mark and any socket.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -19,6 +21,29 @@ pub struct ForeignRule {
     pub source: Option<Prefix>,
     /// Where they want to go.
     pub destination: Option<Prefix>,
+    /// Whether they must bear some mark, which packets of a VPC bear if the host gives it to them.
+    pub mark: bool,
+}
+
+/// A VPC, and the devices by which packets of its hosts come in.
+#[derive(Clone, Debug)]
+pub struct Entrances<'v> {
+    /// The VPC.
+    pub vpc: &'v VpcOutline,
+    /// The devices.
+    pub lans: BTreeSet<&'v str>,
+}
+
+impl<'v> Entrances<'v> {
+    /// What the host shows of them.
+    pub(crate) fn of(vpc: &'v VpcOutline, underlay: Underlay<'v>) -> Entrances<'v> {
+        let more = vpc.let_in.iter().map(String::as_str);
+        Entrances { vpc, lans: underlay.lans_of(vpc).into_iter().chain(more).collect() }
+    }
+
+    fn have(&self, device: &str) -> bool {
+        self.lans.contains(device) || self.vpc.tun == device
+    }
 }
 
 /// What a rule of ours keeps from happening, and one in front of it may let happen.
@@ -34,25 +59,21 @@ enum Harm {
 
 impl ForeignRule {
     /// Whether it is asked before `rule` about packets for which the VPC needs that one.
-    pub fn overrules(&self, rule: &Rule, vpc: &VpcOutline) -> bool {
+    pub fn overrules(&self, rule: &Rule, of: &Entrances<'_>) -> bool {
         let comes_first = (self.ipv4, self.priority < rule.priority) == (rule.ipv4, true);
         comes_first
             && match rule.keeps_from() {
-                Some(Harm::PassBy) => self.catches_from(vpc) && self.catches_to(vpc),
-                Some(Harm::ComeIn) => self.lets_in(rule, vpc),
-                Some(Harm::GoAstray) => rule.is_for_tunnels_of(vpc) && self.leads_on(vpc),
+                Some(Harm::PassBy) => self.catches_from(of) && self.catches_to(of.vpc),
+                Some(Harm::ComeIn) => self.lets_in(rule, of),
+                Some(Harm::GoAstray) => rule.is_for_tunnels_of(of.vpc) && self.leads_on(of.vpc),
                 None => false,
             }
     }
 
-    fn catches_from(&self, vpc: &VpcOutline) -> bool {
-        let by_device = match (&self.input, &vpc.interface) {
-            (None, _) => true,
-            (Some(input), Some(interface)) => input == interface,
-            (Some(_), None) => false,
-        };
-        let of_vpc = |source: &Prefix| vpc.prefixes.iter().any(|prefix| prefix.overlaps(source));
-        by_device && self.source.as_ref().is_none_or(of_vpc)
+    fn catches_from(&self, of: &Entrances<'_>) -> bool {
+        let own = |source: &Prefix| of.vpc.prefixes.iter().any(|prefix| prefix.overlaps(source));
+        self.input.as_ref().is_none_or(|input| of.have(input))
+            && self.source.as_ref().is_none_or(own)
     }
 
     fn catches_to(&self, vpc: &VpcOutline) -> bool {
@@ -61,15 +82,15 @@ impl ForeignRule {
     }
 
     /// Whether it may catch what comes from the underlay for the VPC. A rule that names only where
-    /// packets come from is how hosts with several uplinks choose the way out: it is no way in.
-    fn lets_in(&self, rule: &Rule, vpc: &VpcOutline) -> bool {
-        let own = [Some(&vpc.tun), vpc.interface.as_ref()];
+    /// packets come from, or their mark, is how hosts with several uplinks choose the way out: it is
+    /// no way in.
+    fn lets_in(&self, rule: &Rule, of: &Entrances<'_>) -> bool {
         let by_others = |input: &String| {
-            let is_own = own.contains(&Some(input)) || input == LOOPBACK;
-            !is_own && rule.when.is_for_arriving_by(input)
+            !of.have(input) && input != LOOPBACK && rule.when.is_for_arriving_by(input)
         };
-        let into = |to: &Prefix| vpc.prefixes.iter().chain(&vpc.accept).any(|one| one.overlaps(to));
-        let is_of_choice = self.input.is_none() && self.source.is_some();
+        let barred = || of.vpc.prefixes.iter().chain(&of.vpc.accept);
+        let into = |to: &Prefix| barred().any(|one| one.overlaps(to));
+        let is_of_choice = self.input.is_none() && (self.source.is_some() || self.mark);
         self.input.as_ref().is_none_or(by_others)
             && self.destination.as_ref().map_or(!is_of_choice, into)
     }
@@ -91,9 +112,10 @@ impl ForeignRule {
             Some(Harm::GoAstray) => "what comes out of a tunnel may leave in the clear",
             Some(Harm::PassBy) | None => "packets of the VPC pass the tunnels by",
         };
+        let marked = if self.mark { " if the host gives them its mark" } else { "" };
         format!(
-            "the host asks its own rule {priority} first, by which {harm}; see `ip -{family} rule` and \
-             give it a priority above {END}"
+            "the host asks its own rule {priority} first, by which {harm}{marked}; see `ip -{family} rule` \
+             and give it a priority above {END}"
         )
     }
 }

@@ -22,7 +22,13 @@ const FEW: usize = 8;
 
 /// Everything that the configuration wants from the host.
 pub(crate) fn configured(config: &Config, host: &Host, listening: &[IpAddr]) -> BTreeSet<Wish> {
-    let mut wishes = guards(&Outline::of(config), host, listening);
+    let outline = Outline::of(config);
+    let underlay = Underlay::of(&outline, host, listening);
+    let devices = |vpc: VpcId, settings: &VpcConfig| -> BTreeSet<String> {
+        let lans = outline.vpcs.get(&vpc).map(|vpc| underlay.lans_of(vpc)).unwrap_or_default();
+        lans.into_iter().map(str::to_owned).chain([settings.tun.clone()]).collect()
+    };
+    let mut wishes = guards(&outline, host, listening);
     for (&vpc, settings) in &config.vpcs {
         wishes.insert(Wish::Device {
             vpc,
@@ -34,11 +40,9 @@ pub(crate) fn configured(config: &Config, host: &Host, listening: &[IpAddr]) -> 
         let address = derive_device_address(&config.gateway.identity, &settings.name).into();
         wishes.insert(Wish::Address { vpc, address });
         wishes.extend(segment::wishes(vpc, settings));
-        wishes.extend(families(settings).map(|ipv4| Wish::Forwarding {
-            vpc,
-            ipv4,
-            interface: settings.interface.clone(),
-        }));
+        let devices = devices(vpc, settings);
+        let forwarding = |ipv4| Wish::Forwarding { vpc, ipv4, devices: devices.clone() };
+        wishes.extend(families(settings).map(forwarding));
     }
     for peer in config.peers.values() {
         if let Some(inside) = peer.routing.inside() {

@@ -2,6 +2,7 @@
 
 use super::segment::{Admission, Segment, VirtualMac};
 use crate::net::{Prefix, VpcId};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::net::IpAddr;
 
@@ -89,8 +90,8 @@ pub enum Wish {
         vpc: VpcId,
         /// The address family.
         ipv4: bool,
-        /// The interface towards its hosts, if one is written.
-        interface: Option<String>,
+        /// The devices that packets come in by.
+        devices: BTreeSet<String>,
     },
 }
 

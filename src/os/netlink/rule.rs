@@ -271,8 +271,8 @@ impl Netlink {
         Ok(self.our_rule_messages().await?.iter().filter_map(Rule::read).collect())
     }
 
-    /// The rules of others that decide about packets that are forwarded, whatever mark they bear.
-    /// Those that only look for local addresses decide nothing.
+    /// The rules of others that decide about packets that are forwarded, with the mark that they ask
+    /// for. Those that only look for local addresses decide nothing.
     pub async fn foreign_rules(&self) -> Result<Vec<Rule>> {
         let all = self.rule_messages().await?;
         let foreign = all.iter().filter(|message| !is_ours(message) && decides(message));
@@ -305,13 +305,12 @@ impl Netlink {
     }
 }
 
-/// Whether a rule can send a packet that is forwarded, whatever its mark, another way.
+/// Whether a rule can send a packet that is forwarded another way. Such a packet is root's.
 fn decides(message: &RuleMessage) -> bool {
-    let inverts = message.header.flags.contains(RuleFlags::Invert);
     let is_for_some = message.attributes.iter().any(|attribute| match attribute {
         RuleAttribute::Iifname(name) => name == "lo",
-        RuleAttribute::FwMark(mark) => *mark != 0 && !inverts,
-        RuleAttribute::Oifname(_) | RuleAttribute::UidRange(_) => true,
+        RuleAttribute::UidRange(range) => range.start > 0,
+        RuleAttribute::Oifname(_) => true,
         RuleAttribute::L3MDev(is_on) => *is_on,
         _ => false,
     });
