@@ -58,9 +58,23 @@ impl<'h> Underlay<'h> {
     /// by the underlay's is not theirs (RFC 4301 §5.2, step 4). A gateway with one device for both
     /// cannot tell, and in a namespace of its own there is no underlay.
     pub(super) fn is_apart_from(self, vpc: &VpcOutline) -> bool {
-        let all = &self.host.devices;
-        let shared = all.iter().any(|one| self.is_way_out(one.1) && is_lan(vpc, all, one));
+        let devices = &self.host.devices;
+        let shared = self.by_network(vpc, devices).any(|(_, device)| self.is_way_out(device));
         vpc.netns.is_none() && !shared
+    }
+
+    /// The devices by which hosts of the VPC come in, as far as names and networks tell. An address
+    /// in the VPC makes the underlay's device none of them while there are others: whoever is
+    /// beside it may have given it that (RFC 4862 §5.5.3).
+    fn by_network(
+        self,
+        vpc: &VpcOutline,
+        devices: &'h BTreeMap<String, Device>,
+    ) -> impl Iterator<Item = (&'h String, &'h Device)> {
+        let is_out = move |device: &Device| vpc.netns.is_none() && self.is_way_out(device);
+        let lans = move || devices.iter().filter(move |one| is_lan(vpc, devices, *one));
+        let has_others = lans().any(|(_, device)| !is_out(device));
+        lans().filter(move |(_, device)| !has_others || !is_out(device))
     }
 
     /// The devices of a VPC's namespace towards its hosts: that which is written, and those of no
@@ -71,10 +85,24 @@ impl<'h> Underlay<'h> {
         };
         let own = |to: &Prefix| vpc.prefixes.iter().any(|prefix| prefix.covers(to));
         let leads = |device: &Device| is_near(vpc, device) || device.routes.iter().any(own);
-        let found = devices.iter().filter(|(name, device)| {
-            is_lan(vpc, devices, (*name, *device)) || !self.has(device) && leads(device)
-        });
+        let others = devices.iter().filter(|(_, device)| !self.has(device) && leads(device));
+        let found = self.by_network(vpc, devices).chain(others);
         found.map(|(name, _)| name.as_str()).chain(vpc.interface.as_deref()).collect()
+    }
+
+    /// Parts of the VPC's prefixes to which only devices lead that are not its own, and no hosts of
+    /// the VPC inside: whoever gave the host such routes (RFC 3442, RFC 4191) wants to see its packets.
+    pub(super) fn astray(self, vpc: &'h VpcOutline) -> BTreeSet<Prefix> {
+        let lans = self.lans_of(vpc);
+        let ways = |device: &'h Device| device.routes.iter().chain(&device.networks).copied();
+        let is_lan = |name: &String| lans.contains(name.as_str()) || *name == vpc.tun;
+        let (own, others): (Vec<_>, Vec<_>) =
+            self.devices_of(vpc).partition(|(name, _)| is_lan(name));
+        let home: Vec<Prefix> = own.into_iter().flat_map(|(_, device)| ways(device)).collect();
+        let into = |to: &Prefix| vpc.prefixes.iter().any(|prefix| prefix.covers(to));
+        let holds_hosts = |to: &Prefix| home.iter().any(|hosts| to.covers(hosts));
+        let others = others.into_iter().flat_map(|(_, device)| ways(device));
+        others.filter(|to| !lans.is_empty() && into(to) && !holds_hosts(to)).collect()
     }
 
     fn devices_of(self, vpc: &VpcOutline) -> impl Iterator<Item = (&'h String, &'h Device)> {

@@ -5,8 +5,8 @@ use super::host::Host;
 use super::lans::{Underlay, is_lan};
 use super::segment;
 use super::tables::{
-    ARRIVED, ARRIVING, COMPLAINTS, DEFAULTS, END, FAMILIAR, FENCED, HOST, INSIDE, INWARD, LOOPBACK,
-    NOWHERE, PREFIXES, SOURCED,
+    ARRIVED, ARRIVING, ASTRAY, COMPLAINTS, DEFAULTS, END, FAMILIAR, FENCED, HOST, INSIDE, INWARD,
+    LOOPBACK, NOWHERE, PREFIXES, SOURCED,
 };
 use super::wish::{Rule, Table, Then, When, Wish};
 use crate::config::{
@@ -313,6 +313,9 @@ impl Policy<'_> {
             }
         };
         rules.push(self.rule(NOWHERE, out(), Then::Unreachable));
+        let astray = self.underlay.astray(vpc).into_iter().filter(|to| self.is_mine(to));
+        let astray = astray.map(|to| When::Bound(vpc.tun.clone(), to));
+        rules.extend(astray.map(|when| self.rule(ASTRAY, when, Then::Unreachable)));
         rules
     }
 

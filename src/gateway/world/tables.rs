@@ -15,6 +15,7 @@
 //!  81   what else the host itself sends from an address (asked in IPv6 only) ────► 90
 //!  82   ICMP that it sends without one yet, errors about packets of the VPC among it: the same
 //!       default routes
+//!  83   what comes out of a tunnel for a part of the VPC to which only devices of others lead: nowhere
 //!  84   what comes out of a tunnel: the main table, but only routes that lead to the VPC's hosts,
 //!  85   else nowhere
 //!  86   from a derived inside address: nowhere, since it was not for a tunnel
@@ -50,6 +51,7 @@ pub(super) const HOST: u32 = 79;
 pub(super) const DEFAULTS: u32 = 80;
 pub(super) const SOURCED: u32 = 81;
 pub(super) const COMPLAINTS: u32 = 82;
+pub(super) const ASTRAY: u32 = 83;
 pub(super) const INWARD: u32 = 84;
 pub(super) const NOWHERE: u32 = 85;
 pub(super) const INSIDE: u32 = 86;

@@ -263,6 +263,43 @@ fn what_comes_out_of_a_tunnel_goes_home_or_nowhere() {
 }
 
 #[test]
+fn an_address_of_the_vpc_on_the_underlay_s_device_makes_it_none_of_the_vpc_s() {
+    let config = config(|text| text);
+    let mut outline = Outline::of(&config);
+    outline.vpcs.values_mut().for_each(|vpc| vpc.interface = None);
+    let mut host = host(true);
+    let lan = HostDevice { networks: [prefix("10.1.0.0/24")].into(), ..HostDevice::default() };
+    host.devices.insert("lan0".to_owned(), lan);
+    let before = guards(&outline, &host, &config.gateway.listen);
+    let wan = host.devices.get_mut("wan0").expect("a device");
+    wan.networks.extend([prefix("10.1.9.0/24"), prefix("fd00:1:0:9::/64")]);
+    let after = guards(&outline, &host, &config.gateway.listen);
+    assert!(before.is_subset(&after) && !bars(&after).is_empty());
+    assert_eq!(familiar(&after), ["lan0", "lo", "vpn-red"]);
+}
+
+#[test]
+fn a_part_of_the_vpc_to_which_only_others_lead_gets_nothing_out_of_a_tunnel() {
+    let config = config(|text| text);
+    let mut host = host(true);
+    let networks = [prefix("10.1.0.0/24")].into();
+    host.devices.insert("lan0".to_owned(), HostDevice { networks, ..HostDevice::default() });
+    let astray = |host: &Host| -> Vec<String> {
+        let wishes = wishes(&config, host);
+        rules(&wishes, ASTRAY).into_iter().map(|rule| rule.when.to_string()).collect()
+    };
+    assert!(astray(&host).is_empty());
+    let wan = host.devices.get_mut("wan0").expect("a device");
+    wan.routes = [prefix("10.1.9.0/25"), prefix("192.0.2.0/24"), prefix("10.0.0.0/8")].into();
+    wan.networks.insert(prefix("fd00:1:0:9::/64"));
+    let to = |to: &str| format!("packets to {to} that come in by vpn-red");
+    assert_eq!(astray(&host), [to("fd00:1:0:9::/64"), to("10.1.9.0/25")]);
+    // Where hosts are inside, a spare way to all of them is what it may be.
+    host.devices.get_mut("wan0").expect("a device").routes = [prefix("10.1.0.0/23")].into();
+    assert_eq!(astray(&host), [to("fd00:1:0:9::/64")]);
+}
+
+#[test]
 fn prefixes_of_unequal_length_each_have_their_way_home() {
     let mut outline = beside(1);
     outline.vpcs.values_mut().for_each(|vpc| vpc.prefixes.push(prefix("10.7.0.0/16")));
