@@ -28,6 +28,11 @@ pub(super) const VPC_ROUTERS: usize = 64;
 pub(super) const PASSWORD_MAX_BYTES: usize = 80;
 /// A VNI has 24 bits (RFC 7348 §5); 0 is left to those that have none.
 pub(super) const VNI: RangeInclusive<u32> = 1..=(1 << 24) - 1;
+/// Each is a rule that the first packet of every connection is held against.
+pub(super) const PUBLICS: usize = 256;
+/// Ports from which hosts speak to the world where none are written: those that no service of the system
+/// has (RFC 6335 §6).
+pub(super) const EGRESS_PORTS: RangeInclusive<u16> = 1024..=u16::MAX;
 /// VRID 0 does not exist (RFC 9568 §5.2.3).
 pub(super) const VRID: RangeInclusive<u8> = 1..=255;
 /// 0 means "I leave" and 255 "I own the addresses" (RFC 9568 §5.2.4).

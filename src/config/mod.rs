@@ -39,6 +39,8 @@ mod outline;
 mod peer_section;
 mod policy_section;
 mod presets;
+mod public_section;
+mod publics;
 mod reader;
 mod router_section;
 mod segments;
@@ -57,8 +59,9 @@ pub use inside::{derive_device_address, derive_inside_address, derived_prefix};
 pub use keys::{KeyFile, KeyFiles, KeysInMemory};
 pub use outline::{Outline, VpcOutline};
 pub use types::{
-    Bfd, BgpConfig, Config, GatewayConfig, Inside, Lifetimes, Liveness, MapConfig, PeerConfig,
-    Routing, ServiceConfig, VpcConfig, VpcRouterConfig, VrrpConfig, VxlanConfig, Workers,
+    Bfd, BgpConfig, Config, EgressConfig, GatewayConfig, Inside, Lifetimes, Liveness, MapConfig,
+    PeerConfig, PublicConfig, Routing, ServiceConfig, VpcConfig, VpcRouterConfig, VrrpConfig,
+    VxlanConfig, Workers,
 };
 
 use crate::net::{PeerId, RemoteId, VpcId};
@@ -136,6 +139,7 @@ fn sections(file: &Section<'_>, files: &dyn KeyFiles, report: &mut Report) -> Op
     router_section::check(&gateway, &vpcs, report);
     segments::check(&gateway, &vpcs, &peers, report);
     map_section::check(&vpcs, &peers, report);
+    publics::check(&gateway, &vpcs, &peers, report);
     let peers = (0..).map(PeerId).zip(peers.into_iter().map(|peer| peer.config)).collect();
     Some(Config {
         gateway: gateway.config,

@@ -9,6 +9,7 @@ mod certificates;
 pub(super) mod errors;
 mod limits;
 mod maps;
+mod publics;
 mod routers;
 mod segments;
 mod tunnels;

@@ -8,7 +8,9 @@ use crate::crypto::secret::Secret;
 use crate::crypto::suite::{EspSuite, IkeSuite, PostQuantum};
 use crate::net::{Asn, InterfaceAddress, Mapping, Mappings, PeerId, Prefix, RemoteId, VpcId};
 use crate::routing::policy::{Role, Rule};
+use crate::wire::ip::protocol;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::num::NonZeroU16;
 use std::ops::RangeInclusive;
@@ -123,6 +125,10 @@ pub struct VpcConfig {
     pub vxlan: Option<VxlanConfig>,
     /// Prefixes that peers know by others.
     pub maps: Vec<MapConfig>,
+    /// Public addresses of its hosts.
+    pub public: Vec<PublicConfig>,
+    /// From where its other hosts speak to the world.
+    pub egress: Vec<EgressConfig>,
 }
 
 impl VpcConfig {
@@ -130,6 +136,19 @@ impl VpcConfig {
     pub fn extent(&self) -> impl Iterator<Item = Prefix> {
         let learned = self.routers.iter().flat_map(|router| &router.accept);
         self.prefixes.iter().chain(learned).copied()
+    }
+
+    /// All public addresses.
+    pub fn public_addresses(&self) -> BTreeSet<Ipv4Addr> {
+        let public = self.public.iter().map(|one| one.address);
+        public.chain(self.egress.iter().map(|one| one.address)).collect()
+    }
+
+    /// The device by which translated packets cross between the gateway's namespace and the VPC's; it
+    /// has the same name in both.
+    pub fn outlet(&self) -> String {
+        let fitting: String = self.name.chars().take(11).collect();
+        format!("pub-{fitting}")
     }
 
     /// The longest packet that may come out of its tunnels, where the configuration says one: what
@@ -215,6 +234,30 @@ pub struct VxlanConfig {
     pub addresses: BTreeSet<InterfaceAddress>,
 }
 
+/// A public address of a host, or of a service of one: `[[vpc.public]]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublicConfig {
+    /// The public address.
+    pub address: Ipv4Addr,
+    /// The ports that are translated; empty is the whole address, in both directions.
+    pub ports: Vec<ServiceConfig>,
+    /// The host.
+    pub to: Ipv4Addr,
+    /// Its port, where it is another than the public one.
+    pub to_port: Option<u16>,
+}
+
+/// A public address from which hosts speak to the world: `[[vpc.egress]]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EgressConfig {
+    /// The public address.
+    pub address: Ipv4Addr,
+    /// The hosts.
+    pub from: Vec<Prefix>,
+    /// The ports that this gateway may use of it.
+    pub ports: RangeInclusive<u16>,
+}
+
 /// Services of this host at its own addresses in the VPC: an item of `services`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServiceConfig {
@@ -222,6 +265,25 @@ pub struct ServiceConfig {
     pub protocol: u8,
     /// Its ports.
     pub ports: RangeInclusive<u16>,
+}
+
+impl ServiceConfig {
+    /// The protocol's name.
+    pub fn protocol_name(&self) -> &'static str {
+        match self.protocol {
+            protocol::TCP => "tcp",
+            protocol::UDP => "udp",
+            _ => "sctp",
+        }
+    }
+}
+
+impl fmt::Display for ServiceConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (first, last) = (self.ports.start(), self.ports.end());
+        write!(f, "{}/{first}", self.protocol_name())?;
+        if first == last { Ok(()) } else { write!(f, "-{last}") }
+    }
 }
 
 /// Virtual routers with one VRID on one interface (RFC 9568): `[[vpc.vrrp]]`. IPv4 and IPv6 are

@@ -3,6 +3,7 @@
 use super::diagnostics::{Fault, Report};
 use super::keys::KeyFiles;
 use super::map_section::{self, Map};
+use super::public_section::{self, Publics};
 use super::reader::{At, Section};
 use super::router_section::{self, Router};
 use super::vxlan_section::{self, Vxlan};
@@ -13,7 +14,7 @@ use std::ops::Range;
 use std::time::Duration;
 use toml::de::DeValue;
 
-pub(super) const KEYS: [&str; 13] = [
+pub(super) const KEYS: [&str; 15] = [
     "name",
     "prefixes",
     "interface",
@@ -27,6 +28,8 @@ pub(super) const KEYS: [&str; 13] = [
     "services",
     "vxlan",
     "map",
+    "public",
+    "egress",
 ];
 
 pub(super) const VRRP_KEYS: [&str; 7] =
@@ -42,6 +45,14 @@ pub(super) struct Vpc {
     pub(super) routers: Vec<Router>,
     pub(super) vxlan: Option<Vxlan>,
     pub(super) maps: Vec<Map>,
+    pub(super) publics: Publics,
+}
+
+impl Vpc {
+    /// Whether anything of it is translated to public addresses.
+    pub(super) fn has_publics(&self) -> bool {
+        !self.publics.public.is_empty() || !self.publics.egress.is_empty()
+    }
 }
 
 pub(super) fn read(
@@ -83,6 +94,7 @@ pub(super) fn read(
     }
     let maps = map_section::read_all(section, known, report);
     let routers = router_section::read(section, interface.as_deref(), files, report);
+    let publics = public_section::read(section, known, report);
     let name = name?;
     let config = VpcConfig {
         tun: section
@@ -104,6 +116,8 @@ pub(super) fn read(
         routers: routers.iter().map(|router| router.config.clone()).collect(),
         vxlan: vxlan.as_ref().map(|vxlan| vxlan.config.clone()),
         maps: maps.iter().map(|map| map.config.clone()).collect(),
+        public: publics.public.iter().map(|one| one.config.clone()).collect(),
+        egress: publics.egress.iter().map(|one| one.config.clone()).collect(),
         services: section
             .list("services", words::service, report)
             .unwrap_or_default()
@@ -114,7 +128,7 @@ pub(super) fn read(
     let tun_span = section.span_of("tun");
     let learned = routers.iter().flat_map(|router| router.accept.iter().cloned());
     let prefixes = prefixes.into_iter().chain(learned).collect();
-    Some(Vpc { config, name_span: name.span, tun_span, prefixes, routers, vxlan, maps })
+    Some(Vpc { config, name_span: name.span, tun_span, prefixes, routers, vxlan, maps, publics })
 }
 
 /// The name of the TUN device: `vpn-` and what fits of the VPC's name.
