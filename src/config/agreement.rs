@@ -3,6 +3,7 @@
 
 mod mappings;
 mod papers;
+mod publics;
 mod routes;
 mod segments;
 
@@ -77,6 +78,7 @@ pub fn compare(one: &Config, other: &Config) -> Vec<Contradiction> {
     virtual_routers(one, other, &mut found);
     segments::compare(one, other, &mut found);
     mappings::compare(one, other, &mut found);
+    publics::compare(one, other, &mut found);
     found
 }
 

@@ -63,8 +63,10 @@ pub(super) struct Lans {
 
 impl Lans {
     /// No interfaces yet; what happens on them comes out of the receiver.
-    pub(super) fn new(places: BTreeMap<VpcId, Place>) -> (Lans, mpsc::Receiver<LanEvent>) {
+    pub(super) fn new(mut places: BTreeMap<VpcId, Place>) -> (Lans, mpsc::Receiver<LanEvent>) {
         let (events, receiver) = mpsc::channel(BACKLOG);
+        // The underlay is where we are, and has no device of ours.
+        places.insert(VpcId::UNDERLAY, Place { namespace: None, device: String::new() });
         (Lans { places, commands: BTreeMap::new(), events }, receiver)
     }
 
@@ -78,7 +80,7 @@ impl Lans {
         let (vpcs, places) = (&outline.vpcs, &self.places);
         self.commands.retain(|(id, _), _| match (vpcs.get(id), places.get(id)) {
             (Some(vpc), Some(place)) => vpc.netns == place.namespace,
-            _ => false,
+            _ => *id == VpcId::UNDERLAY,
         });
     }
 
@@ -99,6 +101,10 @@ impl Lans {
     pub(super) fn carry_out(&mut self, output: VrrpOutput) {
         let (vpc, interface) = output.place();
         let interface = interface.to_owned();
+        if let VrrpOutput::Leave { .. } = output {
+            self.commands.remove(&(vpc, interface));
+            return;
+        }
         self.tell(vpc, &interface, Command::Vrrp(output));
     }
 

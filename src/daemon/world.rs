@@ -11,7 +11,9 @@ mod carrier;
 mod forwarding;
 mod grounds;
 mod look;
+mod outlets;
 mod segments;
+mod translation;
 mod words;
 
 pub(super) use look::{host, sources};

@@ -4,8 +4,8 @@
 use super::Gateway;
 use super::diagnosis::Fact;
 use super::world::{
-    Answer, Change, Entrances, ForeignRule, HostDevice, Rule, Segment, Table, Then, Underlay,
-    VirtualMac, Wish, configured, has_default,
+    Answer, Change, Entrances, ForeignRule, HostDevice, Outlet, Rule, Segment, Table, Then,
+    Translation, Underlay, VirtualMac, Wish, configured, has_default, outer_devices, ways,
 };
 use crate::config::{Outline, VpcOutline};
 use crate::control::Code;
@@ -43,6 +43,10 @@ impl Gateway {
                 self.segments = counters;
                 return;
             }
+            Answer::Translated(vpc, counters) => {
+                self.nat.insert(vpc, counters);
+                return;
+            }
             Answer::Trouble(trouble) => return self.on_trouble(&trouble, now),
             Answer::Done(Change::Set(ref wish)) => self.note_forwarding(wish, false),
             Answer::Refused(Change::Set(ref wish), _) => self.note_forwarding(wish, true),
@@ -55,7 +59,9 @@ impl Gateway {
         let vpcs = &self.config.vpcs;
         let lives_in = |wish: &Wish, namespace: Option<&str>| match wish {
             Wish::Rule(rule) => rule.netns.as_deref() == namespace,
-            Wish::Bar { .. } | Wish::Admission(_) => namespace.is_none(),
+            Wish::Bar { .. } | Wish::Admission(_) | Wish::Closed { .. } | Wish::Public { .. } => {
+                namespace.is_none()
+            }
             Wish::Device { vpc, .. }
             | Wish::Address { vpc, .. }
             | Wish::Guard { vpc, .. }
@@ -65,7 +71,10 @@ impl Gateway {
             | Wish::Forwarding { vpc, .. }
             | Wish::Onward { vpc, .. }
             | Wish::Segment(Segment { vpc, .. })
-            | Wish::VirtualMac(VirtualMac { vpc, .. }) => {
+            | Wish::VirtualMac(VirtualMac { vpc, .. })
+            | Wish::Translation(Translation { vpc, .. })
+            | Wish::Outlet(Outlet { vpc, .. })
+            | Wish::Exit { vpc, .. } => {
                 vpcs.get(vpc).is_some_and(|vpc| vpc.netns.as_deref() == namespace)
             }
         };
@@ -116,7 +125,11 @@ impl Gateway {
 
     /// Wants from the host what the configuration names, beside what is learned.
     pub(super) fn reconcile_world(&mut self, now: Timestamp) {
-        let configured = configured(&self.config, &self.host, &self.listening);
+        let mut configured = configured(&self.config, &self.host, &self.listening);
+        self.follow_publics();
+        let serving =
+            self.config.vpcs.iter().filter(|(id, _)| self.redundancy.serves_publics(**id));
+        configured.extend(serving.flat_map(|(id, vpc)| ways(*id, vpc)));
         let learned = |wish: &Wish| match wish {
             Wish::Route { vpc, prefix, .. } => {
                 self.vpcs.get(vpc).is_some_and(|vpc| vpc.routes.group_of(prefix).is_some())
@@ -133,10 +146,23 @@ impl Gateway {
             | Wish::Rule(_)
             | Wish::Admission(_)
             | Wish::Segment(_)
-            | Wish::Forwarding { .. } => false,
+            | Wish::Forwarding { .. }
+            | Wish::Translation(_)
+            | Wish::Outlet(_)
+            | Wish::Exit { .. }
+            | Wish::Closed { .. }
+            | Wish::Public { .. } => false,
         };
         self.world.reconcile(&configured, |wish| !learned(wish));
         self.note_foreign_rules(now);
+    }
+
+    /// The public addresses of the configuration follow their virtual routers.
+    fn follow_publics(&mut self) {
+        let publics = self.config.vpcs.iter().map(|(id, vpc)| (*id, vpc.public_addresses()));
+        let publics = publics.filter(|(_, addresses)| !addresses.is_empty()).collect();
+        let devices = outer_devices(&self.config, &self.host, &self.listening);
+        self.redundancy.set_publics(publics, devices);
     }
 
     /// Where the host asks a rule of somebody else's before ours, ours does not do its work. Of one
@@ -200,7 +226,7 @@ impl Gateway {
             Then::Lookup(Table::Prefixes) => true,
             Then::Lookup(Table::Defaults) => has_default(vpc, rule.ipv4),
             Then::LookupMain { .. } => rule.is_for_tunnels_of(vpc),
-            Then::Lookup(Table::Ingress | Table::Fences(_))
+            Then::Lookup(Table::Ingress | Table::Fences(_) | Table::Public)
             | Then::Goto(_)
             | Then::Pass
             | Then::Unreachable => false,

@@ -204,6 +204,20 @@ pub enum VrrpOutput {
         /// The interface.
         interface: String,
     },
+    /// Receive neighbour frames on an interface from now on, and tell its state.
+    Heed {
+        /// [`VpcId::UNDERLAY`].
+        vpc: VpcId,
+        /// The interface.
+        interface: String,
+    },
+    /// Receive nothing there any more.
+    Leave {
+        /// [`VpcId::UNDERLAY`].
+        vpc: VpcId,
+        /// The interface.
+        interface: String,
+    },
     /// Multicast an advertisement.
     Send {
         /// The VPC.
@@ -258,6 +272,8 @@ impl VrrpOutput {
         match self {
             VrrpOutput::Look { vpc, interface }
             | VrrpOutput::Join { vpc, interface }
+            | VrrpOutput::Heed { vpc, interface }
+            | VrrpOutput::Leave { vpc, interface }
             | VrrpOutput::Send { vpc, interface, .. }
             | VrrpOutput::Frame { vpc, interface, .. }
             | VrrpOutput::Install { vpc, interface, .. }

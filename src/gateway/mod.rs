@@ -160,6 +160,8 @@ pub struct Gateway {
     papers: papers::Papers,
     /// What came to the segments of VPCs.
     segments: BTreeMap<VpcId, world::SegmentCounters>,
+    /// What was translated in VPCs.
+    nat: BTreeMap<VpcId, world::NatCounters>,
 }
 
 /// Who was touched since the gateway last settled.
@@ -233,6 +235,7 @@ impl Gateway {
             refusals: Telling::default(),
             papers: papers::Papers::default(),
             segments: BTreeMap::new(),
+            nat: BTreeMap::new(),
             config,
         };
         gateway.resume(standing, at.now);

@@ -36,7 +36,7 @@ pub enum Step {
     AddVpc(VpcId),
     /// The MTU of the VPC's device changed.
     Resize(VpcId),
-    /// The segment of the VPC's hosts changed.
+    /// The segment of the VPC's hosts changed, or what of it is public.
     Rewire(VpcId),
     /// Other services of the host are offered to the VPC's peers.
     Offer(VpcId),
@@ -165,7 +165,7 @@ fn vpc_steps(id: VpcId, old: &VpcConfig, new: &VpcConfig) -> Vec<Step> {
     if old.mtu_limit() != new.mtu_limit() {
         steps.push(Step::Resize(id));
     }
-    if old.vxlan != new.vxlan {
+    if (&old.vxlan, &old.public, &old.egress) != (&new.vxlan, &new.public, &new.egress) {
         steps.push(Step::Rewire(id));
     }
     if old.services != new.services {

@@ -13,6 +13,7 @@
 
 mod link;
 mod member;
+mod publics;
 mod trouble;
 
 pub(super) use member::Member;
@@ -26,6 +27,7 @@ use crate::time::{Timers, Timestamp};
 use crate::wire::neighbor::NeighborFrame;
 use crate::wire::vrrp::{Advertisement, GROUP_V4, GROUP_V6, virtual_router_id};
 use link::{DEFENCE, DELIBERATION, Link, LinkId, RETRY};
+use publics::Publics;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 use tracing::{info, trace};
@@ -60,6 +62,8 @@ enum Due {
 pub(super) struct Redundancy {
     members: BTreeMap<VirtualRouterId, Member>,
     links: BTreeMap<LinkId, Link>,
+    /// Addresses that follow virtual routers on the underlay.
+    publics: Publics,
     timers: Timers<Due>,
     unknown: u64,
     /// Whether the operator wants other routers to answer for all addresses.
@@ -123,6 +127,9 @@ impl Redundancy {
         let moved = state.mac.is_some() && link.mac != state.mac;
         link.mac = state.mac.or(link.mac);
         self.timers.arm(Due::Look(id), (!state.complete).then_some(now + RETRY));
+        if moved && state.vpc == VpcId::UNDERLAY {
+            self.announce_all_publics();
+        }
         for id in self.members_of(state.vpc, Some(&state.interface)) {
             self.follow(&id, link::source(state, id.ipv4), moved, now);
         }
@@ -191,8 +198,7 @@ impl Redundancy {
             self.on_claim(id, address, claimant, now);
         }
         if let Some(target) = neighbor::question(&frame)
-            && let Some(id) = self.holder(vpc, interface, target)
-            && let Some(mac) = self.mac_of(&id)
+            && let Some(mac) = self.answering(vpc, interface, target)
             && let Some(answer) = neighbor::answer(&frame, mac)
         {
             let (interface, bytes) = (interface.to_owned(), answer.encode());
@@ -237,6 +243,15 @@ impl Redundancy {
     pub(super) fn is_active(&self, wish: &VirtualMac) -> bool {
         let member = self.members.get(&of_virtual_mac(wish));
         member.is_some_and(|one| one.has_virtual_mac && one.state() == vrrp::State::Active)
+    }
+
+    /// The Ethernet address with which a question about `target` on an interface is answered, if it is.
+    fn answering(&self, vpc: VpcId, interface: &str, target: IpAddr) -> Option<MacAddress> {
+        if vpc == VpcId::UNDERLAY {
+            let link = self.links.get(&LinkId::new(vpc, interface))?;
+            return link.mac.filter(|_| self.answers_on_underlay(target));
+        }
+        self.mac_of(&self.holder(vpc, interface, target)?)
     }
 
     /// The Ethernet address that a virtual router answers with.
@@ -436,6 +451,9 @@ impl Redundancy {
 
     /// Tells hosts and bridges where the virtual addresses are (RFC 9568 §6.4.2, §6.4.3).
     fn announce(&mut self, id: &VirtualRouterId, addresses: &[IpAddr]) {
+        if id.ipv4 {
+            self.announce_publics(id.vpc);
+        }
         let Some(mac) = self.mac_of(id) else { return };
         let frames = addresses.iter().map(|address| VrrpOutput::Frame {
             vpc: id.vpc,

@@ -14,7 +14,7 @@ use super::snapshot::Sources;
 use super::tunnel::Tunnel;
 use super::vpc::Vpc;
 use super::vpc_routers::Listeners;
-use super::world::{VirtualMac, Wish};
+use super::world::{VirtualMac, Wish, ways};
 use super::{Gateway, Output, TcpOutput, VrrpOutput, Why, connection};
 use crate::control::Code;
 use crate::ike::{self, Event};
@@ -314,14 +314,18 @@ impl Gateway {
                         let macs = virtual_macs((*vpc, interface), *vrid, addresses);
                         macs.for_each(|wish| self.world.add(wish));
                     }
+                    self.move_publics(*vpc);
                 }
                 VrrpOutput::Withdraw { vpc, interface, vrid, addresses } => {
                     addresses_of_device(*vpc, addresses).for_each(|wish| self.world.remove(&wish));
                     let macs = virtual_macs((*vpc, interface), *vrid, addresses);
                     macs.for_each(|wish| self.world.remove(&wish));
+                    self.move_publics(*vpc);
                 }
                 VrrpOutput::Look { .. }
                 | VrrpOutput::Join { .. }
+                | VrrpOutput::Heed { .. }
+                | VrrpOutput::Leave { .. }
                 | VrrpOutput::Send { .. }
                 | VrrpOutput::Frame { .. } => {}
             }
@@ -329,6 +333,18 @@ impl Gateway {
         }
         let changes = std::iter::from_fn(|| self.world.poll_change());
         self.outputs.extend(changes.map(Output::World));
+    }
+
+    /// Packets for the public addresses of a VPC come here while its virtual router is active here.
+    fn move_publics(&mut self, id: VpcId) {
+        let Some(vpc) = self.config.vpcs.get(&id) else { return };
+        let serves = self.redundancy.serves_publics(id);
+        for wish in ways(id, vpc) {
+            match serves {
+                true => self.world.add(wish),
+                false => self.world.remove(&wish),
+            }
+        }
     }
 
     /// Whether an interface is the device of the VPC's segment.

@@ -247,7 +247,12 @@ impl Vpc {
             | Wish::Fence { .. }
             | Wish::Admission(_)
             | Wish::Segment(_)
-            | Wish::VirtualMac(_) => {
+            | Wish::VirtualMac(_)
+            | Wish::Translation(_)
+            | Wish::Outlet(_)
+            | Wish::Exit { .. }
+            | Wish::Closed { .. }
+            | Wish::Public { .. } => {
                 note(&mut self.missing, wish, carried);
             }
         }

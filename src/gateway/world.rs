@@ -17,6 +17,7 @@ mod foreign;
 mod host;
 mod lans;
 mod plan;
+mod public;
 mod segment;
 mod tables;
 mod wish;
@@ -26,6 +27,8 @@ pub use host::{Device as HostDevice, Host, Questions};
 pub(super) use lans::Underlay;
 pub use plan::{blind_to, guards, kept_out};
 pub(super) use plan::{configured, has_default};
+pub use public::{Mapping, NatCounters, Outlet, Ports, Source, Translation};
+pub(super) use public::{mappings, outer_devices, ways};
 pub use segment::{Admission, Segment, SegmentCounters, VirtualMac, VtepCounters};
 pub use tables::{guard_metric, guard_owner, home_metric, home_owner, metric, owner};
 pub use wish::{Rule, Table, Then, When, Wish};
@@ -74,6 +77,8 @@ pub enum Answer {
     Replaced(Option<String>),
     /// What came to the segments of VPCs.
     Segments(BTreeMap<VpcId, SegmentCounters>),
+    /// What was translated in a VPC.
+    Translated(VpcId, NatCounters),
     /// The addresses from which the host would send to peers, see [`Questions::remotes`].
     Sources(BTreeMap<IpAddr, IpAddr>),
 }
@@ -194,6 +199,11 @@ impl World {
         self.parts_of_segment(vpc).any(|(wanted, _)| wanted.is_same_device(wish))
     }
 
+    /// Whether an outlet is wanted in the place of this one.
+    fn same_outlet(&self, wish: &Wish) -> bool {
+        matches!(wish, Wish::Outlet(_)) && self.wanted.keys().any(|next| next.is_same_device(wish))
+    }
+
     /// Gives every route the source that `source_of` says.
     pub fn set_sources(&mut self, source_of: impl Fn(VpcId, &Prefix) -> Option<IpAddr>) {
         let routes = self.wanted.keys().filter_map(|wish| match wish {
@@ -231,7 +241,7 @@ impl World {
         for wish in superfluous {
             if configured.iter().any(|next| next.is_same_device(wish) || next.is_same_route(wish)) {
                 self.forget(wish);
-            } else if let Wish::Device { .. } | Wish::Segment(_) = wish {
+            } else if let Wish::Device { .. } | Wish::Segment(_) | Wish::Outlet(_) = wish {
                 self.remove(wish);
             }
         }
@@ -260,6 +270,7 @@ impl World {
             | Answer::Rules(..)
             | Answer::Devices(..)
             | Answer::Segments(_)
+            | Answer::Translated(..)
             | Answer::Replaced(_)
             | Answer::Sources(_) => {}
             Answer::Refused(Change::Remove(wish), why) => {
@@ -352,8 +363,9 @@ impl World {
         missing.iter().for_each(|wish| self.on_lost(wish));
         let refused: Vec<Wish> = self.refused.iter().filter(|w| concerns(w)).cloned().collect();
         refused.into_iter().for_each(|wish| self.repeat(wish));
-        let has_successor =
-            |wish: &Wish| self.same_route(wish).is_some() || self.same_segment(wish);
+        let has_successor = |wish: &Wish| {
+            self.same_route(wish).is_some() || self.same_segment(wish) || self.same_outlet(wish)
+        };
         let is_wanted = |wish: &Wish| self.wanted.contains_key(wish) || has_successor(wish);
         let foreign = found.iter().filter(|wish| wish.outlives_us() && !is_wanted(wish));
         let removals: Vec<Change> = foreign.rev().cloned().map(Change::Remove).collect();
@@ -400,6 +412,17 @@ impl World {
             let (next, state) = self.wanted.range(first..).next()?;
             (next.is_of_segment() && next.vpc() == Some(vpc)).then_some((next, state))
         })
+    }
+
+    /// Whether the way between a VPC and its public addresses is there, with what translates on it.
+    pub fn outlet_stands(&self, vpc: VpcId) -> bool {
+        let of_vpc = |wish: &&Wish| wish.vpc() == Some(vpc);
+        let stands = |which: fn(&Wish) -> bool| {
+            self.wanted.keys().filter(of_vpc).any(|wish| which(wish) && self.stands(wish))
+        };
+        stands(|wish| matches!(wish, Wish::Translation(_)))
+            && stands(|wish| matches!(wish, Wish::Outlet(_)))
+            && stands(|wish| matches!(wish, Wish::Exit { .. }))
     }
 
     /// Why the host refuses `wish`, if it does.

@@ -28,6 +28,11 @@ impl fmt::Debug for EspSpi {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct VpcId(pub u16);
 
+impl VpcId {
+    /// Stands for the underlay where interfaces are named by their VPC. No configuration has so many VPCs.
+    pub const UNDERLAY: VpcId = VpcId(u16::MAX);
+}
+
 /// One configured peer, which is one tunnel for one VPC. The number stays the same over a
 /// reload as long as the names of the remote gateway and of the VPC do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -1,6 +1,7 @@
 //! Configurations of whole deployments: regions, each with its gateways, all connected with all.
 
-use crate::config::{self, Config, KeysInMemory};
+use crate::config::{self, Config, EgressConfig, KeysInMemory, PublicConfig, ServiceConfig};
+use crate::wire::ip::protocol;
 use std::fmt::Write;
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -82,6 +83,22 @@ pub(crate) fn pair() -> Deployment {
 pub(crate) fn six() -> Deployment {
     let two = |number| Region { number, gateways: 2 };
     regions(&[two(1), two(2), two(3)], 1)
+}
+
+/// The same, with a public address of VPC red at both gateways of region 1.
+pub(crate) fn with_publics() -> Deployment {
+    let mut deployment = segments();
+    let ports = [1024..=32_767, 32_768..=65_535];
+    for (config, ports) in deployment.configs.iter_mut().zip(ports) {
+        let red = config.vpcs.values_mut().next().expect("a VPC");
+        let from = red.prefixes.iter().filter(|prefix| prefix.is_ipv4()).copied().collect();
+        let address = [203, 0, 113, 10].into();
+        let service = ServiceConfig { protocol: protocol::TCP, ports: 443..=443 };
+        let (to, to_port) = ([10, 1, 0, 50].into(), Some(8443));
+        red.public = vec![PublicConfig { address, ports: vec![service], to, to_port }];
+        red.egress = vec![EgressConfig { address, from, ports }];
+    }
+    deployment
 }
 
 /// Region 1 with two gateways and region 2 with one, both VPCs in segments of equal prefixes.

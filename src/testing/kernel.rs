@@ -263,7 +263,7 @@ fn concerns(rule: &Rule, traveller: Traveller<'_>) -> bool {
     match &rule.when {
         // No packet of a VPC is one of the tunnels themselves.
         When::Always | When::Unmarked => true,
-        When::Marked => false,
+        When::Marked | When::Translated => false,
         When::Arriving(device) => device == traveller.input,
         When::Bound(device, prefix) => device == traveller.input && prefix.contains(traveller.dst),
         When::From(prefix) => prefix.contains(traveller.src),
@@ -294,7 +294,12 @@ fn prefix(wish: &Wish) -> Option<Prefix> {
         | Wish::Segment(_)
         | Wish::Onward { .. }
         | Wish::VirtualMac(_)
-        | Wish::Forwarding { .. } => None,
+        | Wish::Forwarding { .. }
+        | Wish::Translation(_)
+        | Wish::Outlet(_)
+        | Wish::Exit { .. }
+        | Wish::Closed { .. }
+        | Wish::Public { .. } => None,
     }
 }
 
@@ -312,6 +317,11 @@ fn stands_on(wish: &Wish, vpc: VpcId) -> bool {
         | Wish::Segment(_)
         | Wish::Onward { .. }
         | Wish::VirtualMac(_)
-        | Wish::Forwarding { .. } => false,
+        | Wish::Forwarding { .. }
+        | Wish::Translation(_)
+        | Wish::Outlet(_)
+        | Wish::Exit { .. }
+        | Wish::Closed { .. }
+        | Wish::Public { .. } => false,
     }
 }

@@ -29,6 +29,7 @@ mod operations;
 mod overlap;
 mod paths;
 mod planned;
+mod publics;
 mod refusals;
 mod scale;
 mod segments;

@@ -491,6 +491,9 @@ impl Node {
             VrrpOutput::Join { vpc, interface } | VrrpOutput::Look { vpc, interface } => {
                 self.report_link(vpc, interface, now);
             }
+            // The virtual underlay has no Ethernet.
+            VrrpOutput::Heed { .. } | VrrpOutput::Leave { .. } => {}
+            VrrpOutput::Frame { vpc, .. } if vpc == VpcId::UNDERLAY => {}
             VrrpOutput::Frame { vpc, bytes, .. } => {
                 self.emissions.push_back(Emission::Frame { vpc, bytes });
             }

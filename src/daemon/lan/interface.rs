@@ -40,6 +40,7 @@ pub(super) struct Interface {
     netlink: Netlink,
     watch: Option<LinkWatch>,
     joined: bool,
+    heeded: bool,
     ipv4: Option<VrrpSocket>,
     ipv6: Option<VrrpSocket>,
     neighbors: Option<NeighborSocket>,
@@ -58,6 +59,7 @@ impl Interface {
             watch: Some(LinkWatch::open(namespace.as_deref())?),
             namespace,
             joined: false,
+            heeded: false,
             ipv4: None,
             ipv6: None,
             neighbors: None,
@@ -153,6 +155,12 @@ impl Interface {
                 (self.joined, self.reported) = (true, None);
                 return self.look().await;
             }
+            VrrpOutput::Heed { .. } => {
+                (self.heeded, self.reported) = (true, None);
+                return self.look().await;
+            }
+            // The task ends with its queue.
+            VrrpOutput::Leave { .. } => {}
             VrrpOutput::Look { .. } => return self.look().await,
             VrrpOutput::Send { source, mac: None, bytes, .. } => self.send(source, &bytes),
             VrrpOutput::Send { source, mac: Some(mac), bytes, .. } => {
@@ -188,6 +196,8 @@ impl Interface {
         let up = link.as_ref().is_some_and(|link| link.is_running);
         if up && self.joined {
             self.open_sockets();
+        } else if up && self.heeded {
+            self.open_neighbors();
         } else {
             (self.ipv4, self.ipv6, self.neighbors) = (None, None, None);
         }
@@ -204,15 +214,18 @@ impl Interface {
                 IpAddr::V6(address) => Some(address),
                 IpAddr::V4(_) => None,
             }),
-            complete: self.watch.is_some() && (!up || !self.joined || self.is_open()),
+            complete: self.watch.is_some() && (!up || self.is_open()),
         };
         let news = self.reported.as_ref() != Some(&state);
         self.reported = Some(state.clone());
         news.then_some(LanEvent::Link(state))
     }
 
+    /// Whether everything that is to be received here can be.
     fn is_open(&self) -> bool {
-        self.ipv4.is_some() && self.ipv6.is_some() && self.neighbors.is_some()
+        let vrrp = self.ipv4.is_some() && self.ipv6.is_some();
+        let heeds = self.joined || self.heeded;
+        (vrrp || !self.joined) && (self.neighbors.is_some() || !heeds)
     }
 
     /// A socket has ended: the interface must be looked at again.
@@ -239,6 +252,11 @@ impl Interface {
                     .ok();
             }
         }
+        self.open_neighbors();
+    }
+
+    fn open_neighbors(&mut self) {
+        let (namespace, name) = (self.namespace.as_deref(), self.name.as_str());
         if self.neighbors.is_none() {
             self.neighbors = NeighborSocket::open(namespace, name, &IPV6_MARKS)
                 .inspect_err(|error| {

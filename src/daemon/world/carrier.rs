@@ -4,11 +4,14 @@ use super::admission::Admissions;
 use super::forwarding::Forwarding;
 use super::grounds::{Grounds, Namespace, REOPEN};
 use super::look::{devices, foreign, found, sources};
+use super::outlets;
 use super::segments;
+use super::translation::Translations;
 use super::words::{self, route, wish_of_route, wish_of_rule};
 use super::{Job, Place};
 use crate::gateway::world::{
-    Admission, Answer, Change, HostDevice, Questions, Segment, Table, Trouble, VirtualMac, Wish,
+    Admission, Answer, Change, HostDevice, Outlet, Questions, Segment, Table, Trouble, VirtualMac,
+    Wish,
 };
 use crate::net::{MacAddress, Prefix, VpcId};
 use crate::os::netlink::{InterfaceAddress, Loss, Route, RouteChange};
@@ -51,6 +54,8 @@ pub(super) struct Carrier {
     devices: BTreeMap<VpcId, Wish>,
     /// The segments' devices.
     segments: BTreeMap<VpcId, (Namespace, String)>,
+    /// What translates public addresses of VPCs.
+    translations: Translations,
     /// When what came to them is counted again.
     next_count: Option<Instant>,
     /// Where hosts are to be forwarded, and whether they are.
@@ -78,6 +83,7 @@ impl Carrier {
             admissions: Admissions::default(),
             devices: BTreeMap::new(),
             segments: BTreeMap::new(),
+            translations: Translations::default(),
             next_count: None,
             forwarding: Forwarding::default(),
             questions: Questions::default(),
@@ -129,7 +135,7 @@ impl Carrier {
         let (mut routes, mut guards) = (Vec::new(), Vec::new());
         for job in jobs {
             match job {
-                Job::Change(change) if wish(&change).table().is_some() => {
+                Job::Change(change) if in_crowds(&change) => {
                     self.change_guards(std::mem::take(&mut guards)).await;
                     routes.push(change);
                 }
@@ -150,6 +156,9 @@ impl Carrier {
 
     async fn work_on(&mut self, job: Job) {
         match job {
+            Job::Change(change) if matches!(wish(&change), Wish::Translation(_)) => {
+                self.translate(change).await;
+            }
             Job::Change(change) => {
                 let outcome = self.change(&change).await;
                 self.answer(vec![judge(change, outcome)]);
@@ -224,12 +233,64 @@ impl Carrier {
             Some(why) => Answer::Refused(change, why.clone()),
         };
         self.answer(changes.into_iter().map(answer).collect());
-        self.next_count = (!self.admissions.is_empty()).then(|| Instant::now() + COUNTING);
+        self.set_count();
+    }
+
+    fn set_count(&mut self) {
+        let counts = !self.admissions.is_empty() || !self.translations.is_empty();
+        self.next_count = counts.then(|| Instant::now() + COUNTING);
+    }
+
+    /// Replaces what translates the public addresses of one VPC.
+    async fn translate(&mut self, change: Change) {
+        let (translation, wanted) = match &change {
+            Change::Set(Wish::Translation(translation)) => (translation.clone(), true),
+            Change::Remove(Wish::Translation(translation)) => (translation.clone(), false),
+            Change::Set(_) | Change::Remove(_) => return,
+        };
+        let mut translations = std::mem::take(&mut self.translations);
+        let changed = spawn_blocking(move || {
+            let outcome = translations.change(translation, wanted);
+            (translations, outcome)
+        });
+        let outcome = match changed.await {
+            Ok((translations, outcome)) => {
+                self.translations = translations;
+                outcome
+            }
+            Err(error) => Err(error.into()),
+        };
+        self.answer(vec![judge(change, outcome)]);
+        self.set_count();
+    }
+
+    /// Counts what was translated in some VPCs. A table that somebody else has taken away is put back.
+    async fn count_translated(&mut self) {
+        for translation in self.translations.next_to_count() {
+            let counted = translation.clone();
+            let counted = spawn_blocking(move || super::translation::count(&counted)).await;
+            match counted.context("asking nft").and_then(|counted| counted) {
+                Ok(Some(counters)) => {
+                    self.answer(vec![Answer::Translated(translation.vpc, counters)]);
+                }
+                Ok(None) => {
+                    self.translations.forget(translation.vpc);
+                    self.answer(vec![Answer::Lost(Wish::Translation(translation))]);
+                }
+                Err(error) => {
+                    debug!(error = format!("{error:#}"), "translations cannot be counted")
+                }
+            }
+        }
     }
 
     /// Counts what came to the segments. A table that somebody else has taken away is put back.
     async fn count(&mut self) {
         self.next_count = Some(Instant::now() + COUNTING);
+        self.count_translated().await;
+        if self.admissions.is_empty() {
+            return;
+        }
         let admissions = self.admissions.clone();
         let counted = spawn_blocking(move || admissions.count()).await;
         match counted.context("asking nft").and_then(|counted| counted) {
@@ -269,6 +330,16 @@ impl Carrier {
         Ok(())
     }
 
+    async fn set_outlet(&mut self, outlet: &Outlet) -> Result<()> {
+        if !self.translations.stands(outlet.vpc) {
+            bail!("what translates there does not stand: packets could leave as they are");
+        }
+        self.grounds.enter(&None)?;
+        self.grounds.enter(&outlet.netns)?;
+        let underlay = self.grounds.entered(&None)?;
+        outlets::set(outlet, underlay, self.grounds.entered(&outlet.netns)?).await
+    }
+
     fn in_words(&self, change: &Change) -> Option<RouteChange> {
         let route = route(wish(change), &self.places)?;
         Some(match change {
@@ -282,6 +353,9 @@ impl Carrier {
             return self.set_segment(segment).await;
         }
         self.note_device(change);
+        if let Change::Set(Wish::Outlet(outlet)) = change {
+            return self.set_outlet(outlet).await;
+        }
         let namespace = self.namespace(wish(change));
         let device = wish(change).vpc().and_then(|vpc| self.places.get(&vpc));
         let device = device.map(|place| place.device.clone()).unwrap_or_default();
@@ -301,6 +375,16 @@ impl Carrier {
             Change::Set(Wish::Rule(rule)) => netlink.add_rule(&words::rule(rule)).await,
             Change::Remove(Wish::Rule(rule)) => netlink.remove_rule(&words::rule(rule)).await,
             Change::Remove(Wish::Segment(segment)) => segments::remove(segment, netlink).await,
+            Change::Set(wish @ Wish::Public { address, .. }) => {
+                outlets::free(*address, netlink).await?;
+                netlink.set_route(&route(wish, &self.places).context(NOWHERE)?).await
+            }
+            Change::Remove(Wish::Outlet(outlet)) => {
+                outlets::remove(outlet, netlink).await?;
+                // Perhaps of an earlier run, of which only the devices are found.
+                let (translations, vpc) = (&self.translations, outlet.vpc);
+                if translations.stands(vpc) { Ok(()) } else { clear(outlet.netns.clone()).await }
+            }
             Change::Set(Wish::VirtualMac(wish)) => segments::set_virtual_mac(wish, netlink).await,
             Change::Remove(Wish::VirtualMac(wish)) => {
                 segments::remove_virtual_mac(wish, netlink).await
@@ -318,7 +402,11 @@ impl Carrier {
                 | Wish::Bar { .. }
                 | Wish::Fence { .. }
                 | Wish::Segment(_)
-                | Wish::Admission(_),
+                | Wish::Admission(_)
+                | Wish::Translation(_)
+                | Wish::Outlet(_)
+                | Wish::Exit { .. }
+                | Wish::Closed { .. },
             )
             | Change::Remove(
                 Wish::Guard { .. }
@@ -327,7 +415,11 @@ impl Carrier {
                 | Wish::Onward { .. }
                 | Wish::Bar { .. }
                 | Wish::Fence { .. }
-                | Wish::Admission(_),
+                | Wish::Admission(_)
+                | Wish::Translation(_)
+                | Wish::Exit { .. }
+                | Wish::Closed { .. }
+                | Wish::Public { .. },
             ) => Ok(()),
         }
     }
@@ -355,8 +447,13 @@ impl Carrier {
         match wish {
             Wish::Rule(rule) => rule.netns.clone(),
             Wish::Device { netns, .. } => netns.clone(),
-            Wish::Bar { .. } | Wish::Admission(Admission { .. }) => None,
+            Wish::Bar { .. }
+            | Wish::Admission(Admission { .. })
+            | Wish::Closed { .. }
+            | Wish::Public { .. } => None,
             Wish::Segment(segment) => segment.netns.clone(),
+            Wish::Translation(translation) => translation.netns.clone(),
+            Wish::Outlet(outlet) => outlet.netns.clone(),
             Wish::Address { vpc, .. }
             | Wish::Guard { vpc, .. }
             | Wish::Home { vpc, .. }
@@ -364,6 +461,7 @@ impl Carrier {
             | Wish::Route { vpc, .. }
             | Wish::Forwarding { vpc, .. }
             | Wish::Onward { vpc, .. }
+            | Wish::Exit { vpc, .. }
             | Wish::VirtualMac(VirtualMac { vpc, .. }) => {
                 self.places.get(vpc).and_then(|p| p.namespace.clone())
             }
@@ -377,6 +475,10 @@ impl Carrier {
         while let Some((namespace, loss)) = next {
             let ours = namespace.is_none();
             let trouble = match loss {
+                // By which device it led is not told.
+                Loss::Route(route) if route.table == Table::Public.number() => {
+                    self.doubt(namespace, None)
+                }
                 Loss::Route(route) => {
                     answers.extend(wish_of_route(&route).map(Answer::Lost));
                     None
@@ -445,9 +547,10 @@ impl Carrier {
         for stranger in netlink.remove_strangers(is_ours, is_known).await? {
             warn!(?namespace, "a route of somebody else's was in a table of ours: {stranger}");
         }
-        let found = found(netlink, namespace.as_deref(), &self.places).await?;
+        let mut found = found(netlink, namespace.as_deref(), &self.places).await?;
         let devices = devices(netlink, &self.questions.homes).await?;
         let missing = self.missing(namespace, &devices);
+        found.retain(|wish| !is_taken(wish, &devices));
         let found = Answer::Found(namespace.clone(), found);
         let rules = Answer::Rules(namespace.clone(), foreign(netlink).await?);
         let mut answers = vec![found, rules, Answer::Devices(namespace.clone(), devices)];
@@ -466,6 +569,11 @@ impl Carrier {
     }
 }
 
+/// Whether a change is one of a route that needs no look at the host before.
+fn in_crowds(change: &Change) -> bool {
+    wish(change).table().is_some() && !matches!(change, Change::Set(Wish::Public { .. }))
+}
+
 fn wish(change: &Change) -> &Wish {
     match change {
         Change::Set(wish) | Change::Remove(wish) => wish,
@@ -480,4 +588,15 @@ fn judge(change: Change, outcome: Result<()>) -> Answer {
         }
         Err(error) => Answer::Refused(change, format!("{error:#}")),
     }
+}
+
+/// A public address that the host itself has leads nowhere else.
+fn is_taken(wish: &Wish, devices: &BTreeMap<String, HostDevice>) -> bool {
+    let Wish::Public { address, .. } = wish else { return false };
+    devices.values().any(|device| device.addresses.contains(&IpAddr::V4(*address)))
+}
+
+/// What an earlier run has left of a translation.
+async fn clear(namespace: Namespace) -> Result<()> {
+    spawn_blocking(move || super::translation::clear(namespace.as_deref())).await?
 }

@@ -1,8 +1,8 @@
 //! What stands on the host now: of ours in one namespace, and the devices of the underlay.
 
 use super::Place;
-use super::segments;
 use super::words::{wish_of_route, wish_of_rule};
+use super::{outlets, segments};
 use crate::gateway::world::{ForeignRule, Host, HostDevice, Questions, Wish};
 use crate::net::{Prefix, VpcId};
 use crate::os::netlink::{InterfaceAddress, Netlink, Rule};
@@ -33,6 +33,8 @@ pub(super) async fn found(
             let macs = segments::found_virtual_macs(netlink, vpc, &interface).await?;
             found.extend(segments.into_iter().map(Wish::Segment));
             found.extend(macs.into_iter().map(Wish::VirtualMac));
+            let outlets = outlets::found(netlink, namespace, vpc).await?;
+            found.extend(outlets.into_iter().map(Wish::Outlet));
         }
     }
     Ok(found)

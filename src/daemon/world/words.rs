@@ -9,11 +9,13 @@ use crate::net::{Prefix, VpcId};
 use crate::os::netlink::{self, Action, MAIN_TABLE, Mark, Route, Via};
 use crate::os::udp::MARK;
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
 /// TTL of what the host itself sends into a tunnel, which tells it from what it forwards.
 const OWN_HOP_LIMIT: u32 = 255;
 
+/// What marks packets of a VPC that will be translated to a public address.
+pub(super) const TRANSLATED: u32 = MARK + 1;
 /// The device by which a rule knows what the host itself sends.
 const LOOPBACK: &str = "lo";
 /// Metric of bars, which belong to no VPC.
@@ -30,13 +32,25 @@ pub(super) fn route(wish: &Wish, places: &BTreeMap<VpcId, Place>) -> Option<Rout
         }
         Wish::Onward { prefix, vpc, router } => (*prefix, Via::Gateway(*router), metric(*vpc)),
         Wish::Bar { prefix } | Wish::Fence { prefix, .. } => (*prefix, Via::Blackhole, BAR_METRIC),
+        Wish::Exit { vpc, device } => {
+            let everywhere = Prefix::containing(Ipv4Addr::UNSPECIFIED.into(), 0)?;
+            (everywhere, Via::Device(device.clone()), metric(*vpc))
+        }
+        Wish::Closed { vpc, address } => {
+            (Prefix::host((*address).into()), Via::Blackhole, guard_metric(*vpc))
+        }
+        Wish::Public { vpc, address, device } => {
+            (Prefix::host((*address).into()), Via::Device(device.clone()), metric(*vpc))
+        }
         Wish::Device { .. }
         | Wish::Address { .. }
         | Wish::Rule(_)
         | Wish::Admission(_)
         | Wish::Segment(_)
         | Wish::VirtualMac(_)
-        | Wish::Forwarding { .. } => return None,
+        | Wish::Forwarding { .. }
+        | Wish::Translation(_)
+        | Wish::Outlet(_) => return None,
     };
     let route = Route::new(prefix, via).in_table(table).with_metric(metric);
     Some(match wish {
@@ -65,7 +79,22 @@ pub(super) fn wish_of_route(route: &Route) -> Option<Wish> {
         (Table::Prefixes, Via::Gateway(router)) => {
             Wish::Onward { vpc: owner(route.metric)?, prefix, router: *router }
         }
-        (Table::Ingress | Table::Fences(_) | Table::Prefixes | Table::Defaults, _) => return None,
+        (Table::Public, Via::Blackhole) => match prefix.addr() {
+            IpAddr::V4(address) => Wish::Closed { vpc: guard_owner(route.metric)?, address },
+            IpAddr::V6(_) => return None,
+        },
+        (Table::Public, Via::Device(device)) => {
+            let (vpc, device) = (owner(route.metric)?, device.clone());
+            match prefix.addr() {
+                IpAddr::V4(_) if prefix.len() == 0 => Wish::Exit { vpc, device },
+                IpAddr::V4(address) if prefix.len() == 32 => Wish::Public { vpc, address, device },
+                IpAddr::V4(_) | IpAddr::V6(_) => return None,
+            }
+        }
+        (
+            Table::Ingress | Table::Fences(_) | Table::Prefixes | Table::Defaults | Table::Public,
+            _,
+        ) => return None,
     };
     Some(wish)
 }
@@ -78,6 +107,7 @@ pub(super) fn rule(rule: &Rule) -> netlink::Rule {
         When::Always => {}
         When::Marked => mark = Some(Mark::Is(MARK)),
         When::Unmarked => mark = Some(Mark::IsNot(MARK)),
+        When::Translated => mark = Some(Mark::Is(TRANSLATED)),
         When::Arriving(device) => input = Some(device.clone()),
         When::Bound(device, prefix) => {
             (input, destination) = (Some(device.clone()), Some(*prefix));
@@ -117,6 +147,7 @@ pub(super) fn wish_of_rule(rule: &netlink::Rule, namespace: Option<&str>) -> Opt
         (None, None, None, None) => When::Always,
         (None, None, None, Some(Mark::Is(MARK))) => When::Marked,
         (None, None, None, Some(Mark::IsNot(MARK))) => When::Unmarked,
+        (None, None, None, Some(Mark::Is(TRANSLATED))) => When::Translated,
         (Some(_), Some(source), None, None) if is_own => When::SentFrom(source),
         (Some(device), None, None, None) => When::Arriving(device.clone()),
         (Some(device), None, Some(prefix), None) => When::Bound(device.clone(), prefix),

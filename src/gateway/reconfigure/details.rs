@@ -53,7 +53,7 @@ fn vpc(before: &VpcConfig, after: &VpcConfig, found: &mut Vec<String>) {
         before,
         after,
         found,
-        [interface, prefixes, mtu, transit, services, vrrp, vxlan, maps]
+        [interface, prefixes, mtu, transit, services, vrrp, vxlan, maps, public, egress]
     );
 }
 

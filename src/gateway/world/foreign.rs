@@ -126,7 +126,10 @@ impl Rule {
             Then::Lookup(Table::Prefixes | Table::Defaults) => Some(Harm::PassBy),
             Then::Lookup(Table::Ingress) => Some(Harm::ComeIn),
             Then::LookupMain { .. } => Some(Harm::GoAstray),
-            Then::Lookup(Table::Fences(_)) | Then::Goto(_) | Then::Pass | Then::Unreachable => None,
+            Then::Lookup(Table::Fences(_) | Table::Public)
+            | Then::Goto(_)
+            | Then::Pass
+            | Then::Unreachable => None,
         }
     }
 
@@ -139,6 +142,7 @@ impl Rule {
             | When::Unmarked
             | When::From(_)
             | When::SentFrom(_)
+            | When::Translated
             | When::Complaint => false,
         }
     }
@@ -154,6 +158,7 @@ impl When {
             | When::Bound(..)
             | When::From(_)
             | When::SentFrom(_)
+            | When::Translated
             | When::Complaint => false,
         }
     }

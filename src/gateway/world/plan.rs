@@ -3,6 +3,7 @@
 
 use super::host::Host;
 use super::lans::{Underlay, is_lan};
+use super::public;
 use super::segment;
 use super::tables::{
     ARRIVED, ARRIVING, ASTRAY, COMPLAINTS, DEFAULTS, END, FAMILIAR, FENCED, HOST, INSIDE, INWARD,
@@ -43,6 +44,7 @@ pub(crate) fn configured(config: &Config, host: &Host, listening: &[IpAddr]) -> 
         let devices = devices(vpc, settings);
         let forwarding = |ipv4| Wish::Forwarding { vpc, ipv4, devices: devices.clone() };
         wishes.extend(families(settings).map(forwarding));
+        wishes.extend(public::wishes(config, vpc, settings));
     }
     for peer in config.peers.values() {
         if let Some(inside) = peer.routing.inside() {

@@ -3,18 +3,23 @@
 //!
 //! ```text
 //!   0   local addresses                                              (the kernel's own)
+//!  72   public addresses of VPCs: each to the outlet of its VPC, which is a namespace of its own
 //!  74   what comes in by any other device than those of the VPCs, which 73 leads over to 75: the
 //!       ingress table, in which the prefixes of the VPCs are barred. Where many devices would have
 //!       to be led over, the others are listed instead
 //!  76   what comes in by a VPC's device: what belongs to the others in its namespace is barred
+//!  77   what comes out of an outlet, and is translated ────────────────────────────────► 90
 //!  78   all but the tunnels' own datagrams, which bear a mark: the prefixes behind the peers of
 //!       all VPCs, each with a guard, and those that routers of the VPCs have announced
 //!  79   the tunnels' own datagrams, and what the host itself sends from the underlay's
 //!       address ───────────────────────────────────────────────────────────────► 90
+//!  79   in the namespace of a VPC with public addresses: what is marked, because it will be translated,
+//!       to the outlet
 //!  80   the default routes of a VPC: for what comes from its prefixes or by its devices only
 //!  81   what else the host itself sends from an address (asked in IPv6 only) ────► 90
 //!  82   ICMP that it sends without one yet, errors about packets of the VPC among it: the same
 //!       default routes
+//!       In the namespace of a VPC with public addresses: to the outlet
 //!  83   what comes out of a tunnel for a part of the VPC to which only devices of others lead: nowhere
 //!  84   what comes out of a tunnel: the main table, but only routes that lead to the VPC's hosts,
 //!  85   else nowhere
@@ -42,12 +47,15 @@ const HOME_METRIC: u32 = 1 << 20;
 const GUARD_METRIC: u32 = u32::MAX;
 
 /// See the module's table.
+pub(super) const PUBLIC: u32 = 72;
 pub(super) const FAMILIAR: u32 = 73;
 pub(super) const ARRIVING: u32 = 74;
 pub(super) const ARRIVED: u32 = 75;
 pub(super) const FENCED: u32 = 76;
+pub(super) const OUTLET: u32 = 77;
 pub(super) const PREFIXES: u32 = 78;
 pub(super) const HOST: u32 = 79;
+pub(super) const TRANSLATED: u32 = 79;
 pub(super) const DEFAULTS: u32 = 80;
 pub(super) const SOURCED: u32 = 81;
 pub(super) const COMPLAINTS: u32 = 82;
@@ -72,13 +80,15 @@ impl Table {
             Table::Ingress => FIRST,
             Table::Prefixes => FIRST + 1,
             Table::Defaults => FIRST + 2,
+            Table::Public => FIRST + 3,
             Table::Fences(vpc) => FENCES + u32::from(vpc.0),
         }
     }
 
     /// The table with a number, if it is one of ours.
     pub fn numbered(number: u32) -> Option<Table> {
-        let mut shared = [Table::Ingress, Table::Prefixes, Table::Defaults].into_iter();
+        let shared = [Table::Ingress, Table::Prefixes, Table::Defaults, Table::Public];
+        let mut shared = shared.into_iter();
         let fences = || numbered(number.checked_sub(FENCES)?).map(Table::Fences);
         shared.find(|table| table.number() == number).or_else(fences)
     }

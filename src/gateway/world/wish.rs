@@ -1,10 +1,12 @@
 //! One thing that the gateway keeps on its host, in words that need no netlink.
 
+use super::public::{self, Outlet, Translation};
 use super::segment::{Admission, Segment, VirtualMac};
+use super::tables::OUTLET;
 use crate::net::{Prefix, VpcId};
 use std::collections::BTreeSet;
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 /// One thing that the gateway keeps on its host. The order of the variants is the order in which
 /// they come to be: what needs a device comes after the device, and a rule after what the table
@@ -93,6 +95,33 @@ pub enum Wish {
         /// The devices that packets come in by.
         devices: BTreeSet<String>,
     },
+    /// What translates public addresses of a VPC.
+    Translation(Translation),
+    /// The devices by which translated packets of a VPC cross.
+    Outlet(Outlet),
+    /// The way of translated packets out of a VPC's namespace.
+    Exit {
+        /// The VPC.
+        vpc: VpcId,
+        /// Its outlet.
+        device: String,
+    },
+    /// Where packets for a public address go while another gateway is to have them, or nobody can: nowhere.
+    Closed {
+        /// The VPC.
+        vpc: VpcId,
+        /// The public address.
+        address: Ipv4Addr,
+    },
+    /// The way of packets for a public address into the namespace of its VPC.
+    Public {
+        /// The VPC.
+        vpc: VpcId,
+        /// The public address.
+        address: Ipv4Addr,
+        /// The outlet of the VPC.
+        device: String,
+    },
 }
 
 /// A rule of the routing policy: which packets look into which table.
@@ -125,6 +154,8 @@ pub enum When {
     Bound(String, Prefix),
     /// Those from a prefix.
     From(Prefix),
+    /// Those that are marked, because they will be translated to a public address.
+    Translated,
     /// Those that the host itself sends from a prefix.
     SentFrom(Prefix),
     /// ICMP that the host itself sends from whatever address fits the route: its errors, and pings.
@@ -161,6 +192,8 @@ pub enum Table {
     /// The default routes of a VPC, whole or in parts, which only its own packets may take. VPCs that
     /// share a namespace share no destination.
     Defaults,
+    /// Public addresses, each by the outlet of its VPC; in the VPC's namespace, the way out.
+    Public,
 }
 
 impl Table {
@@ -188,7 +221,12 @@ impl Wish {
             | Wish::Onward { vpc, .. }
             | Wish::Admission(Admission { vpc, .. })
             | Wish::Segment(Segment { vpc, .. })
-            | Wish::VirtualMac(VirtualMac { vpc, .. }) => Some(*vpc),
+            | Wish::VirtualMac(VirtualMac { vpc, .. })
+            | Wish::Translation(Translation { vpc, .. })
+            | Wish::Outlet(Outlet { vpc, .. })
+            | Wish::Exit { vpc, .. }
+            | Wish::Closed { vpc, .. }
+            | Wish::Public { vpc, .. } => Some(*vpc),
             Wish::Rule(_) | Wish::Bar { .. } => None,
         }
     }
@@ -201,18 +239,22 @@ impl Wish {
             Wish::Home { table, .. } => Some(*table),
             Wish::Bar { .. } => Some(Table::Ingress),
             Wish::Fence { vpc, .. } => Some(Table::Fences(*vpc)),
+            Wish::Exit { .. } | Wish::Closed { .. } | Wish::Public { .. } => Some(Table::Public),
             Wish::Device { .. }
             | Wish::Address { .. }
             | Wish::Rule(_)
             | Wish::Admission(_)
             | Wish::Segment(_)
             | Wish::VirtualMac(_)
-            | Wish::Forwarding { .. } => None,
+            | Wish::Forwarding { .. }
+            | Wish::Translation(_)
+            | Wish::Outlet(_) => None,
         }
     }
 
     /// Whether it keeps packets from leaving or coming in in the clear, and so must outlive the
-    /// daemon. A segment goes with its device, whoever may send into it.
+    /// daemon. A segment goes with its device, whoever may send into it, and an outlet with what is
+    /// translated there.
     pub fn is_guard(&self) -> bool {
         match self {
             Wish::Device { .. }
@@ -222,12 +264,38 @@ impl Wish {
             | Wish::Admission(_)
             | Wish::Segment(_)
             | Wish::VirtualMac(_)
-            | Wish::Forwarding { .. } => false,
-            Wish::Guard { .. }
+            | Wish::Forwarding { .. }
+            | Wish::Translation(_)
+            | Wish::Outlet(_)
+            | Wish::Exit { .. }
+            | Wish::Closed { .. }
+            | Wish::Public { .. } => false,
+            Wish::Rule(rule) => !rule.is_for_publics(),
+            Wish::Guard { .. } | Wish::Home { .. } | Wish::Bar { .. } | Wish::Fence { .. } => true,
+        }
+    }
+
+    /// Whether it is there for public addresses of a VPC.
+    pub(in crate::gateway) fn is_for_publics(&self) -> bool {
+        match self {
+            Wish::Translation(_)
+            | Wish::Outlet(_)
+            | Wish::Exit { .. }
+            | Wish::Closed { .. }
+            | Wish::Public { .. } => true,
+            Wish::Rule(rule) => rule.is_for_publics(),
+            Wish::Device { .. }
+            | Wish::Address { .. }
+            | Wish::Guard { .. }
             | Wish::Home { .. }
+            | Wish::Route { .. }
+            | Wish::Onward { .. }
             | Wish::Bar { .. }
             | Wish::Fence { .. }
-            | Wish::Rule(_) => true,
+            | Wish::Admission(_)
+            | Wish::Segment(_)
+            | Wish::VirtualMac(_)
+            | Wish::Forwarding { .. } => false,
         }
     }
 
@@ -238,7 +306,13 @@ impl Wish {
 
     /// Whether a look at a namespace finds it.
     pub(super) fn is_found(&self) -> bool {
-        !matches!(self, Wish::Device { .. } | Wish::Admission(_) | Wish::Forwarding { .. })
+        !matches!(
+            self,
+            Wish::Device { .. }
+                | Wish::Admission(_)
+                | Wish::Translation(_)
+                | Wish::Forwarding { .. }
+        )
     }
 
     /// Whether it is the device of a segment, or its guard.
@@ -258,7 +332,7 @@ impl Wish {
                 Wish::Device { vpc, name, netns, .. },
                 Wish::Device { vpc: of, name: called, netns: place, .. },
             ) => (vpc, name, netns) == (of, called, place),
-            _ => false,
+            (one, other) => public::is_same_place(one, other),
         }
     }
 
@@ -273,6 +347,13 @@ impl Wish {
             }
             _ => false,
         }
+    }
+}
+
+impl Rule {
+    /// Whether it leads packets to and from public addresses.
+    pub(super) fn is_for_publics(&self) -> bool {
+        self.then == Then::Lookup(Table::Public) || self.priority == OUTLET
     }
 }
 
@@ -296,6 +377,13 @@ impl fmt::Display for Wish {
             Wish::Forwarding { ipv4, .. } => {
                 write!(f, "forwarding of {}", if *ipv4 { "IPv4" } else { "IPv6" })
             }
+            Wish::Translation(Translation { outlet, .. }) => {
+                write!(f, "translation of public addresses at {outlet}")
+            }
+            Wish::Outlet(Outlet { name, .. }) => write!(f, "outlet {name}"),
+            Wish::Exit { device, .. } => write!(f, "way out by {device}"),
+            Wish::Closed { address, .. } => write!(f, "barrier before {address}"),
+            Wish::Public { address, .. } => write!(f, "public address {address}"),
         }
     }
 }
@@ -318,6 +406,7 @@ impl fmt::Display for When {
                 write!(f, "packets to {prefix} that come in by {device}")
             }
             When::From(prefix) => write!(f, "packets from {prefix}"),
+            When::Translated => f.write_str("packets that will be translated"),
             When::SentFrom(prefix) => write!(f, "packets that the host sends from {prefix}"),
             When::Complaint => f.write_str("ICMP that the host sends from any address"),
         }

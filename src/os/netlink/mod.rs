@@ -9,6 +9,7 @@ mod address;
 mod link;
 mod route;
 mod rule;
+mod veth;
 mod vxlan;
 mod watch;
 

@@ -28,17 +28,17 @@ use crate::net::{InterfaceAddress, MacAddress};
 use crate::os::netns;
 
 /// Our device group.
-const GROUP: u32 = PROTOCOL as u32;
+pub(super) const GROUP: u32 = PROTOCOL as u32;
 /// Where frames go whose destination is not known, or is a group: to every VTEP of this entry.
 const EVERYBODY: MacAddress = MacAddress::UNKNOWN;
 
 // `linux/if_link.h`, `linux/ip.h`
 const IFLA_AF_SPEC: u16 = 26;
 const IFLA_INET_CONF: u16 = 1;
-const IFLA_INET6_ADDR_GEN_MODE: u16 = 8;
-const ADDR_GEN_MODE_NONE: u8 = 1;
-const NESTED: u16 = 1 << 15;
-const RP_FILTER: u16 = 8;
+pub(super) const IFLA_INET6_ADDR_GEN_MODE: u16 = 8;
+pub(super) const ADDR_GEN_MODE_NONE: u8 = 1;
+pub(super) const NESTED: u16 = 1 << 15;
+pub(super) const RP_FILTER: u16 = 8;
 const ARP_ANNOUNCE: u16 = 18;
 const ARP_IGNORE: u16 = 19;
 
@@ -155,7 +155,8 @@ impl Netlink {
         self.add_address(name, InterfaceAddress::host(address)).await
     }
 
-    async fn configure(&self, name: &str, settings: Vec<u8>) -> Result<()> {
+    /// Changes settings of a device by family.
+    pub(super) async fn configure(&self, name: &str, settings: Vec<u8>) -> Result<()> {
         let index = self.link(name).await?.index;
         let settings = LinkAttribute::Other(DefaultNla::new(IFLA_AF_SPEC | NESTED, settings));
         let message = LinkUnspec::new_with_index(index).append_extra_attribute(settings).build();
@@ -230,7 +231,7 @@ impl Netlink {
     }
 }
 
-fn is_ours(message: &LinkMessage) -> bool {
+pub(super) fn is_ours(message: &LinkMessage) -> bool {
     message.attributes.contains(&LinkAttribute::Group(GROUP))
 }
 
@@ -241,7 +242,7 @@ fn link_infos(message: &LinkMessage) -> impl Iterator<Item = &LinkInfo> {
     })
 }
 
-fn kind(message: &LinkMessage) -> Option<&InfoKind> {
+pub(super) fn kind(message: &LinkMessage) -> Option<&InfoKind> {
     link_infos(message).find_map(|info| match info {
         LinkInfo::Kind(kind) => Some(kind),
         _ => None,
@@ -289,7 +290,7 @@ fn station(entry: &NeighbourMessage) -> Option<(MacAddress, IpAddr)> {
 
 /// `IFLA_INET_CONF` in its family: settings of `/proc/sys/net/ipv4/conf/DEVICE`, which this way need
 /// no file system.
-fn inet_settings(settings: &[(u16, u32)]) -> Vec<u8> {
+pub(super) fn inet_settings(settings: &[(u16, u32)]) -> Vec<u8> {
     let settings: Vec<u8> = settings
         .iter()
         .flat_map(|(setting, value)| attribute(*setting, &value.to_ne_bytes()))
@@ -298,7 +299,7 @@ fn inet_settings(settings: &[(u16, u32)]) -> Vec<u8> {
 }
 
 /// A netlink attribute, padded to four octets.
-fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
+pub(super) fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
     let length = u16::try_from(4 + value.len()).unwrap_or(u16::MAX);
     let mut octets = Vec::with_capacity(8 + value.len());
     octets.extend(length.to_ne_bytes());
