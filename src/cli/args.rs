@@ -197,6 +197,13 @@ pub(super) enum Command {
         #[command(flatten)]
         watch: Watch,
     },
+    /// Show what is translated between public addresses and hosts of the VPCs
+    ///
+    /// Ends with 1 when the host refuses something of it.
+    Nat {
+        #[command(flatten)]
+        watch: Watch,
+    },
     /// Show the counters of the gateway as a whole
     Stats {
         #[command(flatten)]

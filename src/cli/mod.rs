@@ -80,6 +80,9 @@ fn dispatch(args: &Args, look: Look) -> Result<ExitCode> {
         Command::Vpcs { watch } => {
             view::judge(common, &Request::Vpcs, show::vpcs, show::are_served, watch, look)
         }
+        Command::Nat { watch } => {
+            view::judge(common, &Request::Nat, show::nat, show::is_translated, watch, look)
+        }
         Command::Stats { watch } => view::repeat(common, &Request::Stats, show::stats, watch, look),
         Command::Metrics => view::metrics(common),
         Command::Diff | Command::Reload { dry_run: true, .. } => view::judge(

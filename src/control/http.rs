@@ -47,13 +47,14 @@ use Method::{Get, Post};
 
 /// Every command. Of two rows for one request the first is how it is written.
 #[rustfmt::skip]
-const ROWS: [Row; 29] = [
+const ROWS: [Row; 30] = [
     row(Get,  "/v1/peers",        |_| Some(Request::Peers)),
     row(Get,  "/v1/peers/{peer}", |given| Some(Request::Peer(text(given, 0)?))),
     row(Get,  "/v1/routes",       |_| Some(Request::Routes)),
     row(Get,  "/v1/sas",          |_| Some(Request::Sas)),
     row(Get,  "/v1/vrrp",         |_| Some(Request::Vrrp)),
     row(Get,  "/v1/vpcs",         |_| Some(Request::Vpcs)),
+    row(Get,  "/v1/nat",          |_| Some(Request::Nat)),
     row(Get,  "/v1/stats",        |_| Some(Request::Stats)),
     row(Get,  "/metrics",         |_| Some(Request::Metrics)),
     row(Get,  "/v1/events?after={number}", |given| Some(Request::Events { after: number(given, 0)? })),
@@ -205,6 +206,7 @@ impl Request {
             | Request::Sas
             | Request::Vrrp
             | Request::Vpcs
+            | Request::Nat
             | Request::Stats
             | Request::Metrics
             | Request::Reload { confirm: None }
@@ -234,6 +236,7 @@ impl Reply {
             Reply::Sas(view) => json(200, view),
             Reply::Vrrp(view) => json(200, view),
             Reply::Vpcs(view) => json(200, view),
+            Reply::Nat(view) => json(200, view),
             Reply::Stats(view) => json(200, view),
             Reply::Events(view) => json(200, view),
             Reply::Why(view) => json(200, view),

@@ -5,8 +5,9 @@
 
 use super::SaKind;
 use super::views::{
-    BfdView, MetricsView, PathState, PeerMetrics, PeerState, SegmentView, StatsView, Traffic,
-    VirtualRouterState, VirtualRouterView, VpcRouterView, VpcView, VpcsView, VtepView,
+    BfdView, MetricsView, NatView, PathState, PeerMetrics, PeerState, SegmentView, StatsView,
+    Traffic, VirtualRouterState, VirtualRouterView, VpcNatView, VpcRouterView, VpcView, VpcsView,
+    VtepView,
 };
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -28,6 +29,7 @@ pub fn render(view: &MetricsView) -> String {
     virtual_routers(&mut page, &view.virtual_routers);
     segments(&mut page, &view.vpcs);
     vpc_routers(&mut page, &view.vpcs);
+    translations(&mut page, &view.nat);
     stats(&mut page, &view.stats);
     page.text
 }
@@ -134,6 +136,73 @@ fn segments(page: &mut Page, view: &VpcsView) {
     let help = "Packets of VXLAN with no VNI of ours.";
     page.metric("vpngw_unknown_vni_packets_total", "counter", help);
     page.sample("vpngw_unknown_vni_packets_total", &[], view.unknown_vni as f64);
+}
+
+/// VPCs without public addresses have no sample.
+fn translations(page: &mut Page, view: &NatView) {
+    if view.vpcs.is_empty() {
+        return;
+    }
+    type Gauge = (&'static str, &'static str, &'static str, fn(&VpcNatView) -> f64);
+    let gauges: [Gauge; 7] = [
+        ("vpngw_nat_up", "gauge", "1 while public addresses can be translated.", |vpc| {
+            flag(vpc.up)
+        }),
+        ("vpngw_nat_serving", "gauge", "1 while their packets come to this gateway.", |vpc| {
+            flag(vpc.serving)
+        }),
+        ("vpngw_nat_connections", "gauge", "Connections that are remembered.", |vpc| {
+            vpc.open as f64
+        }),
+        (
+            "vpngw_nat_refused_packets_total",
+            "counter",
+            "Packets from the underlay for no host.",
+            |vpc| vpc.refused as f64,
+        ),
+        (
+            "vpngw_nat_spoofed_packets_total",
+            "counter",
+            "Packets from the underlay with a source of the VPC's or of its peers'.",
+            |vpc| vpc.spoofed as f64,
+        ),
+        (
+            "vpngw_nat_lost_packets_total",
+            "counter",
+            "Packets of connections that nobody knows here.",
+            |vpc| vpc.lost as f64,
+        ),
+        (
+            "vpngw_nat_untranslated_packets_total",
+            "counter",
+            "Packets that would have left as they are.",
+            |vpc| vpc.untranslated as f64,
+        ),
+    ];
+    for (name, kind, help, of) in gauges {
+        page.metric(name, kind, help);
+        for vpc in &view.vpcs {
+            page.sample(name, &[("vpc", &vpc.vpc)], of(vpc));
+        }
+    }
+    begun(page, view);
+}
+
+fn begun(page: &mut Page, view: &NatView) {
+    let name = "vpngw_nat_begun_connections_total";
+    page.metric(name, "counter", "Connections that were begun, by public address.");
+    for vpc in &view.vpcs {
+        for one in &vpc.public {
+            let (address, ports) = (one.address.to_string(), one.ports.as_deref().unwrap_or("all"));
+            let labels = [("vpc", vpc.vpc.as_str()), ("address", &address), ("ports", ports)];
+            page.sample(name, &labels, one.connections as f64);
+        }
+        for one in &vpc.egress {
+            let address = one.address.to_string();
+            let labels = [("vpc", vpc.vpc.as_str()), ("address", &address), ("ports", "egress")];
+            page.sample(name, &labels, one.connections as f64);
+        }
+    }
 }
 
 fn tunnels(page: &mut Page, peers: &[PeerMetrics]) {

@@ -17,13 +17,14 @@ pub use metrics::render as render_metrics;
 pub use pages::{Mark, Page};
 pub use views::{
     BfdView, BgpView, CertificateView, CertificatesView, ChangeView, ChildSaState, ChildSaView,
-    Code, DataPath, DrainView, EspKeysView, EventView, EventsView, FailureView, Family,
+    Code, DataPath, DrainView, EgressView, EspKeysView, EventView, EventsView, FailureView, Family,
     GatewayView, IkeKeysView, IkeSaView, KeyText, KeysView, LivenessView, MapView, MetricsView,
-    PathMtuView, PathState, PathView, PeerMetrics, PeerState, PeerSummary, PeerView, PeersView,
-    PlanView, Planned, RefusalView, RejectedRouteView, ReplayView, Role, RouteView, RoutesView,
-    SasView, SegmentView, Severity, Standing, StationView, StatsView, StepView, TimerView, Traffic,
-    TroubleView, TunnelSas, Verdict, VirtualRouterState, VirtualRouterView, VpcRouterView,
-    VpcRoutes, VpcView, VpcsView, VrrpView, VtepView, WayView, WhyView,
+    NatView, PathMtuView, PathState, PathView, PeerMetrics, PeerState, PeerSummary, PeerView,
+    PeersView, PlanView, Planned, PublicView, RefusalView, RejectedRouteView, ReplayView, Role,
+    RouteView, RoutesView, SasView, SegmentView, Severity, Standing, StationView, StatsView,
+    StepView, TimerView, Traffic, TroubleView, TunnelSas, Verdict, VirtualRouterState,
+    VirtualRouterView, VpcNatView, VpcRouterView, VpcRoutes, VpcView, VpcsView, VrrpView, VtepView,
+    WayView, WhyView,
 };
 
 use serde::{Deserialize, Serialize};
@@ -44,6 +45,8 @@ pub enum Request {
     Vrrp,
     /// The VPCs on this side, with the segments of their hosts.
     Vpcs,
+    /// What is translated between public addresses and hosts of the VPCs.
+    Nat,
     /// Counters of the gateway as a whole.
     Stats,
     /// Everything that can be counted, for Prometheus.
@@ -139,6 +142,8 @@ pub enum Reply {
     Vrrp(VrrpView),
     /// To [`Request::Vpcs`].
     Vpcs(VpcsView),
+    /// To [`Request::Nat`].
+    Nat(NatView),
     /// To [`Request::Stats`].
     Stats(StatsView),
     /// To [`Request::Metrics`].

@@ -55,6 +55,7 @@ impl Reply {
             (Reply::Metrics(view), Reply::Metrics(more)) => view.peers.extend(more.peers),
             (Reply::Routes(view), Reply::Routes(more)) => view.extend(more),
             (Reply::Vpcs(view), Reply::Vpcs(more)) => view.vpcs.extend(more.vpcs),
+            (Reply::Nat(view), Reply::Nat(more)) => view.vpcs.extend(more.vpcs),
             (Reply::Events(view), Reply::Events(more)) => {
                 view.events.extend(more.events);
                 view.last = more.last;

@@ -18,6 +18,7 @@ fn requests() -> Vec<Request> {
         Request::Why { to: "::1".parse().unwrap(), from: Some("fd00::1".parse().unwrap()) },
         Request::Events { after: 0 },
         Request::Vpcs,
+        Request::Nat,
         Request::Events { after: 17 },
         Request::Plan,
         Request::Confirm,
@@ -128,6 +129,40 @@ pub(crate) fn vpcs() -> VpcsView {
         ..red.clone()
     };
     VpcsView { gateway: "east-a".to_owned(), vpcs: vec![red, plain], unknown_vni: 9 }
+}
+
+/// A VPC with a service, a whole address and egress, for tests here and of `vpnctl`.
+pub(crate) fn nat() -> NatView {
+    let public = |address: [u8; 4], ports: Option<&str>, to: &str, connections| PublicView {
+        address: address.into(),
+        ports: ports.map(str::to_owned),
+        to: to.to_owned(),
+        connections,
+    };
+    let red = VpcNatView {
+        vpc: "red".to_owned(),
+        outlet: "pub-red".to_owned(),
+        up: true,
+        serving: true,
+        public: vec![
+            public([203, 0, 113, 18], Some("tcp/80"), "10.1.1.10:8080", 1000),
+            public([203, 0, 113, 19], None, "10.1.2.10", 3),
+        ],
+        egress: vec![EgressView {
+            address: [203, 0, 113, 18].into(),
+            from: vec!["10.1.0.0/16".parse().unwrap()],
+            first_port: 1024,
+            last_port: 32767,
+            connections: 12,
+        }],
+        open: 1007,
+        refused: 5,
+        spoofed: 10,
+        lost: 0,
+        untranslated: 0,
+        refusals: Vec::new(),
+    };
+    NatView { gateway: "east-a".to_owned(), vpcs: vec![red] }
 }
 
 /// A peer that is up, for tests here and of `vpnctl`.
@@ -455,6 +490,7 @@ fn metrics_are_what_prometheus_reads() {
         peers: vec![measured(), odd],
         virtual_routers: vec![router],
         vpcs: vpcs(),
+        nat: nat(),
         stats,
     });
     for line in [
@@ -489,6 +525,13 @@ fn metrics_are_what_prometheus_reads() {
         "vpngw_segment_refused_packets_total{gateway=\"east-a\",vpc=\"red\"} 4",
         "vpngw_vtep_received_packets_total{gateway=\"east-a\",vpc=\"red\",vtep=\"10.9.1.11\"} 12",
         "vpngw_unknown_vni_packets_total{gateway=\"east-a\"} 9",
+        "vpngw_nat_up{gateway=\"east-a\",vpc=\"red\"} 1",
+        "vpngw_nat_connections{gateway=\"east-a\",vpc=\"red\"} 1007",
+        "vpngw_nat_spoofed_packets_total{gateway=\"east-a\",vpc=\"red\"} 10",
+        "vpngw_nat_begun_connections_total{gateway=\"east-a\",vpc=\"red\",address=\"203.0.113.18\",\
+         ports=\"tcp/80\"} 1000",
+        "vpngw_nat_begun_connections_total{gateway=\"east-a\",vpc=\"red\",address=\"203.0.113.18\",\
+         ports=\"egress\"} 12",
         "vpngw_ike_total{gateway=\"east-a\",outcome=\"received\"} 7",
         "vpngw_dataplane_total{gateway=\"east-a\",event=\"keepalives\"} 3",
         "vpngw_host_total{gateway=\"east-a\",event=\"retried\"} 5",

@@ -6,6 +6,7 @@
 
 mod certificates;
 mod keys;
+mod nat;
 mod pages;
 mod peer;
 mod refusals;
@@ -55,6 +56,7 @@ impl Gateway {
             Request::Metrics => return self.metrics_page(after, (now, at.wall)),
             Request::Routes => return self.routes_page(after),
             Request::Vpcs => return self.vpcs_page(after, now),
+            Request::Nat => return self.nat_page(after),
             Request::Events { after: known } => return self.events_page(*known, after, now),
             Request::Peer(name) => self.about_peer(name, (now, at.wall)),
             Request::Why { to, from } => self.why(*to, *from, now),

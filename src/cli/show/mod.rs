@@ -1,5 +1,6 @@
 //! Views as text. Nothing here asks or prints: a view goes in, text comes out.
 
+mod nat;
 mod peer;
 mod peers;
 mod plan;
@@ -9,6 +10,7 @@ mod vpcs;
 mod vrrp;
 mod why;
 
+pub(super) use nat::{is_translated, nat};
 pub(super) use peer::{is_well, peer};
 pub(super) use peers::{are_well, notes, peers};
 pub(super) use plan::{can_be_done, plan};

@@ -368,6 +368,21 @@ shop  vpc0          1  IPv6    active     4s       100  10.1.1.1   this gateway"
 }
 
 #[test]
+fn mappings_are_shown_with_what_was_dropped() {
+    let view = crate::control::tests::nat();
+    let text = nat(&view, PLAIN);
+    for expected in ["203.0.113.18", "tcp/80", "10.1.1.10:8080", "1024-32767", "in, out"] {
+        assert!(text.contains(expected), "{expected} is missing in:\n{text}");
+    }
+    let mut waiting = view.clone();
+    waiting.vpcs[0].serving = false;
+    let aligned = nat(&waiting, TABLE);
+    assert!(aligned.contains("red: another gateway translates; this one waits"), "{aligned}");
+    assert!(aligned.contains("red: 10 packets from the underlay had a source"), "{aligned}");
+    assert!(is_translated(&view));
+}
+
+#[test]
 fn vpcs_show_their_segments_and_who_was_not_heard() {
     let mut view = crate::control::tests::vpcs();
     assert!(!are_served(&view), "a router is away");

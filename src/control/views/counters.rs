@@ -1,6 +1,6 @@
 //! What is counted and measured: `vpnctl stats` and the metrics.
 
-use super::{GatewayView, PeerSummary, VirtualRouterView, VpcsView};
+use super::{GatewayView, NatView, PeerSummary, VirtualRouterView, VpcsView};
 use crate::control::SaKind;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -24,6 +24,8 @@ pub struct MetricsView {
     pub virtual_routers: Vec<VirtualRouterView>,
     /// The VPCs.
     pub vpcs: VpcsView,
+    /// What is translated.
+    pub nat: NatView,
     /// Counters of the gateway as a whole.
     pub stats: StatsView,
 }

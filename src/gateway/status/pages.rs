@@ -4,7 +4,7 @@
 use super::peer::Seen;
 use super::{Gateway, millis};
 use crate::control::{
-    EventView, EventsView, Mark, MetricsView, Page, PeersView, Reply, SasView, VpcsView,
+    EventView, EventsView, Mark, MetricsView, NatView, Page, PeersView, Reply, SasView, VpcsView,
 };
 use crate::gateway::events::{Entry, PastEvent};
 use crate::net::PeerId;
@@ -47,6 +47,7 @@ impl Gateway {
             virtual_routers: self.vrrp_view(now).routers,
             // The pages behind the first bring only peers.
             vpcs: if after.is_none() { self.counted_vpcs(now) } else { VpcsView::default() },
+            nat: if after.is_none() { self.whole_nat_view() } else { NatView::default() },
             stats: self.stats_view(),
         };
         Page { reply: Reply::Metrics(Box::new(view)), next }
