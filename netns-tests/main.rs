@@ -23,6 +23,7 @@ mod overlap;
 mod own;
 mod packaging;
 mod planned;
+mod public;
 mod reference;
 mod refusals;
 mod rekeying;

@@ -17,6 +17,9 @@
 //!              │         │                │         │
 //!         REGION-red-a  -blue-a      REGION-red-b  -blue-b                     virtual machines
 //!
+//!  The world is behind the underlay: `world`, 198.51.100.2. It reaches 203.0.113.(16 R + 2 ... 4), which
+//!  both gateways of region R translate.
+//!
 //!  region R (1 East, 2 North, 3 South)        zone a                zone b
 //!  virtual machine, of either tenant          10.R.1.10/24          10.R.2.10/24
 //!                                             fd00:R:0:1::10/64     fd00:R:0:2::10/64
@@ -25,10 +28,14 @@
 //! ```
 
 use super::reference::{REGIONS, UNDERLAY, ZONES, gateway};
+use std::net::Ipv4Addr;
+
 use super::topology::{Plug, Role, Segment, Topology, plug, port};
 
 /// The tenants with the VNIs of their segments.
 pub const TENANTS: [(&str, u32); 2] = [("red", 100), ("blue", 200)];
+/// A host that is no VPC's, beyond the underlay.
+pub const WORLD: &str = "world";
 /// What VXLAN over IPv4 leaves of 1500 bytes.
 const MTU: u32 = 1450;
 
@@ -36,7 +43,12 @@ const MTU: u32 = 1450;
 /// the kernel's, or come later.
 pub fn three_regions(has_bridges: bool) -> Topology {
     let mut topology = Topology::default();
-    topology.node(UNDERLAY, Role::Router);
+    topology.node(UNDERLAY, Role::Router).address(WORLD, "198.51.100.1/24");
+    topology
+        .node(WORLD, Role::World)
+        .address("eth0", "198.51.100.2/24")
+        .route("0.0.0.0/0", "198.51.100.1");
+    topology.cable(plug(WORLD, "eth0"), plug(UNDERLAY, WORLD));
     for (region, number) in REGIONS {
         add_region(&mut topology, region, number, has_bridges);
     }
@@ -51,6 +63,12 @@ pub fn vpc(gateway: &str, tenant: &str) -> String {
 /// The compute node of a zone.
 pub fn node(region: &str, zone: &str) -> String {
     format!("{region}-node-{zone}")
+}
+
+/// The public addresses of a region: red's service and egress, red's machine in zone b, blue's service.
+pub fn public_addresses(region: &str) -> Option<[Ipv4Addr; 3]> {
+    let (_, number) = REGIONS.into_iter().find(|(name, _)| *name == region)?;
+    Some([2, 3, 4].map(|last| Ipv4Addr::new(203, 0, 113, 16 * number + last)))
 }
 
 /// The virtual machine of a tenant in a zone.
@@ -74,6 +92,7 @@ fn add_region(topology: &mut Topology, region: &str, number: u8, has_bridges: bo
     topology.node(fabric(region), Role::Switch).bridge("br0");
     if let Some(underlay) = topology.nodes.iter_mut().find(|node| node.name == UNDERLAY) {
         underlay.bridge(region).address(region, &format!("10.79.{number}.1/24"));
+        underlay.address(region, &format!("203.0.113.{}/28", 16 * number + 1));
     }
     for (zone, place) in ZONES {
         add_gateway(topology, region, number, zone, place);

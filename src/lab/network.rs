@@ -103,7 +103,7 @@ async fn prepare(prefix: &str, node: &Node) -> Result<Netlink> {
     let name = namespace(prefix, &node.name);
     netns::create(&name)?;
     let specific: &[(&str, &str)] = match node.role {
-        Role::Host => &[],
+        Role::Host | Role::World => &[],
         Role::Gateway | Role::Router | Role::Vpc => &FORWARDING,
         Role::Switch | Role::Compute => &SWITCHING,
     };

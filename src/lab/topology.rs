@@ -12,6 +12,8 @@ use std::net::IpAddr;
 pub enum Role {
     /// An end system.
     Host,
+    /// An end system that is no VPC's.
+    World,
     /// Runs vpngwd, or a peer of it; forwards.
     Gateway,
     /// Forwards; its cables may share a bridge.
