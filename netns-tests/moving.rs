@@ -59,6 +59,29 @@ fn a_gateway_follows_its_own_address() {
         let seen = right.peer().ike_sa.unwrap().remote;
         assert_eq!(seen.to_string(), format!("{new}:4500"));
     }
+    // MOBIKE (RFC 4555) has taken the same tunnel along.
+    assert!(left.log().contains("this gateway moved to 10.79.1.78:4500"), "{}", left.log());
+    assert_eq!(left.log().matches("connected with").count(), 1, "{}", left.log());
+}
+
+/// The peer alone can connect: the gateway that was killed waits for it, and shows it that what they
+/// had is gone (RFC 6290).
+#[test]
+fn a_gateway_that_was_killed_and_only_answers_is_found_again_at_once() {
+    let pair = Pair::new();
+    write_keys(&pair);
+    let left = config(&pair, Side::Left, Auth::Psk, &static_routes(Side::Left), "");
+    let left = Gateway::start(&pair, Side::Left, &left);
+    let text = from_any(&pair, Side::Right, &static_routes(Side::Right));
+    let right = Gateway::start(&pair, Side::Right, &text);
+    assert!(pair.comes_to_work());
+    right.kill();
+    let again = Gateway::start(&pair, Side::Right, &text);
+    assert!(again.comes_to_say("ready"), "{}", again.log());
+    let since = Instant::now();
+    assert!(pair.comes_to_work(), "{}", left.log());
+    println!("    works again {:?} after it was ready", since.elapsed());
+    assert!(left.log().contains("the peer has lost the IKE SA"), "{}", left.log());
 }
 
 #[test]

@@ -356,6 +356,108 @@ fn they_make_a_child_sa_for_each_of_their_policies() {
     policies(Initiator::Them, Policies::Families);
 }
 
+/// RFC 8784: both must have the key, and all keys rest on it.
+fn with_ppk(auth: Auth, initiator: Initiator) {
+    let connection = Connection {
+        auth,
+        more: "ppk_id = red\n ppk_required = yes",
+        secrets: "ppk { secret = 0x00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\n id-red = red }",
+        ..Connection::default()
+    };
+    let more = "ppk_file = \"red.ppk\"\nppk_id = \"red\"\nppk_required = true\n";
+    let sites = connect(auth, initiator, &connection, &format!("{more}{CHILD}"));
+    assert!(sites.ours.peer().ike_sa.unwrap().ppk);
+    assert!(sites.theirs.sas().contains("/PPK"), "{}", sites.theirs.sas());
+    replace_keys(&sites, "child, by us", SaKind::Child, Initiator::Us);
+    replace_keys(&sites, "IKE SA, by them", SaKind::Ike, Initiator::Them);
+    replace_keys(&sites, "child after that, by us", SaKind::Child, Initiator::Us);
+    assert!(sites.ours.peer().ike_sa.unwrap().ppk);
+}
+
+#[test]
+fn we_initiate_with_a_post_quantum_pre_shared_key() {
+    with_ppk(Auth::Psk, Initiator::Us);
+    with_ppk(Auth::Ed25519, Initiator::Us);
+}
+
+#[test]
+fn they_initiate_with_a_post_quantum_pre_shared_key() {
+    with_ppk(Auth::Psk, Initiator::Them);
+    with_ppk(Auth::Ed25519, Initiator::Them);
+}
+
+/// They have no such key: without `ppk_required` there is a tunnel all the same, whoever begins.
+#[test]
+fn a_strongswan_without_a_ppk_gets_a_tunnel_without_one() {
+    for initiator in [Initiator::Us, Initiator::Them] {
+        let more = "ppk_file = \"red.ppk\"\nppk_id = \"red\"\n";
+        let connection = Connection::default();
+        let sites = connect(Auth::Psk, initiator, &connection, &format!("{more}{CHILD}"));
+        assert!(!sites.ours.peer().ike_sa.unwrap().ppk);
+    }
+}
+
+fn ip(sites: &Sites, side: Side, words: &str) {
+    let namespace = sites.pair.namespace(side.name());
+    let words = ["-n", &namespace].into_iter().chain(words.split(' '));
+    let done = std::process::Command::new("ip").args(words).output().unwrap();
+    assert!(done.status.success(), "{done:?}");
+}
+
+/// The side that initiated takes the IKE SA and its Child SAs along to another address (RFC 4555).
+fn moves_along(initiator: Initiator) {
+    let connection = Connection { roams: true, ..Connection::default() };
+    let pair = Pair::new();
+    write_keys(&pair);
+    let more = format!("{CHILD}\ninitiate = {}", initiator == Initiator::Us);
+    let text = config(&pair, Side::Left, Auth::Psk, &static_routes(Side::Left), &more);
+    let text = match initiator {
+        Initiator::Us => text.replace("listen = [\"10.79.1.10\"]", ""),
+        Initiator::Them => text
+            .replace("remote_address = \"10.79.2.10\"", "remote_address = \"any\"")
+            .replace("initiate = false", ""),
+    };
+    let theirs = Charon::start(&pair, Side::Right, &connection);
+    let ours = Gateway::start(&pair, Side::Left, &text);
+    if initiator == Initiator::Them {
+        let said = theirs.initiate();
+        assert!(said.status.success(), "{}\n{}", charon::text(&said), ours.log());
+    }
+    assert!(ours.comes_up(), "{}", ours.log());
+    assert!(pair.comes_to_work());
+    let sites = Sites { pair, ours, theirs };
+    let before = sites.ours.peer().ike_sa.unwrap();
+    let (side, old, new, gateway) = match initiator {
+        Initiator::Us => (Side::Left, "10.79.1.10", "10.79.1.77", "10.79.1.1"),
+        Initiator::Them => (Side::Right, "10.79.2.10", "10.79.2.77", "10.79.2.1"),
+    };
+    ip(&sites, side, &format!("addr add {new}/24 dev wan0"));
+    ip(&sites, side, &format!("addr del {old}/24 dev wan0"));
+    ip(&sites, side, &format!("addr replace {new}/24 dev wan0"));
+    ip(&sites, side, &format!("route replace default via {gateway}"));
+    let at = |sites: &Sites| sites.ours.peer().ike_sa.map(|sa| [sa.local.ip(), sa.remote.ip()]);
+    let new: std::net::IpAddr = new.parse().unwrap();
+    let moved = eventually(|| at(&sites).is_some_and(|at| at.contains(&new)));
+    assert!(moved, "{}\n{}", sites.theirs.sas(), sites.ours.log());
+    assert!(sites.pair.comes_to_work(), "{}\n{}", sites.theirs.sas(), sites.ours.log());
+    let after = sites.ours.peer().ike_sa.unwrap();
+    assert_eq!(before.initiator_spi, after.initiator_spi, "the same IKE SA: {}", sites.ours.log());
+    for by in [Initiator::Us, Initiator::Them] {
+        replace_keys(&sites, "IKE SA after the move", SaKind::Ike, by);
+        replace_keys(&sites, "child after the move", SaKind::Child, by);
+    }
+}
+
+#[test]
+fn we_initiate_and_take_the_tunnel_along_to_another_address() {
+    moves_along(Initiator::Us);
+}
+
+#[test]
+fn they_initiate_and_take_the_tunnel_along_to_another_address() {
+    moves_along(Initiator::Them);
+}
+
 /// charon dies without a word; it is found dead, and taken back when it returns.
 #[test]
 fn a_strongswan_that_was_killed_comes_back() {

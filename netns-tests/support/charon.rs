@@ -31,6 +31,10 @@ pub(crate) struct Connection {
     pub more: &'static str,
     /// More lines for its child.
     pub child_more: &'static str,
+    /// More secrets.
+    pub secrets: &'static str,
+    /// Its addresses may change (RFC 4555).
+    pub roams: bool,
     pub policies: Policies,
 }
 
@@ -66,6 +70,8 @@ impl Default for Connection {
             start_action: "none",
             more: "",
             child_more: "",
+            secrets: "",
+            roams: false,
             policies: Policies::One,
         }
     }
@@ -213,7 +219,8 @@ fn settings(socket: &str, log: &std::path::Path) -> String {
 }
 
 fn swanctl_conf(side: Side, connection: &Connection) -> String {
-    let Connection { auth, ike, more, policies, .. } = connection;
+    let Connection { auth, ike, more, policies, secrets, roams, .. } = connection;
+    let mobike = if *roams { "yes" } else { "no" };
     let peer = side.other();
     let (own_auth, peer_auth) = match auth {
         Auth::Psk => ("auth = psk", "auth = psk"),
@@ -243,14 +250,14 @@ fn swanctl_conf(side: Side, connection: &Connection) -> String {
            local_addrs = {}
            remote_addrs = {}
            proposals = {ike}
-           mobike = no
+           mobike = {mobike}
            {more}
            local {{ {own_auth}\n id = {} }}
            remote {{ {peer_auth}\n id = {} }}
            children {{ {} }}
          }} }}
-         secrets {{ ike {{ secret = \"{PSK}\" }} }}",
-        side.wan(),
+         secrets {{ ike {{ secret = \"{PSK}\" }} {secrets} }}",
+        if *roams { "%any".to_owned() } else { side.wan().to_string() },
         peer.wan(),
         side.identity(),
         peer.identity(),

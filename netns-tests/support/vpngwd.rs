@@ -100,8 +100,11 @@ pub(crate) fn write_keys(pair: &Pair) {
         pair.write(&format!("{}.pub.pem", side.name()), &key.verifying_key().to_spki_pem());
     }
     pair.write("shared.psk", PSK);
+    pair.write("red.ppk", PPK);
 }
 
+/// A post-quantum pre-shared key, as both vpngw and strongSwan read it.
+pub(crate) const PPK: &str = "0x00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
 pub(crate) const PSK: &str = "long enough for any prf, and not a secret";
 
 /// A running daemon.

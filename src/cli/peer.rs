@@ -179,7 +179,7 @@ fn remove(document: &mut DocumentMut, name: &str) -> Result<Vec<String>> {
             peers.iter().filter_map(|peer| peer.get("name").and_then(Item::as_str)).collect();
         bail!("there is no peer {name} in the file; the peers are: {}", names.join(", "));
     };
-    let files = ["psk_file", "public_key_file", "certificate", "private_key"];
+    let files = ["psk_file", "ppk_file", "public_key_file", "certificate", "private_key"];
     let gone = peers.get(index);
     let named = files.iter().filter_map(|key| gone?.get(key)?.as_str().map(str::to_owned));
     let named = named.collect();

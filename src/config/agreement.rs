@@ -1,6 +1,7 @@
 //! Whether the files of two gateways agree with each other: what each says of the other, and what
 //! they share. Every contradiction is a tunnel that does not come up, or traffic that does not pass.
 
+mod later;
 mod mappings;
 mod papers;
 mod publics;
@@ -8,7 +9,6 @@ mod routes;
 mod segments;
 
 use super::{BgpConfig, Config, Credentials, PeerConfig, Routing, VpcConfig, VrrpConfig};
-use crate::crypto::suite::PostQuantum;
 use crate::net::Prefix;
 use routes::{learned, roles};
 use std::fmt::Display;
@@ -111,8 +111,9 @@ fn unanswered(knows: &Config, silent: &Config) -> Contradiction {
 fn connection(one: Side<'_>, other: Side<'_>, found: &mut Vec<Contradiction>) {
     credentials(one, other, found);
     suites("ike_suites", (one, &one.peer.ike_suites), (other, &other.peer.ike_suites), found);
-    post_quantum(one, other, found);
-    post_quantum(other, one, found);
+    later::post_quantum(one, other, found);
+    later::post_quantum(other, one, found);
+    later::ppk(one, other, found);
     let waits = |side: &Side<'_>| !side.peer.initiate || side.peer.remote_address.is_none();
     if waits(&one) && waits(&other) {
         found.push(Contradiction {
@@ -134,20 +135,6 @@ fn namesakes(one: Side<'_>, other: Side<'_>, found: &mut Vec<Contradiction>) {
         found.push(Contradiction {
             message: format!("{a} and {b} both say that they are {:?}", identity.to_string()),
             help: "give each gateway an `identity` of its own".to_owned(),
-        });
-    }
-}
-
-/// One side must have what the other refuses.
-fn post_quantum(one: Side<'_>, other: Side<'_>, found: &mut Vec<Contradiction>) {
-    let (here, there) = (one.peer.post_quantum, other.peer.post_quantum);
-    if (here, there) == (PostQuantum::Require, PostQuantum::Off) {
-        let (a, b) = (one.name(), other.name());
-        found.push(Contradiction {
-            message: format!(
-                "{a} requires ML-KEM beside the key exchange (post_quantum), and {b} has it off"
-            ),
-            help: format!("leave `post_quantum` out at {b}, or write post_quantum = \"prefer\""),
         });
     }
 }

@@ -117,6 +117,16 @@ fn public_key_text(text: &str) -> Result<VerifyingKey, KeyFormatError> {
 /// The shared secret in the file at `path`: its text, less the line end. Other octets than text
 /// has are written `0x…` in hexadecimal or `0s…` in base64, as strongSwan and libreswan do.
 pub(super) fn psk(files: &dyn KeyFiles, path: &str) -> Result<Secret, Fault> {
+    secret(files, path, limits::PSK_MIN_BYTES)
+}
+
+/// The post-quantum pre-shared key in the file at `path`, written as a shared secret is. It must not
+/// be guessed by whoever breaks everything else, so it is longer (RFC 8784 §6).
+pub(super) fn ppk(files: &dyn KeyFiles, path: &str) -> Result<Secret, Fault> {
+    secret(files, path, limits::PPK_MIN_BYTES)
+}
+
+fn secret(files: &dyn KeyFiles, path: &str, least: usize) -> Result<Secret, Fault> {
     let shown = files.shown(path);
     let make = format!("make one with `vpnctl keygen --psk -o {shown}` and give it to the peer");
     let file = read(files, path, "shared secret", &make)?;
@@ -127,11 +137,11 @@ pub(super) fn psk(files: &dyn KeyFiles, path: &str) -> Result<Secret, Fault> {
         Fault::new(message).label("named here").help(make.clone())
     })?;
     match secret.len() {
-        length if length < limits::PSK_MIN_BYTES => Err(Fault::new(format!(
+        length if length < least => Err(Fault::new(format!(
             "the shared secret in {path} has only {length} characters; whoever records one \
              handshake can guess it offline"
         ))
-        .label(format!("at least {} are needed", limits::PSK_MIN_BYTES))
+        .label(format!("at least {least} are needed"))
         .help(make)),
         length if length > limits::PSK_MAX_BYTES => {
             let message = format!("{path} holds {length} bytes, which is no shared secret");

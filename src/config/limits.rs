@@ -60,6 +60,8 @@ pub(super) const CHILD_PACKETS: RangeInclusive<u64> = (1 << 10)..=(1 << 32) - 1;
 pub(super) const REPLAY_WINDOW: RangeInclusive<u32> = 64..=65_536;
 /// A shared secret must hold against guessing offline (RFC 7296 §2.15): 16 characters.
 pub(super) const PSK_MIN_BYTES: usize = 16;
+/// The same of a post-quantum pre-shared key: 256 bits (RFC 8784 §6).
+pub(super) const PPK_MIN_BYTES: usize = 32;
 /// No secret needs more; a longer file is another file.
 pub(super) const PSK_MAX_BYTES: usize = 512;
 /// Authorities that one gateway believes: all of them are named in one IKE_SA_INIT.

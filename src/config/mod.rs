@@ -38,6 +38,7 @@ mod numbering;
 mod outline;
 mod peer_section;
 mod policy_section;
+mod ppk;
 mod presets;
 mod public_section;
 mod publics;
@@ -51,7 +52,7 @@ mod vpc_section;
 mod vxlan_section;
 mod words;
 
-pub use crate::pki::Credentials;
+pub use crate::pki::{Credentials, Ppk};
 pub use crate::wire::ike::{Identity, ParseIdentityError};
 pub use agreement::{Contradiction, compare, know_each_other};
 pub use diagnostics::{ConfigError, ConfigErrors};

@@ -3,6 +3,7 @@
 use super::diagnostics::{Fault, Report};
 use super::gateway_section::Gateway;
 use super::keys::{self, KeyFiles};
+use super::ppk;
 use super::reader::{At, Section};
 use super::tuning::{self, Tuning};
 use super::tunnel_section::{self, Inside, Tunnel};
@@ -13,7 +14,7 @@ use crate::net::{Prefix, RemoteId};
 use std::net::IpAddr;
 use std::ops::Range;
 
-const OWN_KEYS: [&str; 18] = [
+const OWN_KEYS: [&str; 21] = [
     "name",
     "vpc",
     "vpcs",
@@ -25,6 +26,9 @@ const OWN_KEYS: [&str; 18] = [
     "public_key",
     "public_key_file",
     "psk_file",
+    "ppk_file",
+    "ppk_id",
+    "ppk_required",
     "ca",
     "crl",
     "certificate",
@@ -71,6 +75,7 @@ pub(super) fn read(
     let identities = identities(section, context, name.as_ref(), report);
     let local_identity = identities.as_ref().map(|(local, _)| local);
     let credentials = credentials(section, context, local_identity, report);
+    let ppk = ppk::read(section, context, report);
     let tuning = with_preset(section, context.defaults, report).read_over(section, report);
     check_weakness(section, &tuning, report);
     let local_address = local_address(section, context, remote_address.as_ref(), report);
@@ -105,6 +110,7 @@ pub(super) fn read(
             local_identity: local_identity.clone(),
             remote_identity: remote_identity.clone(),
             credentials: credentials.clone(),
+            ppk: ppk.clone(),
             routing: tunnel.routing,
             accept: tunnel.accept.iter().map(|prefix| prefix.value).collect(),
             local_preference: tunnel.local_preference,
@@ -118,6 +124,7 @@ pub(super) fn read(
             initiate,
             force_encapsulation: tuning.force_encapsulation,
             maps: tunnel.maps,
+            mobike: tuning.mobike,
             local_ts: tunnel.local_ts,
             remote_ts: tunnel.remote_ts,
         },

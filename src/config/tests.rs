@@ -9,6 +9,7 @@ mod certificates;
 pub(super) mod errors;
 mod limits;
 mod maps;
+mod ppk;
 mod publics;
 mod routers;
 mod segments;

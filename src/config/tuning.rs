@@ -10,7 +10,7 @@ use crate::net::Prefix;
 use std::time::Duration;
 use toml::de::DeValue;
 
-pub(super) const KEYS: [&str; 16] = [
+pub(super) const KEYS: [&str; 17] = [
     "ike_suites",
     "esp_suites",
     "post_quantum",
@@ -27,6 +27,7 @@ pub(super) const KEYS: [&str; 16] = [
     "max_prefixes",
     "initiate",
     "force_encapsulation",
+    "mobike",
 ];
 
 const LIVENESS_KEYS: [&str; 3] = ["interval", "timeout", "give_up"];
@@ -49,6 +50,7 @@ pub(super) struct Tuning {
     pub(super) max_prefixes: u32,
     pub(super) initiate: Option<bool>,
     pub(super) force_encapsulation: bool,
+    pub(super) mobike: bool,
     /// Selectors of both sides where the file says none; else what the routing suggests.
     pub(super) selectors: Option<Vec<Prefix>>,
 }
@@ -69,6 +71,7 @@ impl Default for Tuning {
             max_prefixes: defaults::MAX_PREFIXES,
             initiate: None,
             force_encapsulation: true,
+            mobike: true,
             selectors: None,
         }
     }
@@ -110,6 +113,7 @@ impl Tuning {
             force_encapsulation: section
                 .optional("force_encapsulation", words::boolean, report)
                 .unwrap_or(self.force_encapsulation),
+            mobike: section.optional("mobike", words::boolean, report).unwrap_or(self.mobike),
             selectors: self.selectors.clone(),
         }
     }

@@ -3,7 +3,7 @@
 //!
 //! Everything compares by value, so a reload is the difference of two [`Config`]s.
 
-use super::{Credentials, Identity};
+use super::{Credentials, Identity, Ppk};
 use crate::crypto::secret::Secret;
 use crate::crypto::suite::{EspSuite, IkeSuite, PostQuantum};
 use crate::net::{Asn, InterfaceAddress, Mapping, Mappings, PeerId, Prefix, RemoteId, VpcId};
@@ -333,6 +333,8 @@ pub struct PeerConfig {
     pub remote_identity: Identity,
     /// How both prove it.
     pub credentials: Credentials,
+    /// A secret of both that goes into the keys, too (RFC 8784).
+    pub ppk: Option<Ppk>,
     /// Where routes through the tunnel come from.
     pub routing: Routing,
     /// Prefixes that the peer may announce and send from; longer ones inside them are accepted.
@@ -359,6 +361,8 @@ pub struct PeerConfig {
     pub force_encapsulation: bool,
     /// By which addresses the peer knows ours.
     pub maps: Mappings,
+    /// Whether addresses of its IKE SA may change while it stands (RFC 4555).
+    pub mobike: bool,
     /// Our side's traffic selectors (RFC 7296 §2.9), as the peer knows it.
     pub local_ts: Vec<Prefix>,
     /// The peer's side's traffic selectors.

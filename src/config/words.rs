@@ -17,6 +17,8 @@ use toml::de::DeValue;
 const INTERFACE_NAME_MAX: usize = 15;
 /// The longest name of a gateway, a VPC or a peer: it becomes part of file names and labels.
 const NAME_MAX: usize = 63;
+/// More needs no name of a key.
+const PPK_ID_MAX: usize = 64;
 
 /// Any text.
 pub(super) fn text(value: &DeValue<'_>) -> Result<String, Fault> {
@@ -352,6 +354,19 @@ pub(super) fn replay_window(value: &DeValue<'_>) -> Result<u32, Fault> {
     Err(Fault::new(format!("the replay window must be a power of two, {packets} is not"))
         .label("not a power of two")
         .help(format!("write {}", packets.next_power_of_two())))
+}
+
+/// How both sides call a post-quantum pre-shared key.
+pub(super) fn ppk_id(value: &DeValue<'_>) -> Result<String, Fault> {
+    let id = string(value)?;
+    let allowed = |c: char| c.is_ascii_graphic() || c == ' ';
+    if (1..=PPK_ID_MAX).contains(&id.len()) && id.chars().all(allowed) {
+        return Ok(id.to_owned());
+    }
+    let what = "printable characters of ASCII";
+    Err(Fault::new(format!("{id:?} cannot name a post-quantum pre-shared key"))
+        .label("not a name of a key")
+        .help(format!("write 1 to {PPK_ID_MAX} {what}, the same as at the peer")))
 }
 
 /// Whether ML-KEM stands beside the key exchange.

@@ -230,6 +230,7 @@ pub(crate) fn peer() -> PeerView {
         ike_sa: Some(IkeSaView {
             beside: "mlkem768".to_owned(),
             transcript: true,
+            ppk: true,
             initiator_spi: "0102030405060708".to_owned(),
             responder_spi: "1112131415161718".to_owned(),
             role: Role::Initiator,

@@ -11,7 +11,7 @@ use crate::ike::{
 use crate::net::{AddressRange, PeerId, Prefix, RemoteId};
 use crate::wire::ike::TrafficSelector;
 use crate::wire::ike::limits::SELECTORS;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// The connection to a remote gateway.
@@ -44,6 +44,12 @@ pub(super) fn endpoint_config(config: &Config, workers: u32) -> EndpointConfig {
         crash_detection: config.gateway.crash_detection,
         ..EndpointConfig::default()
     }
+}
+
+/// Where peers may find us beside the address from which they are spoken to: what `listen` names.
+pub(super) fn addresses(config: &Config, sockets: &BTreeSet<IpAddr>) -> BTreeSet<IpAddr> {
+    let listen = config.gateway.listen.iter().copied().collect::<BTreeSet<IpAddr>>();
+    listen.intersection(sockets).copied().filter(|address| !address.is_unspecified()).collect()
 }
 
 /// Our address for every peer: the one that can be told, else one of those that we listen on.
@@ -90,10 +96,12 @@ fn shared_config(local: IpAddr, peer: &PeerConfig) -> ConnectionConfig {
         anywhere: peer.local_address.is_none(),
         ike_suites: peer.ike_suites.clone(),
         post_quantum: peer.post_quantum,
+        ppk: peer.ppk.clone(),
         initiate: peer.initiate && peer.remote_address.is_some(),
         liveness,
         ike_lifetime: Lifetime::of(peer.lifetimes.ike),
         force_encapsulation: peer.force_encapsulation,
+        mobike: peer.mobike,
         ..base
     }
 }

@@ -5,7 +5,7 @@ use super::Unsent;
 use super::path::Loss;
 use crate::config::{PeerConfig, Routing};
 use crate::control::Code;
-use crate::ike::{AuthFailure, ChildRefusal, DownReason, FailureReason, NoProposal};
+use crate::ike::{AuthFailure, ChildRefusal, DownReason, FailureReason, NoProposal, PpkFailure};
 use crate::net::{Asn, Prefix};
 use crate::pki::Refusal;
 use crate::routing::bgp::{self, Cause, CeaseReason, Notification};
@@ -116,6 +116,9 @@ impl Fact {
             DownReason::LostByPeer | DownReason::PeerRestarted => {
                 Fact::new(Code::PeerRestarted, text)
             }
+            DownReason::AddressRefused(address) => Fact::new(Code::Closed, text).remedy(format!(
+                "let the peer take this gateway from {address}, or from any address"
+            )),
             DownReason::AddressGone(address) => Fact::new(Code::HostAddressGone, text)
                 .remedy(format!("give {address} back to this host, or change `listen`")),
             DownReason::Silent(_) => Fact::new(Code::PeerSilent, text).remedy(let_ike_pass(peer)),
@@ -389,8 +392,31 @@ fn of_authentication(failure: &AuthFailure, text: String, peer: &PeerConfig) -> 
         AuthFailure::Certificate { refusal, .. } => {
             Fact::new(Code::Certificate, text).remedy(renewal(refusal, name))
         }
+        AuthFailure::Ppk(failure) => of_ppk(failure, text, peer),
         AuthFailure::Eap => {
             Fact::new(Code::AuthMethod, text).remedy("turn EAP off at the peer: use keys or a secret")
+        }
+    }
+}
+
+/// What to do about a post-quantum pre-shared key that both sides do not have alike.
+fn of_ppk(failure: &PpkFailure, text: String, peer: &PeerConfig) -> Fact {
+    let name = &peer.gateway;
+    let fact = Fact::new(Code::PpkMismatch, text);
+    match failure {
+        PpkFailure::NotUsed | PpkFailure::NotTaken(_) => fact.remedy(format!(
+            "give {name} the file that `ppk_file` names here, with the same `ppk_id`; or leave `ppk_required` \
+             out until it has it"
+        )),
+        PpkFailure::NotNamed => fact,
+        PpkFailure::Unknown { presented, ours } => {
+            let ours = ours.as_deref().unwrap_or("none");
+            fact.sides(ours, presented).remedy(format!(
+                "write ppk_id = \"{presented}\" for {name} here, with the same file as there"
+            ))
+        }
+        PpkFailure::Differs { .. } => {
+            fact.remedy("give both sides the same files as `ppk_file` and `psk_file`")
         }
     }
 }

@@ -204,9 +204,11 @@ fn restarts(old: &PeerConfig, new: &PeerConfig) -> bool {
     let same_path = old.remote_address == new.remote_address
         && old.remote_port == new.remote_port
         && old.local_address == new.local_address
-        && old.force_encapsulation == new.force_encapsulation;
+        && old.force_encapsulation == new.force_encapsulation
+        && old.mobike == new.mobike;
     let same_proof = old.local_identity == new.local_identity
         && old.remote_identity == new.remote_identity
+        && old.ppk == new.ppk
         && old.credentials.continues_as(&new.credentials);
     let same_proposal = old.ike_suites == new.ike_suites
         && old.esp_suites == new.esp_suites

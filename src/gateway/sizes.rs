@@ -104,7 +104,7 @@ impl Gateway {
     pub(super) fn follow_event(&mut self, id: RemoteId, event: &Event, now: Timestamp) -> bool {
         match event {
             Event::Established(facts) => self.on_way_up(id, facts, now),
-            Event::Moved { local, remote } => {
+            Event::Moved { local, remote, .. } => {
                 if self.ways.lead(id, *local, *remote, self.limit())
                     && let Some(way) = self.ways.all.get_mut(&id)
                 {

@@ -292,8 +292,12 @@ impl Tunnel {
                 info!(peer = self.name, %reason, "{}: Child SA down: {reason}", self.name);
                 self.sas.retire(*child, now);
             }
-            Event::Moved { local, remote } => {
-                self.tell(Fact::new(Code::PeerMoved, format!("peer moved to {remote}")), now);
+            Event::Moved { local, remote, ours } => {
+                let text = match ours {
+                    true => format!("this gateway moved to {local}, towards {remote}"),
+                    false => format!("peer moved to {remote}"),
+                };
+                self.tell(Fact::new(Code::PeerMoved, text), now);
                 self.sas.move_to(*local, *remote);
                 self.probing.on_moved(now);
             }
@@ -364,7 +368,7 @@ impl Tunnel {
     /// Tells once of keys that do not hold as well as was preferred.
     fn note_key_exchange(&mut self, facts: &Established, config: &PeerConfig, now: Timestamp) {
         let preferred = config.post_quantum == PostQuantum::Prefer;
-        if preferred && !facts.additional.is_post_quantum() {
+        if preferred && !facts.additional.is_post_quantum() && !facts.ppk_in_use {
             let group = facts.suite.group;
             let text = format!("keys by {group} alone: the peer does no ML-KEM beside it");
             let remedy =

@@ -74,6 +74,7 @@ impl Gateway {
         if known != sockets {
             self.outputs.push_back(Output::Listen(sockets));
         }
+        self.ike.set_addresses(connection::addresses(&self.config, &self.sockets), at);
         let changed = |(peer, local): &(&PeerId, &IpAddr)| before.get(peer) != Some(local);
         let moved = self.local_addresses.iter().filter(changed);
         let of_peer = |peer: &PeerId| self.config.peers.get(peer).map(|config| config.remote);

@@ -4,7 +4,7 @@
 use crate::crypto::secret::Secret;
 pub use crate::crypto::suite::PostQuantum;
 use crate::crypto::suite::{DEFAULT_IKE_SUITES, EspSuite, IkeSuite, default_esp_suites};
-use crate::pki::Credentials;
+use crate::pki::{Credentials, Ppk};
 use crate::random::Random;
 use crate::wire::ike::{Identity, TrafficSelector};
 use std::collections::{BTreeMap, BTreeSet};
@@ -41,6 +41,8 @@ pub struct EndpointConfig {
     /// What our tokens are made of: 32 octets that outlive the process, and that no other gateway
     /// has (RFC 6290 §9.2). Without them we make none.
     pub crash_secret: Option<Secret>,
+    /// Where peers may find us beside the address of their connection (RFC 4555 §3.4).
+    pub addresses: BTreeSet<IpAddr>,
 }
 
 /// Bounds on IKE SAs whose initiator has not authenticated itself yet.
@@ -73,6 +75,7 @@ impl Default for EndpointConfig {
             fragmentation: true,
             crash_detection: true,
             crash_secret: None,
+            addresses: BTreeSet::new(),
         }
     }
 }
@@ -186,6 +189,8 @@ pub struct ConnectionConfig {
     pub ike_suites: Vec<IkeSuite>,
     /// Whether ML-KEM stands beside their key exchange.
     pub post_quantum: PostQuantum,
+    /// What goes into the keys beside the key exchanges (RFC 8784).
+    pub ppk: Option<Ppk>,
     /// What its Child SAs are for. IKE_AUTH makes that of the first slot, CREATE_CHILD_SA the
     /// others at once after.
     pub slots: BTreeMap<SlotId, SlotConfig>,
@@ -205,6 +210,8 @@ pub struct ConnectionConfig {
     /// The operator wants no IKE SA with this peer now: it has none, and one that has proved to be
     /// the peer is refused and told why.
     pub refuses: bool,
+    /// Whether the addresses of its IKE SAs may change (RFC 4555), if the peer knows how.
+    pub mobike: bool,
     /// Names of slots that the operator wants no Child SA for now.
     pub refused_slots: BTreeSet<String>,
 }
@@ -227,6 +234,7 @@ impl ConnectionConfig {
             credentials,
             ike_suites: DEFAULT_IKE_SUITES.to_vec(),
             post_quantum: PostQuantum::default(),
+            ppk: None,
             slots: BTreeMap::from([(SlotId(0), SlotConfig::new(local_ts, remote_ts))]),
             initiate: true,
             liveness: LivenessConfig::default(),
@@ -235,6 +243,7 @@ impl ConnectionConfig {
             reconnect: Backoff::default(),
             force_encapsulation: true,
             refuses: false,
+            mobike: true,
             refused_slots: BTreeSet::new(),
         }
     }

@@ -31,6 +31,8 @@ pub(super) struct Acceptable {
     pub force_encapsulation: bool,
     /// The authorities of which they take certificates.
     pub authorities: Vec<KeyIdentifier>,
+    /// Whether one of them has a post-quantum pre-shared key.
+    pub has_ppk: bool,
 }
 
 /// The connections between the same two addresses.
@@ -40,6 +42,8 @@ struct Place {
     /// By their list of suites: of 10,000 connections most have the same.
     by_suites: BTreeMap<Vec<IkeSuite>, BTreeSet<ConnectionId>>,
     forcing: BTreeSet<ConnectionId>,
+    /// Those with a post-quantum pre-shared key.
+    with_ppk: BTreeSet<ConnectionId>,
     /// How many want ML-KEM how much.
     post_quantum: BTreeMap<PostQuantum, usize>,
     /// How many take certificates of each authority.
@@ -170,7 +174,8 @@ impl Connections {
         let authorities = named.into_iter().take(NAMED_AUTHORITIES).collect();
         let wanted = places.iter().flat_map(|place| place.post_quantum.keys()).copied();
         let beside = Beside::of_all(wanted);
-        let acceptable = Acceptable { suites, beside, force_encapsulation, authorities };
+        let has_ppk = places.iter().any(|place| !place.with_ppk.is_empty());
+        let acceptable = Acceptable { suites, beside, force_encapsulation, authorities, has_ppk };
         (!places.is_empty()).then_some(acceptable)
     }
 
@@ -245,6 +250,9 @@ impl Place {
         if config.force_encapsulation {
             self.forcing.insert(id);
         }
+        if config.ppk.is_some() {
+            self.with_ppk.insert(id);
+        }
         for authority in config.credentials.authorities() {
             *self.authorities.entry(authority).or_default() += 1;
         }
@@ -254,6 +262,7 @@ impl Place {
     fn remove(&mut self, id: ConnectionId, config: &ConnectionConfig) {
         self.members.remove(&id);
         self.forcing.remove(&id);
+        self.with_ppk.remove(&id);
         for authority in config.credentials.authorities() {
             if let Some(count) = self.authorities.get_mut(&authority) {
                 *count -= 1;

@@ -1,12 +1,13 @@
 //! What a handler is given besides its own state: time, chance, what may be allocated, and
 //! where output goes.
 
-use super::config::{ConnectionId, EndpointConfig};
+use super::config::{ConnectionConfig, ConnectionId, EndpointConfig};
 use super::crash;
 use super::event::{ChildId, Event, IkeSaId, Transmit};
 use super::fragments::Sealed;
 use super::job::Jobs;
 use super::limits::Accounts;
+use super::mobike;
 use super::path::Path;
 use super::slots::Slots;
 use super::state::{State, StateReader, StateWriter};
@@ -50,6 +51,16 @@ impl Context<'_> {
 
     pub(super) fn esp_spi(&mut self) -> EspSpi {
         self.pool.esp_spi(self.settings.workers, self.random)
+    }
+
+    /// What IKE_AUTH says of our addresses; `local` is the one that it leaves from.
+    pub(super) fn mobility(&self, config: &ConnectionConfig, local: IpAddr) -> Vec<Payload> {
+        let mut payloads: Vec<Payload> =
+            config.mobike.then(mobike::supported).into_iter().collect();
+        if config.mobike && config.anywhere {
+            payloads.extend(mobike::additional(&self.settings.addresses, local));
+        }
+        payloads
     }
 
     /// Our token for an IKE SA that runs from `local`, if we make any.

@@ -160,12 +160,14 @@ pub enum Event {
         /// Why.
         reason: DownReason,
     },
-    /// An authentic message came from elsewhere: the peer's NAT gave it another address.
+    /// The IKE SA and its Child SAs run between other addresses.
     Moved {
         /// Our address and port.
         local: SocketAddr,
-        /// The peer's new address and port.
+        /// The peer's address and port.
         remote: SocketAddr,
+        /// We have moved, rather than the peer.
+        ours: bool,
     },
     /// The peer answers again.
     Alive {
@@ -247,6 +249,8 @@ pub struct Established {
     pub additional: Additional,
     /// Whether both sides have authenticated all of IKE_SA_INIT.
     pub covered_in_full: bool,
+    /// Whether a post-quantum pre-shared key is in the keys (RFC 8784).
+    pub ppk_in_use: bool,
     /// Our address and port.
     pub local: SocketAddr,
     /// The peer's.

@@ -1,6 +1,6 @@
 //! Why a connection did not come up or did not stay, in words for an operator.
 
-use crate::pki::Refusal;
+use crate::pki::{Ppk, Refusal};
 use crate::wire::ike::Identity;
 use crate::wire::ike::{AuthMethod, NotifyType};
 use std::fmt;
@@ -196,9 +196,61 @@ pub enum AuthFailure {
         /// Why.
         refusal: Refusal,
     },
+    /// The two sides do not agree on a post-quantum pre-shared key.
+    #[error("{0}")]
+    Ppk(PpkFailure),
     /// There is no AUTH payload: the peer wants EAP.
     #[error("the peer wants EAP, which is not supported")]
     Eap,
+}
+
+impl AuthFailure {
+    /// The same of a proof that rests on a post-quantum pre-shared key, too: that may be another.
+    pub(super) fn or_of_ppk(self, ppk: &Ppk) -> AuthFailure {
+        match self {
+            AuthFailure::PskMismatch(identity) | AuthFailure::BadSignature(identity) => {
+                AuthFailure::Ppk(PpkFailure::Differs { identity, id: ppk.id.clone() })
+            }
+            other => other,
+        }
+    }
+}
+
+/// Why a post-quantum pre-shared key (RFC 8784) keeps a peer out.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PpkFailure {
+    /// The peer has none for us.
+    #[error("the peer has no post-quantum pre-shared key for this side, and `ppk_required` is set")]
+    NotUsed,
+    /// The peer has one, but not ours, and goes on without.
+    #[error(
+        "the peer does not have the post-quantum pre-shared key {0:?}, and `ppk_required` is set"
+    )]
+    NotTaken(String),
+    /// The peer has one, and does not say which.
+    #[error("the peer does not name its post-quantum pre-shared key")]
+    NotNamed,
+    /// The peer names another than we have, and one side requires it.
+    #[error(
+        "the peer uses the post-quantum pre-shared key {presented:?}, but this side has {}",
+        ours.as_ref().map_or("none for it".to_owned(), |ours| format!("{ours:?}"))
+    )]
+    Unknown {
+        /// As the peer calls it.
+        presented: String,
+        /// As ours is called, if there is one.
+        ours: Option<String>,
+    },
+    /// Both have one of this name, and AUTH, which rests on it, is wrong.
+    #[error(
+        "the proof of {identity} does not fit: its key, or the post-quantum pre-shared key {id:?}, differs"
+    )]
+    Differs {
+        /// Who the peer says it is.
+        identity: Identity,
+        /// How both sides call the key.
+        id: String,
+    },
 }
 
 /// Why an SA ended.
@@ -216,6 +268,9 @@ pub enum DownReason {
     /// Our address between which and the peer's it ran is gone.
     #[error("this gateway has lost its address {0}")]
     AddressGone(IpAddr),
+    /// The peer does not take us from this address, to which we have moved (RFC 4555 §3.5).
+    #[error("the peer does not accept this gateway at {0}")]
+    AddressRefused(IpAddr),
     /// The peer is silent.
     #[error("the peer is silent for {} s", .0.as_secs())]
     Silent(Duration),

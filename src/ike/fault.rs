@@ -42,6 +42,10 @@ pub(super) enum Fault {
     InstallsTooSoon,
     /// A token does not tell whose of the two SPIs is whose (RFC 6290 §9.2).
     SortsTokens,
+    /// The peer is followed to where it says it is before it has answered from there (RFC 4555 §3.7).
+    FollowsAtOnce,
+    /// As responder, a pre-shared key does not go into the keys (RFC 8784 §3).
+    ForgetsPpk,
     /// Any token shows that the peer has lost an IKE SA (RFC 6290 §4.5).
     BelievesAnyToken,
 }

@@ -18,6 +18,12 @@
 //! KEYMAT = prf+(SK_d, SK(0) | Ni | Nr | SK(1) | … SK(n))
 //! ```
 //!
+//! With a post-quantum pre-shared key, once IKE_AUTH has agreed on it (RFC 8784 §3):
+//!
+//! ```text
+//! SK_d = prf+(PPK, SK_d'), SK_pi = prf+(PPK, SK_pi'), SK_pr = prf+(PPK, SK_pr')
+//! ```
+//!
 //! With AEADs there is no SK_a (RFC 5282 §7). Every direction's key material is
 //! encryption key ‖ integrity key, as it is in KEYMAT (RFC 7296 §2.17).
 
@@ -179,10 +185,50 @@ impl IkeKeys {
         })
     }
 
+    /// The keys that a post-quantum pre-shared key goes into (RFC 8784 §3).
+    pub(super) fn mixed_with(&self, ppk: &Secret) -> Mixed {
+        let mix = |key: &Secret| {
+            self.suite.prf.prf_plus(ppk.as_bytes(), &[key.as_bytes()], key.as_bytes().len())
+        };
+        Mixed { sk_d: mix(&self.sk_d), sk_pi: mix(&self.sk_pi), sk_pr: mix(&self.sk_pr) }
+    }
+
+    /// Takes the mixed keys for its own from now on.
+    pub(super) fn adopt(&mut self, mixed: Mixed) {
+        let Mixed { sk_d, sk_pi, sk_pr } = mixed;
+        (self.sk_d, self.sk_pi, self.sk_pr) = (sk_d, sk_pi, sk_pr);
+    }
+
+    /// What both sides prove their identities with.
+    pub(super) fn proving<'a>(&'a self, mixed: Option<&'a Mixed>) -> Proving<'a> {
+        let (sk_pi, sk_pr) = match mixed {
+            Some(mixed) => (&mixed.sk_pi, &mixed.sk_pr),
+            None => (&self.sk_pi, &self.sk_pr),
+        };
+        Proving { prf: self.suite.prf, sk_pi, sk_pr }
+    }
+
     /// Key material for Child SAs.
     pub(super) fn child_seed(&self) -> ChildSeed<'_> {
         ChildSeed { prf: self.suite.prf, sk_d: &self.sk_d }
     }
+}
+
+/// Keys of an IKE SA that a post-quantum pre-shared key has gone into.
+#[cfg_attr(test, derive(Clone))]
+#[derive(Debug)]
+pub(super) struct Mixed {
+    sk_d: Secret,
+    sk_pi: Secret,
+    sk_pr: Secret,
+}
+
+/// What both sides prove their identities with.
+#[derive(Clone, Copy)]
+pub(super) struct Proving<'a> {
+    pub prf: Prf,
+    pub sk_pi: &'a Secret,
+    pub sk_pr: &'a Secret,
 }
 
 /// From which the keys of a Child SA are made.

@@ -46,6 +46,8 @@ const FAILED_AUTH: Rate = Rate { burst: 20, every: Duration::from_secs(1) };
 /// Tokens of RFC 6290 that are compared with that of an IKE SA: a peer that has lost it shows the right
 /// one at once.
 pub(super) const TOKENS: Rate = Rate { burst: 16, every: Duration::from_secs(1) };
+/// Addresses of a peer beside the one that it uses, and ours that it is told.
+pub(super) const PEER_ADDRESSES: usize = 8;
 /// Certificates of one message: a chain is seldom longer than three …
 pub(super) const CERTIFICATES: usize = 8;
 /// … and all of them together, in octets; an IKE SA keeps them for another look at each rekeying.

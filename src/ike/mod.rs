@@ -17,8 +17,8 @@
 //! COOKIE2 (RFC 4555 §4.2.5), rekeying with all collisions (§2.8, §2.25); RFC 5282 and RFC 7634 (AEADs), RFC 7427 and RFC 8420 (signatures),
 //! X.509 certificates (RFC 4945); fragmentation (RFC 7383); ML-KEM beside the first key exchange (RFC 9242, RFC 9370,
 //! draft-ietf-ipsecme-ikev2-mlkem), and authentication of all of IKE_SA_INIT against downgrades; quick
-//! crash detection (RFC 6290).
-//! Not implemented, and not announced: MOBIKE (RFC 4555), EAP, certificates by URL, transport mode,
+//! crash detection (RFC 6290); post-quantum pre-shared keys (RFC 8784).
+//! Addresses change by MOBIKE (RFC 4555). Not implemented, and not announced: EAP, certificates by URL, transport mode,
 //! configuration payloads.
 //!
 //! No datagram changes anything before it has proved to be authentic, with two exceptions that
@@ -49,8 +49,10 @@ mod job;
 mod keys;
 mod limits;
 mod liveness;
+mod mobike;
 mod path;
 mod payloads;
+mod ppk;
 mod proposal;
 mod protect;
 mod responder;
@@ -63,7 +65,7 @@ mod stats;
 mod transcript;
 mod view;
 
-pub use crate::pki::Credentials;
+pub use crate::pki::{Credentials, Ppk};
 pub use crate::wire::ike::Identity;
 pub use config::{
     Backoff, ConnectionConfig, ConnectionId, EndpointConfig, HalfOpenLimits, Lifetime,
@@ -74,7 +76,7 @@ pub use event::{
     ChildId, ChildKeys, ChildUp, Established, Event, IkeSaId, NatStatus, Role, Strand, TimerReason,
     Transmit,
 };
-pub use failure::{AuthFailure, ChildRefusal, DownReason, FailureReason, NoProposal};
+pub use failure::{AuthFailure, ChildRefusal, DownReason, FailureReason, NoProposal, PpkFailure};
 pub use job::{Job, JobAnswer, JobId};
 pub use stats::{Discard, Stats};
 pub use view::{ChildView, ConnectionState, ConnectionView, IkeSecrets, IkeView, Unanswered};

@@ -137,6 +137,28 @@ impl LivePath {
         true
     }
 
+    /// It runs elsewhere from now on.
+    pub(super) fn relocate(&mut self, path: Path) {
+        self.path = path;
+        self.candidate = None;
+    }
+
+    /// The peer has said, from and to these addresses, that it is there. If that is elsewhere it is to
+    /// be asked there, until `until`, whatever place was being asked before.
+    pub(super) fn on_announced(&mut self, path: Path, until: Timestamp) {
+        let known = self.candidate.is_some_and(|candidate| candidate.path == path);
+        if path == self.path {
+            self.candidate = None;
+        } else if !known {
+            self.candidate = Some(Candidate { path, until, cookie: None });
+        }
+    }
+
+    /// Which side is behind a NAT now.
+    pub(super) fn set_nat(&mut self, nat: NatStatus) {
+        self.nat = nat;
+    }
+
     /// Where the peer may be as well, while that is being found out.
     pub(super) fn candidate(&self) -> Option<Path> {
         self.candidate.map(|candidate| candidate.path)

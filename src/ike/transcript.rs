@@ -19,7 +19,7 @@
 
 use super::auth::Signed;
 use super::event::Role;
-use super::keys::{IkeKeys, Nonces};
+use super::keys::{IkeKeys, Nonces, Proving};
 use super::payloads::{Payloads, notify};
 use crate::crypto::secret::Secret;
 use crate::wire::ike::{Identification, MessageId, NotifyType, Payload};
@@ -91,16 +91,16 @@ impl Transcript {
     pub(super) fn signed<'a>(
         &'a self,
         side: Role,
-        keys: &'a IkeKeys,
+        keys: Proving<'a>,
         nonces: &'a Nonces,
         identity: &'a Identification,
     ) -> Signed<'a> {
         let (sent, received, nonce, sk_p) = match side {
             Role::Initiator => {
-                (&self.init_request, &self.init_response, &nonces.responder, &keys.sk_pi)
+                (&self.init_request, &self.init_response, &nonces.responder, keys.sk_pi)
             }
             Role::Responder => {
-                (&self.init_response, &self.init_request, &nonces.initiator, &keys.sk_pr)
+                (&self.init_response, &self.init_request, &nonces.initiator, keys.sk_pr)
             }
         };
         let messages: Vec<&[u8]> = match self.is_full {
@@ -108,7 +108,7 @@ impl Transcript {
             false => vec![sent],
         };
         let intermediate = self.intermediate.octets();
-        Signed { messages, nonce, identity, sk_p, prf: keys.suite.prf, intermediate }
+        Signed { messages, nonce, identity, sk_p, prf: keys.prf, intermediate }
     }
 }
 

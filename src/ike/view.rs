@@ -85,6 +85,8 @@ pub struct IkeView {
     pub additional: Additional,
     /// Whether both sides have authenticated all of IKE_SA_INIT.
     pub covered_in_full: bool,
+    /// Whether a post-quantum pre-shared key is in the keys (RFC 8784).
+    pub ppk_in_use: bool,
     /// Our address and port.
     pub local: SocketAddr,
     /// The peer's.

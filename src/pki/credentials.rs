@@ -26,6 +26,18 @@ pub enum Credentials {
     },
 }
 
+/// A secret that goes into the keys beside what key exchanges bring, against who may break those
+/// later (RFC 8784). Both sides have the same, by the same name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ppk {
+    /// PPK_ID: how both sides call it.
+    pub id: String,
+    /// The key, of 256 bits of chance at least (RFC 8784 §6).
+    pub secret: Secret,
+    /// Whether there is no IKE SA without it.
+    pub required: bool,
+}
+
 impl Credentials {
     /// By what a Certificate Request names the authorities of which the peer may show certificates.
     pub fn authorities(&self) -> Vec<KeyIdentifier> {

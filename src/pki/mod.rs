@@ -29,7 +29,7 @@ pub(crate) mod samples;
 mod trust;
 
 pub use certificate::{Certificate, Malformed};
-pub use credentials::Credentials;
+pub use credentials::{Credentials, Ppk};
 pub use crl::Crl;
 pub use date::Date;
 pub use identifier::{algorithm_of, identifier_of};

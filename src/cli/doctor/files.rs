@@ -7,8 +7,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// Keys of the file that name other files, one or several.
-const NAMING: [&str; 6] =
-    ["private_key", "psk_file", "public_key_file", "certificate", "ca", "crl"];
+const NAMING: [&str; 7] =
+    ["private_key", "psk_file", "ppk_file", "public_key_file", "certificate", "ca", "crl"];
 
 /// Whether the service can read its files.
 pub(super) fn of(file: &Path) -> Vec<Finding> {

@@ -250,9 +250,11 @@ fn traffic(traffic: &Traffic) -> String {
 /// Whether keys hold against who has a quantum computer later, and whether somebody between both ends
 /// could have made them worse than both can.
 fn key_exchange(sa: &IkeSaView, by: Option<&str>) -> String {
-    let holds = match sa.beside.is_empty() {
-        true => "not post-quantum: the peer, or post_quantum, leaves ML-KEM out",
-        false => "post-quantum",
+    let holds = match (sa.beside.is_empty(), sa.ppk) {
+        (true, false) => "not post-quantum: the peer, or post_quantum, leaves ML-KEM out",
+        (true, true) => "post-quantum by the pre-shared key in use (ppk_file)",
+        (false, false) => "post-quantum",
+        (false, true) => "post-quantum, with a pre-shared key in use (ppk_file), too",
     };
     let transcript = match sa.transcript {
         true => "all of IKE_SA_INIT authenticated",

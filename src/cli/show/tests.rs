@@ -232,7 +232,7 @@ east-a → north-a is up, rejects for 1m01s, VPC shop
   carries      0 bit/s in, 0 bit/s out; 1.0 kB in, 2.0 kB out so far
   selectors    0.0.0.0/0 ::/0 ↔ 0.0.0.0/0
   replay       window of 8192 packets: 3 lost, 2 late, 1 replayed
-  key exchange curve25519+mlkem768, post-quantum; all of IKE_SA_INIT authenticated
+  key exchange curve25519+mlkem768, post-quantum, with a pre-shared key in use (ppk_file), too; all of IKE_SA_INIT authenticated
   BGP          Established for 1m00s with AS4200000002, fd76:706e:6777::1 → fd76:706e:6777::2, hold time 9s, 2 prefixes announced
   prefixes     2 accepted, 1 rejected, 2 in use; local preference 200
   discarded    4 × not authentic

@@ -21,6 +21,8 @@ fn keys() -> KeysInMemory {
         .with_mode("left.pub", 0o644, &public(1))
         .with_mode("right.pub", 0o644, &public(2))
         .with_mode("other.pub", 0o644, &public(3))
+        .with("red.ppk", "a key of thirty-two octets or more")
+        .with("other.ppk", "another of thirty-two octets or more")
         .with("psk", "correct horse battery staple")
         .with("other.psk", "a different and longer passphrase")
 }
@@ -141,6 +143,31 @@ fn ml_kem_that_one_requires_and_the_other_refuses_is_a_contradiction() {
     assert!(said.help.contains("at right"), "{said:?}");
     for (left, right) in [("require", "prefer"), ("prefer", "off"), ("off", "off")] {
         assert_eq!(found(&with(1, left), &with(2, right)), []);
+    }
+}
+
+#[test]
+fn a_ppk_that_one_requires_and_the_other_has_not_is_a_contradiction() {
+    let with = |own, file: &str, id: &str, required: bool| {
+        let text = text(own);
+        format!("{text}ppk_file = \"{file}\"\nppk_id = \"{id}\"\nppk_required = {required}\n")
+    };
+    let (red, other) = ("red.ppk", "other.ppk");
+    for (left, right, expected) in [
+        (with(1, red, "red", true), with(2, red, "red", false), None),
+        (with(1, red, "red", false), text(2), None),
+        (with(1, red, "red", false), with(2, red, "blue", false), None),
+        (with(1, red, "red", true), text(2), Some("left requires")),
+        (text(1), with(2, red, "red", true), Some("right requires")),
+        (with(1, red, "red", true), with(2, red, "blue", false), Some("one is required")),
+        (with(1, red, "red", false), with(2, other, "red", false), Some("differ")),
+    ] {
+        let said = found(&left, &right);
+        let messages: Vec<&str> = said.iter().map(|said| said.message.as_str()).collect();
+        match expected {
+            None => assert_eq!(messages, [] as [&str; 0]),
+            Some(words) => assert!(messages.len() == 1 && messages[0].contains(words), "{said:?}"),
+        }
     }
 }
 

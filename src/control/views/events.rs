@@ -199,6 +199,8 @@ codes! {
     VpcName = "vpc-name", Warning;
     /// The pre-shared keys differ.
     PskMismatch = "psk-mismatch", Warning;
+    /// The two sides do not have the same post-quantum pre-shared key.
+    PpkMismatch = "ppk-mismatch", Warning;
     /// The peer's signature does not fit the public key that is configured for it.
     KeyMismatch = "key-mismatch", Warning;
     /// The certificate of the peer does not prove who it is.

@@ -23,6 +23,9 @@ pub struct IkeSaView {
     /// taken the better proposals out.
     #[serde(default)]
     pub transcript: bool,
+    /// Whether a post-quantum pre-shared key is in its keys (RFC 8784).
+    #[serde(default)]
+    pub ppk: bool,
     /// Where we are.
     pub local: SocketAddr,
     /// Where the peer is.

@@ -34,6 +34,7 @@ fn failures_of_ike_are_told_apart_and_each_has_a_remedy() {
         used: AuthMethod::SHARED_KEY_MIC,
         wanted: AuthMethod::DIGITAL_SIGNATURE,
     };
+    let unknown = PpkFailure::Unknown { presented: "red".to_owned(), ours: None };
     let auth = FailureReason::Authentication;
     let slot = ChildRefusal::Slot { asked: "red".to_owned(), ours: "blue".to_owned() };
     let selectors = ChildRefusal::Selectors("none".to_owned());
@@ -47,6 +48,8 @@ fn failures_of_ike_are_told_apart_and_each_has_a_remedy() {
         (FailureReason::Child(selectors), Code::TrafficSelectors, "remote_ts"),
         (auth(AuthFailure::PskMismatch(a.clone())), Code::PskMismatch, "psk_file"),
         (auth(AuthFailure::BadSignature(a.clone())), Code::KeyMismatch, "public_key_file"),
+        (auth(AuthFailure::Ppk(PpkFailure::NotUsed)), Code::PpkMismatch, "ppk_file"),
+        (auth(AuthFailure::Ppk(unknown)), Code::PpkMismatch, "ppk_id = \"red\""),
         (auth(wrong(&a, &b)), Code::PeerIdentity, "remote_identity = \"a.example\""),
         (auth(responder), Code::OwnIdentity, "identity = \"a.example\" here"),
         (auth(method), Code::AuthMethod, "psk_file"),

@@ -62,6 +62,9 @@ fn peer(before: &PeerConfig, after: &PeerConfig, found: &mut Vec<String>) {
     if before.credentials != after.credentials {
         found.push(format!("{name}: another key, secret or certificate"));
     }
+    if before.ppk != after.ppk {
+        found.push(format!("{name}: another post-quantum pre-shared key"));
+    }
     differences!(
         name,
         before,
@@ -84,6 +87,7 @@ fn peer(before: &PeerConfig, after: &PeerConfig, found: &mut Vec<String>) {
             replay_window,
             initiate,
             force_encapsulation,
+            mobike,
             local_ts,
             remote_ts,
         ]

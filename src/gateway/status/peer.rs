@@ -315,20 +315,18 @@ fn sent(tunnel: &Tunnel) -> Traffic {
 }
 
 fn ike_sa(ike: &IkeView, now: Timestamp) -> IkeSaView {
-    let (initiator, responder) = match ike.role {
-        ike::Role::Initiator => (ike.id.local, ike.id.remote),
-        ike::Role::Responder => (ike.id.remote, ike.id.local),
+    let (initiator, responder, role) = match ike.role {
+        ike::Role::Initiator => (ike.id.local, ike.id.remote, Role::Initiator),
+        ike::Role::Responder => (ike.id.remote, ike.id.local, Role::Responder),
     };
     IkeSaView {
         initiator_spi: initiator.to_string(),
         responder_spi: responder.to_string(),
-        role: match ike.role {
-            ike::Role::Initiator => Role::Initiator,
-            ike::Role::Responder => Role::Responder,
-        },
+        role,
         suite: ike.suite.to_string(),
         beside: ike.additional.to_string(),
         transcript: ike.covered_in_full,
+        ppk: ike.ppk_in_use,
         local: ike.local,
         remote: ike.remote,
         nat: nat(ike.nat).to_owned(),
@@ -483,7 +481,7 @@ fn timers(ike: Option<&ConnectionView>, slot: SlotId, now: Timestamp) -> Vec<Tim
     timers.sort();
     let view = |(at, what): (Timestamp, &str)| TimerView {
         what: what.to_owned(),
-        in_ms: millis(at.since(now)),
+        in_ms: millis(at - now),
     };
     timers.into_iter().filter(|(at, _)| *at > now).map(view).collect()
 }

@@ -1,7 +1,7 @@
 use super::*;
 use crate::crypto::secret::Secret;
 use crate::crypto::suite::DEFAULT_IKE_SUITES;
-use crate::pki::{Credentials, samples};
+use crate::pki::{Credentials, Ppk, samples};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use std::net::SocketAddr;
@@ -65,9 +65,12 @@ fn connection((_, _, addresses, names, (skip, take, force)): &Step) -> Connectio
         (Vec::new(), Vec::new()),
     );
     let suites = DEFAULT_IKE_SUITES.iter().skip(*skip).take(*take);
+    let secret = Secret::copy_of(&[1; 32]);
+    let ppk = Ppk { id: "red".to_owned(), secret, required: false };
     Connection::new(ConnectionConfig {
         ike_suites: suites.copied().collect(),
         force_encapsulation: *force,
+        ppk: Some(ppk).filter(|_| *take == 1),
         post_quantum: match skip % 3 {
             0 => PostQuantum::Prefer,
             1 => PostQuantum::Require,
@@ -103,7 +106,8 @@ fn acceptable_by_walk(connections: &Connections, path: Path) -> Option<Acceptabl
     let authorities = named.collect::<BTreeSet<_>>().into_iter().collect();
     let wanted = candidates.iter().map(|(_, config)| config.post_quantum);
     let beside = Beside::of_all(wanted);
-    let acceptable = Acceptable { suites, beside, force_encapsulation, authorities };
+    let has_ppk = candidates.iter().any(|(_, config)| config.ppk.is_some());
+    let acceptable = Acceptable { suites, beside, force_encapsulation, authorities, has_ppk };
     (!candidates.is_empty()).then_some(acceptable)
 }
 

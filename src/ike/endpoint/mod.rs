@@ -131,7 +131,12 @@ impl Endpoint {
         let config = Arc::new(config);
         self.connections.reconfigure(id, config.clone());
         for spi in self.sas.spis_of(id) {
-            self.with_established(spi, at, |sa, ctx| sa.reconfigure(config.clone(), ctx));
+            self.with_established(spi, at, |sa, ctx| {
+                sa.reconfigure(config.clone(), ctx);
+                if elsewhere {
+                    sa.follow_way(ctx);
+                }
+            });
         }
         self.settle(id, at);
         if config.refuses {
@@ -161,7 +166,8 @@ impl Endpoint {
         }
     }
 
-    /// These addresses of ours are gone: IKE SAs that run from one of them end here and now, and
+    /// These addresses of ours are gone: IKE SAs that run from one of them move to that of their
+    /// connection if it is for us to say so (RFC 4555), or else end here and now, and
     /// connections that initiate begin anew at once. Only then is every IKE SA looked at.
     pub fn on_addresses_gone(&mut self, gone: &BTreeSet<IpAddr>, at: &mut Moment<'_>) {
         let lost = |sa: &Established| Some(sa.local_ip()).filter(|local| gone.contains(local));
@@ -169,6 +175,10 @@ impl Endpoint {
         let lost: Vec<_> =
             all.filter_map(|sa| Some((sa.id().local, sa.connection, lost(sa)?))).collect();
         for (spi, id, local) in lost {
+            if self.sas.established(spi).is_some_and(Established::may_move) {
+                self.with_established(spi, at, |sa, ctx| sa.on_address_gone(ctx));
+                continue;
+            }
             let reason = DownReason::AddressGone(local);
             self.with_established(spi, at, |sa, ctx| sa.end(reason, ctx));
             self.settle(id, at);

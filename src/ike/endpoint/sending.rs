@@ -11,7 +11,8 @@ use super::{Endpoint, Timer};
 use crate::crypto::secret::Secret;
 use crate::moment::Moment;
 use crate::wire::ike::Header;
-use std::net::SocketAddr;
+use std::collections::BTreeSet;
+use std::net::{IpAddr, SocketAddr};
 
 impl Endpoint {
     /// Sees whether an IP packet of `size` octets reaches the peer in one piece;
@@ -82,6 +83,19 @@ impl Endpoint {
     /// Whether to believe and to show tokens of lost IKE SAs (RFC 6290).
     pub fn set_crash_detection(&mut self, detects: bool) {
         self.core.settings.crash_detection = detects;
+    }
+
+    /// We can be found at these addresses; peers of IKE SAs whose addresses may change are told.
+    pub fn set_addresses(&mut self, addresses: BTreeSet<IpAddr>, at: &mut Moment<'_>) {
+        if self.core.settings.addresses == addresses {
+            return;
+        }
+        self.core.settings.addresses = addresses;
+        let all: Vec<_> = self.sas.all_established().map(|sa| sa.id().local).collect();
+        for spi in all {
+            self.with_established(spi, at, |sa, ctx| sa.on_own_addresses(ctx));
+        }
+        self.rearm();
     }
 
     /// What our tokens are made of from now on; see [`EndpointConfig`](super::super::EndpointConfig).

@@ -6,15 +6,18 @@ use super::super::context::Context;
 use super::super::crash::PeerToken;
 use super::super::event::Role;
 use super::super::exchange::Retransmission;
-use super::super::failure::{AuthFailure, ChildRefusal, FailureReason};
+use super::super::failure::{AuthFailure, ChildRefusal, FailureReason, PpkFailure};
 use super::super::fragments::{Reassembly, Sealed};
 use super::super::job::Work;
+use super::super::keys::Mixed;
 use super::super::path::{LivePath, Path};
 use super::super::payloads::{Payloads, notify};
-use super::super::sa::{Established, Handshake, NoFirstChild};
+use super::super::ppk;
+use super::super::sa::{Established, Handshake, Mobility, NoFirstChild};
 use super::super::slots;
 use super::super::stats::Discard;
 use super::super::view::Unanswered;
+use super::keyed::PpkState;
 use super::working::{Stage, Working};
 use super::{Keyed, Step};
 use crate::time::{Timestamp, WallTime};
@@ -37,6 +40,10 @@ pub(in super::super) struct AwaitAuth {
     pub(super) initial_contact: bool,
     /// What the peer will show if it loses the IKE SA.
     pub(super) peer_token: PeerToken,
+    /// The peer has the pre-shared key on which our proof rests, and so does its own.
+    pub(super) ppk_in_use: bool,
+    /// Whether addresses may change, and where the peer is as well.
+    pub(super) mobility: Mobility,
 }
 
 /// The peer has answered, and its signature is being verified.
@@ -86,6 +93,10 @@ impl AwaitAuth {
         let checked = match opened.payloads() {
             Ok(payloads) => {
                 self.peer_token = PeerToken::of(Payloads(payloads));
+                let mobile = self.keyed.config.mobike;
+                self.mobility = Mobility::of(mobile, Payloads(payloads));
+                self.ppk_in_use = self.keyed.ppk.mixed().is_some()
+                    && ppk::is_in_use_by_sender(Payloads(payloads));
                 self.check(Payloads(payloads), ctx.wall)
             }
             Err(error) => Err(FailureReason::Breach(error.to_string())),
@@ -115,17 +126,36 @@ impl AwaitAuth {
             let failure = AuthFailure::WrongIdentity { presented, expected };
             return Err(FailureReason::Authentication(failure));
         }
-        let signed = transcript.signed(Role::Responder, keys, nonces, id);
+        let mixed = self.mixed().map_err(FailureReason::Authentication)?;
+        let signed = transcript.signed(Role::Responder, keys.proving(mixed), nonces, id);
         let child = offer.accept(payloads);
         let shown = Shown::in_payloads(payloads, wall);
         match auth::examine(&config.credentials, &signed, auth, &shown) {
             Verdict::Known(Ok(proof)) => Ok(Checked::Proved(proof, child)),
-            Verdict::Known(Err(failure)) => Err(FailureReason::Authentication(failure)),
+            Verdict::Known(Err(failure)) => {
+                Err(FailureReason::Authentication(self.ppk_may_differ(failure)))
+            }
             Verdict::ToVerify(claim) => match Claim::work([&claim], &signed, auth) {
                 Some(work) => Ok(Checked::Claimed(claim, work, child)),
                 None => Err(FailureReason::Authentication(AuthFailure::SignatureAlgorithm)),
             },
         }
+    }
+
+    /// The keys on which the peer's proof rests, if they are those with the pre-shared key.
+    fn mixed(&self) -> Result<Option<&Mixed>, AuthFailure> {
+        let required = self.keyed.config.ppk.as_ref().filter(|ppk| ppk.required);
+        match (self.ppk_in_use, required) {
+            (true, _) => Ok(self.keyed.ppk.mixed()),
+            (false, Some(ppk)) => Err(AuthFailure::Ppk(PpkFailure::NotTaken(ppk.id.clone()))),
+            (false, None) => Ok(None),
+        }
+    }
+
+    /// Why a proof does not fit that rests on more than one secret.
+    fn ppk_may_differ(&self, failure: AuthFailure) -> AuthFailure {
+        let ppk = self.keyed.config.ppk.as_ref().filter(|_| self.ppk_in_use);
+        ppk.map_or(failure.clone(), |ppk| failure.or_of_ppk(ppk))
     }
 
     fn advance(
@@ -135,7 +165,12 @@ impl AwaitAuth {
         from: Path,
         ctx: &mut Context<'_>,
     ) -> Step {
-        let Keyed { id, connection, config, keys, nonces, path, nat, .. } = self.keyed;
+        let Keyed { id, connection, config, mut keys, nonces, path, nat, .. } = self.keyed;
+        if let PpkState::Mixed(mixed, _) = self.keyed.ppk
+            && self.ppk_in_use
+        {
+            keys.adopt(mixed);
+        }
         let Keyed { offer, names_slots, fragmentation, began_at, .. } = self.keyed;
         let (transcript, agenda) = (&self.keyed.transcript, &self.keyed.agenda);
         let path = LivePath::new(path, nat, ctx.now);
@@ -155,6 +190,8 @@ impl AwaitAuth {
             covered_in_full: transcript.is_full,
             auth_id: transcript.next_id(),
             peer_token: self.peer_token,
+            ppk_in_use: self.ppk_in_use,
+            mobility: self.mobility,
         };
         let mut sa = Established::new(handshake, ctx);
         let child = child
@@ -211,7 +248,10 @@ impl Verifying {
         let Verifying { state, claim, child, from } = self;
         match claim.settle(found) {
             Ok(proof) => state.advance(proof, child, from, ctx),
-            Err(failure) => state.reject(FailureReason::Authentication(failure), ctx),
+            Err(failure) => {
+                let failure = state.ppk_may_differ(failure);
+                state.reject(FailureReason::Authentication(failure), ctx)
+            }
         }
     }
 }

@@ -4,12 +4,13 @@ use super::super::auth::{self, PeerHashes};
 use super::super::context::Context;
 use super::super::event::{Event, NatStatus};
 use super::super::exchange::{Due, Retransmission};
-use super::super::failure::FailureReason;
+use super::super::failure::{AuthFailure, FailureReason, PpkFailure};
 use super::super::fragments;
 use super::super::intermediate;
 use super::super::job::Work;
 use super::super::path::{Path, detect, detection_payloads, will_encapsulate};
 use super::super::payloads::{Payloads, ike_refused, notify, public_value, wanted_group};
+use super::super::ppk;
 use super::super::proposal::{self, Beside, method_of};
 use super::super::slots;
 use super::super::stats::Discard;
@@ -65,6 +66,8 @@ pub(super) struct Acceptance {
     pub names_slots: bool,
     pub takes_fragments: bool,
     pub covers_in_full: bool,
+    /// Whether both sides have a post-quantum pre-shared key.
+    pub uses_ppk: bool,
 }
 
 impl AwaitInit {
@@ -115,6 +118,7 @@ impl AwaitInit {
         payloads.extend(fragmentation.then(fragments::supported));
         payloads.extend((beside != Beside::NOTHING).then(intermediate::supported));
         payloads.push(transcript::is_covered_in_full());
+        payloads.extend(config.ppk.is_some().then(ppk::is_used));
         payloads.push(slots::vendor_id());
         Message { header, payloads }.encode()
     }
@@ -225,6 +229,12 @@ impl AwaitInit {
         if !will_encapsulate(nat, self.attempt.config.force_encapsulation, names_slots) {
             return Ok(InitAnswer::Refusal(FailureReason::NoEncapsulation));
         }
+        let ours = self.attempt.config.ppk.as_ref();
+        let uses_ppk = ours.is_some() && ppk::is_used_by_sender(payloads);
+        if ours.is_some_and(|ours| ours.required) && !uses_ppk {
+            let failure = AuthFailure::Ppk(PpkFailure::NotUsed);
+            return Ok(InitAnswer::Refusal(FailureReason::Authentication(failure)));
+        }
         Ok(InitAnswer::Accept(Acceptance {
             suite: choice.suite,
             additional: choice.additional,
@@ -236,6 +246,7 @@ impl AwaitInit {
             names_slots,
             takes_fragments: fragments::are_taken_by_sender(payloads),
             covers_in_full: transcript::covers_in_full(payloads),
+            uses_ppk,
         }))
     }
 

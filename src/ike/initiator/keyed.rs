@@ -11,9 +11,11 @@ use super::super::failure::FailureReason;
 use super::super::fragments::{Fragmentation, Reassembly, Sealed};
 use super::super::intermediate::Agenda;
 use super::super::job::{Ephemeral, Work};
-use super::super::keys::{IkeKeys, Nonces, Spis};
+use super::super::keys::{IkeKeys, Mixed, Nonces, Spis};
 use super::super::path::Path;
 use super::super::payloads::notify;
+use super::super::ppk;
+use super::super::sa::Mobility;
 use super::super::transcript::Transcript;
 use super::super::view::Unanswered;
 use super::working::{Stage, Working};
@@ -45,7 +47,36 @@ pub(in super::super) struct Keyed {
     pub(super) fragmentation: Fragmentation,
     /// Which signatures the peer verifies.
     pub(super) hashes: PeerHashes,
+    pub(super) ppk: PpkState,
     pub(super) began_at: Timestamp,
+}
+
+/// What becomes of a post-quantum pre-shared key.
+#[cfg_attr(test, derive(Clone))]
+#[derive(Debug)]
+pub(super) enum PpkState {
+    /// One side has none.
+    Unused,
+    /// It goes into the keys as they will be when all key exchanges are made.
+    Used,
+    /// This is our proof without it; the one with it is to follow.
+    ProvedWithout(Authentication),
+    /// The keys with it, for a peer that has it, too.
+    Mixed(Mixed, Option<Authentication>),
+}
+
+impl PpkState {
+    pub(super) fn new(is_used: bool) -> PpkState {
+        if is_used { PpkState::Used } else { PpkState::Unused }
+    }
+
+    /// The keys with it, if our proof rests on them.
+    pub(super) fn mixed(&self) -> Option<&Mixed> {
+        match self {
+            PpkState::Mixed(mixed, _) => Some(mixed),
+            PpkState::Unused | PpkState::Used | PpkState::ProvedWithout(_) => None,
+        }
+    }
 }
 
 impl Keyed {
@@ -76,18 +107,51 @@ impl Keyed {
         }
     }
 
-    /// Makes our proof, or has it made.
-    fn prove(self, ctx: &mut Context<'_>) -> Step {
+    /// Makes our proof, or has it made: first that without a pre-shared key, if the peer may do
+    /// without, then that with it (RFC 8784 §3).
+    fn prove(mut self, ctx: &mut Context<'_>) -> Step {
+        self.ppk = match (self.ppk, &self.config.ppk) {
+            (PpkState::Used, Some(ppk)) if ppk.required => {
+                PpkState::Mixed(self.keys.mixed_with(&ppk.secret), None)
+            }
+            (PpkState::ProvedWithout(proof), Some(ppk)) => {
+                PpkState::Mixed(self.keys.mixed_with(&ppk.secret), Some(proof))
+            }
+            (state, _) => state,
+        };
         let identity = self.config.local_id.to_wire();
-        let signed = self.transcript.signed(Role::Initiator, &self.keys, &self.nonces, &identity);
+        let keys = self.keys.proving(self.ppk.mixed());
+        let signed = self.transcript.signed(Role::Initiator, keys, &self.nonces, &identity);
         match auth::prove(&self.config.credentials, &signed, self.hashes) {
-            Ok(Proof::Made(proof)) => Step::Ready(Box::new(self), proof),
+            Ok(Proof::Made(proof)) => self.on_proof(proof, ctx),
             Ok(Proof::ToSign(work)) => Working::ask(Stage::Signing(Box::new(self)), work, ctx),
             Err(failure) => {
                 self.abandon(ctx);
                 Step::Failed(FailureReason::Authentication(failure))
             }
         }
+    }
+
+    /// A proof is made.
+    pub(super) fn on_proof(mut self, proof: Authentication, ctx: &mut Context<'_>) -> Step {
+        match self.ppk {
+            PpkState::Used => {
+                self.ppk = PpkState::ProvedWithout(proof);
+                self.prove(ctx)
+            }
+            PpkState::Unused | PpkState::ProvedWithout(_) | PpkState::Mixed(..) => {
+                Step::Ready(Box::new(self), proof)
+            }
+        }
+    }
+
+    /// What IKE_AUTH says of a pre-shared key.
+    fn ppk_payloads(&mut self) -> Vec<Payload> {
+        let (PpkState::Mixed(_, without), Some(ppk)) = (&mut self.ppk, &self.config.ppk) else {
+            return Vec::new();
+        };
+        let without = without.take().map(ppk::proof_without);
+        [ppk::identity(ppk)].into_iter().chain(without).collect()
     }
 
     /// Sends IKE_AUTH; with INITIAL_CONTACT if there is no other IKE SA between these two
@@ -110,6 +174,8 @@ impl Keyed {
         payloads.push(self.offer.sa());
         payloads.extend(self.offer.selectors());
         payloads.extend(self.offer.name());
+        payloads.extend(self.ppk_payloads());
+        payloads.extend(ctx.mobility(&self.config, self.path.local.ip()));
         payloads.extend(initial_contact.then(|| notify(NotifyType::INITIAL_CONTACT, [])));
         payloads.push(notify(NotifyType::ESP_TFC_PADDING_NOT_SUPPORTED, []));
         let header = self.header(ExchangeType::IKE_AUTH, self.transcript.next_id());
@@ -120,7 +186,16 @@ impl Keyed {
         let answer = Reassembly::default();
         let peer_token = PeerToken::default();
         let keyed = *self;
-        Box::new(AwaitAuth { keyed, request, answer, retransmission, initial_contact, peer_token })
+        Box::new(AwaitAuth {
+            keyed,
+            request,
+            answer,
+            retransmission,
+            initial_contact,
+            peer_token,
+            ppk_in_use: false,
+            mobility: Mobility::default(),
+        })
     }
 
     /// The header of a request of ours.

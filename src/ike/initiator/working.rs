@@ -18,6 +18,7 @@ use super::super::transcript::Transcript;
 use super::await_auth::Verifying;
 use super::await_init::Acceptance;
 use super::await_intermediate::AgreeingMore;
+use super::keyed::PpkState;
 use super::{Attempt, AwaitInit, AwaitIntermediate, Keyed, Step};
 use crate::crypto::secret::Secret;
 use crate::crypto::suite::Additional;
@@ -142,7 +143,7 @@ impl Working {
                 stage.fail("no randomness", ctx)
             }
             (Stage::AgreeingMore(agreeing), Done::Agreed(shared)) => agreeing.settle(shared, ctx),
-            (Stage::Signing(keyed), Done::Signed(Some(proof))) => Step::Ready(keyed, proof),
+            (Stage::Signing(keyed), Done::Signed(Some(proof))) => keyed.on_proof(proof, ctx),
             (stage @ Stage::Signing(_), Done::Signed(None)) => {
                 stage.fail("the private key makes no signature", ctx)
             }
@@ -226,6 +227,7 @@ impl Agreeing {
                 ctx.settings.fragmentation && acceptance.takes_fragments,
             ),
             hashes,
+            ppk: PpkState::new(acceptance.uses_ppk),
             began_at: attempt.began_at,
             config: attempt.config,
         };

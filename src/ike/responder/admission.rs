@@ -8,12 +8,14 @@ use super::super::context::Context;
 use super::super::crash::PeerToken;
 use super::super::event::Role;
 use super::super::failure::{AuthFailure, ChildRefusal, FailureReason};
+use super::super::fault::{self, Fault};
 use super::super::job::{Client, Work};
 use super::super::limits::Wish;
 use super::super::path::{LivePath, Path};
 use super::super::payloads::{Payloads, notify};
+use super::super::ppk;
 use super::super::protect::Opened;
-use super::super::sa::{Established, Handshake, NoFirstChild};
+use super::super::sa::{Established, Handshake, Mobility, NoFirstChild};
 use super::half_open::{AuthRefusal, HalfOpen};
 use super::working::{Stage, Working};
 use super::{Step, answer_header};
@@ -31,6 +33,8 @@ pub(super) struct AuthRequest {
     pub initial_contact: bool,
     /// What the peer will show if it loses the IKE SA.
     pub peer_token: PeerToken,
+    /// Whether its addresses may change, and where it is as well.
+    pub mobility: Mobility,
 }
 
 impl AuthRequest {
@@ -41,12 +45,14 @@ impl AuthRequest {
             from,
             initial_contact: payloads.notify(NotifyType::INITIAL_CONTACT).is_some(),
             peer_token: PeerToken::of(payloads),
+            mobility: Mobility::of(true, payloads),
         }
     }
 
     /// A request that comes before IKE_AUTH and says nothing of what that says.
     pub(super) fn of_another(digest: [u8; 32], from: Path) -> AuthRequest {
-        AuthRequest { digest, from, initial_contact: false, peer_token: PeerToken::default() }
+        let (peer_token, mobility) = (PeerToken::default(), Mobility::default());
+        AuthRequest { digest, from, initial_contact: false, peer_token, mobility }
     }
 }
 
@@ -132,6 +138,7 @@ impl Verifying {
             };
             let credentials = &candidate.1.credentials;
             let shown = auth::can_prove(credentials, half_open.hashes);
+            let proof = proof.map_err(|failure| half_open.ppk_may_differ(failure));
             (candidate, proof.and_then(|proof| shown.map(|()| proof)), child)
         });
         match admit(proved) {
@@ -202,6 +209,7 @@ impl Signing {
         let config = &self.admission.candidate.1;
         let identity = config.local_id.to_wire();
         let HalfOpen { transcript, keys, nonces, .. } = &*self.half_open;
+        let keys = keys.proving(self.half_open.mixed());
         let signed = transcript.signed(Role::Responder, keys, nonces, &identity);
         match auth::prove(&config.credentials, &signed, self.half_open.hashes) {
             Ok(Proof::Made(proof)) => self.advance(proof, connections, ctx),
@@ -251,6 +259,12 @@ impl Signing {
         payloads.extend(auth::own_certificates(&config.credentials));
         payloads.push(Payload::Authentication(proof));
         payloads.extend(ctx.crash_token(half_open.id, request.from.local.ip()));
+        let mixed = half_open.mixed.take();
+        payloads.extend(mixed.is_some().then(ppk::is_in_use));
+        let mobility = if config.mobike { request.mobility } else { Mobility::default() };
+        if mobility.is_spoken() {
+            payloads.extend(ctx.mobility(&config, request.from.local.ip()));
+        }
         let child = child.map(|accepted| {
             let (slot, agreed) = (accepted.slot, accepted.agree(ctx));
             payloads.push(accepted.sa(&agreed));
@@ -265,6 +279,12 @@ impl Signing {
         let header = answer_header(half_open.id, ExchangeType::IKE_AUTH, auth_id);
         let (key, remote) = (&mut half_open.keys.seal, request.from.remote);
         let response = half_open.fragmentation.seal(key, &header, &payloads, remote);
+        let ppk_in_use = mixed.is_some();
+        if let Some((mixed, _)) = mixed
+            && !fault::is_on(Fault::ForgetsPpk)
+        {
+            half_open.keys.adopt(mixed);
+        }
         let handshake = Handshake {
             id: half_open.id,
             role: Role::Responder,
@@ -281,6 +301,8 @@ impl Signing {
             covered_in_full: half_open.transcript.is_full,
             auth_id,
             peer_token: request.peer_token,
+            ppk_in_use,
+            mobility,
         };
         let mut sa = Established::new(handshake, ctx);
         let child = child.map_err(|refusal| NoFirstChild { slot: None, refusal });

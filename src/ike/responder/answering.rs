@@ -11,6 +11,7 @@ use super::super::job::{Client, Ephemeral, Work};
 use super::super::keys::{IkeKeys, Nonces, Spis};
 use super::super::path::{Path, detect, detection_payloads, will_encapsulate};
 use super::super::payloads::{Payloads, invalid_ke};
+use super::super::ppk;
 use super::super::proposal::{self, Beside, Choice, group_of, method_of};
 use super::super::slots;
 use super::super::stats::Discard;
@@ -44,6 +45,8 @@ pub(in super::super) struct Answering {
     intermediate: bool,
     /// Whether the peer covers both messages of IKE_SA_INIT, as we do.
     covers_in_full: bool,
+    /// Whether the peer has a post-quantum pre-shared key, and some connection that may be meant.
+    uses_ppk: bool,
     pub(super) init_request: Vec<u8>,
     began_at: Timestamp,
 }
@@ -109,6 +112,7 @@ impl Answering {
             force_encapsulation: acceptable.force_encapsulation,
             intermediate,
             covers_in_full: transcript::covers_in_full(payloads),
+            uses_ppk: acceptable.has_ppk && ppk::is_used_by_sender(payloads),
             init_request: datagram.to_vec(),
             began_at: ctx.now,
         };
@@ -146,6 +150,8 @@ impl Answering {
             transcript: Transcript::new(self.init_request, init_response, self.covers_in_full),
             agenda: Agenda::new(self.choice.additional),
             answered: None,
+            uses_ppk: self.uses_ppk,
+            mixed: None,
             began_at: self.began_at,
             expires_at,
         }))
@@ -166,6 +172,7 @@ impl Answering {
         payloads.extend(self.fragmentation.agreed.then(fragments::supported));
         payloads.extend(self.intermediate.then(intermediate::supported));
         payloads.push(transcript::is_covered_in_full());
+        payloads.extend(self.uses_ppk.then(ppk::is_used));
         payloads.extend(self.names_slots.then(slots::vendor_id));
         Message { header, payloads }.encode()
     }

@@ -1,20 +1,21 @@
 //! IKE_SA_INIT is answered, and IKE_AUTH is to come (RFC 7296 §1.2, §2.15).
 
-use super::super::auth::{self, Claim, PeerHashes, Shown};
+use super::super::auth::{self, Claim, PeerHashes, Shown, Verdict};
 use super::super::child::Accepted;
 use super::super::config::{ConnectionId, SlotConfig};
 use super::super::connections::{Candidate, Connections};
 use super::super::context::Context;
 use super::super::event::{Event, IkeSaId, NatStatus, Role};
 use super::super::exchange::LastAnswer;
-use super::super::failure::{AuthFailure, FailureReason};
+use super::super::failure::{AuthFailure, FailureReason, PpkFailure};
 use super::super::fault::{self, Fault};
 use super::super::fragments::{Fragmentation, Reassembly, Sealed};
 use super::super::intermediate::Agenda;
 use super::super::job::{Client, Work};
-use super::super::keys::{IkeKeys, Nonces};
+use super::super::keys::{IkeKeys, Mixed, Nonces};
 use super::super::path::Path;
 use super::super::payloads::{Payloads, notify};
+use super::super::ppk;
 use super::super::proposal::{Beside, without_group};
 use super::super::protect::Opened;
 use super::super::slots;
@@ -22,10 +23,12 @@ use super::super::stats::Discard;
 use super::super::transcript::Transcript;
 use super::admission::{AuthRequest, Contender, Verifying};
 use super::{Step, answer_header};
+use crate::pki::Ppk;
 use crate::time::{Timestamp, WallTime};
 use crate::wire::ike::{
     Authentication, ExchangeType, Header, Identification, Identity, NotifyType, Payload,
 };
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -57,6 +60,10 @@ pub(in super::super) struct HalfOpen {
     pub(super) agenda: Agenda,
     /// The answer to the last of them.
     pub(super) answered: Option<LastAnswer>,
+    /// Whether both sides have said that they have a post-quantum pre-shared key.
+    pub(super) uses_ppk: bool,
+    /// The keys with the one that IKE_AUTH names, if its proof rests on them.
+    pub(super) mixed: Option<(Mixed, Ppk)>,
     pub(super) began_at: Timestamp,
     pub expires_at: Timestamp,
 }
@@ -112,7 +119,8 @@ impl HalfOpen {
         }
         let request = AuthRequest::new(&opened, from);
         match self.check(&opened, connections, (from, ctx.wall)) {
-            Ok((contenders, work)) => {
+            Ok(Checked { contenders, work, mixed }) => {
+                self.mixed = mixed;
                 Verifying::decide(self, request, (contenders, work), connections, ctx)
             }
             Err(refusal) => self.refuse(refusal, &request, ctx),
@@ -133,7 +141,7 @@ impl HalfOpen {
         opened: &Opened,
         connections: &Connections,
         (from, wall): (Path, WallTime),
-    ) -> Result<(Vec<Contender>, Option<Work>), AuthRefusal> {
+    ) -> Result<Checked, AuthRefusal> {
         let payloads = opened.payloads().map_err(|error| {
             AuthRefusal::new(NotifyType::INVALID_SYNTAX, FailureReason::Breach(error.to_string()))
         })?;
@@ -153,7 +161,9 @@ impl HalfOpen {
             .authentication()
             .ok_or_else(|| AuthRefusal::authentication(AuthFailure::Eap))?;
         let shown = Shown::in_payloads(payloads, wall);
-        Ok(self.examine(id, payloads, (auth, &shown), named))
+        let said = ppk::Said { both_use: self.uses_ppk, payloads, auth };
+        let basis = Basis::of(&named, &said).map_err(AuthRefusal::authentication)?;
+        Ok(self.examine(id, payloads, (basis, &shown), named))
     }
 
     /// The connections between the identities that the peer names.
@@ -184,11 +194,13 @@ impl HalfOpen {
         &self,
         presented: &Identification,
         payloads: Payloads<'_>,
-        (auth, shown): (&Authentication, &Shown),
+        (basis, shown): (Basis, &Shown),
         named: Vec<Candidate>,
-    ) -> (Vec<Contender>, Option<Work>) {
-        let mut signed =
-            self.transcript.signed(Role::Initiator, &self.keys, &self.nonces, presented);
+    ) -> Checked {
+        let Basis { ppk, auth, reasons } = basis;
+        let mixed = ppk.map(|ppk| (self.keys.mixed_with(&ppk.secret), ppk));
+        let keys = self.keys.proving(mixed.as_ref().map(|(mixed, _)| mixed));
+        let mut signed = self.transcript.signed(Role::Initiator, keys, &self.nonces, presented);
         if fault::is_on(Fault::TrustsIntermediate) {
             signed.intermediate.clear();
         }
@@ -196,7 +208,10 @@ impl HalfOpen {
         let nothing = (Beside::NOTHING, None);
         let contender = |candidate: Candidate| {
             let config = &candidate.1;
-            let verdict = auth::examine(&config.credentials, &signed, auth, shown);
+            let verdict = match reasons.get(&candidate.0) {
+                Some(reason) => Verdict::Known(Err(AuthFailure::Ppk(reason.clone()))),
+                None => auth::examine(&config.credentials, &signed, &auth, shown),
+            };
             let suites = |slot: &SlotConfig| without_group(&slot.esp_suites);
             let child = Accepted::for_some_slot(config, |_| false, suites, payloads, nothing);
             Contender { candidate, verdict, child }
@@ -205,9 +220,9 @@ impl HalfOpen {
         let claims: Vec<&Claim> = contenders.iter().filter_map(Contender::claim).collect();
         let work = match claims.is_empty() {
             true => None,
-            false => Claim::work(claims, &signed, auth),
+            false => Claim::work(claims, &signed, &auth),
         };
-        (contenders, work)
+        Checked { contenders, work, mixed }
     }
 
     /// Answers the request that was due with a refusal; the half-open IKE SA is over (RFC 7296 §2.21.2).
@@ -254,9 +269,69 @@ impl HalfOpen {
         Step::HalfOpen(self)
     }
 
+    /// The keys with a pre-shared key, if the peer's proof rests on them.
+    pub(super) fn mixed(&self) -> Option<&Mixed> {
+        self.mixed.as_ref().map(|(mixed, _)| mixed)
+    }
+
+    /// Why a proof does not fit that rests on more than one secret.
+    pub(super) fn ppk_may_differ(&self, failure: AuthFailure) -> AuthFailure {
+        match &self.mixed {
+            Some((_, ppk)) => failure.or_of_ppk(ppk),
+            None => failure,
+        }
+    }
+
     /// Where IKE_SA_INIT came from, and the SPIs.
     pub(crate) fn origin(&self) -> (SocketAddr, IkeSaId) {
         (self.path.remote, self.id)
+    }
+}
+
+/// What IKE_AUTH says: whom it may mean, what must be verified to tell, and with which keys.
+struct Checked {
+    contenders: Vec<Contender>,
+    work: Option<Work>,
+    mixed: Option<(Mixed, Ppk)>,
+}
+
+/// On what the proof of the peer rests. All connections that it may mean are held against one: that
+/// with the pre-shared key that it names, if one of them has it.
+struct Basis {
+    ppk: Option<Ppk>,
+    auth: Authentication,
+    /// Why the other connections are not meant.
+    reasons: BTreeMap<ConnectionId, PpkFailure>,
+}
+
+impl Basis {
+    fn of(named: &[Candidate], said: &ppk::Said<'_>) -> Result<Basis, AuthFailure> {
+        let choices: Vec<_> = named
+            .iter()
+            .map(|(id, config)| (*id, ppk::choose(config.ppk.as_ref(), said)))
+            .collect();
+        let used = choices.iter().find_map(|(_, choice)| match choice {
+            Ok(ppk::Choice::With(ppk)) => Some((*ppk).clone()),
+            Ok(ppk::Choice::Without | ppk::Choice::Instead(_)) | Err(_) => None,
+        });
+        let (mut auth, mut reasons) = (said.auth.clone(), BTreeMap::new());
+        for (id, choice) in choices {
+            match (choice, &used) {
+                (Err(reason), _) => drop(reasons.insert(id, reason)),
+                (Ok(ppk::Choice::With(ppk)), Some(used)) if ppk.secret == used.secret => {}
+                (Ok(_), Some(used)) => {
+                    let (presented, ours) = (used.id.clone(), None);
+                    reasons.insert(id, PpkFailure::Unknown { presented, ours });
+                }
+                (Ok(ppk::Choice::Instead(instead)), None) => auth = instead,
+                (Ok(ppk::Choice::With(_) | ppk::Choice::Without), None) => {}
+            }
+        }
+        let refused = reasons.values().next().filter(|_| reasons.len() == named.len());
+        match refused {
+            Some(reason) => Err(AuthFailure::Ppk(reason.clone())),
+            None => Ok(Basis { ppk: used, auth, reasons }),
+        }
     }
 }
 

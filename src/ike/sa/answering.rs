@@ -93,6 +93,8 @@ impl Established {
             return self.end(reason, ctx);
         }
         self.peer_token.on_told(payloads);
+        let update = self.update_requested(request.path, payloads, ctx);
+        self.on_their_addresses(payloads);
         let lost = self.lost_child(payloads);
         let deleted = self.deleted_children(payloads);
         let spis: Vec<Vec<u8>> = deleted
@@ -102,7 +104,8 @@ impl Established {
             .collect();
         let delete = Payload::Delete(Delete { protocol: ProtocolId::ESP, spis });
         let delete = Some(delete).filter(|_| !deleted.is_empty());
-        let answer: Vec<Payload> = delete.into_iter().chain(copied(payloads)).collect();
+        let answer: Vec<Payload> =
+            delete.into_iter().chain(update).chain(copied(payloads)).collect();
         self.respond(request, &answer, ctx);
         for child in deleted {
             self.children.remove(child, ctx);
@@ -366,6 +369,7 @@ impl Established {
         }
         match self.exchanges.purpose() {
             None | Some(Purpose::Probe | Purpose::CheckPath(_) | Purpose::Measure(_)) => false,
+            Some(Purpose::UpdateAddresses) => false,
             Some(Purpose::RekeyIke(attempt)) => attempt.race.rival().is_some(),
             Some(Purpose::Child(_) | Purpose::DeleteChild(_) | Purpose::DeleteIke) => true,
         }

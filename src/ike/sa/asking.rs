@@ -29,6 +29,8 @@ pub(super) enum Purpose {
     Probe,
     /// To see whether the peer is at another place now.
     CheckPath(Cookie),
+    /// To tell where the IKE SA runs from now on.
+    UpdateAddresses,
     /// To see whether a datagram of this size reaches it in one piece.
     Measure(u16),
     /// To make a Child SA, new or in place of another.
@@ -48,7 +50,7 @@ impl Purpose {
             Purpose::Child(attempt) => attempt.is_portable(),
             Purpose::RekeyIke(attempt) => attempt.is_portable(),
             Purpose::Probe | Purpose::CheckPath(_) | Purpose::Measure(_) => true,
-            Purpose::DeleteChild(_) | Purpose::DeleteIke => true,
+            Purpose::DeleteChild(_) | Purpose::DeleteIke | Purpose::UpdateAddresses => true,
         }
     }
 }
@@ -58,6 +60,7 @@ impl Purpose {
 enum Task {
     Probe,
     CheckPath,
+    UpdateAddresses,
     Measure(u16),
     CreateChild(Lack),
     RekeyChild(ChildId),
@@ -76,6 +79,7 @@ impl Established {
             None => {}
             Some(Task::Probe) => self.probe(ctx),
             Some(Task::CheckPath) => self.check_path(ctx),
+            Some(Task::UpdateAddresses) => self.update_addresses(ctx),
             Some(Task::Measure(size)) => self.start_measuring(size, ctx),
             Some(Task::CreateChild(lack)) => self.start_child(lack, None, None, ctx),
             Some(Task::RekeyChild(child)) => self.rekey_child(child, ctx),
@@ -117,6 +121,7 @@ impl Established {
         let elsewhere = self.path.wants_check();
         elsewhere
             .then_some(Task::CheckPath)
+            .or(self.mobility.is_pending().then_some(Task::UpdateAddresses))
             .or(deleting.map(Task::DeleteChild))
             .or(rekey.then_some(Task::RekeyIke))
             .or(worn.map(Task::RekeyChild))
@@ -130,8 +135,9 @@ impl Established {
         if !self.exchanges.is_free() {
             return;
         }
-        let token = self.take_token(ctx);
-        self.request(ExchangeType::INFORMATIONAL, token.as_slice(), Purpose::Probe, ctx);
+        let mut payloads = self.take_addresses(ctx);
+        payloads.extend(self.take_token(ctx));
+        self.request(ExchangeType::INFORMATIONAL, &payloads, Purpose::Probe, ctx);
     }
 
     fn delete_child(&mut self, child: ChildId, ctx: &mut Context<'_>) {
@@ -176,6 +182,7 @@ impl Established {
         }
         match purpose {
             Purpose::Probe | Purpose::CheckPath(_) => {}
+            Purpose::UpdateAddresses => self.addresses_updated(payloads, ctx),
             Purpose::Measure(size) => self.measured(size, at_once, ctx),
             // Closed meanwhile: what the peer has made goes with the IKE SA, or right after it.
             Purpose::Child(attempt) if self.is_over() => attempt.release(ctx),
@@ -389,4 +396,5 @@ state_of_variants!(Purpose {
     4 => DeleteIke,
     5 => CheckPath(cookie),
     6 => Measure(size),
+    7 => UpdateAddresses,
 });

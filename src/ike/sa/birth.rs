@@ -16,6 +16,7 @@ use super::children::Children;
 use super::exchanges::Exchanges;
 use super::held::Held;
 use super::lifecycle::Lifecycle;
+use super::mobility::Mobility;
 use super::vouching::Vouching;
 use super::{Descent, Established, create, rekey};
 use crate::crypto::suite::Additional;
@@ -54,6 +55,10 @@ pub(in super::super) struct Handshake {
     pub auth_id: MessageId,
     /// What the peer will show if it loses the IKE SA.
     pub peer_token: PeerToken,
+    /// Whether a post-quantum pre-shared key has gone into the keys.
+    pub ppk_in_use: bool,
+    /// Whether addresses may change, and where the peer is as well.
+    pub mobility: Mobility,
 }
 
 /// How an IKE SA comes to be.
@@ -72,6 +77,7 @@ impl Established {
 
     pub(super) fn born(birth: Birth<'_>, ctx: &mut Context<'_>) -> Box<Established> {
         let mut peer_token = PeerToken::default();
+        let mobility;
         let (connection, config, descent, vouching, life, exchanges, path, additional) = match birth
         {
             Birth::Handshake(new) => {
@@ -88,6 +94,7 @@ impl Established {
                     role: new.role,
                     names_slots: new.names_slots,
                     covered_in_full: new.covered_in_full,
+                    ppk_in_use: new.ppk_in_use,
                 };
                 let additional = new.additional;
                 let life = Lifecycle::active(&new.config.ike_lifetime, ctx);
@@ -96,6 +103,7 @@ impl Established {
                 let exchanges = Exchanges::new(who, new.keys, new.fragmentation, numbers);
                 let vouching = Vouching::of(certificate);
                 peer_token = new.peer_token;
+                mobility = new.mobility;
                 (
                     new.connection,
                     new.config,
@@ -116,6 +124,7 @@ impl Established {
                 let path = LivePath::new(of.path.path(), of.path.nat(), ctx.now);
                 let (descent, vouching) = (of.descent.clone(), of.vouching.heritage());
                 let (config, additional) = (of.config.clone(), made.additional);
+                mobility = of.mobility.clone();
                 (of.connection, config, descent, vouching, life, exchanges, path, additional)
             }
         };
@@ -135,6 +144,7 @@ impl Established {
             to_measure: None,
             peer_token,
             owes_token: false,
+            mobility,
             effects: Vec::new(),
         })
     }
@@ -184,6 +194,7 @@ impl Established {
             takes_probes: self.takes_probes(),
             additional: self.additional,
             covered_in_full: self.descent.covered_in_full,
+            ppk_in_use: self.descent.ppk_in_use,
             names_slots: self.descent.names_slots,
         };
         ctx.out.event(self.connection, Event::Established(Box::new(established)));

@@ -57,7 +57,7 @@ impl Established {
 
     /// When the peer is to be asked for a sign of life: at once, if it is to be told something.
     pub(super) fn probe_at(&self) -> Timestamp {
-        match self.owes_token {
+        match self.owes_token || self.owes_addresses() {
             true => Timestamp::ZERO,
             false => self.liveness.probe_at(&self.config.liveness),
         }

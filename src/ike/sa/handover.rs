@@ -28,7 +28,7 @@ impl Established {
         self.liveness.write(out);
         self.vouching.write(out);
         self.path.write(out);
-        (self.peer_token.clone(), self.owes_token).write(out);
+        ((self.peer_token.clone(), self.owes_token), self.mobility.clone()).write(out);
     }
 
     /// What [`write`](Established::write) wrote, with the configuration of its connection;
@@ -48,7 +48,7 @@ impl Established {
         let (exchanges, liveness) = (State::read(from)?, State::read(from)?);
         let vouching = State::read(from)?;
         let (path, effects) = (State::read(from)?, Vec::new());
-        let (peer_token, owes_token) = State::read(from)?;
+        let ((peer_token, owes_token), mobility) = State::read(from)?;
         Ok(config(connection).map(|config| {
             Box::new(Established {
                 connection,
@@ -66,6 +66,7 @@ impl Established {
                 to_measure: None,
                 peer_token,
                 owes_token,
+                mobility,
                 effects,
             })
         }))

@@ -19,7 +19,7 @@
 //! [`deferral`] (the peer puts us off), [`drafting`] (requests that take a key exchange), [`following`]
 //! (which takes more than one), [`succession`] (who inherits), [`answering`] (the peer's requests),
 //! [`working`] (messages come and wait), [`filling`] (every slot has its Child SAs, once each),
-//! [`moving`] (the peer is elsewhere), [`measuring`] (which size fits the path), [`timing`], [`viewing`]
+//! [`moving`] (the peer is elsewhere), [`mobility`] (one side is, and says so), [`measuring`] (which size fits the path), [`timing`], [`viewing`]
 //! and [`handover`] (all of it as octets). What is to be requested next is not kept in a queue but read
 //! off the state: whenever the window is free, [`Established::pump`] looks what is due.
 
@@ -38,6 +38,7 @@ mod handover;
 mod held;
 mod lifecycle;
 mod measuring;
+mod mobility;
 mod moving;
 mod rekey;
 mod replacement;
@@ -74,6 +75,7 @@ use exchanges::{Arrival, Exchanges, Request};
 use following::Followups;
 use held::Held;
 use lifecycle::Lifecycle;
+pub(super) use mobility::Mobility;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -146,6 +148,7 @@ pub(super) struct Established {
     peer_token: PeerToken,
     /// The peer has yet to get ours.
     owes_token: bool,
+    mobility: Mobility,
     effects: Vec<Effect>,
 }
 
@@ -164,9 +167,19 @@ struct Descent {
     names_slots: bool,
     /// Whether AUTH has covered all of IKE_SA_INIT.
     covered_in_full: bool,
+    /// Whether a post-quantum pre-shared key has gone into the keys.
+    ppk_in_use: bool,
 }
 
-state_of_fields!(Descent { remote_id, lineage, began_at, role, names_slots, covered_in_full });
+state_of_fields!(Descent {
+    remote_id,
+    lineage,
+    began_at,
+    role,
+    names_slots,
+    covered_in_full,
+    ppk_in_use,
+});
 
 impl Established {
     fn install(

@@ -38,7 +38,10 @@ impl Established {
     /// What waits for an answer goes there, too: the peer cannot be asked anything else before.
     fn on_seen_on(&mut self, Path { local, remote }: Path, ctx: &mut Context<'_>) {
         let ours = local == self.path.path().local && self.is_active();
-        if !ours || !self.config.remote.admits(remote.ip()) {
+        // Between sides that speak MOBIKE the initiator alone says where the IKE SA runs.
+        let follows = !self.may_move();
+        let admitted = self.config.remote.admits(remote.ip()) || self.is_announced(remote);
+        if !ours || !admitted || !follows {
             return;
         }
         let until = ctx.now + self.check_time();
@@ -53,7 +56,7 @@ impl Established {
     /// How long the peer is asked at another place: so short that a question which only that
     /// place has got can still be answered by a peer that did not move, before it counts as
     /// unreachable.
-    fn check_time(&self) -> Duration {
+    pub(super) fn check_time(&self) -> Duration {
         (self.config.liveness.timeout / 2).max(SHORTEST_CHECK)
     }
 
@@ -73,6 +76,7 @@ impl Established {
     /// Repeats the outstanding request, if that is due: the question for a candidate there alone
     /// while it is one, any other on the path and at the candidate.
     pub(super) fn repeat_request(&mut self, ctx: &mut Context<'_>) {
+        self.follow_way(ctx);
         let before = self.asked_alone();
         self.path.forget_candidate(ctx.now);
         let here = self.path.path();
@@ -80,7 +84,7 @@ impl Established {
             (_, Some(candidate)) => self.exchanges.repeat([candidate].into_iter(), ctx),
             (None, None) => {
                 let ways = [here].into_iter().chain(self.path.candidate());
-                self.exchanges.repeat(ways, ctx);
+                self.exchanges.repeat(ways.chain(self.alternatives()), ctx);
             }
             // Nobody is there. A peer that did not move has not been asked yet.
             (Some(_), None) => self.exchanges.send_again(&here, ctx),
@@ -115,7 +119,7 @@ impl Established {
         if self.path.on_checked(from, proved) {
             let Path { local, remote } = self.path.path();
             tracing::debug!(connection = self.connection.0, %remote, "peer moved");
-            ctx.out.event(self.connection, Event::Moved { local, remote });
+            ctx.out.event(self.connection, Event::Moved { local, remote, ours: false });
         }
     }
 
@@ -125,7 +129,7 @@ impl Established {
         let payloads = response.payloads().ok().map(Payloads);
         match payloads.and_then(|payloads| payloads.notify(NotifyType::COOKIE2)) {
             Some(copied) => copied.data == cookie,
-            None => !self.descent.names_slots,
+            None => !self.descent.names_slots && !self.copies_cookies(),
         }
     }
 }

@@ -30,7 +30,7 @@ impl Established {
         write!(out, "{additional:?}{followups:?}")?;
         let Established { held, liveness, path, to_measure, .. } = self;
         write!(out, "{held:?}{liveness:?}{path:?}{to_measure:?}")?;
-        write!(out, "{:?}{}", self.peer_token, self.owes_token)
+        write!(out, "{:?}{}{:?}", self.peer_token, self.owes_token, self.mobility)
     }
 
     /// Whether it is in use, nothing is being asked, and nothing is about to be.
@@ -43,6 +43,7 @@ impl Established {
             && self.children.iter().all(|(_, sa)| installed(sa))
             && self.children.wanted().is_none()
             && !self.owes_token
+            && !self.mobility.is_pending()
     }
 
     /// A request without protection that names this IKE SA the wrong way round.
@@ -75,6 +76,7 @@ impl Established {
             Purpose::DeleteChild(_) => Asked::DeleteChild,
             Purpose::DeleteIke => Asked::DeleteIke,
             Purpose::Probe | Purpose::CheckPath(_) | Purpose::Measure(_) => Asked::Other,
+            Purpose::UpdateAddresses => Asked::Other,
         })
     }
 

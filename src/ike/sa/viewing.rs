@@ -39,6 +39,7 @@ impl Established {
             suite: self.suite(),
             additional: self.additional,
             covered_in_full: self.descent.covered_in_full,
+            ppk_in_use: self.descent.ppk_in_use,
             local: path.local,
             remote: path.remote,
             remote_id: self.remote_id().clone(),

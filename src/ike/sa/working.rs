@@ -34,6 +34,7 @@ impl Established {
             return ctx.out.count(Discard::StrayResponse);
         }
         self.on_path_answer(&response, path.remote, ctx);
+        self.on_answer_from(path, ctx);
         self.on_authentic(path, ctx);
         self.handle_response(response, ctx);
         self.pump(ctx);
@@ -157,6 +158,7 @@ impl Established {
             Purpose::Child(attempt) => attempt.work(payloads),
             Purpose::RekeyIke(attempt) => attempt.work(payloads),
             Purpose::Probe | Purpose::CheckPath(_) | Purpose::Measure(_) => None,
+            Purpose::UpdateAddresses => None,
             Purpose::DeleteChild(_) | Purpose::DeleteIke => None,
         }
     }

@@ -139,6 +139,17 @@ fn a_stranger_gets_no_sa_by_any_schedule() {
 }
 
 #[test]
+fn moves_amid_rekeys_lose_no_packet_and_lead_nobody_astray() {
+    passes(scenarios::moves);
+    passes(scenarios::stolen_moves);
+}
+
+#[test]
+fn a_ppk_is_in_the_keys_of_both_ends_by_any_schedule() {
+    passes(scenarios::mixed);
+}
+
+#[test]
 fn a_token_ends_what_is_lost_and_nothing_else() {
     passes(scenarios::tokens);
     passes(scenarios::pretence);

@@ -9,7 +9,7 @@ use crate::net::Prefix;
 use crate::random::{Random, Seeded};
 use crate::time::Timestamp;
 use crate::wire::ike::{Header, TrafficSelector};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -242,6 +242,8 @@ pub(super) struct Net {
     pub random: Seeded,
     pub ends: Vec<End>,
     addresses: Vec<IpAddr>,
+    /// Datagrams from and to these addresses are lost.
+    pub unreachable: BTreeSet<IpAddr>,
     /// Further addresses of ends.
     pub aliases: BTreeMap<IpAddr, usize>,
     /// NATs by the end that is behind them.
@@ -283,6 +285,7 @@ impl Net {
             random: Seeded::new(seed),
             ends: Vec::new(),
             addresses: configs.iter().map(|config| config.local).collect(),
+            unreachable: BTreeSet::new(),
             aliases: BTreeMap::new(),
             nats,
             latency: ms(20),
@@ -361,7 +364,9 @@ impl Net {
             datagram.from = SocketAddr::new(nat.outside, datagram.from.port() + nat.shift);
         }
         self.log.push(datagram.clone());
-        let passes = self.filter.as_mut().is_none_or(|filter| filter(&datagram, self.now));
+        let lost =
+            [datagram.from, datagram.to].iter().any(|at| self.unreachable.contains(&at.ip()));
+        let passes = self.filter.as_mut().is_none_or(|filter| filter(&datagram, self.now)) && !lost;
         if !passes || self.random.below(100) < self.faults.loss_percent {
             return;
         }

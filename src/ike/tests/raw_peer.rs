@@ -16,7 +16,7 @@ use crate::random::Seeded;
 use crate::time::Timestamp;
 use crate::wire::ike::{
     ExchangeType, Flags, Header, Identification, IkeSpi, KeyExchange as PublicValue, Message,
-    MessageId, Payload,
+    MessageId, Notify, NotifyType, Payload,
 };
 use std::net::SocketAddr;
 
@@ -65,13 +65,35 @@ impl RawPeer {
 
     /// IKE_SA_INIT is over; returns IKE_AUTH, too, which is yet to be sent.
     pub(super) fn half_open() -> (RawPeer, Vec<u8>) {
-        let [west, east] = config_pair((psk("shared"), psk("shared")));
+        let [_, east] = config_pair((psk("shared"), psk("shared")));
+        RawPeer::half_open_with(east, &[])
+    }
+
+    /// The same, and it says that its addresses may change (RFC 4555).
+    pub(super) fn mobile() -> (RawPeer, Vec<u8>) {
+        let [_, east] = config_pair((psk("shared"), psk("shared")));
+        let mobile = Payload::Notify(Notify::new(NotifyType::MOBIKE_SUPPORTED, []));
+        RawPeer::beginning(east, &[], &[mobile])
+    }
+
+    /// The same with an endpoint that is configured so, and with more in IKE_SA_INIT.
+    pub(super) fn half_open_with(east: ConnectionConfig, more: &[Payload]) -> (RawPeer, Vec<u8>) {
+        RawPeer::beginning(east, more, &[])
+    }
+
+    /// The same with more in IKE_SA_INIT, and in IKE_AUTH.
+    fn beginning(
+        east: ConnectionConfig,
+        more: &[Payload],
+        in_auth: &[Payload],
+    ) -> (RawPeer, Vec<u8>) {
+        let [west, _] = config_pair((psk("shared"), psk("shared")));
         let mut random = Seeded::new(42);
         let now = Timestamp::from_millis(1);
         let mut endpoint =
             Endpoint::new(EndpointConfig::default(), &mut Moment::simulated(now, &mut random));
         endpoint.add_connection(CONNECTION, east.clone(), &mut Moment::simulated(now, &mut random));
-        let init = init(&mut endpoint, &west, now, &mut random);
+        let init = init(&mut endpoint, &west, more, now, &mut random);
         let init = init.expect("an answer to IKE_SA_INIT");
         let mut peer = RawPeer {
             endpoint,
@@ -85,7 +107,7 @@ impl RawPeer {
             next_id: 1,
             first_outbound: Vec::new(),
         };
-        let request = peer.auth_request(&init.request, &init.nonces);
+        let request = peer.auth_request(&init.request, &init.nonces, in_auth);
         (peer, request)
     }
 
@@ -98,22 +120,23 @@ impl RawPeer {
 
     /// Begins another IKE SA with the same endpoint, beside the one that there is.
     pub(super) fn connect_again(&mut self) -> Again {
-        let again = init(&mut self.endpoint, &self.config, self.now, &mut self.random);
+        let again = init(&mut self.endpoint, &self.config, &[], self.now, &mut self.random);
         let Some(init) = again else { return Again::Ignored };
         (self.keys, self.spis, self.next_id) = (init.keys, init.spis, 1);
-        let request = self.auth_request(&init.request, &init.nonces);
+        let request = self.auth_request(&init.request, &init.nonces, &[]);
         self.deliver_and_open(&request).map_or(Again::PutOff(request), Again::Answered)
     }
 
-    fn auth_request(&mut self, init: &[u8], nonces: &Nonces) -> Vec<u8> {
+    fn auth_request(&mut self, init: &[u8], nonces: &Nonces, more: &[Payload]) -> Vec<u8> {
         // What stands in the reserved octets is ignored, and covered by AUTH as it stands there.
         let identity = Identification { reserved: [1, 2, 3], ..self.config.local_id.to_wire() };
         let transcript = Transcript::new(init.to_vec(), Vec::new(), false);
-        let signed = transcript.signed(Role::Initiator, &self.keys, nonces, &identity);
+        let signed = transcript.signed(Role::Initiator, self.keys.proving(None), nonces, &identity);
         let auth = prove_now(&self.credentials, &signed);
         let mut payloads =
             vec![Payload::IdInitiator(identity.clone()), Payload::Authentication(auth)];
         payloads.extend(self.child_offer("aes256gcm16-esn", FIRST_SPI));
+        payloads.extend_from_slice(more);
         self.seal_next(ExchangeType::IKE_AUTH, &payloads)
     }
 
@@ -226,6 +249,7 @@ impl RawPeer {
 fn init(
     endpoint: &mut Endpoint,
     config: &ConnectionConfig,
+    more: &[Payload],
     now: Timestamp,
     random: &mut Seeded,
 ) -> Option<Init> {
@@ -247,6 +271,7 @@ fn init(
         hash_algorithms(),
     ];
     payloads.extend(detection_payloads((spi, IkeSpi::ZERO), &path, true));
+    payloads.extend_from_slice(more);
     let request = Message { header, payloads }.encode();
     endpoint.handle_datagram(remote, path.local, &request, &mut Moment::simulated(now, random));
     endpoint.run_jobs(&mut Moment::simulated(now, random));

@@ -64,6 +64,10 @@ pub(super) enum Corner {
     FollowupsCross,
     /// IKE_FOLLOWUP_KE came for what is not to be any more: STATE_NOT_FOUND (RFC 9370 §2.2.4).
     FollowupWithoutState,
+    /// We have moved, and say so (RFC 4555 §3.5).
+    WeMoved,
+    /// The peer has moved, and is followed.
+    PeerFollowed,
     /// The peer has shown that it has lost an IKE SA (RFC 6290 §4.5).
     TokenBelieved,
     /// Somebody has shown a token that was not the peer's.
@@ -95,6 +99,7 @@ pub(super) fn of_event(node: &Node, event: &Event) -> Option<Corner> {
         Event::ChildDown { reason: DownReason::PeerRestarted, .. } => Some(InitialContact),
         Event::ChildDown { reason: DownReason::Duplicate, .. } => Some(HandshakesCross),
         Event::Unreachable { .. } => Some(Silent),
+        Event::Moved { ours, .. } => Some(if *ours { WeMoved } else { PeerFollowed }),
         _ => None,
     }
 }

@@ -4,7 +4,7 @@ use super::node::Node;
 use super::state::fingerprint;
 use crate::ike::tests::net::{EAST, WEST};
 use crate::wire::ike::{Header, IkeSpi, Message, NotifyType, Payload, ProtocolId};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 /// A datagram.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -20,8 +20,8 @@ pub(super) type Sent = ((IkeSpi, IkeSpi), (bool, bool), u32, (u16, u16));
 
 impl Datagram {
     /// Which end it is for.
-    pub(super) fn end(&self, west: SocketAddr) -> usize {
-        if self.to.ip() == west.ip() { WEST } else { EAST }
+    pub(super) fn end(&self, west: &[IpAddr]) -> usize {
+        if west.contains(&self.to.ip()) { WEST } else { EAST }
     }
 
     /// 128 bits that tell it from any other.

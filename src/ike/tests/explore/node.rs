@@ -6,7 +6,7 @@ use super::owner::{Cause, Owner};
 use super::scenario::{Scenario, Wish};
 use super::state::Printed;
 use crate::ike::fault::{self, Fault};
-use crate::ike::tests::net::CONNECTION;
+use crate::ike::tests::net::{CONNECTION, WEST};
 use crate::ike::*;
 use crate::moment::Moment;
 use crate::net::EspSpi;
@@ -15,6 +15,7 @@ use crate::time::Timestamp;
 use crate::wire::ike::{ExchangeType, Header};
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::time::Duration;
 
 /// Draws that follow from how often was drawn at this end, and from nothing else: runs in which the
@@ -124,6 +125,9 @@ impl Node {
         match input {
             Input::Datagram(_) => {
                 let Some(Datagram { from, to, bytes }) = datagram else { return };
+                if to.ip() != scenario.configs[self.end][self.variant].local {
+                    return; // It has that address no longer.
+                }
                 self.now += A_MOMENT;
                 self.at(|endpoint, at| endpoint.handle_datagram(*to, *from, bytes, at));
                 let part = datagram.and_then(Datagram::fragment);
@@ -164,6 +168,15 @@ impl Node {
                 self.at(|endpoint, at| endpoint.update_connection(CONNECTION, config, at));
             }
             Wish::Presume => self.at(|endpoint, at| endpoint.presume(at)),
+            Wish::Renumber(variant) => {
+                let old = scenario.configs[self.end][self.variant].local;
+                self.variant = variant;
+                let config = scenario.configs[self.end][variant].clone();
+                self.at(|endpoint, at| {
+                    endpoint.update_connection(CONNECTION, config, at);
+                    endpoint.on_addresses_gone(&[old].into(), at);
+                });
+            }
             Wish::Pretend => self.at(|endpoint, at| endpoint.pretend(at)),
             Wish::Restart => self.restart(scenario),
         }
@@ -197,7 +210,10 @@ impl Node {
                 breaches.extend(self.note_sent(&datagram));
             }
             sent.extend(datagram.turned().filter(|_| scenario.turns_tokens));
-            sent.push(datagram);
+            let steals = scenario.thief && self.end == WEST && self.variant != 0;
+            let stolen = Datagram { from: THIEF, ..datagram.clone() };
+            sent.extend(Some(datagram).filter(|datagram| datagram.to.ip() != THIEF.ip()));
+            sent.extend(Some(stolen).filter(|_| steals));
         }
         breaches.extend(self.bounds());
         Step { node: self, sent, corners, breaches }
@@ -302,6 +318,9 @@ impl Node {
     }
 }
 
+/// Where somebody is who is neither end.
+pub(super) const THIEF: SocketAddr =
+    SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::new(203, 0, 113, 66), 4500));
 /// From one datagram to the next some time passes, however little.
 const A_MOMENT: Duration = Duration::from_micros(1);
 /// More than so many IKE SAs at once no schedule of these scenarios brings about.

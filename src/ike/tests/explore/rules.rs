@@ -1,6 +1,6 @@
 //! What must hold at every moment, and when everything has settled.
 
-use super::node::Node;
+use super::node::{Node, THIEF};
 use super::owner::Cause;
 use super::scenario::Scenario;
 use crate::ike::tests::net::{CONNECTION, EAST, WEST};
@@ -16,7 +16,12 @@ pub(super) fn breach(nodes: [&Node; 2], scenario: &Scenario) -> Option<String> {
     let gap = (scenario.keeps && gap).then(|| "an end has nothing to send on".to_owned());
     let again = nodes.iter().any(|node| node.owner.handshakes > scenario.handshakes);
     let again = again.then(|| "the tunnel is made anew, and then once more".to_owned());
+    let views = nodes.into_iter().filter_map(|node| node.endpoint().view(CONNECTION));
+    let mut remotes = views.flat_map(|view| view.ike_sas).map(|sa| sa.remote);
+    let led = scenario.thief && remotes.any(|remote| remote == THIEF);
+    let led = led.then(|| "an end was led to where its peer is not".to_owned());
     believed
+        .or(led)
         .or(gap)
         .or(again)
         .or_else(|| both.flat_map(|(from, to)| between(from, nodes[from], nodes[to])).next())
@@ -91,6 +96,9 @@ fn without_tunnel(nodes: [&Node; 2], scenario: &Scenario) -> Option<&'static str
     };
     if of_west.id != (IkeSaId { local: of_east.id.remote, remote: of_east.id.local }) {
         return Some("the ends have different IKE SAs");
+    }
+    if (of_west.local, of_west.remote) != (of_east.remote, of_east.local) {
+        return Some("the ends take each other to be at other addresses");
     }
     if [west, east].iter().any(|view| view.state != ConnectionState::Up) {
         return Some("a connection that is not up");

@@ -20,6 +20,8 @@ pub(super) enum Wish {
     Restart,
     /// Ask for a Child SA while IKE_AUTH is under way, as no honest peer does.
     Presume,
+    /// Its address is that of another of its configurations from now on, and the old one is gone.
+    Renumber(usize),
     /// Somebody asks the other end in this one's name, with the roles of the IKE SA exchanged.
     Pretend,
 }
@@ -89,6 +91,8 @@ pub(super) struct Scenario {
     /// Whoever hears a token turns the message around, so that it names the IKE SA as the other end
     /// has it.
     pub turns_tokens: bool,
+    /// Whatever West sends, somebody else sends, too, from an address of his own.
+    pub thief: bool,
     /// Key exchanges are computed rather than plain to see.
     pub real_keys: bool,
     /// Public-key work is done when the adversary lets it be done.

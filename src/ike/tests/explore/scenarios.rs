@@ -51,6 +51,7 @@ fn up(name: &'static str, seed: u64, wishes: &[(usize, Wish)], budget: Budget) -
         handshakes: 1,
         strangers: false,
         turns_tokens: false,
+        thief: false,
         real_keys: false,
         slow_work: false,
         exact: false,
@@ -403,6 +404,47 @@ pub(super) fn hybrid_restart_amid_rekey(seed: u64) -> Scenario {
     Scenario { corners: &[InitialContact], ..hybrid_of("a restart meets hybrid rekeys", scenario) }
 }
 
+/// The initiator gets another address, and another, while both rekey (RFC 4555).
+pub(super) fn moves(seed: u64) -> Scenario {
+    let wishes = [
+        (WEST, Wish::Renumber(1)),
+        (WEST, Wish::RekeyIke),
+        (WEST, Wish::Renumber(0)),
+        (EAST, Wish::RekeyIke),
+        (EAST, Wish::RekeyChild(SLOT)),
+    ];
+    let scenario = up("moves meet rekeys", seed, &wishes, budget(1, 0, [1, 1], 0));
+    Scenario { corners: &[WeMoved, PeerFollowed], ..with_addresses(scenario) }
+}
+
+/// Somebody sends a move on from elsewhere, before it arrives.
+pub(super) fn stolen_moves(seed: u64) -> Scenario {
+    let wishes = [(WEST, Wish::Renumber(1)), (WEST, Wish::Probe)];
+    let scenario = up("stolen moves", seed, &wishes, budget(0, 0, [1, 1], 0));
+    Scenario { corners: &[WeMoved, PeerFollowed], thief: true, ..with_addresses(scenario) }
+}
+
+/// West has two addresses, one after the other, and is taken from anywhere.
+fn with_addresses(scenario: Scenario) -> Scenario {
+    let [west, east] = configs().map(|config| ConnectionConfig { anywhere: true, ..config });
+    let second = "192.0.2.2".parse().unwrap();
+    let moved = ConnectionConfig { local: second, ..west.clone() };
+    let east = ConnectionConfig { remote: RemoteAddress::Any, ..east };
+    Scenario { configs: [vec![west, moved], vec![east]], ..scenario }
+}
+
+/// Both initiate at once, with a post-quantum pre-shared key (RFC 8784), and one restarts.
+pub(super) fn mixed(seed: u64) -> Scenario {
+    let secret = Secret::copy_of(&[3; 32]);
+    let ppk = Some(Ppk { id: "red".to_owned(), secret, required: false });
+    let ends =
+        both_initiate(configs()).map(|config| ConnectionConfig { ppk: ppk.clone(), ..config });
+    let wishes = [(EAST, Wish::Restart), (WEST, Wish::RekeyChild(SLOT))];
+    let name = "handshakes with a PPK meet a restart";
+    let scenario = cold(name, seed, ends, &wishes, budget(0, 0, [1, 1], 0));
+    Scenario { corners: &[HandshakesCross], handshakes: usize::MAX, ..scenario }
+}
+
 /// Two ends whose tokens outlive restarts (RFC 6290).
 fn with_tokens(scenario: Scenario) -> Scenario {
     let crash_secret = Some(Secret::copy_of(&[7; 32]));
@@ -433,7 +475,7 @@ pub(super) fn pretence(seed: u64) -> Scenario {
 pub(super) type Make = fn(u64) -> Scenario;
 
 /// All of them.
-pub(super) const ALL: [Make; 31] = [
+pub(super) const ALL: [Make; 34] = [
     child_rekeys,
     ike_rekeys,
     ike_and_child_rekey,
@@ -465,4 +507,7 @@ pub(super) const ALL: [Make; 31] = [
     hybrid_restart_amid_rekey,
     tokens,
     pretence,
+    mixed,
+    moves,
+    stolen_moves,
 ];

@@ -15,7 +15,7 @@ use super::state::fingerprint;
 use crate::ike::tests::net::{EAST, WEST};
 use std::collections::BTreeSet;
 use std::collections::{HashMap as Map, HashSet as Set};
-use std::net::SocketAddr;
+use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::time::Duration;
@@ -69,7 +69,8 @@ pub(super) struct Universe {
     numbers: Map<u128, u32>,
     sound: Set<(u32, u32)>,
     pub corners: BTreeSet<Corner>,
-    west: SocketAddr,
+    /// Addresses of West.
+    west: Vec<IpAddr>,
     /// No two states are taken for the same.
     distinct: bool,
     /// Rules about both ends are in force.
@@ -78,7 +79,7 @@ pub(super) struct Universe {
 
 impl Universe {
     pub(super) fn new(scenario: Scenario) -> Universe {
-        let west = SocketAddr::new(scenario.configs[WEST][0].local, 500);
+        let west = scenario.configs[WEST].iter().map(|config| config.local).collect();
         Universe {
             scenario,
             ends: Default::default(),
@@ -138,7 +139,7 @@ impl Universe {
 
     /// For which end a datagram is.
     pub(super) fn receiver(&self, number: u32) -> usize {
-        self.datagram(number).end(self.west)
+        self.datagram(number).end(&self.west)
     }
 
     /// States of each end.

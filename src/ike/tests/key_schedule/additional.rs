@@ -88,7 +88,7 @@ fn auth_covers_every_ike_intermediate_and_both_messages_of_ike_sa_init() {
     }
     let identity = Identity::Fqdn("east-a".into()).to_wire();
     let nonces = nonces();
-    let signed = transcript.signed(Role::Initiator, &last, &nonces, &identity);
+    let signed = transcript.signed(Role::Initiator, last.proving(None), &nonces, &identity);
     assert_eq!(
         sha256(&[&signed.intermediate]),
         hex!("82219ad199c6f43516d81c8921e48b8669a0190639da9941350faac5b0752246")

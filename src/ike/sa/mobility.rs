@@ -1,0 +1,246 @@
+//! The addresses of an IKE SA change (RFC 4555): the side that initiated it decides, the other follows
+//! to where it is told, once it has answered from there.
+//!
+//! ```text
+//!   initiator: an address is gone, or nothing answers and there is another
+//!        SK {N(UPDATE_SA_ADDRESSES), N(NAT_DETECTION…)}  ──►  from and to the new ones
+//!                          ◄──  SK {N(NAT_DETECTION…)}
+//!                          ◄──  SK {N(COOKIE2)}               to the new one alone
+//!        SK {N(COOKIE2)}  ──►                                 now the responder has moved, too
+//! ```
+//!
+//! An initiator is believed where the connection takes it from, or where it has said before that it
+//! may be as well. Who only forwards its messages from elsewhere is answered UNACCEPTABLE_ADDRESSES.
+
+use super::super::config::RemoteAddress;
+use super::super::context::Context;
+use super::super::event::{Event, Role};
+use super::super::failure::DownReason;
+use super::super::fault::{self, Fault};
+use super::super::liveness::Verdict;
+use super::super::mobike;
+use super::super::path::{Path, detect, detection_payloads};
+use super::super::payloads::{Payloads, notify};
+use super::super::state::state_of_fields;
+use super::asking::Purpose;
+use super::{Effect, Established};
+use crate::wire::ike::{ExchangeType, IkeSpi, NotifyType, Payload};
+use std::collections::BTreeSet;
+use std::net::{IpAddr, SocketAddr};
+
+/// What is known and to be done about addresses.
+#[derive(Clone, Debug, Default)]
+pub(in super::super) struct Mobility {
+    /// Whether both sides speak MOBIKE.
+    spoken: bool,
+    /// Where the peer is as well.
+    theirs: Vec<IpAddr>,
+    /// Where the peer has said that it is now.
+    announced: Option<SocketAddr>,
+    /// We have moved, and the peer has yet to hear of it.
+    pending: bool,
+    /// Our address is gone.
+    homeless: bool,
+    /// The peer has yet to hear of our other addresses.
+    owes_addresses: bool,
+}
+
+state_of_fields!(Mobility { spoken, theirs, announced, pending, homeless, owes_addresses });
+
+impl Mobility {
+    /// What IKE_AUTH of the peer says, if we speak it, too.
+    pub(in super::super) fn of(ours: bool, payloads: Payloads<'_>) -> Mobility {
+        let spoken = ours && mobike::is_spoken_by_sender(payloads);
+        let theirs = mobike::named(payloads).filter(|_| spoken).unwrap_or_default();
+        Mobility { spoken, theirs, ..Mobility::default() }
+    }
+
+    /// Whether both sides speak MOBIKE.
+    pub(in super::super) fn is_spoken(&self) -> bool {
+        self.spoken
+    }
+
+    /// Whether something is to be asked for at once.
+    pub(super) fn is_pending(&self) -> bool {
+        self.pending && !self.homeless
+    }
+}
+
+/// The side that initiated.
+impl Established {
+    /// Whether it is for us to say between which addresses the IKE SA runs.
+    pub(crate) fn may_move(&self) -> bool {
+        self.mobility.spoken && self.descent.role == Role::Initiator && self.is_active()
+    }
+
+    /// Our address is gone. There is another, or there will be.
+    pub(crate) fn on_address_gone(&mut self, ctx: &mut Context<'_>) {
+        self.mobility.homeless = true;
+        self.follow_way(ctx);
+    }
+
+    /// The way to the peer may lead from another address of ours now: one that works is left alone.
+    pub(crate) fn follow_way(&mut self, ctx: &mut Context<'_>) {
+        let Path { local, remote } = self.path.path();
+        let next = self.config.local;
+        let usable = !next.is_unspecified() && next.is_ipv4() == remote.is_ipv4();
+        let needed = self.mobility.homeless || self.verdict() != Verdict::Reachable;
+        if self.may_move() && needed && usable && next != local.ip() {
+            let local = SocketAddr::new(next, local.port());
+            self.relocate(Path { local, remote }, ctx);
+            self.pump(ctx);
+        }
+    }
+
+    /// Where the peer is asked as well while it does not answer (RFC 4555 §3.10).
+    pub(super) fn alternatives(&self) -> Vec<Path> {
+        let here = self.path.path();
+        let asks = self.may_move() && self.verdict() != Verdict::Reachable;
+        let configured = match self.config.remote {
+            RemoteAddress::At(remote) => Some(remote.ip()),
+            RemoteAddress::Any => None,
+        };
+        let all: BTreeSet<IpAddr> =
+            self.mobility.theirs.iter().copied().chain(configured).collect();
+        let other = |ip: &IpAddr| *ip != here.remote.ip() && ip.is_ipv4() == here.local.is_ipv4();
+        let path = |ip| Path { remote: SocketAddr::new(ip, here.remote.port()), ..here };
+        all.into_iter().filter(|ip| asks && other(ip)).map(path).collect()
+    }
+
+    /// An answer has come from another address of the peer, at which it was asked: the IKE SA goes
+    /// there.
+    pub(super) fn on_answer_from(&mut self, from: Path, ctx: &mut Context<'_>) {
+        if self.alternatives().contains(&from) {
+            self.relocate(from, ctx);
+        }
+    }
+
+    /// The IKE SA and its Child SAs run on `path` from now on, what is being asked is asked there, and
+    /// the peer is told as soon as the window is free (RFC 4555 §3.5).
+    fn relocate(&mut self, path: Path, ctx: &mut Context<'_>) {
+        tracing::info!(connection = self.connection.0, local = %path.local, remote = %path.remote, "moved");
+        self.path.relocate(path);
+        self.mobility.homeless = false;
+        self.mobility.pending = true;
+        self.owe_token(ctx);
+        let Path { local, remote } = path;
+        ctx.out.event(self.connection, Event::Moved { local, remote, ours: true });
+        self.exchanges.send_again(&path, ctx);
+    }
+
+    /// Tells the peer where it is to send from now on.
+    pub(super) fn update_addresses(&mut self, ctx: &mut Context<'_>) {
+        self.mobility.pending = false;
+        let path = self.path.path();
+        let mut payloads = vec![notify(NotifyType::UPDATE_SA_ADDRESSES, [])];
+        payloads.extend(self.nat_detection(&path));
+        payloads.extend(self.take_addresses(ctx));
+        payloads.extend(self.take_token(ctx));
+        self.request(ExchangeType::INFORMATIONAL, &payloads, Purpose::UpdateAddresses, ctx);
+    }
+
+    /// The peer has answered that. If we have moved since, it will hear of that, too.
+    pub(super) fn addresses_updated(&mut self, answer: Payloads<'_>, ctx: &mut Context<'_>) {
+        if self.mobility.pending {
+            return;
+        }
+        let path = self.path.path();
+        if answer.notify(NotifyType::UNACCEPTABLE_ADDRESSES).is_some() {
+            self.effects.push(Effect::Reconnect);
+            return self.close(DownReason::AddressRefused(path.local.ip()), ctx);
+        }
+        if let Some(nat) = detect(answer.0, self.header_spis(), &path) {
+            self.path.set_nat(nat);
+        }
+    }
+
+    fn header_spis(&self) -> (IkeSpi, IkeSpi) {
+        let id = self.id();
+        match self.role() {
+            Role::Initiator => (id.local, id.remote),
+            Role::Responder => (id.remote, id.local),
+        }
+    }
+
+    fn nat_detection(&self, path: &Path) -> [Payload; 2] {
+        detection_payloads(self.header_spis(), path, self.config.force_encapsulation)
+    }
+}
+
+/// Addresses beside those in use.
+impl Established {
+    /// We have other addresses than before.
+    pub(crate) fn on_own_addresses(&mut self, ctx: &mut Context<'_>) {
+        self.mobility.owes_addresses = self.mobility.spoken && self.config.anywhere;
+        self.pump(ctx);
+    }
+
+    /// Whether the peer is to be told of our other addresses.
+    pub(super) fn owes_addresses(&self) -> bool {
+        self.mobility.owes_addresses
+    }
+
+    /// What the peer is to be told of our other addresses, if it has not been told yet.
+    pub(super) fn take_addresses(&mut self, ctx: &Context<'_>) -> Vec<Payload> {
+        match std::mem::take(&mut self.mobility.owes_addresses) {
+            true => mobike::replaced(&ctx.settings.addresses, self.local_ip()),
+            false => Vec::new(),
+        }
+    }
+
+    /// The peer has other addresses than before.
+    pub(super) fn on_their_addresses(&mut self, payloads: Payloads<'_>) {
+        if let Some(theirs) = mobike::named(payloads).filter(|_| self.mobility.spoken) {
+            self.mobility.theirs = theirs;
+        }
+    }
+}
+
+/// The side that follows.
+impl Established {
+    /// The peer says where it is: what it is answered. It is followed when it has answered from there,
+    /// too, which nobody can say for it.
+    pub(super) fn update_requested(
+        &mut self,
+        path: Path,
+        payloads: Payloads<'_>,
+        ctx: &mut Context<'_>,
+    ) -> Vec<Payload> {
+        let follows = self.mobility.spoken && self.descent.role == Role::Responder;
+        if payloads.notify(NotifyType::UPDATE_SA_ADDRESSES).is_none() || !follows {
+            return Vec::new();
+        }
+        if mobike::meets_forbidden_nat(payloads, &path) {
+            return vec![notify(NotifyType::UNEXPECTED_NAT_DETECTED, [])];
+        }
+        if !self.is_acceptable(path.remote.ip()) {
+            return vec![notify(NotifyType::UNACCEPTABLE_ADDRESSES, [])];
+        }
+        if fault::is_on(Fault::FollowsAtOnce) {
+            self.path.relocate(path);
+        }
+        self.mobility.announced = Some(path.remote);
+        let until = ctx.now + self.check_time();
+        self.path.on_announced(path, until);
+        let Some(nat) = detect(payloads.0, self.header_spis(), &path) else { return Vec::new() };
+        self.path.set_nat(nat);
+        self.nat_detection(&path).into()
+    }
+
+    /// Whether the peer may be there: where it is configured to be, or where it has said before, from
+    /// an address that it had, that it may be.
+    fn is_acceptable(&self, ip: IpAddr) -> bool {
+        let now = self.path.path().remote.ip();
+        self.config.remote.admits(ip) || ip == now || self.mobility.theirs.contains(&ip)
+    }
+
+    /// Whether the peer has said that it is there.
+    pub(super) fn is_announced(&self, remote: SocketAddr) -> bool {
+        self.mobility.announced == Some(remote)
+    }
+
+    /// Whether the peer copies COOKIE2, as all do that speak MOBIKE (RFC 4555 §3.7).
+    pub(super) fn copies_cookies(&self) -> bool {
+        self.mobility.spoken
+    }
+}

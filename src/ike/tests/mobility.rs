@@ -1,0 +1,213 @@
+//! Addresses of IKE SAs that change (RFC 4555): the initiator's, at its own will; the responder's, which
+//! the initiator finds; and those that only somebody else would like to change.
+
+use super::net::*;
+use super::raw_peer::RawPeer;
+use crate::ike::*;
+use crate::wire::ike::*;
+use std::collections::BTreeSet;
+use std::net::{IpAddr, SocketAddr};
+
+const SECOND: [&str; 2] = ["192.0.2.2", "198.51.100.2"];
+
+fn address(text: &str) -> IpAddr {
+    text.parse().expect("an address")
+}
+
+/// Both ends may be found at any of their addresses, and West is taken from anywhere.
+fn configs() -> [ConnectionConfig; 2] {
+    let [west, east] = config_pair((psk("one secret for both"), psk("one secret for both")));
+    let east = ConnectionConfig { remote: RemoteAddress::Any, ..east };
+    [west, east].map(|config| ConnectionConfig { anywhere: true, ..config })
+}
+
+/// A tunnel, both ends of which have a second address.
+fn tunnel(configs: [ConnectionConfig; 2]) -> Net {
+    let addresses = [configs[WEST].local, configs[EAST].local];
+    let mut net =
+        Net::new(21, configs.map(|config| ConnectionConfig { initiate: false, ..config }));
+    for end in [WEST, EAST] {
+        net.aliases.insert(address(SECOND[end]), end);
+        let own: BTreeSet<IpAddr> = [addresses[end], address(SECOND[end])].into();
+        net.at(end, |endpoint, at| endpoint.set_addresses(own, at));
+    }
+    net.at(WEST, |endpoint, at| endpoint.initiate(CONNECTION, at));
+    net.run(secs(1));
+    net.assert_one_tunnel();
+    net
+}
+
+/// West loses its first address, and is told of the second at once.
+fn renumber(net: &mut Net, west: ConnectionConfig) {
+    let lost = BTreeSet::from([west.local]);
+    net.unreachable.insert(west.local);
+    let elsewhere = ConnectionConfig { local: address(SECOND[WEST]), ..west };
+    net.at(WEST, |endpoint, at| {
+        endpoint.update_connection(CONNECTION, elsewhere, at);
+        endpoint.on_addresses_gone(&lost, at);
+    });
+}
+
+fn down(net: &Net, end: usize) -> usize {
+    net.ends[end].count(|event| matches!(event, Event::Down { .. } | Event::ChildDown { .. }))
+}
+
+fn remote_of(net: &Net, end: usize) -> SocketAddr {
+    net.ends[end].ike_sas()[0].remote
+}
+
+#[test]
+fn an_initiator_that_loses_its_address_goes_on_from_another_in_two_round_trips() {
+    let [west, east] = configs();
+    let mut net = tunnel([west.clone(), east]);
+    renumber(&mut net, west);
+    net.run(ms(4 * 20 + 5));
+    assert_eq!(remote_of(&net, EAST).ip(), address(SECOND[WEST]));
+    net.assert_one_tunnel();
+    for end in [WEST, EAST] {
+        assert_eq!(down(&net, end), 0, "no SA is lost");
+        let moved =
+            |event: &Event| matches!(event, Event::Moved { ours, .. } if *ours == (end == WEST));
+        assert_eq!(net.ends[end].count(moved), 1);
+    }
+    net.run(secs(30));
+    net.assert_one_tunnel();
+    for end in [WEST, EAST] {
+        net.at(end, |endpoint, at| endpoint.rekey_ike(CONNECTION, at));
+        net.run(secs(1));
+        net.assert_one_tunnel();
+        assert_eq!(remote_of(&net, EAST).ip(), address(SECOND[WEST]));
+    }
+}
+
+#[test]
+fn an_address_that_comes_only_later_is_waited_for() {
+    let [west, east] = configs();
+    let mut net = tunnel([west.clone(), east]);
+    let lost = BTreeSet::from([west.local]);
+    net.unreachable.insert(west.local);
+    net.at(WEST, |endpoint, at| endpoint.on_addresses_gone(&lost, at));
+    net.run(secs(1));
+    let elsewhere = ConnectionConfig { local: address(SECOND[WEST]), ..west };
+    net.at(WEST, |endpoint, at| endpoint.update_connection(CONNECTION, elsewhere, at));
+    net.run(ms(100));
+    net.assert_one_tunnel();
+    assert_eq!([down(&net, WEST), down(&net, EAST)], [0, 0]);
+}
+
+#[test]
+fn a_responder_that_is_lost_at_one_address_is_found_at_the_other() {
+    let mut net = tunnel(configs());
+    net.unreachable.insert(configs()[EAST].local);
+    net.run(secs(5));
+    assert_eq!(remote_of(&net, WEST).ip(), address(SECOND[EAST]));
+    net.assert_one_tunnel();
+    let handshakes = |event: &Event| matches!(event, Event::Established(_));
+    assert_eq!(net.ends[WEST].count(handshakes), 1);
+    assert_eq!([down(&net, WEST), down(&net, EAST)], [0, 0]);
+}
+
+#[test]
+fn loss_and_reordering_leave_both_ends_at_the_same_addresses() {
+    for seed in 0..40 {
+        let [west, east] = configs();
+        let mut net = tunnel([west.clone(), east]);
+        net.random = crate::random::Seeded::new(seed);
+        net.faults = Faults { loss_percent: 30, duplicate_percent: 20, jitter: ms(100) };
+        renumber(&mut net, west);
+        net.run(secs(4));
+        net.faults = Faults::default();
+        net.run(secs(20));
+        net.assert_one_tunnel();
+        let (west, east) = (net.ends[WEST].ike_sas(), net.ends[EAST].ike_sas());
+        assert_eq!((west[0].local, west[0].remote), (east[0].remote, east[0].local), "{seed}");
+        assert_eq!(east[0].remote.ip(), address(SECOND[WEST]));
+    }
+}
+
+#[test]
+fn without_mobike_at_either_end_the_connection_begins_anew() {
+    for without in [WEST, EAST] {
+        let mut pair = configs();
+        pair[without].mobike = false;
+        let west = ConnectionConfig { initiate: true, ..pair[WEST].clone() };
+        let mut net = tunnel(pair);
+        renumber(&mut net, west);
+        net.run(secs(3));
+        net.assert_one_tunnel();
+        assert!(down(&net, WEST) > 0);
+    }
+}
+
+/// A peer with a fixed address may be where it has said before that it may be, and nowhere else.
+#[test]
+fn a_peer_of_a_fixed_address_moves_only_where_it_has_said_before() {
+    for announces in [true, false] {
+        let [west, east] = configs();
+        let remote = RemoteAddress::At(SocketAddr::new(west.local, 500));
+        let west = ConnectionConfig { anywhere: true, initiate: true, ..west };
+        let mut net = tunnel([west.clone(), ConnectionConfig { remote, ..east }]);
+        if !announces {
+            let none = BTreeSet::new();
+            net.at(WEST, |endpoint, at| endpoint.set_addresses(none, at));
+            net.run(secs(2));
+        }
+        renumber(&mut net, west);
+        net.run(secs(2));
+        let refused =
+            |event: &Event| matches!(event, Event::Down { reason: DownReason::AddressRefused(_) });
+        assert_eq!(net.ends[WEST].count(refused), usize::from(!announces));
+        if announces {
+            net.assert_one_tunnel();
+        }
+    }
+}
+
+/// What somebody who hears everything may do: send a move on from elsewhere before it arrives.
+#[test]
+fn a_move_that_somebody_forwards_from_elsewhere_leads_nobody_there() {
+    let [west, east] = configs();
+    let mut net = tunnel([west.clone(), east]);
+    net.filter = Some(Box::new(|_, _| false));
+    net.log.clear();
+    renumber(&mut net, west);
+    net.filter = None;
+    let update = net.log.iter().find(|one| one.from.ip() == address(SECOND[WEST])).unwrap().clone();
+    let thief: SocketAddr = "203.0.113.66:4500".parse().unwrap();
+    net.deliver(Datagram { from: thief, ..update });
+    net.run(secs(6));
+    assert_eq!(remote_of(&net, EAST).ip(), address(SECOND[WEST]));
+    net.assert_one_tunnel();
+    let to_thief = net.log.iter().filter(|one| one.to == thief).count();
+    assert!(to_thief <= 8, "{to_thief} datagrams");
+}
+
+/// Nobody but the initiator moves an IKE SA (RFC 4555 §3.5).
+#[test]
+fn a_responder_cannot_move_the_initiator() {
+    let mut net = tunnel(configs());
+    let before = remote_of(&net, WEST);
+    net.log.clear();
+    net.run(secs(3));
+    let probes: Vec<Datagram> = net.log.clone();
+    for probe in probes.into_iter().filter(|one| one.from.ip() == configs()[EAST].local) {
+        net.deliver(Datagram { from: "203.0.113.66:4500".parse().unwrap(), ..probe });
+    }
+    net.run(secs(3));
+    assert_eq!(remote_of(&net, WEST), before);
+}
+
+#[test]
+fn a_move_through_a_nat_that_was_forbidden_is_answered_so_and_not_made() {
+    let (mut peer, request) = RawPeer::mobile();
+    peer.authenticate(&request);
+    let say = |kind, data: &[u8]| Payload::Notify(Notify::new(kind, data));
+    let update = say(NotifyType::UPDATE_SA_ADDRESSES, &[]);
+    let forbidden = say(NotifyType::NO_NATS_ALLOWED, &[0; 12]);
+    let answer = peer.ask(ExchangeType::INFORMATIONAL, &[update.clone(), forbidden]).unwrap();
+    assert_eq!(answer, [say(NotifyType::UNEXPECTED_NAT_DETECTED, &[])]);
+    let cookie = say(NotifyType::COOKIE2, &[7; 16]);
+    let answer = peer.ask(ExchangeType::INFORMATIONAL, &[update, cookie.clone()]).unwrap();
+    assert_eq!(answer, [cookie]);
+    assert!(peer.is_up());
+}
