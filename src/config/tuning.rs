@@ -71,7 +71,7 @@ impl Default for Tuning {
             max_prefixes: defaults::MAX_PREFIXES,
             initiate: None,
             force_encapsulation: true,
-            mobike: true,
+            mobike: false,
             selectors: None,
         }
     }
