@@ -1,28 +1,28 @@
 //! The task that carries out wishes and watches what becomes of them.
 
+mod filters;
+mod watching;
+
 use super::admission::Admissions;
 use super::forwarding::Forwarding;
-use super::grounds::{Grounds, Namespace, REOPEN};
-use super::look::{devices, foreign, found, sources};
+use super::grounds::{Grounds, Namespace};
 use super::outlets;
 use super::segments;
 use super::translation::Translations;
-use super::words::{self, route, wish_of_route, wish_of_rule};
+use super::words::{self, route};
 use super::{Job, Place};
 use crate::gateway::world::{
-    Admission, Answer, Change, HostDevice, Outlet, Questions, Segment, Table, Trouble, VirtualMac,
-    Wish,
+    Admission, Answer, Change, Outlet, Questions, Segment, VirtualMac, Wish,
 };
-use crate::net::{MacAddress, Prefix, VpcId};
-use crate::os::netlink::{InterfaceAddress, Loss, Route, RouteChange};
+use crate::net::VpcId;
+use crate::os::netlink::{InterfaceAddress, Loss, RouteChange};
 use anyhow::{Context, Result, bail};
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep_until};
-use tracing::{debug, error, warn};
+use tracing::debug;
 
 /// How many jobs are taken at once.
 const BATCH: usize = 1024;
@@ -206,116 +206,6 @@ impl Carrier {
         }
     }
 
-    /// All guards of segments are one table, which is replaced once for a crowd of changes.
-    async fn change_guards(&mut self, changes: Vec<Change>) {
-        if changes.is_empty() {
-            return;
-        }
-        let admission = |change: &Change| match change {
-            Change::Set(Wish::Admission(admission)) => {
-                Some((admission.vpc, Some(admission.clone())))
-            }
-            Change::Remove(Wish::Admission(admission)) => Some((admission.vpc, None)),
-            Change::Set(_) | Change::Remove(_) => None,
-        };
-        let wanted = changes.iter().filter_map(admission).collect();
-        let mut admissions = self.admissions.clone();
-        let changed = spawn_blocking(move || admissions.change(wanted).map(|()| admissions));
-        let why = match changed.await.context("asking nft").and_then(|outcome| outcome) {
-            Ok(admissions) => {
-                self.admissions = admissions;
-                None
-            }
-            Err(error) => Some(format!("{error:#}")),
-        };
-        let answer = |change| match &why {
-            None => Answer::Done(change),
-            Some(why) => Answer::Refused(change, why.clone()),
-        };
-        self.answer(changes.into_iter().map(answer).collect());
-        self.set_count();
-    }
-
-    fn set_count(&mut self) {
-        let counts = !self.admissions.is_empty() || !self.translations.is_empty();
-        self.next_count = counts.then(|| Instant::now() + COUNTING);
-    }
-
-    /// Replaces what translates the public addresses of one VPC.
-    async fn translate(&mut self, change: Change) {
-        let (translation, wanted) = match &change {
-            Change::Set(Wish::Translation(translation)) => (translation.clone(), true),
-            Change::Remove(Wish::Translation(translation)) => (translation.clone(), false),
-            Change::Set(_) | Change::Remove(_) => return,
-        };
-        let mut translations = std::mem::take(&mut self.translations);
-        let changed = spawn_blocking(move || {
-            let outcome = translations.change(translation, wanted);
-            (translations, outcome)
-        });
-        let outcome = match changed.await {
-            Ok((translations, outcome)) => {
-                self.translations = translations;
-                outcome
-            }
-            Err(error) => Err(error.into()),
-        };
-        self.answer(vec![judge(change, outcome)]);
-        self.set_count();
-    }
-
-    /// Counts what was translated in some VPCs. A table that somebody else has taken away is put back.
-    async fn count_translated(&mut self) {
-        for translation in self.translations.next_to_count() {
-            let counted = translation.clone();
-            let counted = spawn_blocking(move || super::translation::count(&counted)).await;
-            match counted.context("asking nft").and_then(|counted| counted) {
-                Ok(Some(counters)) => {
-                    self.answer(vec![Answer::Translated(translation.vpc, counters)]);
-                }
-                Ok(None) => {
-                    self.translations.forget(translation.vpc);
-                    self.answer(vec![Answer::Lost(Wish::Translation(translation))]);
-                }
-                Err(error) => {
-                    debug!(error = format!("{error:#}"), "translations cannot be counted")
-                }
-            }
-        }
-    }
-
-    /// Counts what came to the segments. A table that somebody else has taken away is put back.
-    async fn count(&mut self) {
-        self.next_count = Some(Instant::now() + COUNTING);
-        self.count_translated().await;
-        if self.admissions.is_empty() {
-            return;
-        }
-        let admissions = self.admissions.clone();
-        let counted = spawn_blocking(move || admissions.count()).await;
-        match counted.context("asking nft").and_then(|counted| counted) {
-            Ok(Some(mut counters)) => {
-                for (vpc, counters) in &mut counters {
-                    counters.stations = self.stations(*vpc).await.unwrap_or_default();
-                }
-                self.answer(vec![Answer::Segments(counters)]);
-            }
-            Ok(None) => {
-                let lost = self.admissions.standing().cloned().map(Wish::Admission);
-                let lost = lost.map(Answer::Lost).collect();
-                self.admissions.forget();
-                self.answer(lost);
-            }
-            Err(error) => debug!(error = format!("{error:#}"), "segments cannot be counted"),
-        }
-    }
-
-    async fn stations(&mut self, vpc: VpcId) -> Result<BTreeMap<MacAddress, IpAddr>> {
-        let (namespace, device) = self.segments.get(&vpc).context("no segment")?.clone();
-        let stations = self.grounds.enter(&namespace)?.stations(&device).await?;
-        Ok(stations.into_iter().take(STATIONS).collect())
-    }
-
     async fn set_segment(&mut self, segment: &Segment) -> Result<()> {
         if !self.admissions.guards(segment.vpc) {
             bail!("its guard does not stand: anybody could send into it");
@@ -434,15 +324,6 @@ impl Carrier {
         }
     }
 
-    /// The TUN devices that are not there under their names.
-    fn missing(&self, namespace: &Namespace, there: &BTreeMap<String, HostDevice>) -> Vec<Answer> {
-        let is_missing = |wish: &&Wish| match wish {
-            Wish::Device { name, netns, .. } => netns == namespace && !there.contains_key(name),
-            _ => false,
-        };
-        self.devices.values().filter(is_missing).cloned().map(Answer::Lost).collect()
-    }
-
     fn namespace(&self, wish: &Wish) -> Namespace {
         match wish {
             Wish::Rule(rule) => rule.netns.clone(),
@@ -466,99 +347,6 @@ impl Carrier {
                 self.places.get(vpc).and_then(|p| p.namespace.clone())
             }
         }
-    }
-
-    /// Takes all losses that wait: those that are known are told, for the others we look.
-    fn on_losses(&mut self, namespace: Namespace, loss: Loss) {
-        let mut answers = Vec::new();
-        let mut next = Some((namespace, loss));
-        while let Some((namespace, loss)) = next {
-            let ours = namespace.is_none();
-            let trouble = match loss {
-                // By which device it led is not told.
-                Loss::Route(route) if route.table == Table::Public.number() => {
-                    self.doubt(namespace, None)
-                }
-                Loss::Route(route) => {
-                    answers.extend(wish_of_route(&route).map(Answer::Lost));
-                    None
-                }
-                Loss::Rule(rule) => {
-                    answers.extend(wish_of_rule(&rule, namespace.as_deref()).map(Answer::Lost));
-                    None
-                }
-                Loss::WayFound(prefix) | Loss::WayLost(prefix)
-                    if prefix.len() > 0 && !self.is_asked(&prefix, ours) =>
-                {
-                    None
-                }
-                Loss::WayLost(prefix) => self.doubt(namespace, Some(Trouble::Route(prefix))),
-                Loss::Device(name) => self.doubt(namespace, Some(Trouble::Device(name))),
-                Loss::Address(address) => self.doubt(namespace, Some(Trouble::Address(address))),
-                Loss::Elsewhere(table) if Table::numbered(table).is_none() => None,
-                Loss::Elsewhere(_) => {
-                    self.next_look = Some(Instant::now());
-                    self.doubt(namespace, None)
-                }
-                Loss::WayFound(_) | Loss::Unknown => self.doubt(namespace, None),
-            };
-            answers.extend(trouble.filter(|_| ours).map(Answer::Trouble));
-            next = self.losses.try_recv().ok();
-        }
-        self.answer(answers);
-    }
-
-    /// A namespace is to be looked at when it has settled.
-    fn doubt(&mut self, namespace: Namespace, trouble: Option<Trouble>) -> Option<Trouble> {
-        self.doubtful.insert(namespace);
-        self.next_look.get_or_insert_with(|| Instant::now() + SETTLING);
-        trouble
-    }
-
-    /// Whether a route leads to peers, or to hosts of the VPCs.
-    fn is_asked(&self, prefix: &Prefix, ours: bool) -> bool {
-        let behind = self.questions.remotes.range(prefix.addr()..).next();
-        let leads_to_peers = behind.is_some_and(|remote| prefix.contains(*remote));
-        ours && leads_to_peers || self.questions.homes.iter().any(|home| home.overlaps(prefix))
-    }
-
-    async fn look(&mut self) {
-        self.next_look = None;
-        for namespace in std::mem::take(&mut self.doubtful) {
-            match self.look_at(&namespace).await {
-                Ok(answers) => self.answer(answers),
-                Err(error) => {
-                    error!(?namespace, error = format!("{error:#}"), "the host cannot be seen");
-                    self.doubtful.insert(namespace);
-                    self.next_look = Some(Instant::now() + REOPEN);
-                }
-            }
-        }
-    }
-
-    async fn look_at(&mut self, namespace: &Namespace) -> Result<Vec<Answer>> {
-        if self.grounds.lacks(namespace) {
-            return Ok(Vec::new());
-        }
-        self.grounds.enter(namespace)?;
-        let netlink = self.grounds.entered(namespace)?;
-        let is_ours = |table| Table::numbered(table).is_some();
-        let is_known = |route: &Route| wish_of_route(route).is_some();
-        for stranger in netlink.remove_strangers(is_ours, is_known).await? {
-            warn!(?namespace, "a route of somebody else's was in a table of ours: {stranger}");
-        }
-        let mut found = found(netlink, namespace.as_deref(), &self.places).await?;
-        let devices = devices(netlink, &self.questions.homes).await?;
-        let missing = self.missing(namespace, &devices);
-        found.retain(|wish| !is_taken(wish, &devices));
-        let found = Answer::Found(namespace.clone(), found);
-        let rules = Answer::Rules(namespace.clone(), foreign(netlink).await?);
-        let mut answers = vec![found, rules, Answer::Devices(namespace.clone(), devices)];
-        answers.extend(missing);
-        if namespace.is_none() {
-            answers.push(Answer::Sources(sources(self.questions.remotes.clone())));
-        }
-        Ok(answers)
     }
 
     /// Nobody listens any more when the daemon ends.
@@ -588,12 +376,6 @@ fn judge(change: Change, outcome: Result<()>) -> Answer {
         }
         Err(error) => Answer::Refused(change, format!("{error:#}")),
     }
-}
-
-/// A public address that the host itself has leads nowhere else.
-fn is_taken(wish: &Wish, devices: &BTreeMap<String, HostDevice>) -> bool {
-    let Wish::Public { address, .. } = wish else { return false };
-    devices.values().any(|device| device.addresses.contains(&IpAddr::V4(*address)))
 }
 
 /// What an earlier run has left of a translation.

@@ -1,0 +1,124 @@
+//! What stands in tables of the packet filter: who may send into segments, and what is translated.
+
+use super::super::translation;
+use super::{COUNTING, Carrier, STATIONS, judge};
+use crate::gateway::world::{Answer, Change, Wish};
+use crate::net::{MacAddress, VpcId};
+use anyhow::{Context, Result};
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use tokio::task::spawn_blocking;
+use tokio::time::Instant;
+use tracing::debug;
+
+impl Carrier {
+    /// All guards of segments are one table, which is replaced once for a crowd of changes.
+    pub(super) async fn change_guards(&mut self, changes: Vec<Change>) {
+        if changes.is_empty() {
+            return;
+        }
+        let admission = |change: &Change| match change {
+            Change::Set(Wish::Admission(admission)) => {
+                Some((admission.vpc, Some(admission.clone())))
+            }
+            Change::Remove(Wish::Admission(admission)) => Some((admission.vpc, None)),
+            Change::Set(_) | Change::Remove(_) => None,
+        };
+        let wanted = changes.iter().filter_map(admission).collect();
+        let mut admissions = self.admissions.clone();
+        let changed = spawn_blocking(move || admissions.change(wanted).map(|()| admissions));
+        let why = match changed.await.context("asking nft").and_then(|outcome| outcome) {
+            Ok(admissions) => {
+                self.admissions = admissions;
+                None
+            }
+            Err(error) => Some(format!("{error:#}")),
+        };
+        let answer = |change| match &why {
+            None => Answer::Done(change),
+            Some(why) => Answer::Refused(change, why.clone()),
+        };
+        self.answer(changes.into_iter().map(answer).collect());
+        self.set_count();
+    }
+
+    pub(super) fn set_count(&mut self) {
+        let counts = !self.admissions.is_empty() || !self.translations.is_empty();
+        self.next_count = counts.then(|| Instant::now() + COUNTING);
+    }
+
+    /// Replaces what translates the public addresses of one VPC.
+    pub(super) async fn translate(&mut self, change: Change) {
+        let (translation, wanted) = match &change {
+            Change::Set(Wish::Translation(translation)) => (translation.clone(), true),
+            Change::Remove(Wish::Translation(translation)) => (translation.clone(), false),
+            Change::Set(_) | Change::Remove(_) => return,
+        };
+        let mut translations = std::mem::take(&mut self.translations);
+        let changed = spawn_blocking(move || {
+            let outcome = translations.change(translation, wanted);
+            (translations, outcome)
+        });
+        let outcome = match changed.await {
+            Ok((translations, outcome)) => {
+                self.translations = translations;
+                outcome
+            }
+            Err(error) => Err(error.into()),
+        };
+        self.answer(vec![judge(change, outcome)]);
+        self.set_count();
+    }
+
+    /// Counts what was translated in some VPCs. A table that somebody else has taken away is put back.
+    pub(super) async fn count_translated(&mut self) {
+        for translation in self.translations.next_to_count() {
+            let counted = translation.clone();
+            let counted = spawn_blocking(move || translation::count(&counted)).await;
+            match counted.context("asking nft").and_then(|counted| counted) {
+                Ok(Some(counters)) => {
+                    self.answer(vec![Answer::Translated(translation.vpc, counters)]);
+                }
+                Ok(None) => {
+                    self.translations.forget(translation.vpc);
+                    self.answer(vec![Answer::Lost(Wish::Translation(translation))]);
+                }
+                Err(error) => {
+                    debug!(error = format!("{error:#}"), "translations cannot be counted")
+                }
+            }
+        }
+    }
+
+    /// Counts what came to the segments. A table that somebody else has taken away is put back.
+    pub(super) async fn count(&mut self) {
+        self.next_count = Some(Instant::now() + COUNTING);
+        self.count_translated().await;
+        if self.admissions.is_empty() {
+            return;
+        }
+        let admissions = self.admissions.clone();
+        let counted = spawn_blocking(move || admissions.count()).await;
+        match counted.context("asking nft").and_then(|counted| counted) {
+            Ok(Some(mut counters)) => {
+                for (vpc, counters) in &mut counters {
+                    counters.stations = self.stations(*vpc).await.unwrap_or_default();
+                }
+                self.answer(vec![Answer::Segments(counters)]);
+            }
+            Ok(None) => {
+                let lost = self.admissions.standing().cloned().map(Wish::Admission);
+                let lost = lost.map(Answer::Lost).collect();
+                self.admissions.forget();
+                self.answer(lost);
+            }
+            Err(error) => debug!(error = format!("{error:#}"), "segments cannot be counted"),
+        }
+    }
+
+    async fn stations(&mut self, vpc: VpcId) -> Result<BTreeMap<MacAddress, IpAddr>> {
+        let (namespace, device) = self.segments.get(&vpc).context("no segment")?.clone();
+        let stations = self.grounds.enter(&namespace)?.stations(&device).await?;
+        Ok(stations.into_iter().take(STATIONS).collect())
+    }
+}
