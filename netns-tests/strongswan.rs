@@ -306,7 +306,7 @@ fn selectors_are_narrowed() {
 /// They have several policies, and so a Child SA for each, through all rekeyings.
 fn policies(initiator: Initiator, policies: Policies) {
     let connection = Connection { policies, ..Connection::default() };
-    let more = format!("{CHILD}\nmobike = true\ninitiate = {}", initiator == Initiator::Us);
+    let more = format!("{CHILD}\ninitiate = {}", initiator == Initiator::Us);
     let pair = Pair::new();
     write_keys(&pair);
     let text = config(&pair, Side::Left, Auth::Psk, &static_routes(Side::Left), &more);
@@ -409,7 +409,7 @@ fn moves_along(initiator: Initiator) {
     let connection = Connection { roams: true, ..Connection::default() };
     let pair = Pair::new();
     write_keys(&pair);
-    let more = format!("{CHILD}\ninitiate = {}", initiator == Initiator::Us);
+    let more = format!("{CHILD}\nmobike = true\ninitiate = {}", initiator == Initiator::Us);
     let text = config(&pair, Side::Left, Auth::Psk, &static_routes(Side::Left), &more);
     let text = match initiator {
         Initiator::Us => text.replace("listen = [\"10.79.1.10\"]", ""),
