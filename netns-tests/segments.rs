@@ -142,7 +142,8 @@ fn tenants_behind_open_vswitch_are_served_like_any_other() {
     assert!(done.is_intact);
     let paths = [Path4or6 { from: from.clone(), to, address: target }];
     let reports = regions.probing(&paths, Duration::from_millis(20), |lab| {
-        std::thread::sleep(Duration::from_millis(300));
+        // The gateway of higher rank takes its place a second after it is there.
+        std::thread::sleep(Duration::from_secs(2));
         lab.fail(FaultKind::Kill, "east-a").unwrap();
         std::thread::sleep(Duration::from_secs(2));
         lab.heal(None).unwrap();
