@@ -15,14 +15,24 @@ pub(in crate::config) fn complaint(text: &str) -> String {
 
 /// What is said about the example in which `from` has become `to`.
 fn complaint_about(from: &str, to: &str) -> String {
-    assert!(EXAMPLE.contains(from), "{from} is not in the example");
-    complaint(&EXAMPLE.replacen(from, to, 1))
+    complaint_about_in(EXAMPLE, from, to)
+}
+
+fn complaint_about_in(example: &str, from: &str, to: &str) -> String {
+    assert!(example.contains(from), "{from} is not in the example");
+    complaint(&example.replacen(from, to, 1))
 }
 
 /// Asserts that exactly one thing is wrong, in these words.
 #[track_caller]
 fn assert_says(from: &str, to: &str, words: &[&str]) {
-    let said = complaint_about(from, to);
+    assert_says_of(EXAMPLE, from, to, words);
+}
+
+/// Asserts that exactly one thing is wrong when `from` becomes `to` in an example, in these words.
+#[track_caller]
+pub(in crate::config) fn assert_says_of(example: &str, from: &str, to: &str, words: &[&str]) {
+    let said = complaint_about_in(example, from, to);
     assert_eq!(said.matches("error: ").count(), 1, "one mistake, one error:\n{said}");
     for expected in words {
         assert!(said.contains(expected), "{expected:?} is missing in:\n{said}");

@@ -1,6 +1,6 @@
 //! `[vpc.vxlan]`: what is read, and what is said when it is wrong.
 
-use super::errors::complaint;
+use super::errors::{self, complaint};
 use super::{EXAMPLE, valid};
 use crate::net::Prefix;
 
@@ -17,13 +17,7 @@ fn example() -> String {
 /// Asserts that exactly one thing is wrong when `from` becomes `to`, in these words.
 #[track_caller]
 fn assert_says(from: &str, to: &str, words: &[&str]) {
-    let example = example();
-    assert!(example.contains(from), "{from} is not in the example");
-    let said = complaint(&example.replacen(from, to, 1));
-    assert_eq!(said.matches("error: ").count(), 1, "one mistake, one error:\n{said}");
-    for expected in words {
-        assert!(said.contains(expected), "{expected:?} is missing in:\n{said}");
-    }
+    errors::assert_says_of(&example(), from, to, words);
 }
 
 #[test]
