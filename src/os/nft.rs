@@ -3,11 +3,14 @@
 //!
 //! The program runs with the rights of this process and without its environment.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use anyhow::{Context, Result, bail};
+use serde::Deserialize;
+use serde_json::Value;
 
 use super::netns;
 
@@ -38,6 +41,61 @@ pub fn run(namespace: Option<&str>, script: &str) -> Result<()> {
         return Ok(());
     }
     bail!("nft: {}", complaint(&output));
+}
+
+/// What is read of a table's JSON (`libnftables-json(5)`).
+#[derive(Debug, Default)]
+pub struct Listing {
+    /// How many rules there are.
+    pub rules: usize,
+    /// Packets, by the name of the counter.
+    pub counters: BTreeMap<String, u64>,
+    /// Sets as they are told.
+    pub sets: Vec<Value>,
+}
+
+#[derive(Deserialize)]
+struct Document {
+    nftables: Vec<Value>,
+}
+
+#[derive(Deserialize)]
+struct Counter {
+    name: String,
+    packets: u64,
+}
+
+impl Listing {
+    /// Reads a listing.
+    ///
+    /// # Errors
+    ///
+    /// When it is no listing.
+    pub fn read(json: &str) -> Result<Listing> {
+        let document: Document = serde_json::from_str(json).context("reading nft's listing")?;
+        let mut listing = Listing::default();
+        for mut object in document.nftables {
+            if object.get("rule").is_some() {
+                listing.rules += 1;
+            } else if let Some(counter) = object.get_mut("counter") {
+                let Counter { name, packets } = serde_json::from_value(counter.take())?;
+                listing.counters.insert(name, packets);
+            } else if let Some(set) = object.get_mut("set") {
+                listing.sets.push(set.take());
+            }
+        }
+        Ok(listing)
+    }
+
+    /// Packets of a counter; 0 when there is none.
+    pub fn counter(&self, name: &str) -> u64 {
+        self.counters.get(name).copied().unwrap_or_default()
+    }
+}
+
+/// A line of a script: a counter that begins with so many packets.
+pub fn counter(name: &str, packets: u64) -> String {
+    format!("counter {name} {{ packets {packets} bytes 0 }}\n")
 }
 
 /// A table as JSON (`libnftables-json(5)`); `None` when there is none.

@@ -10,7 +10,7 @@
 use crate::gateway::world::{Admission, SegmentCounters, VtepCounters};
 use crate::net::VpcId;
 use crate::os::nft;
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -85,12 +85,14 @@ impl Admissions {
             return Ok(None);
         }
         let Some(json) = nft::table(None, "inet", TABLE)? else { return Ok(None) };
-        let listing = Listing::read(&json)?;
+        let listing = nft::Listing::read(&json)?;
+        let senders = senders(&listing)?;
         if listing.rules != rule_count(&self.standing) {
             return Ok(None);
         }
-        let of_vpc =
-            |(vpc, admission): (&VpcId, &Admission)| (*vpc, listing.counters_of(admission));
+        let of_vpc = |(vpc, admission): (&VpcId, &Admission)| {
+            (*vpc, counters_of(&listing, &senders, admission))
+        };
         Ok(Some(self.standing.iter().map(of_vpc).collect()))
     }
 }
@@ -117,7 +119,7 @@ fn script(admissions: &BTreeMap<VpcId, Admission>, counted: &Counters) -> String
     }
     let _ = writeln!(script, "table inet {TABLE} {{");
     let unknown = counted.values().next().map(|counters| counters.unknown_vni);
-    counter(&mut script, "unknown-vni", unknown.unwrap_or_default());
+    script += &nft::counter("unknown-vni", unknown.unwrap_or_default());
     for (vpc, admission) in admissions {
         let before = counted.get(vpc).cloned().unwrap_or_default();
         segment(&mut script, admission, &before);
@@ -143,7 +145,7 @@ fn script(admissions: &BTreeMap<VpcId, Admission>, counted: &Counters) -> String
 
 fn segment(script: &mut String, admission: &Admission, before: &SegmentCounters) {
     let Admission { vni, local, vteps, .. } = admission;
-    counter(script, &format!("refused-{vni}"), before.refused);
+    *script += &nft::counter(&format!("refused-{vni}"), before.refused);
     let kind = if local.is_ipv4() { "ipv4_addr" } else { "ipv6_addr" };
     let element = |vtep: &IpAddr| {
         let VtepCounters { packets, bytes } = before.vteps.get(vtep).copied().unwrap_or_default();
@@ -161,31 +163,8 @@ fn segment(script: &mut String, admission: &Admission, before: &SegmentCounters)
     );
 }
 
-fn counter(script: &mut String, name: &str, packets: u64) {
-    let _ = writeln!(script, "counter {name} {{ packets {packets} bytes 0 }}");
-}
-
 fn family(address: IpAddr) -> &'static str {
     if address.is_ipv4() { "ip" } else { "ip6" }
-}
-
-/// What of a table is read.
-#[derive(Debug, Default)]
-struct Listing {
-    rules: usize,
-    counters: BTreeMap<String, u64>,
-    vteps: BTreeMap<String, BTreeMap<IpAddr, VtepCounters>>,
-}
-
-#[derive(Deserialize)]
-struct Document {
-    nftables: Vec<serde_json::Value>,
-}
-
-#[derive(Deserialize)]
-struct Counter {
-    name: String,
-    packets: u64,
 }
 
 #[derive(Deserialize)]
@@ -212,38 +191,32 @@ struct Counted {
     bytes: u64,
 }
 
-impl Listing {
-    fn read(json: &str) -> Result<Listing> {
-        let document: Document = serde_json::from_str(json).context("reading nft's listing")?;
-        let mut listing = Listing::default();
-        for mut object in document.nftables {
-            if object.get("rule").is_some() {
-                listing.rules += 1;
-            } else if let Some(counter) = object.get_mut("counter") {
-                let Counter { name, packets } = serde_json::from_value(counter.take())?;
-                listing.counters.insert(name, packets);
-            } else if let Some(set) = object.get_mut("set") {
-                let Set { name, elem } = serde_json::from_value(set.take())?;
-                let counts = elem.into_iter().map(|Element { elem: Vtep { val, counter } }| {
-                    let Counted { packets, bytes } =
-                        counter.unwrap_or(Counted { packets: 0, bytes: 0 });
-                    (val, VtepCounters { packets, bytes })
-                });
-                listing.vteps.insert(name, counts.collect());
-            }
-        }
-        Ok(listing)
-    }
+/// What VTEPs have sent, by the name of their set.
+type Senders = BTreeMap<String, BTreeMap<IpAddr, VtepCounters>>;
 
-    fn counters_of(&self, admission: &Admission) -> SegmentCounters {
-        let counter = |name: &str| self.counters.get(name).copied().unwrap_or_default();
-        let vni = admission.vni;
-        SegmentCounters {
-            vteps: self.vteps.get(&format!("vteps-{vni}")).cloned().unwrap_or_default(),
-            refused: counter(&format!("refused-{vni}")),
-            unknown_vni: counter("unknown-vni"),
-            ..SegmentCounters::default()
-        }
+fn senders(listing: &nft::Listing) -> Result<Senders> {
+    let read = |set: &serde_json::Value| {
+        let Set { name, elem } = Set::deserialize(set)?;
+        let counts = elem.into_iter().map(|Element { elem: Vtep { val, counter } }| {
+            let Counted { packets, bytes } = counter.unwrap_or(Counted { packets: 0, bytes: 0 });
+            (val, VtepCounters { packets, bytes })
+        });
+        Ok((name, counts.collect()))
+    };
+    listing.sets.iter().map(read).collect()
+}
+
+fn counters_of(
+    listing: &nft::Listing,
+    senders: &Senders,
+    admission: &Admission,
+) -> SegmentCounters {
+    let vni = admission.vni;
+    SegmentCounters {
+        vteps: senders.get(&format!("vteps-{vni}")).cloned().unwrap_or_default(),
+        refused: listing.counter(&format!("refused-{vni}")),
+        unknown_vni: listing.counter("unknown-vni"),
+        ..SegmentCounters::default()
     }
 }
 

@@ -43,7 +43,8 @@ pub(super) async fn set(outlet: &Outlet, underlay: &Netlink, inside: &Netlink) -
 pub(super) async fn free(address: Ipv4Addr, underlay: &Netlink) -> Result<()> {
     match underlay.bearer(address.into()).await? {
         Some(link) => bail!(
-            "{address} is an address of {} itself, and its packets end there: take it away              (ip addr del {address} dev {}), or translate another",
+            "{address} is an address of {} itself, and its packets end there: take it away \
+             (ip addr del {address} dev {}), or translate another",
             link.name,
             link.name
         ),

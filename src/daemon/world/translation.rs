@@ -16,8 +16,7 @@ use super::words::TRANSLATED;
 use crate::gateway::world::{Mapping, NatCounters, Ports, Source, Translation};
 use crate::net::VpcId;
 use crate::os::{nft, sysctl};
-use anyhow::{Context, Result};
-use serde::Deserialize;
+use anyhow::Result;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{Display, Write};
 use std::net::Ipv4Addr;
@@ -104,11 +103,11 @@ pub(super) fn clear(netns: Option<&str>) -> Result<()> {
 pub(super) fn count(translation: &Translation) -> Result<Option<NatCounters>> {
     let netns = translation.netns.as_deref();
     let Some(json) = nft::table(netns, "ip", TABLE)? else { return Ok(None) };
-    let listing = Listing::read(&json)?;
+    let listing = nft::Listing::read(&json)?;
     if listing.rules != rule_count(translation) {
         return Ok(None);
     }
-    let counter = |name: &str| listing.counters.get(name).copied().unwrap_or_default();
+    let counter = |name: &str| listing.counter(name);
     let numbered = |what: &str, length: usize| {
         (0..length).map(|index| counter(&format!("{what}-{index}"))).collect()
     };
@@ -139,16 +138,14 @@ fn script(translation: &Translation, counted: &NatCounters) -> String {
         ("untranslated", counted.untranslated),
     ];
     for (name, packets) in singles {
-        let _ = writeln!(script, "counter {name} {{ packets {packets} bytes 0 }}");
+        script += &nft::counter(name, packets);
     }
     let before = |all: &[u64], index: usize| all.get(index).copied().unwrap_or_default();
     for index in 0..translation.mappings.len() {
-        let packets = before(&counted.mappings, index);
-        let _ = writeln!(script, "counter mapping-{index} {{ packets {packets} bytes 0 }}");
+        script += &nft::counter(&format!("mapping-{index}"), before(&counted.mappings, index));
     }
     for index in 0..translation.sources.len() {
-        let packets = before(&counted.sources, index);
-        let _ = writeln!(script, "counter source-{index} {{ packets {packets} bytes 0 }}");
+        script += &nft::counter(&format!("source-{index}"), before(&counted.sources, index));
     }
     sets(&mut script, translation);
     for ((chain, hook), rules) in rules(translation) {
@@ -339,40 +336,6 @@ impl Translation {
     /// Whether counters of one are counters of the other.
     fn counts_as(&self, other: &Translation) -> bool {
         (&self.mappings, &self.sources) == (&other.mappings, &other.sources)
-    }
-}
-
-/// What of a table is read.
-#[derive(Debug, Default)]
-struct Listing {
-    rules: usize,
-    counters: BTreeMap<String, u64>,
-}
-
-#[derive(Deserialize)]
-struct Document {
-    nftables: Vec<serde_json::Value>,
-}
-
-#[derive(Deserialize)]
-struct Counter {
-    name: String,
-    packets: u64,
-}
-
-impl Listing {
-    fn read(json: &str) -> Result<Listing> {
-        let document: Document = serde_json::from_str(json).context("reading nft's listing")?;
-        let mut listing = Listing::default();
-        for mut object in document.nftables {
-            if object.get("rule").is_some() {
-                listing.rules += 1;
-            } else if let Some(counter) = object.get_mut("counter") {
-                let Counter { name, packets } = serde_json::from_value(counter.take())?;
-                listing.counters.insert(name, packets);
-            }
-        }
-        Ok(listing)
     }
 }
 

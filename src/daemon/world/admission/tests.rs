@@ -66,11 +66,11 @@ fn a_listing_is_read_back() {
             "stmt": [{"counter": null}]}},
         {"rule": {"family": "inet", "table": "vpngw", "chain": "vni-100", "handle": 6, "expr": []}}
     ]}"#;
-    let listing = Listing::read(json).unwrap();
+    let listing = nft::Listing::read(json).unwrap();
     let (_, admission) = admission(0, 100, "10.9.0.2", &["10.9.0.11"]);
-    let counters = listing.counters_of(&admission);
+    let counters = counters_of(&listing, &senders(&listing).unwrap(), &admission);
     assert_eq!((listing.rules, counters.refused, counters.unknown_vni), (1, 4, 9));
     let vtep = counters.vteps[&"10.9.0.11".parse().unwrap()];
     assert_eq!(vtep, VtepCounters { packets: 12, bytes: 1000 });
-    assert!(Listing::read("{}").is_err());
+    assert!(nft::Listing::read("{}").is_err());
 }
