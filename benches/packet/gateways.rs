@@ -79,6 +79,7 @@ fn receiving(translation: Translation) -> Snapshot {
         vpc: VPC,
         remote: SocketAddr::from(([192, 0, 2, 1], 4500)),
         allowed_sources: Arc::new(prefixes(1).collect::<PrefixSet>()),
+        home: Arc::new(prefixes(2).collect::<PrefixSet>()),
         neighbor: None,
         local_prefixes: Arc::new(prefixes(2).collect::<PrefixSet>()),
         translation,

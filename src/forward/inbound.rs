@@ -293,8 +293,7 @@ impl<'s> Last<'s> {
     fn check_policy(&self, flow: &Flow) -> Result<(), Discard> {
         let entry = self.entry;
         flow.check_selectors(&entry.remote_ts, &entry.local_ts)?;
-        let is_ours = entry.translation.is_about(flow.source);
-        if is_ours || !entry.allowed_sources.covers_addr(flow.source) {
+        if !entry.may_send_from(flow.source) {
             return Err(Discard::SourceNotAllowed);
         }
         if !entry.local_prefixes.covers_addr(flow.destination) {
@@ -309,14 +308,14 @@ impl<'s> Last<'s> {
     fn check_error(&self, flow: &Flow, about: &Flow) -> Result<(), Discard> {
         self.check_policy(about).map_err(|_| Discard::IcmpUnrelated)?;
         let entry = self.entry;
-        if entry.translation.is_about(flow.source) {
-            return Err(Discard::SourceNotAllowed);
-        }
-        if entry.allowed_sources.covers_addr(flow.source) {
+        if entry.may_send_from(flow.source) {
             return flow.check_forwardable(|addr| entry.is_inside(addr));
         }
         let is_own = |table: &VpcTable| table.services.own.covers_addr(flow.source);
-        if entry.local_prefixes.covers_addr(flow.source) || self.table.is_some_and(is_own) {
+        let is_ours = entry.translation.is_about(flow.source)
+            || entry.home.covers_addr(flow.source)
+            || entry.local_prefixes.covers_addr(flow.source);
+        if is_ours || self.table.is_some_and(is_own) {
             return Err(Discard::SourceNotAllowed);
         }
         flow.check_forwardable(|_| false)

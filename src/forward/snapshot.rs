@@ -109,6 +109,9 @@ pub struct InboundEntry {
     pub remote: SocketAddr,
     /// Inner sources that the peer may use: what it may announce, and its inside addresses.
     pub allowed_sources: Arc<PrefixSet>,
+    /// Inner sources that it may not use though a wider prefix permits them, as we know them: this VPC's
+    /// prefixes here, and our inside addresses.
+    pub home: Arc<PrefixSet>,
     /// The ends of the tunnel, when they speak BGP.
     pub neighbor: Option<Neighbor>,
     /// By which addresses the peer knows ours.
@@ -213,6 +216,14 @@ impl InboundEntry {
     /// Whether the SA takes packets of some ports only.
     pub(super) fn asks_for_ports(&self) -> bool {
         self.local_ts.name_ports() || self.remote_ts.name_ports()
+    }
+
+    /// Whether the peer may send from an address: what lies on our side is the peer's only where it is
+    /// named by itself, as an inside address is.
+    pub(super) fn may_send_from(&self, source: IpAddr) -> bool {
+        let is_ours = self.translation.is_about(source) || self.home.covers_addr(source);
+        self.allowed_sources.covers_addr(source)
+            && (!is_ours || self.allowed_sources.contains(&Prefix::host(source)))
     }
 
     /// Whether this is an inside address of ours or of the peer, not one of a prefix.

@@ -30,11 +30,13 @@ fn prefixes<C: FromIterator<Prefix>>(texts: &[&str]) -> C {
     texts.iter().map(|text| text.parse::<Prefix>().unwrap()).collect()
 }
 
+/// All addresses of both families.
+fn everywhere<C: FromIterator<Prefix>>() -> C {
+    [Prefix::all_ipv4(), Prefix::all_ipv6()].into_iter().collect()
+}
+
 fn everything() -> Selectors {
-    [Prefix::all_ipv4(), Prefix::all_ipv6()]
-        .map(TrafficSelector::any_protocol)
-        .into_iter()
-        .collect()
+    everywhere::<Vec<Prefix>>().into_iter().map(TrafficSelector::any_protocol).collect()
 }
 
 fn sa(spi: u32) -> SaConfig {
@@ -78,7 +80,7 @@ fn sender(tunnel: TunnelEntry) -> Snapshot {
     let routes: Vec<Prefix> = prefixes(&EAST);
     let fib: PrefixMap<GroupId> = routes.into_iter().map(|prefix| (prefix, GroupId(0))).collect();
     let groups = [(0, Arc::new(tunnel))].into_iter().collect();
-    let sources = Arc::new([Prefix::all_ipv4(), Prefix::all_ipv6()].into_iter().collect());
+    let sources = Arc::new(everywhere());
     let table = VpcTable { fib: Arc::new(fib), groups, sources, ..Default::default() };
     Snapshot { vpcs: only(table), ..Default::default() }
 }
@@ -100,6 +102,7 @@ pub(super) fn entry(spi: u32) -> InboundEntry {
         vpc: VPC,
         remote: SocketAddr::from(([192, 0, 2, 1], 4500)),
         allowed_sources: Arc::new(prefixes(&WEST)),
+        home: Arc::new(prefixes(&EAST)),
         neighbor: None,
         local_prefixes: Arc::new(prefixes(&EAST)),
         translation: Translation::default(),

@@ -244,6 +244,7 @@ impl Receiving<'_> {
             vpc: vpc.id,
             remote: self.remote,
             allowed_sources: Arc::clone(&tunnel.sources),
+            home: Arc::clone(&vpc.home),
             neighbor: tunnel.neighbor,
             translation: tunnel.translation.clone(),
             local_prefixes: vpc.destinations_known_by(&tunnel.maps),

@@ -29,6 +29,8 @@ pub(super) struct Vpc {
     pub router: Router,
     /// Next-hop groups and FIB.
     pub routes: VpcRoutes,
+    /// What is on this side: prefixes that may be at home here, and our inside addresses.
+    pub home: Arc<PrefixSet>,
     /// Where packets from peers may go.
     pub destinations: Arc<PrefixSet>,
     /// The same as those peers know it that know our prefixes by others.
@@ -72,6 +74,7 @@ impl Vpc {
             id,
             router,
             routes: VpcRoutes::default(),
+            home: Arc::default(),
             destinations: Arc::default(),
             known: BTreeMap::new(),
             inside: BTreeSet::new(),
@@ -99,11 +102,14 @@ impl Vpc {
         let Some(vpc) = config.vpcs.get(&self.id) else { return false };
         self.inside_pairs = inside_pairs(self.id, config);
         let inside = inside_addresses(self.id, config);
-        let destinations = destinations(self.id, vpc, config, &inside);
-        let changed = inside != self.inside || destinations != *self.destinations;
+        let home = home(vpc, &inside);
+        let destinations = destinations(self.id, vpc, config, &home);
+        // Inside addresses are at home, too.
+        let changed = home != *self.home || destinations != *self.destinations;
         if changed {
-            (self.inside, self.destinations) = (inside, Arc::new(destinations));
+            (self.home, self.destinations) = (Arc::new(home), Arc::new(destinations));
         }
+        self.inside = inside;
         let peers = config.peers_of(self.id);
         let maps: BTreeSet<&Mappings> = peers.map(|(_, peer)| &peer.maps).collect();
         let known = maps.into_iter().filter(|maps| !maps.is_empty());
@@ -369,19 +375,17 @@ fn inside_pairs(vpc: VpcId, config: &Config) -> BTreeMap<IpAddr, IpAddr> {
     inside.map(|inside| (inside.remote, inside.local)).collect()
 }
 
-/// Packets from peers may go to the VPC's own prefixes and to our inside addresses; through a
-/// transit gateway also to what its other peers may announce.
-fn destinations(
-    id: VpcId,
-    vpc: &VpcConfig,
-    config: &Config,
-    inside: &BTreeSet<IpAddr>,
-) -> PrefixSet {
-    let own = vpc.extent();
-    let inside = inside.iter().copied().map(Prefix::host);
+/// All that may be at home in the VPC, and our inside addresses.
+fn home(vpc: &VpcConfig, inside: &BTreeSet<IpAddr>) -> PrefixSet {
+    vpc.extent().chain(inside.iter().copied().map(Prefix::host)).collect()
+}
+
+/// Packets from peers may go to what is at home; through a transit gateway also to what its other
+/// peers may announce.
+fn destinations(id: VpcId, vpc: &VpcConfig, config: &Config, home: &PrefixSet) -> PrefixSet {
     let beyond = config.peers_of(id).filter(|_| vpc.transit);
     let beyond = beyond.flat_map(|(_, peer)| peer.accept.iter().copied());
-    own.chain(inside).chain(beyond).collect()
+    home.iter().chain(beyond).collect()
 }
 
 fn router_config(id: VpcId, config: &Config) -> RouterConfig {

@@ -1,4 +1,5 @@
 use super::*;
+use crate::wire::icmp::{self, Problem};
 use crate::wire::tcp::TcpHeader;
 
 /// What the gateway with `entry` says to `packet`, sealed by the peer.
@@ -19,6 +20,45 @@ fn judge(entry: InboundEntry, outer_tos: u8, packet: &[u8]) -> Result<Vec<u8>, D
 fn sources_that_the_peer_may_not_use_are_refused() {
     let sample = Sample { src: "10.9.0.1".parse().unwrap(), ..Sample::udp4() };
     assert_eq!(judge(entry(300), 0, &sample.build()), Err(Discard::SourceNotAllowed));
+}
+
+/// A peer that may send from anywhere else, by the default route.
+fn from_everywhere() -> InboundEntry {
+    InboundEntry { allowed_sources: Arc::new(everywhere()), ..entry(300) }
+}
+
+#[test]
+fn whoever_may_send_from_anywhere_may_not_from_what_is_at_home_here() {
+    for of in [Sample::udp4(), Sample::udp6(), Sample::tcp4(), Sample::tcp6()] {
+        let ours = Sample { src: of.dst, ..of.clone() };
+        assert_eq!(judge(from_everywhere(), 0, &ours.build()), Err(Discard::SourceNotAllowed));
+        assert!(judge(from_everywhere(), 0, &of.build()).is_ok());
+    }
+}
+
+#[test]
+fn an_inside_address_that_lies_at_home_here_is_the_peer_s_all_the_same() {
+    let inside = Prefix::host("10.2.255.1".parse().unwrap());
+    let from = |src: &str| {
+        let sources = everywhere::<Vec<_>>().into_iter().chain([inside]).collect();
+        let entry = InboundEntry { allowed_sources: Arc::new(sources), ..entry(300) };
+        let sample = Sample { src: src.parse().unwrap(), ..Sample::udp4() };
+        judge(entry, 0, &sample.build()).err()
+    };
+    assert_eq!(from("10.2.255.1"), None);
+    assert_eq!(from("10.2.255.2"), Some(Discard::SourceNotAllowed));
+}
+
+#[test]
+fn nobody_complains_from_an_address_that_is_at_home_here() {
+    let of = Sample::udp4();
+    let sent = Sample { src: of.dst, dst: of.src, ..of }.build();
+    let from = |router: &str| {
+        let error = icmp::error_about(&sent, Problem::TimeExceeded, router.parse().unwrap());
+        judge(from_everywhere(), 0, &error.unwrap()).err()
+    };
+    assert_eq!(from("10.2.9.9"), Some(Discard::SourceNotAllowed));
+    assert_eq!(from("192.0.2.9"), None);
 }
 
 #[test]

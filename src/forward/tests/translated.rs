@@ -25,7 +25,7 @@ fn known() -> TunnelEntry {
 /// An SA by which the east is known as 100.2.0.0/16 and fd64:2::/32; the peer may send from anywhere.
 fn knowing() -> InboundEntry {
     InboundEntry {
-        allowed_sources: Arc::new([Prefix::all_ipv4(), Prefix::all_ipv6()].into_iter().collect()),
+        allowed_sources: Arc::new(everywhere()),
         local_prefixes: Arc::new(prefixes(&EAST_OUTSIDE)),
         translation: translation(EAST, EAST_OUTSIDE),
         ..entry(300)

@@ -29,7 +29,7 @@ fn only_a_transit_gateway_lets_packets_pass_to_other_peers() {
     let permitted = |config: &Config| {
         let vpc = &config.vpcs[&VpcId(0)];
         let inside = inside_addresses(VpcId(0), config);
-        destinations(VpcId(0), vpc, config, &inside).covers_addr(addr("10.2.0.9"))
+        destinations(VpcId(0), vpc, config, &home(vpc, &inside)).covers_addr(addr("10.2.0.9"))
     };
     assert!(!permitted(&config(|text| text)));
     let transit = |text: String| text.replace("[[vpc]]\n", "[[vpc]]\ntransit = true\n");
