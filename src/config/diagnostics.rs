@@ -121,6 +121,11 @@ impl Report {
         }
     }
 
+    /// How much is wrong so far.
+    pub(super) fn len(&self) -> usize {
+        self.faults.len()
+    }
+
     /// Whether nothing is wrong so far.
     pub(super) fn is_empty(&self) -> bool {
         self.faults.is_empty()

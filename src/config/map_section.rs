@@ -14,6 +14,7 @@ use super::vpc_section::Vpc;
 use super::{MapConfig, limits, words};
 use crate::net::{Mapping, Mappings, Prefix, VpcId};
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::ops::Range;
 
 pub(super) const KEYS: [&str; 3] = ["inside", "outside", "towards"];
@@ -24,6 +25,17 @@ pub(super) struct Map {
     inside_span: Range<usize>,
     outside_span: Range<usize>,
     towards: Vec<At<String>>,
+}
+
+impl Map {
+    /// The one of its two prefixes in which an address lies, with its place.
+    pub(super) fn side_of(&self, address: IpAddr) -> Option<(Prefix, Range<usize>)> {
+        let mapping = self.config.mapping;
+        let sides =
+            [(mapping.inside(), &self.inside_span), (mapping.outside(), &self.outside_span)];
+        let found = sides.into_iter().find(|(prefix, _)| prefix.contains(address));
+        found.map(|(prefix, span)| (prefix, span.clone()))
+    }
 }
 
 pub(super) fn read_all(
@@ -96,14 +108,16 @@ fn belongs(map: &Map, prefixes: &[At<Prefix>], report: &mut Report) {
     let mut own = prefixes.iter().filter(|own| own.value.overlaps(&inside)).peekable();
     if own.peek().is_none() && !prefixes.is_empty() {
         let fault = Fault::new(format!("{inside} holds none of the VPC's prefixes"));
-        let help = "write one of `prefixes`, or a prefix that covers some of them";
+        let help = "write one of `prefixes`, or of what a [[vpc.router]] may announce, or a prefix that \
+                    covers some of them";
         report.add(map.inside_span.clone(), fault.label("not ours").help(help));
     }
     for own in own.filter(|own| !inside.covers(&own.value)) {
         let fault = Fault::new(format!("{inside} is only a part of {} of the VPC", own.value));
         let fault = fault.label("mapped here").beside(own.span.clone(), "announced as a whole");
         let help = format!(
-            "a prefix is mapped as a whole: map {}, or list its parts in `prefixes`",
+            "a prefix is mapped as a whole: map {}, or list its parts in `prefixes`, or in `accept` of a \
+             [[vpc.router]]",
             own.value
         );
         report.add(map.inside_span.clone(), fault.help(help));

@@ -82,9 +82,7 @@ fn egress(section: &Section<'_>, prefixes: &[At<Prefix>], report: &mut Report) -
     let help = "address = \"203.0.113.10\": the public address from which hosts speak";
     let address = section.required("address", help, public_address, report);
     let written = section.list("from", words::prefix, report);
-    let from = written.unwrap_or_else(|| {
-        prefixes.iter().filter(|prefix| prefix.value.is_ipv4()).cloned().collect()
-    });
+    let from = written.unwrap_or_else(|| everybody(prefixes));
     for At { value, span } in &from {
         if !value.is_ipv4() {
             report.add(span.clone(), ipv4_only(value.to_string()));
@@ -112,6 +110,20 @@ fn egress(section: &Section<'_>, prefixes: &[At<Prefix>], report: &mut Report) -
         ports_span: section.span_of("ports"),
         from,
     })
+}
+
+/// All hosts of the VPC: its prefixes of IPv4, without those that others cover.
+fn everybody(prefixes: &[At<Prefix>]) -> Vec<At<Prefix>> {
+    let mut all: Vec<At<Prefix>> = Vec::new();
+    let mut widest: Vec<&At<Prefix>> =
+        prefixes.iter().filter(|prefix| prefix.value.is_ipv4()).collect();
+    widest.sort_by_key(|prefix| prefix.value.len());
+    for prefix in widest {
+        if !all.iter().any(|wider| wider.value.covers(&prefix.value)) {
+            all.push(prefix.clone());
+        }
+    }
+    all
 }
 
 const RANGE_HELP: &str = "write the first and the last one, \"1024-32767\" at one gateway and \

@@ -94,6 +94,14 @@ fn free(
             Fault::new(format!("{address} is inside {}, which is no public network", prefix.value));
         let fault = fault.label("hosts could not tell it from their own");
         report.add(span.clone(), fault.beside(prefix.span.clone(), "written here"));
+    } else if let Some((prefix, written)) =
+        vpcs.iter().flat_map(|vpc| &vpc.maps).find_map(|map| map.side_of(ip))
+    {
+        let fault =
+            Fault::new(format!("{address} is inside {prefix}, which stands for a VPC's hosts"));
+        let fault = fault.label("peers take it for one of them").beside(written, "mapped here");
+        let help = "publish an address that no [[vpc.map]] is about, or map another prefix";
+        report.add(span.clone(), fault.help(help));
     }
 }
 

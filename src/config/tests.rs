@@ -13,6 +13,7 @@ mod ppk;
 mod publics;
 mod routers;
 mod segments;
+mod together;
 mod tunnels;
 
 /// A configuration that says only what it must, and a virtual router.

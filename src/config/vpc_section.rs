@@ -92,8 +92,13 @@ pub(super) fn read(
     if let Some(vxlan) = &vxlan {
         vxlan_section::own(&vxlan.addresses, &vrrp, report);
     }
-    let maps = map_section::read_all(section, known, report);
+    let before = report.len();
     let routers = router_section::read(section, interface.as_deref(), files, report);
+    let learned = routers.iter().flat_map(|router| &router.accept);
+    let extent: Vec<At<Prefix>> = prefixes.iter().chain(learned).cloned().collect();
+    // What is wrong with a router says nothing of what is behind it.
+    let known = if all && report.len() == before { extent.as_slice() } else { &[] };
+    let maps = map_section::read_all(section, known, report);
     let publics = public_section::read(section, known, report);
     let name = name?;
     let config = VpcConfig {
@@ -126,9 +131,8 @@ pub(super) fn read(
             .collect(),
     };
     let tun_span = section.span_of("tun");
-    let learned = routers.iter().flat_map(|router| router.accept.iter().cloned());
-    let prefixes = prefixes.into_iter().chain(learned).collect();
-    Some(Vpc { config, name_span: name.span, tun_span, prefixes, routers, vxlan, maps, publics })
+    let name_span = name.span;
+    Some(Vpc { config, name_span, tun_span, prefixes: extent, routers, vxlan, maps, publics })
 }
 
 /// The name of the TUN device: `vpn-` and what fits of the VPC's name.

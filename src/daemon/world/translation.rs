@@ -164,7 +164,7 @@ fn sets(script: &mut String, translation: &Translation) {
     let addresses = listed(translation.addresses());
     set(script, "addresses", "type ipv4_addr;", &addresses);
     set(script, "own", "type ipv4_addr; flags interval; auto-merge;", &listed(&translation.own));
-    let inside = listed(translation.own.union(&translation.behind));
+    let inside = listed(translation.inside());
     set(script, "inside", "type ipv4_addr; flags interval; auto-merge;", &inside);
     let whole = translation.mappings.iter().filter(|one| one.ports.is_none());
     let whole = listed(whole.map(|one| one.to));

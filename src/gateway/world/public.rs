@@ -29,10 +29,12 @@ pub struct Translation {
     pub outlet: String,
     /// The VPC's TUN device: what comes out of a tunnel is not translated.
     pub tun: String,
-    /// The VPC's own prefixes of IPv4.
+    /// All prefixes of IPv4 that may be at home in the VPC.
     pub own: BTreeSet<Prefix>,
     /// What lies behind its peers, of IPv4, default routes aside: that goes into the tunnels.
     pub behind: BTreeSet<Prefix>,
+    /// By which other prefixes of IPv4 peers know the VPC's own: on this side nobody has them.
+    pub known_as: BTreeSet<Prefix>,
     /// Public addresses of hosts and services.
     pub mappings: Vec<Mapping>,
     /// From where other hosts speak to the world.
@@ -109,6 +111,12 @@ pub struct NatCounters {
 }
 
 impl Translation {
+    /// What is private to the VPC and its peers: nothing of it is in the world, or comes from there.
+    pub fn inside(&self) -> BTreeSet<Prefix> {
+        let all = [&self.own, &self.behind, &self.known_as];
+        all.into_iter().flatten().copied().collect()
+    }
+
     /// The public addresses that lead here.
     pub fn addresses(&self) -> BTreeSet<Ipv4Addr> {
         let mapped = self.mappings.iter().map(|one| one.address);
@@ -165,7 +173,7 @@ pub(in crate::gateway) fn ways(vpc: VpcId, settings: &VpcConfig) -> impl Iterato
 }
 
 fn translation(config: &Config, vpc: VpcId, settings: &VpcConfig) -> Translation {
-    let of_ipv4 = |prefix: &&Prefix| prefix.is_ipv4();
+    let known_as = settings.maps.iter().map(|map| map.mapping.outside());
     let peers = config.peers_of(vpc).flat_map(|(_, peer)| {
         let written = match &peer.routing {
             Routing::Static { prefixes, .. } => prefixes.as_slice(),
@@ -186,8 +194,9 @@ fn translation(config: &Config, vpc: VpcId, settings: &VpcConfig) -> Translation
         netns: settings.netns.clone(),
         outlet: settings.outlet(),
         tun: settings.tun.clone(),
-        own: settings.prefixes.iter().filter(of_ipv4).copied().collect(),
+        own: settings.extent().filter(Prefix::is_ipv4).collect(),
         behind: peers.filter(|prefix| prefix.is_ipv4() && !is_default(prefix)).collect(),
+        known_as: known_as.filter(Prefix::is_ipv4).collect(),
         mappings: settings.public.iter().flat_map(mappings).collect(),
         sources: sources.collect(),
     }

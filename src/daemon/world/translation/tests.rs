@@ -17,6 +17,7 @@ fn example() -> Translation {
         tun: "vpn-shop".to_owned(),
         own: BTreeSet::from(["10.1.0.0/16".parse().unwrap()]),
         behind: BTreeSet::from(["10.2.0.0/16".parse().unwrap()]),
+        known_as: BTreeSet::from(["100.64.0.0/16".parse().unwrap()]),
         mappings: vec![
             mapping("203.0.113.10", ports("tcp", 443, 443, Some(8443)), "10.1.1.10"),
             mapping("203.0.113.10", ports("udp", 8000, 8010, None), "10.1.1.10"),
@@ -59,6 +60,16 @@ fn what_hosts_send_first_is_not_guessed_where_two_addresses_lead_to_one_service(
     let rules = rules_of(&both);
     let of_service = rules.iter().filter(|rule| rule.contains("ip saddr 10.1.1.10 tcp sport 8443"));
     assert!(of_service.clone().count() == 2 && of_service.clone().all(|one| one.ends_with("drop")));
+}
+
+#[test]
+fn what_peers_know_hosts_by_is_nobody_s_in_the_world() {
+    let script = script(&example(), &NatCounters::default());
+    let inside = "auto-merge; elements = { 10.1.0.0/16, 10.2.0.0/16, 100.64.0.0/16 };";
+    assert!(
+        script.lines().any(|one| one.starts_with("set inside") && one.contains(inside)),
+        "{script}"
+    );
 }
 
 #[test]
