@@ -35,5 +35,6 @@ mod simultaneous;
 mod sizes;
 mod startup;
 mod strongswan;
+mod together;
 mod vpc_routers;
 mod vpcs;
