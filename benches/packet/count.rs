@@ -28,11 +28,13 @@ pub(crate) fn report(cases: &[Case]) -> Result<()> {
     let before = before(&folder)?;
     let title = before.as_ref().map_or("-", |(commit, _)| commit);
     println!("{:<34} {:>12} {:>12}", "instructions/packet", "now", title);
-    let mut counts = Counts::new();
+    let (mut counts, mut costs) = (Counts::new(), BTreeMap::new());
     for case in cases {
         let now = count(case, &folder)?;
         let then = before.as_ref().and_then(|(_, counts)| counts.get(case.name)).copied();
-        println!("{:<34} {now:>12.1} {}", case.name, compared(now, then));
+        let more = crate::surcharge(case.name, now, &costs);
+        println!("{:<34} {now:>12.1} {}{more}", case.name, compared(now, then));
+        costs.insert(case.name, now);
         counts.insert(case.name.to_owned(), now);
     }
     if is_committed()? { keep(&folder.join(head()?), counts) } else { Ok(()) }

@@ -18,8 +18,11 @@ mod packets;
 
 use anyhow::{Context, Result};
 use cases::Case;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+/// What the name of a case ends with that translates prefixes.
+const TRANSLATED: &str = ", translated";
 /// Rounds whose shortest time is told.
 const ROUNDS: usize = 4000;
 
@@ -50,13 +53,24 @@ fn run(name: &str, rounds: usize) -> Result<()> {
     Ok(())
 }
 
+/// What a case costs more than the same without translation, where it is one with.
+fn surcharge(name: &str, cost: f64, costs: &BTreeMap<&str, f64>) -> String {
+    let Some(plain) = name.strip_suffix(TRANSLATED).and_then(|name| costs.get(name)) else {
+        return String::new();
+    };
+    format!("   translation {:+.1} %", (cost / plain - 1.0) * 100.0)
+}
+
 /// Runs every case again and again and prints its shortest time for each packet.
 fn time(cases: &[Case]) -> Result<()> {
     println!("{:<34} {:>10}", "what", "ns/packet");
+    let mut costs = BTreeMap::new();
     for case in cases {
         let mut round = (case.prepare)();
         let best: Duration = (0..ROUNDS).map(|_| round()).min().unwrap_or_default();
-        println!("{:<34} {:>10.1}", case.name, best.as_nanos() as f64 / case.packets as f64);
+        let cost = best.as_nanos() as f64 / case.packets as f64;
+        println!("{:<34} {cost:>10.1}{}", case.name, surcharge(case.name, cost, &costs));
+        costs.insert(case.name, cost);
     }
     Ok(())
 }

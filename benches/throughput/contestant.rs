@@ -1,6 +1,6 @@
 //! Who is measured, and how each is brought up between the gateways of the rig.
 
-use crate::rig::{Rig, SITES, Site};
+use crate::rig::{RECEIVER, Rig, SITES, Shape, Site};
 use anyhow::{Context, Result, bail};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -19,6 +19,10 @@ pub(crate) enum Contestant {
     PlainRouting,
     /// This package's own gateway.
     Vpngw,
+    /// The same with hosts behind a VXLAN segment at each end, as virtual machines are.
+    VpngwVxlan,
+    /// The same with prefixes that the other side knows by others.
+    VpngwMapped,
     /// WireGuard's user-space implementation, with UDP and TUN offloads since 2023.
     WireguardGo,
     /// strongSwan with its user-space ESP (the kernel-libipsec plugin).
@@ -27,9 +31,11 @@ pub(crate) enum Contestant {
 
 impl Contestant {
     /// All of them, the reference first.
-    pub(crate) const ALL: [Contestant; 4] = [
+    pub(crate) const ALL: [Contestant; 6] = [
         Contestant::PlainRouting,
         Contestant::Vpngw,
+        Contestant::VpngwVxlan,
+        Contestant::VpngwMapped,
         Contestant::WireguardGo,
         Contestant::StrongSwan,
     ];
@@ -39,6 +45,8 @@ impl Contestant {
         match self {
             Contestant::PlainRouting => "plain routing",
             Contestant::Vpngw => "vpngw",
+            Contestant::VpngwVxlan => "vpngw-vxlan",
+            Contestant::VpngwMapped => "vpngw-mapped",
             Contestant::WireguardGo => "wireguard-go",
             Contestant::StrongSwan => "strongswan",
         }
@@ -50,7 +58,8 @@ impl Contestant {
             Contestant::PlainRouting => {
                 Ok(nix::sys::utsname::uname()?.release().to_string_lossy().into())
             }
-            Contestant::Vpngw => Ok(env!("CARGO_PKG_VERSION").to_owned()),
+            Contestant::Vpngw | Contestant::VpngwMapped => Ok(env!("CARGO_PKG_VERSION").to_owned()),
+            Contestant::VpngwVxlan => require("nft").map(|_| env!("CARGO_PKG_VERSION").to_owned()),
             Contestant::WireguardGo => {
                 require("wg")?;
                 first_line(Command::new(require("wireguard-go")?).arg("--version"))
@@ -62,11 +71,30 @@ impl Contestant {
         }
     }
 
+    /// The network that it runs in.
+    pub(crate) fn shape(self) -> Shape {
+        match self {
+            Contestant::VpngwVxlan => Shape::Vxlan,
+            Contestant::PlainRouting
+            | Contestant::Vpngw
+            | Contestant::VpngwMapped
+            | Contestant::WireguardGo
+            | Contestant::StrongSwan => Shape::Plain,
+        }
+    }
+
+    /// How the host that sends knows the one that receives.
+    pub(crate) fn receiver(self) -> &'static str {
+        if self == Contestant::VpngwMapped { "100.71.2.2" } else { RECEIVER }
+    }
+
     /// Brings it up and returns the gateways' processes.
     pub(crate) fn up(self, rig: &Rig) -> Result<Vec<Process>> {
         match self {
             Contestant::PlainRouting => plain_routing(rig).map(|()| Vec::new()),
-            Contestant::Vpngw => vpngw(rig),
+            Contestant::Vpngw | Contestant::VpngwVxlan | Contestant::VpngwMapped => {
+                vpngw(rig, self)
+            }
             Contestant::WireguardGo => wireguard_go(rig),
             Contestant::StrongSwan => strongswan(rig),
         }
@@ -87,12 +115,21 @@ fn plain_routing(rig: &Rig) -> Result<()> {
     Ok(())
 }
 
-fn vpngw(rig: &Rig) -> Result<Vec<Process>> {
+fn vpngw(rig: &Rig, contestant: Contestant) -> Result<Vec<Process>> {
     daemon::make_missing_keys(rig.folder(), SITES.iter().map(|site| site.gateway))?;
     let mut processes = Vec::new();
     for (index, (own, other)) in pairs().into_iter().enumerate() {
         let config = rig.folder().join(format!("{}.toml", own.gateway));
-        fs::write(&config, vpngw_config(own, other, index, rig.folder()))?;
+        let text = vpngw_config(own, other, index, rig.folder());
+        let text = match contestant {
+            Contestant::VpngwVxlan => text.replace("[[peer]]", &vxlan(rig, own)),
+            Contestant::VpngwMapped => mapped(&text, own, other),
+            Contestant::PlainRouting
+            | Contestant::Vpngw
+            | Contestant::WireguardGo
+            | Contestant::StrongSwan => text,
+        };
+        fs::write(&config, text)?;
         let mut command = Command::new(env!("CARGO_BIN_EXE_vpngwd"));
         processes.push(rig.start(own.gateway, command.arg("--config").arg(config))?);
     }
@@ -129,6 +166,34 @@ fn vpngw_config(own: Site, other: Site, index: usize, folder: &Path) -> String {
         64513 - index,
         other.lan,
     )
+}
+
+/// The VPC in a namespace of its own, with the site's hosts in a segment.
+fn vxlan(rig: &Rig, own: Site) -> String {
+    format!(
+        r#"
+        netns = "{}"
+
+        [vpc.vxlan]
+        vni = 100
+        local = "{}"
+        vteps = ["{}"]
+        addresses = ["{}/24"]
+
+        [[peer]]"#,
+        rig.namespace(own.vpc),
+        own.vtep,
+        own.node_vtep,
+        own.next_hop,
+    )
+}
+
+/// Each side is known to the other by another prefix.
+fn mapped(text: &str, own: Site, other: Site) -> String {
+    let map =
+        format!("[[vpc.map]]\ninside = \"{}\"\noutside = \"{}\"\n[[peer]]", own.lan, own.known_as);
+    let accept = |site: &str| format!("accept = [\"{site}\"]");
+    text.replace(&accept(other.lan), &accept(other.known_as)).replace("[[peer]]", &map)
 }
 
 fn wireguard_go(rig: &Rig) -> Result<Vec<Process>> {

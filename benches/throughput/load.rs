@@ -1,6 +1,6 @@
 //! One transfer and what it cost.
 
-use crate::rig::{RECEIVER, Rig};
+use crate::rig::Rig;
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 use std::fmt;
@@ -43,13 +43,13 @@ pub(crate) fn require_iperf3() -> Result<()> {
 pub(crate) fn run(
     rig: &Rig,
     gateways: &[Process],
-    seconds: u32,
-    streams: u32,
+    receiver: &str,
+    (seconds, streams): (u32, u32),
 ) -> Result<Measurement> {
     let mut server = rig.spawn("h2", &["iperf3", "-s", "-1"])?;
     thread::sleep(Duration::from_millis(300));
     let (seconds, streams) = (seconds.to_string(), streams.to_string());
-    let client = ["iperf3", "-c", RECEIVER, "-t", &seconds, "-O", "1", "-P", &streams, "-J"];
+    let client = ["iperf3", "-c", receiver, "-t", &seconds, "-O", "1", "-P", &streams, "-J"];
     let client = rig.spawn("h1", &client)?;
     thread::sleep(Duration::from_millis(1200));
     let before = Cost::so_far(gateways)?;

@@ -4,6 +4,9 @@
 //! ```text
 //!   h1 ──lan0─ g1 ─wan0── net ──wan0─ g2 ─lan0── h2
 //!  10.71.1.2   └────────── tunnel ─────────┘     10.71.2.2
+//!
+//!  vpngw-vxlan: h1 ── n1 ══ VXLAN ══ g1 ─── net ─── g2 ══ VXLAN ══ n2 ── h2
+//!  vpngw-mapped: h1 knows h2 as 100.71.2.2
 //! ```
 //!
 //! Usage: `cargo bench --bench throughput -- [--rounds N] [--seconds N] [--streams N] [--peers A,B]`,
@@ -75,11 +78,12 @@ fn choose(plan: &Plan) -> Result<Vec<Contestant>> {
 }
 
 fn measure(contestant: Contestant, plan: &Plan) -> Result<Measurement> {
-    let rig = Rig::build()?;
+    let rig = Rig::build(contestant.shape())?;
     let gateways =
         contestant.up(&rig).with_context(|| format!("starting {}", contestant.name()))?;
-    rig.wait_for_ping()?;
-    load::run(&rig, &gateways, plan.seconds, plan.streams)
+    let receiver = contestant.receiver();
+    rig.wait_for_ping(receiver)?;
+    load::run(&rig, &gateways, receiver, (plan.seconds, plan.streams))
 }
 
 impl Plan {

@@ -30,6 +30,25 @@ pub(crate) fn print(results: &BTreeMap<Contestant, Vec<Measurement>>) {
             ratio(cost)
         );
     }
+    print_parts(&medians);
+}
+
+/// What hosts behind VXLAN get of the speed, and what translating prefixes costs.
+fn print_parts(medians: &BTreeMap<Contestant, Measurement>) {
+    let of = |who: Contestant, what: fn(&Measurement) -> f64| medians.get(&who).map(what);
+    let compared = |part, whole, what| Some(of(part, what)? / of(whole, what)?);
+    let speed = |run: &Measurement| run.throughput;
+    let cost = |run: &Measurement| run.gateways;
+    println!();
+    if let Some(share) = compared(Contestant::VpngwVxlan, Contestant::Vpngw, speed) {
+        println!("behind VXLAN at both ends: {share:.2} x the throughput without (goal 0.70)");
+    }
+    if let Some(share) = compared(Contestant::VpngwMapped, Contestant::Vpngw, speed) {
+        println!("with prefixes translated at both ends: {share:.2} x the throughput without");
+    }
+    if let Some(share) = compared(Contestant::VpngwMapped, Contestant::Vpngw, cost) {
+        println!("and {share:.2} x the gateways' CPU (goal 1.03)");
+    }
 }
 
 fn ratio(value: Option<f64>) -> String {
