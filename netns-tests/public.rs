@@ -120,10 +120,14 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// A download that goes on until it is told to end; the server sends `CHUNK` bytes in every `PAUSE`.
 fn open_downloads(lab: &Lab, to: SocketAddr, count: usize) -> Vec<TcpStream> {
+    open_downloads_from(lab, WORLD, to, count)
+}
+
+fn open_downloads_from(lab: &Lab, from: &str, to: SocketAddr, count: usize) -> Vec<TcpStream> {
     let connect = || -> Vec<TcpStream> {
         (0..count).map(|_| TcpStream::connect_timeout(&to, PATIENCE).unwrap()).collect()
     };
-    let streams = netns::within(&lab.namespace(WORLD), connect).unwrap();
+    let streams = netns::within(&lab.namespace(from), connect).unwrap();
     streams.iter().for_each(|stream| stream.set_nonblocking(true).unwrap());
     streams
 }
@@ -208,6 +212,104 @@ fn a_thousand_downloads_survive_the_death_of_the_gateway_and_its_return() {
     let alive = survivors(&mut streams, Duration::from_secs(10));
     println!("  {alive} of {DOWNLOADS} downloads go on after its return");
     assert!(alive * 100 >= DOWNLOADS * 99, "{alive} of {DOWNLOADS}");
+}
+
+/// The keys of a gateway's first VPC, with its connections shared with another.
+fn sharing_with(sibling: &str) -> impl FnOnce(String) -> String {
+    let section = format!("[vpc.conntrackd]\nsibling = \"{sibling}\"\n\n[[vpc.egress]]");
+    move |text| text.replacen("[[vpc.egress]]", &section, 1)
+}
+
+/// Whether a gateway's `conntrackd` for the first tenant runs and what it was asked for stands.
+fn shares(regions: &Regions, gateway: &str) -> bool {
+    let folder = regions.lab.control_socket(gateway).unwrap();
+    let folder = std::path::Path::new(&folder).parent().unwrap();
+    folder.join(format!("{gateway}-red.conntrackd.ctl")).exists()
+        && nat(regions, gateway).refusals.is_empty()
+}
+
+#[test]
+fn connections_that_machines_have_begun_outlive_the_gateway_that_shares_them() {
+    const DOWNLOADS: usize = 300;
+    if !std::path::Path::new("/usr/sbin/conntrackd").exists() {
+        println!("    conntrackd is not installed; ./test installs it");
+        return;
+    }
+    let mut regions = Regions::with_compute_nodes();
+    regions.reload("east-a", sharing_with("10.9.1.3"));
+    regions.reload("east-b", sharing_with("10.9.1.2"));
+    for gateway in ["east-a", "east-b"] {
+        assert!(eventually(|| shares(&regions, gateway)), "{:?}", nat(&regions, gateway));
+    }
+    serve_downloads(&regions.lab, WORLD, 7000);
+    let from = machine("east", "red", "a");
+    let target = SocketAddr::new(WORLDLY.into(), 7000);
+    assert!(eventually(|| {
+        let connect = || TcpStream::connect_timeout(&target, PATIENCE).is_ok();
+        netns::within(&regions.lab.namespace(&from), connect).unwrap()
+            && nat(&regions, "east-a").egress[0].connections > 0
+    }));
+    let mut streams = open_downloads_from(&regions.lab, &from, target, DOWNLOADS);
+    assert_eq!(survivors(&mut streams, PATIENCE), DOWNLOADS);
+    regions.lab.fail(FaultKind::Kill, "east-a").unwrap();
+    std::thread::sleep(Duration::from_secs(1));
+    let alive = survivors(&mut streams, Duration::from_secs(10));
+    println!("  {alive} of {DOWNLOADS} downloads of a machine go on after the death of east-a");
+    assert!(alive * 100 >= DOWNLOADS * 99, "{alive} of {DOWNLOADS}");
+    regions.lab.heal(None).unwrap();
+    regions.settles();
+    std::thread::sleep(Duration::from_secs(3));
+    let alive = survivors(&mut streams, Duration::from_secs(10));
+    println!("  {alive} of {DOWNLOADS} downloads of a machine go on after its return");
+    assert!(alive * 100 >= DOWNLOADS * 99, "{alive} of {DOWNLOADS}");
+    // An orderly end leaves no process and no file of it.
+    assert!(eventually(|| shares(&regions, "east-a")));
+    regions.lab.fail(FaultKind::Stop, "east-a").unwrap();
+    assert!(eventually(|| !shares_files(&regions, "east-a")));
+}
+
+/// Whether there is a file of a gateway's `conntrackd`.
+fn shares_files(regions: &Regions, gateway: &str) -> bool {
+    let folder = regions.lab.control_socket(gateway).unwrap();
+    let folder = std::path::Path::new(&folder).parent().unwrap();
+    let prefix = format!("{gateway}-red.conntrackd");
+    let mut entries = std::fs::read_dir(folder).unwrap().flatten();
+    entries.any(|entry| entry.file_name().to_string_lossy().starts_with(&prefix))
+}
+
+/// Nobody shares: the other gateway knows nothing of them, says so at once, and serves new ones by ports of
+/// its own.
+#[test]
+fn connections_that_nobody_shares_end_at_once_and_new_ones_have_other_ports() {
+    const DOWNLOADS: usize = 20;
+    let mut regions = Regions::with_compute_nodes();
+    serve_downloads(&regions.lab, WORLD, 7000);
+    serve(&regions.lab, WORLD, 7001);
+    let from = machine("east", "red", "a");
+    let target = SocketAddr::new(WORLDLY.into(), 7000);
+    let by =
+        |regions: &Regions| call(&regions.lab, &from, WORLDLY, 7001).map(|(_, seen)| seen.port());
+    assert!(eventually(|| by(&regions).is_some_and(|port| (1024..=32767).contains(&port))));
+    let mut streams = open_downloads_from(&regions.lab, &from, target, DOWNLOADS);
+    assert_eq!(survivors(&mut streams, PATIENCE), DOWNLOADS);
+    regions.lab.fail(FaultKind::Kill, "east-a").unwrap();
+    std::thread::sleep(Duration::from_secs(1));
+    assert!(eventually(|| by(&regions).is_some_and(|port| (32768..=65535).contains(&port))));
+    assert_eq!(survivors(&mut streams, Duration::from_secs(2)), 0);
+    // A machine that says something is told that nobody knows it.
+    let reset = |stream: &mut TcpStream| {
+        let _ = stream.write(b"?");
+        std::thread::sleep(Duration::from_millis(20));
+        let read = loop {
+            match stream.read(&mut [0; 4096]) {
+                Ok(1..) => {}
+                other => break other,
+            }
+        };
+        read.is_err_and(|error| error.kind() == std::io::ErrorKind::ConnectionReset)
+    };
+    assert!(eventually(|| reset(&mut streams[0])));
+    assert!(eventually(|| nat(&regions, "east-b").lost > 0));
 }
 
 /// Packets of a kind that came to a wire.

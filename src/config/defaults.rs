@@ -12,6 +12,8 @@ pub const NATT_PORT: u16 = 4500;
 
 /// VXLAN's port (RFC 7348 §5). Linux's own 8472 is older, and silently dropped by some networks.
 pub const VXLAN_PORT: u16 = 4789;
+/// UDP port by which gateways of a region share connections: conntrackd's own.
+pub const SHARING_PORT: u16 = 3780;
 
 /// Everything that arrives at this host.
 pub const LISTEN: [IpAddr; 2] =

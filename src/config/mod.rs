@@ -45,6 +45,7 @@ mod publics;
 mod reader;
 mod router_section;
 mod segments;
+mod sharing_section;
 mod tuning;
 mod tunnel_section;
 mod types;
@@ -59,6 +60,7 @@ pub use diagnostics::{ConfigError, ConfigErrors};
 pub use inside::{derive_device_address, derive_inside_address, derived_prefix};
 pub use keys::{KeyFile, KeyFiles, KeysInMemory};
 pub use outline::{Outline, VpcOutline};
+pub use sharing_section::SharingConfig;
 pub use types::{
     Bfd, BgpConfig, Config, EgressConfig, GatewayConfig, Inside, Lifetimes, Liveness, MapConfig,
     PeerConfig, PublicConfig, Routing, ServiceConfig, VpcConfig, VpcRouterConfig, VrrpConfig,
@@ -141,6 +143,7 @@ fn sections(file: &Section<'_>, files: &dyn KeyFiles, report: &mut Report) -> Op
     segments::check(&gateway, &vpcs, &peers, report);
     map_section::check(&vpcs, &peers, report);
     publics::check(&gateway, &vpcs, &peers, report);
+    sharing_section::check(&gateway, &vpcs, report);
     let peers = (0..).map(PeerId).zip(peers.into_iter().map(|peer| peer.config)).collect();
     Some(Config {
         gateway: gateway.config,

@@ -261,7 +261,7 @@ fn the_reference_describes_every_key_and_no_other() {
         .flat_map(|cell| cell.split('`').filter(|word| !matches!(word.trim(), "" | ",")))
         .filter(|word| !word.contains('.') && !word.contains(' '))
         .collect();
-    let sections = ["vrrp", "vxlan", "map", "public", "egress", "router"];
+    let sections = ["vrrp", "vxlan", "map", "public", "egress", "conntrackd", "router"];
     let keys = [
         gateway_section::KEYS.to_vec(),
         vpc_section::KEYS.iter().copied().filter(|key| !sections.contains(key)).collect(),
@@ -270,6 +270,7 @@ fn the_reference_describes_every_key_and_no_other() {
         map_section::KEYS.to_vec(),
         public_section::KEYS.to_vec(),
         public_section::EGRESS_KEYS.to_vec(),
+        sharing_section::KEYS.to_vec(),
         router_section::KEYS.to_vec(),
         peer_section::keys(),
         policy_section::keys(),

@@ -3,6 +3,7 @@
 //!
 //! Everything compares by value, so a reload is the difference of two [`Config`]s.
 
+use super::sharing_section::SharingConfig;
 use super::{Credentials, Identity, Ppk};
 use crate::crypto::secret::Secret;
 use crate::crypto::suite::{EspSuite, IkeSuite, PostQuantum};
@@ -129,6 +130,8 @@ pub struct VpcConfig {
     pub public: Vec<PublicConfig>,
     /// From where its other hosts speak to the world.
     pub egress: Vec<EgressConfig>,
+    /// With whom its translated connections are shared.
+    pub sharing: Option<SharingConfig>,
 }
 
 impl VpcConfig {

@@ -6,6 +6,7 @@ use super::map_section::{self, Map};
 use super::public_section::{self, Publics};
 use super::reader::{At, Section};
 use super::router_section::{self, Router};
+use super::sharing_section::{self, Sharing};
 use super::vxlan_section::{self, Vxlan};
 use super::{VpcConfig, VrrpConfig, defaults, limits, words};
 use crate::net::Prefix;
@@ -14,7 +15,7 @@ use std::ops::Range;
 use std::time::Duration;
 use toml::de::DeValue;
 
-pub(super) const KEYS: [&str; 15] = [
+pub(super) const KEYS: [&str; 16] = [
     "name",
     "prefixes",
     "interface",
@@ -30,6 +31,7 @@ pub(super) const KEYS: [&str; 15] = [
     "map",
     "public",
     "egress",
+    "conntrackd",
 ];
 
 pub(super) const VRRP_KEYS: [&str; 7] =
@@ -46,6 +48,7 @@ pub(super) struct Vpc {
     pub(super) vxlan: Option<Vxlan>,
     pub(super) maps: Vec<Map>,
     pub(super) publics: Publics,
+    pub(super) sharing: Option<Sharing>,
 }
 
 impl Vpc {
@@ -100,6 +103,7 @@ pub(super) fn read(
     let known = if all && report.len() == before { extent.as_slice() } else { &[] };
     let maps = map_section::read_all(section, known, report);
     let publics = public_section::read(section, known, report);
+    let sharing = sharing_section::read(section, vxlan.as_ref(), report);
     let name = name?;
     let config = VpcConfig {
         tun: section
@@ -123,6 +127,7 @@ pub(super) fn read(
         maps: maps.iter().map(|map| map.config.clone()).collect(),
         public: publics.public.iter().map(|one| one.config.clone()).collect(),
         egress: publics.egress.iter().map(|one| one.config.clone()).collect(),
+        sharing: sharing.as_ref().map(|sharing| sharing.config.clone()),
         services: section
             .list("services", words::service, report)
             .unwrap_or_default()
@@ -131,8 +136,17 @@ pub(super) fn read(
             .collect(),
     };
     let tun_span = section.span_of("tun");
-    let name_span = name.span;
-    Some(Vpc { config, name_span, tun_span, prefixes: extent, routers, vxlan, maps, publics })
+    Some(Vpc {
+        config,
+        name_span: name.span,
+        tun_span,
+        prefixes: extent,
+        routers,
+        vxlan,
+        maps,
+        publics,
+        sharing,
+    })
 }
 
 /// The name of the TUN device: `vpn-` and what fits of the VPC's name.

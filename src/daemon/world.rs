@@ -13,6 +13,7 @@ mod grounds;
 mod look;
 mod outlets;
 mod segments;
+mod sharing;
 mod translation;
 mod words;
 
@@ -21,6 +22,7 @@ pub(super) use look::{host, sources};
 use crate::gateway::world::{Answer, Change, Questions, Wish};
 use crate::net::VpcId;
 use carrier::Carrier;
+use sharing::Order;
 use std::collections::BTreeSet;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -52,6 +54,7 @@ pub(super) type Answers = mpsc::UnboundedReceiver<Vec<Answer>>;
 pub(super) struct World {
     jobs: mpsc::UnboundedSender<Job>,
     task: JoinHandle<()>,
+    sharing: mpsc::UnboundedSender<Order>,
 }
 
 impl World {
@@ -59,13 +62,21 @@ impl World {
     pub(super) fn open() -> (World, Answers) {
         let (jobs, queue) = mpsc::unbounded_channel();
         let (answers, receiver) = mpsc::unbounded_channel();
+        let (sharing, orders) = mpsc::unbounded_channel();
+        tokio::spawn(sharing::keep(orders, answers.clone()));
         let task = tokio::spawn(Carrier::new(queue, answers).run());
-        (World { jobs, task }, receiver)
+        (World { jobs, task, sharing }, receiver)
     }
 
     /// Makes a change after all that were asked for before.
     pub(super) fn apply(&self, change: Change) {
-        self.tell(Job::Change(change));
+        match &change {
+            // It waits for a process, which nothing else waits for.
+            Change::Set(Wish::Sharing(_)) | Change::Remove(Wish::Sharing(_)) => {
+                let _ = self.sharing.send(Order::Change(change));
+            }
+            Change::Set(_) | Change::Remove(_) => self.tell(Job::Change(change)),
+        }
     }
 
     /// From now on this is where a VPC lives.
@@ -93,6 +104,9 @@ impl World {
     /// Waits until everything is done.
     pub(super) async fn finish(self) {
         let _ = self.barrier().await;
+        let (done, wait) = oneshot::channel();
+        let _ = self.sharing.send(Order::Barrier(done));
+        let _ = wait.await;
         self.task.abort();
     }
 

@@ -4,8 +4,8 @@
 use super::Gateway;
 use super::diagnosis::Fact;
 use super::world::{
-    Answer, Change, Entrances, ForeignRule, HostDevice, Outlet, Rule, Segment, Table, Then,
-    Translation, Underlay, VirtualMac, Wish, configured, has_default, outer_devices, ways,
+    Answer, Change, Entrances, ForeignRule, HostDevice, Outlet, Rule, Segment, Sharing, Table,
+    Then, Translation, Underlay, VirtualMac, Wish, configured, has_default, outer_devices, ways,
 };
 use crate::config::{Outline, VpcOutline};
 use crate::control::Code;
@@ -74,7 +74,8 @@ impl Gateway {
             | Wish::VirtualMac(VirtualMac { vpc, .. })
             | Wish::Translation(Translation { vpc, .. })
             | Wish::Outlet(Outlet { vpc, .. })
-            | Wish::Exit { vpc, .. } => {
+            | Wish::Exit { vpc, .. }
+            | Wish::Sharing(Sharing { vpc, .. }) => {
                 vpcs.get(vpc).is_some_and(|vpc| vpc.netns.as_deref() == namespace)
             }
         };
@@ -151,7 +152,8 @@ impl Gateway {
             | Wish::Outlet(_)
             | Wish::Exit { .. }
             | Wish::Closed { .. }
-            | Wish::Public { .. } => false,
+            | Wish::Public { .. }
+            | Wish::Sharing(_) => false,
         };
         self.world.reconcile(&configured, |wish| !learned(wish));
         self.note_foreign_rules(now);

@@ -258,7 +258,8 @@ impl Vpc {
             | Wish::Outlet(_)
             | Wish::Exit { .. }
             | Wish::Closed { .. }
-            | Wish::Public { .. } => {
+            | Wish::Public { .. }
+            | Wish::Sharing(_) => {
                 note(&mut self.missing, wish, carried);
             }
         }

@@ -27,7 +27,7 @@ pub use host::{Device as HostDevice, Host, Questions};
 pub(super) use lans::Underlay;
 pub use plan::{blind_to, guards, kept_out};
 pub(super) use plan::{configured, has_default};
-pub use public::{Mapping, NatCounters, Outlet, Ports, Source, Translation};
+pub use public::{Mapping, NatCounters, Outlet, Ports, Sharing, Source, Translation};
 pub(super) use public::{mappings, outer_devices, ways};
 pub use segment::{Admission, Segment, SegmentCounters, VirtualMac, VtepCounters};
 pub use tables::{guard_metric, guard_owner, home_metric, home_owner, metric, owner};

@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use nix::errno::Errno;
 use nix::libc;
+use nix::sys::prctl::set_pdeathsig;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
@@ -123,6 +124,14 @@ pub fn detach(command: &mut Command) {
     // SAFETY: `setsid` is async-signal-safe and allocates nothing.
     unsafe {
         command.pre_exec(|| setsid().map(drop).map_err(io::Error::from));
+    }
+}
+
+/// Makes `command` end, at once, with the thread that starts it: also when this process is killed.
+pub fn end_with_this_thread(command: &mut Command) {
+    // SAFETY: `prctl` is async-signal-safe and allocates nothing.
+    unsafe {
+        command.pre_exec(|| set_pdeathsig(Signal::SIGKILL).map_err(io::Error::from));
     }
 }
 

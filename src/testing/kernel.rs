@@ -299,7 +299,8 @@ fn prefix(wish: &Wish) -> Option<Prefix> {
         | Wish::Outlet(_)
         | Wish::Exit { .. }
         | Wish::Closed { .. }
-        | Wish::Public { .. } => None,
+        | Wish::Public { .. }
+        | Wish::Sharing(_) => None,
     }
 }
 
@@ -322,6 +323,7 @@ fn stands_on(wish: &Wish, vpc: VpcId) -> bool {
         | Wish::Outlet(_)
         | Wish::Exit { .. }
         | Wish::Closed { .. }
-        | Wish::Public { .. } => false,
+        | Wish::Public { .. }
+        | Wish::Sharing(_) => false,
     }
 }

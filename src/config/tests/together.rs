@@ -61,6 +61,34 @@ fn what_routers_may_announce_is_mapped_as_a_whole_or_not_at_all() {
     assert_says("\"100.64.0.0/16\"", "\"10.9.0.0/16\"", &says);
 }
 
+#[test]
+fn connections_are_shared_with_another_gateway_by_a_port_of_the_vpc() {
+    let sharing = |keys: &str| {
+        let section = format!("[vpc.conntrackd]\n{keys}\n\n[[vpc.vrrp]]");
+        example().replace("[[vpc.vrrp]]", &section)
+    };
+    let both = "sibling = \"10.9.1.3\"\nlocal = \"10.9.1.2\"";
+    let config = valid(&sharing(both));
+    let found = config.vpcs[&VpcId(0)].sharing.clone().expect("a section");
+    assert_eq!((found.sibling.to_string(), found.port), ("10.9.1.3".to_owned(), 3780));
+    let said = |text: &str| complaint(&sharing(text));
+    assert!(said("sibling = \"10.9.1.3\"").contains("[vpc.conntrackd] needs `local`"));
+    assert!(said("local = \"10.9.1.2\"").contains("[vpc.conntrackd] needs `sibling`"));
+    assert!(said(&both.replace(".1.3", ".1.2")).contains("10.9.1.2 is this gateway itself"));
+    assert!(said(&both.replace("10.9.1.3", "2001:db8::3")).contains("different address families"));
+    assert!(said(&format!("{both}\nport = 4500")).contains("UDP port 4500 is IKE's, ESP's"));
+    assert!(said(&format!("{both}\nport = 0")).contains("port"));
+    let idle = sharing(both).replace(PUBLIC, "");
+    assert!(complaint(&idle).contains("VPC \"shop\" has no connections to share"));
+    let section = format!("[vpc.conntrackd]\n{both}\n");
+    let other = format!(
+        "[[vpc]]\nname = \"other\"\nnetns = \"other\"\nprefixes = [\"10.1.0.0/16\"]\n{section}\n\
+         [[vpc.egress]]\naddress = \"203.0.113.12\"\n\n[[peer]]"
+    );
+    let said = complaint(&sharing(both).replacen("[[peer]]", &other, 1));
+    assert!(said.contains("UDP port 3780 of 10.9.1.2 is used for two VPCs"), "{said}");
+}
+
 /// Nobody is told of mistakes that follow from another one.
 #[test]
 fn a_router_that_cannot_be_read_is_the_only_mistake() {

@@ -296,7 +296,8 @@ impl Carrier {
                 | Wish::Translation(_)
                 | Wish::Outlet(_)
                 | Wish::Exit { .. }
-                | Wish::Closed { .. },
+                | Wish::Closed { .. }
+                | Wish::Sharing(_),
             )
             | Change::Remove(
                 Wish::Guard { .. }
@@ -309,7 +310,8 @@ impl Carrier {
                 | Wish::Translation(_)
                 | Wish::Exit { .. }
                 | Wish::Closed { .. }
-                | Wish::Public { .. },
+                | Wish::Public { .. }
+                | Wish::Sharing(_),
             ) => Ok(()),
         }
     }
@@ -335,6 +337,7 @@ impl Carrier {
             Wish::Segment(segment) => segment.netns.clone(),
             Wish::Translation(translation) => translation.netns.clone(),
             Wish::Outlet(outlet) => outlet.netns.clone(),
+            Wish::Sharing(sharing) => sharing.netns.clone(),
             Wish::Address { vpc, .. }
             | Wish::Guard { vpc, .. }
             | Wish::Home { vpc, .. }

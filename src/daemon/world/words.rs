@@ -50,7 +50,8 @@ pub(super) fn route(wish: &Wish, places: &BTreeMap<VpcId, Place>) -> Option<Rout
         | Wish::VirtualMac(_)
         | Wish::Forwarding { .. }
         | Wish::Translation(_)
-        | Wish::Outlet(_) => return None,
+        | Wish::Outlet(_)
+        | Wish::Sharing(_) => return None,
     };
     let route = Route::new(prefix, via).in_table(table).with_metric(metric);
     Some(match wish {

@@ -13,7 +13,7 @@
 
 use super::tables::{COMPLAINTS, END, OUTLET, PUBLIC, TRANSLATED};
 use super::wish::{Rule, Table, Then, When, Wish};
-use crate::config::{Config, PublicConfig, Routing, ServiceConfig, VpcConfig};
+use crate::config::{Config, PublicConfig, Routing, ServiceConfig, SharingConfig, VpcConfig};
 use crate::net::{Prefix, VpcId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
@@ -91,6 +91,25 @@ pub struct Outlet {
     pub mtu: u16,
 }
 
+/// That translated connections of a VPC are known to the other gateway of its region, before it takes over.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Sharing {
+    /// The VPC.
+    pub vpc: VpcId,
+    /// Its network namespace.
+    pub netns: Option<String>,
+    /// Our own address on the underlay.
+    pub local: IpAddr,
+    /// The other gateway's.
+    pub sibling: IpAddr,
+    /// The UDP port of both.
+    pub port: u16,
+    /// What hosts speak with through tunnels, of IPv4: that is not translated, nor shared.
+    pub ignored: BTreeSet<Prefix>,
+    /// Where files of this may be; endings are put to it.
+    pub path: String,
+}
+
 /// What was translated in a VPC, as the host last counted it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NatCounters {
@@ -133,6 +152,7 @@ pub(super) fn is_same_place(one: &Wish, other: &Wish) -> bool {
         (Wish::Outlet(one), Wish::Outlet(other)) => {
             (one.vpc, &one.name, &one.netns) == (other.vpc, &other.name, &other.netns)
         }
+        (Wish::Sharing(one), Wish::Sharing(other)) => one.vpc == other.vpc,
         _ => false,
     }
 }
@@ -150,8 +170,10 @@ pub(super) fn wishes(config: &Config, vpc: VpcId, settings: &VpcConfig) -> Vec<W
     let arriving = When::Arriving(name.clone());
     let closed = settings.public_addresses().into_iter();
     let closed = closed.map(|address| Wish::Closed { vpc, address });
+    let translation = translation(config, vpc, settings);
+    let sharing = sharing(config, settings, &translation).map(Wish::Sharing);
     let wishes = [
-        Wish::Translation(translation(config, vpc, settings)),
+        Wish::Translation(translation),
         Wish::Outlet(outlet.clone()),
         Wish::Exit { vpc, device: name },
         // Translated packets go by routes of the underlay, not into tunnels of other VPCs.
@@ -162,7 +184,22 @@ pub(super) fn wishes(config: &Config, vpc: VpcId, settings: &VpcConfig) -> Vec<W
         // Errors about packets from the world, path MTU discovery's among them (RFC 1191).
         rule(&outlet.netns, COMPLAINTS, When::Complaint, Then::Lookup(Table::Public)),
     ];
-    wishes.into_iter().chain(closed).collect()
+    wishes.into_iter().chain(closed).chain(sharing).collect()
+}
+
+fn sharing(config: &Config, settings: &VpcConfig, translation: &Translation) -> Option<Sharing> {
+    let SharingConfig { sibling, local, port } = *settings.sharing.as_ref()?;
+    let gateway = &config.gateway;
+    let folder = gateway.control_socket.rsplit_once('/').map_or(".", |(folder, _)| folder);
+    Some(Sharing {
+        vpc: translation.vpc,
+        netns: settings.netns.clone(),
+        local,
+        sibling,
+        port,
+        ignored: translation.behind.clone(),
+        path: format!("{folder}/{}-{}.conntrackd", gateway.name, settings.name),
+    })
 }
 
 /// The public addresses of a VPC, each on its way to the outlet.

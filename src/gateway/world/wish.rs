@@ -1,6 +1,6 @@
 //! One thing that the gateway keeps on its host, in words that need no netlink.
 
-use super::public::{self, Outlet, Translation};
+use super::public::{self, Outlet, Sharing, Translation};
 use super::segment::{Admission, Segment, VirtualMac};
 use super::tables::OUTLET;
 use crate::net::{Prefix, VpcId};
@@ -122,6 +122,8 @@ pub enum Wish {
         /// The outlet of the VPC.
         device: String,
     },
+    /// That translated connections of a VPC are known to another gateway.
+    Sharing(Sharing),
 }
 
 /// A rule of the routing policy: which packets look into which table.
@@ -226,7 +228,8 @@ impl Wish {
             | Wish::Outlet(Outlet { vpc, .. })
             | Wish::Exit { vpc, .. }
             | Wish::Closed { vpc, .. }
-            | Wish::Public { vpc, .. } => Some(*vpc),
+            | Wish::Public { vpc, .. }
+            | Wish::Sharing(Sharing { vpc, .. }) => Some(*vpc),
             Wish::Rule(_) | Wish::Bar { .. } => None,
         }
     }
@@ -248,7 +251,8 @@ impl Wish {
             | Wish::VirtualMac(_)
             | Wish::Forwarding { .. }
             | Wish::Translation(_)
-            | Wish::Outlet(_) => None,
+            | Wish::Outlet(_)
+            | Wish::Sharing(_) => None,
         }
     }
 
@@ -269,7 +273,8 @@ impl Wish {
             | Wish::Outlet(_)
             | Wish::Exit { .. }
             | Wish::Closed { .. }
-            | Wish::Public { .. } => false,
+            | Wish::Public { .. }
+            | Wish::Sharing(_) => false,
             Wish::Rule(rule) => !rule.is_for_publics(),
             Wish::Guard { .. } | Wish::Home { .. } | Wish::Bar { .. } | Wish::Fence { .. } => true,
         }
@@ -282,7 +287,8 @@ impl Wish {
             | Wish::Outlet(_)
             | Wish::Exit { .. }
             | Wish::Closed { .. }
-            | Wish::Public { .. } => true,
+            | Wish::Public { .. }
+            | Wish::Sharing(_) => true,
             Wish::Rule(rule) => rule.is_for_publics(),
             Wish::Device { .. }
             | Wish::Address { .. }
@@ -312,6 +318,7 @@ impl Wish {
                 | Wish::Admission(_)
                 | Wish::Translation(_)
                 | Wish::Forwarding { .. }
+                | Wish::Sharing(_)
         )
     }
 
@@ -384,6 +391,9 @@ impl fmt::Display for Wish {
             Wish::Exit { device, .. } => write!(f, "way out by {device}"),
             Wish::Closed { address, .. } => write!(f, "barrier before {address}"),
             Wish::Public { address, .. } => write!(f, "public address {address}"),
+            Wish::Sharing(Sharing { sibling, .. }) => {
+                write!(f, "sharing of connections with {sibling}")
+            }
         }
     }
 }
