@@ -14,6 +14,7 @@ mod certificates;
 mod devices;
 mod failures;
 mod faults;
+mod hostile;
 mod keys;
 mod lab_itself;
 mod monitoring;

@@ -231,6 +231,8 @@ pub struct VxlanConfig {
     pub port: u16,
     /// The other VTEPs: they alone may send to us, and what is for all hosts goes to each of them.
     pub vteps: BTreeSet<IpAddr>,
+    /// Those that may speak VRRP in the segment; `None` is all.
+    pub gateways: Option<BTreeSet<IpAddr>>,
     /// The longest packet in the segment, in bytes.
     pub mtu: u16,
     /// Our own addresses in the segment.

@@ -9,8 +9,8 @@ use std::net::IpAddr;
 use std::ops::Range;
 use toml::de::DeValue;
 
-pub(super) const KEYS: [&str; 7] =
-    ["vni", "local", "port", "vteps", "mtu", "addresses", "interface"];
+pub(super) const KEYS: [&str; 8] =
+    ["vni", "local", "port", "vteps", "gateways", "mtu", "addresses", "interface"];
 
 /// A segment with the places of what other sections are compared with.
 pub(super) struct Vxlan {
@@ -49,6 +49,7 @@ pub(super) fn read(
     let help = "local = \"10.9.0.2\": our own address towards the compute nodes";
     let local = section.required("local", help, words::underlay_address, report);
     let vteps = vteps(section, local.as_ref(), report);
+    let gateways = gateways(section, &vteps, report);
     let addresses = addresses(section, context.prefixes, report);
     let port = words::integer("the UDP port of VXLAN", 1..=u16::MAX);
     let port = section.optional("port", port, report).unwrap_or(defaults::VXLAN_PORT);
@@ -60,6 +61,7 @@ pub(super) fn read(
         local: local?.value,
         port,
         vteps: vteps.iter().map(|vtep| vtep.value).collect(),
+        gateways,
         mtu,
         addresses: addresses.iter().map(|address| address.value).collect(),
     };
@@ -114,6 +116,22 @@ fn vteps(
         }
     }
     vteps
+}
+
+/// The VTEPs from which advertisements of virtual routers are taken.
+fn gateways(
+    section: &Section<'_>,
+    vteps: &[At<IpAddr>],
+    report: &mut Report,
+) -> Option<BTreeSet<IpAddr>> {
+    let gateways = section.list("gateways", words::underlay_address, report)?;
+    let is_listed = |address: &IpAddr| vteps.iter().any(|vtep| vtep.value == *address);
+    for At { value, span } in gateways.iter().filter(|at| !is_listed(&at.value)) {
+        let fault = Fault::new(format!("{value} is none of `vteps`"));
+        let help = "list it there, too: nobody else may send to us at all";
+        report.add(span.clone(), fault.label("not heard").help(help));
+    }
+    Some(gateways.iter().map(|gateway| gateway.value).collect())
 }
 
 fn mtu(section: &Section<'_>, room: u16, report: &mut Report) -> u16 {

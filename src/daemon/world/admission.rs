@@ -2,8 +2,8 @@
 //! and always replaced as a whole. Counters go on where they were.
 //!
 //! ```text
-//!  udp dport PORT ─┬─ VNI of a VPC ──► that VPC's chain: its VTEPs to our end pass, the rest is
-//!                  │                   counted and dropped
+//!  udp dport PORT ─┬─ VNI of a VPC ──► that VPC's chain: its VTEPs to our end pass, VRRP from gateways
+//!                  │                   only; the rest is counted and dropped
 //!                  └─ any other VNI to our end: counted and dropped
 //! ```
 
@@ -20,6 +20,14 @@ use std::net::{IpAddr, SocketAddr};
 const TABLE: &str = "vpngw";
 /// Where the VNI stands behind the beginning of the UDP header, and how long it is, in bits.
 const VNI: &str = "@th,96,24";
+/// VRRP in a frame, by the protocol behind the IP header and by the group that it is sent to (RFC 9568 §5.1),
+/// in both families: EtherType, then either, in bits behind the beginning of the UDP header.
+const VRRP: [&str; 4] = [
+    "@th,224,16 0x0800 @th,312,8 112",
+    "@th,224,16 0x0800 @th,368,32 0xe0000012",
+    "@th,224,16 0x86dd @th,288,8 112",
+    "@th,224,16 0x86dd @th,432,128 0xff020000000000000000000000000012",
+];
 /// Before the rules of others, who may accept the port as a whole.
 const PRIORITY: i32 = -10;
 
@@ -106,9 +114,12 @@ fn ports(admissions: &BTreeMap<VpcId, Admission>) -> BTreeSet<u16> {
     admissions.values().map(|one| one.port).collect()
 }
 
-/// How many rules [`script`] makes: two for each segment, one for each port and each end.
+/// How many rules [`script`] makes: two for each segment, those that keep VRRP out, and one for each port and
+/// each end.
 fn rule_count(admissions: &BTreeMap<VpcId, Admission>) -> usize {
-    2 * admissions.len() + ports(admissions).len() + ends(admissions).len()
+    let guarded = admissions.values().filter(|one| one.gateways.is_some()).count();
+    let each = 2 * admissions.len() + VRRP.len() * guarded;
+    each + ports(admissions).len() + ends(admissions).len()
 }
 
 /// The script that puts these guards in the place of whatever there was.
@@ -144,7 +155,7 @@ fn script(admissions: &BTreeMap<VpcId, Admission>, counted: &Counters) -> String
 }
 
 fn segment(script: &mut String, admission: &Admission, before: &SegmentCounters) {
-    let Admission { vni, local, vteps, .. } = admission;
+    let Admission { vni, local, vteps, gateways, .. } = admission;
     *script += &nft::counter(&format!("refused-{vni}"), before.refused);
     let kind = if local.is_ipv4() { "ipv4_addr" } else { "ipv6_addr" };
     let element = |vtep: &IpAddr| {
@@ -154,13 +165,24 @@ fn segment(script: &mut String, admission: &Admission, before: &SegmentCounters)
     let elements: Vec<String> = vteps.iter().map(element).collect();
     let elements = elements.join(", ");
     let family = family(*local);
+    let vrrp: String = gateways.iter().flat_map(|of| vrrp_rules(family, *vni, of)).collect();
     let _ = write!(
         script,
         "set vteps-{vni} {{ type {kind}; counter; elements = {{ {elements} }} }}\n\
-         chain vni-{vni} {{\n\
+         chain vni-{vni} {{\n{vrrp}\
          {family} daddr {local} {family} saddr @vteps-{vni} accept\n\
          counter name \"refused-{vni}\" drop\n}}\n"
     );
+}
+
+fn vrrp_rules(family: &str, vni: u32, gateways: &BTreeSet<IpAddr>) -> Vec<String> {
+    let gateways: Vec<String> = gateways.iter().map(ToString::to_string).collect();
+    let others = match gateways.as_slice() {
+        [] => String::new(),
+        some => format!("{family} saddr != {{ {} }} ", some.join(", ")),
+    };
+    let rule = |frame| format!("{others}{frame} counter name \"refused-{vni}\" drop\n");
+    VRRP.into_iter().map(rule).collect()
 }
 
 fn family(address: IpAddr) -> &'static str {

@@ -22,6 +22,9 @@ pub struct Admission {
     pub port: u16,
     /// The other ends, of the family of `local`.
     pub vteps: BTreeSet<IpAddr>,
+    /// Those of them from which VRRP is let in; `None` is all. It is not authenticated (RFC 9568 §9), and
+    /// a virtual machine could say to be the Active Router.
+    pub gateways: Option<BTreeSet<IpAddr>>,
 }
 
 /// A VXLAN device in a VPC's network namespace, whose datagrams come and go in the daemon's.
@@ -72,7 +75,7 @@ impl VirtualMac {
 pub struct SegmentCounters {
     /// What each VTEP has sent to us.
     pub vteps: BTreeMap<IpAddr, VtepCounters>,
-    /// Packets of its VNI from others, or to another address of ours.
+    /// Packets of its VNI from others, to another address of ours, or of VRRP from no gateway.
     pub refused: u64,
     /// Packets of no VNI of ours, to the ends of any segment.
     pub unknown_vni: u64,
@@ -93,7 +96,8 @@ pub struct VtepCounters {
 /// those of the VPCs before it.
 pub(super) fn first_of(vpc: VpcId) -> [Wish; 2] {
     let lowest = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
-    let admission = Admission { vpc, vni: 0, local: lowest, port: 0, vteps: BTreeSet::new() };
+    let (local, vteps) = (lowest, BTreeSet::new());
+    let admission = Admission { vpc, vni: 0, local, port: 0, vteps, gateways: None };
     let segment = Segment {
         vpc,
         name: String::new(),
@@ -111,8 +115,15 @@ pub(super) fn first_of(vpc: VpcId) -> [Wish; 2] {
 /// The wishes of a VPC whose hosts live in a segment.
 pub(super) fn wishes(vpc: VpcId, settings: &VpcConfig) -> Vec<Wish> {
     let Some(vxlan) = &settings.vxlan else { return Vec::new() };
-    let VxlanConfig { vni, interface, local, port, vteps, mtu, addresses } = vxlan;
-    let admission = Admission { vpc, vni: *vni, local: *local, port: *port, vteps: vteps.clone() };
+    let VxlanConfig { vni, interface, local, port, vteps, gateways, mtu, addresses } = vxlan;
+    let admission = Admission {
+        vpc,
+        vni: *vni,
+        local: *local,
+        port: *port,
+        vteps: vteps.clone(),
+        gateways: gateways.clone(),
+    };
     let segment = Segment {
         vpc,
         name: interface.clone(),

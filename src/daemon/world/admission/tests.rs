@@ -3,7 +3,7 @@ use super::*;
 fn admission(vpc: u16, vni: u32, local: &str, vteps: &[&str]) -> (VpcId, Admission) {
     let vteps = vteps.iter().map(|vtep| vtep.parse().unwrap()).collect();
     let (vpc, local) = (VpcId(vpc), local.parse().unwrap());
-    (vpc, Admission { vpc, vni, local, port: 4789, vteps })
+    (vpc, Admission { vpc, vni, local, port: 4789, vteps, gateways: None })
 }
 
 #[test]
@@ -73,4 +73,26 @@ fn a_listing_is_read_back() {
     let vtep = counters.vteps[&"10.9.0.11".parse().unwrap()];
     assert_eq!(vtep, VtepCounters { packets: 12, bytes: 1000 });
     assert!(nft::Listing::read("{}").is_err());
+}
+
+#[test]
+fn virtual_routers_are_heard_from_gateways_only() {
+    let (vpc, mut one) = admission(0, 100, "10.9.0.2", &["10.9.0.11", "10.9.0.3"]);
+    one.gateways = Some(["10.9.0.3".parse().unwrap()].into());
+    let all = BTreeMap::from([(vpc, one.clone())]);
+    let script = script(&all, &Counters::new());
+    let rule = "ip saddr != { 10.9.0.3 } @th,224,16 0x0800 @th,312,8 112 counter name \"refused-100\" drop";
+    let at = |line: &str| script.lines().position(|one| one == line);
+    let accepted = script.lines().position(|one| one.ends_with("@vteps-100 accept"));
+    assert!(at(rule).is_some() && at(rule) < accepted, "{script}");
+    assert_eq!(rule_count(&all), 2 + 4 + 1 + 1);
+    // A gateway without a sibling hears nobody.
+    one.gateways = Some(BTreeSet::new());
+    assert!(segment_script(&one).contains("\n@th,224,16 0x86dd @th,288,8 112 counter"));
+}
+
+fn segment_script(admission: &Admission) -> String {
+    let mut script = String::new();
+    segment(&mut script, admission, &SegmentCounters::default());
+    script
 }
