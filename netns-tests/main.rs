@@ -30,6 +30,7 @@ mod refusals;
 mod rekeying;
 mod reload;
 mod rules;
+mod schema;
 mod secrets;
 mod segments;
 mod simultaneous;

@@ -7,7 +7,9 @@ pub(crate) mod charon;
 pub(crate) mod frr;
 pub(crate) mod pair;
 pub(crate) mod region;
+pub(crate) mod schema;
 pub(crate) mod script;
+pub(crate) mod stage;
 pub(crate) mod vpngwd;
 pub(crate) mod wire;
 

@@ -6,6 +6,7 @@ pub(super) use files::{CaCommand, InitArgs, KeyKind, PeerArgs, PeerCommand};
 
 use super::complete;
 use crate::lab::FaultKind;
+use crate::net::Prefix;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Parser, Subcommand, ValueEnum, ValueHint};
@@ -219,8 +220,13 @@ pub(super) enum Command {
         #[arg(add = ArgValueCompleter::new(complete::peers))]
         peer: String,
         /// An address behind the peer, instead of its own inside the tunnel
-        #[arg(long, value_name = "ADDRESS")]
+        #[arg(long, value_name = "ADDRESS", conflicts_with = "through")]
         to: Option<IpAddr>,
+        /// To whoever answers in a prefix behind the peer, in the SA that carries it
+        ///
+        /// The first addresses of the prefix are asked; where none of them is a host, name one with --to.
+        #[arg(long, value_name = "PREFIX")]
+        through: Option<Prefix>,
         /// Length of the IP packets inside the tunnel, in bytes
         #[arg(long, value_name = "BYTES")]
         size: Option<u16>,

@@ -14,6 +14,7 @@ mod folder;
 use super::args::{CaCommand, KeyKind};
 use super::keys;
 use super::look::{self, Look};
+use super::objects::{Issued, IssuedList, NewAuthority, NewCertificate, NewList};
 use super::sheet::{Cell, Sheet, Tone};
 use crate::config::Identity;
 use crate::os::clock::Clock;
@@ -27,7 +28,6 @@ use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
     Issuer, KeyPair, KeyUsagePurpose, PublicKeyData, SanType, SerialNumber, SignatureAlgorithm,
 };
-use serde_json::json;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -85,7 +85,7 @@ fn init(path: &Path, name: &str, days: u16, now: WallTime, look: Look) -> Result
     let file = |name: &str| path.join(name).display().to_string();
     let (authority, list) = (file("ca.crt"), file("ca.crl"));
     if look.json {
-        return look::print_json(json!({ "ca": authority, "crl": list }));
+        return look::print_json(&NewAuthority { ca: authority, crl: list });
     }
     look::print(&format!(
         "{authority} is the authority: in [gateway], ca = [\"{authority}\"], crl = [\"{list}\"]\n\
@@ -115,10 +115,12 @@ fn issue(folder: &Folder, order: &Order<'_>, now: WallTime, look: Look) -> Resul
     folder::write_certificate(&certificate_file, &certificate)?;
     let (key_file, certificate_file) = (key_file.display(), certificate_file.display());
     if look.json {
-        return look::print_json(json!({
-            "certificate": certificate_file.to_string(), "private_key": key_file.to_string(),
-            "serial": certificate.serial(), "expires": Date(certificate.not_after()).to_string(),
-        }));
+        return look::print_json(&NewCertificate {
+            certificate: certificate_file.to_string(),
+            private_key: Some(key_file.to_string()),
+            serial: certificate.serial().to_owned(),
+            expires: Date(certificate.not_after()).to_string(),
+        });
     }
     look::print(&format!(
         "{certificate_file} is for {} until {}; {key_file} is its private key. In [gateway] of that \
@@ -142,10 +144,12 @@ fn renew(folder: &Folder, file: &Path, days: u16, now: WallTime, look: Look) -> 
     let certificate = sign(folder, &first, &names, &key, days, now)?;
     folder::replace_certificate(file, &certificate)?;
     if look.json {
-        return look::print_json(json!({
-            "certificate": file, "serial": certificate.serial(),
-            "expires": Date(certificate.not_after()).to_string(),
-        }));
+        return look::print_json(&NewCertificate {
+            certificate: file.display().to_string(),
+            private_key: None,
+            serial: certificate.serial().to_owned(),
+            expires: Date(certificate.not_after()).to_string(),
+        });
     }
     look::print(&format!(
         "{} is for {} until {}, with the same key. Now, at the gateway: vpnctl reload",
@@ -174,7 +178,7 @@ fn revoke(folder: &Folder, which: &[String], days: u16, now: WallTime, look: Loo
     folder.write_list(&revoked, days, now)?;
     let list = folder.path("ca.crl");
     if look.json {
-        return look::print_json(json!({ "crl": list, "revoked": added }));
+        return look::print_json(&NewList { crl: list.display().to_string(), revoked: added });
     }
     let what = match added.is_empty() {
         true => "no more than before".to_owned(),
@@ -227,16 +231,13 @@ fn list(folder: &Folder, now: WallTime, look: Look) -> Result<()> {
         }
     };
     if look.json {
-        let view = |certificate: &Certificate| {
-            json!({
-                "serial": certificate.serial(),
-                "names": certificate.names().iter().map(ToString::to_string).collect::<Vec<_>>(),
-                "expires": Date(certificate.not_after()).to_string(),
-                "state": state(certificate),
-            })
+        let view = |certificate: &Certificate| Issued {
+            serial: certificate.serial().to_owned(),
+            names: certificate.names().iter().map(ToString::to_string).collect(),
+            expires: Date(certificate.not_after()).to_string(),
+            state: state(certificate),
         };
-        let all: Vec<_> = issued.iter().map(view).collect();
-        return look::print_json(json!({ "issued": all }));
+        return look::print_json(&IssuedList { issued: issued.iter().map(view).collect() });
     }
     let mut sheet = Sheet::new(&["SERIAL", "STATE", "UNTIL", "NAMES"]);
     for certificate in &issued {

@@ -4,11 +4,11 @@
 use super::doctor::{Finding, files};
 use super::exit::Ending;
 use super::look::{self, Look};
+use super::objects::{Agreement, Checked, Mistake};
 use super::sheet::wrapped;
-use crate::config::{Config, Contradiction, compare, know_each_other};
+use crate::config::{Config, ConfigError, Contradiction, compare, know_each_other};
 use crate::config_file::{self, LoadError};
 use anyhow::Result;
-use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -20,7 +20,7 @@ pub(super) fn check(files: &[PathBuf], look: Look) -> Result<ExitCode> {
         let loaded = config_file::load(file);
         let hidden = files::hidden_from_service(file);
         let text = match look.json {
-            true => as_json(file, &loaded, &hidden),
+            true => look::versioned(&as_object(file, &loaded, &hidden))?,
             false => as_text(file, &loaded, &hidden, look),
         };
         look::print(&text)?;
@@ -38,7 +38,7 @@ pub(super) fn check(files: &[PathBuf], look: Look) -> Result<ExitCode> {
             }
             let related = know_each_other(config, theirs) || !found.is_empty();
             if let Some(text) = related.then(|| agreement([file, other], &found, look)) {
-                look::print(&text)?;
+                look::print(&text?)?;
             }
         }
         rest = others;
@@ -47,17 +47,20 @@ pub(super) fn check(files: &[PathBuf], look: Look) -> Result<ExitCode> {
 }
 
 /// Whether two files agree, and else on what they do not.
-fn agreement(files: [&Path; 2], found: &[Contradiction], look: Look) -> String {
+fn agreement(files: [&Path; 2], found: &[Contradiction], look: Look) -> Result<String> {
+    let files = files.map(|file| file.display().to_string());
     if look.json {
-        let found = found.iter().map(|one| json!({ "message": one.message, "help": one.help }));
-        let found: Vec<_> = found.collect();
-        let agree = found.is_empty();
-        let fields = json!({ "files": files, "agree": agree, "contradictions": found });
-        return look::versioned(fields);
+        let contradictions = found.iter().map(|one| Mistake {
+            message: one.message.clone(),
+            help: Some(one.help.clone()),
+            ..Mistake::default()
+        });
+        let (agree, contradictions) = (found.is_empty(), contradictions.collect());
+        return look::versioned(&Agreement { files, agree, contradictions });
     }
-    let [one, other] = files.map(|file| file.display().to_string());
+    let [one, other] = files;
     if found.is_empty() {
-        return format!("{one} and {other}: {}", look.paint(look::GOOD, "agree"));
+        return Ok(format!("{one} and {other}: {}", look.paint(look::GOOD, "agree")));
     }
     let mut lines =
         vec![format!("{one} and {other}: {}", look.paint(look::BAD, "contradict each other"))];
@@ -71,7 +74,7 @@ fn agreement(files: [&Path; 2], found: &[Contradiction], look: Look) -> String {
             }
         }
     }
-    lines.join("\n")
+    Ok(lines.join("\n"))
 }
 
 /// What is wrong with a file, as it says and as the user finds it that the service runs as.
@@ -111,24 +114,29 @@ fn summary(config: &Config, look: Look) -> String {
     )
 }
 
-fn as_json(file: &Path, loaded: &Result<Config, LoadError>, hidden: &[Finding]) -> String {
+fn as_object(file: &Path, loaded: &Result<Config, LoadError>, hidden: &[Finding]) -> Checked {
     let mut errors = match loaded {
         Ok(_) => Vec::new(),
         Err(error @ (LoadError::Unreadable { .. } | LoadError::Exposed { .. })) => {
-            vec![json!({ "message": error.to_string() })]
+            vec![Mistake { message: error.to_string(), ..Mistake::default() }]
         }
-        Err(LoadError::Invalid(errors)) => errors
-            .errors()
-            .iter()
-            .map(|error| {
-                json!({
-                    "line": error.line, "column": error.column,
-                    "message": error.message, "help": error.help,
-                })
-            })
-            .collect(),
+        Err(LoadError::Invalid(errors)) => errors.errors().iter().map(Mistake::of).collect(),
     };
-    let of_service = |finding: &Finding| json!({ "message": finding.what, "help": finding.remedy });
-    errors.extend(hidden.iter().map(of_service));
-    look::versioned(json!({ "file": file, "valid": errors.is_empty(), "errors": errors }))
+    errors.extend(hidden.iter().map(|finding| Mistake {
+        message: finding.what.clone(),
+        help: finding.remedy.clone(),
+        ..Mistake::default()
+    }));
+    Checked { file: file.display().to_string(), valid: errors.is_empty(), errors }
+}
+
+impl Mistake {
+    fn of(error: &ConfigError) -> Mistake {
+        Mistake {
+            line: Some(error.line),
+            column: Some(error.column),
+            message: error.message.clone(),
+            help: error.help.clone(),
+        }
+    }
 }

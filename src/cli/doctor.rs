@@ -9,11 +9,11 @@ mod peers;
 use super::args::Common;
 use super::exit::Ending;
 use super::look::{self, BAD, GOOD, Look};
+use super::objects::Found;
 use super::sheet::wrapped;
 use crate::config::Config;
 use crate::config_file;
 use anyhow::Result;
-use serde_json::json;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -51,8 +51,8 @@ pub(super) fn doctor(common: &Common, file: &Path, look: Look) -> Result<ExitCod
     }
     findings.extend(host::limits());
     findings.extend(peers::of(common));
-    let text: Vec<String> = findings.iter().map(|finding| shown(finding, look)).collect();
-    look::print(&text.join("\n"))?;
+    let text: Result<Vec<String>> = findings.iter().map(|finding| shown(finding, look)).collect();
+    look::print(&text?.join("\n"))?;
     let is_well = findings.iter().all(|finding| finding.remedy.is_none());
     Ok(if is_well { Ending::Well } else { Ending::Down }.into())
 }
@@ -79,23 +79,21 @@ fn of_config(config: &Config) -> Vec<Finding> {
 /// Width of the column of what a finding is about.
 const ABOUT: usize = 14;
 
-fn shown(finding: &Finding, look: Look) -> String {
+fn shown(finding: &Finding, look: Look) -> Result<String> {
     let Finding { about, what, remedy } = finding;
-    if look.json {
-        return look::versioned(json!({
-            "about": about, "ok": remedy.is_none(), "what": what, "remedy": remedy,
-        }));
-    }
     let ok = remedy.is_none();
+    if look.json {
+        return look::versioned(&Found { about, ok, what, remedy: remedy.as_deref() });
+    }
     if !look.for_people() {
         let ok = if ok { "ok" } else { "wrong" };
-        return [ok, about, what, remedy.as_deref().unwrap_or_default()].join("\t");
+        return Ok([ok, about, what, remedy.as_deref().unwrap_or_default()].join("\t"));
     }
     let sign = if ok { look.paint(GOOD, "✓") } else { look.paint(BAD, "✗") };
     let room = look.width.saturating_sub(ABOUT + 4);
     let remedy = remedy.iter().flat_map(|remedy| wrapped(&format!("→ {remedy}"), room));
     let lines: Vec<String> = wrapped(what, room).into_iter().chain(remedy).collect();
-    format!("{sign} {about:ABOUT$}{}", lines.join(&format!("\n  {:ABOUT$}", "")))
+    Ok(format!("{sign} {about:ABOUT$}{}", lines.join(&format!("\n  {:ABOUT$}", ""))))
 }
 
 #[cfg(test)]

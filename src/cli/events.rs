@@ -3,11 +3,11 @@
 use super::args::Common;
 use super::client;
 use super::gateways::{self, Target};
-use super::look::{self, FAINT, Look, SCHEMA, STRONG};
+use super::look::{self, FAINT, Look, STRONG};
+use super::objects::Happened;
 use super::sheet::{Tone, wrapped};
 use crate::control::{EventView, EventsView, Request, Severity};
 use anyhow::{Context, Result};
-use serde_json::{Map, Value};
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
@@ -91,12 +91,7 @@ fn lines_of(
 }
 
 fn as_json(gateway: &str, event: &EventView) -> String {
-    let fields = match serde_json::to_value(event) {
-        Ok(Value::Object(fields)) => fields,
-        Ok(_) | Err(_) => Map::new(),
-    };
-    let first = [("schema".to_owned(), SCHEMA.into()), ("gateway".to_owned(), gateway.into())];
-    Value::Object(first.into_iter().chain(fields).collect()).to_string()
+    look::versioned(&Happened { gateway, event }).unwrap_or_default()
 }
 
 fn as_columns(gateway: &str, event: &EventView) -> String {

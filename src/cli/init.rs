@@ -6,6 +6,7 @@ mod surroundings;
 use super::args::InitArgs;
 use super::keys;
 use super::look::{self, Look};
+use super::objects::Begun;
 use crate::config::Config;
 use crate::config_file;
 use crate::crypto::sign::SigningKey;
@@ -13,7 +14,6 @@ use crate::os::file;
 use crate::os::random::OsRandom;
 use crate::random::Random;
 use anyhow::{Context, Result, bail};
-use serde_json::json;
 use std::io::{self, IsTerminal, Write};
 use std::net::IpAddr;
 use std::path::Path;
@@ -58,10 +58,14 @@ pub(super) fn init(args: &InitArgs, look: Look) -> Result<ExitCode> {
     valid(path, &text)?;
     file::write_new(path, text.as_bytes(), keys::access(path, 0o644, 0o640))?;
     look::print(&if look.json {
-        look::versioned(json!({
-            "config": path, "private_key": key_file, "public_key": public,
-            "name": answers.name, "asn": answers.asn, "invitation": invitation(&answers, &public),
-        }))
+        look::versioned(&Begun {
+            config: path.display().to_string(),
+            private_key: key_file.display().to_string(),
+            public_key: &public,
+            name: &answers.name,
+            asn: answers.asn,
+            invitation: invitation(&answers, &public),
+        })?
     } else {
         report(path, &key_file, is_new, &answers, &public)
     })?;

@@ -1,6 +1,7 @@
 //! Makes keys and shared secrets.
 
 use super::look::{self, Look};
+use super::objects::{NewKeyPair, NewSecret, NewSecretFile, PublicKey};
 use crate::crypto::secret::Secret;
 use crate::crypto::sign::SigningKey;
 use crate::os::account::Account;
@@ -11,7 +12,6 @@ use anyhow::{Context, Result, bail};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use nix::unistd::geteuid;
-use serde_json::json;
 use std::io::Read;
 use std::path::Path;
 use std::process::ExitCode;
@@ -27,7 +27,7 @@ pub(super) fn generate(psk: bool, output: Option<&Path>, look: Look) -> Result<E
     let mut random = OsRandom;
     match (psk, output) {
         (true, Some(path)) => new_secret(path, look)?,
-        (true, None) if look.json => look::print_json(json!({ "psk": *secret(&mut random) }))?,
+        (true, None) if look.json => look::print_json(&NewSecret { psk: secret(&mut random) })?,
         (true, None) => look::print(&secret(&mut random))?,
         (false, Some(path)) => new_key_pair(path, &mut random, look)?,
         (false, None) => bail!("say where the private key goes: vpnctl keygen -o NAME.key"),
@@ -50,7 +50,7 @@ pub(super) fn make_secret(path: &Path) -> Result<()> {
 fn new_secret(path: &Path, look: Look) -> Result<()> {
     make_secret(path)?;
     if look.json {
-        return look::print_json(json!({ "psk_file": path }));
+        return look::print_json(&NewSecretFile { psk_file: path.display().to_string() });
     }
     look::print(&format!(
         "{} holds a new shared secret. Give the same line to the peer, over a safe channel.",
@@ -75,9 +75,11 @@ fn new_key_pair(path: &Path, random: &mut dyn Random, look: Look) -> Result<()> 
     let public = make_pair(path, random)?;
     let beside = path.with_extension("pub");
     if look.json {
-        return look::print_json(json!({
-            "private_key": path, "public_key_file": beside, "public_key": public
-        }));
+        return look::print_json(&NewKeyPair {
+            private_key: path.display().to_string(),
+            public_key_file: beside.display().to_string(),
+            public_key: public,
+        });
     }
     look::print(&format!(
         "{} is the private key; it stays here.\n{} is the public key, for the peers:\n{public}",
@@ -112,7 +114,7 @@ pub(super) fn show_public(path: &Path, look: Look) -> Result<ExitCode> {
         .with_context(|| format!("{} is no private key", path.display()))?;
     let public = key.verifying_key().to_base64();
     if look.json {
-        look::print_json(json!({ "public_key": public }))?;
+        look::print_json(&PublicKey { public_key: public })?;
     } else {
         look::print(&public)?;
     }

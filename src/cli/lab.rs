@@ -3,12 +3,13 @@
 use super::args::{Choice, LabCommand, LabFiles, Switch};
 use super::client;
 use super::look::{self, BAD, FAINT, GOOD, Look, STRONG};
+use super::objects::{Healed, LabGateway, LabStatus, Message};
 use super::sheet::{Cell, Sheet, Tone};
 use super::show;
+use super::view;
 use crate::control::Request;
 use crate::lab::{DEFAULT_PREFIX, Deployment, GatewayStatus, Lab, Settings, ovs};
 use anyhow::{Context, Result, bail};
-use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::process::{ExitCode, ExitStatus};
 
@@ -35,7 +36,7 @@ fn open() -> Result<Lab> {
 
 fn say(look: Look, sentence: &str) -> Result<ExitCode> {
     match look.json {
-        true => look::print_json(json!({ "message": sentence }))?,
+        true => look::print_json(&Message { message: sentence.to_owned() })?,
         false => look::print(sentence)?,
     }
     Ok(ExitCode::SUCCESS)
@@ -63,7 +64,7 @@ fn show_all(lab: &Lab, look: Look) -> Result<ExitCode> {
         let socket = lab.control_socket(&gateway.name)?;
         let body = client::ask(Path::new(&socket), &Request::Peers)?;
         match look.json {
-            true => look::print(&body)?,
+            true => look::print(&view::versioned(&body)?)?,
             false => look::print(&format!(
                 "\n{}",
                 show::peers(&serde_json::from_str(&body)?, &all, aligned)
@@ -151,7 +152,7 @@ fn down(look: Look) -> Result<ExitCode> {
 fn heal(gateway: Option<&str>, look: Look) -> Result<ExitCode> {
     let healed = open()?.heal(gateway)?;
     if look.json {
-        look::print_json(json!({ "healed": healed }))?;
+        look::print_json(&Healed { healed })?;
         return Ok(ExitCode::SUCCESS);
     }
     for fault in &healed {
@@ -166,17 +167,17 @@ fn heal(gateway: Option<&str>, look: Look) -> Result<ExitCode> {
 fn status(look: Look) -> Result<ExitCode> {
     let gateways = open()?.status();
     if look.json {
-        let gateways: Vec<_> = gateways.iter().map(as_json).collect();
-        look::print_json(json!({ "gateways": gateways }))?;
+        let gateways = gateways.iter().map(as_object).collect();
+        look::print_json(&LabStatus { gateways })?;
     } else {
         look::print(&table(&gateways, look))?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn as_json(gateway: &GatewayStatus) -> serde_json::Value {
+fn as_object(gateway: &GatewayStatus) -> LabGateway {
     let pid = gateway.process.map(|process| process.pid());
-    json!({ "name": gateway.name, "pid": pid, "faults": gateway.faults })
+    LabGateway { name: gateway.name.clone(), pid, faults: gateway.faults.clone() }
 }
 
 fn table(gateways: &[GatewayStatus], look: Look) -> String {

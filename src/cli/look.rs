@@ -2,10 +2,11 @@
 //! programs, which stand under each other where nobody has asked for tabs alone; or JSON.
 
 use super::args::{ColorChoice, Common, Format};
+use super::objects::{Failed, Message};
 use anstyle::{AnsiColor, Style};
 use anyhow::{Error, Result};
 use clap::ValueEnum;
-use serde_json::{Value, json};
+use serde::Serialize;
 use std::io::{self, ErrorKind, IsTerminal, Write};
 
 /// The version of what `--json` prints. Fields may be added; none changes its meaning or goes
@@ -125,16 +126,17 @@ pub(super) fn print(text: &str) -> Result<()> {
 }
 
 /// Writes an object, with the version of what it means.
-pub(super) fn print_json(fields: Value) -> Result<()> {
-    print(&versioned(fields))
+pub(super) fn print_json(object: &impl Serialize) -> Result<()> {
+    print(&versioned(object)?)
 }
 
 /// An object as `--json` prints it.
-pub(super) fn versioned(mut fields: Value) -> String {
-    if let Some(fields) = fields.as_object_mut() {
+pub(super) fn versioned(object: &impl Serialize) -> Result<String> {
+    let mut object = serde_json::to_value(object)?;
+    if let Some(fields) = object.as_object_mut() {
         fields.insert("schema".to_owned(), SCHEMA.into());
     }
-    fields.to_string()
+    Ok(object.to_string())
 }
 
 /// Writes an error and its causes to standard error. A gateway's report on a configuration
@@ -147,7 +149,7 @@ pub(super) fn complain(error: &Error, color: ColorChoice, json: bool) {
     let sentence = sentence(error);
     if json {
         // Whoever reads JSON finds why there is nothing else where the rest would stand.
-        let _ = print_json(json!({ "error": { "message": sentence } }));
+        let _ = print_json(&Failed { gateway: None, error: Message { message: sentence } });
         return;
     }
     let start =

@@ -16,6 +16,7 @@ mod keys;
 mod lab;
 mod look;
 mod manual;
+mod objects;
 mod peer;
 mod ping;
 mod sheet;
@@ -28,11 +29,16 @@ mod view;
 use crate::control::{PeersView, Request, SaKind};
 use anyhow::Result;
 use args::{Args, Command, Watch};
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use exit::Ending;
 use look::Look;
 use std::ffi::OsString;
 use std::process::ExitCode;
+
+/// The command line of `vpnctl`.
+pub fn command() -> clap::Command {
+    Args::command()
+}
 
 /// Runs `vpnctl` with these arguments, the program's name first.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -101,9 +107,9 @@ fn dispatch(args: &Args, look: Look) -> Result<ExitCode> {
         Command::Log { filter } => {
             steer::act(common, &Request::Log { filter: filter.clone() }, look)
         }
-        Command::Ping { peer, to, size, count } => {
-            let (peer, to, size, count) = (peer.clone(), *to, *size, *count);
-            ping::ping(common, &ping::Wanted { peer, to, size, count }, look)
+        Command::Ping { peer, to, through, size, count } => {
+            let (peer, to, through, size, count) = (peer.clone(), *to, *through, *size, *count);
+            ping::ping(common, &ping::Wanted { peer, to, through, size, count }, look)
         }
         Command::Capture { peer, output, keys, packets, time } => {
             let (peer, output, keys) = (peer.clone(), output.clone(), keys.clone());

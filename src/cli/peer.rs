@@ -4,10 +4,10 @@
 use super::args::{PeerArgs, PeerCommand};
 use super::keys;
 use super::look::{self, Look};
+use super::objects::Edit;
 use crate::config_file;
 use crate::os::file::{self, Access};
 use anyhow::{Context, Result, bail};
-use serde_json::json;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -50,7 +50,7 @@ pub(super) fn run(command: &PeerCommand, look: Look) -> Result<ExitCode> {
 
 fn tell(config: &Path, done: &str, peer: &str, more: &str, look: Look) -> Result<()> {
     if look.json {
-        return look::print_json(json!({ "config": config, "peer": peer, "done": done }));
+        return look::print_json(&Edit { config: config.display().to_string(), peer, done });
     }
     look::print(&format!(
         "{done} {peer}: {} is valid. `vpnctl diff` says what that touches, `vpnctl reload` takes it over.{more}",

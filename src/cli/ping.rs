@@ -3,14 +3,15 @@
 use super::args::Common;
 use super::client;
 use super::exit::Ending;
-use super::gateways;
+use super::gateways::{self, Target};
 use super::look::{self, BAD, GOOD, Look};
+use super::objects::Echoes;
 use super::units::round_trip;
-use crate::control::{PeerView, Request, Verdict};
+use crate::control::{PeerView, Request, Verdict, WhyView};
 use crate::lab::traffic::Echo;
+use crate::net::Prefix;
 use anyhow::{Context, Result, bail};
-use serde_json::json;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -18,6 +19,9 @@ use std::time::{Duration, Instant};
 const INTERVAL: Duration = Duration::from_millis(200);
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// So many addresses of a prefix are asked at once.
+const ASKED: u32 = 16;
+const OTHER_VERSION: &str = "the gateway runs another version of vpngw than this vpnctl";
 /// What IP and ICMP add to the data of an echo.
 const fn headers(target: IpAddr) -> u16 {
     match target {
@@ -33,6 +37,8 @@ pub(super) struct Wanted {
     pub(super) peer: String,
     /// An address behind it; its inside address when that is left out.
     pub(super) to: Option<IpAddr>,
+    /// A prefix behind it, in which some address will answer.
+    pub(super) through: Option<Prefix>,
     /// Length of the inner IP packets.
     pub(super) size: Option<u16>,
     /// How many.
@@ -41,22 +47,18 @@ pub(super) struct Wanted {
 
 /// Sends echoes and says what became of them; ends with 1 when one was lost.
 pub(super) fn ping(common: &Common, wanted: &Wanted, look: Look) -> Result<ExitCode> {
-    let view = peer(common, &wanted.peer)?;
-    let target = match (wanted.to, view.inside_remote) {
-        (Some(to), _) => to,
-        (None, Some(inside)) => inside,
-        (None, None) => bail!(
+    let (gateway, view) = peer(common, &wanted.peer)?;
+    let (source, target) = match (wanted.to, wanted.through, view.inside_remote) {
+        (Some(to), ..) => (None, behind(&gateway, &view, to)?),
+        (None, Some(prefix), _) => (None, somebody(&gateway, &view, prefix)?),
+        (None, None, Some(inside)) => (view.inside_local, inside),
+        (None, None, None) => bail!(
             "{} has no address inside the tunnel: name a host behind it with --to",
             wanted.peer
         ),
     };
-    let source = match wanted.to {
-        Some(_) => None,
-        None => view.inside_local,
-    };
     let size = wanted.size.unwrap_or(84).max(headers(target));
-    let echo = Echo::open(view.netns.as_deref(), (source, target), identifier())
-        .context("run vpnctl as root (sudo vpnctl ping …)")?;
+    let echo = open(&view, source, target)?;
     let mut times = Vec::new();
     for sequence in 1..=wanted.count {
         let time = once(&echo, sequence, size - headers(target))?;
@@ -68,24 +70,108 @@ pub(super) fn ping(common: &Common, wanted: &Wanted, look: Look) -> Result<ExitC
             std::thread::sleep(INTERVAL.saturating_sub(time.unwrap_or_default()));
         }
     }
-    look::print(&summary(&view, target, size, &times, look))?;
+    look::print(&summary(&view, target, size, &times, look)?)?;
     let all = times.iter().all(Option::is_some);
     Ok(if all { Ending::Well } else { Ending::Down }.into())
 }
 
-/// The peer as the gateway that has it sees it.
-fn peer(common: &Common, name: &str) -> Result<PeerView> {
+fn open(view: &PeerView, source: Option<IpAddr>, target: IpAddr) -> Result<Echo> {
+    Echo::open(view.netns.as_deref(), (source, target), identifier())
+        .context("run vpnctl as root (sudo vpnctl ping …)")
+}
+
+/// The gateway that has a peer, and how it sees it.
+fn peer(common: &Common, name: &str) -> Result<(Target, PeerView)> {
     let mut failure = None;
     for target in gateways::all(common)? {
         match client::ask(&target.socket, &Request::Peer(name.to_owned())) {
             Ok(body) => {
-                let view = serde_json::from_str(&body);
-                return view.context("the gateway runs another version of vpngw than this vpnctl");
+                let view = serde_json::from_str(&body).context(OTHER_VERSION)?;
+                return Ok((target, view));
             }
             Err(error) => failure = Some(error),
         }
     }
     Err(failure.unwrap_or_else(|| anyhow::anyhow!("no gateway knows {name}")))
+}
+
+/// The address, unless packets to it take another way than through the peer.
+fn behind(gateway: &Target, view: &PeerView, to: IpAddr) -> Result<IpAddr> {
+    let body = client::ask(&gateway.socket, &Request::Why { to, from: None })?;
+    let why: WhyView = serde_json::from_str(&body).context(OTHER_VERSION)?;
+    let way = why.ways.iter().find(|way| way.vpc == view.summary.vpc);
+    let elsewhere = way.filter(|way| way.arrives && way.through != view.summary.name);
+    match elsewhere {
+        None => Ok(to),
+        Some(way) => bail!(
+            "packets to {to} go to {} and not through {}: vpnctl why {to}",
+            way.through,
+            view.summary.name
+        ),
+    }
+}
+
+/// An address in a prefix behind the peer that answers; the first of those asked when none does.
+fn somebody(gateway: &Target, view: &PeerView, prefix: Prefix) -> Result<IpAddr> {
+    let asked = usual_hosts(prefix);
+    for address in &asked {
+        behind(gateway, view, *address)?;
+    }
+    let echoes = asked.iter().map(|address| open(view, None, *address));
+    let echoes = echoes.collect::<Result<Vec<Echo>>>()?;
+    let (Some(listener), Some(first)) = (echoes.first(), asked.first()) else {
+        bail!("{prefix} has no address of a host");
+    };
+    (0..).zip(&echoes).for_each(|(number, echo)| echo.send(number, 0));
+    let until = Instant::now() + PATIENCE;
+    while Instant::now() < until {
+        // A raw socket hears the answers to all of them.
+        let number = listener.receive(until.saturating_duration_since(Instant::now()))?;
+        if let Some(address) = number.and_then(|number| asked.get(usize::from(number))) {
+            return Ok(*address);
+        }
+    }
+    Ok(*first)
+}
+
+/// Addresses that gateways, routers and hosts mostly have: the first of the prefix, and the first of its
+/// first networks of the usual length.
+fn usual_hosts(prefix: Prefix) -> Vec<IpAddr> {
+    let usual = if prefix.is_ipv4() { 24 } else { 64 };
+    let mut addresses: Vec<IpAddr> = (0..ASKED).filter_map(|number| host(prefix, number)).collect();
+    if prefix.len() < usual {
+        let networks = (1..ASKED).filter_map(|number| network(prefix, usual, number));
+        addresses.extend(networks.filter_map(|network| host(network, 0)));
+    }
+    addresses
+}
+
+/// The address of a host by its number in a network.
+fn host(network: Prefix, number: u32) -> Option<IpAddr> {
+    // The first address of a network, and in IPv4 the last, are nobody's; a link of two has neither.
+    let is_network = network.len() + 1 < bits_of(network);
+    let address = plus(network.addr(), u128::from(number) + u128::from(is_network))?;
+    let is_broadcast = network.is_ipv4() && is_network && address == network.last_addr();
+    (network.contains(address) && !is_broadcast).then_some(address)
+}
+
+/// A network of this length in a prefix, by its number.
+fn network(prefix: Prefix, len: u8, number: u32) -> Option<Prefix> {
+    let address = plus(prefix.addr(), u128::from(number) << (bits_of(prefix) - len))?;
+    Prefix::containing(address, len).filter(|network| prefix.covers(network))
+}
+
+fn bits_of(prefix: Prefix) -> u8 {
+    if prefix.is_ipv4() { 32 } else { 128 }
+}
+
+fn plus(address: IpAddr, number: u128) -> Option<IpAddr> {
+    Some(match address {
+        IpAddr::V4(address) => {
+            Ipv4Addr::from_bits(address.to_bits().checked_add(u32::try_from(number).ok()?)?).into()
+        }
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits().checked_add(number)?).into(),
+    })
 }
 
 /// One echo: how long its answer took, if one came.
@@ -125,17 +211,23 @@ fn summary(
     size: u16,
     times: &[Option<Duration>],
     look: Look,
-) -> String {
+) -> Result<String> {
     let mut answered: Vec<u64> = times.iter().flatten().copied().map(micros).collect();
     answered.sort_unstable();
     let (sent, lost) = (times.len(), times.len() - answered.len());
     let mtu = view.inner_mtu;
     if look.json {
-        return look::versioned(json!({
-            "gateway": view.gateway, "peer": view.summary.name, "to": target,
-            "size": size, "sent": sent, "lost": lost, "rtt_us": answered, "mtu": mtu,
-            "verdict": view.summary.verdict,
-        }));
+        return look::versioned(&Echoes {
+            gateway: view.gateway.clone(),
+            peer: view.summary.name.clone(),
+            to: target,
+            size,
+            sent,
+            lost,
+            rtt_us: answered,
+            mtu,
+            verdict: view.summary.verdict,
+        });
     }
     let style = if lost == 0 { GOOD } else { BAD };
     let mut facts = vec![look.paint(style, &format!("{sent} sent, {lost} lost"))];
@@ -154,9 +246,12 @@ fn summary(
             );
         }
     }
-    facts.join("; ")
+    Ok(facts.join("; "))
 }
 
 fn micros(time: Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests;

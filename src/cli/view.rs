@@ -5,11 +5,12 @@ use super::client::{self, NotRunning};
 use super::exit::Ending;
 use super::gateways::{self, Target};
 use super::look::{self, BAD, Look, STRONG};
+use super::objects::{Failed, Message};
 use super::sheet;
 use crate::control::{Failure, FailureKind, Request};
 use anyhow::{Context, Error, Result, anyhow};
 use serde::de::DeserializeOwned;
-use serde_json::json;
+use serde_json::Value;
 use std::process::ExitCode;
 
 /// Moves to the upper left corner and clears what is below (ECMA-48 CUP and ED).
@@ -110,8 +111,9 @@ fn ask_all(targets: &[Target], request: &Request) -> Vec<Result<String>> {
 /// for programs it goes to standard error.
 fn remark(target: &Target, error: &Error, look: Look) -> Option<String> {
     if look.json {
-        let error = json!({ "message": look::sentence(error) });
-        return Some(look::versioned(json!({ "gateway": target.name, "error": error })));
+        let error = Message { message: look::sentence(error) };
+        let failed = Failed { gateway: Some(target.name.clone()), error };
+        return look::versioned(&failed).ok();
     }
     let fact = match error.is::<NotRunning>() {
         true => "does not run".to_owned(),
@@ -142,7 +144,7 @@ fn rendered<V: DeserializeOwned>(
 
 /// An answer of a gateway as `--json` prints it.
 pub(super) fn versioned(body: &str) -> Result<String> {
-    Ok(look::versioned(serde_json::from_str(body)?))
+    look::versioned(&serde_json::from_str::<Value>(body)?)
 }
 
 fn knows_no_such_peer(error: &Error) -> bool {

@@ -119,6 +119,7 @@ pub enum Request {
 
 /// The two kinds of SA (RFC 7296 §1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum SaKind {
     /// The SA that protects IKE itself.
@@ -166,6 +167,7 @@ pub enum Reply {
 
 /// An action that was started.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Done {
     /// What happens now, in a sentence.
     pub message: String,
@@ -173,6 +175,7 @@ pub struct Done {
 
 /// Why a request could not be answered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[error("{message}")]
 pub struct Failure {
     /// The kind of failure, for programs.
@@ -183,6 +186,7 @@ pub struct Failure {
 
 /// Kinds of failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum FailureKind {
     /// There is no such path, or not with this method.

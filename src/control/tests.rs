@@ -481,6 +481,7 @@ fn metrics_are_what_prometheus_reads() {
         dataplane: BTreeMap::from([("keepalives".to_owned(), 3)]),
         host: BTreeMap::from([("retried".to_owned(), 5)]),
         host_refuses: 1,
+        host_rules: Vec::new(),
     };
     let text = render_metrics(&MetricsView {
         gateway: gateway(),

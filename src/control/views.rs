@@ -40,6 +40,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 /// The gateway itself.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct GatewayView {
     /// Its name.
     pub name: String,
@@ -64,6 +65,7 @@ pub struct GatewayView {
 
 /// `GET /v1/peers`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct PeersView {
     /// Who answers.
     pub gateway: GatewayView,
@@ -73,6 +75,7 @@ pub struct PeersView {
 
 /// A peer in one line.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct PeerSummary {
     /// Its name.
     pub name: String,
@@ -132,6 +135,7 @@ pub struct PeerSummary {
 
 /// How a tunnel is, as the data plane sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum PeerState {
     /// A Child SA stands, and packets pass in it both ways; or, where the peer does not let that be
@@ -159,6 +163,7 @@ impl fmt::Display for PeerState {
 /// Whether packets pass in the Child SA that carries data, as far as the peer lets it be found out, by
 /// BFD or by questions inside ESP.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum DataPath {
     /// The peer speaks no BFD and answers no questions inside ESP: only IKE says how it is.
@@ -198,6 +203,7 @@ impl fmt::Display for DataPath {
 
 /// Traffic in one direction.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Traffic {
     /// Inner packets since the start.
     pub packets: u64,
@@ -209,6 +215,7 @@ pub struct Traffic {
 
 /// Something that the gateway wants from its host and does not get.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct RefusalView {
     /// What.
     pub what: String,
@@ -220,6 +227,7 @@ pub struct RefusalView {
 
 /// `GET /v1/peers/{name}`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct PeerView {
     /// Who answers.
     pub gateway: String,
@@ -292,6 +300,7 @@ pub struct PeerView {
 
 /// How long an IP packet to a peer may be that is not fragmented on its way.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct PathMtuView {
     /// Octets.
     pub bytes: u16,
@@ -303,6 +312,7 @@ pub struct PathMtuView {
 
 /// Whether the peer answers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct LivenessView {
     /// Time between probes.
     pub interval_ms: u64,
@@ -316,6 +326,7 @@ pub struct LivenessView {
 
 /// Something that will happen.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct TimerView {
     /// What.
     pub what: String,

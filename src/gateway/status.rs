@@ -191,6 +191,7 @@ impl Gateway {
             dataplane: self.dataplane.clone(),
             host: self.host_counts(),
             host_refuses: u64::try_from(self.world.refused()).unwrap_or(u64::MAX),
+            host_rules: self.marking_rules.iter().cloned().collect(),
         }
     }
 

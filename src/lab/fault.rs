@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 /// What can be done to a gateway.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum FaultKind {
     /// `kill -9`: the process is gone without a word.
@@ -96,6 +97,7 @@ impl FromStr for FaultKind {
 
 /// One thing that is broken.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Fault {
     /// What was done.
     pub kind: FaultKind,

@@ -46,6 +46,7 @@ pub struct RemoteId(pub u32);
 /// A four-octet autonomous system number (RFC 6793).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Asn(pub u32);
 
 impl fmt::Display for Asn {

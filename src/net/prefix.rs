@@ -10,7 +10,9 @@ use std::str::FromStr;
 
 /// An IP prefix whose host bits are zero.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(try_from = "String", into = "String")]
+#[cfg_attr(test, schemars(with = "String"))]
 pub struct Prefix(IpNetwork);
 
 /// Why a text is not a prefix.

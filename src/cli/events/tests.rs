@@ -62,6 +62,6 @@ fn programs_get_columns_or_objects() {
     assert_eq!(columns[1..5], ["east-a", "warning", "bgp-asn", "north-a"]);
     assert_eq!(columns.len(), 9);
     let object = &texts(ALL, Look { json: true, ..TABLE })[1];
-    let object: Value = serde_json::from_str(object).unwrap();
+    let object: serde_json::Value = serde_json::from_str(object).unwrap();
     assert_eq!((&object["schema"], &object["code"]), (&1.into(), &"bgp-asn".into()));
 }

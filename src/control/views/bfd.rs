@@ -5,6 +5,7 @@ use std::fmt;
 
 /// The BFD session inside a tunnel.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct BfdView {
     /// What is made of it.
     pub path: PathState,
@@ -35,6 +36,7 @@ pub struct BfdView {
 
 /// What BFD says about a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum PathState {
     /// Nothing: the peer does not speak BFD, or not yet.

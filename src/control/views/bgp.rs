@@ -6,6 +6,7 @@ use std::net::IpAddr;
 
 /// A BGP session (RFC 4271 §8).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct BgpView {
     /// The state of the session, as the RFC calls it.
     pub state: String,

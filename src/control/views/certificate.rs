@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// The certificates of a tunnel; none where both ends know each other otherwise.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct CertificatesView {
     /// What this gateway shows to the peer.
     pub own: Option<CertificateView>,
@@ -13,6 +14,7 @@ pub struct CertificatesView {
 
 /// One certificate.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct CertificateView {
     /// Subject and serial number.
     pub certificate: String,

@@ -57,6 +57,7 @@ pub struct PeerMetrics {
 
 /// `GET /v1/stats`: counters of the gateway as a whole, by name.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct StatsView {
     /// Who answers.
     pub gateway: String,
@@ -73,4 +74,7 @@ pub struct StatsView {
     /// How many of them the host refuses now.
     #[serde(default)]
     pub host_refuses: u64,
+    /// Policy rules of the host that may lead what they mark past the gateway's, each in a sentence.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub host_rules: Vec<String>,
 }

@@ -6,6 +6,7 @@ use std::fmt;
 
 /// `GET /v1/events`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct EventsView {
     /// Who answers.
     pub gateway: String,
@@ -20,6 +21,7 @@ pub struct EventsView {
 
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct EventView {
     /// Its number; it grows by one from event to event, and begins anew with the daemon.
     #[serde(default, skip_serializing_if = "is_zero")]
@@ -55,6 +57,7 @@ fn is_zero(number: &u64) -> bool {
 
 /// Something that went wrong.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct FailureView {
     /// What kind of failure it is, for programs.
     #[serde(default)]
@@ -79,6 +82,7 @@ pub struct FailureView {
 
 /// How bad an event is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
     /// It is as it should be, or better than before.
@@ -94,6 +98,7 @@ macro_rules! codes {
         /// A kind of event. Names stay from version to version.
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[derive(Serialize, Deserialize)]
+        #[cfg_attr(test, derive(schemars::JsonSchema))]
         pub enum Code {
             $($(#[$doc])* #[serde(rename = $word)] $name,)*
             /// One that this version does not know.

@@ -7,6 +7,7 @@ use std::net::Ipv4Addr;
 
 /// `GET /v1/nat`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct NatView {
     /// Who answers.
     pub gateway: String,
@@ -16,6 +17,7 @@ pub struct NatView {
 
 /// What is translated in a VPC, as last counted.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct VpcNatView {
     /// Its name.
     pub vpc: String,
@@ -46,6 +48,7 @@ pub struct VpcNatView {
 
 /// A public address, or ports of one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct PublicView {
     /// The public address.
     pub address: Ipv4Addr,
@@ -59,6 +62,7 @@ pub struct PublicView {
 
 /// Hosts that speak from a public address.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct EgressView {
     /// The public address.
     pub address: Ipv4Addr,

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// `GET /v1/plan`: what the file would change that the gateway runs by.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct PlanView {
     /// Who answers.
     pub gateway: String,
@@ -18,6 +19,7 @@ pub struct PlanView {
 
 /// What happens to some tunnels or VPCs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ChangeView {
     /// What happens to them.
     pub what: String,

@@ -15,6 +15,7 @@ pub struct Standing {
 
 /// `GET /v1/drained`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct DrainView {
     /// Who answers.
     pub gateway: String,
@@ -30,6 +31,7 @@ pub struct DrainView {
 
 /// By whose wish a tunnel is not used, or others are used before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Planned {
     /// The peer is disabled here.

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 
 /// `GET /v1/routes`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct RoutesView {
     /// Who answers.
     pub gateway: String,
@@ -15,6 +16,7 @@ pub struct RoutesView {
 
 /// The routes of one VPC.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct VpcRoutes {
     /// The VPC.
     pub vpc: String,
@@ -26,6 +28,7 @@ pub struct VpcRoutes {
 
 /// The routes to one prefix and the choice between them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct RouteView {
     /// The prefix.
     pub prefix: Prefix,
@@ -45,6 +48,7 @@ pub struct RouteView {
 
 /// One way to a prefix.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct PathView {
     /// The peer it leads through.
     pub peer: String,
@@ -58,6 +62,7 @@ pub struct PathView {
 
 /// An announced prefix that is not used.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct RejectedRouteView {
     /// The prefix.
     pub prefix: Prefix,

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 
 /// An IKE SA.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct IkeSaView {
     /// The initiator's SPI in hexadecimal.
     pub initiator_spi: String,
@@ -40,6 +41,7 @@ pub struct IkeSaView {
 
 /// Who began an IKE SA.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// We did.
@@ -59,6 +61,7 @@ impl fmt::Display for Role {
 
 /// A Child SA: a pair of ESP SAs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ChildSaView {
     /// SPI of what the peer sends, in hexadecimal.
     pub inbound_spi: String,
@@ -86,6 +89,7 @@ pub struct ChildSaView {
 
 /// What a Child SA is used for now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ChildSaState {
     /// For sending and receiving.
@@ -105,6 +109,7 @@ impl fmt::Display for ChildSaState {
 
 /// An anti-replay window (RFC 4303 §3.4.3).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ReplayView {
     /// Its size in packets.
     pub window: u32,
@@ -118,6 +123,7 @@ pub struct ReplayView {
 
 /// `GET /v1/sas`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct SasView {
     /// Who answers.
     pub gateway: String,
@@ -127,6 +133,7 @@ pub struct SasView {
 
 /// The SAs with one peer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct TunnelSas {
     /// The peer.
     pub peer: String,

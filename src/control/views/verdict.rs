@@ -7,6 +7,7 @@ use std::fmt;
 /// Whether all is well with a peer: IKE, the data path both ways, BGP, and the host's routes,
 /// counted together. The worst comes first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// There is no SA and nobody is making one.

@@ -7,6 +7,7 @@ use std::net::IpAddr;
 
 /// `GET /v1/vpcs`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct VpcsView {
     /// Who answers.
     pub gateway: String,
@@ -18,6 +19,7 @@ pub struct VpcsView {
 
 /// A VPC on this side.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct VpcView {
     /// Its name.
     pub vpc: String,
@@ -45,6 +47,7 @@ pub struct VpcView {
 
 /// A prefix that peers know by another.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct MapView {
     /// As hosts on this side have it.
     pub inside: Prefix,
@@ -57,6 +60,7 @@ pub struct MapView {
 
 /// A router of a VPC.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct VpcRouterView {
     /// Its name.
     pub name: String,
@@ -75,6 +79,7 @@ pub struct VpcRouterView {
 
 /// A VXLAN segment (RFC 7348), as last counted.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct SegmentView {
     /// Its VNI.
     pub vni: u32,
@@ -96,6 +101,7 @@ pub struct SegmentView {
 
 /// Another end of a segment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct VtepView {
     /// Its address.
     pub address: IpAddr,
@@ -107,6 +113,7 @@ pub struct VtepView {
 
 /// A station of a segment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct StationView {
     /// Its Ethernet address.
     pub mac: String,

@@ -7,6 +7,7 @@ use std::net::IpAddr;
 
 /// `GET /v1/vrrp`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct VrrpView {
     /// Who answers.
     pub gateway: String,
@@ -16,6 +17,7 @@ pub struct VrrpView {
 
 /// A virtual router (RFC 9568).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct VirtualRouterView {
     /// The VPC.
     pub vpc: String,
@@ -43,6 +45,7 @@ pub struct VirtualRouterView {
 
 /// Something that was wrong with another station of the link.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct TroubleView {
     /// What, and what to do about it.
     pub what: String,
@@ -52,6 +55,7 @@ pub struct TroubleView {
 
 /// An address family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Family {
     /// IPv4.
@@ -71,6 +75,7 @@ impl fmt::Display for Family {
 
 /// The state of a virtual router (RFC 9568 §6.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum VirtualRouterState {
     /// It waits for its interface.

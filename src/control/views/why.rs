@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 /// `GET /v1/why/{address}`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct WhyView {
     /// Who answers.
     pub gateway: String,
@@ -18,6 +19,7 @@ pub struct WhyView {
 
 /// The way of a packet in one VPC.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct WayView {
     /// The VPC.
     pub vpc: String,
@@ -31,6 +33,7 @@ pub struct WayView {
 
 /// One step.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct StepView {
     /// What is asked, in a word: `source`, `prefix`, `paths`, `choice`, `group`, `kernel`, `map`,
     /// `sa`, `underlay`, `rejected`.
