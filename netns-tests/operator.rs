@@ -50,6 +50,9 @@ fn views_end_as_things_are_and_echoes_go_through_the_tunnel() {
     assert_ends(&left("ping right -c 2"), 0, &["2 sent, 0 lost", "round trip"]);
     assert_ends(&left("ping right -c 1 --size 1400"), 0, &["1400 bytes", "0 lost"]);
     assert_ends(&left("ping right -c 1 --to 10.2.0.10"), 0, &["0 lost"]);
+    assert_ends(&left("ping right -c 1 --through 10.2.0.0/16"), 0, &["bytes to 10.2.0.", "0 lost"]);
+    assert_ends(&left("ping right -c 1 --through 10.1.0.0/16"), 2, &["not through right"]);
+    assert_ends(&left("ping right -c 1 --to 10.1.0.10"), 2, &["go to here and not through right"]);
     assert_ends(&left("ping nobody -c 1"), 2, &["there is no peer"]);
     let why = "why 10.2.0.10 --from 10.1.0.10";
     assert_ends(&left(why), 0, &["goes through right", "only path", "SPI", "10.79.2.10:4500"]);

@@ -117,6 +117,7 @@ pub(super) const FAULTS: &[Fault] = &[
         edit: at!(Left, "accept = [\"10.2.0.0/16\", ", "accept = ["),
         told: &[(Left, Code::PrefixRejected, "add \"10.2.0.0/16\" to `accept`")],
         state: Some((Left, Verdict::Rejecting)),
+        doctor: &[(Left, "1 prefix(es) that it announces are rejected")],
         ..NONE
     },
     Fault {

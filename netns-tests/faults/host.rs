@@ -102,6 +102,29 @@ pub(super) const FAULTS: &[Fault] = &[
         ..NONE
     },
     Fault {
+        name: "own firewall forwards nothing",
+        then: Some(|pair, _| {
+            let chain = "{ type filter hook forward priority 0; policy drop; }";
+            let answers = "ct state established,related accept";
+            let make = format!(
+                "nft add table inet own && nft add chain inet own forward '{chain}' && \
+                 nft add rule inet own forward {answers}"
+            );
+            sh(pair, "left", &make);
+        }),
+        doctor: &[
+            (Left, "chain forward of table inet own accepts none of it"),
+            (Left, "nft insert rule inet own forward iifname lan0 oifname vpn0 accept"),
+        ],
+        ..NONE
+    },
+    Fault {
+        name: "own firewall lets hosts in and not out",
+        then: Some(|pair, _| drop_at(pair, "left", "forward", "oifname vpn0")),
+        doctor: &[(Left, "nft insert rule inet fault forward iifname lan0 oifname vpn0 accept")],
+        ..NONE
+    },
+    Fault {
         name: "the peer's firewall drops BGP",
         then: Some(|pair, _| drop_at(pair, "right", "input", "iifname vpn0 meta l4proto tcp")),
         told: &[(Left, Code::BgpDown, "Hold Timer"), (Left, Code::BgpUnreachable, "firewall")],

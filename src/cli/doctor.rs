@@ -3,6 +3,7 @@
 
 mod daemon;
 pub(super) mod files;
+mod firewall;
 mod host;
 mod peers;
 

@@ -114,6 +114,22 @@ pub fn table(namespace: Option<&str>, family: &str, name: &str) -> Result<Option
     }
 }
 
+/// All tables as JSON (`libnftables-json(5)`); `None` where the program is not installed.
+///
+/// # Errors
+///
+/// In the program's words.
+pub fn ruleset(namespace: Option<&str>) -> Result<Option<String>> {
+    if !is_installed() {
+        return Ok(None);
+    }
+    let output = call(namespace, &["-j", "list", "ruleset"], "")?;
+    match output.status.success() {
+        true => Ok(Some(String::from_utf8_lossy(&output.stdout).into_owned())),
+        false => bail!("nft: {}", complaint(&output)),
+    }
+}
+
 fn call(namespace: Option<&str>, arguments: &[&str], input: &str) -> Result<Output> {
     let program = program().context("nft is not installed: apt install nftables")?;
     let mut command = Command::new(program);

@@ -1,6 +1,6 @@
 //! Links, addresses, ports, kernel settings, routes and limits of this host.
 
-use super::Finding;
+use super::{Finding, firewall};
 use crate::config::{Config, Credentials, PeerConfig, VpcConfig};
 use crate::net::Prefix;
 use crate::os::clock::Clock;
@@ -51,6 +51,7 @@ pub(super) fn of(config: &Config) -> Result<Vec<Finding>> {
         findings.extend(interfaces(vpc, place));
         findings.extend(settings(vpc, place));
         findings.extend(offloads(vpc, place));
+        findings.extend(firewall::of(vpc));
         findings.extend(shadows(config, vpc, place));
     }
     findings.extend(clock(config));
