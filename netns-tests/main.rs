@@ -12,6 +12,7 @@ mod support;
 mod bird;
 mod certificates;
 mod devices;
+mod documents;
 mod failures;
 mod faults;
 mod hostile;

@@ -41,8 +41,14 @@ pub use args::{Args, LogFormat};
 pub use exit::{Cause, Failure};
 
 use crate::os::{memory, process};
+use clap::CommandFactory;
 use exit::{OrFail, Outcome};
 use std::process::ExitCode;
+
+/// The command line of `vpngwd`.
+pub fn command() -> clap::Command {
+    Args::command()
+}
 
 /// Runs the daemon until it ends, and says how.
 pub fn run(args: &Args) -> ExitCode {
