@@ -9,6 +9,7 @@ pub mod caps;
 pub mod capture;
 pub mod claim;
 pub mod clock;
+pub mod conntrackd;
 pub mod file;
 pub mod icmp;
 pub mod memory;

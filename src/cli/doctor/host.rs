@@ -5,7 +5,7 @@ use crate::config::{Config, Credentials, PeerConfig, VpcConfig};
 use crate::net::Prefix;
 use crate::os::clock::Clock;
 use crate::os::netlink::{Link, Netlink, Route, Via};
-use crate::os::{caps, nft, offload, sysctl};
+use crate::os::{caps, conntrackd, nft, offload, sysctl};
 use anyhow::Result;
 use nix::sys::resource::{Resource, getrlimit};
 use std::collections::BTreeMap;
@@ -35,6 +35,7 @@ pub(super) fn of(config: &Config) -> Result<Vec<Finding>> {
     findings.extend(listening(config, &here));
     findings.extend(ports(config));
     findings.extend(segments(config));
+    findings.extend(sharing(config));
     for vpc in config.vpcs.values() {
         let elsewhere = match &vpc.netns {
             Some(name) => match look(Some(name)) {
@@ -68,6 +69,19 @@ fn segments(config: &Config) -> Option<Finding> {
             "nft",
             format!("without nft nobody guards the segment of VPC {vpc}, and it is not opened"),
             "apt install nftables",
+        ),
+    })
+}
+
+/// What sharing connections with another gateway needs.
+fn sharing(config: &Config) -> Option<Finding> {
+    let vpc = &config.vpcs.values().find(|vpc| vpc.sharing.is_some())?.name;
+    Some(match conntrackd::program() {
+        Some(_) => Finding::good("conntrackd", format!("conntrackd is there for VPC {vpc}")),
+        None => Finding::bad(
+            "conntrackd",
+            format!("without conntrackd connections of VPC {vpc} end with their gateway"),
+            "apt install conntrackd",
         ),
     })
 }

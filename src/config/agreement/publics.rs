@@ -1,7 +1,7 @@
 //! Whether two gateways of a region translate public addresses alike.
 
 use super::{Contradiction, shared};
-use crate::config::{Config, PublicConfig, VpcConfig};
+use crate::config::{Config, PublicConfig, SharingConfig, VpcConfig};
 use std::ops::RangeInclusive;
 
 /// Gateways that share a virtual router translate alike, so that connections outlive one of them, but for
@@ -30,6 +30,7 @@ pub(super) fn compare(one: &Config, other: &Config, found: &mut Vec<Contradictio
                 });
             }
             found.extend(egress_ports((a, here), (b, there)));
+            found.extend(sharing((a, here), (b, there)));
         }
     }
 }
@@ -58,3 +59,36 @@ fn egress_ports(
             .to_owned(),
     })
 }
+
+/// Connections are shared by both or by none, and each means the other.
+fn sharing((a, here): (&str, &VpcConfig), (b, there): (&str, &VpcConfig)) -> Option<Contradiction> {
+    let name = &here.name;
+    let help =
+        "write [vpc.conntrackd] in both files: `sibling` of each is `local` of the other, and \
+                `port` is one"
+            .to_owned();
+    let message = match (&here.sharing, &there.sharing) {
+        (None, None) => return None,
+        (Some(_), None) => format!("{a} shares connections of VPC {name}, and {b} does not"),
+        (None, Some(_)) => format!("{b} shares connections of VPC {name}, and {a} does not"),
+        (Some(ours), Some(theirs)) => {
+            let meet = (ours.sibling, ours.local, ours.port);
+            if meet == (theirs.local, theirs.sibling, theirs.port) {
+                return None;
+            }
+            let words = |one: &SharingConfig| {
+                let SharingConfig { sibling, local, port } = one;
+                format!("from {local} with {sibling}, port {port}")
+            };
+            format!(
+                "{a} shares connections of VPC {name} {}, and {b} {}",
+                words(ours),
+                words(theirs)
+            )
+        }
+    };
+    Some(Contradiction { message, help })
+}
+
+#[cfg(test)]
+mod tests;

@@ -470,31 +470,3 @@ fn certificates_that_the_other_side_does_not_believe_are_found() {
     let revoked = said(&certified(2, &ours, &ours, &[1]));
     assert!(matches!(&revoked[..], [one] if one.contains("revocation list")), "{revoked:?}");
 }
-
-/// What the two gateways of a region say when both have a public address, and egress, and the second
-/// differs by `change`.
-fn said_of_publics(change: impl Fn(&mut VpcConfig)) -> Vec<String> {
-    let mut configs = crate::testing::deployment::with_publics().configs;
-    let mut other = configs.remove(1);
-    change(other.vpcs.values_mut().next().expect("a VPC"));
-    compare(&configs[0], &other).into_iter().map(|found| found.message).collect()
-}
-
-#[test]
-fn gateways_of_a_region_translate_alike_and_speak_by_ports_of_their_own() {
-    assert_eq!(said_of_publics(|_| {}), Vec::<String>::new());
-    let moved = said_of_publics(|red| red.public[0].to = [10, 1, 0, 66].into());
-    assert_eq!(
-        moved,
-        ["r1z1 and r1z2 translate 203.0.113.10 of VPC red to 10.1.0.50 in different ways"]
-    );
-    let missing = said_of_publics(|red| red.public.clear());
-    assert_eq!(missing.len(), 1, "{missing:?}");
-    let shared = said_of_publics(|red| red.egress[0].ports = 20_000..=40_000);
-    assert_eq!(
-        shared,
-        [
-            "r1z1 and r1z2 both speak from ports of 203.0.113.10 to the world, 1024-32767 and 20000-40000"
-        ]
-    );
-}

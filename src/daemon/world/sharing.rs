@@ -14,7 +14,7 @@
 use crate::gateway::world::{Answer, Change, Sharing, Wish};
 use crate::net::VpcId;
 use crate::os::netlink::Netlink;
-use crate::os::{netns, process};
+use crate::os::{conntrackd, netns, process};
 use anyhow::{Context, Result, bail};
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -28,8 +28,6 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use tracing::{info, warn};
 
-/// Where the program may be.
-const PROGRAMS: [&str; 3] = ["/usr/sbin/conntrackd", "/sbin/conntrackd", "/usr/bin/conntrackd"];
 /// Where it hears, in the VPC's namespace.
 const INSIDE: Ipv4Addr = Ipv4Addr::LOCALHOST;
 /// Where we hear it.
@@ -139,8 +137,7 @@ impl Files {
 }
 
 async fn start(sharing: &Sharing, files: &Files) -> Result<Child> {
-    let program = PROGRAMS.into_iter().find(|program| Path::new(program).exists());
-    let program = program.context(
+    let program = conntrackd::program().context(
         "conntrackd is not installed (apt install conntrackd): connections that hosts begin end with \
          their gateway",
     )?;
