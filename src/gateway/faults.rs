@@ -4,8 +4,8 @@
 use super::Gateway;
 use super::diagnosis::Fact;
 use super::world::{
-    Answer, Change, Entrances, ForeignRule, HostDevice, Outlet, Rule, Segment, Sharing, Table,
-    Then, Translation, Underlay, VirtualMac, Wish, configured, has_default, outer_devices, ways,
+    Answer, Change, Entrances, ForeignRule, Ground, HostDevice, Rule, Table, Then, Underlay, Wish,
+    configured, has_default, outer_devices, ways,
 };
 use crate::config::{Outline, VpcOutline};
 use crate::control::Code;
@@ -57,27 +57,9 @@ impl Gateway {
             | Answer::Replaced(_) => {}
         }
         let vpcs = &self.config.vpcs;
-        let lives_in = |wish: &Wish, namespace: Option<&str>| match wish {
-            Wish::Rule(rule) => rule.netns.as_deref() == namespace,
-            Wish::Bar { .. } | Wish::Admission(_) | Wish::Closed { .. } | Wish::Public { .. } => {
-                namespace.is_none()
-            }
-            Wish::Device { vpc, .. }
-            | Wish::Address { vpc, .. }
-            | Wish::Guard { vpc, .. }
-            | Wish::Home { vpc, .. }
-            | Wish::Fence { vpc, .. }
-            | Wish::Route { vpc, .. }
-            | Wish::Forwarding { vpc, .. }
-            | Wish::Onward { vpc, .. }
-            | Wish::Segment(Segment { vpc, .. })
-            | Wish::VirtualMac(VirtualMac { vpc, .. })
-            | Wish::Translation(Translation { vpc, .. })
-            | Wish::Outlet(Outlet { vpc, .. })
-            | Wish::Exit { vpc, .. }
-            | Wish::Sharing(Sharing { vpc, .. }) => {
-                vpcs.get(vpc).is_some_and(|vpc| vpc.netns.as_deref() == namespace)
-            }
+        let lives_in = |wish: &Wish, namespace: Option<&str>| match wish.ground() {
+            Ground::Named(name) => name == namespace,
+            Ground::Of(vpc) => vpcs.get(&vpc).is_some_and(|vpc| vpc.netns.as_deref() == namespace),
         };
         self.world.on_answer(answer, lives_in, now);
     }

@@ -31,7 +31,7 @@ pub use public::{Mapping, NatCounters, Outlet, Ports, Sharing, Source, Translati
 pub(super) use public::{mappings, outer_devices, ways};
 pub use segment::{Admission, Segment, SegmentCounters, VirtualMac, VtepCounters};
 pub use tables::{guard_metric, guard_owner, home_metric, home_owner, metric, owner};
-pub use wish::{Rule, Table, Then, When, Wish};
+pub use wish::{Ground, Rule, Table, Then, When, Wish};
 
 use crate::net::{Prefix, VpcId};
 use crate::time::{Timers, Timestamp};

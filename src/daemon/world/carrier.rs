@@ -11,9 +11,7 @@ use super::segments;
 use super::translation::Translations;
 use super::words::{self, route};
 use super::{Job, Place};
-use crate::gateway::world::{
-    Admission, Answer, Change, Outlet, Questions, Segment, VirtualMac, Wish,
-};
+use crate::gateway::world::{Answer, Change, Ground, Outlet, Questions, Segment, Wish};
 use crate::net::VpcId;
 use crate::os::netlink::{InterfaceAddress, Loss, RouteChange};
 use anyhow::{Context, Result, bail};
@@ -327,28 +325,9 @@ impl Carrier {
     }
 
     fn namespace(&self, wish: &Wish) -> Namespace {
-        match wish {
-            Wish::Rule(rule) => rule.netns.clone(),
-            Wish::Device { netns, .. } => netns.clone(),
-            Wish::Bar { .. }
-            | Wish::Admission(Admission { .. })
-            | Wish::Closed { .. }
-            | Wish::Public { .. } => None,
-            Wish::Segment(segment) => segment.netns.clone(),
-            Wish::Translation(translation) => translation.netns.clone(),
-            Wish::Outlet(outlet) => outlet.netns.clone(),
-            Wish::Sharing(sharing) => sharing.netns.clone(),
-            Wish::Address { vpc, .. }
-            | Wish::Guard { vpc, .. }
-            | Wish::Home { vpc, .. }
-            | Wish::Fence { vpc, .. }
-            | Wish::Route { vpc, .. }
-            | Wish::Forwarding { vpc, .. }
-            | Wish::Onward { vpc, .. }
-            | Wish::Exit { vpc, .. }
-            | Wish::VirtualMac(VirtualMac { vpc, .. }) => {
-                self.places.get(vpc).and_then(|p| p.namespace.clone())
-            }
+        match wish.ground() {
+            Ground::Named(name) => name.map(str::to_owned),
+            Ground::Of(vpc) => self.places.get(&vpc).and_then(|place| place.namespace.clone()),
         }
     }
 

@@ -126,6 +126,15 @@ pub enum Wish {
     Sharing(Sharing),
 }
 
+/// The network namespace in which a wish stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ground<'w> {
+    /// The one that the wish says; `None` is the daemon's.
+    Named(Option<&'w str>),
+    /// That of the VPC.
+    Of(VpcId),
+}
+
 /// A rule of the routing policy: which packets look into which table.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Rule {
@@ -231,6 +240,30 @@ impl Wish {
             | Wish::Public { vpc, .. }
             | Wish::Sharing(Sharing { vpc, .. }) => Some(*vpc),
             Wish::Rule(_) | Wish::Bar { .. } => None,
+        }
+    }
+
+    /// Where it stands.
+    pub fn ground(&self) -> Ground<'_> {
+        match self {
+            Wish::Rule(Rule { netns, .. })
+            | Wish::Device { netns, .. }
+            | Wish::Segment(Segment { netns, .. })
+            | Wish::Translation(Translation { netns, .. })
+            | Wish::Outlet(Outlet { netns, .. })
+            | Wish::Sharing(Sharing { netns, .. }) => Ground::Named(netns.as_deref()),
+            Wish::Bar { .. } | Wish::Admission(_) | Wish::Closed { .. } | Wish::Public { .. } => {
+                Ground::Named(None)
+            }
+            Wish::Address { vpc, .. }
+            | Wish::Guard { vpc, .. }
+            | Wish::Home { vpc, .. }
+            | Wish::Fence { vpc, .. }
+            | Wish::Route { vpc, .. }
+            | Wish::Forwarding { vpc, .. }
+            | Wish::Onward { vpc, .. }
+            | Wish::Exit { vpc, .. }
+            | Wish::VirtualMac(VirtualMac { vpc, .. }) => Ground::Of(*vpc),
         }
     }
 
