@@ -125,7 +125,9 @@ fn gateways(
     report: &mut Report,
 ) -> Option<BTreeSet<IpAddr>> {
     let gateways = section.list("gateways", words::underlay_address, report)?;
-    let is_listed = |address: &IpAddr| vteps.iter().any(|vtep| vtep.value == *address);
+    let written = section.raw("vteps").and_then(|raw| raw.get_ref().as_array());
+    let all = written.is_some_and(|written| written.len() == vteps.len());
+    let is_listed = |address: &IpAddr| !all || vteps.iter().any(|vtep| vtep.value == *address);
     for At { value, span } in gateways.iter().filter(|at| !is_listed(&at.value)) {
         let fault = Fault::new(format!("{value} is none of `vteps`"));
         let help = "list it there, too: nobody else may send to us at all";

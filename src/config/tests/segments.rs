@@ -113,3 +113,22 @@ fn the_way_to_a_vtep_does_not_lead_through_a_tunnel() {
     let narrow = Prefix::host([10, 9, 9, 9].into()).to_string();
     valid(&caught.replace("10.9.0.0/16", &narrow));
 }
+
+#[test]
+fn gateways_of_a_segment_are_some_of_its_vteps() {
+    let with =
+        |gateways: &str| format!("vteps = [\"10.9.0.11\", \"10.9.0.3\"]\ngateways = {gateways}");
+    let vteps = "vteps = [\"10.9.0.11\", \"10.9.0.3\"]";
+    let read = |gateways: &str| {
+        let config = valid(&example().replacen(vteps, &with(gateways), 1));
+        let (_, vpc) = config.vpc_named("shop").unwrap();
+        let gateways = vpc.vxlan.as_ref().unwrap().gateways.clone();
+        gateways.map(|all| all.iter().map(ToString::to_string).collect::<Vec<_>>())
+    };
+    assert_eq!(read("[\"10.9.0.3\"]"), Some(vec!["10.9.0.3".to_owned()]));
+    assert_eq!(read("[]"), Some(Vec::new()), "nobody");
+    assert_says(vteps, &with("[\"10.9.0.4\"]"), &["10.9.0.4 is none of `vteps`", "not heard"]);
+    // Of a list that cannot be read nobody knows what is in it.
+    let broken = with("[\"10.9.0.11\"]").replace("\"10.9.0.11\", ", "\"10.9.0.311\", ");
+    assert_says(vteps, &broken, &["10.9.0.311"]);
+}
