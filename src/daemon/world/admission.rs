@@ -35,7 +35,7 @@ const PRIORITY: i32 = -10;
 pub(super) type Counters = BTreeMap<VpcId, SegmentCounters>;
 
 /// All guards of a gateway.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Admissions {
     standing: BTreeMap<VpcId, Admission>,
 }

@@ -15,10 +15,11 @@ use crate::gateway::world::{Answer, Change, Ground, Outlet, Questions, Segment, 
 use crate::net::VpcId;
 use crate::os::netlink::{InterfaceAddress, Loss, RouteChange};
 use anyhow::{Context, Result, bail};
+use filters::Tally;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use tokio::sync::mpsc;
-use tokio::task::spawn_blocking;
+use tokio::task::{JoinError, JoinHandle, spawn_blocking};
 use tokio::time::{Instant, sleep_until};
 use tracing::debug;
 
@@ -54,8 +55,9 @@ pub(super) struct Carrier {
     segments: BTreeMap<VpcId, (Namespace, String)>,
     /// What translates public addresses of VPCs.
     translations: Translations,
-    /// When what came to them is counted again.
+    /// When what came to them is counted again, and what is being counted.
     next_count: Option<Instant>,
+    counting: Option<JoinHandle<Tally>>,
     /// Where hosts are to be forwarded, and whether they are.
     forwarding: Forwarding,
     /// The ways to these are watched, in our own namespace.
@@ -83,6 +85,7 @@ impl Carrier {
             segments: BTreeMap::new(),
             translations: Translations::default(),
             next_count: None,
+            counting: None,
             forwarding: Forwarding::default(),
             questions: Questions::default(),
             next_look: None,
@@ -109,7 +112,11 @@ impl Carrier {
                     self.look().await;
                 }
                 () = sleep_until(next_count.unwrap_or_else(Instant::now)), if next_count.is_some() => {
-                    self.count().await;
+                    self.begin_count();
+                }
+                tally = finished(&mut self.counting), if self.counting.is_some() => {
+                    self.counting = None;
+                    self.counted(tally).await;
                 }
                 () = sleep_until(next_check) => self.check(),
             }
@@ -336,6 +343,14 @@ impl Carrier {
         if !answers.is_empty() {
             let _ = self.answers.send(answers);
         }
+    }
+}
+
+/// The end of what runs beside; nobody asks where nothing does.
+async fn finished<T>(running: &mut Option<JoinHandle<T>>) -> Result<T, JoinError> {
+    match running {
+        Some(handle) => handle.await,
+        None => std::future::pending().await,
     }
 }
 

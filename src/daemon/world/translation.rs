@@ -43,6 +43,11 @@ impl Translations {
         self.standing.contains_key(&vpc)
     }
 
+    /// Whether just this one stands.
+    pub(super) fn is_standing(&self, translation: &Translation) -> bool {
+        self.standing.get(&translation.vpc) == Some(translation)
+    }
+
     /// Whether there is any.
     pub(super) fn is_empty(&self) -> bool {
         self.standing.is_empty()

@@ -1,13 +1,14 @@
 //! What stands in tables of the packet filter: who may send into segments, and what is translated.
 
+use super::super::admission::{Admissions, Counters};
 use super::super::translation;
 use super::{COUNTING, Carrier, STATIONS, judge};
-use crate::gateway::world::{Answer, Change, Wish};
+use crate::gateway::world::{Answer, Change, NatCounters, Translation, Wish};
 use crate::net::{MacAddress, VpcId};
 use anyhow::{Context, Result};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use tokio::task::spawn_blocking;
+use tokio::task::{JoinError, spawn_blocking};
 use tokio::time::Instant;
 use tracing::debug;
 
@@ -42,8 +43,9 @@ impl Carrier {
         self.set_count();
     }
 
-    pub(super) fn set_count(&mut self) {
+    fn set_count(&mut self) {
         let counts = !self.admissions.is_empty() || !self.translations.is_empty();
+        let counts = counts && self.counting.is_none();
         self.next_count = counts.then(|| Instant::now() + COUNTING);
     }
 
@@ -70,36 +72,57 @@ impl Carrier {
         self.set_count();
     }
 
-    /// Counts what was translated in some VPCs. A table that somebody else has taken away is put back.
-    pub(super) async fn count_translated(&mut self) {
-        for translation in self.translations.next_to_count() {
-            let counted = translation.clone();
-            let counted = spawn_blocking(move || translation::count(&counted)).await;
-            match counted.context("asking nft").and_then(|counted| counted) {
-                Ok(Some(counters)) => {
-                    self.answer(vec![Answer::Translated(translation.vpc, counters)]);
+    /// Begins to count, in a thread of its own: `nft` takes its time, and nobody waits for it.
+    pub(super) fn begin_count(&mut self) {
+        self.next_count = None;
+        let (admissions, translations) =
+            (self.admissions.clone(), self.translations.next_to_count());
+        self.counting = Some(spawn_blocking(move || Tally::take(&admissions, translations)));
+    }
+
+    /// Tells what was counted. A table that somebody else has taken away is put back.
+    pub(super) async fn counted(&mut self, tally: Result<Tally, JoinError>) {
+        self.set_count();
+        match tally {
+            Ok(Tally { translated, admitted }) => {
+                for (translation, counters) in translated {
+                    self.counted_translation(translation, counters);
                 }
-                Ok(None) => {
-                    self.translations.forget(translation.vpc);
-                    self.answer(vec![Answer::Lost(Wish::Translation(translation))]);
-                }
-                Err(error) => {
-                    debug!(error = format!("{error:#}"), "translations cannot be counted")
-                }
+                self.counted_admissions(admitted).await;
             }
+            Err(error) => debug!(%error, "nothing was counted"),
         }
     }
 
-    /// Counts what came to the segments. A table that somebody else has taken away is put back.
-    pub(super) async fn count(&mut self) {
-        self.next_count = Some(Instant::now() + COUNTING);
-        self.count_translated().await;
-        if self.admissions.is_empty() {
+    fn counted_translation(
+        &mut self,
+        translation: Translation,
+        counters: Result<Option<NatCounters>>,
+    ) {
+        // What was replaced meanwhile is counted next time.
+        if !self.translations.is_standing(&translation) {
             return;
         }
-        let admissions = self.admissions.clone();
-        let counted = spawn_blocking(move || admissions.count()).await;
-        match counted.context("asking nft").and_then(|counted| counted) {
+        match counters {
+            Ok(Some(counters)) => {
+                self.answer(vec![Answer::Translated(translation.vpc, counters)]);
+            }
+            Ok(None) => {
+                self.translations.forget(translation.vpc);
+                self.answer(vec![Answer::Lost(Wish::Translation(translation))]);
+            }
+            Err(error) => debug!(error = format!("{error:#}"), "translations cannot be counted"),
+        }
+    }
+
+    async fn counted_admissions(
+        &mut self,
+        (admissions, counters): (Admissions, Result<Option<Counters>>),
+    ) {
+        if admissions != self.admissions || admissions.is_empty() {
+            return;
+        }
+        match counters {
             Ok(Some(mut counters)) => {
                 for (vpc, counters) in &mut counters {
                     counters.stations = self.stations(*vpc).await.unwrap_or_default();
@@ -120,5 +143,25 @@ impl Carrier {
         let (namespace, device) = self.segments.get(&vpc).context("no segment")?.clone();
         let stations = self.grounds.enter(&namespace)?.stations(&device).await?;
         Ok(stations.into_iter().take(STATIONS).collect())
+    }
+}
+
+/// What was counted of the tables that stood when counting began.
+#[derive(Debug)]
+pub(super) struct Tally {
+    translated: Vec<(Translation, Result<Option<NatCounters>>)>,
+    admitted: (Admissions, Result<Option<Counters>>),
+}
+
+impl Tally {
+    fn take(admissions: &Admissions, translations: Vec<Translation>) -> Tally {
+        let of_one = |one: Translation| {
+            let counters = translation::count(&one);
+            (one, counters)
+        };
+        Tally {
+            translated: translations.into_iter().map(of_one).collect(),
+            admitted: (admissions.clone(), admissions.count()),
+        }
     }
 }
