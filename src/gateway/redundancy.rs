@@ -66,6 +66,8 @@ pub(super) struct Redundancy {
     publics: Publics,
     timers: Timers<Due>,
     unknown: u64,
+    /// How many announcements were for switches.
+    announcements: u8,
     /// Whether the operator wants other routers to answer for all addresses.
     leaving: bool,
     outputs: VecDeque<VrrpOutput>,
@@ -455,12 +457,25 @@ impl Redundancy {
             self.announce_publics(id.vpc);
         }
         let Some(mac) = self.mac_of(id) else { return };
-        let frames = addresses.iter().map(|address| VrrpOutput::Frame {
+        let to_switches = self.announcement_to_switches(id, addresses);
+        let to_hosts = addresses.iter().map(|address| neighbor::announcement(*address, mac));
+        let frames = to_switches.into_iter().chain(to_hosts).map(|frame| VrrpOutput::Frame {
             vpc: id.vpc,
             interface: id.interface.clone(),
-            bytes: neighbor::announcement(*address, mac).encode(),
+            bytes: frame.encode(),
         });
         self.outputs.extend(frames);
+    }
+
+    /// A virtual Ethernet address has moved, which switches must learn.
+    fn announcement_to_switches(
+        &mut self,
+        id: &VirtualRouterId,
+        addresses: &[IpAddr],
+    ) -> Option<NeighborFrame> {
+        let mac = self.members.get(id)?.virtual_mac(id)?;
+        self.announcements = self.announcements.wrapping_add(1);
+        Some(neighbor::announcement_to_switches(*addresses.first()?, mac, self.announcements))
     }
 }
 

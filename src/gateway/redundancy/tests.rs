@@ -361,6 +361,27 @@ fn in_a_segment_everything_of_a_virtual_router_comes_from_its_own_ethernet_addre
 }
 
 #[test]
+fn switches_that_remember_flows_learn_where_a_virtual_ethernet_address_has_moved() {
+    let mut redundancy = in_segment();
+    let now = settle(&mut redundancy);
+    let nobody = |frame: &&NeighborFrame| frame.destination.0.starts_with(&[0, 0, 0x5e, 0, 0x53]);
+    let mut told = frames(&drain(&mut redundancy));
+    for seconds in [2, 4] {
+        redundancy.on_virtual_mac(&virtual_router(true), true, now + Duration::from_secs(seconds));
+        told.extend(frames(&drain(&mut redundancy)));
+    }
+    let mac = virtual_router(true).mac();
+    let to_switches: Vec<_> =
+        told.iter().filter(nobody).filter(|frame| frame.source == mac).collect();
+    let stations: BTreeSet<_> = to_switches.iter().map(|frame| frame.destination.0).collect();
+    assert!(to_switches.len() >= 3 && stations.len() == to_switches.len(), "{to_switches:?}");
+    // An interface's own address does not move.
+    let mut redundancy = running();
+    settle(&mut redundancy);
+    assert_eq!(frames(&drain(&mut redundancy)).iter().find(nobody), None);
+}
+
+#[test]
 fn a_virtual_ethernet_address_that_the_host_refuses_is_announced_no_more() {
     let mut redundancy = in_segment();
     let now = settle(&mut redundancy);

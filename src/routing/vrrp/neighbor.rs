@@ -19,6 +19,15 @@ pub fn announcement(address: IpAddr, mac: MacAddress) -> NeighborFrame {
     }
 }
 
+/// The same for switches alone: to a station that does not exist, another one with every `number` (RFC 9542
+/// §2.1.4 gives these to nobody). A switch that forwards by remembered flows (Open vSwitch) learns where an
+/// Ethernet address has moved from the frames that it has to think about, and from others up to half a
+/// second later.
+pub fn announcement_to_switches(address: IpAddr, mac: MacAddress, number: u8) -> NeighborFrame {
+    let nobody = MacAddress([0, 0, 0x5e, 0, 0x53, number]);
+    NeighborFrame { destination: nobody, ..announcement(address, mac) }
+}
+
 /// The address that a frame asks for. Who asks for its own address announces it and wants no
 /// answer.
 pub fn question(frame: &NeighborFrame) -> Option<IpAddr> {
