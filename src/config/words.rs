@@ -73,19 +73,27 @@ pub(super) fn name(value: &DeValue<'_>) -> Result<String, Fault> {
     )))
 }
 
-/// The name of a network interface or a namespace.
+/// The name of a network interface with hosts behind it.
 pub(super) fn interface(value: &DeValue<'_>) -> Result<String, Fault> {
     let name = string(value)?;
-    let allowed = |c: char| c.is_ascii_graphic() && !matches!(c, '/' | ':');
+    // Linux puts a number in the place of '%d'.
+    let allowed = |c: char| c.is_ascii_graphic() && !matches!(c, '/' | ':' | '%');
     let special = matches!(name, "" | "." | "..");
-    if !special && name.len() <= INTERFACE_NAME_MAX && name.chars().all(allowed) {
-        return Ok(name.to_owned());
+    let wrong = || Fault::new(format!("{name:?} cannot name a network interface"));
+    if special || name.len() > INTERFACE_NAME_MAX || !name.chars().all(allowed) {
+        return Err(wrong().label("not an interface name").help(format!(
+            "Linux takes 1 to {INTERFACE_NAME_MAX} characters without spaces, '/', ':' and '%'"
+        )));
     }
-    Err(Fault::new(format!("{name:?} cannot name a network interface"))
-        .label("not an interface name")
-        .help(format!(
-            "Linux takes 1 to {INTERFACE_NAME_MAX} characters without spaces, '/' and ':'"
-        )))
+    match name {
+        "lo" => Err(wrong()
+            .label("this is the host's loopback")
+            .help("write the interface that leads to the hosts")),
+        "all" | "default" => Err(wrong()
+            .label("Linux's word for every interface (net.ipv4.conf)")
+            .help("write the name of one interface, as `ip link` shows it")),
+        _ => Ok(name.to_owned()),
+    }
 }
 
 /// An integer in `range`, which messages call `what`.
@@ -181,7 +189,15 @@ fn any_address(value: &DeValue<'_>) -> Result<IpAddr, Fault> {
 
 /// The address of a peer, or `"any"`.
 pub(super) fn address_or_any(value: &DeValue<'_>) -> Result<Option<IpAddr>, Fault> {
-    if value.as_str() == Some("any") { Ok(None) } else { underlay_address(value).map(Some) }
+    if value.as_str() == Some("any") {
+        return Ok(None);
+    }
+    let address = underlay_address(value)?;
+    if unforwarded(address) == Some("loopback") {
+        let fault = Fault::new(format!("{address} is this host itself")).label("loopback");
+        return Err(fault.help("write the address of the other gateway, or \"any\""));
+    }
+    Ok(Some(address))
 }
 
 /// An address inside a tunnel; a prefix length, as clouds print it, may follow.
@@ -246,25 +262,30 @@ fn without_length(address: IpAddr) -> Fault {
     }
 }
 
-/// No packet to or from loopback, broadcast and multicast is ever taken from host to host by a tunnel
-/// (RFC 6890 §2.2.2, RFC 4291 §2.5.3, §2.7).
+/// No packet to or from these is ever taken from host to host by a tunnel (RFC 6890 §2.2.2, RFC 4291
+/// §2.5.2, §2.5.3, §2.5.5.2, §2.5.6, §2.7). IPv4's link-local addresses are not among them: clouds number
+/// tunnels by them.
 fn forwarded(prefix: Prefix) -> Result<Prefix, Fault> {
-    let of_loopback = |address: IpAddr| match address {
-        IpAddr::V4(v4) => v4.is_loopback(),
-        IpAddr::V6(v6) => v6.is_loopback(),
-    };
-    let (first, last) = (prefix.addr(), prefix.last_addr());
-    let kind = if of_loopback(first) && of_loopback(last) {
-        "loopback"
-    } else if first.is_multicast() && last.is_multicast() {
-        "multicast"
-    } else if first == IpAddr::from([255; 4]) {
-        "broadcast"
-    } else {
-        return Ok(prefix);
-    };
+    let [first, last] = [prefix.addr(), prefix.last_addr()].map(unforwarded);
+    let Some(kind) = first.filter(|_| first == last) else { return Ok(prefix) };
     let message = format!("{prefix} is {kind}, which no tunnel carries");
     Err(Fault::new(message).label(kind).help("write a network of hosts"))
+}
+
+fn unforwarded(address: IpAddr) -> Option<&'static str> {
+    match address {
+        IpAddr::V4(v4) if v4.is_loopback() => Some("loopback"),
+        IpAddr::V4(v4) if v4.is_multicast() => Some("multicast"),
+        IpAddr::V4(v4) if v4.is_broadcast() => Some("broadcast"),
+        IpAddr::V4(v4) if v4.octets()[0] == 0 => Some("\"this network\""),
+        IpAddr::V4(_) => None,
+        IpAddr::V6(v6) if v6.is_loopback() => Some("loopback"),
+        IpAddr::V6(v6) if v6.is_unspecified() => Some("unspecified"),
+        IpAddr::V6(v6) if v6.is_multicast() => Some("multicast"),
+        IpAddr::V6(v6) if v6.is_unicast_link_local() => Some("link-local"),
+        IpAddr::V6(v6) if v6.to_ipv4_mapped().is_some() => Some("IPv4-mapped"),
+        IpAddr::V6(_) => None,
+    }
 }
 
 /// A service of this host, as in `tcp/22` or `udp/4000-4010`.

@@ -390,12 +390,34 @@ fn an_address_without_its_length_is_no_prefix() {
 }
 
 #[test]
-fn loopback_and_multicast_are_behind_nobody() {
+fn what_no_router_forwards_is_behind_nobody() {
     assert_says("\"10.20.0.0/16\"", "\"127.0.0.0/8\"", &["loopback", "no tunnel carries"]);
     assert_says("\"10.1.0.0/16\"", "\"224.0.0.0/4\"", &["multicast"]);
     assert_says("\"fd00:2::/48\"", "\"ff02::/16\"", &["multicast"]);
     assert_says("\"fd00:2::/48\"", "\"::1/128\"", &["loopback"]);
     assert_says("\"10.20.0.0/16\"", "\"255.255.255.255/32\"", &["broadcast"]);
+    assert_says("\"10.20.0.0/16\"", "\"0.0.0.0/8\"", &["this network"]);
+    assert_says("\"fd00:2::/48\"", "\"fe80::/64\"", &["link-local"]);
+    assert_says("\"fd00:2::/48\"", "\"::ffff:10.2.0.0/112\"", &["IPv4-mapped"]);
+    assert_says("\"fd00:2::/48\"", "\"::/128\"", &["unspecified"]);
+    for wide in ["0.0.0.0/0", "::/0", "64.0.0.0/2", "2000::/3"] {
+        let text = EXAMPLE.replace("\"10.20.0.0/16\"", &format!("\"{wide}\""));
+        parse(&text, "gateway.toml", &keys()).expect(wide);
+    }
+}
+
+#[test]
+fn an_interface_is_one_with_hosts_behind_it() {
+    for (word, why) in [("lo", "loopback"), ("all", "every interface"), ("vpc%d", "'%'")] {
+        assert_says("\"vpc0\"", &format!("\"{word}\""), &["cannot name a network interface", why]);
+    }
+    let tun = "interface = \"vpc0\"\ntun = \"default\"";
+    assert_says("interface = \"vpc0\"", tun, &["every interface"]);
+}
+
+#[test]
+fn the_host_itself_is_no_peer() {
+    assert_says("\"10.79.2.10\"", "\"127.0.0.1\"", &["127.0.0.1 is this host itself"]);
 }
 
 #[test]
