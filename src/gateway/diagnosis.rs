@@ -357,9 +357,19 @@ fn proposal(code: Code, text: String, why: &NoProposal, key: &str, peer: &PeerCo
                 "add one that the peer offers to `{key}` of {name}, or one of ours there"
             ))
         }
-        NoProposal::Theirs { offered } => Fact::new(code, text)
-            .ours(offered)
-            .remedy(format!("the peer's log says what it accepts: add it to `{key}` of {name}")),
+        NoProposal::Theirs { offered } => {
+            let accepted =
+                format!("the peer's log says what it accepts: add it to `{key}` of {name}");
+            // IKE_SA_INIT from an address that nobody expects is refused in the same words.
+            let remedy = if code == Code::IkeProposal {
+                format!(
+                    "{accepted}; or that it knows no peer at this gateway's address: write that there"
+                )
+            } else {
+                accepted
+            };
+            Fact::new(code, text).ours(offered).remedy(remedy)
+        }
     }
 }
 

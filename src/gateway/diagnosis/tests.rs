@@ -43,6 +43,7 @@ fn failures_of_ike_are_told_apart_and_each_has_a_remedy() {
         (silence("IKE_AUTH"), Code::NoAnswerToAuth, "UDP port 4500"),
         (silence("IKE_INTERMEDIATE"), Code::NoAnswerToAuth, "UDP port 4500"),
         (FailureReason::IkeProposal(refused.clone()), Code::IkeProposal, "ike_suites"),
+        (FailureReason::IkeProposal(refused.clone()), Code::IkeProposal, "this gateway's address"),
         (FailureReason::Child(ChildRefusal::Proposal(refused)), Code::EspProposal, "esp_suites"),
         (FailureReason::Child(slot), Code::VpcName, "\"red\""),
         (FailureReason::Child(selectors), Code::TrafficSelectors, "remote_ts"),
