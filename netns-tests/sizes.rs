@@ -7,7 +7,7 @@
 use std::process::Command;
 use std::time::Duration;
 
-use vpngw::lab::traffic::transfer;
+use vpngw::lab::traffic::{Echo, transfer};
 
 use crate::support::charon::{self, Charon, Connection};
 use crate::support::pair::{Pair, Side};
@@ -15,6 +15,8 @@ use crate::support::vpngwd::{Auth, Gateway, config, static_routes, write_keys};
 use crate::support::{eventually, wire};
 
 const NARROW: u16 = 1400;
+/// What every IPv6 path carries (RFC 8200 §5).
+const IPV6_MINIMUM_MTU: u16 = 1280;
 /// What the path is known by.
 const EXACTNESS: u16 = 8;
 
@@ -27,7 +29,7 @@ fn ip(pair: &Pair, node: &str, arguments: &str) {
 }
 
 /// The link from the router to the right side carries less from now on; the router says so, if it may.
-fn shrink(pair: &Pair, speaks: bool) {
+fn shrink(pair: &Pair, to: u16, speaks: bool) {
     if !speaks {
         for target in ["10.79.0.0/16", "fd79::/16"] {
             let family = if target.contains(':') { "-6 " } else { "" };
@@ -35,7 +37,7 @@ fn shrink(pair: &Pair, speaks: bool) {
             ip(pair, "middle", &rule);
         }
     }
-    ip(pair, "middle", &format!("link set right mtu {NARROW}"));
+    ip(pair, "middle", &format!("link set right mtu {to}"));
 }
 
 /// The underlay is IPv6.
@@ -58,8 +60,12 @@ fn pair(ipv6: bool) -> (Pair, [Gateway; 2]) {
 }
 
 fn knows_the_path(gateway: &Gateway) -> bool {
+    knows_that_it_carries(gateway, NARROW)
+}
+
+fn knows_that_it_carries(gateway: &Gateway, octets: u16) -> bool {
     let path = gateway.peer().path_mtu;
-    path.is_some_and(|path| (NARROW - EXACTNESS..=NARROW).contains(&path.bytes))
+    path.is_some_and(|path| (octets - EXACTNESS..=octets).contains(&path.bytes))
 }
 
 /// Until the path is known to be wide hosts are told smaller segments, which a narrow one carries.
@@ -84,7 +90,7 @@ fn shrinks_under_load(ipv6: bool, speaks: bool) {
         std::thread::spawn(move || transfer(&from, &to, address, 160 << 20))
     });
     std::thread::sleep(Duration::from_millis(300));
-    shrink(&pair, speaks);
+    shrink(&pair, NARROW, speaks);
     for journey in journeys {
         let done = journey.join().unwrap().unwrap();
         println!("    ipv6 {ipv6}, router speaks {speaks}: 160 MB in {:?}", done.took);
@@ -113,6 +119,31 @@ fn tcp_goes_on_over_a_path_that_shrinks_in_silence() {
 #[test]
 fn tcp_goes_on_over_an_ipv6_path_that_shrinks_in_silence() {
     shrinks_under_load(true, false);
+}
+
+/// IPv6 promises hosts 1280 octets (RFC 8200 §5), which do not fit with ESP around them into the least
+/// that it promises us.
+#[test]
+fn ipv6_packets_of_every_length_pass_over_the_narrowest_ipv6_path() {
+    let (pair, gateways) = pair(true);
+    shrink(&pair, IPV6_MINIMUM_MTU, false);
+    for gateway in &gateways {
+        let knows = || knows_that_it_carries(gateway, IPV6_MINIMUM_MTU);
+        assert!(eventually(knows), "{:#?}", gateway.peer());
+    }
+    let headers = 40 + 8;
+    for side in Side::BOTH {
+        let namespace = pair.namespace(&side.host());
+        let target = side.other().host_addresses()[1];
+        let echo = Echo::open(Some(&namespace), (None, target), 79).unwrap();
+        for length in [1000, 1150, 1200, 1240, usize::from(IPV6_MINIMUM_MTU)] {
+            let answers = || {
+                echo.send(length as u16, length - headers);
+                echo.receive(Duration::from_millis(500)).unwrap() == Some(length as u16)
+            };
+            assert!(answers(), "{length} octets from {namespace}");
+        }
+    }
 }
 
 /// Selectors that make IKE_AUTH some kilobytes long.
@@ -180,7 +211,7 @@ fn tcp_to_strongswan_goes_on_over_a_path_that_shrinks_in_silence() {
     let address = Side::Right.host_addresses()[0];
     let journey = std::thread::spawn(move || transfer(&from, &to, address, 160 << 20));
     std::thread::sleep(Duration::from_millis(300));
-    shrink(&pair, false);
+    shrink(&pair, NARROW, false);
     let done = journey.join().unwrap().unwrap();
     println!("    160 MB in {:?}", done.took);
     assert!(done.is_intact);

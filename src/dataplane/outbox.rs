@@ -50,13 +50,13 @@ pub(super) enum Flush {
 impl Outbox {
     pub(super) fn new(socket: UdpSocket, token: u32) -> Outbox {
         Outbox {
+            longest: if socket.takes_trains() { MAX_TRAIN_SEGMENTS } else { 1 },
             socket,
             token,
             buffer: vec![0; CAPACITY].into_boxed_slice(),
             used: 0,
             trains: Vec::with_capacity(TRAINS),
             sent: 0,
-            longest: MAX_TRAIN_SEGMENTS,
             waiting: false,
             refused: None,
         }

@@ -9,6 +9,7 @@
 //! that lets hosts and routers fragment.
 #![expect(unsafe_code, reason = "sendmmsg and recvmmsg with control messages of their own")]
 
+mod fragments;
 mod receive;
 mod send;
 mod table;
@@ -19,10 +20,11 @@ pub use send::{
 };
 
 use anyhow::{Context, Result, anyhow};
+use fragments::Fragmenter;
 use nix::libc;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
 /// Socket buffers in bytes: a few milliseconds at full rate.
@@ -37,7 +39,7 @@ pub const MARK: u32 = 79;
 enum Fragmentation {
     /// Never: the DF bit is set, and a datagram beyond the interface's MTU is an error.
     Never,
-    /// Here and, for IPv4, on the way.
+    /// Here and, for IPv4, on the way. Over IPv6 [`Fragmenter`] cuts.
     Allowed,
 }
 
@@ -56,6 +58,7 @@ pub struct UdpSocket {
     socket: Socket,
     local: SocketAddr,
     fragmentation: Fragmentation,
+    fragmenter: Option<Fragmenter>,
 }
 
 /// Binds `workers` sockets to `local`. A datagram whose first four bytes are the number `n` goes to
@@ -131,7 +134,17 @@ fn open(local: SocketAddr, fragmentation: Fragmentation) -> io::Result<UdpSocket
     }
     set_fragmentation(&socket, local, fragmentation)?;
     socket.bind(&SockAddr::from(local))?;
-    Ok(UdpSocket { socket, local, fragmentation })
+    Ok(UdpSocket { socket, local, fragmentation, fragmenter: fragmenter(local, fragmentation) })
+}
+
+/// What cuts in the kernel's place, for one address and where we may.
+fn fragmenter(local: SocketAddr, is: Fragmentation) -> Option<Fragmenter> {
+    match (local, is) {
+        (SocketAddr::V6(local), Fragmentation::Allowed) if !local.ip().is_unspecified() => {
+            Fragmenter::open(local).ok()
+        }
+        (SocketAddr::V4(_) | SocketAddr::V6(_), _) => None,
+    }
 }
 
 /// Lets what a socket on `local` sends become IP fragments.
@@ -237,13 +250,29 @@ impl UdpSocket {
 
     /// Sends one datagram now or not at all.
     pub fn send_to(&self, remote: SocketAddr, bytes: &[u8]) -> io::Result<()> {
-        self.socket.send_to(bytes, &SockAddr::from(remote)).map(drop)
+        match self.cutting(remote) {
+            Some((fragmenter, remote)) => fragmenter.send(remote, 0, bytes),
+            None => self.socket.send_to(bytes, &SockAddr::from(remote)).map(drop),
+        }
+    }
+
+    /// Whether it takes trains of several datagrams.
+    pub fn takes_trains(&self) -> bool {
+        self.fragmenter.is_none()
+    }
+
+    fn cutting(&self, remote: SocketAddr) -> Option<(&Fragmenter, SocketAddrV6)> {
+        match (&self.fragmenter, remote) {
+            (Some(fragmenter), SocketAddr::V6(remote)) => Some((fragmenter, remote)),
+            (Some(_) | None, SocketAddr::V4(_) | SocketAddr::V6(_)) => None,
+        }
     }
 
     /// Another handle of the same socket, for another thread.
     pub fn try_clone(&self) -> io::Result<UdpSocket> {
         let (local, fragmentation) = (self.local, self.fragmentation);
-        Ok(UdpSocket { socket: self.socket.try_clone()?, local, fragmentation })
+        let fragmenter = self.fragmenter.as_ref().map(Fragmenter::try_clone).transpose()?;
+        Ok(UdpSocket { socket: self.socket.try_clone()?, local, fragmentation, fragmenter })
     }
 }
 

@@ -58,13 +58,21 @@ impl SendBatch {
 
     /// Sends the first of `trains` that the socket takes, at most [`MAX_TRAINS`], and returns how
     /// many those were. An error means that the first of them was refused. A train that does not
-    /// lie in `buffer` is an error too.
+    /// lie in `buffer` is an error too, as is one of several datagrams where the socket
+    /// [takes none](UdpSocket::takes_trains).
     pub fn send(
         &mut self,
         socket: &UdpSocket,
         buffer: &[u8],
         trains: &[Train],
     ) -> io::Result<usize> {
+        if let Some(train) = trains.first()
+            && let Some((fragmenter, remote)) = socket.cutting(train.remote)
+        {
+            let bytes = buffer.get(train.start..train.start + train.length);
+            let alone = bytes.filter(|_| train.count == 1).ok_or(io::ErrorKind::InvalidInput)?;
+            return fragmenter.send(remote, train.tos, alone).map(|()| 1);
+        }
         let count = trains.len().min(MAX_TRAINS);
         let places = self.table.headers.iter_mut().zip(self.table.slots.iter_mut());
         for (train, (header, slot)) in trains.iter().take(count).zip(places) {

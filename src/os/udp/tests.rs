@@ -106,3 +106,22 @@ fn a_train_outside_the_buffer_is_refused() {
     assert!(SendBatch::new().send(&socket, &[0; 50], &[train]).is_err());
     assert_eq!(ReceiveBatch::new().receive(&socket).unwrap(), 0);
 }
+
+#[test]
+fn what_is_longer_than_every_ipv6_path_carries_leaves_in_fragments() {
+    let receiver = open_group(free_port("::1"), 1).unwrap().workers.remove(0);
+    let sender = open_group(free_port("::1"), 1).unwrap().fragmenting;
+    assert!(!sender.takes_trains(), "raw sockets need CAP_NET_RAW");
+    let bytes: Vec<u8> = (0..5000u32).map(|i| (i % 251) as u8).collect();
+    let remote = receiver.local();
+    for length in [1, 1232, 1233, 2464, 5000] {
+        let train = Train { start: 0, length, segment: length, count: 1, remote, tos: 0xb8 };
+        assert_eq!(SendBatch::new().send(&sender, &bytes, &[train, train]).unwrap(), 1);
+        let whole = bytes[..length].to_vec();
+        assert_eq!(receive(&receiver, 1), [(whole, 0xb8, sender.local())], "{length}");
+    }
+    sender.send_to(remote, &bytes).unwrap();
+    assert_eq!(receive(&receiver, 1)[0].0, bytes);
+    let longest = vec![0; 65_528];
+    assert_eq!(sender.send_to(remote, &longest).unwrap_err().raw_os_error(), Some(libc::EMSGSIZE));
+}
