@@ -38,12 +38,13 @@ fn failures_of_ike_are_told_apart_and_each_has_a_remedy() {
     let auth = FailureReason::Authentication;
     let slot = ChildRefusal::Slot { asked: "red".to_owned(), ours: "blue".to_owned() };
     let selectors = ChildRefusal::Selectors("none".to_owned());
+    let theirs = NoProposal::Theirs { offered: "ours".to_owned() };
     for (reason, code, named) in [
         (silence("IKE_SA_INIT"), Code::NoAnswer, "UDP ports 500 and 4500"),
         (silence("IKE_AUTH"), Code::NoAnswerToAuth, "UDP port 4500"),
         (silence("IKE_INTERMEDIATE"), Code::NoAnswerToAuth, "UDP port 4500"),
         (FailureReason::IkeProposal(refused.clone()), Code::IkeProposal, "ike_suites"),
-        (FailureReason::IkeProposal(refused.clone()), Code::IkeProposal, "this gateway's address"),
+        (FailureReason::IkeProposal(theirs), Code::IkeProposal, "this gateway's address"),
         (FailureReason::Child(ChildRefusal::Proposal(refused)), Code::EspProposal, "esp_suites"),
         (FailureReason::Child(slot), Code::VpcName, "\"red\""),
         (FailureReason::Child(selectors), Code::TrafficSelectors, "remote_ts"),
