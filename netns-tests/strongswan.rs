@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use vpngw::control::{ChildSaState, SaKind};
+use vpngw::control::{ChildSaState, Request, SaKind, WhyView};
 use vpngw::lab::traffic::transfer;
 
 use crate::rekeying::keys;
@@ -336,7 +336,13 @@ fn policies(initiator: Initiator, policies: Policies) {
     replace_keys(&sites, "all children after that, by us", SaKind::Child, Initiator::Us);
     match policies {
         // Its rekeyings are for the whole policy, of both families.
-        Policies::Protocols => assert!(selectors(&sites).len() >= least),
+        Policies::Protocols => {
+            assert!(selectors(&sites).len() >= least);
+            let request = Request::Why { to: Side::Right.host_addresses()[0], from: None };
+            let why: WhyView = sites.ours.ask(&request);
+            let says = |words: &str| why.ways[0].steps.iter().any(|step| step.says.contains(words));
+            assert!(says("carried is only") && says("protocol 1"), "{why:#?}");
+        }
         _ => assert_eq!(selectors(&sites), before),
     }
 }

@@ -5,6 +5,7 @@ use super::Gateway;
 use super::peer::Seen;
 use crate::control::{Reply, StepView, WayView, WhyView};
 use crate::gateway::failover::Health;
+use crate::gateway::sas::Child;
 use crate::gateway::snapshot::sending_mtu;
 use crate::gateway::vpc::Vpc;
 use crate::net::{PeerId, Prefix, VpcId};
@@ -216,10 +217,15 @@ impl Gateway {
             selectors.addresses().any(|range| range.contains(address))
         };
         let tunnel = seen.tunnel();
-        let child = tunnel.sas.sending().map(|(_, child)| child).find(|child| {
-            permits(&child.remote_ts, to) && from.is_none_or(|from| permits(&child.local_ts, from))
-        });
-        let Some(child) = child else {
+        let permitting: Vec<&Child> = tunnel
+            .sas
+            .sending()
+            .map(|(_, child)| child)
+            .filter(|child| permits(&child.remote_ts, to))
+            .filter(|child| from.is_none_or(|from| permits(&child.local_ts, from)))
+            .collect();
+        let whole = permitting.iter().find(|child| takes_all(child));
+        let Some(child) = whole.or(permitting.first()) else {
             let from = from.map_or_else(String::new, |from| format!("{from} → "));
             return way.step(
                 "sa",
@@ -232,11 +238,12 @@ impl Gateway {
         };
         let age = now.since(child.since).as_secs();
         let mtu = sending_mtu(&self.config, tunnel, child);
+        let only = if whole.is_some() { String::new() } else { only(&permitting) };
         way.step(
             "sa",
             true,
             format!(
-                "SPI {} with {}, {age} s old, permits it; packets of up to {mtu} bytes go whole",
+                "SPI {} with {}, {age} s old, permits it; packets of up to {mtu} bytes go whole{only}",
                 child.outbound.spi(),
                 child.suite
             ),
@@ -280,6 +287,20 @@ impl Gateway {
             );
         }
     }
+}
+
+/// Whether a pair takes all that its addresses say, whatever the protocol.
+fn takes_all(child: &Child) -> bool {
+    [&child.local_ts, &child.remote_ts].iter().all(|one| one.whole().next().is_some())
+}
+
+/// What pairs take that take some protocols or ports only.
+fn only(children: &[&Child]) -> String {
+    let words = |child: &&Child| {
+        format!("{} to {}", child.local_words.join(", "), child.remote_words.join(", "))
+    };
+    let parts: Vec<String> = children.iter().take(TOLD).map(words).collect();
+    format!("; carried is only {}", parts.join("; "))
 }
 
 fn admits(accept: &[Prefix], address: IpAddr) -> bool {
