@@ -2,17 +2,18 @@
 //! error. What one peer can make us write is bounded in time ([`limit`]); what is written at all, an
 //! operator changes while the daemon runs.
 
+mod journal;
 mod limit;
 
 use super::LogFormat;
 use super::exit::{Cause, Failure, OrFail, Outcome};
 use crate::control::{FailureKind, Reply};
 use anyhow::{Result, anyhow, bail};
+use journal::Journal;
 use limit::Limit;
 use std::io::IsTerminal;
 use std::sync::OnceLock;
 use tracing::level_filters::LevelFilter;
-use tracing_journald::{Priority, PriorityMappings};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, Registry, reload};
@@ -31,7 +32,7 @@ pub(super) fn start(filter: &str, format: LogFormat) -> Outcome<()> {
     let _ = FILTER.set(handle);
     let registry = tracing_subscriber::registry().with(filter).with(Limit::default());
     match journald() {
-        Some(layer) => registry.with(layer).try_init(),
+        Some(journal) => registry.with(journal).try_init(),
         None => {
             let colours = std::io::stderr().is_terminal();
             let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
@@ -88,14 +89,9 @@ fn parse(text: &str) -> Result<EnvFilter> {
 }
 
 /// systemd sets JOURNAL_STREAM when our standard error is the journal's.
-fn journald() -> Option<tracing_journald::Layer> {
+fn journald() -> Option<Journal> {
     std::env::var_os("JOURNAL_STREAM")?;
-    let priorities = PriorityMappings {
-        info: Priority::Informational,
-        debug: Priority::Debug,
-        ..PriorityMappings::new()
-    };
-    Some(tracing_journald::layer().ok()?.with_priority_mappings(priorities))
+    Journal::open().ok()
 }
 
 #[cfg(test)]

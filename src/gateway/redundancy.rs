@@ -437,7 +437,8 @@ impl Redundancy {
                 self.outputs.push_back(VrrpOutput::Send { vpc, interface, source, mac, bytes });
             }
             vrrp::Action::BecomeActive { addresses } => {
-                info!(interface, vrid = id.vrid, ?addresses, "active router");
+                let (vrid, names) = (id.vrid, names(&addresses));
+                info!(interface, vrid, "VRID {vrid} on {interface}: active, answers for {names}");
                 let (vrid, held) = (id.vrid, addresses.clone());
                 let install = VrrpOutput::Install { vpc, interface, vrid, addresses: held };
                 self.outputs.push_back(install);
@@ -445,7 +446,11 @@ impl Redundancy {
             }
             vrrp::Action::Announce { addresses } => self.announce(id, &addresses),
             vrrp::Action::BecomeBackup { addresses } => {
-                let vrid = id.vrid;
+                let (vrid, family) = (id.vrid, if id.ipv4 { "IPv4" } else { "IPv6" });
+                info!(
+                    interface,
+                    vrid, "VRID {vrid} {family} on {interface}: backup, another answers"
+                );
                 self.outputs.push_back(VrrpOutput::Withdraw { vpc, interface, vrid, addresses });
             }
         }
@@ -477,6 +482,10 @@ impl Redundancy {
         self.announcements = self.announcements.wrapping_add(1);
         Some(neighbor::announcement_to_switches(*addresses.first()?, mac, self.announcements))
     }
+}
+
+fn names(addresses: &[IpAddr]) -> String {
+    addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
 }
 
 fn of_virtual_mac(wish: &VirtualMac) -> VirtualRouterId {

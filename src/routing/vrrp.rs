@@ -288,7 +288,7 @@ impl VirtualRouter {
         let Transition { next, steps } = transition(self.state, event);
         if next != self.state {
             let (vrid, from) = (self.config.vrid, self.state);
-            tracing::info!(vrid, %from, to = %next, ?event, "VRRP state");
+            tracing::debug!(vrid, %from, to = %next, ?event, "VRRP state");
             self.since = now;
         }
         self.state = next;
