@@ -261,9 +261,17 @@ impl Tunnel {
 
     /// Since when the tunnel is in its state.
     pub(super) fn since(&self) -> Timestamp {
-        let (State::Down { since } | State::Connected { since } | State::Silent { since }) =
-            self.state;
-        self.path.loss().map_or(since, |(lost, _)| lost.max(since))
+        let lost = self.path.loss().map(|(lost, _)| lost);
+        match (self.state, lost) {
+            (
+                State::Down { since } | State::Connected { since } | State::Silent { since },
+                None,
+            )
+            | (State::Down { since }, Some(_)) => since,
+            (State::Connected { since }, Some(lost)) => lost.max(since),
+            // That IKE gets no answer either is noticed later.
+            (State::Silent { since }, Some(lost)) => lost.min(since),
+        }
     }
 
     /// Takes over what the IKE engine tells.
