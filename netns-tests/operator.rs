@@ -125,6 +125,8 @@ fn the_doctor_names_what_is_wrong_with_this_host() {
         0,
         &["is valid", "10.79.1.10 is on wan0", "all is well with 1 peer"],
     );
+    let elsewhere = Command::new(PROGRAM).args(doctor.split(' ')).output().unwrap();
+    assert_ends(&elsewhere, 1, &["runs in another network namespace", "nsenter -t"]);
     let sh = |line: &str| {
         let mut command = Command::new("sh");
         command.args(["-c", line]);

@@ -66,6 +66,10 @@ fn of_config(config: &Config) -> Vec<Finding> {
     );
     let mut findings = vec![Finding::good("configuration", what)];
     findings.extend(daemon::of(config));
+    if let Some(elsewhere) = daemon::elsewhere(config) {
+        findings.push(elsewhere);
+        return findings;
+    }
     match host::of(config) {
         Ok(of_host) => findings.extend(of_host),
         Err(error) => findings.push(Finding::bad(

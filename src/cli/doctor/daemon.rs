@@ -17,6 +17,18 @@ pub(super) fn of(config: &Config) -> Vec<Finding> {
     }
 }
 
+/// That the daemon sees another network than this process does: what is here says nothing of it.
+pub(super) fn elsewhere(config: &Config) -> Option<Finding> {
+    let pid = process::listener(Path::new(&config.gateway.control_socket))?;
+    let network = |of: &str| std::fs::read_link(format!("/proc/{of}/ns/net")).ok();
+    let (theirs, ours) = (network(&pid.to_string())?, network("self")?);
+    (theirs != ours).then(|| {
+        let what =
+            format!("vpngwd (process {pid}) runs in another network namespace than this vpnctl");
+        Finding::bad("host", what, format!("nsenter -t {pid} -n vpnctl doctor …"))
+    })
+}
+
 /// What a configuration takes, and what for.
 fn needed(config: &Config) -> Vec<(caps::Capability, &'static str)> {
     let gateway = &config.gateway;
