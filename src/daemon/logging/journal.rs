@@ -37,6 +37,7 @@ impl Journal {
     fn at(path: &Path) -> std::io::Result<Journal> {
         let socket = UnixDatagram::unbound()?;
         socket.connect(path)?;
+        socket.set_nonblocking(true)?;
         Ok(Journal { socket })
     }
 }

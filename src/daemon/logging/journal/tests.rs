@@ -38,6 +38,12 @@ fn the_text_says_what_the_fields_say() {
 }
 
 #[test]
+fn a_journal_that_is_behind_holds_nothing_up() {
+    let line = written(|| (0..100_000).for_each(|number| tracing::info!(number, "goes on")));
+    assert_eq!(line["MESSAGE"], "goes on: number=0");
+}
+
+#[test]
 fn nothing_is_said_twice() {
     let line = written(|| {
         tracing::info!(peer = "east-a", code = "connected", mtu = 1400, "east-a: carries 1400");
