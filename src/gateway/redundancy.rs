@@ -437,9 +437,10 @@ impl Redundancy {
                 self.outputs.push_back(VrrpOutput::Send { vpc, interface, source, mac, bytes });
             }
             vrrp::Action::BecomeActive { addresses } => {
-                let (vrid, names) = (id.vrid, names(&addresses));
+                let vrid = id.vrid;
+                let names = addresses.iter().map(IpAddr::to_string).collect::<Vec<_>>().join(" ");
                 info!(interface, vrid, "VRID {vrid} on {interface}: active, answers for {names}");
-                let (vrid, held) = (id.vrid, addresses.clone());
+                let held = addresses.clone();
                 let install = VrrpOutput::Install { vpc, interface, vrid, addresses: held };
                 self.outputs.push_back(install);
                 self.announce(id, &addresses);
@@ -482,10 +483,6 @@ impl Redundancy {
         self.announcements = self.announcements.wrapping_add(1);
         Some(neighbor::announcement_to_switches(*addresses.first()?, mac, self.announcements))
     }
-}
-
-fn names(addresses: &[IpAddr]) -> String {
-    addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
 }
 
 fn of_virtual_mac(wish: &VirtualMac) -> VirtualRouterId {
