@@ -18,6 +18,7 @@ mod faults;
 mod hostile;
 mod keys;
 mod lab_itself;
+mod many_routes;
 mod monitoring;
 mod moving;
 mod operator;

@@ -1,7 +1,7 @@
 //! The network namespaces that we work in, each with its netlink and a watch. A namespace is known by
 //! a name, and the name may be given to another one: what stood in the first is not in the second.
 
-use crate::os::netlink::{Loss, LossWatch, Netlink};
+use crate::os::netlink::{Author, Loss, LossWatch, Netlink};
 use crate::os::netns::{self, Identity};
 use anyhow::{Context, Result};
 use std::collections::{BTreeMap, BTreeSet};
@@ -55,9 +55,12 @@ impl Grounds {
     pub(super) fn enter(&mut self, namespace: &Namespace) -> Result<&Netlink> {
         if !self.open.contains_key(namespace) {
             let identity = netns::identity(namespace.as_deref())?;
-            let watch = LossWatch::open(namespace.as_deref()).context("watching the host")?;
             let netlink = Netlink::open(namespace.as_deref())?;
-            let watch = tokio::spawn(pass_on(namespace.clone(), watch, self.told.clone()));
+            let author = netlink.author();
+            let watch =
+                LossWatch::open(namespace.as_deref(), author).context("watching the host")?;
+            let place = (namespace.clone(), author);
+            let watch = tokio::spawn(pass_on(place, watch, self.told.clone()));
             self.open.insert(namespace.clone(), Ground { netlink, watch, identity });
             self.missing.remove(namespace);
         }
@@ -94,16 +97,16 @@ impl Grounds {
 }
 
 /// Passes on what a namespace loses. A watch that ends is opened again, and what happened
-/// meanwhile is not known.
+/// meanwhile is not known. What we do ourselves, as `author`, is no loss.
 async fn pass_on(
-    namespace: Namespace,
+    (namespace, author): (Namespace, Author),
     mut watch: LossWatch,
     told: mpsc::UnboundedSender<(Namespace, Loss)>,
 ) {
     loop {
         let loss = watch.next().await;
         if loss.is_none() {
-            watch = open_again(namespace.as_deref()).await;
+            watch = open_again(namespace.as_deref(), author).await;
         }
         if told.send((namespace.clone(), loss.unwrap_or(Loss::Unknown))).is_err() {
             return;
@@ -111,10 +114,10 @@ async fn pass_on(
     }
 }
 
-async fn open_again(namespace: Option<&str>) -> LossWatch {
+async fn open_again(namespace: Option<&str>, author: Author) -> LossWatch {
     loop {
         tokio::time::sleep(REOPEN).await;
-        match LossWatch::open(namespace) {
+        match LossWatch::open(namespace, author) {
             Ok(watch) => return watch,
             Err(error) => error!(?namespace, error = format!("{error:#}"), "nobody watches"),
         }

@@ -6,6 +6,7 @@
 //! [`PROTOCOL`], by which the next start finds what a crash has left.
 
 mod address;
+mod bulk;
 mod link;
 mod route;
 mod rule;
@@ -14,8 +15,10 @@ mod vxlan;
 mod watch;
 
 use std::io;
+use std::sync::Arc;
 
 use anyhow::Result;
+use bulk::Bulk;
 use nix::errno::Errno;
 use rtnetlink::Handle;
 use tokio::task::JoinHandle;
@@ -35,11 +38,17 @@ pub const PROTOCOL: u8 = 79;
 /// What an administrator's own settings carry (`RTPROT_STATIC`).
 const STATIC: u8 = 4;
 
+/// Who has caused a change, in the kernel's words: the port of a netlink socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Author(u32);
+
 /// A connection to one namespace's tables. Needs a tokio runtime.
 #[derive(Debug)]
 pub struct Netlink {
     handle: Handle,
     connection: JoinHandle<()>,
+    /// For routes, of which there may be very many.
+    bulk: Arc<Bulk>,
     protocol: u8,
 }
 
@@ -54,10 +63,16 @@ impl Netlink {
         let runtime = tokio::runtime::Handle::current();
         let connect = || -> io::Result<_> {
             let _inside = runtime.enter();
-            rtnetlink::new_connection()
+            Ok((rtnetlink::new_connection()?, Bulk::open()?))
         };
-        let (connection, handle, _) = netns::within_or_here(namespace, connect)??;
-        Ok(Netlink { handle, connection: tokio::spawn(connection), protocol: PROTOCOL })
+        let ((connection, handle, _), bulk) = netns::within_or_here(namespace, connect)??;
+        let (connection, bulk) = (tokio::spawn(connection), Arc::new(bulk));
+        Ok(Netlink { handle, connection, bulk, protocol: PROTOCOL })
+    }
+
+    /// Who the kernel says it is that [changes routes](Netlink::change_routes) here.
+    pub fn author(&self) -> Author {
+        self.bulk.author()
     }
 
     /// From now on marks what it adds as an administrator's, which nothing of ours removes.

@@ -1,24 +1,26 @@
 //! Routes.
 
+mod changing;
+mod listing;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::sync::Arc;
 
-use anyhow::{Context, Result, bail};
-use futures::{StreamExt, TryStreamExt};
-use nix::errno::Errno;
+use anyhow::{Result, anyhow};
+use changing::Changing;
 use rtnetlink::packet_route::AddressFamily;
 use rtnetlink::packet_route::route::{
     RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteMetric, RouteProtocol,
     RouteScope, RouteType,
 };
 
-use super::{Link, Netlink, PROTOCOL, errno, unless};
+use super::{Link, Netlink, PROTOCOL};
 use crate::net::Prefix;
+use tokio::task::spawn_blocking;
 
 /// The table that the kernel keeps of its own addresses (`RT_TABLE_LOCAL`).
 const LOCAL_TABLE: u8 = 255;
-/// How many requests are on the way to the kernel at once.
-const PIPELINE: usize = 256;
 
 /// Where a route leads.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -147,171 +149,35 @@ impl RouteChange {
 impl Netlink {
     /// Adds a route, or replaces the one with the same prefix, table and metric.
     pub async fn set_route(&self, route: &Route) -> Result<()> {
-        let device = self.device_index(route).await?;
-        self.change_route(&RouteChange::Set(route.clone()), device).await
+        let outcomes = self.change_routes(vec![RouteChange::Set(route.clone())]).await;
+        outcomes.into_iter().collect()
     }
 
-    /// Makes many changes in their order, many of them on the way at once; one outcome for each.
+    /// Makes many changes in their order, many of them in one call; one outcome for each.
     pub async fn change_routes(&self, changes: Vec<RouteChange>) -> Vec<Result<()>> {
-        let mut devices = BTreeMap::new();
-        for change in &changes {
-            if let Via::Device(name) = &change.route().via
-                && !devices.contains_key(name)
-            {
-                let link = self.find_link(name).await.ok().flatten();
-                devices.insert(name.clone(), link.map(|link| link.index));
-            }
-        }
-        let index = |route: &Route| match &route.via {
-            Via::Device(name) => devices.get(name).copied().flatten(),
+        let devices = self.devices_of(&changes).await;
+        let (bulk, protocol, count) = (Arc::clone(&self.bulk), self.protocol, changes.len());
+        let changing = move || Changing { bulk: &bulk, protocol, devices }.change(&changes);
+        let outcomes = spawn_blocking(changing).await;
+        outcomes.unwrap_or_else(|error| {
+            (0..count).map(|_| Err(anyhow!("changing routes: {error}"))).collect()
+        })
+    }
+
+    /// The numbers of the devices that changes name; those that are gone are left out.
+    async fn devices_of(&self, changes: &[RouteChange]) -> BTreeMap<String, u32> {
+        let names = changes.iter().filter_map(|change| match &change.route().via {
+            Via::Device(name) => Some(name.as_str()),
             Via::Gateway(_) | Via::Unreachable | Via::Blackhole | Via::Throw => None,
-        };
-        let requests = changes.into_iter().map(|change| {
-            let device = index(change.route());
-            async move { self.change_route(&change, device).await }
         });
-        futures::stream::iter(requests).buffered(PIPELINE).collect().await
-    }
-
-    async fn change_route(&self, change: &RouteChange, device: Option<u32>) -> Result<()> {
-        let route = change.route();
-        let leads_out = matches!(route.via, Via::Device(_)) && device.is_none();
-        match change {
-            RouteChange::Set(_) if leads_out => {
-                bail!("adding a route to {}: its device is gone", route.prefix)
-            }
-            RouteChange::Set(_) => {
-                let mut added = self.replace_route(route, device).await;
-                // The route matters more than a source that the host does not have (any more).
-                if route.source.is_some() && is_invalid(&added) {
-                    let without = Route { source: None, ..route.clone() };
-                    added = self.replace_route(&without, device).await;
-                }
-                added.with_context(|| format!("adding a route to {}", route.prefix))
-            }
-            RouteChange::Remove(_) if leads_out => Ok(()),
-            RouteChange::Remove(_) => {
-                let any_source = Route { source: None, ..route.clone() };
-                let message = any_source.message(self.protocol, device);
-                let removed = self.handle.route().del(message).execute().await;
-                unless(removed, &[Errno::ESRCH, Errno::ENODEV])
-                    .with_context(|| format!("removing the route to {}", route.prefix))
+        let mut devices = BTreeMap::new();
+        for name in names.collect::<BTreeSet<&str>>() {
+            if let Ok(Some(link)) = self.find_link(name).await {
+                devices.insert(name.to_owned(), link.index);
             }
         }
+        devices
     }
-
-    async fn replace_route(
-        &self,
-        route: &Route,
-        device: Option<u32>,
-    ) -> Result<(), rtnetlink::Error> {
-        let message = route.message(self.protocol, device);
-        self.handle.route().add(message).replace().execute().await
-    }
-
-    async fn device_index(&self, route: &Route) -> Result<Option<u32>> {
-        match &route.via {
-            Via::Device(name) => Ok(self.find_link(name).await?.map(|link| link.index)),
-            Via::Gateway(_) | Via::Unreachable | Via::Blackhole | Via::Throw => Ok(None),
-        }
-    }
-
-    /// How the routes of the host go over its devices: those of the main table that have to do with
-    /// one of `prefixes`, and all local ones.
-    pub async fn device_routes(&self, prefixes: &BTreeSet<Prefix>) -> Result<DeviceRoutes> {
-        let links = self.links().await?;
-        let name = name_of(&links);
-        let is_asked = |to: &Prefix| prefixes.iter().any(|prefix| prefix.overlaps(to));
-        let mut found = DeviceRoutes::default();
-        for message in self.route_messages().await? {
-            let main = message.header.table == RouteHeader::RT_TABLE_MAIN;
-            let devices = outputs(&message).into_iter().filter_map(&name);
-            if main && message.header.destination_prefix_length == 0 {
-                found.defaults.extend(devices);
-            } else if let Some(prefix) = taken_locally(&message) {
-                for device in devices {
-                    found.local.entry(device).or_default().insert(prefix);
-                }
-            } else if main && let Some(to) = destination(&message).filter(is_asked) {
-                for device in devices {
-                    found.main.entry(device).or_default().insert(to);
-                }
-            }
-        }
-        Ok(found)
-    }
-
-    /// All routes that carry our [`PROTOCOL`], in every table.
-    pub async fn our_routes(&self) -> Result<Vec<Route>> {
-        let links = self.links().await?;
-        let name = name_of(&links);
-        let messages = self.our_route_messages().await?;
-        Ok(messages.iter().filter_map(|message| read(message, &name)).collect())
-    }
-
-    /// The routes of the main table, whoever made them.
-    ///
-    /// # Errors
-    ///
-    /// When the kernel refuses.
-    pub async fn main_routes(&self) -> Result<Vec<Route>> {
-        let links = self.links().await?;
-        let name = name_of(&links);
-        let messages = self.route_messages().await?;
-        let main = messages.iter().filter(|m| m.header.table == RouteHeader::RT_TABLE_MAIN);
-        Ok(main.filter_map(|message| read(message, &name)).collect())
-    }
-
-    /// Takes the routes that nobody knows out of tables that are ours alone; says which they were.
-    ///
-    /// # Errors
-    ///
-    /// When the kernel refuses.
-    pub async fn remove_strangers(
-        &self,
-        is_our_table: impl Fn(u32) -> bool,
-        is_known: impl Fn(&Route) -> bool,
-    ) -> Result<Vec<String>> {
-        let links = self.links().await?;
-        let name = name_of(&links);
-        let knows =
-            |message: &RouteMessage| read(message, &name).is_some_and(|route| is_known(&route));
-        let mut messages = self.route_messages().await?;
-        messages.retain(|message| {
-            is_our_table(table(message)) && !(is_ours(message) && knows(message))
-        });
-        let mut removed = Vec::new();
-        for message in messages {
-            let words = destination(&message).map_or("a route".to_owned(), |to| to.to_string());
-            let outcome = self.handle.route().del(message).execute().await;
-            unless(outcome, &[Errno::ESRCH]).with_context(|| format!("removing {words}"))?;
-            removed.push(words);
-        }
-        Ok(removed)
-    }
-
-    async fn our_route_messages(&self) -> Result<Vec<RouteMessage>> {
-        let mut messages = self.route_messages().await?;
-        messages.retain(is_ours);
-        Ok(messages)
-    }
-
-    async fn route_messages(&self) -> Result<Vec<RouteMessage>> {
-        let mut all = Vec::new();
-        for family in [AddressFamily::Inet, AddressFamily::Inet6] {
-            let mut query = RouteMessage::default();
-            query.header.address_family = family;
-            let answers = self.handle.route().get(query).execute();
-            let messages: Vec<RouteMessage> =
-                answers.try_collect().await.context("listing routes")?;
-            all.extend(messages);
-        }
-        Ok(all)
-    }
-}
-
-fn is_invalid(outcome: &Result<(), rtnetlink::Error>) -> bool {
-    outcome.as_ref().is_err_and(|error| errno(error) == Some(Errno::EINVAL))
 }
 
 /// Where the kernel takes packets for itself, if that is what the route says. Other tables than the

@@ -6,16 +6,21 @@ use std::net::IpAddr;
 use anyhow::Result;
 use futures::StreamExt;
 use futures::channel::mpsc::UnboundedReceiver;
+use nix::libc;
 use rtnetlink::MulticastGroup;
 use rtnetlink::packet_core::{NetlinkMessage, NetlinkPayload};
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::packet_route::route::RouteMessage;
-use rtnetlink::sys::SocketAddr;
+use rtnetlink::sys::{AsyncSocket, SocketAddr};
+use socket2::{SockFilter, SockRef};
 use tokio::task::JoinHandle;
 
-use super::{Link, MAIN_TABLE, Route, Rule, address, route, rule};
+use super::{Author, Link, MAIN_TABLE, Route, Rule, address, route, rule};
 use crate::net::Prefix;
 use crate::os::netns;
+
+/// Where a message says who has caused it (`nlmsg_pid`).
+const AUTHOR: u32 = 12;
 
 /// What happened to a device.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,11 +44,19 @@ struct Multicast {
 
 impl Multicast {
     /// Joins groups in a namespace by name; `None` is that of this thread. Needs a tokio runtime.
-    fn join(namespace: Option<&str>, groups: &[MulticastGroup]) -> Result<Self> {
+    fn join(
+        namespace: Option<&str>,
+        groups: &[MulticastGroup],
+        filter: &[SockFilter],
+    ) -> Result<Self> {
         let runtime = tokio::runtime::Handle::current();
         let connect = || -> io::Result<_> {
             let _inside = runtime.enter();
-            rtnetlink::new_multicast_connection(groups)
+            let mut joined = rtnetlink::new_multicast_connection(groups)?;
+            if !filter.is_empty() {
+                SockRef::from(joined.0.socket_mut().socket_ref()).attach_filter(filter)?;
+            }
+            Ok(joined)
         };
         let (connection, _, messages) = netns::within_or_here(namespace, connect)??;
         Ok(Multicast { messages, connection: tokio::spawn(connection) })
@@ -70,7 +83,7 @@ impl LinkWatch {
     /// Watches a namespace by name; `None` is that of this thread. Needs a tokio runtime.
     pub fn open(namespace: Option<&str>) -> Result<Self> {
         let groups = [MulticastGroup::Link, MulticastGroup::Ipv4Ifaddr, MulticastGroup::Ipv6Ifaddr];
-        Multicast::join(namespace, &groups).map(LinkWatch)
+        Multicast::join(namespace, &groups, &[]).map(LinkWatch)
     }
 
     /// Waits for the next change; `None` when the kernel has closed the connection.
@@ -122,8 +135,9 @@ pub enum Loss {
 pub struct LossWatch(Multicast);
 
 impl LossWatch {
-    /// Watches a namespace by name; `None` is that of this thread. Needs a tokio runtime.
-    pub fn open(namespace: Option<&str>) -> Result<Self> {
+    /// Watches a namespace by name; `None` is that of this thread. What [`Netlink::change_routes`]
+    /// does by `author` is not told: the kernel does not even copy it. Needs a tokio runtime.
+    pub fn open(namespace: Option<&str>, author: Author) -> Result<Self> {
         let groups = [
             MulticastGroup::Link,
             MulticastGroup::Ipv4Ifaddr,
@@ -133,7 +147,7 @@ impl LossWatch {
             MulticastGroup::Ipv4Rule,
             MulticastGroup::Ipv6Rule,
         ];
-        Multicast::join(namespace, &groups).map(LossWatch)
+        Multicast::join(namespace, &groups, &all_but(author)).map(LossWatch)
     }
 
     /// Waits for the next loss; `None` when the kernel has closed the connection. Cancelling the
@@ -150,6 +164,20 @@ impl LossWatch {
             }
         }
     }
+}
+
+/// A filter for what somebody else than `author` has caused (`nlmsg_pid`).
+fn all_but(author: Author) -> [SockFilter; 4] {
+    // A filter reads numbers as they come in a network; netlink has them as the host does.
+    let author = u32::from_be_bytes(author.0.to_ne_bytes());
+    let (load, equals) =
+        (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, libc::BPF_JMP | libc::BPF_JEQ);
+    [
+        SockFilter::new(load as u16, 0, 0, AUTHOR),
+        SockFilter::new((equals | libc::BPF_K) as u16, 0, 1, author),
+        SockFilter::new(libc::BPF_RET as u16, 0, 0, 0),
+        SockFilter::new(libc::BPF_RET as u16, 0, 0, u32::MAX),
+    ]
 }
 
 fn loss(message: RouteNetlinkMessage) -> Option<Loss> {
