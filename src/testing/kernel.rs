@@ -2,9 +2,7 @@
 //! policy rules, with the answers that Linux gives. It routes packets as Linux does, rule by rule.
 
 use crate::config::{Config, VpcConfig};
-use crate::gateway::world::{
-    Answer, Change, Host, HostDevice, Rule, Segment, Table, Then, When, Wish,
-};
+use crate::gateway::world::{Answer, Change, Host, HostDevice, Rule, Table, Then, When, Wish};
 use crate::net::{MacAddress, Prefix, VpcId};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -124,8 +122,8 @@ impl Kernel {
         if let Wish::Device { vpc, .. } = wish {
             self.standing.retain(|other| !stands_on(other, *vpc));
         }
-        if let Wish::Segment(Segment { vpc, .. }) = wish {
-            let goes = |one: &Wish| matches!(one, Wish::VirtualMac(one) if one.vpc == *vpc);
+        if let Wish::Segment(segment) = wish {
+            let goes = |one: &Wish| matches!(one, Wish::VirtualMac(one) if one.vpc == segment.vpc);
             self.standing.retain(|other| !goes(other));
         }
         self.standing.remove(wish)
@@ -174,7 +172,7 @@ impl Kernel {
 
     fn rules(&self, netns: Option<&str>, ipv4: bool) -> Vec<&Rule> {
         let rules = self.standing.iter().filter_map(|wish| match wish {
-            Wish::Rule(rule) => Some(rule),
+            Wish::Rule(rule) => Some(rule.as_ref()),
             _ => None,
         });
         let here = |rule: &&Rule| rule.netns.as_deref() == netns && rule.ipv4 == ipv4;

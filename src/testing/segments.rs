@@ -6,7 +6,7 @@ use super::network::{Network, next_hop};
 use super::operations::ask;
 use crate::config::Config;
 use crate::control::{Reply, Request};
-use crate::gateway::world::{Segment, VirtualMac, Wish};
+use crate::gateway::world::{VirtualMac, Wish};
 use crate::net::VpcId;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -131,7 +131,7 @@ fn a_segment_follows_its_configuration_and_goes_with_it() {
     let after = standing(&mut network, 0, of_segments);
     assert_eq!(after.len(), before.len());
     let listed = |wish: &Wish| match wish {
-        Wish::Segment(Segment { vpc, vteps, .. }) if *vpc == VPC => Some(vteps.len()),
+        Wish::Segment(segment) if segment.vpc == VPC => Some(segment.vteps.len()),
         _ => None,
     };
     assert_eq!(after.iter().find_map(listed), Some(3));

@@ -18,11 +18,10 @@ pub(super) async fn found(
     namespace: Option<&str>,
     places: &BTreeMap<VpcId, Place>,
 ) -> Result<BTreeSet<Wish>> {
-    let routes = netlink.our_routes().await?;
+    let mut found: BTreeSet<Wish> =
+        netlink.gather_our_routes(|route| wish_of_route(&route)).await?;
     let rules = netlink.our_rules().await?;
-    let routes = routes.iter().filter_map(wish_of_route);
-    let rules = rules.iter().filter_map(|rule| wish_of_rule(rule, namespace));
-    let mut found: BTreeSet<Wish> = routes.chain(rules).collect();
+    found.extend(rules.iter().filter_map(|rule| wish_of_rule(rule, namespace)));
     for (&vpc, place) in places.iter().filter(|(_, p)| p.namespace.as_deref() == namespace) {
         let ours = netlink.our_addresses(&place.device).await?;
         let alone = ours.iter().filter(|one| **one == InterfaceAddress::host(one.address));
@@ -31,10 +30,10 @@ pub(super) async fn found(
             let segments = segments::found(netlink, namespace, vpc).await?;
             let interface = segments.first().map(|one| one.name.clone()).unwrap_or_default();
             let macs = segments::found_virtual_macs(netlink, vpc, &interface).await?;
-            found.extend(segments.into_iter().map(Wish::Segment));
+            found.extend(segments.into_iter().map(Box::new).map(Wish::Segment));
             found.extend(macs.into_iter().map(Wish::VirtualMac));
             let outlets = outlets::found(netlink, namespace, vpc).await?;
-            found.extend(outlets.into_iter().map(Wish::Outlet));
+            found.extend(outlets.into_iter().map(Box::new).map(Wish::Outlet));
         }
     }
     Ok(found)

@@ -93,7 +93,7 @@ struct Running {
 
 impl Running {
     async fn begin(
-        sharing: Sharing,
+        sharing: Box<Sharing>,
         answers: mpsc::UnboundedSender<Vec<Answer>>,
     ) -> Result<Running> {
         let files = Files::of(&sharing);

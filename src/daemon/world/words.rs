@@ -166,7 +166,7 @@ pub(super) fn wish_of_rule(rule: &netlink::Rule, namespace: Option<&str>) -> Opt
     };
     let (ipv4, priority) = (rule.ipv4, rule.priority);
     let netns = namespace.map(str::to_owned);
-    Some(Wish::Rule(world::Rule { netns, ipv4, priority, when, then }))
+    Some(Wish::Rule(Box::new(world::Rule { netns, ipv4, priority, when, then })))
 }
 
 #[cfg(test)]

@@ -84,7 +84,7 @@ pub fn guards(outline: &Outline, host: &Host, listening: &[IpAddr]) -> BTreeSet<
         for ipv4 in [true, false] {
             let policy =
                 Policy { netns, ipv4, vpcs: &vpcs, fenced: &fenced, lans: &lans, underlay };
-            wishes.extend(policy.rules().into_iter().map(Wish::Rule));
+            wishes.extend(policy.rules().into_iter().map(Box::new).map(Wish::Rule));
         }
     }
     wishes

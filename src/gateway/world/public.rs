@@ -164,17 +164,17 @@ pub(super) fn wishes(config: &Config, vpc: VpcId, settings: &VpcConfig) -> Vec<W
     }
     let (netns, name) = (settings.netns.clone(), settings.outlet());
     let rule = |netns: &Option<String>, priority, when, then| {
-        Wish::Rule(Rule { netns: netns.clone(), ipv4: true, priority, when, then })
+        Wish::Rule(Box::new(Rule { netns: netns.clone(), ipv4: true, priority, when, then }))
     };
     let outlet = Outlet { vpc, name: name.clone(), netns, mtu: config.gateway.underlay_mtu };
     let arriving = When::Arriving(name.clone());
     let closed = settings.public_addresses().into_iter();
     let closed = closed.map(|address| Wish::Closed { vpc, address });
     let translation = translation(config, vpc, settings);
-    let sharing = sharing(config, settings, &translation).map(Wish::Sharing);
+    let sharing = sharing(config, settings, &translation).map(Box::new).map(Wish::Sharing);
     let wishes = [
-        Wish::Translation(translation),
-        Wish::Outlet(outlet.clone()),
+        Wish::Translation(translation.into()),
+        Wish::Outlet(outlet.clone().into()),
         Wish::Exit { vpc, device: name },
         // Translated packets go by routes of the underlay, not into tunnels of other VPCs.
         rule(&None, OUTLET, arriving, Then::Goto(END)),

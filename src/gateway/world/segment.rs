@@ -109,7 +109,7 @@ pub(super) fn first_of(vpc: VpcId) -> [Wish; 2] {
         vteps: BTreeSet::new(),
         addresses: BTreeSet::new(),
     };
-    [Wish::Admission(admission), Wish::Segment(segment)]
+    [Wish::Admission(admission.into()), Wish::Segment(segment.into())]
 }
 
 /// The wishes of a VPC whose hosts live in a segment.
@@ -135,5 +135,5 @@ pub(super) fn wishes(vpc: VpcId, settings: &VpcConfig) -> Vec<Wish> {
         vteps: vteps.clone(),
         addresses: addresses.clone(),
     };
-    vec![Wish::Admission(admission), Wish::Segment(segment)]
+    vec![Wish::Admission(admission.into()), Wish::Segment(segment.into())]
 }

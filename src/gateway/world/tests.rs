@@ -194,7 +194,7 @@ fn a_rule_that_the_host_asks_too_late_is_refused_until_it_comes_first() {
         when: When::Unmarked,
         then: Then::Lookup(Table::Prefixes),
     };
-    let wish = Wish::Rule(rule.clone());
+    let wish = Wish::Rule(rule.clone().into());
     let mut world = standing(std::slice::from_ref(&wish));
     assert_eq!(world.rules().collect::<Vec<_>>(), [&rule]);
     world.overrule([(wish.clone(), "another is first".to_owned())].into());

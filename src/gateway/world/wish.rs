@@ -10,7 +10,8 @@ use std::net::{IpAddr, Ipv4Addr};
 
 /// One thing that the gateway keeps on its host. The order of the variants is the order in which
 /// they come to be: what needs a device comes after the device, and a rule after what the table
-/// that it leads to holds.
+/// that it leads to holds. There may be as many as peers have prefixes: what is larger than a route
+/// is boxed.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Wish {
     /// The TUN device of a VPC.
@@ -79,11 +80,11 @@ pub enum Wish {
         prefix: Prefix,
     },
     /// A policy rule.
-    Rule(Rule),
+    Rule(Box<Rule>),
     /// Who may send into a VPC's segment.
-    Admission(Admission),
+    Admission(Box<Admission>),
     /// The VXLAN device of a VPC.
-    Segment(Segment),
+    Segment(Box<Segment>),
     /// The Ethernet address of a virtual router, while it is active in a segment.
     VirtualMac(VirtualMac),
     /// That the host forwards packets of a VPC. It is for the operator to say: we only look.
@@ -96,9 +97,9 @@ pub enum Wish {
         devices: BTreeSet<String>,
     },
     /// What translates public addresses of a VPC.
-    Translation(Translation),
+    Translation(Box<Translation>),
     /// The devices by which translated packets of a VPC cross.
-    Outlet(Outlet),
+    Outlet(Box<Outlet>),
     /// The way of translated packets out of a VPC's namespace.
     Exit {
         /// The VPC.
@@ -123,7 +124,7 @@ pub enum Wish {
         device: String,
     },
     /// That translated connections of a VPC are known to another gateway.
-    Sharing(Sharing),
+    Sharing(Box<Sharing>),
 }
 
 /// The network namespace in which a wish stands.
@@ -230,15 +231,15 @@ impl Wish {
             | Wish::Route { vpc, .. }
             | Wish::Forwarding { vpc, .. }
             | Wish::Onward { vpc, .. }
-            | Wish::Admission(Admission { vpc, .. })
-            | Wish::Segment(Segment { vpc, .. })
             | Wish::VirtualMac(VirtualMac { vpc, .. })
-            | Wish::Translation(Translation { vpc, .. })
-            | Wish::Outlet(Outlet { vpc, .. })
             | Wish::Exit { vpc, .. }
             | Wish::Closed { vpc, .. }
-            | Wish::Public { vpc, .. }
-            | Wish::Sharing(Sharing { vpc, .. }) => Some(*vpc),
+            | Wish::Public { vpc, .. } => Some(*vpc),
+            Wish::Admission(admission) => Some(admission.vpc),
+            Wish::Segment(segment) => Some(segment.vpc),
+            Wish::Translation(translation) => Some(translation.vpc),
+            Wish::Outlet(outlet) => Some(outlet.vpc),
+            Wish::Sharing(sharing) => Some(sharing.vpc),
             Wish::Rule(_) | Wish::Bar { .. } => None,
         }
     }
@@ -409,23 +410,23 @@ impl fmt::Display for Wish {
             Wish::Bar { prefix, .. } => write!(f, "bar before {prefix}"),
             Wish::Fence { prefix, .. } => write!(f, "fence before {prefix} of another VPC"),
             Wish::Rule(rule) => write!(f, "{rule}"),
-            Wish::Admission(Admission { vni, .. }) => write!(f, "guard of VNI {vni}"),
-            Wish::Segment(Segment { name, vni, .. }) => write!(f, "VXLAN {name} with VNI {vni}"),
+            Wish::Admission(admission) => write!(f, "guard of VNI {}", admission.vni),
+            Wish::Segment(segment) => write!(f, "VXLAN {} with VNI {}", segment.name, segment.vni),
             Wish::VirtualMac(virtual_mac) => {
                 write!(f, "virtual router address {}", virtual_mac.mac())
             }
             Wish::Forwarding { ipv4, .. } => {
                 write!(f, "forwarding of {}", if *ipv4 { "IPv4" } else { "IPv6" })
             }
-            Wish::Translation(Translation { outlet, .. }) => {
-                write!(f, "translation of public addresses at {outlet}")
+            Wish::Translation(translation) => {
+                write!(f, "translation of public addresses at {}", translation.outlet)
             }
-            Wish::Outlet(Outlet { name, .. }) => write!(f, "outlet {name}"),
+            Wish::Outlet(outlet) => write!(f, "outlet {}", outlet.name),
             Wish::Exit { device, .. } => write!(f, "way out by {device}"),
             Wish::Closed { address, .. } => write!(f, "barrier before {address}"),
             Wish::Public { address, .. } => write!(f, "public address {address}"),
-            Wish::Sharing(Sharing { sibling, .. }) => {
-                write!(f, "sharing of connections with {sibling}")
+            Wish::Sharing(sharing) => {
+                write!(f, "sharing of connections with {}", sharing.sibling)
             }
         }
     }

@@ -20,7 +20,7 @@ impl Carrier {
         }
         let admission = |change: &Change| match change {
             Change::Set(Wish::Admission(admission)) => {
-                Some((admission.vpc, Some(admission.clone())))
+                Some((admission.vpc, Some(admission.as_ref().clone())))
             }
             Change::Remove(Wish::Admission(admission)) => Some((admission.vpc, None)),
             Change::Set(_) | Change::Remove(_) => None,
@@ -52,8 +52,8 @@ impl Carrier {
     /// Replaces what translates the public addresses of one VPC.
     pub(super) async fn translate(&mut self, change: Change) {
         let (translation, wanted) = match &change {
-            Change::Set(Wish::Translation(translation)) => (translation.clone(), true),
-            Change::Remove(Wish::Translation(translation)) => (translation.clone(), false),
+            Change::Set(Wish::Translation(translation)) => (translation.as_ref().clone(), true),
+            Change::Remove(Wish::Translation(translation)) => (translation.as_ref().clone(), false),
             Change::Set(_) | Change::Remove(_) => return,
         };
         let mut translations = std::mem::take(&mut self.translations);
@@ -109,7 +109,7 @@ impl Carrier {
             }
             Ok(None) => {
                 self.translations.forget(translation.vpc);
-                self.answer(vec![Answer::Lost(Wish::Translation(translation))]);
+                self.answer(vec![Answer::Lost(Wish::Translation(translation.into()))]);
             }
             Err(error) => debug!(error = format!("{error:#}"), "translations cannot be counted"),
         }
@@ -130,8 +130,8 @@ impl Carrier {
                 self.answer(vec![Answer::Segments(counters)]);
             }
             Ok(None) => {
-                let lost = self.admissions.standing().cloned().map(Wish::Admission);
-                let lost = lost.map(Answer::Lost).collect();
+                let lost = self.admissions.standing().cloned().map(Box::new);
+                let lost = lost.map(|admission| Answer::Lost(Wish::Admission(admission))).collect();
                 self.admissions.forget();
                 self.answer(lost);
             }

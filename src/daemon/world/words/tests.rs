@@ -38,7 +38,7 @@ fn every_guard_is_recognized_where_it_stands() {
         let when = When::Bound("vpn-red".to_owned(), Prefix::all_ipv4());
         let then = Then::LookupMain { shortest };
         let home = world::Rule { netns: None, ipv4: true, priority: 84, when, then };
-        assert_eq!(wish_of_rule(&rule(&home), None), Some(Wish::Rule(home)));
+        assert_eq!(wish_of_rule(&rule(&home), None), Some(Wish::Rule(home.into())));
     }
     // "guard of", "exception for", "bar before", "IPv4 rule", "IPv6 rule"
     assert_eq!(kinds.len(), 5, "{kinds:?}");

@@ -39,7 +39,7 @@ fn bars(wishes: &BTreeSet<Wish>) -> Vec<String> {
 
 fn rules(wishes: &BTreeSet<Wish>, priority: u32) -> Vec<&Rule> {
     let rules = wishes.iter().filter_map(|wish| match wish {
-        Wish::Rule(rule) if rule.priority == priority => Some(rule),
+        Wish::Rule(rule) if rule.priority == priority => Some(rule.as_ref()),
         _ => None,
     });
     rules.collect()
