@@ -38,6 +38,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 use tokio::sync::mpsc;
+use tokio::task::yield_now;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use tracing::{error, info};
 
@@ -104,6 +105,8 @@ enum Input {
     World(Vec<Answer>),
     Signal(Signal),
     Timeout,
+    /// Nothing has come, and there is something left to do.
+    Turn,
     /// It is time to try again to listen where that was not possible.
     Listen,
     /// Nobody has confirmed the configuration.
@@ -145,19 +148,23 @@ impl Daemon {
         let deadline = deadline.map_or_else(far, Instant::from_std);
         let listen_at = self.listening.retry_at();
         let confirm_at = self.unconfirmed.as_ref().map(|standing| standing.until);
+        // What peers have announced is worked off before they are heard again, and between turns
+        // everybody else is.
+        let is_busy = self.gateway.is_busy();
         tokio::select! {
             signal = self.signals.next() => Input::Signal(signal),
             Some(report) = inputs.bfd.recv() => Input::Bfd(report),
             Some(message) = inputs.dataplane.recv() => Input::Dataplane(message),
             Some(datagram) = inputs.ike.recv() => Input::Datagram(datagram),
             Some(event) = inputs.lan.recv() => Input::Lan(event),
-            Some(event) = inputs.tcp.recv() => Input::Tcp(event),
+            Some(event) = inputs.tcp.recv(), if !is_busy => Input::Tcp(event),
             Some(event) = self.connections.accept() => Input::Tcp(event),
             Some(answer) = inputs.jobs.recv() => Input::Job(answer),
             Some(call) = inputs.calls.recv() => Input::Call(call),
             Some(error) = inputs.path_errors.recv() => Input::PathError(error),
             Some(answers) = inputs.world.recv() => Input::World(answers),
-            () = sleep_until(deadline) => Input::Timeout,
+            () = sleep_until(deadline), if !is_busy => Input::Timeout,
+            () = yield_now(), if is_busy => Input::Turn,
             () = sleep_until(listen_at.unwrap_or_else(far)), if listen_at.is_some() => Input::Listen,
             () = sleep_until(confirm_at.unwrap_or_else(far)), if confirm_at.is_some() => Input::Unconfirmed,
         }
@@ -230,8 +237,13 @@ impl Daemon {
             }
             Input::Unconfirmed => self.roll_back(),
             Input::Signal(Signal::Terminate)
+            | Input::Turn
             | Input::Watchdog
             | Input::Dataplane(FromDataplane::Failed { .. }) => {}
+        }
+        // After every input, so that whoever floods us does not keep it from being done.
+        if self.gateway.is_busy() {
+            self.gateway.go_on(now);
         }
     }
 

@@ -7,7 +7,7 @@ use super::world::{
     Answer, Change, Entrances, ForeignRule, Ground, HostDevice, Rule, Table, Then, Underlay, Wish,
     configured, has_default, outer_devices, ways,
 };
-use crate::config::{Outline, VpcOutline};
+use crate::config::{Outline, VpcConfig, VpcOutline};
 use crate::control::Code;
 use crate::net::{Prefix, VpcId};
 use crate::routing::Reserved;
@@ -57,11 +57,14 @@ impl Gateway {
             | Answer::Replaced(_) => {}
         }
         let vpcs = &self.config.vpcs;
-        let lives_in = |wish: &Wish, namespace: Option<&str>| match wish.ground() {
-            Ground::Named(name) => name == namespace,
-            Ground::Of(vpc) => vpcs.get(&vpc).is_some_and(|vpc| vpc.netns.as_deref() == namespace),
-        };
+        let lives_in = |wish: &Wish, namespace: Option<&str>| lives_in(vpcs, wish, namespace);
         self.world.on_answer(answer, lives_in, now);
+    }
+
+    /// Takes in more of what was found on the host.
+    pub(super) fn compare_world(&mut self) {
+        let vpcs = &self.config.vpcs;
+        self.world.compare(&|wish: &Wish, namespace: Option<&str>| lives_in(vpcs, wish, namespace));
     }
 
     /// The host forwards packets of a VPC, or not. Hosts count on it from the first time on, and at any
@@ -165,7 +168,7 @@ impl Gateway {
             let there = || entrances.iter().filter(|one| one.vpc.netns == rule.netns);
             let overrules = |one: &ForeignRule| there().any(|of| one.overrules(rule, of));
             let first = foreign.iter().find(|one| one.mark == mark && overrules(one))?;
-            Some((Wish::Rule(rule.clone()), first.complaint(rule)))
+            Some((Wish::Rule(rule.clone().into()), first.complaint(rule)))
         };
         let overruled = self.world.rules().filter_map(|rule| first(rule, false)).collect();
         let marking = self.world.rules().filter_map(|rule| Some(first(rule, true)?.1)).collect();
@@ -224,4 +227,12 @@ impl Gateway {
 /// Link-local networks are on every link and lead to no gateway.
 fn is_of_a_link(prefix: &Prefix) -> bool {
     matches!(prefix.addr(), IpAddr::V6(six) if six.is_unicast_link_local())
+}
+
+/// Whether a wish is one for this network namespace; `None` is the daemon's.
+fn lives_in(vpcs: &BTreeMap<VpcId, VpcConfig>, wish: &Wish, namespace: Option<&str>) -> bool {
+    match wish.ground() {
+        Ground::Named(name) => name == namespace,
+        Ground::Of(vpc) => vpcs.get(&vpc).is_some_and(|vpc| vpc.netns.as_deref() == namespace),
+    }
 }

@@ -150,6 +150,8 @@ pub struct Gateway {
     outputs: VecDeque<Output>,
     dataplane: BTreeMap<String, u64>,
     dirty: Dirty,
+    /// The VPCs whose routers have something left to do.
+    busy: VecDeque<VpcId>,
     timers: Timers<Why>,
     inspection: Inspection,
     unsent: unsent::Tally,
@@ -227,6 +229,7 @@ impl Gateway {
             outputs: VecDeque::new(),
             dataplane: BTreeMap::new(),
             dirty: Dirty::default(),
+            busy: VecDeque::new(),
             timers: Timers::default(),
             inspection: Inspection::default(),
             unsent: unsent::Tally::default(),
@@ -357,6 +360,7 @@ impl Gateway {
             self.wake(why, at);
         }
         self.settle(at.now);
+        self.go_on(at.now);
     }
 
     fn wake(&mut self, why: Why, at: &mut Moment<'_>) {
@@ -391,12 +395,35 @@ impl Gateway {
         }
     }
 
+    /// Whether an input has brought more than a turn has room for: [`Gateway::go_on`] is due, after
+    /// whatever else waits, and what peers announce has to wait.
+    pub fn is_busy(&self) -> bool {
+        !self.busy.is_empty() || self.world.is_looking()
+    }
+
+    /// A turn of what is left to do; VPCs have turns one after the other.
+    pub fn go_on(&mut self, now: Timestamp) {
+        if !self.is_busy() {
+            return;
+        }
+        self.compare_world();
+        if let Some(id) = self.busy.pop_front() {
+            self.dirty.vpcs.insert(id);
+            if let Some(vpc) = self.vpcs.get_mut(&id) {
+                vpc.router.handle_timeout(now);
+            }
+        }
+        self.settle(now);
+    }
+
     /// When [`Gateway::handle_timeout`] is due, and why.
     pub fn poll_timeout(&self) -> Option<(Timestamp, Why)> {
         let ike = self.ike.poll_timeout().map(|(at, _)| (at, Why::Ike));
         let vrrp = self.redundancy.poll_timeout().map(|at| (at, Why::Vrrp));
         let world = self.world.poll_timeout().map(|at| (at, Why::World));
-        soonest([ike, vrrp, world, self.timers.next()])
+        let busy = self.busy.front().and_then(|id| Some((self.vpcs.get(id)?, *id)));
+        let busy = busy.and_then(|(vpc, id)| Some((vpc.router.poll_timeout()?.0, Why::Router(id))));
+        soonest([ike, vrrp, world, busy, self.timers.next()])
     }
 
     /// The next piece of public-key work to do, elsewhere and in any order; every one that is

@@ -212,6 +212,7 @@ impl Gateway {
         self.vpcs.remove(&id);
         self.dirty.vpcs.insert(id);
         self.timers.arm(Why::Router(id), None);
+        self.busy.retain(|busy| *busy != id);
         self.publisher.mark_vpc(id);
     }
 

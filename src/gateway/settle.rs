@@ -275,6 +275,13 @@ impl Gateway {
         while let Some(id) = self.dirty.vpcs.pop_first() {
             let Some(vpc) = self.vpcs.get(&id) else { continue };
             self.redundancy.on_isolation(id, vpc.is_isolated(), now);
+            if vpc.router.is_busy() {
+                self.timers.arm(Why::Router(id), None);
+                if !self.busy.contains(&id) {
+                    self.busy.push_back(id);
+                }
+                continue;
+            }
             let deadline = vpc.router.poll_timeout().map(|(at, _)| at);
             self.timers.arm(Why::Router(id), deadline);
         }

@@ -16,6 +16,7 @@
 mod foreign;
 mod host;
 mod lans;
+mod looking;
 mod plan;
 mod public;
 mod segment;
@@ -25,6 +26,7 @@ mod wish;
 pub use foreign::{Entrances, ForeignRule};
 pub use host::{Device as HostDevice, Host, Questions};
 pub(super) use lans::Underlay;
+use looking::Look;
 pub use plan::{blind_to, guards, kept_out};
 pub(super) use plan::{configured, has_default};
 pub use public::{Mapping, NatCounters, Outlet, Ports, Sharing, Source, Translation};
@@ -98,11 +100,11 @@ pub enum Trouble {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum State {
     /// It was asked for and not answered yet; perhaps it was refused before.
-    Asked(Option<Refusal>),
+    Asked(Option<Box<Refusal>>),
     /// It is there.
     Standing,
     /// The host refused; it is asked for again when its timer fires.
-    Refused(Refusal),
+    Refused(Box<Refusal>),
 }
 
 /// Why the host does not do something, and how often it said so in a row.
@@ -135,6 +137,7 @@ pub struct World {
     turns: BTreeMap<Wish, bool>,
     /// Rules that stand and are of no use, and why.
     overruled: BTreeMap<Wish, String>,
+    looks: VecDeque<Look>,
     counters: Counters,
 }
 
@@ -279,7 +282,7 @@ impl World {
             }
             Answer::Lost(wish) => self.on_lost(&wish),
             Answer::Found(namespace, found) => {
-                self.on_found(&found, |wish| lives_in(wish, namespace.as_deref()));
+                self.on_found(namespace, found, &lives_in, now);
             }
         }
     }
@@ -311,7 +314,7 @@ impl World {
             State::Asked(Some(refusal)) | State::Refused(refusal) => refusal.times + 1,
             State::Asked(None) | State::Standing => 1,
         };
-        *state = State::Refused(Refusal { why: why.clone(), times });
+        *state = State::Refused(Box::new(Refusal { why: why.clone(), times }));
         if self.refused.insert(wish.clone()) {
             warn!(%wish, why, "the host refused; it is asked for again");
             self.turns.insert(wish, false);
@@ -340,7 +343,7 @@ impl World {
     /// The policy rules that are wanted.
     pub fn rules(&self) -> impl Iterator<Item = &Rule> {
         self.wanted.keys().filter_map(|wish| match wish {
-            Wish::Rule(rule) => Some(rule),
+            Wish::Rule(rule) => Some(rule.as_ref()),
             _ => None,
         })
     }
@@ -353,25 +356,6 @@ impl World {
         }
     }
 
-    /// What stands and was not found is put back, what was refused is tried at once, and what
-    /// nobody wants is removed.
-    fn on_found(&mut self, found: &BTreeSet<Wish>, concerns: impl Fn(&Wish) -> bool) {
-        let lost = |wish: &&Wish| {
-            self.stands(wish) && wish.is_found() && !found.contains(*wish) && concerns(wish)
-        };
-        let missing: Vec<Wish> = self.wanted.keys().filter(lost).cloned().collect();
-        missing.iter().for_each(|wish| self.on_lost(wish));
-        let refused: Vec<Wish> = self.refused.iter().filter(|w| concerns(w)).cloned().collect();
-        refused.into_iter().for_each(|wish| self.repeat(wish));
-        let has_successor = |wish: &Wish| {
-            self.same_route(wish).is_some() || self.same_segment(wish) || self.same_outlet(wish)
-        };
-        let is_wanted = |wish: &Wish| self.wanted.contains_key(wish) || has_successor(wish);
-        let foreign = found.iter().filter(|wish| wish.outlives_us() && !is_wanted(wish));
-        let removals: Vec<Change> = foreign.rev().cloned().map(Change::Remove).collect();
-        self.changes.extend(removals);
-    }
-
     /// Asks again for what was refused and is due.
     pub fn handle_timeout(&mut self, now: Timestamp) {
         while let Some(wish) = self.retries.pop_due(now) {
@@ -381,7 +365,8 @@ impl World {
 
     /// When something is asked for again.
     pub fn poll_timeout(&self) -> Option<Timestamp> {
-        self.retries.next().map(|(at, _)| at)
+        let looking = self.looks.front().map(|look| look.since);
+        looking.into_iter().chain(self.retries.next().map(|(at, _)| at)).min()
     }
 
     /// The next change to make.
@@ -458,7 +443,7 @@ impl World {
         }
     }
 
-    fn ask(&mut self, wish: Wish, refusal: Option<Refusal>) {
+    fn ask(&mut self, wish: Wish, refusal: Option<Box<Refusal>>) {
         self.changes.push_back(Change::Set(wish.clone()));
         self.wanted.insert(wish, State::Asked(refusal));
     }

@@ -9,11 +9,15 @@
 
 mod adj_rib_in;
 mod admission;
+mod deciding;
 mod decision;
+mod doubts;
 mod ledger;
 mod reach;
+mod table;
 
 pub use admission::{RejectReason, Rejections, Reserved};
+pub use deciding::Decided;
 pub use decision::{Reason, Source};
 pub use reach::{Reach, Share};
 
@@ -21,11 +25,13 @@ use crate::net::{Asn, PeerId, Prefix, PrefixSet};
 use crate::routing::attributes::{Attributes, Role};
 use crate::routing::policy::Rule;
 use adj_rib_in::AdjRibIn;
+use doubts::Doubts;
 use ledger::Ledger;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::ops::RangeBounds;
 use std::sync::Arc;
+use table::Table;
 
 /// On which side of the gateway a neighbour is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -107,10 +113,8 @@ pub struct Rib {
     local: PrefixSet,
     underlay: Reserved,
     peers: BTreeMap<PeerId, AdjRibIn>,
-    /// Who has an accepted path to a prefix.
-    candidates: BTreeMap<Prefix, BTreeSet<PeerId>>,
-    chosen: BTreeMap<Prefix, Chosen>,
-    dirty: BTreeSet<Prefix>,
+    table: Table,
+    doubts: Doubts,
 }
 
 impl Rib {
@@ -122,9 +126,8 @@ impl Rib {
             local: PrefixSet::new(),
             underlay: Reserved::default(),
             peers: BTreeMap::new(),
-            candidates: BTreeMap::new(),
-            chosen: BTreeMap::new(),
-            dirty: BTreeSet::new(),
+            table: Table::new(),
+            doubts: Doubts::default(),
         }
     }
 
@@ -163,9 +166,7 @@ impl Rib {
         match self.peers.get_mut(&peer) {
             Some(rib) if rib.policy == policy => return,
             Some(rib) => rib.policy = policy,
-            None => {
-                self.peers.insert(peer, AdjRibIn::new(policy));
-            }
+            None => return drop(self.peers.insert(peer, AdjRibIn::new(policy))),
         }
         self.readmit(peer);
     }
@@ -175,7 +176,7 @@ impl Rib {
         let Some(rib) = self.peers.get_mut(&peer) else { return };
         if rib.usable != usable {
             rib.usable = usable;
-            self.dirty.extend(rib.accepted.keys());
+            self.doubts.walk(peer, false);
         }
     }
 
@@ -184,7 +185,7 @@ impl Rib {
         let Some(rib) = self.peers.get_mut(&peer) else { return };
         if rib.reach != reach {
             rib.reach = reach;
-            self.dirty.extend(rib.accepted.keys());
+            self.doubts.walk(peer, false);
         }
     }
 
@@ -200,7 +201,7 @@ impl Rib {
     pub fn set_identifier(&mut self, peer: PeerId, identifier: Ipv4Addr) {
         if let Some(rib) = self.peers.get_mut(&peer) {
             rib.identifier = identifier;
-            self.dirty.extend(rib.accepted.keys());
+            self.doubts.walk(peer, false);
         }
     }
 
@@ -247,12 +248,9 @@ impl Rib {
     pub fn forget(&mut self, peer: PeerId) {
         let Some(rib) = self.peers.get_mut(&peer) else { return };
         rib.rejected = Rejections::default();
-        for prefix in rib.accepted.keys().copied().collect::<Vec<_>>() {
-            self.drop_accepted(peer, &prefix);
-        }
-        if let Some(rib) = self.peers.get_mut(&peer) {
-            rib.ledger = Ledger::default();
-        }
+        rib.stale.clear();
+        rib.ledger = Ledger::default();
+        self.doubts.bury(peer, std::mem::take(&mut rib.accepted));
     }
 
     /// What a neighbour has announced of some prefixes holds on, and has to be announced again.
@@ -283,44 +281,46 @@ impl Rib {
         self.peers.remove(&peer);
     }
 
-    /// Decides anew about every prefix whose paths changed; comes back with those whose ranking
-    /// did. A prefix without usable paths has an empty ranking.
-    pub fn decide(&mut self) -> Vec<Prefix> {
-        let mut changed = Vec::new();
-        for prefix in std::mem::take(&mut self.dirty) {
-            let ranked = decision::rank(self.usable_paths(&prefix));
-            let before = self.chosen.get(&prefix);
-            if before == ranked.as_ref() {
-                continue;
-            }
-            changed.push(prefix);
-            match ranked {
-                Some(chosen) => self.chosen.insert(prefix, chosen),
-                None => self.chosen.remove(&prefix),
-            };
-        }
-        changed
+    /// How packets to `prefix` leave, as last decided.
+    pub fn chosen(&self, prefix: &Prefix) -> Option<Chosen> {
+        let ranking = self.table.ranking(prefix)?;
+        let ranked: Vec<Path> =
+            ranking.peers.iter().filter_map(|peer| self.path(*peer, prefix)).collect();
+        (!ranked.is_empty()).then_some(Chosen { ranked, reason: ranking.reason })
     }
 
-    /// How packets to `prefix` leave, as last decided.
-    pub fn chosen(&self, prefix: &Prefix) -> Option<&Chosen> {
-        self.chosen.get(prefix)
+    /// The best path to `prefix`, as last decided.
+    pub fn best(&self, prefix: &Prefix) -> Option<Path> {
+        let ranking = self.table.ranking(prefix)?;
+        ranking.peers.iter().find_map(|peer| self.path(*peer, prefix))
+    }
+
+    /// By whose tunnels packets to `prefix` leave, best first; or the next hop in the VPC, if that is
+    /// where they go.
+    pub fn ways(&self, prefix: &Prefix) -> (Vec<PeerId>, Option<IpAddr>) {
+        let Some(ranking) = self.table.ranking(prefix) else { return (Vec::new(), None) };
+        if ranking.home.is_some() {
+            return (Vec::new(), ranking.home);
+        }
+        let is_behind_tunnel = |peer: &&PeerId| {
+            self.peers.get(peer).is_some_and(|rib| rib.policy.side == Side::Tunnel)
+        };
+        (ranking.peers.iter().filter(is_behind_tunnel).copied().collect(), None)
     }
 
     /// Every prefix that is reached through a neighbour, as last decided.
-    pub fn all_chosen(&self) -> impl Iterator<Item = (&Prefix, &Chosen)> {
-        self.chosen.iter()
+    pub fn reached(&self) -> impl Iterator<Item = Prefix> {
+        self.table.reached()
     }
 
     /// Prefixes in `range` to which some neighbour has an accepted path, usable or not.
     pub fn prefixes(&self, range: impl RangeBounds<Prefix>) -> impl Iterator<Item = Prefix> {
-        self.candidates.range(range).map(|(prefix, _)| *prefix)
+        self.table.prefixes(range)
     }
 
     /// Accepted paths to `prefix` that wait for their tunnels to carry them.
     pub fn waiting(&self, prefix: &Prefix) -> impl Iterator<Item = (PeerId, &Arc<Attributes>)> {
-        let peers = self.candidates.get(prefix).into_iter().flatten();
-        peers.filter_map(move |peer| {
+        self.table.candidates(prefix).iter().filter_map(move |peer| {
             let rib = self.peers.get(peer).filter(|rib| rib.share_of(prefix) == Share::None)?;
             Some((*peer, rib.accepted.get(prefix)?))
         })
@@ -358,22 +358,25 @@ impl Rib {
         admission::judge(&rib.policy, &own, prefix, path)
     }
 
-    /// Judges everything that a neighbour announced once more.
+    /// Judges everything that a neighbour announced once more: what was rejected now, the rest while it
+    /// is decided about.
     fn readmit(&mut self, peer: PeerId) {
         let Some(rib) = self.peers.get_mut(&peer) else { return };
-        let rejected = std::mem::take(&mut rib.rejected);
-        self.dirty.extend(rib.accepted.keys());
-        let accepted: Vec<_> = rib.accepted.iter().map(|(p, a)| (*p, a.clone())).collect();
-        let rejected: Vec<_> = rejected.into_paths().collect();
+        let rejected: Vec<_> = std::mem::take(&mut rib.rejected).into_paths().collect();
         rejected.iter().for_each(|(_, attributes)| rib.ledger.leave(attributes));
-        for (prefix, attributes) in accepted.into_iter().chain(rejected) {
-            match self.judge(peer, &prefix, &attributes) {
-                None => self.accept(peer, prefix, attributes),
-                Some(reason) => {
-                    self.drop_accepted(peer, &prefix);
-                    if let Some(rib) = self.peers.get_mut(&peer) {
-                        rib.reject(prefix, reason, attributes);
-                    }
+        for (prefix, attributes) in rejected {
+            self.judge_again(peer, prefix, attributes);
+        }
+        self.doubts.walk(peer, true);
+    }
+
+    fn judge_again(&mut self, peer: PeerId, prefix: Prefix, attributes: Arc<Attributes>) {
+        match self.judge(peer, &prefix, &attributes) {
+            None => self.accept(peer, prefix, attributes),
+            Some(reason) => {
+                self.drop_accepted(peer, &prefix);
+                if let Some(rib) = self.peers.get_mut(&peer) {
+                    rib.reject(prefix, reason, attributes);
                 }
             }
         }
@@ -385,9 +388,11 @@ impl Rib {
         let attributes = rib.ledger.enter(attributes);
         let before = rib.accepted.insert(prefix, attributes.clone());
         before.iter().for_each(|before| rib.ledger.leave(before));
-        self.candidates.entry(prefix).or_default().insert(peer);
+        if before.is_none() {
+            self.table.add(prefix, peer);
+        }
         if before.is_none_or(|before| before != attributes) {
-            self.dirty.insert(prefix);
+            self.doubts.add(prefix, true);
         }
     }
 
@@ -396,18 +401,17 @@ impl Rib {
         rib.stale.remove(prefix);
         let Some(attributes) = rib.accepted.remove(prefix) else { return };
         rib.ledger.leave(&attributes);
-        self.dirty.insert(*prefix);
-        if let Some(peers) = self.candidates.get_mut(prefix) {
-            peers.remove(&peer);
-            if peers.is_empty() {
-                self.candidates.remove(prefix);
-            }
-        }
+        self.table.remove(prefix, peer);
+        self.doubts.add(*prefix, false);
     }
 
     fn usable_paths(&self, prefix: &Prefix) -> Vec<Path> {
-        let peers = self.candidates.get(prefix).into_iter().flatten();
-        peers.filter_map(|peer| self.peers.get(peer)?.path(*peer, prefix, self.asn)).collect()
+        let peers = self.table.candidates(prefix).iter();
+        peers.filter_map(|peer| self.path(*peer, prefix)).collect()
+    }
+
+    fn path(&self, peer: PeerId, prefix: &Prefix) -> Option<Path> {
+        self.peers.get(&peer)?.path(peer, prefix, self.asn)
     }
 }
 

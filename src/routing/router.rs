@@ -11,6 +11,9 @@
 //! on for up to its hold time; when the tunnel comes back sooner, the paths are usable again
 //! without being learned anew.
 //!
+//! An input that brings much, such as a peer's whole table, is worked off in turns ([`turns`]): between
+//! them others are served.
+//!
 //! An input looks at the neighbour that it concerns and at no other: whose session was touched is
 //! noted, and settling asks those sessions alone what they have to say and when they are due.
 
@@ -20,6 +23,7 @@ mod export;
 mod graceful;
 mod learning;
 mod neighbor;
+mod turns;
 mod view;
 
 pub use action::{Action, FibChange, Why};
@@ -29,7 +33,7 @@ pub use view::{NeighborView, PathView, RouteView};
 
 use crate::net::{PeerId, Prefix};
 use crate::random::{Random, Seeded};
-use crate::routing::bgp::{self, CeaseReason, ConnectionId, Family, Refresh, Timer};
+use crate::routing::bgp::{self, CeaseReason, ConnectionId, Family, Timer};
 use crate::routing::rib::{Reach, Reserved, Rib, Side};
 use crate::time::{Timers, Timestamp};
 use crate::visits::Counted;
@@ -62,6 +66,8 @@ pub struct Router {
     /// Whose session was touched since it was last asked for outputs.
     touched: BTreeSet<PeerId>,
     timers: Timers<PeerId>,
+    /// Since when something is left to do that had no room in a turn.
+    unfinished: Option<Timestamp>,
     seeds: Seeded,
     births: u32,
     neighbors_in_vpc: usize,
@@ -86,6 +92,7 @@ impl Router {
             by_addresses: BTreeSet::new(),
             touched: BTreeSet::new(),
             timers: Timers::default(),
+            unfinished: None,
             seeds: Seeded::new(random.u64()),
             births: 0,
             neighbors_in_vpc: 0,
@@ -309,11 +316,14 @@ impl Router {
 
     /// The earliest deadline.
     pub fn poll_timeout(&self) -> Option<(Timestamp, Why)> {
+        if let Some(since) = self.unfinished {
+            return Some((since, Why::Work));
+        }
         let (at, peer) = self.timers.next()?;
         let neighbor = self.neighbors.get(&peer)?;
         let session = neighbor.speaker().and_then(|speaker| speaker.session.poll_timeout());
         let timer = session.filter(|(due, _)| *due == at).map_or(Timer::Stale, |(_, timer)| timer);
-        Some((at, Why { peer, timer }))
+        Some((at, Why::Timer { peer, timer }))
     }
 
     /// How many neighbours were looked at since the last call.
@@ -361,8 +371,7 @@ impl Router {
         if let Some((local, remote)) = neighbor.addresses() {
             self.by_addresses.remove(&(local, remote, peer));
         }
-        self.touched.insert(peer);
-        self.drain(now);
+        self.drain_fully(peer, now);
         let removed = self.neighbors.remove(&peer);
         let of_vpc = |neighbor: &Neighbor| neighbor.config.side == Side::Vpc;
         self.neighbors_in_vpc -= usize::from(removed.as_ref().is_some_and(of_vpc));
@@ -375,8 +384,7 @@ impl Router {
     fn restart(&mut self, peer: PeerId, reason: CeaseReason, now: Timestamp) {
         let Some(neighbor) = self.neighbors.get_mut(&peer) else { return };
         neighbor.stop(reason, now);
-        self.touched.insert(peer);
-        self.drain(now);
+        self.drain_fully(peer, now);
         let birth = self.birth();
         self.touched.insert(peer);
         if let Some(neighbor) = self.neighbors.get_mut(&peer) {
@@ -401,77 +409,6 @@ impl Router {
             act(&mut speaker.session);
             self.touched.insert(peer);
             self.settle(now);
-        }
-    }
-
-    /// Brings everything that follows from an input to its end: sessions' outputs into the table,
-    /// the table's decisions to the data plane and to the peers.
-    fn settle(&mut self, now: Timestamp) {
-        self.drain(now);
-        let changed = self.rib.decide();
-        if changed.is_empty() {
-            return;
-        }
-        let change = |prefix: &Prefix| {
-            let ranked = self.rib.chosen(prefix).map_or(&[][..], |chosen| &chosen.ranked);
-            let home = ranked.first().filter(|best| best.side == Side::Vpc);
-            let tunnels = ranked.iter().filter(|path| home.is_none() && path.side == Side::Tunnel);
-            FibChange {
-                prefix: *prefix,
-                paths: tunnels.map(|path| path.peer).collect(),
-                home: home.map(|best| best.attributes.next_hop),
-            }
-        };
-        self.actions.push_back(Action::Fib(changed.iter().map(change).collect()));
-        if self.config.transit || self.has_vpc_side() {
-            self.export(&changed.into_iter().collect());
-            self.drain(now);
-        }
-    }
-
-    /// Handles what the touched sessions put out, until they are silent, and keeps their timers.
-    fn drain(&mut self, now: Timestamp) {
-        while let Some(peer) = self.touched.pop_first() {
-            while let Some(output) = self.next_output(peer) {
-                self.handle_output(peer, output, now);
-            }
-            let speaker = self.neighbors.get(&peer).and_then(Neighbor::speaker);
-            let deadline = speaker.and_then(|speaker| speaker.session.poll_timeout());
-            let stale_until = self.neighbors.get(&peer).and_then(|neighbor| neighbor.stale_until);
-            let deadline = deadline.map(|(at, _)| at).into_iter().chain(stale_until).min();
-            self.timers.arm(peer, deadline);
-        }
-    }
-
-    fn next_output(&mut self, peer: PeerId) -> Option<bgp::Output> {
-        self.neighbors.get_mut(&peer)?.speaker_mut()?.session.poll_output()
-    }
-
-    fn handle_output(&mut self, peer: PeerId, output: bgp::Output, now: Timestamp) {
-        match output {
-            bgp::Output::Connect(connection) => {
-                self.owners.insert(connection, peer);
-                let addresses = self.neighbors.get(&peer).and_then(Neighbor::addresses);
-                if let Some((local, remote)) = addresses {
-                    self.actions.push_back(Action::Connect { peer, connection, local, remote });
-                }
-            }
-            bgp::Output::Send(connection, bytes) => {
-                self.actions.push_back(Action::Send { connection, bytes });
-            }
-            bgp::Output::Close(connection) => {
-                self.owners.remove(&connection);
-                self.actions.push_back(Action::Close { connection });
-            }
-            bgp::Output::Up => self.on_up(peer, now),
-            bgp::Output::Down(reason) => self.on_down(peer, reason, now),
-            bgp::Output::Failed(reason) => {
-                self.actions.push_back(Action::NeighborFailed { peer, reason });
-            }
-            bgp::Output::Update(update) => self.on_update(peer, update, now),
-            bgp::Output::Refresh(family, Refresh::Wanted) => self.tell_again(peer, family),
-            bgp::Output::Refresh(family, Refresh::Begins) => self.on_refresh(peer, family, now),
-            bgp::Output::Refresh(family, Refresh::Ends) => self.sweep(peer, Some(family)),
         }
     }
 

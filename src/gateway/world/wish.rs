@@ -247,12 +247,12 @@ impl Wish {
     /// Where it stands.
     pub fn ground(&self) -> Ground<'_> {
         match self {
-            Wish::Rule(Rule { netns, .. })
-            | Wish::Device { netns, .. }
-            | Wish::Segment(Segment { netns, .. })
-            | Wish::Translation(Translation { netns, .. })
-            | Wish::Outlet(Outlet { netns, .. })
-            | Wish::Sharing(Sharing { netns, .. }) => Ground::Named(netns.as_deref()),
+            Wish::Device { netns, .. } => Ground::Named(netns.as_deref()),
+            Wish::Rule(rule) => Ground::Named(rule.netns.as_deref()),
+            Wish::Segment(segment) => Ground::Named(segment.netns.as_deref()),
+            Wish::Translation(translation) => Ground::Named(translation.netns.as_deref()),
+            Wish::Outlet(outlet) => Ground::Named(outlet.netns.as_deref()),
+            Wish::Sharing(sharing) => Ground::Named(sharing.netns.as_deref()),
             Wish::Bar { .. } | Wish::Admission(_) | Wish::Closed { .. } | Wish::Public { .. } => {
                 Ground::Named(None)
             }

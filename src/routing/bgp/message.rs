@@ -176,6 +176,36 @@ pub struct Update {
     pub ignored: u32,
     /// The family whose End-of-RIB marker this is (RFC 4724 §2).
     pub end_of_rib: Option<Family>,
+    /// Whether it is the rest of one whose beginning stood alone.
+    pub is_continued: bool,
+}
+
+impl Update {
+    /// How many prefixes it speaks of.
+    pub fn prefix_count(&self) -> usize {
+        let announced = self.announced.iter().map(|announcement| announcement.prefixes.len());
+        self.withdrawn.len() + announced.sum::<usize>()
+    }
+
+    /// Leaves the first prefixes, at most so many, and comes back with the others, if any. What
+    /// else the message says stays with what comes first.
+    pub fn split_off(&mut self, most: usize) -> Option<Update> {
+        if self.prefix_count() <= most {
+            return None;
+        }
+        let withdrawn = self.withdrawn.split_off(most.min(self.withdrawn.len()));
+        let mut room = most - self.withdrawn.len();
+        let mut announced = Vec::new();
+        for announcement in &mut self.announced {
+            let prefixes = announcement.prefixes.split_off(room.min(announcement.prefixes.len()));
+            room -= announcement.prefixes.len();
+            if !prefixes.is_empty() {
+                let attributes = Arc::clone(&announcement.attributes);
+                announced.push(Announcement { attributes, prefixes });
+            }
+        }
+        Some(Update { withdrawn, announced, is_continued: true, ..Update::default() })
+    }
 }
 
 /// What was wrong with an UPDATE whose routes are withdrawn without ending the session (RFC 7606).

@@ -85,9 +85,14 @@ pub enum Action {
 
 /// What a deadline of the router is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Why {
-    /// Whose session.
-    pub peer: PeerId,
-    /// Which of its timers.
-    pub timer: Timer,
+pub enum Why {
+    /// A timer of a session.
+    Timer {
+        /// Whose session.
+        peer: PeerId,
+        /// Which of its timers.
+        timer: Timer,
+    },
+    /// To go on with what had no room in a turn: at once, after whatever else waits.
+    Work,
 }

@@ -41,8 +41,7 @@ impl Router {
 
     /// Every prefix that some peer may have to hear of.
     pub(super) fn exportable(&self) -> BTreeSet<Prefix> {
-        let learned = self.rib.all_chosen().map(|(prefix, _)| *prefix);
-        let learned = learned.filter(|_| self.config.transit || self.has_vpc_side());
+        let learned = self.rib.reached().filter(|_| self.config.transit || self.has_vpc_side());
         self.own.iter().copied().chain(learned).collect()
     }
 
@@ -111,9 +110,9 @@ impl Router {
                 ..Attributes::originated(next_hop)
             })?
         } else {
-            let best = self.rib.chosen(prefix)?.ranked.first()?;
-            let goes_on = self.goes_on(best, family, neighbor.config.side);
-            (goes_on && may_carry(best, peer, neighbor, context)).then(|| Attributes {
+            let best = self.rib.best(prefix)?;
+            let goes_on = self.goes_on(&best, family, neighbor.config.side);
+            (goes_on && may_carry(&best, peer, neighbor, context)).then(|| Attributes {
                 next_hop,
                 local_preference: Some(best.local_preference),
                 ..best.attributes.as_ref().clone()

@@ -30,7 +30,7 @@ pub struct NeighborCounters {
 
 impl NeighborCounters {
     pub(super) fn count(&mut self, update: &bgp::Update) {
-        self.updates += 1;
+        self.updates += u64::from(!update.is_continued);
         self.treated_as_withdraw += u64::from(update.fault.is_some());
         self.discarded_attributes += u64::from(update.discarded);
         self.ignored_prefixes += u64::from(update.ignored);
@@ -67,6 +67,8 @@ pub(super) struct Neighbor {
     pub told_near_limit: bool,
     /// What it said of its restarts when its session was last established.
     pub graceful: Option<GracefulRestart>,
+    /// What of its last UPDATE was not taken in yet.
+    pub rest_of_update: Option<bgp::Update>,
     speaker: Option<Speaker>,
 }
 
@@ -151,6 +153,7 @@ impl Neighbor {
             stale_until: None,
             told_near_limit: false,
             graceful: None,
+            rest_of_update: None,
             speaker,
         }
     }

@@ -7,6 +7,7 @@ mod net;
 mod policy;
 mod rules;
 mod sessions;
+mod turns;
 mod vpc;
 
 use super::*;

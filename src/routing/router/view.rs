@@ -95,21 +95,21 @@ impl Router {
 
     fn route(&self, prefix: Prefix) -> RouteView {
         let chosen = self.rib.chosen(&prefix);
-        let usable = chosen.into_iter().flat_map(|chosen| &chosen.ranked).map(PathView::usable);
+        let ranked = chosen.iter().flat_map(|chosen| &chosen.ranked);
+        let usable = ranked.clone().map(PathView::usable);
         let waiting = self.rib.waiting(&prefix).map(|(peer, attributes)| PathView {
             peer,
             usable: false,
             local_preference: self.neighbors.get(&peer).map_or(0, |n| n.config.local_preference),
             attributes: attributes.clone(),
         });
-        let best = chosen.and_then(|chosen| chosen.ranked.first());
-        let home = best.filter(|best| best.side == Side::Vpc);
+        let home = ranked.clone().next().filter(|best| best.side == Side::Vpc);
         RouteView {
             prefix,
             local: self.own.contains(&prefix),
             home: home.map(|best| best.attributes.next_hop),
             paths: usable.chain(waiting).collect(),
-            reason: chosen.map(|chosen| chosen.reason),
+            reason: chosen.as_ref().map(|chosen| chosen.reason),
         }
     }
 

@@ -109,6 +109,9 @@ impl Stage {
 
     pub(super) fn play(&mut self, bytes: &[u8]) {
         self.router.handle_bytes(self.connection, bytes, self.now);
+        while self.router.is_busy() {
+            self.router.handle_timeout(self.now);
+        }
         self.listen();
     }
 
@@ -132,7 +135,7 @@ impl Stage {
     }
 
     pub(super) fn ways(&self) -> usize {
-        self.router.rib.all_chosen().count()
+        self.router.rib.reached().count()
     }
 
     /// Code and subcode of the last message, if it is a notification.

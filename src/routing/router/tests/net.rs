@@ -37,6 +37,8 @@ pub(super) struct Net {
     pub said: Vec<Vec<Action>>,
     /// Ways of each router, as its data plane has them.
     pub fib: Vec<BTreeMap<Prefix, Vec<PeerId>>>,
+    /// How many ways each router has changed at a time.
+    pub changes: Vec<Vec<usize>>,
     /// Pairs between which nothing passes.
     cut: BTreeSet<(usize, usize)>,
     pipes: BTreeMap<(usize, ConnectionId), (usize, ConnectionId)>,
@@ -58,6 +60,7 @@ impl Net {
             routers: (0..count).map(router).collect(),
             said: vec![Vec::new(); count],
             fib: vec![BTreeMap::new(); count],
+            changes: vec![Vec::new(); count],
             cut: BTreeSet::new(),
             pipes: BTreeMap::new(),
             parcels: BTreeMap::new(),
@@ -227,6 +230,7 @@ impl Net {
                     self.pipes.remove(&(n, connection));
                 }
                 Action::Fib(changes) => {
+                    self.changes[n].push(changes.len());
                     for FibChange { prefix, paths, .. } in changes {
                         if paths.is_empty() {
                             self.fib[n].remove(&prefix);
