@@ -142,8 +142,19 @@ impl PartialOrd for Prefix {
 }
 
 impl Ord for Prefix {
+    /// By address, IPv4 first, then by length. Tables of very many prefixes do little else.
+    #[inline]
     fn cmp(&self, other: &Self) -> Ordering {
-        (self.addr(), self.len()).cmp(&(other.addr(), other.len()))
+        match (self.0, other.0) {
+            (IpNetwork::V4(one), IpNetwork::V4(other)) => {
+                (one.ip().to_bits(), one.prefix()).cmp(&(other.ip().to_bits(), other.prefix()))
+            }
+            (IpNetwork::V6(one), IpNetwork::V6(other)) => {
+                (one.ip().to_bits(), one.prefix()).cmp(&(other.ip().to_bits(), other.prefix()))
+            }
+            (IpNetwork::V4(_), IpNetwork::V6(_)) => Ordering::Less,
+            (IpNetwork::V6(_), IpNetwork::V4(_)) => Ordering::Greater,
+        }
     }
 }
 

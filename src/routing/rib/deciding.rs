@@ -72,8 +72,7 @@ impl Rib {
         if before == ranking.as_ref() && (before.is_none() || !has_news) {
             return None;
         }
-        let ways = |ranking: &Ranking| (ranking.home, ranking.peers.clone());
-        let is_rerouted = before.map(ways) != ranking.as_ref().map(ways);
+        let is_rerouted = before.map(Ranking::ways) != ranking.as_ref().map(Ranking::ways);
         self.table.decide(&prefix, ranking);
         Some(Decided { prefix, is_rerouted })
     }

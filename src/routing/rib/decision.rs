@@ -86,6 +86,9 @@ fn eliminate(mut paths: Vec<Path>) -> Option<(Path, Vec<(Path, Reason)>)> {
     paths.sort_by_key(|path| path.peer);
     let mut losers = Vec::new();
     for step in STEPS {
+        if paths.len() < 2 {
+            break;
+        }
         let (kept, lost) = step.apply(paths);
         losers.extend(lost.into_iter().map(|path| (path, step.reason)));
         paths = kept;

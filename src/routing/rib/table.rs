@@ -19,6 +19,13 @@ pub(super) struct Ranking {
     pub reason: Reason,
 }
 
+impl Ranking {
+    /// What packets see of it.
+    pub(super) fn ways(&self) -> (Option<IpAddr>, &[PeerId]) {
+        (self.home, &self.peers)
+    }
+}
+
 /// Values of which each is kept once, while somebody has it.
 #[derive(Debug)]
 struct Pool<T>(BTreeSet<Arc<T>>);
