@@ -135,8 +135,9 @@ pub enum Loss {
 pub struct LossWatch(Multicast);
 
 impl LossWatch {
-    /// Watches a namespace by name; `None` is that of this thread. What [`Netlink::change_routes`]
-    /// does by `author` is not told: the kernel does not even copy it. Needs a tokio runtime.
+    /// Watches a namespace by name; `None` is that of this thread. What `author` does is not told
+    /// ([`change_routes`](super::Netlink::change_routes)): the kernel does not even copy it. Needs a tokio
+    /// runtime.
     pub fn open(namespace: Option<&str>, author: Author) -> Result<Self> {
         let groups = [
             MulticastGroup::Link,
