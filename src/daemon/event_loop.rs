@@ -178,6 +178,7 @@ impl Daemon {
         let now = self.now();
         let gateway = &mut self.gateway;
         let at = &mut Moment::new(now, Clock::wall(), &mut self.random);
+        let has_turned = matches!(input, Input::Timeout | Input::Turn);
         match input {
             Input::Datagram(Datagram { local, remote, bytes }) => {
                 gateway.handle_datagram(local, remote, &bytes, at);
@@ -230,19 +231,19 @@ impl Daemon {
             Input::Dataplane(FromDataplane::Unsent { local, remote, errno }) => {
                 self.on_unsent_esp(local, remote, errno);
             }
-            Input::Timeout => gateway.handle_timeout(at),
+            // Timers do not wait until everything is worked off.
+            Input::Timeout | Input::Turn => gateway.handle_timeout(at),
             Input::Listen => {
                 let Daemon { underlay, dataplane, listening, .. } = self;
                 listening.retry(Sockets { underlay, dataplane });
             }
             Input::Unconfirmed => self.roll_back(),
             Input::Signal(Signal::Terminate)
-            | Input::Turn
             | Input::Watchdog
             | Input::Dataplane(FromDataplane::Failed { .. }) => {}
         }
         // After every input, so that whoever floods us does not keep it from being done.
-        if self.gateway.is_busy() {
+        if !has_turned {
             self.gateway.go_on(now);
         }
     }
