@@ -65,10 +65,8 @@ fn changes() -> Vec<RouteChange> {
 /// The next route that goes. The device is new: that its addresses come to be is told, too.
 async fn next_route(watch: &mut LossWatch) -> Option<Route> {
     loop {
-        match watch.next().await? {
-            Loss::Route(route) => return Some(route),
-            Loss::Unknown => {}
-            other => panic!("{other:?}"),
+        if let Loss::Route(route) = watch.next().await? {
+            return Some(route);
         }
     }
 }

@@ -47,7 +47,7 @@ const IN_FOLDER: &[(&str, &str, i32)] = &[
     ("pubkey", "pubkey other.key", 0),
     (
         "init",
-        "init --name west --prefix 10.1.0.0/16 --listen 192.0.2.1 --interface lo --config west.toml",
+        "init --name west --prefix 10.1.0.0/16 --listen 192.0.2.1 --interface eth1 --config west.toml",
         0,
     ),
     (
