@@ -50,6 +50,8 @@ pub mod limits {
     pub const PROPOSALS: usize = 64;
     /// Transforms in one proposal.
     pub const TRANSFORMS: usize = 128;
+    /// Transforms in one SA payload: each is held against ours before anybody has proved anything.
+    pub const OFFERED_TRANSFORMS: usize = 512;
     /// Attributes of one transform besides its key length.
     pub const ATTRIBUTES: usize = 8;
     /// Traffic selectors in one payload: all that its count can say (RFC 7296 §3.13).

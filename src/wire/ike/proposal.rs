@@ -74,13 +74,18 @@ impl Transform {
 
 impl SecurityAssociation {
     pub(super) fn decode(mut reader: Reader<'_>) -> Result<Self, DecodeError> {
-        let mut proposals = Vec::new();
+        let (mut proposals, mut transforms) = (Vec::new(), 0);
         loop {
             if proposals.len() == limits::PROPOSALS {
                 return Err(reader.error(Fault::TooMany { limit: limits::PROPOSALS }));
             }
             let more = more_follow(&mut reader, MORE_PROPOSALS)?;
-            proposals.push(Proposal::decode(&mut reader)?);
+            let proposal = Proposal::decode(&mut reader)?;
+            transforms += proposal.transforms.len();
+            if transforms > limits::OFFERED_TRANSFORMS {
+                return Err(reader.error(Fault::TooMany { limit: limits::OFFERED_TRANSFORMS }));
+            }
+            proposals.push(proposal);
             if !more {
                 break;
             }

@@ -354,6 +354,27 @@ fn more_payloads_than_we_hold_are_refused() {
 }
 
 #[test]
+fn an_offer_without_end_is_refused_before_it_is_compared() {
+    let transform = Transform::new(TransformType::ENCR, 20u16);
+    let proposal = |transforms| Proposal {
+        number: 1,
+        protocol: ProtocolId::IKE,
+        spi: Vec::new(),
+        transforms: vec![transform.clone(); transforms],
+    };
+    let offer = |last| {
+        let full = limits::OFFERED_TRANSFORMS / limits::TRANSFORMS;
+        let mut proposals = vec![proposal(limits::TRANSFORMS); full];
+        proposals.extend(std::iter::repeat_n(proposal(1), last));
+        encode_chain(&[Payload::SecurityAssociation(SecurityAssociation { proposals })])
+    };
+    let (first, bytes) = offer(1);
+    assert_eq!(refused(first, &bytes).why, Fault::TooMany { limit: limits::OFFERED_TRANSFORMS });
+    let (first, bytes) = offer(0);
+    assert!(decode_chain(first, &bytes).is_ok());
+}
+
+#[test]
 fn a_draft_has_final_lengths_and_opens_to_what_was_put_in() {
     let header = Header { exchange_type: ExchangeType::INFORMATIONAL, ..HEADER };
     let inner = [Payload::Notify(Notify::new(NotifyType::COOKIE2, [1, 2, 3]))];
