@@ -7,6 +7,7 @@
 pub mod account;
 pub mod caps;
 pub mod capture;
+pub mod checksum;
 pub mod claim;
 pub mod clock;
 pub mod conntrackd;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use socket2::{Domain, Protocol, Socket, Type};
 
+use crate::os::checksum::checksum;
 use crate::os::netns;
 
 /// How much each probe carries besides its header.
@@ -76,7 +77,7 @@ impl Echo {
         message.extend(sequence.to_be_bytes());
         message.extend(data);
         if self.target.is_ipv4() {
-            let sum = checksum(&message).to_be_bytes();
+            let sum = checksum(&[&message]).to_be_bytes();
             message.splice(2..4, sum);
         }
         message
@@ -95,17 +96,4 @@ impl Echo {
         let is_ours = first == kind && u16::from_be_bytes([i0, i1]) == self.identifier;
         is_ours.then_some(u16::from_be_bytes([s0, s1]))
     }
-}
-
-fn checksum(message: &[u8]) -> u16 {
-    let word = |pair: &[u8]| match *pair {
-        [high, low] => u32::from(u16::from_be_bytes([high, low])),
-        [high] => u32::from(high) << 8,
-        _ => 0,
-    };
-    let mut sum: u32 = message.chunks(2).map(word).sum();
-    while sum > 0xffff {
-        sum = (sum & 0xffff) + (sum >> 16);
-    }
-    !u16::try_from(sum).unwrap_or_default()
 }

@@ -5,6 +5,7 @@
 //! says so to nobody, everything longer would be lost. So we cut ourselves, and send by a raw socket.
 
 use super::{IPV6_MINIMUM_MTU, mark};
+use crate::os::checksum;
 use crate::os::random::OsRandom;
 use crate::random::Random;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
@@ -113,25 +114,15 @@ fn datagram(local: SocketAddrV6, remote: SocketAddrV6, payload: &[u8]) -> io::Re
         datagram.extend(field.to_be_bytes());
     }
     datagram.extend_from_slice(payload);
-    let checksum = checksum(local.ip(), remote.ip(), &datagram);
+    let checksum = checksum(local.ip(), remote.ip(), length, &datagram);
     datagram[6..UDP_HEADER].copy_from_slice(&checksum.to_be_bytes());
     Ok(datagram)
 }
 
 /// RFC 8200 §8.1: over the pseudo-header, too, and never zero.
-fn checksum(from: &Ipv6Addr, to: &Ipv6Addr, datagram: &[u8]) -> u16 {
-    let words = |octets: &[u8]| -> u64 {
-        let word =
-            |pair: &[u8]| u64::from(pair[0]) << 8 | pair.get(1).copied().map_or(0, u64::from);
-        octets.chunks(2).map(word).sum()
-    };
-    let pseudo =
-        words(&from.octets()) + words(&to.octets()) + datagram.len() as u64 + u64::from(UDP);
-    let mut sum = pseudo + words(datagram);
-    while sum > 0xffff {
-        sum = (sum & 0xffff) + (sum >> 16);
-    }
-    match !(sum as u16) {
+fn checksum(from: &Ipv6Addr, to: &Ipv6Addr, length: u16, datagram: &[u8]) -> u16 {
+    let rest = [0, 0, length.to_be_bytes()[0], length.to_be_bytes()[1], 0, 0, 0, UDP];
+    match checksum::checksum(&[&from.octets(), &to.octets(), &rest, datagram]) {
         0 => 0xffff,
         checksum => checksum,
     }
