@@ -62,6 +62,13 @@ pub(super) struct Child {
     silence: Silence,
 }
 
+impl Child {
+    /// What it takes, for people: traffic of our side to the peer's.
+    pub(super) fn in_words(&self) -> String {
+        format!("{} to {}", self.local_words.join(", "), self.remote_words.join(", "))
+    }
+}
+
 /// An inbound SA whose Child SA is gone.
 #[derive(Debug)]
 pub(super) struct Draining {
@@ -196,10 +203,7 @@ impl Sas {
         let narrow = |child: &&Child| {
             !child.remote_ts.addresses().all(|one| wide.iter().any(|range| range.covers(&one)))
         };
-        let words = |child: &Child| {
-            format!("{} to {}", child.local_words.join(", "), child.remote_words.join(", "))
-        };
-        sending().filter(narrow).map(words).collect()
+        sending().filter(narrow).map(Child::in_words).collect()
     }
 
     /// Whether this pair sends.

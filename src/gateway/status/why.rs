@@ -296,10 +296,7 @@ fn takes_all(child: &Child) -> bool {
 
 /// What pairs take that take some protocols or ports only.
 fn only(children: &[&Child]) -> String {
-    let words = |child: &&Child| {
-        format!("{} to {}", child.local_words.join(", "), child.remote_words.join(", "))
-    };
-    let parts: Vec<String> = children.iter().take(TOLD).map(words).collect();
+    let parts: Vec<String> = children.iter().take(TOLD).map(|child| child.in_words()).collect();
     format!("; carried is only {}", parts.join("; "))
 }
 
