@@ -193,7 +193,7 @@ pub(super) fn address_or_any(value: &DeValue<'_>) -> Result<Option<IpAddr>, Faul
         return Ok(None);
     }
     let address = underlay_address(value)?;
-    if unforwarded(address) == Some("loopback") {
+    if address.is_loopback() {
         let fault = Fault::new(format!("{address} is this host itself")).label("loopback");
         return Err(fault.help("write the address of the other gateway, or \"any\""));
     }
@@ -274,17 +274,14 @@ fn forwarded(prefix: Prefix) -> Result<Prefix, Fault> {
 
 fn unforwarded(address: IpAddr) -> Option<&'static str> {
     match address {
-        IpAddr::V4(v4) if v4.is_loopback() => Some("loopback"),
-        IpAddr::V4(v4) if v4.is_multicast() => Some("multicast"),
+        _ if address.is_loopback() => Some("loopback"),
+        _ if address.is_multicast() => Some("multicast"),
         IpAddr::V4(v4) if v4.is_broadcast() => Some("broadcast"),
         IpAddr::V4(v4) if v4.octets()[0] == 0 => Some("\"this network\""),
-        IpAddr::V4(_) => None,
-        IpAddr::V6(v6) if v6.is_loopback() => Some("loopback"),
         IpAddr::V6(v6) if v6.is_unspecified() => Some("unspecified"),
-        IpAddr::V6(v6) if v6.is_multicast() => Some("multicast"),
         IpAddr::V6(v6) if v6.is_unicast_link_local() => Some("link-local"),
         IpAddr::V6(v6) if v6.to_ipv4_mapped().is_some() => Some("IPv4-mapped"),
-        IpAddr::V6(_) => None,
+        IpAddr::V4(_) | IpAddr::V6(_) => None,
     }
 }
 
