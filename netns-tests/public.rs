@@ -187,6 +187,23 @@ fn survivors(streams: &mut [TcpStream], within: Duration) -> usize {
     now.iter().zip(&before).filter(|(now, before)| now.is_some() && now > before).count()
 }
 
+/// Downloads go on after the death of a gateway, and after its return.
+fn outlive_the_gateway(regions: &mut Regions, streams: &mut [TcpStream], what: &str) {
+    let all = streams.len();
+    let mut go_on = |after: &str| {
+        let alive = survivors(streams, Duration::from_secs(10));
+        println!("  {alive} of {all} {what} go on after {after}");
+        assert!(alive * 100 >= all * 99, "{alive} of {all}");
+    };
+    regions.lab.fail(FaultKind::Kill, "east-a").unwrap();
+    std::thread::sleep(Duration::from_secs(1));
+    go_on("the death of east-a");
+    regions.lab.heal(None).unwrap();
+    regions.settles();
+    std::thread::sleep(Duration::from_secs(3));
+    go_on("its return");
+}
+
 #[test]
 fn a_thousand_downloads_survive_the_death_of_the_gateway_and_its_return() {
     const DOWNLOADS: usize = 1000;
@@ -201,17 +218,7 @@ fn a_thousand_downloads_survive_the_death_of_the_gateway_and_its_return() {
     }));
     let mut streams = open_downloads(&regions.lab, SocketAddr::new(service.into(), 80), DOWNLOADS);
     assert_eq!(survivors(&mut streams, PATIENCE), DOWNLOADS);
-    regions.lab.fail(FaultKind::Kill, "east-a").unwrap();
-    std::thread::sleep(Duration::from_secs(1));
-    let alive = survivors(&mut streams, Duration::from_secs(10));
-    println!("  {alive} of {DOWNLOADS} downloads go on after the death of east-a");
-    assert!(alive * 100 >= DOWNLOADS * 99, "{alive} of {DOWNLOADS}");
-    regions.lab.heal(None).unwrap();
-    regions.settles();
-    std::thread::sleep(Duration::from_secs(3));
-    let alive = survivors(&mut streams, Duration::from_secs(10));
-    println!("  {alive} of {DOWNLOADS} downloads go on after its return");
-    assert!(alive * 100 >= DOWNLOADS * 99, "{alive} of {DOWNLOADS}");
+    outlive_the_gateway(&mut regions, &mut streams, "downloads");
 }
 
 /// The keys of a gateway's first VPC, with its connections shared with another.
@@ -251,17 +258,7 @@ fn connections_that_machines_have_begun_outlive_the_gateway_that_shares_them() {
     }));
     let mut streams = open_downloads_from(&regions.lab, &from, target, DOWNLOADS);
     assert_eq!(survivors(&mut streams, PATIENCE), DOWNLOADS);
-    regions.lab.fail(FaultKind::Kill, "east-a").unwrap();
-    std::thread::sleep(Duration::from_secs(1));
-    let alive = survivors(&mut streams, Duration::from_secs(10));
-    println!("  {alive} of {DOWNLOADS} downloads of a machine go on after the death of east-a");
-    assert!(alive * 100 >= DOWNLOADS * 99, "{alive} of {DOWNLOADS}");
-    regions.lab.heal(None).unwrap();
-    regions.settles();
-    std::thread::sleep(Duration::from_secs(3));
-    let alive = survivors(&mut streams, Duration::from_secs(10));
-    println!("  {alive} of {DOWNLOADS} downloads of a machine go on after its return");
-    assert!(alive * 100 >= DOWNLOADS * 99, "{alive} of {DOWNLOADS}");
+    outlive_the_gateway(&mut regions, &mut streams, "downloads of a machine");
     // An orderly end leaves no process and no file of it.
     assert!(eventually(|| shares(&regions, "east-a")));
     regions.lab.fail(FaultKind::Stop, "east-a").unwrap();
