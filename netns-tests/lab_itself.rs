@@ -4,7 +4,7 @@
 //!   left-host ── left ── middle ── right ── right-host        plain routing, no gateway
 //! ```
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use vpngw::lab::network;
 use vpngw::lab::traffic::{Pinger, transfer};
@@ -74,12 +74,17 @@ fn a_gap_is_measured_as_long_as_it_lasted() {
         vpngw::lab::wait_for(change).unwrap();
     };
     std::thread::sleep(Duration::from_millis(200));
+    let asked_to_drop = Instant::now();
     drop_all(true);
+    let dropping = Instant::now();
     std::thread::sleep(Duration::from_millis(500));
+    let shortest = dropping.elapsed();
     drop_all(false);
+    let longest = asked_to_drop.elapsed();
     std::thread::sleep(Duration::from_millis(300));
     let gap = pinger.finish().unwrap().longest_gap();
-    assert!((Duration::from_millis(480)..Duration::from_secs(1)).contains(&gap), "{gap:?}");
+    // Probes leave later on a busy machine than they should.
+    assert!((shortest..longest + Duration::from_millis(500)).contains(&gap), "{gap:?}");
 }
 
 #[test]
