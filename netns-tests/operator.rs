@@ -73,6 +73,41 @@ fn views_end_as_things_are_and_echoes_go_through_the_tunnel() {
 }
 
 #[test]
+fn an_echo_that_is_lost_is_told_with_its_way() {
+    let (pair, [_left, _right]) = up();
+    let ping = |count: u8| vpnctl(&pair, Side::Left, &format!("ping right -c {count}"));
+    assert_ends(&ping(3), 0, &["3 sent, 0 lost", "there none of", "back none of"]);
+    let cases =
+        [("10.79.1.10", "back none of", "there "), ("10.79.2.10", "there none of", "back ")];
+    for (source, whole, lossy) in cases {
+        nft(&pair, "add table inet lossy");
+        nft(&pair, "add chain inet lossy way { type filter hook forward priority 0; }");
+        let way = format!("add rule inet lossy way ip saddr {source} udp dport 4500");
+        nft(&pair, &format!("{way} numgen inc mod 4 == 0 drop"));
+        let output = ping(20);
+        nft(&pair, "delete table inet lossy");
+        assert_ends(&output, 1, &["20 sent", whole]);
+        let text = said(&output);
+        let (_, rest) = text.split_once("ESP packets: ").unwrap();
+        let (_, rest) = rest.split_once(lossy).unwrap();
+        let mut words = rest.split(' ');
+        let mut next = || words.next().unwrap();
+        let (lost, _, sent): (u32, _, u32) =
+            (next().parse().unwrap(), next(), next().parse().unwrap());
+        assert!((sent / 6..=sent / 3).contains(&lost), "{text}");
+    }
+}
+
+/// Runs `nft` where the underlay meets.
+fn nft(pair: &Pair, arguments: &str) {
+    let mut command = Command::new("nft");
+    command.args(arguments.split(' '));
+    netns::place(&mut command, &pair.namespace("middle")).unwrap();
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "nft {arguments}: {}", said(&output));
+}
+
+#[test]
 fn a_change_can_be_looked_at_tried_and_taken_back() {
     let (pair, [_left, _right]) = up();
     let left = |arguments: &str| vpnctl(&pair, Side::Left, arguments);

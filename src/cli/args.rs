@@ -212,7 +212,10 @@ pub(super) enum Command {
     },
     /// Print everything countable in the format of Prometheus
     Metrics,
-    /// Send echoes through the tunnel to a peer: round trip, loss, MTU
+    /// Send echoes through the tunnel to a peer: round trip, loss each way, MTU
+    ///
+    /// Which way ESP packets were lost meanwhile, echoes and all others, the peer tells when it is a vpngw; of
+    /// other peers only the way back is known.
     ///
     /// Ends with 1 when one was lost.
     Ping {

@@ -55,10 +55,32 @@ pub(super) struct Echoes {
     pub(super) lost: usize,
     /// How long those took that came back, the shortest first.
     pub(super) rtt_us: Vec<u64>,
+    /// What became of the ESP packets meanwhile, of echoes and of everything else.
+    pub(super) esp: Passage,
     /// Packets up to this length go whole, in bytes.
     pub(super) mtu: Option<u16>,
     /// Whether all is well with the peer.
     pub(super) verdict: Verdict,
+}
+
+/// What became of ESP packets each way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct Passage {
+    /// Of those to the peer, if it has told: other gateways than vpngw do not.
+    pub(super) there: Option<Lost>,
+    /// Of those from the peer, if some came.
+    pub(super) back: Option<Lost>,
+}
+
+/// What became of the packets of one direction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct Lost {
+    /// How many were sent.
+    pub(super) sent: u64,
+    /// How many of them did not arrive.
+    pub(super) lost: u64,
 }
 
 /// One thing that was looked at: `vpnctl doctor`.

@@ -1,16 +1,19 @@
 //! `vpnctl ping`: echoes through the tunnel to a peer, by the kernel's own route and the SA in use.
 
+mod passage;
+
 use super::args::Common;
 use super::client;
 use super::exit::Ending;
 use super::gateways::{self, Target};
 use super::look::{self, BAD, GOOD, Look};
-use super::objects::Echoes;
+use super::objects::{Echoes, Lost, Passage};
 use super::units::round_trip;
 use crate::control::{PeerView, Request, Verdict, WhyView};
 use crate::lab::traffic::Echo;
 use crate::net::Prefix;
 use anyhow::{Context, Result, bail};
+use passage::Counted;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -59,6 +62,7 @@ pub(super) fn ping(common: &Common, wanted: &Wanted, look: Look) -> Result<ExitC
     };
     let size = wanted.size.unwrap_or(84).max(headers(target));
     let echo = open(&view, source, target)?;
+    let before = Counted::now(&gateway, &wanted.peer);
     let mut times = Vec::new();
     for sequence in 1..=wanted.count {
         let time = once(&echo, sequence, size - headers(target))?;
@@ -70,7 +74,9 @@ pub(super) fn ping(common: &Common, wanted: &Wanted, look: Look) -> Result<ExitC
             std::thread::sleep(INTERVAL.saturating_sub(time.unwrap_or_default()));
         }
     }
-    look::print(&summary(&view, target, size, &times, look)?)?;
+    let after = before.as_ref().and_then(|_| Counted::now(&gateway, &wanted.peer));
+    let esp = after.zip(before).map(|(after, before)| after.since(&before)).unwrap_or_default();
+    look::print(&summary(&view, (target, size), &times, esp, look)?)?;
     let all = times.iter().all(Option::is_some);
     Ok(if all { Ending::Well } else { Ending::Down }.into())
 }
@@ -207,9 +213,9 @@ fn line(target: IpAddr, sequence: u16, size: u16, time: Option<Duration>, look: 
 
 fn summary(
     view: &PeerView,
-    target: IpAddr,
-    size: u16,
+    (target, size): (IpAddr, u16),
     times: &[Option<Duration>],
+    esp: Passage,
     look: Look,
 ) -> Result<String> {
     let mut answered: Vec<u64> = times.iter().flatten().copied().map(micros).collect();
@@ -225,6 +231,7 @@ fn summary(
             sent,
             lost,
             rtt_us: answered,
+            esp,
             mtu,
             verdict: view.summary.verdict,
         });
@@ -237,16 +244,30 @@ fn summary(
         facts.push(format!("round trip {least} / {median} / {most} (least, median, most)"));
     }
     facts.extend(mtu.map(|mtu| format!("packets of up to {mtu} bytes go whole")));
-    if lost > 0 {
-        facts.push(format!("ESP: {}", view.data_path));
-        if view.summary.verdict == Verdict::Up {
-            facts.push(
-                "the tunnel is up: does the host there answer, and is this size not too much?"
-                    .to_owned(),
-            );
-        }
+    let mut lines = vec![facts.join("; ")];
+    if esp != Passage::default() {
+        lines.push(passage::in_words(&esp, look));
     }
-    Ok(facts.join("; "))
+    if lost > 0 {
+        lines.push(format!("ESP: {}", view.data_path));
+        lines.extend(doubt(esp, view.summary.verdict).map(str::to_owned));
+    }
+    Ok(lines.join("\n"))
+}
+
+/// What may be the reason when echoes do not come back, and the tunnel does not say it.
+fn doubt(esp: Passage, verdict: Verdict) -> Option<&'static str> {
+    let all_arrived = |way: Lost| way.lost == 0;
+    match (esp.there.map(all_arrived), esp.back.map(all_arrived), verdict) {
+        (Some(true), Some(true), _) => {
+            Some("the tunnel has carried all of it: does the host there answer?")
+        }
+        (Some(false), ..) | (_, Some(false), _) => None,
+        (_, _, Verdict::Up) => {
+            Some("the tunnel is up: does the host there answer, and is this size not too much?")
+        }
+        (..) => None,
+    }
 }
 
 fn micros(time: Duration) -> u64 {

@@ -47,7 +47,7 @@ use Method::{Get, Post};
 
 /// Every command. Of two rows for one request the first is how it is written.
 #[rustfmt::skip]
-const ROWS: [Row; 30] = [
+const ROWS: [Row; 31] = [
     row(Get,  "/v1/peers",        |_| Some(Request::Peers)),
     row(Get,  "/v1/peers/{peer}", |given| Some(Request::Peer(text(given, 0)?))),
     row(Get,  "/v1/routes",       |_| Some(Request::Routes)),
@@ -76,6 +76,7 @@ const ROWS: [Row; 30] = [
     row(Post, "/v1/peers/{peer}/disable",        |given| Some(Request::Disable { peer: text(given, 0)? })),
     row(Post, "/v1/peers/{peer}/enable",         |given| Some(Request::Enable { peer: text(given, 0)? })),
     row(Post, "/v1/peers/{peer}/keys",           |given| Some(Request::Keys { peer: text(given, 0)? })),
+    row(Post, "/v1/peers/{peer}/arrivals",       |given| Some(Request::Arrivals { peer: text(given, 0)? })),
     row(Post, "/v1/peers/{peer}/initiate",       |given| Some(Request::Initiate { peer: text(given, 0)? })),
     row(Post, "/v1/peers/{peer}/terminate",      |given| Some(Request::Terminate { peer: text(given, 0)? })),
 ];
@@ -195,6 +196,7 @@ impl Request {
             | Request::Disable { peer }
             | Request::Enable { peer }
             | Request::Keys { peer }
+            | Request::Arrivals { peer }
             | Request::Initiate { peer }
             | Request::Terminate { peer } => vec![peer.clone()],
             Request::Events { after } => vec![after.to_string()],
@@ -242,6 +244,7 @@ impl Reply {
             Reply::Why(view) => json(200, view),
             Reply::Plan(view) => json(200, view),
             Reply::Keys(view) => json(200, view),
+            Reply::Arrivals(view) => json(200, view),
             Reply::Drain(view) => json(200, view),
             Reply::Metrics(view) => HttpReply {
                 status: 200,

@@ -16,15 +16,15 @@ pub use http::{HttpReply, Method};
 pub use metrics::render as render_metrics;
 pub use pages::{Mark, Page};
 pub use views::{
-    BfdView, BgpView, CertificateView, CertificatesView, ChangeView, ChildSaState, ChildSaView,
-    Code, DataPath, DrainView, EgressView, EspKeysView, EventView, EventsView, FailureView, Family,
-    GatewayView, IkeKeysView, IkeSaView, KeyText, KeysView, LivenessView, MapView, MetricsView,
-    NatView, PathMtuView, PathState, PathView, PeerMetrics, PeerState, PeerSummary, PeerView,
-    PeersView, PlanView, Planned, PublicView, RefusalView, RejectedRouteView, ReplayView, Role,
-    RouteView, RoutesView, SasView, SegmentView, Severity, Standing, StationView, StatsView,
-    StepView, TimerView, Traffic, TroubleView, TunnelSas, Verdict, VirtualRouterState,
-    VirtualRouterView, VpcNatView, VpcRouterView, VpcRoutes, VpcView, VpcsView, VrrpView, VtepView,
-    WayView, WhyView,
+    ArrivalsView, BfdView, BgpView, CertificateView, CertificatesView, ChangeView, ChildSaState,
+    ChildSaView, Code, DataPath, DrainView, EgressView, EspKeysView, EventView, EventsView,
+    FailureView, Family, GatewayView, IkeKeysView, IkeSaView, KeyText, KeysView, LivenessView,
+    MapView, MetricsView, NatView, PassageView, PathMtuView, PathState, PathView, PeerMetrics,
+    PeerState, PeerSummary, PeerView, PeersView, PlanView, Planned, PublicView, RefusalView,
+    RejectedRouteView, ReplayView, ReportView, Role, RouteView, RoutesView, SasView, SegmentView,
+    Severity, Standing, StationView, StatsView, StepView, TimerView, Traffic, TroubleView,
+    TunnelSas, Verdict, VirtualRouterState, VirtualRouterView, VpcNatView, VpcRouterView,
+    VpcRoutes, VpcView, VpcsView, VrrpView, VtepView, WayView, WhyView,
 };
 
 use serde::{Deserialize, Serialize};
@@ -86,6 +86,11 @@ pub enum Request {
     },
     /// Tell the keys of a peer's SAs. Only root is answered.
     Keys {
+        /// The peer's name.
+        peer: String,
+    },
+    /// Ask a peer what has arrived there, and tell what it has reported before.
+    Arrivals {
         /// The peer's name.
         peer: String,
     },
@@ -157,6 +162,8 @@ pub enum Reply {
     Plan(PlanView),
     /// To [`Request::Keys`].
     Keys(KeysView),
+    /// To [`Request::Arrivals`].
+    Arrivals(ArrivalsView),
     /// To [`Request::DrainState`].
     Drain(DrainView),
     /// To a request for an action: it was started.

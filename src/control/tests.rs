@@ -29,6 +29,7 @@ fn requests() -> Vec<Request> {
         Request::Rekey { peer: peer(), sa: SaKind::Ike },
         Request::Rekey { peer: peer(), sa: SaKind::Child },
         Request::Keys { peer: peer() },
+        Request::Arrivals { peer: peer() },
         Request::Initiate { peer: peer() },
         Request::Terminate { peer: peer() },
         Request::Drain,

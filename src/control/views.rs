@@ -1,5 +1,6 @@
 //! What a gateway shows of itself.
 
+mod arrivals;
 mod bfd;
 mod bgp;
 mod certificate;
@@ -16,6 +17,7 @@ mod vpcs;
 mod vrrp;
 mod why;
 
+pub use arrivals::{ArrivalsView, PassageView, ReportView};
 pub use bfd::{BfdView, PathState};
 pub use bgp::BgpView;
 pub use certificate::{CertificateView, CertificatesView};

@@ -18,6 +18,7 @@
 mod bfd;
 mod chronicle;
 mod connection;
+mod counting;
 mod diagnosis;
 mod events;
 mod failover;

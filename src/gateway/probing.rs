@@ -271,7 +271,8 @@ impl From<Loss> for DataPath {
 }
 
 impl Gateway {
-    /// Takes a peer's question about the SA that carries data, or its answer.
+    /// Takes a peer's question about the SA that carries data, or its answer: whether packets pass, or
+    /// how many did.
     pub fn handle_echo(&mut self, peer: PeerId, echo: Echo, now: Timestamp) {
         let (Some(tunnel), Some(config)) =
             (self.tunnels.get_mut(&peer), self.config.peers.get(&peer))
@@ -295,6 +296,14 @@ impl Gateway {
                 self.after_probing(peer, before);
                 self.settle(now);
             }
+            EchoKind::Inquiry => {
+                tunnel.probing.on_heard(now);
+                self.report_arrivals(peer, echo.number);
+            }
+            EchoKind::Report(there) => {
+                tunnel.probing.on_heard(now);
+                self.on_report(peer, echo.number, there);
+            }
         }
     }
 
@@ -314,7 +323,7 @@ impl Gateway {
         }
     }
 
-    fn send_echo(&mut self, peer: PeerId, echo: Echo) {
+    pub(super) fn send_echo(&mut self, peer: PeerId, echo: Echo) {
         if let Some(tunnel) = self.publisher.tunnel(peer) {
             self.outputs.push_back(Output::Echo { tunnel, echo });
         }

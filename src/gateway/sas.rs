@@ -22,6 +22,7 @@ use crate::ike::{ChildId, ChildKeys, ChildUp, Strand};
 use crate::net::EspSpi;
 use crate::routing::Reach;
 use crate::time::Timestamp;
+use crate::wire::echo::Arrivals;
 use crate::wire::ike::TrafficSelector;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -102,6 +103,8 @@ pub(super) struct Sas {
     /// How often in a row there was doubt whether the peer has what a strand sends with.
     doubts: BTreeMap<Strand, u32>,
     draining: Vec<Draining>,
+    /// What became of the packets of inbound SAs that are gone.
+    before: Arrivals,
 }
 
 impl Sas {
@@ -272,12 +275,32 @@ impl Sas {
 
     /// Ends grace periods that are over.
     pub(super) fn handle_timeout(&mut self, now: Timestamp) {
-        self.draining.retain(|sa| sa.until > now);
+        for gone in self.draining.extract_if(.., |sa| sa.until <= now) {
+            self.before = sum(self.before, arrivals(&gone.inbound));
+        }
+    }
+
+    /// What has become of the peer's packets in all SAs so far.
+    pub(super) fn arrivals(&self) -> Arrivals {
+        let receiving = self.children.values().map(|child| &child.inbound);
+        let all = receiving.chain(self.draining.iter().map(|sa| &sa.inbound));
+        all.map(|inbound| arrivals(inbound)).fold(self.before, sum)
     }
 
     /// When the next grace period ends.
     pub(super) fn poll_timeout(&self) -> Option<Timestamp> {
         self.draining.iter().map(|sa| sa.until).min()
+    }
+}
+
+fn arrivals(inbound: &InboundSa) -> Arrivals {
+    Arrivals { arrived: inbound.opened_packets(), lost: inbound.lost() }
+}
+
+fn sum(one: Arrivals, other: Arrivals) -> Arrivals {
+    Arrivals {
+        arrived: one.arrived.saturating_add(other.arrived),
+        lost: one.lost.saturating_add(other.lost),
     }
 }
 

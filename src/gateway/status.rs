@@ -77,6 +77,9 @@ impl Gateway {
             Request::Keys { peer } => {
                 self.act_on_peer(peer, now, |gateway, peer| gateway.keys(peer, now))
             }
+            Request::Arrivals { peer } => {
+                self.act_on_peer(peer, now, |gateway, peer| gateway.count_arrivals(peer))
+            }
             Request::Rekey { peer, sa } => {
                 self.act_on_peer(peer, now, |gateway, peer| gateway.rekey(peer, *sa, at))
             }

@@ -12,6 +12,7 @@
 //! that negotiates is `ike`; this is only what it told.
 
 use super::bfd::Watch;
+use super::counting::Counting;
 use super::diagnosis::Fact;
 use super::events::{EventRing, PastEvent};
 use super::failover::Health;
@@ -79,6 +80,8 @@ pub(super) struct Tunnel {
     pub watch: Watch,
     /// Whether packets pass in the one that sends.
     pub probing: Probing,
+    /// How many of them arrive.
+    pub counting: Counting,
     /// What follows from both and from IKE's liveness.
     pub path: Path,
     /// Whether our operator wants nothing of the peer.
@@ -136,6 +139,7 @@ impl Tunnel {
             sas: Sas::default(),
             watch: Watch::default(),
             probing: Probing::default(),
+            counting: Counting::default(),
             path: Path::default(),
             disabled: false,
             leaving: false,

@@ -5,7 +5,7 @@ use super::kernel::UNDERLAY;
 use super::network::{Kind, Network, Probe};
 use super::operations::ask;
 use super::two_gateways::assert_sound;
-use crate::control::{DataPath, PeerState, Reply, Request};
+use crate::control::{DataPath, PeerState, Reply, ReportView, Request, SaKind};
 use crate::gateway::world::Trouble;
 use crate::net::VpcId;
 use std::time::Duration;
@@ -70,6 +70,52 @@ fn a_path_that_works_one_way_only_is_out_of_use_at_both_ends_and_each_says_which
     network.run(Duration::from_millis(4500));
     assert_eq!(verdict(&mut network, 0), (PeerState::Unreachable, DataPath::NothingArrives));
     assert_eq!(verdict(&mut network, 1), (PeerState::Unreachable, DataPath::NothingComes));
+}
+
+/// What is known at `node` of the packets to the peer and from it: first inquires, and then looks.
+fn arrivals(network: &mut Network, node: usize) -> ReportView {
+    let peer = network.node(node).config.peers.values().next().expect("a peer").name.clone();
+    let inquire =
+        |network: &mut Network| match ask(network, node, &Request::Arrivals { peer: peer.clone() })
+        {
+            Reply::Arrivals(view) => view,
+            other => panic!("{other:?}"),
+        };
+    let inquiry = inquire(network).inquiry.expect("an inquiry");
+    network.run(Duration::from_millis(100));
+    let report = inquire(network).report.expect("a report");
+    assert_eq!(report.inquiry, inquiry);
+    report
+}
+
+#[test]
+fn what_is_lost_one_way_is_counted_by_its_receiver_and_reported_to_its_sender() {
+    let mut network = connected(with_static_routes(), 7);
+    for node in [0, 1] {
+        let before = arrivals(&mut network, node);
+        assert_eq!((before.there.lost, before.here.lost), (0, 0), "node {node}");
+    }
+    let before = arrivals(&mut network, 0);
+    network.filter(0, 1, Kind::Esp);
+    let probe = Probe { vpc: VpcId(0), from: 1, to: 2, ipv4: true };
+    for _ in 0..7 {
+        network.probe(probe.clone());
+    }
+    network.run(Duration::from_millis(100));
+    network.heal();
+    let [after, theirs] = [0, 1].map(|node| arrivals(&mut network, node));
+    assert_eq!((after.there.lost, after.here.lost), (7, 0));
+    assert_eq!((theirs.there.lost, theirs.here.lost), (0, 7));
+    // Keys that are replaced take nothing of it along.
+    for node in [0, 1] {
+        let peer = network.node(node).config.peers.values().next().expect("a peer").name.clone();
+        ask(&mut network, node, &Request::Rekey { peer, sa: SaKind::Child });
+        network.run(Duration::from_secs(20));
+    }
+    let replaced = arrivals(&mut network, 0);
+    assert_eq!((replaced.there.lost, replaced.here.lost), (7, 0));
+    assert!(replaced.there.arrived > before.there.arrived);
+    assert!(replaced.here.arrived > before.here.arrived);
 }
 
 #[test]

@@ -1,54 +1,72 @@
 //! A question inside an ESP SA, and its answer: whether packets pass both ways in the SA that carries
-//! data. It is the content of a dummy packet (RFC 4303 §2.6), which every receiver must be prepared
-//! to get and "MUST be discarded, without prejudice" by those who do not know it; and it needs no
-//! address inside the tunnel, so that no traffic selector can forbid it.
+//! data, or how many of them do. It is the content of a dummy packet (RFC 4303 §2.6), which every
+//! receiver must be prepared to get and "MUST be discarded, without prejudice" by those who do not
+//! know it; and it needs no address inside the tunnel, so that no traffic selector can forbid it.
 //!
 //! ```text
 //!    0                   8       9            12                  16                  24
 //!   ┌───────────────────┬───────┬─────────────┬───────────────────┬───────────────────┐
 //!   │ 8 octets of name  │ kind  │ zero        │ zero              │ number            │
-//!   └───────────────────┴───────┴─────────────┴───────────────────┴───────────────────┘
+//!   ├───────────────────┴───────┴─────────────┼───────────────────┴───────────────────┤
+//!   │ arrived                                 │ lost                    a report only │
+//!   └─────────────────────────────────────────┴───────────────────────────────────────┘
 //! ```
 
-use super::{DecodeError, Fault};
+use super::{DecodeError, Reader};
 
 /// What the others are told apart by; the last octet is a version.
 const NAME: [u8; 8] = *b"vpngw e\x01";
 /// Between the kind and the number, for later.
 const RESERVED: [u8; 7] = [0; 7];
 
-/// Which of the two.
+/// What has become of the ESP packets that one end has sent to the other since they are connected, as
+/// the receiver's sequence numbers show it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Arrivals {
+    /// They are authentic and new.
+    pub arrived: u64,
+    /// Later ones have come and these have not.
+    pub lost: u64,
+}
+
+/// What it is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EchoKind {
     /// It wants an answer of the same number.
     Question,
     /// It is one.
     Answer,
+    /// It wants a report of the same number.
+    Inquiry,
+    /// It is one: what has become of the packets of who asks.
+    Report(Arrivals),
 }
 
 /// A question, or its answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Echo {
-    /// Which of the two.
+    /// What it is about.
     pub kind: EchoKind,
     /// The number of the question.
     pub number: u64,
 }
 
 impl Echo {
-    /// Octets of it.
-    pub const LEN: usize = 24;
-
     /// Its octets.
-    pub fn encode(&self) -> [u8; Echo::LEN] {
-        let mut octets = [0; Echo::LEN];
-        let kind = match self.kind {
-            EchoKind::Question => 1,
-            EchoKind::Answer => 2,
+    pub fn encode(&self) -> Vec<u8> {
+        let (kind, arrivals) = match self.kind {
+            EchoKind::Question => (1, None),
+            EchoKind::Answer => (2, None),
+            EchoKind::Inquiry => (3, None),
+            EchoKind::Report(arrivals) => (4, Some(arrivals)),
         };
-        octets[..8].copy_from_slice(&NAME);
-        octets[8] = kind;
-        octets[16..].copy_from_slice(&self.number.to_be_bytes());
+        let mut octets = NAME.to_vec();
+        octets.push(kind);
+        octets.extend(RESERVED);
+        octets.extend(self.number.to_be_bytes());
+        if let Some(Arrivals { arrived, lost }) = arrivals {
+            octets.extend([arrived, lost].iter().flat_map(|count| count.to_be_bytes()));
+        }
         octets
     }
 
@@ -58,23 +76,24 @@ impl Echo {
     ///
     /// When it is any other.
     pub fn decode(octets: &[u8]) -> Result<Echo, DecodeError> {
-        let fault = |why, at| DecodeError { what: "ESP echo", why, at };
-        let Some((octets, rest)) = octets.split_first_chunk::<{ Echo::LEN }>() else {
-            return Err(fault(Fault::Truncated { needed: Echo::LEN, left: octets.len() }, 0));
-        };
-        if !rest.is_empty() {
-            return Err(fault(Fault::Trailing { left: rest.len() }, Echo::LEN));
+        let mut reader = Reader::new("ESP echo", octets);
+        if reader.array()? != NAME {
+            return Err(reader.invalid("another dummy packet"));
         }
-        if octets[..8] != NAME || octets[9..16] != RESERVED {
-            return Err(fault(Fault::Invalid("another dummy packet"), 0));
+        let kind = reader.u8()?;
+        if reader.array()? != RESERVED {
+            return Err(reader.invalid("reserved octets are not zero"));
         }
-        let kind = match octets[8] {
+        let number = reader.u64()?;
+        let kind = match kind {
             1 => EchoKind::Question,
             2 => EchoKind::Answer,
-            _ => return Err(fault(Fault::Invalid("neither question nor answer"), 8)),
+            3 => EchoKind::Inquiry,
+            4 => EchoKind::Report(Arrivals { arrived: reader.u64()?, lost: reader.u64()? }),
+            _ => return Err(reader.invalid("another kind of echo")),
         };
-        let [.., n0, n1, n2, n3, n4, n5, n6, n7] = *octets;
-        Ok(Echo { kind, number: u64::from_be_bytes([n0, n1, n2, n3, n4, n5, n6, n7]) })
+        reader.finish()?;
+        Ok(Echo { kind, number })
     }
 }
 
