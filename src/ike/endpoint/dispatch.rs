@@ -15,7 +15,9 @@ use super::Endpoint;
 use super::sas::IkeSa;
 use crate::moment::Moment;
 use crate::time::Timestamp;
-use crate::wire::ike::{ExchangeType, Flags, Header, IkeSpi, Message, MessageId, NotifyType};
+use crate::wire::ike::{
+    ExchangeType, Flags, Header, IkeSpi, Message, MessageId, NotifyType, Version,
+};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -62,7 +64,7 @@ impl Endpoint {
         if self.hear_sounding(&header, &path) {
             return;
         }
-        if header.length as usize != datagram.len() {
+        if header.length as usize != datagram.len() || header.initiator_spi.is_zero() {
             return self.core.out.count(Discard::Malformed);
         }
         let begins = header.exchange_type == ExchangeType::IKE_SA_INIT
@@ -109,7 +111,7 @@ impl Endpoint {
             false => IkeSaId { local: initiator, remote: responder },
         };
         let flags = Flags { initiator: !header.flags.initiator, response: true, version: false };
-        let header = Header { flags, ..*header };
+        let header = Header { flags, version: Version::IKEV2, ..*header };
         let mut payloads = vec![notify(NotifyType::INVALID_IKE_SPI, [])];
         payloads.extend(self.core.settings.crash_token(id, path.local.ip()));
         self.reply(path, Message { header, payloads }.encode(), now);
