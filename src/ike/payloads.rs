@@ -22,6 +22,14 @@ impl<'a> Payloads<'a> {
         })
     }
 
+    /// The protocol of the first proposal for an SA that there is here, or of the first at all: a peer
+    /// may prefer others (RFC 7296 §3.3.6).
+    pub(super) fn proposed_protocol(self) -> Option<ProtocolId> {
+        let mut all = self.sa()?.proposals.iter().map(|proposal| proposal.protocol);
+        let ours = [ProtocolId::IKE, ProtocolId::ESP];
+        all.clone().find(|protocol| ours.contains(protocol)).or_else(|| all.next())
+    }
+
     pub(super) fn key_exchange(self) -> Option<&'a KeyExchange> {
         self.0.iter().find_map(|payload| match payload {
             Payload::KeyExchange(key_exchange) => Some(key_exchange),

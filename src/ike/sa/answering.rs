@@ -164,8 +164,7 @@ impl Established {
         if !self.is_active() {
             return self.refuse(request, NotifyType::TEMPORARY_FAILURE, ctx);
         }
-        let proposal = payloads.sa().and_then(|sa| sa.proposals.first());
-        match proposal.map(|proposal| proposal.protocol) {
+        match payloads.proposed_protocol() {
             Some(ProtocolId::IKE) => self.rekey_requested(request, (payloads, responded), ctx),
             Some(ProtocolId::ESP) => self.child_requested(request, (payloads, responded), ctx),
             Some(_) => self.refuse(request, NotifyType::NO_PROPOSAL_CHOSEN, ctx),

@@ -92,7 +92,7 @@ impl Established {
     fn wish_of(&self, request: &Request) -> Option<(Wish, Discard)> {
         let creates = request.opened.header().exchange_type == ExchangeType::CREATE_CHILD_SA;
         let payloads = request.opened.payloads().ok().filter(|_| creates).map(Payloads)?;
-        match payloads.sa()?.proposals.first()?.protocol {
+        match payloads.proposed_protocol()? {
             ProtocolId::IKE => Some((Wish::RekeyIke, Discard::TooManyRekeyings)),
             // It hears NO_ADDITIONAL_SAS, however seldom it asks.
             ProtocolId::ESP if self.is_crowded() => None,
@@ -116,8 +116,8 @@ impl Established {
             ExchangeType::IKE_FOLLOWUP_KE => return self.followup_of(payloads),
             _ => return None,
         }
-        match payloads.sa()?.proposals.first()?.protocol {
-            ProtocolId::IKE if !self.is_busy() => {
+        match payloads.proposed_protocol()? {
+            ProtocolId::IKE if !self.is_busy() && !self.is_following_up(None) => {
                 let (choice, public) =
                     rekey::choose(&self.rekey_suites(), self.beside_requested(), payloads).ok()?;
                 Some((choice.suite.group, public))
