@@ -93,8 +93,7 @@ impl Established {
             return self.end(reason, ctx);
         }
         self.peer_token.on_told(payloads);
-        let update = self.update_requested(request.path, payloads, ctx);
-        self.on_their_addresses(payloads);
+        let update = self.addresses_told(request.path, payloads, ctx);
         let lost = self.lost_child(payloads);
         let deleted = self.deleted_children(payloads);
         let spis: Vec<Vec<u8>> = deleted

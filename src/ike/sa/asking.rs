@@ -181,7 +181,8 @@ impl Established {
             return self.end(DownReason::Breach(breach), ctx);
         }
         match purpose {
-            Purpose::Probe | Purpose::CheckPath(_) => {}
+            Purpose::Probe => {}
+            Purpose::CheckPath(cookie) => self.on_cookie_back(&cookie, payloads, ctx),
             Purpose::UpdateAddresses => self.addresses_updated(payloads, ctx),
             Purpose::Measure(size) => self.measured(size, at_once, ctx),
             // Closed meanwhile: what the peer has made goes with the IKE SA, or right after it.

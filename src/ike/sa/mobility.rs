@@ -189,30 +189,54 @@ impl Established {
     }
 
     /// The peer has other addresses than before.
-    pub(super) fn on_their_addresses(&mut self, payloads: Payloads<'_>) {
-        if let Some(theirs) = mobike::named(payloads).filter(|_| self.mobility.spoken) {
+    fn on_their_addresses(&mut self, payloads: Payloads<'_>) {
+        if let Some(theirs) = mobike::named(payloads) {
             self.mobility.theirs = theirs;
         }
     }
 }
 
-/// The side that follows.
+/// What the peer says of addresses.
 impl Established {
-    /// The peer says where it is: what it is answered. It is followed when it has answered from there,
-    /// too, which nobody can say for it.
-    pub(super) fn update_requested(
+    /// A request that has come on `path` may say something of addresses, or ask: the answer to that.
+    pub(super) fn addresses_told(
         &mut self,
         path: Path,
         payloads: Payloads<'_>,
         ctx: &mut Context<'_>,
     ) -> Vec<Payload> {
-        let follows = self.mobility.spoken && self.descent.role == Role::Responder;
-        if payloads.notify(NotifyType::UPDATE_SA_ADDRESSES).is_none() || !follows {
+        if !self.mobility.spoken {
             return Vec::new();
         }
         if mobike::meets_forbidden_nat(payloads, &path) {
             return vec![notify(NotifyType::UNEXPECTED_NAT_DETECTED, [])];
         }
+        let updates = payloads.notify(NotifyType::UPDATE_SA_ADDRESSES).is_some();
+        let answer = match updates && self.descent.role == Role::Responder {
+            true => self.update_requested(path, payloads, ctx),
+            false => self.seen_on(&path, payloads),
+        };
+        // What was said before, from where it was then, decides where the peer may go.
+        self.on_their_addresses(payloads);
+        answer
+    }
+
+    /// How the peer is seen, if it asks (RFC 4555 §3.8).
+    fn seen_on(&self, path: &Path, payloads: Payloads<'_>) -> Vec<Payload> {
+        match payloads.notify(NotifyType::NAT_DETECTION_DESTINATION_IP) {
+            Some(_) => self.nat_detection(path).into(),
+            None => Vec::new(),
+        }
+    }
+
+    /// The peer says where it is: what it is answered. It is followed when it has answered from there,
+    /// too, which nobody can say for it.
+    fn update_requested(
+        &mut self,
+        path: Path,
+        payloads: Payloads<'_>,
+        ctx: &mut Context<'_>,
+    ) -> Vec<Payload> {
         if !self.is_acceptable(path.remote.ip()) {
             return vec![notify(NotifyType::UNACCEPTABLE_ADDRESSES, [])];
         }

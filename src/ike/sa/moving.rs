@@ -9,6 +9,7 @@
 use super::super::context::Context;
 use super::super::event::Event;
 use super::super::exchange::Retransmission;
+use super::super::failure::DownReason;
 use super::super::path::{Cookie, Path};
 use super::super::payloads::{Payloads, notify};
 use super::super::protect::Opened;
@@ -120,6 +121,19 @@ impl Established {
             let Path { local, remote } = self.path.path();
             tracing::debug!(connection = self.connection.0, %remote, "peer moved");
             ctx.out.event(self.connection, Event::Moved { local, remote, ours: false });
+        }
+    }
+
+    /// "If the values do not match, the IKE_SA MUST be closed" (RFC 4555 §3.7).
+    pub(super) fn on_cookie_back(
+        &mut self,
+        cookie: &Cookie,
+        answer: Payloads<'_>,
+        ctx: &mut Context<'_>,
+    ) {
+        let copied = answer.notify(NotifyType::COOKIE2);
+        if copied.is_some_and(|copied| copied.data != cookie) {
+            self.close(DownReason::Breach("it sent another COOKIE2 back".to_owned()), ctx);
         }
     }
 
