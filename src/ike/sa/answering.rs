@@ -237,6 +237,9 @@ impl Established {
             return Err(refused(NotifyType::TEMPORARY_FAILURE));
         }
         let replaces = self.rekeyed_child(payloads).map_err(create::Refusal::Notify)?;
+        if replaces.is_some() && self.is_following_up(replaces) {
+            return Err(refused(NotifyType::TEMPORARY_FAILURE));
+        }
         if self.is_crowded() {
             return Err(refused(NotifyType::NO_ADDITIONAL_SAS));
         }
@@ -323,7 +326,7 @@ impl Established {
         (payloads, responded): (Payloads<'_>, Option<held::Responded>),
         ctx: &mut Context<'_>,
     ) {
-        if self.is_busy() {
+        if self.is_busy() || self.is_following_up(None) {
             return self.refuse(request, NotifyType::TEMPORARY_FAILURE, ctx);
         }
         let (suites, beside) = (self.rekey_suites(), self.beside_requested());
@@ -370,6 +373,21 @@ impl Established {
             Some(Purpose::UpdateAddresses) => false,
             Some(Purpose::RekeyIke(attempt)) => attempt.race.rival().is_some(),
             Some(Purpose::Child(_) | Purpose::DeleteChild(_) | Purpose::DeleteIke) => true,
+        }
+    }
+
+    /// Whether the peer has granted what is to replace this Child SA, or with `None` the IKE SA, and key
+    /// exchanges are being made for it: "a TEMPORARY_FAILURE notification MUST be sent" to who asks for
+    /// the same then (RFC 9370 §2.2.4).
+    pub(super) fn is_following_up(&self, child: Option<ChildId>) -> bool {
+        match self.exchanges.purpose() {
+            Some(Purpose::Child(attempt)) => {
+                child.is_some() && attempt.replaces == child && attempt.granted_nonces().is_some()
+            }
+            Some(Purpose::RekeyIke(attempt)) => {
+                child.is_none() && attempt.granted_nonces().is_some()
+            }
+            _ => false,
         }
     }
 

@@ -218,6 +218,12 @@ impl ChildAttempt {
         }
     }
 
+    /// The nonces of an exchange that the peer has granted, and of which key exchanges are yet to be
+    /// made.
+    pub(super) fn granted_nonces(&self) -> Option<Nonces> {
+        self.granted.as_ref().map(|granted| self.race.conclude(&granted.nonce).0)
+    }
+
     /// Whether another process could go on with it.
     pub(super) fn is_portable(&self) -> bool {
         self.halves.are_portable()

@@ -10,16 +10,19 @@
 //!
 //! The SA comes to be with the last of them, and only then counts what else there is: until then
 //! nothing of it is in use, and it may come to nothing on either side. So whatever holds of one
-//! CREATE_CHILD_SA that crosses another (RFC 7296 §2.8.1, §2.25) holds of the last exchange here.
+//! CREATE_CHILD_SA that crosses another (RFC 7296 §2.8.1, §2.25) holds of the last exchange here. But who
+//! knows from the nonces that its SA would be the one to go does not go on with it, and who is going on
+//! puts off whoever asks for the same.
 
 use super::super::context::Context;
 use super::super::event::{ChildId, Role};
 use super::super::fault::{self, Fault};
-use super::super::keys::Secrets;
+use super::super::keys::{Nonces, Secrets};
 use super::super::payloads::{Payloads, notify, public_value, public_value_of};
 use super::super::proposal::method_of;
 use super::super::state::{state_of_fields, state_of_variants};
 use super::exchanges::Request;
+use super::replacement::loses;
 use super::{Established, create, held, rekey};
 use crate::crypto::kex::{Group, KexError, KeyExchange};
 use crate::crypto::secret::Secret;
@@ -201,6 +204,21 @@ impl Wanted {
             Wanted::Ike(_) => None,
         }
     }
+
+    /// Whether it is to replace this Child SA, or with `None` the IKE SA.
+    fn replaces(&self, child: Option<ChildId>) -> bool {
+        match self {
+            Wanted::Child(wanted) => wanted.replaces.is_some() && wanted.replaces == child,
+            Wanted::Ike(_) => child.is_none(),
+        }
+    }
+
+    fn nonces(&self) -> &Nonces {
+        match self {
+            Wanted::Child(ChildWanted { made, .. }) => &made.nonces,
+            Wanted::Ike(agreed) => agreed.nonces(),
+        }
+    }
 }
 
 impl Followups {
@@ -244,6 +262,15 @@ impl Established {
         if let Some(spi) = self.followups.take().and_then(|followups| followups.spi()) {
             ctx.pool.release(spi);
         }
+    }
+
+    /// Whether the peer is making the same replacement, of this Child SA or with `None` of the IKE SA,
+    /// and ours, of an exchange with these nonces, is the one that would go in the end: "the initiator of
+    /// this exchange just stops the rekeying process" (RFC 9370 §2.2.4).
+    pub(super) fn leaves_it_to_the_peer(&self, child: Option<ChildId>, nonces: &Nonces) -> bool {
+        let rival = self.followups.as_ref().map(|followups| &followups.wanted);
+        let rival = rival.filter(|wanted| wanted.replaces(child));
+        rival.is_some_and(|wanted| loses(nonces, wanted.nonces().lowest()))
     }
 
     /// The peer has taken too long.

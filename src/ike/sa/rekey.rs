@@ -107,6 +107,12 @@ impl IkeAttempt {
         Beside::again(self.additional, self.or_none)
     }
 
+    /// The nonces of an exchange that the peer has granted, and of which key exchanges are yet to be
+    /// made.
+    pub(super) fn granted_nonces(&self) -> Option<Nonces> {
+        self.granted.as_ref().map(|granted| self.race.conclude(&granted.nonce).0)
+    }
+
     /// Whether another process could go on with it.
     pub(super) fn is_portable(&self) -> bool {
         self.halves.are_portable()
@@ -282,6 +288,11 @@ pub(super) fn answer(
 }
 
 impl Agreed {
+    /// Those of the exchange that the peer began.
+    pub(super) fn nonces(&self) -> &Nonces {
+        &self.nonces
+    }
+
     /// The key exchanges that are yet to be made.
     pub(super) fn additional(&self) -> Additional {
         self.additional

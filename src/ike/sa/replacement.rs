@@ -76,16 +76,18 @@ impl<K: Copy + PartialEq> Attempt<K> {
     /// The peer has answered with its nonce: who stays?
     pub(super) fn conclude(&self, responder: &[u8]) -> (Nonces, Outcome<K>) {
         let nonces = Nonces { initiator: self.nonce.clone(), responder: responder.to_vec() };
-        let lower = |rival: &Rival<K>| {
-            let lower = *nonces.lowest() <= *rival.lowest_nonce;
-            lower != fault::is_on(Fault::KeepsLowestNonce)
-        };
         let outcome = match &self.rival {
-            Some(rival) if lower(rival) => Outcome::Theirs(rival.sa),
+            Some(rival) if loses(&nonces, &rival.lowest_nonce) => Outcome::Theirs(rival.sa),
             rival => Outcome::Ours { redundant: rival.as_ref().map(|rival| rival.sa) },
         };
         (nonces, outcome)
     }
+}
+
+/// Whether the SA of the exchange with these nonces goes, when the other side's has `rival` as its lowest.
+pub(super) fn loses(nonces: &Nonces, rival: &[u8]) -> bool {
+    let lower = *nonces.lowest() <= *rival;
+    lower != fault::is_on(Fault::KeepsLowestNonce)
 }
 
 state_of_fields!(Attempt<K> { nonce, rival, regrouped });

@@ -60,6 +60,10 @@ impl Established {
         let (made, outcome) = match attempt.conclude(&self.exchanges.keys, answer, secret) {
             Ok(Conclusion::Made(made, outcome)) => (made, outcome),
             Ok(Conclusion::Followed(request)) => {
+                let nonces = attempt.granted_nonces();
+                if nonces.is_some_and(|nonces| self.leaves_it_to_the_peer(None, &nonces)) {
+                    return;
+                }
                 let purpose = Purpose::RekeyIke(Box::new(attempt));
                 return self.request(ExchangeType::IKE_FOLLOWUP_KE, &request, purpose, ctx);
             }
