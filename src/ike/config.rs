@@ -326,6 +326,12 @@ impl Lifetime {
     pub fn of(hard: Duration) -> Self {
         Lifetime { soft: hard * 9 / 10, jitter: hard / 10, hard }
     }
+
+    /// After how long new keys are to be made this time (RFC 7296 §2.8.1).
+    pub fn some_time_before_soft(&self, random: &mut dyn Random) -> Duration {
+        let jitter = u64::try_from(self.jitter.as_micros()).unwrap_or(u64::MAX);
+        self.soft.saturating_sub(Duration::from_micros(random.below(jitter.saturating_add(1))))
+    }
 }
 
 /// The schedule on which one request is repeated (RFC 7296 §2.1).
@@ -377,3 +383,6 @@ impl Default for Backoff {
         Backoff { first: Duration::from_millis(500), cap: Duration::from_secs(30) }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -134,9 +134,7 @@ impl Lifecycle {
 
 /// When to make new keys: the soft lifetime less a random part of the jitter.
 pub(super) fn rekey_time(lifetime: &Lifetime, ctx: &mut Context<'_>) -> Timestamp {
-    let jitter = u64::try_from(lifetime.jitter.as_micros()).unwrap_or(u64::MAX);
-    let earlier = Duration::from_micros(ctx.random.below(jitter.saturating_add(1)));
-    ctx.now + lifetime.soft.saturating_sub(earlier)
+    ctx.now + lifetime.some_time_before_soft(ctx.random)
 }
 
 state_of_variants!(Life {
