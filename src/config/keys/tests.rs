@@ -89,6 +89,7 @@ fn secrets_are_text_hexadecimal_or_base64() {
     let secret = |text: &str| psk(&KeysInMemory::new().with("psk", text), "psk");
     let octets = |text: &str| secret(text).unwrap().as_bytes().to_vec();
     assert_eq!(octets("sixteen letters!\n"), b"sixteen letters!");
+    assert_eq!(octets(&"x".repeat(200)), [b'x'; 200]); // RFC 7296 §2.15: 64 at least
     let counted: Vec<u8> = (0..16).collect();
     assert_eq!(octets("0x000102030405060708090a0B0c0d0e0F\n"), counted);
     assert_eq!(octets("0sAAECAwQFBgcICQoLDA0ODw==\n"), counted);

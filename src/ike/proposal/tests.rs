@@ -198,6 +198,36 @@ fn an_additional_key_exchange_that_must_be_chosen_is_not_ours() {
     assert!(choose(&mixed(transforms), &ours, None).is_err());
 }
 
+/// "The initiator … MUST treat the exchange as failed" (RFC 9370 §2.2.1).
+#[test]
+fn an_answer_of_the_same_additional_key_exchange_twice_is_none() {
+    let suite = ike("aes256gcm16-prfsha384-curve25519");
+    let answer = |places: &[u8]| {
+        let mut transforms = suite.transforms();
+        let kem = |place: &u8| {
+            let kind = TransformType(TransformType::ADDKE1.0 + place);
+            Transform::new(kind, KeyExchangeMethod::ML_KEM_768)
+        };
+        transforms.extend(places.iter().map(kem));
+        super::chosen(&mixed(transforms), &[suite], Beside::ANY_KEM_OR_NONE)
+    };
+    assert!(answer(&[0]).is_some());
+    assert_eq!(answer(&[0, 1]), None);
+}
+
+/// RFC 7296 §3.3, §3.3.1; IKE_SA_INIT names no SPI in its proposals.
+#[test]
+fn proposals_are_numbered_from_one_on() {
+    let suites = &crate::crypto::suite::DEFAULT_IKE_SUITES;
+    for beside in [Beside::NOTHING, Beside::ANY_KEM_OR_NONE] {
+        let offered = super::offer(suites, beside, &[]);
+        assert!(offered.proposals.len() > 1);
+        for (proposal, number) in offered.proposals.iter().zip(1..) {
+            assert_eq!((proposal.number, proposal.spi.len()), (number, 0));
+        }
+    }
+}
+
 #[test]
 fn an_answer_with_alternatives_is_none() {
     let suite = ike("aes256gcm16-prfsha384-curve25519");

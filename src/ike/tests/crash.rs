@@ -67,6 +67,29 @@ fn after_every_rekeying_of_the_ike_sa_both_sides_have_new_tokens() {
     }
 }
 
+/// "Replacing the tokens SHOULD be piggybacked on the INFORMATIONAL exchange with the
+/// UPDATE_SA_ADDRESSES notifications" (RFC 6290 §5.2).
+#[test]
+fn a_side_that_has_moved_has_a_token_for_where_it_is_now() {
+    let (first, second) = (configs()[WEST].local, "192.0.2.2".parse().expect("an address"));
+    let [west, east] = configs().map(|config| ConnectionConfig { anywhere: true, ..config });
+    let east = ConnectionConfig { remote: RemoteAddress::Any, ..east };
+    let mut net = tunnel([west.clone(), east]);
+    net.aliases.insert(second, WEST);
+    net.unreachable.insert(first);
+    let elsewhere = ConnectionConfig { local: second, ..west };
+    net.at(WEST, |endpoint, at| {
+        endpoint.update_connection(CONNECTION, elsewhere.clone(), at);
+        endpoint.on_addresses_gone(&[first].into(), at);
+    });
+    net.run(ms(500));
+    net.assert_one_tunnel();
+    let only_answers = ConnectionConfig { initiate: false, ..elsewhere };
+    net.crash_with(WEST, only_answers, settings());
+    net.run(ms(1200));
+    assert_eq!(net.ends[EAST].count(restarted), 1);
+}
+
 #[test]
 fn tokens_go_along_with_post_quantum_rekeyings_and_hand_overs() {
     let pair = configs().map(|config| ConnectionConfig {

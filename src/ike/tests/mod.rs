@@ -24,6 +24,7 @@ mod post_quantum;
 mod ppk;
 mod raw_peer;
 mod rekeying;
+mod requirements;
 mod scale;
 mod slots;
 mod soak;

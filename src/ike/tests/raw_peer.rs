@@ -71,21 +71,26 @@ impl RawPeer {
 
     /// The same, and it says that its addresses may change (RFC 4555).
     pub(super) fn mobile() -> (RawPeer, Vec<u8>) {
-        let [_, east] = config_pair((psk("shared"), psk("shared")));
         let mobile = Payload::Notify(Notify::new(NotifyType::MOBIKE_SUPPORTED, []));
-        RawPeer::beginning(east, &[], &[mobile])
+        RawPeer::half_open_saying(|payloads| payloads.push(mobile))
+    }
+
+    /// The same, with an IKE_AUTH that is changed so before it is sealed.
+    pub(super) fn half_open_saying(change: impl FnOnce(&mut Vec<Payload>)) -> (RawPeer, Vec<u8>) {
+        let [_, east] = config_pair((psk("shared"), psk("shared")));
+        RawPeer::beginning(east, &[], change)
     }
 
     /// The same with an endpoint that is configured so, and with more in IKE_SA_INIT.
     pub(super) fn half_open_with(east: ConnectionConfig, more: &[Payload]) -> (RawPeer, Vec<u8>) {
-        RawPeer::beginning(east, more, &[])
+        RawPeer::beginning(east, more, |_| {})
     }
 
-    /// The same with more in IKE_SA_INIT, and in IKE_AUTH.
+    /// The same with more in IKE_SA_INIT, and a change to IKE_AUTH.
     fn beginning(
         east: ConnectionConfig,
         more: &[Payload],
-        in_auth: &[Payload],
+        change: impl FnOnce(&mut Vec<Payload>),
     ) -> (RawPeer, Vec<u8>) {
         let [west, _] = config_pair((psk("shared"), psk("shared")));
         let mut random = Seeded::new(42);
@@ -107,7 +112,7 @@ impl RawPeer {
             next_id: 1,
             first_outbound: Vec::new(),
         };
-        let request = peer.auth_request(&init.request, &init.nonces, in_auth);
+        let request = peer.auth_request(&init.request, &init.nonces, change);
         (peer, request)
     }
 
@@ -123,11 +128,16 @@ impl RawPeer {
         let again = init(&mut self.endpoint, &self.config, &[], self.now, &mut self.random);
         let Some(init) = again else { return Again::Ignored };
         (self.keys, self.spis, self.next_id) = (init.keys, init.spis, 1);
-        let request = self.auth_request(&init.request, &init.nonces, &[]);
+        let request = self.auth_request(&init.request, &init.nonces, |_| {});
         self.deliver_and_open(&request).map_or(Again::PutOff(request), Again::Answered)
     }
 
-    fn auth_request(&mut self, init: &[u8], nonces: &Nonces, more: &[Payload]) -> Vec<u8> {
+    fn auth_request(
+        &mut self,
+        init: &[u8],
+        nonces: &Nonces,
+        change: impl FnOnce(&mut Vec<Payload>),
+    ) -> Vec<u8> {
         // What stands in the reserved octets is ignored, and covered by AUTH as it stands there.
         let identity = Identification { reserved: [1, 2, 3], ..self.config.local_id.to_wire() };
         let transcript = Transcript::new(init.to_vec(), Vec::new(), false);
@@ -136,7 +146,7 @@ impl RawPeer {
         let mut payloads =
             vec![Payload::IdInitiator(identity.clone()), Payload::Authentication(auth)];
         payloads.extend(self.child_offer("aes256gcm16-esn", FIRST_SPI));
-        payloads.extend_from_slice(more);
+        change(&mut payloads);
         self.seal_next(ExchangeType::IKE_AUTH, &payloads)
     }
 

@@ -442,6 +442,15 @@ fn padding_longer_than_the_plaintext_is_refused() {
     assert!(strip_padding(&[]).is_err());
 }
 
+/// RFC 7296 §3.14, RFC 5282 §3: "the recipient MUST accept any amount of Padding up to 255 octets".
+#[test]
+fn any_padding_is_taken_that_the_plaintext_has_room_for() {
+    for length in 0..=u8::MAX {
+        let padded = [&[1, 2], vec![0xee; length.into()].as_slice(), &[length]].concat();
+        assert_eq!(strip_padding(&padded), Ok(&[1, 2][..]));
+    }
+}
+
 /// RFC 7383 §2.5: the fragment numbers stand between the generic header and the IV, inside the
 /// associated data; the first fragment names the first payload.
 #[test]
