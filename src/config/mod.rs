@@ -46,6 +46,7 @@ mod reader;
 mod router_section;
 mod segments;
 mod sharing_section;
+mod timing;
 mod tuning;
 mod tunnel_section;
 mod types;
@@ -61,10 +62,10 @@ pub use inside::{derive_device_address, derive_inside_address, derived_prefix};
 pub use keys::{KeyFile, KeyFiles, KeysInMemory};
 pub use outline::{Outline, VpcOutline};
 pub use sharing_section::SharingConfig;
+pub use timing::{Bfd, Lifetimes, Liveness};
 pub use types::{
-    Bfd, BgpConfig, Config, EgressConfig, GatewayConfig, Inside, Lifetimes, Liveness, MapConfig,
-    PeerConfig, PublicConfig, Routing, ServiceConfig, VpcConfig, VpcRouterConfig, VrrpConfig,
-    VxlanConfig, Workers,
+    BgpConfig, Config, EgressConfig, GatewayConfig, Inside, MapConfig, PeerConfig, PublicConfig,
+    Routing, ServiceConfig, VpcConfig, VpcRouterConfig, VrrpConfig, VxlanConfig, Workers,
 };
 
 use crate::net::{PeerId, RemoteId, VpcId};
