@@ -3,6 +3,7 @@
 
 mod community;
 mod ethernet;
+mod host_name;
 mod ids;
 mod interface;
 mod map;
@@ -13,6 +14,7 @@ mod set;
 
 pub use community::{Community, ParseCommunityError};
 pub use ethernet::{EtherType, MacAddress};
+pub use host_name::{HostName, ParseHostNameError};
 pub use ids::{Asn, EspSpi, PeerId, RemoteId, VpcId};
 pub use interface::{InterfaceAddress, ParseInterfaceAddressError};
 pub use map::PrefixMap;
