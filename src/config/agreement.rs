@@ -114,7 +114,7 @@ fn connection(one: Side<'_>, other: Side<'_>, found: &mut Vec<Contradiction>) {
     later::post_quantum(one, other, found);
     later::post_quantum(other, one, found);
     later::ppk(one, other, found);
-    let waits = |side: &Side<'_>| !side.peer.initiate || side.peer.remote_address.is_none();
+    let waits = |side: &Side<'_>| !side.peer.initiate || !side.peer.is_placed();
     if waits(&one) && waits(&other) {
         found.push(Contradiction {
             message: format!(
@@ -219,7 +219,7 @@ fn connection_one_way(one: Side<'_>, other: Side<'_>, found: &mut Vec<Contradict
         });
     }
     let port = one.peer.remote_port;
-    if one.peer.remote_address.is_some() && ![them.ike_port, them.natt_port].contains(&port) {
+    if one.peer.is_placed() && ![them.ike_port, them.natt_port].contains(&port) {
         found.push(Contradiction {
             message: format!(
                 "{a} speaks to port {port} of {b}, which listens on {} and {}",

@@ -3,6 +3,7 @@
 use super::diagnostics::{Fault, Report};
 use super::gateway_section::Gateway;
 use super::keys::{self, KeyFiles};
+use super::place::{self, Remote};
 use super::ppk;
 use super::reader::{At, Section};
 use super::tuning::{self, Tuning};
@@ -70,8 +71,8 @@ pub(super) fn read(
 ) -> Vec<Peer> {
     let name = section.required("name", "name = \"north-a\"", words::name, report);
     let tunnels = tunnel_section::sections(section, context.vpcs, report);
-    let help = "remote_address = \"203.0.113.7\": where the peer is, or \"any\"";
-    let remote_address = section.required("remote_address", help, words::address_or_any, report);
+    let help = "remote_address = \"203.0.113.7\": where the peer is, its name, or \"any\"";
+    let remote_address = section.required("remote_address", help, place::remote, report);
     let identities = identities(section, context, name.as_ref(), report);
     let local_identity = identities.as_ref().map(|(local, _)| local);
     let credentials = credentials(section, context, local_identity, report);
@@ -90,7 +91,11 @@ pub(super) fn read(
     let tunnels: Vec<_> =
         tunnels.iter().filter_map(|tunnel| tunnel.read(section, &inside, report)).collect();
     let (Some(remote_address), Some(name)) = (remote_address, name) else { return Vec::new() };
-    let initiate = initiate(section, &tuning, remote_address.value, report);
+    let initiate = initiate(section, &tuning, &remote_address.value, report);
+    let remote_name = match &remote_address.value {
+        Remote::Named(name) => Some(name.clone()),
+        Remote::At(_) | Remote::Anywhere => None,
+    };
     let (Some((local_identity, remote_identity)), Some(credentials)) = (identities, credentials)
     else {
         return Vec::new();
@@ -104,7 +109,8 @@ pub(super) fn read(
             remote,
             gateway: name.value.clone(),
             vpc: tunnel.vpc,
-            remote_address: remote_address.value,
+            remote_address: remote_address.value.address(),
+            remote_name: remote_name.clone(),
             remote_port: remote_port.unwrap_or(defaults::IKE_PORT),
             local_address,
             local_identity: local_identity.clone(),
@@ -270,11 +276,11 @@ fn public_key(
 fn local_address(
     section: &Section<'_>,
     context: &Context<'_>,
-    remote: Option<&At<Option<IpAddr>>>,
+    remote: Option<&At<Remote>>,
     report: &mut Report,
 ) -> Option<IpAddr> {
     let listen = &context.gateway.config.listen;
-    let remote = remote.and_then(|remote| remote.value);
+    let remote = remote.and_then(|remote| remote.value.address());
     let same_family = |address: &IpAddr| remote.is_none_or(|to| to.is_ipv4() == address.is_ipv4());
     let Some(local) = section.located("local_address", words::address, report) else {
         if !listen.iter().any(same_family) {
@@ -300,17 +306,13 @@ fn local_address(
 }
 
 /// Whether we start the tunnel: yes, when we know where the peer is.
-fn initiate(
-    section: &Section<'_>,
-    tuning: &Tuning,
-    remote: Option<IpAddr>,
-    report: &mut Report,
-) -> bool {
-    if remote.is_none() && section.has("initiate") && tuning.initiate == Some(true) {
+fn initiate(section: &Section<'_>, tuning: &Tuning, remote: &Remote, report: &mut Report) -> bool {
+    let is_anywhere = *remote == Remote::Anywhere;
+    if is_anywhere && section.has("initiate") && tuning.initiate == Some(true) {
         let fault = Fault::new("a tunnel to \"any\" address cannot be initiated")
             .label("where to?")
             .help("leave `initiate` out and wait for the peer, or write its `remote_address`");
         report.add(section.span_of("initiate"), fault);
     }
-    remote.is_some() && tuning.initiate.unwrap_or(true)
+    !is_anywhere && tuning.initiate.unwrap_or(true)
 }

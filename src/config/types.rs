@@ -7,7 +7,9 @@ use super::sharing_section::SharingConfig;
 use super::{Bfd, Credentials, Identity, Lifetimes, Liveness, Ppk};
 use crate::crypto::secret::Secret;
 use crate::crypto::suite::{EspSuite, IkeSuite, PostQuantum};
-use crate::net::{Asn, InterfaceAddress, Mapping, Mappings, PeerId, Prefix, RemoteId, VpcId};
+use crate::net::{
+    Asn, HostName, InterfaceAddress, Mapping, Mappings, PeerId, Prefix, RemoteId, VpcId,
+};
 use crate::routing::policy::{Role, Rule};
 use crate::wire::ip::protocol;
 use std::collections::{BTreeMap, BTreeSet};
@@ -326,8 +328,11 @@ pub struct PeerConfig {
     pub gateway: String,
     /// The VPC that the tunnel belongs to.
     pub vpc: VpcId,
-    /// Its address on the underlay; `None` when it may come from any.
+    /// Its address on the underlay; `None` when it may come from any, and while its name means none.
     pub remote_address: Option<IpAddr>,
+    /// The name that is written in place of an address. Then the address is where the peer is looked
+    /// for now, which is nothing that the file says; it may come from any.
+    pub remote_name: Option<HostName>,
     /// The UDP port where its IKE listens.
     pub remote_port: u16,
     /// Our address on the underlay for this peer; `None` leaves the choice to the routing table.

@@ -180,24 +180,9 @@ fn any_address(value: &DeValue<'_>) -> Result<IpAddr, Fault> {
         let fault = Fault::new(format!("{text:?} is not an IP address")).label("not an address");
         match text.split_once('/').map(|(address, _)| address.parse::<IpAddr>()) {
             Some(Ok(address)) => fault.help(format!("leave the length out: \"{address}\"")),
-            Some(Err(_)) | None => {
-                fault.help("write it as \"192.0.2.1\" or \"2001:db8::1\"; names are not resolved")
-            }
+            Some(Err(_)) | None => fault.help("write it as \"192.0.2.1\" or \"2001:db8::1\""),
         }
     })
-}
-
-/// The address of a peer, or `"any"`.
-pub(super) fn address_or_any(value: &DeValue<'_>) -> Result<Option<IpAddr>, Fault> {
-    if value.as_str() == Some("any") {
-        return Ok(None);
-    }
-    let address = underlay_address(value)?;
-    if address.is_loopback() {
-        let fault = Fault::new(format!("{address} is this host itself")).label("loopback");
-        return Err(fault.help("write the address of the other gateway, or \"any\""));
-    }
-    Ok(Some(address))
 }
 
 /// An address inside a tunnel; a prefix length, as clouds print it, may follow.

@@ -96,11 +96,35 @@ fn several_errors_are_shown_at_once_in_the_order_of_the_file() {
     let text = EXAMPLE
         .replace("asn = 4200000001", "asn = 0")
         .replace("vrid = 1", "vrid = 300")
-        .replace("\"203.0.113.7\"", "\"branch.example.com\"");
+        .replace("\"203.0.113.7\"", "\"branch_1.example.com\"");
     let errors = parse(&text, "gateway.toml", &keys()).unwrap_err();
     let lines: Vec<usize> = errors.errors().iter().map(|error| error.line).collect();
     assert_eq!(lines, [3, 13, 25], "a number that is wrong is not missing, too");
     assert!(errors.to_string().ends_with("gateway.toml: 3 errors"), "{errors}");
+}
+
+#[test]
+fn a_place_that_is_none_is_told_with_what_to_write() {
+    let complaint = |place: &str| complaint_about("\"203.0.113.7\"", &format!("\"{place}\""));
+    for (place, said) in [
+        ("branch", "write the whole name: \"branch.example.net\""),
+        ("Any", "a whole name has a dot"),
+        (
+            "branch_1.example",
+            "\"branch_1.example\" is neither an address nor the whole name of a host",
+        ),
+        ("203.0.113.300", "\"203.0.113.300\" is not an IP address"),
+        ("203.0.113.7/24", "leave the length out: \"203.0.113.7\""),
+        ("localhost", "a whole name has a dot"),
+        ("localhost.", "localhost. is this host itself"),
+        ("vpn.localhost", "vpn.localhost is this host itself"),
+        ("127.0.0.1", "127.0.0.1 is this host itself"),
+        ("fe80::1", "link-local"),
+        ("0.0.0.0", "not the address of one host"),
+    ] {
+        let complaint = complaint(place);
+        assert!(complaint.contains(said), "{place}: {complaint}");
+    }
 }
 
 #[test]
