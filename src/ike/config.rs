@@ -179,6 +179,9 @@ pub struct ConnectionConfig {
     pub anywhere: bool,
     /// The peer's.
     pub remote: RemoteAddress,
+    /// Whether the peer may be elsewhere, too: `remote` is but where it is looked for. Then another
+    /// `remote` changes nothing about its IKE SA.
+    pub roams: bool,
     /// Who we are.
     pub local_id: Identity,
     /// Who the peer must be.
@@ -229,6 +232,7 @@ impl ConnectionConfig {
             local,
             anywhere: false,
             remote,
+            roams: false,
             local_id,
             remote_id,
             credentials,
@@ -258,11 +262,17 @@ impl ConnectionConfig {
         self.slots.values().map(|slot| 1 + slot.pairs.len()).sum()
     }
 
+    /// Whether the peer may speak from this address.
+    pub fn admits(&self, address: IpAddr) -> bool {
+        self.roams || self.remote.admits(address)
+    }
+
     /// Whether an IKE SA made under `self` is just as good under `other`: all but timers, slots,
-    /// refusals and certificates equal, and our address unless it does not matter.
+    /// refusals and certificates equal, and the addresses unless they do not matter.
     pub fn same_peer(&self, other: &ConnectionConfig) -> bool {
         let rest_of_other = ConnectionConfig {
             local: if self.anywhere { other.local } else { self.local },
+            remote: if self.roams { other.remote } else { self.remote },
             initiate: other.initiate,
             liveness: other.liveness.clone(),
             ike_lifetime: other.ike_lifetime.clone(),

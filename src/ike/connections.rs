@@ -70,7 +70,7 @@ impl Connections {
     pub(super) fn insert(&mut self, id: ConnectionId, connection: Connection) {
         self.remove(id);
         let config = connection.config.clone();
-        self.places.entry(place_of(&config)).or_default().insert(id, &config);
+        self.settle_in(id, &config);
         let of_peer = self.identities.entry(config.remote_id.clone()).or_default();
         of_peer.entry(config.local_id.clone()).or_default().insert(id);
         self.touched.insert(id);
@@ -82,13 +82,7 @@ impl Connections {
         let Some(connection) = self.all.remove(&id) else { return };
         self.touched.insert(id);
         let config = &connection.config;
-        let key = place_of(config);
-        if let Some(place) = self.places.get_mut(&key) {
-            place.remove(id, config);
-            if place.members.is_empty() {
-                self.places.remove(&key);
-            }
-        }
+        self.clear_out(id, config);
         let Some(of_peer) = self.identities.get_mut(&config.remote_id) else { return };
         if let Some(pair) = of_peer.get_mut(&config.local_id) {
             pair.remove(&id);
@@ -109,15 +103,25 @@ impl Connections {
     pub(super) fn reconfigure(&mut self, id: ConnectionId, config: Arc<ConnectionConfig>) {
         let Some(connection) = self.all.get_mut(&id) else { return };
         let old = std::mem::replace(&mut connection.config, config.clone());
-        let key = place_of(&old);
-        if let Some(place) = self.places.get_mut(&key) {
-            place.remove(id, &old);
+        self.clear_out(id, &old);
+        self.settle_in(id, &config);
+        self.touched.insert(id);
+    }
+
+    fn settle_in(&mut self, id: ConnectionId, config: &ConnectionConfig) {
+        for key in places_of(config) {
+            self.places.entry(key).or_default().insert(id, config);
+        }
+    }
+
+    fn clear_out(&mut self, id: ConnectionId, config: &ConnectionConfig) {
+        for key in places_of(config) {
+            let Some(place) = self.places.get_mut(&key) else { continue };
+            place.remove(id, config);
             if place.members.is_empty() {
                 self.places.remove(&key);
             }
         }
-        self.places.entry(place_of(&config)).or_default().insert(id, &config);
-        self.touched.insert(id);
     }
 
     /// The connection of a number, to be changed: its timer will be set anew. Its configuration
@@ -282,16 +286,19 @@ impl Place {
     }
 }
 
-fn place_of(config: &ConnectionConfig) -> PlaceKey {
+/// One that roams has a place at its address, as whoever is known there, and one anywhere.
+fn places_of(config: &ConnectionConfig) -> BTreeSet<PlaceKey> {
     let remote = match config.remote {
         RemoteAddress::At(remote) => Some(remote.ip()),
         RemoteAddress::Any => None,
     };
-    (Some(config.local).filter(|_| !config.anywhere), remote)
+    let elsewhere = config.roams.then_some(None);
+    let local = Some(config.local).filter(|_| !config.anywhere);
+    elsewhere.into_iter().chain([remote]).map(|remote| (local, remote)).collect()
 }
 
 fn admits(config: &ConnectionConfig, path: Path) -> bool {
-    (config.anywhere || config.local == path.local.ip()) && config.remote.admits(path.remote.ip())
+    (config.anywhere || config.local == path.local.ip()) && config.admits(path.remote.ip())
 }
 
 #[cfg(test)]

@@ -126,14 +126,15 @@ impl Endpoint {
             return self.add_connection(id, config, at);
         };
         let begins = config.initiate && !connection.config.initiate;
-        let elsewhere = config.local != connection.config.local;
+        let ours = config.local != connection.config.local;
+        let theirs = config.remote != connection.config.remote;
         connection.wanted &= config.initiate;
         let config = Arc::new(config);
         self.connections.reconfigure(id, config.clone());
         for spi in self.sas.spis_of(id) {
             self.with_established(spi, at, |sa, ctx| {
                 sa.reconfigure(config.clone(), ctx);
-                if elsewhere {
+                if ours {
                     sa.follow_way(ctx);
                 }
             });
@@ -145,7 +146,7 @@ impl Endpoint {
         if begins {
             self.initiate(id, at);
         }
-        if elsewhere {
+        if ours || theirs {
             self.hasten(id, at);
         }
         self.rearm();

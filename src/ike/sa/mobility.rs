@@ -255,7 +255,7 @@ impl Established {
     /// an address that it had, that it may be.
     fn is_acceptable(&self, ip: IpAddr) -> bool {
         let now = self.path.path().remote.ip();
-        self.config.remote.admits(ip) || ip == now || self.mobility.theirs.contains(&ip)
+        self.config.admits(ip) || ip == now || self.mobility.theirs.contains(&ip)
     }
 
     /// Whether the peer has said that it is there.

@@ -41,7 +41,7 @@ impl Established {
         let ours = local == self.path.path().local && self.is_active();
         // Between sides that speak MOBIKE the initiator alone says where the IKE SA runs.
         let follows = !self.may_move();
-        let admitted = self.config.remote.admits(remote.ip()) || self.is_announced(remote);
+        let admitted = self.config.admits(remote.ip()) || self.is_announced(remote);
         if !ours || !admitted || !follows {
             return;
         }
