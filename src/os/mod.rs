@@ -11,6 +11,7 @@ pub mod checksum;
 pub mod claim;
 pub mod clock;
 pub mod conntrackd;
+pub mod dns;
 pub mod file;
 pub mod icmp;
 pub mod memory;
