@@ -171,6 +171,7 @@ pub(crate) fn peer() -> PeerView {
     let traffic = |packets, bytes, bits_per_second| Traffic { packets, bytes, bits_per_second };
     PeerView {
         gateway: "east-a".to_owned(),
+        host_name: None,
         summary: PeerSummary {
             name: "north-a".to_owned(),
             vpc: "shop".to_owned(),

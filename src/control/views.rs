@@ -7,6 +7,7 @@ mod certificate;
 mod counters;
 mod events;
 mod keys;
+mod names;
 mod nat;
 mod plan;
 mod planned;
@@ -24,6 +25,7 @@ pub use certificate::{CertificateView, CertificatesView};
 pub use counters::{MetricsView, PeerMetrics, StatsView};
 pub use events::{Code, EventView, EventsView, FailureView, Severity};
 pub use keys::{EspKeysView, IkeKeysView, KeyText, KeysView};
+pub use names::NameView;
 pub use nat::{EgressView, NatView, PublicView, VpcNatView};
 pub use plan::{ChangeView, PlanView};
 pub use planned::{DrainView, Planned, Standing};
@@ -236,6 +238,9 @@ pub struct PeerView {
     /// What the one line says.
     #[serde(flatten)]
     pub summary: PeerSummary,
+    /// The host name that says where it is, and what is known of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host_name: Option<NameView>,
     /// Who we say we are.
     pub local_identity: String,
     /// Who the peer must prove to be.

@@ -7,6 +7,7 @@ use super::exit::{Cause, Failure, Outcome};
 use super::jobs::JobPool;
 use super::lan::{LanEvent, Lans};
 use super::listening::{Listening, Sockets};
+use super::names::{LookedUp, Names};
 use super::path_errors::{PathError, Undelivered};
 use super::reload::Unconfirmed;
 use super::serving::Call;
@@ -40,16 +41,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::yield_now;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
-use tracing::{error, info};
-
-/// How long peers and hosts have to go elsewhere while everything is still carried; and without a packet
-/// after which they have.
-const LEADING_AWAY: Duration = Duration::from_secs(2);
-const LEFT: Duration = Duration::from_millis(500);
-/// How long hosts and peers that have no other way have to hear of the end before the SAs are deleted.
-const WITHDRAWAL: Duration = Duration::from_millis(300);
-/// How long the peers have to acknowledge that the SAs are deleted.
-const FAREWELL: Duration = Duration::from_secs(1);
+use tracing::error;
 
 /// Everything that runs.
 pub(super) struct Daemon {
@@ -67,6 +59,7 @@ pub(super) struct Daemon {
     pub(super) connections: Connections,
     pub(super) lans: Lans,
     pub(super) jobs: JobPool,
+    pub(super) names: Names,
     /// A configuration that waits to be confirmed.
     pub(super) unconfirmed: Option<Unconfirmed>,
     /// What the operator has said that outlives the daemon.
@@ -90,10 +83,11 @@ pub(super) struct Inputs {
     pub(super) calls: mpsc::Receiver<Call>,
     pub(super) path_errors: mpsc::Receiver<PathError>,
     pub(super) world: Answers,
+    pub(super) names: mpsc::UnboundedReceiver<LookedUp>,
 }
 
 /// One input.
-enum Input {
+pub(super) enum Input {
     Datagram(Datagram),
     Dataplane(FromDataplane),
     Bfd(BfdReport),
@@ -103,6 +97,7 @@ enum Input {
     Call(Call),
     PathError(PathError),
     World(Vec<Answer>),
+    Name(LookedUp),
     Signal(Signal),
     Timeout,
     /// Nothing has come, and there is something left to do.
@@ -142,7 +137,7 @@ impl Daemon {
         Ok(())
     }
 
-    async fn next_input(&mut self) -> Input {
+    pub(super) async fn next_input(&mut self) -> Input {
         let inputs = &mut self.inputs;
         let deadline = self.gateway.poll_timeout().map(|(at, _)| self.clock.instant(at));
         let deadline = deadline.map_or_else(far, Instant::from_std);
@@ -163,6 +158,7 @@ impl Daemon {
             Some(call) = inputs.calls.recv() => Input::Call(call),
             Some(error) = inputs.path_errors.recv() => Input::PathError(error),
             Some(answers) = inputs.world.recv() => Input::World(answers),
+            Some(answer) = inputs.names.recv() => Input::Name(answer),
             () = sleep_until(deadline), if !is_busy => Input::Timeout,
             () = yield_now(), if is_busy => Input::Turn,
             () = sleep_until(listen_at.unwrap_or_else(far)), if listen_at.is_some() => Input::Listen,
@@ -174,7 +170,7 @@ impl Daemon {
         self.clock.now()
     }
 
-    fn handle(&mut self, input: Input) {
+    pub(super) fn handle(&mut self, input: Input) {
         let now = self.now();
         let gateway = &mut self.gateway;
         let at = &mut Moment::new(now, Clock::wall(), &mut self.random);
@@ -219,6 +215,9 @@ impl Daemon {
                 Undelivered::Unreachable => gateway.handle_unreachable(local, remote, now),
             },
             Input::World(answers) => self.on_world(answers),
+            Input::Name(LookedUp { remote, host, answer }) => {
+                gateway.handle_look_up(remote, &host, answer, at);
+            }
             Input::Signal(Signal::Reload) => {
                 if let Err(sentence) = self.reload(None) {
                     error!("{sentence}");
@@ -319,6 +318,8 @@ impl Daemon {
                 }
                 Output::Vrrp(output) => self.lans.carry_out(output),
                 Output::Bfd(output) => self.watch_path(output),
+                Output::LookUp { remote, host } => self.names.look_up(remote, host),
+                Output::WatchWays => self.ask_for_ways(),
                 Output::Echo { tunnel, echo } => {
                     // Counted by reason where it is decided.
                     let _ = self.dataplane.send_echo(&tunnel, &echo);
@@ -448,42 +449,6 @@ impl Daemon {
     fn learn_mtu(&mut self, local: SocketAddr, remote: SocketAddr) {
         if let Ok(mtu) = udp::route_mtu(local.ip(), remote) {
             self.gateway.handle_too_big(local, remote, mtu, self.now());
-        }
-    }
-
-    /// Ends in order: others take over first, then sessions end and SAs go, then routes and addresses.
-    async fn end(mut self) {
-        notify::stopping();
-        info!("ending");
-        self.gateway.lead_away(self.now());
-        self.carry_out();
-        let clock = self.clock;
-        self.run_for(LEADING_AWAY, |gateway| gateway.quiet_for(clock.now()) >= LEFT).await;
-        self.gateway.withdraw(self.now());
-        self.carry_out();
-        self.run_for(WITHDRAWAL, |_| false).await;
-        let now = self.now();
-        self.gateway.shutdown(&mut Moment::new(now, Clock::wall(), &mut self.random));
-        self.carry_out();
-        self.run_for(FAREWELL, Gateway::is_idle).await;
-        self.world.finish().await;
-        info!("ended");
-    }
-
-    /// Goes on for a while or until `done`, deaf to signals and operators: neither another
-    /// configuration nor another tunnel may begin now.
-    async fn run_for(&mut self, time: Duration, done: impl Fn(&Gateway) -> bool) {
-        let end = Instant::now() + time;
-        while !done(&self.gateway) {
-            let input = tokio::select! {
-                input = self.next_input() => input,
-                () = sleep_until(end) => return,
-            };
-            match input {
-                Input::Signal(_) | Input::Call(_) => continue,
-                other => self.handle(other),
-            }
-            self.carry_out();
         }
     }
 }

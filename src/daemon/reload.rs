@@ -68,6 +68,7 @@ impl Daemon {
 
     /// Takes a configuration over; says what that touches.
     fn adopt(&mut self, config: Config) -> Result<String, String> {
+        let config = self.gateway.placed(config);
         let outline = Outline::of(&config);
         self.claims.extend(&outline).map_err(|error| format!("{error:#}; {KEPT}"))?;
         let now = self.clock.now();
@@ -89,7 +90,7 @@ impl Daemon {
     /// What a reload would do.
     pub(super) fn plan(&self) -> Reply {
         let config = match self.load() {
-            Ok(config) => config,
+            Ok(config) => self.gateway.placed(config),
             Err(sentence) => return Reply::failed(FailureKind::InvalidConfig, sentence),
         };
         let gateway = self.gateway.config().gateway.name.clone();

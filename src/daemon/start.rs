@@ -13,6 +13,7 @@ use super::guard::{outline, stand_guard};
 use super::jobs::JobPool;
 use super::lan::Lans;
 use super::listening::{Listening, Sockets};
+use super::names::Names;
 use super::path_errors;
 use super::standing::StandingFile;
 use super::underlay::Underlay;
@@ -82,6 +83,7 @@ pub(super) async fn start(args: &Args) -> Outcome<Daemon> {
     let (connections, tcp) = Connections::new(BTreeMap::new());
     let (lans, lan) = Lans::new(BTreeMap::new());
     let (jobs, job_answers) = JobPool::start().or_fail_as_it_is()?;
+    let (names, name_answers) = Names::new();
     let mut random = OsRandom;
     let at = &mut Moment::new(clock.now(), Clock::wall(), &mut random);
     let mut gateway = Gateway::standing_as(&standing, config, host, workers, at);
@@ -96,6 +98,7 @@ pub(super) async fn start(args: &Args) -> Outcome<Daemon> {
         tcp,
         lan,
         jobs: job_answers,
+        names: name_answers,
         calls,
         path_errors: path_errors::listen(),
         world: answers,
@@ -114,6 +117,7 @@ pub(super) async fn start(args: &Args) -> Outcome<Daemon> {
         connections,
         lans,
         jobs,
+        names,
         unconfirmed: None,
         standing_file,
         _control: control,

@@ -54,12 +54,15 @@ pub(super) fn addresses(config: &Config, sockets: &BTreeSet<IpAddr>) -> BTreeSet
 
 /// Our address for every peer: the one that can be told, else one of those that we listen on.
 pub(super) fn local_addresses(config: &Config, host: &Host) -> BTreeMap<PeerId, IpAddr> {
-    let told = host.local_addresses(config);
-    let of_peer = |(id, peer): (&PeerId, &PeerConfig)| {
-        let local = told.get(id).copied().unwrap_or_else(|| local_address(config, peer));
-        (*id, local)
-    };
-    config.peers.iter().map(of_peer).collect()
+    let of_peer = |id: &PeerId| Some((*id, local_address_of(config, host, *id)?));
+    config.peers.keys().filter_map(of_peer).collect()
+}
+
+/// Our address for one peer.
+pub(super) fn local_address_of(config: &Config, host: &Host, id: PeerId) -> Option<IpAddr> {
+    let peer = config.peers.get(&id)?;
+    let told = host.local_address(config, peer);
+    Some(told.unwrap_or_else(|| local_address(config, peer)))
 }
 
 /// A remote gateway as the IKE engine sees it: one connection with a slot for each of the peers
@@ -94,6 +97,7 @@ fn shared_config(local: IpAddr, peer: &PeerConfig) -> ConnectionConfig {
     };
     ConnectionConfig {
         anywhere: peer.local_address.is_none(),
+        roams: peer.remote_name.is_some(),
         ike_suites: peer.ike_suites.clone(),
         post_quantum: peer.post_quantum,
         ppk: peer.ppk.clone(),

@@ -95,6 +95,7 @@ impl Gateway {
         let ours = self.listening.iter().filter(|address| !address.is_unspecified());
         let theirs = self.config.peers.values().filter_map(|peer| peer.remote_address);
         let own: BTreeSet<IpAddr> = ours.copied().collect();
+        let theirs = theirs.chain(self.places.addresses());
         let gateways = own.iter().copied().chain(theirs).map(Prefix::host);
         let devices = self.host.bearing(&self.listening).map(|(_, device)| device);
         let networks = devices.flat_map(|device| &device.networks).copied();

@@ -4,7 +4,7 @@
 use super::world::Change;
 use crate::crypto::secret::Secret;
 use crate::forward::{Snapshot, TunnelEntry};
-use crate::net::{MacAddress, PeerId, VpcId};
+use crate::net::{HostName, MacAddress, PeerId, RemoteId, VpcId};
 use crate::routing::ConnectionId;
 use crate::routing::bfd;
 use crate::wire::echo::Echo;
@@ -34,6 +34,15 @@ pub enum Output {
     Vrrp(VrrpOutput),
     /// Do something about the BFD session inside a tunnel.
     Bfd(BfdOutput),
+    /// Look a name up; [`Gateway::handle_look_up`](super::Gateway::handle_look_up) takes what comes of it.
+    LookUp {
+        /// The remote gateway that has it.
+        remote: RemoteId,
+        /// The name.
+        host: HostName,
+    },
+    /// Watch the ways to where peers are looked for now ([`Host::questions`](super::world::Host::questions)).
+    WatchWays,
     /// Seal an echo and send it, ahead of data.
     Echo {
         /// The tunnel by which it leaves.

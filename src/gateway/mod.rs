@@ -28,6 +28,7 @@ mod hints;
 mod inner;
 mod inspection;
 mod io;
+mod names;
 mod operator;
 mod own;
 mod pairs;
@@ -58,6 +59,7 @@ pub use failover::Health;
 pub use io::{
     BfdOutput, Datagram, Lan, LinkState, Output, Shield, TcpInput, TcpOutput, VrrpOutput,
 };
+pub use names::Found;
 pub use reconfigure::{NeedsRestart, Reloaded};
 pub use snapshot::device_mtu;
 pub use unsent::Unsent;
@@ -106,6 +108,8 @@ pub enum Why {
     Underlay,
     /// Time to probe the path to a remote gateway.
     Way(RemoteId),
+    /// Time to look up where a remote gateway is, or to look for it elsewhere.
+    Name(RemoteId),
     /// Time to see whether certificates run out.
     Papers,
     /// Time to see whether a drained gateway carries anything.
@@ -139,6 +143,8 @@ pub struct Gateway {
     /// The addresses on which the shell has sockets.
     sockets: BTreeSet<IpAddr>,
     reach: underlay::Reach,
+    /// The remote gateways that have a host name.
+    places: names::Names,
     /// From where every peer is reached.
     local_addresses: BTreeMap<PeerId, IpAddr>,
     publisher: Publisher,
@@ -221,6 +227,7 @@ impl Gateway {
             local_addresses: connection::local_addresses(&config, &host),
             sockets: host.sockets(&config),
             reach: underlay::Reach::default(),
+            places: names::Names::default(),
             host,
             publisher: Publisher::default(),
             watched: BTreeSet::new(),
@@ -388,6 +395,7 @@ impl Gateway {
             Why::Probe(peer) => self.probe(peer, at.now),
             Why::Underlay => self.follow_host(at),
             Why::Way(remote) => self.wake_way(remote, at),
+            Why::Name(remote) => self.wake_name(remote, at),
             Why::Papers => self.look_at_papers(at),
             Why::Quiet => self.look_whether_quiet(at.now),
             Why::Close(peer) => self.close_when_left(peer, at),
@@ -473,28 +481,5 @@ impl Gateway {
     /// Whether no IKE exchange is under way: after [`Gateway::shutdown`], whether the peers know.
     pub fn is_idle(&self) -> bool {
         self.ike.is_idle()
-    }
-
-    /// First half of a clean end: peers and hosts are told to use another gateway, while packets
-    /// are still carried. First the peers (BFD: the path ends, then BGP Cease), then the hosts (VRRP
-    /// priority 0).
-    pub fn withdraw(&mut self, now: Timestamp) {
-        self.say_goodbye();
-        self.vpcs.values_mut().for_each(|vpc| vpc.router.shutdown(now));
-        self.dirty.vpcs.extend(self.vpcs.keys());
-        self.pass_on_routing(now);
-        self.outputs.extend(self.tcp.drain(..).map(Output::Tcp));
-        self.redundancy.shutdown(now);
-        self.settle(now);
-    }
-
-    /// Second half of a clean end: SAs are deleted, addresses and routes are taken back. The
-    /// guards stay, so that nothing leaves in the clear until the next start.
-    pub fn shutdown(&mut self, at: &mut Moment<'_>) {
-        for remote in self.remotes.keys() {
-            self.ike.remove_connection(connection::id(*remote), at);
-        }
-        self.world.clear_all_but_guards();
-        self.settle(at.now);
     }
 }

@@ -23,6 +23,7 @@ impl Gateway {
         config: Config,
         at: &mut Moment<'_>,
     ) -> Result<Reloaded, NeedsRestart> {
+        let config = self.placed(config);
         let steps = reconfigure::plan(&self.config, &config)?;
         let reloaded = Reloaded::by(&steps, &self.config, &config);
         self.listening = self.host.listening(&config);
@@ -39,6 +40,7 @@ impl Gateway {
             info!(?step, "reload");
             self.take_step(step, &old, at);
         }
+        self.follow_names(at.now);
         self.renew_papers(at);
         self.rename_tunnels(&old);
         self.refresh_vpcs(at.now);
@@ -75,8 +77,13 @@ impl Gateway {
             return Reply::failed(FailureKind::NotNow, why);
         }
         let config = self.config.peers.get(&peer);
-        if config.is_some_and(|peer| peer.remote_address.is_none()) {
-            let why = "the peer's address is not configured: only the peer can initiate";
+        if let Some(config) = config.filter(|peer| peer.remote_address.is_none()) {
+            let why = match &config.remote_name {
+                Some(name) => format!("{name} is not resolved yet: vpnctl peers {}", config.name),
+                None => {
+                    "the peer's address is not configured: only the peer can initiate".to_owned()
+                }
+            };
             return Reply::failed(FailureKind::NotNow, why);
         }
         if let Some(remote) = config.map(|peer| peer.remote) {

@@ -13,7 +13,7 @@
 
 use super::diagnosis::Fact;
 use super::failover::Health;
-use super::{Gateway, Why};
+use super::{Gateway, Output, Why, connection};
 use crate::config::{PeerConfig, Routing};
 use crate::control::{Code, DrainView, Reply, Standing};
 use crate::moment::Moment;
@@ -272,6 +272,29 @@ impl Gateway {
         if let Some(config) = self.config.peers.get(&peer) {
             self.connect(config.remote, at);
         }
+    }
+
+    /// First half of a clean end: peers and hosts are told to use another gateway, while packets
+    /// are still carried. First the peers (BFD: the path ends, then BGP Cease), then the hosts (VRRP
+    /// priority 0).
+    pub fn withdraw(&mut self, now: Timestamp) {
+        self.say_goodbye();
+        self.vpcs.values_mut().for_each(|vpc| vpc.router.shutdown(now));
+        self.dirty.vpcs.extend(self.vpcs.keys());
+        self.pass_on_routing(now);
+        self.outputs.extend(self.tcp.drain(..).map(Output::Tcp));
+        self.redundancy.shutdown(now);
+        self.settle(now);
+    }
+
+    /// Second half of a clean end: SAs are deleted, addresses and routes are taken back. The
+    /// guards stay, so that nothing leaves in the clear until the next start.
+    pub fn shutdown(&mut self, at: &mut Moment<'_>) {
+        for remote in self.remotes.keys() {
+            self.ike.remove_connection(connection::id(*remote), at);
+        }
+        self.world.clear_all_but_guards();
+        self.settle(at.now);
     }
 }
 

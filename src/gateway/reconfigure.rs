@@ -202,6 +202,7 @@ fn peer_steps(id: PeerId, old: &PeerConfig, new: &PeerConfig) -> Vec<Step> {
 /// Whether the SAs of `old` could not have been negotiated from `new`.
 fn restarts(old: &PeerConfig, new: &PeerConfig) -> bool {
     let same_path = old.remote_address == new.remote_address
+        && old.remote_name == new.remote_name
         && old.remote_port == new.remote_port
         && old.local_address == new.local_address
         && old.force_encapsulation == new.force_encapsulation

@@ -35,6 +35,7 @@ impl Gateway {
         self.listen();
         let peers: Vec<PeerId> = self.config.peers.keys().copied().collect();
         peers.into_iter().for_each(|peer| self.add_peer(peer, at));
+        self.follow_names(at.now);
         self.renew_papers(at);
         self.dirty.vpcs.extend(self.vpcs.keys());
         self.take_note(
@@ -139,6 +140,7 @@ impl Gateway {
 
     /// An event of a slot is for its tunnel; any other for all tunnels that share the connection.
     fn on_ike_event(&mut self, remote: RemoteId, event: Event, now: Timestamp) {
+        self.follow_place(remote, &event, now);
         if self.follow_event(remote, &event, now) {
             return;
         }

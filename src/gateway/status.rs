@@ -5,6 +5,7 @@
 //! page ([`pages`]), and looks at each of them once.
 
 mod certificates;
+mod failures;
 mod keys;
 mod nat;
 mod pages;

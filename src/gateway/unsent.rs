@@ -100,7 +100,9 @@ impl Gateway {
         let Some(connection) = self.ike.sender_of(*local, bytes) else {
             return debug!("{text}");
         };
-        self.tell_unsent(connection::remote(connection), why, &text, now);
+        let id = connection::remote(connection);
+        self.tell_unsent(id, why, &text, now);
+        self.avoid(id, why, remote.ip(), now);
         self.take_down();
     }
 

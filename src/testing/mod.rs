@@ -12,6 +12,7 @@
 //! packet in another VPC, a packet that leaves by a host's default route.
 
 pub(crate) mod deployment;
+mod dns;
 mod kernel;
 mod moving;
 mod network;
@@ -24,6 +25,7 @@ mod certificates;
 mod chronicle;
 mod hops;
 mod isolation;
+mod named;
 mod narrowing;
 mod operations;
 mod overlap;

@@ -6,12 +6,13 @@ mod lan;
 pub(super) use lan::next_hop;
 
 use super::deployment::{Deployment, Site};
+use super::dns::Dns;
 use super::node::{Emission, Node};
 use super::packet::{self, UDP};
 use super::weather::Weather;
 use crate::control::Standing;
 use crate::gateway::Datagram;
-use crate::net::{PeerId, VpcId};
+use crate::net::{HostName, PeerId, RemoteId, VpcId};
 use crate::random::{Random, Seeded};
 use crate::time::Timestamp;
 use crate::wire::esp::{Encapsulated, classify};
@@ -43,6 +44,7 @@ enum Arrival {
     Underlay(Datagram),
     Vrrp { from: usize, to: usize, vpc: VpcId, source: IpAddr, bytes: Vec<u8> },
     Frame { from: Station, to: Station, vpc: VpcId, bytes: Vec<u8> },
+    Name { node: usize, remote: RemoteId, host: HostName },
 }
 
 /// Kinds of datagrams of the underlay.
@@ -70,6 +72,8 @@ pub(super) struct Network {
     pub underlay_mtu: usize,
     /// Whether its routers say so of a packet that may not be fragmented and is longer.
     pub routers_speak: bool,
+    /// What names mean.
+    pub dns: Dns,
     /// What must never happen, and did.
     pub violations: Vec<String>,
     /// Packets that reached a host and are no probes.
@@ -99,11 +103,23 @@ pub(super) struct Network {
 impl Network {
     /// Starts all gateways of a deployment within the first second, in fair weather.
     pub(super) fn start(deployment: Deployment, seed: u64) -> Network {
-        let mut network = Network {
+        let mut network = Network::without_gateways(deployment, seed);
+        for node in 0..network.nodes.len() {
+            let pause = Duration::from_millis(network.random.below(150));
+            network.run(pause);
+            network.boot(node);
+        }
+        network
+    }
+
+    /// The network of a deployment of which no gateway runs yet.
+    pub(super) fn without_gateways(deployment: Deployment, seed: u64) -> Network {
+        Network {
             now: Timestamp::ZERO,
             weather: Weather::FAIR,
             underlay_mtu: usize::MAX,
             routers_speak: true,
+            dns: Dns::default(),
             violations: Vec::new(),
             answers: Vec::new(),
             sites: deployment.sites.clone(),
@@ -124,13 +140,7 @@ impl Network {
             probes: BTreeMap::new(),
             delivered: BTreeSet::new(),
             trace: 0xcbf2_9ce4_8422_2325,
-        };
-        for node in 0..network.nodes.len() {
-            let pause = Duration::from_millis(network.random.below(150));
-            network.run(pause);
-            network.boot(node);
         }
-        network
     }
 
     /// The dice of the network, for scenarios that are made by the seed.
@@ -358,6 +368,7 @@ impl Network {
                 }
             }
             Arrival::Frame { from, to, vpc, bytes } => self.frame_arrives(from, to, vpc, &bytes),
+            Arrival::Name { node, remote, host } => self.answer_name(node, remote, &host),
         }
     }
 
@@ -372,6 +383,9 @@ impl Network {
                     self.spread(self.sites[node].region, Station::Node(node), vpc, &bytes);
                 }
                 Emission::Host { vpc, packet } => self.deliver(node, vpc, &packet),
+                Emission::Question { remote, host } => {
+                    self.schedule(self.dns.delay, Arrival::Name { node, remote, host });
+                }
                 Emission::Leak { vpc, packet } => {
                     let seen = packet::read(&packet);
                     let text = format!("{} left node {node} {vpc:?} in the clear", seen.dst);
@@ -427,6 +441,14 @@ impl Network {
         remote.set_port(remote.port() + self.shifts[from]);
         local.set_port(local.port().checked_sub(self.shifts[to?])?);
         Some(Datagram { local, remote, ..sent })
+    }
+
+    /// A node that has crashed meanwhile asks anew when it starts.
+    fn answer_name(&mut self, node: usize, remote: RemoteId, host: &HostName) {
+        if self.runs(node) {
+            let answer = self.dns.answer(host);
+            self.with_node(node, |node, now| node.hear_of_name(remote, host, answer, now));
+        }
     }
 
     fn schedule(&mut self, after: Duration, arrival: Arrival) {

@@ -11,10 +11,10 @@ use crate::crypto::secret::Secret;
 use crate::forward::{self, Inbound, Outcome, Snapshot, TunnelEntry, Verdict, outbound_packet};
 use crate::gateway::world::{Answer, Change, Trouble, Wish};
 use crate::gateway::{
-    BfdOutput, Datagram, Gateway, LinkState, Output, TcpInput, TcpOutput, VrrpOutput,
+    BfdOutput, Datagram, Found, Gateway, LinkState, Output, TcpInput, TcpOutput, VrrpOutput,
 };
 use crate::moment::Moment;
-use crate::net::{MacAddress, PeerId, Prefix, VpcId};
+use crate::net::{HostName, MacAddress, PeerId, Prefix, RemoteId, VpcId};
 use crate::random::Seeded;
 use crate::routing::ConnectionId;
 use crate::routing::bfd::{self, fsm};
@@ -39,6 +39,8 @@ pub(super) enum Emission {
     Frame { vpc: VpcId, bytes: Vec<u8> },
     /// An inner packet to a host on the LAN of a VPC.
     Host { vpc: VpcId, packet: Vec<u8> },
+    /// A name to be looked up.
+    Question { remote: RemoteId, host: HostName },
     /// An inner packet that would leave by the host's default route, in the clear.
     Leak { vpc: VpcId, packet: Vec<u8> },
 }
@@ -295,6 +297,24 @@ impl Node {
         self.carry_out(now);
     }
 
+    /// Takes what the DNS says of a name.
+    pub(super) fn hear_of_name(
+        &mut self,
+        remote: RemoteId,
+        host: &HostName,
+        answer: Result<Found, String>,
+        now: Timestamp,
+    ) {
+        let answer = answer.map(|found| {
+            let source = self.sockets.first().copied();
+            let sources = found.addresses.iter().filter_map(|to| Some((*to, source?))).collect();
+            Found { sources, ..found }
+        });
+        let at = &mut Moment::simulated(now, &mut self.random);
+        self.gateway.handle_look_up(remote, host, answer, at);
+        self.carry_out(now);
+    }
+
     fn interface(&self, vpc: VpcId) -> String {
         let vpc = self.gateway.config().vpcs.get(&vpc);
         vpc.and_then(|vpc| vpc.interface.clone()).unwrap_or_default()
@@ -448,6 +468,11 @@ impl Node {
             Output::Tcp(output) => self.carry_out_tcp(output, now),
             Output::Vrrp(output) => self.carry_out_vrrp(output, now),
             Output::Bfd(output) => self.carry_out_bfd(output, now),
+            Output::LookUp { remote, host } => {
+                self.emissions.push_back(Emission::Question { remote, host });
+            }
+            // The virtual underlay has one way to everybody.
+            Output::WatchWays => {}
             Output::Echo { tunnel, echo } => {
                 let mut outcome = Outcome::default();
                 outcome.discarded = forward::originate_echo(&tunnel, &echo, &mut outcome).err();

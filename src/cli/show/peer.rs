@@ -6,7 +6,7 @@ use super::super::units::{rate, round_trip, span, volume};
 use super::peers::weak_suites;
 use crate::control::{
     BfdView, BgpView, CertificateView, CertificatesView, ChildSaView, FailureView, IkeSaView,
-    LivenessView, PathState, PeerSummary, PeerView, RefusalView, Traffic,
+    LivenessView, NameView, PathState, PeerSummary, PeerView, RefusalView, Traffic,
 };
 
 /// Width of the column of names.
@@ -52,6 +52,11 @@ pub(in super::super) fn peer(view: &PeerView, look: Look) -> String {
         facts.add("warning", &format!("may use weak algorithms (allow_weak): {suites}"));
     }
     failures(view, &mut facts);
+    if let Some(name) = &view.host_name
+        && let Some(ms) = name.next_look_up_in_ms
+    {
+        facts.add("next", &format!("in {}: look {} up", span(ms), name.name));
+    }
     for timer in &view.timers {
         facts.add("next", &format!("in {}: {}", span(timer.in_ms), timer.what));
     }
@@ -131,9 +136,13 @@ fn title(view: &PeerView, look: Look) -> String {
 }
 
 fn identity(view: &PeerView, facts: &mut Facts) {
-    let remote = view.summary.remote.map_or("any address".to_owned(), |remote| remote.to_string());
+    let unknown = if view.host_name.is_some() { "no address yet" } else { "any address" };
+    let remote = view.summary.remote.map_or(unknown.to_owned(), |remote| remote.to_string());
     let how = view.authentication.replace('_', " ");
     facts.add("remote", &format!("{remote} as {}, by {how}", view.remote_identity));
+    if let Some(name) = &view.host_name {
+        host_name(name, facts);
+    }
     let local = view.local.map_or("no address yet".to_owned(), |local| local.to_string());
     facts.add("local", &format!("{local} as {}", view.local_identity));
     let CertificatesView { own, peer } = &view.certificates;
@@ -142,6 +151,20 @@ fn identity(view: &PeerView, facts: &mut Facts) {
             facts.add("certificate", &format!("{whose}: {}", certificate(view)));
         }
     }
+}
+
+/// What the name of the peer means, and what it should not.
+fn host_name(view: &NameView, facts: &mut Facts) {
+    let NameView { name, addresses, complaints, failure, .. } = view;
+    let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+    let known = match addresses.as_slice() {
+        [] => "not resolved yet".to_owned(),
+        _ => addresses.join(", "),
+    };
+    let ago = |ms: u64| format!("; looked up {} ago", span(ms));
+    let when = view.looked_up_ago_ms.map(ago).unwrap_or_default();
+    facts.add("name", &format!("{name}: {known}{when}"));
+    failure.iter().chain(complaints).for_each(|text| facts.add("warning", text));
 }
 
 fn certificate(view: &CertificateView) -> String {

@@ -164,6 +164,12 @@ codes! {
     KeysTold = "keys-told", Warning;
     /// The peer is at another address.
     PeerMoved = "peer-moved", Info;
+    /// The host name of the peer means other addresses than before.
+    NameChanged = "name-changed", Info;
+    /// The host name of the peer means no address at which it can be.
+    NameUnresolved = "name-unresolved", Warning;
+    /// The host name of the peer means addresses at which it cannot be, or where another peer is.
+    NameSuspect = "name-suspect", Warning;
     /// The peer answers IKE again.
     AnswersAgain = "answers-again", Info;
     /// Packets pass again.

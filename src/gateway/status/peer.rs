@@ -1,5 +1,6 @@
 //! Views of peers, their SAs and their paths.
 
+use super::failures::{last_failure, suspicion, waits};
 use super::{Gateway, certificates, millis, pages, vpcs};
 use crate::config::{BgpConfig, Credentials, PeerConfig, Routing};
 use crate::control::{
@@ -8,8 +9,6 @@ use crate::control::{
     ReplayView, Role, SaKind, TimerView, Traffic, TunnelSas, Verdict,
 };
 use crate::gateway::connection;
-use crate::gateway::diagnosis::Fact;
-use crate::gateway::events::PastEvent;
 use crate::gateway::failover::Health;
 use crate::gateway::path::{Bfd, Loss};
 use crate::gateway::sas::Child;
@@ -36,10 +35,10 @@ const REFUSALS: usize = 16;
 /// A peer as views look at it: everything found once.
 pub(super) struct Seen<'g> {
     peer: PeerId,
-    tunnel: &'g Tunnel,
-    config: &'g PeerConfig,
+    pub(super) tunnel: &'g Tunnel,
+    pub(super) config: &'g PeerConfig,
     vpc: &'g Vpc,
-    ike: Option<ConnectionView>,
+    pub(super) ike: Option<ConnectionView>,
 }
 
 impl Seen<'_> {
@@ -117,6 +116,7 @@ impl Gateway {
         PeerView {
             gateway: self.config.gateway.name.clone(),
             summary: self.peer_summary(seen, now),
+            host_name: self.name_view(config.remote, now),
             local_identity: config.local_identity.to_string(),
             remote_identity: config.remote_identity.to_string(),
             authentication: match config.credentials {
@@ -397,60 +397,6 @@ fn child_sa(
         },
         local_ts: child.local_words.clone(),
         remote_ts: child.remote_words.clone(),
-    }
-}
-
-/// What is wrong with a peer, or what went wrong last: an attempt that has no answer yet goes before
-/// what is over, and a fault of this host before that.
-fn last_failure(seen: &Seen<'_>, now: Timestamp) -> Option<FailureView> {
-    let Seen { tunnel, config, ike, .. } = seen;
-    let last = tunnel.last_failure.as_ref();
-    let down = tunnel.health() == Health::Down;
-    let unanswered = ike.as_ref().and_then(|ike| ike.unanswered).filter(|one| one.sent > 1);
-    let running = unanswered.filter(|_| down).map(|unanswered| {
-        let fact = Fact::of_failure(&unanswered.reason(now), config);
-        let own = last.map(|last| &last.fact).filter(|last| last.explains(&fact));
-        let own = tunnel.own_fault.as_ref().or(own);
-        PastEvent { at: unanswered.since, fact: own.cloned().unwrap_or_else(|| fact.into()) }
-    });
-    running.as_ref().or(last).map(|failure| failure_view(failure, now))
-}
-
-/// Why nothing goes wrong, and there is no tunnel.
-fn waits(seen: &Seen<'_>, closed: bool) -> Option<FailureView> {
-    let Seen { tunnel, config, .. } = seen;
-    let name = &config.name;
-    let (reason, remedy) = if tunnel.health() != Health::Down {
-        return None;
-    } else if closed {
-        ("closed by `vpnctl terminate`", format!("vpnctl initiate {name}"))
-    } else if config.remote_address.is_none() {
-        ("waits for the peer, whose address is not configured", "is it on?".to_owned())
-    } else if !config.initiate {
-        ("waits for the peer (initiate = false)", format!("vpnctl initiate {name}"))
-    } else {
-        return None;
-    };
-    let (reason, remedy) = (reason.to_owned(), Some(remedy));
-    let ago_ms = 0;
-    Some(FailureView { code: Code::Closed, reason, remedy, ago_ms, ..FailureView::default() })
-}
-
-fn suspicion(tunnel: &Tunnel, now: Timestamp) -> Option<FailureView> {
-    let refused = tunnel.suspicion.as_ref()?;
-    Some(FailureView { unproven: true, ..failure_view(refused, now) })
-}
-
-fn failure_view(failure: &PastEvent, now: Timestamp) -> FailureView {
-    let fact = &failure.fact;
-    FailureView {
-        code: fact.code,
-        reason: fact.text.clone(),
-        ours: fact.ours.clone(),
-        theirs: fact.theirs.clone(),
-        remedy: fact.remedy.clone(),
-        ago_ms: millis(now.since(failure.at)),
-        unproven: false,
     }
 }
 

@@ -99,20 +99,23 @@ impl Host {
         Questions { remotes, ..Questions::of(&Outline::of(config)) }
     }
 
-    /// Our address for every peer for which one can be told: NAT detection must know the address
-    /// that the peer sees (RFC 7296 §2.23). Where none is written it is the one that the routing
-    /// table names, if we listen there.
+    /// Our address for every peer for which one can be told.
     pub fn local_addresses(&self, config: &Config) -> BTreeMap<PeerId, IpAddr> {
+        let of_peer = |peer| self.local_address(config, peer);
+        config.peers.iter().filter_map(|(id, peer)| Some((*id, of_peer(peer)?))).collect()
+    }
+
+    /// Our address for a peer, if it can be told: NAT detection must know the address that the peer
+    /// sees (RFC 7296 §2.23). Where none is written it is the one that the routing table names, if we
+    /// listen there.
+    pub fn local_address(&self, config: &Config, peer: &PeerConfig) -> Option<IpAddr> {
         let heard = |address: &IpAddr| {
             let listen = &config.gateway.listen;
             listen.contains(address)
                 || listen.iter().any(|on| on.is_unspecified() && on.is_ipv4() == address.is_ipv4())
         };
-        let of_peer = |peer: &PeerConfig| {
-            let named = || self.sources.get(&peer.remote_address?).copied().filter(heard);
-            peer.local_address.or_else(named)
-        };
-        config.peers.iter().filter_map(|(id, peer)| Some((*id, of_peer(peer)?))).collect()
+        let named = || self.sources.get(&peer.remote_address?).copied().filter(heard);
+        peer.local_address.or_else(named)
     }
 
     /// The addresses to open sockets on, so that an answer leaves from where it was asked for (RFC
