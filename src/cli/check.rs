@@ -4,11 +4,13 @@
 use super::doctor::{Finding, files};
 use super::exit::Ending;
 use super::look::{self, Look};
+use super::names;
 use super::objects::{Agreement, Checked, Mistake};
 use super::sheet::wrapped;
 use crate::config::{Config, ConfigError, Contradiction, compare, know_each_other};
 use crate::config_file::{self, LoadError};
 use anyhow::Result;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -19,9 +21,10 @@ pub(super) fn check(files: &[PathBuf], look: Look) -> Result<ExitCode> {
     for file in files {
         let loaded = config_file::load(file);
         let hidden = files::hidden_from_service(file);
+        let notes = loaded.as_ref().map(notes).unwrap_or_default();
         let text = match look.json {
-            true => look::versioned(&as_object(file, &loaded, &hidden))?,
-            false => as_text(file, &loaded, &hidden, look),
+            true => look::versioned(&as_object(file, &loaded, &hidden, notes))?,
+            false => as_text(file, &loaded, (&hidden, &notes), look),
         };
         look::print(&text)?;
         if loaded.is_err() || !hidden.is_empty() {
@@ -81,7 +84,7 @@ fn agreement(files: [&Path; 2], found: &[Contradiction], look: Look) -> Result<S
 fn as_text(
     file: &Path,
     loaded: &Result<Config, LoadError>,
-    hidden: &[Finding],
+    (hidden, notes): (&[Finding], &[String]),
     look: Look,
 ) -> String {
     let first = match loaded {
@@ -99,7 +102,15 @@ fn as_text(
         let remedy = finding.remedy.as_deref().unwrap_or_default();
         format!("  - {}\n  → {remedy}", finding.what)
     });
-    std::iter::once(first).chain(more).collect::<Vec<String>>().join("\n")
+    let notes = notes.iter().map(|note| format!("  - from here: {note}"));
+    std::iter::once(first).chain(more).chain(notes).collect::<Vec<String>>().join("\n")
+}
+
+/// What the host names of its peers should not mean, as they are seen from here. The gateway may be
+/// elsewhere and see them otherwise: the file is valid all the same.
+fn notes(config: &Config) -> Vec<String> {
+    let looked_up = names::look_up(config, &BTreeSet::new());
+    looked_up.into_iter().flat_map(|name| name.complaints).collect()
 }
 
 fn summary(config: &Config, look: Look) -> String {
@@ -114,7 +125,12 @@ fn summary(config: &Config, look: Look) -> String {
     )
 }
 
-fn as_object(file: &Path, loaded: &Result<Config, LoadError>, hidden: &[Finding]) -> Checked {
+fn as_object(
+    file: &Path,
+    loaded: &Result<Config, LoadError>,
+    hidden: &[Finding],
+    notes: Vec<String>,
+) -> Checked {
     let mut errors = match loaded {
         Ok(_) => Vec::new(),
         Err(error @ (LoadError::Unreadable { .. } | LoadError::Exposed { .. })) => {
@@ -127,7 +143,7 @@ fn as_object(file: &Path, loaded: &Result<Config, LoadError>, hidden: &[Finding]
         help: finding.remedy.clone(),
         ..Mistake::default()
     }));
-    Checked { file: file.display().to_string(), valid: errors.is_empty(), errors }
+    Checked { file: file.display().to_string(), valid: errors.is_empty(), errors, notes }
 }
 
 impl Mistake {

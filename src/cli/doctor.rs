@@ -5,6 +5,7 @@ mod daemon;
 pub(super) mod files;
 mod firewall;
 mod host;
+mod names;
 mod peers;
 
 use super::args::Common;

@@ -16,6 +16,7 @@ mod keys;
 mod lab;
 mod look;
 mod manual;
+mod names;
 mod objects;
 mod peer;
 mod ping;

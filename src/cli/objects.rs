@@ -107,6 +107,9 @@ pub(super) struct Checked {
     pub(super) valid: bool,
     /// What is wrong.
     pub(super) errors: Vec<Mistake>,
+    /// What the host names of its peers should not mean, as they are seen from where it was checked.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) notes: Vec<String>,
 }
 
 /// Something that is wrong in a configuration.

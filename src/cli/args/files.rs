@@ -55,7 +55,7 @@ pub(in crate::cli) enum PeerCommand {
 pub(in crate::cli) struct PeerArgs {
     /// Name of the peer, and its identity unless --identity says another
     pub(in crate::cli) name: String,
-    /// Where it is, or "any"
+    /// Where it is: its address, its host name, or "any"
     #[arg(long)]
     pub(in crate::cli) address: String,
     /// Its public key, as `vpnctl pubkey` prints it

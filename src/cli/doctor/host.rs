@@ -1,6 +1,6 @@
 //! Links, addresses, ports, kernel settings, routes and limits of this host.
 
-use super::{Finding, firewall};
+use super::{Finding, firewall, names};
 use crate::config::{Config, Credentials, PeerConfig, VpcConfig};
 use crate::net::Prefix;
 use crate::os::clock::Clock;
@@ -55,6 +55,8 @@ pub(super) fn of(config: &Config) -> Result<Vec<Finding>> {
         findings.extend(firewall::of(vpc));
         findings.extend(shadows(config, vpc, place));
     }
+    let own = here.addresses.values().flatten().copied().collect();
+    findings.extend(names::of(config, &own));
     findings.extend(clock(config));
     Ok(findings)
 }
