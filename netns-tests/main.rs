@@ -21,6 +21,7 @@ mod lab_itself;
 mod many_routes;
 mod monitoring;
 mod moving;
+mod names;
 mod operator;
 mod overlap;
 mod own;

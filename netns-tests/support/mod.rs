@@ -4,6 +4,7 @@
 pub(crate) mod authority;
 pub(crate) mod bird;
 pub(crate) mod charon;
+pub(crate) mod dns;
 pub(crate) mod frr;
 pub(crate) mod pair;
 pub(crate) mod region;

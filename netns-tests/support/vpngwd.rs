@@ -1,6 +1,6 @@
 //! Our daemon in a pair of sites.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use nix::sys::signal::Signal;
@@ -136,11 +136,30 @@ impl Gateway {
         gateway
     }
 
+    /// Starts the daemon of a side where this file stands in place of `/etc/resolv.conf`.
+    pub(crate) fn start_with_resolver(
+        pair: &Pair,
+        side: Side,
+        config: &str,
+        resolv_conf: &Path,
+    ) -> Self {
+        let mut command = Command::new("unshare");
+        let script = "mount --bind \"$1\" /etc/resolv.conf && shift && exec \"$@\"";
+        command.args(["-m", "sh", "-c", script, "sh"]).arg(resolv_conf).arg(PROGRAM);
+        let gateway = Self::spawn_by(command, pair, side, config);
+        let answers = || control::tunnels(&gateway.socket).is_ok();
+        assert!(eventually(answers), "{}: {}", side.name(), gateway.log());
+        gateway
+    }
+
     fn spawn(pair: &Pair, side: Side, text: &str) -> Self {
+        Self::spawn_by(Command::new(PROGRAM), pair, side, text)
+    }
+
+    fn spawn_by(mut command: Command, pair: &Pair, side: Side, text: &str) -> Self {
         let name = side.name();
         let config = pair.write(&format!("{name}.toml"), text);
         let (log, namespace) = (pair.path(&format!("{name}.log")), pair.namespace(name));
-        let mut command = Command::new(PROGRAM);
         command.arg("--config").arg(&config).args(["--log", "debug"]);
         let process = daemon::start_in(&mut command, &namespace, &log).unwrap();
         let socket = pair.path(&format!("{name}.sock")).display().to_string();
