@@ -382,11 +382,9 @@ impl Established {
     pub(super) fn is_following_up(&self, child: Option<ChildId>) -> bool {
         match self.exchanges.purpose() {
             Some(Purpose::Child(attempt)) => {
-                child.is_some() && attempt.replaces == child && attempt.granted_nonces().is_some()
+                child.is_some() && attempt.replaces == child && attempt.granted().is_some()
             }
-            Some(Purpose::RekeyIke(attempt)) => {
-                child.is_none() && attempt.granted_nonces().is_some()
-            }
+            Some(Purpose::RekeyIke(attempt)) => child.is_none() && attempt.granted().is_some(),
             _ => false,
         }
     }

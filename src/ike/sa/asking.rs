@@ -326,9 +326,9 @@ impl Established {
         let (made, outcome) = match attempt.conclude(answer, secret) {
             Ok(Conclusion::Made(made, outcome)) => (made, outcome),
             Ok(Conclusion::Followed(request)) => {
-                let nonces = attempt.granted_nonces().filter(|_| replaces.is_some());
-                if nonces.is_some_and(|nonces| self.leaves_it_to_the_peer(replaces, &nonces)) {
-                    return ctx.pool.release(spi);
+                let granted = attempt.granted().filter(|_| replaces.is_some());
+                if granted.is_some_and(|granted| self.leaves_it_to_the_peer(replaces, &granted)) {
+                    return self.abandon_child(&attempt, ctx);
                 }
                 let purpose = Purpose::Child(Box::new(attempt));
                 return self.request(ExchangeType::IKE_FOLLOWUP_KE, &request, purpose, ctx);

@@ -22,7 +22,7 @@ use super::super::payloads::{Payloads, notify, public_value, public_value_of};
 use super::super::proposal::method_of;
 use super::super::state::{state_of_fields, state_of_variants};
 use super::exchanges::Request;
-use super::replacement::loses;
+use super::replacement::{Outcome, loses};
 use super::{Established, create, held, rekey};
 use crate::crypto::kex::{Group, KexError, KeyExchange};
 use crate::crypto::secret::Secret;
@@ -264,13 +264,18 @@ impl Established {
         }
     }
 
-    /// Whether the peer is making the same replacement, of this Child SA or with `None` of the IKE SA,
-    /// and ours, of an exchange with these nonces, is the one that would go in the end: "the initiator of
-    /// this exchange just stops the rekeying process" (RFC 9370 §2.2.4).
-    pub(super) fn leaves_it_to_the_peer(&self, child: Option<ChildId>, nonces: &Nonces) -> bool {
-        let rival = self.followups.as_ref().map(|followups| &followups.wanted);
-        let rival = rival.filter(|wanted| wanted.replaces(child));
-        rival.is_some_and(|wanted| loses(nonces, wanted.nonces().lowest()))
+    /// Whether the peer has made the same replacement, of this Child SA or with `None` of the IKE SA, or
+    /// is making it, and ours, of which this is granted, would go in the end: "the initiator of this
+    /// exchange just stops the rekeying process" (RFC 9370 §2.2.4).
+    pub(super) fn leaves_it_to_the_peer<K>(
+        &self,
+        child: Option<ChildId>,
+        (nonces, outcome): &(Nonces, Outcome<K>),
+    ) -> bool {
+        let under_way = self.followups.as_ref().map(|followups| &followups.wanted);
+        let under_way = under_way.filter(|wanted| wanted.replaces(child));
+        let made = matches!(outcome, Outcome::Theirs(_));
+        made || under_way.is_some_and(|wanted| loses(nonces, wanted.nonces().lowest()))
     }
 
     /// The peer has taken too long.

@@ -107,10 +107,10 @@ impl IkeAttempt {
         Beside::again(self.additional, self.or_none)
     }
 
-    /// The nonces of an exchange that the peer has granted, and of which key exchanges are yet to be
-    /// made.
-    pub(super) fn granted_nonces(&self) -> Option<Nonces> {
-        self.granted.as_ref().map(|granted| self.race.conclude(&granted.nonce).0)
+    /// Of an exchange that the peer has granted, and of which key exchanges are yet to be made: its
+    /// nonces, and whether it would stay as things are.
+    pub(super) fn granted(&self) -> Option<(Nonces, Outcome<IkeSpi>)> {
+        self.granted.as_ref().map(|granted| self.race.conclude(&granted.nonce))
     }
 
     /// Whether another process could go on with it.

@@ -60,8 +60,12 @@ impl Established {
         let (made, outcome) = match attempt.conclude(&self.exchanges.keys, answer, secret) {
             Ok(Conclusion::Made(made, outcome)) => (made, outcome),
             Ok(Conclusion::Followed(request)) => {
-                let nonces = attempt.granted_nonces();
-                if nonces.is_some_and(|nonces| self.leaves_it_to_the_peer(None, &nonces)) {
+                let granted = attempt.granted();
+                if granted.is_some_and(|granted| self.leaves_it_to_the_peer(None, &granted)) {
+                    if let Some(winner) = attempt.race.take_rival() {
+                        self.bequeath(Some(winner));
+                        self.leave(ctx.now);
+                    }
                     return;
                 }
                 let purpose = Purpose::RekeyIke(Box::new(attempt));

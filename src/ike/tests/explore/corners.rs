@@ -62,6 +62,9 @@ pub(super) enum Corner {
     IntermediateAnsweredAgain,
     /// IKE_FOLLOWUP_KE came while an exchange of ours makes an SA, too (RFC 9370 §2.2.4).
     FollowupsCross,
+    /// Of what we have been granted we leave the rest undone, for the peer makes the same
+    /// (RFC 9370 §2.2.4).
+    LeftToThePeer,
     /// IKE_FOLLOWUP_KE came for what is not to be any more: STATE_NOT_FOUND (RFC 9370 §2.2.4).
     FollowupWithoutState,
     /// We have moved, and say so (RFC 4555 §3.5).
@@ -170,6 +173,7 @@ fn of_message(before: &Node, header: &Header, message: &[Payload], after: &Step)
         });
         first.is_some_and(|first| first.protocol == protocol)
     };
+    let makes = |asked| [Some(Asked::Child), Some(Asked::RekeyIke)].contains(&asked);
     let asked = before.endpoint().asked(header);
     let is_request = !header.flags.response;
     let decided = before.endpoint().is_contested(header);
@@ -198,9 +202,14 @@ fn of_message(before: &Node, header: &Header, message: &[Payload], after: &Step)
         ),
         (
             FollowupsCross,
-            is_request
-                && header.exchange_type == ExchangeType::IKE_FOLLOWUP_KE
-                && [Some(Asked::Child), Some(Asked::RekeyIke)].contains(&asked),
+            is_request && header.exchange_type == ExchangeType::IKE_FOLLOWUP_KE && makes(asked),
+        ),
+        (
+            LeftToThePeer,
+            !is_request
+                && notifies(NotifyType::ADDITIONAL_KEY_EXCHANGE)
+                && makes(asked)
+                && !makes(after.node.endpoint().asked(header)),
         ),
         (FollowupWithoutState, notifies(NotifyType::STATE_NOT_FOUND)),
         (IkeRekeysCrossOursStays, !is_request && decided && ours),

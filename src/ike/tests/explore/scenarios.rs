@@ -362,7 +362,7 @@ pub(super) fn hybrid_handshakes(seed: u64) -> Scenario {
 
 /// Both rekey the same Child SA, with IKE_FOLLOWUP_KE (RFC 9370 §2.2.4).
 pub(super) fn hybrid_child_rekeys(seed: u64) -> Scenario {
-    let corners = &[FollowupsCross, ChildRekeysCrossOursStays, ChildRekeysCrossTheirsStays];
+    let corners = &[FollowupsCross, LeftToThePeer];
     let scenario = child_rekeys(seed);
     let budget = budget(1, 0, [1, 1], 0);
     Scenario { corners, budget, ..hybrid_of("hybrid Child rekeys cross", scenario) }
@@ -370,7 +370,7 @@ pub(super) fn hybrid_child_rekeys(seed: u64) -> Scenario {
 
 /// Both rekey the IKE SA, with IKE_FOLLOWUP_KE.
 pub(super) fn hybrid_ike_rekeys(seed: u64) -> Scenario {
-    let corners = &[FollowupsCross, IkeRekeysCrossOursStays, IkeRekeysCrossTheirsStays];
+    let corners = &[FollowupsCross, LeftToThePeer];
     let scenario = ike_rekeys(seed);
     let budget = budget(0, 0, [1, 1], 0);
     Scenario { corners, budget, ..hybrid_of("hybrid IKE rekeys cross", scenario) }

@@ -225,6 +225,46 @@ fn of_two_rekeyings_that_cross_only_one_goes_on_to_its_other_key_exchanges() {
     }
 }
 
+/// The same when the answer to one of them is lost, and the other is over when it comes again.
+#[test]
+fn a_rekeying_that_is_answered_late_does_not_go_on_against_one_that_is_made() {
+    for ike in [true, false] {
+        let mut stopped = 0;
+        for seed in 0..8 {
+            let configs = config_pair(same_psk())
+                .map(|config| ConnectionConfig { post_quantum: PostQuantum::Require, ..config });
+            let mut net = Net::new(870 + seed, configs);
+            net.run(secs(1));
+            let west = net.ends[WEST].ike_sas()[0].local;
+            let mut lost = 0;
+            net.filter = Some(Box::new(move |one, _| {
+                let header = one.header();
+                let answer = header.exchange_type == ExchangeType::CREATE_CHILD_SA
+                    && header.flags.response
+                    && one.to == west;
+                lost += u32::from(answer);
+                !answer || lost > 1
+            }));
+            net.log.clear();
+            for end in [WEST, EAST] {
+                net.at(end, |endpoint, at| match ike {
+                    true => endpoint.rekey_ike(CONNECTION, at),
+                    false => endpoint.rekey_child(CONNECTION, SLOT, at),
+                });
+            }
+            net.run(secs(2));
+            net.assert_one_tunnel();
+            let goes_on = |one: &Datagram| {
+                let header = one.header();
+                let asks = !header.flags.response && one.from == west;
+                asks && header.exchange_type == ExchangeType::IKE_FOLLOWUP_KE
+            };
+            stopped += usize::from(!net.log.iter().any(goes_on));
+        }
+        assert!((1..8).contains(&stopped), "West stops {stopped} times of 8");
+    }
+}
+
 /// "In this case, a TEMPORARY_FAILURE notification MUST be sent" (RFC 9370 §2.2.4).
 #[test]
 fn whoever_asks_for_what_is_being_followed_up_is_put_off() {
