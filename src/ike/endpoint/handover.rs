@@ -24,7 +24,7 @@ use crate::wire::DecodeError;
 use crate::wire::ike::IkeSpi;
 use std::collections::BTreeMap;
 
-const VERSION: u8 = 4;
+const VERSION: u8 = 5;
 
 impl Endpoint {
     /// The endpoint as octets, which stand for it from now on. Events and datagrams have been

@@ -137,6 +137,7 @@ impl Established {
         }
         let mut payloads = self.take_addresses(ctx);
         payloads.extend(self.take_token(ctx));
+        payloads.extend(self.asks_how_seen());
         self.request(ExchangeType::INFORMATIONAL, &payloads, Purpose::Probe, ctx);
     }
 
@@ -181,7 +182,7 @@ impl Established {
             return self.end(DownReason::Breach(breach), ctx);
         }
         match purpose {
-            Purpose::Probe => {}
+            Purpose::Probe => self.on_seen_as(payloads),
             Purpose::CheckPath(cookie) => self.on_cookie_back(&cookie, payloads, ctx),
             Purpose::UpdateAddresses => self.addresses_updated(payloads, ctx),
             Purpose::Measure(size) => self.measured(size, at_once, ctx),

@@ -14,7 +14,7 @@
 
 use super::super::config::RemoteAddress;
 use super::super::context::Context;
-use super::super::event::{Event, Role};
+use super::super::event::{Event, IkeSaId, Role};
 use super::super::failure::DownReason;
 use super::super::fault::{self, Fault};
 use super::super::liveness::Verdict;
@@ -43,9 +43,11 @@ pub(in super::super) struct Mobility {
     homeless: bool,
     /// The peer has yet to hear of our other addresses.
     owes_addresses: bool,
+    /// As what the peer has last seen us, and under which IKE SA: the hash is over its SPIs, too.
+    seen: Option<(IkeSaId, Vec<u8>)>,
 }
 
-state_of_fields!(Mobility { spoken, theirs, announced, pending, homeless, owes_addresses });
+state_of_fields!(Mobility { spoken, theirs, announced, pending, homeless, owes_addresses, seen });
 
 impl Mobility {
     /// What IKE_AUTH of the peer says, if we speak it, too.
@@ -152,6 +154,24 @@ impl Established {
         if let Some(nat) = detect(answer.0, self.header_spis(), &path) {
             self.path.set_nat(nat);
         }
+    }
+
+    /// Behind a NAT: what asks the peer how it sees us. Mappings change without a word (RFC 4555 §3.8).
+    pub(super) fn asks_how_seen(&self) -> Vec<Payload> {
+        match self.may_move() && self.path.nat().local {
+            true => self.nat_detection(&self.path.path()).into(),
+            false => Vec::new(),
+        }
+    }
+
+    /// The peer has answered that: if it sees us elsewhere than before, it is told that we have moved.
+    pub(super) fn on_seen_as(&mut self, answer: Payloads<'_>) {
+        let seen = answer.notify(NotifyType::NAT_DETECTION_DESTINATION_IP);
+        let Some(seen) = seen.filter(|_| self.may_move()) else { return };
+        let now = (self.id(), seen.data.clone());
+        let before = self.mobility.seen.replace(now.clone());
+        self.mobility.pending |=
+            before.is_some_and(|before| before.0 == now.0 && before.1 != now.1);
     }
 
     fn header_spis(&self) -> (IkeSpi, IkeSpi) {

@@ -1,7 +1,10 @@
 //! Peers that are seen elsewhere: those that moved are followed, those that did not are not.
 
 use super::net::*;
+use crate::ike::payloads::Payloads;
+use crate::ike::protect::OpenKey;
 use crate::ike::*;
+use crate::wire::ike::NotifyType;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
@@ -70,6 +73,47 @@ fn a_nat_that_takes_another_port_is_followed_whoever_else_is_behind_one() {
         }
         net.assert_one_tunnel();
     }
+}
+
+/// What an initiator says under MOBIKE of moves, as the other end opens it.
+fn says_that_it_moves(net: &Net, one: &Datagram) -> bool {
+    let secrets = net.ends[EAST].endpoint.secrets(CONNECTION).remove(0);
+    let key = OpenKey::new(secrets.suite.cipher, secrets.theirs).expect("a key");
+    let Ok(opened) = key.open(one.message()) else { return false };
+    let payloads = Payloads(opened.payloads().expect("payloads"));
+    payloads.notify(NotifyType::UPDATE_SA_ADDRESSES).is_some()
+}
+
+/// "The initiator … SHOULD include these notifications in DPD messages and compare … the initiator SHOULD
+/// send UPDATE_SA_ADDRESSES" (RFC 4555 §3.8): a responder that does not follow by itself learns of it.
+#[test]
+fn an_initiator_whose_nat_takes_another_port_says_so() {
+    for behind in [true, false] {
+        let ends = [WEST];
+        let mut net = up_behind(if behind { &ends } else { &[] }, configs());
+        net.run(secs(3));
+        assert!(!net.log.iter().any(|one| says_that_it_moves(&net, one)), "nothing has moved yet");
+        if let Some(nat) = net.nats.get_mut(&WEST) {
+            nat.shift = 1000;
+        }
+        net.log.clear();
+        net.run(ms(2500));
+        let told = net.log.iter().filter(|one| says_that_it_moves(&net, one)).count();
+        assert_eq!(told, usize::from(behind));
+        net.assert_one_tunnel();
+    }
+}
+
+/// New SPIs make another hash of the same address.
+#[test]
+fn new_keys_are_no_move() {
+    let mut net = up_behind(&[WEST], configs());
+    net.run(secs(3));
+    net.at(WEST, |endpoint, at| endpoint.rekey_ike(CONNECTION, at));
+    net.run(ms(500));
+    net.log.clear();
+    net.run(secs(3));
+    assert!(!net.log.iter().any(|one| says_that_it_moves(&net, one)));
 }
 
 #[test]
