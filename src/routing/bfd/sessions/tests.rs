@@ -207,3 +207,63 @@ fn packets_of_many_sessions_leave_together() {
     assert!(packets > 20_000, "{packets}");
     assert!(goes * 15 < packets, "{packets} packets in {goes} goes");
 }
+
+/// How often a gateway with four sessions that are up wakes in a second, and how many packets of each it sends.
+#[test]
+fn sessions_send_together_and_no_more_often_than_jitter_allows() {
+    let peers = [0, 1, 2, 3].map(PeerId);
+    let mut one =
+        One { sessions: Sessions::default(), random: Seeded::new(5), now: Timestamp::ZERO };
+    for peer in peers {
+        one.act(|sessions, at| sessions.set(peer, ends(true), CONFIG, at));
+        one.now += Duration::from_millis(11);
+    }
+    let mut sent: BTreeMap<PeerId, Vec<Timestamp>> = BTreeMap::new();
+    let mut wakes = 0;
+    let ready = one.now + Duration::from_secs(5);
+    while one.now < ready + Duration::from_secs(1) {
+        let next = one.sessions.poll_timeout().into_iter().chain(one.sessions.poll_silence()).min();
+        one.now = one.now.max(next.unwrap());
+        wakes += u32::from(one.now > ready);
+        // Every peer is heard all the time, and says what the last packet to it makes it say.
+        let heard = one.now;
+        one.pass(Duration::ZERO, &|_| Some(heard));
+        while let Some(output) = one.sessions.poll_output() {
+            let Output::Send { peer, packet } = output else { continue };
+            if one.now > ready {
+                sent.entry(peer).or_default().push(one.now);
+            } else {
+                let answer = answer(&one, peer, &packet);
+                one.act(|sessions, at| sessions.handle_packet(peer, &answer, at));
+            }
+        }
+    }
+    assert!(wakes <= 45, "{wakes} times");
+    for times in sent.values() {
+        let gaps = times.windows(2).map(|pair| pair[1].since(pair[0]));
+        let allowed = Duration::from_micros(37_500)..=Duration::from_millis(50);
+        assert!(gaps.clone().all(|gap| allowed.contains(&gap)), "{:?}", gaps.collect::<Vec<_>>());
+    }
+    assert_eq!(sent.len(), peers.len());
+}
+
+/// What a peer that is up, or comes up, says to a packet.
+fn answer(one: &One, peer: PeerId, packet: &[u8]) -> Vec<u8> {
+    let said = ControlPacket::decode(Datagram::in_packet(packet).unwrap().payload).unwrap();
+    let entry = &one.sessions.entries[&peer];
+    let control = ControlPacket {
+        state: if said.state == State::Down { State::Init } else { State::Up },
+        poll: false,
+        is_final: said.poll,
+        my_discriminator: 7,
+        your_discriminator: said.my_discriminator,
+        ..said
+    };
+    let back = Entry {
+        session: Session::new(CONFIG, 7, one.now),
+        endpoints: other(entry.endpoints),
+        source_port: *SOURCE_PORTS.start(),
+        told: None,
+    };
+    back.wrap(&control).unwrap()
+}
