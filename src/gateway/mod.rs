@@ -53,6 +53,7 @@ mod underlay;
 mod unsent;
 mod vpc;
 mod vpc_routers;
+mod waking;
 pub mod world;
 
 pub use failover::Health;
@@ -63,6 +64,7 @@ pub use names::Found;
 pub use reconfigure::{NeedsRestart, Reloaded};
 pub use snapshot::device_mtu;
 pub use unsent::Unsent;
+pub use waking::Why;
 
 use crate::config::Config;
 use crate::control::Standing;
@@ -72,7 +74,7 @@ use crate::ike;
 use crate::moment::Moment;
 use crate::net::{PeerId, RemoteId, VpcId};
 use crate::routing::ConnectionId;
-use crate::time::{Timers, Timestamp, soonest};
+use crate::time::{Timers, Timestamp};
 use crate::visits::Counted;
 use events::Journal;
 use inspection::Inspection;
@@ -84,39 +86,6 @@ use telling::Telling;
 use tunnel::Tunnel;
 use vpc::Vpc;
 use world::{Answer, Host, World};
-
-/// Why the gateway wants to be woken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Why {
-    /// A timer of the IKE engine.
-    Ike,
-    /// A timer of a VPC's router.
-    Router(VpcId),
-    /// A timer of a virtual router.
-    Vrrp,
-    /// Time to ask the host again for what it refused.
-    World,
-    /// Time to look at the counters of some SAs.
-    Inspection,
-    /// The grace period of a deleted SA ends.
-    Drain(PeerId),
-    /// A path that was lost has proved itself for long enough.
-    Path(PeerId),
-    /// Time to ask whether packets pass.
-    Probe(PeerId),
-    /// The host's addresses or its ways to peers have changed: time to follow.
-    Underlay,
-    /// Time to probe the path to a remote gateway.
-    Way(RemoteId),
-    /// Time to look up where a remote gateway is, or to look for it elsewhere.
-    Name(RemoteId),
-    /// Time to see whether certificates run out.
-    Papers,
-    /// Time to see whether a drained gateway carries anything.
-    Quiet,
-    /// Time to see whether a peer that is disabled has gone elsewhere.
-    Close(PeerId),
-}
 
 /// A whole gateway.
 #[derive(Debug)]
@@ -371,39 +340,6 @@ impl Gateway {
         self.go_on(at.now);
     }
 
-    fn wake(&mut self, why: Why, at: &mut Moment<'_>) {
-        match why {
-            Why::Router(id) => {
-                self.dirty.vpcs.insert(id);
-                if let Some(vpc) = self.vpcs.get_mut(&id) {
-                    vpc.router.handle_timeout(at.now);
-                }
-            }
-            Why::Inspection => self.inspect(at),
-            Why::Drain(peer) => {
-                self.dirty.tunnels.insert(peer);
-                if let Some(tunnel) = self.tunnels.get_mut(&peer) {
-                    tunnel.sas.handle_timeout(at.now);
-                }
-            }
-            Why::Path(peer) => {
-                self.dirty.tunnels.insert(peer);
-                if let Some(tunnel) = self.tunnels.get_mut(&peer) {
-                    tunnel.path.handle_timeout(at.now);
-                }
-            }
-            Why::Probe(peer) => self.probe(peer, at.now),
-            Why::Underlay => self.follow_host(at),
-            Why::Way(remote) => self.wake_way(remote, at),
-            Why::Name(remote) => self.wake_name(remote, at),
-            Why::Papers => self.look_at_papers(at),
-            Why::Quiet => self.look_whether_quiet(at.now),
-            Why::Close(peer) => self.close_when_left(peer, at),
-            // These keep queues of their own.
-            Why::Ike | Why::Vrrp | Why::World => {}
-        }
-    }
-
     /// Whether an input has brought more than a turn has room for: [`Gateway::go_on`] is due, after
     /// whatever else waits, and what peers announce has to wait.
     pub fn is_busy(&self) -> bool {
@@ -423,16 +359,6 @@ impl Gateway {
             }
         }
         self.settle(now);
-    }
-
-    /// When [`Gateway::handle_timeout`] is due, and why.
-    pub fn poll_timeout(&self) -> Option<(Timestamp, Why)> {
-        let ike = self.ike.poll_timeout().map(|(at, _)| (at, Why::Ike));
-        let vrrp = self.redundancy.poll_timeout().map(|at| (at, Why::Vrrp));
-        let world = self.world.poll_timeout().map(|at| (at, Why::World));
-        let busy = self.busy.front().and_then(|id| Some((self.vpcs.get(id)?, *id)));
-        let busy = busy.and_then(|(vpc, id)| Some((vpc.router.poll_timeout()?.0, Why::Router(id))));
-        soonest([ike, vrrp, world, busy, self.timers.next()])
     }
 
     /// The next piece of public-key work to do, elsewhere and in any order; every one that is
