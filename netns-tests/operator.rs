@@ -98,6 +98,46 @@ fn an_echo_that_is_lost_is_told_with_its_way() {
     }
 }
 
+#[test]
+fn a_host_behind_the_peer_that_does_not_answer_is_told_with_what_to_look_at() {
+    let (pair, [_left, _right]) = Gateway::start_both(|pair, side| {
+        let (own, other) = (side.number(), side.other().number());
+        let probe = format!(
+            "probe = {{ address = \"10.{other}.0.10\", source = \"10.{own}.0.1\", \
+             interval = \"100ms\", timeout = \"500ms\" }}"
+        );
+        config(pair, side, Auth::Psk, &format!("{}\n{probe}", bgp(side)), "")
+    });
+    let left = |arguments: &str| vpnctl(&pair, Side::Left, arguments);
+    let answers = || said(&left("peers right")).contains("10.2.0.10 answers, round trip");
+    assert!(eventually(answers), "{}", said(&left("peers right")));
+    assert_ends(&left("peers"), 0, &["1 of 1 up"]);
+    // The kernel's own pings from that address are answered to the kernel.
+    let mut ping = Command::new("ping");
+    ping.args(["-c", "5", "-i", "0.1", "-I", "10.1.0.1", "10.2.0.10"]);
+    netns::place(&mut ping, &pair.namespace("left")).unwrap();
+    assert_ends(&ping.output().unwrap(), 0, &[" 0% packet loss"]);
+
+    let ignores_pings = |ignores: bool| {
+        let setting = "/proc/sys/net/ipv4/icmp_echo_ignore_all";
+        let value = u8::from(ignores).to_string();
+        let set = || std::fs::write(setting, &value).unwrap();
+        netns::within(&pair.namespace(&Side::Right.host()), set).unwrap();
+    };
+    ignores_pings(true);
+    assert!(eventually(|| left("peers").status.code() == Some(1)));
+    let told = [
+        "silent beyond",
+        "10.2.0.10 behind the peer has not answered for 0.5 s: others go first",
+        "is 10.2.0.10 up, does it answer pings, and does its network lead back to 10.1.0.1?",
+    ];
+    assert!(eventually(|| told.iter().all(|words| said(&left("peers")).contains(words))));
+    assert_ends(&left("events --format tsv"), 0, &["beyond-silent"]);
+    ignores_pings(false);
+    assert!(eventually(|| left("peers").status.code() == Some(0)));
+    assert_ends(&left("events --format tsv"), 0, &["beyond-answers"]);
+}
+
 /// Runs `nft` where the underlay meets.
 fn nft(pair: &Pair, arguments: &str) {
     let mut command = Command::new("nft");

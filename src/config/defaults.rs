@@ -31,6 +31,11 @@ pub const LIVENESS: Liveness = Liveness {
     give_up: Duration::from_secs(30),
 };
 
+/// A host behind a peer is asked so often whether it answers.
+pub const PROBE_INTERVAL: Duration = Duration::from_secs(1);
+/// Two lost packets in a row are no broken network.
+pub const PROBE_TIMEOUT: Duration = Duration::from_secs(3);
+
 /// A path that carries nothing is noticed within 150 ms. Twenty packets of about 130 bytes a second
 /// are 2 kB/s each way, and every other packet of the peer counts, too.
 pub const BFD: Bfd = Bfd { interval: Duration::from_millis(50), multiplier: 3 };

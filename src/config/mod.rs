@@ -42,6 +42,7 @@ mod place;
 mod policy_section;
 mod ppk;
 mod presets;
+mod probe_section;
 mod public_section;
 mod publics;
 mod reader;
@@ -64,6 +65,7 @@ pub use inside::{derive_device_address, derive_inside_address, derived_prefix};
 pub use keys::{KeyFile, KeyFiles, KeysInMemory};
 pub use names::{Meaning, Unfit};
 pub use outline::{Outline, VpcOutline};
+pub use probe_section::Probe;
 pub use sharing_section::SharingConfig;
 pub use timing::{Bfd, Lifetimes, Liveness};
 pub use types::{

@@ -133,6 +133,7 @@ pub(super) fn read(
             mobike: tuning.mobike,
             local_ts: tunnel.local_ts,
             remote_ts: tunnel.remote_ts,
+            probe: tunnel.probe,
         },
         name_span: name.span.clone(),
         address_span: remote_address.span.clone(),

@@ -10,6 +10,7 @@ pub(super) mod errors;
 mod limits;
 mod maps;
 mod ppk;
+mod probes;
 mod publics;
 mod routers;
 mod segments;

@@ -17,11 +17,12 @@
 use super::diagnostics::{Fault, Report};
 use super::gateway_section::Gateway;
 use super::policy_section::{self, Direction};
+use super::probe_section;
 use super::reader::{At, Section};
 use super::router_section;
 use super::tuning::Tuning;
 use super::vpc_section::Vpc;
-use super::{BgpConfig, Identity, Inside as Ends, Routing, derive_inside_address, words};
+use super::{BgpConfig, Identity, Inside as Ends, Probe, Routing, derive_inside_address, words};
 use crate::net::{AddressRange, Mappings, Prefix, VpcId};
 use crate::routing::policy::Rule;
 use crate::wire::ike::limits::SELECTORS;
@@ -31,7 +32,7 @@ use toml::de::DeValue;
 
 /// The keys of a tunnel, in its `[[peer]]` or before that in `[peer.vpc.…]`, where
 /// `local_preference` may stand too.
-pub(super) const OWN_KEYS: [&str; 11] = [
+pub(super) const OWN_KEYS: [&str; 12] = [
     "remote_asn",
     "static_routes",
     "accept",
@@ -43,6 +44,7 @@ pub(super) const OWN_KEYS: [&str; 11] = [
     "announce",
     "bgp_role",
     "strict_role",
+    "probe",
 ];
 const ROUTING_KEYS: [&str; 2] = ["remote_asn", "static_routes"];
 const INSIDE_KEYS: [&str; 2] = ["inside_local", "inside_remote"];
@@ -76,6 +78,7 @@ pub(super) struct Tunnel {
     pub(super) maps: Mappings,
     pub(super) local_ts: Vec<Prefix>,
     pub(super) remote_ts: Vec<Prefix>,
+    pub(super) probe: Option<Probe>,
 }
 
 /// Where the keys of a tunnel may stand.
@@ -203,6 +206,9 @@ impl TunnelSection<'_> {
         let beyond: Vec<Prefix> = accept.iter().map(|prefix| prefix.value).collect();
         meets(&layers, "local_ts", &local_ts, ("the VPC's `prefixes`", &own), report);
         meets(&layers, "remote_ts", &remote_ts, ("what the peer may send", &beyond), report);
+        let here: Vec<Prefix> = self.vpc.prefixes.iter().map(|prefix| prefix.value).collect();
+        let probe = layers.of(&["probe"]);
+        let probe = probe_section::read(probe, routing.as_ref(), &beyond, &here, report);
         let preference = words::integer("the local preference", 0..=u32::MAX);
         let own = self.own.as_ref();
         let preference = own.and_then(|own| own.optional("local_preference", preference, report));
@@ -215,6 +221,7 @@ impl TunnelSection<'_> {
             maps,
             local_ts,
             remote_ts,
+            probe,
         })
     }
 }

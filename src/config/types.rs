@@ -4,7 +4,7 @@
 //! Everything compares by value, so a reload is the difference of two [`Config`]s.
 
 use super::sharing_section::SharingConfig;
-use super::{Bfd, Credentials, Identity, Lifetimes, Liveness, Ppk};
+use super::{Bfd, Credentials, Identity, Lifetimes, Liveness, Ppk, Probe};
 use crate::crypto::secret::Secret;
 use crate::crypto::suite::{EspSuite, IkeSuite, PostQuantum};
 use crate::net::{
@@ -377,6 +377,8 @@ pub struct PeerConfig {
     pub local_ts: Vec<Prefix>,
     /// The peer's side's traffic selectors.
     pub remote_ts: Vec<Prefix>,
+    /// A host behind it without whose answers others are preferred.
+    pub probe: Option<Probe>,
 }
 
 /// Where routes through a tunnel come from.

@@ -3,11 +3,12 @@
 //! Not by `prometheus-client`: it exposes a registry of live metrics that own their values, while
 //! these are views of one moment, borrowed, of as many peers as there are.
 
+mod paths;
+
 use super::SaKind;
 use super::views::{
-    BfdView, MetricsView, NatView, PathState, PeerMetrics, PeerState, SegmentView, StatsView,
-    Traffic, VirtualRouterState, VirtualRouterView, VpcNatView, VpcRouterView, VpcView, VpcsView,
-    VtepView,
+    MetricsView, NatView, PeerMetrics, PeerState, SegmentView, StatsView, Traffic,
+    VirtualRouterState, VirtualRouterView, VpcNatView, VpcRouterView, VpcView, VpcsView, VtepView,
 };
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -22,7 +23,8 @@ pub fn render(view: &MetricsView) -> String {
     tunnels(&mut page, &view.peers);
     keys(&mut page, view);
     certificates(&mut page, &view.peers);
-    paths(&mut page, &view.peers);
+    paths::bfd(&mut page, &view.peers);
+    paths::beyond(&mut page, &view.peers);
     traffic(&mut page, &view.peers);
     routes(&mut page, &view.peers);
     events(&mut page, view);
@@ -319,31 +321,6 @@ fn certificates(page: &mut Page, peers: &[PeerMetrics]) {
             if let Some(expires) = expires {
                 let labels = [peer_label(peer), vpc_label(peer), ("side", side)];
                 page.sample(name, &labels, expires as f64);
-            }
-        }
-    }
-}
-
-/// What BFD says. A peer without a session has no sample.
-fn paths(page: &mut Page, peers: &[PeerMetrics]) {
-    type Gauge = (&'static str, &'static str, fn(&BfdView) -> f64);
-    let gauges: [Gauge; 4] = [
-        ("vpngw_bfd_up", "1 while the BFD session is up.", |bfd| flag(bfd.state == "Up")),
-        ("vpngw_bfd_path_lost", "1 while BFD says that the path is lost.", |bfd| {
-            flag(bfd.path == PathState::Lost)
-        }),
-        ("vpngw_bfd_detection_seconds", "Silence after which the path is lost.", |bfd| {
-            bfd.detection_time_us as f64 / 1e6
-        }),
-        ("vpngw_bfd_recent_losses", "How often the path was lost of late.", |bfd| {
-            f64::from(bfd.losses)
-        }),
-    ];
-    for (name, help, of) in gauges {
-        page.metric(name, "gauge", help);
-        for peer in peers {
-            if let Some(bfd) = &peer.summary.bfd {
-                page.sample(name, &[peer_label(peer), vpc_label(peer)], of(bfd));
             }
         }
     }

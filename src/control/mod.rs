@@ -20,11 +20,11 @@ pub use views::{
     ChildSaView, Code, DataPath, DrainView, EgressView, EspKeysView, EventView, EventsView,
     FailureView, Family, GatewayView, IkeKeysView, IkeSaView, KeyText, KeysView, LivenessView,
     MapView, MetricsView, NameView, NatView, PassageView, PathMtuView, PathState, PathView,
-    PeerMetrics, PeerState, PeerSummary, PeerView, PeersView, PlanView, Planned, PublicView,
-    RefusalView, RejectedRouteView, ReplayView, ReportView, Role, RouteView, RoutesView, SasView,
-    SegmentView, Severity, Standing, StationView, StatsView, StepView, TimerView, Traffic,
-    TroubleView, TunnelSas, Verdict, VirtualRouterState, VirtualRouterView, VpcNatView,
-    VpcRouterView, VpcRoutes, VpcView, VpcsView, VrrpView, VtepView, WayView, WhyView,
+    PeerMetrics, PeerState, PeerSummary, PeerView, PeersView, PlanView, Planned, ProbeState,
+    ProbeView, PublicView, RefusalView, RejectedRouteView, ReplayView, ReportView, Role, RouteView,
+    RoutesView, SasView, SegmentView, Severity, Standing, StationView, StatsView, StepView,
+    TimerView, Traffic, TroubleView, TunnelSas, Verdict, VirtualRouterState, VirtualRouterView,
+    VpcNatView, VpcRouterView, VpcRoutes, VpcView, VpcsView, VrrpView, VtepView, WayView, WhyView,
 };
 
 use serde::{Deserialize, Serialize};

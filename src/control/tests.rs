@@ -206,6 +206,7 @@ pub(crate) fn peer() -> PeerView {
                 losses: 0,
             }),
             bgp_waits: None,
+            probe: None,
             planned: None,
             last_failure: Some(FailureView {
                 code: Code::NoAnswer,

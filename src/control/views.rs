@@ -11,6 +11,7 @@ mod names;
 mod nat;
 mod plan;
 mod planned;
+mod probe;
 mod routes;
 mod sas;
 mod verdict;
@@ -29,6 +30,7 @@ pub use names::NameView;
 pub use nat::{EgressView, NatView, PublicView, VpcNatView};
 pub use plan::{ChangeView, PlanView};
 pub use planned::{DrainView, Planned, Standing};
+pub use probe::{ProbeState, ProbeView};
 pub use routes::{PathView, RejectedRouteView, RouteView, RoutesView, VpcRoutes};
 pub use sas::{ChildSaState, ChildSaView, IkeSaView, ReplayView, Role, SasView, TunnelSas};
 pub use verdict::Verdict;
@@ -130,6 +132,9 @@ pub struct PeerSummary {
     /// peer could announce is in use.
     #[serde(default)]
     pub bgp_waits: Option<String>,
+    /// The host behind the peer without whose answers others are preferred (`probe`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probe: Option<ProbeView>,
     /// By whose wish it is not used, or others are used before it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub planned: Option<Planned>,

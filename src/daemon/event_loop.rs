@@ -183,7 +183,7 @@ impl Daemon {
                 gateway.handle_datagram(local, remote, &bytes, at);
             }
             Input::Dataplane(FromDataplane::Inner { peer, vpc, packet }) => {
-                gateway.handle_inner(peer, vpc, &packet);
+                gateway.handle_inner(peer, vpc, &packet, now);
             }
             Input::Dataplane(FromDataplane::Echo { peer, echo }) => {
                 gateway.handle_echo(peer, echo, now);

@@ -115,6 +115,8 @@ enum Receiver {
     Kernel,
     /// The gateway itself takes whole packets; the kernel puts fragments together.
     Gateway,
+    /// The gateway itself takes this packet, and others of the flow may be for anybody.
+    Prober,
 }
 
 impl<'s> Inbound<'s> {
@@ -202,7 +204,7 @@ impl<'s> Last<'s> {
             Receiver::Hosts | Receiver::Kernel => {
                 Verdict::ToHost(Permitted { vpc, protocol, packet })
             }
-            Receiver::Gateway => {
+            Receiver::Gateway | Receiver::Prober => {
                 let familiar = &self.entry.counters.familiar;
                 Verdict::ToGateway(ForGateway { peer, vpc, packet, familiar })
             }
@@ -252,7 +254,7 @@ impl<'s> Last<'s> {
         let receiver = self.receiver(&here, inner, packet)?;
         // Errors of one flow are about different packets, and what is for us ourselves depends on
         // more than the flow: each is judged for itself.
-        let lasts = about.is_none() && receiver != Receiver::Kernel;
+        let lasts = about.is_none() && !matches!(receiver, Receiver::Kernel | Receiver::Prober);
         let port_matters =
             receiver != Receiver::Hosts || flow.is_icmp() || self.entry.asks_for_ports();
         let common = match port_matters {
@@ -271,6 +273,9 @@ impl<'s> Last<'s> {
         packet: &[u8],
     ) -> Result<Receiver, Discard> {
         let Some(table) = self.table else { return Ok(Receiver::Hosts) };
+        if table.services.asked_for(flow, inner, packet) {
+            return Ok(Receiver::Prober);
+        }
         let visitor = Visitor { flow, inner, packet };
         if table.services.take(flow) {
             // Echo is for everybody, anything else is a matter between the ends of the tunnel.

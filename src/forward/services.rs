@@ -2,6 +2,8 @@
 
 use super::flow::Flow;
 use crate::net::PrefixSet;
+use crate::wire::ip::InnerPacket;
+use crate::wire::probe;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -42,6 +44,8 @@ pub struct Services {
     pub own: Arc<PrefixSet>,
     /// What is offered there.
     pub offered: Vec<Offer>,
+    /// The addresses from which the gateway asks hosts behind peers whether they answer.
+    pub probing: BTreeSet<IpAddr>,
     /// The addresses from which the gateway tells senders that a packet has used up its hops.
     pub hops: BTreeSet<IpAddr>,
 }
@@ -55,6 +59,13 @@ impl Services {
             port,
         });
         service.is_some_and(|service| self.answered.contains(&service))
+    }
+
+    /// Whether a packet of this flow answers a question of the gateway to a host behind a peer.
+    pub(super) fn asked_for(&self, flow: &Flow, inner: &InnerPacket, packet: &[u8]) -> bool {
+        flow.is_icmp()
+            && self.probing.contains(&flow.destination)
+            && probe::is_answer(inner, packet)
     }
 
     /// Whether the operator lets everybody behind the peers use what the flow asks for.

@@ -122,7 +122,11 @@ fn receiver(entry: InboundEntry) -> Snapshot {
 
 /// Seals `packet` for the SA of [`receiver`] without asking any policy.
 fn seal(spi: u32, packet: &[u8]) -> Vec<u8> {
-    let sa = OutboundSa::new(Reservation::first_use(sa(spi))).unwrap();
+    seal_next(&OutboundSa::new(Reservation::first_use(sa(spi))).unwrap(), packet)
+}
+
+/// The same as the next packet of that SA.
+fn seal_next(sa: &OutboundSa, packet: &[u8]) -> Vec<u8> {
     let mut out = vec![0; sealed_len(packet.len())];
     let next_header = if packet[0] >> 4 == 4 { 4 } else { 41 };
     let length = sa.seal(next_header, &[], packet, &mut out).unwrap();

@@ -10,6 +10,7 @@ use super::io::Output;
 use super::{Gateway, Vpc};
 use crate::forward::Service;
 use crate::net::{PeerId, VpcId};
+use crate::time::Timestamp;
 use crate::wire::bfd;
 use crate::wire::icmp::{self, IcmpType, Icmpv6Type, Problem};
 use crate::wire::ip::{InnerPacket, protocol};
@@ -18,7 +19,10 @@ use std::net::IpAddr;
 
 impl Gateway {
     /// Takes an authenticated inner packet that the packet path judged to be for the gateway.
-    pub fn handle_inner(&mut self, peer: PeerId, vpc: VpcId, packet: &[u8]) {
+    pub fn handle_inner(&mut self, peer: PeerId, vpc: VpcId, packet: &[u8], now: Timestamp) {
+        if self.take_answer(peer, packet, now) {
+            return;
+        }
         let answer = self.vpcs.get(&vpc).and_then(|vpc| answer(vpc, packet));
         if let (Some(packet), Some(tunnel)) = (answer, self.publisher.tunnel(peer)) {
             self.outputs.push_back(Output::Inner { tunnel, packet });

@@ -15,6 +15,7 @@
 //!   LAN ◄───────────► Redundancy (VRRP)                           └── World ◄──► netlink
 //! ```
 
+mod beyond;
 mod bfd;
 mod chronicle;
 mod connection;

@@ -70,6 +70,7 @@ fn inside_address(inside: &BTreeSet<IpAddr>, ipv4: bool) -> Option<&IpAddr> {
 pub(super) fn services(
     vpc: &VpcConfig,
     own: OwnAddresses,
+    probing: BTreeSet<IpAddr>,
     inside: (&BTreeSet<IpAddr>, &BTreeMap<IpAddr, IpAddr>),
     local: Arc<PrefixSet>,
 ) -> Services {
@@ -87,6 +88,7 @@ pub(super) fn services(
         peers: pairs.keys().copied().collect(),
         answered: inner::answered(ours),
         own: local,
+        probing,
         offered: vpc.services.iter().map(offer).collect(),
         hops: [true, false].into_iter().filter_map(hop).collect(),
     }
@@ -122,7 +124,9 @@ impl Gateway {
             let own = OwnAddresses::of(config, &self.host, &vpc.inside);
             moved |= std::mem::replace(&mut vpc.own, own) != own;
             let inside = (&vpc.inside, &vpc.inside_pairs);
-            let services = services(config, own, inside, Arc::clone(set));
+            let peers = self.config.peers_of(*id);
+            let probing = peers.filter_map(|(_, peer)| Some(peer.probe?.source)).collect();
+            let services = services(config, own, probing, inside, Arc::clone(set));
             if *vpc.services != services {
                 vpc.services = Arc::new(services);
                 self.publisher.mark_vpc(*id);

@@ -185,8 +185,8 @@ fn peer_steps(id: PeerId, old: &PeerConfig, new: &PeerConfig) -> Vec<Step> {
     if old.credentials != new.credentials {
         steps.push(Step::RenewPeer(id));
     }
-    let retimed = (old.lifetimes, old.liveness, old.bfd, old.initiate);
-    if retimed != (new.lifetimes, new.liveness, new.bfd, new.initiate) {
+    let retimed = (old.lifetimes, old.liveness, old.bfd, old.initiate, old.probe);
+    if retimed != (new.lifetimes, new.liveness, new.bfd, new.initiate, new.probe) {
         steps.push(Step::RetimePeer(id));
     }
     let rerouted = old.routing != new.routing

@@ -173,7 +173,13 @@ impl Gateway {
             }
         }
         self.plan_probe(peer);
+        let probe = self.config.peers.get(&peer).and_then(|config| config.probe);
+        if let Some(tunnel) = self.tunnels.get_mut(&peer) {
+            tunnel.beyond.follow(probe, now);
+        }
         let tunnel = self.tunnels.get(&peer);
+        let beyond = tunnel.and_then(|tunnel| tunnel.beyond.poll_timeout());
+        self.timers.arm(Why::Beyond(peer), beyond);
         self.timers.arm(Why::Drain(peer), tunnel.and_then(|tunnel| tunnel.sas.poll_timeout()));
         self.timers.arm(Why::Path(peer), tunnel.and_then(|tunnel| tunnel.path.poll_timeout()));
         let Some(tunnel) = tunnel else { return };

@@ -11,6 +11,7 @@
 //! A tunnel is usable while a Child SA can send and its path is not lost ([`super::path`]). The engine
 //! that negotiates is `ike`; this is only what it told.
 
+use super::beyond::Beyond;
 use super::bfd::Watch;
 use super::counting::Counting;
 use super::diagnosis::Fact;
@@ -82,6 +83,8 @@ pub(super) struct Tunnel {
     pub probing: Probing,
     /// How many of them arrive.
     pub counting: Counting,
+    /// Whether the host behind the peer answers.
+    pub beyond: Beyond,
     /// What follows from both and from IKE's liveness.
     pub path: Path,
     /// Whether our operator wants nothing of the peer.
@@ -140,6 +143,7 @@ impl Tunnel {
             watch: Watch::default(),
             probing: Probing::default(),
             counting: Counting::default(),
+            beyond: Beyond::default(),
             path: Path::default(),
             disabled: false,
             leaving: false,
@@ -192,6 +196,7 @@ impl Tunnel {
                 Health::Usable | Health::Held if self.leaving || self.watch.peer_leaves() => {
                     Health::Leaving
                 }
+                Health::Usable if self.beyond.is_silent() => Health::Held,
                 health => health,
             },
         }

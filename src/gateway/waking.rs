@@ -24,6 +24,8 @@ pub enum Why {
     Path(PeerId),
     /// Time to ask whether packets pass.
     Probe(PeerId),
+    /// Time to ask the host behind a peer whether it answers.
+    Beyond(PeerId),
     /// The host's addresses or its ways to peers have changed: time to follow.
     Underlay,
     /// Time to probe the path to a remote gateway.
@@ -71,6 +73,7 @@ impl Gateway {
                 }
             }
             Why::Probe(peer) => self.probe(peer, at.now),
+            Why::Beyond(peer) => self.ask_beyond(peer, at.now),
             Why::Underlay => self.follow_host(at),
             Why::Way(remote) => self.wake_way(remote, at),
             Why::Name(remote) => self.wake_name(remote, at),

@@ -636,7 +636,7 @@ impl Node {
                 return self.take_control(inner.peer, inner.packet, now);
             }
             Verdict::ToGateway(inner) => {
-                return self.gateway.handle_inner(inner.peer, inner.vpc, inner.packet);
+                return self.gateway.handle_inner(inner.peer, inner.vpc, inner.packet, now);
             }
             Verdict::Echo(peer, echo) => return self.gateway.handle_echo(peer, echo, now),
         };

@@ -165,27 +165,57 @@ pub fn echo_reply(request: &[u8]) -> Option<Vec<u8>> {
     if packet.fragment != Fragment::Whole {
         return None;
     }
-    let rest = u32::from_be_bytes(rest);
-    let mut writer = Writer::with_capacity(request.len());
-    match (packet.protocol, packet.destination, packet.source) {
-        (protocol::ICMP, IpAddr::V4(from), IpAddr::V4(to))
-            if IcmpType(icmp_type) == IcmpType::ECHO =>
-        {
-            let reply = icmp_header(IcmpType::ECHO_REPLY.0, 0, rest);
-            ipv4_header(packet.tos, message.len(), from, to, &mut writer);
-            writer.bytes(&with_checksum(reply, data, Sum::ZERO));
+    let is_request = match packet.protocol {
+        protocol::ICMP => IcmpType(icmp_type) == IcmpType::ECHO,
+        protocol::ICMPV6 => Icmpv6Type(icmp_type) == Icmpv6Type::ECHO_REQUEST,
+        _ => false,
+    };
+    let (from, to) = (packet.destination, packet.source);
+    let types = (IcmpType::ECHO_REPLY, Icmpv6Type::ECHO_REPLY);
+    let tos = if packet.is_ipv4() { packet.tos } else { 0 };
+    echo(types, tos, (from, to), u32::from_be_bytes(rest), data).filter(|_| is_request)
+}
+
+/// An echo request with this data and, as identifier and sequence number, `rest`; `None` when the addresses
+/// are of two families.
+pub fn echo_request(from: IpAddr, to: IpAddr, rest: u32, data: &[u8]) -> Option<Vec<u8>> {
+    echo((IcmpType::ECHO, Icmpv6Type::ECHO_REQUEST), 0, (from, to), rest, data)
+}
+
+/// The data of an echo reply that came whole; `None` for any other packet. `packet` was parsed from `bytes`.
+pub fn echo_answer<'b>(packet: &InnerPacket, bytes: &'b [u8]) -> Option<&'b [u8]> {
+    let message = bytes.get(packet.transport_offset..packet.total_len)?;
+    let (&[icmp_type, 0, ..], data) = message.split_first_chunk::<8>()? else { return None };
+    let is_reply = match packet.protocol {
+        protocol::ICMP => IcmpType(icmp_type) == IcmpType::ECHO_REPLY,
+        protocol::ICMPV6 => Icmpv6Type(icmp_type) == Icmpv6Type::ECHO_REPLY,
+        _ => false,
+    };
+    (is_reply && packet.fragment == Fragment::Whole).then_some(data)
+}
+
+/// An echo message of the type for its family.
+fn echo(
+    (v4, v6): (IcmpType, Icmpv6Type),
+    tos: u8,
+    (from, to): (IpAddr, IpAddr),
+    rest: u32,
+    data: &[u8],
+) -> Option<Vec<u8>> {
+    let length = 8 + data.len();
+    let mut writer = Writer::with_capacity(Ipv6Header::LEN + length);
+    match (from, to) {
+        (IpAddr::V4(from), IpAddr::V4(to)) => {
+            ipv4_header(tos, length, from, to, &mut writer);
+            writer.bytes(&with_checksum(icmp_header(v4.0, 0, rest), data, Sum::ZERO));
         }
-        (protocol::ICMPV6, IpAddr::V6(from), IpAddr::V6(to))
-            if Icmpv6Type(icmp_type) == Icmpv6Type::ECHO_REQUEST =>
-        {
-            let length = message.len();
-            let pseudo =
-                checksum::pseudo_header_v6(from, to, protocol::ICMPV6, u32::try_from(length).ok()?);
-            let reply = icmp_header(Icmpv6Type::ECHO_REPLY.0, 0, rest);
+        (IpAddr::V6(from), IpAddr::V6(to)) => {
+            let octets = u32::try_from(length).ok()?;
+            let pseudo = checksum::pseudo_header_v6(from, to, protocol::ICMPV6, octets);
             ipv6_header(length, protocol::ICMPV6, TTL, from, to, &mut writer);
-            writer.bytes(&with_checksum(reply, data, pseudo));
+            writer.bytes(&with_checksum(icmp_header(v6.0, 0, rest), data, pseudo));
         }
-        _ => return None,
+        (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => return None,
     }
     writer.bytes(data);
     Some(writer.into_bytes())

@@ -28,6 +28,7 @@ pub mod icmp;
 pub mod ike;
 pub mod ip;
 pub mod neighbor;
+pub mod probe;
 pub mod tcp;
 pub mod udp;
 pub mod vrrp;

@@ -106,6 +106,7 @@ fn concerns(peer: &PeerSummary) -> bool {
         | Verdict::Disabled => true,
         Verdict::NoRoutes
         | Verdict::HostRefuses
+        | Verdict::BeyondSilent
         | Verdict::Drained
         | Verdict::Rejecting
         | Verdict::Up => false,

@@ -73,7 +73,8 @@ pub(super) fn tone_of(verdict: Verdict) -> Tone {
         | Verdict::OneWay
         | Verdict::NoBgp
         | Verdict::NoRoutes
-        | Verdict::HostRefuses => Tone::Bad,
+        | Verdict::HostRefuses
+        | Verdict::BeyondSilent => Tone::Bad,
     }
 }
 

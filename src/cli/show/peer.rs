@@ -6,7 +6,8 @@ use super::super::units::{rate, round_trip, span, volume};
 use super::peers::weak_suites;
 use crate::control::{
     BfdView, BgpView, CertificateView, CertificatesView, ChildSaView, FailureView, IkeSaView,
-    LivenessView, NameView, PathState, PeerSummary, PeerView, RefusalView, Traffic,
+    LivenessView, NameView, PathState, PeerSummary, PeerView, ProbeState, ProbeView, RefusalView,
+    Traffic,
 };
 
 /// Width of the column of names.
@@ -185,6 +186,9 @@ fn certificate(view: &CertificateView) -> String {
 
 fn tunnel(view: &PeerView, facts: &mut Facts) {
     facts.add("liveness", &liveness(&view.liveness, view.summary.rtt_us));
+    if let Some(probe) = &view.summary.probe {
+        facts.add("beyond", &beyond(probe));
+    }
     if let Some(bfd) = &view.summary.bfd {
         facts.add("BFD", &path(bfd));
     }
@@ -215,6 +219,19 @@ fn underlay(view: &PeerView) -> String {
         false => String::new(),
     };
     format!("; the path carries {}, {how}{less}", path.bytes)
+}
+
+/// Whether the host behind the peer answers.
+fn beyond(probe: &ProbeView) -> String {
+    let address = probe.address;
+    match (probe.state, probe.rtt_us) {
+        (ProbeState::Unknown, _) => format!("{address} is asked"),
+        (ProbeState::Answers, None) => format!("{address} answers"),
+        (ProbeState::Answers, Some(rtt)) => {
+            format!("{address} answers, round trip {}", round_trip(rtt))
+        }
+        (ProbeState::Silent, _) => format!("{address} does not answer: others go first"),
+    }
 }
 
 fn liveness(view: &LivenessView, rtt_us: Option<u64>) -> String {

@@ -246,6 +246,7 @@ fn concerns(peer: &PeerSummary, failure: &FailureView) -> bool {
         | Verdict::OneWay
         | Verdict::Disabled => true,
         Verdict::NoBgp => of_bgp,
+        Verdict::BeyondSilent => failure.code == Code::BeyondSilent,
         Verdict::NoRoutes
         | Verdict::HostRefuses
         | Verdict::Drained

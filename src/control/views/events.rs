@@ -172,6 +172,10 @@ codes! {
     NameSuspect = "name-suspect", Warning;
     /// The peer answers IKE again.
     AnswersAgain = "answers-again", Info;
+    /// The host behind the peer that `probe` names does not answer.
+    BeyondSilent = "beyond-silent", Warning;
+    /// The host behind the peer answers again.
+    BeyondAnswers = "beyond-answers", Info;
     /// Packets pass again.
     PathBack = "path-back", Info;
     /// The path carries larger or smaller packets than before.

@@ -1,6 +1,6 @@
 //! Whether all is well with a peer, in one word.
 
-use super::{DataPath, PathState, PeerState, PeerSummary, Planned};
+use super::{DataPath, PathState, PeerState, PeerSummary, Planned, ProbeState};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -24,6 +24,8 @@ pub enum Verdict {
     NoRoutes,
     /// Packets pass, and the host refuses some of what they need.
     HostRefuses,
+    /// Packets pass, and the host behind the peer that should answer does not.
+    BeyondSilent,
     /// An operator here wants nothing of it.
     Disabled,
     /// Packets pass, and by the wish of an operator here or there others are used before it.
@@ -47,6 +49,7 @@ impl Verdict {
             PeerState::Up if peer.bgp_waits.is_some() => Verdict::NoBgp,
             PeerState::Up if peer.prefixes_accepted == 0 => Verdict::NoRoutes,
             PeerState::Up if peer.refusal.is_some() => Verdict::HostRefuses,
+            PeerState::Up if is_silent_beyond(peer) => Verdict::BeyondSilent,
             PeerState::Up if peer.planned.is_some() => Verdict::Drained,
             PeerState::Up if peer.prefixes_rejected > 0 => Verdict::Rejecting,
             PeerState::Up => Verdict::Up,
@@ -57,6 +60,10 @@ impl Verdict {
     pub fn is_well(self) -> bool {
         self >= Verdict::Rejecting
     }
+}
+
+fn is_silent_beyond(peer: &PeerSummary) -> bool {
+    peer.probe.as_ref().is_some_and(|probe| probe.state == ProbeState::Silent)
 }
 
 /// Whether something passes in one direction: BFD says which, or questions inside ESP do.
@@ -76,6 +83,7 @@ impl fmt::Display for Verdict {
             Verdict::NoBgp => "no BGP",
             Verdict::NoRoutes => "no routes",
             Verdict::HostRefuses => "host refuses",
+            Verdict::BeyondSilent => "silent beyond",
             Verdict::Disabled => "disabled",
             Verdict::Drained => "drained",
             Verdict::Rejecting => "up, rejects",

@@ -4,6 +4,7 @@ use super::*;
 use crate::time::Timestamp;
 use crate::wire::icmp::{self, Problem};
 use crate::wire::ip::InnerPacket;
+use crate::wire::probe;
 use proptest::prelude::*;
 use std::net::IpAddr;
 
@@ -385,4 +386,27 @@ proptest! {
             prop_assert!(!could_reach_a_service(&packet), "{packet:02x?}");
         }
     }
+}
+
+/// In one batch, so that what is known of the flow from one to the next is no matter.
+#[test]
+fn answers_to_probes_go_to_the_gateway_and_those_to_the_kernel_s_pings_to_it() {
+    let mut snapshot = east(entry(300));
+    let known = &snapshot.vpcs.get(0).unwrap();
+    let services = Services { probing: [ip(OWN[0])].into(), ..Services::clone(&known.services) };
+    let table = VpcTable { services: Arc::new(services), ..VpcTable::default() };
+    snapshot.vpcs = only(table);
+    let host = ip("10.1.0.10");
+    let probed = icmp::echo_reply(&probe::question(ip(OWN[0]), host, 7).unwrap()).unwrap();
+    let pinged = icmp::echo_request(ip(OWN[0]), host, 0x7670 << 16, &[0; 16]).unwrap();
+    let pinged = icmp::echo_reply(&pinged).unwrap();
+    let mut inbound = Inbound::new(&snapshot, Timestamp::ZERO);
+    let peer = OutboundSa::new(Reservation::first_use(sa(300))).unwrap();
+    for (packet, is_probed) in [(&probed, true), (&pinged, false), (&probed, true)] {
+        let mut datagram = seal_next(&peer, packet);
+        let verdict = inbound.open(0, &mut datagram).unwrap();
+        assert_eq!(matches!(verdict, Verdict::ToGateway(_)), is_probed);
+    }
+    // Elsewhere it is a packet like any other.
+    assert_eq!(judge(&probed), Ok(true));
 }

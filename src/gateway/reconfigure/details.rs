@@ -85,6 +85,7 @@ fn peer(before: &PeerConfig, after: &PeerConfig, found: &mut Vec<String>) {
             lifetimes,
             liveness,
             bfd,
+            probe,
             replay_window,
             initiate,
             force_encapsulation,

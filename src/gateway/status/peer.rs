@@ -95,6 +95,7 @@ impl Gateway {
             weak_suites: weak_suites(config),
             bfd: bfd_view(tunnel, now),
             bgp_waits: bgp_waits(vpc, *peer),
+            probe: tunnel.beyond.view(),
             planned: self.planned_for(*peer, tunnel),
             verdict: Verdict::default(),
             last_failure: last_failure(seen, now)

@@ -1,0 +1,43 @@
+//! Whether packets get through to peers, and to what is behind them.
+
+use super::{Page, flag, peer_label, vpc_label};
+use crate::control::{BfdView, PathState, PeerMetrics, ProbeState};
+
+/// What BFD says. A peer without a session has no sample.
+pub(super) fn bfd(page: &mut Page, peers: &[PeerMetrics]) {
+    type Gauge = (&'static str, &'static str, fn(&BfdView) -> f64);
+    let gauges: [Gauge; 4] = [
+        ("vpngw_bfd_up", "1 while the BFD session is up.", |bfd| flag(bfd.state == "Up")),
+        ("vpngw_bfd_path_lost", "1 while BFD says that the path is lost.", |bfd| {
+            flag(bfd.path == PathState::Lost)
+        }),
+        ("vpngw_bfd_detection_seconds", "Silence after which the path is lost.", |bfd| {
+            bfd.detection_time_us as f64 / 1e6
+        }),
+        ("vpngw_bfd_recent_losses", "How often the path was lost of late.", |bfd| {
+            f64::from(bfd.losses)
+        }),
+    ];
+    for (name, help, of) in gauges {
+        page.metric(name, "gauge", help);
+        for peer in peers {
+            if let Some(bfd) = &peer.summary.bfd {
+                page.sample(name, &[peer_label(peer), vpc_label(peer)], of(bfd));
+            }
+        }
+    }
+}
+
+/// Whether hosts behind peers answer. A peer without `probe` has no sample.
+pub(super) fn beyond(page: &mut Page, peers: &[PeerMetrics]) {
+    let name = "vpngw_peer_probe_answers";
+    page.metric(name, "gauge", "1 while the host behind the peer answers, 0 while it does not.");
+    for peer in peers {
+        let state = peer.summary.probe.as_ref().map(|probe| probe.state);
+        let answers = match state {
+            None | Some(ProbeState::Unknown) => continue,
+            Some(state) => state == ProbeState::Answers,
+        };
+        page.sample(name, &[peer_label(peer), vpc_label(peer)], flag(answers));
+    }
+}

@@ -1,0 +1,194 @@
+//! Whether a host behind a peer answers: the tunnel may be well and what is behind it not. A host that the
+//! configuration names is asked through the tunnel ([`crate::wire::probe`]). While it does not answer, other
+//! peers are preferred; where there is no other, its silence takes nothing away, as it may be alone with it.
+//!
+//! ```text
+//!                 an answer                      none for `timeout`
+//!   Unknown ───────────────────► Answers ──────────────────────────► Silent
+//!      │                            ▲                                  │ ▲
+//!      │ none for `timeout`         └──── answers for `timeout` ───────┘ │
+//!      └─────────────────────────────────────────────────────────────────┘
+//! ```
+//!
+//! Nobody is asked while packets do not pass anyway, and that counts as no silence.
+
+use super::diagnosis::Fact;
+use super::{Gateway, Health, Output, Why};
+use crate::config::Probe;
+use crate::control::{Code, ProbeState, ProbeView};
+use crate::net::PeerId;
+use crate::time::Timestamp;
+use crate::wire::probe;
+use std::net::IpAddr;
+use std::time::Duration;
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum State {
+    /// It was not asked for long enough.
+    #[default]
+    Unknown,
+    Answers,
+    /// It answers again since then, if it does.
+    Silent {
+        answers_since: Option<Timestamp>,
+    },
+}
+
+/// What changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Turn {
+    Silent,
+    Answers,
+}
+
+/// The host behind one peer.
+#[derive(Debug, Default)]
+pub(super) struct Beyond {
+    probe: Option<Probe>,
+    state: State,
+    next: Option<Timestamp>,
+    /// The last answer, or since when it was asked without a pause.
+    heard: Option<Timestamp>,
+    round_trip: Option<Duration>,
+}
+
+impl Beyond {
+    /// This host is asked from now on, or none.
+    pub(super) fn follow(&mut self, probe: Option<Probe>, now: Timestamp) {
+        if self.probe != probe {
+            *self = Beyond { probe, next: probe.map(|_| now), ..Beyond::default() };
+        }
+    }
+
+    /// Whether others are to be preferred.
+    pub(super) fn is_silent(&self) -> bool {
+        matches!(self.state, State::Silent { .. })
+    }
+
+    /// Time has passed: what to ask now, by its number, and what changed. `passes` says whether packets
+    /// pass in the tunnel.
+    fn handle_timeout(
+        &mut self,
+        passes: bool,
+        now: Timestamp,
+    ) -> (Option<(Probe, u64)>, Option<Turn>) {
+        let Some(probe) = self.probe.filter(|_| self.next.is_some_and(|next| next <= now)) else {
+            return (None, None);
+        };
+        self.next = Some(now + probe.interval);
+        if !passes {
+            self.heard = None;
+            return (None, None);
+        }
+        let heard = *self.heard.get_or_insert(now);
+        let turn = match self.state {
+            _ if now.since(heard) < probe.timeout => None,
+            State::Unknown | State::Answers => Some(Turn::Silent),
+            State::Silent { .. } => None,
+        };
+        if now.since(heard) >= probe.timeout {
+            self.state = State::Silent { answers_since: None };
+        }
+        // The number says when it was asked.
+        (Some((probe, now.as_micros())), turn)
+    }
+
+    /// The host has answered the question of this number.
+    fn on_answer(&mut self, from: IpAddr, number: u64, now: Timestamp) -> Option<Turn> {
+        let probe = self.probe.filter(|probe| probe.address == from)?;
+        let asked = Timestamp::from_micros(number);
+        let heard = self.heard.filter(|_| asked <= now && now.since(asked) < probe.timeout)?;
+        self.round_trip = Some(now.since(asked));
+        self.heard = Some(heard.max(now));
+        match self.state {
+            State::Answers => None,
+            State::Unknown => {
+                self.state = State::Answers;
+                None
+            }
+            State::Silent { answers_since } => {
+                let since = answers_since.unwrap_or(now);
+                let is_back = now.since(since) >= probe.timeout;
+                self.state = match is_back {
+                    true => State::Answers,
+                    false => State::Silent { answers_since: Some(since) },
+                };
+                is_back.then_some(Turn::Answers)
+            }
+        }
+    }
+
+    /// When [`Beyond::handle_timeout`] is due.
+    pub(super) fn poll_timeout(&self) -> Option<Timestamp> {
+        self.next
+    }
+
+    /// What is known, as an operator sees it.
+    pub(super) fn view(&self) -> Option<ProbeView> {
+        let probe = self.probe?;
+        let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        Some(ProbeView {
+            address: probe.address,
+            state: match self.state {
+                State::Unknown => ProbeState::Unknown,
+                State::Answers => ProbeState::Answers,
+                State::Silent { .. } => ProbeState::Silent,
+            },
+            rtt_us: self.round_trip.map(micros).filter(|_| self.state == State::Answers),
+        })
+    }
+}
+
+impl Gateway {
+    /// A question to the host behind a peer may be due.
+    pub(super) fn ask_beyond(&mut self, peer: PeerId, now: Timestamp) {
+        let passes = matches!(self.health(peer), Health::Usable | Health::Held | Health::Leaving);
+        let Some(tunnel) = self.tunnels.get_mut(&peer) else { return };
+        let (question, turn) = tunnel.beyond.handle_timeout(passes, now);
+        self.timers.arm(Why::Beyond(peer), tunnel.beyond.poll_timeout());
+        let packet = question
+            .and_then(|(probe, number)| probe::question(probe.source, probe.address, number));
+        if let (Some(packet), Some(tunnel)) = (packet, self.publisher.tunnel(peer)) {
+            self.outputs.push_back(Output::Inner { tunnel, packet });
+        }
+        self.on_beyond(peer, turn, now);
+    }
+
+    /// Takes an inner packet that came from a peer, if it is the answer of the host behind it.
+    pub(super) fn take_answer(&mut self, peer: PeerId, packet: &[u8], now: Timestamp) -> bool {
+        let Some((from, number)) = probe::answer(packet) else { return false };
+        let tunnel = self.tunnels.get_mut(&peer);
+        let turn = tunnel.and_then(|tunnel| tunnel.beyond.on_answer(from, number, now));
+        self.on_beyond(peer, turn, now);
+        true
+    }
+
+    fn on_beyond(&mut self, peer: PeerId, turn: Option<Turn>, now: Timestamp) {
+        let Some(tunnel) = self.tunnels.get_mut(&peer) else { return };
+        let (Some(turn), Some(probe)) = (turn, tunnel.beyond.probe) else { return };
+        let Probe { address, source, timeout, .. } = probe;
+        tunnel.tell(
+            match turn {
+                Turn::Silent => {
+                    let text = format!(
+                        "{address} behind the peer has not answered for {} s: others go first",
+                        timeout.as_secs_f64()
+                    );
+                    let remedy = format!(
+                        "is {address} up, does it answer pings, and does its network lead back to {source}?"
+                    );
+                    Fact::new(Code::BeyondSilent, text).remedy(remedy)
+                }
+                Turn::Answers => {
+                    Fact::new(Code::BeyondAnswers, format!("{address} behind the peer answers again"))
+                }
+            },
+            now,
+        );
+        self.dirty.tunnels.insert(peer);
+        self.settle(now);
+    }
+}
+
+#[cfg(test)]
+mod tests;
