@@ -514,6 +514,21 @@ fn a_hint_that_is_right_shortens_the_wait() {
 }
 
 #[test]
+fn what_was_on_its_way_does_not_refute_a_hint() {
+    for wait in 0..50 {
+        let mut wire = Wire::up([CONFIG; 2]);
+        wire.run(wait * MS);
+        wire.forget();
+        let cut = wire.now;
+        wire.loss = [100, 100];
+        wire.ends[0].on_hint(Hint::MayBeLost, wire.now);
+        wire.run(Duration::from_secs(1));
+        let after = wire.first(0, State::Down).since(cut);
+        assert!(after <= 75 * MS, "{after:?}, cut after {wait} ms");
+    }
+}
+
+#[test]
 fn a_session_on_another_path_has_a_whole_detection_time_and_comes_back_at_once() {
     let mut wire = Wire::up([CONFIG; 2]);
     wire.run(140 * MS);

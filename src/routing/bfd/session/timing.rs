@@ -120,11 +120,11 @@ impl Session {
         Some(self.hint_ends().map_or(end, |hint_ends| hint_ends.min(end)))
     }
 
-    /// When a hint that nothing has refuted counts.
+    /// When a hint that nothing has refuted counts. What was on its way to us then refutes nothing.
     fn hint_ends(&self) -> Option<Timestamp> {
-        let hinted = self.hinted.filter(|hinted| self.heard <= *hinted)?;
-        let ways = self.round_trip.unwrap_or_default() * 2;
-        Some(hinted + self.expected_interval().max(self.config.interval) + ways)
+        let round_trip = self.round_trip.unwrap_or_default();
+        let hinted = self.hinted.filter(|hinted| self.heard <= *hinted + round_trip / 2)?;
+        Some(hinted + self.expected_interval().max(self.config.interval) + round_trip * 2)
     }
 
     /// The time between two periodic packets without jitter; `None` when none may be sent
