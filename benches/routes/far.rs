@@ -57,7 +57,7 @@ impl Far {
         loop {
             let outputs = std::iter::from_fn(|| self.gateway.poll_output());
             datagrams.extend(outputs.filter_map(|output| match output {
-                Output::Datagram(datagram) => Some(datagram),
+                Output::Datagram(datagram) | Output::Probe(datagram) => Some(datagram),
                 _ => None,
             }));
             let Some(job) = self.gateway.poll_job() else { return datagrams };

@@ -133,7 +133,9 @@ impl Here {
         act(&mut self.gateway, &mut Moment::simulated(self.now, &mut self.random));
         while let Some(output) = self.gateway.poll_output() {
             match output {
-                Output::Datagram(datagram) => self.datagrams.push(datagram),
+                Output::Datagram(datagram) | Output::Probe(datagram) => {
+                    self.datagrams.push(datagram);
+                }
                 Output::Publish(snapshot) => self.snapshot = snapshot,
                 Output::World(change) => self.answers.push(Answer::Done(change)),
                 Output::Tcp(output) => self.tcp.push(output),
