@@ -13,7 +13,7 @@
 //! Nobody is asked while packets do not pass anyway, and that counts as no silence.
 
 use super::diagnosis::Fact;
-use super::{Gateway, Health, Output, Why};
+use super::{Gateway, Output, Why};
 use crate::config::Probe;
 use crate::control::{Code, ProbeState, ProbeView};
 use crate::net::PeerId;
@@ -142,7 +142,7 @@ impl Beyond {
 impl Gateway {
     /// A question to the host behind a peer may be due.
     pub(super) fn ask_beyond(&mut self, peer: PeerId, now: Timestamp) {
-        let passes = matches!(self.health(peer), Health::Usable | Health::Held | Health::Leaving);
+        let passes = self.health(peer).is_usable();
         let Some(tunnel) = self.tunnels.get_mut(&peer) else { return };
         let (question, turn) = tunnel.beyond.handle_timeout(passes, now);
         self.timers.arm(Why::Beyond(peer), tunnel.beyond.poll_timeout());

@@ -10,7 +10,7 @@ use super::kernel::lan_address;
 use super::network::Network;
 use super::operations::{ask, reload};
 use super::two_gateways::assert_sound;
-use crate::control::{Code, PeerView, ProbeState, Reply, Request, Verdict};
+use crate::control::{Code, PeerView, ProbeState, Reply, Request, StepView, Verdict};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -70,6 +70,11 @@ fn a_far_side_that_does_not_answer_is_left_for_another_and_used_again_when_it_do
     assert_eq!(summary.verdict, Verdict::BeyondSilent);
     assert_eq!(events.iter().filter(|event| event.code == Code::BeyondSilent).count(), 1);
     assert_eq!(in_use(&mut network), ["r2z2"]);
+    let why = Request::Why { to: "10.2.0.9".parse().unwrap(), from: None };
+    let Reply::Why(why) = ask(&mut network, 0, &why) else { panic!("why") };
+    let says =
+        |step: &StepView| step.says.contains("r2z1 (up, and the host behind it that `probe`");
+    assert!(why.ways[0].steps.iter().any(says), "{why:#?}");
     assert_sound(&mut network, 1);
 
     reload(&mut network, 0, &answering);

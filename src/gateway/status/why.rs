@@ -160,7 +160,7 @@ impl Gateway {
             .into_iter()
             .flat_map(|group| &group.ranking)
             .take(TOLD)
-            .map(|peer| format!("{} ({})", self.peer_name(*peer), words(self.health(*peer))))
+            .map(|peer| format!("{} ({})", self.peer_name(*peer), self.health_in_words(*peer)))
             .collect();
         way.step(
             "group",
@@ -176,12 +176,10 @@ impl Gateway {
     }
 
     fn path_state(&self, path: &routing::PathView) -> String {
-        match (path.usable, self.health(path.peer)) {
-            (true, health) => words(health).to_owned(),
-            (false, Health::Usable | Health::Held | Health::Leaving) => {
-                "no Child SA permits it".to_owned()
-            }
-            (false, health) => words(health).to_owned(),
+        let is_refused = !path.usable && self.health(path.peer).is_usable();
+        match is_refused {
+            true => "no Child SA permits it".to_owned(),
+            false => self.health_in_words(path.peer).to_owned(),
         }
     }
 
@@ -277,7 +275,7 @@ impl Gateway {
         }
         for &peer in admitting.iter().take(TOLD) {
             let name = self.peer_name(peer);
-            let state = words(self.health(peer));
+            let state = self.health_in_words(peer);
             let session = vpc.router.neighbor(peer).and_then(|neighbor| neighbor.state);
             let session = session.map_or_else(String::new, |state| format!(", BGP {state}"));
             way.step(
@@ -285,6 +283,23 @@ impl Gateway {
                 false,
                 format!("{name} may announce it and does not: {state}{session}"),
             );
+        }
+    }
+}
+
+impl Gateway {
+    /// How a peer's tunnel is; of one that waits behind others, why.
+    fn health_in_words(&self, peer: PeerId) -> &'static str {
+        let is_silent = || self.tunnels.get(&peer).is_some_and(|tunnel| tunnel.beyond.is_silent());
+        match self.health(peer) {
+            Health::Usable => "up",
+            Health::Held if is_silent() => {
+                "up, and the host behind it that `probe` names is silent"
+            }
+            Health::Held => "up, and watched before it is preferred",
+            Health::Leaving => "up, and being left for others",
+            Health::Unreachable => "unreachable",
+            Health::Down => "down",
         }
     }
 }
@@ -302,14 +317,4 @@ fn only(children: &[&Child]) -> String {
 
 fn admits(accept: &[Prefix], address: IpAddr) -> bool {
     accept.iter().any(|prefix| prefix.contains(address))
-}
-
-fn words(health: Health) -> &'static str {
-    match health {
-        Health::Usable => "up",
-        Health::Held => "up, and watched before it is preferred",
-        Health::Leaving => "up, and being left for others",
-        Health::Unreachable => "unreachable",
-        Health::Down => "down",
-    }
 }
