@@ -203,6 +203,13 @@ impl Network {
         self.one_way_cuts.insert((from, to));
     }
 
+    /// Mends all cuts between two nodes.
+    pub(super) fn mend_between(&mut self, a: usize, b: usize) {
+        self.cuts.remove(&(a.min(b), a.max(b)));
+        self.one_way_cuts.remove(&(a, b));
+        self.one_way_cuts.remove(&(b, a));
+    }
+
     /// Mends every cut.
     pub(super) fn mend(&mut self) {
         self.cuts.clear();
@@ -268,6 +275,17 @@ impl Network {
         self.delivered.contains(&id)
     }
 
+    /// How often each probe went into a tunnel since the last call.
+    pub(super) fn take_sealed(&mut self) -> BTreeMap<u64, usize> {
+        let mut times = BTreeMap::new();
+        for node in self.nodes.iter_mut().flatten() {
+            for id in std::mem::take(&mut node.sealed) {
+                *times.entry(id).or_default() += 1;
+            }
+        }
+        times
+    }
+
     /// Sends a packet between all pairs of regions in both families and all VPCs; returns those
     /// that have not arrived a second later.
     pub(super) fn unreachable(&mut self) -> Vec<Probe> {
@@ -320,7 +338,8 @@ impl Network {
             .collect()
     }
 
-    fn all_pairs(&self) -> Vec<Probe> {
+    /// A packet from every region to every other.
+    pub(super) fn all_pairs(&self) -> Vec<Probe> {
         let regions: BTreeSet<u8> = self.sites.iter().map(|site| site.region).collect();
         let vpcs: Vec<VpcId> = self.deployment.configs[0].vpcs.keys().copied().collect();
         let mut probes = Vec::new();
@@ -458,7 +477,7 @@ impl Network {
 
     fn deliver(&mut self, node: usize, vpc: VpcId, packet: &[u8]) {
         let seen = packet::read(packet);
-        let id = seen.payload.get(24..32).and_then(|id| id.try_into().ok()).map(u64::from_be_bytes);
+        let id = probe_id(seen.payload);
         let probe = id.and_then(|id| Some((id, self.probes.get(&id)?)));
         let Some((id, probe)) = probe else { return self.answers.push(packet.to_vec()) };
         if probe.vpc != vpc || probe.to != self.sites[node].region {
@@ -475,6 +494,13 @@ impl Network {
             self.trace = (self.trace ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3);
         }
     }
+}
+
+/// The number of a probe, which stands behind the marker; `None` of other packets.
+pub(super) fn probe_id(payload: &[u8]) -> Option<u64> {
+    let is_probe = payload.get(8..24)? == MARKER;
+    let id = payload.get(24..32)?.try_into().ok()?;
+    is_probe.then_some(u64::from_be_bytes(id))
 }
 
 /// A host of a region.

@@ -2,6 +2,7 @@
 //! and the streams that BGP uses. It does what the shell does, without Linux.
 
 use super::kernel::{self, Kernel, LOOPBACK, Traveller, UNDERLAY, Way};
+use super::network::probe_id;
 use super::packet;
 use super::stream::{Stack, StreamEvent, StreamId};
 use crate::config::Config;
@@ -65,6 +66,8 @@ pub(super) struct Node {
     pub config: Config,
     /// Packets that came to the host's own addresses on its LANs and that are no pings.
     pub own_packets: Vec<Vec<u8>>,
+    /// Probes that went into tunnels.
+    pub sealed: Vec<u64>,
     random: Seeded,
     snapshot: Arc<Snapshot>,
     bfd: bfd::Sessions,
@@ -99,6 +102,7 @@ impl Node {
             gateway,
             config,
             own_packets: Vec::new(),
+            sealed: Vec::new(),
             random,
             snapshot: Arc::default(),
             bfd: bfd::Sessions::default(),
@@ -604,6 +608,7 @@ impl Node {
 
     /// LAN → WAN: what a worker does with one packet from the TUN device.
     fn seal(&mut self, vpc: VpcId, mut packet: Vec<u8>) {
+        self.sealed.extend(probe_id(packet::read(&packet).payload));
         let mut outcome = outbound_packet(&self.snapshot, vpc, &mut packet);
         let reply = outcome.reply.take();
         self.emissions.extend(reply.map(|packet| Emission::Host { vpc, packet }));
