@@ -41,4 +41,5 @@ mod sizes;
 mod takeover;
 mod two_gateways;
 mod verdict;
+mod walk;
 mod wishes;
