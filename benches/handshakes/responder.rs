@@ -75,11 +75,18 @@ impl Responder {
         ml_kem: bool,
         probe: Duration,
     ) -> Result<Responder> {
-        match kind {
+        let process = match kind {
             Kind::Vpngw => vpngw(rig, papers, ml_kem, probe),
             Kind::Charon => charon(rig, papers, probe),
+        }?;
+        let deadline = Instant::now() + PATIENCE;
+        while !listens(process.pid()) {
+            let log = rig.folder().join("vpngwd.log");
+            let waits = process.is_alive() && Instant::now() < deadline;
+            ensure!(waits, "{kind} does not listen; {}", daemon::last_lines(&log));
+            thread::sleep(Duration::from_millis(50));
         }
-        .map(Responder)
+        Ok(Responder(process))
     }
 
     pub(crate) fn pid(&self) -> i32 {
@@ -94,12 +101,26 @@ impl Responder {
     }
 }
 
+/// Whether something in the namespace of a process has UDP port 500 (`/proc/net/udp`, proc(5)): who asks
+/// before waits ever longer.
+fn listens(pid: i32) -> bool {
+    let table = fs::read_to_string(format!("/proc/{pid}/net/udp")).unwrap_or_default();
+    let local = |line: &str| line.split_whitespace().nth(1).map(str::to_owned);
+    table.lines().filter_map(local).any(|address| address.ends_with(":01F4"))
+}
+
 fn vpngw(rig: &Rig, papers: &Papers, ml_kem: bool, probe: Duration) -> Result<Process> {
     let path = papers.write("gw.toml", &vpngw_config(papers, ml_kem, probe)?)?;
     let log = rig.folder().join("vpngwd.log");
     let mut command = Command::new(env!("CARGO_BIN_EXE_vpngwd"));
     command.arg("--config").arg(path).args(["--log", "error"]);
-    daemon::start_in(&mut command, &rig.namespace(Node::Responder), &log)
+    start(&mut command, rig, &log)
+}
+
+/// Starts a daemon that ends with the bench, also when that is killed.
+fn start(command: &mut Command, rig: &Rig, log: &Path) -> Result<Process> {
+    process::end_with_this_thread(command);
+    daemon::start_in(command, &rig.namespace(Node::Responder), log)
 }
 
 fn vpngw_config(papers: &Papers, ml_kem: bool, probe: Duration) -> Result<String> {
@@ -155,7 +176,7 @@ fn charon(rig: &Rig, papers: &Papers, probe: Duration) -> Result<Process> {
     let mut command = process::with_private_run(CHARON);
     command.env("STRONGSWAN_CONF", folder.join("strongswan.conf"));
     let log = rig.folder().join("charon.log");
-    let process = daemon::start_in(&mut command, &rig.namespace(Node::Responder), &log)?;
+    let process = start(&mut command, rig, &log)?;
     let deadline = Instant::now() + PATIENCE;
     while !folder.join("vici").exists() || load_all(&folder).is_err() {
         if Instant::now() > deadline || !process.is_alive() {
