@@ -12,7 +12,7 @@
 
 mod telling;
 
-use super::{Gateway, Output, Unsent, Why, connection};
+use super::{Gateway, Output, Why, connection};
 use crate::config::{Config, Meaning};
 use crate::ike::{ConnectionState, Event};
 use crate::moment::Moment;
@@ -71,8 +71,10 @@ pub(super) struct Name {
 /// Another address is the peer's turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Turn {
-    /// Nobody answers here: the next one.
+    /// Nobody answers here: the next one, at once.
     Next,
+    /// We were refused here: the next one, when it is time for another attempt.
+    Later,
     /// The peer was met there.
     To(IpAddr),
 }
@@ -195,8 +197,9 @@ impl Gateway {
     pub(super) fn wake_name(&mut self, remote: RemoteId, at: &mut Moment<'_>) {
         let here = self.place_of(remote);
         let Some(name) = self.places.0.get_mut(&remote) else { return };
+        let hastens = name.turn == Some(Turn::Next);
         let next = match name.turn.take() {
-            Some(Turn::Next) => name.after(here),
+            Some(Turn::Next | Turn::Later) => name.after(here),
             Some(Turn::To(address)) => Some(address),
             None => None,
         };
@@ -205,6 +208,9 @@ impl Gateway {
         }
         if let Some(address) = next.filter(|next| Some(*next) != here) {
             self.look_for(remote, address, at);
+            if hastens {
+                self.ike.on_another_way(connection::id(remote), at);
+            }
         }
         self.plan_name(remote, at.now);
     }
@@ -259,6 +265,7 @@ impl Gateway {
         }
         if let Some(address) = first {
             self.look_for(remote, address, at);
+            self.ike.on_another_way(connection::id(remote), at);
         }
     }
 
@@ -268,7 +275,7 @@ impl Gateway {
         self.config.peers.get(peer)?.remote_address
     }
 
-    /// A remote gateway is looked for at another address.
+    /// A remote gateway is looked for at another address from the next attempt on.
     fn look_for(&mut self, remote: RemoteId, address: IpAddr, at: &mut Moment<'_>) {
         let peers = self.places.of(remote).map(|name| name.peers.clone());
         for id in peers.unwrap_or_default() {
@@ -290,8 +297,12 @@ impl Gateway {
                 let met = facts.remote.ip();
                 name.turn = Some(Turn::To(met)).filter(|_| name.meaning.usable.contains(&met));
             }
-            Event::Unanswered { .. } | Event::Failed { slot: None, retry_at: Some(_), .. } => {
+            Event::Unanswered { .. } => {
                 name.turn = Some(Turn::Next);
+                name.hurry(now);
+            }
+            Event::Failed { slot: None, retry_at: Some(_), .. } => {
+                name.turn = Some(Turn::Later);
                 name.hurry(now);
             }
             Event::Unreachable { .. } | Event::Down { .. } => name.hurry(now),
@@ -307,16 +318,6 @@ impl Gateway {
             | Event::Suspected { .. } => return,
         }
         self.plan_name(remote, now);
-    }
-
-    /// The host did not send what was to connect to a remote gateway: without a way to one of its
-    /// addresses, another may do.
-    pub(super) fn avoid(&mut self, remote: RemoteId, why: Unsent, to: IpAddr, now: Timestamp) {
-        let is_tried = why == Unsent::NoRoute && self.place_of(remote) == Some(to);
-        if let Some(name) = self.places.0.get_mut(&remote).filter(|_| is_tried) {
-            name.turn = Some(Turn::Next);
-            self.plan_name(remote, now);
-        }
     }
 }
 

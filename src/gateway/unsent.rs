@@ -100,9 +100,7 @@ impl Gateway {
         let Some(connection) = self.ike.sender_of(*local, bytes) else {
             return debug!("{text}");
         };
-        let id = connection::remote(connection);
-        self.tell_unsent(id, why, &text, now);
-        self.avoid(id, why, remote.ip(), now);
+        self.tell_unsent(connection::remote(connection), why, &text, now);
         self.take_down();
     }
 

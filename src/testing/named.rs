@@ -137,6 +137,37 @@ fn addresses_where_nobody_is_are_passed_over() {
     assert_sound(&mut network, 5);
 }
 
+/// Region 1 has another secret than region 2 believes, and region 3 is somebody else.
+#[test]
+fn who_is_refused_at_every_address_asks_no_sooner_for_that() {
+    let one = |number| deployment::Region { number, gateways: 1 };
+    let refusing =
+        deployment::edited(&[one(1), one(2), one(3)], 1, |site, text| match site.region {
+            1 => text.replace("psk_file = \"psk\"", "initiate = false\npsk_file = \"other\""),
+            2 => text.replace(
+                "remote_address = \"192.0.2.11\"",
+                &format!("remote_address = \"{NAME}\""),
+            ),
+            _ => text,
+        });
+    let mut network = Network::without_gateways(refusing, 11);
+    network.dns.set(NAME, &[OLD, "192.0.2.31"]);
+    network.heal();
+    network.run(Duration::from_secs(120));
+    let Reply::Metrics(metrics) = ask(&mut network, 1, &Request::Metrics) else {
+        panic!("no metrics")
+    };
+    let failures: u64 = metrics
+        .peers
+        .iter()
+        .filter(|peer| peer.summary.name == "r1z1")
+        .flat_map(|peer| &peer.events)
+        .filter(|(code, _)| code.as_str() != "name-changed" && code.as_str() != "name-suspect")
+        .map(|(_, count)| count)
+        .sum();
+    assert!((4..30).contains(&failures), "{failures} failures in two minutes");
+}
+
 #[test]
 fn what_a_name_means_holds_while_the_dns_is_silent() {
     let mut network = started(&[OLD], 6);

@@ -126,15 +126,14 @@ impl Endpoint {
             return self.add_connection(id, config, at);
         };
         let begins = config.initiate && !connection.config.initiate;
-        let ours = config.local != connection.config.local;
-        let theirs = config.remote != connection.config.remote;
+        let elsewhere = config.local != connection.config.local;
         connection.wanted &= config.initiate;
         let config = Arc::new(config);
         self.connections.reconfigure(id, config.clone());
         for spi in self.sas.spis_of(id) {
             self.with_established(spi, at, |sa, ctx| {
                 sa.reconfigure(config.clone(), ctx);
-                if ours {
+                if elsewhere {
                     sa.follow_way(ctx);
                 }
             });
@@ -146,7 +145,7 @@ impl Endpoint {
         if begins {
             self.initiate(id, at);
         }
-        if ours || theirs {
+        if elsewhere {
             self.hasten(id, at);
         }
         self.rearm();
