@@ -16,9 +16,9 @@ use super::diagnosis::Fact;
 use super::{Gateway, Output, Why};
 use crate::config::Probe;
 use crate::control::{Code, ProbeState, ProbeView};
-use crate::net::PeerId;
+use crate::net::{PeerId, VpcId};
 use crate::time::Timestamp;
-use crate::wire::probe;
+use crate::wire::probe::{self, Question};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -78,6 +78,9 @@ impl Beyond {
         self.next = Some(now + probe.interval);
         if !passes {
             self.heard = None;
+            if self.is_silent() {
+                self.state = State::Silent { answers_since: None };
+            }
             return (None, None);
         }
         let heard = *self.heard.get_or_insert(now);
@@ -147,18 +150,21 @@ impl Gateway {
         let (question, turn) = tunnel.beyond.handle_timeout(passes, now);
         self.timers.arm(Why::Beyond(peer), tunnel.beyond.poll_timeout());
         let packet = question
-            .and_then(|(probe, number)| probe::question(probe.source, probe.address, number));
+            .map(|(probe, number)| (probe, Question { tunnel: peer.0, number }))
+            .and_then(|(probe, asked)| probe::question(probe.source, probe.address, asked));
         if let (Some(packet), Some(tunnel)) = (packet, self.publisher.tunnel(peer)) {
             self.outputs.push_back(Output::Inner { tunnel, packet });
         }
         self.on_beyond(peer, turn, now);
     }
 
-    /// Takes an inner packet that came from a peer, if it is the answer of the host behind it.
-    pub(super) fn take_answer(&mut self, peer: PeerId, packet: &[u8], now: Timestamp) -> bool {
-        let Some((from, number)) = probe::answer(packet) else { return false };
-        let tunnel = self.tunnels.get_mut(&peer);
-        let turn = tunnel.and_then(|tunnel| tunnel.beyond.on_answer(from, number, now));
+    /// Takes an inner packet that came out of some tunnel of a VPC, if it is the answer of a host behind
+    /// a peer. Its question has arrived, whatever way the answer took.
+    pub(super) fn take_answer(&mut self, vpc: VpcId, packet: &[u8], now: Timestamp) -> bool {
+        let Some((from, Question { tunnel, number })) = probe::answer(packet) else { return false };
+        let peer = PeerId(tunnel);
+        let asked = self.tunnels.get_mut(&peer).filter(|tunnel| tunnel.vpc == vpc);
+        let turn = asked.and_then(|tunnel| tunnel.beyond.on_answer(from, number, now));
         self.on_beyond(peer, turn, now);
         true
     }

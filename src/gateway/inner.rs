@@ -20,7 +20,7 @@ use std::net::IpAddr;
 impl Gateway {
     /// Takes an authenticated inner packet that the packet path judged to be for the gateway.
     pub fn handle_inner(&mut self, peer: PeerId, vpc: VpcId, packet: &[u8], now: Timestamp) {
-        if self.take_answer(peer, packet, now) {
+        if self.take_answer(vpc, packet, now) {
             return;
         }
         let answer = self.vpcs.get(&vpc).and_then(|vpc| answer(vpc, packet));

@@ -11,6 +11,9 @@ use super::network::Network;
 use super::operations::{ask, reload};
 use super::two_gateways::assert_sound;
 use crate::control::{Code, PeerView, ProbeState, Reply, Request, StepView, Verdict};
+use crate::net::{PeerId, VpcId};
+use crate::wire::icmp;
+use crate::wire::probe::{self, Question};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -111,4 +114,25 @@ fn a_probe_asks_the_peer_s_own_end_of_the_tunnel_too() {
     let probe = view(&mut network, "r2z1").summary.probe.unwrap();
     assert_eq!(probe.state, ProbeState::Answers);
     assert!(probe.rtt_us.is_some());
+}
+
+/// A host that is behind two peers answers by the one that its network leads to.
+#[test]
+fn who_has_asked_has_the_answer_whatever_way_it_came() {
+    let mut network = Network::start(three(), 4);
+    network.run(Duration::from_secs(6));
+    let both = ["r2z1", "r2z2"].iter().fold(text(), |text, peer| probing(&text, peer, NOBODY));
+    reload(&mut network, 0, &both);
+    let (source, host) = ("10.1.0.1".parse().unwrap(), NOBODY.parse().unwrap());
+    for _ in 0..6 {
+        network.run(Duration::from_secs(1));
+        network.with_node(0, |node, now| {
+            let asked = Question { tunnel: 1, number: now.as_micros() };
+            let reply = icmp::echo_reply(&probe::question(source, host, asked).unwrap()).unwrap();
+            node.operate(now, |gateway, _| gateway.handle_inner(PeerId(0), VpcId(0), &reply, now));
+        });
+    }
+    let state = |network: &mut Network, peer| view(network, peer).summary.probe.unwrap().state;
+    assert_eq!(state(&mut network, "r2z1"), ProbeState::Silent);
+    assert_eq!(state(&mut network, "r2z2"), ProbeState::Answers);
 }

@@ -397,7 +397,8 @@ fn answers_to_probes_go_to_the_gateway_and_those_to_the_kernel_s_pings_to_it() {
     let table = VpcTable { services: Arc::new(services), ..VpcTable::default() };
     snapshot.vpcs = only(table);
     let host = ip("10.1.0.10");
-    let probed = icmp::echo_reply(&probe::question(ip(OWN[0]), host, 7).unwrap()).unwrap();
+    let question = probe::Question { tunnel: 1, number: 7 };
+    let probed = icmp::echo_reply(&probe::question(ip(OWN[0]), host, question).unwrap()).unwrap();
     let pinged = icmp::echo_request(ip(OWN[0]), host, 0x7670 << 16, &[0; 16]).unwrap();
     let pinged = icmp::echo_reply(&pinged).unwrap();
     let mut inbound = Inbound::new(&snapshot, Timestamp::ZERO);

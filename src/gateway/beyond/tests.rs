@@ -94,6 +94,16 @@ fn nobody_is_asked_through_a_tunnel_that_carries_nothing() {
 }
 
 #[test]
+fn answers_from_before_a_time_without_questions_do_not_end_a_silence() {
+    let mut rig = Rig::new();
+    rig.seconds(10, false);
+    rig.seconds(1, true);
+    (0..60).for_each(|_| assert_eq!(rig.second(false, false), None));
+    assert_eq!(rig.seconds(3, true), []);
+    assert_eq!(rig.seconds(1, true), [Turn::Answers]);
+}
+
+#[test]
 fn what_nobody_has_asked_is_no_answer() {
     let mut rig = Rig::new();
     rig.seconds(2, false);
