@@ -9,7 +9,7 @@ use crate::ike::fault::Fault::{self, *};
 use crate::ike::tests::net::{EAST, WEST};
 
 /// Which end has the fault, where it shows, and as what.
-const FAULTS: [(Fault, Ends, Make, &str); 24] = [
+const FAULTS: [(Fault, Ends, Make, &str); 25] = [
     (SendsEarly, One(EAST), scenarios::child_rekeys, "which the peer has not yet"),
     (KeepsLowestNonce, One(WEST), scenarios::child_rekeys, "which the peer has replaced"),
     (KeepsLowestNonce, One(WEST), scenarios::ike_rekeys, "nothing to send on"),
@@ -30,6 +30,7 @@ const FAULTS: [(Fault, Ends, Make, &str); 24] = [
     (ForgetsFollowups, One(EAST), scenarios::hybrid_child_rekeys, "other keys"),
     (ForgetsFollowups, One(EAST), scenarios::hybrid_ike_rekeys, "honest datagram is discarded"),
     (InstallsTooSoon, One(EAST), scenarios::hybrid_child_rekeys, "nothing to send on"),
+    (KeepsLowestNonce, One(EAST), scenarios::hybrid_ike_rekeys, "nothing to send on"),
     (FollowsAtOnce, One(EAST), scenarios::stolen_moves, "led to where"),
     (ForgetsPpk, One(EAST), scenarios::mixed, "other keys"),
     (SortsTokens, One(EAST), scenarios::pretence, "nothing to send on"),

@@ -360,7 +360,8 @@ pub(super) fn hybrid_handshakes(seed: u64) -> Scenario {
     Scenario { corners, handshakes: usize::MAX, ..scenario }
 }
 
-/// Both rekey the same Child SA, with IKE_FOLLOWUP_KE (RFC 9370 §2.2.4).
+/// Both rekey the same Child SA, with IKE_FOLLOWUP_KE (RFC 9370 §2.2.4). Two are never made: who would lose
+/// stops, and who has not heard of the other when it goes on puts it off. So neither stays of two.
 pub(super) fn hybrid_child_rekeys(seed: u64) -> Scenario {
     let corners = &[FollowupsCross, LeftToThePeer];
     let scenario = child_rekeys(seed);
@@ -368,9 +369,10 @@ pub(super) fn hybrid_child_rekeys(seed: u64) -> Scenario {
     Scenario { corners, budget, ..hybrid_of("hybrid Child rekeys cross", scenario) }
 }
 
-/// Both rekey the IKE SA, with IKE_FOLLOWUP_KE.
+/// Both rekey the IKE SA, with IKE_FOLLOWUP_KE. What the peer has made may be there when our loser is
+/// granted, and stays; ours is never made beside it.
 pub(super) fn hybrid_ike_rekeys(seed: u64) -> Scenario {
-    let corners = &[FollowupsCross, LeftToThePeer];
+    let corners = &[FollowupsCross, LeftToThePeer, IkeRekeysCrossTheirsStays];
     let scenario = ike_rekeys(seed);
     let budget = budget(0, 0, [1, 1], 0);
     Scenario { corners, budget, ..hybrid_of("hybrid IKE rekeys cross", scenario) }
