@@ -2,7 +2,10 @@
 //! detection (RFC 6290), bad public values (RFC 6989), ESP in UDP (RFC 3948).
 
 use super::*;
+use crate::crypto::digest::sha1;
 use crate::ike::crash;
+use crate::ike::keys::Spis;
+use std::net::IpAddr;
 
 /// RFC 4555 §3.7: "If the values do not match, the IKE_SA MUST be closed."
 #[test]
@@ -33,16 +36,22 @@ fn detection(data: u8) -> [Payload; 2] {
         .map(|kind| notify(kind, [data; 20]))
 }
 
-/// "If the request includes them, the responder MUST also include them in the response" (RFC 4555 §3.8);
-/// "no other action is taken".
+/// "If the request includes them, the responder MUST also include them in the response" (RFC 4555 §3.8):
+/// each is the hash of the SPIs, an address and a port (RFC 7296 §2.23); "no other action is taken".
 #[test]
 fn a_peer_that_asks_how_it_is_seen_is_told() {
     let (mut peer, request) = RawPeer::mobile();
     peer.authenticate(&request);
     let answer = inform(&mut peer, &detection(1));
-    let kinds: Vec<NotifyType> = Payloads(&answer).notifies().map(|one| one.notify_type).collect();
-    let expected = [NotifyType::NAT_DETECTION_SOURCE_IP, NotifyType::NAT_DETECTION_DESTINATION_IP];
-    assert_eq!(kinds, expected);
+    let Spis { initiator, responder } = peer.spis;
+    let hash =
+        |ip: [u8; 4], port: u16| sha1(&[&initiator.0, &responder.0, &ip, &port.to_be_bytes()]);
+    // We are at no address, for ESP is to go in UDP with or without a NAT.
+    let expected = [
+        notify(NotifyType::NAT_DETECTION_SOURCE_IP, hash([0; 4], 0)),
+        notify(NotifyType::NAT_DETECTION_DESTINATION_IP, hash([192, 0, 2, 1], 4500)),
+    ];
+    assert_eq!(answer, expected);
     assert_unharmed(&mut peer);
     // Without MOBIKE nobody asks so, and nothing is to be said.
     let mut peer = RawPeer::connect();
@@ -50,16 +59,24 @@ fn a_peer_that_asks_how_it_is_seen_is_told() {
 }
 
 /// RFC 4555 §3.9: "The exchange responder MUST verify that the contents … match"; what else the message
-/// says is not believed then.
+/// says is not believed then, and nobody may move to where it says.
 #[test]
 fn other_addresses_that_have_met_a_forbidden_nat_are_not_believed() {
-    let (mut peer, request) = RawPeer::mobile();
-    peer.authenticate(&request);
-    let elsewhere = notify(NotifyType::ADDITIONAL_IP4_ADDRESS, [203, 0, 113, 7]);
-    let forbidden = notify(NotifyType::NO_NATS_ALLOWED, [0; 12]);
-    let answer = inform(&mut peer, &[elsewhere, forbidden]);
-    assert_eq!(answer, [notify(NotifyType::UNEXPECTED_NAT_DETECTED, [])]);
-    assert_unharmed(&mut peer);
+    let other = IpAddr::from([203, 0, 113, 7]);
+    for met in [true, false] {
+        let (mut peer, request) = RawPeer::mobile();
+        peer.authenticate(&request);
+        let mut said = vec![notify(NotifyType::ADDITIONAL_IP4_ADDRESS, [203, 0, 113, 7])];
+        said.extend(met.then(|| notify(NotifyType::NO_NATS_ALLOWED, [0; 12])));
+        let answer = inform(&mut peer, &said);
+        let unexpected = met.then(|| notify(NotifyType::UNEXPECTED_NAT_DETECTED, []));
+        assert_eq!(answer, Vec::from_iter(unexpected));
+        assert_unharmed(&mut peer);
+        peer.config.local = other;
+        let answer = inform(&mut peer, &[notify(NotifyType::UPDATE_SA_ADDRESSES, [])]);
+        let unacceptable = met.then(|| notify(NotifyType::UNACCEPTABLE_ADDRESSES, []));
+        assert_eq!(answer, Vec::from_iter(unacceptable));
+    }
 }
 
 /// The data of these is for later (RFC 4555 §4.2.1, RFC 9242 §3.1).
