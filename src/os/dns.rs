@@ -19,13 +19,15 @@ use std::time::Duration;
 const HOSTS: &str = "/etc/hosts";
 /// For how long an entry of the table holds.
 const HOSTS_TTL: Duration = Duration::from_secs(60);
+/// Addresses of one name at most: what is judged of each must not cost more than a peer is worth.
+const MAX_ADDRESSES: usize = 64;
 /// How long a question may take, with all its repetitions.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The addresses of a name, and for how long they hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Addresses {
-    /// All of both families.
+    /// Of both families, 64 at most.
     pub all: BTreeSet<IpAddr>,
     /// The shortest TTL of what led to them.
     pub ttl: Duration,
@@ -41,7 +43,7 @@ pub async fn look_up(name: &HostName) -> Result<Addresses> {
     let table = fs::read_to_string(HOSTS).unwrap_or_default();
     let listed = in_table(&table, name);
     if !listed.is_empty() {
-        return Ok(Addresses { all: listed, ttl: HOSTS_TTL });
+        return Ok(Addresses { all: bounded(listed), ttl: HOSTS_TTL });
     }
     let resolver = StubResolver::new();
     let both =
@@ -61,7 +63,7 @@ fn join(name: &HostName, answers: [Result<Addresses>; 2]) -> Result<Addresses> {
             Ok(found) if found.all.is_empty() => {}
             Ok(found) => {
                 ttl = ttl.min(found.ttl);
-                all.extend(found.all);
+                all.extend(found.all.into_iter().take(MAX_ADDRESSES / 2));
             }
             Err(error) => failure = Some(error),
         }
@@ -71,6 +73,10 @@ fn join(name: &HostName, answers: [Result<Addresses>; 2]) -> Result<Addresses> {
         (true, Some(error)) => Err(error),
         (true, None) => bail!("{name} has no address in the DNS"),
     }
+}
+
+fn bounded(all: BTreeSet<IpAddr>) -> BTreeSet<IpAddr> {
+    all.into_iter().take(MAX_ADDRESSES).collect()
 }
 
 /// The addresses of a name in a table.

@@ -69,6 +69,17 @@ fn one_family_is_enough_and_none_is_told_with_its_reason() {
     assert_eq!(none.to_string(), "vpn.example has no address in the DNS");
 }
 
+#[test]
+fn of_a_name_with_very_many_addresses_64_are_kept() {
+    let table: String = (0..200).map(|last| format!("192.0.2.{last} many\n")).collect();
+    let many = in_table(&table, &name("many."));
+    assert_eq!((many.len(), bounded(many.clone()).len()), (200, 64));
+    let found = || Ok(Addresses { all: many.clone(), ttl: Duration::from_secs(9) });
+    let other = Ok(Addresses { all: addresses(&["2001:db8::7"]), ttl: Duration::from_secs(9) });
+    let joined = join(&name("many."), [other, found()]).unwrap();
+    assert_eq!(joined.all.len(), 33);
+}
+
 /// A server that answers one question, that there is no such name.
 fn denying() -> (ResolvConf, std::thread::JoinHandle<()>) {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
