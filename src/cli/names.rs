@@ -3,8 +3,12 @@
 use crate::config::{Config, Meaning};
 use crate::net::{HostName, RemoteId};
 use crate::os::dns;
+use futures::stream::{self, StreamExt};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+
+/// Look-ups at the same time, at most.
+const AT_ONCE: usize = 16;
 
 /// A name as the DNS and the host's own table have it now.
 pub(super) struct LookedUp {
@@ -29,7 +33,8 @@ pub(super) fn look_up(config: &Config, own: &BTreeSet<IpAddr>) -> Vec<LookedUp> 
         (remote, host, answer)
     });
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let answers = runtime.map(|runtime| runtime.block_on(futures::future::join_all(all)));
+    let answers = runtime
+        .map(|runtime| runtime.block_on(stream::iter(all).buffered(AT_ONCE).collect::<Vec<_>>()));
     let judged = |(remote, host, answer): (RemoteId, HostName, anyhow::Result<dns::Addresses>)| {
         let found = match answer {
             Ok(found) => found.all,
