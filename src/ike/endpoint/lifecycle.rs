@@ -12,6 +12,7 @@ use super::super::limits::{self, Source};
 use super::super::responder;
 use super::super::sa::{Effect, Established, NoFirstChild};
 use super::super::stats::Discard;
+use super::super::view::Unanswered;
 use super::Endpoint;
 use super::sas::IkeSa;
 use crate::moment::Moment;
@@ -339,5 +340,24 @@ impl Endpoint {
         self.core.out.count(Discard::HalfOpenExpired);
         self.half_open.remove(origin, id);
         None
+    }
+
+    /// What an attempt has had no answer to.
+    pub(super) fn unanswered(&self, attempt: Attempt) -> Option<Unanswered> {
+        let Attempt::Running { spi } = attempt else { return None };
+        match self.sas.get(spi)? {
+            IkeSa::AwaitInit(state) => Some(state.unanswered()),
+            IkeSa::AwaitIntermediate(state) => Some(state.unanswered()),
+            IkeSa::AwaitAuth(state) => Some(state.unanswered()),
+            IkeSa::Initiating(_) | IkeSa::Responding(_) | IkeSa::HalfOpen(_) => None,
+            IkeSa::Established(_) | IkeSa::Over(..) => None,
+        }
+    }
+
+    /// Whether an attempt to connect is under way to which nobody has answered so far.
+    pub fn is_unheard(&self, id: ConnectionId) -> bool {
+        let attempt = self.connections.get(id).map(|connection| connection.attempt);
+        let Some(Attempt::Running { spi }) = attempt else { return false };
+        matches!(self.sas.get(spi), Some(IkeSa::AwaitInit(_)))
     }
 }

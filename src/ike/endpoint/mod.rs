@@ -38,7 +38,7 @@ use super::sa::children::ChildState;
 use super::slots::{Owner, Slots};
 use super::sounding::Soundings;
 use super::stats::Stats;
-use super::view::{ConnectionState, ConnectionView, IkeSecrets, Unanswered};
+use super::view::{ConnectionState, ConnectionView, IkeSecrets};
 use crate::moment::Moment;
 use crate::time::{Timers, Timestamp};
 use crate::wire::ike::IkeSpi;
@@ -142,11 +142,11 @@ impl Endpoint {
         if config.refuses {
             self.terminate(id, at);
         }
-        if begins {
-            self.initiate(id, at);
-        }
         if elsewhere {
             self.hasten(id, at);
+        }
+        if begins {
+            self.initiate(id, at);
         }
         self.rearm();
     }
@@ -416,18 +416,6 @@ impl Endpoint {
     /// The keys of a connection's IKE SAs, for whoever reads a capture.
     pub fn secrets(&self, id: ConnectionId) -> Vec<IkeSecrets> {
         self.sas.active_of(id).map(Established::secrets).collect()
-    }
-
-    /// What an attempt has had no answer to.
-    fn unanswered(&self, attempt: connection::Attempt) -> Option<Unanswered> {
-        let connection::Attempt::Running { spi } = attempt else { return None };
-        match self.sas.get(spi)? {
-            IkeSa::AwaitInit(state) => Some(state.unanswered()),
-            IkeSa::AwaitIntermediate(state) => Some(state.unanswered()),
-            IkeSa::AwaitAuth(state) => Some(state.unanswered()),
-            IkeSa::Initiating(_) | IkeSa::Responding(_) | IkeSa::HalfOpen(_) => None,
-            IkeSa::Established(_) | IkeSa::Over(..) => None,
-        }
     }
 
     /// Begins an attempt to connect.
