@@ -94,6 +94,11 @@ impl Meaning {
         Meaning { usable, ..meaning }
     }
 
+    /// Where the peer may be, in no order.
+    pub fn addresses(&self) -> BTreeSet<IpAddr> {
+        self.usable.iter().copied().collect()
+    }
+
     /// What of it an operator should look at, in a sentence for each.
     pub fn complaints(&self, name: &HostName) -> Vec<String> {
         let unfit = self.unfit.iter().map(|(address, why)| format!("{name}: {address} {why}"));

@@ -251,8 +251,7 @@ impl Gateway {
     /// The name means this from now on. A connection that works stays where it is.
     fn adopt(&mut self, remote: RemoteId, meaning: Meaning, at: &mut Moment<'_>) {
         let here = self.place_of(remote);
-        let works = self.ike.view(connection::id(remote)).map(|view| view.state)
-            == Some(ConnectionState::Up);
+        let works = self.is_up(remote);
         let is_there = |address: &IpAddr| meaning.usable.contains(address);
         let stays = here.is_some() && (works || here.as_ref().is_some_and(is_there));
         let first = meaning.usable.first().copied().filter(|_| !stays);
@@ -260,13 +259,25 @@ impl Gateway {
         name.failure = None;
         let before = std::mem::replace(&mut name.meaning, meaning);
         if name.meaning != before {
+            let [known, now] = [&before, &name.meaning].map(Meaning::addresses);
+            let is_elsewhere = known != now;
             self.tell_meaning(remote, &before, at.now);
-            self.reserve_underlay(at.now);
+            if is_elsewhere {
+                self.reserve_underlay(at.now);
+            }
         }
         if let Some(address) = first {
             self.look_for(remote, address, at);
-            self.ike.on_another_way(connection::id(remote), at);
+            // One that was looked for nowhere has begun by itself.
+            if here.is_some() {
+                self.ike.on_another_way(connection::id(remote), at);
+            }
         }
+    }
+
+    fn is_up(&self, remote: RemoteId) -> bool {
+        let view = self.ike.view(connection::id(remote));
+        view.is_some_and(|view| view.state == ConnectionState::Up)
     }
 
     /// Where a remote gateway is looked for.
@@ -286,26 +297,33 @@ impl Gateway {
         }
         self.connect(remote, at);
         self.outputs.push_back(Output::WatchWays);
-        self.note_host(at.now);
+        self.expect_host(at.now);
     }
 
-    /// What an event of the IKE engine says of where a remote gateway is.
+    /// What an event of the IKE engine says of where a remote gateway is. One that is up, or that has
+    /// begun to answer, is where it is looked for.
     pub(super) fn follow_place(&mut self, remote: RemoteId, event: &Event, now: Timestamp) {
+        let is_unheard = matches!(event, Event::Unanswered { .. })
+            && self.ike.is_unheard(connection::id(remote));
+        let stands =
+            matches!(event, Event::Unanswered { .. } | Event::Failed { .. }) && self.is_up(remote);
         let Some(name) = self.places.0.get_mut(&remote) else { return };
         match event {
             Event::Established(facts) => {
                 let met = facts.remote.ip();
                 name.turn = Some(Turn::To(met)).filter(|_| name.meaning.usable.contains(&met));
             }
-            Event::Unanswered { .. } => {
+            Event::Unanswered { .. } if is_unheard && !stands => {
                 name.turn = Some(Turn::Next);
                 name.hurry(now);
             }
-            Event::Failed { slot: None, retry_at: Some(_), .. } => {
+            Event::Failed { slot: None, retry_at: Some(_), .. } if !stands => {
                 name.turn = Some(Turn::Later);
                 name.hurry(now);
             }
-            Event::Unreachable { .. } | Event::Down { .. } => name.hurry(now),
+            Event::Unanswered { .. } | Event::Unreachable { .. } | Event::Down { .. } => {
+                name.hurry(now);
+            }
             Event::IkeRekeyed { .. }
             | Event::ChildUp(_)
             | Event::ChildSendable { .. }

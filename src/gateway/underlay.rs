@@ -36,6 +36,14 @@ impl Gateway {
         self.timers.arm(Why::Underlay, Some(now + SETTLING));
     }
 
+    /// Something that counts among what the host is like has changed here: it is followed, but nobody
+    /// else waits longer for that.
+    pub(super) fn expect_host(&mut self, now: Timestamp) {
+        if !self.timers.is_armed(&Why::Underlay) {
+            self.note_host(now);
+        }
+    }
+
     /// Takes over by which addresses the host reaches peers.
     pub(super) fn learn_sources(&mut self, sources: BTreeMap<IpAddr, IpAddr>, now: Timestamp) {
         let (there, lost) = Host::questions(&self.config)

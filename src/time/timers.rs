@@ -38,6 +38,11 @@ impl<K: Clone + Ord> Timers<K> {
         }
     }
 
+    /// Whether `key` has a deadline.
+    pub fn is_armed(&self, key: &K) -> bool {
+        self.armed.contains_key(key)
+    }
+
     /// The key of the earliest deadline that is not later than `now`, disarmed.
     pub fn pop_due(&mut self, now: Timestamp) -> Option<K> {
         if self.queue.first()?.0 > now {

@@ -45,7 +45,7 @@ impl Gateway {
         let Some(name) = self.places.of(remote) else { return };
         let (host, meaning) = (&name.host, &name.meaning);
         let mut facts = Vec::new();
-        if meaning.usable != before.usable {
+        if meaning.addresses() != before.addresses() {
             let now = listed(&meaning.usable);
             let text = match before.usable.as_slice() {
                 [] => format!("{host} is {now}"),

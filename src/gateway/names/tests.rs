@@ -1,3 +1,5 @@
+mod tried;
+
 use super::*;
 
 fn at(seconds: u64) -> Timestamp {
