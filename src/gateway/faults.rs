@@ -92,13 +92,14 @@ impl Gateway {
     /// Lets no peer of a VPC beside the underlay announce what reaches into it: the gateways'
     /// addresses on it, and the networks that lead to them.
     pub(super) fn reserve_underlay(&mut self, now: Timestamp) {
-        let ours = self.listening.iter().filter(|address| !address.is_unspecified());
+        let chosen = self.local_addresses.values();
+        let ours = self.listening.iter().chain(chosen).filter(|own| !own.is_unspecified());
         let theirs = self.config.peers.values().filter_map(|peer| peer.remote_address);
         let own: BTreeSet<IpAddr> = ours.copied().collect();
         let theirs = theirs.chain(self.places.addresses());
         let gateways = own.iter().copied().chain(theirs).map(Prefix::host);
-        let devices = self.host.bearing(&self.listening).map(|(_, device)| device);
-        let networks = devices.flat_map(|device| &device.networks).copied();
+        let devices = self.underlay_devices();
+        let networks = devices.values().flat_map(|device| &device.networks).copied();
         let reserved: BTreeSet<Prefix> =
             gateways.chain(networks).filter(|prefix| !is_of_a_link(prefix)).collect();
         for (id, vpc) in &mut self.vpcs {

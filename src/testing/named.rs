@@ -233,6 +233,34 @@ fn what_a_name_means_is_of_the_underlay() {
     }
 }
 
+/// Where nobody knows what a name means, our own address is reserved as ever.
+#[test]
+fn a_name_that_means_nothing_lets_no_other_peer_announce_our_own_address() {
+    let nameless = |text: String| {
+        let peer = "[[peer]]\nname = \"south\"\nvpc = \"red\"\nremote_address = \"south.example\"\n\
+                    psk_file = \"psk\"\nstatic_routes = [\"10.9.0.0/16\"]\n";
+        format!("{text}{peer}")
+    };
+    for with_name in [false, true] {
+        let greedy = deployment::edited_pair(|site, text| match site.region {
+            1 => text.replace("prefixes = [", "prefixes = [\"192.0.2.21/32\", "),
+            _ => {
+                let text = text
+                    .replace("listen = [\"192.0.2.21\"]\n", "")
+                    .replace("accept = [\"10.1.0.0/16\"", "accept = [\"0.0.0.0/0\"");
+                if with_name { nameless(text) } else { text }
+            }
+        });
+        let mut network = Network::without_gateways(greedy, 12);
+        network.heal();
+        network.run(Duration::from_secs(10));
+        let peer = Request::Peer("r1z1".to_owned());
+        let Reply::Peer(view) = ask(&mut network, 1, &peer) else { panic!("a peer") };
+        let counts = (view.summary.prefixes_accepted, view.summary.prefixes_rejected);
+        assert_eq!(counts, (2, 1), "with a name: {with_name}");
+    }
+}
+
 #[test]
 fn a_reload_keeps_what_a_name_means_and_looks_it_up_again() {
     let mut network = started(&[OLD], 10);
