@@ -22,6 +22,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
+/// So many of our addresses towards a peer are remembered, twice what a name may mean, before those that
+/// nobody needs are looked for.
+const SOURCES_OF_A_PEER: usize = 16;
+
 /// An answer holds for at least so long, whatever its TTL is, also for a peer that does not answer.
 const SHORTEST: Duration = Duration::from_secs(5);
 /// An answer holds no longer than this.
@@ -232,7 +236,8 @@ impl Gateway {
             own.extend(&self.listening);
             let mut meaning = Meaning::of(&found.addresses, remote, &self.config, &own);
             meaning.usable.sort_by_key(|address| !found.sources.contains_key(address));
-            self.host.sources.extend(found.sources);
+            let usable = |(to, _): &(IpAddr, IpAddr)| meaning.usable.contains(to);
+            self.host.sources.extend(found.sources.into_iter().filter(usable));
             match meaning.usable.as_slice() {
                 [] => Err(telling::of_no_use(host, &meaning)),
                 _ => Ok((meaning, found.ttl)),
@@ -244,8 +249,18 @@ impl Gateway {
             Ok((meaning, _)) => self.adopt(remote, meaning, at),
             Err(why) => self.tell_unresolved(remote, why, at.now),
         }
+        self.forget_sources();
         self.plan_name(remote, at.now);
         self.settle(at.now);
+    }
+
+    /// Forgets our addresses towards what no peer's name means any more, once they are many.
+    fn forget_sources(&mut self) {
+        let peers = self.config.peers.values().filter_map(|peer| peer.remote_address);
+        if self.host.sources.len() > SOURCES_OF_A_PEER * (self.config.peers.len() + 1) {
+            let meant: BTreeSet<IpAddr> = peers.chain(self.places.addresses()).collect();
+            self.host.sources.retain(|to, _| meant.contains(to));
+        }
     }
 
     /// The name means this from now on. A connection that works stays where it is.
