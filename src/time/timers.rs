@@ -58,11 +58,6 @@ impl<K: Clone + Ord> Timers<K> {
         self.queue.first().cloned()
     }
 
-    /// The keys of the deadlines that are armed, the earliest first.
-    pub fn upcoming(&self) -> impl Iterator<Item = &K> {
-        self.queue.iter().map(|(_, key)| key)
-    }
-
     /// How many deadlines are armed.
     pub fn len(&self) -> usize {
         self.queue.len()

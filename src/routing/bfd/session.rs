@@ -259,17 +259,6 @@ impl Session {
         self.replan(random);
     }
 
-    /// Sends the next periodic packet at once if jitter lets it leave so early: with those of other sessions
-    /// it costs less than alone.
-    pub fn send_along(&mut self, now: Timestamp) {
-        if let Some(planned) = self.periodic_at
-            && self.state == State::Up
-            && self.earliest_periodic().is_some_and(|earliest| earliest <= now)
-        {
-            self.periodic_at = Some(planned.min(now));
-        }
-    }
-
     /// Goes down when nothing was heard for a Detection Time that ended at `end` or before. Whoever
     /// calls has told of all that was heard until then.
     pub fn handle_silence(&mut self, end: Timestamp, now: Timestamp, random: &mut dyn Random) {

@@ -16,9 +16,6 @@ use std::time::Duration;
 /// DSCP CS6: network control (RFC 4594 §3.1).
 const TOS: u8 = 0xc0;
 
-/// So many sessions are looked after with one that is due: waking up costs more than a packet.
-const COMPANY: usize = 16;
-
 /// When the last authenticated packet of a peer came, of whatever kind.
 pub type Heard<'h> = &'h dyn Fn(PeerId) -> Option<Timestamp>;
 
@@ -155,9 +152,7 @@ impl Sessions {
             return;
         };
         match entry.take(packet, at) {
-            Ok(()) => {
-                self.follow(peer, at);
-            }
+            Ok(()) => self.follow(peer, at),
             Err(reason) => *reason.counter(&mut self.discards) += 1,
         }
     }
@@ -179,28 +174,9 @@ impl Sessions {
 
     /// Sends what is due. `heard` says when the last authenticated packet of a peer came.
     pub fn handle_timeout(&mut self, at: &mut Moment<'_>, heard: Heard<'_>) {
-        let (mut looked, mut sent) = (false, false);
         while let Some(peer) = self.timers.pop_due(at.now) {
             if let Some(session) = self.alive(peer, heard) {
                 session.handle_timeout(at.now, at.random);
-            }
-            (looked, sent) = (true, self.follow(peer, at) || sent);
-        }
-        if looked {
-            self.bring_along(sent, at, heard);
-        }
-    }
-
-    /// Looks after those that are due next: who was heard meanwhile is not looked after for it again. When
-    /// packets are sent anyway, theirs go along that may.
-    fn bring_along(&mut self, sends: bool, at: &mut Moment<'_>, heard: Heard<'_>) {
-        let next: Vec<PeerId> = self.timers.upcoming().take(COMPANY).copied().collect();
-        for peer in next {
-            if let Some(session) = self.alive(peer, heard) {
-                session.handle_timeout(at.now, at.random);
-                if sends {
-                    session.send_along(at.now);
-                }
             }
             self.follow(peer, at);
         }
@@ -252,12 +228,10 @@ impl Sessions {
         self.entries.is_empty()
     }
 
-    /// Sends what is due, tells what has changed, and waits for what comes next; says whether it has sent.
-    fn follow(&mut self, peer: PeerId, at: &mut Moment<'_>) -> bool {
-        let mut sent = false;
+    /// Sends what is due, tells what has changed, and waits for what comes next.
+    fn follow(&mut self, peer: PeerId, at: &mut Moment<'_>) {
         if let Some(entry) = self.entries.get_mut(&peer) {
             while let Some(packet) = entry.session.poll_transmit(at.now, at.random) {
-                sent = true;
                 let packet = entry.wrap(&packet);
                 self.outputs.extend(packet.map(|packet| Output::Send { peer, packet }));
             }
@@ -267,7 +241,6 @@ impl Sessions {
             }
         }
         self.arm(peer);
-        sent
     }
 
     fn arm(&mut self, peer: PeerId) {

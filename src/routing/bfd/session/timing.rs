@@ -159,11 +159,6 @@ impl Session {
         self.periodic_at = self.period.map(|period| self.jittered(last, period, random));
     }
 
-    /// When the next periodic packet may leave at the earliest (§6.8.7: after three quarters of the period).
-    pub(super) fn earliest_periodic(&self) -> Option<Timestamp> {
-        Some(self.transmitted? + self.period? * 3 / 4)
-    }
-
     /// Plans it anew when the period has changed.
     pub(super) fn replan(&mut self, random: &mut dyn Random) {
         if self.period != self.periodic() {
