@@ -1,7 +1,7 @@
 //! What an authenticated peer may say, and what RFC 7296 answers.
 
 use super::net::{secs, selectors};
-use super::raw_peer::{FIRST_SPI, RawPeer};
+use super::raw_peer::{FIRST_SPI, RawPeer, assert_unharmed, inform};
 use crate::ike::*;
 use crate::wire::ike::*;
 
@@ -39,17 +39,6 @@ fn ask(peer: &mut RawPeer, exchange: ExchangeType, payloads: &[Payload]) -> Vec<
 
 fn create(peer: &mut RawPeer, payloads: &[Payload]) -> Vec<NotifyType> {
     ask(peer, ExchangeType::CREATE_CHILD_SA, payloads)
-}
-
-fn inform(peer: &mut RawPeer, payloads: &[Payload]) -> Vec<Payload> {
-    peer.ask(ExchangeType::INFORMATIONAL, payloads).expect("an answer")
-}
-
-/// The IKE SA and its one Child SA are as before.
-fn assert_unharmed(peer: &mut RawPeer) {
-    assert_eq!(inform(peer, &[]), []);
-    assert!(peer.is_up());
-    assert_eq!(peer.children(), 1);
 }
 
 #[test]

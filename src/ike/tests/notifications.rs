@@ -2,23 +2,13 @@
 //! answered, and what becomes of its SAs. docs/notifications.md names the tests of those that have
 //! one elsewhere.
 
-use super::raw_peer::RawPeer;
+use super::raw_peer::{RawPeer, assert_unharmed, inform};
 use crate::crypto::kex::{Group, KeyExchange};
 use crate::ike::payloads::{Payloads, public_value};
 use crate::wire::ike::*;
 
 fn notify(notify_type: NotifyType) -> Payload {
     Payload::Notify(Notify::new(notify_type, [0, 0]))
-}
-
-fn inform(peer: &mut RawPeer, payloads: &[Payload]) -> Vec<Payload> {
-    peer.ask(ExchangeType::INFORMATIONAL, payloads).expect("an answer")
-}
-
-fn assert_unharmed(peer: &mut RawPeer) {
-    assert_eq!(inform(peer, &[]), []);
-    assert!(peer.is_up());
-    assert_eq!(peer.children(), 1);
 }
 
 fn first_notify(payloads: &[Payload]) -> Option<NotifyType> {

@@ -294,3 +294,15 @@ fn init(
     let keys = IkeKeys::initial(suite, &shared, &nonces, spis, Role::Initiator).unwrap();
     Some(Init { request, keys, nonces, spis })
 }
+
+/// The answer to an INFORMATIONAL request.
+pub(super) fn inform(peer: &mut RawPeer, payloads: &[Payload]) -> Vec<Payload> {
+    peer.ask(ExchangeType::INFORMATIONAL, payloads).expect("an answer")
+}
+
+/// The IKE SA and its one Child SA are as before.
+pub(super) fn assert_unharmed(peer: &mut RawPeer) {
+    assert_eq!(inform(peer, &[]), []);
+    assert!(peer.is_up());
+    assert_eq!(peer.children(), 1);
+}

@@ -4,7 +4,7 @@
 mod extensions;
 
 use super::net::*;
-use super::raw_peer::{FIRST_SPI, RawPeer};
+use super::raw_peer::{FIRST_SPI, RawPeer, assert_unharmed, inform};
 use crate::crypto::kex::{self, Group};
 use crate::crypto::suite::{EspSuite, IkeSuite};
 use crate::ike::payloads::{Payloads, public_value};
@@ -16,16 +16,6 @@ use std::net::SocketAddr;
 
 fn notify(notify_type: NotifyType, data: impl Into<Vec<u8>>) -> Payload {
     Payload::Notify(Notify::new(notify_type, data))
-}
-
-fn inform(peer: &mut RawPeer, payloads: &[Payload]) -> Vec<Payload> {
-    peer.ask(ExchangeType::INFORMATIONAL, payloads).expect("an answer")
-}
-
-fn assert_unharmed(peer: &mut RawPeer) {
-    assert_eq!(inform(peer, &[]), []);
-    assert!(peer.is_up());
-    assert_eq!(peer.children(), 1);
 }
 
 fn same_psk() -> (Credentials, Credentials) {
