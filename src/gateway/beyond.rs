@@ -84,12 +84,9 @@ impl Beyond {
             return (None, None);
         }
         let heard = *self.heard.get_or_insert(now);
-        let turn = match self.state {
-            _ if now.since(heard) < probe.timeout => None,
-            State::Unknown | State::Answers => Some(Turn::Silent),
-            State::Silent { .. } => None,
-        };
-        if now.since(heard) >= probe.timeout {
+        let is_over = now.since(heard) >= probe.timeout;
+        let turn = (is_over && !self.is_silent()).then_some(Turn::Silent);
+        if is_over {
             self.state = State::Silent { answers_since: None };
         }
         // The number says when it was asked.
