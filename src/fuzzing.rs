@@ -14,7 +14,7 @@ mod texts;
 
 pub use certificates::{certificate_chain, private_key, revocation_list};
 pub use messages::{bfd_control, ike_chain, ike_message, neighbor_frame, vrrp_advertisement};
-pub use packets::{esp_classify, esp_packet, esp_state, ip_packet, super_packet};
+pub use packets::{aggfrag_payload, esp_classify, esp_packet, esp_state, ip_packet, super_packet};
 pub use pair::ike_pair;
 pub use sessions::{bgp_session, bgp_stream, ike_endpoint};
 pub use texts::{config_text, control_request, key_file, suite_name};
@@ -33,6 +33,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("esp_classify", esp_classify),
     ("esp_packet", esp_packet),
     ("esp_state", esp_state),
+    ("aggfrag_payload", aggfrag_payload),
     ("super_packet", super_packet),
     ("bgp_stream", bgp_stream),
     ("bgp_session", bgp_session),

@@ -45,6 +45,7 @@ discards! {
     NotAuthentic "not_authentic" "The integrity check failed: forged, damaged or of other keys.",
     BadPadding "bad_padding" "The authenticated ESP trailer contradicts the packet.",
     NotTunnelMode "not_tunnel_mode" "The next header is neither IPv4 nor IPv6.",
+    MalformedAggregate "malformed_aggregate" "An AGGFRAG payload of the peer cannot be read (RFC 9347 §6.1).",
     Dummy "dummy" "A dummy packet of the peer (next header 59).",
     SourceNotAllowed "source_not_allowed" "The inner source is not of this VPC, or not one of the peer.",
     DestinationNotLocal "destination_not_local" "The inner destination is not of this VPC.",

@@ -1,5 +1,6 @@
 //! Opening packets (RFC 4303 §3.4).
 
+use super::aggfrag::Aggregate;
 use super::associated::AssociatedData;
 use super::layout::{
     ESP_HEADER_LEN, Layout, NEXT_HEADER_DUMMY, NEXT_HEADER_IPV4, NEXT_HEADER_IPV6, TRAILER_LEN,
@@ -10,6 +11,7 @@ use super::{Discard, ReplayWindow, SaConfig, Usage};
 use crate::crypto::cipher::{KeyError, OpeningKey};
 use crate::crypto::secret::Secret;
 use crate::net::EspSpi;
+use crate::wire::aggfrag::AGGFRAG_PAYLOAD;
 use crate::wire::ip::InnerPacket;
 
 /// An inbound SA, shared by reference between workers.
@@ -61,6 +63,8 @@ pub enum Content<'a> {
     Packet(Opened<'a>),
     /// Nothing for anybody (RFC 4303 §2.6), or a word from gateway to gateway.
     Dummy(&'a [u8]),
+    /// Packets and pieces of packets (RFC 9347).
+    Aggregate(Aggregate<'a>),
 }
 
 /// The proof that a packet with this sequence number passed the integrity check. Only opening
@@ -133,16 +137,17 @@ impl InboundSa {
         self.layout
     }
 
-    /// As [`open_any`](InboundSa::open_any), for who has no use for dummy packets.
+    /// As [`open_any`](InboundSa::open_any), for who has no use for dummy packets and aggregates.
     ///
     /// # Errors
     ///
-    /// As there, and [`Discard::Dummy`] for a dummy packet.
+    /// As there, [`Discard::Dummy`] for a dummy packet, and [`Discard::NotTunnelMode`] for an aggregate.
     #[inline]
     pub fn open<'a>(&self, packet: &'a mut [u8]) -> Result<Opened<'a>, Discard> {
         match self.open_any(packet)? {
             Content::Packet(opened) => Ok(opened),
             Content::Dummy(_) => Err(Discard::Dummy),
+            Content::Aggregate(_) => Err(Discard::NotTunnelMode),
         }
     }
 
@@ -169,12 +174,14 @@ impl InboundSa {
         self.packets.add(1);
         let (payload, next_header) = split_trailer(body)?;
         self.bytes.add(payload.len() as u64);
-        if next_header == NEXT_HEADER_DUMMY {
-            return Ok(Content::Dummy(payload));
+        let sequence = authentic.sequence;
+        match next_header {
+            NEXT_HEADER_DUMMY => return Ok(Content::Dummy(payload)),
+            AGGFRAG_PAYLOAD => return Ok(Content::Aggregate(Aggregate { sequence, payload })),
+            _ => {}
         }
         let packet = parse_inner(payload, next_header)?;
         let inner = payload.get_mut(..packet.total_len).ok_or(Discard::MalformedInner)?;
-        let sequence = authentic.sequence;
         Ok(Content::Packet(Opened { sequence, next_header, packet, inner, _proof: () }))
     }
 
@@ -289,6 +296,15 @@ fn parse_inner(payload: &[u8], next_header: u8) -> Result<InnerPacket, Discard> 
     let packet = InnerPacket::parse(payload).ok();
     let right = packet.filter(|packet| packet.esp_next_header() == next_header);
     right.ok_or(Discard::MalformedInner)
+}
+
+/// A packet of an [`Aggregate`], which is as long as its own header says.
+#[inline]
+pub(super) fn opened(sequence: u64, inner: &mut [u8]) -> Result<Opened<'_>, Discard> {
+    let packet = InnerPacket::parse(inner).ok().filter(|packet| packet.total_len == inner.len());
+    let packet = packet.ok_or(Discard::MalformedInner)?;
+    let next_header = packet.esp_next_header();
+    Ok(Opened { sequence, next_header, packet, inner, _proof: () })
 }
 
 #[cfg(test)]

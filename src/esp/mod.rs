@@ -28,6 +28,7 @@
 
 #![warn(clippy::missing_errors_doc)]
 
+pub mod aggfrag;
 mod associated;
 mod discard;
 pub mod ecn;

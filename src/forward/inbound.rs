@@ -188,6 +188,7 @@ impl<'s> Last<'s> {
                 let echo = Echo::decode(content).map_err(|_| Discard::Dummy)?;
                 return Ok(Verdict::Echo(self.entry.peer, echo));
             }
+            Content::Aggregate(_) => return Err(Discard::NotTunnelMode),
         };
         let receiver = self.judge(&inner, packet)?;
         self.entry.translation.inward(&mut inner, packet);

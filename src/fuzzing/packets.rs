@@ -2,11 +2,14 @@
 
 use crate::crypto::secret::Secret;
 use crate::crypto::suite::EspSuite;
+use crate::esp::aggfrag::{Packer, Room, Unpacker};
 use crate::esp::{
-    InboundSa, InboundState, Limits, NEXT_HEADER_IPV4, OutboundSa, Reservation, SaConfig,
+    Content, InboundSa, InboundState, Limits, NEXT_HEADER_IPV4, OutboundSa, Reservation, SaConfig,
 };
 use crate::net::EspSpi;
 use crate::offload::{Coalescer, Merged, SuperPacket, VirtioNetHeader};
+use crate::time::Timestamp;
+use crate::wire::aggfrag::{AGGFRAG_PAYLOAD, AggfragHeader};
 use crate::wire::echo::Echo;
 use crate::wire::ip::InnerPacket;
 use crate::wire::tcp::clamp_mss;
@@ -70,7 +73,8 @@ pub fn esp_packet(bytes: &[u8]) {
     }
 }
 
-fn esp_packet_of(suite: EspSuite, bytes: &[u8]) {
+/// Both ends of an SA that has carried nothing.
+fn ends_of(suite: EspSuite) -> (OutboundSa, InboundSa) {
     let config = SaConfig {
         spi: EspSpi(0x0000_1000),
         suite,
@@ -81,7 +85,11 @@ fn esp_packet_of(suite: EspSuite, bytes: &[u8]) {
     };
     let outbound =
         OutboundSa::new(Reservation::first_use(config.clone())).expect("key material that fits");
-    let inbound = InboundSa::new(config).expect("key material that fits");
+    (outbound, InboundSa::new(config).expect("key material that fits"))
+}
+
+fn esp_packet_of(suite: EspSuite, bytes: &[u8]) {
+    let (outbound, inbound) = ends_of(suite);
     let forged = [&[0, 0, 0x10, 0], bytes].concat();
     for packet in [bytes, &forged] {
         assert!(inbound.open(&mut packet.to_vec()).is_err());
@@ -96,6 +104,54 @@ fn esp_packet_of(suite: EspSuite, bytes: &[u8]) {
         assert_eq!(*opened.inner, payload[..opened.inner.len()]);
     }
     assert_eq!(inbound.window().highest(), 1);
+}
+
+/// AGGFRAG payloads of an authentic peer, each behind an octet that says how long it is (in units of 8) and
+/// whether it is lost, give packets that are as long as they say; packed again, the same ones arrive.
+pub fn aggfrag_payload(bytes: &[u8]) {
+    const LOST: u8 = 0x80;
+    const UNIT: usize = 8;
+    let (mut payloads, mut rest) = (Vec::new(), bytes);
+    while let Some((&control, behind)) = rest.split_first() {
+        let len = usize::from(control & !LOST) * UNIT;
+        let (payload, behind) = behind.split_at(len.min(behind.len()));
+        payloads.push((payload.to_vec(), control & LOST != 0));
+        rest = behind;
+    }
+    if let Some((payload, _)) = payloads.first_mut()
+        && let Ok((header, _)) = AggfragHeader::split_from(&mut payload.clone())
+    {
+        let octets = header.encode();
+        assert_eq!(AggfragHeader::split_from(&mut octets.clone()), Ok((header, &mut [][..])));
+    }
+    let packets = unpacked(&payloads);
+    let mut packer = Packer::default();
+    packets.iter().for_each(|packet| packer.push(packet, &[]));
+    let again = packer.payloads(64).map(|one| ([&one.header, one.data].concat(), false));
+    assert_eq!(unpacked(&again.collect::<Vec<_>>()), packets);
+}
+
+/// The packets in payloads, of which some are lost.
+fn unpacked(payloads: &[(Vec<u8>, bool)]) -> Vec<Vec<u8>> {
+    let (outbound, inbound) = ends_of("aes128gcm16-esn".parse().expect("a suite's name"));
+    let (unpacker, mut memory) = (Unpacker::default(), Vec::new());
+    let mut packets = Vec::new();
+    for (payload, lost) in payloads {
+        let mut datagram = vec![0; outbound.layout().sealed_len(payload.len())];
+        outbound.seal(AGGFRAG_PAYLOAD, payload, &[], &mut datagram).expect("room for it");
+        let opened = inbound.open_any(&mut datagram).expect("an authentic packet");
+        let Content::Aggregate(aggregate) = opened else { panic!("{opened:?}") };
+        if *lost {
+            continue;
+        }
+        let mut room = Room::new(&mut memory);
+        let Ok(all) = aggregate.unpack(&unpacker, Timestamp::ZERO, &mut room) else { continue };
+        for opened in all.flatten() {
+            assert_eq!(opened.inner.len(), opened.packet.total_len);
+            packets.push(opened.inner.to_vec());
+        }
+    }
+    packets
 }
 
 /// Octets that are the state of an SA stand for it exactly; others are refused.

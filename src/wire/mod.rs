@@ -7,7 +7,7 @@
 //!
 //! | for | module | form |
 //! |---|---|---|
-//! | the packet path | [`ip`] [`tcp`] [`udp`] [`esp`] [`checksum`] | views and numbers, no allocation |
+//! | the packet path | [`ip`] [`tcp`] [`udp`] [`esp`] [`aggfrag`] [`checksum`] | views and numbers, no allocation |
 //! | replies to inner hosts | [`icmp`] | whole packets |
 //! | IKEv2 | [`ike`] | values |
 //! | the virtual router | [`vrrp`] [`neighbor`] | values, whole frames |
@@ -20,6 +20,7 @@ mod reader;
 mod registry;
 mod writer;
 
+pub mod aggfrag;
 pub mod bfd;
 pub mod checksum;
 pub mod echo;

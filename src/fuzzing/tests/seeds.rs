@@ -27,6 +27,7 @@ pub(super) fn all() -> Vec<Seed> {
     let of_codecs =
         [messages(), chains(), packets(), datagrams(), states(), advertisements(), frames(), bfd()]
             .concat();
+    let of_codecs = [of_codecs, aggregates()].concat();
     let whole = [of_codecs, engines::all(), certificates::all()].concat();
     whole.into_iter().flat_map(with_broken_ones).collect()
 }
@@ -179,6 +180,25 @@ fn packets() -> Vec<Seed> {
         seed("ip_packet", "ipv6-options", options),
         seed("ip_packet", "icmp-error", error),
         seed("ip_packet", "neighbor-advertisement", &advertisement[14..]),
+    ]
+}
+
+/// An IPv4 packet whole, the next in two pieces with padding between them; the same with a loss, and
+/// a header with congestion control.
+fn aggregates() -> Vec<Seed> {
+    let whole = hex!(
+        "05 00000000 45000014 00000000 40110000 0a010009 0a020009 4500 0020 00000000 40110000"
+    );
+    let pad = hex!("01 00000000 00000000");
+    let end = hex!("03 00000014 0a010009 0a020009 0102 0304 0506 0708 090a 0b0c");
+    let report = hex!(
+        "06 01030000 000003e8 00000c00 00800003 aabbccdd 11223344 45000014 00000000 40110000 0a010009 0a020009 00000000"
+    );
+    let without_end = [&whole[..], &hex!("83"), &end[1..], &pad, &end].concat();
+    vec![
+        seed("aggfrag_payload", "pieces", [&whole[..], &pad, &end].concat()),
+        seed("aggfrag_payload", "loss", without_end),
+        seed("aggfrag_payload", "congestion", report),
     ]
 }
 
