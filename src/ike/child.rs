@@ -1,6 +1,7 @@
 //! Negotiation of a Child SA: what both roles of IKE_AUTH and CREATE_CHILD_SA have in common
 //! (RFC 7296 §1.2, §1.3, §2.9).
 
+use super::aggfrag;
 use super::config::{ConnectionConfig, SlotConfig, SlotId};
 use super::context::Context;
 use super::failure::ChildRefusal;
@@ -24,6 +25,8 @@ pub(super) struct Agreed {
     pub outbound: EspSpi,
     pub local_ts: Vec<TrafficSelector>,
     pub remote_ts: Vec<TrafficSelector>,
+    /// Whether its packets are AGGFRAG payloads (RFC 9347 §5.1).
+    pub aggfrag: bool,
 }
 
 impl Agreed {
@@ -44,6 +47,7 @@ pub(super) struct Offer {
     /// The key exchanges that may stand beside the first.
     additional: Additional,
     traffic: Traffic,
+    aggfrag: bool,
 }
 
 impl Offer {
@@ -57,7 +61,13 @@ impl Offer {
         ctx: &mut Context<'_>,
     ) -> Self {
         let name = Some(config.name.clone()).filter(|name| naming && !name.is_empty());
-        Offer { slot, spi: ctx.esp_spi(), name, suites, additional, traffic }
+        let aggfrag = config.aggfrag;
+        Offer { slot, spi: ctx.esp_spi(), name, suites, additional, traffic, aggfrag }
+    }
+
+    /// The wish for AGGFRAG payloads.
+    pub(super) fn aggfrag(&self) -> Option<Payload> {
+        self.aggfrag.then(aggfrag::wanted)
     }
 
     /// The name of the slot, when the peer is to know it.
@@ -107,6 +117,7 @@ impl Offer {
         if !narrowed {
             return Err(ChildRefusal::Breach("the answer widens the traffic selectors"));
         }
+        let aggfrag = self.aggfrag && aggfrag::is_granted(answer)?;
         Ok(Agreed {
             suite: choice.suite,
             additional: choice.additional,
@@ -114,6 +125,7 @@ impl Offer {
             outbound: outbound_spi(&choice.spi)?,
             local_ts: ts_initiator.to_vec(),
             remote_ts: ts_responder.to_vec(),
+            aggfrag,
         })
     }
 
@@ -147,6 +159,7 @@ pub(super) struct Accepted {
     outbound: EspSpi,
     local_ts: Vec<TrafficSelector>,
     remote_ts: Vec<TrafficSelector>,
+    aggfrag: bool,
 }
 
 impl Accepted {
@@ -210,7 +223,8 @@ impl Accepted {
         if remote_ts.is_empty() || local_ts.is_empty() {
             return Err(no_common_traffic(config, ts_initiator, ts_responder));
         }
-        Ok(Accepted { slot, choice, outbound, local_ts, remote_ts })
+        let aggfrag = config.aggfrag && aggfrag::may_be_granted(request);
+        Ok(Accepted { slot, choice, outbound, local_ts, remote_ts, aggfrag })
     }
 
     pub(super) fn agree(&self, ctx: &mut Context<'_>) -> Agreed {
@@ -221,7 +235,13 @@ impl Accepted {
             outbound: self.outbound,
             local_ts: self.local_ts.clone(),
             remote_ts: self.remote_ts.clone(),
+            aggfrag: self.aggfrag,
         }
+    }
+
+    /// The word that the peer's wish for AGGFRAG payloads is granted.
+    pub(super) fn aggfrag(&self) -> Option<Payload> {
+        self.aggfrag.then(aggfrag::wanted)
     }
 
     pub(super) fn sa(&self, agreed: &Agreed) -> Payload {
@@ -278,5 +298,5 @@ fn outbound_spi(spi: &[u8]) -> Result<EspSpi, ChildRefusal> {
     if reserved { Err(ChildRefusal::Breach("the SPI is a reserved one")) } else { Ok(spi) }
 }
 
-state_of_fields!(Offer { slot, spi, name, suites, additional, traffic });
-state_of_fields!(Agreed { suite, additional, inbound, outbound, local_ts, remote_ts });
+state_of_fields!(Offer { slot, spi, name, suites, additional, traffic, aggfrag });
+state_of_fields!(Agreed { suite, additional, inbound, outbound, local_ts, remote_ts, aggfrag });

@@ -141,6 +141,9 @@ pub struct SlotConfig {
     pub pairs: Vec<Pair>,
     /// Lifetime of a Child SA's keys.
     pub lifetime: Lifetime,
+    /// Whether AGGFRAG payloads are wished for and granted (RFC 9347): packets that share a datagram, or
+    /// are cut.
+    pub aggfrag: bool,
 }
 
 impl SlotConfig {
@@ -158,6 +161,7 @@ impl SlotConfig {
             remote_ts,
             pairs: Vec::new(),
             lifetime: Lifetime::of(Duration::from_secs(3600)),
+            aggfrag: false,
         }
     }
 

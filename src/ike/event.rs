@@ -119,6 +119,8 @@ pub struct ChildUp {
     pub local: SocketAddr,
     /// Outer address and port of the peer's side.
     pub remote: SocketAddr,
+    /// Whether its packets are AGGFRAG payloads (RFC 9347).
+    pub aggfrag: bool,
     /// Whether outbound traffic of its strand moves to this Child SA now. If not, it moves at
     /// [`Event::ChildSendable`].
     pub sendable: bool,

@@ -28,6 +28,7 @@
 
 #![warn(clippy::missing_errors_doc)]
 
+mod aggfrag;
 mod auth;
 mod child;
 mod config;

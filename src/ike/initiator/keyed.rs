@@ -174,6 +174,7 @@ impl Keyed {
         payloads.push(self.offer.sa());
         payloads.extend(self.offer.selectors());
         payloads.extend(self.offer.name());
+        payloads.extend(self.offer.aggfrag());
         payloads.extend(self.ppk_payloads());
         payloads.extend(ctx.mobility(&self.config, self.path.local.ip()));
         payloads.extend(initial_contact.then(|| notify(NotifyType::INITIAL_CONTACT, [])));

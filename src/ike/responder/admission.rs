@@ -269,6 +269,7 @@ impl Signing {
             let (slot, agreed) = (accepted.slot, accepted.agree(ctx));
             payloads.push(accepted.sa(&agreed));
             payloads.extend(accepted.selectors());
+            payloads.extend(accepted.aggfrag());
             payloads.push(notify(NotifyType::ESP_TFC_PADDING_NOT_SUPPORTED, []));
             (slot, agreed)
         });

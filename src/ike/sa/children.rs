@@ -171,6 +171,7 @@ impl Children {
                 remote_ts: agreed.remote_ts.clone(),
                 local: path.local,
                 remote: path.remote,
+                aggfrag: agreed.aggfrag,
                 sendable,
                 role,
             })),

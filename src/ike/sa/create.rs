@@ -126,6 +126,7 @@ impl ChildAttempt {
         payloads.extend(self.halves.first().map(public_value));
         payloads.extend(self.offer.selectors());
         payloads.extend(self.offer.name());
+        payloads.extend(self.offer.aggfrag());
         payloads
     }
 
@@ -327,6 +328,7 @@ pub(super) fn answer(
     let mut payloads = vec![accepted.sa(&agreed), Payload::Nonce(nonces.responder.clone())];
     payloads.extend(public);
     payloads.extend(accepted.selectors());
+    payloads.extend(accepted.aggfrag());
     Ok((Made { slot: accepted.slot, agreed, secrets, nonces }, payloads))
 }
 

@@ -1,6 +1,7 @@
 //! Two endpoints against each other.
 
 mod adversary;
+mod aggfrag;
 mod attacks;
 mod certificates;
 mod conformance;

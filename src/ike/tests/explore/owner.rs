@@ -24,6 +24,8 @@ pub(super) struct Outbound {
     pub keys: ChildKeys,
     pub replaces: Option<ChildId>,
     pub role: Role,
+    /// Whether its packets are AGGFRAG payloads.
+    pub aggfrag: bool,
 }
 
 impl fmt::Debug for Outbound {
@@ -82,7 +84,9 @@ impl Owner {
     }
 
     fn install(&mut self, up: ChildUp) -> Result<(), String> {
-        let ChildUp { slot, child, replaces, strand, inbound, outbound: keys, role, .. } = up;
+        let ChildUp {
+            slot, child, replaces, strand, inbound, outbound: keys, role, aggfrag, ..
+        } = up;
         if self.authenticated.is_empty() {
             return Err(format!("Child SA {child} under an IKE SA that nobody has authenticated"));
         }
@@ -90,7 +94,7 @@ impl Owner {
             return Err(format!("the inbound SPI of {child} is used again"));
         }
         self.inbound.insert(inbound.spi, (child, inbound));
-        self.outbound.insert(child, Outbound { slot, strand, keys, replaces, role });
+        self.outbound.insert(child, Outbound { slot, strand, keys, replaces, role, aggfrag });
         if up.sendable { self.send_on(child) } else { Ok(()) }
     }
 

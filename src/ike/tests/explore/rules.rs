@@ -35,6 +35,10 @@ fn between(from: usize, sender: &Node, receiver: &Node) -> Option<String> {
         if known.is_some_and(|(_, keys)| *keys != outbound.keys) {
             return Some(format!("{name} has other keys for {}", outbound.keys.spi));
         }
+        let pair = known.and_then(|(child, _)| receiver.owner.outbound.get(child));
+        if pair.is_some_and(|pair| pair.aggfrag != outbound.aggfrag) {
+            return Some(format!("{name} packs otherwise than agreed in {}", outbound.keys.spi));
+        }
     }
     for (child, outbound) in sender.owner.sending() {
         let spi = outbound.keys.spi;

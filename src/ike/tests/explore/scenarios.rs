@@ -12,6 +12,7 @@ fn configs() -> [ConnectionConfig; 2] {
     config_pair((psk("a secret"), psk("a secret"))).map(|mut config| {
         slot(&mut config).local_ts.truncate(1);
         slot(&mut config).remote_ts.truncate(1);
+        slot(&mut config).aggfrag = true;
         slot(&mut config).esp_suites = vec!["aes256gcm16-esn".parse().unwrap()];
         let liveness = LivenessConfig { interval: secs(10), ..LivenessConfig::default() };
         let ike_suites = vec!["aes256gcm16-prfsha384-curve25519".parse().unwrap()];
