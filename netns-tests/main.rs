@@ -9,6 +9,7 @@
 
 mod support;
 
+mod aggfrag;
 mod bird;
 mod certificates;
 mod devices;

@@ -1,14 +1,17 @@
 //! What is measured: every step of the packet path, and the path as a whole.
 
 use crate::gateways::{
-    NoEgress, PREFIXES, VPC, east, mapped_east, mapped_west, prefixes, sa, west,
+    Kept, NoEgress, PREFIXES, VPC, east, mapped_east, mapped_west, packed_east, packed_west,
+    prefixes, sa, west,
 };
 use crate::packets::{tcp_train, udp, udp_between};
 use std::hint::black_box;
+use std::mem;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::{Duration, Instant};
+use vpngw::esp::aggfrag::Room;
 use vpngw::esp::{InboundSa, OutboundSa, Reservation};
-use vpngw::forward::{Inbound, Outbound, Snapshot};
+use vpngw::forward::{Inbound, Outbound, Packers, Snapshot, Verdict};
 use vpngw::net::PrefixMap;
 use vpngw::offload::{Coalescer, SuperPacket};
 use vpngw::time::Timestamp;
@@ -55,6 +58,12 @@ pub(crate) fn all() -> Vec<Case> {
         case("out, train of 1400, translated", TRAIN, || send_train(mapped_west())),
         case("in 84, translated", BATCH, || receive(mapped_east(), udp(84), 1)),
         case("in 1400, translated", BATCH, || receive(mapped_east(), udp(1400), 1)),
+        case("out 84, packed", BATCH, || send_packed(udp(84))),
+        case("out 1400, packed", BATCH, || send_packed(udp(1400))),
+        case("out 1500, packed", BATCH, || send_packed(udp(1500))),
+        case("in 84, packed", BATCH, || receive_packed(&udp(84))),
+        case("in 1400, packed", BATCH, || receive_packed(&udp(1400))),
+        case("in 1500, packed", BATCH, || receive_packed(&udp(1500))),
         case("split, train of 1400", TRAIN, split),
         case("merge TCP 1000", BATCH, merge_tcp),
         case("merge UDP 84, one flow", BATCH, || merge_udp(1)),
@@ -181,6 +190,23 @@ fn send_singly(west: Snapshot, packet: Vec<u8>, hosts: usize) -> Round {
     })
 }
 
+/// The same, where packets share datagrams.
+fn send_packed(packet: Vec<u8>) -> Round {
+    let (west, sent) = (packed_west(), batch(&packet, 1));
+    let mut packers = Packers::default();
+    Box::new(move || {
+        let (mut egress, mut packets) = (NoEgress::default(), sent.clone());
+        timed(|| {
+            let mut outbound = Outbound::with(mem::take(&mut packers), &west, VPC);
+            for packet in &mut packets {
+                let sent = outbound.send(SuperPacket::whole(packet), &mut egress);
+                sent.expect("the tunnel takes the packet");
+            }
+            packers = outbound.finish(&mut egress);
+        })
+    })
+}
+
 /// From the device to the send buffer, as one super-packet of TCP.
 fn send_train(west: Snapshot) -> Round {
     let (header, bytes) = tcp_train(TRAIN, 1348);
@@ -203,6 +229,34 @@ fn receive(east: Snapshot, packet: Vec<u8>, hosts: usize) -> Round {
             for datagram in &mut sealed {
                 black_box(inbound.open(0, datagram).expect("the peer may send this"));
             }
+        })
+    })
+}
+
+/// The same, where packets share datagrams.
+fn receive_packed(packet: &[u8]) -> Round {
+    let (west, east, packets) = (packed_west(), packed_east(), batch(packet, 1));
+    let mut memory = Vec::new();
+    Box::new(move || {
+        let (mut sealed, mut outbound) = (Kept::default(), Outbound::new(&west, VPC));
+        for mut packet in packets.clone() {
+            let sent = outbound.send(SuperPacket::whole(&mut packet), &mut sealed);
+            sent.expect("the tunnel takes the packet");
+        }
+        outbound.finish(&mut sealed);
+        timed(|| {
+            let (mut inbound, mut arrived) = (Inbound::new(&east, Timestamp::ZERO), 0);
+            let mut room = Room::new(&mut memory);
+            for datagram in &mut sealed.0 {
+                let verdict = inbound.open(0, datagram).expect("the peer has sealed it");
+                let Verdict::Aggregate(aggregate) = verdict else { continue };
+                let mut inside = inbound.unpack(aggregate, &mut room).expect("packets");
+                while let Some(verdict) = inbound.judge_next(0, &mut inside) {
+                    black_box(verdict.expect("the peer may send this"));
+                    arrived += 1;
+                }
+            }
+            assert_eq!(arrived, BATCH, "every packet arrives");
         })
     })
 }

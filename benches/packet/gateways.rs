@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use vpngw::crypto::secret::Secret;
+use vpngw::esp::aggfrag::Unpacker;
 use vpngw::esp::{Discard, InboundSa, Limits, OutboundSa, Reservation, SaConfig};
 use vpngw::forward::{
     Egress, GroupId, InboundEntry, Selectors, Snapshot, Translation, TunnelEntry, VpcTable,
@@ -17,12 +18,17 @@ pub(crate) const PREFIXES: u8 = 64;
 
 /// The gateway that sends.
 pub(crate) fn west() -> Snapshot {
-    sending(Translation::default())
+    sending(Translation::default(), false)
+}
+
+/// The same, whose packets share datagrams.
+pub(crate) fn packed_west() -> Snapshot {
+    sending(Translation::default(), true)
 }
 
 /// The same, known to the peer by other prefixes.
 pub(crate) fn mapped_west() -> Snapshot {
-    sending(translation("10.1.0.0/16", "100.64.0.0/16"))
+    sending(translation("10.1.0.0/16", "100.64.0.0/16"), false)
 }
 
 /// What one mapping asks for.
@@ -32,7 +38,7 @@ fn translation(inside: &str, outside: &str) -> Translation {
     Translation::of(&[mapping].into_iter().collect())
 }
 
-fn sending(translation: Translation) -> Snapshot {
+fn sending(translation: Translation, aggfrag: bool) -> Snapshot {
     let tunnel = TunnelEntry {
         peer: PeerId(1),
         vpc: VPC,
@@ -45,6 +51,7 @@ fn sending(translation: Translation) -> Snapshot {
         local_ts: everything(),
         remote_ts: everything(),
         inner_mtu: MTU,
+        aggfrag,
         link_mtu: MTU,
         counters: Arc::default(),
         fragments: Arc::default(),
@@ -62,15 +69,20 @@ fn sending(translation: Translation) -> Snapshot {
 
 /// The gateway that receives.
 pub(crate) fn east() -> Snapshot {
-    receiving(Translation::default())
+    receiving(Translation::default(), None)
+}
+
+/// The same, to which packets come that share datagrams.
+pub(crate) fn packed_east() -> Snapshot {
+    receiving(Translation::default(), Some(Arc::default()))
 }
 
 /// The same, whose hosts have other addresses than those to which the west sends.
 pub(crate) fn mapped_east() -> Snapshot {
-    receiving(translation("172.20.0.0/16", "10.2.0.0/16"))
+    receiving(translation("172.20.0.0/16", "10.2.0.0/16"), None)
 }
 
-fn receiving(translation: Translation) -> Snapshot {
+fn receiving(translation: Translation, aggfrag: Option<Arc<Unpacker>>) -> Snapshot {
     let sa = InboundSa::new(sa()).expect("the key fits the suite");
     let spi = sa.spi();
     let entry = InboundEntry {
@@ -86,6 +98,7 @@ fn receiving(translation: Translation) -> Snapshot {
         local_ts: everything(),
         remote_ts: everything(),
         inner_mtu: MTU,
+        aggfrag,
         counters: Arc::default(),
         fragments: Arc::default(),
     };
@@ -148,6 +161,28 @@ impl Egress for NoEgress {
     ) -> Result<(), Discard> {
         let room = self.buffer.get_mut(..length).ok_or(Discard::NoBuffer)?;
         self.length = seal(room)?;
+        Ok(())
+    }
+
+    fn reply(&mut self, _error: impl FnOnce() -> Option<Vec<u8>>) {}
+}
+
+/// A send buffer that keeps all.
+#[derive(Default)]
+pub(crate) struct Kept(pub Vec<Vec<u8>>);
+
+impl Egress for Kept {
+    fn datagram(
+        &mut self,
+        _tunnel: &TunnelEntry,
+        _tos: u8,
+        length: usize,
+        seal: impl FnOnce(&mut [u8]) -> Result<usize, Discard>,
+    ) -> Result<(), Discard> {
+        let mut datagram = vec![0; length];
+        let length = seal(&mut datagram)?;
+        datagram.truncate(length);
+        self.0.push(datagram);
         Ok(())
     }
 

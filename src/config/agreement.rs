@@ -257,6 +257,14 @@ fn tunnel(one: Side<'_>, other: Side<'_>, found: &mut Vec<Contradiction>) {
     if a < b {
         suites("esp_suites", (one, &one.peer.esp_suites), (other, &other.peer.esp_suites), found);
     }
+    if one.peer.aggfrag && !other.peer.aggfrag {
+        found.push(Contradiction {
+            message: format!(
+                "{a} has `aggfrag` with {b} in VPC {vpc}, which has not: neither does so"
+            ),
+            help: "write `aggfrag = true` on both sides, or on neither".to_owned(),
+        });
+    }
     match (&one.peer.routing, &other.peer.routing) {
         (Routing::Bgp(here), Routing::Bgp(there)) => {
             bgp(one, other, here, found);

@@ -131,6 +131,7 @@ pub(super) fn read(
             force_encapsulation: tuning.force_encapsulation,
             maps: tunnel.maps,
             mobike: tuning.mobike,
+            aggfrag: tuning.aggfrag,
             local_ts: tunnel.local_ts,
             remote_ts: tunnel.remote_ts,
             probe: tunnel.probe,

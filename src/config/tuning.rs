@@ -10,7 +10,7 @@ use crate::net::Prefix;
 use std::time::Duration;
 use toml::de::DeValue;
 
-pub(super) const KEYS: [&str; 17] = [
+pub(super) const KEYS: [&str; 18] = [
     "ike_suites",
     "esp_suites",
     "post_quantum",
@@ -28,6 +28,7 @@ pub(super) const KEYS: [&str; 17] = [
     "initiate",
     "force_encapsulation",
     "mobike",
+    "aggfrag",
 ];
 
 const LIVENESS_KEYS: [&str; 3] = ["interval", "timeout", "give_up"];
@@ -51,6 +52,7 @@ pub(super) struct Tuning {
     pub(super) initiate: Option<bool>,
     pub(super) force_encapsulation: bool,
     pub(super) mobike: bool,
+    pub(super) aggfrag: bool,
     /// Selectors of both sides where the file says none; else what the routing suggests.
     pub(super) selectors: Option<Vec<Prefix>>,
 }
@@ -72,6 +74,7 @@ impl Default for Tuning {
             initiate: None,
             force_encapsulation: true,
             mobike: false,
+            aggfrag: false,
             selectors: None,
         }
     }
@@ -114,6 +117,7 @@ impl Tuning {
                 .optional("force_encapsulation", words::boolean, report)
                 .unwrap_or(self.force_encapsulation),
             mobike: section.optional("mobike", words::boolean, report).unwrap_or(self.mobike),
+            aggfrag: section.optional("aggfrag", words::boolean, report).unwrap_or(self.aggfrag),
             selectors: self.selectors.clone(),
         }
     }

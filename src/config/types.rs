@@ -373,6 +373,8 @@ pub struct PeerConfig {
     pub maps: Mappings,
     /// Whether addresses of its IKE SA may change while it stands (RFC 4555).
     pub mobike: bool,
+    /// Whether packets may share a datagram and be cut, if the peer agrees (RFC 9347).
+    pub aggfrag: bool,
     /// Our side's traffic selectors (RFC 7296 §2.9), as the peer knows it.
     pub local_ts: Vec<Prefix>,
     /// The peer's side's traffic selectors.

@@ -225,6 +225,7 @@ pub(crate) fn peer() -> PeerView {
         inside_remote: Some("fd76:706e:6777::2".parse().unwrap()),
         local_preference: 200,
         inner_mtu: Some(1438),
+        aggfrag: false,
         path_mtu: Some(PathMtuView {
             bytes: 1500,
             known_by: "probed".to_owned(),
@@ -248,6 +249,7 @@ pub(crate) fn peer() -> PeerView {
             inbound_spi: "c0000001".to_owned(),
             outbound_spi: "c0000002".to_owned(),
             suite: "aes256gcm16-esn".to_owned(),
+            aggfrag: false,
             state: ChildSaState::Active,
             age_ms: 61_000,
             rekey_in_ms: Some(3_000_000),

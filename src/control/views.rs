@@ -270,6 +270,9 @@ pub struct PeerView {
     pub local_preference: u32,
     /// MTU inside the tunnel.
     pub inner_mtu: Option<u16>,
+    /// Whether we wish that packets share datagrams and are cut; what came of it, each Child SA says.
+    #[serde(default)]
+    pub aggfrag: bool,
     /// MTU of the path on the underlay, once the peer was connected.
     #[serde(default)]
     pub path_mtu: Option<PathMtuView>,

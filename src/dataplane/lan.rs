@@ -4,20 +4,25 @@ use super::counters::DataplaneCounters;
 use super::outbox::Outbox;
 use super::tun::VpcTun;
 use crate::esp::Discard;
-use crate::forward::{Egress, Outbound, Snapshot, TunnelEntry};
+use crate::forward::{Egress, Outbound, Packers, Snapshot, TunnelEntry};
 use crate::net::VpcId;
 use crate::offload::{MAX_PACKET, SuperPacket, VirtioNetHeader};
 use std::io;
+use std::mem;
 
 /// Reads of one turn at most, so that the other direction gets its turn.
 const READS: usize = 256;
 
-/// Where one read of a device goes.
-pub(super) struct ReadBuffer(Box<[u8]>);
+/// Where one read of a device goes, and what is made of several.
+pub(super) struct ReadBuffer {
+    read: Box<[u8]>,
+    packers: Packers,
+}
 
 impl ReadBuffer {
     pub(super) fn new() -> ReadBuffer {
-        ReadBuffer(vec![0; VirtioNetHeader::LEN + MAX_PACKET].into_boxed_slice())
+        let read = vec![0; VirtioNetHeader::LEN + MAX_PACKET].into_boxed_slice();
+        ReadBuffer { read, packers: Packers::default() }
     }
 }
 
@@ -30,13 +35,27 @@ pub(super) fn turn(
     buffer: &mut ReadBuffer,
     counters: &DataplaneCounters,
 ) -> io::Result<()> {
-    let mut outbound = Outbound::new(snapshot, tun.vpc);
+    let packers = mem::take(&mut buffer.packers);
+    let mut outbound = Outbound::with(packers, snapshot, tun.vpc);
+    let read = read_into(&mut outbound, tun, outboxes, &mut buffer.read, counters);
+    let mut egress = Ports { outboxes, tun, counters };
+    buffer.packers = outbound.finish(&mut egress);
+    read
+}
+
+fn read_into(
+    outbound: &mut Outbound<'_>,
+    tun: &mut VpcTun,
+    outboxes: &mut [Outbox],
+    buffer: &mut [u8],
+    counters: &DataplaneCounters,
+) -> io::Result<()> {
     for _ in 0..READS {
         if !outboxes.iter().all(Outbox::has_room) {
             break;
         }
-        let Some(length) = tun.queue.read(&mut buffer.0)? else { break };
-        let packet = VirtioNetHeader::split_from(&mut buffer.0[..length])
+        let Some(length) = tun.queue.read(buffer)? else { break };
+        let packet = VirtioNetHeader::split_from(&mut buffer[..length])
             .and_then(|(header, packet)| SuperPacket::new(header, packet));
         let Ok(packet) = packet else {
             counters.malformed_super_packets.add(1);

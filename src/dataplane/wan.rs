@@ -6,6 +6,7 @@ use super::bfd;
 use super::counters::DataplaneCounters;
 use super::lan::queue_of;
 use super::tun::VpcTun;
+use crate::esp::aggfrag::Room;
 use crate::forward::{ForGateway, Inbound, Permitted, Snapshot, Strayed, Verdict};
 use crate::net::{PeerId, VpcId};
 use crate::offload::{Coalescer, Merged};
@@ -41,7 +42,7 @@ pub(super) struct Exits<'w> {
 /// its VPC, IKE goes to the control plane.
 pub(super) fn turn(
     socket: &UdpSocket,
-    batch: &mut ReceiveBatch,
+    (batch, memory): (&mut ReceiveBatch, &mut Vec<u8>),
     snapshot: &Snapshot,
     exits: &mut Exits<'_>,
 ) -> io::Result<()> {
@@ -49,7 +50,7 @@ pub(super) fn turn(
         return Ok(());
     }
     let mut inbound = Inbound::new(snapshot, exits.clock.now());
-    let mut coalescer = Coalescer::new();
+    let (mut coalescer, mut room) = (Coalescer::new(), Room::new(memory));
     let mut strayed = None;
     for message in batch.messages() {
         let (remote, tos) = (message.remote, message.tos);
@@ -58,11 +59,16 @@ pub(super) fn turn(
                 Encapsulated::Esp(_) => {
                     // What is discarded is counted where it is decided.
                     match inbound.open(tos, datagram) {
-                        Ok(Verdict::ToHost(permitted)) => {
-                            exits.deliver(&mut coalescer, permitted);
+                        Ok(Verdict::Aggregate(aggregate)) => {
+                            let Ok(mut packets) = inbound.unpack(aggregate, &mut room) else {
+                                continue;
+                            };
+                            while let Some(verdict) = inbound.judge_next(tos, &mut packets) {
+                                let Ok(verdict) = verdict else { continue };
+                                exits.take(&mut coalescer, verdict);
+                            }
                         }
-                        Ok(Verdict::ToGateway(inner)) => exits.hand_over(&inner),
-                        Ok(Verdict::Echo(peer, echo)) => exits.pass_echo(peer, echo),
+                        Ok(verdict) => exits.take(&mut coalescer, verdict),
                         Err(_) => continue,
                     }
                     strayed = inbound.strayed(remote).or(strayed);
@@ -81,6 +87,17 @@ pub(super) fn turn(
 }
 
 impl Exits<'_> {
+    #[inline]
+    fn take<'a>(&mut self, coalescer: &mut Coalescer<'a, VpcId>, verdict: Verdict<'a>) {
+        match verdict {
+            Verdict::ToHost(permitted) => self.deliver(coalescer, permitted),
+            Verdict::ToGateway(inner) => self.hand_over(&inner),
+            Verdict::Echo(peer, echo) => self.pass_echo(peer, echo),
+            // No payload holds others.
+            Verdict::Aggregate(_) => {}
+        }
+    }
+
     fn deliver<'a>(&mut self, coalescer: &mut Coalescer<'a, VpcId>, permitted: Permitted<'a>) {
         let (vpc, protocol) = (permitted.vpc(), permitted.protocol());
         let packet = permitted.packet();

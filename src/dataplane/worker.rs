@@ -99,6 +99,8 @@ pub(super) struct Worker {
     blocked: bool,
     read_buffer: ReadBuffer,
     receive: ReceiveBatch,
+    /// Where packets are put together that came in pieces.
+    unpacked: Vec<u8>,
     send: SendBatch,
 }
 
@@ -133,6 +135,7 @@ impl Worker {
             blocked: false,
             read_buffer: ReadBuffer::new(),
             receive: ReceiveBatch::new(),
+            unpacked: Vec::new(),
             send: SendBatch::new(),
         })
     }
@@ -191,7 +194,8 @@ impl Worker {
         let mut exits =
             Exits { tuns, control, bfd, allowance, echo_gates, strays_after, clock, counters };
         let snapshot = self.snapshot.load();
-        match wan::turn(&outbox.socket, &mut self.receive, snapshot, &mut exits) {
+        let received = (&mut self.receive, &mut self.unpacked);
+        match wan::turn(&outbox.socket, received, snapshot, &mut exits) {
             Ok(()) => Ok(()),
             Err(error) if is_fatal(&error) => {
                 Err(error).with_context(|| format!("receiving on {}", outbox.socket.local()))

@@ -3,9 +3,11 @@
 use super::flow::{self, Between, Flow};
 use super::own::Visitor;
 use super::{Familiar, InboundEntry, Snapshot, VpcTable};
+use crate::esp::aggfrag::{Aggregate, Packets, Room};
 use crate::esp::{Content, Discard, Opened, ecn};
 use crate::net::{EspSpi, PeerId, VpcId};
 use crate::time::Timestamp;
+use crate::wire::aggfrag::PAD;
 use crate::wire::echo::Echo;
 use crate::wire::esp::EspHeader;
 use crate::wire::ip::{self, Fragment, InnerPacket};
@@ -59,6 +61,8 @@ pub enum Verdict<'a> {
     ToGateway(ForGateway<'a>),
     /// No inner packet: a peer asks whether its packets come through, or answers that ours do.
     Echo(PeerId, Echo),
+    /// To where [`Inbound::unpack`] takes it apart: packets and pieces of packets.
+    Aggregate(Aggregate<'a>),
 }
 
 /// Authenticated packets come from elsewhere: the peer may have moved, or somebody repeats its
@@ -141,6 +145,41 @@ impl<'s> Inbound<'s> {
             .inspect_err(|reason| last.entry.counters.discards.add(*reason))
     }
 
+    /// Takes apart what was opened last.
+    ///
+    /// # Errors
+    ///
+    /// Why nothing is in it. What is discarded is counted here.
+    pub fn unpack<'a>(
+        &mut self,
+        aggregate: Aggregate<'a>,
+        room: &mut Room<'a>,
+    ) -> Result<Packets<'a>, Discard> {
+        let last = self.last.as_ref().ok_or(Discard::UnknownSpi)?;
+        let unpacker = last.entry.aggfrag.as_ref().ok_or(Discard::NotTunnelMode)?;
+        aggregate
+            .unpack(unpacker, self.now, room)
+            .inspect_err(|reason| last.entry.counters.discards.add(*reason))
+    }
+
+    /// Judges the next packet of what was opened last; `None` after the last of them. `outer_tos` is
+    /// as in [`open`](Inbound::open). What is discarded is counted here.
+    pub fn judge_next<'a>(
+        &mut self,
+        outer_tos: u8,
+        packets: &mut Packets<'a>,
+    ) -> Option<Result<Verdict<'a>, Discard>>
+    where
+        's: 'a,
+    {
+        let last = self.last.as_mut()?;
+        let verdict = match packets.next() {
+            Some(opened) => opened.and_then(|opened| last.admit(outer_tos, opened)),
+            None => last.hear(packets.take_padding()?.strip_prefix(&[PAD]).unwrap_or_default()),
+        };
+        Some(verdict.inspect_err(|reason| last.entry.counters.discards.add(*reason)))
+    }
+
     /// What came from elsewhere than its peer is believed to be, if the packet that was opened
     /// last was sent from `remote`. Only a packet that was opened says anything.
     #[inline]
@@ -182,14 +221,29 @@ impl<'s> Last<'s> {
     where
         's: 'a,
     {
-        let Opened { packet: mut inner, inner: packet, .. } = match self.open_any(datagram)? {
-            Content::Packet(opened) => opened,
-            Content::Dummy(content) => {
-                let echo = Echo::decode(content).map_err(|_| Discard::Dummy)?;
-                return Ok(Verdict::Echo(self.entry.peer, echo));
-            }
-            Content::Aggregate(_) => return Err(Discard::NotTunnelMode),
-        };
+        match self.open_any(datagram)? {
+            Content::Packet(opened) => self.admit(outer_tos, opened),
+            Content::Dummy(content) => self.hear(content),
+            Content::Aggregate(aggregate) => match self.entry.aggfrag {
+                Some(_) => Ok(Verdict::Aggregate(aggregate)),
+                None => Err(Discard::NotTunnelMode),
+            },
+        }
+    }
+
+    /// A word from gateway to gateway, where there is room for what is nobody's.
+    fn hear<'a>(&self, content: &[u8]) -> Result<Verdict<'a>, Discard> {
+        let echo = Echo::decode(content).map_err(|_| Discard::Dummy)?;
+        Ok(Verdict::Echo(self.entry.peer, echo))
+    }
+
+    /// Judges a packet, and makes it what the hosts of the VPC are to see.
+    #[inline]
+    fn admit<'a>(&mut self, outer_tos: u8, opened: Opened<'a>) -> Result<Verdict<'a>, Discard>
+    where
+        's: 'a,
+    {
+        let Opened { packet: mut inner, inner: packet, .. } = opened;
         let receiver = self.judge(&inner, packet)?;
         self.entry.translation.inward(&mut inner, packet);
         let tos = ecn::decapsulate(inner.tos, outer_tos)?;

@@ -4,6 +4,7 @@
 //!            ┌ no prefix, group down: discarded, never sent in the clear
 //!   TUN ──► route ──► translate ──► selectors ──► size ──► MSS ──► seal ──► datagrams  (outbound)
 //!                                                   └ too big: fragment, or tell the inner host
+//!                                          └ AGGFRAG: pack ──► seal, when the turn ends
 //!
 //!   datagram ──► SPI ──► open ──► policy ──► translate ──► ECN ──► MSS ──► Permitted ──► TUN  (inbound)
 //!                                    ├ for the gateway itself ──► ForGateway ──► daemon
@@ -16,12 +17,14 @@
 //!
 //! Control decides, data obeys: the gateway publishes whole snapshots, and switching a next-hop
 //! group to another tunnel costs the same for one prefix as for a million. Nothing here allocates
-//! (except to tell a host about a packet that is too big, and for fragments where selectors name ports), locks, or reads a clock. The same code
+//! (except to tell a host about a packet that is too big, for fragments where selectors name ports, and for
+//! packets that share datagrams), locks (except for pieces), or reads a clock. The same code
 //! runs in the data plane, which hands in super-packets, and in simulations, which hand in single
 //! packets.
 //!
-//! Implements the outbound and inbound processing of RFC 4301 §5.1 and §5.2 in tunnel mode, path MTU
-//! handling of RFC 4301 §8.2, ICMP errors by RFC 4301 §6.2, and ECN by RFC 6040 (in normal mode).
+//! Implements the outbound and inbound processing of RFC 4301 §5.1 and §5.2 in tunnel mode, AGGFRAG payloads of
+//! RFC 9347 without a rate of their own, path MTU handling of RFC 4301 §8.2, ICMP errors by RFC 4301
+//! §6.2, and ECN by RFC 6040 (in normal mode).
 //! TTLs are the kernel's: it decrements them when it forwards a packet to or from the TUN device
 //! (RFC 4301 §5.1.2.1); only a packet that would not survive that is answered here, from an address
 //! that the peer's hosts may hear.
@@ -38,6 +41,7 @@ mod inbound;
 mod inbound_table;
 mod outbound;
 mod own;
+mod packing;
 mod reassembly;
 mod selectors;
 mod services;
@@ -56,6 +60,7 @@ pub use fragment_ports::FragmentPorts;
 pub use inbound::{ForGateway, Inbound, Permitted, Strayed, Verdict};
 pub use inbound_table::InboundTable;
 pub use outbound::{Egress, Outbound, originate, originate_echo};
+pub use packing::Packers;
 pub use reassembly::Reassembly;
 pub use selectors::Selectors;
 pub use services::{Offer, Service, Services};

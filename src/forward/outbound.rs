@@ -3,10 +3,13 @@
 use super::datagram::Datagram;
 use super::flow::{self, Between, Flow};
 use super::fragment::Fragments;
-use super::{Reassembly, Snapshot, TunnelEntry, VpcTable};
-use crate::esp::{self, Discard, ecn};
+use super::packing::{AGGREGATE_TOS, Packers, Packing};
+use super::{Snapshot, TunnelEntry, VpcTable};
+use crate::esp::ecn::{self, Ecn};
+use crate::esp::{self, Discard};
 use crate::net::VpcId;
 use crate::offload::{Segment, SuperPacket};
+use crate::wire::aggfrag::{AGGFRAG_PAYLOAD, AggfragHeader, PAD};
 use crate::wire::echo::Echo;
 use crate::wire::icmp::{self, Problem};
 use crate::wire::ip::{InnerPacket, protocol};
@@ -14,7 +17,7 @@ use std::net::IpAddr;
 
 /// TTL of what the host itself sends into a tunnel: its sockets and its routes say so. Whoever
 /// forwards a packet makes it smaller (RFC 5082 §2.1).
-const OWN_HOP_LIMIT: u8 = 255;
+pub(super) const OWN_HOP_LIMIT: u8 = 255;
 /// DSCP CS6: network control (RFC 4594 §3.1).
 const ECHO_TOS: u8 = 0xc0;
 
@@ -40,19 +43,33 @@ pub trait Egress {
 }
 
 /// Sends what one device has to send, over one snapshot. Remembers between which hosts it sent last
-/// and by which SA, so that what prefixes and selectors say is asked once for all their packets.
+/// and by which SA, so that what prefixes and selectors say is asked once for all their packets. Packets
+/// that may share datagrams leave with [`finish`](Outbound::finish).
 #[derive(Debug)]
 pub struct Outbound<'s> {
     snapshot: &'s Snapshot,
     vpc: VpcId,
     table: Option<&'s VpcTable>,
     last: Option<(Between, &'s TunnelEntry)>,
+    packing: Packing<'s>,
 }
 
 impl<'s> Outbound<'s> {
     /// Begins with packets of a VPC.
     pub fn new(snapshot: &'s Snapshot, vpc: VpcId) -> Self {
-        Outbound { snapshot, vpc, table: snapshot.vpc(vpc), last: None }
+        Outbound::with(Packers::default(), snapshot, vpc)
+    }
+
+    /// The same, in the memory of an earlier turn.
+    pub fn with(packers: Packers, snapshot: &'s Snapshot, vpc: VpcId) -> Self {
+        let packing = Packing::new(packers);
+        Outbound { snapshot, vpc, table: snapshot.vpc(vpc), last: None, packing }
+    }
+
+    /// Sends what waits for others to share a datagram with, and gives the memory back.
+    pub fn finish(mut self, egress: &mut impl Egress) -> Packers {
+        self.packing.seal(AGGREGATE_TOS, egress);
+        self.packing.into_packers()
     }
 
     /// Sends one packet, or all that a super-packet stands for. What is discarded is counted here.
@@ -70,7 +87,7 @@ impl<'s> Outbound<'s> {
         let (tunnel, sent) = match self.known(&inner) {
             Some(tunnel) => {
                 tunnel.translation.outward(&mut inner, packet.bytes_mut());
-                (tunnel, send(tunnel, &inner, &mut packet, egress))
+                (tunnel, send(tunnel, &inner, &mut packet, &mut self.packing, egress))
             }
             None => {
                 let flow = Flow::of(&inner, packet.bytes());
@@ -101,13 +118,15 @@ impl<'s> Outbound<'s> {
         flow.source = inner.source;
         if let Some(waiting) = tunnel.gathers(inner) {
             let datagram = Datagram::of(inner, &flow, packet.bytes()).ok_or(Discard::Fragment)?;
-            return gather(tunnel, waiting, datagram, packet.bytes(), egress);
+            let whole = waiting.add(datagram, packet.bytes())?;
+            return whole
+                .map_or(Ok(()), |whole| send_gathered(tunnel, whole, &mut self.packing, egress));
         }
         let flow = tunnel.flow_of(flow, inner, packet.bytes());
         let tunnel = sa_for(&flow, tunnel, inner, packet.bytes())?;
         let lasts = is_plain(inner) && !tunnel.asks_for_ports();
         self.last = lasts.then_some((between, tunnel));
-        send(tunnel, inner, packet, egress)
+        send(tunnel, inner, packet, &mut self.packing, egress)
     }
 }
 
@@ -119,18 +138,20 @@ fn is_plain(inner: &InnerPacket) -> bool {
     !is_icmp && inner.ttl != OWN_HOP_LIMIT
 }
 
-/// Keeps a fragment until its datagram is complete, and sends that.
+/// Sends a datagram whose fragments have waited for each other.
 #[cold]
-fn gather(
-    tunnel: &TunnelEntry,
-    waiting: &Reassembly,
-    datagram: Datagram,
-    packet: &[u8],
+fn send_gathered<'t>(
+    tunnel: &'t TunnelEntry,
+    mut whole: Vec<u8>,
+    packing: &mut Packing<'t>,
     egress: &mut impl Egress,
 ) -> Result<(), Discard> {
-    let Some(mut whole) = waiting.add(datagram, packet)? else { return Ok(()) };
     let inner = InnerPacket::parse(&whole).map_err(|_| Discard::MalformedInner)?;
     let tunnel = sa_for(&Flow::of(&inner, &whole), tunnel, &inner, &whole)?;
+    if tunnel.aggfrag {
+        packing.push(tunnel, &inner, &mut SuperPacket::whole(&mut whole), egress);
+        return Ok(());
+    }
     let layout = tunnel.outbound.layout();
     if layout.sealed_len(whole.len()) > LONGEST_DATAGRAM {
         return Err(Discard::TooBig);
@@ -209,7 +230,11 @@ pub fn originate(
             tunnel.translation.outward(&mut inner, packet);
             let flow = tunnel.flow_of(Flow::of(&inner, packet), &inner, packet);
             let tunnel = sa_for(&flow, tunnel, &inner, packet)?;
-            send(tunnel, &inner, &mut SuperPacket::whole(packet), egress)
+            let mut packing = Packing::default();
+            send(tunnel, &inner, &mut SuperPacket::whole(packet), &mut packing, egress)?;
+            // What the gateway says itself shares with nobody, and keeps its class of service.
+            packing.seal(Ecn::NotEct.put_into(inner.tos), egress);
+            Ok(())
         })
         .inspect_err(|reason| tunnel.counters.discards.add(*reason))
 }
@@ -221,12 +246,19 @@ pub fn originate_echo(
     egress: &mut impl Egress,
 ) -> Result<(), Discard> {
     let content = echo.encode();
-    let length = tunnel.outbound.layout().sealed_len(content.len());
+    // An SA of AGGFRAG payloads carries nothing else (RFC 9347 §2.3); it has padding for words that are
+    // nobody's.
+    let padding = [&AggfragHeader::plain(0)[..], &[PAD]].concat();
+    let (next_header, head) = match tunnel.aggfrag {
+        true => (AGGFRAG_PAYLOAD, &padding[..]),
+        false => (esp::NEXT_HEADER_DUMMY, &[][..]),
+    };
+    let octets = head.len() + content.len();
+    let length = tunnel.outbound.layout().sealed_len(octets);
     let mut seal = || {
-        let mut train = tunnel.outbound.reserve(1, content.len() as u64)?;
-        egress.datagram(tunnel, ECHO_TOS, length, |out| {
-            train.seal(esp::NEXT_HEADER_DUMMY, &content, &[], out)
-        })
+        let mut train = tunnel.outbound.reserve(1, octets as u64)?;
+        egress
+            .datagram(tunnel, ECHO_TOS, length, |out| train.seal(next_header, head, &content, out))
     };
     seal().inspect_err(|reason| tunnel.counters.discards.add(*reason))
 }
@@ -246,12 +278,17 @@ fn sa_for<'t>(
     })
 }
 
-fn send(
-    tunnel: &TunnelEntry,
+fn send<'t>(
+    tunnel: &'t TunnelEntry,
     inner: &InnerPacket,
     packet: &mut SuperPacket<'_>,
+    packing: &mut Packing<'t>,
     egress: &mut impl Egress,
 ) -> Result<(), Discard> {
+    if tunnel.aggfrag {
+        packing.push(tunnel, inner, packet, egress);
+        return Ok(());
+    }
     if let Some(single) = packet.single_mut() {
         flow::clamp_mss(single, inner, tunnel.inner_mtu);
     }

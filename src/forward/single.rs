@@ -58,7 +58,9 @@ impl Egress for Outcome {
 /// Sends one packet of a VPC. Its MSS may be lowered in place.
 pub fn outbound_packet(snapshot: &Snapshot, vpc: VpcId, packet: &mut [u8]) -> Outcome {
     let mut outcome = Outcome::default();
-    let result = Outbound::new(snapshot, vpc).send(SuperPacket::whole(packet), &mut outcome);
+    let mut outbound = Outbound::new(snapshot, vpc);
+    let result = outbound.send(SuperPacket::whole(packet), &mut outcome);
+    outbound.finish(&mut outcome);
     outcome.discarded = result.err();
     outcome
 }
@@ -73,5 +75,6 @@ pub fn inbound_packet<'a>(
         Verdict::ToHost(permitted) => Ok(permitted),
         Verdict::ToGateway(packet) => panic!("{packet:?} is for the gateway itself"),
         Verdict::Echo(peer, echo) => panic!("{echo:?} of {peer:?} is no packet"),
+        Verdict::Aggregate(aggregate) => panic!("{aggregate:?} is several packets"),
     }
 }

@@ -11,6 +11,7 @@ use super::{
     Chunked, Conversations, InboundTable, Reassembly, Selectors, Services, Translation,
     TunnelCounters,
 };
+use crate::esp::aggfrag::Unpacker;
 use crate::esp::{Discard, DiscardCounters, InboundSa, OutboundSa};
 use crate::net::{PeerId, Prefix, PrefixMap, PrefixSet, VpcId};
 use crate::wire::ip::{Fragment, InnerPacket};
@@ -73,8 +74,10 @@ pub struct TunnelEntry {
     pub local_ts: Selectors,
     /// Which inner destinations the SA takes.
     pub remote_ts: Selectors,
-    /// Longest inner packet in bytes that reaches the peer in one piece.
+    /// Longest inner packet in bytes that reaches the peer in one piece; with `aggfrag`, the longest payload.
     pub inner_mtu: u16,
+    /// Whether packets share datagrams and are cut where a datagram ends (RFC 9347): none is too big.
+    pub aggfrag: bool,
     /// Longest inner packet in bytes that is sent in any case, if it must be in IP fragments around
     /// it: what would fit, did the path carry what the operator says.
     pub link_mtu: u16,
@@ -125,6 +128,8 @@ pub struct InboundEntry {
     pub remote_ts: Selectors,
     /// Longest inner packet that fits the way back, for the MSS that hosts announce.
     pub inner_mtu: u16,
+    /// Where the pieces of cut packets wait, if the SA carries AGGFRAG payloads (RFC 9347).
+    pub aggfrag: Option<Arc<Unpacker>>,
     /// Where traffic and discards of the tunnel are counted.
     pub counters: Arc<TunnelCounters>,
     /// The ports of datagrams that come in fragments.

@@ -1,5 +1,6 @@
 //! Two gateways as snapshots, and what passes between them.
 
+mod aggfrag;
 mod gateway;
 mod inbound;
 mod outbound;
@@ -67,6 +68,7 @@ fn tunnel(spi: u32) -> TunnelEntry {
         local_ts: everything(),
         remote_ts: everything(),
         inner_mtu: MTU,
+        aggfrag: false,
         link_mtu: MTU,
         counters: Arc::default(),
         fragments: Arc::default(),
@@ -109,6 +111,7 @@ pub(super) fn entry(spi: u32) -> InboundEntry {
         local_ts: everything(),
         remote_ts: everything(),
         inner_mtu: MTU,
+        aggfrag: None,
         counters: Arc::default(),
         fragments: Arc::default(),
     }

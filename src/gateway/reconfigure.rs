@@ -214,6 +214,7 @@ fn restarts(old: &PeerConfig, new: &PeerConfig) -> bool {
     let same_proposal = old.ike_suites == new.ike_suites
         && old.esp_suites == new.esp_suites
         && old.post_quantum == new.post_quantum
+        && old.aggfrag == new.aggfrag
         && old.local_ts == new.local_ts
         && old.remote_ts == new.remote_ts
         && old.replay_window == new.replay_window;

@@ -16,6 +16,7 @@ use super::silence::Silence;
 use crate::config::PeerConfig;
 use crate::crypto::cipher::KeyError;
 use crate::crypto::suite::EspSuite;
+use crate::esp::aggfrag::Unpacker;
 use crate::esp::{InboundSa, Limits, OutboundSa, Reservation, SaConfig};
 use crate::forward::Selectors;
 use crate::ike::{ChildId, ChildKeys, ChildUp, Strand};
@@ -54,6 +55,8 @@ pub(super) struct Child {
     pub local: SocketAddr,
     /// The peer's end on the underlay.
     pub remote: SocketAddr,
+    /// Where the pieces of cut packets wait, if both ends have agreed on AGGFRAG payloads (RFC 9347).
+    pub aggfrag: Option<Arc<Unpacker>>,
     /// Since when the SAs exist.
     pub since: Timestamp,
     /// What they carry now.
@@ -81,6 +84,8 @@ pub(super) struct Draining {
     pub remote_ts: Selectors,
     /// Where the peer was.
     pub remote: SocketAddr,
+    /// Where the pieces of cut packets wait.
+    pub aggfrag: Option<Arc<Unpacker>>,
     until: Timestamp,
 }
 
@@ -135,6 +140,7 @@ impl Sas {
             remote_words: words(&up.remote_ts),
             local: up.local,
             remote: up.remote,
+            aggfrag: up.aggfrag.then(Arc::default),
             since: now,
             rates: Rates::default(),
             opened_before: 0,
@@ -166,6 +172,7 @@ impl Sas {
             local_ts: child.local_ts,
             remote_ts: child.remote_ts,
             remote: child.remote,
+            aggfrag: child.aggfrag,
             until: now + DRAIN,
         });
     }

@@ -9,6 +9,7 @@ use super::sas::Child;
 use super::tunnel::Tunnel;
 use super::vpc::Vpc;
 use crate::config::{Config, PeerConfig, VpcConfig};
+use crate::esp::aggfrag::Unpacker;
 use crate::esp::{DiscardCounters, InboundSa, Layout};
 use crate::forward::{InboundEntry, Selectors, Snapshot, TunnelEntry, VpcTable};
 use crate::net::{EspSpi, PeerId, VpcId};
@@ -99,7 +100,10 @@ impl Publisher {
         for receiving in receiving(tunnel) {
             let (layout, ipv4) = (receiving.sa.layout(), receiving.remote.is_ipv4());
             let underlay = path_mtu(sources.config, tunnel);
-            let mtu = inner_mtu(sources.config, tunnel.vpc, ipv4, layout, underlay);
+            let mtu = match receiving.aggfrag {
+                Some(_) => hosts_mtu(sources.config, tunnel.vpc),
+                None => inner_mtu(sources.config, tunnel.vpc, ipv4, layout, underlay),
+            };
             let (spi, entry) = receiving.entry(peer, tunnel, vpc, mtu);
             self.snapshot.inbound.insert(spi, entry);
             published.inbound.push(spi);
@@ -150,7 +154,8 @@ impl Sources<'_> {
             translation: tunnel.translation.clone(),
             local_ts: child.local_ts.clone(),
             remote_ts: child.remote_ts.clone(),
-            inner_mtu: sending_mtu(self.config, tunnel, child),
+            inner_mtu: carried_mtu(self.config, tunnel, child),
+            aggfrag: child.aggfrag.is_some(),
             link_mtu: link_mtu(self.config, tunnel, child),
             counters: Arc::clone(&tunnel.counters),
             fragments: Arc::clone(&tunnel.sent_fragments),
@@ -162,9 +167,12 @@ impl Sources<'_> {
     }
 }
 
-/// The MTU of a VPC's device: what fits the roomiest of its tunnels. A tunnel with less room
-/// tells the hosts by itself.
+/// The MTU of a VPC's device: what fits the roomiest of its tunnels, and that of the underlay where
+/// one may cut packets. A tunnel with less room tells the hosts by itself.
 pub fn device_mtu(config: &Config, vpc: VpcId) -> u16 {
+    if config.peers_of(vpc).any(|(_, peer)| peer.aggfrag) {
+        return hosts_mtu(config, vpc);
+    }
     let remote = |(_, peer): (PeerId, &PeerConfig)| peer.remote_address;
     let all_ipv6 = config.peers_of(vpc).all(|peer| remote(peer).is_some_and(|r| r.is_ipv6()));
     let limit = config.gateway.underlay_mtu;
@@ -174,18 +182,38 @@ pub fn device_mtu(config: &Config, vpc: VpcId) -> u16 {
     longest.unwrap_or_else(|| fitting(Layout::default()))
 }
 
-/// The longest inner packet that reaches the peer in one piece by the SA by which a tunnel sends, as
-/// far as is known of the path.
+/// The longest packet of hosts that reaches the peer whole by the SA by which a tunnel sends, as far as
+/// is known of the path.
 pub(super) fn sending_mtu(config: &Config, tunnel: &Tunnel, child: &Child) -> u16 {
+    match child.aggfrag {
+        Some(_) => hosts_mtu(config, tunnel.vpc),
+        None => carried_mtu(config, tunnel, child),
+    }
+}
+
+/// The longest packet of hosts, where the path's size does not matter (RFC 9347 §2.2.7): what the
+/// underlay carries, so that hosts behind need not know of tunnels.
+fn hosts_mtu(config: &Config, vpc: VpcId) -> u16 {
+    let underlay = config.gateway.underlay_mtu;
+    let limit = config.vpcs.get(&vpc).and_then(VpcConfig::mtu_limit);
+    limit.map_or(underlay, |limit| limit.min(underlay))
+}
+
+/// The longest payload that reaches the peer in one piece: an inner packet, which the VPC may limit, or
+/// what holds several.
+fn carried_mtu(config: &Config, tunnel: &Tunnel, child: &Child) -> u16 {
     let (ipv4, layout) = (child.remote.is_ipv4(), child.outbound.layout());
-    inner_mtu(config, tunnel.vpc, ipv4, layout, path_mtu(config, tunnel))
+    match child.aggfrag {
+        Some(_) => fitting(ipv4, layout, path_mtu(config, tunnel)),
+        None => inner_mtu(config, tunnel.vpc, ipv4, layout, path_mtu(config, tunnel)),
+    }
 }
 
 /// The longest inner packet that would fit, did the path carry what the configuration says. Routers
 /// fragment IPv4 for us; IPv6 only the host does, which knows less of the path than we.
 fn link_mtu(config: &Config, tunnel: &Tunnel, child: &Child) -> u16 {
     if !child.remote.is_ipv4() {
-        return sending_mtu(config, tunnel, child);
+        return carried_mtu(config, tunnel, child);
     }
     let layout = child.outbound.layout();
     inner_mtu(config, tunnel.vpc, true, layout, config.gateway.underlay_mtu)
@@ -197,14 +225,18 @@ fn path_mtu(config: &Config, tunnel: &Tunnel) -> u16 {
     tunnel.path_mtu.map_or(limit, |path| path.min(limit))
 }
 
-/// The longest inner packet that fits an underlay of this MTU: what IP and UDP leave, less ESP's
-/// overhead, and no more than the VPC's own limit.
+/// The longest inner packet that fits an underlay of this MTU, and no more than the VPC's own limit.
 fn inner_mtu(config: &Config, vpc: VpcId, ipv4: bool, layout: Layout, underlay: u16) -> u16 {
-    let headers: u16 = if ipv4 { 20 + 8 } else { 40 + 8 };
-    let room = usize::from(underlay.saturating_sub(headers));
-    let fits = u16::try_from(layout.max_inner(room)).unwrap_or(u16::MAX);
+    let fits = fitting(ipv4, layout, underlay);
     let limit = config.vpcs.get(&vpc).and_then(VpcConfig::mtu_limit);
     limit.map_or(fits, |limit| limit.min(fits))
+}
+
+/// What IP, UDP and ESP leave of an underlay of this MTU.
+fn fitting(ipv4: bool, layout: Layout, underlay: u16) -> u16 {
+    let headers: u16 = if ipv4 { 20 + 8 } else { 40 + 8 };
+    let room = usize::from(underlay.saturating_sub(headers));
+    u16::try_from(layout.max_inner(room)).unwrap_or(u16::MAX)
 }
 
 /// An SA that may receive.
@@ -212,6 +244,7 @@ struct Receiving<'t> {
     sa: &'t Arc<InboundSa>,
     selectors: (&'t Selectors, &'t Selectors),
     remote: SocketAddr,
+    aggfrag: Option<&'t Arc<Unpacker>>,
 }
 
 /// Every SA of a tunnel that may receive.
@@ -220,11 +253,13 @@ fn receiving(tunnel: &Tunnel) -> impl Iterator<Item = Receiving<'_>> {
         sa: &child.inbound,
         selectors: (&child.local_ts, &child.remote_ts),
         remote: child.remote,
+        aggfrag: child.aggfrag.as_ref(),
     });
     let draining = tunnel.sas.draining().iter().map(|sa| Receiving {
         sa: &sa.inbound,
         selectors: (&sa.local_ts, &sa.remote_ts),
         remote: sa.remote,
+        aggfrag: sa.aggfrag.as_ref(),
     });
     live.chain(draining)
 }
@@ -251,6 +286,7 @@ impl Receiving<'_> {
             local_ts: local_ts.clone(),
             remote_ts: remote_ts.clone(),
             inner_mtu,
+            aggfrag: self.aggfrag.cloned(),
             counters: Arc::clone(&tunnel.counters),
             fragments: Arc::clone(&tunnel.received_fragments),
         };

@@ -21,6 +21,7 @@ mod packet;
 mod stream;
 mod weather;
 
+mod aggfrag;
 mod beyond;
 mod certificates;
 mod chronicle;

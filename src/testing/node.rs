@@ -9,6 +9,7 @@ use crate::config::Config;
 use crate::control::Standing;
 use crate::crypto::digest::sha256;
 use crate::crypto::secret::Secret;
+use crate::esp::aggfrag::Room;
 use crate::forward::{self, Inbound, Outcome, Snapshot, TunnelEntry, Verdict, outbound_packet};
 use crate::gateway::world::{Answer, Change, Trouble, Wish};
 use crate::gateway::{
@@ -635,8 +636,22 @@ impl Node {
             let at = &mut Moment::simulated(now, &mut self.random);
             self.gateway.handle_strayed(datagram.local, strayed, at);
         }
+        let Verdict::Aggregate(aggregate) = verdict else {
+            return self.take(verdict, now);
+        };
+        let mut memory = Vec::new();
+        let mut room = Room::new(&mut memory);
+        let Ok(mut packets) = inbound.unpack(aggregate, &mut room) else { return };
+        while let Some(verdict) = inbound.judge_next(0, &mut packets) {
+            verdict.into_iter().for_each(|verdict| self.take(verdict, now));
+        }
+    }
+
+    /// What becomes of an inner packet.
+    fn take(&mut self, verdict: Verdict<'_>, now: Timestamp) {
         let permitted = match verdict {
             Verdict::ToHost(permitted) => permitted,
+            Verdict::Aggregate(_) => return,
             Verdict::ToGateway(inner) if is_bfd(inner.packet) => {
                 return self.take_control(inner.peer, inner.packet, now);
             }

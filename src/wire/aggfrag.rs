@@ -23,6 +23,10 @@ use super::{DecodeError, Fault};
 /// The next header value of ESP (§7.1).
 pub const AGGFRAG_PAYLOAD: u8 = 144;
 
+/// The octet with which a block of padding begins; what follows it is nobody's, to the end of the
+/// payload (§6.1.3.3).
+pub const PAD: u8 = 0;
+
 /// The header of a payload (§6.1.1, §6.1.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AggfragHeader {

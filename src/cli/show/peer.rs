@@ -202,9 +202,21 @@ fn tunnel(view: &PeerView, facts: &mut Facts) {
         Some(sa) => facts.add("IKE SA", &ike_sa(sa)),
         None => facts.add("IKE SA", "none"),
     }
+    if let Some(packing) = packing(view) {
+        facts.add("AGGFRAG", packing);
+    }
     for sa in &view.child_sas {
         child_sa(sa, facts);
     }
+}
+
+/// What came of the wish that packets share datagrams.
+fn packing(view: &PeerView) -> Option<&'static str> {
+    let sa = view.child_sas.first().filter(|_| view.aggfrag)?;
+    Some(match sa.aggfrag {
+        true => "small packets share datagrams, long ones are cut (RFC 9347)",
+        false => "the peer has not agreed: it needs `aggfrag = true`, too, or does not know it",
+    })
 }
 
 fn underlay(view: &PeerView) -> String {

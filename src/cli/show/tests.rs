@@ -250,6 +250,16 @@ east-a → north-a is up, rejects for 1m01s, VPC shop
 }
 
 #[test]
+fn a_peer_says_what_came_of_the_wish_that_packets_share_datagrams() {
+    let mut view = a_peer();
+    assert!(!peer(&view, TABLE).contains("AGGFRAG"));
+    view.aggfrag = true;
+    assert!(peer(&view, TABLE).contains("AGGFRAG      the peer has not agreed"), "{view:?}");
+    view.child_sas[0].aggfrag = true;
+    assert!(peer(&view, TABLE).contains("AGGFRAG      small packets share datagrams"), "{view:?}");
+}
+
+#[test]
 fn a_peer_without_any_sa_is_a_page_too() {
     let mut view = a_peer();
     view.summary.state = PeerState::Down;

@@ -470,3 +470,14 @@ fn certificates_that_the_other_side_does_not_believe_are_found() {
     let revoked = said(&certified(2, &ours, &ours, &[1]));
     assert!(matches!(&revoked[..], [one] if one.contains("revocation list")), "{revoked:?}");
 }
+
+#[test]
+fn packets_that_only_one_side_would_pack_are_named() {
+    let wishing = |own| replaced(&text(own), "accept =", "aggfrag = true\naccept =");
+    assert_eq!(found(&wishing(1), &wishing(2)), []);
+    for (left, right, who) in [(wishing(1), text(2), "left"), (text(1), wishing(2), "right")] {
+        let [one] = &found(&left, &right)[..] else { panic!() };
+        assert!(one.message.starts_with(&format!("{who} has `aggfrag`")), "{one:?}");
+        assert!(one.help.contains("on both sides"), "{one:?}");
+    }
+}

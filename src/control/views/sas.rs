@@ -69,6 +69,9 @@ pub struct ChildSaView {
     pub outbound_spi: String,
     /// Its suite.
     pub suite: String,
+    /// Whether both ends have agreed that packets share datagrams and are cut (RFC 9347).
+    #[serde(default)]
+    pub aggfrag: bool,
     /// What it is used for now.
     pub state: ChildSaState,
     /// Its age.

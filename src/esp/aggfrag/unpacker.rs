@@ -69,9 +69,12 @@ impl<'a> Aggregate<'a> {
         let is_pad = offset == 0 && whole.is_empty() && after.is_empty() && fault.is_none();
         let after = if fault.is_some() { &[] } else { after };
         let arrival = Arrival { sequence, passes_on: goes_on || is_pad, before, after };
-        let [first, last] = match arrival.is_piece() {
-            true => unpacker.add(arrival, now, room)?,
-            false => [None, None],
+        let ([first, last], fault) = match arrival.is_piece() {
+            true => match unpacker.add(arrival, now, room) {
+                Ok(complete) => (complete, fault),
+                Err(reason) => ([None, None], Some(reason)),
+            },
+            false => ([None, None], fault),
         };
         let padding = is_pad.then_some(padding);
         Ok(Packets { sequence, first, whole, last, padding, fault })
@@ -106,9 +109,9 @@ impl Walk {
 }
 
 impl<'a> Packets<'a> {
-    /// What pads a payload in which nothing else is.
-    pub fn padding(&self) -> Option<&'a [u8]> {
-        self.padding
+    /// What pads a payload in which nothing else is; once.
+    pub fn take_padding(&mut self) -> Option<&'a [u8]> {
+        self.padding.take()
     }
 
     /// The next whole packet that lies in the payload itself.

@@ -40,6 +40,7 @@ fn is_for_gateway(snapshot: &Snapshot, packet: &[u8]) -> Result<bool, Discard> {
             return Ok(true);
         }
         Verdict::Echo(peer, echo) => panic!("{echo:?} of {peer:?} is no packet"),
+        Verdict::Aggregate(aggregate) => panic!("{aggregate:?} is several packets"),
     }
     Ok(false)
 }

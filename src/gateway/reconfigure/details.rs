@@ -90,6 +90,7 @@ fn peer(before: &PeerConfig, after: &PeerConfig, found: &mut Vec<String>) {
             initiate,
             force_encapsulation,
             mobike,
+            aggfrag,
             local_ts,
             remote_ts,
         ]

@@ -55,8 +55,8 @@ impl Ends {
             other => panic!("{other:?}"),
         };
         match aggregate.unpack(&self.unpacker, self.now, &mut room) {
-            Ok(packets) => {
-                self.padding.extend(packets.padding().map(<[u8]>::to_vec));
+            Ok(mut packets) => {
+                self.padding.extend(packets.take_padding().map(<[u8]>::to_vec));
                 packets.map(|one| one.map(|opened| opened.inner.to_vec())).collect()
             }
             Err(reason) => vec![Err(reason)],
