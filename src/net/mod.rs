@@ -1,6 +1,7 @@
 //! Addresses as values: prefixes and how they stand for each other, longest-prefix maps, address ranges, and the numbers by which
 //! the parts of a gateway name things to each other. No socket and no protocol lives here.
 
+mod carrier;
 mod community;
 mod ethernet;
 mod host_name;
@@ -12,6 +13,7 @@ mod prefix;
 mod range;
 mod set;
 
+pub use carrier::{Encapsulation, is_streamed, streamed};
 pub use community::{Community, ParseCommunityError};
 pub use ethernet::{EtherType, MacAddress};
 pub use host_name::{HostName, ParseHostNameError};

@@ -12,6 +12,7 @@
 //! | IKEv2 | [`ike`] | values |
 //! | the virtual router | [`vrrp`] [`neighbor`] | values, whole frames |
 //! | failure detection | [`bfd`] | values |
+//! | IKE and ESP in TCP | [`stream`] | messages out of octets as they come |
 
 #![warn(clippy::missing_errors_doc)]
 
@@ -30,6 +31,7 @@ pub mod ike;
 pub mod ip;
 pub mod neighbor;
 pub mod probe;
+pub mod stream;
 pub mod tcp;
 pub mod udp;
 pub mod vrrp;
