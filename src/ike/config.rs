@@ -4,6 +4,7 @@
 use crate::crypto::secret::Secret;
 pub use crate::crypto::suite::PostQuantum;
 use crate::crypto::suite::{DEFAULT_IKE_SUITES, EspSuite, IkeSuite, default_esp_suites};
+pub use crate::net::Encapsulation;
 use crate::pki::{Credentials, Ppk};
 use crate::random::Random;
 use crate::wire::ike::{Identity, TrafficSelector};
@@ -221,6 +222,10 @@ pub struct ConnectionConfig {
     pub mobike: bool,
     /// Names of slots that the operator wants no Child SA for now.
     pub refused_slots: BTreeSet<String>,
+    /// Whether IKE and ESP go in UDP or in TCP (RFC 9329).
+    pub encapsulation: Encapsulation,
+    /// The TCP port where the peer listens.
+    pub tcp_port: u16,
 }
 
 impl ConnectionConfig {
@@ -253,6 +258,8 @@ impl ConnectionConfig {
             refuses: false,
             mobike: true,
             refused_slots: BTreeSet::new(),
+            encapsulation: Encapsulation::default(),
+            tcp_port: 4500,
         }
     }
 

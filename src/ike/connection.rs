@@ -1,10 +1,13 @@
 //! One connection: whether it should be up, whether it is, and when to try again.
 
+use super::carrier::Carrier;
 use super::config::{ConnectionConfig, RemoteAddress};
 use super::event::TimerReason;
 use super::failure::{DownReason, FailureReason};
+use super::path::Path;
 use super::state::{state_of_fields, state_of_variants};
 use crate::moment::Moment;
+use crate::net::streamed;
 use crate::time::{Timestamp, soonest};
 use crate::wire::ike::IkeSpi;
 use std::net::SocketAddr;
@@ -66,6 +69,8 @@ pub(super) struct Connection {
     pub settle_at: Option<Timestamp>,
     /// When ESP was last known to pass both ways, whatever became of our requests.
     pub data_passed: Option<Timestamp>,
+    /// In what the next attempt goes.
+    pub carrier: Carrier,
 }
 
 impl Connection {
@@ -83,6 +88,7 @@ impl Connection {
             suspicion: None,
             settle_at: None,
             data_passed: None,
+            carrier: Carrier::default(),
         }
     }
 
@@ -115,12 +121,24 @@ impl Connection {
         Connection { attempt, ..new }
     }
 
-    /// Where we would send IKE_SA_INIT.
-    pub(super) fn target(&self) -> Option<SocketAddr> {
-        match self.config.remote {
-            RemoteAddress::At(remote) => Some(remote),
-            RemoteAddress::Any => None,
+    /// Where the next IKE_SA_INIT goes: in UDP to the peer's port from that of ours which has the
+    /// non-ESP marker or not as the peer's has, or in TCP.
+    pub(super) fn way(&self, ike_port: u16, natt_port: u16) -> Option<Path> {
+        let RemoteAddress::At(remote) = self.config.remote else { return None };
+        let local = self.config.local;
+        if self.carrier.is_streamed(self.config.encapsulation) {
+            let remote = SocketAddr::new(remote.ip(), self.config.tcp_port);
+            return Some(Path { local: streamed(local), remote });
         }
+        // Another port than 500 speaks with the non-ESP marker from the start.
+        let local_port = if remote.port() == ike_port { ike_port } else { natt_port };
+        Some(Path { local: SocketAddr::new(local, local_port), remote })
+    }
+
+    /// When UDP is tried beside the IKE SA in TCP that there is.
+    pub(super) fn trial_at(&self) -> Option<Timestamp> {
+        let is_at_rest = self.attempt == Attempt::Idle && self.told == Told::Up && self.wanted;
+        self.carrier.again_at(self.config.encapsulation).filter(|_| is_at_rest)
     }
 
     /// Whether it has a Child SA now.
@@ -168,10 +186,17 @@ impl Connection {
         Some(until)
     }
 
+    /// Plans the next attempt for now, if one is wanted; says when.
+    pub(super) fn retry_now(&mut self, now: Timestamp) -> Option<Timestamp> {
+        self.attempt = if self.wanted { Attempt::Waiting { until: now } } else { Attempt::Idle };
+        self.wanted.then_some(now)
+    }
+
     /// When to look at the connection again.
     pub(super) fn timeout(&self) -> Option<(Timestamp, TimerReason)> {
         let attempt = self.attempt_at().map(|at| (at, TimerReason::Reconnect));
-        soonest([attempt, self.settle_at.map(|at| (at, TimerReason::Expiry))])
+        let trial = self.trial_at().map(|at| (at, TimerReason::Reconnect));
+        soonest([attempt, trial, self.settle_at.map(|at| (at, TimerReason::Expiry))])
     }
 
     /// When an attempt is to begin, as far as is known now.

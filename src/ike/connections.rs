@@ -4,7 +4,7 @@
 //! IKE_SA_INIT does not say which connection is meant. What is needed to answer it, the suites
 //! of all that the addresses admit, is kept ready per pair of addresses; see [`Acceptable`].
 
-use super::config::{ConnectionConfig, ConnectionId, PostQuantum, RemoteAddress};
+use super::config::{ConnectionConfig, ConnectionId, Encapsulation, PostQuantum, RemoteAddress};
 use super::connection::Connection;
 use super::limits::NAMED_AUTHORITIES;
 use super::path::Path;
@@ -298,7 +298,10 @@ fn places_of(config: &ConnectionConfig) -> BTreeSet<PlaceKey> {
 }
 
 fn admits(config: &ConnectionConfig, path: Path) -> bool {
-    (config.anywhere || config.local == path.local.ip()) && config.admits(path.remote.ip())
+    let as_agreed = !path.is_streamed() || config.encapsulation != Encapsulation::Udp;
+    as_agreed
+        && (config.anywhere || config.local == path.local.ip())
+        && config.admits(path.remote.ip())
 }
 
 #[cfg(test)]

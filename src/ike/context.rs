@@ -198,7 +198,7 @@ impl Outbox {
 
     /// Whether datagrams leave from the port of ESP.
     pub(super) fn is_marked(&self, path: &Path) -> bool {
-        path.local.port() == self.natt_port
+        path.is_marked(self.natt_port)
     }
 
     fn push(&mut self, path: &Path, bytes: Vec<u8>, dont_fragment: bool) {

@@ -8,6 +8,7 @@
 //! IKE_SA_INIT is never fragmented: it has no keys (RFC 7383 §2.4).
 
 use super::fault::{self, Fault};
+use super::path::Path;
 use super::payloads::Payloads;
 use super::protect::{OpenKey, Opened, OpenedFragment, SealKey};
 use super::state::{State, StateReader, StateWriter, state_of_fields};
@@ -79,6 +80,11 @@ impl Fragmentation {
     /// As agreed on, on a path of which nothing is known.
     pub(super) fn agreed(agreed: bool) -> Fragmentation {
         Fragmentation { agreed, path_mtu: None }
+    }
+
+    /// On this path: a stream takes whole messages (RFC 9329 §7.5), and fragments are only received.
+    pub(super) fn on(self, path: &Path) -> Fragmentation {
+        Fragmentation { agreed: self.agreed && !path.is_streamed(), ..self }
     }
 
     /// The message with `inner` inside, in fragments if it is too long for the path.

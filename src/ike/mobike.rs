@@ -65,7 +65,9 @@ fn is_of_a_host(address: &IpAddr) -> bool {
 /// source address | destination address | source port | destination port
 /// ```
 pub(super) fn meets_forbidden_nat(payloads: Payloads<'_>, path: &Path) -> bool {
-    let Some(wanted) = payloads.notify(NotifyType::NO_NATS_ALLOWED) else { return false };
+    let wanted = payloads.notify(NotifyType::NO_NATS_ALLOWED);
+    // "In the case of TCP, the NO_NATS_ALLOWED notification SHOULD be ignored" (RFC 9329 §7.1).
+    let Some(wanted) = wanted.filter(|_| !path.is_streamed()) else { return false };
     let octets = |address: IpAddr| match address {
         IpAddr::V4(v4) => v4.octets().to_vec(),
         IpAddr::V6(v6) => v6.octets().to_vec(),

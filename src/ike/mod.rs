@@ -18,7 +18,7 @@
 //! X.509 certificates (RFC 4945); fragmentation (RFC 7383); ML-KEM beside the first key exchange (RFC 9242, RFC 9370,
 //! draft-ietf-ipsecme-ikev2-mlkem), and authentication of all of IKE_SA_INIT against downgrades; quick
 //! crash detection (RFC 6290); post-quantum pre-shared keys (RFC 8784).
-//! Addresses change by MOBIKE (RFC 4555). Not implemented, and not announced: EAP, certificates by URL, transport mode,
+//! Addresses change by MOBIKE (RFC 4555), and all of it goes in TCP where UDP is not answered (RFC 9329). Not implemented, and not announced: EAP, certificates by URL, transport mode,
 //! configuration payloads.
 //!
 //! No datagram changes anything before it has proved to be authentic, with two exceptions that
@@ -30,6 +30,7 @@
 
 mod aggfrag;
 mod auth;
+mod carrier;
 mod child;
 mod config;
 mod connection;
@@ -69,8 +70,8 @@ mod view;
 pub use crate::pki::{Credentials, Ppk};
 pub use crate::wire::ike::Identity;
 pub use config::{
-    Backoff, ConnectionConfig, ConnectionId, EndpointConfig, HalfOpenLimits, Lifetime,
-    LivenessConfig, Pair, PostQuantum, RemoteAddress, Retransmit, SlotConfig, SlotId,
+    Backoff, ConnectionConfig, ConnectionId, Encapsulation, EndpointConfig, HalfOpenLimits,
+    Lifetime, LivenessConfig, Pair, PostQuantum, RemoteAddress, Retransmit, SlotConfig, SlotId,
 };
 pub use endpoint::Endpoint;
 pub use event::{

@@ -4,6 +4,7 @@
 use super::event::NatStatus;
 use super::state::state_of_fields;
 use crate::crypto::digest::sha1;
+use crate::net::is_streamed;
 use crate::time::Timestamp;
 use crate::wire::ike::{IkeSpi, Notify, NotifyType, Payload};
 use std::net::{IpAddr, SocketAddr};
@@ -14,6 +15,19 @@ use std::time::Duration;
 pub(super) struct Path {
     pub local: SocketAddr,
     pub remote: SocketAddr,
+}
+
+impl Path {
+    /// Whether it is a TCP connection (RFC 9329), whose messages need no ports, NATs or sizes to be
+    /// minded.
+    pub(super) fn is_streamed(&self) -> bool {
+        is_streamed(self.local)
+    }
+
+    /// Whether IKE has the non-ESP marker on it, for ESP goes the same way.
+    pub(super) fn is_marked(&self, natt_port: u16) -> bool {
+        self.is_streamed() || self.local.port() == natt_port
+    }
 }
 
 /// NAT_DETECTION_SOURCE_IP and NAT_DETECTION_DESTINATION_IP of a message that leaves on `path`.
@@ -30,12 +44,16 @@ pub(super) fn detection_payloads(spis: (IkeSpi, IkeSpi), path: &Path, force: boo
 }
 
 /// What the peer's detection payloads say about the path on which they came; `None` when there
-/// are none, which means that the peer does not support NAT traversal.
+/// are none, which means that the peer does not support NAT traversal. In TCP "no change should be
+/// made" for a NAT (RFC 9329 §6.5), and nobody needs to know of one.
 pub(super) fn detect(
     payloads: &[Payload],
     spis: (IkeSpi, IkeSpi),
     path: &Path,
 ) -> Option<NatStatus> {
+    if path.is_streamed() {
+        return Some(NatStatus::default());
+    }
     let hashes = |wanted: NotifyType| {
         payloads.iter().filter_map(move |payload| match payload {
             Payload::Notify(notify) if notify.notify_type == wanted => Some(&notify.data),
@@ -65,10 +83,16 @@ fn address_hash((initiator, responder): (IkeSpi, IkeSpi), address: SocketAddr) -
     }
 }
 
-/// Whether the peer of a handshake will send ESP in UDP, the only form that we speak: there is a NAT,
-/// real or claimed by one side (RFC 7296 §2.23), or it is one of our kind.
-pub(super) fn will_encapsulate(nat: NatStatus, claimed: bool, is_of_our_kind: bool) -> bool {
-    nat.local || nat.remote || claimed || is_of_our_kind
+/// Whether the peer of a handshake on `path` will send ESP in UDP or TCP, the only forms that we speak:
+/// the path is a TCP connection, or there is a NAT, real or claimed by one side (RFC 7296 §2.23), or
+/// it is one of our kind.
+pub(super) fn will_encapsulate(
+    path: &Path,
+    nat: NatStatus,
+    claimed: bool,
+    is_of_our_kind: bool,
+) -> bool {
+    path.is_streamed() || nat.local || nat.remote || claimed || is_of_our_kind
 }
 
 /// A path together with what keeps it open and moves it.

@@ -28,6 +28,8 @@ pub struct ConnectionView {
     pub retry_at: Option<Timestamp>,
     /// The last failure, and when it was.
     pub last_failure: Option<(Timestamp, FailureReason)>,
+    /// Since when UDP has not been answered, while TCP is used for that (RFC 9329 §5.1).
+    pub udp_silent_since: Option<Timestamp>,
     /// How often the peer has asked for more than it may have, and was put off.
     pub excess: u64,
 }

@@ -42,7 +42,7 @@ impl Endpoint {
 
     /// The payload of a UDP datagram.
     fn handle_payload(&mut self, datagram: &[u8], path: Path, at: &mut Moment<'_>) {
-        let message = if path.local.port() == self.core.settings.natt_port {
+        let message = if path.is_marked(self.core.settings.natt_port) {
             datagram.strip_prefix(&NON_ESP_MARKER)
         } else {
             Some(datagram)
@@ -200,6 +200,10 @@ impl Endpoint {
     fn demand_cookie(&self, message: &Message, path: Path) -> Result<(), InitRefusal> {
         let limits = &self.core.settings.half_open;
         let unanswered = self.core.jobs.unanswered();
+        // The connection has shown it already (RFC 9329 §6.3).
+        if path.is_streamed() {
+            return Ok(());
+        }
         if !self.half_open.wants_cookie(path.remote.ip(), unanswered, limits) {
             return Ok(());
         }

@@ -44,6 +44,7 @@ impl Endpoint {
             initiator::Step::Established { sa, initial_contact, child } => {
                 if let Some(connection) = self.connections.get_mut(id) {
                     connection.attempt = Attempt::Idle;
+                    connection.carrier.leave_off();
                 }
                 self.adopt(sa, initial_contact, child, at);
             }
@@ -128,7 +129,8 @@ impl Endpoint {
         at: &mut Moment<'_>,
     ) {
         let (id, role) = (sa.connection, sa.role());
-        if let Some(connection) = self.connections.get(id) {
+        if let Some(connection) = self.connections.get_mut(id) {
+            connection.carrier.on_up(sa.path().is_streamed(), at.now);
             // Timers and slots may have been changed while the handshake was under way.
             sa.reconfigure(connection.config.clone(), &mut self.core.context(at));
         }

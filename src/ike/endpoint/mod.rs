@@ -21,7 +21,8 @@ mod sas;
 mod sending;
 mod settle;
 
-use super::config::{ConnectionConfig, ConnectionId, EndpointConfig, SlotId};
+use super::carrier::Carrier;
+use super::config::{ConnectionConfig, ConnectionId, EndpointConfig, RemoteAddress, SlotId};
 use super::connection::{self, Connection, Told};
 use super::connections::Connections;
 use super::context::{Core, Outbox, Pool};
@@ -200,7 +201,7 @@ impl Endpoint {
     /// Brings the connection up, and keeps it up.
     pub fn initiate(&mut self, id: ConnectionId, at: &mut Moment<'_>) {
         let Some(connection) = self.connections.get_mut(id) else { return };
-        connection.wanted = connection.target().is_some();
+        connection.wanted = connection.config.remote != RemoteAddress::Any;
         let running = matches!(connection.attempt, connection::Attempt::Running { .. });
         if connection.wanted && connection.told == Told::Down && !running {
             self.start_attempt(id, at);
@@ -409,6 +410,7 @@ impl Endpoint {
             unanswered: self.unanswered(connection.attempt),
             retry_at: connection.attempt_at(),
             last_failure: connection.last_failure.clone(),
+            udp_silent_since: connection.carrier.silent_since(),
             excess: self.core.accounts.refused(id),
         })
     }
@@ -422,14 +424,13 @@ impl Endpoint {
     fn start_attempt(&mut self, id: ConnectionId, at: &mut Moment<'_>) {
         let ports = (self.core.settings.ike_port, self.core.settings.natt_port);
         let Some(connection) = self.connections.get_mut(id) else { return };
-        let Some(remote) = connection.target() else { return };
-        // Another port than 500 speaks with the non-ESP marker from the start.
-        let local_port = if remote.port() == ports.0 { ports.0 } else { ports.1 };
-        let path = Path { local: SocketAddr::new(connection.config.local, local_port), remote };
-        let config = connection.config.clone();
+        let Some(path) = connection.way(ports.0, ports.1) else { return };
+        let quiet = connection.carrier.is_trying();
+        let hurried = Carrier::of_attempt(&connection.config).map(Arc::new);
+        let config = hurried.unwrap_or_else(|| connection.config.clone());
         let mut ctx = self.core.context(at);
         let spi = ctx.ike_spi();
-        match Attempt::begin(id, config, spi, path, &mut ctx) {
+        match Attempt::begin(id, config, spi, (path, quiet), &mut ctx) {
             Ok(step) => {
                 connection.attempt = connection::Attempt::Running { spi };
                 self.after_initiator(spi, id, step, at);
@@ -441,6 +442,7 @@ impl Endpoint {
     fn cancel_attempt(&mut self, id: ConnectionId, at: &mut Moment<'_>) {
         let Some(connection) = self.connections.get_mut(id) else { return };
         let attempt = std::mem::replace(&mut connection.attempt, connection::Attempt::Idle);
+        connection.carrier.leave_off();
         let connection::Attempt::Running { spi } = attempt else { return };
         match self.sas.take(spi) {
             Some(IkeSa::AwaitIntermediate(state)) => {
@@ -454,7 +456,18 @@ impl Endpoint {
 
     fn attempt_failed(&mut self, id: ConnectionId, reason: FailureReason, at: &mut Moment<'_>) {
         let Some(connection) = self.connections.get_mut(id) else { return };
-        let retry_at = connection.plan_retry(at);
+        if connection.carrier.is_trying() {
+            // Nobody has lost anything: what is up in TCP stays.
+            connection.carrier.leave_off();
+            connection.attempt = connection::Attempt::Idle;
+            return;
+        }
+        let silent = matches!(reason, FailureReason::NoAnswer { .. });
+        let mode = connection.config.encapsulation;
+        let retry_at = match silent && connection.carrier.on_silence(mode, at.now) {
+            true => connection.retry_now(at.now),
+            false => connection.plan_retry(at),
+        };
         self.note_failure(id, reason, retry_at, at.now);
     }
 

@@ -10,6 +10,7 @@ use super::sas::IkeSa;
 use super::{Endpoint, Timer};
 use crate::crypto::secret::Secret;
 use crate::moment::Moment;
+use crate::net::{Encapsulation, is_streamed, streamed};
 use crate::wire::ike::Header;
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
@@ -71,6 +72,15 @@ impl Endpoint {
         self.newest(id).map(Established::takes_probes)
     }
 
+    /// Whether the peer of some connection that may go in TCP is configured to listen there.
+    pub fn listens_in_tcp(&self, local: IpAddr, remote: SocketAddr) -> bool {
+        let at_address = self.connections.at_address(Path { local: streamed(local), remote });
+        at_address.into_iter().filter_map(|id| self.connections.get(id)).any(|connection| {
+            let config = &connection.config;
+            config.tcp_port == remote.port() && config.encapsulation != Encapsulation::Udp
+        })
+    }
+
     fn newest(&self, id: ConnectionId) -> Option<&Established> {
         self.sas.active_of(id).max_by_key(|sa| sa.established_at())
     }
@@ -116,7 +126,8 @@ impl Endpoint {
     /// The connection whose message a datagram of ours is, as [`Endpoint::poll_transmit`] gave it
     /// out; `None` when it belongs to none: an answer to a stranger, or an IKE SA that is gone.
     pub fn sender_of(&self, local: SocketAddr, datagram: &[u8]) -> Option<ConnectionId> {
-        let message = match local.port() == self.core.settings.natt_port {
+        let marked = is_streamed(local) || local.port() == self.core.settings.natt_port;
+        let message = match marked {
             true => datagram.strip_prefix(&NON_ESP_MARKER)?,
             false => datagram,
         };

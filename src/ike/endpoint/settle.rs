@@ -38,6 +38,10 @@ impl Endpoint {
     pub(super) fn time_out_connection(&mut self, id: ConnectionId, at: &mut Moment<'_>) {
         self.settle(id, at);
         let Some(connection) = self.connections.get_mut(id) else { return };
+        if connection.trial_at().is_some_and(|due| due <= at.now) {
+            connection.carrier.try_again(at.now);
+            return self.start_attempt(id, at);
+        }
         if connection.attempt_at().is_none_or(|due| at.now < due) {
             return;
         }
@@ -84,6 +88,12 @@ impl Endpoint {
         }
         if let Some(old) = outdated_beside_newer(&sas) {
             return Verdicts::Close(old);
+        }
+        if let Some((old, newer)) = streamed_beside_newer(&sas) {
+            return match newer.confirmed_after(old.established_at()) {
+                true => Verdicts::Close(old.id().local),
+                false => Verdicts::Probe(newer.id().local, now + DUPLICATE),
+            };
         }
         if !winner.confirmed_after(loser.established_at()) {
             return Verdicts::Probe(winner.id().local, now + DUPLICATE);
@@ -194,6 +204,17 @@ fn outdated_beside_newer(sas: &[&Established]) -> Option<IkeSpi> {
             && sa.confirmed_after(old.established_at())
     };
     sas.iter().find(newer).map(|_| old.id().local)
+}
+
+/// An IKE SA in TCP and a newer one in UDP, which takes its place: UDP is to be favoured "whenever
+/// possible" (RFC 9329 §9).
+fn streamed_beside_newer<'s>(
+    sas: &[&'s Established],
+) -> Option<(&'s Established, &'s Established)> {
+    let old = sas.iter().find(|sa| sa.path().is_streamed())?;
+    let newer =
+        |sa: &&&Established| !sa.path().is_streamed() && sa.established_at() > old.established_at();
+    sas.iter().find(newer).map(|newer| (*old, *newer))
 }
 
 /// An IKE SA whose peer does not answer, when the same peer does on another.

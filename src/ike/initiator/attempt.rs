@@ -31,10 +31,12 @@ pub(in super::super) struct Attempt {
     /// The last refusal, which may have been forged.
     pub(super) hint: Option<FailureReason>,
     pub(super) began_at: Timestamp,
+    /// It is made beside an IKE SA that works: nobody need hear that it gets no answer.
+    pub(super) quiet: bool,
 }
 
 impl Attempt {
-    /// Begins an attempt that will send IKE_SA_INIT from `path`.
+    /// Begins an attempt that will send IKE_SA_INIT from `path`, `quiet` when nobody waits for it.
     ///
     /// # Errors
     ///
@@ -43,7 +45,7 @@ impl Attempt {
         connection: ConnectionId,
         config: Arc<ConnectionConfig>,
         spi: IkeSpi,
-        path: Path,
+        (path, quiet): (Path, bool),
         ctx: &mut Context<'_>,
     ) -> Result<Step, FailureReason> {
         let suite = config.ike_suites.first().ok_or(FailureReason::Ours("no IKE suite"))?;
@@ -57,6 +59,7 @@ impl Attempt {
             restarts: 0,
             hint: None,
             began_at: ctx.now,
+            quiet,
             config,
         };
         Ok(attempt.generate(ours, ctx))

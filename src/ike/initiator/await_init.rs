@@ -143,6 +143,10 @@ impl AwaitInit {
                 Step::AwaitInit(self)
             }
             Ok(InitAnswer::OtherGroup(group)) => self.attempt.regroup(group, ctx),
+            // Who could forge an answer in TCP keeps true ones away, too (RFC 9329 §6.4).
+            Ok(InitAnswer::Refusal(reason)) if self.attempt.path.is_streamed() => {
+                Step::Failed(reason)
+            }
             Ok(InitAnswer::Refusal(reason)) => {
                 ctx.out.count(Discard::UnprotectedHint);
                 self.retransmission.shorten(ctx.now + HINT_PATIENCE);
@@ -226,7 +230,7 @@ impl AwaitInit {
             return Ok(InitAnswer::Refusal(FailureReason::NoNatTraversal));
         };
         let names_slots = slots::are_named_by_sender(payloads);
-        if !will_encapsulate(nat, self.attempt.config.force_encapsulation, names_slots) {
+        if !will_encapsulate(&from, nat, self.attempt.config.force_encapsulation, names_slots) {
             return Ok(InitAnswer::Refusal(FailureReason::NoEncapsulation));
         }
         let ours = self.attempt.config.ppk.as_ref();
@@ -275,7 +279,7 @@ impl AwaitInit {
             Due::Resend => {
                 ctx.out.stats.retransmitted += 1;
                 ctx.out.send(&self.attempt.path, &self.request);
-                if self.retransmission.sent() == TELLING {
+                if self.retransmission.sent() == TELLING && !self.attempt.quiet {
                     let reason = self.attempt.hint.clone();
                     let reason = reason.unwrap_or_else(|| self.unanswered().reason(ctx.now));
                     ctx.out.event(self.attempt.connection, Event::Unanswered { reason });

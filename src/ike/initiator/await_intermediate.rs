@@ -60,7 +60,7 @@ impl AwaitIntermediate {
         let header = keyed.header(ExchangeType::IKE_INTERMEDIATE, keyed.transcript.next_id());
         let payloads = [payloads::public_value(&key_exchange)];
         let (key, remote) = (&mut keyed.keys.seal, keyed.path.remote);
-        let request = keyed.fragmentation.seal(key, &header, &payloads, remote);
+        let request = keyed.fragmentation.on(&keyed.path).seal(key, &header, &payloads, remote);
         ctx.out.send_sealed(&keyed.path, &request);
         let mut retransmission = Retransmission::new(&keyed.config.retransmit, ctx.now);
         retransmission.shorten(ctx.now + PATIENCE);

@@ -181,7 +181,7 @@ impl Keyed {
         payloads.push(notify(NotifyType::ESP_TFC_PADDING_NOT_SUPPORTED, []));
         let header = self.header(ExchangeType::IKE_AUTH, self.transcript.next_id());
         let (key, remote) = (&mut self.keys.seal, self.path.remote);
-        let request = self.fragmentation.seal(key, &header, &payloads, remote);
+        let request = self.fragmentation.on(&self.path).seal(key, &header, &payloads, remote);
         ctx.out.send_sealed(&self.path, &request);
         let retransmission = Retransmission::new(&self.config.retransmit, ctx.now);
         let answer = Reassembly::default();

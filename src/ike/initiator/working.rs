@@ -248,8 +248,11 @@ impl Agreeing {
 }
 
 /// "The initiator MUST … change to port 4500" when there is a NAT, and may without one
-/// (RFC 7296 §2.23).
+/// (RFC 7296 §2.23). A TCP connection stays where it is.
 fn natt_path(path: Path, ike_port: u16, natt_port: u16) -> Path {
+    if path.is_streamed() {
+        return path;
+    }
     let at = |address: SocketAddr| {
         let port = if address.port() == ike_port { natt_port } else { address.port() };
         SocketAddr::new(address.ip(), port)

@@ -279,7 +279,8 @@ impl Signing {
         let auth_id = half_open.transcript.next_id();
         let header = answer_header(half_open.id, ExchangeType::IKE_AUTH, auth_id);
         let (key, remote) = (&mut half_open.keys.seal, request.from.remote);
-        let response = half_open.fragmentation.seal(key, &header, &payloads, remote);
+        let fragmentation = half_open.fragmentation.on(&request.from);
+        let response = fragmentation.seal(key, &header, &payloads, remote);
         let ppk_in_use = mixed.is_some();
         if let Some((mixed, _)) = mixed
             && !fault::is_on(Fault::ForgetsPpk)

@@ -89,7 +89,7 @@ impl Answering {
         let nat = detect(&message.payloads, (remote, IkeSpi::ZERO), &path)
             .ok_or_else(|| InitRefusal::explained(FailureReason::NoNatTraversal))?;
         let names_slots = slots::are_named_by_sender(payloads);
-        if !will_encapsulate(nat, acceptable.force_encapsulation, names_slots) {
+        if !will_encapsulate(&path, nat, acceptable.force_encapsulation, names_slots) {
             return Err(InitRefusal::explained(FailureReason::NoEncapsulation));
         }
         if public.data.len() != group.public_len() {

@@ -92,7 +92,7 @@ impl Mixing {
         let header = answer_header(half_open.id, half_open.due(), half_open.transcript.next_id());
         let payloads = [public_value_of(group, public)];
         let (key, remote) = (&mut half_open.keys.seal, from.remote);
-        let response = half_open.fragmentation.seal(key, &header, &payloads, remote);
+        let response = half_open.fragmentation.on(&from).seal(key, &header, &payloads, remote);
         ctx.out.send_sealed(&from, &response);
         half_open.answered = Some(LastAnswer::new(digest, response, ctx.now));
         let covered = covered(&header, &payloads);

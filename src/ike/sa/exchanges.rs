@@ -171,7 +171,7 @@ impl<P> Exchanges<P> {
         let whole = self.keys.seal.seal(&header, payloads);
         ctx.out.send_whole(path, &whole);
         let purpose = purpose(whole.len());
-        let anywhere = Fragmentation { path_mtu: None, ..self.fragmentation };
+        let anywhere = Fragmentation { path_mtu: None, ..self.fragmentation.on(path) };
         let message = match anywhere.agreed {
             true => anywhere.seal_fragments(&mut self.keys.seal, &header, payloads, path.remote),
             false => Sealed::whole(whole),
@@ -191,7 +191,7 @@ impl<P> Exchanges<P> {
     }
 
     fn seal(&mut self, header: &Header, payloads: &[Payload], path: &Path) -> Sealed {
-        self.fragmentation.seal(&mut self.keys.seal, header, payloads, path.remote)
+        self.fragmentation.on(path).seal(&mut self.keys.seal, header, payloads, path.remote)
     }
 
     /// Answers the peer's request where it came from (RFC 7296 §2.11), and remembers the answer.
