@@ -9,6 +9,8 @@ pub const IKE_PORT: u16 = 500;
 /// The port of IKE behind NAT and of ESP in UDP (RFC 3948 §2). Our ESP always goes over UDP, so
 /// that it passes every NAT and firewall and spreads over receive queues.
 pub const NATT_PORT: u16 = 4500;
+/// The TCP port of IKE and ESP where UDP does not pass (RFC 9329 §2).
+pub const TCP_PORT: u16 = 4500;
 
 /// VXLAN's port (RFC 7348 §5). Linux's own 8472 is older, and silently dropped by some networks.
 pub const VXLAN_PORT: u16 = 4789;

@@ -11,7 +11,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroU16;
 use toml::de::DeValue;
 
-pub(super) const KEYS: [&str; 20] = [
+pub(super) const KEYS: [&str; 21] = [
     "name",
     "region",
     "zone",
@@ -25,6 +25,7 @@ pub(super) const KEYS: [&str; 20] = [
     "router_id",
     "ike_port",
     "natt_port",
+    "tcp_port",
     "underlay_mtu",
     "path_mtu_discovery",
     "ike_fragmentation",
@@ -67,6 +68,7 @@ pub(super) fn read(
         zone: section.optional("zone", words::text, report).unwrap_or_default(),
         ike_port: port(section, "ike_port", defaults::IKE_PORT, report),
         natt_port: port(section, "natt_port", defaults::NATT_PORT, report),
+        tcp_port: port(section, "tcp_port", defaults::TCP_PORT, report),
         identity: identity(section, &name, report),
         asn: section.optional("asn", words::asn, report),
         router_id: router_id(section, &listen, &name, report),

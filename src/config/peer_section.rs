@@ -15,12 +15,13 @@ use crate::net::{Prefix, RemoteId};
 use std::net::IpAddr;
 use std::ops::Range;
 
-const OWN_KEYS: [&str; 21] = [
+const OWN_KEYS: [&str; 22] = [
     "name",
     "vpc",
     "vpcs",
     "remote_address",
     "remote_port",
+    "tcp_port",
     "local_address",
     "remote_identity",
     "local_identity",
@@ -80,8 +81,9 @@ pub(super) fn read(
     let tuning = with_preset(section, context.defaults, report).read_over(section, report);
     check_weakness(section, &tuning, report);
     let local_address = local_address(section, context, remote_address.as_ref(), report);
-    let remote_port = words::integer("a port", 1..=u16::MAX);
-    let remote_port = section.optional("remote_port", remote_port, report);
+    let port = || words::integer("a port", 1..=u16::MAX);
+    let remote_port = section.optional("remote_port", port(), report);
+    let tcp_port = section.optional("tcp_port", port(), report);
     let inside = Inside {
         gateway: context.gateway,
         peer: name.as_ref().map(|name| name.value.as_str()),
@@ -132,6 +134,8 @@ pub(super) fn read(
             maps: tunnel.maps,
             mobike: tuning.mobike,
             aggfrag: tuning.aggfrag,
+            encapsulation: tuning.encapsulation,
+            tcp_port: tcp_port.unwrap_or(defaults::TCP_PORT),
             local_ts: tunnel.local_ts,
             remote_ts: tunnel.remote_ts,
             probe: tunnel.probe,

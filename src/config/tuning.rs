@@ -6,11 +6,11 @@ use super::{Bfd, Lifetimes, Liveness, defaults, limits, words};
 use crate::crypto::suite::{
     DEFAULT_IKE_SUITES, EspSuite, IkeSuite, PostQuantum, default_esp_suites,
 };
-use crate::net::Prefix;
+use crate::net::{Encapsulation, Prefix};
 use std::time::Duration;
 use toml::de::DeValue;
 
-pub(super) const KEYS: [&str; 18] = [
+pub(super) const KEYS: [&str; 19] = [
     "ike_suites",
     "esp_suites",
     "post_quantum",
@@ -29,6 +29,7 @@ pub(super) const KEYS: [&str; 18] = [
     "force_encapsulation",
     "mobike",
     "aggfrag",
+    "encapsulation",
 ];
 
 const LIVENESS_KEYS: [&str; 3] = ["interval", "timeout", "give_up"];
@@ -53,6 +54,7 @@ pub(super) struct Tuning {
     pub(super) force_encapsulation: bool,
     pub(super) mobike: bool,
     pub(super) aggfrag: bool,
+    pub(super) encapsulation: Encapsulation,
     /// Selectors of both sides where the file says none; else what the routing suggests.
     pub(super) selectors: Option<Vec<Prefix>>,
 }
@@ -75,6 +77,7 @@ impl Default for Tuning {
             force_encapsulation: true,
             mobike: false,
             aggfrag: false,
+            encapsulation: Encapsulation::default(),
             selectors: None,
         }
     }
@@ -118,6 +121,9 @@ impl Tuning {
                 .unwrap_or(self.force_encapsulation),
             mobike: section.optional("mobike", words::boolean, report).unwrap_or(self.mobike),
             aggfrag: section.optional("aggfrag", words::boolean, report).unwrap_or(self.aggfrag),
+            encapsulation: section
+                .optional("encapsulation", words::encapsulation, report)
+                .unwrap_or(self.encapsulation),
             selectors: self.selectors.clone(),
         }
     }

@@ -8,7 +8,8 @@ use super::{Bfd, Credentials, Identity, Lifetimes, Liveness, Ppk, Probe};
 use crate::crypto::secret::Secret;
 use crate::crypto::suite::{EspSuite, IkeSuite, PostQuantum};
 use crate::net::{
-    Asn, HostName, InterfaceAddress, Mapping, Mappings, PeerId, Prefix, RemoteId, VpcId,
+    Asn, Encapsulation, HostName, InterfaceAddress, Mapping, Mappings, PeerId, Prefix, RemoteId,
+    VpcId,
 };
 use crate::routing::policy::{Role, Rule};
 use crate::wire::ip::protocol;
@@ -47,6 +48,14 @@ impl Checked {
     }
 }
 
+impl Config {
+    /// The TCP port on which peers are listened to; `None` while none may use TCP (RFC 9329 §5).
+    pub fn stream_port(&self) -> Option<u16> {
+        let in_tcp = |peer: &PeerConfig| peer.encapsulation != Encapsulation::Udp;
+        self.peers.values().any(in_tcp).then_some(self.gateway.tcp_port)
+    }
+}
+
 /// This gateway: `[gateway]`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct GatewayConfig {
@@ -63,6 +72,8 @@ pub struct GatewayConfig {
     pub ike_port: u16,
     /// UDP port for IKE behind NAT and for ESP (RFC 3948).
     pub natt_port: u16,
+    /// TCP port on which peers are listened to that may use TCP (RFC 9329).
+    pub tcp_port: u16,
     /// The identity that peers expect of us (RFC 7296 §3.5) where a peer's section says no other.
     pub identity: Identity,
     /// Our autonomous system; `None` when no peer speaks BGP.
@@ -375,6 +386,10 @@ pub struct PeerConfig {
     pub mobike: bool,
     /// Whether packets may share a datagram and be cut, if the peer agrees (RFC 9347).
     pub aggfrag: bool,
+    /// In what IKE and ESP go (RFC 9329).
+    pub encapsulation: Encapsulation,
+    /// The TCP port where the peer listens.
+    pub tcp_port: u16,
     /// Our side's traffic selectors (RFC 7296 §2.9), as the peer knows it.
     pub local_ts: Vec<Prefix>,
     /// The peer's side's traffic selectors.

@@ -4,7 +4,7 @@ use super::diagnostics::Fault;
 use super::reader::described;
 use super::{Identity, ParseIdentityError, ServiceConfig, limits};
 use crate::crypto::suite::{EspSuite, IkeSuite, PostQuantum, SuiteError};
-use crate::net::{Asn, InterfaceAddress, Prefix};
+use crate::net::{Asn, Encapsulation, InterfaceAddress, Prefix};
 use crate::routing::policy::Role;
 use crate::wire::ip::protocol;
 use std::fmt::Display;
@@ -386,6 +386,17 @@ pub(super) fn post_quantum(value: &DeValue<'_>) -> Result<PostQuantum, Fault> {
     let known = all.into_iter().find(|one| one.to_string() == word);
     known.ok_or_else(|| {
         Fault::new(format!("{word:?} is no way to use ML-KEM")).label("not known").help(help)
+    })
+}
+
+/// In what IKE and ESP go.
+pub(super) fn encapsulation(value: &DeValue<'_>) -> Result<Encapsulation, Fault> {
+    let help = "write \"udp\", \"auto\" (in TCP while UDP is not answered), or \"tcp\"";
+    let word = string(value)?;
+    let all = [Encapsulation::Udp, Encapsulation::Auto, Encapsulation::Tcp];
+    let known = all.into_iter().find(|one| one.to_string() == word);
+    known.ok_or_else(|| {
+        Fault::new(format!("{word:?} is no encapsulation")).label("not known").help(help)
     })
 }
 

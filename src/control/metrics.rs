@@ -26,6 +26,7 @@ pub fn render(view: &MetricsView) -> String {
     paths::bfd(&mut page, &view.peers);
     paths::beyond(&mut page, &view.peers);
     traffic(&mut page, &view.peers);
+    carriers(&mut page, &view.peers);
     routes(&mut page, &view.peers);
     events(&mut page, view);
     virtual_routers(&mut page, &view.virtual_routers);
@@ -354,6 +355,14 @@ fn traffic(page: &mut Page, peers: &[PeerMetrics]) {
             let labels = [peer_label(peer), vpc_label(peer), ("reason", reason.as_str())];
             page.sample("vpngw_peer_discards_total", &labels, *count as f64);
         }
+    }
+}
+
+fn carriers(page: &mut Page, peers: &[PeerMetrics]) {
+    page.metric("vpngw_peer_in_tcp", "gauge", "1 while IKE and ESP go in TCP.");
+    for peer in peers {
+        let labels = [peer_label(peer), vpc_label(peer)];
+        page.sample("vpngw_peer_in_tcp", &labels, flag(peer.summary.in_tcp));
     }
 }
 

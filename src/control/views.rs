@@ -122,6 +122,9 @@ pub struct PeerSummary {
     /// is of no use to who has a quantum computer later.
     #[serde(default)]
     pub key_exchange: Option<String>,
+    /// Whether IKE and ESP go in TCP (RFC 9329).
+    #[serde(default)]
+    pub in_tcp: bool,
     /// Weak suites that the configuration admits for this peer (`allow_weak`).
     #[serde(default)]
     pub weak_suites: Vec<String>,
@@ -255,7 +258,10 @@ pub struct PeerView {
     /// The certificates of both.
     #[serde(default)]
     pub certificates: CertificatesView,
-    /// Our side of the tunnel on the underlay.
+    /// For how long UDP has not been answered, where that is why the tunnel goes in TCP.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub udp_silent_for_ms: Option<u64>,
+    /// Our side of the tunnel on the underlay; with port 0 in TCP, whose port on our side means nothing.
     pub local: Option<SocketAddr>,
     /// The network namespace in which the VPC lives; `None` is the daemon's own.
     #[serde(default)]

@@ -18,13 +18,14 @@ use super::world::{Answers, Place, World};
 use super::{logging, notify, unsent};
 use crate::control::{FailureKind, Page, Reply, Request, Standing};
 use crate::dataplane::{
-    BfdReceiver, BfdReport, ControlReceiver, Dataplane, FromDataplane, VpcDevice,
+    BfdReceiver, BfdReport, ControlReceiver, Dataplane, FromDataplane, FromStreams, StreamReceiver,
+    VpcDevice,
 };
 use crate::gateway::world::{Answer, Change, Host, Wish};
 use crate::gateway::{BfdOutput, Datagram, Gateway, Output, Unsent};
 use crate::ike::JobAnswer;
 use crate::moment::Moment;
-use crate::net::VpcId;
+use crate::net::{VpcId, is_streamed};
 use crate::os::clock::Clock;
 use crate::os::memory::scrub_stack;
 use crate::os::random::OsRandom;
@@ -77,6 +78,7 @@ pub(super) struct Inputs {
     pub(super) ike: mpsc::Receiver<Datagram>,
     pub(super) dataplane: ControlReceiver,
     pub(super) bfd: BfdReceiver,
+    pub(super) streams: StreamReceiver,
     pub(super) tcp: mpsc::Receiver<TcpEvent>,
     pub(super) lan: mpsc::Receiver<LanEvent>,
     pub(super) jobs: mpsc::Receiver<JobAnswer>,
@@ -91,6 +93,7 @@ pub(super) enum Input {
     Datagram(Datagram),
     Dataplane(FromDataplane),
     Bfd(BfdReport),
+    Streams(FromStreams),
     Tcp(TcpEvent),
     Lan(LanEvent),
     Job(JobAnswer),
@@ -150,6 +153,7 @@ impl Daemon {
             signal = self.signals.next() => Input::Signal(signal),
             Some(report) = inputs.bfd.recv() => Input::Bfd(report),
             Some(message) = inputs.dataplane.recv() => Input::Dataplane(message),
+            Some(message) = inputs.streams.recv() => Input::Streams(message),
             Some(datagram) = inputs.ike.recv() => Input::Datagram(datagram),
             Some(event) = inputs.lan.recv() => Input::Lan(event),
             Some(event) = inputs.tcp.recv(), if !is_busy => Input::Tcp(event),
@@ -190,6 +194,13 @@ impl Daemon {
             }
             Input::Dataplane(FromDataplane::Strayed { local, strayed }) => {
                 gateway.handle_strayed(local, strayed, at);
+            }
+            Input::Streams(FromStreams::Datagram { local, remote, bytes }) => {
+                gateway.handle_datagram(local, remote, &bytes, at);
+            }
+            // The peers there are asked at once, in a new connection if we have made the old one.
+            Input::Streams(FromStreams::Closed { local, remote }) => {
+                gateway.handle_unreachable(local, remote, now);
             }
             Input::Bfd(BfdReport { peer, report }) => gateway.handle_bfd(peer, report, now),
             Input::Tcp(TcpEvent { vpc, connection, input }) => {
@@ -310,6 +321,7 @@ impl Daemon {
                     let Daemon { underlay, dataplane, listening, .. } = self;
                     listening.change(addresses, Sockets { underlay, dataplane });
                 }
+                Output::Stream(output) => self.carry_out_stream(output),
                 Output::Publish(snapshot) => self.dataplane.publish(snapshot),
                 Output::World(change) => self.change(change),
                 Output::Tcp(output) => {
@@ -419,7 +431,9 @@ impl Daemon {
 
     fn send(&mut self, datagram: &Datagram) {
         let Datagram { local, remote, bytes } = datagram;
+        let in_tcp = is_streamed(*local);
         let sent = match local.port() == self.gateway.config().gateway.natt_port {
+            _ if in_tcp => self.send_streamed(datagram),
             true => self.dataplane.send_control(*local, *remote, bytes),
             false => self.underlay.send(datagram),
         };

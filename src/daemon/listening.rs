@@ -25,16 +25,32 @@ pub(super) struct Sockets<'d> {
 pub(super) struct Listening {
     ike_port: u16,
     natt_port: u16,
+    /// Where TCP connections are taken, if they are.
+    stream_port: Option<u16>,
     wanted: BTreeSet<IpAddr>,
     open: BTreeSet<IpAddr>,
+    /// Those of them on which TCP connections are taken.
+    streaming: BTreeSet<IpAddr>,
     retry_at: Option<Instant>,
 }
 
 impl Listening {
     /// Listens nowhere yet.
-    pub(super) fn new(ike_port: u16, natt_port: u16) -> Listening {
-        let (wanted, open) = (BTreeSet::new(), BTreeSet::new());
-        Listening { ike_port, natt_port, wanted, open, retry_at: None }
+    pub(super) fn new((ike_port, natt_port): (u16, u16), stream_port: Option<u16>) -> Listening {
+        let (wanted, open, streaming) = <(BTreeSet<_>, BTreeSet<_>, BTreeSet<_>)>::default();
+        Listening { ike_port, natt_port, stream_port, wanted, open, streaming, retry_at: None }
+    }
+
+    /// Takes TCP connections on this port from now on, too, or none any more.
+    pub(super) fn take_streams(&mut self, port: Option<u16>, mut sockets: Sockets<'_>) {
+        if port == self.stream_port {
+            return;
+        }
+        for address in std::mem::take(&mut self.streaming) {
+            self.leave_streams(address, &sockets);
+        }
+        self.stream_port = port;
+        self.open_missing(false, &mut sockets);
     }
 
     /// Listens on `wanted` for the first time.
@@ -55,7 +71,7 @@ impl Listening {
                     return Err(failure);
                 }
                 Err(failure) => self.put_off(address, &failure),
-                Ok(()) => drop(self.open.insert(address)),
+                Ok(()) => {}
             }
         }
         self.wanted = wanted;
@@ -84,13 +100,14 @@ impl Listening {
 
     fn open_missing(&mut self, was_told: bool, sockets: &mut Sockets<'_>) {
         self.retry_at = None;
-        let missing: Vec<IpAddr> = self.wanted.difference(&self.open).copied().collect();
+        let is_missing = |address: &&IpAddr| {
+            !self.open.contains(*address)
+                || self.stream_port.is_some() && !self.streaming.contains(*address)
+        };
+        let missing: Vec<IpAddr> = self.wanted.iter().filter(is_missing).copied().collect();
         for address in missing {
             match self.open(address, sockets) {
-                Ok(()) => {
-                    info!(%address, "listening");
-                    self.open.insert(address);
-                }
+                Ok(()) => info!(%address, "listening"),
                 Err(_) if was_told => self.retry_at = Some(Instant::now() + AGAIN),
                 Err(failure) => self.put_off(address, &failure),
             }
@@ -102,19 +119,40 @@ impl Listening {
         self.retry_at = Some(Instant::now() + AGAIN);
     }
 
-    fn open(&self, address: IpAddr, sockets: &mut Sockets<'_>) -> Outcome<()> {
-        let [ike, natt] = self.places(address);
-        sockets.underlay.listen_on(ike)?;
-        let opened = sockets.dataplane.listen_on(natt).or_fail_as_it_is();
-        if opened.is_err() {
-            sockets.underlay.leave(ike);
+    /// Opens what is missing of an address.
+    fn open(&mut self, address: IpAddr, sockets: &mut Sockets<'_>) -> Outcome<()> {
+        if !self.open.contains(&address) {
+            let [ike, natt] = self.places(address);
+            sockets.underlay.listen_on(ike)?;
+            let opened = sockets.dataplane.listen_on(natt).or_fail_as_it_is();
+            if opened.is_err() {
+                sockets.underlay.leave(ike);
+            }
+            opened?;
+            self.open.insert(address);
         }
-        opened
+        let Some(port) = self.stream_port.filter(|_| !self.streaming.contains(&address)) else {
+            return Ok(());
+        };
+        let place = SocketAddr::new(address, port);
+        sockets.dataplane.streams().listen_on(place).or_fail_as_it_is()?;
+        self.streaming.insert(address);
+        Ok(())
+    }
+
+    fn leave_streams(&self, address: IpAddr, sockets: &Sockets<'_>) {
+        let Some(port) = self.stream_port else { return };
+        if let Err(error) = sockets.dataplane.leave_streams(SocketAddr::new(address, port)) {
+            warn!(%address, error = format!("{error:#}"), "TCP connections are still taken");
+        }
     }
 
     fn close(&mut self, address: IpAddr, sockets: &mut Sockets<'_>) {
         let [ike, natt] = self.places(address);
         self.open.remove(&address);
+        if self.streaming.remove(&address) {
+            self.leave_streams(address, sockets);
+        }
         sockets.underlay.leave(ike);
         match sockets.dataplane.leave(natt) {
             Ok(()) => info!(%address, "not listening any more"),

@@ -34,6 +34,7 @@ mod reload;
 mod serving;
 mod standing;
 mod start;
+mod streams;
 mod underlay;
 mod unsent;
 mod web;

@@ -82,6 +82,7 @@ impl Daemon {
         self.place();
         self.watch_lans();
         self.carry_out();
+        self.listen_in_tcp();
         self.claims.keep_only(&outline);
         self.world.look();
         Ok(reloaded.to_string())

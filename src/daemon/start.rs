@@ -76,7 +76,11 @@ pub(super) async fn start(args: &Args) -> Outcome<Daemon> {
     let (mut dataplane, from_dataplane) = Dataplane::start(devices).or_fail_as_it_is()?;
     let bfd = dataplane.take_bfd_reports();
     let bfd = bfd.ok_or_else(|| anyhow!("the thread of BFD has no ear")).or_fail_as_it_is()?;
-    let mut listening = Listening::new(config.gateway.ike_port, config.gateway.natt_port);
+    let streams = dataplane.take_stream_messages();
+    let streams =
+        streams.ok_or_else(|| anyhow!("nobody hears TCP connections")).or_fail_as_it_is()?;
+    let ports = (config.gateway.ike_port, config.gateway.natt_port);
+    let mut listening = Listening::new(ports, config.stream_port());
     let sockets = Sockets { underlay: &mut underlay, dataplane: &mut dataplane };
     listening.begin(host.sockets(&config), &config.gateway.listen, sockets)?;
     let (world, answers) = World::open();
@@ -95,6 +99,7 @@ pub(super) async fn start(args: &Args) -> Outcome<Daemon> {
         ike,
         dataplane: from_dataplane,
         bfd,
+        streams,
         tcp,
         lan,
         jobs: job_answers,

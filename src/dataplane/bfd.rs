@@ -16,11 +16,12 @@ use super::Ear;
 use super::bell;
 use super::counters::DataplaneCounters;
 use super::outbox::Outbox;
+use super::streams::{Outlets, Urgency};
 use super::worker::Command;
 use crate::esp::Discard;
 use crate::forward::{self, Egress, ForGateway, TunnelEntry};
 use crate::moment::Moment;
-use crate::net::PeerId;
+use crate::net::{PeerId, is_streamed};
 use crate::os::clock::Clock;
 use crate::os::memory::scrub_stack;
 use crate::os::process;
@@ -149,7 +150,12 @@ impl Bfd {
         self.inbox.clone()
     }
 
-    pub(super) fn start(&mut self, ears: Vec<Ear>, counters: Arc<DataplaneCounters>) -> Result<()> {
+    pub(super) fn start(
+        &mut self,
+        ears: Vec<Ear>,
+        outlets: Outlets,
+        counters: Arc<DataplaneCounters>,
+    ) -> Result<()> {
         let Some(begin) = self.begin.take() else { return Ok(()) };
         let (told, reports) = tokio::sync::mpsc::channel(REPORTS);
         self.reports = Some(reports);
@@ -160,6 +166,7 @@ impl Bfd {
             sessions: Sessions::default(),
             tunnels: BTreeMap::new(),
             outboxes: Vec::new(),
+            outlets,
             send: SendBatch::new(),
             counters,
             ears,
@@ -240,6 +247,7 @@ struct Watchman {
     sessions: Sessions,
     tunnels: BTreeMap<PeerId, Arc<TunnelEntry>>,
     outboxes: Vec<Outbox>,
+    outlets: Outlets,
     send: SendBatch,
     counters: Arc<DataplaneCounters>,
     ears: Vec<Ear>,
@@ -391,7 +399,9 @@ impl Watchman {
     fn seal(&mut self, peer: PeerId, packet: &mut [u8]) {
         if let Some(tunnel) = self.tunnels.get(&peer) {
             // Counted by reason where it is decided.
-            let _ = forward::originate(tunnel, packet, &mut Boxes(&mut self.outboxes));
+            let (outboxes, outlets) = (&mut self.outboxes, &self.outlets);
+            let mut boxes = Boxes { outboxes, outlets, counters: &self.counters };
+            let _ = forward::originate(tunnel, packet, &mut boxes);
         }
     }
 
@@ -415,7 +425,11 @@ fn heard(tunnels: &BTreeMap<PeerId, Arc<TunnelEntry>>, peer: PeerId) -> Option<T
 }
 
 /// Sealed datagrams wait here until all that are due can leave together.
-struct Boxes<'w>(&'w mut [Outbox]);
+struct Boxes<'w> {
+    outboxes: &'w mut [Outbox],
+    outlets: &'w Outlets,
+    counters: &'w DataplaneCounters,
+}
 
 impl Egress for Boxes<'_> {
     fn datagram(
@@ -425,7 +439,10 @@ impl Egress for Boxes<'_> {
         length: usize,
         seal: impl FnOnce(&mut [u8]) -> Result<usize, Discard>,
     ) -> Result<(), Discard> {
-        let outbox = self.0.iter_mut().find(|outbox| outbox.socket.local() == tunnel.local);
+        if is_streamed(tunnel.local) {
+            return self.outlets.seal(tunnel, (length, Urgency::Urgent), self.counters, seal);
+        }
+        let outbox = self.outboxes.iter_mut().find(|outbox| outbox.socket.local() == tunnel.local);
         outbox.ok_or(Discard::SendFailed)?.push(tunnel.remote, tos, length, seal)
     }
 

@@ -50,6 +50,16 @@ counters! {
     write_failed,
     /// Merged packets that a device did not take as one.
     merge_fallbacks,
+    /// TCP connections accepted (RFC 9329).
+    streams_accepted,
+    /// TCP connections that were not taken, or gave way to others: too many strangers.
+    streams_refused,
+    /// TCP connections of strangers in which nobody proved to be a peer in time.
+    streams_expired,
+    /// TCP connections that carried something else than IKE and ESP.
+    streams_faulty,
+    /// Messages for a TCP connection that does not send as fast as they come.
+    streams_full,
 }
 
 /// A number that only grows.

@@ -1,13 +1,16 @@
 //! Single datagrams past the outboxes: what the gateway itself says inside a tunnel.
 
 use super::counters::DataplaneCounters;
+use super::streams::{Outlets, Urgency};
 use crate::esp::Discard;
 use crate::forward::{Egress, TunnelEntry};
+use crate::net::is_streamed;
 use crate::os::udp::{SendBatch, Train, UdpSocket};
 
 /// Sends each datagram at once.
 pub(super) struct Direct<'d> {
     pub sockets: &'d [UdpSocket],
+    pub outlets: Outlets,
     pub counters: &'d DataplaneCounters,
 }
 
@@ -19,6 +22,9 @@ impl Egress for Direct<'_> {
         length: usize,
         seal: impl FnOnce(&mut [u8]) -> Result<usize, Discard>,
     ) -> Result<(), Discard> {
+        if is_streamed(tunnel.local) {
+            return self.outlets.seal(tunnel, (length, Urgency::Urgent), self.counters, seal);
+        }
         let (mut sockets, whole) = (self.sockets.iter(), tunnel.fits_whole(length));
         let socket = sockets.find(|socket| socket.is_way_out(tunnel.local, whole));
         let socket = socket.ok_or(Discard::SendFailed)?;

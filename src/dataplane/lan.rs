@@ -2,10 +2,11 @@
 
 use super::counters::DataplaneCounters;
 use super::outbox::Outbox;
+use super::streams::{Outlets, Urgency};
 use super::tun::VpcTun;
 use crate::esp::Discard;
 use crate::forward::{Egress, Outbound, Packers, Snapshot, TunnelEntry};
-use crate::net::VpcId;
+use crate::net::{VpcId, is_streamed};
 use crate::offload::{MAX_PACKET, SuperPacket, VirtioNetHeader};
 use std::io;
 use std::mem;
@@ -30,15 +31,15 @@ impl ReadBuffer {
 /// an outbox is full.
 pub(super) fn turn(
     tun: &mut VpcTun,
-    outboxes: &mut [Outbox],
+    (outboxes, outlets): (&mut [Outbox], &Outlets),
     snapshot: &Snapshot,
     buffer: &mut ReadBuffer,
     counters: &DataplaneCounters,
 ) -> io::Result<()> {
     let packers = mem::take(&mut buffer.packers);
     let mut outbound = Outbound::with(packers, snapshot, tun.vpc);
-    let read = read_into(&mut outbound, tun, outboxes, &mut buffer.read, counters);
-    let mut egress = Ports { outboxes, tun, counters };
+    let read = read_into(&mut outbound, tun, (outboxes, outlets), &mut buffer.read, counters);
+    let mut egress = Ports { outboxes, outlets, tun, counters };
     buffer.packers = outbound.finish(&mut egress);
     read
 }
@@ -46,7 +47,7 @@ pub(super) fn turn(
 fn read_into(
     outbound: &mut Outbound<'_>,
     tun: &mut VpcTun,
-    outboxes: &mut [Outbox],
+    (outboxes, outlets): (&mut [Outbox], &Outlets),
     buffer: &mut [u8],
     counters: &DataplaneCounters,
 ) -> io::Result<()> {
@@ -61,7 +62,7 @@ fn read_into(
             counters.malformed_super_packets.add(1);
             continue;
         };
-        let mut egress = Ports { outboxes: &mut *outboxes, tun: &mut *tun, counters };
+        let mut egress = Ports { outboxes: &mut *outboxes, outlets, tun: &mut *tun, counters };
         // Counted by reason where it is decided.
         let _ = outbound.send(packet, &mut egress);
     }
@@ -71,6 +72,7 @@ fn read_into(
 /// The ways out of a turn.
 struct Ports<'w> {
     outboxes: &'w mut [Outbox],
+    outlets: &'w Outlets,
     tun: &'w mut VpcTun,
     counters: &'w DataplaneCounters,
 }
@@ -84,6 +86,9 @@ impl Egress for Ports<'_> {
         length: usize,
         seal: impl FnOnce(&mut [u8]) -> Result<usize, Discard>,
     ) -> Result<(), Discard> {
+        if is_streamed(tunnel.local) {
+            return self.outlets.seal(tunnel, (length, Urgency::Ordinary), self.counters, seal);
+        }
         let (mut outboxes, whole) = (self.outboxes.iter_mut(), tunnel.fits_whole(length));
         let outbox = outboxes.find(|outbox| outbox.socket.is_way_out(tunnel.local, whole));
         outbox.ok_or(Discard::SendFailed)?.push(tunnel.remote, tos, length, seal)

@@ -13,7 +13,8 @@
 //! device, without a lock, a queue or an allocation of its own. When a socket is full the worker
 //! stops reading from the devices until it drains, so packets wait in the device's queue, where
 //! the inner hosts' congestion control sees them. Inner packets for the gateway itself take the way
-//! of IKE, those that it makes a system call of their own; BFD has a thread for itself (`bfd`).
+//! of IKE, those that it makes a system call of their own; BFD has a thread for itself (`bfd`), and so
+//! have TCP connections where UDP does not pass (`streams`).
 //! Decisions are those of [`crate::forward`].
 //!
 //! VPCs come and go while the workers run, without a packet lost of the others: also when somebody
@@ -28,16 +29,18 @@ mod direct;
 mod lan;
 mod merging;
 mod outbox;
+mod streams;
 mod tun;
 mod wan;
 mod worker;
 
 pub use bfd::{Bfd, BfdReport};
 pub use counters::DataplaneCounters;
+pub use streams::{FromStreams, StreamReceiver, Streams};
 
 use crate::esp::Discard;
 use crate::forward::{self, Snapshot, Strayed, TunnelEntry};
-use crate::net::{PeerId, VpcId};
+use crate::net::{PeerId, VpcId, is_streamed};
 use crate::os::clock::Clock;
 use crate::os::tun::{self as os_tun, TunConfig};
 use crate::os::udp::{self, UdpSocket};
@@ -167,6 +170,7 @@ pub struct Dataplane {
     control_sockets: Vec<UdpSocket>,
     counters: Arc<DataplaneCounters>,
     bfd: Bfd,
+    streams: Streams,
 }
 
 struct Handle {
@@ -193,13 +197,14 @@ impl Dataplane {
             control_sockets: Vec::new(),
             counters: Arc::default(),
             bfd: Bfd::new(config.clock)?,
+            streams: Streams::new(),
         };
         for index in 0..count {
             let shared = dataplane.shared(control.clone(), config.clock);
             let handle = start_worker(index, count, shared)?;
             dataplane.workers.push(handle);
         }
-        dataplane.start_bfd()?;
+        dataplane.start_beside()?;
         for device in &config.vpcs {
             dataplane.add_vpc(device)?;
         }
@@ -216,13 +221,38 @@ impl Dataplane {
             counters: self.counters.clone(),
             control,
             bfd: self.bfd.inbox(),
+            outlets: self.streams.outlets(),
             clock,
         }
     }
 
-    fn start_bfd(&mut self) -> Result<()> {
-        let ears = self.workers.iter().map(|worker| worker.ear.clone()).collect();
-        self.bfd.start(ears, self.counters.clone())
+    /// Starts the threads beside the workers.
+    fn start_beside(&mut self) -> Result<()> {
+        let ears: Vec<Ear> = self.workers.iter().map(|worker| worker.ear.clone()).collect();
+        self.streams.start(ears.clone(), self.counters.clone())?;
+        self.bfd.start(ears, self.streams.outlets(), self.counters.clone())
+    }
+
+    /// IKE and ESP in TCP connections.
+    pub fn streams(&mut self) -> &mut Streams {
+        &mut self.streams
+    }
+
+    /// Where the messages of TCP connections for the daemon come out; once.
+    pub fn take_stream_messages(&mut self) -> Option<StreamReceiver> {
+        self.streams.take_messages()
+    }
+
+    /// Takes no TCP connections to this address and port any more: it is free when this returns.
+    ///
+    /// # Errors
+    ///
+    /// When the thread of TCP connections does not answer.
+    pub fn leave_streams(&self, address: SocketAddr) -> Result<()> {
+        wait_for(|done| {
+            self.streams.leave(address, done.clone());
+            Ok(())
+        })
     }
 
     /// BFD inside the tunnels.
@@ -317,6 +347,9 @@ impl Dataplane {
         remote: SocketAddr,
         bytes: &[u8],
     ) -> io::Result<()> {
+        if is_streamed(local) {
+            return self.streams.send((local.ip(), remote), bytes);
+        }
         self.socket(local, false)?.send_to(remote, bytes)
     }
 
@@ -327,6 +360,9 @@ impl Dataplane {
         remote: SocketAddr,
         bytes: &[u8],
     ) -> io::Result<()> {
+        if is_streamed(local) {
+            return self.streams.send((local.ip(), remote), bytes);
+        }
         self.socket(local, true)?.send_to(remote, bytes)
     }
 
@@ -341,14 +377,17 @@ impl Dataplane {
     /// Seals an inner packet of the gateway's own for `tunnel` and sends it, now or not at all: by
     /// a call of its own, before whatever workers have queued. What is discarded is counted.
     pub fn send_inner(&self, tunnel: &TunnelEntry, packet: &mut [u8]) -> Result<(), Discard> {
-        let sockets = &self.control_sockets;
-        forward::originate(tunnel, packet, &mut Direct { sockets, counters: &self.counters })
+        forward::originate(tunnel, packet, &mut self.direct())
     }
 
     /// Sends an echo by `tunnel`, as [`Dataplane::send_inner`] an inner packet.
     pub fn send_echo(&self, tunnel: &TunnelEntry, echo: &Echo) -> Result<(), Discard> {
-        let sockets = &self.control_sockets;
-        forward::originate_echo(tunnel, echo, &mut Direct { sockets, counters: &self.counters })
+        forward::originate_echo(tunnel, echo, &mut self.direct())
+    }
+
+    fn direct(&self) -> Direct<'_> {
+        let (sockets, counters) = (&self.control_sockets, &*self.counters);
+        Direct { sockets, outlets: self.streams.outlets(), counters }
     }
 
     /// What happened to datagrams outside any tunnel.
@@ -361,6 +400,7 @@ impl Dataplane {
 impl Drop for Dataplane {
     fn drop(&mut self) {
         self.bfd.stop();
+        self.streams.stop();
         for worker in &self.workers {
             // A worker that is gone already needs no telling.
             let _ = worker.ear.tell(Command::Stop);

@@ -5,6 +5,7 @@ use super::allowance::{Allowance, EchoGates};
 use super::bfd;
 use super::counters::DataplaneCounters;
 use super::lan::queue_of;
+use super::streams::Streamed;
 use super::tun::VpcTun;
 use crate::esp::aggfrag::Room;
 use crate::forward::{ForGateway, Inbound, Permitted, Snapshot, Strayed, Verdict};
@@ -57,21 +58,10 @@ pub(super) fn turn(
         for datagram in message.bytes.chunks_mut(message.segment) {
             match classify(datagram) {
                 Encapsulated::Esp(_) => {
-                    // What is discarded is counted where it is decided.
-                    match inbound.open(tos, datagram) {
-                        Ok(Verdict::Aggregate(aggregate)) => {
-                            let Ok(mut packets) = inbound.unpack(aggregate, &mut room) else {
-                                continue;
-                            };
-                            while let Some(verdict) = inbound.judge_next(tos, &mut packets) {
-                                let Ok(verdict) = verdict else { continue };
-                                exits.take(&mut coalescer, verdict);
-                            }
-                        }
-                        Ok(verdict) => exits.take(&mut coalescer, verdict),
-                        Err(_) => continue,
+                    let ways = (&mut coalescer, &mut room);
+                    if exits.open(&mut inbound, ways, tos, datagram) {
+                        strayed = inbound.strayed(remote).or(strayed);
                     }
-                    strayed = inbound.strayed(remote).or(strayed);
                 }
                 Encapsulated::Ike(_) => exits.to_control(socket.local(), remote, datagram),
                 Encapsulated::Keepalive => exits.counters.keepalives.add(1),
@@ -86,7 +76,54 @@ pub(super) fn turn(
     Ok(())
 }
 
+/// Takes ESP packets that have come in a TCP connection.
+pub(super) fn turn_of_stream(
+    streamed: &mut Streamed,
+    memory: &mut Vec<u8>,
+    snapshot: &Snapshot,
+    exits: &mut Exits<'_>,
+) {
+    let Streamed { local, remote, packets, .. } = streamed;
+    let mut inbound = Inbound::new(snapshot, exits.clock.now());
+    let (mut coalescer, mut room) = (Coalescer::new(), Room::new(memory));
+    let mut strayed = None;
+    for packet in packets {
+        // The kernel keeps DSCP and ECN of the segments to itself (RFC 9329 §9.3, §9.5).
+        if exits.open(&mut inbound, (&mut coalescer, &mut room), 0, packet) {
+            strayed = inbound.strayed(*remote).or(strayed);
+        }
+    }
+    coalescer.flush(&mut |vpc, merged| exits.write(vpc, &merged));
+    if let Some(strayed) = strayed {
+        exits.tell_strayed(*local, strayed);
+    }
+}
+
 impl Exits<'_> {
+    /// Opens an ESP packet and passes on what was in it; says whether it was authentic. What is
+    /// discarded is counted where it is decided.
+    #[inline]
+    fn open<'a>(
+        &mut self,
+        inbound: &mut Inbound<'a>,
+        (coalescer, room): (&mut Coalescer<'a, VpcId>, &mut Room<'a>),
+        tos: u8,
+        packet: &'a mut [u8],
+    ) -> bool {
+        match inbound.open(tos, packet) {
+            Ok(Verdict::Aggregate(aggregate)) => {
+                let Ok(mut packets) = inbound.unpack(aggregate, room) else { return false };
+                while let Some(verdict) = inbound.judge_next(tos, &mut packets) {
+                    let Ok(verdict) = verdict else { continue };
+                    self.take(coalescer, verdict);
+                }
+            }
+            Ok(verdict) => self.take(coalescer, verdict),
+            Err(_) => return false,
+        }
+        true
+    }
+
     #[inline]
     fn take<'a>(&mut self, coalescer: &mut Coalescer<'a, VpcId>, verdict: Verdict<'a>) {
         match verdict {

@@ -6,6 +6,7 @@ use super::bfd::{self, HeardOut};
 use super::counters::DataplaneCounters;
 use super::lan::{self, ReadBuffer};
 use super::outbox::{Flush, Outbox};
+use super::streams::{Outlets, Streamed};
 use super::tun::VpcTun;
 use super::wan::{self, Exits};
 use crate::forward::Snapshot;
@@ -54,6 +55,8 @@ pub(super) enum Command {
     RemoveTun(VpcId, mpsc::Sender<Infallible>),
     /// Take in what the sockets hold by now, then drop the sender.
     HearOut(Arc<HeardOut>),
+    /// ESP packets that have come in a TCP connection.
+    Streamed(Streamed),
     /// A socket of a listening address.
     AddSocket(UdpSocket),
     /// Close the socket of this address, then drop the sender.
@@ -67,6 +70,7 @@ pub(super) struct Shared {
     pub counters: Arc<DataplaneCounters>,
     pub control: Sender<FromDataplane>,
     pub bfd: bfd::Inbox,
+    pub outlets: Outlets,
     pub clock: Clock,
 }
 
@@ -79,6 +83,8 @@ pub(super) struct Worker {
     counters: Arc<DataplaneCounters>,
     control: Sender<FromDataplane>,
     bfd: bfd::Inbox,
+    /// The ways out in TCP.
+    outlets: Outlets,
     /// A place in the channel that is kept for the worker's last words.
     farewell: OwnedPermit<FromDataplane>,
     tuns: Vec<VpcTun>,
@@ -123,6 +129,7 @@ impl Worker {
             counters: shared.counters,
             control: shared.control,
             bfd: shared.bfd,
+            outlets: shared.outlets,
             farewell,
             tuns: Vec::new(),
             lost: Vec::new(),
@@ -208,6 +215,15 @@ impl Worker {
         }
     }
 
+    fn handle_streamed(&mut self, mut streamed: Streamed) {
+        let Worker {
+            control, bfd, counters, tuns, allowance, clock, strays_after, echo_gates, ..
+        } = self;
+        let mut exits =
+            Exits { tuns, control, bfd, allowance, echo_gates, strays_after, clock, counters };
+        wan::turn_of_stream(&mut streamed, &mut self.unpacked, self.snapshot.load(), &mut exits);
+    }
+
     /// Takes in what came before now, as far as that ends.
     fn hear_out(&mut self) -> Result<()> {
         let tokens: Vec<u32> = self.outboxes.iter().map(|outbox| outbox.token).collect();
@@ -230,7 +246,13 @@ impl Worker {
         let Some(tun) = lan::queue_of(&mut self.tuns, vpc) else { return Ok(()) };
         tun.allowance.refill(self.clock.now());
         let (snapshot, counters) = (self.snapshot.load(), &*self.counters);
-        let turn = lan::turn(tun, &mut self.outboxes, snapshot, &mut self.read_buffer, counters);
+        let turn = lan::turn(
+            tun,
+            (&mut self.outboxes, &self.outlets),
+            snapshot,
+            &mut self.read_buffer,
+            counters,
+        );
         if let Err(error) = turn {
             self.lose(vpc, &error);
         }
@@ -322,6 +344,7 @@ impl Worker {
                     self.hear_out()?;
                     drop(all);
                 }
+                Command::Streamed(streamed) => self.handle_streamed(streamed),
                 Command::AddSocket(socket) => self.add_socket(socket)?,
                 Command::RemoveSocket(local, done) => {
                     self.outboxes.retain(|outbox| outbox.socket.local() != local);

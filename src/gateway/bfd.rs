@@ -18,11 +18,16 @@ use super::vpc::Vpc;
 use super::{Gateway, Output};
 use crate::config::{self, PeerConfig, Routing};
 use crate::forward::TunnelEntry;
-use crate::net::PeerId;
+use crate::net::{PeerId, is_streamed};
 use crate::routing::bfd::{Endpoints, Hint, Report, Role, SessionConfig};
 use crate::time::Timestamp;
 use crate::wire::bfd::{Diagnostic, PORT, SOURCE_PORTS, State};
 use crate::wire::ip::protocol;
+use std::time::Duration;
+
+/// In TCP a lost segment holds up all that follow until it is sent again, 200 ms later or a multiple of
+/// that: packets are no sooner expected than so far apart.
+const IN_TCP: Duration = Duration::from_secs(1);
 
 /// BFD about one tunnel.
 #[derive(Debug, Default)]
@@ -169,6 +174,9 @@ impl Gateway {
             Some(bfd) if !self.leaving => {
                 let mut config = session_config(bfd, self.is_dead_end(config));
                 config.is_leaving = self.is_being_left(peer);
+                if is_streamed(tunnel.local) {
+                    config.interval = config.interval.max(IN_TCP);
+                }
                 Wanted::Watched { endpoints, config }
             }
             Some(_) | None if self.watched.contains(&peer) => Wanted::HeldDown,

@@ -106,6 +106,8 @@ fn shared_config(local: IpAddr, peer: &PeerConfig) -> ConnectionConfig {
         ike_lifetime: Lifetime::of(peer.lifetimes.ike),
         force_encapsulation: peer.force_encapsulation,
         mobike: peer.mobike,
+        encapsulation: peer.encapsulation,
+        tcp_port: peer.tcp_port,
         ..base
     }
 }

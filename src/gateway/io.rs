@@ -1,6 +1,7 @@
 //! What goes into a gateway and what comes out of it, as values. The shell moves these between
 //! the gateway and Linux; the virtual network of the tests moves them between gateways.
 
+use super::streams::StreamOutput;
 use super::world::Change;
 use crate::crypto::secret::Secret;
 use crate::forward::{Snapshot, TunnelEntry};
@@ -28,6 +29,8 @@ pub enum Output {
     Publish(Arc<Snapshot>),
     /// Do something with BGP's connections.
     Tcp(TcpOutput),
+    /// Do something about a TCP connection of the underlay (RFC 9329).
+    Stream(StreamOutput),
     /// Change something of the host.
     World(Change),
     /// Do something for a virtual router.

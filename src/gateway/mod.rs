@@ -48,6 +48,7 @@ mod silence;
 mod sizes;
 mod snapshot;
 mod status;
+mod streams;
 mod telling;
 mod tunnel;
 mod underlay;
@@ -64,6 +65,7 @@ pub use io::{
 pub use names::Found;
 pub use reconfigure::{NeedsRestart, Reloaded};
 pub use snapshot::device_mtu;
+pub use streams::StreamOutput;
 pub use unsent::Unsent;
 pub use waking::Why;
 
@@ -113,6 +115,7 @@ pub struct Gateway {
     /// The addresses on which the shell has sockets.
     sockets: BTreeSet<IpAddr>,
     reach: underlay::Reach,
+    streams: streams::Streams,
     /// The remote gateways that have a host name.
     places: names::Names,
     /// From where every peer is reached.
@@ -197,6 +200,7 @@ impl Gateway {
             local_addresses: connection::local_addresses(&config, &host),
             sockets: host.sockets(&config),
             reach: underlay::Reach::default(),
+            streams: streams::Streams::default(),
             places: names::Names::default(),
             host,
             publisher: Publisher::default(),

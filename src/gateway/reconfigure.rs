@@ -206,7 +206,9 @@ fn restarts(old: &PeerConfig, new: &PeerConfig) -> bool {
         && old.remote_port == new.remote_port
         && old.local_address == new.local_address
         && old.force_encapsulation == new.force_encapsulation
-        && old.mobike == new.mobike;
+        && old.mobike == new.mobike
+        && old.encapsulation == new.encapsulation
+        && old.tcp_port == new.tcp_port;
     let same_proof = old.local_identity == new.local_identity
         && old.remote_identity == new.remote_identity
         && old.ppk == new.ppk
@@ -227,6 +229,7 @@ fn same_gateway(old: &GatewayConfig, new: &GatewayConfig) -> Result<(), NeedsRes
         ("name", old.name == new.name),
         ("ike_port", old.ike_port == new.ike_port),
         ("natt_port", old.natt_port == new.natt_port),
+        ("tcp_port", old.tcp_port == new.tcp_port),
         ("asn", old.asn == new.asn),
         ("router_id", old.router_id == new.router_id),
         ("underlay_mtu", old.underlay_mtu == new.underlay_mtu),

@@ -131,6 +131,7 @@ impl Gateway {
         self.tell_moves(&moved, now);
         self.tell_virtual_routers(now);
         self.queue_outputs();
+        tunnels.iter().for_each(|peer| self.follow_streams(*peer));
         tunnels.iter().for_each(|peer| self.follow_path(*peer));
         let moved = std::mem::take(&mut self.dirty.moved);
         moved.into_iter().for_each(|peer| self.ask_anew(peer));

@@ -29,7 +29,7 @@ use crate::control::{Code, DataPath, Severity};
 use crate::crypto::suite::PostQuantum;
 use crate::forward::{FragmentPorts, Neighbor, Reassembly, Translation, TunnelCounters};
 use crate::ike::{ConnectionState, DownReason, Established, Event};
-use crate::net::{Mappings, PrefixSet, VpcId};
+use crate::net::{Mappings, PrefixSet, VpcId, is_streamed};
 use crate::routing::bfd::Report;
 use crate::time::Timestamp;
 use crate::wire::bfd;
@@ -89,6 +89,8 @@ pub(super) struct Tunnel {
     pub path: Path,
     /// Whether our operator wants nothing of the peer.
     pub disabled: bool,
+    /// Whether it went in TCP last.
+    pub in_tcp: bool,
     /// Whether our operator wants others to be used instead of it.
     pub leaving: bool,
     /// Packets that it had carried for others when its counters were last looked at, and when there
@@ -146,6 +148,7 @@ impl Tunnel {
             beyond: Beyond::default(),
             path: Path::default(),
             disabled: false,
+            in_tcp: false,
             leaving: false,
             carried: 0,
             carried_at: None,
@@ -365,6 +368,7 @@ impl Tunnel {
         };
         let text = format!("connected with {} by {}{beside}", facts.remote, facts.suite);
         self.tell(Fact::new(Code::Connected, text), now);
+        self.note_carrier(is_streamed(facts.local), now);
         self.watch.begin_anew();
         let before = self.state;
         match before {

@@ -25,6 +25,7 @@ pub mod process;
 pub mod random;
 mod readiness;
 pub mod signal;
+pub mod stream;
 pub mod sysctl;
 pub mod tcp;
 pub mod terminal;

@@ -9,6 +9,8 @@ use crate::control::{
     LivenessView, NameView, PathState, PeerSummary, PeerView, ProbeState, ProbeView, RefusalView,
     Traffic,
 };
+use crate::net::is_streamed;
+use std::net::SocketAddr;
 
 /// Width of the column of names.
 const NAMES: usize = 13;
@@ -144,13 +146,34 @@ fn identity(view: &PeerView, facts: &mut Facts) {
     if let Some(name) = &view.host_name {
         host_name(name, facts);
     }
-    let local = view.local.map_or("no address yet".to_owned(), |local| local.to_string());
+    let local = view.local.map_or("no address yet".to_owned(), end);
     facts.add("local", &format!("{local} as {}", view.local_identity));
+    if let Some(why) = carrier(view) {
+        facts.add("carried", &why);
+    }
     let CertificatesView { own, peer } = &view.certificates;
     for (whose, view) in [("peer's", peer), ("our own", own)] {
         if let Some(view) = view {
             facts.add("certificate", &format!("{whose}: {}", certificate(view)));
         }
+    }
+}
+
+/// Our end of the tunnel: in TCP it has no port.
+fn end(local: SocketAddr) -> String {
+    if is_streamed(local) { local.ip().to_string() } else { local.to_string() }
+}
+
+/// In what the tunnel goes, and why, if that is not UDP.
+fn carrier(view: &PeerView) -> Option<String> {
+    let silent = view.udp_silent_for_ms.map(span);
+    match (view.summary.in_tcp, silent) {
+        (true, Some(since)) => Some(format!("in TCP: UDP has not been answered for {since}")),
+        (true, None) => Some("in TCP".to_owned()),
+        (false, Some(since)) => {
+            Some(format!("tried in TCP: UDP has not been answered for {since}"))
+        }
+        (false, None) => None,
     }
 }
 

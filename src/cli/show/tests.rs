@@ -221,6 +221,7 @@ fn a_peer_in_depth_is_a_page() {
 east-a → north-a is up, rejects for 1m01s, VPC shop
   remote       10.79.2.10:4500 as north-a, by public key
   local        10.79.1.10:4500 as east-a
+  carried      in TCP: UDP has not been answered for 1m30s
   liveness     round trip 1.5ms; heard 120ms ago; probed every 1s, unreachable after 1.5s, given up after 30s
   BFD          the path works; Up for 1m01s; the peer's is Up; a packet every 50.0ms, lost after 150ms; round trip 1.4ms
   ESP          passes both ways

@@ -158,6 +158,10 @@ codes! {
     PeerUndrained = "peer-undrained", Info;
     /// Both sides are authenticated.
     Connected = "connected", Info;
+    /// The tunnel goes in TCP.
+    InTcp = "in-tcp", Info;
+    /// The tunnel goes in UDP, and went in TCP before.
+    InUdpAgain = "in-udp-again", Info;
     /// The peer does no ML-KEM, so the keys do not hold against a quantum computer.
     NotPostQuantum = "not-post-quantum", Info;
     /// An operator has been told the keys of the peer's SAs.

@@ -27,7 +27,7 @@ pub struct IkeSaView {
     /// Whether a post-quantum pre-shared key is in its keys (RFC 8784).
     #[serde(default)]
     pub ppk: bool,
-    /// Where we are.
+    /// Where we are; with port 0 in TCP.
     pub local: SocketAddr,
     /// Where the peer is.
     pub remote: SocketAddr,

@@ -91,6 +91,8 @@ fn peer(before: &PeerConfig, after: &PeerConfig, found: &mut Vec<String>) {
             force_encapsulation,
             mobike,
             aggfrag,
+            encapsulation,
+            tcp_port,
             local_ts,
             remote_ts,
         ]

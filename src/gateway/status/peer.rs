@@ -16,7 +16,7 @@ use crate::gateway::snapshot::sending_mtu;
 use crate::gateway::tunnel::Tunnel;
 use crate::gateway::vpc::Vpc;
 use crate::ike::{self, ConnectionState, ConnectionView, IkeView, NatStatus, SlotId};
-use crate::net::{Asn, PeerId};
+use crate::net::{Asn, PeerId, is_streamed};
 use crate::routing::bgp::State;
 use crate::time::{Timestamp, WallTime};
 use std::net::SocketAddr;
@@ -95,6 +95,7 @@ impl Gateway {
             weak_suites: weak_suites(config),
             bfd: bfd_view(tunnel, now),
             bgp_waits: bgp_waits(vpc, *peer),
+            in_tcp: ike_sa.is_some_and(|ike| is_streamed(ike.local)),
             probe: tunnel.beyond.view(),
             planned: self.planned_for(*peer, tunnel),
             verdict: Verdict::default(),
@@ -126,6 +127,10 @@ impl Gateway {
                 Credentials::Certificate { .. } => "certificate".to_owned(),
             },
             certificates: certificates::view(config, seen.in_use(), wall),
+            udp_silent_for_ms: ike
+                .as_ref()
+                .and_then(|ike| ike.udp_silent_since)
+                .map(|since| millis(now.since(since))),
             local: seen.in_use().map(|ike| ike.local),
             inside_local: config.routing.inside().map(|inside| inside.local),
             inside_remote: config.routing.inside().map(|inside| inside.remote),
