@@ -40,6 +40,7 @@ mod segments;
 mod simultaneous;
 mod sizes;
 mod startup;
+mod streams;
 mod strongswan;
 mod together;
 mod vpc_routers;

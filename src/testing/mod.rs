@@ -39,6 +39,7 @@ mod scale;
 mod segments;
 mod six_gateways;
 mod sizes;
+mod streams;
 mod takeover;
 mod two_gateways;
 mod verdict;

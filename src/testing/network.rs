@@ -2,6 +2,7 @@
 //! to event.
 
 mod lan;
+mod pipes;
 
 pub(super) use lan::next_hop;
 
@@ -12,11 +13,12 @@ use super::packet::{self, UDP};
 use super::weather::Weather;
 use crate::control::Standing;
 use crate::gateway::Datagram;
-use crate::net::{HostName, PeerId, RemoteId, VpcId};
+use crate::net::{HostName, PeerId, RemoteId, VpcId, is_streamed};
 use crate::random::{Random, Seeded};
 use crate::time::Timestamp;
 use crate::wire::esp::{Encapsulated, classify};
 use lan::{Host, Station};
+use pipes::Pipes;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
@@ -72,6 +74,8 @@ pub(super) struct Network {
     pub underlay_mtu: usize,
     /// Whether its routers say so of a packet that may not be fragmented and is longer.
     pub routers_speak: bool,
+    /// Whether nothing passes but TCP connections.
+    pub drops_datagrams: bool,
     /// What names mean.
     pub dns: Dns,
     /// What must never happen, and did.
@@ -89,6 +93,7 @@ pub(super) struct Network {
     /// Paths that carry nothing from the first node to the second.
     one_way_cuts: BTreeSet<(usize, usize)>,
     filters: BTreeSet<(usize, usize, Kind)>,
+    pipes: Pipes,
     hosts: BTreeMap<(u8, VpcId), Host>,
     muted: BTreeSet<u8>,
     split: BTreeSet<u8>,
@@ -119,6 +124,7 @@ impl Network {
             weather: Weather::FAIR,
             underlay_mtu: usize::MAX,
             routers_speak: true,
+            drops_datagrams: false,
             dns: Dns::default(),
             violations: Vec::new(),
             answers: Vec::new(),
@@ -131,6 +137,7 @@ impl Network {
             cuts: BTreeSet::new(),
             one_way_cuts: BTreeSet::new(),
             filters: BTreeSet::new(),
+            pipes: Pipes::default(),
             hosts: BTreeMap::new(),
             muted: BTreeSet::new(),
             split: BTreeSet::new(),
@@ -166,6 +173,7 @@ impl Network {
     /// A node loses its power: its state is gone, nobody is told.
     pub(super) fn crash(&mut self, node: usize) {
         (self.nodes[node], self.deadlines[node]) = (None, None);
+        self.pipes.break_of(self.addresses[node]);
     }
 
     /// A node starts with nothing but its configuration.
@@ -208,6 +216,11 @@ impl Network {
         self.cuts.remove(&(a.min(b), a.max(b)));
         self.one_way_cuts.remove(&(a, b));
         self.one_way_cuts.remove(&(b, a));
+    }
+
+    /// All TCP connections of the underlay break.
+    pub(super) fn break_connections(&mut self) {
+        self.pipes.break_all();
     }
 
     /// Mends every cut.
@@ -374,6 +387,8 @@ impl Network {
 
     fn arrive(&mut self, arrival: Arrival) {
         match arrival {
+            Arrival::Underlay(datagram)
+                if is_streamed(datagram.local) && !self.pipes.stands(&datagram) => {}
             Arrival::Underlay(datagram) => {
                 self.note(&datagram);
                 let to = self.addresses.iter().position(|one| *one == datagram.local.ip());
@@ -417,6 +432,9 @@ impl Network {
 
     /// What is too long for the underlay is lost; a router may say so.
     fn carry_whole(&mut self, from: usize, datagram: Datagram) {
+        if is_streamed(datagram.local) {
+            return self.carry(from, datagram);
+        }
         let headers = if datagram.remote.is_ipv4() { 20 + 8 } else { 40 + 8 };
         if datagram.bytes.len() + headers <= self.underlay_mtu {
             return self.carry(from, datagram);
@@ -443,13 +461,30 @@ impl Network {
                 || self.one_way_cuts.contains(&(from, to))
                 || self.filters.contains(&(from, to, kind))
         });
+        if is_streamed(datagram.local) {
+            return self.pipe(from, datagram, cut || !is_from_here);
+        }
         let arrivals = self.weather.arrivals(&mut self.random);
-        if cut || !is_from_here {
+        if cut || !is_from_here || self.drops_datagrams {
             return;
         }
         let Some(seen) = self.translated(from, to, datagram) else { return };
         for after in arrivals {
             self.schedule(after, Arrival::Underlay(seen.clone()));
+        }
+    }
+
+    /// Carries a message in the TCP connection of its way, which is made if that is for the sender to do.
+    fn pipe(&mut self, from: usize, sent: Datagram, is_cut: bool) {
+        if is_cut {
+            return;
+        }
+        let way = (sent.local.ip(), sent.remote);
+        if self.pipes.is_new(&sent) && self.node(from).gateway.may_open_stream(way) {
+            self.pipes.make(&sent);
+        }
+        if let Some(seen) = self.pipes.through(&sent) {
+            self.schedule(self.weather.delay, Arrival::Underlay(seen));
         }
     }
 

@@ -13,10 +13,11 @@ use crate::esp::aggfrag::Room;
 use crate::forward::{self, Inbound, Outcome, Snapshot, TunnelEntry, Verdict, outbound_packet};
 use crate::gateway::world::{Answer, Change, Trouble, Wish};
 use crate::gateway::{
-    BfdOutput, Datagram, Found, Gateway, LinkState, Output, TcpInput, TcpOutput, VrrpOutput,
+    BfdOutput, Datagram, Found, Gateway, LinkState, Output, StreamOutput, TcpInput, TcpOutput,
+    VrrpOutput,
 };
 use crate::moment::Moment;
-use crate::net::{HostName, MacAddress, PeerId, Prefix, RemoteId, VpcId};
+use crate::net::{HostName, MacAddress, PeerId, Prefix, RemoteId, VpcId, is_streamed};
 use crate::random::Seeded;
 use crate::routing::ConnectionId;
 use crate::routing::bfd::{self, fsm};
@@ -25,7 +26,7 @@ use crate::wire::bfd::State;
 use crate::wire::esp::{Encapsulated, classify};
 use crate::wire::{icmp, udp};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 /// What a node gives to the network.
@@ -69,6 +70,8 @@ pub(super) struct Node {
     pub own_packets: Vec<Vec<u8>>,
     /// Probes that went into tunnels.
     pub sealed: Vec<u64>,
+    /// The TCP connections of the underlay that the gateway has a use for.
+    pub used_streams: BTreeSet<(IpAddr, SocketAddr)>,
     random: Seeded,
     snapshot: Arc<Snapshot>,
     bfd: bfd::Sessions,
@@ -104,6 +107,7 @@ impl Node {
             config,
             own_packets: Vec::new(),
             sealed: Vec::new(),
+            used_streams: BTreeSet::new(),
             random,
             snapshot: Arc::default(),
             bfd: bfd::Sessions::default(),
@@ -205,7 +209,7 @@ impl Node {
         if !self.sockets.contains(&local.ip()) {
             return;
         }
-        let natt = local.port() == self.config.gateway.natt_port;
+        let natt = is_streamed(*local) || local.port() == self.config.gateway.natt_port;
         match classify(bytes) {
             Encapsulated::Esp(_) if natt => self.open(datagram, now),
             _ => self.gateway.handle_datagram(
@@ -461,6 +465,10 @@ impl Node {
             Output::Datagram(datagram) => self.emissions.push_back(Emission::Underlay(datagram)),
             Output::Probe(datagram) => self.emissions.push_back(Emission::Whole(datagram)),
             Output::Listen(addresses) => self.sockets = addresses,
+            Output::Stream(StreamOutput::Keep(way)) => drop(self.used_streams.insert(way)),
+            Output::Stream(StreamOutput::Release(way)) => {
+                self.used_streams.remove(&way);
+            }
             Output::Publish(snapshot) => self.snapshot = snapshot,
             Output::World(change) => {
                 // Sockets on a device go with it.
