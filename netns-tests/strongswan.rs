@@ -338,7 +338,8 @@ fn policies(initiator: Initiator, policies: Policies) {
         // Its rekeyings are for the whole policy, of both families.
         Policies::Protocols => {
             assert!(selectors(&sites).len() >= least);
-            let request = Request::Why { to: Side::Right.host_addresses()[0], from: None };
+            let to = Side::Right.host_addresses()[0];
+            let request = Request::Why { to, from: None, ports: None };
             let why: WhyView = sites.ours.ask(&request);
             let says = |words: &str| why.ways[0].steps.iter().any(|step| step.says.contains(words));
             assert!(says("carried is only") && says("protocol 1"), "{why:#?}");

@@ -2,7 +2,7 @@
 
 use crate::gateways::{
     Kept, NoEgress, PREFIXES, VPC, east, mapped_east, mapped_west, packed_east, packed_west,
-    prefixes, sa, west,
+    prefixes, sa, sharing_west, west,
 };
 use crate::packets::{tcp_train, udp, udp_between};
 use std::hint::black_box;
@@ -49,6 +49,9 @@ pub(crate) fn all() -> Vec<Case> {
         case("out 1400", BATCH, || send_singly(west(), udp(1400), 1)),
         case("out 84, a host each", BATCH, || send_singly(west(), udp(84), BATCH)),
         case("out, train of 1400", TRAIN, || send_train(west())),
+        case("out 84, shared", BATCH, || send_singly(sharing_west(), udp(84), 1)),
+        case("out 84, a host each, shared", BATCH, || send_singly(sharing_west(), udp(84), BATCH)),
+        case("out, train of 1400, shared", TRAIN, || send_train(sharing_west())),
         case("in 84", BATCH, || receive(east(), udp(84), 1)),
         case("in 576", BATCH, || receive(east(), udp(576), 1)),
         case("in 1400", BATCH, || receive(east(), udp(1400), 1)),

@@ -1,12 +1,14 @@
 //! Two gateways as snapshots: what the west seals the east opens.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU8;
 use std::sync::Arc;
 use vpngw::crypto::secret::Secret;
 use vpngw::esp::aggfrag::Unpacker;
 use vpngw::esp::{Discard, InboundSa, Limits, OutboundSa, Reservation, SaConfig};
 use vpngw::forward::{
-    Egress, GroupId, InboundEntry, Selectors, Snapshot, Translation, TunnelEntry, VpcTable,
+    Buckets, Egress, GroupId, InboundEntry, Member, NextHops, Selectors, Shared, Snapshot,
+    Translation, TunnelEntry, VpcTable,
 };
 use vpngw::net::{EspSpi, Mapping, PeerId, Prefix, PrefixMap, PrefixSet, VpcId};
 use vpngw::wire::ike::TrafficSelector;
@@ -18,17 +20,25 @@ pub(crate) const PREFIXES: u8 = 64;
 
 /// The gateway that sends.
 pub(crate) fn west() -> Snapshot {
-    sending(Translation::default(), false)
+    sending(NextHops::One(tunnel(Translation::default(), false)))
 }
 
 /// The same, whose packets share datagrams.
 pub(crate) fn packed_west() -> Snapshot {
-    sending(Translation::default(), true)
+    sending(NextHops::One(tunnel(Translation::default(), true)))
+}
+
+/// The same with two tunnels that share flows.
+pub(crate) fn sharing_west() -> Snapshot {
+    let member = |key| Member { key, weight: NonZeroU8::MIN };
+    let buckets = Arc::new(Buckets::of(&[member(0x1234_5678), member(0x8765_4321)]));
+    let members = [(); 2].map(|()| tunnel(Translation::default(), false)).into();
+    sending(NextHops::Shared(Arc::new(Shared { members, buckets })))
 }
 
 /// The same, known to the peer by other prefixes.
 pub(crate) fn mapped_west() -> Snapshot {
-    sending(translation("10.1.0.0/16", "100.64.0.0/16"), false)
+    sending(NextHops::One(tunnel(translation("10.1.0.0/16", "100.64.0.0/16"), false)))
 }
 
 /// What one mapping asks for.
@@ -38,8 +48,8 @@ fn translation(inside: &str, outside: &str) -> Translation {
     Translation::of(&[mapping].into_iter().collect())
 }
 
-fn sending(translation: Translation, aggfrag: bool) -> Snapshot {
-    let tunnel = TunnelEntry {
+fn tunnel(translation: Translation, aggfrag: bool) -> Arc<TunnelEntry> {
+    Arc::new(TunnelEntry {
         peer: PeerId(1),
         vpc: VPC,
         outbound: Arc::new(
@@ -57,9 +67,12 @@ fn sending(translation: Translation, aggfrag: bool) -> Snapshot {
         fragments: Arc::default(),
         reassembly: None,
         next: None,
-    };
+    })
+}
+
+fn sending(next_hops: NextHops) -> Snapshot {
     let fib: PrefixMap<GroupId> = prefixes(2).map(|prefix| (prefix, GroupId(0))).collect();
-    let groups = [(0, Arc::new(tunnel))].into_iter().collect();
+    let groups = [(0, next_hops)].into_iter().collect();
     let sources: PrefixSet = prefixes(1).collect();
     let sources = Arc::new(sources);
     let table = VpcTable { fib: Arc::new(fib), groups, sources, ..VpcTable::default() };

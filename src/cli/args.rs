@@ -1,8 +1,11 @@
 //! The arguments of `vpnctl`.
 
 mod files;
+mod flow;
 
 pub(super) use files::{CaCommand, InitArgs, KeyKind, PeerArgs, PeerCommand};
+
+pub(super) use flow::Flow;
 
 use super::complete;
 use crate::lab::FaultKind;
@@ -173,6 +176,8 @@ pub(super) enum Command {
         /// Where it comes from
         #[arg(long, value_name = "ADDRESS")]
         from: Option<IpAddr>,
+        #[command(flatten)]
+        flow: Flow,
     },
     /// Show the peers of all gateways as they are, and what happens, until q is pressed
     Top,

@@ -70,8 +70,8 @@ fn dispatch(args: &Args, look: Look) -> Result<ExitCode> {
             let request = Request::Peer(name.clone());
             view::judge(common, &request, show::peer, show::is_well, watch, look)
         }
-        Command::Why { address, from } => {
-            let request = Request::Why { to: *address, from: *from };
+        Command::Why { address, from, flow } => {
+            let request = Request::Why { to: *address, from: *from, ports: flow.ports() };
             view::judge(common, &request, show::why, show::arrives, &Watch::default(), look)
         }
         Command::Events { peer, warnings, follow } => {

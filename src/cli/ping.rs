@@ -9,7 +9,7 @@ use super::gateways::{self, Target};
 use super::look::{self, BAD, GOOD, Look};
 use super::objects::{Echoes, Lost, Passage};
 use super::units::round_trip;
-use crate::control::{PeerView, Request, Verdict, WhyView};
+use crate::control::{PeerView, Request, Verdict, WayView, WhyView};
 use crate::lab::traffic::Echo;
 use crate::net::Prefix;
 use anyhow::{Context, Result, bail};
@@ -103,10 +103,12 @@ fn peer(common: &Common, name: &str) -> Result<(Target, PeerView)> {
 
 /// The address, unless packets to it take another way than through the peer.
 fn behind(gateway: &Target, view: &PeerView, to: IpAddr) -> Result<IpAddr> {
-    let body = client::ask(&gateway.socket, &Request::Why { to, from: None })?;
+    let body = client::ask(&gateway.socket, &Request::Why { to, from: None, ports: None })?;
     let why: WhyView = serde_json::from_str(&body).context(OTHER_VERSION)?;
     let way = why.ways.iter().find(|way| way.vpc == view.summary.vpc);
-    let elsewhere = way.filter(|way| way.arrives && way.through != view.summary.name);
+    let name = &view.summary.name;
+    let takes_part = |way: &WayView| way.shared.iter().any(|share| share.peer == *name);
+    let elsewhere = way.filter(|way| way.arrives && way.through != *name && !takes_part(way));
     match elsewhere {
         None => Ok(to),
         Some(way) => bail!(

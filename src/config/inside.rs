@@ -30,6 +30,16 @@ pub fn derive_inside_address(identity: &Identity, vpc: &str) -> Ipv6Addr {
     Ipv6Addr::from(octets)
 }
 
+/// What both ends know a tunnel between two gateways by: the first 64 bits of a SHA-256 of their
+/// identities, in the same order at both. No two peers of a gateway have the same pair.
+pub(super) fn shared_key(one: &Identity, other: &Identity) -> u64 {
+    let mut ends = [canonical(one), canonical(other)];
+    ends.sort_unstable();
+    let [low, high] = &ends;
+    let digest = sha256(&[low, high]);
+    digest.first_chunk().map_or(0, |first| u64::from_be_bytes(*first))
+}
+
 /// The IPv4 address that the TUN device of the VPC named `vpc` always has on the gateway
 /// `identity`, from 169.254.1.0 to 169.254.254.255 (RFC 3927 §2.1). It is never announced:
 /// Linux forgets every IPv4 route through a device whose last IPv4 address goes, and virtual

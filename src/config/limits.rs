@@ -36,6 +36,8 @@ pub(super) const EGRESS_PORTS: RangeInclusive<u16> = 1024..=u16::MAX;
 /// VRID 0 does not exist (RFC 9568 §5.2.3).
 pub(super) const VRID: RangeInclusive<u8> = 1..=255;
 /// 0 means "I leave" and 255 "I own the addresses" (RFC 9568 §5.2.4).
+/// Enough for any proportion in whole percents.
+pub(super) const WEIGHT: RangeInclusive<u8> = 1..=100;
 pub(super) const VRRP_PRIORITY: RangeInclusive<u8> = 1..=254;
 /// Max Advertise Interval has 12 bits of centiseconds (RFC 9568 §5.2.7).
 pub(super) const VRRP_INTERVAL: RangeInclusive<Duration> =

@@ -122,6 +122,7 @@ pub(super) fn read(
             routing: tunnel.routing,
             accept: tunnel.accept.iter().map(|prefix| prefix.value).collect(),
             local_preference: tunnel.local_preference,
+            weight: tunnel.weight,
             ike_suites: tuning.ike_suites.clone(),
             esp_suites: tuning.esp_suites(),
             post_quantum: tuning.post_quantum,

@@ -22,17 +22,20 @@ use super::reader::{At, Section};
 use super::router_section;
 use super::tuning::Tuning;
 use super::vpc_section::Vpc;
-use super::{BgpConfig, Identity, Inside as Ends, Probe, Routing, derive_inside_address, words};
+use super::{
+    BgpConfig, Identity, Inside as Ends, Probe, Routing, derive_inside_address, limits, words,
+};
 use crate::net::{AddressRange, Mappings, Prefix, VpcId};
 use crate::routing::policy::Rule;
 use crate::wire::ike::limits::SELECTORS;
 use std::net::IpAddr;
+use std::num::NonZeroU8;
 use std::ops::Range;
 use toml::de::DeValue;
 
 /// The keys of a tunnel, in its `[[peer]]` or before that in `[peer.vpc.…]`, where
 /// `local_preference` may stand too.
-pub(super) const OWN_KEYS: [&str; 12] = [
+pub(super) const OWN_KEYS: [&str; 13] = [
     "remote_asn",
     "static_routes",
     "accept",
@@ -45,6 +48,7 @@ pub(super) const OWN_KEYS: [&str; 12] = [
     "bgp_role",
     "strict_role",
     "probe",
+    "weight",
 ];
 const ROUTING_KEYS: [&str; 2] = ["remote_asn", "static_routes"];
 const INSIDE_KEYS: [&str; 2] = ["inside_local", "inside_remote"];
@@ -75,6 +79,7 @@ pub(super) struct Tunnel {
     pub(super) routing: Routing,
     pub(super) accept: Vec<At<Prefix>>,
     pub(super) local_preference: u32,
+    pub(super) weight: NonZeroU8,
     pub(super) maps: Mappings,
     pub(super) local_ts: Vec<Prefix>,
     pub(super) remote_ts: Vec<Prefix>,
@@ -212,12 +217,15 @@ impl TunnelSection<'_> {
         let preference = words::integer("the local preference", 0..=u32::MAX);
         let own = self.own.as_ref();
         let preference = own.and_then(|own| own.optional("local_preference", preference, report));
+        let weight = words::integer("the weight", limits::WEIGHT);
+        let weight = layers.of(&["weight"]).optional("weight", weight, report);
         Some(Tunnel {
             vpc: self.id,
             name: self.listed.then(|| self.vpc.config.name.clone()),
             routing: routing?,
             accept,
             local_preference: preference.unwrap_or(inside.tuning.local_preference),
+            weight: weight.and_then(NonZeroU8::new).unwrap_or(NonZeroU8::MIN),
             maps,
             local_ts,
             remote_ts,

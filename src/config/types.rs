@@ -4,7 +4,7 @@
 //! Everything compares by value, so a reload is the difference of two [`Config`]s.
 
 use super::sharing_section::SharingConfig;
-use super::{Bfd, Credentials, Identity, Lifetimes, Liveness, Ppk, Probe};
+use super::{Bfd, Credentials, Identity, Lifetimes, Liveness, Ppk, Probe, inside};
 use crate::crypto::secret::Secret;
 use crate::crypto::suite::{EspSuite, IkeSuite, PostQuantum};
 use crate::net::{
@@ -16,7 +16,7 @@ use crate::wire::ip::protocol;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::num::NonZeroU16;
+use std::num::{NonZeroU8, NonZeroU16};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -129,6 +129,8 @@ pub struct VpcConfig {
     pub mtu: Option<u16>,
     /// Whether prefixes learned from one peer are announced to the others.
     pub transit: bool,
+    /// Whether peers whose routes to a prefix are equally good carry it together, each its flows.
+    pub multipath: bool,
     /// Addresses shared with the other gateways of the region.
     pub vrrp: Vec<VrrpConfig>,
     /// What everybody behind the peers may use of the host's services.
@@ -362,6 +364,8 @@ pub struct PeerConfig {
     pub accept: Vec<Prefix>,
     /// LOCAL_PREF of routes through this peer: the highest wins (RFC 4271 §9.1.1).
     pub local_preference: u32,
+    /// How many of the flows go to it that it shares with others: twice as many by twice the weight.
+    pub weight: NonZeroU8,
     /// IKE suites, the preferred first.
     pub ike_suites: Vec<IkeSuite>,
     /// ESP suites, the preferred first.
@@ -460,6 +464,11 @@ pub struct BgpConfig {
 }
 
 impl PeerConfig {
+    /// What both ends know the tunnel by, the same at both.
+    pub fn shared_key(&self) -> u64 {
+        inside::shared_key(&self.local_identity, &self.remote_identity)
+    }
+
     /// Prefixes of our side as the peer knows them.
     pub fn as_known<'p>(&'p self, own: &'p [Prefix]) -> impl Iterator<Item = Prefix> + 'p {
         own.iter().map(|prefix| self.maps.outward_prefix(prefix))

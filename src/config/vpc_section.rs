@@ -15,7 +15,7 @@ use std::ops::Range;
 use std::time::Duration;
 use toml::de::DeValue;
 
-pub(super) const KEYS: [&str; 16] = [
+pub(super) const KEYS: [&str; 17] = [
     "name",
     "prefixes",
     "interface",
@@ -24,6 +24,7 @@ pub(super) const KEYS: [&str; 16] = [
     "netns",
     "mtu",
     "transit",
+    "multipath",
     "vrrp",
     "router",
     "services",
@@ -121,6 +122,7 @@ pub(super) fn read(
         prefixes: prefixes.iter().map(|prefix| prefix.value).collect(),
         mtu: section.optional("mtu", words::integer("the MTU", limits::MTU), report),
         transit: section.optional("transit", words::boolean, report).unwrap_or(false),
+        multipath: section.optional("multipath", words::boolean, report).unwrap_or(false),
         vrrp,
         routers: routers.iter().map(|router| router.config.clone()).collect(),
         vxlan: vxlan.as_ref().map(|vxlan| vxlan.config.clone()),

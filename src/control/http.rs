@@ -2,7 +2,7 @@
 //!
 //! The commands of `vpnctl` are called as the last word of their path is (`cli::args`).
 
-use super::{Failure, FailureKind, Reply, Request, SaKind, render_metrics};
+use super::{Failure, FailureKind, Ports, Reply, Request, SaKind, render_metrics};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde::Serialize;
 use std::net::IpAddr;
@@ -47,7 +47,7 @@ use Method::{Get, Post};
 
 /// Every command. Of two rows for one request the first is how it is written.
 #[rustfmt::skip]
-const ROWS: [Row; 31] = [
+const ROWS: [Row; 32] = [
     row(Get,  "/v1/peers",        |_| Some(Request::Peers)),
     row(Get,  "/v1/peers/{peer}", |given| Some(Request::Peer(text(given, 0)?))),
     row(Get,  "/v1/routes",       |_| Some(Request::Routes)),
@@ -59,8 +59,10 @@ const ROWS: [Row; 31] = [
     row(Get,  "/metrics",         |_| Some(Request::Metrics)),
     row(Get,  "/v1/events?after={number}", |given| Some(Request::Events { after: number(given, 0)? })),
     row(Get,  "/v1/events",       |_| Some(Request::Events { after: 0 })),
-    row(Get,  "/v1/why/{to}?from={from}", |given| why(given, Some(address(given, 1)?))),
-    row(Get,  "/v1/why/{to}",    |given| why(given, None)),
+    row(Get,  "/v1/why/{to}?from={from}&protocol={number}&source_port={port}&destination_port={port}",
+        |given| why(given, Some(address(given, 1)?), Some(ports(given)?))),
+    row(Get,  "/v1/why/{to}?from={from}", |given| why(given, Some(address(given, 1)?), None)),
+    row(Get,  "/v1/why/{to}",    |given| why(given, None, None)),
     row(Get,  "/v1/plan",         |_| Some(Request::Plan)),
     row(Post, "/v1/reload",       |_| Some(Request::Reload { confirm: None })),
     row(Post, "/v1/reload?confirm={seconds}", |given| Some(Request::Reload { confirm: Some(number(given, 0)?) })),
@@ -93,8 +95,13 @@ fn address(given: &[String], index: usize) -> Option<IpAddr> {
     given.get(index)?.parse().ok()
 }
 
-fn why(given: &[String], from: Option<IpAddr>) -> Option<Request> {
-    Some(Request::Why { to: address(given, 0)?, from })
+fn why(given: &[String], from: Option<IpAddr>, ports: Option<Ports>) -> Option<Request> {
+    Some(Request::Why { to: address(given, 0)?, from, ports })
+}
+
+fn ports(given: &[String]) -> Option<Ports> {
+    let port = |index: usize| given.get(index)?.parse().ok();
+    Some(Ports { protocol: given.get(2)?.parse().ok()?, source: port(3)?, destination: port(4)? })
 }
 
 fn rekey(given: &[String], sa: SaKind) -> Option<Request> {
@@ -200,8 +207,13 @@ impl Request {
             | Request::Initiate { peer }
             | Request::Terminate { peer } => vec![peer.clone()],
             Request::Events { after } => vec![after.to_string()],
-            Request::Why { to, from } => {
-                [Some(to), from.as_ref()].into_iter().flatten().map(ToString::to_string).collect()
+            Request::Why { to, from, ports } => {
+                let addresses = [Some(to), from.as_ref()].into_iter().flatten();
+                let numbers = ports.iter().flat_map(|Ports { protocol, source, destination }| {
+                    [u16::from(*protocol), *source, *destination]
+                });
+                let addresses = addresses.map(ToString::to_string);
+                addresses.chain(numbers.map(|number| number.to_string())).collect()
             }
             Request::Peers
             | Request::Routes

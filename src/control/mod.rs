@@ -22,9 +22,10 @@ pub use views::{
     MapView, MetricsView, NameView, NatView, PassageView, PathMtuView, PathState, PathView,
     PeerMetrics, PeerState, PeerSummary, PeerView, PeersView, PlanView, Planned, ProbeState,
     ProbeView, PublicView, RefusalView, RejectedRouteView, ReplayView, ReportView, Role, RouteView,
-    RoutesView, SasView, SegmentView, Severity, Standing, StationView, StatsView, StepView,
-    TimerView, Traffic, TroubleView, TunnelSas, Verdict, VirtualRouterState, VirtualRouterView,
-    VpcNatView, VpcRouterView, VpcRoutes, VpcView, VpcsView, VrrpView, VtepView, WayView, WhyView,
+    RoutesView, SasView, SegmentView, Severity, ShareView, Standing, StationView, StatsView,
+    StepView, TimerView, Traffic, TroubleView, TunnelSas, Verdict, VirtualRouterState,
+    VirtualRouterView, VpcNatView, VpcRouterView, VpcRoutes, VpcView, VpcsView, VrrpView, VtepView,
+    WayView, WhyView,
 };
 
 use serde::{Deserialize, Serialize};
@@ -62,6 +63,8 @@ pub enum Request {
         to: IpAddr,
         /// Where it comes from.
         from: Option<IpAddr>,
+        /// Its protocol and ports, which say by what tunnel it leaves where several share.
+        ports: Option<Ports>,
     },
     /// Read the configuration again. This one is for the daemon: a gateway reads no files.
     Reload {
@@ -178,6 +181,17 @@ pub enum Reply {
 pub struct Done {
     /// What happens now, in a sentence.
     pub message: String,
+}
+
+/// What tells flows between the same two hosts apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ports {
+    /// The IP protocol, by its number.
+    pub protocol: u8,
+    /// Port of the sender.
+    pub source: u16,
+    /// Port of the receiver.
+    pub destination: u16,
 }
 
 /// Why a request could not be answered.

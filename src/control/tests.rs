@@ -14,8 +14,17 @@ fn requests() -> Vec<Request> {
         Request::Vrrp,
         Request::Stats,
         Request::Metrics,
-        Request::Why { to: Ipv4Addr::LOCALHOST.into(), from: None },
-        Request::Why { to: "::1".parse().unwrap(), from: Some("fd00::1".parse().unwrap()) },
+        Request::Why { to: Ipv4Addr::LOCALHOST.into(), from: None, ports: None },
+        Request::Why {
+            to: "::1".parse().unwrap(),
+            from: Some("fd00::1".parse().unwrap()),
+            ports: None,
+        },
+        Request::Why {
+            to: "10.2.0.9".parse().unwrap(),
+            from: Some("10.1.0.9".parse().unwrap()),
+            ports: Some(Ports { protocol: 6, source: 40_000, destination: 443 }),
+        },
         Request::Events { after: 0 },
         Request::Vpcs,
         Request::Nat,
@@ -226,6 +235,8 @@ pub(crate) fn peer() -> PeerView {
         udp_silent_for_ms: Some(90_000),
         inside_remote: Some("fd76:706e:6777::2".parse().unwrap()),
         local_preference: 200,
+        weight: Some(2),
+        shares_with: vec!["north-b".to_owned()],
         inner_mtu: Some(1438),
         aggfrag: false,
         path_mtu: Some(PathMtuView {
@@ -564,6 +575,7 @@ fn pages_together_are_the_whole() {
         prefix: text.parse().unwrap(),
         local: true,
         active: None,
+        shared: vec![],
         reason: "our own".to_owned(),
         paths: vec![],
     };

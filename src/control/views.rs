@@ -31,7 +31,7 @@ pub use nat::{EgressView, NatView, PublicView, VpcNatView};
 pub use plan::{ChangeView, PlanView};
 pub use planned::{DrainView, Planned, Standing};
 pub use probe::{ProbeState, ProbeView};
-pub use routes::{PathView, RejectedRouteView, RouteView, RoutesView, VpcRoutes};
+pub use routes::{PathView, RejectedRouteView, RouteView, RoutesView, ShareView, VpcRoutes};
 pub use sas::{ChildSaState, ChildSaView, IkeSaView, ReplayView, Role, SasView, TunnelSas};
 pub use verdict::Verdict;
 pub use vpcs::{MapView, SegmentView, StationView, VpcRouterView, VpcView, VpcsView, VtepView};
@@ -274,6 +274,12 @@ pub struct PeerView {
     pub inside_remote: Option<IpAddr>,
     /// LOCAL_PREF of routes through it.
     pub local_preference: u32,
+    /// Its weight where it may share flows with others; `None` where the VPC has no multipath.
+    #[serde(default)]
+    pub weight: Option<u8>,
+    /// The peers that share flows with it now.
+    #[serde(default)]
+    pub shares_with: Vec<String>,
     /// MTU inside the tunnel.
     pub inner_mtu: Option<u16>,
     /// Whether we wish that packets share datagrams and are cut; what came of it, each Child SA says.

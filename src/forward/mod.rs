@@ -15,6 +15,8 @@
 //! Where a peer knows prefixes of ours by others ([`Translation`]), routes, sources and our own addresses are
 //! in our terms, selectors and prefix policy in the peer's.
 //!
+//! Where several tunnels carry a prefix together, each flow keeps to one of them ([`Shared`]).
+//!
 //! Control decides, data obeys: the gateway publishes whole snapshots, and switching a next-hop
 //! group to another tunnel costs the same for one prefix as for a million. Nothing here allocates
 //! (except to tell a host about a packet that is too big, for fragments where selectors name ports, and for
@@ -45,6 +47,7 @@ mod packing;
 mod reassembly;
 mod selectors;
 mod services;
+mod sharing;
 #[cfg(test)]
 mod single;
 mod snapshot;
@@ -64,6 +67,7 @@ pub use packing::Packers;
 pub use reassembly::Reassembly;
 pub use selectors::Selectors;
 pub use services::{Offer, Service, Services};
+pub use sharing::{Buckets, FlowHash, MOST_MEMBERS, Member, NextHops, Shared};
 #[cfg(test)]
 pub use single::{Datagram, Outcome, inbound_packet, outbound_packet};
 pub use snapshot::{GroupId, InboundEntry, Neighbor, Snapshot, TunnelEntry, VpcTable};

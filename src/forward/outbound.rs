@@ -4,7 +4,7 @@ use super::datagram::Datagram;
 use super::flow::{self, Between, Flow};
 use super::fragment::Fragments;
 use super::packing::{AGGREGATE_TOS, Packers, Packing};
-use super::{Snapshot, TunnelEntry, VpcTable};
+use super::{NextHops, Snapshot, TunnelEntry, VpcTable};
 use crate::esp::ecn::{self, Ecn};
 use crate::esp::{self, Discard};
 use crate::net::VpcId;
@@ -12,7 +12,7 @@ use crate::offload::{Segment, SuperPacket};
 use crate::wire::aggfrag::{AGGFRAG_PAYLOAD, AggfragHeader, PAD};
 use crate::wire::echo::Echo;
 use crate::wire::icmp::{self, Problem};
-use crate::wire::ip::{InnerPacket, protocol};
+use crate::wire::ip::{Fragment, InnerPacket, protocol};
 use std::net::IpAddr;
 
 /// TTL of what the host itself sends into a tunnel: its sockets and its routes say so. Whoever
@@ -43,15 +43,32 @@ pub trait Egress {
 }
 
 /// Sends what one device has to send, over one snapshot. Remembers between which hosts it sent last
-/// and by which SA, so that what prefixes and selectors say is asked once for all their packets. Packets
-/// that may share datagrams leave with [`finish`](Outbound::finish).
+/// and by which SA, so that what prefixes and selectors say is asked once for all their packets; where
+/// tunnels share flows, once for all packets of a flow. Packets that may share datagrams leave with
+/// [`finish`](Outbound::finish).
 #[derive(Debug)]
 pub struct Outbound<'s> {
     snapshot: &'s Snapshot,
     vpc: VpcId,
     table: Option<&'s VpcTable>,
-    last: Option<(Between, &'s TunnelEntry)>,
+    last: Option<Last<'s>>,
     packing: Packing<'s>,
+}
+
+/// How the last packet left.
+#[derive(Debug)]
+struct Last<'s> {
+    between: Between,
+    /// What ports it had, if by others it might have left by another tunnel.
+    ports: Option<Option<(u16, u16)>>,
+    tunnel: &'s TunnelEntry,
+}
+
+/// The tunnel that a packet takes.
+struct Hop<'s> {
+    tunnel: &'s TunnelEntry,
+    /// Whether other flows between the same hosts may take others.
+    is_shared: bool,
 }
 
 impl<'s> Outbound<'s> {
@@ -84,31 +101,34 @@ impl<'s> Outbound<'s> {
         let count = |reason: &Discard| table.discards.add_many(*reason, packets);
         let inner = InnerPacket::parse(packet.bytes()).map_err(|_| Discard::MalformedInner);
         let mut inner = inner.inspect_err(count)?;
-        let (tunnel, sent) = match self.known(&inner) {
+        let (tunnel, sent) = match self.known(&inner, packet.bytes()) {
             Some(tunnel) => {
                 tunnel.translation.outward(&mut inner, packet.bytes_mut());
                 (tunnel, send(tunnel, &inner, &mut packet, &mut self.packing, egress))
             }
             None => {
                 let flow = Flow::of(&inner, packet.bytes());
-                let tunnel = route(self.vpc, table, &flow, &inner, packet.bytes());
-                let tunnel = tunnel.inspect_err(count)?;
-                (tunnel, self.send_anew(tunnel, (flow, &mut inner), &mut packet, egress))
+                let hop = route(self.vpc, table, &flow, &inner, packet.bytes());
+                let hop = hop.inspect_err(count)?;
+                (hop.tunnel, self.send_anew(hop, (flow, &mut inner), &mut packet, egress))
             }
         };
         sent.inspect_err(|reason| tunnel.counters.discards.add_many(*reason, packets))
     }
 
-    /// The tunnel by the SA that takes the packet, if it is between the same hosts as the last one.
+    /// The tunnel by the SA that takes the packet, if it is between the same hosts as the last one and,
+    /// where that matters, of the same flow.
     #[inline]
-    fn known(&self, inner: &InnerPacket) -> Option<&'s TunnelEntry> {
-        let (last, tunnel) = self.last?;
-        (last == Between::of(inner) && is_plain(inner)).then_some(tunnel)
+    fn known(&self, inner: &InnerPacket, packet: &[u8]) -> Option<&'s TunnelEntry> {
+        let last = self.last.as_ref()?;
+        let is_same = last.between == Between::of(inner) && is_plain(inner);
+        let is_same = is_same && last.ports.is_none_or(|ports| is_of(ports, inner, packet));
+        is_same.then_some(last.tunnel)
     }
 
     fn send_anew(
         &mut self,
-        tunnel: &'s TunnelEntry,
+        Hop { tunnel, is_shared }: Hop<'s>,
         (mut flow, inner): (Flow, &mut InnerPacket),
         packet: &mut SuperPacket<'_>,
         egress: &mut impl Egress,
@@ -124,10 +144,17 @@ impl<'s> Outbound<'s> {
         }
         let flow = tunnel.flow_of(flow, inner, packet.bytes());
         let tunnel = sa_for(&flow, tunnel, inner, packet.bytes())?;
-        let lasts = is_plain(inner) && !tunnel.asks_for_ports();
-        self.last = lasts.then_some((between, tunnel));
+        let is_told_apart = !is_shared || inner.fragment == Fragment::Whole;
+        let lasts = is_plain(inner) && !tunnel.asks_for_ports() && is_told_apart;
+        let ports = is_shared.then(|| flow.ports());
+        self.last = lasts.then_some(Last { between, ports, tunnel });
         send(tunnel, inner, packet, &mut self.packing, egress)
     }
+}
+
+/// Whether a packet between the same hosts is whole and has these ports.
+fn is_of(ports: Option<(u16, u16)>, inner: &InnerPacket, packet: &[u8]) -> bool {
+    inner.fragment == Fragment::Whole && inner.ports(packet) == ports
 }
 
 /// Whether a packet's ends tell all that is asked about it: it is no message about another packet,
@@ -166,12 +193,17 @@ fn route<'s>(
     flow: &Flow,
     inner: &InnerPacket,
     packet: &[u8],
-) -> Result<&'s TunnelEntry, Discard> {
+) -> Result<Hop<'s>, Discard> {
     flow.check_forwardable(|addr| table.is_inside(addr))?;
     check_source(table, flow, inner, packet)?;
     check_destination(table, flow)?;
     let (_, group) = table.fib.longest_match(inner.destination).ok_or(Discard::NoRoute)?;
-    table.active(*group).filter(|tunnel| tunnel.vpc == vpc).ok_or(Discard::TunnelDown)
+    let (tunnel, is_shared) = match table.next_hops(*group).ok_or(Discard::TunnelDown)? {
+        NextHops::One(tunnel) => (Some(tunnel.as_ref()), false),
+        NextHops::Shared(shared) => (shared.member_for(flow, inner, packet), true),
+    };
+    let tunnel = tunnel.filter(|tunnel| tunnel.vpc == vpc).ok_or(Discard::TunnelDown)?;
+    Ok(Hop { tunnel, is_shared })
 }
 
 /// Packets of one VPC never leave by a tunnel of another, whatever the host's routes say: the

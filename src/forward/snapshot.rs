@@ -1,14 +1,15 @@
 //! The tables that the gateway publishes and the packet path reads.
 //!
 //! ```text
-//!   destination ──fib──► GroupId ──groups──► TunnelEntry: OutboundSa, addresses ──► the next
+//!   destination ──fib──► GroupId ──groups──► NextHops: one tunnel, or several by flow
+//!   TunnelEntry: OutboundSa, addresses ──► the next
 //!   SPI ──inbound──► InboundSa, VPC, what the peer may send
 //! ```
 
 use super::flow::Flow;
 use super::fragment_ports::FragmentPorts;
 use super::{
-    Chunked, Conversations, InboundTable, Reassembly, Selectors, Services, Translation,
+    Chunked, Conversations, InboundTable, NextHops, Reassembly, Selectors, Services, Translation,
     TunnelCounters,
 };
 use crate::esp::aggfrag::Unpacker;
@@ -41,9 +42,9 @@ pub struct GroupId(pub u32);
 pub struct VpcTable {
     /// Prefixes of the VPC in other regions.
     pub fib: Arc<PrefixMap<GroupId>>,
-    /// The tunnel that each group uses now; none when all of its next hops are down, which
-    /// discards what is routed to it.
-    pub groups: Chunked<Arc<TunnelEntry>>,
+    /// The tunnel that each group uses now, or those that share its flows; none when all of its next
+    /// hops are down, which discards what is routed to it.
+    pub groups: Chunked<NextHops>,
     /// Inner sources that belong to the VPC: its prefixes and our inside addresses, and with
     /// transit what its peers may announce.
     pub sources: Arc<PrefixSet>,
@@ -244,8 +245,9 @@ impl VpcTable {
         self.services.inside.contains(&address) || self.services.peers.contains(&address)
     }
 
-    /// The tunnel that a group uses now.
-    pub(super) fn active(&self, group: GroupId) -> Option<&TunnelEntry> {
-        self.groups.get(group.0 as usize).map(Arc::as_ref)
+    /// How packets of a group leave now.
+    #[inline]
+    pub(super) fn next_hops(&self, group: GroupId) -> Option<&NextHops> {
+        self.groups.get(group.0 as usize)
     }
 }

@@ -5,6 +5,7 @@ mod gateway;
 mod inbound;
 mod outbound;
 mod own;
+mod shared;
 mod translated;
 mod vpcs;
 
@@ -81,7 +82,7 @@ fn tunnel(spi: u32) -> TunnelEntry {
 fn sender(tunnel: TunnelEntry) -> Snapshot {
     let routes: Vec<Prefix> = prefixes(&EAST);
     let fib: PrefixMap<GroupId> = routes.into_iter().map(|prefix| (prefix, GroupId(0))).collect();
-    let groups = [(0, Arc::new(tunnel))].into_iter().collect();
+    let groups = [(0, NextHops::One(Arc::new(tunnel)))].into_iter().collect();
     let sources = Arc::new(everywhere());
     let table = VpcTable { fib: Arc::new(fib), groups, sources, ..Default::default() };
     Snapshot { vpcs: only(table), ..Default::default() }
@@ -94,7 +95,10 @@ fn only(table: VpcTable) -> Chunked<Arc<VpcTable>> {
 
 /// The tunnel that the one group of the one VPC uses.
 fn used(snapshot: &Snapshot) -> &TunnelEntry {
-    snapshot.vpc(VPC).and_then(|table| table.active(GroupId(0))).expect("a tunnel")
+    match snapshot.vpc(VPC).and_then(|table| table.next_hops(GroupId(0))) {
+        Some(NextHops::One(tunnel)) => tunnel,
+        other => panic!("one tunnel, not {other:?}"),
+    }
 }
 
 pub(super) fn entry(spi: u32) -> InboundEntry {

@@ -75,6 +75,13 @@ impl Translation {
         find(rewrites, Way::Inward, address).map_or(address, |(inside, _)| inside)
     }
 
+    /// How the peer knows an address.
+    #[inline]
+    pub(super) fn outward_address(&self, address: IpAddr) -> IpAddr {
+        let rewrites = self.0.as_deref().unwrap_or_default();
+        find(rewrites, Way::Outward, address).map_or(address, |(outside, _)| outside)
+    }
+
     /// Turns a packet for the peer into what the peer is to see. `inner` was parsed from it, and follows.
     #[inline]
     pub(super) fn outward(&self, inner: &mut InnerPacket, packet: &mut [u8]) {

@@ -97,25 +97,29 @@ impl Gateway {
     }
 
     fn tell_move(&mut self, one: &Move, now: Timestamp) {
-        let name = |peer: PeerId| self.tunnels.get(&peer).map(|tunnel| tunnel.name.clone());
+        let name = |peer: &PeerId| self.tunnels.get(peer).map(|tunnel| tunnel.name.clone());
+        let names = |peers: &[PeerId]| {
+            let known: Vec<String> = peers.iter().filter_map(name).collect();
+            (!known.is_empty()).then(|| known.join(" and "))
+        };
         let what = named(&one.examples, one.count);
         let plural = if one.count == 1 { "is" } else { "are" };
-        let from =
-            one.from.map(|from| name(from).unwrap_or_else(|| "a peer that is gone".to_owned()));
-        let (peer, fact) = match (from, one.to.and_then(|to| Some((to, name(to)?)))) {
-            (Some(from), Some((peer, to))) => (
-                Some(peer),
-                Fact::new(Code::RouteMoved, format!("{what} moved from {from} to {to}")),
-            ),
-            (None, Some((peer, to))) => (
-                Some(peer),
+        let from = (!one.from.is_empty())
+            .then(|| names(&one.from).unwrap_or_else(|| "a peer that is gone".to_owned()));
+        let (first_from, first_to) = (one.from.first().copied(), one.to.first().copied());
+        let (peer, fact) = match (from, names(&one.to)) {
+            (Some(from), Some(to)) => {
+                (first_to, Fact::new(Code::RouteMoved, format!("{what} moved from {from} to {to}")))
+            }
+            (None, Some(to)) => (
+                first_to,
                 Fact::new(Code::RouteUp, format!("{what} {plural} reached through {to}")),
             ),
             (Some(from), None) => {
                 let text = format!(
                     "{what} {plural} not reached any more; no tunnel takes over from {from}"
                 );
-                (one.from, Fact::new(Code::RouteLost, text))
+                (first_from, Fact::new(Code::RouteLost, text))
             }
             (None, None) => return,
         };

@@ -1,12 +1,15 @@
-//! The choice of a tunnel for a next-hop group: a pure function with its reason.
+//! The choice of tunnels for a next-hop group: a pure function with its reason.
 //!
 //! The routing side ranks the peers of a prefix; this side knows which tunnels carry packets at
-//! the moment. The first ranked peer whose tunnel is usable wins; when none is, the group has no
+//! the moment. The first ranked peer whose tunnel is usable wins, and where flows may be shared, those
+//! take part that are as good and as well; when none is usable, the group has no
 //! tunnel and its packets are discarded (fail closed). RFC 4271's decision process is not here.
 
 use crate::net::PeerId;
+use crate::routing::Ranked;
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::sync::Arc;
 
 /// Whether a tunnel can carry packets now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,12 +27,12 @@ pub enum Health {
     Down,
 }
 
-/// The tunnel that a group uses and why it is this one.
+/// The tunnels that a group uses and why it is these.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Choice {
-    /// The peer whose tunnel is used.
-    pub peer: PeerId,
-    /// Why no other peer was chosen.
+    /// The peers whose tunnels are used, best first; not empty.
+    pub peers: Arc<[PeerId]>,
+    /// Why no better peer was chosen.
     pub reason: Reason,
 }
 
@@ -62,20 +65,41 @@ impl Health {
 }
 
 /// Chooses the first peer of `ranking` that is usable; one that is held only when all are held or
-/// out of use, and one that is to be left only when there is no other.
-pub(super) fn choose(ranking: &[PeerId], health: impl Fn(PeerId) -> Health) -> Option<Choice> {
+/// out of use, and one that is to be left only when there is no other. Beside it those that tie with it
+/// and are as healthy, `most` in all.
+pub(super) fn choose(
+    ranking: &[Ranked],
+    most: usize,
+    health: impl Fn(PeerId) -> Health,
+) -> Option<Choice> {
     let mut out_of_use = Vec::new();
-    for &peer in ranking {
+    for (place, &Ranked { peer, .. }) in ranking.iter().enumerate() {
         match health(peer) {
-            Health::Usable => return Some(Choice { peer, reason: reason(out_of_use) }),
+            Health::Usable => {
+                let peers = equals(&ranking[place..], most, |peer| health(peer) == Health::Usable);
+                return Some(Choice { peers, reason: reason(out_of_use) });
+            }
             other => out_of_use.push((peer, other)),
         }
     }
     let first = |wanted| out_of_use.iter().position(|(_, health)| *health == wanted);
     let place = first(Health::Held).or_else(|| first(Health::Leaving))?;
-    let peer = ranking.get(place).copied()?;
+    let (_, wanted) = *out_of_use.get(place)?;
+    let peers = equals(&ranking[place..], most, |peer| health(peer) == wanted);
     out_of_use.truncate(place);
-    Some(Choice { peer, reason: reason(out_of_use) })
+    Some(Choice { peers, reason: reason(out_of_use) })
+}
+
+/// The first of `ranking`, and of those that tie with it the ones that are as healthy, `most` in all.
+fn equals(
+    ranking: &[Ranked],
+    most: usize,
+    is_as_healthy: impl Fn(PeerId) -> bool,
+) -> Arc<[PeerId]> {
+    let first = ranking.iter().take(1);
+    let tied = ranking.iter().skip(1).take_while(|one| one.ties);
+    let tied = tied.filter(|one| is_as_healthy(one.peer)).take(most.saturating_sub(1));
+    first.chain(tied).map(|one| one.peer).collect()
 }
 
 fn reason(out_of_use: Vec<(PeerId, Health)>) -> Reason {

@@ -29,6 +29,7 @@ mod hints;
 mod inner;
 mod inspection;
 mod io;
+mod multipath;
 mod names;
 mod operator;
 mod own;

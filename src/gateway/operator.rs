@@ -156,8 +156,9 @@ impl Gateway {
             Step::Resize(vpc) => {
                 self.dirty.tunnels.extend(self.config.peers_of(vpc).map(|(peer, _)| peer));
             }
-            // Their wishes, and what the host's addresses are, are taken over after the steps.
-            Step::Rewire(_) | Step::Offer(_) => {}
+            // Their wishes, what the host's addresses are, and who shares what, are taken over after the
+            // steps.
+            Step::Rewire(_) | Step::Offer(_) | Step::Share(_) => {}
             Step::AddVpc(id) => self.add_vpc(id, at),
             Step::RemoveVpc(id) => self.remove_vpc(id, old, at.now),
             Step::ReplaceVirtualRouters(vpc) => self.replace_virtual_routers(vpc, old, at.now),

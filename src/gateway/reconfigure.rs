@@ -40,6 +40,8 @@ pub enum Step {
     Rewire(VpcId),
     /// Other services of the host are offered to the VPC's peers.
     Offer(VpcId),
+    /// The VPC's peers share flows from now on, or do not any more.
+    Share(VpcId),
     /// The VPC is gone, after its peers.
     RemoveVpc(VpcId),
 }
@@ -106,7 +108,8 @@ impl Reloaded {
                 | Step::ReplaceVirtualRouters(id)
                 | Step::Resize(id)
                 | Step::Rewire(id)
-                | Step::Offer(id) => ("VPCs changed", vpc(new, id)),
+                | Step::Offer(id)
+                | Step::Share(id) => ("VPCs changed", vpc(new, id)),
                 Step::AddVpc(id) => ("VPCs added", vpc(new, id)),
                 Step::RemoveVpc(id) => ("VPCs removed", vpc(old, id)),
             };
@@ -171,6 +174,9 @@ fn vpc_steps(id: VpcId, old: &VpcConfig, new: &VpcConfig) -> Vec<Step> {
     if old.services != new.services {
         steps.push(Step::Offer(id));
     }
+    if old.multipath != new.multipath {
+        steps.push(Step::Share(id));
+    }
     if old.vrrp != new.vrrp || old.interface != new.interface {
         steps.push(Step::ReplaceVirtualRouters(id));
     }
@@ -192,7 +198,8 @@ fn peer_steps(id: PeerId, old: &PeerConfig, new: &PeerConfig) -> Vec<Step> {
     let rerouted = old.routing != new.routing
         || old.accept != new.accept
         || old.maps != new.maps
-        || old.local_preference != new.local_preference;
+        || old.local_preference != new.local_preference
+        || old.weight != new.weight;
     if rerouted {
         steps.push(Step::RerouteNeighbor(id));
     }

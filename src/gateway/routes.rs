@@ -10,21 +10,25 @@
 
 use super::failover::{self, Choice, Health};
 use super::fib::Fib;
-use crate::forward::GroupId;
+use super::multipath::Multipath;
+use crate::forward::{Buckets, GroupId, Member};
 use crate::net::{PeerId, Prefix, PrefixMap};
+use crate::routing::Ranked;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// More than any group's number.
 const END: GroupId = GroupId(u32::MAX);
 
-/// A next-hop group: peers in order of preference, and the one in use.
+/// A next-hop group: peers in order of preference, and the one in use or those that share its flows.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Group {
     /// Peers, best first.
-    pub ranking: Vec<PeerId>,
-    /// The peer in use; `None` when no tunnel of the ranking is usable.
+    pub ranking: Vec<Ranked>,
+    /// The peers in use; `None` when no tunnel of the ranking is usable.
     pub choice: Option<Choice>,
+    /// Which of them takes which flows; `None` when there is only one.
+    pub buckets: Option<Arc<Buckets>>,
     /// Prefixes that use the group.
     users: usize,
     /// Those of them that were learned; the others are pinned.
@@ -38,13 +42,16 @@ pub(super) struct Group {
 /// How many prefixes of a group, or of those that moved together, are known by name.
 const EXAMPLES: usize = 4;
 
-/// Learned prefixes that go to another peer than before.
+/// The peers whose tunnels carry a prefix, best first; nobody when it is not reached.
+type Carriers = Arc<[PeerId]>;
+
+/// Learned prefixes that go to other peers than before.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Move {
-    /// The peer that they went to; `None` when they were not reached.
-    pub from: Option<PeerId>,
-    /// The peer that they go to; `None` when they are not reached.
-    pub to: Option<PeerId>,
+    /// The peers that they went to.
+    pub from: Carriers,
+    /// The peers that they go to.
+    pub to: Carriers,
     /// How many.
     pub count: usize,
     /// Some of them.
@@ -75,11 +82,12 @@ pub(super) struct VpcRoutes {
     unpublished: bool,
     /// Groups that have never chosen.
     unchosen: BTreeSet<GroupId>,
-    /// Learned prefixes that came to a group, by the peer that they went to before.
-    regrouped: BTreeMap<(Option<PeerId>, Option<GroupId>), Move>,
-    /// Groups whose packets go elsewhere, by both peers.
-    flipped: BTreeMap<(Option<PeerId>, Option<PeerId>), Move>,
-    by_ranking: BTreeMap<Vec<PeerId>, GroupId>,
+    /// Learned prefixes that came to a group, by the peers that they went to before.
+    regrouped: BTreeMap<(Carriers, Option<GroupId>), Move>,
+    /// Groups whose packets go elsewhere, by the peers before and after.
+    flipped: BTreeMap<(Carriers, Carriers), Move>,
+    by_ranking: BTreeMap<Vec<Ranked>, GroupId>,
+    multipath: Multipath,
     pinned: BTreeSet<Prefix>,
     /// Prefixes that the host refuses to route.
     refused: BTreeSet<Prefix>,
@@ -91,7 +99,15 @@ impl VpcRoutes {
     pub(super) fn pin(&mut self, prefix: Prefix, peer: PeerId) {
         self.set(prefix, &[]);
         self.pinned.insert(prefix);
-        self.set(prefix, &[peer]);
+        self.set(prefix, &[Ranked { peer, ties: false }]);
+    }
+
+    /// Says by what peers share flows that rank alike; with nobody named, one carries all of a prefix.
+    pub(super) fn set_multipath(&mut self, members: BTreeMap<PeerId, Member>) {
+        if self.multipath.set(members) {
+            let all = (0..).map(GroupId).zip(&self.groups);
+            self.stale.extend(all.filter(|(_, group)| group.is_some()).map(|(id, _)| id));
+        }
     }
 
     /// Takes a pinned route back.
@@ -104,9 +120,9 @@ impl VpcRoutes {
 
     /// Sets the ranked paths of a learned prefix; an empty ranking withdraws it. Returns whether
     /// the prefix is routed now.
-    pub(super) fn learn(&mut self, prefix: Prefix, ranking: &[PeerId]) -> bool {
+    pub(super) fn learn(&mut self, prefix: Prefix, ranking: &[Ranked]) -> bool {
         if !self.pinned.contains(&prefix) {
-            let from = self.fib.get(&prefix).and_then(|id| self.peer_in_use(id));
+            let from = self.carriers(self.fib.get(&prefix));
             self.set(prefix, ranking);
             let key = (from, self.fib.get(&prefix));
             self.regrouped.entry(key).or_default().add(1, [prefix]);
@@ -127,16 +143,17 @@ impl VpcRoutes {
         let mut flipped = false;
         while let Some(id) = self.stale.pop_first() {
             let Some(Some(group)) = self.groups.get_mut(index(id)) else { continue };
-            let choice = failover::choose(&group.ranking, &health);
-            let to = choice.as_ref().map(|choice| choice.peer);
-            let from = group.choice.as_ref().map(|choice| choice.peer);
+            let choice = failover::choose(&group.ranking, self.multipath.most(), &health);
+            let (from, to) = (carriers(group.choice.as_ref()), carriers(choice.as_ref()));
             let is_new = self.unchosen.remove(&id);
-            group.choice = choice;
-            if from != to {
-                if !is_new && group.learned > 0 {
-                    let moved = self.flipped.entry((from, to)).or_default();
-                    moved.add(group.learned, group.examples.iter().copied());
-                }
+            let buckets = self.multipath.buckets(&to);
+            let is_same = from == to && buckets == group.buckets;
+            (group.choice, group.buckets) = (choice, buckets);
+            if from != to && !is_new && group.learned > 0 {
+                let moved = self.flipped.entry((from, to)).or_default();
+                moved.add(group.learned, group.examples.iter().copied());
+            }
+            if !is_same {
                 self.changed.insert(id);
                 flipped = true;
             }
@@ -150,7 +167,7 @@ impl VpcRoutes {
     pub(super) fn take_moves(&mut self) -> Vec<Move> {
         let mut moves = std::mem::take(&mut self.flipped);
         for ((from, group), moved) in std::mem::take(&mut self.regrouped) {
-            let to = group.and_then(|id| self.peer_in_use(id));
+            let to = self.carriers(group);
             moves.entry((from, to)).or_default().add(moved.count, moved.examples);
         }
         let moves = moves.into_iter().filter(|((from, to), _)| from != to);
@@ -162,12 +179,12 @@ impl VpcRoutes {
         self.unpublished
     }
 
-    /// The groups that differ from what was published, each with the peer that it uses now; the
-    /// caller publishes them with the FIB.
-    pub(super) fn take_changed(&mut self) -> impl Iterator<Item = (GroupId, Option<PeerId>)> {
+    /// The groups that differ from what was published, as they are now; the caller publishes them with
+    /// the FIB.
+    pub(super) fn take_changed(&mut self) -> impl Iterator<Item = (GroupId, Option<&Group>)> {
         self.unpublished = false;
         let changed = std::mem::take(&mut self.changed);
-        changed.into_iter().map(|id| (id, self.peer_in_use(id)))
+        changed.into_iter().map(|id| (id, self.group(id)))
     }
 
     /// The FIB as the packet path reads it.
@@ -222,10 +239,19 @@ impl VpcRoutes {
         self.groups_through(peer).flat_map(|group| &group.refused).copied()
     }
 
-    /// The groups whose packets go to `peer` now.
+    /// The peers that share flows with `peer` now.
+    pub(super) fn sharing_with(&self, peer: PeerId) -> BTreeSet<PeerId> {
+        let choices = self.groups_through(peer).filter_map(|group| group.choice.as_ref());
+        let peers = choices.flat_map(|choice| choice.peers.iter().copied());
+        peers.filter(|other| *other != peer).collect()
+    }
+
+    /// The groups whose packets go to `peer` now, or some of them.
     fn groups_through(&self, peer: PeerId) -> impl Iterator<Item = &Group> {
-        let in_use = self.groups_of(peer).filter(move |id| self.peer_in_use(*id) == Some(peer));
-        in_use.filter_map(|id| self.group(id))
+        let groups = self.groups_of(peer).filter_map(|id| self.group(id));
+        groups.filter(move |group| {
+            group.choice.as_ref().is_some_and(|choice| choice.peers.contains(&peer))
+        })
     }
 
     fn groups_of(&self, peer: PeerId) -> impl Iterator<Item = GroupId> {
@@ -236,11 +262,11 @@ impl VpcRoutes {
         self.groups.get(index(id))?.as_ref()
     }
 
-    fn peer_in_use(&self, id: GroupId) -> Option<PeerId> {
-        Some(self.group(id)?.choice.as_ref()?.peer)
+    fn carriers(&self, id: Option<GroupId>) -> Carriers {
+        carriers(id.and_then(|id| self.group(id)?.choice.as_ref()))
     }
 
-    fn set(&mut self, prefix: Prefix, ranking: &[PeerId]) {
+    fn set(&mut self, prefix: Prefix, ranking: &[Ranked]) {
         let learned = usize::from(!self.pinned.contains(&prefix));
         let replaced = if ranking.is_empty() {
             // A FIB is copied to be changed; one that does not know the prefix stays.
@@ -257,7 +283,7 @@ impl VpcRoutes {
         self.count_refused(prefix);
     }
 
-    fn intern(&mut self, prefix: Prefix, ranking: &[PeerId], learned: usize) -> GroupId {
+    fn intern(&mut self, prefix: Prefix, ranking: &[Ranked], learned: usize) -> GroupId {
         let id = match self.by_ranking.get(ranking) {
             Some(&id) => id,
             None => self.create(ranking),
@@ -272,7 +298,7 @@ impl VpcRoutes {
         id
     }
 
-    fn create(&mut self, ranking: &[PeerId]) -> GroupId {
+    fn create(&mut self, ranking: &[Ranked]) -> GroupId {
         let next = GroupId(u32::try_from(self.groups.len()).unwrap_or(u32::MAX));
         let id = self.free.pop_first().unwrap_or(next);
         let group = Group { ranking: ranking.to_vec(), ..Group::default() };
@@ -280,7 +306,7 @@ impl VpcRoutes {
             Some(slot) => *slot = Some(group),
             None => self.groups.push(Some(group)),
         }
-        self.of_peer.extend(ranking.iter().map(|peer| (*peer, id)));
+        self.of_peer.extend(ranking.iter().map(|one| (one.peer, id)));
         self.by_ranking.insert(ranking.to_vec(), id);
         self.unchosen.insert(id);
         self.stale.insert(id);
@@ -297,8 +323,8 @@ impl VpcRoutes {
         group.examples.remove(prefix);
         if group.users == 0 {
             self.by_ranking.remove(&group.ranking);
-            for peer in &group.ranking {
-                self.of_peer.remove(&(*peer, id));
+            for one in &group.ranking {
+                self.of_peer.remove(&(one.peer, id));
             }
             *slot = None;
             self.unchosen.remove(&id);
@@ -306,6 +332,24 @@ impl VpcRoutes {
             self.changed.insert(id);
         }
     }
+}
+
+impl Group {
+    /// The peer in use, or the best of those that share.
+    pub(super) fn first(&self) -> Option<PeerId> {
+        self.choice.as_ref()?.peers.first().copied()
+    }
+
+    /// The part of the flows that goes to a peer, in percent; `None` where nothing is shared.
+    pub(super) fn percent(&self, peer: PeerId) -> Option<f64> {
+        let (choice, buckets) = (self.choice.as_ref()?, self.buckets.as_ref()?);
+        let place = choice.peers.iter().position(|other| *other == peer)?;
+        Some(buckets.percent(place))
+    }
+}
+
+fn carriers(choice: Option<&Choice>) -> Carriers {
+    choice.map_or_else(Carriers::default, |choice| Arc::clone(&choice.peers))
 }
 
 fn index(id: GroupId) -> usize {

@@ -5,13 +5,14 @@
 //! one Child SA more costs about the same whatever the number of tunnels, and a failover as much
 //! as the tunnel has groups, whatever the number of prefixes.
 
+use super::routes::Group;
 use super::sas::Child;
 use super::tunnel::Tunnel;
 use super::vpc::Vpc;
 use crate::config::{Config, PeerConfig, VpcConfig};
 use crate::esp::aggfrag::Unpacker;
 use crate::esp::{DiscardCounters, InboundSa, Layout};
-use crate::forward::{InboundEntry, Selectors, Snapshot, TunnelEntry, VpcTable};
+use crate::forward::{InboundEntry, NextHops, Selectors, Shared, Snapshot, TunnelEntry, VpcTable};
 use crate::net::{EspSpi, PeerId, VpcId};
 use crate::visits::Counted;
 use std::collections::{BTreeMap, BTreeSet};
@@ -122,11 +123,22 @@ impl Publisher {
         table.services = Arc::clone(&vpc.services);
         table.conversations = Arc::clone(&vpc.conversations);
         table.sources = Arc::clone(&vpc.destinations);
-        for (group, peer) in vpc.routes.take_changed() {
-            let published = peer.and_then(|peer| self.published.get(&peer));
-            table.groups.set(group.0 as usize, published.and_then(|known| known.outbound.clone()));
+        for (id, group) in vpc.routes.take_changed() {
+            let next_hops = group.and_then(|group| self.next_hops(group));
+            table.groups.set(id.0 as usize, next_hops);
         }
         self.snapshot.vpcs.set(place, Some(Arc::new(table)));
+    }
+
+    /// The tunnels of a group, as they were published.
+    fn next_hops(&self, group: &Group) -> Option<NextHops> {
+        let choice = group.choice.as_ref()?;
+        let Some(buckets) = &group.buckets else {
+            return self.tunnel(*choice.peers.first()?).map(NextHops::One);
+        };
+        let members: Option<Box<_>> = choice.peers.iter().map(|peer| self.tunnel(*peer)).collect();
+        let (members, buckets) = (members?, Arc::clone(buckets));
+        Some(NextHops::Shared(Arc::new(Shared { members, buckets })))
     }
 }
 

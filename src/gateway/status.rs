@@ -60,7 +60,9 @@ impl Gateway {
             Request::Nat => return self.nat_page(after),
             Request::Events { after: known } => return self.events_page(*known, after, now),
             Request::Peer(name) => self.about_peer(name, (now, at.wall)),
-            Request::Why { to, from } => self.why(*to, *from, now),
+            Request::Why { to, from, ports } => {
+                self.why(why::Packet { to: *to, from: *from, ports: *ports }, now)
+            }
             Request::Vrrp => Reply::Vrrp(self.vrrp_view(now)),
             Request::Stats => Reply::Stats(self.stats_view()),
             Request::Reload { .. } | Request::Confirm | Request::Plan | Request::Log { .. } => {

@@ -3,6 +3,7 @@
 
 use super::failover::Health;
 use super::io::LinkState;
+use super::multipath;
 use super::own::OwnAddresses;
 use super::routes::VpcRoutes;
 use super::vpc_routers::VpcRouters;
@@ -114,6 +115,7 @@ impl Vpc {
         let maps: BTreeSet<&Mappings> = peers.map(|(_, peer)| &peer.maps).collect();
         let known = maps.into_iter().filter(|maps| !maps.is_empty());
         self.known = known.map(|maps| (maps.clone(), self.destinations_behind(maps))).collect();
+        self.routes.set_multipath(multipath::members(self.id, config));
         self.router.reconfigure(router_config(self.id, config), now);
         self.router.set_local_prefixes(vpc.prefixes.iter().copied().collect(), now);
         let outsides = vpc.maps.iter().map(|map| map.mapping.outside());

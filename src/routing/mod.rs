@@ -19,7 +19,7 @@ pub use attributes::{
     role_name,
 };
 pub use bgp::{ConnectionId, DownReason};
-pub use rib::{Reach, Reason, RejectReason, Reserved, Side};
+pub use rib::{Ranked, Reach, Reason, RejectReason, Reserved, Side};
 pub use router::{
     Action, FibChange, NeighborConfig, NeighborCounters, NeighborKind, NeighborView, PathView,
     RouteView, Router, RouterConfig, Why,

@@ -101,8 +101,19 @@ pub struct Path {
 pub struct Chosen {
     /// The usable paths, best first.
     pub ranked: Vec<Path>,
+    /// Of each of them, whether it is as good as the one before it: only the tie-break puts it behind.
+    pub ties: Vec<bool>,
     /// Why the first is first.
     pub reason: Reason,
+}
+
+/// A neighbour in a ranking.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Ranked {
+    /// Which.
+    pub peer: PeerId,
+    /// Whether its path is as good as that of the one before it, so that both may share packets.
+    pub ties: bool,
 }
 
 /// The table.
@@ -284,28 +295,36 @@ impl Rib {
     /// How packets to `prefix` leave, as last decided.
     pub fn chosen(&self, prefix: &Prefix) -> Option<Chosen> {
         let ranking = self.table.ranking(prefix)?;
-        let ranked: Vec<Path> =
-            ranking.peers.iter().filter_map(|peer| self.path(*peer, prefix)).collect();
-        (!ranked.is_empty()).then_some(Chosen { ranked, reason: ranking.reason })
+        let known =
+            ranking.peers.iter().filter_map(|one| Some((self.path(one.peer, prefix)?, one.ties)));
+        let (ranked, ties): (Vec<Path>, Vec<bool>) = known.unzip();
+        (!ranked.is_empty()).then_some(Chosen { ranked, ties, reason: ranking.reason })
     }
 
     /// The best path to `prefix`, as last decided.
     pub fn best(&self, prefix: &Prefix) -> Option<Path> {
         let ranking = self.table.ranking(prefix)?;
-        ranking.peers.iter().find_map(|peer| self.path(*peer, prefix))
+        ranking.peers.iter().find_map(|one| self.path(one.peer, prefix))
     }
 
     /// By whose tunnels packets to `prefix` leave, best first; or the next hop in the VPC, if that is
     /// where they go.
-    pub fn ways(&self, prefix: &Prefix) -> (Vec<PeerId>, Option<IpAddr>) {
+    pub fn ways(&self, prefix: &Prefix) -> (Vec<Ranked>, Option<IpAddr>) {
         let Some(ranking) = self.table.ranking(prefix) else { return (Vec::new(), None) };
         if ranking.home.is_some() {
             return (Vec::new(), ranking.home);
         }
-        let is_behind_tunnel = |peer: &&PeerId| {
-            self.peers.get(peer).is_some_and(|rib| rib.policy.side == Side::Tunnel)
-        };
-        (ranking.peers.iter().filter(is_behind_tunnel).copied().collect(), None)
+        let is_behind_tunnel =
+            |peer: PeerId| self.peers.get(&peer).is_some_and(|rib| rib.policy.side == Side::Tunnel);
+        // Who ties with a router of the VPC that is left out ties with nobody before that.
+        let (mut ways, mut tied) = (Vec::with_capacity(ranking.peers.len()), true);
+        for &Ranked { peer, ties } in &ranking.peers {
+            tied &= ties;
+            if is_behind_tunnel(peer) {
+                ways.push(Ranked { peer, ties: std::mem::replace(&mut tied, true) });
+            }
+        }
+        (ways, None)
     }
 
     /// Every prefix that is reached through a neighbour, as last decided.

@@ -73,7 +73,7 @@ fn a_far_side_that_does_not_answer_is_left_for_another_and_used_again_when_it_do
     assert_eq!(summary.verdict, Verdict::BeyondSilent);
     assert_eq!(events.iter().filter(|event| event.code == Code::BeyondSilent).count(), 1);
     assert_eq!(in_use(&mut network), ["r2z2"]);
-    let why = Request::Why { to: "10.2.0.9".parse().unwrap(), from: None };
+    let why = Request::Why { to: "10.2.0.9".parse().unwrap(), from: None, ports: None };
     let Reply::Why(why) = ask(&mut network, 0, &why) else { panic!("why") };
     let says =
         |step: &StepView| step.says.contains("r2z1 (up, and the host behind it that `probe`");

@@ -16,7 +16,7 @@ fn events(network: &mut Network, node: usize, after: u64) -> EventsView {
 
 fn why(network: &mut Network, node: usize, to: &str, from: Option<&str>) -> WhyView {
     let address = |text: &str| text.parse::<IpAddr>().expect("an address");
-    let request = Request::Why { to: address(to), from: from.map(address) };
+    let request = Request::Why { to: address(to), from: from.map(address), ports: None };
     match ask(network, node, &request) {
         Reply::Why(view) => view,
         other => panic!("{other:?}"),

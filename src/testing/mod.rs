@@ -27,6 +27,7 @@ mod certificates;
 mod chronicle;
 mod hops;
 mod isolation;
+mod multipath;
 mod named;
 mod narrowing;
 mod operations;

@@ -25,6 +25,8 @@ use std::time::Duration;
 
 /// Bytes that every host packet carries and no datagram of the underlay may show.
 const MARKER: &[u8; 16] = b"INNER PLAINTEXT!";
+/// The port of both ends of a probe.
+pub(super) const PROBE_PORT: u16 = 9;
 /// How long a frame takes over the LAN.
 const LAN_DELAY: Duration = Duration::from_micros(200);
 
@@ -101,7 +103,8 @@ pub(super) struct Network {
     arrivals: BTreeMap<(Timestamp, u64), Arrival>,
     counted: u64,
     probes: BTreeMap<u64, Probe>,
-    delivered: BTreeSet<u64>,
+    /// The probes that arrived, and by which node.
+    delivered: BTreeMap<u64, usize>,
     trace: u64,
 }
 
@@ -145,7 +148,7 @@ impl Network {
             arrivals: BTreeMap::new(),
             counted: 0,
             probes: BTreeMap::new(),
-            delivered: BTreeSet::new(),
+            delivered: BTreeMap::new(),
             trace: 0xcbf2_9ce4_8422_2325,
         }
     }
@@ -271,9 +274,15 @@ impl Network {
     /// Sends a packet from a host of a region to a host of another, by the gateway that the host
     /// finds at its next hop's address; without one it is lost.
     pub(super) fn probe(&mut self, probe: Probe) -> u64 {
+        self.probe_from(probe, PROBE_PORT)
+    }
+
+    /// The same of another flow: from this port.
+    pub(super) fn probe_from(&mut self, probe: Probe, port: u16) -> u64 {
         self.counted += 1;
         let id = self.counted;
-        let mut payload = vec![0, 9, 0, 9, 0, 32, 0, 0];
+        let [high, low] = port.to_be_bytes();
+        let mut payload = vec![high, low, 0, 9, 0, 32, 0, 0];
         payload.extend(MARKER);
         payload.extend(id.to_be_bytes());
         let (src, dst) = (host(probe.from, probe.ipv4), host(probe.to, probe.ipv4));
@@ -285,7 +294,12 @@ impl Network {
 
     /// Whether a probe has arrived.
     pub(super) fn arrived(&self, id: u64) -> bool {
-        self.delivered.contains(&id)
+        self.delivered.contains_key(&id)
+    }
+
+    /// The node by which a probe has arrived.
+    pub(super) fn arrived_by(&self, id: u64) -> Option<usize> {
+        self.delivered.get(&id).copied()
     }
 
     /// How often each probe went into a tunnel since the last call.
@@ -518,7 +532,7 @@ impl Network {
         if probe.vpc != vpc || probe.to != self.sites[node].region {
             self.violations.push(format!("{probe:?} came out at node {node} in {vpc:?}"));
         }
-        self.delivered.insert(id);
+        self.delivered.insert(id, node);
     }
 
     /// Adds a datagram to the trace (FNV-1a).

@@ -108,7 +108,7 @@ fn an_operator_sees_by_which_addresses_peers_know_ours() {
     let maps = view.maps.iter().map(|map| format!("{} {}", map.inside, map.outside));
     assert_eq!(maps.collect::<Vec<_>>(), both);
     let mut why = |to: IpAddr| {
-        let request = Request::Why { to, from: Some(here(5, true)) };
+        let request = Request::Why { to, from: Some(here(5, true)), ports: None };
         let Reply::Why(view) = ask(&mut network, 0, &request) else { panic!("no answer") };
         let way = view.ways.into_iter().next().expect("a way");
         let step = way.steps.into_iter().find(|step| step.step == "map").expect("a mapping");

@@ -194,6 +194,23 @@ pub fn echo_answer<'b>(packet: &InnerPacket, bytes: &'b [u8]) -> Option<&'b [u8]
     (is_reply && packet.fragment == Fragment::Whole).then_some(data)
 }
 
+/// The identifier of an echo request or reply that came whole (RFC 792, RFC 4443 §4); `None` for any other
+/// packet. `packet` was parsed from `bytes`.
+pub fn echo_identifier(packet: &InnerPacket, bytes: &[u8]) -> Option<u16> {
+    let message = bytes.get(packet.transport_offset..packet.total_len)?;
+    let &[icmp_type, _, _, _, high, low, ..] = message.first_chunk::<8>()?;
+    let is_echo = match packet.protocol {
+        protocol::ICMP => {
+            matches!(IcmpType(icmp_type), IcmpType::ECHO | IcmpType::ECHO_REPLY)
+        }
+        protocol::ICMPV6 => {
+            matches!(Icmpv6Type(icmp_type), Icmpv6Type::ECHO_REQUEST | Icmpv6Type::ECHO_REPLY)
+        }
+        _ => false,
+    };
+    (is_echo && packet.fragment == Fragment::Whole).then_some(u16::from_be_bytes([high, low]))
+}
+
 /// An echo message of the type for its family.
 fn echo(
     (v4, v6): (IcmpType, Icmpv6Type),

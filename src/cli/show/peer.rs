@@ -406,9 +406,14 @@ fn prefixes(view: &PeerView) -> String {
         0 => String::new(),
         refused => format!(", {refused} refused by the host"),
     };
+    let weight = view.weight.map_or_else(String::new, |weight| format!(", weight {weight}"));
+    let shares = match view.shares_with.as_slice() {
+        [] => String::new(),
+        others => format!("; shared with {}", others.join(", ")),
+    };
     format!(
         "{prefixes_accepted} accepted, {prefixes_rejected} rejected, {prefixes_active} in use{refused}; \
-         local preference {}",
+         local preference {}{weight}{shares}",
         view.local_preference
     )
 }

@@ -3,7 +3,7 @@
 use super::super::look::Look;
 use super::super::sheet::{Cell, Sheet, Tone};
 use super::titled;
-use crate::control::{PathView, RejectedRouteView, RouteView, RoutesView};
+use crate::control::{PathView, RejectedRouteView, RouteView, RoutesView, ShareView};
 
 /// The routes of a gateway, VPC by VPC, and below them what peers announced in vain.
 pub(in super::super) fn routes(view: &RoutesView, look: Look) -> String {
@@ -43,6 +43,11 @@ fn through(route: &RouteView) -> Cell {
         (Some(router), _) if route.next_hop.is_some() => {
             Cell::from(format!("router {router}")).tone(Tone::Good)
         }
+        (Some(_), _) if !route.shared.is_empty() => {
+            let share = |share: &ShareView| format!("{} {:.0} %", share.peer, share.percent);
+            let shares: Vec<String> = route.shared.iter().map(share).collect();
+            Cell::from(shares.join(", ")).tone(Tone::Good)
+        }
         (Some(peer), _) => Cell::from(peer.as_str()).tone(Tone::Good),
         (None, true) => Cell::from("here"),
         (None, false) => Cell::from("nobody").tone(Tone::Bad),
@@ -51,7 +56,11 @@ fn through(route: &RouteView) -> Cell {
 
 /// The other paths in their order, those without a tunnel in brackets.
 fn alternatives(route: &RouteView) -> Option<String> {
-    let others = route.paths.iter().filter(|path| Some(&path.peer) != route.active.as_ref());
+    let is_in_use = |path: &PathView| {
+        let shares = route.shared.iter().any(|share| share.peer == path.peer);
+        shares || Some(&path.peer) == route.active.as_ref()
+    };
+    let others = route.paths.iter().filter(|path| !is_in_use(path));
     let name = |path: &PathView| match path.usable {
         true => path.peer.clone(),
         false => format!("({})", path.peer),

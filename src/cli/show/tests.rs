@@ -5,8 +5,8 @@ use super::*;
 use crate::control::{
     BfdView, CertificateView, ChildSaState, Code, FailureView, Family, GatewayView, PathState,
     PathView, PeerState, PeerView, PeersView, RefusalView, RejectedRouteView, RouteView,
-    RoutesView, SasView, StatsView, TroubleView, TunnelSas, VirtualRouterState, VirtualRouterView,
-    VpcRoutes, VrrpView, tests::peer as a_peer,
+    RoutesView, SasView, ShareView, StatsView, TroubleView, TunnelSas, VirtualRouterState,
+    VirtualRouterView, VpcRoutes, VrrpView, tests::peer as a_peer,
 };
 use crate::net::Asn;
 use std::collections::BTreeMap;
@@ -107,7 +107,7 @@ fn what_the_host_refuses_stands_beside_what_is_in_use() {
     let view = refused_peer();
     let page = peer(&view, TABLE);
     for line in [
-        "  prefixes     2 accepted, 1 rejected, 1 in use, 1 refused by the host; local preference 200",
+        "  prefixes     2 accepted, 1 rejected, 1 in use, 1 refused by the host; local preference 200, weight 2; shared with north-b",
         "  refused      by the host, 3 times: route to 10.2.0.0/16: Cannot allocate memory (os error 12)",
     ] {
         assert!(page.lines().any(|have| have == line), "{page}");
@@ -235,7 +235,7 @@ east-a → north-a is up, rejects for 1m01s, VPC shop
   replay       window of 8192 packets: 3 lost, 2 late, 1 replayed
   key exchange curve25519+mlkem768, post-quantum, with a pre-shared key in use (ppk_file), too; all of IKE_SA_INIT authenticated
   BGP          Established for 1m00s with AS4200000002, fd76:706e:6777::1 → fd76:706e:6777::2, hold time 9s, 2 prefixes announced
-  prefixes     2 accepted, 1 rejected, 2 in use; local preference 200
+  prefixes     2 accepted, 1 rejected, 2 in use; local preference 200, weight 2; shared with north-b
   discarded    4 × not authentic
   last failure 1h01m ago: no answer [no-answer]
   next         in 300ms: liveness probe
@@ -284,6 +284,7 @@ fn routes_view() -> RoutesView {
         prefix: prefix.parse().unwrap(),
         local,
         active: active.map(str::to_owned),
+        shared: vec![],
         reason: reason.to_owned(),
         paths,
     };
@@ -318,6 +319,16 @@ PREFIX       THROUGH   ALTERNATIVES  AS PATH     REASON
 10.1.7.0/24  rejected  (north-b)     -           not in its accept list";
     assert_eq!(routes(&routes_view(), TABLE), expected);
     assert_eq!(routes(&routes_view(), PLAIN).lines().count(), 5);
+}
+
+#[test]
+fn routes_that_several_share_name_all_of_them() {
+    let mut view = routes_view();
+    let share = |peer: &str, percent| ShareView { peer: peer.to_owned(), percent };
+    view.vpcs[0].routes[1].shared = vec![share("north-a", 66.5), share("north-b", 33.5)];
+    let lines = routes(&view, PLAIN);
+    let line = lines.lines().find(|line| line.contains("10.2.0.0/16")).unwrap();
+    assert!(line.contains("\tnorth-a 66 %, north-b 34 %\t-\t"), "{line}");
 }
 
 #[test]

@@ -44,3 +44,17 @@ fn the_address_of_a_device_is_link_local_and_always_the_same() {
         assert!((1..=254).contains(&octets[2]), "{octets:?}");
     }
 }
+
+#[test]
+fn both_ends_know_a_tunnel_by_the_same_key_and_no_other_tunnel_by_it() {
+    let (east, north) = (named("east-a"), named("north-a"));
+    let key = shared_key(&east, &north);
+    assert_eq!(key, shared_key(&north, &east));
+    // It never changes: two versions of vpngw at the ends of one tunnel must agree.
+    assert_eq!(key, 15_673_124_018_320_777_628);
+    for other in ["north-b", "keyid:north-a", "192.0.2.1"] {
+        assert_ne!(key, shared_key(&east, &named(other)));
+    }
+    let joined = shared_key(&named("ab"), &named("c"));
+    assert_ne!(joined, shared_key(&named("a"), &named("bc")));
+}

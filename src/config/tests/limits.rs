@@ -83,6 +83,8 @@ fn numbers_of_the_gateway() {
 fn numbers_of_a_vpc() {
     let section = "[[vpc]]";
     assert_taken(section, &["mtu = 1280", "mtu = 9216", "tun = \"vpn0\"", "transit = true"]);
+    assert_taken(section, &["multipath = true", "multipath = false"]);
+    assert_refused(section, &["multipath = 2", "multipath = \"yes\""]);
     assert_refused(section, &["mtu = 1279", "mtu = 9217", "mtu = \"1400\"", "mtu = 1400.5"]);
     assert_refused(section, &["tun = \"a-name-of-16-cha\"", "tun = \"a/b\"", "tun = \"..\""]);
     assert_refused(section, &["prefixes = [\"10.1.0.1/16\"]", "prefixes = [\"10.1/16\"]"]);
@@ -155,4 +157,6 @@ fn values_of_a_peer() {
     );
     assert_refused(section, &["remote_port = 0", "accept = [\"10.2.0.1/16\"]", "accept = [3]"]);
     assert_taken(section, &["accept = []", "remote_port = 4500"]);
+    assert_taken(section, &["weight = 1", "weight = 100"]);
+    assert_refused(section, &["weight = 0", "weight = 101", "weight = \"2\"", "weight = 1.5"]);
 }

@@ -56,6 +56,13 @@ fn what_is_said_of_one_vpc_goes_before_what_is_said_of_all() {
     let (red, blue) = (peer(&config, "north-a/red"), peer(&config, "north-a/blue"));
     assert_eq!(red.accept, prefixes(&["10.2.0.0/16", "fd00:2::/48"]));
     assert_eq!((blue.accept.clone(), blue.local_preference), (prefixes(&["10.3.0.0/16"]), 7));
+    let weighed = text().replace("vpcs = [\"red\"", "weight = 3\nvpcs = [\"red\"");
+    let config = valid(&weighed.replace(
+        "[[peer]]\nname = \"branch\"",
+        "[peer.vpc.blue]\nweight = 5\n\n[[peer]]\nname = \"branch\"",
+    ));
+    let weight = |name| peer(&config, name).weight.get();
+    assert_eq!(["north-a/red", "north-a/blue", "branch"].map(weight), [3, 5, 1]);
     let config = valid(&with_blue("static_routes = [\"10.3.0.0/16\"]\naccept = [\"10.3.0.0/16\"]"));
     assert!(matches!(peer(&config, "north-a/red").routing, Routing::Bgp(_)));
     assert!(matches!(peer(&config, "north-a/blue").routing, Routing::Static { .. }));

@@ -186,7 +186,7 @@ codes! {
     PathMtu = "path-mtu", Info;
     /// The BGP session is established.
     BgpUp = "bgp-up", Info;
-    /// Prefixes are reached through another peer.
+    /// Prefixes are reached through another peer, or others share them than before.
     RouteMoved = "route-moved", Info;
     /// Prefixes are reached that were not.
     RouteUp = "route-up", Info;

@@ -37,6 +37,9 @@ pub struct RouteView {
     /// The peer to which traffic goes now, or the router of the VPC; `None` for our own and for
     /// unreachable prefixes.
     pub active: Option<String>,
+    /// The peers that share its flows now, `active` first; empty where one carries all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shared: Vec<ShareView>,
     /// The next hop in the VPC, where one of its routers has announced the prefix.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_hop: Option<IpAddr>,
@@ -44,6 +47,16 @@ pub struct RouteView {
     pub reason: String,
     /// All paths, the best first.
     pub paths: Vec<PathView>,
+}
+
+/// What a peer carries of what several share.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct ShareView {
+    /// The peer.
+    pub peer: String,
+    /// The part of all flows that takes it, in percent.
+    pub percent: f64,
 }
 
 /// One way to a prefix.

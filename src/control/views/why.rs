@@ -1,5 +1,6 @@
 //! What becomes of a packet to an address, step by step.
 
+use super::ShareView;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
@@ -25,6 +26,10 @@ pub struct WayView {
     pub vpc: String,
     /// Where it ends up: a peer's name, `here`, or `nobody`.
     pub through: String,
+    /// The peers that share the flows to the prefix; empty where one carries all. Then `through` is the
+    /// one that this flow takes, or the first of them when the flow was not said.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shared: Vec<ShareView>,
     /// Whether it gets there, as far as can be seen from here.
     pub arrives: bool,
     /// The steps, in the order in which they are taken.
@@ -35,7 +40,7 @@ pub struct WayView {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct StepView {
-    /// What is asked, in a word: `source`, `prefix`, `paths`, `choice`, `group`, `kernel`, `map`,
+    /// What is asked, in a word: `source`, `prefix`, `paths`, `choice`, `group`, `flow`, `kernel`, `map`,
     /// `sa`, `underlay`, `rejected`.
     pub step: String,
     /// What comes of it.

@@ -36,7 +36,7 @@ fn without_a_route_nothing_leaves() {
 fn a_group_without_a_tunnel_fails_closed() {
     let mut west = sender(tunnel(300));
     let mut table = west.vpc(VPC).unwrap().clone();
-    let elsewhere = Arc::new(tunnel(0x1001));
+    let elsewhere = NextHops::One(Arc::new(tunnel(0x1001)));
     for groups in [Chunked::default(), [(7, elsewhere)].into_iter().collect()] {
         table.groups = groups;
         west.vpcs.set(0, Some(Arc::new(table.clone())));

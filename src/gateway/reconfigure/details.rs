@@ -53,7 +53,7 @@ fn vpc(before: &VpcConfig, after: &VpcConfig, found: &mut Vec<String>) {
         before,
         after,
         found,
-        [interface, prefixes, mtu, transit, services, vrrp, vxlan, maps, public, egress]
+        [interface, prefixes, mtu, transit, multipath, services, vrrp, vxlan, maps, public, egress]
     );
 }
 
@@ -79,6 +79,7 @@ fn peer(before: &PeerConfig, after: &PeerConfig, found: &mut Vec<String>) {
             remote_identity,
             accept,
             local_preference,
+            weight,
             ike_suites,
             esp_suites,
             post_quantum,

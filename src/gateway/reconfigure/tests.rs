@@ -83,6 +83,14 @@ fn another_mtu_touches_no_tunnel() {
 }
 
 #[test]
+fn sharing_and_weights_touch_no_tunnel() {
+    let shared = |text: String| text.replace("[[vpc]]\n", "[[vpc]]\nmultipath = true\n");
+    assert_eq!(steps_of(shared), Ok(vec![Step::Share(VpcId(0))]));
+    let weighed = |text: String| text.replace("[[peer]]\n", "[[peer]]\nweight = 3\n");
+    assert_eq!(steps_of(weighed), Ok(vec![Step::RerouteNeighbor(PeerId(0))]));
+}
+
+#[test]
 fn the_sentence_names_what_was_touched() {
     let old = deployment::parse(&text());
     let said = |change: &dyn Fn(String) -> String| {

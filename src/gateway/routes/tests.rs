@@ -1,6 +1,7 @@
 //! Groups are shared, flip without touching the FIB, and go when nobody uses them.
 
 use super::*;
+use std::num::NonZeroU8;
 
 const A: PeerId = PeerId(1);
 const B: PeerId = PeerId(2);
@@ -10,22 +11,38 @@ fn prefix(text: &str) -> Prefix {
 }
 
 fn chosen(routes: &VpcRoutes, text: &str) -> Option<PeerId> {
-    routes.group_of(&prefix(text))?.choice.as_ref().map(|choice| choice.peer)
+    routes.group_of(&prefix(text))?.first()
+}
+
+/// One after the other, each worse than the one before.
+fn ranked(peers: &[PeerId]) -> Vec<Ranked> {
+    peers.iter().map(|&peer| Ranked { peer, ties: false }).collect()
+}
+
+/// As good as each other.
+fn tied(peers: &[PeerId]) -> Vec<Ranked> {
+    peers.iter().zip(0..).map(|(&peer, place)| Ranked { peer, ties: place > 0 }).collect()
+}
+
+/// The groups that differ from what was published, with the peers that they use.
+fn changed(routes: &mut VpcRoutes) -> Vec<(GroupId, Vec<PeerId>)> {
+    let peers = |group: Option<&Group>| carriers(group.and_then(|group| group.choice.as_ref()));
+    routes.take_changed().map(|(id, group)| (id, peers(group).to_vec())).collect()
 }
 
 #[test]
 fn prefixes_with_one_ranking_share_one_group() {
     let mut routes = VpcRoutes::default();
-    assert!(routes.learn(prefix("10.2.0.0/16"), &[A, B]));
-    assert!(routes.learn(prefix("10.3.0.0/16"), &[A, B]));
-    assert!(routes.learn(prefix("10.4.0.0/16"), &[B]));
+    assert!(routes.learn(prefix("10.2.0.0/16"), &ranked(&[A, B])));
+    assert!(routes.learn(prefix("10.3.0.0/16"), &ranked(&[A, B])));
+    assert!(routes.learn(prefix("10.4.0.0/16"), &ranked(&[B])));
     assert_eq!(routes.group_count(), 2);
 }
 
 #[test]
 fn a_failover_flips_the_group_and_leaves_the_fib_alone() {
     let mut routes = VpcRoutes::default();
-    routes.learn(prefix("10.2.0.0/16"), &[A, B]);
+    routes.learn(prefix("10.2.0.0/16"), &ranked(&[A, B]));
     routes.reselect(|_| Health::Usable);
     let before = routes.fib();
     assert_eq!(chosen(&routes, "10.2.0.0/16"), Some(A));
@@ -43,11 +60,11 @@ fn a_failover_flips_the_group_and_leaves_the_fib_alone() {
 #[test]
 fn an_unused_group_is_free_again() {
     let mut routes = VpcRoutes::default();
-    routes.learn(prefix("10.2.0.0/16"), &[A]);
-    assert!(!routes.learn(prefix("10.2.0.0/16"), &[]));
+    routes.learn(prefix("10.2.0.0/16"), &ranked(&[A]));
+    assert!(!routes.learn(prefix("10.2.0.0/16"), &ranked(&[])));
     assert_eq!(routes.group_count(), 0);
-    routes.learn(prefix("10.2.0.0/16"), &[B]);
-    routes.learn(prefix("10.2.0.0/16"), &[B, A]);
+    routes.learn(prefix("10.2.0.0/16"), &ranked(&[B]));
+    routes.learn(prefix("10.2.0.0/16"), &ranked(&[B, A]));
     assert_eq!(routes.group_count(), 1);
     assert_eq!(routes.fib().len(), 1);
 }
@@ -56,9 +73,12 @@ fn an_unused_group_is_free_again() {
 fn nothing_learned_moves_a_pinned_route() {
     let mut routes = VpcRoutes::default();
     routes.pin(prefix("fd00::1/128"), A);
-    assert!(routes.learn(prefix("fd00::1/128"), &[B]));
-    assert!(routes.learn(prefix("fd00::1/128"), &[]));
-    assert_eq!(routes.group_of(&prefix("fd00::1/128")).map(|g| g.ranking.clone()), Some(vec![A]));
+    assert!(routes.learn(prefix("fd00::1/128"), &ranked(&[B])));
+    assert!(routes.learn(prefix("fd00::1/128"), &ranked(&[])));
+    assert_eq!(
+        routes.group_of(&prefix("fd00::1/128")).map(|g| g.ranking.clone()),
+        Some(ranked(&[A]))
+    );
     routes.unpin(&prefix("fd00::1/128"));
     assert!(routes.fib().is_empty());
 }
@@ -66,8 +86,8 @@ fn nothing_learned_moves_a_pinned_route() {
 #[test]
 fn only_groups_of_a_marked_peer_choose_anew() {
     let mut routes = VpcRoutes::default();
-    routes.learn(prefix("10.2.0.0/16"), &[A]);
-    routes.learn(prefix("10.3.0.0/16"), &[B]);
+    routes.learn(prefix("10.2.0.0/16"), &ranked(&[A]));
+    routes.learn(prefix("10.3.0.0/16"), &ranked(&[B]));
     routes.reselect(|_| Health::Usable);
     routes.mark(A);
     let asked = std::cell::RefCell::new(Vec::new());
@@ -83,28 +103,28 @@ fn only_groups_of_a_marked_peer_choose_anew() {
 #[test]
 fn what_differs_from_the_published_groups_is_told_once() {
     let mut routes = VpcRoutes::default();
-    routes.learn(prefix("10.2.0.0/16"), &[A, B]);
+    routes.learn(prefix("10.2.0.0/16"), &ranked(&[A, B]));
     routes.reselect(|_| Health::Usable);
     let (id, other) = (GroupId(0), GroupId(1));
-    assert_eq!(routes.take_changed().collect::<Vec<_>>(), [(id, Some(A))]);
+    assert_eq!(changed(&mut routes), [(id, vec![A])]);
     assert_eq!(routes.take_changed().count(), 0);
     routes.mark(B);
-    assert_eq!(routes.take_changed().collect::<Vec<_>>(), [(id, Some(A))]);
-    routes.learn(prefix("10.2.0.0/16"), &[B]);
+    assert_eq!(changed(&mut routes), [(id, vec![A])]);
+    routes.learn(prefix("10.2.0.0/16"), &ranked(&[B]));
     routes.reselect(|_| Health::Usable);
-    assert_eq!(routes.take_changed().collect::<Vec<_>>(), [(id, None), (other, Some(B))]);
+    assert_eq!(changed(&mut routes), [(id, vec![]), (other, vec![B])]);
 }
 
 #[test]
 fn learned_prefixes_are_counted_for_the_peer_that_carries_them() {
     let mut routes = VpcRoutes::default();
     routes.pin(prefix("fd00::1/128"), A);
-    routes.learn(prefix("10.2.0.0/16"), &[A]);
-    routes.learn(prefix("10.3.0.0/16"), &[A, B]);
-    routes.learn(prefix("10.4.0.0/16"), &[B, A]);
+    routes.learn(prefix("10.2.0.0/16"), &ranked(&[A]));
+    routes.learn(prefix("10.3.0.0/16"), &ranked(&[A, B]));
+    routes.learn(prefix("10.4.0.0/16"), &ranked(&[B, A]));
     routes.reselect(|_| Health::Usable);
     assert_eq!([A, B].map(|peer| routes.learned_through(peer)), [2, 1]);
-    routes.learn(prefix("10.5.0.0/16"), &[B]);
+    routes.learn(prefix("10.5.0.0/16"), &ranked(&[B]));
     routes.pin(prefix("10.5.0.0/16"), A);
     routes.unpin(&prefix("10.5.0.0/16"));
     routes.mark(A);
@@ -119,15 +139,15 @@ fn a_refused_prefix_is_counted_where_its_packets_would_go() {
     let counts = |routes: &VpcRoutes| {
         [A, B].map(|peer| (routes.learned_through(peer), routes.refused_through(peer)))
     };
-    routes.learn(first, &[A, B]);
-    routes.learn(second, &[A, B]);
+    routes.learn(first, &ranked(&[A, B]));
+    routes.learn(second, &ranked(&[A, B]));
     routes.reselect(|_| Health::Usable);
     routes.set_carried(first, false);
     assert_eq!(counts(&routes), [(1, 1), (0, 0)]);
     // The same ranking again, another one, another tunnel in use.
-    routes.learn(first, &[A, B]);
+    routes.learn(first, &ranked(&[A, B]));
     assert_eq!(counts(&routes), [(1, 1), (0, 0)]);
-    routes.learn(first, &[B]);
+    routes.learn(first, &ranked(&[B]));
     routes.reselect(|_| Health::Usable);
     assert_eq!(counts(&routes), [(1, 0), (0, 1)]);
     routes.mark(A);
@@ -138,7 +158,7 @@ fn a_refused_prefix_is_counted_where_its_packets_would_go() {
     routes.pin(first, B);
     assert_eq!(counts(&routes)[1], (1, 0));
     routes.unpin(&first);
-    routes.learn(first, &[B]);
+    routes.learn(first, &ranked(&[B]));
     routes.reselect(|_| Health::Usable);
     assert_eq!(counts(&routes)[1], (1, 1));
     routes.set_carried(first, true);
@@ -146,11 +166,11 @@ fn a_refused_prefix_is_counted_where_its_packets_would_go() {
 }
 
 /// From whom, to whom, how many, and which.
-type Moved = (Option<PeerId>, Option<PeerId>, usize, Vec<Prefix>);
+type Moved = (Vec<PeerId>, Vec<PeerId>, usize, Vec<Prefix>);
 
 fn moves(routes: &mut VpcRoutes) -> Vec<Moved> {
     let moves = routes.take_moves().into_iter();
-    moves.map(|one| (one.from, one.to, one.count, one.examples)).collect()
+    moves.map(|one| (one.from.to_vec(), one.to.to_vec(), one.count, one.examples)).collect()
 }
 
 #[test]
@@ -158,26 +178,26 @@ fn what_moves_together_is_told_together_whoever_moves_it() {
     let mut routes = VpcRoutes::default();
     let [one, two] = ["10.2.0.0/16", "10.3.0.0/16"].map(prefix);
     routes.pin(prefix("fd00::1/128"), A);
-    routes.learn(one, &[A, B]);
-    routes.learn(two, &[A, B]);
+    routes.learn(one, &ranked(&[A, B]));
+    routes.learn(two, &ranked(&[A, B]));
     routes.reselect(|_| Health::Usable);
-    assert_eq!(moves(&mut routes), [(None, Some(A), 2, vec![one, two])]);
+    assert_eq!(moves(&mut routes), [(vec![], vec![A], 2, vec![one, two])]);
     routes.mark(A);
     routes.reselect(|peer| if peer == A { Health::Unreachable } else { Health::Usable });
     assert_eq!(
         moves(&mut routes),
-        [(Some(A), Some(B), 2, vec![one, two])],
+        [(vec![A], vec![B], 2, vec![one, two])],
         "a tunnel flips groups"
     );
     // What the router says about it afterwards is no news.
-    routes.learn(one, &[B]);
-    routes.learn(two, &[B]);
+    routes.learn(one, &ranked(&[B]));
+    routes.learn(two, &ranked(&[B]));
     routes.reselect(|peer| if peer == A { Health::Unreachable } else { Health::Usable });
     assert_eq!(moves(&mut routes), []);
-    routes.learn(one, &[A, B]);
-    routes.learn(two, &[]);
+    routes.learn(one, &ranked(&[A, B]));
+    routes.learn(two, &ranked(&[]));
     routes.reselect(|_| Health::Usable);
-    let routed = [(Some(B), None, 1, vec![two]), (Some(B), Some(A), 1, vec![one])];
+    let routed = [(vec![B], vec![], 1, vec![two]), (vec![B], vec![A], 1, vec![one])];
     assert_eq!(moves(&mut routes), routed, "and so do announcements");
 }
 
@@ -185,13 +205,101 @@ fn what_moves_together_is_told_together_whoever_moves_it() {
 fn of_many_prefixes_that_move_a_few_are_named() {
     let mut routes = VpcRoutes::default();
     for n in 0..200 {
-        routes.learn(prefix(&format!("10.{n}.0.0/16")), &[A, B]);
+        routes.learn(prefix(&format!("10.{n}.0.0/16")), &ranked(&[A, B]));
     }
     routes.reselect(|_| Health::Usable);
     routes.take_moves();
     routes.mark(A);
     routes.reselect(|peer| if peer == A { Health::Down } else { Health::Usable });
     let moved = moves(&mut routes);
-    let [(Some(A), Some(B), 200, examples)] = moved.as_slice() else { panic!("{moved:?}") };
-    assert_eq!(examples.len(), EXAMPLES);
+    let [(from, to, 200, examples)] = moved.as_slice() else { panic!("{moved:?}") };
+    assert_eq!((from.as_slice(), to.as_slice(), examples.len()), (&[A][..], &[B][..], EXAMPLES));
+}
+
+const C: PeerId = PeerId(3);
+
+/// Routes of a VPC whose three peers may share, one with twice the weight.
+fn shared() -> VpcRoutes {
+    let mut routes = VpcRoutes::default();
+    let member = |peer: PeerId, weight| {
+        (peer, Member { key: u64::from(peer.0) * 7919, weight: NonZeroU8::new(weight).unwrap() })
+    };
+    routes.set_multipath(BTreeMap::from([member(A, 1), member(B, 2), member(C, 1)]));
+    routes
+}
+
+fn using(routes: &VpcRoutes, text: &str) -> Vec<PeerId> {
+    let group = routes.group_of(&prefix(text)).expect("a group");
+    assert_eq!(group.buckets.is_some(), carriers(group.choice.as_ref()).len() > 1);
+    carriers(group.choice.as_ref()).to_vec()
+}
+
+#[test]
+fn only_those_that_rank_alike_share_and_only_where_that_is_wanted() {
+    let mut routes = shared();
+    routes.learn(prefix("10.2.0.0/16"), &tied(&[A, B, C]));
+    routes.learn(prefix("10.3.0.0/16"), &ranked(&[A, B, C]));
+    routes.pin(prefix("fd00::1/128"), A);
+    routes.reselect(|_| Health::Usable);
+    assert_eq!(using(&routes, "10.2.0.0/16"), [A, B, C]);
+    assert_eq!(using(&routes, "10.3.0.0/16"), [A]);
+    assert_eq!(using(&routes, "fd00::1/128"), [A]);
+    assert_eq!([A, B, C].map(|peer| routes.learned_through(peer)), [2, 1, 1]);
+    assert_eq!(routes.sharing_with(B), BTreeSet::from([A, C]));
+    changed(&mut routes);
+    routes.set_multipath(BTreeMap::new());
+    assert!(routes.reselect(|_| Health::Usable));
+    assert_eq!(using(&routes, "10.2.0.0/16"), [A]);
+    assert_eq!(changed(&mut routes).len(), 1, "the others are as they were");
+}
+
+#[test]
+fn who_is_worse_than_the_others_leaves_the_group_and_comes_back() {
+    for health in [Health::Held, Health::Leaving, Health::Unreachable, Health::Down] {
+        let mut routes = shared();
+        routes.learn(prefix("10.2.0.0/16"), &tied(&[A, B, C]));
+        routes.reselect(|_| Health::Usable);
+        routes.mark(A);
+        assert!(routes.reselect(|peer| if peer == A { health } else { Health::Usable }));
+        assert_eq!(using(&routes, "10.2.0.0/16"), [B, C], "{health:?}");
+        routes.mark(A);
+        assert!(routes.reselect(|_| Health::Usable));
+        assert_eq!(using(&routes, "10.2.0.0/16"), [A, B, C]);
+        let all = |_| health;
+        [A, B, C].into_iter().for_each(|peer| routes.mark(peer));
+        routes.reselect(all);
+        let left = if health.is_usable() { vec![A, B, C] } else { vec![] };
+        assert_eq!(using(&routes, "10.2.0.0/16"), left, "all are {health:?}");
+    }
+}
+
+#[test]
+fn groups_of_the_same_members_share_their_buckets_and_another_weight_makes_them_anew() {
+    let mut routes = shared();
+    routes.learn(prefix("10.2.0.0/16"), &tied(&[A, B]));
+    let next = [tied(&[A, B]), ranked(&[C])].concat();
+    routes.learn(prefix("10.3.0.0/16"), &next);
+    routes.reselect(|_| Health::Usable);
+    let buckets = |routes: &VpcRoutes, text| routes.group_of(&prefix(text))?.buckets.clone();
+    let [one, other] = ["10.2.0.0/16", "10.3.0.0/16"].map(|text| buckets(&routes, text).unwrap());
+    assert!(Arc::ptr_eq(&one, &other));
+    changed(&mut routes);
+    let even =
+        |peer: PeerId| (peer, Member { key: u64::from(peer.0) * 7919, weight: NonZeroU8::MIN });
+    routes.set_multipath([A, B, C].map(even).into());
+    assert!(routes.reselect(|_| Health::Usable));
+    assert_ne!(buckets(&routes, "10.2.0.0/16"), Some(one));
+    assert_eq!(changed(&mut routes).len(), 2);
+}
+
+#[test]
+fn a_member_that_goes_is_told_as_a_move() {
+    let mut routes = shared();
+    routes.learn(prefix("10.2.0.0/16"), &tied(&[A, B]));
+    routes.reselect(|_| Health::Usable);
+    moves(&mut routes);
+    routes.mark(B);
+    routes.reselect(|peer| if peer == B { Health::Down } else { Health::Usable });
+    let moved = (vec![A, B], vec![A], 1, vec![prefix("10.2.0.0/16")]);
+    assert_eq!(moves(&mut routes), [moved]);
 }

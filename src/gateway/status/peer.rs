@@ -136,6 +136,8 @@ impl Gateway {
             inside_remote: config.routing.inside().map(|inside| inside.remote),
             netns: self.config.vpcs.get(&config.vpc).and_then(|vpc| vpc.netns.clone()),
             local_preference: config.local_preference,
+            weight: self.may_share(config).then_some(config.weight.get()),
+            shares_with: self.sharing_with(*peer, vpc),
             inner_mtu: sending.map(|child| sending_mtu(&self.config, tunnel, child)),
             aggfrag: config.aggfrag,
             path_mtu: self.path_mtu_view(config),

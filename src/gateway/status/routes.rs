@@ -1,9 +1,11 @@
 //! Views of routes, with the reason for every choice.
 
 use super::Gateway;
+use crate::config::PeerConfig;
 use crate::control::{
-    Mark, Page, PathView, RejectedRouteView, Reply, RouteView, RoutesView, VpcRoutes,
+    Mark, Page, PathView, RejectedRouteView, Reply, RouteView, RoutesView, ShareView, VpcRoutes,
 };
+use crate::gateway::routes::Group;
 use crate::gateway::vpc::Vpc;
 use crate::gateway::world::Refusal;
 use crate::net::{PeerId, Prefix, VpcId};
@@ -85,7 +87,11 @@ impl Gateway {
     fn route(&self, vpc: &Vpc, route: &routing::RouteView) -> RouteView {
         let group = vpc.routes.group_of(&route.prefix);
         let choice = group.and_then(|group| group.choice.as_ref());
-        let best = route.reason.map(|reason| reason.to_string());
+        let shared = group.map_or_else(Vec::new, |group| self.shares(group));
+        let best = match shared.as_slice() {
+            [] => route.reason.map(|reason| reason.to_string()),
+            [..] => Some("equally good".to_owned()),
+        };
         let wish = self.world.route(vpc.id, route.prefix);
         // A VPC without its device or its rules has no route that packets would find.
         let missing = vpc.refused().first().or(wish);
@@ -110,9 +116,11 @@ impl Gateway {
         RouteView {
             prefix: route.prefix,
             local: route.local,
-            active: choice
+            active: group
+                .and_then(Group::first)
                 .filter(|_| !route.local && routed)
-                .map(|choice| self.peer_name(choice.peer)),
+                .map(|peer| self.peer_name(peer)),
+            shared: if routed { shared } else { Vec::new() },
             next_hop: None,
             reason,
             paths: route.paths.iter().map(|path| self.path(vpc, path)).collect(),
@@ -134,6 +142,7 @@ impl Gateway {
             prefix: route.prefix,
             local: route.local,
             active: best.filter(|_| stands),
+            shared: Vec::new(),
             next_hop: Some(next_hop),
             reason,
             paths: route.paths.iter().map(|path| self.path(vpc, path)).collect(),
@@ -159,6 +168,26 @@ impl Gateway {
             local_preference: path.local_preference,
             as_path: path.attributes.as_path.to_string(),
         }
+    }
+
+    /// Who shares the flows of a group, and how; empty where one carries all.
+    pub(super) fn shares(&self, group: &Group) -> Vec<ShareView> {
+        let peers = group.choice.iter().flat_map(|choice| choice.peers.iter());
+        let share = |peer: &PeerId| {
+            let percent = (10.0 * group.percent(*peer)?).round() / 10.0;
+            Some(ShareView { peer: self.peer_name(*peer), percent })
+        };
+        peers.filter_map(share).collect()
+    }
+
+    /// The peers that share flows with one.
+    pub(super) fn sharing_with(&self, peer: PeerId, vpc: &Vpc) -> Vec<String> {
+        vpc.routes.sharing_with(peer).into_iter().map(|other| self.peer_name(other)).collect()
+    }
+
+    /// Whether a peer may share flows with others.
+    pub(super) fn may_share(&self, peer: &PeerConfig) -> bool {
+        self.config.vpcs.get(&peer.vpc).is_some_and(|vpc| vpc.multipath)
     }
 
     pub(in crate::gateway) fn peer_name(&self, peer: PeerId) -> String {

@@ -3,8 +3,10 @@
 
 use super::Gateway;
 use super::peer::Seen;
-use crate::control::{Reply, StepView, WayView, WhyView};
+use crate::control::{Ports, Reply, ShareView, StepView, WayView, WhyView};
+use crate::forward::FlowHash;
 use crate::gateway::failover::Health;
+use crate::gateway::routes::Group;
 use crate::gateway::sas::Child;
 use crate::gateway::snapshot::sending_mtu;
 use crate::gateway::vpc::Vpc;
@@ -20,6 +22,16 @@ const TOLD: usize = 16;
 struct Way {
     steps: Vec<StepView>,
     passes: bool,
+    /// Who shares the flows of the group.
+    shared: Vec<ShareView>,
+}
+
+/// The packet that is asked about.
+#[derive(Clone, Copy)]
+pub(super) struct Packet {
+    pub(super) to: IpAddr,
+    pub(super) from: Option<IpAddr>,
+    pub(super) ports: Option<Ports>,
 }
 
 impl Way {
@@ -30,21 +42,15 @@ impl Way {
 }
 
 impl Gateway {
-    pub(super) fn why(&self, to: IpAddr, from: Option<IpAddr>, now: Timestamp) -> Reply {
-        let ways = self.vpcs.iter().filter_map(|(id, vpc)| self.way(*id, vpc, to, from, now));
-        let ways = ways.collect();
-        Reply::Why(WhyView { gateway: self.config.gateway.name.clone(), to, from, ways })
+    pub(super) fn why(&self, packet: Packet, now: Timestamp) -> Reply {
+        let ways = self.vpcs.iter().filter_map(|(id, vpc)| self.way(*id, vpc, packet, now));
+        let (ways, gateway) = (ways.collect(), self.config.gateway.name.clone());
+        Reply::Why(WhyView { gateway, to: packet.to, from: packet.from, ways })
     }
 
     /// The way of a packet in a VPC; `None` when neither end of it has to do with the VPC.
-    fn way(
-        &self,
-        id: VpcId,
-        vpc: &Vpc,
-        to: IpAddr,
-        from: Option<IpAddr>,
-        now: Timestamp,
-    ) -> Option<WayView> {
+    fn way(&self, id: VpcId, vpc: &Vpc, packet: Packet, now: Timestamp) -> Option<WayView> {
+        let Packet { to, from, .. } = packet;
         let config = self.config.vpcs.get(&id)?;
         let is_ours = |address: IpAddr| config.extent().any(|own| own.contains(address));
         let route = vpc.router.route_to(to);
@@ -58,7 +64,7 @@ impl Gateway {
         if !is_meant || other_is {
             return None;
         }
-        let mut way = Way { steps: Vec::new(), passes: true };
+        let mut way = Way { steps: Vec::new(), passes: true, shared: Vec::new() };
         if let Some(from) = from {
             let own = config.extent().find(|own| own.contains(from));
             way.step("source", own.is_some(), match own {
@@ -88,7 +94,7 @@ impl Gateway {
                 way.step("prefix", stands, behind);
                 "here".to_owned()
             }
-            Some(route) => self.follow_route(vpc, &route, (to, from), &mut way, now),
+            Some(route) => self.follow_route(vpc, &route, packet, &mut way, now),
             None => {
                 self.explain_absence(
                     vpc,
@@ -99,7 +105,8 @@ impl Gateway {
                 "nobody".to_owned()
             }
         };
-        Some(WayView { vpc: config.name.clone(), through, arrives: way.passes, steps: way.steps })
+        let Way { steps, passes: arrives, shared } = way;
+        Some(WayView { vpc: config.name.clone(), through, shared, arrives, steps })
     }
 
     /// By which address the peer knows the sender.
@@ -123,12 +130,12 @@ impl Gateway {
         &self,
         vpc: &Vpc,
         route: &routing::RouteView,
-        ends: (IpAddr, Option<IpAddr>),
+        packet: Packet,
         way: &mut Way,
         now: Timestamp,
     ) -> String {
         let prefix = route.prefix;
-        way.step("prefix", true, format!("{prefix} is the longest that covers {}", ends.0));
+        way.step("prefix", true, format!("{prefix} is the longest that covers {}", packet.to));
         for path in route.paths.iter().take(TOLD) {
             let name = self.peer_name(path.peer);
             let preference = path.local_preference;
@@ -144,10 +151,11 @@ impl Gateway {
         }
         let group = vpc.routes.group_of(&prefix);
         let choice = group.and_then(|group| group.choice.as_ref());
-        if let Some(reason) = route.reason {
+        let is_shared = group.is_some_and(|group| group.buckets.is_some());
+        if let Some(reason) = route.reason.filter(|_| !is_shared) {
             way.step("choice", true, format!("the first is best: {reason}"));
         }
-        let Some(choice) = choice else {
+        let (Some(group), Some(choice)) = (group, choice) else {
             way.step(
                 "group",
                 false,
@@ -155,24 +163,51 @@ impl Gateway {
             );
             return "nobody".to_owned();
         };
-        let name = self.peer_name(choice.peer);
         let ranking: Vec<String> = group
-            .into_iter()
-            .flat_map(|group| &group.ranking)
+            .ranking
+            .iter()
             .take(TOLD)
-            .map(|peer| format!("{} ({})", self.peer_name(*peer), self.health_in_words(*peer)))
+            .map(|one| format!("{} ({})", self.peer_name(one.peer), self.health_in_words(one.peer)))
             .collect();
-        way.step(
-            "group",
-            true,
-            format!("{}: {name} is in use, {}", ranking.join(", "), choice.reason),
-        );
+        let names: Vec<String> = choice.peers.iter().map(|peer| self.peer_name(*peer)).collect();
+        let are_in_use = if names.len() == 1 { "is in use" } else { "are in use" };
+        let (ranking, names) = (ranking.join(", "), names.join(" and "));
+        way.step("group", true, format!("{ranking}: {names} {are_in_use}, {}", choice.reason));
+        let Some(peer) = self.follow_flow(group, packet, way) else { return "nobody".to_owned() };
         self.follow_kernel(vpc, prefix, way);
-        let from = self.follow_translation(choice.peer, ends.1, way);
-        if let Some(seen) = self.seen(choice.peer) {
-            self.follow_sa(&seen, (ends.0, from), way, now);
+        let from = self.follow_translation(peer, packet.from, way);
+        if let Some(seen) = self.seen(peer) {
+            self.follow_sa(&seen, (packet.to, from), way, now);
         }
-        name
+        self.peer_name(peer)
+    }
+
+    /// The peer that a flow takes of those that share.
+    fn follow_flow(&self, group: &Group, packet: Packet, way: &mut Way) -> Option<PeerId> {
+        let first = group.first()?;
+        let (Some(buckets), Some(choice)) = (&group.buckets, &group.choice) else {
+            return Some(first);
+        };
+        way.shared = self.shares(group);
+        let share = |share: &ShareView| format!("{} ({} %)", share.peer, share.percent);
+        let shares: Vec<String> = way.shared.iter().map(share).collect();
+        let shares = shares.join(", ");
+        let (Some(from), Some(ports)) = (packet.from, packet.ports) else {
+            let says = format!(
+                "each flow takes one of {shares}; which, is told with --from, --protocol, \
+                 --source-port and --destination-port. Of one of them:"
+            );
+            way.step("flow", true, says);
+            return Some(first);
+        };
+        // As `forward` has it: by the address that the peers know.
+        let known = self.config.peers.get(&first)?.maps.outward(from);
+        let by = (ports.protocol, (ports.source, ports.destination));
+        let hash = FlowHash::between(known, packet.to, Some(by));
+        let peer = *choice.peers.get(buckets.member_of(hash))?;
+        let name = self.peer_name(peer);
+        way.step("flow", true, format!("this one takes {name}, of {shares}"));
+        Some(peer)
     }
 
     fn path_state(&self, path: &routing::PathView) -> String {

@@ -2,7 +2,7 @@
 
 use super::doubts::Walk;
 use super::table::Ranking;
-use super::{Chosen, Rib, Side, decision};
+use super::{Chosen, Ranked, Rib, Side, decision};
 use crate::net::Prefix;
 use std::ops::Bound;
 use std::sync::Arc;
@@ -83,9 +83,10 @@ impl Chosen {
     fn into_ranking(self) -> Ranking {
         let best = self.ranked.first();
         let home = best.filter(|best| best.side == Side::Vpc);
+        let peers = self.ranked.iter().zip(&self.ties);
         Ranking {
             home: home.map(|best| best.attributes.next_hop),
-            peers: self.ranked.iter().map(|path| path.peer).collect(),
+            peers: peers.map(|(path, ties)| Ranked { peer: path.peer, ties: *ties }).collect(),
             reason: self.reason,
         }
     }

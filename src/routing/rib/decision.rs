@@ -5,7 +5,7 @@
 //! again and again. There is no interior cost here: every path is one tunnel away.
 
 use super::{Chosen, Path, Share};
-use crate::net::Asn;
+use crate::net::{Asn, PeerId};
 use std::fmt;
 
 /// Where paths of a neighbour come from.
@@ -64,13 +64,36 @@ impl fmt::Display for Reason {
     }
 }
 
+impl Reason {
+    /// Whether the paths are equally good otherwise: packets may take either.
+    fn is_tie_break(self) -> bool {
+        match self {
+            Reason::BgpIdentifier | Reason::Clusters | Reason::PeerOrder => true,
+            Reason::OnlyPath
+            | Reason::WholePrefix
+            | Reason::GracefulShutdown
+            | Reason::LocalPreference
+            | Reason::AsPathLength
+            | Reason::Origin
+            | Reason::MultiExitDiscriminator
+            | Reason::ExternalOverInternal => false,
+        }
+    }
+}
+
 /// Puts usable paths in order, best first; `None` when there are none.
 pub(super) fn rank(mut paths: Vec<Path>) -> Option<Chosen> {
     let mut ranked = Vec::with_capacity(paths.len());
+    let mut ties = Vec::with_capacity(paths.len());
     let mut behind_best: Vec<(Path, Reason)> = Vec::new();
+    let mut equals: Vec<PeerId> = Vec::new();
     while let Some((best, losers)) = eliminate(paths) {
         if ranked.is_empty() {
             behind_best.clone_from(&losers);
+        }
+        ties.push(equals.contains(&best.peer));
+        if !equals.contains(&best.peer) {
+            equals = equals_of(&best, &losers);
         }
         ranked.push(best);
         paths = losers.into_iter().map(|(path, _)| path).collect();
@@ -78,7 +101,15 @@ pub(super) fn rank(mut paths: Vec<Path>) -> Option<Chosen> {
     let second = ranked.get(1);
     let of_second = behind_best.iter().find(|(path, _)| Some(path) == second);
     let reason = of_second.map_or(Reason::OnlyPath, |(_, reason)| *reason);
-    (!ranked.is_empty()).then_some(Chosen { ranked, reason })
+    (!ranked.is_empty()).then_some(Chosen { ranked, ties, reason })
+}
+
+/// The neighbours whose paths are as good as the best one. Of paths that each take a part of the prefix
+/// nobody knows whether it is the same part.
+fn equals_of(best: &Path, losers: &[(Path, Reason)]) -> Vec<PeerId> {
+    let tied = losers.iter().filter(|(_, reason)| reason.is_tie_break());
+    let tied = tied.filter(|_| best.share == Share::Whole);
+    tied.map(|(path, _)| path.peer).collect()
 }
 
 /// The best of `paths`, and the others with the step that took each out.

@@ -1,7 +1,7 @@
 //! What is decided about every prefix, in as little room as there may be prefixes: who announces it and
 //! who is in use is the same for very many of them, and is kept once ([`Pool`]).
 
-use super::Reason;
+use super::{Ranked, Reason};
 use crate::net::{PeerId, Prefix};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -12,7 +12,7 @@ use std::sync::Arc;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Ranking {
     /// Best first; not empty.
-    pub peers: Vec<PeerId>,
+    pub peers: Vec<Ranked>,
     /// The next hop in the VPC, where the best path is one of its routers'.
     pub home: Option<IpAddr>,
     /// Why the first is first.
@@ -21,7 +21,7 @@ pub(super) struct Ranking {
 
 impl Ranking {
     /// What packets see of it.
-    pub(super) fn ways(&self) -> (Option<IpAddr>, &[PeerId]) {
+    pub(super) fn ways(&self) -> (Option<IpAddr>, &[Ranked]) {
         (self.home, &self.peers)
     }
 }

@@ -44,6 +44,48 @@ fn preference_precedes_everything_and_order_follows_everything() {
 }
 
 #[test]
+fn only_paths_that_nothing_but_the_tie_break_sets_apart_tie() {
+    let base = || announced(&[65001, 65010]);
+    let other_as = || announced(&[65002, 65010]);
+    let with = |med: u32| Attributes { med: Some(med), ..base() };
+    let igp = |origin| Attributes { origin, ..base() };
+    let cases = [
+        (base(), base(), true),
+        (base(), other_as(), true),
+        (with(1), Attributes { med: Some(2), ..other_as() }, true),
+        (with(1), with(2), false),
+        (base(), announced(&[65001, 65009, 65010]), false),
+        (base(), igp(Origin::Egp), false),
+    ];
+    for (one, other, tie) in cases {
+        let second = other.as_path.neighbor().expect("an AS path").0;
+        let mut rib = rib_of(&[(1, 100, external(65001)), (2, 100, external(second))]);
+        rib.set_identifier(PeerId(1), Ipv4Addr::new(1, 1, 1, 1));
+        rib.set_identifier(PeerId(2), Ipv4Addr::new(9, 9, 9, 9));
+        tell(&mut rib, 1, "10.0.0.0/8", one.clone());
+        tell(&mut rib, 2, "10.0.0.0/8", other.clone());
+        assert_eq!(sharing(&mut rib, "10.0.0.0/8").len() == 2, tie, "{one:?} {other:?}");
+    }
+    let mut rib = rib_of(&[(1, 100, external(65001)), (2, 101, external(65001))]);
+    (1..=2).for_each(|peer| tell(&mut rib, peer, "10.0.0.0/8", base()));
+    assert_eq!(sharing(&mut rib, "10.0.0.0/8"), [2], "preference comes first");
+}
+
+#[test]
+fn those_that_come_next_tie_among_themselves() {
+    let preferences = [(1, 100), (2, 200), (3, 100), (4, 200)];
+    let mut rib = rib_of(&preferences.map(|(peer, preference)| (peer, preference, Source::Static)));
+    (1..=4).for_each(|peer| tell(&mut rib, peer, "10.0.0.0/8", announced(&[])));
+    assert_eq!(sharing(&mut rib, "10.0.0.0/8"), [2, 4]);
+    let (ways, _) = rib.ways(&prefix("10.0.0.0/8"));
+    let way = |peer, ties| Ranked { peer: PeerId(peer), ties };
+    assert_eq!(ways, [way(2, false), way(4, true), way(1, false), way(3, true)]);
+    let range = AddressRange::from(prefix("10.2.0.0/16"));
+    (1..=4).for_each(|peer| rib.set_reach(PeerId(peer), Reach::of([range])));
+    assert_eq!(sharing(&mut rib, "10.0.0.0/8"), [2], "parts may be different ones");
+}
+
+#[test]
 fn a_tunnel_carries_what_its_selectors_take_and_no_more() {
     let range = |text: &str| AddressRange::from(prefix(text));
     let mut rib = rib_of(&[(1, 200, external(65001)), (2, 100, external(65002))]);
@@ -289,6 +331,14 @@ fn ranked(rib: &mut Rib, text: &str) -> (Vec<u32>, Option<Reason>) {
     let chosen = rib.chosen(&prefix(text));
     let ranked = chosen.iter().flat_map(|chosen| &chosen.ranked);
     (ranked.map(|path| path.peer.0).collect(), chosen.as_ref().map(|chosen| chosen.reason))
+}
+
+/// The neighbours that share a prefix, best first: those before the first that does not tie.
+fn sharing(rib: &mut Rib, text: &str) -> Vec<u32> {
+    rib.decide(usize::MAX);
+    let (ways, _) = rib.ways(&prefix(text));
+    let end = ways.iter().skip(1).position(|way| !way.ties).map_or(ways.len(), |at| at + 1);
+    ways[..end].iter().map(|way| way.peer.0).collect()
 }
 
 fn decided(rib: &mut Rib) -> Vec<Prefix> {

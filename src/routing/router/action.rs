@@ -2,7 +2,7 @@
 
 use crate::net::{PeerId, Prefix};
 use crate::routing::bgp::{ConnectionId, DownReason, Timer};
-use crate::routing::rib::RejectReason;
+use crate::routing::rib::{Ranked, RejectReason};
 use std::net::IpAddr;
 
 /// The peers through which a prefix is reached.
@@ -11,7 +11,7 @@ pub struct FibChange {
     /// Where packets go.
     pub prefix: Prefix,
     /// Through whose tunnel, best first; empty when none leads there.
-    pub paths: Vec<PeerId>,
+    pub paths: Vec<Ranked>,
     /// The next hop in the VPC, where the prefix is at home there.
     pub home: Option<IpAddr>,
 }

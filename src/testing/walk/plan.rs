@@ -1,4 +1,4 @@
-//! A deployment made by a seed: regions and zones, VPCs, BFD, preferences, and what may be announced.
+//! A deployment made by a seed: regions and zones, VPCs, BFD, preferences, sharing, and what may be announced.
 
 use super::super::deployment::{self, Deployment, NO_BFD, Region, Site, VPCS};
 use crate::random::{Random, Seeded};
@@ -13,6 +13,8 @@ pub(super) struct Plan {
     bfd: Option<Duration>,
     /// How much each gateway prefers those of each zone; by the gateway's region and zone.
     preferences: Vec<[u8; 3]>,
+    /// Whether gateways share flows that rank alike.
+    multipath: bool,
     /// The pairs of regions, the lower first, between which IPv6 is not accepted.
     closed: BTreeSet<(u8, u8)>,
 }
@@ -34,7 +36,9 @@ impl Plan {
         let pairs = (1..=count).flat_map(|low| (low + 1..=count).map(move |high| (low, high)));
         let closed = pairs.filter(|_| random.below(4) == 0).collect();
         let vpcs = 1 + random.below(2) as usize;
-        Plan { regions, vpcs, bfd: bfd.map(Duration::from_millis), preferences, closed }
+        let multipath = random.below(2) == 0;
+        let bfd = bfd.map(Duration::from_millis);
+        Plan { regions, vpcs, bfd, preferences, multipath, closed }
     }
 
     /// How long a pair may be without a path that there is: BFD, or else questions inside ESP and IKE,
@@ -66,6 +70,9 @@ impl Plan {
             format!("bfd = {{ interval = \"{}ms\", multiplier = 3 }}\n", interval.as_millis())
         });
         let mut text = text.replace(NO_BFD, &format!("{bfd}hold_time = \"9s\"\n"));
+        if self.multipath {
+            text = text.replace("[[vpc]]\n", "[[vpc]]\nmultipath = true\n");
+        }
         let own = usize::from(site.region - 1) * 3 + usize::from(site.zone - 1);
         for zone in 1..=3_u8 {
             let preferred = self.preferences[own][usize::from(zone - 1)];

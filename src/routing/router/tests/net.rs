@@ -235,7 +235,8 @@ impl Net {
                         if paths.is_empty() {
                             self.fib[n].remove(&prefix);
                         } else {
-                            self.fib[n].insert(prefix, paths);
+                            let peers = paths.iter().map(|path| path.peer).collect();
+                            self.fib[n].insert(prefix, peers);
                         }
                     }
                 }
