@@ -22,6 +22,7 @@ mod lab_itself;
 mod many_routes;
 mod monitoring;
 mod moving;
+mod multipath;
 mod names;
 mod operator;
 mod overlap;
