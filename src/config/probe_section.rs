@@ -1,7 +1,8 @@
 //! Reads `probe` of a `[[peer]]`: a host behind it that answers as long as all is well there.
 //!
 //! ```toml
-//! probe = { address = "10.2.0.10", source = "10.1.0.1", interval = "1s", timeout = "3s" }
+//! probe = { address = "10.2.0.10", source = "10.1.0.1", interval = "1s", timeout = "3s",
+//!           max_rtt = "150ms", max_jitter = "30ms", max_loss = 4 }
 //! ```
 
 use super::diagnostics::{Fault, Report};
@@ -12,7 +13,8 @@ use std::net::IpAddr;
 use std::ops::Range;
 use std::time::Duration;
 
-const KEYS: [&str; 4] = ["address", "source", "interval", "timeout"];
+const KEYS: [&str; 7] =
+    ["address", "source", "interval", "timeout", "max_rtt", "max_jitter", "max_loss"];
 
 /// A host behind a peer without whose answers other peers are preferred.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +28,19 @@ pub struct Probe {
     /// So long without an answer means that the far side is broken; so long with answers, that it is not
     /// any more.
     pub timeout: Duration,
+    /// How good the way there has to be.
+    pub limits: QualityLimits,
+}
+
+/// What the way to a probed host may be like; beyond any of these other peers are preferred.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct QualityLimits {
+    /// The longest mean round trip.
+    pub round_trip: Option<Duration>,
+    /// The largest mean difference between a round trip and the next.
+    pub jitter: Option<Duration>,
+    /// The most questions without an answer, in percent.
+    pub loss: Option<u8>,
 }
 
 /// The probe of the tunnel for which `peer` says one; `accept` is behind the peer, `own` on this side.
@@ -47,6 +62,7 @@ pub(super) fn read(
         let fault = Fault::new(message).label("one lost packet would count");
         report.add(section.span(), fault.help("for example interval = \"1s\", timeout = \"3s\""));
     }
+    let limits = limits_of(&section, timeout, report);
     let help = "address = \"10.2.0.10\": a host behind the peer that answers pings";
     let address = section.required("address", help, words::address, report);
     let source = section.located("source", words::address, report);
@@ -65,7 +81,22 @@ pub(super) fn read(
             of_family.or_else(|| refuse_without_source(section.span(), &address, report))?
         }
     };
-    Some(Probe { address: address.value, source, interval, timeout })
+    Some(Probe { address: address.value, source, interval, timeout, limits })
+}
+
+fn limits_of(section: &Section<'_>, timeout: Duration, report: &mut Report) -> QualityLimits {
+    let time = |key| {
+        let limit = section.located(key, words::duration("a limit", limits::QUALITY), report)?;
+        if limit.value >= timeout {
+            let message = format!("`{key}` is not below `timeout` ({timeout:?})");
+            let fault = Fault::new(message).label("later answers count as lost");
+            report.add(limit.span, fault.help("write less, or a longer `timeout`"));
+        }
+        Some(limit.value)
+    };
+    let [round_trip, jitter] = ["max_rtt", "max_jitter"].map(time);
+    let loss = words::integer("the loss in percent", limits::LOSS);
+    QualityLimits { round_trip, jitter, loss: section.optional("max_loss", loss, report) }
 }
 
 /// It is behind the peer, and the peer may send from it.

@@ -10,9 +10,11 @@
 //!      └─────────────────────────────────────────────────────────────────┘
 //! ```
 //!
-//! Nobody is asked while packets do not pass anyway, and that counts as no silence.
+//! Nobody is asked while packets do not pass anyway, and that counts as no silence. How good the way is by
+//! the answers is judged beside it ([`super::quality`]), with the same consequence.
 
 use super::diagnosis::Fact;
+use super::quality::{Quality, Shift};
 use super::{Gateway, Output, Why};
 use crate::config::Probe;
 use crate::control::{Code, ProbeState, ProbeView};
@@ -39,6 +41,7 @@ enum State {
 enum Turn {
     Silent,
     Answers,
+    Quality(Shift),
 }
 
 /// The host behind one peer.
@@ -50,6 +53,7 @@ pub(super) struct Beyond {
     /// The last answer, or since when it was asked without a pause.
     heard: Option<Timestamp>,
     round_trip: Option<Duration>,
+    quality: Quality,
 }
 
 impl Beyond {
@@ -65,6 +69,11 @@ impl Beyond {
         matches!(self.state, State::Silent { .. })
     }
 
+    /// Whether it answers, and the way there is worse than the operator wants it.
+    pub(super) fn is_poor(&self) -> bool {
+        !self.is_silent() && self.quality.is_poor()
+    }
+
     /// Time has passed: what to ask now, by its number, and what changed. `passes` says whether packets
     /// pass in the tunnel.
     fn handle_timeout(
@@ -78,6 +87,7 @@ impl Beyond {
         self.next = Some(now + probe.interval);
         if !passes {
             self.heard = None;
+            self.quality.pause();
             if self.is_silent() {
                 self.state = State::Silent { answers_since: None };
             }
@@ -88,7 +98,10 @@ impl Beyond {
         let turn = (is_over && !self.is_silent()).then_some(Turn::Silent);
         if is_over {
             self.state = State::Silent { answers_since: None };
+            self.quality.pause();
         }
+        let shift = self.quality.on_asked(probe.limits, probe.timeout, now);
+        let turn = turn.or(shift.map(Turn::Quality).filter(|_| !self.is_silent()));
         // The number says when it was asked.
         (Some((probe, now.as_micros())), turn)
     }
@@ -99,6 +112,7 @@ impl Beyond {
         let asked = Timestamp::from_micros(number);
         let heard = self.heard.filter(|_| asked <= now && now.since(asked) < probe.timeout)?;
         self.round_trip = Some(now.since(asked));
+        self.quality.on_answer(asked, now);
         self.heard = Some(heard.max(now));
         match self.state {
             State::Answers => None,
@@ -123,18 +137,25 @@ impl Beyond {
         self.next
     }
 
-    /// What is known, as an operator sees it.
-    pub(super) fn view(&self) -> Option<ProbeView> {
+    /// What is known at `now`, as an operator sees it.
+    pub(super) fn view(&self, now: Timestamp) -> Option<ProbeView> {
         let probe = self.probe?;
+        let measures = self.quality.measure(probe.timeout, now);
+        let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
         let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
         Some(ProbeView {
             address: probe.address,
             state: match self.state {
+                State::Unknown | State::Answers if self.quality.is_poor() => ProbeState::Poor,
                 State::Unknown => ProbeState::Unknown,
                 State::Answers => ProbeState::Answers,
                 State::Silent { .. } => ProbeState::Silent,
             },
             rtt_us: self.round_trip.map(micros).filter(|_| self.state == State::Answers),
+            mean_rtt_us: measures.round_trip.map(micros),
+            jitter_us: measures.jitter.map(micros),
+            asked: count(measures.asked),
+            lost: count(measures.lost),
         })
     }
 }
@@ -184,6 +205,15 @@ impl Gateway {
                 }
                 Turn::Answers => {
                     Fact::new(Code::BeyondAnswers, format!("{address} behind the peer answers again"))
+                }
+                Turn::Quality(Shift::Poor(excess)) => {
+                    let text = format!("{excess} to {address} behind the peer: others go first");
+                    let remedy = "what is allowed stands at `probe` of the peer; is the underlay busy?";
+                    Fact::new(Code::BeyondPoor, text).remedy(remedy.to_owned())
+                }
+                Turn::Quality(Shift::Good) => {
+                    let text = format!("the way to {address} behind the peer is good again");
+                    Fact::new(Code::BeyondGood, text)
                 }
             },
             now,

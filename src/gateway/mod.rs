@@ -39,6 +39,7 @@ mod path;
 mod path_mtu;
 mod planned;
 mod probing;
+mod quality;
 mod rates;
 mod reconfigure;
 mod redundancy;

@@ -199,7 +199,7 @@ impl Tunnel {
                 Health::Usable | Health::Held if self.leaving || self.watch.peer_leaves() => {
                     Health::Leaving
                 }
-                Health::Usable if self.beyond.is_silent() => Health::Held,
+                Health::Usable if self.beyond.is_silent() || self.beyond.is_poor() => Health::Held,
                 health => health,
             },
         }

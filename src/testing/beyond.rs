@@ -116,6 +116,44 @@ fn a_probe_asks_the_peer_s_own_end_of_the_tunnel_too() {
     assert!(probe.rtt_us.is_some());
 }
 
+/// A path that loses too much is left for another while it does, and is taken back later than it got better.
+#[test]
+fn a_path_that_is_poorer_than_wanted_is_left_until_it_has_been_good_for_a_while() {
+    let limited = |text: String| {
+        text.replace(
+            "source = \"10.1.0.1\"",
+            "source = \"10.1.0.1\", interval = \"100ms\", max_loss = 10",
+        )
+    };
+    let mut network = Network::start(three(), 5);
+    network.run(Duration::from_secs(6));
+    let host = somebody(SITES[1]).to_string();
+    reload(&mut network, 0, &limited(probing(&text(), "r2z1", &host)));
+    network.run(Duration::from_secs(8));
+    assert_eq!(view(&mut network, "r2z1").summary.verdict, Verdict::Up);
+
+    network.weather.loss = 20;
+    network.run(Duration::from_secs(10));
+    let PeerView { summary, events, .. } = view(&mut network, "r2z1");
+    assert_eq!(summary.verdict, Verdict::BeyondPoor);
+    let probe = summary.probe.unwrap();
+    assert!(probe.lost > 5 && probe.asked > 15, "{probe:?}");
+    let poor: Vec<_> = events.iter().filter(|event| event.code == Code::BeyondPoor).collect();
+    let [told] = poor.as_slice() else { panic!("{events:?}") };
+    assert!(told.what.contains("of the last 50 questions without an answer"), "{told:?}");
+    assert_eq!(in_use(&mut network), ["r2z2"]);
+
+    network.weather.loss = 0;
+    network.run(Duration::from_secs(6));
+    assert_eq!(in_use(&mut network), ["r2z2"], "it is not good for long enough");
+    network.run(Duration::from_secs(8));
+    let PeerView { summary, events, .. } = view(&mut network, "r2z1");
+    assert_eq!((summary.verdict, summary.probe.unwrap().lost), (Verdict::Up, 0));
+    assert_eq!(events.iter().filter(|event| event.code == Code::BeyondGood).count(), 1);
+    assert_eq!(in_use(&mut network), ["r2z1"]);
+    assert_sound(&mut network, 5);
+}
+
 /// A host that is behind two peers answers by the one that its network leads to.
 #[test]
 fn who_has_asked_has_the_answer_whatever_way_it_came() {

@@ -107,6 +107,7 @@ fn concerns(peer: &PeerSummary) -> bool {
         Verdict::NoRoutes
         | Verdict::HostRefuses
         | Verdict::BeyondSilent
+        | Verdict::BeyondPoor
         | Verdict::Drained
         | Verdict::Rejecting
         | Verdict::Up => false,

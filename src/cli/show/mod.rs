@@ -65,9 +65,11 @@ fn headed(title: &str, empty: &str, sheet: Sheet, look: Look) -> String {
 pub(super) fn tone_of(verdict: Verdict) -> Tone {
     match verdict {
         Verdict::Up => Tone::Good,
-        Verdict::Connecting | Verdict::Disabled | Verdict::Drained | Verdict::Rejecting => {
-            Tone::Warning
-        }
+        Verdict::Connecting
+        | Verdict::BeyondPoor
+        | Verdict::Disabled
+        | Verdict::Drained
+        | Verdict::Rejecting => Tone::Warning,
         Verdict::Down
         | Verdict::Unreachable
         | Verdict::OneWay

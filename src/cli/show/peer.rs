@@ -259,14 +259,27 @@ fn underlay(view: &PeerView) -> String {
 /// Whether the host behind the peer answers.
 fn beyond(probe: &ProbeView) -> String {
     let address = probe.address;
+    let quality = quality(probe);
     match (probe.state, probe.rtt_us) {
         (ProbeState::Unknown, _) => format!("{address} is asked"),
-        (ProbeState::Answers, None) => format!("{address} answers"),
+        (ProbeState::Answers, None) => format!("{address} answers{quality}"),
         (ProbeState::Answers, Some(rtt)) => {
-            format!("{address} answers, round trip {}", round_trip(rtt))
+            format!("{address} answers, round trip {}{quality}", round_trip(rtt))
         }
         (ProbeState::Silent, _) => format!("{address} does not answer: others go first"),
+        (ProbeState::Poor, _) => {
+            format!("{address} answers, and the way there is poor: others go first{quality}")
+        }
     }
+}
+
+/// What the last questions to that host have shown, once they are enough.
+fn quality(probe: &ProbeView) -> String {
+    let (Some(mean), Some(jitter)) = (probe.mean_rtt_us, probe.jitter_us) else {
+        return String::new();
+    };
+    let (mean, jitter) = (round_trip(mean), round_trip(jitter));
+    format!(", mean {mean}, jitter {jitter}, {} of {} lost", probe.lost, probe.asked)
 }
 
 fn liveness(view: &LivenessView, rtt_us: Option<u64>) -> String {

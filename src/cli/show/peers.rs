@@ -247,6 +247,7 @@ fn concerns(peer: &PeerSummary, failure: &FailureView) -> bool {
         | Verdict::Disabled => true,
         Verdict::NoBgp => of_bgp,
         Verdict::BeyondSilent => failure.code == Code::BeyondSilent,
+        Verdict::BeyondPoor => failure.code == Code::BeyondPoor,
         Verdict::NoRoutes
         | Verdict::HostRefuses
         | Verdict::Drained

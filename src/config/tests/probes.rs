@@ -2,7 +2,7 @@
 
 use super::errors::complaint;
 use super::{EXAMPLE, peer, valid};
-use crate::config::Probe;
+use crate::config::{Probe, QualityLimits};
 use std::time::Duration;
 
 /// The example, with this probe of north-a.
@@ -29,6 +29,7 @@ fn a_probe_asks_from_where_the_file_says() {
         source: "10.1.0.1".parse().unwrap(),
         interval: Duration::from_secs(1),
         timeout: Duration::from_secs(5),
+        limits: QualityLimits::default(),
     };
     assert_eq!(peer(&config, "north-a").probe, Some(expected));
     assert_eq!(peer(&valid(EXAMPLE), "north-a").probe, None);
@@ -63,4 +64,29 @@ fn what_cannot_be_asked_is_refused_with_what_to_write() {
         &["shorter than two", "one lost packet"],
     );
     assert_says("address = \"224.0.0.1\", source = \"10.1.0.1\"", &["not the address of one host"]);
+}
+
+#[test]
+fn limits_of_the_way_to_the_host_are_written_beside_it() {
+    let with = |limits: &str| {
+        probing(&format!("address = \"10.2.0.10\", source = \"10.1.0.1\", {limits}"))
+    };
+    let config = valid(&with("max_rtt = \"150ms\", max_jitter = \"0.5ms\", max_loss = 2"));
+    let expected = QualityLimits {
+        round_trip: Some(Duration::from_millis(150)),
+        jitter: Some(Duration::from_micros(500)),
+        loss: Some(2),
+    };
+    assert_eq!(peer(&config, "north-a").probe.unwrap().limits, expected);
+    let says = |limits: &str, words: &[&str]| {
+        let said = complaint(&with(limits));
+        assert_eq!(said.matches("error: ").count(), 1, "one mistake, one error:\n{said}");
+        assert!(words.iter().all(|word| said.contains(word)), "{words:?} in:\n{said}");
+    };
+    says("max_rtt = \"3s\"", &["`max_rtt` is not below `timeout` (3s)", "count as lost"]);
+    says("max_jitter = \"5s\"", &["`max_jitter` is not below `timeout`"]);
+    says("max_loss = 1", &["the loss in percent is out of range", "from 2 to 90"]);
+    says("max_loss = \"5%\"", &["the loss in percent must be an integer"]);
+    says("max_rtt = 150", &["unit"]);
+    says("max_delay = \"1s\"", &["max_delay"]);
 }

@@ -36,7 +36,7 @@ pub(super) fn beyond(page: &mut Page, peers: &[PeerMetrics]) {
         let state = peer.summary.probe.as_ref().map(|probe| probe.state);
         let answers = match state {
             None | Some(ProbeState::Unknown) => continue,
-            Some(state) => state == ProbeState::Answers,
+            Some(state) => state != ProbeState::Silent,
         };
         page.sample(name, &[peer_label(peer), vpc_label(peer)], flag(answers));
     }

@@ -180,6 +180,10 @@ codes! {
     BeyondSilent = "beyond-silent", Warning;
     /// The host behind the peer answers again.
     BeyondAnswers = "beyond-answers", Info;
+    /// The way to the host behind the peer is poorer than `probe` allows: other peers go first.
+    BeyondPoor = "beyond-poor", Warning;
+    /// The way to the host behind the peer is good again.
+    BeyondGood = "beyond-good", Info;
     /// Packets pass again.
     PathBack = "path-back", Info;
     /// The path carries larger or smaller packets than before.

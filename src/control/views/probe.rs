@@ -11,8 +11,20 @@ pub struct ProbeView {
     pub address: IpAddr,
     /// Whether it answers.
     pub state: ProbeState,
-    /// The round trip to it while it answers.
+    /// The last round trip to it while it answers.
     pub rtt_us: Option<u64>,
+    /// The mean of the last ten.
+    #[serde(default)]
+    pub mean_rtt_us: Option<u64>,
+    /// The mean difference between one of them and the next.
+    #[serde(default)]
+    pub jitter_us: Option<u64>,
+    /// Of the last fifty questions, those whose fate is known.
+    #[serde(default)]
+    pub asked: u32,
+    /// Those of them that were not answered.
+    #[serde(default)]
+    pub lost: u32,
 }
 
 /// Whether a host behind a peer answers.
@@ -26,4 +38,6 @@ pub enum ProbeState {
     Answers,
     /// It does not: other peers are preferred.
     Silent,
+    /// It does, and the way there is poorer than the operator wants it: other peers are preferred.
+    Poor,
 }

@@ -26,6 +26,8 @@ pub enum Verdict {
     HostRefuses,
     /// Packets pass, and the host behind the peer that should answer does not.
     BeyondSilent,
+    /// Packets pass, and more slowly, unsteadily or seldom than the operator wants them to.
+    BeyondPoor,
     /// An operator here wants nothing of it.
     Disabled,
     /// Packets pass, and by the wish of an operator here or there others are used before it.
@@ -49,7 +51,8 @@ impl Verdict {
             PeerState::Up if peer.bgp_waits.is_some() => Verdict::NoBgp,
             PeerState::Up if peer.prefixes_accepted == 0 => Verdict::NoRoutes,
             PeerState::Up if peer.refusal.is_some() => Verdict::HostRefuses,
-            PeerState::Up if is_silent_beyond(peer) => Verdict::BeyondSilent,
+            PeerState::Up if is_beyond(peer, ProbeState::Silent) => Verdict::BeyondSilent,
+            PeerState::Up if is_beyond(peer, ProbeState::Poor) => Verdict::BeyondPoor,
             PeerState::Up if peer.planned.is_some() => Verdict::Drained,
             PeerState::Up if peer.prefixes_rejected > 0 => Verdict::Rejecting,
             PeerState::Up => Verdict::Up,
@@ -62,8 +65,8 @@ impl Verdict {
     }
 }
 
-fn is_silent_beyond(peer: &PeerSummary) -> bool {
-    peer.probe.as_ref().is_some_and(|probe| probe.state == ProbeState::Silent)
+fn is_beyond(peer: &PeerSummary, state: ProbeState) -> bool {
+    peer.probe.as_ref().is_some_and(|probe| probe.state == state)
 }
 
 /// Whether something passes in one direction: BFD says which, or questions inside ESP do.
@@ -84,6 +87,7 @@ impl fmt::Display for Verdict {
             Verdict::NoRoutes => "no routes",
             Verdict::HostRefuses => "host refuses",
             Verdict::BeyondSilent => "silent beyond",
+            Verdict::BeyondPoor => "poor path",
             Verdict::Disabled => "disabled",
             Verdict::Drained => "drained",
             Verdict::Rejecting => "up, rejects",

@@ -1,4 +1,5 @@
 use super::*;
+use crate::config::QualityLimits;
 use std::net::Ipv4Addr;
 
 const HOST: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 2, 0, 10));
@@ -7,6 +8,7 @@ const PROBE: Probe = Probe {
     source: IpAddr::V4(Ipv4Addr::new(10, 1, 0, 1)),
     interval: Duration::from_secs(1),
     timeout: Duration::from_secs(3),
+    limits: QualityLimits { round_trip: None, jitter: None, loss: None },
 };
 
 /// A host that is asked by the second.
@@ -20,6 +22,10 @@ impl Rig {
         let mut beyond = Beyond::default();
         beyond.follow(Some(PROBE), Timestamp::ZERO);
         Rig { beyond, second: 0 }
+    }
+
+    fn view(&self) -> Option<ProbeView> {
+        self.beyond.view(Timestamp::from_millis(1000 * self.second))
     }
 
     /// A second passes; what changed. The host answers within 5 ms if it `answers`.
@@ -42,9 +48,9 @@ impl Rig {
 #[test]
 fn a_host_that_answers_is_asked_and_nothing_is_told() {
     let mut rig = Rig::new();
-    assert_eq!(rig.beyond.view().unwrap().state, ProbeState::Unknown);
+    assert_eq!(rig.view().unwrap().state, ProbeState::Unknown);
     assert_eq!(rig.seconds(20, true), []);
-    let view = rig.beyond.view().unwrap();
+    let view = rig.view().unwrap();
     assert_eq!((view.state, view.rtt_us), (ProbeState::Answers, Some(5000)));
 }
 
@@ -88,7 +94,7 @@ fn nobody_is_asked_through_a_tunnel_that_carries_nothing() {
     let mut rig = Rig::new();
     rig.seconds(5, true);
     assert!((0..60).all(|_| rig.second(false, false).is_none()));
-    assert_eq!(rig.beyond.view().unwrap().state, ProbeState::Answers);
+    assert_eq!(rig.view().unwrap().state, ProbeState::Answers);
     assert_eq!(rig.seconds(3, false), [], "the time in which nobody asked does not count");
     assert_eq!(rig.seconds(1, false), [Turn::Silent]);
 }
@@ -111,10 +117,10 @@ fn what_nobody_has_asked_is_no_answer() {
     let other = IpAddr::V4(Ipv4Addr::new(10, 2, 0, 11));
     for (from, number) in [(other, 1_000_000), (HOST, 1_900_001), (HOST, u64::MAX)] {
         assert_eq!(rig.beyond.on_answer(from, number, now), None);
-        assert_eq!(rig.beyond.view().unwrap().state, ProbeState::Unknown, "{from} {number}");
+        assert_eq!(rig.view().unwrap().state, ProbeState::Unknown, "{from} {number}");
     }
     rig.beyond.on_answer(HOST, 1_000_000, now);
-    assert_eq!(rig.beyond.view().unwrap().state, ProbeState::Answers);
+    assert_eq!(rig.view().unwrap().state, ProbeState::Answers);
 }
 
 #[test]
@@ -126,5 +132,5 @@ fn another_host_begins_anew() {
     rig.beyond.follow(Some(other), Timestamp::from_millis(10_000));
     assert!(!rig.beyond.is_silent());
     rig.beyond.follow(None, Timestamp::from_millis(10_000));
-    assert_eq!((rig.beyond.view(), rig.beyond.poll_timeout()), (None, None));
+    assert_eq!((rig.view(), rig.beyond.poll_timeout()), (None, None));
 }

@@ -96,7 +96,7 @@ impl Gateway {
             bfd: bfd_view(tunnel, now),
             bgp_waits: bgp_waits(vpc, *peer),
             in_tcp: ike_sa.is_some_and(|ike| is_streamed(ike.local)),
-            probe: tunnel.beyond.view(),
+            probe: tunnel.beyond.view(now),
             planned: self.planned_for(*peer, tunnel),
             verdict: Verdict::default(),
             last_failure: last_failure(seen, now)

@@ -326,11 +326,13 @@ impl Gateway {
     /// How a peer's tunnel is; of one that waits behind others, why.
     fn health_in_words(&self, peer: PeerId) -> &'static str {
         let is_silent = || self.tunnels.get(&peer).is_some_and(|tunnel| tunnel.beyond.is_silent());
+        let is_poor = || self.tunnels.get(&peer).is_some_and(|tunnel| tunnel.beyond.is_poor());
         match self.health(peer) {
             Health::Usable => "up",
             Health::Held if is_silent() => {
                 "up, and the host behind it that `probe` names is silent"
             }
+            Health::Held if is_poor() => "up, and the way is poorer than `probe` wants it",
             Health::Held => "up, and watched before it is preferred",
             Health::Leaving => "up, and being left for others",
             Health::Unreachable => "unreachable",
