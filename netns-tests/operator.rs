@@ -138,11 +138,50 @@ fn a_host_behind_the_peer_that_does_not_answer_is_told_with_what_to_look_at() {
     assert_ends(&left("events --format tsv"), 0, &["beyond-answers"]);
 }
 
+#[test]
+fn a_path_that_is_poorer_than_wanted_is_told_with_what_was_measured() {
+    let (pair, [_left, _right]) = Gateway::start_both(|pair, side| {
+        let (own, other) = (side.number(), side.other().number());
+        let probe = format!(
+            "probe = {{ address = \"10.{other}.0.10\", source = \"10.{own}.0.1\", \
+             interval = \"50ms\", timeout = \"500ms\", max_loss = 20 }}"
+        );
+        config(pair, side, Auth::Psk, &format!("{}\n{probe}", bgp(side)), "")
+    });
+    let left = |arguments: &str| vpnctl(&pair, Side::Left, arguments);
+    let measured = || said(&left("peers right")).contains(" of 50 lost");
+    assert!(eventually(measured), "{}", said(&left("peers right")));
+    assert_ends(&left("peers"), 0, &["1 of 1 up"]);
+
+    // Every second of the host's answers is lost, so that it is never silent.
+    let host = Side::Right.host();
+    nft_at(&pair, &host, "add table inet poor");
+    nft_at(&pair, &host, "add chain inet poor out { type filter hook output priority 0; }");
+    nft_at(&pair, &host, "add rule inet poor out icmp type echo-reply numgen inc mod 2 == 0 drop");
+    let told = [
+        "poor path",
+        "of the last 50 questions without an answer to 10.2.0.10 behind the peer: others go first",
+        "what is allowed stands at `probe` of the peer",
+    ];
+    let says_so = || told.iter().all(|words| said(&left("peers")).contains(words));
+    assert!(eventually(says_so), "{}", said(&left("peers")));
+    assert_ends(&left("peers"), 1, &["poor path"]);
+    assert_ends(&left("events --format tsv"), 0, &["beyond-poor"]);
+    nft_at(&pair, &host, "delete table inet poor");
+    assert!(eventually(|| left("peers").status.code() == Some(0)));
+    assert_ends(&left("events --format tsv"), 0, &["beyond-good"]);
+}
+
 /// Runs `nft` where the underlay meets.
 fn nft(pair: &Pair, arguments: &str) {
+    nft_at(pair, "middle", arguments);
+}
+
+/// Runs `nft` at a node.
+fn nft_at(pair: &Pair, node: &str, arguments: &str) {
     let mut command = Command::new("nft");
     command.args(arguments.split(' '));
-    netns::place(&mut command, &pair.namespace("middle")).unwrap();
+    netns::place(&mut command, &pair.namespace(node)).unwrap();
     let output = command.output().unwrap();
     assert!(output.status.success(), "nft {arguments}: {}", said(&output));
 }
