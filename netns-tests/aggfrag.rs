@@ -154,3 +154,60 @@ fn with_a_peer_that_does_not_know_it_there_is_a_tunnel_as_any_other() {
     let done = transfer(&here, &there, Side::Right.host_addresses()[0], 8 << 20).unwrap();
     assert!(done.is_intact);
 }
+
+/// What the left gateway sends in ESP while `act` runs: how long each datagram is, and how long after the one
+/// before it came.
+fn watch(pair: &Pair, act: impl FnOnce()) -> Vec<(usize, Duration)> {
+    let capture = pair.watch_underlay();
+    act();
+    let mut frames = capture.finish().unwrap();
+    frames.retain(|frame| is_esp_from_left(&frame.bytes));
+    let times = frames.windows(2).map(|two| (two[1].bytes.len(), two[1].at - two[0].at));
+    times.collect()
+}
+
+/// Ethernet, IPv4 from 10.79.1.10, UDP, and no IKE.
+fn is_esp_from_left(frame: &[u8]) -> bool {
+    frame.get(26..30) == Some(&[10, 79, 1, 10])
+        && frame.get(23) == Some(&17)
+        && frame.get(42..46).is_some_and(|spi| *spi != [0; 4])
+}
+
+#[test]
+fn at_a_constant_rate_the_wire_is_the_same_whatever_hosts_do() {
+    const MBIT: f64 = 4.0;
+    let more = format!("{AGGFRAG}\nconstant_rate = \"4 Mbit/s\"");
+    let (pair, [left, right]) = Gateway::start_both(|pair, side| {
+        config(pair, side, Auth::Ed25519, &static_routes(side), &more)
+    });
+    for gateway in [&left, &right] {
+        assert!(gateway.comes_up(), "{}", gateway.log());
+    }
+    assert!(pair.comes_to_work());
+    let two_seconds = Duration::from_secs(2);
+    let idle = watch(&pair, || std::thread::sleep(two_seconds));
+    let [here, there] = Side::BOTH.map(|side| pair.namespace(&side.host()));
+    let mut rate = 0.0;
+    let busy = watch(&pair, || {
+        let done = transfer(&here, &there, Side::Right.host_addresses()[0], 900 << 10).unwrap();
+        assert!(done.is_intact);
+        rate = done.rate() / 1e6;
+    });
+    for (what, seen) in [("idle", &idle), ("busy", &busy)] {
+        let lengths: BTreeSet<usize> = seen.iter().map(|(length, _)| *length).collect();
+        assert_eq!(lengths.len(), 1, "{what}: {lengths:?}");
+        let length = seen[0].0 - 14;
+        let took: f64 = seen.iter().map(|(_, pause)| pause.as_secs_f64()).sum();
+        let wire = (seen.len() * length * 8) as f64 / took / 1e6;
+        let mut pauses: Vec<Duration> = seen.iter().map(|(_, pause)| *pause).collect();
+        pauses.sort();
+        let [median, late] = [50, 99].map(|percent| pauses[pauses.len() * percent / 100]);
+        println!(
+            "    {what}: {} datagrams of {length} octets, {wire:.2} Mbit/s, one every {median:?}, 99 % within {late:?}",
+            seen.len()
+        );
+        assert!((wire - MBIT).abs() < 0.1 * MBIT, "{what}: {wire} Mbit/s");
+    }
+    println!("    hosts had {rate:.2} Mbit/s of it");
+    assert!(rate > 0.5 * MBIT, "{rate}");
+}

@@ -62,6 +62,7 @@ fn tunnel(translation: Translation, aggfrag: bool) -> Arc<TunnelEntry> {
         remote_ts: everything(),
         inner_mtu: MTU,
         aggfrag,
+        pacer: None,
         link_mtu: MTU,
         counters: Arc::default(),
         fragments: Arc::default(),

@@ -45,6 +45,7 @@ mod presets;
 mod probe_section;
 mod public_section;
 mod publics;
+mod rate;
 mod reader;
 mod router_section;
 mod segments;

@@ -80,6 +80,7 @@ pub(super) fn read(
     let ppk = ppk::read(section, context, report);
     let tuning = with_preset(section, context.defaults, report).read_over(section, report);
     check_weakness(section, &tuning, report);
+    check_rate(section, &tuning, report);
     let local_address = local_address(section, context, remote_address.as_ref(), report);
     let port = || words::integer("a port", 1..=u16::MAX);
     let remote_port = section.optional("remote_port", port(), report);
@@ -137,6 +138,7 @@ pub(super) fn read(
             aggfrag: tuning.aggfrag,
             encapsulation: tuning.encapsulation,
             tcp_port: tcp_port.unwrap_or(defaults::TCP_PORT),
+            constant_rate: tuning.constant_rate,
             local_ts: tunnel.local_ts,
             remote_ts: tunnel.remote_ts,
             probe: tunnel.probe,
@@ -176,6 +178,16 @@ fn check_weakness(section: &Section<'_>, tuning: &Tuning, report: &mut Report) {
                    in its [[peer]]",
             );
         report.add(section.span_of(key), fault);
+    }
+}
+
+/// A constant rate is one of AGGFRAG payloads (RFC 9347).
+fn check_rate(section: &Section<'_>, tuning: &Tuning, report: &mut Report) {
+    if tuning.constant_rate.is_some() && !tuning.aggfrag {
+        let fault = Fault::new("`constant_rate` is without `aggfrag`, which it needs")
+            .label("of what is cut and padded")
+            .help("write aggfrag = true, here and at the peer");
+        report.add(section.span_of("constant_rate"), fault);
     }
 }
 

@@ -2,15 +2,16 @@
 
 use super::diagnostics::{Fault, Report};
 use super::reader::{Section, described};
-use super::{Bfd, Lifetimes, Liveness, defaults, limits, words};
+use super::{Bfd, Lifetimes, Liveness, defaults, limits, rate, words};
 use crate::crypto::suite::{
     DEFAULT_IKE_SUITES, EspSuite, IkeSuite, PostQuantum, default_esp_suites,
 };
 use crate::net::{Encapsulation, Prefix};
+use std::num::NonZeroU64;
 use std::time::Duration;
 use toml::de::DeValue;
 
-pub(super) const KEYS: [&str; 19] = [
+pub(super) const KEYS: [&str; 20] = [
     "ike_suites",
     "esp_suites",
     "post_quantum",
@@ -30,6 +31,7 @@ pub(super) const KEYS: [&str; 19] = [
     "mobike",
     "aggfrag",
     "encapsulation",
+    "constant_rate",
 ];
 
 const LIVENESS_KEYS: [&str; 3] = ["interval", "timeout", "give_up"];
@@ -55,6 +57,7 @@ pub(super) struct Tuning {
     pub(super) mobike: bool,
     pub(super) aggfrag: bool,
     pub(super) encapsulation: Encapsulation,
+    pub(super) constant_rate: Option<NonZeroU64>,
     /// Selectors of both sides where the file says none; else what the routing suggests.
     pub(super) selectors: Option<Vec<Prefix>>,
 }
@@ -78,6 +81,7 @@ impl Default for Tuning {
             mobike: false,
             aggfrag: false,
             encapsulation: Encapsulation::default(),
+            constant_rate: None,
             selectors: None,
         }
     }
@@ -124,6 +128,9 @@ impl Tuning {
             encapsulation: section
                 .optional("encapsulation", words::encapsulation, report)
                 .unwrap_or(self.encapsulation),
+            constant_rate: section
+                .optional("constant_rate", rate::constant, report)
+                .or(self.constant_rate),
             selectors: self.selectors.clone(),
         }
     }

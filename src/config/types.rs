@@ -16,7 +16,7 @@ use crate::wire::ip::protocol;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::num::{NonZeroU8, NonZeroU16};
+use std::num::{NonZeroU8, NonZeroU16, NonZeroU64};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -394,6 +394,8 @@ pub struct PeerConfig {
     pub encapsulation: Encapsulation,
     /// The TCP port where the peer listens.
     pub tcp_port: u16,
+    /// Bits per second at which datagrams leave, whether there are packets or not (RFC 9347 §2.4.1).
+    pub constant_rate: Option<NonZeroU64>,
     /// Our side's traffic selectors (RFC 7296 §2.9), as the peer knows it.
     pub local_ts: Vec<Prefix>,
     /// The peer's side's traffic selectors.

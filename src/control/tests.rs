@@ -239,6 +239,7 @@ pub(crate) fn peer() -> PeerView {
         shares_with: vec!["north-b".to_owned()],
         inner_mtu: Some(1438),
         aggfrag: false,
+        constant_rate: None,
         path_mtu: Some(PathMtuView {
             bytes: 1500,
             known_by: "probed".to_owned(),

@@ -43,6 +43,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::num::NonZeroU64;
 
 /// The gateway itself.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -285,6 +286,9 @@ pub struct PeerView {
     /// Whether we wish that packets share datagrams and are cut; what came of it, each Child SA says.
     #[serde(default)]
     pub aggfrag: bool,
+    /// Bits per second at which datagrams leave, whether there are packets or not.
+    #[serde(default)]
+    pub constant_rate: Option<NonZeroU64>,
     /// MTU of the path on the underlay, once the peer was connected.
     #[serde(default)]
     pub path_mtu: Option<PathMtuView>,

@@ -425,10 +425,10 @@ fn heard(tunnels: &BTreeMap<PeerId, Arc<TunnelEntry>>, peer: PeerId) -> Option<T
 }
 
 /// Sealed datagrams wait here until all that are due can leave together.
-struct Boxes<'w> {
-    outboxes: &'w mut [Outbox],
-    outlets: &'w Outlets,
-    counters: &'w DataplaneCounters,
+pub(super) struct Boxes<'w> {
+    pub outboxes: &'w mut [Outbox],
+    pub outlets: &'w Outlets,
+    pub counters: &'w DataplaneCounters,
 }
 
 impl Egress for Boxes<'_> {

@@ -14,7 +14,7 @@
 //! stops reading from the devices until it drains, so packets wait in the device's queue, where
 //! the inner hosts' congestion control sees them. Inner packets for the gateway itself take the way
 //! of IKE, those that it makes a system call of their own; BFD has a thread for itself (`bfd`), and so
-//! have TCP connections where UDP does not pass (`streams`).
+//! have constant rates (`pacing`), and TCP connections where UDP does not pass (`streams`).
 //! Decisions are those of [`crate::forward`].
 //!
 //! VPCs come and go while the workers run, without a packet lost of the others: also when somebody
@@ -29,6 +29,7 @@ mod direct;
 mod lan;
 mod merging;
 mod outbox;
+mod pacing;
 mod streams;
 mod tun;
 mod wan;
@@ -49,6 +50,7 @@ use anyhow::{Context, Result, anyhow};
 use arc_swap::ArcSwap;
 use direct::Direct;
 use nix::sys::eventfd::{EfdFlags, EventFd};
+use pacing::Pacing;
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
@@ -170,6 +172,7 @@ pub struct Dataplane {
     control_sockets: Vec<UdpSocket>,
     counters: Arc<DataplaneCounters>,
     bfd: Bfd,
+    pacing: Pacing,
     streams: Streams,
 }
 
@@ -191,13 +194,15 @@ impl Dataplane {
     pub fn start(config: DataplaneConfig) -> Result<(Dataplane, ControlReceiver)> {
         let count = config.workers.max(1);
         let (control, receiver) = tokio::sync::mpsc::channel(CONTROL_BACKLOG + count);
+        let (counters, streams) = (Arc::default(), Streams::new());
         let mut dataplane = Dataplane {
             workers: Vec::with_capacity(count),
             snapshot: Arc::default(),
             control_sockets: Vec::new(),
-            counters: Arc::default(),
+            pacing: Pacing::start(config.clock, streams.outlets(), Arc::clone(&counters))?,
+            counters,
             bfd: Bfd::new(config.clock)?,
-            streams: Streams::new(),
+            streams,
         };
         for index in 0..count {
             let shared = dataplane.shared(control.clone(), config.clock);
@@ -276,6 +281,7 @@ impl Dataplane {
         if let Some(socket) = group.workers.first() {
             self.control_sockets.push(socket.try_clone()?);
             self.bfd.listen_on(socket.try_clone()?);
+            self.pacing.listen_on(socket.try_clone()?);
         }
         for (worker, socket) in self.workers.iter().zip(group.workers) {
             worker.ear.tell(Command::AddSocket(socket))?;
@@ -294,6 +300,7 @@ impl Dataplane {
         self.control_sockets.retain(|socket| socket.local() != address);
         wait_for(|done| {
             self.bfd.leave(address, done.clone());
+            self.pacing.leave(address, done.clone());
             self.tell_all(|| Command::RemoveSocket(address, done.clone()))
         })
     }
@@ -334,7 +341,11 @@ impl Dataplane {
 
     /// Puts a snapshot in force: every worker uses it from its next batch on.
     pub fn publish(&self, snapshot: Arc<Snapshot>) {
-        self.snapshot.store(snapshot);
+        let paced = Arc::clone(&snapshot.paced);
+        let before = self.snapshot.swap(snapshot);
+        if !Arc::ptr_eq(&before.paced, &paced) {
+            self.pacing.keep(&paced);
+        }
         // Idle workers let go of the old one, and with it of keys that are no longer in use.
         self.workers.iter().for_each(|worker| worker.ear.wake());
     }

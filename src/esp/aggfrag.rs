@@ -18,13 +18,15 @@
 //! waits behind a lost packet, and a lost packet takes along only what had a piece in it; packets
 //! change their order only if the underlay has changed it.
 //!
-//! Rates and sizes that say nothing of what is inside (IP-TFS) and congestion control are not
-//! here.
+//! Where the rate is constant (IP-TFS), packets wait in a [`Pacer`] instead, and datagrams leave by the
+//! clock. Congestion control is not here.
 
+mod pacer;
 mod packer;
 mod room;
 mod unpacker;
 
+pub use pacer::{Filled, Pacer};
 pub use packer::{Packer, Payload, Payloads};
 pub use room::Room;
 pub use unpacker::{Aggregate, Packets, Unpacker};

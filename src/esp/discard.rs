@@ -36,6 +36,7 @@ discards! {
     TooBig "too_big" "The inner packet exceeds the tunnel's MTU and may not be fragmented.",
     SequenceExhausted "sequence_exhausted" "The SA has used its last sequence number.",
     NoBuffer "no_buffer" "There is no room for the packet in the send buffer.",
+    QueueFull "queue_full" "More waits already than the tunnel's constant rate carries away soon.",
     SendFailed "send_failed" "The underlay's socket refused the datagram.",
     // On the way in.
     MalformedEsp "malformed_esp" "The datagram is too short to be ESP.",

@@ -175,7 +175,11 @@ impl<'s> Inbound<'s> {
         let last = self.last.as_mut()?;
         let verdict = match packets.next() {
             Some(opened) => opened.and_then(|opened| last.admit(outer_tos, opened)),
-            None => last.hear(packets.take_padding()?.strip_prefix(&[PAD]).unwrap_or_default()),
+            None => {
+                // All other padding is nobody's.
+                let word = packets.take_padding()?.strip_prefix(&[PAD])?;
+                Ok(Verdict::Echo(last.entry.peer, Echo::at_start_of(word).ok()?))
+            }
         };
         Some(verdict.inspect_err(|reason| last.entry.counters.discards.add(*reason)))
     }
@@ -223,18 +227,15 @@ impl<'s> Last<'s> {
     {
         match self.open_any(datagram)? {
             Content::Packet(opened) => self.admit(outer_tos, opened),
-            Content::Dummy(content) => self.hear(content),
+            Content::Dummy(content) => {
+                let echo = Echo::decode(content).map_err(|_| Discard::Dummy)?;
+                Ok(Verdict::Echo(self.entry.peer, echo))
+            }
             Content::Aggregate(aggregate) => match self.entry.aggfrag {
                 Some(_) => Ok(Verdict::Aggregate(aggregate)),
                 None => Err(Discard::NotTunnelMode),
             },
         }
-    }
-
-    /// A word from gateway to gateway, where there is room for what is nobody's.
-    fn hear<'a>(&self, content: &[u8]) -> Result<Verdict<'a>, Discard> {
-        let echo = Echo::decode(content).map_err(|_| Discard::Dummy)?;
-        Ok(Verdict::Echo(self.entry.peer, echo))
     }
 
     /// Judges a packet, and makes it what the hosts of the VPC are to see.

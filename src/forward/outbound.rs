@@ -262,6 +262,11 @@ pub fn originate(
             tunnel.translation.outward(&mut inner, packet);
             let flow = tunnel.flow_of(Flow::of(&inner, packet), &inner, packet);
             let tunnel = sa_for(&flow, tunnel, &inner, packet)?;
+            if let Some(pacer) = &tunnel.pacer {
+                pacer.push_first(&packet[..inner.total_len])?;
+                tunnel.counters.count_own_sent(1);
+                return Ok(());
+            }
             let mut packing = Packing::default();
             send(tunnel, &inner, &mut SuperPacket::whole(packet), &mut packing, egress)?;
             // What the gateway says itself shares with nobody, and keeps its class of service.
@@ -278,6 +283,10 @@ pub fn originate_echo(
     egress: &mut impl Egress,
 ) -> Result<(), Discard> {
     let content = echo.encode();
+    if let Some(pacer) = &tunnel.pacer {
+        pacer.push_word(&content);
+        return Ok(());
+    }
     // An SA of AGGFRAG payloads carries nothing else (RFC 9347 §2.3); it has padding for words that are
     // nobody's.
     let padding = [&AggfragHeader::plain(0)[..], &[PAD]].concat();

@@ -3,7 +3,7 @@
 use super::outbound::OWN_HOP_LIMIT;
 use super::{Egress, TunnelEntry};
 use crate::esp::Discard;
-use crate::esp::aggfrag::Packer;
+use crate::esp::aggfrag::{Pacer, Packer};
 use crate::offload::SuperPacket;
 use crate::wire::aggfrag::AGGFRAG_PAYLOAD;
 use crate::wire::ip::InnerPacket;
@@ -50,6 +50,9 @@ impl<'t> Packing<'t> {
         packet: &mut SuperPacket<'_>,
         egress: &mut impl Egress,
     ) {
+        if let Some(pacer) = &tunnel.pacer {
+            return wait(tunnel, pacer, inner, packet);
+        }
         if self.octets >= OCTETS {
             self.seal(AGGREGATE_TOS, egress);
         }
@@ -99,6 +102,22 @@ impl<'t> Packing<'t> {
     /// The memory, when nothing waits any more.
     pub(super) fn into_packers(mut self) -> Packers {
         mem::take(&mut self.packers)
+    }
+}
+
+/// Lets packets wait for the clock.
+fn wait(tunnel: &TunnelEntry, pacer: &Pacer, inner: &InnerPacket, packet: &mut SuperPacket<'_>) {
+    let take = |head: &[u8], payload: &[u8]| match pacer.push(head, payload) {
+        Ok(()) if inner.ttl == OWN_HOP_LIMIT => tunnel.counters.count_own_sent(1),
+        Ok(()) => {}
+        Err(reason) => tunnel.counters.discards.add(reason),
+    };
+    if let Some(single) = packet.single_mut() {
+        return take(&single[..inner.total_len], &[]);
+    }
+    let mut segments = packet.segments();
+    while let Some(segment) = segments.next() {
+        take(segment.head, segment.payload);
     }
 }
 

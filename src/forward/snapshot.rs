@@ -12,10 +12,11 @@ use super::{
     Chunked, Conversations, InboundTable, NextHops, Reassembly, Selectors, Services, Translation,
     TunnelCounters,
 };
-use crate::esp::aggfrag::Unpacker;
+use crate::esp::aggfrag::{Pacer, Unpacker};
 use crate::esp::{Discard, DiscardCounters, InboundSa, OutboundSa};
 use crate::net::{PeerId, Prefix, PrefixMap, PrefixSet, VpcId};
 use crate::wire::ip::{Fragment, InnerPacket};
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
@@ -31,6 +32,8 @@ pub struct Snapshot {
     pub inbound: InboundTable,
     /// Datagrams discarded before a tunnel was known.
     pub discards: Arc<DiscardCounters>,
+    /// The tunnels with SAs of a constant rate.
+    pub paced: Arc<BTreeMap<PeerId, Arc<TunnelEntry>>>,
 }
 
 /// A set of prefixes that share their next hops, by its place in [`VpcTable::groups`].
@@ -79,6 +82,8 @@ pub struct TunnelEntry {
     pub inner_mtu: u16,
     /// Whether packets share datagrams and are cut where a datagram ends (RFC 9347): none is too big.
     pub aggfrag: bool,
+    /// Where packets wait, if the SA has a constant rate.
+    pub pacer: Option<Arc<Pacer>>,
     /// Longest inner packet in bytes that is sent in any case, if it must be in IP fragments around
     /// it: what would fit, did the path carry what the operator says.
     pub link_mtu: u16,
@@ -192,8 +197,13 @@ impl TunnelEntry {
         self.local_ts.name_ports() || self.remote_ts.name_ports()
     }
 
+    /// Whether one of its SAs has a constant rate.
+    pub fn is_paced(&self) -> bool {
+        self.sas().any(|entry| entry.pacer.is_some())
+    }
+
     /// The tunnel by each of its SAs.
-    fn sas(&self) -> impl Iterator<Item = &TunnelEntry> {
+    pub(super) fn sas(&self) -> impl Iterator<Item = &TunnelEntry> {
         std::iter::successors(Some(self), |entry| entry.next.as_deref())
     }
 

@@ -70,6 +70,7 @@ fn tunnel(spi: u32) -> TunnelEntry {
         remote_ts: everything(),
         inner_mtu: MTU,
         aggfrag: false,
+        pacer: None,
         link_mtu: MTU,
         counters: Arc::default(),
         fragments: Arc::default(),

@@ -118,6 +118,7 @@ fn slot_config(config: &Config, peer: &PeerConfig) -> SlotConfig {
         name: config.vpcs.get(&peer.vpc).map(|vpc| vpc.name.clone()).unwrap_or_default(),
         esp_suites: peer.esp_suites.clone(),
         aggfrag: peer.aggfrag,
+        aggfrag_required: peer.constant_rate.is_some(),
         lifetime: Lifetime::of(peer.lifetimes.child),
         pairs: pairs::of(config, peer),
         ..SlotConfig::new(selectors(&peer.local_ts), selectors(&peer.remote_ts))

@@ -1,15 +1,18 @@
 //! From what an engine says went wrong to what an operator needs: a code that stays, the cause,
 //! both values where the two sides differ, and what to do about it.
 
+mod child;
+
 use super::Unsent;
 use super::path::Loss;
 use crate::config::{PeerConfig, Routing};
 use crate::control::Code;
-use crate::ike::{AuthFailure, ChildRefusal, DownReason, FailureReason, NoProposal, PpkFailure};
+use crate::ike::{AuthFailure, DownReason, FailureReason, NoProposal, PpkFailure};
 use crate::net::{Asn, Prefix};
 use crate::pki::Refusal;
 use crate::routing::bgp::{self, Cause, CeaseReason, Notification};
 use crate::routing::{RejectReason, role_name};
+use child::of_child;
 use std::fmt;
 use std::net::IpAddr;
 
@@ -318,25 +321,6 @@ impl Fact {
 impl fmt::Display for Fact {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
-    }
-}
-
-fn of_child(refusal: &ChildRefusal, text: String, peer: &PeerConfig) -> Fact {
-    match refusal {
-        ChildRefusal::Proposal(why) => proposal(Code::EspProposal, text, why, "esp_suites", peer),
-        ChildRefusal::Selectors(_) => Fact::new(Code::TrafficSelectors, text)
-            .ours(format!("{} ↔ {}", listed(&peer.local_ts), listed(&peer.remote_ts)))
-            .remedy("`local_ts` and `remote_ts`, or the prefixes that they follow from, must mirror those of the peer"),
-        ChildRefusal::Slot { asked, ours } => Fact::new(Code::VpcName, text)
-            .sides(ours, asked)
-            .remedy(format!("call the VPC {asked:?} on both sides, or add it to {} here", peer.gateway)),
-        ChildRefusal::Disabled(_) => of_disabled(text, peer),
-        ChildRefusal::DisabledByPeer => of_disabled_by_peer(text, peer),
-        ChildRefusal::Notified(_) => Fact::new(Code::PeerNotified, text)
-            .remedy("look into the peer's log for why it refused"),
-        ChildRefusal::Breach(_) | ChildRefusal::PublicValue => {
-            Fact::new(Code::ProtocolBreach, text)
-        }
     }
 }
 

@@ -224,6 +224,7 @@ fn restarts(old: &PeerConfig, new: &PeerConfig) -> bool {
         && old.esp_suites == new.esp_suites
         && old.post_quantum == new.post_quantum
         && old.aggfrag == new.aggfrag
+        && old.constant_rate == new.constant_rate
         && old.local_ts == new.local_ts
         && old.remote_ts == new.remote_ts
         && old.replay_window == new.replay_window;

@@ -16,7 +16,7 @@ use super::silence::Silence;
 use crate::config::PeerConfig;
 use crate::crypto::cipher::KeyError;
 use crate::crypto::suite::EspSuite;
-use crate::esp::aggfrag::Unpacker;
+use crate::esp::aggfrag::{Pacer, Unpacker};
 use crate::esp::{InboundSa, Limits, OutboundSa, Reservation, SaConfig};
 use crate::forward::Selectors;
 use crate::ike::{ChildId, ChildKeys, ChildUp, Strand};
@@ -27,6 +27,7 @@ use crate::wire::echo::Arrivals;
 use crate::wire::ike::TrafficSelector;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -57,6 +58,8 @@ pub(super) struct Child {
     pub remote: SocketAddr,
     /// Where the pieces of cut packets wait, if both ends have agreed on AGGFRAG payloads (RFC 9347).
     pub aggfrag: Option<Arc<Unpacker>>,
+    /// Where packets wait, if they leave at a constant rate: the same for all of a strand.
+    pub pacer: Option<Arc<Pacer>>,
     /// Since when the SAs exist.
     pub since: Timestamp,
     /// What they carry now.
@@ -141,6 +144,10 @@ impl Sas {
             local: up.local,
             remote: up.remote,
             aggfrag: up.aggfrag.then(Arc::default),
+            pacer: config
+                .constant_rate
+                .filter(|_| up.aggfrag)
+                .map(|rate| self.pacer(up.strand, rate)),
             since: now,
             rates: Rates::default(),
             opened_before: 0,
@@ -152,6 +159,14 @@ impl Sas {
             self.on_sendable(up.child);
         }
         Ok(())
+    }
+
+    /// The pacer of a strand, with what waits in it.
+    fn pacer(&self, strand: Strand, rate: NonZeroU64) -> Arc<Pacer> {
+        let of_strand = self.children.values().filter(|child| child.strand == strand);
+        let known =
+            of_strand.filter_map(|child| child.pacer.clone()).find(|one| one.rate() == rate);
+        known.unwrap_or_else(|| Arc::new(Pacer::new(rate)))
     }
 
     /// Packets of its strand are sent with this pair from now on.

@@ -94,9 +94,10 @@ impl Publisher {
         }
         let Some(tunnel) = sources.tunnels.get(&peer) else {
             self.published.remove(&peer);
-            return;
+            return pace(&mut self.snapshot, peer, None);
         };
         published.outbound = sources.tunnel_entry(peer, tunnel).map(Arc::new);
+        pace(&mut self.snapshot, peer, published.outbound.as_ref());
         let Some(vpc) = vpcs.get(&tunnel.vpc) else { return };
         for receiving in receiving(tunnel) {
             let (layout, ipv4) = (receiving.sa.layout(), receiving.remote.is_ipv4());
@@ -142,6 +143,20 @@ impl Publisher {
     }
 }
 
+/// Puts a tunnel among those of a constant rate, or takes it away. What stays the same is shared with
+/// the snapshot before.
+fn pace(snapshot: &mut Snapshot, peer: PeerId, tunnel: Option<&Arc<TunnelEntry>>) {
+    let paced = tunnel.filter(|tunnel| tunnel.is_paced());
+    if paced.is_none() && !snapshot.paced.contains_key(&peer) {
+        return;
+    }
+    let all = Arc::make_mut(&mut snapshot.paced);
+    match paced {
+        Some(tunnel) => all.insert(peer, Arc::clone(tunnel)),
+        None => all.remove(&peer),
+    };
+}
+
 impl Sources<'_> {
     /// The tunnel by each of the SAs that send, the newest first.
     fn tunnel_entry(&self, peer: PeerId, tunnel: &Tunnel) -> Option<TunnelEntry> {
@@ -168,6 +183,7 @@ impl Sources<'_> {
             remote_ts: child.remote_ts.clone(),
             inner_mtu: carried_mtu(self.config, tunnel, child),
             aggfrag: child.aggfrag.is_some(),
+            pacer: child.pacer.clone(),
             link_mtu: link_mtu(self.config, tunnel, child),
             counters: Arc::clone(&tunnel.counters),
             fragments: Arc::clone(&tunnel.sent_fragments),

@@ -48,6 +48,7 @@ pub(super) struct Offer {
     additional: Additional,
     traffic: Traffic,
     aggfrag: bool,
+    aggfrag_required: bool,
 }
 
 impl Offer {
@@ -61,8 +62,9 @@ impl Offer {
         ctx: &mut Context<'_>,
     ) -> Self {
         let name = Some(config.name.clone()).filter(|name| naming && !name.is_empty());
-        let aggfrag = config.aggfrag;
-        Offer { slot, spi: ctx.esp_spi(), name, suites, additional, traffic, aggfrag }
+        let SlotConfig { aggfrag, aggfrag_required, .. } = *config;
+        let spi = ctx.esp_spi();
+        Offer { slot, spi, name, suites, additional, traffic, aggfrag, aggfrag_required }
     }
 
     /// The wish for AGGFRAG payloads.
@@ -118,6 +120,9 @@ impl Offer {
             return Err(ChildRefusal::Breach("the answer widens the traffic selectors"));
         }
         let aggfrag = self.aggfrag && aggfrag::is_granted(answer)?;
+        if self.aggfrag_required && !aggfrag {
+            return Err(ChildRefusal::NoAggfrag);
+        }
         Ok(Agreed {
             suite: choice.suite,
             additional: choice.additional,
@@ -224,6 +229,9 @@ impl Accepted {
             return Err(no_common_traffic(config, ts_initiator, ts_responder));
         }
         let aggfrag = config.aggfrag && aggfrag::may_be_granted(request);
+        if config.aggfrag_required && !aggfrag {
+            return Err(ChildRefusal::NoAggfrag);
+        }
         Ok(Accepted { slot, choice, outbound, local_ts, remote_ts, aggfrag })
     }
 
@@ -281,7 +289,7 @@ fn no_common_traffic(
 /// The notification that tells the peer.
 pub(super) fn notify_of(refusal: &ChildRefusal) -> NotifyType {
     match refusal {
-        ChildRefusal::Proposal(_) => NotifyType::NO_PROPOSAL_CHOSEN,
+        ChildRefusal::Proposal(_) | ChildRefusal::NoAggfrag => NotifyType::NO_PROPOSAL_CHOSEN,
         ChildRefusal::Selectors(_) | ChildRefusal::Slot { .. } => NotifyType::TS_UNACCEPTABLE,
         ChildRefusal::Disabled(_) | ChildRefusal::DisabledByPeer => slots::DISABLED,
         ChildRefusal::Notified(notify) => *notify,
@@ -298,5 +306,5 @@ fn outbound_spi(spi: &[u8]) -> Result<EspSpi, ChildRefusal> {
     if reserved { Err(ChildRefusal::Breach("the SPI is a reserved one")) } else { Ok(spi) }
 }
 
-state_of_fields!(Offer { slot, spi, name, suites, additional, traffic, aggfrag });
+state_of_fields!(Offer { slot, spi, name, suites, additional, traffic, aggfrag, aggfrag_required });
 state_of_fields!(Agreed { suite, additional, inbound, outbound, local_ts, remote_ts, aggfrag });

@@ -145,6 +145,8 @@ pub struct SlotConfig {
     /// Whether AGGFRAG payloads are wished for and granted (RFC 9347): packets that share a datagram, or
     /// are cut.
     pub aggfrag: bool,
+    /// Whether there is no Child SA without (RFC 9347 §5.1).
+    pub aggfrag_required: bool,
 }
 
 impl SlotConfig {
@@ -163,6 +165,7 @@ impl SlotConfig {
             pairs: Vec::new(),
             lifetime: Lifetime::of(Duration::from_secs(3600)),
             aggfrag: false,
+            aggfrag_required: false,
         }
     }
 

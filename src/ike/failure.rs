@@ -129,6 +129,9 @@ pub enum ChildRefusal {
     /// The peer refused with a notification that says no more than its name.
     #[error("the peer answered {0}")]
     Notified(NotifyType),
+    /// Packets are to share datagrams (RFC 9347), and the peer does not agree.
+    #[error("a constant rate needs AGGFRAG, to which the peer does not agree")]
+    NoAggfrag,
     /// The request or the answer is not what the protocol wants.
     #[error("{0}")]
     Breach(&'static str),

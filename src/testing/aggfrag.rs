@@ -5,7 +5,7 @@ use super::network::{Network, host};
 use super::operations::ask;
 use super::packet;
 use super::two_gateways::{assert_sound, trouble};
-use crate::control::{DataPath, PeerView, Reply, Request};
+use crate::control::{DataPath, PeerView, Reply, Request, SaKind};
 use crate::gateway::world::Wish;
 use crate::net::VpcId;
 use std::time::Duration;
@@ -134,4 +134,46 @@ fn any_weather_and_any_accident_heals() {
         network.run(Duration::from_secs(45));
         assert_sound(&mut network, seed);
     }
+}
+
+/// Both ends have a constant rate.
+fn paced(site: Site, text: String) -> String {
+    let text = wishing(&[1, 2], site, text);
+    text.replacen("aggfrag = true", "aggfrag = true\nconstant_rate = \"256 kbit/s\"", 1)
+}
+
+#[test]
+fn at_a_constant_rate_everything_arrives_and_new_keys_lose_nothing() {
+    let mut network = settled(deployment::edited_pair(paced), 1500);
+    assert_eq!(agreed(&mut network), [true, true]);
+    assert_sound(&mut network, 1);
+    let peer = NAMES[0].to_owned();
+    let octets = [1500, 40, 1438, 900];
+    for round in 0..3 {
+        assert_eq!(send(&mut network, octets[round]), [octets[round]]);
+        ask(&mut network, 0, &Request::Rekey { peer: peer.clone(), sa: SaKind::Child });
+        assert_eq!(send(&mut network, octets[round + 1]), [octets[round + 1]]);
+    }
+    let view = view(&mut network, 0);
+    assert!(view.discards.is_empty(), "{:?}", view.discards);
+    // Half a minute of 256 kbit/s are 640 datagrams, of which hardly one held a packet.
+    let datagrams = view.child_sas[0].sent.packets;
+    assert!(datagrams > 5, "{datagrams}");
+}
+
+#[test]
+fn a_constant_rate_knows_no_plain_tunnel() {
+    let deployment = deployment::edited_pair(|site, text| {
+        let text = paced(site, text);
+        if site.region == 2 {
+            text.replacen("aggfrag = true", "", 1).replacen("constant_rate", "# constant_rate", 1)
+        } else {
+            text
+        }
+    });
+    let mut network = settled(deployment, 1500);
+    let view = view(&mut network, 0);
+    assert!(view.child_sas.is_empty());
+    let failure = view.summary.last_failure.expect("a reason");
+    assert!(failure.reason.contains("AGGFRAG"), "{failure:?}");
 }

@@ -80,6 +80,8 @@ pub(super) struct Node {
     kernel: Kernel,
     sockets: BTreeSet<IpAddr>,
     emissions: VecDeque<Emission>,
+    /// When more of a constant rate is due.
+    paced_at: Option<Timestamp>,
     lan_up: bool,
     lan_has_ipv4: bool,
     mac: MacAddress,
@@ -116,6 +118,7 @@ impl Node {
             kernel: Kernel::default(),
             sockets,
             emissions: VecDeque::new(),
+            paced_at: None,
             lan_up: true,
             lan_has_ipv4: true,
             mac: MacAddress([2, 0, a, b, c, d]),
@@ -338,7 +341,16 @@ impl Node {
             self.gateway.handle_timeout(&mut Moment::simulated(now, &mut self.random));
         }
         self.watch_paths(now);
+        self.keep_pace(now);
         self.carry_out(now);
+    }
+
+    /// What the thread of constant rates does when its time has come.
+    fn keep_pace(&mut self, now: Timestamp) {
+        let (paced, mut outcome) = (Arc::clone(&self.snapshot.paced), Outcome::default());
+        let due = paced.values().filter_map(|tunnel| forward::keep_pace(tunnel, now, &mut outcome));
+        self.paced_at = due.min();
+        self.emit(outcome);
     }
 
     /// A packet for BFD goes to its session if it says something new.
@@ -368,7 +380,8 @@ impl Node {
     pub(super) fn poll_timeout(&self) -> Option<Timestamp> {
         let stacks = self.vpcs.values().filter_map(|host| host.stack.poll_timeout());
         let bfd = self.bfd.poll_timeout().into_iter().chain(self.bfd.poll_silence());
-        stacks.chain(bfd).chain(self.gateway.poll_timeout().map(|(at, _)| at)).min()
+        let pace = self.paced_at;
+        stacks.chain(bfd).chain(pace).chain(self.gateway.poll_timeout().map(|(at, _)| at)).min()
     }
 
     /// What the network must carry next.
@@ -469,7 +482,10 @@ impl Node {
             Output::Stream(StreamOutput::Release(way)) => {
                 self.used_streams.remove(&way);
             }
-            Output::Publish(snapshot) => self.snapshot = snapshot,
+            Output::Publish(snapshot) => {
+                self.snapshot = snapshot;
+                self.keep_pace(now);
+            }
             Output::World(change) => {
                 // Sockets on a device go with it.
                 if let Change::Remove(Wish::Device { vpc, .. }) = &change {

@@ -77,6 +77,21 @@ impl Echo {
     /// When it is any other.
     pub fn decode(octets: &[u8]) -> Result<Echo, DecodeError> {
         let mut reader = Reader::new("ESP echo", octets);
+        let echo = Echo::read(&mut reader)?;
+        reader.finish()?;
+        Ok(echo)
+    }
+
+    /// The echo with which padding begins.
+    ///
+    /// # Errors
+    ///
+    /// When there is none.
+    pub fn at_start_of(octets: &[u8]) -> Result<Echo, DecodeError> {
+        Echo::read(&mut Reader::new("ESP echo", octets))
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Echo, DecodeError> {
         if reader.array()? != NAME {
             return Err(reader.invalid("another dummy packet"));
         }
@@ -92,7 +107,6 @@ impl Echo {
             4 => EchoKind::Report(Arrivals { arrived: reader.u64()?, lost: reader.u64()? }),
             _ => return Err(reader.invalid("another kind of echo")),
         };
-        reader.finish()?;
         Ok(Echo { kind, number })
     }
 }

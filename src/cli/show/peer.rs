@@ -226,7 +226,7 @@ fn tunnel(view: &PeerView, facts: &mut Facts) {
         None => facts.add("IKE SA", "none"),
     }
     if let Some(packing) = packing(view) {
-        facts.add("AGGFRAG", packing);
+        facts.add("AGGFRAG", &packing);
     }
     for sa in &view.child_sas {
         child_sa(sa, facts);
@@ -234,11 +234,17 @@ fn tunnel(view: &PeerView, facts: &mut Facts) {
 }
 
 /// What came of the wish that packets share datagrams.
-fn packing(view: &PeerView) -> Option<&'static str> {
+fn packing(view: &PeerView) -> Option<String> {
     let sa = view.child_sas.first().filter(|_| view.aggfrag)?;
-    Some(match sa.aggfrag {
-        true => "small packets share datagrams, long ones are cut (RFC 9347)",
-        false => "the peer has not agreed: it needs `aggfrag = true`, too, or does not know it",
+    Some(match (sa.aggfrag, view.constant_rate) {
+        (true, None) => "small packets share datagrams, long ones are cut (RFC 9347)".to_owned(),
+        (true, Some(bits)) => {
+            format!("datagrams leave at {}, whatever is inside (RFC 9347)", rate(bits.get()))
+        }
+        (false, _) => {
+            "the peer has not agreed: it needs `aggfrag = true`, too, or does not know it"
+                .to_owned()
+        }
     })
 }
 

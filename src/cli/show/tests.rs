@@ -10,6 +10,7 @@ use crate::control::{
 };
 use crate::net::Asn;
 use std::collections::BTreeMap;
+use std::num::NonZeroU64;
 
 fn gateway() -> GatewayView {
     GatewayView {
@@ -258,6 +259,8 @@ fn a_peer_says_what_came_of_the_wish_that_packets_share_datagrams() {
     assert!(peer(&view, TABLE).contains("AGGFRAG      the peer has not agreed"), "{view:?}");
     view.child_sas[0].aggfrag = true;
     assert!(peer(&view, TABLE).contains("AGGFRAG      small packets share datagrams"), "{view:?}");
+    view.constant_rate = NonZeroU64::new(20_000_000);
+    assert!(peer(&view, TABLE).contains("AGGFRAG      datagrams leave at 20 Mbit/s"), "{view:?}");
 }
 
 #[test]

@@ -4,6 +4,7 @@ use super::errors::complaint;
 use super::{EXAMPLE, peer, prefixes, valid};
 use crate::config::{Config, Inside, Routing};
 use crate::net::{PeerId, Prefix, RemoteId};
+use std::num::NonZeroU64;
 
 /// The example, with two more VPCs between us and north-a.
 fn text() -> String {
@@ -137,4 +138,20 @@ fn a_tunnel_with_static_routes_may_have_inside_addresses() {
     assert_says(&(EXAMPLE.to_owned() + half), &["`inside_local` needs `inside_remote` beside it"]);
     let mixed = "inside_local = \"10.255.0.1\"\ninside_remote = \"fd77::2\"\n";
     assert_says(&(EXAMPLE.to_owned() + mixed), &["must be two of one family"]);
+}
+
+#[test]
+fn a_constant_rate_is_written_with_a_unit_and_needs_what_can_be_cut() {
+    let with = |lines: &str| EXAMPLE.replacen("[[peer]]\n", &format!("[[peer]]\n{lines}\n"), 1);
+    let config = valid(&with("aggfrag = true\nconstant_rate = \"20 Mbit/s\""));
+    let rates = config.peers.values().filter_map(|peer| peer.constant_rate).map(NonZeroU64::get);
+    assert_eq!(rates.collect::<Vec<_>>(), [20_000_000]);
+    for (lines, word) in [
+        ("constant_rate = \"20 Mbit/s\"", "aggfrag = true"),
+        ("aggfrag = true\nconstant_rate = \"20\"", "Mbit/s"),
+        ("aggfrag = true\nconstant_rate = \"3 Gbit/s\"", "2 Gbit/s"),
+        ("aggfrag = true\nconstant_rate = \"1 kbit/s\"", "16 kbit/s"),
+    ] {
+        assert_says(&with(lines), &[word]);
+    }
 }

@@ -1,11 +1,12 @@
 //! Packets that share datagrams, and packets that are cut.
 
 use super::*;
-use crate::esp::aggfrag::{Packer, Room, Unpacker};
+use crate::esp::aggfrag::{Pacer, Packer, Room, Unpacker};
 use crate::esp::ecn::Ecn;
 use crate::offload::{Segmentation, SuperPacket, VirtioNetHeader};
 use crate::wire::aggfrag::AGGFRAG_PAYLOAD;
 use crate::wire::echo::{Echo, EchoKind};
+use std::num::NonZeroU64;
 
 /// A tunnel whose datagrams carry so many octets, and whose packets share them.
 fn packed(mtu: u16) -> TunnelEntry {
@@ -288,4 +289,77 @@ fn pieces_are_put_together_across_batches() {
         arrived.extend(arrive(&east, &one));
     }
     assert_eq!(arrived, sent.into_iter().map(Ok).collect::<Vec<_>>());
+}
+
+/// A tunnel at 1.2 Mbit/s over datagrams of 1000 octets.
+fn paced() -> TunnelEntry {
+    let rate = NonZeroU64::new(1_200_000).unwrap();
+    TunnelEntry { pacer: Some(Arc::new(Pacer::new(rate))), ..packed(1000) }
+}
+
+/// What leaves in so many milliseconds, and the lengths of it millisecond by millisecond.
+fn run(tunnel: &TunnelEntry, from: u64, millis: u64) -> (Outcome, Vec<Vec<usize>>) {
+    let (mut all, mut lengths) = (Outcome::default(), Vec::new());
+    for milli in from..from + millis {
+        let mut outcome = Outcome::default();
+        keep_pace(tunnel, Timestamp::from_millis(milli), &mut outcome).expect("a constant rate");
+        lengths.push(outcome.datagrams.iter().map(|one| one.bytes.len()).collect());
+        all.datagrams.extend(outcome.datagrams);
+    }
+    (all, lengths)
+}
+
+#[test]
+fn at_a_constant_rate_nobody_sees_when_packets_are_sent() {
+    let (idle, busy) = (paced(), paced());
+    let west = sender(busy.clone());
+    let sent = datagrams(&[4, 900, 1400, 60, 8000]);
+    let mut outcome = Outcome::default();
+    let (mut outbound, mut own) = (Outbound::new(&west, VPC), Sample::udp4().build());
+    for packet in &sent {
+        outbound.send(SuperPacket::whole(&mut packet.clone()), &mut outcome).unwrap();
+    }
+    outbound.finish(&mut outcome);
+    originate(&busy, &mut own, &mut outcome).unwrap();
+    originate_echo(&busy, &Echo { kind: EchoKind::Question, number: 9 }, &mut outcome).unwrap();
+    assert!(outcome.datagrams.is_empty(), "nothing leaves but by the clock");
+    let ((_, of_idle), (arrives, of_busy)) = (run(&idle, 1, 500), run(&busy, 1, 500));
+    assert_eq!(of_busy, of_idle);
+    let expected = 1_200_000 / 2 / (8 * (20 + 8 + sealed_len(1000)));
+    assert!(arrives.datagrams.len().abs_diff(expected) <= 1, "{}", arrives.datagrams.len());
+    assert!(arrives.datagrams.iter().all(|one| one.tos == 0 && one.whole));
+
+    let east = receiver(unpacking());
+    let mut inbound = Inbound::new(&east, Timestamp::ZERO);
+    let (mut packets, mut echoes) = (Vec::new(), 0);
+    for datagram in arrives.datagrams {
+        let (mut bytes, mut memory) = (datagram.bytes, Vec::new());
+        let mut room = Room::new(&mut memory);
+        let Ok(Verdict::Aggregate(aggregate)) = inbound.open(0, &mut bytes) else { panic!() };
+        let mut inside = inbound.unpack(aggregate, &mut room).unwrap();
+        while let Some(verdict) = inbound.judge_next(0, &mut inside) {
+            match verdict {
+                Ok(Verdict::ToHost(permitted)) => packets.push(permitted.packet().to_vec()),
+                Ok(Verdict::Echo(_, Echo { number: 9, .. })) => echoes += 1,
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+    assert_eq!((packets, echoes), ([vec![own], sent].concat(), 1));
+    let counters = &busy.counters;
+    assert_eq!(counters.sent_packets(), 6);
+    assert!(count(&counters.discards).is_empty());
+}
+
+#[test]
+fn what_a_constant_rate_does_not_carry_is_dropped_and_counted() {
+    let tunnel = paced();
+    let west = sender(tunnel.clone());
+    let (mut outcome, mut outbound) = (Outcome::default(), Outbound::new(&west, VPC));
+    for packet in datagrams(&[1400; 60]) {
+        outbound.send(SuperPacket::whole(&mut packet.clone()), &mut outcome).unwrap();
+    }
+    outbound.finish(&mut outcome);
+    let [(Discard::QueueFull, dropped)] = count(&tunnel.counters.discards)[..] else { panic!() };
+    assert!((10..20).contains(&dropped), "{dropped}");
 }

@@ -1,6 +1,7 @@
 //! Every failure has its code, both values, and a remedy that names what to change.
 
 use super::*;
+use crate::ike::ChildRefusal;
 use crate::ike::Identity;
 use crate::testing::deployment::{self, Site};
 use crate::wire::ike::{AuthMethod, NotifyType};
@@ -46,6 +47,7 @@ fn failures_of_ike_are_told_apart_and_each_has_a_remedy() {
         (FailureReason::IkeProposal(refused.clone()), Code::IkeProposal, "ike_suites"),
         (FailureReason::IkeProposal(theirs), Code::IkeProposal, "this gateway's address"),
         (FailureReason::Child(ChildRefusal::Proposal(refused)), Code::EspProposal, "esp_suites"),
+        (FailureReason::Child(ChildRefusal::NoAggfrag), Code::EspProposal, "aggfrag = true"),
         (FailureReason::Child(slot), Code::VpcName, "\"red\""),
         (FailureReason::Child(selectors), Code::TrafficSelectors, "remote_ts"),
         (auth(AuthFailure::PskMismatch(a.clone())), Code::PskMismatch, "psk_file"),

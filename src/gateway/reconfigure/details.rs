@@ -94,6 +94,7 @@ fn peer(before: &PeerConfig, after: &PeerConfig, found: &mut Vec<String>) {
             aggfrag,
             encapsulation,
             tcp_port,
+            constant_rate,
             local_ts,
             remote_ts,
         ]

@@ -107,3 +107,28 @@ fn an_answer_that_requires_what_is_not_known_here_is_none() {
     }
     assert_eq!(aggfrag::is_granted(Payloads(&[])), Ok(false));
 }
+
+#[test]
+fn whoever_requires_it_has_no_child_sa_without() {
+    for (requires, other) in [(WEST, EAST), (EAST, WEST)] {
+        let mut configs = ends([true, true]);
+        slot(&mut configs[requires]).aggfrag_required = true;
+        slot(&mut configs[other]).aggfrag = false;
+        let mut net = Net::new(92, configs);
+        net.run(secs(5));
+        // Who answers and knows nothing of it has one until it is deleted.
+        assert!(agreed(&net, requires).is_empty());
+        let failed = net.ends[requires].events.iter().any(|event| {
+            matches!(
+                event,
+                Event::Failed { reason: FailureReason::Child(ChildRefusal::NoAggfrag), .. }
+            )
+        });
+        assert!(failed, "{:?}", net.ends[requires].events);
+    }
+    let mut configs = ends([true, true]);
+    configs.iter_mut().for_each(|config| slot(config).aggfrag_required = true);
+    let mut net = Net::new(93, configs);
+    net.run(secs(1));
+    assert_eq!([agreed(&net, WEST), agreed(&net, EAST)], [vec![true], vec![true]]);
+}
