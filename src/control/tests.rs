@@ -503,13 +503,24 @@ fn metrics_are_what_prometheus_reads() {
         host_refuses: 1,
         host_rules: Vec::new(),
     };
+    let mut probed = measured();
+    probed.summary.name = "probed".to_owned();
+    probed.summary.probe = Some(ProbeView {
+        address: Ipv4Addr::new(10, 2, 0, 10).into(),
+        state: ProbeState::Poor,
+        rtt_us: Some(110_000),
+        mean_rtt_us: Some(90_000),
+        jitter_us: Some(20_000),
+        asked: 48,
+        lost: 12,
+    });
     let text = render_metrics(&MetricsView {
         gateway: gateway(),
         unix_ms: 1_800_000_000_000,
         events: BTreeMap::from([("reload-failed".to_owned(), 1)]),
         reload_successful: false,
         reloaded_ago_ms: 60_000,
-        peers: vec![measured(), odd],
+        peers: vec![measured(), odd, probed],
         virtual_routers: vec![router],
         vpcs: vpcs(),
         nat: nat(),
@@ -538,6 +549,11 @@ fn metrics_are_what_prometheus_reads() {
         "vpngw_peer_sent_bytes_total{gateway=\"east-a\",peer=\"north-a\",vpc=\"shop\"} 2000000",
         "vpngw_peer_discards_total{gateway=\"east-a\",peer=\"a \\\"quoted\\\\ name\\\"\\n\",\
          vpc=\"shop\",reason=\"not_authentic\"} 4",
+        "vpngw_peer_probe_answers{gateway=\"east-a\",peer=\"probed\",vpc=\"shop\"} 1",
+        "vpngw_peer_probe_poor{gateway=\"east-a\",peer=\"probed\",vpc=\"shop\"} 1",
+        "vpngw_peer_probe_rtt_seconds{gateway=\"east-a\",peer=\"probed\",vpc=\"shop\"} 0.09",
+        "vpngw_peer_probe_jitter_seconds{gateway=\"east-a\",peer=\"probed\",vpc=\"shop\"} 0.02",
+        "vpngw_peer_probe_loss_ratio{gateway=\"east-a\",peer=\"probed\",vpc=\"shop\"} 0.25",
         "vpngw_vrrp_active{gateway=\"east-a\",vpc=\"shop\",interface=\"vpc0\",vrid=\"1\",\
          family=\"IPv4\"} 1",
         "vpngw_vrrp_discards_total{gateway=\"east-a\",vpc=\"shop\",interface=\"vpc0\",vrid=\"1\",\

@@ -1,7 +1,7 @@
 //! Whether packets get through to peers, and to what is behind them.
 
 use super::{Page, flag, peer_label, vpc_label};
-use crate::control::{BfdView, PathState, PeerMetrics, ProbeState};
+use crate::control::{BfdView, PathState, PeerMetrics, ProbeState, ProbeView};
 
 /// What BFD says. A peer without a session has no sample.
 pub(super) fn bfd(page: &mut Page, peers: &[PeerMetrics]) {
@@ -40,4 +40,38 @@ pub(super) fn beyond(page: &mut Page, peers: &[PeerMetrics]) {
         };
         page.sample(name, &[peer_label(peer), vpc_label(peer)], flag(answers));
     }
+    measures(page, peers);
+}
+
+/// What the last questions to these hosts have shown; there is no sample before there are enough.
+fn measures(page: &mut Page, peers: &[PeerMetrics]) {
+    type Gauge = (&'static str, &'static str, fn(&ProbeView) -> Option<f64>);
+    let gauges: [Gauge; 4] = [
+        (
+            "vpngw_peer_probe_poor",
+            "1 while the way there is poorer than `probe` allows.",
+            |probe| Some(flag(probe.state == ProbeState::Poor)),
+        ),
+        ("vpngw_peer_probe_rtt_seconds", "Mean round trip of the last ten answers.", |probe| {
+            seconds(probe.mean_rtt_us)
+        }),
+        ("vpngw_peer_probe_jitter_seconds", "Mean difference between them.", |probe| {
+            seconds(probe.jitter_us)
+        }),
+        ("vpngw_peer_probe_loss_ratio", "Part of the last questions without an answer.", |probe| {
+            (probe.asked > 0).then(|| f64::from(probe.lost) / f64::from(probe.asked))
+        }),
+    ];
+    for (name, help, of) in gauges {
+        page.metric(name, "gauge", help);
+        for peer in peers {
+            if let Some(value) = peer.summary.probe.as_ref().and_then(of) {
+                page.sample(name, &[peer_label(peer), vpc_label(peer)], value);
+            }
+        }
+    }
+}
+
+fn seconds(micros: Option<u64>) -> Option<f64> {
+    micros.map(|micros| micros as f64 / 1e6)
 }
