@@ -223,3 +223,23 @@ fn packets_of_a_flow_are_accepted_from_either_tunnel() {
         assert_eq!(InnerPacket::parse(permitted.packet()).unwrap().source, sample.src);
     }
 }
+
+#[test]
+fn packets_that_share_datagrams_keep_to_their_tunnels() {
+    let packing = |entry| TunnelEntry { aggfrag: true, ..entry };
+    let (west, plain) = (sharing(EAST, two_tunnels().map(packing)), west());
+    let mut outbound = Outbound::new(&west, VPC);
+    let mut outcome = Outcome::default();
+    let mut due = [0; 2];
+    for sample in every_flow().filter(|sample| sample.src.is_ipv4()) {
+        let mut packet = sample.build();
+        due[usize::from(taken(&plain, &packet)) - 1] += packet.len();
+        outbound.send(SuperPacket::whole(&mut packet), &mut outcome).unwrap();
+    }
+    outbound.finish(&mut outcome);
+    for (port, due) in (1..).zip(due) {
+        let theirs = outcome.datagrams.iter().filter(|one| one.remote.port() == port);
+        let carried: usize = theirs.map(|one| one.bytes.len()).sum();
+        assert!((due..due + due / 4).contains(&carried), "{carried} octets for packets of {due}");
+    }
+}
