@@ -14,6 +14,7 @@ pub mod conntrackd;
 pub mod dns;
 pub mod file;
 pub mod icmp;
+mod ifreq;
 pub mod memory;
 pub mod neighbor;
 pub mod netlink;

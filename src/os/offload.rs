@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use nix::libc;
 use socket2::{Domain, Socket, Type};
 
-use super::netns;
+use super::{ifreq, netns};
 
 // `linux/sockios.h`, `linux/ethtool.h`
 const SIOCETHTOOL: libc::Ioctl = 0x8946;
@@ -66,15 +66,8 @@ fn exchange_here(device: &str, command: u32) -> io::Result<Exchange> {
     let socket = Socket::new(Domain::IPV4, Type::DGRAM, None)?;
     let mut value: Exchange = [0; 256];
     value[..4].copy_from_slice(&command.to_ne_bytes());
-    let mut name = [0; libc::IFNAMSIZ];
-    // One octet stays for the end.
-    for (to, from) in name.iter_mut().take(libc::IFNAMSIZ - 1).zip(device.bytes()) {
-        *to = from.cast_signed();
-    }
-    let mut request = libc::ifreq {
-        ifr_name: name,
-        ifr_ifru: libc::__c_anonymous_ifr_ifru { ifru_data: (&raw mut value).cast() },
-    };
+    let about = ifreq::about(device, ifreq::Value { ifru_data: (&raw mut value).cast() });
+    let mut request = about.ok_or(io::ErrorKind::InvalidInput)?;
     // SAFETY: the kernel reads and writes `request` and, through it, `value`, which both live until
     // the call returns; the structures of these commands begin with the command and are shorter.
     match unsafe { libc::ioctl(socket.as_raw_fd(), SIOCETHTOOL, &raw mut request) } {

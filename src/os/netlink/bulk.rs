@@ -23,6 +23,7 @@ use rtnetlink::sys::{Socket, SocketAddr};
 use socket2::SockRef;
 
 use super::Author;
+use crate::os::ifreq;
 
 /// Requests in one datagram: so many answers find room in the socket's buffer, should all fail.
 const TOGETHER: usize = 128;
@@ -79,6 +80,11 @@ impl Bulk {
     /// Who has caused a change, when the kernel tells others of one that was asked for here.
     pub(super) fn author(&self) -> Author {
         self.author
+    }
+
+    /// The number of a device in the socket's namespace, if it is there.
+    pub(super) fn device(&self, name: &str) -> Option<u32> {
+        ifreq::index(&self.line.lock().unwrap_or_else(PoisonError::into_inner).socket, name)
     }
 
     /// Makes requests in their order, and says of each how it went. Blocks.

@@ -155,28 +155,12 @@ impl Netlink {
 
     /// Makes many changes in their order, many of them in one call; one outcome for each.
     pub async fn change_routes(&self, changes: Vec<RouteChange>) -> Vec<Result<()>> {
-        let devices = self.devices_of(&changes).await;
         let (bulk, protocol, count) = (Arc::clone(&self.bulk), self.protocol, changes.len());
-        let changing = move || Changing { bulk: &bulk, protocol, devices }.change(&changes);
+        let changing = move || Changing::new(&bulk, protocol, &changes).change(&changes);
         let outcomes = spawn_blocking(changing).await;
         outcomes.unwrap_or_else(|error| {
             (0..count).map(|_| Err(anyhow!("changing routes: {error}"))).collect()
         })
-    }
-
-    /// The numbers of the devices that changes name; those that are gone are left out.
-    async fn devices_of(&self, changes: &[RouteChange]) -> BTreeMap<String, u32> {
-        let names = changes.iter().filter_map(|change| match &change.route().via {
-            Via::Device(name) => Some(name.as_str()),
-            Via::Gateway(_) | Via::Unreachable | Via::Blackhole | Via::Throw => None,
-        });
-        let mut devices = BTreeMap::new();
-        for name in names.collect::<BTreeSet<&str>>() {
-            if let Ok(Some(link)) = self.find_link(name).await {
-                devices.insert(name.to_owned(), link.index);
-            }
-        }
-        devices
     }
 }
 

@@ -1,6 +1,6 @@
 //! Changes of routes as requests to the kernel, and what its refusals mean.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 use anyhow::{Context, Error, Result, anyhow};
@@ -13,13 +13,21 @@ use super::{Route, RouteChange, Via};
 
 /// What requests are made with.
 pub(super) struct Changing<'n> {
-    pub(super) bulk: &'n Bulk,
-    pub(super) protocol: u8,
+    bulk: &'n Bulk,
+    protocol: u8,
     /// The numbers of the devices that are there.
-    pub(super) devices: BTreeMap<String, u32>,
+    devices: BTreeMap<&'n str, u32>,
 }
 
-impl Changing<'_> {
+impl<'n> Changing<'n> {
+    /// For these changes: the devices that they name are looked up. Blocks.
+    pub(super) fn new(bulk: &'n Bulk, protocol: u8, changes: &'n [RouteChange]) -> Changing<'n> {
+        let names = changes.iter().filter_map(|change| change.route().device());
+        let names: BTreeSet<&str> = names.collect();
+        let devices = names.into_iter().filter_map(|name| Some((name, bulk.device(name)?)));
+        Changing { bulk, protocol, devices: devices.collect() }
+    }
+
     /// Makes changes in their order; one outcome for each. Blocks.
     pub(super) fn change(&self, changes: &[RouteChange]) -> Vec<Result<()>> {
         let requests = changes.iter().filter_map(|change| self.request(change)).collect();
@@ -79,20 +87,24 @@ impl Changing<'_> {
     }
 
     fn device(&self, route: &Route) -> Option<u32> {
-        match &route.via {
-            Via::Device(name) => self.devices.get(name).copied(),
-            Via::Gateway(_) | Via::Unreachable | Via::Blackhole | Via::Throw => None,
-        }
+        self.devices.get(route.device()?).copied()
     }
 
     /// Whether the route leads out of a device that is gone.
     fn is_deviceless(&self, change: &RouteChange) -> bool {
         let route = change.route();
-        matches!(route.via, Via::Device(_)) && self.device(route).is_none()
+        route.device().is_some() && self.device(route).is_none()
     }
 }
 
 impl Route {
+    fn device(&self) -> Option<&str> {
+        match &self.via {
+            Via::Device(name) => Some(name),
+            Via::Gateway(_) | Via::Unreachable | Via::Blackhole | Via::Throw => None,
+        }
+    }
+
     fn without_source(&self) -> Route {
         Route { source: None, ..self.clone() }
     }
