@@ -37,8 +37,8 @@ use usage::Usage;
 const WARM_UP: usize = 50;
 /// Handshakes at once while their rate is measured, and while tunnels come up.
 const AT_ONCE: [usize; 2] = [4, 32];
-/// Initiators that shake hands again and again.
-const POOL: u32 = 16;
+/// Handshakes of one initiator: a vpngw lets one peer establish few more at once, and makes it wait then.
+const OF_ONE: usize = 12;
 /// After the last tunnel has come up.
 const SETTLING: Duration = Duration::from_secs(8);
 
@@ -59,7 +59,8 @@ fn main() -> Result<()> {
 fn rates(plan: &Plan, rig: &Rig) -> Result<Vec<Rate>> {
     let mut rates = Vec::new();
     for &proof in &plan.proofs {
-        let papers = Papers::make(rig.folder(), proof, POOL)?;
+        let initiators = (WARM_UP + plan.count).div_ceil(OF_ONE);
+        let papers = Papers::make(rig.folder(), proof, u32::try_from(initiators)?)?;
         for _ in 0..plan.rounds {
             for ml_kem in [false, true] {
                 for &kind in plan.responders.iter().filter(|kind| kind.speaks(ml_kem)) {
