@@ -19,6 +19,7 @@ mod faults;
 mod hostile;
 mod keys;
 mod lab_itself;
+mod ladder;
 mod many_routes;
 mod monitoring;
 mod moving;

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, anyhow};
 
 use super::icmp::{Echo, PAYLOAD};
+use super::longest_gap;
 
 /// How long after the last probe its reply may take.
 const LAST_REPLY: Duration = Duration::from_millis(500);
@@ -95,22 +96,7 @@ impl Report {
     /// the first answered one after them; zero when none was lost. Lost probes at the end
     /// count up to the last one sent.
     pub fn longest_gap(&self) -> Duration {
-        let mut longest = Duration::ZERO;
-        let mut last_good = self.probes.first().map(|probe| probe.sent);
-        let mut is_open = false;
-        for probe in &self.probes {
-            let since = last_good.map_or(Duration::ZERO, |good| probe.sent - good);
-            match probe.answered {
-                Some(_) if is_open => longest = longest.max(since),
-                Some(_) => {}
-                None => longest = longest.max(since),
-            }
-            is_open = probe.answered.is_none();
-            if !is_open {
-                last_good = Some(probe.sent);
-            }
-        }
-        longest
+        longest_gap(self.probes.iter().map(|probe| (probe.sent, probe.answered.is_some())))
     }
 
     /// The round-trip time that half of the answered probes stayed below.
