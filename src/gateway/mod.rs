@@ -43,6 +43,7 @@ mod quality;
 mod rates;
 mod reconfigure;
 mod redundancy;
+mod returning;
 mod routes;
 mod sas;
 mod settle;
@@ -289,6 +290,7 @@ impl Gateway {
         now: Timestamp,
     ) {
         self.redundancy.handle_packet(vpc, interface, source, bytes, now);
+        self.on_frame(vpc, interface, now);
         self.queue_lan_outputs();
     }
 
@@ -302,6 +304,7 @@ impl Gateway {
         now: Timestamp,
     ) {
         self.redundancy.handle_frame(vpc, interface, bytes, now);
+        self.on_frame(vpc, interface, now);
         self.queue_lan_outputs();
     }
 
@@ -312,10 +315,9 @@ impl Gateway {
         {
             let was_dead_end = vpc.is_dead_end();
             vpc.handle_link(config, link, now);
-            self.dirty.vpcs.insert(link.vpc);
-            if vpc.is_dead_end() != was_dead_end {
-                self.dirty.tunnels.extend(self.config.peers_of(link.vpc).map(|(peer, _)| peer));
-            }
+            self.timers.arm(Why::Network(link.vpc), vpc.in_doubt_until);
+            let turned = vpc.is_dead_end() != was_dead_end;
+            self.follow_network(link.vpc, turned);
         }
         self.redundancy.handle_link(link, now);
         self.settle(now);

@@ -52,6 +52,8 @@ pub(super) struct Vpc {
     pub routers: VpcRouters,
     /// Whether the interface towards them carries packets.
     pub link_is_up: bool,
+    /// The interface has come back, and until then nothing shows that its network carries packets.
+    pub in_doubt_until: Option<Timestamp>,
     /// The families in which our hosts can be reached.
     reached: BTreeSet<Family>,
     /// The peers whose tunnels carry packets.
@@ -86,6 +88,7 @@ impl Vpc {
             discards: Arc::default(),
             routers: VpcRouters::default(),
             link_is_up: true,
+            in_doubt_until: None,
             reached: BTreeSet::from(Family::ALL),
             reachable: BTreeSet::new(),
             routed: BTreeSet::new(),
@@ -198,7 +201,7 @@ impl Vpc {
 
     /// Whether its hosts cannot be reached, in no family.
     pub(super) fn is_dead_end(&self) -> bool {
-        self.reached.is_empty()
+        self.reached.is_empty() || self.in_doubt_until.is_some()
     }
 
     /// Takes changes of the best paths over, into the FIB and to the host.
@@ -297,13 +300,14 @@ impl Vpc {
     /// Goes over to another interface, or to none: its hosts can be reached until it says otherwise.
     pub(super) fn forget_link(&mut self, now: Timestamp) {
         self.reached = BTreeSet::from(Family::ALL);
+        self.in_doubt_until = None;
         self.on_lan(true, now);
         self.announce(now);
     }
 
     /// Announces our prefixes only while their hosts can be reached: the interface is up, and has
     /// an address of the family if a virtual router of that family stands on it. Without one we
-    /// are no router of that link.
+    /// are no router of that link. An interface that has come back is [in doubt](Vpc::doubt_network) first.
     pub(super) fn handle_link(&mut self, config: &VpcConfig, link: &LinkState, now: Timestamp) {
         if config.interface.as_deref() != Some(link.interface.as_str()) {
             return;
@@ -315,12 +319,14 @@ impl Vpc {
         };
         let families = Family::ALL.into_iter().filter(|family| link.up && is_reached(family));
         self.reached = families.collect();
+        self.doubt_network(link.up, now);
         self.on_lan(link.up, now);
         self.announce(now);
     }
 
-    fn announce(&mut self, now: Timestamp) {
-        let carries = self.refused.is_empty();
+    /// Tells peers of our prefixes, as far as packets for them get to hosts.
+    pub(super) fn announce(&mut self, now: Timestamp) {
+        let carries = self.refused.is_empty() && self.in_doubt_until.is_none();
         let families = self.reached.iter().copied().filter(|_| carries);
         self.router.set_announced_families(families.collect(), now);
     }

@@ -26,6 +26,8 @@ pub enum Why {
     Probe(PeerId),
     /// Time to ask the host behind a peer whether it answers.
     Beyond(PeerId),
+    /// Nothing has come in yet by an interface towards hosts that has come back.
+    Network(VpcId),
     /// The host's addresses or its ways to peers have changed: time to follow.
     Underlay,
     /// Time to probe the path to a remote gateway.
@@ -74,6 +76,7 @@ impl Gateway {
             }
             Why::Probe(peer) => self.probe(peer, at.now),
             Why::Beyond(peer) => self.ask_beyond(peer, at.now),
+            Why::Network(vpc) => self.trust_network_of(vpc, at.now),
             Why::Underlay => self.follow_host(at),
             Why::Way(remote) => self.wake_way(remote, at),
             Why::Name(remote) => self.wake_name(remote, at),

@@ -2,7 +2,9 @@
 
 use super::deployment;
 use super::network::{Network, Probe};
+use super::operations::ask;
 use super::two_gateways::{assert_sound, trouble};
+use crate::control::{Reply, Request};
 use crate::net::VpcId;
 use std::time::Duration;
 
@@ -76,6 +78,41 @@ fn a_gateway_without_its_lan_is_left_for_its_neighbour() {
     network.with_node(0, |node, now| node.set_lan(true, now));
     network.run(Duration::from_secs(3));
     assert_sound(&mut network, 13);
+}
+
+#[test]
+fn a_lan_that_has_come_back_attracts_packets_once_something_has_come_in_by_it() {
+    let mut network = Network::start(deployment::six(), 13);
+    network.run(Duration::from_secs(8));
+    network.with_node(0, |node, now| node.set_lan(false, now));
+    network.run(Duration::from_secs(2));
+    network.with_node(0, |node, now| node.set_lan(true, now));
+    assert_eq!(announced(&mut network), 0);
+    network.run(Duration::from_millis(400));
+    assert_eq!(announced(&mut network), 2, "after an advertisement of the other gateway");
+}
+
+/// As behind a switch that does not forward yet, or where nobody says anything.
+#[test]
+fn a_lan_that_has_come_back_is_in_doubt_while_nothing_comes_in_but_not_for_long() {
+    let mut network = Network::start(deployment::six(), 14);
+    network.run(Duration::from_secs(8));
+    network.split_lan(1, true);
+    network.with_node(0, |node, now| node.set_lan(false, now));
+    network.run(Duration::from_secs(2));
+    network.with_node(0, |node, now| node.set_lan(true, now));
+    network.run(Duration::from_secs(1));
+    assert_eq!(announced(&mut network), 0);
+    network.run(Duration::from_secs(1));
+    assert_eq!(announced(&mut network), 2);
+}
+
+/// How many prefixes the first gateway has announced to the third.
+fn announced(network: &mut Network) -> u32 {
+    match ask(network, 2, &Request::Peer("r1z1".to_owned())) {
+        Reply::Peer(view) => view.summary.prefixes_accepted,
+        other => panic!("{other:?}"),
+    }
 }
 
 #[test]

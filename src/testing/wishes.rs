@@ -4,6 +4,7 @@
 use super::deployment::{self, Deployment, Region, Site};
 use super::kernel::{LOOPBACK, Way};
 use super::network::Network;
+use super::operations::ask;
 use super::packet::{self, UDP};
 use super::two_gateways::assert_sound;
 use crate::config::Routing;
@@ -68,7 +69,7 @@ fn known(network: &mut Network, node: usize, text: &str) -> Option<(Option<Strin
 
 /// What `vpnctl peers NAME` says at the first node.
 fn peer(network: &mut Network) -> PeerView {
-    match asked(network, &Request::Peer("r2z1".to_owned())) {
+    match ask(network, 0, &Request::Peer("r2z1".to_owned())) {
         Reply::Peer(view) => *view,
         other => panic!("{other:?}"),
     }
@@ -76,18 +77,10 @@ fn peer(network: &mut Network) -> PeerView {
 
 /// The counters of wishes at the first node, and what is refused now.
 fn counted(network: &mut Network) -> (BTreeMap<String, u64>, u64) {
-    match asked(network, &Request::Stats) {
+    match ask(network, 0, &Request::Stats) {
         Reply::Stats(view) => (view.host, view.host_refuses),
         other => panic!("{other:?}"),
     }
-}
-
-fn asked(network: &mut Network, request: &Request) -> Reply {
-    let mut reply = None;
-    network.with_node(0, |node, now| {
-        node.operate(now, |gateway, at| reply = Some(gateway.handle_request(request, at)));
-    });
-    reply.expect("an answer")
 }
 
 /// The host of the first node refuses what it has of `which`, or stops to.
