@@ -186,8 +186,21 @@ impl Interface {
             self.watch = opened.inspect_err(|error| warn!("{error:#}")).ok();
         }
         match self.netlink.find_link(&self.name).await {
-            Ok(link) => self.report(link),
+            Ok(link) => {
+                self.ask_again(link.as_ref()).await;
+                self.report(link)
+            }
             Err(error) => Some(self.on_netlink_error(&error)),
+        }
+    }
+
+    /// A link that has come back has hosts that the kernel has asked in vain.
+    async fn ask_again(&self, link: Option<&Link>) {
+        let was_down = self.reported.as_ref().is_some_and(|before| !before.up);
+        if let Some(link) = link.filter(|link| was_down && link.is_running)
+            && let Err(error) = self.netlink.forget_unanswering(link.index).await
+        {
+            debug!("{error:#}");
         }
     }
 

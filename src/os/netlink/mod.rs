@@ -8,6 +8,7 @@
 mod address;
 mod bulk;
 mod link;
+mod neighbour;
 mod route;
 mod rule;
 mod veth;
