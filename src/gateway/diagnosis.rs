@@ -2,6 +2,7 @@
 //! both values where the two sides differ, and what to do about it.
 
 mod child;
+mod passing;
 
 use super::Unsent;
 use super::path::Loss;
@@ -13,6 +14,7 @@ use crate::pki::Refusal;
 use crate::routing::bgp::{self, Cause, CeaseReason, Notification};
 use crate::routing::{RejectReason, role_name};
 use child::of_child;
+use passing::{let_esp_pass, let_ike_pass, let_tcp_pass};
 use std::fmt;
 use std::net::IpAddr;
 
@@ -81,6 +83,9 @@ impl Fact {
     pub(super) fn of_failure(reason: &FailureReason, peer: &PeerConfig) -> Fact {
         let text = reason.to_string();
         match reason {
+            FailureReason::NoAnswer { in_tcp: true, .. } => {
+                Fact::new(Code::NoAnswer, text).remedy(let_tcp_pass(peer))
+            }
             FailureReason::NoAnswer { exchange: "IKE_AUTH" | "IKE_INTERMEDIATE", .. } => {
                 Fact::new(Code::NoAnswerToAuth, text).remedy(let_esp_pass(peer))
             }
@@ -454,24 +459,6 @@ fn trust_us(peer: &PeerConfig) -> String {
          says which",
         peer.gateway,
         peer.local_identity.to_string()
-    )
-}
-
-fn let_ike_pass(peer: &PeerConfig) -> String {
-    match peer.remote_address {
-        Some(remote) => format!(
-            "is {remote} the right address, does the gateway there run, and do UDP ports {} and 4500 pass \
-             both ways?",
-            peer.remote_port
-        ),
-        None => "only the peer can connect: look at its `vpnctl events`".to_owned(),
-    }
-}
-
-fn let_esp_pass(peer: &PeerConfig) -> String {
-    let whom = peer.remote_address.map_or("the peer".to_owned(), |remote| remote.to_string());
-    format!(
-        "let UDP port 4500 pass from and to {whom}, packets of the whole MTU and fragments, too"
     )
 }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FailureReason {
     /// Nothing came back.
-    #[error("no answer to {exchange} for {} s ({sent} datagrams sent); {}", after.as_secs(), asked(exchange))]
+    #[error("no answer to {exchange} for {} s ({}); {}", after.as_secs(), sent_as(*sent, *in_tcp), asked(exchange, *in_tcp))]
     NoAnswer {
         /// What was asked.
         exchange: &'static str,
@@ -19,6 +19,8 @@ pub enum FailureReason {
         sent: u32,
         /// For how long.
         after: Duration,
+        /// Whether in TCP (RFC 9329).
+        in_tcp: bool,
     },
     /// No common suite for the IKE SA.
     #[error("no common IKE proposal: {0}")]
@@ -62,10 +64,16 @@ pub enum FailureReason {
     Ours(&'static str),
 }
 
+fn sent_as(sent: u32, in_tcp: bool) -> String {
+    let what = if in_tcp { "messages sent in TCP" } else { "datagrams sent" };
+    format!("{sent} {what}")
+}
+
 /// What to find out when a request had no answer. IKE_AUTH, or IKE_INTERMEDIATE before it, is the
 /// first that goes to port 4500, and the first that is long.
-fn asked(exchange: &str) -> &'static str {
+fn asked(exchange: &str, in_tcp: bool) -> &'static str {
     match exchange {
+        _ if in_tcp => "does the peer take IKE in TCP, and does its TCP port pass?",
         "IKE_AUTH" | "IKE_INTERMEDIATE" => {
             "IKE_SA_INIT was answered: does UDP port 4500 pass, and do long datagrams?"
         }

@@ -4,6 +4,7 @@ use super::config::SlotId;
 use super::event::{ChildId, IkeSaId, NatStatus, Role};
 use super::exchange::Retransmission;
 use super::failure::FailureReason;
+use super::path::Path;
 use crate::crypto::secret::Secret;
 use crate::crypto::suite::{Additional, EspSuite, IkeSuite};
 use crate::net::EspSpi;
@@ -43,19 +44,25 @@ pub struct Unanswered {
     pub sent: u32,
     /// Since when.
     pub since: Timestamp,
+    /// Whether in TCP (RFC 9329).
+    pub in_tcp: bool,
 }
 
 impl Unanswered {
-    /// How a request stands that is repeated like this.
-    pub(super) fn of(retransmission: &Retransmission, exchange: &'static str) -> Unanswered {
+    /// How a request stands that is repeated like this on a path.
+    pub(super) fn of(
+        retransmission: &Retransmission,
+        exchange: &'static str,
+        path: &Path,
+    ) -> Unanswered {
         let (sent, since) = (retransmission.sent(), retransmission.first_sent());
-        Unanswered { exchange, sent, since }
+        Unanswered { exchange, sent, since, in_tcp: path.is_streamed() }
     }
 
     /// What is wrong when no answer comes any more.
     pub fn reason(&self, now: Timestamp) -> FailureReason {
-        let Unanswered { exchange, sent, since } = *self;
-        FailureReason::NoAnswer { exchange, sent, after: now.since(since) }
+        let Unanswered { exchange, sent, since, in_tcp } = *self;
+        FailureReason::NoAnswer { exchange, sent, after: now.since(since), in_tcp }
     }
 }
 

@@ -24,7 +24,7 @@ fn failures_of_ike_are_told_apart_and_each_has_a_remedy() {
     let (a, b) = (name("a.example"), name("b.example"));
     let silence = |exchange| {
         let (sent, after) = (4, Duration::from_secs(2));
-        FailureReason::NoAnswer { exchange, sent, after }
+        FailureReason::NoAnswer { exchange, sent, after, in_tcp: false }
     };
     let wrong = |presented: &Identity, expected: &Identity| {
         let (presented, expected) = (presented.clone(), expected.clone());

@@ -233,7 +233,7 @@ impl AwaitAuth {
 
     /// What has had no answer so far.
     pub(crate) fn unanswered(&self) -> Unanswered {
-        Unanswered::of(&self.retransmission, EXCHANGE)
+        Unanswered::of(&self.retransmission, EXCHANGE, &self.keyed.path)
     }
 
     /// When the request is repeated or given up.

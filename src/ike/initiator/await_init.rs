@@ -296,7 +296,8 @@ impl AwaitInit {
     /// What has had no answer so far.
     pub(crate) fn unanswered(&self) -> Unanswered {
         let (sent, since) = (self.retransmission.sent(), self.attempt.began_at);
-        Unanswered { exchange: "IKE_SA_INIT", sent, since }
+        let in_tcp = self.attempt.path.is_streamed();
+        Unanswered { exchange: "IKE_SA_INIT", sent, since, in_tcp }
     }
 
     /// When the request is repeated or given up.

@@ -217,7 +217,7 @@ impl Keyed {
         ctx: &mut Context<'_>,
     ) -> Result<(), FailureReason> {
         let due = retransmission.on_timeout(ctx.now);
-        let reason = Unanswered::of(retransmission, exchange).reason(ctx.now);
+        let reason = Unanswered::of(retransmission, exchange, &self.path).reason(ctx.now);
         match due {
             Due::Nothing => {}
             Due::Resend => {

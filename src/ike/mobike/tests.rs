@@ -47,3 +47,13 @@ fn a_nat_that_is_not_allowed_is_seen_by_the_addresses_and_the_ports() {
     }
     assert!(meets_forbidden_nat(Payloads(&wants(&[])), &path));
 }
+
+#[test]
+fn no_nat_is_forbidden_in_tcp() {
+    let wants = [Payload::Notify(Notify::new(NotifyType::NO_NATS_ALLOWED, [1; 12]))];
+    let remote = "192.0.2.1:20000".parse().unwrap();
+    for (local, meets) in [("198.51.100.1:4500", true), ("198.51.100.1:0", false)] {
+        let path = Path { local: local.parse().unwrap(), remote };
+        assert_eq!(meets_forbidden_nat(Payloads(&wants), &path), meets, "{local}");
+    }
+}

@@ -30,3 +30,4 @@ mod scale;
 mod slots;
 mod soak;
 mod sounding;
+mod streams;

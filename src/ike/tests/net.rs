@@ -5,7 +5,7 @@ use crate::crypto::secret::Secret;
 use crate::crypto::sign::SigningKey;
 use crate::ike::*;
 use crate::moment::Moment;
-use crate::net::Prefix;
+use crate::net::{Prefix, is_streamed};
 use crate::random::{Random, Seeded};
 use crate::time::Timestamp;
 use crate::wire::ike::{Header, TrafficSelector};
@@ -15,6 +15,8 @@ use std::time::Duration;
 
 pub(super) const WEST: usize = 0;
 pub(super) const EAST: usize = 1;
+/// The port of a TCP Originator, as the other end sees it.
+pub(super) const ORIGINATOR: u16 = 20_000;
 pub(super) const CONNECTION: ConnectionId = ConnectionId(7);
 /// How long an owner keeps the inbound half of a Child SA that is gone.
 const DRAIN: Duration = Duration::from_secs(3);
@@ -211,7 +213,8 @@ pub(super) struct Datagram {
 
 impl Datagram {
     pub(super) fn message(&self) -> &[u8] {
-        self.bytes.strip_prefix(&[0; 4]).filter(|_| self.to.port() == 4500).unwrap_or(&self.bytes)
+        let is_marked = is_streamed(self.to) || self.to.port() == 4500;
+        self.bytes.strip_prefix(&[0; 4]).filter(|_| is_marked).unwrap_or(&self.bytes)
     }
 
     pub(super) fn header(&self) -> Header {
@@ -359,9 +362,16 @@ impl Net {
     }
 
     pub(super) fn put(&mut self, mut datagram: Datagram) {
+        if is_streamed(datagram.from) {
+            // The TCP Originator is at a port of its own, and who gets a message has none.
+            let port = if datagram.to.port() == 4500 { ORIGINATOR } else { 4500 };
+            datagram.from.set_port(port);
+            datagram.to.set_port(0);
+        }
         let end = self.addresses.iter().position(|address| *address == datagram.from.ip());
         if let Some(nat) = end.and_then(|end| self.nats.get(&end)) {
-            datagram.from = SocketAddr::new(nat.outside, datagram.from.port() + nat.shift);
+            let shift = if is_streamed(datagram.to) { 0 } else { nat.shift };
+            datagram.from = SocketAddr::new(nat.outside, datagram.from.port() + shift);
         }
         self.log.push(datagram.clone());
         let lost =
@@ -393,7 +403,8 @@ impl Net {
     /// Who is behind a NAT's address and port, if the NAT has that port open.
     fn inside(&self, to: SocketAddr) -> Option<(usize, SocketAddr)> {
         let (&end, nat) = self.nats.iter().find(|(_, nat)| nat.outside == to.ip())?;
-        let port = to.port().checked_sub(nat.shift).filter(|port| [500, 4500].contains(port))?;
+        let shift = if is_streamed(to) { 0 } else { nat.shift };
+        let port = to.port().checked_sub(shift).filter(|port| [0, 500, 4500].contains(port))?;
         Some((end, SocketAddr::new(self.addresses[end], port)))
     }
 
