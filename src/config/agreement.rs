@@ -1,6 +1,7 @@
 //! Whether the files of two gateways agree with each other: what each says of the other, and what
 //! they share. Every contradiction is a tunnel that does not come up, or traffic that does not pass.
 
+mod carrier;
 mod later;
 mod mappings;
 mod papers;
@@ -114,6 +115,8 @@ fn connection(one: Side<'_>, other: Side<'_>, found: &mut Vec<Contradiction>) {
     later::post_quantum(one, other, found);
     later::post_quantum(other, one, found);
     later::ppk(one, other, found);
+    carrier::carrier(one, other, found);
+    carrier::carrier(other, one, found);
     let waits = |side: &Side<'_>| !side.peer.initiate || !side.peer.is_placed();
     if waits(&one) && waits(&other) {
         found.push(Contradiction {

@@ -10,7 +10,7 @@ use anyhow::Result;
 use nix::sys::resource::{Resource, getrlimit};
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
-use std::net::{IpAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
 use std::time::SystemTime;
 
 /// Seconds of 2025-01-01: a clock before that was never set.
@@ -149,12 +149,21 @@ fn listening(config: &Config, here: &Place) -> Vec<Finding> {
     written.map(of).collect()
 }
 
+/// Where peers may connect in TCP.
+fn addresses_in_tcp(config: &Config) -> impl Iterator<Item = SocketAddr> {
+    let port = config.stream_port().into_iter();
+    port.flat_map(|port| config.gateway.listen.iter().map(move |ip| SocketAddr::new(*ip, port)))
+}
+
 /// Whether somebody else has the ports.
 fn ports(config: &Config) -> Vec<Finding> {
     let gateway = &config.gateway;
     let running = std::os::unix::net::UnixStream::connect(&gateway.control_socket).is_ok();
     if running {
-        let what = format!("vpngwd has UDP ports {} and {}", gateway.ike_port, gateway.natt_port);
+        let in_tcp =
+            config.stream_port().map_or(String::new(), |port| format!(", and TCP port {port}"));
+        let (ike, natt) = (gateway.ike_port, gateway.natt_port);
+        let what = format!("vpngwd has UDP ports {ike} and {natt}{in_tcp}");
         return vec![Finding::good("ports", what)];
     }
     let addresses = gateway.listen.iter();
@@ -179,7 +188,17 @@ fn ports(config: &Config) -> Vec<Finding> {
             _ => None,
         }
     });
-    let busy: Vec<Finding> = busy.collect();
+    let in_tcp = addresses_in_tcp(config).filter(|place| {
+        TcpListener::bind(place).is_err_and(|error| error.kind() == ErrorKind::AddrInUse)
+    });
+    let busy_in_tcp = in_tcp.map(|place| {
+        let remedy = format!(
+            "ss -tlpn sport = :{} shows who; stop it, or write another tcp_port",
+            place.port()
+        );
+        Finding::bad("ports", format!("TCP {place} is taken"), remedy)
+    });
+    let busy: Vec<Finding> = busy.chain(busy_in_tcp).collect();
     match busy.is_empty() {
         true => vec![Finding::good(
             "ports",

@@ -147,6 +147,20 @@ fn ml_kem_that_one_requires_and_the_other_refuses_is_a_contradiction() {
 }
 
 #[test]
+fn tcp_that_one_may_use_and_the_other_does_not_take_is_a_contradiction() {
+    let with = |own, lines: &str| format!("{}{lines}\n", text(own));
+    let auto = |own| with(own, "encapsulation = \"auto\"");
+    assert_eq!(found(&auto(1), &auto(2)), []);
+    let said = found(&auto(1), &text(2));
+    let [said] = said.as_slice() else { panic!("{said:?}") };
+    assert!(said.help.contains("encapsulation = \"auto\" at right"), "{said:?}");
+    let elsewhere = with(1, "encapsulation = \"auto\"\ntcp_port = 443");
+    let said = found(&elsewhere, &auto(2));
+    let [said] = said.as_slice() else { panic!("{said:?}") };
+    assert!(said.message.contains("TCP port 443 of right, which listens on 4500"), "{said:?}");
+}
+
+#[test]
 fn a_ppk_that_one_requires_and_the_other_has_not_is_a_contradiction() {
     let with = |own, file: &str, id: &str, required: bool| {
         let text = text(own);

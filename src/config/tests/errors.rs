@@ -387,6 +387,17 @@ fn ml_kem_is_preferred_required_or_off() {
 }
 
 #[test]
+fn encapsulation_is_a_word_and_nobody_listens_on_tcp_without_it() {
+    assert_eq!(super::valid(EXAMPLE).stream_port(), None);
+    for (written, port) in [("udp", None), ("auto", Some(4500)), ("tcp", Some(4500))] {
+        let config = super::valid(&format!("{EXAMPLE}encapsulation = \"{written}\"\n"));
+        assert_eq!(config.stream_port(), port, "{written}");
+    }
+    let said = complaint(&format!("{EXAMPLE}encapsulation = \"tls\"\n"));
+    assert!(said.contains("\"tls\" is no encapsulation") && said.contains("\"auto\""), "{said}");
+}
+
+#[test]
 fn a_file_that_is_too_long_is_not_read() {
     let said = complaint(&"#\n".repeat(3 << 20));
     assert!(said.contains("a configuration has at most"), "{}", &said[..200]);
