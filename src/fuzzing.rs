@@ -14,7 +14,9 @@ mod texts;
 
 pub use certificates::{certificate_chain, private_key, revocation_list};
 pub use messages::{bfd_control, ike_chain, ike_message, neighbor_frame, vrrp_advertisement};
-pub use packets::{aggfrag_payload, esp_classify, esp_packet, esp_state, ip_packet, super_packet};
+pub use packets::{
+    aggfrag_payload, esp_classify, esp_packet, esp_state, ike_stream, ip_packet, super_packet,
+};
 pub use pair::ike_pair;
 pub use sessions::{bgp_session, bgp_stream, ike_endpoint};
 pub use texts::{config_text, control_request, key_file, suite_name};
@@ -31,6 +33,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("bfd_control", bfd_control),
     ("ip_packet", ip_packet),
     ("esp_classify", esp_classify),
+    ("ike_stream", ike_stream),
     ("esp_packet", esp_packet),
     ("esp_state", esp_state),
     ("aggfrag_payload", aggfrag_payload),

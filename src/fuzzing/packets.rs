@@ -13,7 +13,7 @@ use crate::wire::aggfrag::{AGGFRAG_PAYLOAD, AggfragHeader};
 use crate::wire::echo::Echo;
 use crate::wire::ip::InnerPacket;
 use crate::wire::tcp::clamp_mss;
-use crate::wire::{esp, icmp};
+use crate::wire::{esp, icmp, stream};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// A parsed packet's parts lie within it, and answering or clamping it is safe.
@@ -47,6 +47,42 @@ pub fn ip_packet(bytes: &[u8]) {
     }
     let mut segment = bytes[packet.transport_offset..packet.total_len].to_vec();
     clamp_mss(&mut segment, 1000);
+}
+
+/// A stream in two pieces, cut at the octet that the first one names, holds the same messages as in one; and
+/// what holds a message is its frame.
+pub fn ike_stream(bytes: &[u8]) {
+    let Some((&at, octets)) = bytes.split_first() else { return };
+    for deframer in [stream::Deframer::of_originator(), stream::Deframer::of_responder()] {
+        let whole = messages(deframer.clone(), &[octets]);
+        let (one, other) = octets.split_at(usize::from(at).min(octets.len()));
+        let pieces = messages(deframer, &[one, other]);
+        assert_eq!(pieces, whole);
+        for message in whole.0 {
+            let framed = stream::frame(&message).expect("a message that came in a frame");
+            let found = messages(stream::Deframer::of_responder(), &[&framed]);
+            assert_eq!(found, (vec![message], None));
+        }
+    }
+}
+
+/// The messages of a stream that comes in pieces, and the fault that ends it.
+fn messages(
+    mut deframer: stream::Deframer,
+    pieces: &[&[u8]],
+) -> (Vec<Vec<u8>>, Option<stream::StreamFault>) {
+    let mut found = Vec::new();
+    for piece in pieces {
+        deframer.push(piece);
+        loop {
+            match deframer.next_message() {
+                Ok(Some(message)) => found.push(message.to_vec()),
+                Ok(None) => break,
+                Err(fault) => return (found, Some(fault)),
+            }
+        }
+    }
+    (found, None)
 }
 
 /// A datagram is of exactly one kind, and an ESP header reads back.

@@ -208,6 +208,13 @@ fn datagrams() -> Vec<Seed> {
         seed("esp_classify", "keepalive", hex!("ff")),
         seed("esp_classify", "ike", [&[0; 4], &probe[..]].concat()),
         seed(
+            "ike_stream",
+            "ike",
+            [&b"\x09IKETCP\x00\x22\x00\x00\x00\x00"[..], &probe[..28]].concat(),
+        ),
+        seed("ike_stream", "esp", hex!("05 494b45544350 000a c000000100000001 0002 0003 ff")),
+        seed("ike_stream", "answers", hex!("03 0003 ff 000a c000000100000001 0001")),
+        seed(
             "esp_classify",
             "esp",
             hex!("c0000001 00000001 0000000000000001 00112233445566778899"),
