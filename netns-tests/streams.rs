@@ -149,6 +149,29 @@ fn a_tunnel_goes_over_to_tcp_when_udp_is_dropped_and_back_when_it_passes() {
     assert!(gap < Duration::from_secs(1), "{gap:?}");
 }
 
+#[test]
+fn a_reload_decides_whether_tcp_is_taken() {
+    let pair = Pair::new();
+    let text = |side, encapsulation: &str| with(&pair, side, encapsulation, &static_routes(side));
+    let gateways = both(&pair, |side| text(side, "udp"));
+    assert!(pair.comes_to_work());
+    let listens = |side: Side| {
+        let target: SocketAddr = format!("{}:4500", side.wan()).parse().unwrap();
+        let connect = || TcpStream::connect_timeout(&target, Duration::from_secs(1));
+        netns::within(&pair.namespace("middle"), connect).unwrap().is_ok()
+    };
+    assert!(!listens(Side::Left) && !listens(Side::Right));
+    let reload = |encapsulation| {
+        gateways.iter().for_each(|one| one.reload(&text(one.side, encapsulation)));
+    };
+    reload("auto");
+    assert!(eventually(|| listens(Side::Left) && listens(Side::Right)));
+    assert!(pair.comes_to_work());
+    reload("udp");
+    assert!(eventually(|| !listens(Side::Left) && !listens(Side::Right)));
+    assert!(pair.comes_to_work());
+}
+
 /// Strangers connect and say nothing, or something else, or very little very slowly.
 #[test]
 fn strangers_that_connect_change_nothing_and_do_not_stay() {

@@ -143,6 +143,27 @@ fn a_connection_that_breaks_is_made_anew_by_who_made_it() {
     }
 }
 
+/// What no tunnel goes in any more is given up, and what one goes in is one connection for both.
+#[test]
+fn no_connection_is_kept_that_no_tunnel_goes_in() {
+    for seed in 0..4 {
+        let mut network = Network::without_gateways(pair("auto"), seed);
+        network.drops_datagrams = true;
+        (0..2).for_each(|node| network.boot(node));
+        network.run(Duration::from_secs(15));
+        for _ in 0..4 {
+            network.break_connections();
+            network.run(Duration::from_secs(5));
+            let used = [0, 1].map(|node| network.node(node).used_streams.len());
+            assert_eq!(used, [1, 1], "seed {seed}");
+        }
+        network.drops_datagrams = false;
+        network.run(Duration::from_secs(45));
+        let used = [0, 1].map(|node| network.node(node).used_streams.len());
+        assert_eq!(used, [0, 0], "seed {seed}");
+    }
+}
+
 #[test]
 fn either_end_may_lose_all_it_knows() {
     for seed in 0..8 {
