@@ -14,27 +14,26 @@
 mod conversation;
 mod lanes;
 mod seats;
+mod table;
 
 pub(super) use lanes::Urgency;
+pub(super) use table::Outlets;
 
 use super::Ear;
 use super::counters::DataplaneCounters;
-use crate::esp::Discard;
-use crate::forward::TunnelEntry;
 use crate::os::stream;
-use crate::wire::stream::{HEADER, frame, header};
 use anyhow::{Context as _, Result};
-use lanes::{Lanes, Queue};
 use seats::Seats;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, PoisonError, RwLock, mpsc as threads};
+use std::sync::{Arc, mpsc as threads};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
+use table::{Pipe, Table};
 use tokio::net::TcpListener;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::AbortHandle;
 use tracing::debug;
 
@@ -77,86 +76,6 @@ pub(super) struct Streamed {
     pub(super) packets: Vec<Vec<u8>>,
     /// There is room for so many only.
     _place: OwnedSemaphorePermit,
-}
-
-/// Where messages go into connections.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Outlets(Arc<Table>);
-
-#[derive(Debug, Default)]
-struct Table(RwLock<BTreeMap<Way, Arc<Outlet>>>);
-
-/// The near end of a connection. Once it is dropped the connection ends.
-#[derive(Debug)]
-struct Outlet {
-    number: u64,
-    lanes: Lanes,
-    kept: watch::Sender<bool>,
-}
-
-/// The other end, for the conversation.
-struct Pipe {
-    number: u64,
-    queue: Queue,
-    kept: watch::Receiver<bool>,
-}
-
-impl Table {
-    fn find(&self, way: Way) -> Option<Arc<Outlet>> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).get(&way).cloned()
-    }
-
-    /// A new connection, which is the one of this way from now on.
-    fn insert(&self, way: Way, number: u64, is_used: bool) -> Pipe {
-        let (lanes, queue) = Lanes::new();
-        let (kept, is_kept) = watch::channel(is_used);
-        let outlet = Arc::new(Outlet { number, lanes, kept });
-        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(way, outlet);
-        Pipe { number, queue, kept: is_kept }
-    }
-
-    /// A connection has ended; another may have its place.
-    fn remove(&self, way: Way, number: u64) {
-        let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        if all.get(&way).is_some_and(|outlet| outlet.number == number) {
-            all.remove(&way);
-        }
-    }
-}
-
-impl Outlets {
-    /// Seals a packet of at most `length` octets for the connection of a tunnel.
-    pub(super) fn seal(
-        &self,
-        tunnel: &TunnelEntry,
-        (length, urgency): (usize, Urgency),
-        counters: &DataplaneCounters,
-        seal: impl FnOnce(&mut [u8]) -> Result<usize, Discard>,
-    ) -> Result<(), Discard> {
-        let outlet = self.0.find((tunnel.local.ip(), tunnel.remote));
-        let outlet = outlet.ok_or(Discard::SendFailed)?;
-        if !outlet.lanes.has_room(urgency, HEADER + length) {
-            counters.streams_full.add(1);
-            return Err(Discard::NoBuffer);
-        }
-        let mut framed = vec![0; HEADER + length];
-        let sealed = seal(&mut framed[HEADER..])?;
-        framed.truncate(HEADER + sealed);
-        let length = header(sealed).ok_or(Discard::NoBuffer)?;
-        framed[..HEADER].copy_from_slice(&length);
-        if !outlet.lanes.put(urgency, framed) {
-            counters.streams_full.add(1);
-            return Err(Discard::NoBuffer);
-        }
-        Ok(())
-    }
-
-    fn send(&self, way: Way, message: &[u8]) -> io::Result<()> {
-        let outlet = self.0.find(way).ok_or(io::ErrorKind::NotConnected)?;
-        let framed = frame(message).ok_or(io::ErrorKind::InvalidInput)?;
-        let sent = outlet.lanes.put(Urgency::Urgent, framed);
-        sent.then_some(()).ok_or(io::ErrorKind::WouldBlock.into())
-    }
 }
 
 /// The connections, and their thread.
