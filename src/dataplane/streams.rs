@@ -84,8 +84,6 @@ pub struct Streams {
     orders: mpsc::UnboundedSender<Order>,
     begin: Option<(mpsc::UnboundedReceiver<Order>, mpsc::Sender<FromStreams>)>,
     told: Option<StreamReceiver>,
-    /// The number of the next that we make: those that are accepted have odd numbers.
-    next: u64,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -115,7 +113,7 @@ impl Streams {
         let (teller, told) = mpsc::channel(IKE_BACKLOG);
         let begin = Some((inbox, teller));
         let outlets = Outlets::default();
-        Streams { outlets, orders, begin, told: Some(told), next: 0, thread: None }
+        Streams { outlets, orders, begin, told: Some(told), thread: None }
     }
 
     pub(super) fn outlets(&self) -> Outlets {
@@ -174,9 +172,8 @@ impl Streams {
 
     /// Makes a connection, for which the gateway has a use already or not yet; what is sent meanwhile
     /// waits for it.
-    pub fn open(&mut self, way: Way, is_used: bool) {
-        self.next += 2;
-        let pipe = self.outlets.0.insert(way, self.next, is_used);
+    pub fn open(&self, way: Way, is_used: bool) {
+        let pipe = self.outlets.0.insert(way, is_used);
         let _ = self.orders.send(Order::Open(way, pipe));
     }
 
@@ -226,7 +223,6 @@ async fn obey(mut orders: mpsc::UnboundedReceiver<Order>, context: Context) {
 }
 
 async fn accept_all(listener: TcpListener, context: Context) {
-    let mut number = 1;
     loop {
         let (stream, remote) = match listener.accept().await {
             Ok(accepted) => accepted,
@@ -242,9 +238,8 @@ async fn accept_all(listener: TcpListener, context: Context) {
             continue;
         };
         context.counters.streams_accepted.add(1);
-        number += 2;
         let way = (local.ip(), remote);
-        let pipe = context.table.insert(way, number, false);
+        let pipe = context.table.insert(way, false);
         tokio::spawn(conversation::respond(way, stream, pipe, seat, context.clone()));
     }
 }

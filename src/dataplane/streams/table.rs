@@ -6,17 +6,31 @@ use crate::dataplane::counters::DataplaneCounters;
 use crate::esp::Discard;
 use crate::forward::TunnelEntry;
 use crate::wire::stream::{HEADER, frame, header};
+use arc_swap::ArcSwap;
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
+
+/// Of 10,000 connections some forty stand on one.
+const SHELVES: usize = 256;
 
 /// Where messages go into connections.
 #[derive(Clone, Debug, Default)]
 pub(in super::super) struct Outlets(pub(super) Arc<Table>);
 
-#[derive(Debug, Default)]
-pub(super) struct Table(RwLock<BTreeMap<Way, Arc<Outlet>>>);
+/// Connections by their way. Who looks for one never waits for who puts one in: the thread of BFD runs
+/// before all others, and strangers come and go as they like.
+#[derive(Debug)]
+pub(super) struct Table {
+    /// A change makes the shelf anew that it is about, which is a small part of all.
+    shelves: [ArcSwap<Shelf>; SHELVES],
+    /// Who changes something holds the number of the last connection.
+    last: Mutex<u64>,
+}
+
+type Shelf = BTreeMap<Way, Arc<Outlet>>;
 
 /// The near end of a connection. Once it is dropped the connection ends.
 #[derive(Debug)]
@@ -33,26 +47,51 @@ pub(super) struct Pipe {
     pub(super) kept: watch::Receiver<bool>,
 }
 
+impl Default for Table {
+    fn default() -> Self {
+        Table { shelves: std::array::from_fn(|_| ArcSwap::default()), last: Mutex::default() }
+    }
+}
+
 impl Table {
     pub(super) fn find(&self, way: Way) -> Option<Arc<Outlet>> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).get(&way).cloned()
+        self.shelf(way).load().get(&way).cloned()
     }
 
     /// A new connection, which is the one of this way from now on.
-    pub(super) fn insert(&self, way: Way, number: u64, is_used: bool) -> Pipe {
+    pub(super) fn insert(&self, way: Way, is_used: bool) -> Pipe {
         let (lanes, queue) = Lanes::new();
         let (kept, is_kept) = watch::channel(is_used);
-        let outlet = Arc::new(Outlet { number, lanes, kept });
-        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(way, outlet);
-        Pipe { number, queue, kept: is_kept }
+        let mut last = self.last();
+        *last += 1;
+        let outlet = Arc::new(Outlet { number: *last, lanes, kept });
+        self.change(way, |shelf| drop(shelf.insert(way, outlet)));
+        Pipe { number: *last, queue, kept: is_kept }
     }
 
     /// A connection has ended; another may have its place.
     pub(super) fn remove(&self, way: Way, number: u64) {
-        let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        if all.get(&way).is_some_and(|outlet| outlet.number == number) {
-            all.remove(&way);
+        let _last = self.last();
+        if self.find(way).is_some_and(|outlet| outlet.number == number) {
+            self.change(way, |shelf| drop(shelf.remove(&way)));
         }
+    }
+
+    fn change(&self, way: Way, change: impl FnOnce(&mut Shelf)) {
+        let shelf = self.shelf(way);
+        let mut changed = Shelf::clone(&shelf.load());
+        change(&mut changed);
+        shelf.store(Arc::new(changed));
+    }
+
+    fn last(&self) -> MutexGuard<'_, u64> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn shelf(&self, way: Way) -> &ArcSwap<Shelf> {
+        let mut hasher = DefaultHasher::new();
+        way.hash(&mut hasher);
+        &self.shelves[hasher.finish() as usize % SHELVES]
     }
 }
 
@@ -90,3 +129,6 @@ impl Outlets {
         sent.then_some(()).ok_or(io::ErrorKind::WouldBlock.into())
     }
 }
+
+#[cfg(test)]
+mod tests;

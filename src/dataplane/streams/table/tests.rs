@@ -1,0 +1,34 @@
+use super::*;
+use std::net::SocketAddr;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+fn way(port: u16) -> Way {
+    ([192, 0, 2, 1].into(), SocketAddr::from(([198, 51, 100, 1], port)))
+}
+
+#[test]
+fn who_looks_for_a_connection_does_not_wait_for_who_puts_one_in() {
+    let table = Arc::<Table>::default();
+    let pipe = table.insert(way(4500), false);
+    let _somebody_writes = table.last();
+    let (found, is_found) = mpsc::channel();
+    let looking = Arc::clone(&table);
+    thread::spawn(move || found.send(looking.find(way(4500)).map(|outlet| outlet.number)));
+    assert_eq!(is_found.recv_timeout(Duration::from_secs(10)), Ok(Some(pipe.number)));
+}
+
+#[test]
+fn each_way_has_its_newest_connection_until_that_ends() {
+    let table = Table::default();
+    let pipes: Vec<Pipe> = (0..2000).map(|port| table.insert(way(port), false)).collect();
+    let newer = table.insert(way(7), false);
+    for (port, pipe) in (0..2000).zip(&pipes) {
+        table.remove(way(port), pipe.number);
+    }
+    let left: Vec<u16> = (0..2000).filter(|port| table.find(way(*port)).is_some()).collect();
+    assert_eq!(left, [7]);
+    table.remove(way(7), newer.number);
+    assert!(table.find(way(7)).is_none());
+}
