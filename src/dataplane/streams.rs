@@ -173,7 +173,7 @@ impl Streams {
     /// Makes a connection, for which the gateway has a use already or not yet; what is sent meanwhile
     /// waits for it.
     pub fn open(&self, way: Way, is_used: bool) {
-        let pipe = self.outlets.0.insert(way, is_used);
+        let pipe = self.outlets.0.open(way, is_used);
         let _ = self.orders.send(Order::Open(way, pipe));
     }
 
@@ -237,9 +237,12 @@ async fn accept_all(listener: TcpListener, context: Context) {
             context.counters.streams_refused.add(1);
             continue;
         };
-        context.counters.streams_accepted.add(1);
         let way = (local.ip(), remote);
-        let pipe = context.table.insert(way, false);
+        let Some(pipe) = context.table.accept(way) else {
+            context.counters.streams_refused.add(1);
+            continue;
+        };
+        context.counters.streams_accepted.add(1);
         tokio::spawn(conversation::respond(way, stream, pipe, seat, context.clone()));
     }
 }

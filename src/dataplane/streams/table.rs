@@ -36,6 +36,8 @@ type Shelf = BTreeMap<Way, Arc<Outlet>>;
 #[derive(Debug)]
 pub(super) struct Outlet {
     number: u64,
+    /// We have made it.
+    is_ours: bool,
     lanes: Lanes,
     pub(super) kept: watch::Sender<bool>,
 }
@@ -58,13 +60,34 @@ impl Table {
         self.shelf(way).load().get(&way).cloned()
     }
 
-    /// A new connection, which is the one of this way from now on.
-    pub(super) fn insert(&self, way: Way, is_used: bool) -> Pipe {
+    /// A connection that we make, which is the one of this way from now on.
+    pub(super) fn open(&self, way: Way, is_used: bool) -> Pipe {
+        self.insert(way, self.last(), (true, is_used))
+    }
+
+    /// A connection that we take in the place of an earlier one from the same port, with what use there
+    /// was for that; `None` where we have made one ourselves, for there a stranger behind the NAT of a
+    /// peer has a port that looks like the peer's.
+    pub(super) fn accept(&self, way: Way) -> Option<Pipe> {
+        let last = self.last();
+        let earlier = self.find(way);
+        if earlier.as_ref().is_some_and(|outlet| outlet.is_ours) {
+            return None;
+        }
+        let is_used = earlier.is_some_and(|outlet| *outlet.kept.borrow());
+        Some(self.insert(way, last, (false, is_used)))
+    }
+
+    fn insert(
+        &self,
+        way: Way,
+        mut last: MutexGuard<'_, u64>,
+        (is_ours, is_used): (bool, bool),
+    ) -> Pipe {
         let (lanes, queue) = Lanes::new();
         let (kept, is_kept) = watch::channel(is_used);
-        let mut last = self.last();
         *last += 1;
-        let outlet = Arc::new(Outlet { number: *last, lanes, kept });
+        let outlet = Arc::new(Outlet { number: *last, is_ours, lanes, kept });
         self.change(way, |shelf| drop(shelf.insert(way, outlet)));
         Pipe { number: *last, queue, kept: is_kept }
     }

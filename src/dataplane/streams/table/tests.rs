@@ -11,7 +11,7 @@ fn way(port: u16) -> Way {
 #[test]
 fn who_looks_for_a_connection_does_not_wait_for_who_puts_one_in() {
     let table = Arc::<Table>::default();
-    let pipe = table.insert(way(4500), false);
+    let pipe = table.open(way(4500), false);
     let _somebody_writes = table.last();
     let (found, is_found) = mpsc::channel();
     let looking = Arc::clone(&table);
@@ -22,8 +22,8 @@ fn who_looks_for_a_connection_does_not_wait_for_who_puts_one_in() {
 #[test]
 fn each_way_has_its_newest_connection_until_that_ends() {
     let table = Table::default();
-    let pipes: Vec<Pipe> = (0..2000).map(|port| table.insert(way(port), false)).collect();
-    let newer = table.insert(way(7), false);
+    let pipes: Vec<Pipe> = (0..2000).map(|port| table.open(way(port), false)).collect();
+    let newer = table.open(way(7), false);
     for (port, pipe) in (0..2000).zip(&pipes) {
         table.remove(way(port), pipe.number);
     }
@@ -31,4 +31,25 @@ fn each_way_has_its_newest_connection_until_that_ends() {
     assert_eq!(left, [7]);
     table.remove(way(7), newer.number);
     assert!(table.find(way(7)).is_none());
+}
+
+#[test]
+fn a_connection_that_we_have_made_gives_way_to_no_stranger() {
+    let table = Table::default();
+    let pipe = table.open(way(4500), true);
+    assert!(table.accept(way(4500)).is_none());
+    assert_eq!(table.find(way(4500)).map(|outlet| outlet.number), Some(pipe.number));
+    table.remove(way(4500), pipe.number);
+    assert!(table.accept(way(4500)).is_some());
+}
+
+#[test]
+fn a_tunnel_keeps_the_connection_that_takes_the_place_of_its_own() {
+    let table = Table::default();
+    let stranger = table.accept(way(20_000)).expect("a free way");
+    let newer = table.accept(way(20_000)).expect("a way of the same stranger");
+    assert_eq!([*stranger.kept.borrow(), *newer.kept.borrow()], [false, false]);
+    table.find(way(20_000)).expect("it").kept.send_replace(true);
+    let newest = table.accept(way(20_000)).expect("a way of the same peer");
+    assert!(*newest.kept.borrow());
 }
