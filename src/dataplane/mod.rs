@@ -26,6 +26,7 @@ mod bell;
 mod bfd;
 mod counters;
 mod direct;
+mod inbox;
 mod lan;
 mod merging;
 mod outbox;

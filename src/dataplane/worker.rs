@@ -4,6 +4,7 @@ use super::FromDataplane;
 use super::allowance::{Allowance, EchoGates};
 use super::bfd::{self, HeardOut};
 use super::counters::DataplaneCounters;
+use super::inbox::Inbox;
 use super::lan::{self, ReadBuffer};
 use super::outbox::{Flush, Outbox};
 use super::streams::{Outlets, Streamed};
@@ -76,8 +77,7 @@ pub(super) struct Shared {
 
 pub(super) struct Worker {
     epoll: Epoll,
-    wake: Arc<EventFd>,
-    commands: Receiver<Command>,
+    inbox: Inbox<Command>,
     clock: Clock,
     snapshot: Cache<Arc<ArcSwap<Snapshot>>, Arc<Snapshot>>,
     counters: Arc<DataplaneCounters>,
@@ -122,8 +122,7 @@ impl Worker {
         let farewell = farewell.map_err(|_| anyhow!("no place in the control channel"))?;
         Ok(Worker {
             epoll,
-            wake,
-            commands,
+            inbox: Inbox::new(commands, wake),
             clock: shared.clock,
             snapshot: Cache::new(shared.snapshot),
             counters: shared.counters,
@@ -324,12 +323,11 @@ impl Worker {
     }
 
     fn handle_commands(&mut self) -> Result<ControlFlow<()>> {
-        // Clearing first: a command that comes now wakes us again.
-        let _ = self.wake.read();
+        let told = self.inbox.turn();
         self.snapshot.load();
         // Ciphers that keep a key in registers spill it while they work.
         scrub_stack();
-        while let Ok(command) = self.commands.try_recv() {
+        for command in told {
             match command {
                 Command::AddTun(vpc, queue, gone) => {
                     self.epoll.add(&queue, tun_event(vpc, self.blocked))?;
