@@ -456,15 +456,17 @@ impl Endpoint {
 
     fn attempt_failed(&mut self, id: ConnectionId, reason: FailureReason, at: &mut Moment<'_>) {
         let Some(connection) = self.connections.get_mut(id) else { return };
-        if connection.carrier.is_trying() {
+        let beside = connection.carrier.is_trying();
+        connection.carrier.leave_off();
+        if beside && connection.told != Told::Down {
             // Nobody has lost anything: what is up in TCP stays.
-            connection.carrier.leave_off();
             connection.attempt = connection::Attempt::Idle;
             return;
         }
         let silent = matches!(reason, FailureReason::NoAnswer { .. });
         let mode = connection.config.encapsulation;
-        let retry_at = match silent && connection.carrier.on_silence(mode, at.now) {
+        // That there is no answer in UDP was known before it was tried beside TCP.
+        let retry_at = match silent && !beside && connection.carrier.on_silence(mode, at.now) {
             true => connection.retry_now(at.now),
             false => connection.plan_retry(at),
         };

@@ -171,3 +171,21 @@ fn fragments_are_taken_in_tcp() {
     }
     assert_eq!(net.ends[EAST].ike_sas().len(), 1);
 }
+
+#[test]
+fn a_tunnel_that_ends_while_udp_is_tried_comes_up_again() {
+    let mut net = Net::new(9, both(Encapsulation::Auto));
+    net.filter = Some(Box::new(|datagram, _| is_streamed(datagram)));
+    net.run(secs(4));
+    net.assert_one_tunnel();
+    let in_udp =
+        |net: &Net| init_requests(net).into_iter().filter(|request| !is_streamed(request)).count();
+    let before = in_udp(&net);
+    net.run_until(secs(40), |net| in_udp(net) > before);
+    assert!(in_udp(&net) > before, "UDP is tried");
+    net.at(EAST, |endpoint, at| endpoint.terminate(CONNECTION, at));
+    net.run(ms(500));
+    assert!(net.ends[WEST].ike_sas().is_empty(), "East has ended it");
+    net.run(secs(10));
+    net.assert_one_tunnel();
+}
