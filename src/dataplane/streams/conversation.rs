@@ -1,7 +1,7 @@
 //! One TCP connection from its beginning to its end.
 
 use super::seats::Seat;
-use super::{Context, FromStreams, Pipe, Streamed, Way};
+use super::{Context, FromStreams, IKE_BACKLOG, Pipe, Streamed, Way};
 use crate::dataplane::worker::Command;
 use crate::net::streamed;
 use crate::os::stream;
@@ -92,6 +92,7 @@ async fn converse(
     match end {
         End::Fault(_) | End::Nonsense => context.counters.streams_faulty.add(1),
         End::Unused if !was_used => context.counters.streams_expired.add(1),
+        End::Displaced => context.counters.streams_refused.add(1),
         _ => {}
     }
     let (local, remote) = way;
@@ -128,10 +129,21 @@ async fn read_all(
                 Err(fault) => return End::Fault(fault),
             };
             messages += 1;
-            match classify(message) {
+            let kind = classify(message);
+            ike += usize::from(matches!(kind, Encapsulated::Ike(_)));
+            let by_stranger = !*kept.borrow();
+            if by_stranger && (messages > STRANGERS_MESSAGES || ike > STRANGERS_IKE) {
+                return End::Unused;
+            }
+            match kind {
                 Encapsulated::Esp(_) => packets.push(message.to_vec()),
+                // Strangers are not waited for, and leave room for those who are none.
+                Encapsulated::Ike(_)
+                    if by_stranger && context.told.capacity() <= IKE_BACKLOG / 2 =>
+                {
+                    context.counters.control_dropped.add(1);
+                }
                 Encapsulated::Ike(_) => {
-                    ike += 1;
                     let bytes = message.to_vec();
                     let told = FromStreams::Datagram { local, remote, bytes };
                     if context.told.send(told).await.is_err() {
@@ -146,14 +158,10 @@ async fn read_all(
                 }
             }
         }
-        let by_stranger = !*kept.borrow();
         if nonsense > NONSENSE {
             return End::Nonsense;
         }
-        if by_stranger && (messages > STRANGERS_MESSAGES || ike > STRANGERS_IKE) {
-            return End::Unused;
-        }
-        if !by_stranger {
+        if *kept.borrow() {
             (messages, ike) = (0, 0);
         }
         if !packets.is_empty() && !hand_over(way, packets, context).await {
@@ -222,3 +230,6 @@ async fn be_used(
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
