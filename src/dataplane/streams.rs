@@ -34,7 +34,7 @@ use std::time::Duration;
 use table::{Pipe, Table};
 use tokio::net::TcpListener;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
-use tokio::task::AbortHandle;
+use tokio::task;
 use tracing::debug;
 
 /// A way in TCP: our address, and the peer's end.
@@ -196,21 +196,21 @@ impl Streams {
 
 /// The thread.
 async fn obey(mut orders: mpsc::UnboundedReceiver<Order>, context: Context) {
-    let mut listeners: BTreeMap<SocketAddr, AbortHandle> = BTreeMap::new();
+    let mut listeners: BTreeMap<SocketAddr, task::JoinHandle<()>> = BTreeMap::new();
     while let Some(order) = orders.recv().await {
         match order {
             Order::Listen(local, listener) => match TcpListener::from_std(listener) {
                 Ok(listener) => {
                     let task = tokio::spawn(accept_all(listener, context.clone()));
-                    listeners.insert(local, task.abort_handle());
+                    listeners.insert(local, task);
                 }
                 Err(error) => tracing::error!(%local, %error, "no TCP connections are taken"),
             },
             Order::Leave(local, done) => {
                 if let Some(listener) = listeners.remove(&local) {
                     listener.abort();
-                    // It is gone after its task had a turn.
-                    tokio::task::yield_now().await;
+                    // It is closed when its task has ended.
+                    let _ = listener.await;
                 }
                 drop(done);
             }
