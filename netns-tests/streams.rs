@@ -17,7 +17,7 @@ use crate::support::eventually;
 use crate::support::pair::{Pair, Side};
 use crate::support::vpngwd::{Auth, Gateway, bgp, config, static_routes, write_keys};
 
-/// UDP gets 4 s of an attempt, and what is up 1.5 s to be missed; two cores may be busy.
+/// UDP gets 2.5 s of an attempt, and what is up 1.5 s to be missed; two cores may be busy.
 const FALLBACK: Duration = Duration::from_secs(20);
 
 fn run(program: &str, arguments: &[&str]) {
