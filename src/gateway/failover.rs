@@ -11,14 +11,18 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::sync::Arc;
 
-/// Whether a tunnel can carry packets now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// Whether a tunnel can carry packets now: the better before the worse.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Health {
     /// SAs are in place, and packets pass as far as is known.
     Usable,
-    /// The same, and not for long enough since the path was lost: others are preferred.
+    /// The same, and the way to the host behind the peer is poorer than the operator wants it.
+    Poor,
+    /// Packets pass, and not for long enough since the path was lost: others are preferred.
     Held,
+    /// Packets pass, and the host behind the peer does not answer.
+    Silent,
     /// SAs are in place and packets pass, and one of the two operators wants others to be used.
     Leaving,
     /// SAs are in place, and packets do not pass.
@@ -58,36 +62,25 @@ impl Health {
     /// Whether packets get through.
     pub fn is_usable(self) -> bool {
         match self {
-            Health::Usable | Health::Held | Health::Leaving => true,
+            Health::Usable | Health::Poor | Health::Held | Health::Silent | Health::Leaving => true,
             Health::Unreachable | Health::Down => false,
         }
     }
 }
 
-/// Chooses the first peer of `ranking` that is usable; one that is held only when all are held or
-/// out of use, and one that is to be left only when there is no other. Beside it those that tie with it
-/// and are as healthy, `most` in all.
+/// Chooses the first of the healthiest peers of `ranking`, if packets get through to one. Beside it those
+/// that tie with it and are as healthy, `most` in all.
 pub(super) fn choose(
     ranking: &[Ranked],
     most: usize,
     health: impl Fn(PeerId) -> Health,
 ) -> Option<Choice> {
-    let mut out_of_use = Vec::new();
-    for (place, &Ranked { peer, .. }) in ranking.iter().enumerate() {
-        match health(peer) {
-            Health::Usable => {
-                let peers = equals(&ranking[place..], most, |peer| health(peer) == Health::Usable);
-                return Some(Choice { peers, reason: reason(out_of_use) });
-            }
-            other => out_of_use.push((peer, other)),
-        }
-    }
-    let first = |wanted| out_of_use.iter().position(|(_, health)| *health == wanted);
-    let place = first(Health::Held).or_else(|| first(Health::Leaving))?;
-    let (_, wanted) = *out_of_use.get(place)?;
-    let peers = equals(&ranking[place..], most, |peer| health(peer) == wanted);
-    out_of_use.truncate(place);
-    Some(Choice { peers, reason: reason(out_of_use) })
+    let healths = ranking.iter().map(|one| (one.peer, health(one.peer)));
+    let usable = healths.clone().enumerate().filter(|(_, (_, health))| health.is_usable());
+    // Of several that are as healthy this is the first.
+    let (place, (_, best)) = usable.min_by_key(|(_, (_, health))| *health)?;
+    let peers = equals(&ranking[place..], most, |peer| health(peer) == best);
+    Some(Choice { peers, reason: reason(healths.take(place).collect()) })
 }
 
 /// The first of `ranking`, and of those that tie with it the ones that are as healthy, `most` in all.

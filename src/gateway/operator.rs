@@ -93,7 +93,9 @@ impl Gateway {
             self.ike.initiate(connection::id(remote), at);
         }
         Reply::done(match self.health(peer) {
-            Health::Usable | Health::Held | Health::Leaving => "the tunnel is up",
+            Health::Usable | Health::Poor | Health::Held | Health::Silent | Health::Leaving => {
+                "the tunnel is up"
+            }
             Health::Unreachable => "the tunnel has SAs, but packets do not pass",
             Health::Down => "the tunnel is being brought up",
         })

@@ -199,7 +199,8 @@ impl Tunnel {
                 Health::Usable | Health::Held if self.leaving || self.watch.peer_leaves() => {
                     Health::Leaving
                 }
-                Health::Usable if self.beyond.is_silent() || self.beyond.is_poor() => Health::Held,
+                Health::Usable | Health::Held if self.beyond.is_silent() => Health::Silent,
+                Health::Usable if self.beyond.is_poor() => Health::Poor,
                 health => health,
             },
         }

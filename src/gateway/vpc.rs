@@ -180,7 +180,7 @@ impl Vpc {
         health: Health,
         now: Timestamp,
     ) {
-        let carries = matches!(health, Health::Usable | Health::Leaving);
+        let carries = matches!(health, Health::Usable | Health::Poor | Health::Leaving);
         note(&mut self.reachable, peer, !carries);
         if before.is_usable() != health.is_usable() {
             self.router.on_tunnel(peer, health.is_usable(), now);

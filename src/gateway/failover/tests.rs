@@ -57,6 +57,24 @@ fn a_peer_that_recovers_is_better_than_none_and_worse_than_any_other() {
 }
 
 #[test]
+fn the_healthiest_is_chosen_whatever_ranks_first_and_shares_with_its_like_only() {
+    let order = [Health::Usable, Health::Poor, Health::Held, Health::Silent, Health::Leaving];
+    let tied = [(A, false), (B, true)].map(|(peer, ties)| Ranked { peer, ties });
+    for (place, worse) in order.iter().enumerate().skip(1) {
+        for better in &order[..place] {
+            for (ranking, most) in [(&*ranked(&[A, B]), 1), (&tied, 16)] {
+                let health = |peer| if peer == A { *worse } else { *better };
+                let choice = choose(ranking, most, health).expect("both are usable");
+                assert_eq!(*choice.peers, [B], "{better:?} before {worse:?}");
+                assert_eq!(choice.reason, Reason::BetterOnesOut(vec![(A, *worse)]));
+            }
+        }
+        let alike = choose(&tied, 16, |_| *worse).expect("both are usable");
+        assert_eq!(*alike.peers, [A, B], "{worse:?}");
+    }
+}
+
+#[test]
 fn nothing_usable_means_no_tunnel() {
     assert_eq!(choose(&ranked(&[A, B]), 1, |_| Health::Down), None);
     assert_eq!(choose(&[], 1, |_| Health::Usable), None);

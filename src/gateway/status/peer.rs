@@ -272,7 +272,9 @@ fn bfd_view(tunnel: &Tunnel, now: Timestamp) -> Option<BfdView> {
 
 fn state(tunnel: &Tunnel, ike: Option<&ConnectionView>) -> PeerState {
     match tunnel.health() {
-        Health::Usable | Health::Held | Health::Leaving => PeerState::Up,
+        Health::Usable | Health::Poor | Health::Held | Health::Silent | Health::Leaving => {
+            PeerState::Up
+        }
         Health::Unreachable => PeerState::Unreachable,
         Health::Down if ike.is_some_and(is_connecting) => PeerState::Connecting,
         Health::Down => PeerState::Down,

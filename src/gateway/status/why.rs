@@ -325,15 +325,11 @@ impl Gateway {
 impl Gateway {
     /// How a peer's tunnel is; of one that waits behind others, why.
     fn health_in_words(&self, peer: PeerId) -> &'static str {
-        let is_silent = || self.tunnels.get(&peer).is_some_and(|tunnel| tunnel.beyond.is_silent());
-        let is_poor = || self.tunnels.get(&peer).is_some_and(|tunnel| tunnel.beyond.is_poor());
         match self.health(peer) {
             Health::Usable => "up",
-            Health::Held if is_silent() => {
-                "up, and the host behind it that `probe` names is silent"
-            }
-            Health::Held if is_poor() => "up, and the way is poorer than `probe` wants it",
+            Health::Poor => "up, and the way is poorer than `probe` wants it",
             Health::Held => "up, and watched before it is preferred",
+            Health::Silent => "up, and the host behind it that `probe` names is silent",
             Health::Leaving => "up, and being left for others",
             Health::Unreachable => "unreachable",
             Health::Down => "down",
