@@ -66,7 +66,7 @@ pub use inside::{derive_device_address, derive_inside_address, derived_prefix};
 pub use keys::{KeyFile, KeyFiles, KeysInMemory};
 pub use names::{Meaning, Unfit};
 pub use outline::{Outline, VpcOutline};
-pub use probe_section::{Probe, QualityLimits};
+pub use probe_section::{LOSS_WINDOW, Probe, QualityLimits};
 pub use sharing_section::SharingConfig;
 pub use timing::{Bfd, Lifetimes, Liveness};
 pub use types::{

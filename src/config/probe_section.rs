@@ -16,6 +16,9 @@ use std::time::Duration;
 const KEYS: [&str; 7] =
     ["address", "source", "interval", "timeout", "max_rtt", "max_jitter", "max_loss"];
 
+/// The questions over which loss is counted.
+pub const LOSS_WINDOW: u32 = 50;
+
 /// A host behind a peer without whose answers other peers are preferred.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Probe {
@@ -62,7 +65,7 @@ pub(super) fn read(
         let fault = Fault::new(message).label("one lost packet would count");
         report.add(section.span(), fault.help("for example interval = \"1s\", timeout = \"3s\""));
     }
-    let limits = limits_of(&section, timeout, report);
+    let limits = limits_of(&section, (interval, timeout), report);
     let help = "address = \"10.2.0.10\": a host behind the peer that answers pings";
     let address = section.required("address", help, words::address, report);
     let source = section.located("source", words::address, report);
@@ -84,7 +87,11 @@ pub(super) fn read(
     Some(Probe { address: address.value, source, interval, timeout, limits })
 }
 
-fn limits_of(section: &Section<'_>, timeout: Duration, report: &mut Report) -> QualityLimits {
+fn limits_of(
+    section: &Section<'_>,
+    (interval, timeout): (Duration, Duration),
+    report: &mut Report,
+) -> QualityLimits {
     let time = |key| {
         let limit = section.located(key, words::duration("a limit", limits::QUALITY), report)?;
         if limit.value >= timeout {
@@ -96,7 +103,15 @@ fn limits_of(section: &Section<'_>, timeout: Duration, report: &mut Report) -> Q
     };
     let [round_trip, jitter] = ["max_rtt", "max_jitter"].map(time);
     let loss = words::integer("the loss in percent", limits::LOSS);
-    QualityLimits { round_trip, jitter, loss: section.optional("max_loss", loss, report) }
+    let loss = section.located("max_loss", loss, report);
+    if let Some(loss) = loss.as_ref().filter(|_| timeout > interval * LOSS_WINDOW) {
+        let message = format!(
+            "`timeout` ({timeout:?}) is longer than {LOSS_WINDOW} of `interval` ({interval:?})"
+        );
+        let fault = Fault::new(message).label("loss would be noticed too late");
+        report.add(loss.span.clone(), fault.help("write a shorter `timeout`, or no `max_loss`"));
+    }
+    QualityLimits { round_trip, jitter, loss: loss.map(|loss| loss.value) }
 }
 
 /// It is behind the peer, and the peer may send from it.

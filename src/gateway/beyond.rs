@@ -100,8 +100,13 @@ impl Beyond {
             self.state = State::Silent { answers_since: None };
             self.quality.pause();
         }
-        let shift = self.quality.on_asked(probe.limits, probe.timeout, now);
-        let turn = turn.or(shift.map(Turn::Quality).filter(|_| !self.is_silent()));
+        // A verdict that comes while it is silent would be told to nobody.
+        let shift = match self.is_silent() {
+            true => None,
+            false => self.quality.judge(probe.limits, probe.timeout, now),
+        };
+        let turn = turn.or(shift.map(Turn::Quality));
+        self.quality.on_asked(now);
         // The number says when it was asked.
         (Some((probe, now.as_micros())), turn)
     }

@@ -10,14 +10,16 @@
 //!         on end; twice as many with every time of late
 //! ```
 
-use crate::config::QualityLimits;
+use crate::config::{LOSS_WINDOW, QualityLimits};
 use crate::time::Timestamp;
 use std::collections::VecDeque;
 use std::fmt;
 use std::time::Duration;
 
-/// The questions that are looked at.
-pub(super) const WINDOW: usize = 50;
+/// The questions over which loss is counted: the last to which no answer can come any more.
+pub(super) const WINDOW: usize = LOSS_WINDOW as usize;
+/// As many may wait for their answers where loss has a limit: `timeout` is so many of `interval` at most.
+const KEPT: usize = 2 * WINDOW;
 /// The answers that a mean is made of.
 const ANSWERS: usize = 10;
 /// The longest wait for a path that gets poor again and again, in doublings.
@@ -66,7 +68,7 @@ pub(super) struct Measures {
     pub round_trip: Option<Duration>,
     /// Mean difference between one of them and the next (RFC 5481 §4.1).
     pub jitter: Option<Duration>,
-    /// Questions whose fate is known.
+    /// Of the last questions those to which no answer can come any more.
     pub asked: usize,
     /// Those of them that were not answered.
     pub lost: usize,
@@ -98,7 +100,7 @@ pub(super) struct Quality {
 
 impl Default for Quality {
     fn default() -> Self {
-        let questions = VecDeque::with_capacity(WINDOW);
+        let questions = VecDeque::with_capacity(KEPT);
         Quality { questions, state: State::Good { questions: 0 }, times: 0 }
     }
 }
@@ -109,20 +111,12 @@ impl Quality {
         matches!(self.state, State::Poor { .. })
     }
 
-    /// A question goes out now; one that is older than `timeout` has no answer to come. Says what the
-    /// questions before it have changed.
-    pub(super) fn on_asked(
-        &mut self,
-        limits: QualityLimits,
-        timeout: Duration,
-        now: Timestamp,
-    ) -> Option<Shift> {
-        let shift = self.judge(limits, self.measure(timeout, now));
-        if self.questions.len() == WINDOW {
+    /// A question goes out now.
+    pub(super) fn on_asked(&mut self, now: Timestamp) {
+        if self.questions.len() == KEPT {
             self.questions.pop_front();
         }
         self.questions.push_back(Question { at: now, round_trip: None });
-        shift
     }
 
     /// The question that went out at `asked` is answered.
@@ -142,18 +136,19 @@ impl Quality {
         }
     }
 
-    /// What the last questions have shown.
+    /// What the last questions have shown; one that is older than `timeout` has no answer to come.
     pub(super) fn measure(&self, timeout: Duration, now: Timestamp) -> Measures {
+        let newest_first = self.questions.iter().rev();
+        // Of younger ones those that are answered are known, and those that are lost are not.
         let is_over = |question: &&Question| now.since(question.at) >= timeout;
-        let unanswered = self.questions.iter().filter(|question| question.round_trip.is_none());
-        let lost = unanswered.filter(is_over).count();
-        let answered: Vec<Duration> =
-            self.questions.iter().filter_map(|question| question.round_trip).collect();
-        let asked = lost + answered.len();
-        let Some(last) = answered.len().checked_sub(ANSWERS).and_then(|from| answered.get(from..))
-        else {
+        let over = newest_first.clone().filter(is_over).take(WINDOW);
+        let asked = over.clone().count();
+        let lost = over.filter(|question| question.round_trip.is_none()).count();
+        let answered = newest_first.filter_map(|question| question.round_trip);
+        let last: Vec<Duration> = answered.take(ANSWERS).collect();
+        if last.len() < ANSWERS {
             return Measures { asked, lost, ..Measures::default() };
-        };
+        }
         let steps = last.windows(2).map(|pair| pair[0].abs_diff(pair[1]));
         Measures {
             round_trip: Some(last.iter().sum::<Duration>() / ANSWERS as u32),
@@ -163,7 +158,14 @@ impl Quality {
         }
     }
 
-    fn judge(&mut self, limits: QualityLimits, measures: Measures) -> Option<Shift> {
+    /// Holds the last questions against the limits: once for each, before the next goes out.
+    pub(super) fn judge(
+        &mut self,
+        limits: QualityLimits,
+        timeout: Duration,
+        now: Timestamp,
+    ) -> Option<Shift> {
+        let measures = self.measure(timeout, now);
         match (self.state, exceeded(limits, measures, 4)) {
             (State::Good { .. }, Some(excess)) => {
                 self.times = (self.times + 1).min(MOST_DOUBLINGS + 1);
@@ -176,7 +178,8 @@ impl Quality {
                 None
             }
             (State::Poor { within }, _) => {
-                let is_within = exceeded(limits, measures, WITHIN).is_none();
+                let is_within =
+                    measures.tell_of(limits) && exceeded(limits, measures, WITHIN).is_none();
                 let within = if is_within { within + 1 } else { 0 };
                 let is_back = within >= WINDOW << self.times.saturating_sub(1);
                 self.state = match is_back {
@@ -186,6 +189,15 @@ impl Quality {
                 is_back.then_some(Shift::Good)
             }
         }
+    }
+}
+
+impl Measures {
+    /// Whether all is known that has a limit.
+    fn tell_of(&self, limits: QualityLimits) -> bool {
+        let round_trips = limits.round_trip.is_none() || self.round_trip.is_some();
+        let loss = limits.loss.is_none() || self.asked > 0;
+        round_trips && loss && (limits.jitter.is_none() || self.jitter.is_some())
     }
 }
 

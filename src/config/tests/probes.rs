@@ -85,6 +85,8 @@ fn limits_of_the_way_to_the_host_are_written_beside_it() {
     };
     says("max_rtt = \"3s\"", &["`max_rtt` is not below `timeout` (3s)", "count as lost"]);
     says("max_jitter = \"5s\"", &["`max_jitter` is not below `timeout`"]);
+    let late = "interval = \"50ms\", timeout = \"2600ms\", max_loss = 4";
+    says(late, &["`timeout` (2.6s) is longer than 50 of `interval` (50ms)", "too late"]);
     says("max_loss = 1", &["the loss in percent is out of range", "from 2 to 90"]);
     says("max_loss = \"5%\"", &["the loss in percent must be an integer"]);
     says("max_rtt = 150", &["unit"]);

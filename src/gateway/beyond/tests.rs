@@ -124,6 +124,25 @@ fn what_nobody_has_asked_is_no_answer() {
 }
 
 #[test]
+fn what_is_poor_when_a_silence_ends_is_told_then() {
+    let limits = QualityLimits { round_trip: Some(Duration::from_millis(100)), ..PROBE.limits };
+    let probe = Probe { interval: Duration::from_millis(200), limits, ..PROBE };
+    let mut beyond = Beyond::default();
+    beyond.follow(Some(probe), Timestamp::ZERO);
+    let slow = Duration::from_millis(150);
+    let mut turns = Vec::new();
+    for number in 0..100 {
+        let now = Timestamp::from_millis(200 * number);
+        let (question, turn) = beyond.handle_timeout(true, now);
+        turns.extend(turn);
+        let question = question.filter(|_| number >= 20);
+        turns.extend(question.and_then(|(_, asked)| beyond.on_answer(HOST, asked, now + slow)));
+    }
+    let poor = Turn::Quality(Shift::Poor(crate::gateway::quality::Excess::RoundTrip(slow)));
+    assert_eq!(turns, [Turn::Silent, Turn::Answers, poor]);
+}
+
+#[test]
 fn another_host_begins_anew() {
     let mut rig = Rig::new();
     rig.seconds(10, false);

@@ -14,17 +14,19 @@ const LIMITS: QualityLimits =
 struct Rig {
     quality: Quality,
     limits: QualityLimits,
+    timeout: Duration,
     now: Timestamp,
 }
 
 impl Rig {
     fn with(limits: QualityLimits) -> Rig {
-        Rig { quality: Quality::default(), limits, now: Timestamp::ZERO }
+        Rig { quality: Quality::default(), limits, timeout: TIMEOUT, now: Timestamp::ZERO }
     }
 
     /// Asks once, and is answered after this time; what changed.
     fn ask(&mut self, answer: Option<Duration>) -> Option<Shift> {
-        let shift = self.quality.on_asked(self.limits, TIMEOUT, self.now);
+        let shift = self.quality.judge(self.limits, self.timeout, self.now);
+        self.quality.on_asked(self.now);
         if let Some(after) = answer {
             self.quality.on_answer(self.now, self.now + after);
         }
@@ -55,7 +57,7 @@ fn what_is_within_the_limits_changes_nothing_and_without_limits_nothing_does() {
     let mut rig = Rig::with(NO_LIMITS);
     assert_eq!(rig.go_on(200, |number| (number % 3 == 0).then_some(ms(2900))), []);
     let measures = rig.quality.measure(TIMEOUT, rig.now);
-    assert_eq!((measures.asked, measures.lost), (49, 32), "one may still be answered");
+    assert_eq!((measures.asked, measures.lost), (50, 34), "the last that are over");
     assert_eq!((measures.round_trip, measures.jitter), (Some(ms(2900)), Some(ms(0))));
 }
 
@@ -112,8 +114,31 @@ fn a_pause_forgets_what_was_measured_and_keeps_the_verdict() {
     rig.quality.pause();
     assert_eq!(rig.quality.measure(TIMEOUT, rig.now), Measures::default());
     assert!(rig.quality.is_poor());
-    assert_eq!(rig.go_on(WINDOW - 1, good), [], "it begins to count anew");
+    assert_eq!(rig.go_on(ANSWERS + WINDOW - 1, good), [], "it begins to count anew");
     assert_eq!(rig.go_on(2, good).len(), 1);
+}
+
+#[test]
+fn loss_counts_whatever_part_of_the_window_the_timeout_takes() {
+    let limits = QualityLimits { loss: Some(50), ..NO_LIMITS };
+    for seconds in [1, 25, 49, 50] {
+        let mut rig = Rig::with(limits);
+        rig.timeout = Duration::from_secs(seconds);
+        let shifts = rig.go_on(300, |number| good(number).filter(|_| number % 3 == 0));
+        let [(_, Shift::Poor(Excess::Loss(26)))] = shifts.as_slice() else {
+            panic!("{seconds} s: {shifts:?}")
+        };
+    }
+}
+
+#[test]
+fn who_hardly_answers_is_not_good_again() {
+    let mut rig = Rig::with(QualityLimits { loss: None, ..LIMITS });
+    rig.go_on(20, |_| Some(ms(150)));
+    assert!(rig.quality.is_poor());
+    // Too few to make a mean of.
+    assert_eq!(rig.go_on(600, |number| good(number).filter(|_| number % 12 == 0)), []);
+    assert_eq!(rig.go_on(WINDOW + ANSWERS, good).len(), 1);
 }
 
 #[test]
