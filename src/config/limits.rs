@@ -35,13 +35,13 @@ pub(super) const PUBLICS: usize = 256;
 pub(super) const EGRESS_PORTS: RangeInclusive<u16> = 1024..=u16::MAX;
 /// VRID 0 does not exist (RFC 9568 §5.2.3).
 pub(super) const VRID: RangeInclusive<u8> = 1..=255;
-/// 0 means "I leave" and 255 "I own the addresses" (RFC 9568 §5.2.4).
 /// Round trips to a probed host, and differences between them.
 pub(super) const QUALITY: RangeInclusive<Duration> = Duration::from_micros(100)..=seconds(60);
 /// Percent of fifty questions: one of them is the least that can be lost.
 pub(super) const LOSS: RangeInclusive<u8> = 2..=90;
 /// Enough for any proportion in whole percents.
 pub(super) const WEIGHT: RangeInclusive<u8> = 1..=100;
+/// 0 means "I leave" and 255 "I own the addresses" (RFC 9568 §5.2.4).
 pub(super) const VRRP_PRIORITY: RangeInclusive<u8> = 1..=254;
 /// Max Advertise Interval has 12 bits of centiseconds (RFC 9568 §5.2.7).
 pub(super) const VRRP_INTERVAL: RangeInclusive<Duration> =
