@@ -404,6 +404,7 @@ fn router_config(id: VpcId, config: &Config) -> RouterConfig {
     RouterConfig {
         ipv6_next_hop: vpc.map(next_hop),
         transit: vpc.is_some_and(|vpc| vpc.transit),
+        multipath: vpc.is_some_and(|vpc| vpc.multipath),
         ..RouterConfig::new(asn, config.gateway.router_id)
     }
 }

@@ -101,7 +101,8 @@ pub struct Path {
 pub struct Chosen {
     /// The usable paths, best first.
     pub ranked: Vec<Path>,
-    /// Of each of them, whether it is as good as the one before it: only the tie-break puts it behind.
+    /// Of each of them, whether packets may take it as well as the one before it, since only the tie-break
+    /// puts it behind.
     pub ties: Vec<bool>,
     /// Why the first is first.
     pub reason: Reason,
@@ -123,6 +124,8 @@ pub struct Rib {
     identifier: Ipv4Addr,
     local: PrefixSet,
     underlay: Reserved,
+    /// Neighbours whose paths tie carry packets together.
+    multipath: bool,
     peers: BTreeMap<PeerId, AdjRibIn>,
     table: Table,
     doubts: Doubts,
@@ -136,6 +139,7 @@ impl Rib {
             identifier,
             local: PrefixSet::new(),
             underlay: Reserved::default(),
+            multipath: false,
             peers: BTreeMap::new(),
             table: Table::new(),
             doubts: Doubts::default(),
@@ -149,6 +153,14 @@ impl Rib {
             for peer in self.peer_ids() {
                 self.readmit(peer);
             }
+        }
+    }
+
+    /// Says whether paths that tie are used together. If not, it is not told which tie.
+    pub fn set_multipath(&mut self, multipath: bool) {
+        if self.multipath != multipath {
+            self.multipath = multipath;
+            self.peer_ids().into_iter().for_each(|peer| self.doubts.walk(peer, false));
         }
     }
 

@@ -77,8 +77,10 @@ pub struct Router {
 impl Router {
     /// A router without neighbours. `random` seeds the jitter of its timers.
     pub fn new(config: RouterConfig, random: &mut dyn Random) -> Router {
+        let mut rib = Rib::new(config.asn, config.router_id);
+        rib.set_multipath(config.multipath);
         Router {
-            rib: Rib::new(config.asn, config.router_id),
+            rib,
             config,
             own: BTreeSet::new(),
             outside: BTreeSet::new(),
@@ -100,14 +102,17 @@ impl Router {
         }
     }
 
-    /// Takes over changed settings. Sessions start anew unless only `transit` changed.
+    /// Takes over changed settings. Sessions start anew unless only `transit` or
+    /// `multipath` changed.
     pub fn reconfigure(&mut self, config: RouterConfig, now: Timestamp) {
         let before = std::mem::replace(&mut self.config, config);
         if before == self.config {
             return;
         }
         self.rib.set_speaker(self.config.asn, self.config.router_id);
-        let lasting = RouterConfig { transit: self.config.transit, ..before };
+        self.rib.set_multipath(self.config.multipath);
+        let RouterConfig { transit, multipath, .. } = self.config;
+        let lasting = RouterConfig { transit, multipath, ..before };
         if lasting != self.config {
             for peer in self.peers() {
                 self.restart(peer, CeaseReason::ConfigurationChange, now);

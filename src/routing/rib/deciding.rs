@@ -67,7 +67,8 @@ impl Rib {
     }
 
     fn decide_one(&mut self, prefix: Prefix, has_news: bool) -> Option<Decided> {
-        let ranking = decision::rank(self.usable_paths(&prefix)).map(Chosen::into_ranking);
+        let ranking = decision::rank(self.usable_paths(&prefix), self.multipath);
+        let ranking = ranking.map(Chosen::into_ranking);
         let before = self.table.ranking(&prefix).map(Arc::as_ref);
         if before == ranking.as_ref() && (before.is_none() || !has_news) {
             return None;

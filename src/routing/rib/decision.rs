@@ -5,7 +5,7 @@
 //! again and again. There is no interior cost here: every path is one tunnel away.
 
 use super::{Chosen, Path, Share};
-use crate::net::{Asn, PeerId};
+use crate::net::Asn;
 use std::fmt;
 
 /// Where paths of a neighbour come from.
@@ -81,22 +81,28 @@ impl Reason {
     }
 }
 
-/// Puts usable paths in order, best first; `None` when there are none.
-pub(super) fn rank(mut paths: Vec<Path>) -> Option<Chosen> {
+/// Puts usable paths in order, best first; `None` when there are none. With `multipath` those that tie
+/// with the best follow it at once, even before one that MULTI_EXIT_DISC puts between them.
+pub(super) fn rank(mut paths: Vec<Path>, multipath: bool) -> Option<Chosen> {
     let mut ranked = Vec::with_capacity(paths.len());
     let mut ties = Vec::with_capacity(paths.len());
     let mut behind_best: Vec<(Path, Reason)> = Vec::new();
-    let mut equals: Vec<PeerId> = Vec::new();
     while let Some((best, losers)) = eliminate(paths) {
         if ranked.is_empty() {
             behind_best.clone_from(&losers);
         }
-        ties.push(equals.contains(&best.peer));
-        if !equals.contains(&best.peer) {
-            equals = equals_of(&best, &losers);
-        }
+        // Of paths that each take a part of the prefix nobody knows whether it is the same part.
+        let shares = multipath && best.share == Share::Whole;
+        let (mut equals, others): (Vec<_>, Vec<_>) =
+            losers.into_iter().partition(|(_, reason)| shares && reason.is_tie_break());
         ranked.push(best);
-        paths = losers.into_iter().map(|(path, _)| path).collect();
+        ties.push(false);
+        while let Some((next, rest)) = eliminate(paths_of(equals)) {
+            ranked.push(next);
+            ties.push(true);
+            equals = rest;
+        }
+        paths = paths_of(others);
     }
     let second = ranked.get(1);
     let of_second = behind_best.iter().find(|(path, _)| Some(path) == second);
@@ -104,12 +110,8 @@ pub(super) fn rank(mut paths: Vec<Path>) -> Option<Chosen> {
     (!ranked.is_empty()).then_some(Chosen { ranked, ties, reason })
 }
 
-/// The neighbours whose paths are as good as the best one. Of paths that each take a part of the prefix
-/// nobody knows whether it is the same part.
-fn equals_of(best: &Path, losers: &[(Path, Reason)]) -> Vec<PeerId> {
-    let tied = losers.iter().filter(|(_, reason)| reason.is_tie_break());
-    let tied = tied.filter(|_| best.share == Share::Whole);
-    tied.map(|(path, _)| path.peer).collect()
+fn paths_of(losers: Vec<(Path, Reason)>) -> Vec<Path> {
+    losers.into_iter().map(|(path, _)| path).collect()
 }
 
 /// The best of `paths`, and the others with the step that took each out.

@@ -59,14 +59,14 @@ fn only_paths_that_nothing_but_the_tie_break_sets_apart_tie() {
     ];
     for (one, other, tie) in cases {
         let second = other.as_path.neighbor().expect("an AS path").0;
-        let mut rib = rib_of(&[(1, 100, external(65001)), (2, 100, external(second))]);
+        let mut rib = sharing_rib(&[(1, 100, external(65001)), (2, 100, external(second))]);
         rib.set_identifier(PeerId(1), Ipv4Addr::new(1, 1, 1, 1));
         rib.set_identifier(PeerId(2), Ipv4Addr::new(9, 9, 9, 9));
         tell(&mut rib, 1, "10.0.0.0/8", one.clone());
         tell(&mut rib, 2, "10.0.0.0/8", other.clone());
         assert_eq!(sharing(&mut rib, "10.0.0.0/8").len() == 2, tie, "{one:?} {other:?}");
     }
-    let mut rib = rib_of(&[(1, 100, external(65001)), (2, 101, external(65001))]);
+    let mut rib = sharing_rib(&[(1, 100, external(65001)), (2, 101, external(65001))]);
     (1..=2).for_each(|peer| tell(&mut rib, peer, "10.0.0.0/8", base()));
     assert_eq!(sharing(&mut rib, "10.0.0.0/8"), [2], "preference comes first");
 }
@@ -74,7 +74,8 @@ fn only_paths_that_nothing_but_the_tie_break_sets_apart_tie() {
 #[test]
 fn those_that_come_next_tie_among_themselves() {
     let preferences = [(1, 100), (2, 200), (3, 100), (4, 200)];
-    let mut rib = rib_of(&preferences.map(|(peer, preference)| (peer, preference, Source::Static)));
+    let neighbors = preferences.map(|(peer, preference)| (peer, preference, Source::Static));
+    let mut rib = sharing_rib(&neighbors);
     (1..=4).for_each(|peer| tell(&mut rib, peer, "10.0.0.0/8", announced(&[])));
     assert_eq!(sharing(&mut rib, "10.0.0.0/8"), [2, 4]);
     let (ways, _) = rib.ways(&prefix("10.0.0.0/8"));
@@ -83,6 +84,43 @@ fn those_that_come_next_tie_among_themselves() {
     let range = AddressRange::from(prefix("10.2.0.0/16"));
     (1..=4).for_each(|peer| rib.set_reach(PeerId(peer), Reach::of([range])));
     assert_eq!(sharing(&mut rib, "10.0.0.0/8"), [2], "parts may be different ones");
+}
+
+#[test]
+fn who_ties_follows_the_best_whatever_another_has_as_med() {
+    let with = |asn: u32, med: u32| Attributes { med: Some(med), ..announced(&[asn, 65010]) };
+    let neighbors =
+        [(1, 100, external(65001)), (2, 100, external(65001)), (3, 100, external(65002))];
+    let ranked = |mut rib: Rib| {
+        for (peer, attributes) in [(1, with(65001, 0)), (2, with(65001, 10)), (3, with(65002, 5))] {
+            rib.set_identifier(PeerId(peer), Ipv4Addr::from(peer));
+            tell(&mut rib, peer, "10.0.0.0/8", attributes);
+        }
+        rib.decide(usize::MAX);
+        let (ways, _) = rib.ways(&prefix("10.0.0.0/8"));
+        ways.iter().map(|way| (way.peer.0, way.ties)).collect::<Vec<_>>()
+    };
+    assert_eq!(ranked(sharing_rib(&neighbors)), [(1, false), (3, true), (2, false)]);
+    assert_eq!(ranked(rib_of(&neighbors)), [(1, false), (2, false), (3, false)]);
+}
+
+#[test]
+fn ties_come_and_go_where_they_are_used_and_move_nothing_elsewhere() {
+    for multipath in [false, true] {
+        let mut rib = rib_of(&[(1, 100, external(65001)), (2, 100, external(65001))]);
+        rib.set_multipath(multipath);
+        (1..=2).for_each(|peer| tell(&mut rib, peer, "10.0.0.0/8", announced(&[65001])));
+        assert_eq!(sharing(&mut rib, "10.0.0.0/8").len() == 2, multipath);
+        tell(&mut rib, 2, "10.0.0.0/8", announced(&[65001, 65001]));
+        let decided = rib.decide(usize::MAX);
+        assert_eq!(decided.iter().map(|one| one.is_rerouted).collect::<Vec<_>>(), [multipath]);
+    }
+    let mut rib = rib_of(&[(1, 100, external(65001)), (2, 100, external(65001))]);
+    (1..=2).for_each(|peer| tell(&mut rib, peer, "10.0.0.0/8", announced(&[65001])));
+    for (multipath, carriers) in [(false, 1), (true, 2), (false, 1)] {
+        rib.set_multipath(multipath);
+        assert_eq!(sharing(&mut rib, "10.0.0.0/8").len(), carriers);
+    }
 }
 
 #[test]
@@ -319,6 +357,13 @@ fn rib_of(peers: &[(u32, u32, Source)]) -> Rib {
         rib.set_policy(PeerId(*peer), policy(*preference, *source));
         rib.set_usable(PeerId(*peer), true);
     }
+    rib
+}
+
+/// The same, of which those that tie share.
+fn sharing_rib(peers: &[(u32, u32, Source)]) -> Rib {
+    let mut rib = rib_of(peers);
+    rib.set_multipath(true);
     rib
 }
 

@@ -22,10 +22,12 @@ pub struct RouterConfig {
     pub connect_retry: Duration,
     /// Announce to peers what other peers announced.
     pub transit: bool,
+    /// Peers whose routes to a prefix are equally good carry it together.
+    pub multipath: bool,
 }
 
 impl RouterConfig {
-    /// The defaults: retry after 5 s at most, no transit, no next hop but inside addresses.
+    /// The defaults: retry after 5 s at most, no transit, no multipath, no next hop but inside addresses.
     pub fn new(asn: Asn, router_id: Ipv4Addr) -> RouterConfig {
         RouterConfig {
             asn,
@@ -33,6 +35,7 @@ impl RouterConfig {
             ipv6_next_hop: None,
             connect_retry: Duration::from_secs(5),
             transit: false,
+            multipath: false,
         }
     }
 }
