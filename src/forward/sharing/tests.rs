@@ -80,6 +80,21 @@ fn every_member_gets_what_its_weight_says() {
 }
 
 #[test]
+fn rarity_is_the_logarithm_and_falls_with_the_number() {
+    let mut random = Seeded::new(3);
+    let mut numbers: Vec<u64> = (0..64).map(|bit| 1 << bit).chain([0, u64::MAX]).collect();
+    numbers.extend((0..64).map(|bit| u64::MAX >> bit));
+    numbers.extend((0..10_000).map(|_| random.u64()));
+    numbers.sort_unstable();
+    let due = |number: u64| 64.0 - (number.max(1) as f64).log2();
+    for number in &numbers {
+        let is = rarity(*number) as f64 / 2_f64.powi(56);
+        assert!((is - due(*number)).abs() < 0.006, "{number}: {is} for {}", due(*number));
+    }
+    assert!(numbers.is_sorted_by(|one, other| rarity(*one) >= rarity(*other)));
+}
+
+#[test]
 fn a_member_that_goes_or_comes_moves_its_own_flows_and_no_others() {
     let weights = [2, 1, 3, 1, 5];
     let all: Vec<Member> =
@@ -144,5 +159,5 @@ fn the_choice_never_changes() {
         let place = buckets.member_of(FlowHash::between(one, other, Some(by)));
         char::from_digit(place as u32, 10).unwrap()
     });
-    assert_eq!(places.collect::<String>(), "221022221212222000221122");
+    assert_eq!(places.collect::<String>(), "012221210222200200022000");
 }
