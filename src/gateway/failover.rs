@@ -5,6 +5,7 @@
 //! take part that are as good and as well; when none is usable, the group has no
 //! tunnel and its packets are discarded (fail closed). RFC 4271's decision process is not here.
 
+use crate::forward::MOST_MEMBERS;
 use crate::net::PeerId;
 use crate::routing::Ranked;
 use serde::{Deserialize, Serialize};
@@ -69,30 +70,21 @@ impl Health {
 }
 
 /// Chooses the first of the healthiest peers of `ranking`, if packets get through to one. Beside it those
-/// that tie with it and are as healthy, `most` in all.
+/// that tie with it, are as healthy and may share with it.
 pub(super) fn choose(
     ranking: &[Ranked],
-    most: usize,
+    may_share: impl Fn(PeerId, PeerId) -> bool,
     health: impl Fn(PeerId) -> Health,
 ) -> Option<Choice> {
     let healths = ranking.iter().map(|one| (one.peer, health(one.peer)));
     let usable = healths.clone().enumerate().filter(|(_, (_, health))| health.is_usable());
     // Of several that are as healthy this is the first.
     let (place, (_, best)) = usable.min_by_key(|(_, (_, health))| *health)?;
-    let peers = equals(&ranking[place..], most, |peer| health(peer) == best);
+    let (first, rest) = ranking.get(place..)?.split_first()?;
+    let tied = rest.iter().take_while(|one| one.ties).map(|one| one.peer);
+    let sharing = tied.filter(|peer| health(*peer) == best && may_share(first.peer, *peer));
+    let peers = std::iter::once(first.peer).chain(sharing.take(MOST_MEMBERS - 1)).collect();
     Some(Choice { peers, reason: reason(healths.take(place).collect()) })
-}
-
-/// The first of `ranking`, and of those that tie with it the ones that are as healthy, `most` in all.
-fn equals(
-    ranking: &[Ranked],
-    most: usize,
-    is_as_healthy: impl Fn(PeerId) -> bool,
-) -> Arc<[PeerId]> {
-    let first = ranking.iter().take(1);
-    let tied = ranking.iter().skip(1).take_while(|one| one.ties);
-    let tied = tied.filter(|one| is_as_healthy(one.peer)).take(most.saturating_sub(1));
-    first.chain(tied).map(|one| one.peer).collect()
 }
 
 fn reason(out_of_use: Vec<(PeerId, Health)>) -> Reason {

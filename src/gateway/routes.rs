@@ -10,8 +10,8 @@
 
 use super::failover::{self, Choice, Health};
 use super::fib::Fib;
-use super::multipath::Multipath;
-use crate::forward::{Buckets, GroupId, Member};
+use super::multipath::{Multipath, Sharer};
+use crate::forward::{Buckets, GroupId};
 use crate::net::{PeerId, Prefix, PrefixMap};
 use crate::routing::Ranked;
 use std::collections::{BTreeMap, BTreeSet};
@@ -103,8 +103,8 @@ impl VpcRoutes {
     }
 
     /// Says by what peers share flows that rank alike; with nobody named, one carries all of a prefix.
-    pub(super) fn set_multipath(&mut self, members: BTreeMap<PeerId, Member>) {
-        if self.multipath.set(members) {
+    pub(super) fn set_multipath(&mut self, sharers: BTreeMap<PeerId, Sharer>) {
+        if self.multipath.set(sharers) {
             let all = (0..).map(GroupId).zip(&self.groups);
             self.stale.extend(all.filter(|(_, group)| group.is_some()).map(|(id, _)| id));
         }
@@ -143,7 +143,8 @@ impl VpcRoutes {
         let mut flipped = false;
         while let Some(id) = self.stale.pop_first() {
             let Some(Some(group)) = self.groups.get_mut(index(id)) else { continue };
-            let choice = failover::choose(&group.ranking, self.multipath.most(), &health);
+            let may_share = |one, other| self.multipath.may_share(one, other);
+            let choice = failover::choose(&group.ranking, may_share, &health);
             let (from, to) = (carriers(group.choice.as_ref()), carriers(choice.as_ref()));
             let is_new = self.unchosen.remove(&id);
             let buckets = self.multipath.buckets(&to);

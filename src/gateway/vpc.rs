@@ -118,7 +118,7 @@ impl Vpc {
         let maps: BTreeSet<&Mappings> = peers.map(|(_, peer)| &peer.maps).collect();
         let known = maps.into_iter().filter(|maps| !maps.is_empty());
         self.known = known.map(|maps| (maps.clone(), self.destinations_behind(maps))).collect();
-        self.routes.set_multipath(multipath::members(self.id, config));
+        self.routes.set_multipath(multipath::sharers(self.id, config));
         self.router.reconfigure(router_config(self.id, config), now);
         self.router.set_local_prefixes(vpc.prefixes.iter().copied().collect(), now);
         let outsides = vpc.maps.iter().map(|map| map.mapping.outside());

@@ -1,6 +1,8 @@
 //! Groups are shared, flip without touching the FIB, and go when nobody uses them.
 
 use super::*;
+use crate::forward::Member;
+use crate::net::{Mapping, Mappings};
 use std::num::NonZeroU8;
 
 const A: PeerId = PeerId(1);
@@ -221,11 +223,14 @@ const C: PeerId = PeerId(3);
 /// Routes of a VPC whose three peers may share, one with twice the weight.
 fn shared() -> VpcRoutes {
     let mut routes = VpcRoutes::default();
-    let member = |peer: PeerId, weight| {
-        (peer, Member { key: u64::from(peer.0) * 7919, weight: NonZeroU8::new(weight).unwrap() })
-    };
-    routes.set_multipath(BTreeMap::from([member(A, 1), member(B, 2), member(C, 1)]));
+    routes.set_multipath(BTreeMap::from([sharer(A, 1), sharer(B, 2), sharer(C, 1)]));
     routes
+}
+
+fn sharer(peer: PeerId, weight: u8) -> (PeerId, Sharer) {
+    let weight = NonZeroU8::new(weight).unwrap();
+    let member = Member { key: u64::from(peer.0) * 7919, weight };
+    (peer, Sharer { member, maps: Mappings::default() })
 }
 
 fn using(routes: &VpcRoutes, text: &str) -> Vec<PeerId> {
@@ -251,6 +256,24 @@ fn only_those_that_rank_alike_share_and_only_where_that_is_wanted() {
     assert!(routes.reselect(|_| Health::Usable));
     assert_eq!(using(&routes, "10.2.0.0/16"), [A]);
     assert_eq!(changed(&mut routes).len(), 1, "the others are as they were");
+}
+
+#[test]
+fn who_knows_our_hosts_by_other_addresses_carries_what_it_carries_alone() {
+    let mut routes = shared();
+    routes.learn(prefix("10.2.0.0/16"), &tied(&[A, B, C]));
+    routes.reselect(|_| Health::Usable);
+    assert_eq!(using(&routes, "10.2.0.0/16"), [A, B, C]);
+    let mapped = |(peer, sharer): (PeerId, Sharer)| {
+        let map = Mapping::new(prefix("10.1.0.0/16"), prefix("10.9.0.0/16")).unwrap();
+        (peer, Sharer { maps: [map].into_iter().collect(), ..sharer })
+    };
+    routes.set_multipath([mapped(sharer(A, 1)), sharer(B, 1), sharer(C, 1)].into());
+    routes.reselect(|_| Health::Usable);
+    assert_eq!(using(&routes, "10.2.0.0/16"), [A]);
+    routes.mark(A);
+    routes.reselect(|peer| if peer == A { Health::Down } else { Health::Usable });
+    assert_eq!(using(&routes, "10.2.0.0/16"), [B, C]);
 }
 
 #[test]
@@ -284,9 +307,7 @@ fn groups_of_the_same_members_share_their_buckets_and_another_weight_makes_them_
     let [one, other] = ["10.2.0.0/16", "10.3.0.0/16"].map(|text| buckets(&routes, text).unwrap());
     assert!(Arc::ptr_eq(&one, &other));
     changed(&mut routes);
-    let even =
-        |peer: PeerId| (peer, Member { key: u64::from(peer.0) * 7919, weight: NonZeroU8::MIN });
-    routes.set_multipath([A, B, C].map(even).into());
+    routes.set_multipath([A, B, C].map(|peer| sharer(peer, 1)).into());
     assert!(routes.reselect(|_| Health::Usable));
     assert_ne!(buckets(&routes, "10.2.0.0/16"), Some(one));
     assert_eq!(changed(&mut routes).len(), 2);
