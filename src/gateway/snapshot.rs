@@ -131,13 +131,15 @@ impl Publisher {
         self.snapshot.vpcs.set(place, Some(Arc::new(table)));
     }
 
-    /// The tunnels of a group, as they were published.
+    /// The tunnels of a group, as they were published: who is chosen has an SA that sends, and was published
+    /// with it before. Were one missing, the whole group would be closed.
     fn next_hops(&self, group: &Group) -> Option<NextHops> {
         let choice = group.choice.as_ref()?;
         let Some(buckets) = &group.buckets else {
             return self.tunnel(*choice.peers.first()?).map(NextHops::One);
         };
         let members: Option<Box<_>> = choice.peers.iter().map(|peer| self.tunnel(*peer)).collect();
+        debug_assert!(members.is_some(), "chosen and not published: {:?}", choice.peers);
         let (members, buckets) = (members?, Arc::clone(buckets));
         Some(NextHops::Shared(Arc::new(Shared { members, buckets })))
     }
