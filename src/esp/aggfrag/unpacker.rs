@@ -12,7 +12,7 @@ use std::time::Duration;
 /// Pieces wait as long as packets with so many later numbers come. A packet of 64 KiB is in 46
 /// packets of the usual size.
 const WINDOW: u64 = 64;
-/// Octets of one SA that wait: two of the longest packets.
+/// Octets of one SA that wait: two of the longest packets. Their memory is at most twice as much.
 const OCTETS: usize = 128 << 10;
 /// A piece waits for the others so long, or up to twice as long, if later numbers are slow to come: far
 /// longer than any path reorders (RFC 9347 §2.2.3, the lost packet timer).
@@ -304,7 +304,9 @@ impl Pieces {
         let mut kept = |octets: &[u8]| match octets.is_empty() {
             true => Vec::new(),
             false => {
-                let mut memory = mem::take(&mut self.spare);
+                // A few octets in the memory of many would make the limit say little.
+                let fits = self.spare.capacity() <= 2 * octets.len();
+                let mut memory = if fits { mem::take(&mut self.spare) } else { Vec::new() };
                 memory.clear();
                 memory.extend_from_slice(octets);
                 memory

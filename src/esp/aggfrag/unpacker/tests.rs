@@ -78,6 +78,14 @@ impl Ends {
         );
         pieces.octets
     }
+
+    /// Octets of memory that the pieces have, and what is kept for the next.
+    fn memory(&self) -> usize {
+        let pieces = self.unpacker.0.lock().unwrap();
+        let places = pieces.places.iter().flatten();
+        let waiting = places.map(|one| one.before.capacity() + one.after.capacity());
+        waiting.sum::<usize>() + pieces.spare.capacity()
+    }
 }
 
 /// IPv4 and IPv6 packets of these lengths, each with a number of its own in it.
@@ -217,8 +225,23 @@ fn nobody_makes_more_wait_than_the_limits_permit() {
             assert!(ends.receive(&datagram).is_empty());
         }
         most = most.max(ends.waiting());
+        assert!(ends.memory() <= 2 * OCTETS + LONGEST, "{}", ends.memory());
     }
     assert!((OCTETS - 6000..=OCTETS).contains(&most), "{most}");
+}
+
+#[test]
+fn a_small_piece_never_holds_the_memory_of_a_large_one() {
+    let mut ends = Ends::new();
+    let large = [&[0, 0, 0, 0, 0x45, 0, 0xff, 0xff][..], &[0; 60_000]].concat();
+    for _ in 0..WINDOW {
+        for payload in [&large[..], &[0, 0, 0, 1, 1], &[0, 0, 0, 0, 0x45]] {
+            let datagram = ends.seal(payload);
+            ends.receive(&datagram);
+        }
+        assert!(ends.memory() < LONGEST + 1000, "{}", ends.memory());
+    }
+    assert!(ends.waiting() > 10, "small pieces wait");
 }
 
 #[test]
