@@ -86,13 +86,14 @@ impl<'t> Packing<'t> {
     pub(super) fn seal(&mut self, tos: u8, egress: &mut impl Egress) {
         self.octets = 0;
         for Waiting { tunnel, mut packer, own } in self.waiting.drain(..) {
-            let (packets, octets) = (packer.packets() as u64, packer.octets() as u64);
-            match seal(tunnel, &packer, tos, egress) {
-                Ok(()) => {
-                    tunnel.counters.count_sent(packets, octets);
-                    tunnel.counters.count_own_sent(own);
-                }
-                Err(reason) => tunnel.counters.discards.add_many(reason, packets),
+            let mut left = 0;
+            let sealed = seal(tunnel, &packer, tos, egress, &mut left);
+            let (packets, octets) = packer.whole_within(left);
+            tunnel.counters.count_sent(packets as u64, octets as u64);
+            tunnel.counters.count_own_sent(own.min(packets as u64));
+            if let Err(reason) = sealed {
+                let lost = packer.packets() - packets;
+                tunnel.counters.discards.add_many(reason, lost as u64);
             }
             packer.clear();
             self.packers.0.push(packer);
@@ -121,12 +122,14 @@ fn wait(tunnel: &TunnelEntry, pacer: &Pacer, inner: &InnerPacket, packet: &mut S
     }
 }
 
-/// The pieces of a packet have consecutive sequence numbers (§2.2.3): one train takes all.
+/// The pieces of a packet have consecutive sequence numbers (§2.2.3): one train takes all. `left` counts
+/// the octets of packets that have left, also when the rest cannot.
 fn seal(
     tunnel: &TunnelEntry,
     packer: &Packer,
     tos: u8,
     egress: &mut impl Egress,
+    left: &mut usize,
 ) -> Result<(), Discard> {
     let longest = usize::from(tunnel.inner_mtu);
     let payloads = packer.payloads(longest);
@@ -138,6 +141,7 @@ fn seal(
         egress.datagram(tunnel, tos, length, |out| {
             train.seal(AGGFRAG_PAYLOAD, &payload.header, payload.data, out)
         })?;
+        *left += payload.data.len();
     }
     Ok(())
 }

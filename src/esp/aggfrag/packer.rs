@@ -45,6 +45,16 @@ impl Packer {
         self.stream.len()
     }
 
+    /// The packets that end within the first `octets` of all, and their octets.
+    pub fn whole_within(&self, octets: usize) -> (usize, usize) {
+        let ends = self.lengths.iter().scan(0, |end, len| {
+            *end += len;
+            Some(*end)
+        });
+        let whole = ends.take_while(|end| *end <= octets);
+        whole.fold((0, 0), |(packets, _), end| (packets + 1, end))
+    }
+
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.lengths.is_empty()

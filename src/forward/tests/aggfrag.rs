@@ -291,6 +291,47 @@ fn pieces_are_put_together_across_batches() {
     assert_eq!(arrived, sent.into_iter().map(Ok).collect::<Vec<_>>());
 }
 
+/// Has room for so many datagrams.
+struct Narrow {
+    outcome: Outcome,
+    room: usize,
+}
+
+impl Egress for Narrow {
+    fn datagram(
+        &mut self,
+        tunnel: &TunnelEntry,
+        tos: u8,
+        length: usize,
+        seal: impl FnOnce(&mut [u8]) -> Result<usize, Discard>,
+    ) -> Result<(), Discard> {
+        self.room = self.room.checked_sub(1).ok_or(Discard::NoBuffer)?;
+        self.outcome.datagram(tunnel, tos, length, seal)
+    }
+
+    fn reply(&mut self, error: impl FnOnce() -> Option<Vec<u8>>) {
+        self.outcome.reply(error);
+    }
+}
+
+#[test]
+fn where_a_turn_does_not_leave_as_a_whole_each_packet_counts_as_what_became_of_it() {
+    let (west, east) = (sender(packed(500)), receiver(unpacking()));
+    let sent = datagrams(&[300; 5]);
+    let mut narrow = Narrow { outcome: Outcome::default(), room: 2 };
+    let mut outbound = Outbound::new(&west, VPC);
+    for packet in &sent {
+        outbound.send(SuperPacket::whole(&mut packet.clone()), &mut narrow).unwrap();
+    }
+    outbound.finish(&mut narrow);
+    let arrived = arrive(&east, &narrow.outcome);
+    assert_eq!(arrived, sent[..2].iter().cloned().map(Ok).collect::<Vec<_>>());
+    let counters = &used(&west).counters;
+    let octets = sent[..2].iter().map(Vec::len).sum::<usize>() as u64;
+    assert_eq!((counters.sent_packets(), counters.sent_bytes()), (2, octets));
+    assert_eq!(counters.discards.occurred().collect::<Vec<_>>(), [(Discard::NoBuffer, 3)]);
+}
+
 /// A tunnel at 1.2 Mbit/s over datagrams of 1000 octets.
 fn paced() -> TunnelEntry {
     let rate = NonZeroU64::new(1_200_000).unwrap();

@@ -50,6 +50,13 @@ fn every_payload_but_the_last_is_full() {
 }
 
 #[test]
+fn a_packet_is_whole_within_what_holds_its_end() {
+    let packer = packer(&[50, 30, 100]);
+    let whole = [0, 49, 50, 79, 80, 179, 180].map(|octets| packer.whole_within(octets));
+    assert_eq!(whole, [(0, 0), (0, 0), (1, 50), (1, 50), (2, 80), (2, 80), (3, 180)]);
+}
+
+#[test]
 fn a_packer_that_is_cleared_is_empty() {
     let mut packer = packer(&[20, 30]);
     packer.clear();
