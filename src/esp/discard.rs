@@ -47,6 +47,7 @@ discards! {
     BadPadding "bad_padding" "The authenticated ESP trailer contradicts the packet.",
     NotTunnelMode "not_tunnel_mode" "The next header is neither IPv4 nor IPv6.",
     MalformedAggregate "malformed_aggregate" "An AGGFRAG payload of the peer cannot be read (RFC 9347 §6.1).",
+    IncompletePacket "incomplete_packet" "Not all pieces of a cut packet came in time, or they are too many octets for one.",
     Dummy "dummy" "A dummy packet of the peer (next header 59).",
     SourceNotAllowed "source_not_allowed" "The inner source is not of this VPC, or not one of the peer.",
     DestinationNotLocal "destination_not_local" "The inner destination is not of this VPC.",

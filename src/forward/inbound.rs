@@ -157,9 +157,14 @@ impl<'s> Inbound<'s> {
     ) -> Result<Packets<'a>, Discard> {
         let last = self.last.as_ref().ok_or(Discard::UnknownSpi)?;
         let unpacker = last.entry.aggfrag.as_ref().ok_or(Discard::NotTunnelMode)?;
-        aggregate
+        let discards = &last.entry.counters.discards;
+        let packets = aggregate
             .unpack(unpacker, self.now, room)
-            .inspect_err(|reason| last.entry.counters.discards.add(*reason))
+            .inspect_err(|reason| discards.add(*reason))?;
+        if packets.given_up() > 0 {
+            discards.add_many(Discard::IncompletePacket, packets.given_up());
+        }
+        Ok(packets)
     }
 
     /// Judges the next packet of what was opened last; `None` after the last of them. `outer_tos` is

@@ -41,6 +41,7 @@ pub struct Packets<'a> {
     last: Option<&'a mut [u8]>,
     padding: Option<&'a [u8]>,
     fault: Option<Discard>,
+    given_up: u64,
 }
 
 impl<'a> Aggregate<'a> {
@@ -69,15 +70,16 @@ impl<'a> Aggregate<'a> {
         let is_pad = offset == 0 && whole.is_empty() && after.is_empty() && fault.is_none();
         let after = if fault.is_some() { &[] } else { after };
         let arrival = Arrival { sequence, passes_on: goes_on || is_pad, before, after };
-        let ([first, last], fault) = match arrival.is_piece() {
-            true => match unpacker.add(arrival, now, room) {
-                Ok(complete) => (complete, fault),
-                Err(reason) => ([None, None], Some(reason)),
-            },
-            false => ([None, None], fault),
+        let (complete, given_up) = match arrival.is_piece() {
+            true => unpacker.add(arrival, now, room),
+            false => (Ok([None, None]), 0),
+        };
+        let ([first, last], fault) = match complete {
+            Ok(complete) => (complete, fault),
+            Err(reason) => ([None, None], Some(reason)),
         };
         let padding = is_pad.then_some(padding);
-        Ok(Packets { sequence, first, whole, last, padding, fault })
+        Ok(Packets { sequence, first, whole, last, padding, fault, given_up })
     }
 }
 
@@ -112,6 +114,12 @@ impl<'a> Packets<'a> {
     /// What pads a payload in which nothing else is; once.
     pub fn take_padding(&mut self) -> Option<&'a [u8]> {
         self.padding.take()
+    }
+
+    /// Cut packets that were given up when the payload came: [`Discard::IncompletePacket`]. One whose middle
+    /// alone is lost counts twice, by its beginning and by its end.
+    pub fn given_up(&self) -> u64 {
+        self.given_up
     }
 
     /// The next whole packet that lies in the payload itself.
@@ -174,7 +182,12 @@ struct Pieces {
     looked: Timestamp,
     /// The memory of a piece that has gone, for the next.
     spare: Vec<u8>,
+    /// Packets given up that nobody has been told of.
+    given_up: u64,
 }
+
+/// The packet that ends in an arrival, and the one that begins in it.
+type Complete<'r> = [Option<&'r mut [u8]>; 2];
 
 /// The payloads from the beginning of a packet to its end.
 #[derive(Clone, Copy)]
@@ -184,29 +197,39 @@ struct Span {
 }
 
 impl Unpacker {
-    /// Takes an arrival, and gives the packets that it completes: the one that ends in it, and the
-    /// one that begins in it.
-    ///
-    /// # Errors
-    ///
-    /// [`Discard::NoBuffer`] when the room is full; the packet is lost.
+    /// Takes an arrival, and says how many packets have been given up since the last.
     fn add<'r>(
         &self,
         arrival: Arrival<'_>,
         now: Timestamp,
         room: &mut Room<'r>,
-    ) -> Result<[Option<&'r mut [u8]>; 2], Discard> {
+    ) -> (Result<Complete<'r>, Discard>, u64) {
         let mut pieces = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        pieces.forget_old(arrival.sequence, now);
-        let (ending, beginning) = pieces.spans(&arrival);
-        let ended = ending.map(|span| pieces.join(span, &arrival, room)).transpose()?;
-        let begun = beginning.map(|span| pieces.join(span, &arrival, room)).transpose()?;
-        pieces.keep(arrival, (ending.is_some(), beginning.is_some()), now);
-        Ok([ended.flatten(), begun.flatten()])
+        let complete = pieces.add(arrival, now, room);
+        (complete, mem::take(&mut pieces.given_up))
     }
 }
 
 impl Pieces {
+    /// Takes an arrival, and gives the packets that it completes.
+    ///
+    /// # Errors
+    ///
+    /// [`Discard::NoBuffer`] when the room is full; the packet is lost.
+    fn add<'r>(
+        &mut self,
+        arrival: Arrival<'_>,
+        now: Timestamp,
+        room: &mut Room<'r>,
+    ) -> Result<Complete<'r>, Discard> {
+        self.forget_old(arrival.sequence, now);
+        let (ending, beginning) = self.spans(&arrival);
+        let ended = ending.map(|span| self.join(span, &arrival, room)).transpose()?;
+        let begun = beginning.map(|span| self.join(span, &arrival, room)).transpose()?;
+        self.keep(arrival, (ending.is_some(), beginning.is_some()), now);
+        Ok([ended.flatten(), begun.flatten()])
+    }
+
     /// The packet that ends in an arrival (or passes through it) and the one that begins in it, if all
     /// their pieces are here.
     fn spans(&self, arrival: &Arrival<'_>) -> (Option<Span>, Option<Span>) {
@@ -256,6 +279,7 @@ impl Pieces {
         };
         let len: usize = parts().map(<[u8]>::len).sum();
         if len > LONGEST {
+            self.given_up += 1;
             self.forget(span);
             return Ok(None);
         }
@@ -348,8 +372,11 @@ impl Pieces {
         }
     }
 
+    /// Gives up what waits in a place. The middle of a packet says nothing that its ends do not.
     fn drop_place(&mut self, sequence: u64) {
         if let Some(piece) = self.place(sequence).take() {
+            let has_end = !piece.passes_on && !piece.before.is_empty();
+            self.given_up += u64::from(has_end) + u64::from(!piece.after.is_empty());
             self.octets -= piece.before.len() + piece.after.len();
         }
     }

@@ -332,6 +332,21 @@ fn where_a_turn_does_not_leave_as_a_whole_each_packet_counts_as_what_became_of_i
     assert_eq!(counters.discards.occurred().collect::<Vec<_>>(), [(Discard::NoBuffer, 3)]);
 }
 
+#[test]
+fn a_packet_that_stays_incomplete_is_counted() {
+    let (west, east) = (sender(packed(500)), receiver(unpacking()));
+    let mut outcome = turn(&west, &datagrams(&[600]));
+    outcome.datagrams.pop();
+    assert_eq!(arrive(&east, &outcome), []);
+    for _ in 0..64 {
+        let sent = datagrams(&[600]);
+        let arrived = arrive(&east, &turn(&west, &sent));
+        assert_eq!(arrived, [Ok(sent[0].clone())]);
+    }
+    let counters = &east.inbound.get(EspSpi(300)).unwrap().counters;
+    assert_eq!(counters.discards.read(Discard::IncompletePacket), 1);
+}
+
 /// A tunnel at 1.2 Mbit/s over datagrams of 1000 octets.
 fn paced() -> TunnelEntry {
     let rate = NonZeroU64::new(1_200_000).unwrap();

@@ -20,13 +20,14 @@ struct Ends {
     unpacker: Unpacker,
     now: Timestamp,
     padding: Vec<Vec<u8>>,
+    given_up: u64,
 }
 
 impl Ends {
     fn new() -> Ends {
         let (outbound, inbound) = pair(&config(AeadAlgorithm::Aes128Gcm16, true, 0));
         let (now, padding) = (Timestamp::from_millis(1), Vec::new());
-        Ends { outbound, inbound, unpacker: Unpacker::default(), now, padding }
+        Ends { outbound, inbound, unpacker: Unpacker::default(), now, padding, given_up: 0 }
     }
 
     /// Packs these packets as those that leave together.
@@ -56,6 +57,7 @@ impl Ends {
         };
         match aggregate.unpack(&self.unpacker, self.now, &mut room) {
             Ok(mut packets) => {
+                self.given_up += packets.given_up();
                 self.padding.extend(packets.take_padding().map(<[u8]>::to_vec));
                 packets.map(|one| one.map(|opened| opened.inner.to_vec())).collect()
             }
@@ -228,6 +230,7 @@ fn nobody_makes_more_wait_than_the_limits_permit() {
         assert!(ends.memory() <= 2 * OCTETS + LONGEST, "{}", ends.memory());
     }
     assert!((OCTETS - 6000..=OCTETS).contains(&most), "{most}");
+    assert!(ends.given_up > 100, "{}", ends.given_up);
 }
 
 #[test]
@@ -255,7 +258,7 @@ fn a_packet_longer_than_any_is_not_put_together() {
         let datagram = ends.seal(&piece);
         assert!(ends.receive(&datagram).is_empty());
     }
-    assert_eq!(ends.waiting(), 0);
+    assert_eq!((ends.waiting(), ends.given_up), (0, 1));
 }
 
 #[test]
@@ -266,6 +269,21 @@ fn a_piece_does_not_wait_for_ever() {
     ends.now += PATIENCE * 2;
     assert_eq!(ends.receive(&datagrams[2]), []);
     assert_eq!(ends.waiting(), 24, "only what has just come");
+}
+
+#[test]
+fn a_packet_whose_piece_is_lost_is_counted_when_it_is_given_up() {
+    for lost in 0..2 {
+        let mut ends = Ends::new();
+        let sent = packets(&[100]);
+        let datagrams = ends.send(&sent);
+        assert!(ends.receive(&datagrams[1 - lost]).is_empty());
+        assert_eq!(ends.given_up, 0, "it may still come");
+        ends.now += PATIENCE * 2;
+        let later = ends.send(&sent);
+        assert_eq!(ends.receive_all(&later), sent);
+        assert_eq!((ends.waiting(), ends.given_up), (0, 1), "without {lost}");
+    }
 }
 
 #[test]
@@ -282,6 +300,7 @@ fn pieces_wait_for_a_window_of_later_packets() {
         }
         let expected = if arrives { &sent[..] } else { &[] };
         assert_eq!(ends.receive_all(&late[..1]), expected, "{later}");
+        assert_eq!(ends.given_up, u64::from(!arrives), "{later}");
     }
 }
 
