@@ -11,15 +11,15 @@ use crate::net::VpcId;
 use crate::time::Timestamp;
 use std::time::Duration;
 
-/// So long at most the first frame is waited for: by then a question has been asked twice. Where no virtual
-/// router stands on the interface frames are not seen, and this long is always waited.
+/// So long at most the first frame is waited for: by then a question has been asked twice.
 const PATIENCE: Duration = Duration::from_millis(1500);
 
 impl Vpc {
-    /// The interface towards hosts has come back, or is gone; says until when its network is in doubt.
-    pub(super) fn doubt_network(&mut self, up: bool, now: Timestamp) {
+    /// The interface towards hosts has come back, or is gone. A network is in doubt only where frames are
+    /// listened for: a virtual router stands there, so that another gateway may serve the hosts meanwhile.
+    pub(super) fn doubt_network(&mut self, up: bool, listens: bool, now: Timestamp) {
         self.in_doubt_until = match up {
-            true if !self.link_is_up => Some(now + PATIENCE),
+            true if listens && !self.link_is_up => Some(now + PATIENCE),
             true => self.in_doubt_until,
             false => None,
         };

@@ -319,7 +319,7 @@ impl Vpc {
         };
         let families = Family::ALL.into_iter().filter(|family| link.up && is_reached(family));
         self.reached = families.collect();
-        self.doubt_network(link.up, now);
+        self.doubt_network(link.up, here().next().is_some(), now);
         self.on_lan(link.up, now);
         self.announce(now);
     }
