@@ -9,6 +9,7 @@ mod wanted;
 
 use super::args::Common;
 use super::client;
+use super::denied::denied;
 use super::gateways::{self, Target};
 use super::look::Look;
 use crate::control::{PeerView, Request, RoutesView, VpcsView};
@@ -236,7 +237,7 @@ impl Place {
         wanted: Wanted,
     ) -> Result<Place> {
         let socket = PacketSocket::open(namespace, device, Frames::All)
-            .context("run vpnctl as root (sudo vpnctl capture …)")?;
+            .map_err(|error| denied(error, "capture"))?;
         socket.set_patience(GLANCE)?;
         socket.set_buffer(KERNEL_BACKLOG)?;
         Ok(Place { interface: Interface { name: device.to_owned(), what, link }, socket, wanted })

@@ -7,6 +7,7 @@ mod capture;
 mod check;
 mod client;
 mod complete;
+mod denied;
 mod doctor;
 mod events;
 mod exit;

@@ -4,6 +4,7 @@ mod passage;
 
 use super::args::Common;
 use super::client;
+use super::denied::denied;
 use super::exit::Ending;
 use super::gateways::{self, Target};
 use super::look::{self, BAD, GOOD, Look};
@@ -83,7 +84,7 @@ pub(super) fn ping(common: &Common, wanted: &Wanted, look: Look) -> Result<ExitC
 
 fn open(view: &PeerView, source: Option<IpAddr>, target: IpAddr) -> Result<Echo> {
     Echo::open(view.netns.as_deref(), (source, target), identifier())
-        .context("run vpnctl as root (sudo vpnctl ping …)")
+        .map_err(|error| denied(error, "ping"))
 }
 
 /// The gateway that has a peer, and how it sees it.
