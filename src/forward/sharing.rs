@@ -104,7 +104,8 @@ impl FlowHash {
     }
 
     /// Of a packet. An ICMP error goes with the flow of ports that it is about, an echo with its answers by
-    /// its identifier; an error about an echo or a fragment may go another way than that. `ours` says by which address the peers know the one of ours: both ends see that.
+    /// its identifier; an error about an echo or a fragment may go another way than that. `ours` says by
+    /// which address the peers know the one of ours: both ends see that.
     fn of(
         flow: &Flow,
         inner: &InnerPacket,
