@@ -131,9 +131,10 @@ fn a_lost_datagram_costs_the_packets_that_had_a_part_in_it() {
         // Five standard deviations of so many tries are 0.034 and 0.047.
         assert!((expected - lost).abs() < 0.05, "{lost} of pings of {octets} octets are lost");
     }
-    for gateway in [&left, &right] {
-        assert!(gateway.peer().discards.is_empty(), "{:?}", gateway.peer().discards);
-    }
+    // Lost on the way to one of them.
+    let discards = [left.peer().discards, right.peer().discards];
+    let reasons: BTreeSet<&String> = discards.iter().flat_map(|all| all.keys()).collect();
+    assert!(reasons.into_iter().eq(["incomplete_packet"]), "{discards:?}");
 }
 
 #[test]
