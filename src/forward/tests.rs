@@ -16,6 +16,7 @@ use crate::esp::{
 };
 use crate::net::{EspSpi, PeerId, Prefix, PrefixMap, VpcId};
 use crate::offload::samples::Sample;
+use crate::offload::{Segmentation, VirtioNetHeader};
 use crate::time::Timestamp;
 use crate::wire::ike::TrafficSelector;
 use std::net::SocketAddr;
@@ -174,4 +175,17 @@ fn traffic_is_counted_on_both_sides() {
     let bytes = 3 * packet.len() as u64;
     assert_eq!((sent.sent_packets(), sent.sent_bytes()), (3, bytes));
     assert_eq!((received.received_packets(), received.received_bytes()), (3, bytes));
+}
+
+/// A TCP train of 10 segments of 1000 bytes, as a TUN device hands it over.
+fn train(sample: &Sample) -> (VirtioNetHeader, Vec<u8>) {
+    let header = VirtioNetHeader {
+        needs_checksum: true,
+        segmentation: Segmentation::TcpV4,
+        head_len: 52,
+        segment_size: 1000,
+        checksum_start: 20,
+        checksum_offset: 16,
+    };
+    (header, Sample { payload: vec![5; 10_000], ..sample.clone() }.build())
 }

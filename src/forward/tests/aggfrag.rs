@@ -3,7 +3,7 @@
 use super::*;
 use crate::esp::aggfrag::{Pacer, Packer, Room, Unpacker};
 use crate::esp::ecn::Ecn;
-use crate::offload::{Segmentation, SuperPacket, VirtioNetHeader};
+use crate::offload::SuperPacket;
 use crate::wire::aggfrag::AGGFRAG_PAYLOAD;
 use crate::wire::echo::{Echo, EchoKind};
 use std::num::NonZeroU64;
@@ -89,16 +89,7 @@ fn a_packet_longer_than_a_datagram_is_cut_and_nobody_is_told_that_it_is_too_big(
 #[test]
 fn a_super_packet_leaves_as_its_segments() {
     let (west, east) = (sender(packed(700)), receiver(unpacking()));
-    let sample = Sample { payload: vec![5; 10_000], ..Sample::tcp4() };
-    let header = VirtioNetHeader {
-        needs_checksum: true,
-        segmentation: Segmentation::TcpV4,
-        head_len: 52,
-        segment_size: 1000,
-        checksum_start: 20,
-        checksum_offset: 16,
-    };
-    let mut bytes = sample.build();
+    let (header, mut bytes) = train(&Sample::tcp4());
     let (mut outcome, mut outbound) = (Outcome::default(), Outbound::new(&west, VPC));
     outbound.send(SuperPacket::new(header, &mut bytes).unwrap(), &mut outcome).unwrap();
     outbound.finish(&mut outcome);

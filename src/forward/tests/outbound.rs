@@ -1,6 +1,6 @@
 use super::fragment::Fragments;
 use super::*;
-use crate::offload::{Segment, Segmentation, SuperPacket, VirtioNetHeader};
+use crate::offload::{Segment, SuperPacket};
 use crate::wire::ip::{InnerPacket, protocol};
 use crate::wire::tcp::TcpHeader;
 
@@ -257,19 +257,6 @@ fn an_exhausted_sa_sends_nothing() {
     let west = sender(TunnelEntry { outbound, ..tunnel(300) });
     assert_eq!(outbound_packet(&west, VPC, &mut Sample::udp4().build()).discarded, None);
     assert_eq!(discarded(&west, &Sample::udp4()), Some(Discard::HardLifetime));
-}
-
-/// A TCP train of 10 segments of 1000 bytes, as a TUN device hands it over.
-fn train(sample: &Sample) -> (VirtioNetHeader, Vec<u8>) {
-    let header = VirtioNetHeader {
-        needs_checksum: true,
-        segmentation: Segmentation::TcpV4,
-        head_len: 52,
-        segment_size: 1000,
-        checksum_start: 20,
-        checksum_offset: 16,
-    };
-    (header, Sample { payload: vec![5; 10_000], ..sample.clone() }.build())
 }
 
 fn send_train(mtu: u16, sample: &Sample) -> Outcome {

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::net::{Mapping, Mappings};
-use crate::offload::{Segmentation, SuperPacket, VirtioNetHeader};
+use crate::offload::SuperPacket;
 use crate::wire::icmp::{self, Problem};
 use crate::wire::ip::InnerPacket;
 use std::collections::BTreeSet;
@@ -189,15 +189,7 @@ fn a_super_packet_leaves_as_one_train_by_one_tunnel() {
     let mut used = BTreeSet::new();
     let mut outbound = Outbound::new(&west, VPC);
     for port in 40_000..40_020 {
-        let header = VirtioNetHeader {
-            needs_checksum: true,
-            segmentation: Segmentation::TcpV4,
-            head_len: 52,
-            segment_size: 1000,
-            checksum_start: 20,
-            checksum_offset: 16,
-        };
-        let mut bytes = flow(port, Sample { payload: vec![5; 10_000], ..Sample::tcp4() }).build();
+        let (header, mut bytes) = train(&flow(port, Sample::tcp4()));
         let packet = SuperPacket::new(header, &mut bytes).unwrap();
         let mut outcome = Outcome::default();
         outbound.send(packet, &mut outcome).unwrap();
