@@ -7,7 +7,7 @@ mod stream;
 mod transfer;
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::{Duration, Instant};
 
 pub use icmp::Echo;
@@ -57,4 +57,12 @@ fn longest_gap(outcomes: impl Iterator<Item = (Instant, bool)>) -> Duration {
         }
     }
     longest
+}
+
+/// Any address of the family of another.
+fn any_like(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    }
 }

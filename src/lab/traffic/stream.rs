@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow, ensure};
 use nix::sys::socket::{setsockopt, sockopt};
 
-use super::longest_gap;
+use super::{any_like, longest_gap};
 use crate::os::netns;
 
 /// What a datagram carries: its number, and nothing behind it.
@@ -50,7 +50,7 @@ impl Stream {
             .context("making room for arrivals")?;
         receiving.set_read_timeout(Some(LOOKING))?;
         let target = SocketAddr::new(address, receiving.local_addr()?.port());
-        let sending = netns::within(from, || UdpSocket::bind((any(address), 0)))?;
+        let sending = netns::within(from, || UdpSocket::bind((any_like(address), 0)))?;
         let sending = sending.context("opening a socket to send by")?;
         let ending = Arc::new(AtomicBool::new(false));
         let (ends, ended) = (Arc::clone(&ending), Arc::clone(&ending));
@@ -144,13 +144,6 @@ impl Arrivals {
             *times += 1;
         }
         Ok(())
-    }
-}
-
-fn any(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
-        IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
     }
 }
 

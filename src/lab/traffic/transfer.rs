@@ -1,12 +1,13 @@
 //! A TCP transfer of random bytes, compared by SHA-256 at both ends.
 
 use std::io::{Read, Write};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow};
 use ring::digest::{Context as Hasher, Digest, SHA256};
 
+use super::any_like;
 use crate::os::netns;
 use crate::random::{Random, Seeded};
 
@@ -34,11 +35,8 @@ impl Transfer {
 
 /// Sends `bytes` bytes from one namespace to an address in another.
 pub fn transfer(from: &str, to: &str, address: IpAddr, bytes: u64) -> Result<Transfer> {
-    let any: IpAddr = match address {
-        IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
-        IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
-    };
-    let listener = netns::within(to, || TcpListener::bind((any, 0)))?.context("listening")?;
+    let listen = || TcpListener::bind((any_like(address), 0));
+    let listener = netns::within(to, listen)?.context("listening")?;
     let target = SocketAddr::new(address, listener.local_addr()?.port());
     let receiver = std::thread::spawn(move || receive(&listener));
     let begin = Instant::now();
