@@ -21,13 +21,14 @@ pub(super) use table::Outlets;
 
 use super::Ear;
 use super::counters::DataplaneCounters;
+use crate::net::StreamWay;
 use crate::os::stream;
 use anyhow::{Context as _, Result};
 use seats::Seats;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::{Arc, mpsc as threads};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -36,9 +37,6 @@ use tokio::net::TcpListener;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task;
 use tracing::debug;
-
-/// A way in TCP: our address, and the peer's end.
-pub(crate) type Way = (IpAddr, SocketAddr);
 
 /// Reads that wait for workers before a connection is no longer read.
 const BACKLOG: usize = 64;
@@ -91,7 +89,7 @@ enum Order {
     Listen(SocketAddr, std::net::TcpListener),
     /// Let go of a listening address, then drop the sender.
     Leave(SocketAddr, threads::Sender<Infallible>),
-    Open(Way, Pipe),
+    Open(StreamWay, Pipe),
     Stop,
 }
 
@@ -166,13 +164,13 @@ impl Streams {
     }
 
     /// Whether there is a connection on this way, or one is being made.
-    pub fn has(&self, way: Way) -> bool {
+    pub fn has(&self, way: StreamWay) -> bool {
         self.outlets.0.find(way).is_some()
     }
 
     /// Makes a connection, for which the gateway has a use already or not yet; what is sent meanwhile
     /// waits for it.
-    pub fn open(&self, way: Way, is_used: bool) {
+    pub fn open(&self, way: StreamWay, is_used: bool) {
         let pipe = self.outlets.0.open(way, is_used);
         let _ = self.orders.send(Order::Open(way, pipe));
     }
@@ -182,12 +180,12 @@ impl Streams {
     /// # Errors
     ///
     /// When there is no connection, or what is urgent fills its queue.
-    pub fn send(&self, way: Way, message: &[u8]) -> io::Result<()> {
+    pub fn send(&self, way: StreamWay, message: &[u8]) -> io::Result<()> {
         self.outlets.send(way, message)
     }
 
     /// Whether the gateway has a use for this way.
-    pub fn keep(&self, way: Way, is_used: bool) {
+    pub fn keep(&self, way: StreamWay, is_used: bool) {
         if let Some(outlet) = self.outlets.0.find(way) {
             outlet.kept.send_replace(is_used);
         }

@@ -4,33 +4,29 @@ use super::diagnosis::Fact;
 use super::tunnel::Tunnel;
 use super::{Gateway, Output};
 use crate::control::Code;
-use crate::net::{PeerId, is_streamed};
+use crate::net::{PeerId, StreamWay, is_streamed};
 use crate::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, SocketAddr};
-
-/// A way in TCP: our address, and the peer's end.
-pub(crate) type Way = (IpAddr, SocketAddr);
 
 /// What to do about a TCP connection of the underlay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StreamOutput {
     /// Somebody who has proved to be a peer goes in it.
-    Keep(Way),
+    Keep(StreamWay),
     /// Nobody does any more: it is to end soon.
-    Release(Way),
+    Release(StreamWay),
 }
 
 /// Who goes in which connection.
 #[derive(Debug, Default)]
 pub(super) struct Streams {
-    of_peer: BTreeMap<PeerId, BTreeSet<Way>>,
-    users: BTreeMap<Way, usize>,
+    of_peer: BTreeMap<PeerId, BTreeSet<StreamWay>>,
+    users: BTreeMap<StreamWay, usize>,
 }
 
 impl Streams {
     /// A tunnel goes in these connections now, and in no other: what that changes.
-    fn follow(&mut self, peer: PeerId, ways: BTreeSet<Way>) -> Vec<StreamOutput> {
+    fn follow(&mut self, peer: PeerId, ways: BTreeSet<StreamWay>) -> Vec<StreamOutput> {
         let before = match ways.is_empty() {
             true => self.of_peer.remove(&peer).unwrap_or_default(),
             false => self.of_peer.insert(peer, ways.clone()).unwrap_or_default(),
@@ -68,13 +64,13 @@ impl Gateway {
     }
 
     /// Whether a tunnel goes in a TCP connection on this way.
-    pub fn uses_stream(&self, way: Way) -> bool {
+    pub fn uses_stream(&self, way: StreamWay) -> bool {
         self.streams.users.contains_key(&way)
     }
 
     /// Whether it is for us to make a TCP connection on this way: a peer listens there that may be
     /// spoken to in TCP. Where a peer came from there is nobody to connect to.
-    pub fn may_open_stream(&self, way: Way) -> bool {
+    pub fn may_open_stream(&self, way: StreamWay) -> bool {
         self.ike.listens_in_tcp(way.0, way.1)
     }
 }

@@ -29,6 +29,9 @@ impl fmt::Display for Encapsulation {
     }
 }
 
+/// A way in TCP: our address, and the peer's end.
+pub type StreamWay = (IpAddr, SocketAddr);
+
 /// Our end of a way that goes in TCP, at this address of ours.
 pub fn streamed(address: IpAddr) -> SocketAddr {
     SocketAddr::new(address, 0)

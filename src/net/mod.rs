@@ -13,7 +13,7 @@ mod prefix;
 mod range;
 mod set;
 
-pub use carrier::{Encapsulation, is_streamed, streamed};
+pub use carrier::{Encapsulation, StreamWay, is_streamed, streamed};
 pub use community::{Community, ParseCommunityError};
 pub use ethernet::{EtherType, MacAddress};
 pub use host_name::{HostName, ParseHostNameError};

@@ -1,9 +1,9 @@
 //! One TCP connection from its beginning to its end.
 
 use super::seats::Seat;
-use super::{Context, FromStreams, IKE_BACKLOG, Pipe, Streamed, Way};
+use super::{Context, FromStreams, IKE_BACKLOG, Pipe, Streamed};
 use crate::dataplane::worker::Command;
-use crate::net::streamed;
+use crate::net::{StreamWay, streamed};
 use crate::os::stream;
 use crate::wire::esp::{Encapsulated, classify};
 use crate::wire::stream::{Deframer, PREFIX, StreamFault};
@@ -51,7 +51,7 @@ enum End {
 }
 
 /// Makes a connection to a peer, as TCP Originator.
-pub(super) async fn originate(way: Way, pipe: Pipe, context: Context) {
+pub(super) async fn originate(way: StreamWay, pipe: Pipe, context: Context) {
     match stream::connect(way.0, way.1, PATIENCE).await {
         Ok(stream) => {
             let deframer = Deframer::of_responder();
@@ -65,12 +65,18 @@ pub(super) async fn originate(way: Way, pipe: Pipe, context: Context) {
 }
 
 /// Takes a connection of a stranger, who may prove to be a peer.
-pub(super) async fn respond(way: Way, stream: TcpStream, pipe: Pipe, seat: Seat, context: Context) {
+pub(super) async fn respond(
+    way: StreamWay,
+    stream: TcpStream,
+    pipe: Pipe,
+    seat: Seat,
+    context: Context,
+) {
     converse(way, stream, (Deframer::of_originator(), &[]), (pipe, Some(seat)), &context).await;
 }
 
 async fn converse(
-    way: Way,
+    way: StreamWay,
     stream: TcpStream,
     (deframer, greeting): (Deframer, &[u8]),
     (pipe, seat): (Pipe, Option<Seat>),
@@ -105,7 +111,7 @@ async fn converse(
 }
 
 async fn read_all(
-    way: Way,
+    way: StreamWay,
     mut reader: OwnedReadHalf,
     mut deframer: Deframer,
     kept: &watch::Receiver<bool>,
@@ -171,7 +177,7 @@ async fn read_all(
 }
 
 /// Gives packets to a worker, when there is room: until then the peer waits.
-async fn hand_over((local, remote): Way, packets: Vec<Vec<u8>>, context: &Context) -> bool {
+async fn hand_over((local, remote): StreamWay, packets: Vec<Vec<u8>>, context: &Context) -> bool {
     let Ok(place) = context.places.clone().acquire_owned().await else { return false };
     // One connection is one worker's, so that its packets stay in order.
     let number = usize::from(remote.port()) % context.ears.len().max(1);
@@ -197,7 +203,7 @@ async fn write_all(
 
 /// Ends when nobody has had any use for the connection for too long, or its place is another's.
 async fn be_used(
-    way: Way,
+    way: StreamWay,
     mut kept: watch::Receiver<bool>,
     mut seat: Option<Seat>,
     context: &Context,

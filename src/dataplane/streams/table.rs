@@ -1,10 +1,10 @@
 //! All connections by their way, and where messages go into them.
 
-use super::Way;
 use super::lanes::{Lanes, Queue, Urgency};
 use crate::dataplane::counters::DataplaneCounters;
 use crate::esp::Discard;
 use crate::forward::TunnelEntry;
+use crate::net::StreamWay;
 use crate::wire::stream::{HEADER, frame, header};
 use arc_swap::ArcSwap;
 use std::collections::BTreeMap;
@@ -30,7 +30,7 @@ pub(super) struct Table {
     last: Mutex<u64>,
 }
 
-type Shelf = BTreeMap<Way, Arc<Outlet>>;
+type Shelf = BTreeMap<StreamWay, Arc<Outlet>>;
 
 /// The near end of a connection. Once it is dropped the connection ends.
 #[derive(Debug)]
@@ -56,19 +56,19 @@ impl Default for Table {
 }
 
 impl Table {
-    pub(super) fn find(&self, way: Way) -> Option<Arc<Outlet>> {
+    pub(super) fn find(&self, way: StreamWay) -> Option<Arc<Outlet>> {
         self.shelf(way).load().get(&way).cloned()
     }
 
     /// A connection that we make, which is the one of this way from now on.
-    pub(super) fn open(&self, way: Way, is_used: bool) -> Pipe {
+    pub(super) fn open(&self, way: StreamWay, is_used: bool) -> Pipe {
         self.insert(way, self.last(), (true, is_used))
     }
 
     /// A connection that we take in the place of an earlier one from the same port, with what use there
     /// was for that; `None` where we have made one ourselves, for there a stranger behind the NAT of a
     /// peer has a port that looks like the peer's.
-    pub(super) fn accept(&self, way: Way) -> Option<Pipe> {
+    pub(super) fn accept(&self, way: StreamWay) -> Option<Pipe> {
         let last = self.last();
         let earlier = self.find(way);
         if earlier.as_ref().is_some_and(|outlet| outlet.is_ours) {
@@ -80,7 +80,7 @@ impl Table {
 
     fn insert(
         &self,
-        way: Way,
+        way: StreamWay,
         mut last: MutexGuard<'_, u64>,
         (is_ours, is_used): (bool, bool),
     ) -> Pipe {
@@ -93,14 +93,14 @@ impl Table {
     }
 
     /// A connection has ended; another may have its place.
-    pub(super) fn remove(&self, way: Way, number: u64) {
+    pub(super) fn remove(&self, way: StreamWay, number: u64) {
         let _last = self.last();
         if self.find(way).is_some_and(|outlet| outlet.number == number) {
             self.change(way, |shelf| drop(shelf.remove(&way)));
         }
     }
 
-    fn change(&self, way: Way, change: impl FnOnce(&mut Shelf)) {
+    fn change(&self, way: StreamWay, change: impl FnOnce(&mut Shelf)) {
         let shelf = self.shelf(way);
         let mut changed = Shelf::clone(&shelf.load());
         change(&mut changed);
@@ -111,7 +111,7 @@ impl Table {
         self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn shelf(&self, way: Way) -> &ArcSwap<Shelf> {
+    fn shelf(&self, way: StreamWay) -> &ArcSwap<Shelf> {
         let mut hasher = DefaultHasher::new();
         way.hash(&mut hasher);
         &self.shelves[hasher.finish() as usize % SHELVES]
@@ -145,7 +145,7 @@ impl Outlets {
         Ok(())
     }
 
-    pub(super) fn send(&self, way: Way, message: &[u8]) -> io::Result<()> {
+    pub(super) fn send(&self, way: StreamWay, message: &[u8]) -> io::Result<()> {
         let outlet = self.0.find(way).ok_or(io::ErrorKind::NotConnected)?;
         let framed = frame(message).ok_or(io::ErrorKind::InvalidInput)?;
         let sent = outlet.lanes.put(Urgency::Urgent, framed);

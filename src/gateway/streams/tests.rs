@@ -1,6 +1,7 @@
 use super::*;
+use std::net::{IpAddr, SocketAddr};
 
-fn way(host: u8) -> Way {
+fn way(host: u8) -> StreamWay {
     (IpAddr::from([192, 0, 2, 1]), SocketAddr::from(([198, 51, 100, host], 4500)))
 }
 

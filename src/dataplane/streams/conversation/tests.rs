@@ -20,7 +20,7 @@ fn context() -> (Context, mpsc::Receiver<FromStreams>) {
 }
 
 /// Both ends of a connection: ours, and that of a stranger.
-async fn connected() -> (Way, TcpStream, TcpStream) {
+async fn connected() -> (StreamWay, TcpStream, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let target = listener.local_addr().expect("its address");
     let (stranger, accepted) = tokio::join!(TcpStream::connect(target), listener.accept());

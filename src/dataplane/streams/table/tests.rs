@@ -4,7 +4,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-fn way(port: u16) -> Way {
+fn way(port: u16) -> StreamWay {
     ([192, 0, 2, 1].into(), SocketAddr::from(([198, 51, 100, 1], port)))
 }
 
