@@ -101,13 +101,18 @@ impl Report {
 
     /// The round-trip time that half of the answered probes stayed below.
     pub fn median_rtt(&self) -> Option<Duration> {
+        self.rtt_of(50)
+    }
+
+    /// The round-trip time that so many percent of the answered probes stayed below.
+    pub fn rtt_of(&self, percent: usize) -> Option<Duration> {
         let mut all: Vec<Duration> = self
             .probes
             .iter()
             .filter_map(|probe| probe.answered.map(|at| at - probe.sent))
             .collect();
         all.sort_unstable();
-        all.get(all.len() / 2).copied()
+        all.get(all.len() * percent / 100).copied()
     }
 }
 
