@@ -31,6 +31,7 @@ mod own;
 mod packaging;
 mod planned;
 mod public;
+mod rates;
 mod reference;
 mod refusals;
 mod rekeying;

@@ -184,7 +184,7 @@ fn send_singly(west: Snapshot, packet: Vec<u8>, hosts: usize) -> Round {
         // What is translated once is another packet.
         let (mut egress, mut packets) = (NoEgress::default(), sent.clone());
         timed(|| {
-            let mut outbound = Outbound::new(&west, VPC);
+            let mut outbound = Outbound::new(&west, VPC, Timestamp::ZERO);
             for packet in &mut packets {
                 let sent = outbound.send(SuperPacket::whole(packet), &mut egress);
                 sent.expect("the tunnel takes the packet");
@@ -200,7 +200,7 @@ fn send_packed(packet: Vec<u8>) -> Round {
     Box::new(move || {
         let (mut egress, mut packets) = (NoEgress::default(), sent.clone());
         timed(|| {
-            let mut outbound = Outbound::with(mem::take(&mut packers), &west, VPC);
+            let mut outbound = Outbound::with(mem::take(&mut packers), &west, VPC, Timestamp::ZERO);
             for packet in &mut packets {
                 let sent = outbound.send(SuperPacket::whole(packet), &mut egress);
                 sent.expect("the tunnel takes the packet");
@@ -217,7 +217,9 @@ fn send_train(west: Snapshot) -> Round {
         let (mut egress, mut bytes) = (NoEgress::default(), bytes.clone());
         timed(|| {
             let train = SuperPacket::new(header, &mut bytes).expect("a well-formed train");
-            Outbound::new(&west, VPC).send(train, &mut egress).expect("the tunnel takes the train");
+            Outbound::new(&west, VPC, Timestamp::ZERO)
+                .send(train, &mut egress)
+                .expect("the tunnel takes the train");
         })
     })
 }
@@ -241,7 +243,8 @@ fn receive_packed(packet: &[u8]) -> Round {
     let (west, east, packets) = (packed_west(), packed_east(), batch(packet, 1));
     let mut memory = Vec::new();
     Box::new(move || {
-        let (mut sealed, mut outbound) = (Kept::default(), Outbound::new(&west, VPC));
+        let (mut sealed, mut outbound) =
+            (Kept::default(), Outbound::new(&west, VPC, Timestamp::ZERO));
         for mut packet in packets.clone() {
             let sent = outbound.send(SuperPacket::whole(&mut packet), &mut sealed);
             sent.expect("the tunnel takes the packet");
@@ -267,7 +270,8 @@ fn receive_packed(packet: &[u8]) -> Round {
 fn send_all(west: &Snapshot, packets: &[Vec<u8>]) -> Vec<Vec<u8>> {
     let seal = |packet: &Vec<u8>| {
         let (mut egress, mut packet) = (NoEgress::default(), packet.clone());
-        let sent = Outbound::new(west, VPC).send(SuperPacket::whole(&mut packet), &mut egress);
+        let sent = Outbound::new(west, VPC, Timestamp::ZERO)
+            .send(SuperPacket::whole(&mut packet), &mut egress);
         sent.expect("the tunnel takes the packet");
         egress.into_datagram()
     };

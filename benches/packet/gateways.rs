@@ -63,6 +63,7 @@ fn tunnel(translation: Translation, aggfrag: bool) -> Arc<TunnelEntry> {
         inner_mtu: MTU,
         aggfrag,
         pacer: None,
+        shaper: None,
         link_mtu: MTU,
         counters: Arc::default(),
         fragments: Arc::default(),

@@ -80,7 +80,7 @@ pub(super) fn read(
     let ppk = ppk::read(section, context, report);
     let tuning = with_preset(section, context.defaults, report).read_over(section, report);
     check_weakness(section, &tuning, report);
-    check_rate(section, &tuning, report);
+    check_rates(section, &tuning, report);
     let local_address = local_address(section, context, remote_address.as_ref(), report);
     let port = || words::integer("a port", 1..=u16::MAX);
     let remote_port = section.optional("remote_port", port(), report);
@@ -139,6 +139,7 @@ pub(super) fn read(
             encapsulation: tuning.encapsulation,
             tcp_port: tcp_port.unwrap_or(defaults::TCP_PORT),
             constant_rate: tuning.constant_rate,
+            rate_limit: tuning.rate_limit.filter(|_| tuning.constant_rate.is_none()),
             local_ts: tunnel.local_ts,
             remote_ts: tunnel.remote_ts,
             probe: tunnel.probe,
@@ -181,13 +182,20 @@ fn check_weakness(section: &Section<'_>, tuning: &Tuning, report: &mut Report) {
     }
 }
 
-/// A constant rate is one of AGGFRAG payloads (RFC 9347).
-fn check_rate(section: &Section<'_>, tuning: &Tuning, report: &mut Report) {
+/// A constant rate is one of AGGFRAG payloads (RFC 9347), and nothing is sent beyond it.
+fn check_rates(section: &Section<'_>, tuning: &Tuning, report: &mut Report) {
     if tuning.constant_rate.is_some() && !tuning.aggfrag {
         let fault = Fault::new("`constant_rate` is without `aggfrag`, which it needs")
             .label("of what is cut and padded")
             .help("write aggfrag = true, here and at the peer");
         report.add(section.span_of("constant_rate"), fault);
+    }
+    if tuning.constant_rate.is_some() && section.raw("rate_limit").is_some() {
+        let fault =
+            Fault::new("`rate_limit` stands beside `constant_rate`, which is a limit already")
+                .label("one of them")
+                .help("leave one of them out");
+        report.add(section.span_of("rate_limit"), fault);
     }
 }
 

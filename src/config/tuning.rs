@@ -11,7 +11,7 @@ use std::num::NonZeroU64;
 use std::time::Duration;
 use toml::de::DeValue;
 
-pub(super) const KEYS: [&str; 20] = [
+pub(super) const KEYS: [&str; 21] = [
     "ike_suites",
     "esp_suites",
     "post_quantum",
@@ -32,6 +32,7 @@ pub(super) const KEYS: [&str; 20] = [
     "aggfrag",
     "encapsulation",
     "constant_rate",
+    "rate_limit",
 ];
 
 const LIVENESS_KEYS: [&str; 3] = ["interval", "timeout", "give_up"];
@@ -58,6 +59,7 @@ pub(super) struct Tuning {
     pub(super) aggfrag: bool,
     pub(super) encapsulation: Encapsulation,
     pub(super) constant_rate: Option<NonZeroU64>,
+    pub(super) rate_limit: Option<NonZeroU64>,
     /// Selectors of both sides where the file says none; else what the routing suggests.
     pub(super) selectors: Option<Vec<Prefix>>,
 }
@@ -82,6 +84,7 @@ impl Default for Tuning {
             aggfrag: false,
             encapsulation: Encapsulation::default(),
             constant_rate: None,
+            rate_limit: None,
             selectors: None,
         }
     }
@@ -131,6 +134,7 @@ impl Tuning {
             constant_rate: section
                 .optional("constant_rate", rate::constant, report)
                 .or(self.constant_rate),
+            rate_limit: section.optional("rate_limit", rate::limit, report).or(self.rate_limit),
             selectors: self.selectors.clone(),
         }
     }

@@ -396,6 +396,8 @@ pub struct PeerConfig {
     pub tcp_port: u16,
     /// Bits per second at which datagrams leave, whether there are packets or not (RFC 9347 §2.4.1).
     pub constant_rate: Option<NonZeroU64>,
+    /// Bits per second of the datagrams that it is sent at most.
+    pub rate_limit: Option<NonZeroU64>,
     /// Our side's traffic selectors (RFC 7296 §2.9), as the peer knows it.
     pub local_ts: Vec<Prefix>,
     /// The peer's side's traffic selectors.

@@ -240,6 +240,7 @@ pub(crate) fn peer() -> PeerView {
         inner_mtu: Some(1438),
         aggfrag: false,
         constant_rate: None,
+        rate_limit: None,
         path_mtu: Some(PathMtuView {
             bytes: 1500,
             known_by: "probed".to_owned(),

@@ -289,6 +289,9 @@ pub struct PeerView {
     /// Bits per second at which datagrams leave, whether there are packets or not.
     #[serde(default)]
     pub constant_rate: Option<NonZeroU64>,
+    /// Bits per second of the datagrams that the peer is sent at most.
+    #[serde(default)]
+    pub rate_limit: Option<NonZeroU64>,
     /// MTU of the path on the underlay, once the peer was connected.
     #[serde(default)]
     pub path_mtu: Option<PathMtuView>,

@@ -5,11 +5,13 @@ use super::outbox::Outbox;
 use super::streams::{Outlets, Urgency};
 use super::tun::VpcTun;
 use crate::esp::Discard;
-use crate::forward::{Egress, Outbound, Packers, Snapshot, TunnelEntry};
+use crate::forward::{Egress, Held, Outbound, Packers, Snapshot, TunnelEntry};
 use crate::net::{VpcId, is_streamed};
 use crate::offload::{MAX_PACKET, SuperPacket, VirtioNetHeader};
+use crate::time::Timestamp;
 use std::io;
 use std::mem;
+use std::sync::Arc;
 
 /// Reads of one turn at most, so that the other direction gets its turn.
 const READS: usize = 256;
@@ -18,12 +20,14 @@ const READS: usize = 256;
 pub(super) struct ReadBuffer {
     read: Box<[u8]>,
     packers: Packers,
+    /// What has begun to wait.
+    pub began: Vec<Held>,
 }
 
 impl ReadBuffer {
     pub(super) fn new() -> ReadBuffer {
         let read = vec![0; VirtioNetHeader::LEN + MAX_PACKET].into_boxed_slice();
-        ReadBuffer { read, packers: Packers::default() }
+        ReadBuffer { read, packers: Packers::default(), began: Vec::new() }
     }
 }
 
@@ -32,16 +36,31 @@ impl ReadBuffer {
 pub(super) fn turn(
     tun: &mut VpcTun,
     (outboxes, outlets): (&mut [Outbox], &Outlets),
-    snapshot: &Snapshot,
+    (snapshot, now): (&Snapshot, Timestamp),
     buffer: &mut ReadBuffer,
     counters: &DataplaneCounters,
 ) -> io::Result<()> {
     let packers = mem::take(&mut buffer.packers);
-    let mut outbound = Outbound::with(packers, snapshot, tun.vpc);
+    let mut outbound = Outbound::with(packers, snapshot, tun.vpc, now);
     let read = read_into(&mut outbound, tun, (outboxes, outlets), &mut buffer.read, counters);
-    let mut egress = Ports { outboxes, outlets, tun, counters };
+    let mut egress = Ports { outboxes, outlets, tun: Some(tun), counters };
+    buffer.began = outbound.take_began();
     buffer.packers = outbound.finish(&mut egress);
     read
+}
+
+/// Seals into the outboxes what is due of what waits for a peer, and says when to come again, after that has
+/// left.
+pub(super) fn release(
+    held: &Held,
+    tuns: &mut [VpcTun],
+    (outboxes, outlets): (&mut [Outbox], &Outlets),
+    (snapshot, now): (&Snapshot, Timestamp),
+    counters: &DataplaneCounters,
+) -> Option<Timestamp> {
+    let tunnel = snapshot.shaped.get(held.peer.0 as usize);
+    let tun = tunnel.and_then(|tunnel| queue_of(tuns, tunnel.vpc));
+    held.release(tunnel.map(Arc::as_ref), now, &mut Ports { outboxes, outlets, tun, counters })
 }
 
 fn read_into(
@@ -62,7 +81,8 @@ fn read_into(
             counters.malformed_super_packets.add(1);
             continue;
         };
-        let mut egress = Ports { outboxes: &mut *outboxes, outlets, tun: &mut *tun, counters };
+        let (outboxes, tun) = (&mut *outboxes, Some(&mut *tun));
+        let mut egress = Ports { outboxes, outlets, tun, counters };
         // Counted by reason where it is decided.
         let _ = outbound.send(packet, &mut egress);
     }
@@ -73,7 +93,8 @@ fn read_into(
 struct Ports<'w> {
     outboxes: &'w mut [Outbox],
     outlets: &'w Outlets,
-    tun: &'w mut VpcTun,
+    /// The device of the hosts that are answered, if it is there.
+    tun: Option<&'w mut VpcTun>,
     counters: &'w DataplaneCounters,
 }
 
@@ -95,10 +116,11 @@ impl Egress for Ports<'_> {
     }
 
     fn reply(&mut self, error: impl FnOnce() -> Option<Vec<u8>>) {
-        if !self.tun.allowance.take() {
+        let Some(tun) = &mut self.tun else { return };
+        if !tun.allowance.take() {
             self.counters.replies_withheld.add(1);
         } else if let Some(error) = error() {
-            self.tun.write_packet(&error, self.counters);
+            tun.write_packet(&error, self.counters);
         }
     }
 }

@@ -31,6 +31,7 @@ mod lan;
 mod merging;
 mod outbox;
 mod pacing;
+mod releasing;
 mod streams;
 mod tun;
 mod wan;
@@ -205,9 +206,11 @@ impl Dataplane {
             bfd: Bfd::new(config.clock)?,
             streams,
         };
-        for index in 0..count {
-            let shared = dataplane.shared(control.clone(), config.clock);
-            let handle = start_worker(index, count, shared)?;
+        let ends = (0..count).map(|_| Ear::new()).collect::<Result<Vec<_>>>()?;
+        let ears: Vec<Ear> = ends.iter().map(|(ear, _)| ear.clone()).collect();
+        for (index, (ear, commands)) in ends.into_iter().enumerate() {
+            let shared = dataplane.shared(control.clone(), config.clock, (index, ears.clone()));
+            let handle = start_worker(ear, commands, shared)?;
             dataplane.workers.push(handle);
         }
         dataplane.start_beside()?;
@@ -221,6 +224,7 @@ impl Dataplane {
         &self,
         control: tokio::sync::mpsc::Sender<FromDataplane>,
         clock: Clock,
+        (index, ears): (usize, Vec<Ear>),
     ) -> worker::Shared {
         worker::Shared {
             snapshot: self.snapshot.clone(),
@@ -229,6 +233,8 @@ impl Dataplane {
             bfd: self.bfd.inbox(),
             outlets: self.streams.outlets(),
             clock,
+            index,
+            ears,
         }
     }
 
@@ -439,21 +445,30 @@ fn wait_for(tell: impl FnOnce(&mpsc::Sender<Infallible>) -> Result<()>) -> Resul
     }
 }
 
-fn start_worker(index: usize, count: usize, shared: worker::Shared) -> Result<Handle> {
-    let wake = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?;
-    let wake = Arc::new(wake);
-    let (commands, inbox) = mpsc::channel();
-    let worker = Worker::new(wake.clone(), inbox, shared)?;
+fn start_worker(
+    ear: Ear,
+    commands: mpsc::Receiver<Command>,
+    shared: worker::Shared,
+) -> Result<Handle> {
+    let (index, count) = (shared.index, shared.ears.len());
+    let worker = Worker::new(Arc::clone(&ear.wake), commands, shared)?;
     // With one worker the scheduler knows better than we where there is room for it.
     let core = (count > 1).then_some(index);
     let thread = thread::Builder::new()
         .name(format!("data-{index}"))
         .spawn(move || worker.run(core))
         .context("no thread for a data plane worker")?;
-    Ok(Handle { ear: Ear { commands, wake }, thread: Some(thread) })
+    Ok(Handle { ear, thread: Some(thread) })
 }
 
 impl Ear {
+    /// How a worker is told something, and where that comes out.
+    fn new() -> Result<(Ear, mpsc::Receiver<Command>)> {
+        let wake = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?;
+        let (commands, inbox) = mpsc::channel();
+        Ok((Ear { commands, wake: Arc::new(wake) }, inbox))
+    }
+
     fn tell(&self, command: Command) -> Result<()> {
         self.commands.send(command).map_err(|_| anyhow!("a data plane worker has ended"))?;
         self.wake();

@@ -1,16 +1,17 @@
 //! One worker: an epoll loop over its queues and sockets, each packet to its end at once.
 
-use super::FromDataplane;
 use super::allowance::{Allowance, EchoGates};
 use super::bfd::{self, HeardOut};
 use super::counters::DataplaneCounters;
 use super::inbox::Inbox;
 use super::lan::{self, ReadBuffer};
 use super::outbox::{Flush, Outbox};
+use super::releasing::Releasing;
 use super::streams::{Outlets, Streamed};
 use super::tun::VpcTun;
 use super::wan::{self, Exits};
-use crate::forward::Snapshot;
+use super::{Ear, FromDataplane};
+use crate::forward::{Held, Snapshot};
 use crate::net::VpcId;
 use crate::os::clock::Clock;
 use crate::os::memory::scrub_stack;
@@ -58,6 +59,8 @@ pub(super) enum Command {
     HearOut(Arc<HeardOut>),
     /// ESP packets that have come in a TCP connection.
     Streamed(Streamed),
+    /// Packets wait for a peer: release them.
+    Release(Held),
     /// A socket of a listening address.
     AddSocket(UdpSocket),
     /// Close the socket of this address, then drop the sender.
@@ -73,6 +76,9 @@ pub(super) struct Shared {
     pub bfd: bfd::Inbox,
     pub outlets: Outlets,
     pub clock: Clock,
+    /// The place of the worker among all of them.
+    pub index: usize,
+    pub ears: Vec<Ear>,
 }
 
 pub(super) struct Worker {
@@ -104,6 +110,7 @@ pub(super) struct Worker {
     /// A socket is full: the devices are not read.
     blocked: bool,
     read_buffer: ReadBuffer,
+    releasing: Releasing,
     receive: ReceiveBatch,
     /// Where packets are put together that came in pieces.
     unpacked: Vec<u8>,
@@ -140,6 +147,7 @@ impl Worker {
             told_at: None,
             blocked: false,
             read_buffer: ReadBuffer::new(),
+            releasing: Releasing::new(shared.index, shared.ears),
             receive: ReceiveBatch::new(),
             unpacked: Vec::new(),
             send: SendBatch::new(),
@@ -163,8 +171,8 @@ impl Worker {
         let mut events = [EpollEvent::empty(); EVENTS];
         loop {
             self.tell_losses();
-            let timeout = if self.lost.is_empty() { EpollTimeout::NONE } else { RETRY.into() };
-            let count = match self.epoll.wait(&mut events, timeout) {
+            self.release()?;
+            let count = match self.epoll.wait(&mut events, self.timeout()) {
                 Ok(count) => count,
                 Err(Errno::EINTR) => continue,
                 Err(error) => return Err(error).context("epoll"),
@@ -174,6 +182,17 @@ impl Worker {
                     return Ok(());
                 }
             }
+        }
+    }
+
+    /// How long to wait for events.
+    fn timeout(&self) -> EpollTimeout {
+        if !self.lost.is_empty() {
+            return RETRY.into();
+        }
+        match self.blocked || self.releasing.is_idle() {
+            true => EpollTimeout::NONE,
+            false => self.releasing.timeout(self.clock.now()),
         }
     }
 
@@ -243,19 +262,43 @@ impl Worker {
             return Ok(());
         }
         let Some(tun) = lan::queue_of(&mut self.tuns, vpc) else { return Ok(()) };
-        tun.allowance.refill(self.clock.now());
+        let now = self.clock.now();
+        tun.allowance.refill(now);
         let (snapshot, counters) = (self.snapshot.load(), &*self.counters);
         let turn = lan::turn(
             tun,
             (&mut self.outboxes, &self.outlets),
-            snapshot,
+            (snapshot, now),
             &mut self.read_buffer,
             counters,
         );
+        for held in self.read_buffer.began.drain(..) {
+            self.releasing.begin(held, now);
+        }
         if let Err(error) = turn {
             self.lose(vpc, &error);
         }
         self.flush()
+    }
+
+    /// Sends what waits because of a peer's rate, as far as it is due.
+    fn release(&mut self) -> Result<()> {
+        if self.releasing.is_idle() {
+            return Ok(());
+        }
+        let now = self.clock.now();
+        while !self.blocked
+            && let Some(held) = self.releasing.next(now)
+        {
+            let (snapshot, counters) = (self.snapshot.load(), &*self.counters);
+            let ways = (&mut self.outboxes[..], &self.outlets);
+            let again = lan::release(&held, &mut self.tuns, ways, (snapshot, now), counters);
+            // What else is due comes after other work.
+            let later = now + Duration::from_micros(1);
+            self.releasing.again(held.peer, again.map(|at| at.max(later)));
+            self.flush()?;
+        }
+        Ok(())
     }
 
     /// Somebody else has deleted the device of a VPC. The other VPCs go on.
@@ -343,6 +386,7 @@ impl Worker {
                     drop(all);
                 }
                 Command::Streamed(streamed) => self.handle_streamed(streamed),
+                Command::Release(held) => self.releasing.hold(held, self.clock.now()),
                 Command::AddSocket(socket) => self.add_socket(socket)?,
                 Command::RemoveSocket(local, done) => {
                     self.outboxes.retain(|outbox| outbox.socket.local() != local);

@@ -37,6 +37,7 @@ discards! {
     SequenceExhausted "sequence_exhausted" "The SA has used its last sequence number.",
     NoBuffer "no_buffer" "There is no room for the packet in the send buffer.",
     QueueFull "queue_full" "More waits already than the tunnel's constant rate carries away soon.",
+    RateLimit "rate_limit" "The peer is sent no more than its `rate_limit`: dropped so that senders slow down.",
     SendFailed "send_failed" "The underlay's socket refused the datagram.",
     // On the way in.
     MalformedEsp "malformed_esp" "The datagram is too short to be ESP.",

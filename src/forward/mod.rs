@@ -48,6 +48,7 @@ mod packing;
 mod reassembly;
 mod selectors;
 mod services;
+mod shaping;
 mod sharing;
 #[cfg(test)]
 mod single;
@@ -69,6 +70,7 @@ pub use packing::Packers;
 pub use reassembly::Reassembly;
 pub use selectors::Selectors;
 pub use services::{Offer, Service, Services};
+pub use shaping::{Held, Shaper};
 pub use sharing::{Buckets, FlowHash, MOST_MEMBERS, Member, NextHops, Shared};
 #[cfg(test)]
 pub use single::{Datagram, Outcome, inbound_packet, outbound_packet};

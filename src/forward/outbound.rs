@@ -4,11 +4,13 @@ use super::datagram::Datagram;
 use super::flow::{self, Between, Flow};
 use super::fragment::Fragments;
 use super::packing::{AGGREGATE_TOS, Packers, Packing};
-use super::{NextHops, Snapshot, TunnelEntry, VpcTable};
+use super::shaping::{Gate, octets_on_wire};
+use super::{Held, NextHops, Snapshot, TunnelEntry, VpcTable};
 use crate::esp::ecn::{self, Ecn};
 use crate::esp::{self, Discard};
 use crate::net::VpcId;
 use crate::offload::{Segment, SuperPacket};
+use crate::time::Timestamp;
 use crate::wire::aggfrag::{AGGFRAG_PAYLOAD, AggfragHeader, PAD};
 use crate::wire::echo::Echo;
 use crate::wire::icmp::{self, Problem};
@@ -53,6 +55,7 @@ pub struct Outbound<'s> {
     table: Option<&'s VpcTable>,
     last: Option<Last<'s>>,
     packing: Packing<'s>,
+    gate: Gate,
 }
 
 /// How the last packet left.
@@ -72,15 +75,20 @@ struct Hop<'s> {
 }
 
 impl<'s> Outbound<'s> {
-    /// Begins with packets of a VPC.
-    pub fn new(snapshot: &'s Snapshot, vpc: VpcId) -> Self {
-        Outbound::with(Packers::default(), snapshot, vpc)
+    /// Begins with packets of a VPC, which are there at `now`.
+    pub fn new(snapshot: &'s Snapshot, vpc: VpcId, now: Timestamp) -> Self {
+        Outbound::with(Packers::default(), snapshot, vpc, now)
     }
 
     /// The same, in the memory of an earlier turn.
-    pub fn with(packers: Packers, snapshot: &'s Snapshot, vpc: VpcId) -> Self {
-        let packing = Packing::new(packers);
-        Outbound { snapshot, vpc, table: snapshot.vpc(vpc), last: None, packing }
+    pub fn with(packers: Packers, snapshot: &'s Snapshot, vpc: VpcId, now: Timestamp) -> Self {
+        let (packing, gate) = (Packing::new(packers), Gate::new(now));
+        Outbound { snapshot, vpc, table: snapshot.vpc(vpc), last: None, packing, gate }
+    }
+
+    /// The packets that have begun to wait, once: [`Held::release`] is due for each peer.
+    pub fn take_began(&mut self) -> Vec<Held> {
+        self.gate.take_began()
     }
 
     /// Sends what waits for others to share a datagram with, and gives the memory back.
@@ -104,7 +112,7 @@ impl<'s> Outbound<'s> {
         let (tunnel, sent) = match self.known(&inner, packet.bytes()) {
             Some(tunnel) => {
                 tunnel.translation.outward(&mut inner, packet.bytes_mut());
-                (tunnel, send(tunnel, &inner, &mut packet, &mut self.packing, egress))
+                (tunnel, self.pass(tunnel, &inner, &mut packet, egress))
             }
             None => {
                 let flow = Flow::of(&inner, packet.bytes());
@@ -139,8 +147,7 @@ impl<'s> Outbound<'s> {
         if let Some(waiting) = tunnel.gathers(inner) {
             let datagram = Datagram::of(inner, &flow, packet.bytes()).ok_or(Discard::Fragment)?;
             let whole = waiting.add(datagram, packet.bytes())?;
-            return whole
-                .map_or(Ok(()), |whole| send_gathered(tunnel, whole, &mut self.packing, egress));
+            return whole.map_or(Ok(()), |whole| self.send_gathered(tunnel, whole, egress));
         }
         let flow = tunnel.flow_of(flow, inner, packet.bytes());
         let tunnel = sa_for(&flow, tunnel, inner, packet.bytes())?;
@@ -148,8 +155,63 @@ impl<'s> Outbound<'s> {
         let lasts = is_plain(inner) && !tunnel.asks_for_ports() && is_told_apart;
         let ports = is_shared.then(|| flow.ports());
         self.last = lasts.then_some(Last { between, ports, tunnel });
+        self.pass(tunnel, inner, packet, egress)
+    }
+
+    /// Sends what the peer may be sent now; the rest waits.
+    #[inline]
+    fn pass(
+        &mut self,
+        tunnel: &'s TunnelEntry,
+        inner: &InnerPacket,
+        packet: &mut SuperPacket<'_>,
+        egress: &mut impl Egress,
+    ) -> Result<(), Discard> {
+        if let Some(shaper) = &tunnel.shaper
+            && !self.gate.passes((tunnel, shaper), inner, packet)
+        {
+            return Ok(());
+        }
         send(tunnel, inner, packet, &mut self.packing, egress)
     }
+
+    /// Sends a datagram whose fragments have waited for each other.
+    #[cold]
+    fn send_gathered(
+        &mut self,
+        tunnel: &'s TunnelEntry,
+        mut whole: Vec<u8>,
+        egress: &mut impl Egress,
+    ) -> Result<(), Discard> {
+        let inner = InnerPacket::parse(&whole).map_err(|_| Discard::MalformedInner)?;
+        let tunnel = sa_for(&Flow::of(&inner, &whole), tunnel, &inner, &whole)?;
+        if let Some(shaper) = &tunnel.shaper {
+            // It counts and does not wait: once released it would be cut again.
+            shaper.charge(octets_on_wire(tunnel, whole.len()), self.gate.now);
+        }
+        if tunnel.aggfrag {
+            self.packing.push(tunnel, &inner, &mut SuperPacket::whole(&mut whole), egress);
+            return Ok(());
+        }
+        let layout = tunnel.outbound.layout();
+        if layout.sealed_len(whole.len()) > LONGEST_DATAGRAM {
+            return Err(Discard::TooBig);
+        }
+        Sealer { tunnel, inner: &inner }.seal_all(&SuperPacket::whole(&mut whole), egress)
+    }
+}
+
+/// Sends a packet that has waited because of a rate.
+pub(super) fn send_released<'t>(
+    tunnel: &'t TunnelEntry,
+    packet: &mut [u8],
+    packing: &mut Packing<'t>,
+    egress: &mut impl Egress,
+) -> Result<(), Discard> {
+    let inner = InnerPacket::parse(packet).map_err(|_| Discard::MalformedInner)?;
+    let flow = tunnel.flow_of(Flow::of(&inner, packet), &inner, packet);
+    let tunnel = sa_for(&flow, tunnel, &inner, packet)?;
+    send(tunnel, &inner, &mut SuperPacket::whole(packet), packing, egress)
 }
 
 /// Whether a packet between the same hosts is whole and has these ports.
@@ -163,27 +225,6 @@ fn is_of(ports: Option<(u16, u16)>, inner: &InnerPacket, packet: &[u8]) -> bool 
 fn is_plain(inner: &InnerPacket) -> bool {
     let is_icmp = matches!(inner.protocol, protocol::ICMP | protocol::ICMPV6);
     !is_icmp && inner.ttl != OWN_HOP_LIMIT
-}
-
-/// Sends a datagram whose fragments have waited for each other.
-#[cold]
-fn send_gathered<'t>(
-    tunnel: &'t TunnelEntry,
-    mut whole: Vec<u8>,
-    packing: &mut Packing<'t>,
-    egress: &mut impl Egress,
-) -> Result<(), Discard> {
-    let inner = InnerPacket::parse(&whole).map_err(|_| Discard::MalformedInner)?;
-    let tunnel = sa_for(&Flow::of(&inner, &whole), tunnel, &inner, &whole)?;
-    if tunnel.aggfrag {
-        packing.push(tunnel, &inner, &mut SuperPacket::whole(&mut whole), egress);
-        return Ok(());
-    }
-    let layout = tunnel.outbound.layout();
-    if layout.sealed_len(whole.len()) > LONGEST_DATAGRAM {
-        return Err(Discard::TooBig);
-    }
-    Sealer { tunnel, inner: &inner }.seal_all(&SuperPacket::whole(&mut whole), egress)
 }
 
 /// Finds the tunnel of a packet that may leave.

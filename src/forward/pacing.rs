@@ -8,9 +8,9 @@ use crate::time::Timestamp;
 use crate::wire::aggfrag::AGGFRAG_PAYLOAD;
 
 /// Octets of UDP's header, and of IP's.
-const UDP: usize = 8;
-const IPV4: usize = 20;
-const IPV6: usize = 40;
+pub(super) const UDP: usize = 8;
+pub(super) const IPV4: usize = 20;
+pub(super) const IPV6: usize = 40;
 
 /// Seals what is due in the SAs of a tunnel that have a constant rate, and says when more is. What is discarded
 /// is counted here.

@@ -103,6 +103,11 @@ impl FlowHash {
         FlowHash(mix(folded ^ SEEDS[1], mix(rest ^ SEEDS[0], SEEDS[2])))
     }
 
+    /// One of 1024 numbers, for queues.
+    pub(super) fn short(self) -> u16 {
+        (self.0 & 0x3ff) as u16
+    }
+
     /// Of a packet. An ICMP error goes with the flow of ports that it is about, an echo with its answers by
     /// its identifier; an error about an echo or a fragment may go another way than that. `ours` says by
     /// which address the peers know the one of ours: both ends see that.

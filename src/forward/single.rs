@@ -58,7 +58,7 @@ impl Egress for Outcome {
 /// Sends one packet of a VPC. Its MSS may be lowered in place.
 pub fn outbound_packet(snapshot: &Snapshot, vpc: VpcId, packet: &mut [u8]) -> Outcome {
     let mut outcome = Outcome::default();
-    let mut outbound = Outbound::new(snapshot, vpc);
+    let mut outbound = Outbound::new(snapshot, vpc, Timestamp::ZERO);
     let result = outbound.send(SuperPacket::whole(packet), &mut outcome);
     outbound.finish(&mut outcome);
     outcome.discarded = result.err();

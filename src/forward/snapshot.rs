@@ -9,8 +9,8 @@
 use super::flow::Flow;
 use super::fragment_ports::FragmentPorts;
 use super::{
-    Chunked, Conversations, InboundTable, NextHops, Reassembly, Selectors, Services, Translation,
-    TunnelCounters,
+    Chunked, Conversations, InboundTable, NextHops, Reassembly, Selectors, Services, Shaper,
+    Translation, TunnelCounters,
 };
 use crate::esp::aggfrag::{Pacer, Unpacker};
 use crate::esp::{Discard, DiscardCounters, InboundSa, OutboundSa};
@@ -34,6 +34,8 @@ pub struct Snapshot {
     pub discards: Arc<DiscardCounters>,
     /// The tunnels with SAs of a constant rate.
     pub paced: Arc<BTreeMap<PeerId, Arc<TunnelEntry>>>,
+    /// The tunnels whose peers are sent no more than some rate, by the peer's number.
+    pub shaped: Chunked<Arc<TunnelEntry>>,
 }
 
 /// A set of prefixes that share their next hops, by its place in [`VpcTable::groups`].
@@ -84,6 +86,8 @@ pub struct TunnelEntry {
     pub aggfrag: bool,
     /// Where packets wait, if the SA has a constant rate.
     pub pacer: Option<Arc<Pacer>>,
+    /// Where packets wait beyond a rate, if the peer is sent no more than that.
+    pub shaper: Option<Arc<Shaper>>,
     /// Longest inner packet in bytes that is sent in any case, if it must be in IP fragments around
     /// it: what would fit, did the path carry what the operator says.
     pub link_mtu: u16,

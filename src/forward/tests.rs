@@ -5,6 +5,7 @@ mod gateway;
 mod inbound;
 mod outbound;
 mod own;
+mod shaped;
 mod shared;
 mod translated;
 mod vpcs;
@@ -16,7 +17,7 @@ use crate::esp::{
 };
 use crate::net::{EspSpi, PeerId, Prefix, PrefixMap, VpcId};
 use crate::offload::samples::Sample;
-use crate::offload::{Segmentation, VirtioNetHeader};
+use crate::offload::{Segmentation, SuperPacket, VirtioNetHeader};
 use crate::time::Timestamp;
 use crate::wire::ike::TrafficSelector;
 use std::net::SocketAddr;
@@ -72,6 +73,7 @@ fn tunnel(spi: u32) -> TunnelEntry {
         inner_mtu: MTU,
         aggfrag: false,
         pacer: None,
+        shaper: None,
         link_mtu: MTU,
         counters: Arc::default(),
         fragments: Arc::default(),

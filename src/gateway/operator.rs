@@ -5,6 +5,7 @@ use super::vpc::{neighbor, sources};
 use super::{Gateway, Health, Why, connection};
 use crate::config::{Config, VpcConfig};
 use crate::control::{Code, FailureKind, Reply, SaKind};
+use crate::forward::Shaper;
 use crate::moment::Moment;
 use crate::net::{PeerId, VpcId};
 use crate::time::Timestamp;
@@ -235,6 +236,9 @@ impl Gateway {
     fn retime_peer(&mut self, peer: PeerId, at: &mut Moment<'_>) {
         self.dirty.tunnels.insert(peer);
         if let Some(config) = self.config.peers.get(&peer) {
+            if let Some(tunnel) = self.tunnels.get_mut(&peer) {
+                tunnel.shaper = Shaper::of(tunnel.shaper.take(), config.rate_limit);
+            }
             self.connect(config.remote, at);
         }
     }

@@ -191,8 +191,8 @@ fn peer_steps(id: PeerId, old: &PeerConfig, new: &PeerConfig) -> Vec<Step> {
     if old.credentials != new.credentials {
         steps.push(Step::RenewPeer(id));
     }
-    let retimed = (old.lifetimes, old.liveness, old.bfd, old.initiate, old.probe);
-    if retimed != (new.lifetimes, new.liveness, new.bfd, new.initiate, new.probe) {
+    let retimed = (old.lifetimes, old.liveness, old.bfd, old.initiate, old.probe, old.rate_limit);
+    if retimed != (new.lifetimes, new.liveness, new.bfd, new.initiate, new.probe, new.rate_limit) {
         steps.push(Step::RetimePeer(id));
     }
     let rerouted = old.routing != new.routing

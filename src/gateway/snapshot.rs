@@ -94,10 +94,10 @@ impl Publisher {
         }
         let Some(tunnel) = sources.tunnels.get(&peer) else {
             self.published.remove(&peer);
-            return pace(&mut self.snapshot, peer, None);
+            return list(&mut self.snapshot, peer, None);
         };
         published.outbound = sources.tunnel_entry(peer, tunnel).map(Arc::new);
-        pace(&mut self.snapshot, peer, published.outbound.as_ref());
+        list(&mut self.snapshot, peer, published.outbound.as_ref());
         let Some(vpc) = vpcs.get(&tunnel.vpc) else { return };
         for receiving in receiving(tunnel) {
             let (layout, ipv4) = (receiving.sa.layout(), receiving.remote.is_ipv4());
@@ -145,9 +145,11 @@ impl Publisher {
     }
 }
 
-/// Puts a tunnel among those of a constant rate, or takes it away. What stays the same is shared with
-/// the snapshot before.
-fn pace(snapshot: &mut Snapshot, peer: PeerId, tunnel: Option<&Arc<TunnelEntry>>) {
+/// Puts a tunnel among those that somebody looks at by the clock, or takes it away. What stays the same is
+/// shared with the snapshot before.
+fn list(snapshot: &mut Snapshot, peer: PeerId, tunnel: Option<&Arc<TunnelEntry>>) {
+    let shaped = tunnel.filter(|tunnel| tunnel.shaper.is_some());
+    snapshot.shaped.set(peer.0 as usize, shaped.cloned());
     let paced = tunnel.filter(|tunnel| tunnel.is_paced());
     if paced.is_none() && !snapshot.paced.contains_key(&peer) {
         return;
@@ -186,6 +188,7 @@ impl Sources<'_> {
             inner_mtu: carried_mtu(self.config, tunnel, child),
             aggfrag: child.aggfrag.is_some(),
             pacer: child.pacer.clone(),
+            shaper: tunnel.shaper.clone(),
             link_mtu: link_mtu(self.config, tunnel, child),
             counters: Arc::clone(&tunnel.counters),
             fragments: Arc::clone(&tunnel.sent_fragments),

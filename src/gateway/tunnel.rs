@@ -27,7 +27,7 @@ use super::vpc;
 use crate::config::PeerConfig;
 use crate::control::{Code, DataPath, Severity};
 use crate::crypto::suite::PostQuantum;
-use crate::forward::{FragmentPorts, Neighbor, Reassembly, Translation, TunnelCounters};
+use crate::forward::{FragmentPorts, Neighbor, Reassembly, Shaper, Translation, TunnelCounters};
 use crate::ike::{ConnectionState, DownReason, Established, Event};
 use crate::net::{Mappings, PrefixSet, VpcId, is_streamed};
 use crate::routing::bfd::Report;
@@ -101,6 +101,8 @@ pub(super) struct Tunnel {
     pub told: Health,
     /// What the packet path counts.
     pub counters: Arc<TunnelCounters>,
+    /// Where packets wait beyond the rate that the peer is sent at most; it stays when the rate is taken away.
+    pub shaper: Option<Arc<Shaper>>,
     /// The ports of datagrams that leave in fragments.
     pub sent_fragments: Arc<FragmentPorts>,
     /// The ports of datagrams that come in fragments.
@@ -154,6 +156,7 @@ impl Tunnel {
             carried_at: None,
             told: Health::Down,
             counters: Arc::default(),
+            shaper: Shaper::of(None, config.rate_limit),
             sent_fragments: Arc::default(),
             received_fragments: Arc::default(),
             reassembly: Arc::default(),

@@ -10,7 +10,7 @@ use crate::control::Standing;
 use crate::crypto::digest::sha256;
 use crate::crypto::secret::Secret;
 use crate::esp::aggfrag::Room;
-use crate::forward::{self, Inbound, Outcome, Snapshot, TunnelEntry, Verdict, outbound_packet};
+use crate::forward::{self, Held, Inbound, Outbound, Outcome, Snapshot, TunnelEntry, Verdict};
 use crate::gateway::world::{Answer, Change, Trouble, Wish};
 use crate::gateway::{
     BfdOutput, Datagram, Found, Gateway, LinkState, Output, StreamOutput, TcpInput, TcpOutput,
@@ -18,6 +18,7 @@ use crate::gateway::{
 };
 use crate::moment::Moment;
 use crate::net::{HostName, MacAddress, PeerId, Prefix, RemoteId, VpcId, is_streamed};
+use crate::offload::SuperPacket;
 use crate::random::Seeded;
 use crate::routing::ConnectionId;
 use crate::routing::bfd::{self, fsm};
@@ -26,6 +27,7 @@ use crate::wire::bfd::State;
 use crate::wire::esp::{Encapsulated, classify};
 use crate::wire::{icmp, udp};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::mem;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
@@ -82,6 +84,8 @@ pub(super) struct Node {
     emissions: VecDeque<Emission>,
     /// When more of a constant rate is due.
     paced_at: Option<Timestamp>,
+    /// Packets that wait because of a rate, and when to look at them.
+    held: Vec<(Timestamp, Held)>,
     lan_up: bool,
     lan_has_ipv4: bool,
     mac: MacAddress,
@@ -119,6 +123,7 @@ impl Node {
             sockets,
             emissions: VecDeque::new(),
             paced_at: None,
+            held: Vec::new(),
             lan_up: true,
             lan_has_ipv4: true,
             mac: MacAddress([2, 0, a, b, c, d]),
@@ -244,7 +249,7 @@ impl Node {
     /// Routes a packet that a host of the LAN sent.
     pub(super) fn forward(&mut self, vpc: VpcId, packet: Vec<u8>, now: Timestamp) {
         let interface = self.interface(vpc);
-        self.route(vpc, &interface, packet);
+        self.route(vpc, &interface, packet, now);
         self.carry_out(now);
     }
 
@@ -342,6 +347,7 @@ impl Node {
         }
         self.watch_paths(now);
         self.keep_pace(now);
+        self.release(now);
         self.carry_out(now);
     }
 
@@ -351,6 +357,20 @@ impl Node {
         let due = paced.values().filter_map(|tunnel| forward::keep_pace(tunnel, now, &mut outcome));
         self.paced_at = due.min();
         self.emit(outcome);
+    }
+
+    /// What a worker does with packets that wait because of a rate.
+    fn release(&mut self, now: Timestamp) {
+        for (at, held) in mem::take(&mut self.held) {
+            let mut outcome = Outcome::default();
+            let tunnel = self.snapshot.shaped.get(held.peer.0 as usize).map(Arc::as_ref);
+            let again = match at <= now {
+                true => held.release(tunnel, now, &mut outcome),
+                false => Some(at),
+            };
+            self.held.extend(again.map(|at| (at, held)));
+            self.emit(outcome);
+        }
     }
 
     /// A packet for BFD goes to its session if it says something new.
@@ -380,7 +400,7 @@ impl Node {
     pub(super) fn poll_timeout(&self) -> Option<Timestamp> {
         let stacks = self.vpcs.values().filter_map(|host| host.stack.poll_timeout());
         let bfd = self.bfd.poll_timeout().into_iter().chain(self.bfd.poll_silence());
-        let pace = self.paced_at;
+        let pace = self.paced_at.into_iter().chain(self.held.iter().map(|(at, _)| *at));
         stacks.chain(bfd).chain(pace).chain(self.gateway.poll_timeout().map(|(at, _)| at)).min()
     }
 
@@ -577,7 +597,7 @@ impl Node {
         for vpc in vpcs {
             while let Some(packet) = self.host(vpc).stack.poll_packet() {
                 any = true;
-                self.route(vpc, LOOPBACK, packet);
+                self.route(vpc, LOOPBACK, packet, now);
             }
             while let Some(event) = self.host(vpc).stack.poll_event() {
                 any = true;
@@ -618,12 +638,12 @@ impl Node {
     }
 
     /// The kernel's decision about an inner packet that came in by a device.
-    fn route(&mut self, vpc: VpcId, input: &str, packet: Vec<u8>) {
+    fn route(&mut self, vpc: VpcId, input: &str, packet: Vec<u8>, now: Timestamp) {
         let seen = packet::read(&packet);
         let traveller = Traveller { vpc, input, src: seen.src, dst: seen.dst };
         let is_ipv4 = seen.dst.is_ipv4();
         match self.kernel.way(traveller, self.gateway.config()) {
-            Way::Tunnel => self.seal(vpc, packet),
+            Way::Tunnel => self.seal(vpc, packet, now),
             Way::Lan if is_ipv4 && !self.lan_has_ipv4 => {}
             Way::Lan => self.emissions.push_back(Emission::Host { vpc, packet }),
             Way::Nowhere => {}
@@ -632,9 +652,14 @@ impl Node {
     }
 
     /// LAN → WAN: what a worker does with one packet from the TUN device.
-    fn seal(&mut self, vpc: VpcId, mut packet: Vec<u8>) {
+    fn seal(&mut self, vpc: VpcId, mut packet: Vec<u8>, now: Timestamp) {
         self.sealed.extend(probe_id(packet::read(&packet).payload));
-        let mut outcome = outbound_packet(&self.snapshot, vpc, &mut packet);
+        let (snapshot, mut outcome) = (Arc::clone(&self.snapshot), Outcome::default());
+        let mut outbound = Outbound::new(&snapshot, vpc, now);
+        // Counted by reason where it is decided.
+        let _ = outbound.send(SuperPacket::whole(&mut packet), &mut outcome);
+        self.held.extend(outbound.take_began().into_iter().map(|held| (now, held)));
+        outbound.finish(&mut outcome);
         let reply = outcome.reply.take();
         self.emissions.extend(reply.map(|packet| Emission::Host { vpc, packet }));
         self.emit(outcome);
@@ -691,12 +716,12 @@ impl Node {
             self.host(vpc).stack.handle_packet(&seen, now);
         } else if self.is_lan_address(vpc, seen.dst) {
             match icmp::echo_reply(&packet) {
-                Some(reply) => self.route(vpc, LOOPBACK, reply),
+                Some(reply) => self.route(vpc, LOOPBACK, reply, now),
                 None => self.own_packets.push(packet),
             }
         } else {
             let device = self.gateway.config().vpcs.get(&vpc).map(|vpc| vpc.tun.clone());
-            self.route(vpc, &device.unwrap_or_default(), packet);
+            self.route(vpc, &device.unwrap_or_default(), packet, now);
         }
     }
 }

@@ -218,6 +218,9 @@ fn tunnel(view: &PeerView, facts: &mut Facts) {
     facts.add("ESP", &view.data_path.to_string());
     facts.add("received", &traffic(&view.summary.received));
     facts.add("sent", &traffic(&view.summary.sent));
+    if let Some(bits) = view.rate_limit {
+        facts.add("rate limit", &limit(bits.get(), view));
+    }
     if let Some(mtu) = view.inner_mtu {
         facts.add("MTU", &format!("{mtu} bytes inside the tunnel{}", underlay(view)));
     }
@@ -231,6 +234,13 @@ fn tunnel(view: &PeerView, facts: &mut Facts) {
     for sa in &view.child_sas {
         child_sa(sa, facts);
     }
+}
+
+/// What the peer is sent at most, and what that has cost.
+fn limit(bits: u64, view: &PeerView) -> String {
+    let dropped = view.discards.get("rate_limit").copied().unwrap_or(0);
+    let packets = if dropped == 1 { "packet" } else { "packets" };
+    format!("{} to the peer, {dropped} {packets} dropped so that flows slow down", rate(bits))
 }
 
 /// What came of the wish that packets share datagrams.

@@ -264,6 +264,23 @@ fn a_peer_says_what_came_of_the_wish_that_packets_share_datagrams() {
 }
 
 #[test]
+fn a_peer_says_what_it_is_sent_at_most_and_what_that_has_cost() {
+    let mut view = crate::control::tests::peer();
+    assert!(!peer(&view, TABLE).contains("rate limit"));
+    view.rate_limit = NonZeroU64::new(200_000_000);
+    let said = |view: &PeerView| {
+        peer(view, TABLE).lines().find(|l| l.contains("rate limit")).map(str::to_owned)
+    };
+    assert!(
+        said(&view)
+            .unwrap()
+            .ends_with("200 Mbit/s to the peer, 0 packets dropped so that flows slow down")
+    );
+    view.discards.insert("rate_limit".to_owned(), 1);
+    assert!(said(&view).unwrap().contains("1 packet dropped"));
+}
+
+#[test]
 fn a_peer_without_any_sa_is_a_page_too() {
     let mut view = a_peer();
     view.summary.state = PeerState::Down;

@@ -141,6 +141,22 @@ fn a_tunnel_with_static_routes_may_have_inside_addresses() {
 }
 
 #[test]
+fn a_rate_limit_is_written_with_a_unit_and_stands_beside_no_constant_rate() {
+    let with = |lines: &str| EXAMPLE.replacen("[[peer]]\n", &format!("[[peer]]\n{lines}\n"), 1);
+    let config = valid(&with("rate_limit = \"200 Mbit/s\""));
+    let limits = config.peers.values().filter_map(|peer| peer.rate_limit).map(NonZeroU64::get);
+    assert_eq!(limits.collect::<Vec<_>>(), [200_000_000]);
+    for (lines, word) in [
+        ("rate_limit = \"200\"", "Mbit/s"),
+        ("rate_limit = \"1 kbit/s\"", "64 kbit/s"),
+        ("rate_limit = \"1000 Gbit/s\"", "100 Gbit/s"),
+        ("aggfrag = true\nconstant_rate = \"1 Mbit/s\"\nrate_limit = \"2 Mbit/s\"", "one of them"),
+    ] {
+        assert_says(&with(lines), &[word]);
+    }
+}
+
+#[test]
 fn a_constant_rate_is_written_with_a_unit_and_needs_what_can_be_cut() {
     let with = |lines: &str| EXAMPLE.replacen("[[peer]]\n", &format!("[[peer]]\n{lines}\n"), 1);
     let config = valid(&with("aggfrag = true\nconstant_rate = \"20 Mbit/s\""));

@@ -19,7 +19,8 @@ fn unpacking() -> InboundEntry {
 
 /// What leaves for these packets of one turn.
 fn turn(west: &Snapshot, packets: &[Vec<u8>]) -> Outcome {
-    let (mut outcome, mut outbound) = (Outcome::default(), Outbound::new(west, VPC));
+    let (mut outcome, mut outbound) =
+        (Outcome::default(), Outbound::new(west, VPC, Timestamp::ZERO));
     for packet in packets {
         outbound.send(SuperPacket::whole(&mut packet.clone()), &mut outcome).unwrap();
         assert!(outcome.datagrams.is_empty(), "nothing leaves before the turn ends");
@@ -90,7 +91,8 @@ fn a_packet_longer_than_a_datagram_is_cut_and_nobody_is_told_that_it_is_too_big(
 fn a_super_packet_leaves_as_its_segments() {
     let (west, east) = (sender(packed(700)), receiver(unpacking()));
     let (header, mut bytes) = train(&Sample::tcp4());
-    let (mut outcome, mut outbound) = (Outcome::default(), Outbound::new(&west, VPC));
+    let (mut outcome, mut outbound) =
+        (Outcome::default(), Outbound::new(&west, VPC, Timestamp::ZERO));
     outbound.send(SuperPacket::new(header, &mut bytes).unwrap(), &mut outcome).unwrap();
     outbound.finish(&mut outcome);
     let arrived = arrive(&east, &outcome);
@@ -116,7 +118,8 @@ fn what_follows_a_packet_is_not_taken_for_the_next() {
 fn much_is_sealed_before_the_turn_ends() {
     let (west, east) = (sender(packed(MTU)), receiver(unpacking()));
     let sent = datagrams(&[1200; 200]);
-    let (mut outcome, mut outbound) = (Outcome::default(), Outbound::new(&west, VPC));
+    let (mut outcome, mut outbound) =
+        (Outcome::default(), Outbound::new(&west, VPC, Timestamp::ZERO));
     let mut most = 0;
     for packet in &sent {
         let before = outcome.datagrams.len();
@@ -310,7 +313,7 @@ fn where_a_turn_does_not_leave_as_a_whole_each_packet_counts_as_what_became_of_i
     let (west, east) = (sender(packed(500)), receiver(unpacking()));
     let sent = datagrams(&[300; 5]);
     let mut narrow = Narrow { outcome: Outcome::default(), room: 2 };
-    let mut outbound = Outbound::new(&west, VPC);
+    let mut outbound = Outbound::new(&west, VPC, Timestamp::ZERO);
     for packet in &sent {
         outbound.send(SuperPacket::whole(&mut packet.clone()), &mut narrow).unwrap();
     }
@@ -362,7 +365,8 @@ fn at_a_constant_rate_nobody_sees_when_packets_are_sent() {
     let west = sender(busy.clone());
     let sent = datagrams(&[4, 900, 1400, 60, 8000]);
     let mut outcome = Outcome::default();
-    let (mut outbound, mut own) = (Outbound::new(&west, VPC), Sample::udp4().build());
+    let (mut outbound, mut own) =
+        (Outbound::new(&west, VPC, Timestamp::ZERO), Sample::udp4().build());
     for packet in &sent {
         outbound.send(SuperPacket::whole(&mut packet.clone()), &mut outcome).unwrap();
     }
@@ -402,7 +406,8 @@ fn at_a_constant_rate_nobody_sees_when_packets_are_sent() {
 fn what_a_constant_rate_does_not_carry_is_dropped_and_counted() {
     let tunnel = paced();
     let west = sender(tunnel.clone());
-    let (mut outcome, mut outbound) = (Outcome::default(), Outbound::new(&west, VPC));
+    let (mut outcome, mut outbound) =
+        (Outcome::default(), Outbound::new(&west, VPC, Timestamp::ZERO));
     for packet in datagrams(&[1400; 60]) {
         outbound.send(SuperPacket::whole(&mut packet.clone()), &mut outcome).unwrap();
     }

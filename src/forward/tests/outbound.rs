@@ -264,7 +264,7 @@ fn send_train(mtu: u16, sample: &Sample) -> Outcome {
     let (header, mut bytes) = train(sample);
     let mut outcome = Outcome::default();
     let packet = SuperPacket::new(header, &mut bytes).unwrap();
-    outcome.discarded = Outbound::new(&west, VPC).send(packet, &mut outcome).err();
+    outcome.discarded = Outbound::new(&west, VPC, Timestamp::ZERO).send(packet, &mut outcome).err();
     outcome
 }
 

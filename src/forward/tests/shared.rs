@@ -72,7 +72,7 @@ fn a_flow_and_its_answers_take_one_tunnel_and_all_flows_both() {
 #[test]
 fn flows_between_the_same_hosts_are_told_apart_one_after_the_other() {
     let west = west();
-    let mut outbound = Outbound::new(&west, VPC);
+    let mut outbound = Outbound::new(&west, VPC, Timestamp::ZERO);
     for sample in every_flow().chain(every_flow()) {
         let mut outcome = Outcome::default();
         let mut packet = sample.build();
@@ -114,7 +114,7 @@ fn all_fragments_of_a_datagram_take_one_tunnel() {
         }
         used.insert(first);
         // Fragments between whole packets of the same hosts, over one memory of what was last.
-        let mut outbound = Outbound::new(&west, VPC);
+        let mut outbound = Outbound::new(&west, VPC, Timestamp::ZERO);
         let mut outcome = Outcome::default();
         let whole = flow(40_001, Sample { src: [10, 1, 0, host].into(), ..Sample::udp4() }).build();
         for packet in
@@ -187,7 +187,7 @@ fn both_ends_agree_where_the_peers_know_our_hosts_by_other_addresses() {
 fn a_super_packet_leaves_as_one_train_by_one_tunnel() {
     let west = west();
     let mut used = BTreeSet::new();
-    let mut outbound = Outbound::new(&west, VPC);
+    let mut outbound = Outbound::new(&west, VPC, Timestamp::ZERO);
     for port in 40_000..40_020 {
         let (header, mut bytes) = train(&flow(port, Sample::tcp4()));
         let packet = SuperPacket::new(header, &mut bytes).unwrap();
@@ -220,7 +220,7 @@ fn packets_of_a_flow_are_accepted_from_either_tunnel() {
 fn packets_that_share_datagrams_keep_to_their_tunnels() {
     let packing = |entry| TunnelEntry { aggfrag: true, ..entry };
     let (west, plain) = (sharing(EAST, two_tunnels().map(packing)), west());
-    let mut outbound = Outbound::new(&west, VPC);
+    let mut outbound = Outbound::new(&west, VPC, Timestamp::ZERO);
     let mut outcome = Outcome::default();
     let mut due = [0; 2];
     for sample in every_flow().filter(|sample| sample.src.is_ipv4()) {

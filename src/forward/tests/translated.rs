@@ -131,7 +131,7 @@ fn a_train_is_translated_once_and_each_of_its_packets_is_right() {
             let mut outcome = Outcome::default();
             let packet = SuperPacket::new(header, &mut packet).unwrap();
             let west = sender(tunnel);
-            Outbound::new(&west, VPC).send(packet, &mut outcome).unwrap();
+            Outbound::new(&west, VPC, Timestamp::ZERO).send(packet, &mut outcome).unwrap();
             opened(outcome)
         };
         let translated = train(sample(of.clone(), HERE, FAR), known());
@@ -144,7 +144,7 @@ fn a_train_is_translated_once_and_each_of_its_packets_is_right() {
 fn a_second_packet_between_the_same_hosts_is_translated_like_the_first() {
     let (west, east) = (sender(known()), receiver(knowing()));
     let (mut outbound, mut inbound) =
-        (Outbound::new(&west, VPC), Inbound::new(&east, Timestamp::ZERO));
+        (Outbound::new(&west, VPC, Timestamp::ZERO), Inbound::new(&east, Timestamp::ZERO));
     let sealing = OutboundSa::new(Reservation::first_use(sa(300))).unwrap();
     for identification in 0..3 {
         let of = Sample { identification, ..Sample::udp4() };

@@ -95,6 +95,7 @@ fn peer(before: &PeerConfig, after: &PeerConfig, found: &mut Vec<String>) {
             encapsulation,
             tcp_port,
             constant_rate,
+            rate_limit,
             local_ts,
             remote_ts,
         ]

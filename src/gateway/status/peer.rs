@@ -141,6 +141,7 @@ impl Gateway {
             inner_mtu: sending.map(|child| sending_mtu(&self.config, tunnel, child)),
             aggfrag: config.aggfrag,
             constant_rate: config.constant_rate,
+            rate_limit: config.rate_limit,
             path_mtu: self.path_mtu_view(config),
             ike_sa: seen.in_use().map(|ike| ike_sa(ike, now)),
             child_sas: child_sas(tunnel, config, ike.as_ref(), now),

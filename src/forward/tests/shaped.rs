@@ -1,0 +1,221 @@
+//! A rate that a peer is sent at most.
+
+use super::*;
+use std::collections::BTreeSet;
+use std::num::NonZeroU64;
+use std::time::Duration;
+
+/// Bits per second.
+const RATE: u64 = 20_000_000;
+
+fn shaped(spi: u32) -> TunnelEntry {
+    TunnelEntry { shaper: Shaper::of(None, NonZeroU64::new(RATE)), ..tunnel(spi) }
+}
+
+fn udp(port: u16, octets: usize) -> Sample {
+    Sample { src_port: port, payload: vec![7; octets - 28], ..Sample::udp4() }
+}
+
+/// A gateway that works as a worker does.
+struct West {
+    snapshot: Snapshot,
+    held: Vec<Held>,
+}
+
+impl West {
+    fn with(tunnel: TunnelEntry) -> West {
+        let shaped = Arc::new(tunnel.clone());
+        let mut snapshot = sender(tunnel);
+        snapshot.shaped.set(1, Some(shaped));
+        West { snapshot, held: Vec::new() }
+    }
+
+    /// What leaves at once of packets that come at `now`.
+    fn send(&mut self, packets: &[Vec<u8>], now: Timestamp) -> Outcome {
+        let mut outcome = Outcome::default();
+        let mut outbound = Outbound::new(&self.snapshot, VPC, now);
+        for packet in packets {
+            outbound.send(SuperPacket::whole(&mut packet.clone()), &mut outcome).unwrap();
+        }
+        self.held.extend(outbound.take_began());
+        outbound.finish(&mut outcome);
+        outcome
+    }
+
+    /// What is released at `now`, turn after turn.
+    fn release(&mut self, now: Timestamp) -> Outcome {
+        let mut outcome = Outcome::default();
+        let shaped = self.snapshot.shaped.get(1).cloned();
+        self.held.retain(|held| {
+            loop {
+                match held.release(shaped.as_deref(), now, &mut outcome) {
+                    Some(at) if at > now => return true,
+                    Some(_) => {}
+                    None => return false,
+                }
+            }
+        });
+        outcome
+    }
+
+    /// What leaves in milliseconds, of packets that come in each of them.
+    fn run(&mut self, millis: std::ops::Range<u64>, packets: &[Vec<u8>]) -> Outcome {
+        let mut all = Outcome::default();
+        for now in millis.map(Timestamp::from_millis) {
+            all.datagrams.extend(self.send(packets, now).datagrams);
+            all.datagrams.extend(self.release(now).datagrams);
+        }
+        all
+    }
+
+    fn dropped(&self) -> Vec<(Discard, u64)> {
+        count(&used(&self.snapshot).counters.discards)
+    }
+}
+
+/// Octets on the underlay.
+fn octets(outcome: &Outcome) -> usize {
+    outcome.datagrams.iter().map(|one| 20 + 8 + one.bytes.len()).sum()
+}
+
+/// The packets that arrive.
+fn arrive(outcome: Outcome) -> Vec<Vec<u8>> {
+    let east = receiver(entry(300));
+    let open = |one: Datagram| {
+        let mut bytes = one.bytes;
+        inbound_packet(&east, one.tos, &mut bytes).unwrap().packet().to_vec()
+    };
+    outcome.datagrams.into_iter().map(open).collect()
+}
+
+#[test]
+fn within_the_rate_nothing_waits() {
+    let mut west = West::with(shaped(300));
+    // 1.2 kB every millisecond are 10 Mbit/s.
+    for milli in 0..1000 {
+        let outcome = west.send(&[udp(1, 1200).build()], Timestamp::from_millis(milli));
+        assert_eq!(outcome.datagrams.len(), 1);
+    }
+    assert!(west.held.is_empty() && west.dropped().is_empty());
+}
+
+#[test]
+fn what_leaves_is_the_rate_whatever_comes() {
+    let mut west = West::with(shaped(300));
+    let flood: Vec<_> = (0..10).map(|_| udp(1, 1200).build()).collect();
+    let sent = octets(&west.run(0..1000, &flood)) as u64 * 8;
+    // What may go at once after a pause is 5 ms, and a packet.
+    let most = RATE + RATE * 6 / 1000;
+    assert!((RATE * 99 / 100..most).contains(&sent), "{sent}");
+    let [(Discard::RateLimit, dropped)] = west.dropped()[..] else {
+        panic!("{:?}", west.dropped())
+    };
+    let left = used(&west.snapshot).counters.sent_packets();
+    // At most what 100 ms carry has not left yet.
+    assert!(10_000 - dropped - left < 210, "{dropped} {left}");
+}
+
+#[test]
+fn packets_of_a_super_packet_wait_one_by_one_and_arrive_as_they_were() {
+    let mut west = West::with(shaped(300));
+    let (header, bytes) = train(&Sample::tcp4());
+    let mut expected = Vec::new();
+    let mut outcome = Outcome::default();
+    for _ in 0..5 {
+        let mut packet = bytes.clone();
+        let super_packet = SuperPacket::new(header, &mut packet).unwrap();
+        let mut segments = super_packet.segments();
+        while let Some(segment) = segments.next() {
+            expected.push([segment.head, segment.payload].concat());
+        }
+        let mut packet = bytes.clone();
+        let super_packet = SuperPacket::new(header, &mut packet).unwrap();
+        let mut outbound = Outbound::new(&west.snapshot, VPC, Timestamp::ZERO);
+        outbound.send(super_packet, &mut outcome).unwrap();
+        west.held.extend(outbound.take_began());
+        outbound.finish(&mut outcome);
+    }
+    assert_eq!(outcome.datagrams.len(), 10, "the first passes at once");
+    outcome.datagrams.extend(west.run(0..100, &[]).datagrams);
+    assert!(west.held.is_empty());
+    assert_eq!(arrive(outcome), expected);
+}
+
+#[test]
+fn what_the_host_itself_says_never_waits() {
+    let mut west = West::with(shaped(300));
+    let flood: Vec<_> = (0..200).map(|_| udp(1, 1200).build()).collect();
+    west.send(&flood, Timestamp::ZERO);
+    let own = Sample { ttl: 255, ..Sample::tcp4() }.build();
+    let outcome = west.send(std::slice::from_ref(&own), Timestamp::ZERO);
+    assert_eq!(arrive(outcome), [own]);
+}
+
+#[test]
+fn who_sends_little_hardly_waits_behind_who_floods() {
+    let mut west = West::with(shaped(300));
+    let flood: Vec<_> = (0..10).map(|_| udp(1, 1200).build()).collect();
+    west.run(0..300, &flood);
+    let (mut worst, mut answered) = (0, BTreeSet::new());
+    for round in 0..100_u16 {
+        let word = udp(1000 + round, 64).build();
+        let start = 300 + u64::from(round) * 10;
+        west.send(std::slice::from_ref(&word), Timestamp::from_millis(start));
+        for milli in start..start + 10 {
+            let out = west.run(milli..milli + 1, &flood);
+            let is_word = |one: &Datagram| one.bytes.len() < 200;
+            if out.datagrams.iter().any(is_word) && answered.insert(round) {
+                worst = worst.max(milli - start);
+            }
+        }
+    }
+    assert_eq!(answered.len(), 100);
+    assert!(worst <= 2, "{worst} ms");
+}
+
+#[test]
+fn a_queue_stands_no_longer_than_its_flow_can_help() {
+    let mut west = West::with(shaped(300));
+    let flood: Vec<_> = (0..4).map(|_| udp(1, 1200).build()).collect();
+    west.run(0..2000, &flood);
+    let waiting: Duration =
+        Duration::from_millis(west.run(2000..2200, &[]).datagrams.len() as u64 / 2);
+    assert!(waiting <= Duration::from_millis(110), "{waiting:?}");
+}
+
+#[test]
+fn packets_that_wait_for_a_tunnel_that_is_gone_are_counted() {
+    let mut west = West::with(shaped(300));
+    let flood: Vec<_> = (0..50).map(|_| udp(1, 1200).build()).collect();
+    let left = west.send(&flood, Timestamp::ZERO).datagrams.len() as u64;
+    west.snapshot.shaped.set(1, None);
+    west.release(Timestamp::from_millis(1));
+    assert_eq!(west.dropped(), [(Discard::TunnelDown, 50 - left)]);
+    assert!(west.held.is_empty());
+}
+
+#[test]
+fn once_the_limit_is_taken_away_everything_is_due() {
+    let mut west = West::with(shaped(300));
+    let flood: Vec<_> = (0..100).map(|_| udp(1, 1200).build()).collect();
+    let mut outcome = west.send(&flood, Timestamp::ZERO);
+    assert!(outcome.datagrams.len() < 20);
+    let before = used(&west.snapshot).shaper.clone();
+    Shaper::of(before, None);
+    outcome.datagrams.extend(west.release(Timestamp::ZERO).datagrams);
+    assert_eq!(outcome.datagrams.len(), 100);
+    assert_eq!(west.send(&flood, Timestamp::ZERO).datagrams.len(), 100);
+    assert!(west.dropped().is_empty());
+}
+
+#[test]
+fn a_packet_that_is_released_is_sealed_by_the_sa_of_now() {
+    let mut west = West::with(shaped(300));
+    let flood: Vec<_> = (0..50).map(|_| udp(1, 1200).build()).collect();
+    west.send(&flood, Timestamp::ZERO);
+    let shaper = used(&west.snapshot).shaper.clone();
+    west.snapshot.shaped.set(1, Some(Arc::new(TunnelEntry { shaper, ..tunnel(301) })));
+    let released = west.release(Timestamp::from_millis(10));
+    assert!(!released.datagrams.is_empty());
+    assert!(released.datagrams.iter().all(|one| one.bytes[..4] == 301_u32.to_be_bytes()));
+}
