@@ -7,6 +7,7 @@
 use super::diagnostics::{Fault, Report};
 use super::keys::{self, KeyFiles};
 use super::reader::{At, Section};
+use super::renewal::PaperFiles;
 use super::{Credentials, Identity, limits, words};
 use crate::crypto::pem;
 use crate::crypto::private_key::PrivateKey;
@@ -20,6 +21,8 @@ pub(super) struct Papers {
     own: Option<Arc<OwnCertificate>>,
     names_own: bool,
     trust: Option<Arc<Trust>>,
+    own_files: Option<Arc<PaperFiles>>,
+    trust_files: Option<Arc<PaperFiles>>,
     /// Whether `ca` is written, be it readable or not.
     pub(super) names_ca: bool,
     /// The files of `crl`, for peers with another `ca`.
@@ -48,9 +51,28 @@ impl Papers {
             own: own(section, key, files, report),
             names_own: section.has("certificate"),
             trust,
+            own_files: own_files(section, report),
+            trust_files: trust_files(section, lists.clone(), report),
             names_ca: section.has("ca"),
             lists,
         }
+    }
+
+    /// The files of what a peer's section has beside `[gateway]`: ours, and those of whom we believe.
+    pub(super) fn files(&self, section: &Section<'_>, report: &mut Report) -> Vec<Arc<PaperFiles>> {
+        let own = match section.has("certificate") {
+            true => own_files(section, report),
+            false => self.own_files.clone(),
+        };
+        let trust = match section.has("ca") {
+            true => {
+                let more = section.list("crl", words::path, report).unwrap_or_default();
+                let lists = self.lists.iter().cloned().chain(more).collect();
+                trust_files(section, lists, report)
+            }
+            false => self.trust_files.clone(),
+        };
+        own.into_iter().chain(trust).collect()
     }
 
     /// By what a peer and we prove who we are, as its section has it beside `[gateway]`.
@@ -133,6 +155,22 @@ fn rsa_signature(value: &DeValue<'_>) -> Result<RsaPadding, Fault> {
     }
 }
 
+fn own_files(section: &Section<'_>, report: &mut Report) -> Option<Arc<PaperFiles>> {
+    let certificate = section.optional("certificate", words::path, report)?;
+    let private_key = section.optional("private_key", words::path, report)?;
+    Some(Arc::new(PaperFiles::Own { certificate, private_key }))
+}
+
+fn trust_files(
+    section: &Section<'_>,
+    lists: Vec<At<String>>,
+    report: &mut Report,
+) -> Option<Arc<PaperFiles>> {
+    let paths = |all: Vec<At<String>>| all.into_iter().map(|one| one.value).collect();
+    let authorities = paths(section.list("ca", words::path, report)?);
+    Some(Arc::new(PaperFiles::Trust { authorities, lists: paths(lists) }))
+}
+
 /// The certificate of a section, with its private key.
 fn own(
     section: &Section<'_>,
@@ -145,16 +183,25 @@ fn own(
         let fault = section.missing("private_key").help("the key that the certificate is for");
         report.add(path.span.clone(), fault);
     }
-    let read = certificates(files, &path.value, "certificate").and_then(|mut chain| {
-        let Some(key) = key else { return Ok(None) };
-        let leaf = chain.remove(0);
-        let made = OwnCertificate::new(key.clone(), leaf, chain);
-        made.map(|own| Some(Arc::new(own))).map_err(|fault| unfit(&fault))
-    });
+    let read = match key {
+        Some(key) => own_in(files, &path.value, key).map(|own| Some(Arc::new(own))),
+        None => certificates(files, &path.value, "certificate").map(|_| None),
+    };
     read.map_err(|fault| report.add(path.span, fault)).ok().flatten()
 }
 
-fn unfit(fault: &OwnFault) -> Fault {
+/// The certificate in the file at `path`, which is for `key`, and those of its issuers.
+pub(super) fn own_in(
+    files: &dyn KeyFiles,
+    path: &str,
+    key: &PrivateKey,
+) -> Result<OwnCertificate, Fault> {
+    let mut chain = certificates(files, path, "certificate")?;
+    let leaf = chain.remove(0);
+    OwnCertificate::new(key.clone(), leaf, chain).map_err(|fault| unfit(&fault, &files.shown(path)))
+}
+
+fn unfit(fault: &OwnFault, path: &str) -> Fault {
     let help = match fault {
         OwnFault::OtherKey(_) => {
             "the file begins with the gateway's own certificate; those of its issuers follow"
@@ -162,25 +209,25 @@ fn unfit(fault: &OwnFault) -> Fault {
         OwnFault::Authority(_) => "authorities stand in `ca`; the gateway needs one of its own",
         OwnFault::KeyUsage(_) => "have one made for signing, such as `vpnctl ca issue` does",
     };
-    Fault::new(fault.to_string()).label("named here").help(help)
+    Fault::new(format!("{path}: {fault}")).label("named here").help(help)
 }
 
 /// What the authorities in these files have signed, and have not revoked in those.
 fn trust(
     section: &Section<'_>,
-    authorities: &[At<String>],
+    paths: &[At<String>],
     lists: &[At<String>],
     files: &dyn KeyFiles,
     report: &mut Report,
 ) -> Option<Arc<Trust>> {
-    if authorities.is_empty() {
+    if paths.is_empty() {
         let fault = Fault::new("with no authority no certificate can be believed");
         report.add(section.span_of("ca"), fault.label("empty"));
         return None;
     }
     let mut anchors = Vec::new();
-    for At { value: path, span } in authorities {
-        match certificates(files, path, "authority").and_then(|all| only_authorities(all, path)) {
+    for At { value: path, span } in paths {
+        match authorities(files, path) {
             Ok(all) => anchors.extend(all),
             Err(fault) => report.add(span.clone(), fault),
         }
@@ -192,15 +239,24 @@ fn trust(
             Err(fault) => report.add(span.clone(), fault),
         }
     }
-    if anchors.len() > limits::AUTHORITIES {
-        let message = format!("at most {} authorities can be named to a peer", limits::AUTHORITIES);
-        report.add(section.span_of("ca"), Fault::new(message).label(format!("{}", anchors.len())));
-    }
-    let made = Trust::new(anchors, crls).map(Arc::new);
-    made.map_err(|error| report.add(section.span_of("ca"), Fault::new(error.to_string()))).ok()
+    trust_in(anchors, crls).map_err(|fault| report.add(section.span_of("ca"), fault)).ok()
 }
 
-fn only_authorities(all: Vec<Certificate>, path: &str) -> Result<Vec<Certificate>, Fault> {
+/// What these authorities have signed, and have not revoked in these lists.
+pub(super) fn trust_in(
+    authorities: Vec<Certificate>,
+    lists: Vec<Crl>,
+) -> Result<Arc<Trust>, Fault> {
+    if authorities.len() > limits::AUTHORITIES {
+        let message = format!("at most {} authorities can be named to a peer", limits::AUTHORITIES);
+        return Err(Fault::new(message).label(format!("{}", authorities.len())));
+    }
+    Trust::new(authorities, lists).map(Arc::new).map_err(|error| Fault::new(error.to_string()))
+}
+
+/// The authorities in the file at `path`.
+pub(super) fn authorities(files: &dyn KeyFiles, path: &str) -> Result<Vec<Certificate>, Fault> {
+    let all = certificates(files, path, "authority")?;
     match all.iter().find(|certificate| !certificate.is_authority()) {
         None => Ok(all),
         Some(leaf) => {
@@ -225,7 +281,7 @@ fn certificates(files: &dyn KeyFiles, path: &str, what: &str) -> Result<Vec<Cert
 }
 
 /// The revocation lists in the file at `path`, PEM or DER; at least one.
-fn revoked(files: &dyn KeyFiles, path: &str) -> Result<Vec<Crl>, Fault> {
+pub(super) fn revoked(files: &dyn KeyFiles, path: &str) -> Result<Vec<Crl>, Fault> {
     let make = "`vpnctl ca revoke` writes one";
     let blocks = blocks(files, path, "revocation list", pki::CRL, make)?;
     let shown = files.shown(path);

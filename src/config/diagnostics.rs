@@ -106,6 +106,14 @@ impl Fault {
     }
 }
 
+/// As a sentence, for whoever has no text to mark it in.
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        self.help.as_ref().map_or(Ok(()), |help| write!(f, "; {help}"))
+    }
+}
+
 /// Collects the faults of one file.
 #[derive(Debug, Default)]
 pub(super) struct Report {

@@ -47,6 +47,7 @@ mod public_section;
 mod publics;
 mod rate;
 mod reader;
+mod renewal;
 mod router_section;
 mod segments;
 mod sharing_section;
@@ -67,6 +68,7 @@ pub use keys::{KeyFile, KeyFiles, KeysInMemory};
 pub use names::{Meaning, Unfit};
 pub use outline::{Outline, VpcOutline};
 pub use probe_section::{LOSS_WINDOW, Probe, QualityLimits};
+pub use renewal::{Paper, PaperFiles};
 pub use sharing_section::SharingConfig;
 pub use timing::{Bfd, Lifetimes, Liveness};
 pub use types::{

@@ -103,6 +103,10 @@ pub(super) fn read(
     else {
         return Vec::new();
     };
+    let papers = match credentials {
+        Credentials::Certificate { .. } => context.gateway.papers.files(section, report),
+        Credentials::Psk(_) | Credentials::PublicKey { .. } => Vec::new(),
+    };
     let peer = |tunnel: Tunnel| Peer {
         config: PeerConfig {
             name: match &tunnel.name {
@@ -119,6 +123,7 @@ pub(super) fn read(
             local_identity: local_identity.clone(),
             remote_identity: remote_identity.clone(),
             credentials: credentials.clone(),
+            papers: papers.clone(),
             ppk: ppk.clone(),
             routing: tunnel.routing,
             accept: tunnel.accept.iter().map(|prefix| prefix.value).collect(),

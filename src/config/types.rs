@@ -4,7 +4,7 @@
 //! Everything compares by value, so a reload is the difference of two [`Config`]s.
 
 use super::sharing_section::SharingConfig;
-use super::{Bfd, Credentials, Identity, Lifetimes, Liveness, Ppk, Probe, inside};
+use super::{Bfd, Credentials, Identity, Lifetimes, Liveness, PaperFiles, Ppk, Probe, inside};
 use crate::crypto::secret::Secret;
 use crate::crypto::suite::{EspSuite, IkeSuite, PostQuantum};
 use crate::net::{
@@ -356,6 +356,8 @@ pub struct PeerConfig {
     pub remote_identity: Identity,
     /// How both prove it.
     pub credentials: Credentials,
+    /// The files of its certificates and of ours towards it; empty without certificates.
+    pub papers: Vec<std::sync::Arc<PaperFiles>>,
     /// A secret of both that goes into the keys, too (RFC 8784).
     pub ppk: Option<Ppk>,
     /// Where routes through the tunnel come from.

@@ -4,7 +4,7 @@
 use crate::config::{self, Config, ConfigErrors, KeyFile, KeyFiles};
 use crate::crypto::secret::Secret;
 use crate::os::account::Account;
-use crate::os::file::{self, Contents};
+use crate::os::file::{self, Contents, Stamp};
 use nix::unistd::geteuid;
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::MetadataExt;
@@ -53,7 +53,7 @@ pub fn load(path: &Path) -> Result<Config, LoadError> {
     if mode & ANYBODY_WRITES != 0 && !file::is_open(path) {
         return Err(LoadError::Exposed { path: path.to_owned() });
     }
-    parse(path, &text, owner)
+    parse(path, &text, &keys_beside(path, owner))
 }
 
 /// The configuration that `text` would be in the file at `path`, to which nothing is written.
@@ -62,14 +62,23 @@ pub fn load(path: &Path) -> Result<Config, LoadError> {
 ///
 /// When what it says is wrong.
 pub fn judge(path: &Path, text: &str) -> Result<Config, LoadError> {
-    let owner = std::fs::metadata(path).map_or(geteuid().as_raw(), |facts| facts.uid());
-    parse(path, text, owner)
+    let keys = key_files(path);
+    parse(path, text, &keys)
 }
 
-fn parse(path: &Path, text: &str, owner: u32) -> Result<Config, LoadError> {
+/// The files that the configuration at `path` names.
+pub fn key_files(path: &Path) -> KeysOnDisk {
+    let owner = std::fs::metadata(path).map_or(geteuid().as_raw(), |facts| facts.uid());
+    keys_beside(path, owner)
+}
+
+fn keys_beside(path: &Path, owner: u32) -> KeysOnDisk {
     let folder = path.parent().unwrap_or(Path::new("")).to_owned();
-    let keys = KeysOnDisk { folder, owner, service: Account::of_service() };
-    config::parse(text, &path.display().to_string(), &keys)
+    KeysOnDisk { folder, owner, service: Account::of_service() }
+}
+
+fn parse(path: &Path, text: &str, keys: &KeysOnDisk) -> Result<Config, LoadError> {
+    config::parse(text, &path.display().to_string(), keys)
         .map_err(|errors| LoadError::Invalid(Box::new(errors)))
 }
 
@@ -90,8 +99,9 @@ fn read(path: &Path) -> io::Result<(String, Contents)> {
     Ok((text.map_err(|_| io::Error::from(ErrorKind::InvalidData))?, contents))
 }
 
-/// Key files on disk; relative paths begin at `folder`.
-struct KeysOnDisk {
+/// Key files on disk; relative paths begin at the folder of the configuration.
+#[derive(Debug)]
+pub struct KeysOnDisk {
     folder: PathBuf,
     /// The user id of the configuration's owner, who decides about the keys anyway.
     owner: u32,
@@ -134,6 +144,11 @@ fn without_detours(path: &Path) -> PathBuf {
 }
 
 impl KeysOnDisk {
+    /// By what the file at `path` is seen to be another than before.
+    pub fn stamp(&self, path: &str) -> Option<Stamp> {
+        file::stamp(&self.folder.join(path))
+    }
+
     fn read_key(&self, path: &Path) -> io::Result<KeyFile> {
         let Contents { bytes, mode, owner, group } = file::read(path, KEY_FILE_MAX)?;
         let service = self.service.as_ref();

@@ -8,6 +8,7 @@ use super::jobs::JobPool;
 use super::lan::{LanEvent, Lans};
 use super::listening::{Listening, Sockets};
 use super::names::{LookedUp, Names};
+use super::papers::{FoundPaper, PaperWatch};
 use super::path_errors::{PathError, Undelivered};
 use super::reload::Unconfirmed;
 use super::serving::Call;
@@ -61,6 +62,7 @@ pub(super) struct Daemon {
     pub(super) lans: Lans,
     pub(super) jobs: JobPool,
     pub(super) names: Names,
+    pub(super) papers: PaperWatch,
     /// A configuration that waits to be confirmed.
     pub(super) unconfirmed: Option<Unconfirmed>,
     /// What the operator has said that outlives the daemon.
@@ -86,6 +88,7 @@ pub(super) struct Inputs {
     pub(super) path_errors: mpsc::Receiver<PathError>,
     pub(super) world: Answers,
     pub(super) names: mpsc::UnboundedReceiver<LookedUp>,
+    pub(super) papers: mpsc::Receiver<FoundPaper>,
 }
 
 /// One input.
@@ -101,6 +104,7 @@ pub(super) enum Input {
     PathError(PathError),
     World(Vec<Answer>),
     Name(LookedUp),
+    Paper(FoundPaper),
     Signal(Signal),
     Timeout,
     /// Nothing has come, and there is something left to do.
@@ -163,6 +167,7 @@ impl Daemon {
             Some(error) = inputs.path_errors.recv() => Input::PathError(error),
             Some(answers) = inputs.world.recv() => Input::World(answers),
             Some(answer) = inputs.names.recv() => Input::Name(answer),
+            Some(found) = inputs.papers.recv() => Input::Paper(found),
             () = sleep_until(deadline), if !is_busy => Input::Timeout,
             () = yield_now(), if is_busy => Input::Turn,
             () = sleep_until(listen_at.unwrap_or_else(far)), if listen_at.is_some() => Input::Listen,
@@ -229,6 +234,7 @@ impl Daemon {
             Input::Name(LookedUp { remote, host, answer }) => {
                 gateway.handle_look_up(remote, &host, answer, at);
             }
+            Input::Paper(FoundPaper { files, found }) => gateway.handle_paper(&files, found, at),
             Input::Signal(Signal::Reload) => {
                 if let Err(sentence) = self.reload(None) {
                     error!("{sentence}");

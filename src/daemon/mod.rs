@@ -29,6 +29,7 @@ mod logging;
 mod names;
 mod namespaces;
 mod notify;
+mod papers;
 mod path_errors;
 mod reload;
 mod serving;

@@ -81,6 +81,8 @@ impl Daemon {
         self.ask_for_ways();
         self.place();
         self.watch_lans();
+        // Also those that a configuration which comes back has had before: they may be newer by now.
+        self.papers.watch(self.gateway.config());
         self.carry_out();
         self.listen_in_tcp();
         self.claims.keep_only(&outline);

@@ -14,6 +14,7 @@ use super::jobs::JobPool;
 use super::lan::Lans;
 use super::listening::{Listening, Sockets};
 use super::names::Names;
+use super::papers::PaperWatch;
 use super::path_errors;
 use super::standing::StandingFile;
 use super::underlay::Underlay;
@@ -88,6 +89,7 @@ pub(super) async fn start(args: &Args) -> Outcome<Daemon> {
     let (lans, lan) = Lans::new(BTreeMap::new());
     let (jobs, job_answers) = JobPool::start().or_fail_as_it_is()?;
     let (names, name_answers) = Names::new();
+    let (papers, found_papers) = PaperWatch::start(&args.config).or_fail_as_it_is()?;
     let mut random = OsRandom;
     let at = &mut Moment::new(clock.now(), Clock::wall(), &mut random);
     let mut gateway = Gateway::standing_as(&standing, config, host, workers, at);
@@ -104,6 +106,7 @@ pub(super) async fn start(args: &Args) -> Outcome<Daemon> {
         lan,
         jobs: job_answers,
         names: name_answers,
+        papers: found_papers,
         calls,
         path_errors: path_errors::listen(),
         world: answers,
@@ -123,6 +126,7 @@ pub(super) async fn start(args: &Args) -> Outcome<Daemon> {
         lans,
         jobs,
         names,
+        papers,
         unconfirmed: None,
         standing_file,
         _control: control,
@@ -133,6 +137,7 @@ pub(super) async fn start(args: &Args) -> Outcome<Daemon> {
     daemon.ask_for_ways();
     daemon.place();
     daemon.watch_lans();
+    daemon.papers.watch(daemon.gateway.config());
     daemon.carry_out();
     // What an earlier run has left and this one does not want is found, and removed.
     daemon.world.look();

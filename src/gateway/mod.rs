@@ -43,6 +43,7 @@ mod quality;
 mod rates;
 mod reconfigure;
 mod redundancy;
+mod renewal;
 mod returning;
 mod routes;
 mod sas;

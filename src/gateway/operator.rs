@@ -24,6 +24,18 @@ impl Gateway {
         config: Config,
         at: &mut Moment<'_>,
     ) -> Result<Reloaded, NeedsRestart> {
+        let reloaded = self.go_over(config, at)?;
+        self.take_note(Code::Reloaded, format!("reloaded; {reloaded}"), at.now);
+        self.settle(at.now);
+        Ok(reloaded)
+    }
+
+    /// Takes the steps to another configuration; settling is left to the caller.
+    pub(super) fn go_over(
+        &mut self,
+        config: Config,
+        at: &mut Moment<'_>,
+    ) -> Result<Reloaded, NeedsRestart> {
         let config = self.placed(config);
         let steps = reconfigure::plan(&self.config, &config)?;
         let reloaded = Reloaded::by(&steps, &self.config, &config);
@@ -51,8 +63,6 @@ impl Gateway {
         self.reconcile_world(at.now);
         self.follow_addresses();
         self.dirty.vpcs.extend(self.vpcs.keys());
-        self.take_note(Code::Reloaded, format!("reloaded; {reloaded}"), at.now);
-        self.settle(at.now);
         Ok(reloaded)
     }
 

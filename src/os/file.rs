@@ -6,6 +6,7 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use nix::fcntl::{Flock, FlockArg};
 use zeroize::Zeroizing;
 
 /// A FIFO that nobody writes to opens at once, and a terminal does not become ours.
@@ -36,6 +37,18 @@ pub struct Access {
     pub owner: Option<u32>,
     /// The group that it is given to; `None` leaves it with the writer's or the folder's.
     pub group: Option<u32>,
+}
+
+/// By what a file is seen to be another, or to have been written to, without reading it: device, inode,
+/// length, and when it and what is said of it were changed last, in seconds and nanoseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Stamp([u64; 3], [i64; 4]);
+
+/// What the file at `path`, or the one that a link there leads to, shows now; `None` where there is none.
+pub fn stamp(path: &Path) -> Option<Stamp> {
+    let facts = fs::metadata(path).ok()?;
+    let changed = [facts.mtime(), facts.mtime_nsec(), facts.ctime(), facts.ctime_nsec()];
+    Some(Stamp([facts.dev(), facts.ino(), facts.len()], changed))
 }
 
 impl From<u32> for Access {
@@ -87,6 +100,24 @@ fn contents(file: fs::File, limit: u64) -> io::Result<Contents> {
     }
     let bytes = std::mem::take(&mut *bytes);
     Ok(Contents { bytes, mode: facts.mode() & 0o7777, owner: facts.uid(), group: facts.gid() })
+}
+
+/// A folder that no other process changes which locks it, too, until it is dropped.
+#[derive(Debug)]
+pub struct Lock {
+    _held: Flock<fs::File>,
+}
+
+/// Locks a folder; waits while another process has it.
+///
+/// # Errors
+///
+/// When there is no such folder, or its file system has no locks.
+pub fn lock(folder: &Path) -> Result<Lock> {
+    let context = || format!("{} cannot be locked", folder.display());
+    let opened = fs::File::open(folder).with_context(context)?;
+    let held = Flock::lock(opened, FlockArg::LockExclusive);
+    Ok(Lock { _held: held.map_err(|(_, error)| error).with_context(context)? })
 }
 
 /// Writes a new file with the given permissions in one step: it is whole or not there, also when

@@ -65,6 +65,11 @@ impl OwnCertificate {
         OwnCertificate { padding, ..self.clone() }
     }
 
+    /// The form of its RSA signatures.
+    pub fn padding(&self) -> RsaPadding {
+        self.padding
+    }
+
     /// The algorithms by which it signs, the preferred first.
     pub fn algorithms(&self) -> Vec<Algorithm> {
         let mut all = self.key.algorithms();

@@ -5,8 +5,8 @@ use super::deployment::{self, Deployment, Site};
 use super::network::{Network, Probe};
 use super::operations::ask;
 use super::two_gateways::assert_sound;
-use crate::config::{self, Config, KeysInMemory};
-use crate::control::{PeerState, PeerView, Reply, Request};
+use crate::config::{self, Config, KeyFiles, KeysInMemory};
+use crate::control::{Code, PeerState, PeerView, Reply, Request};
 use crate::crypto::pem;
 use crate::net::VpcId;
 use crate::pki;
@@ -31,9 +31,9 @@ fn papers<'p>(by: &'p Authority, trusted: &'p [&'p Authority]) -> Papers<'p> {
     Papers { by, until: 30 * DAY, serial: 7, trusted, revoked: &[] }
 }
 
-/// The configuration of one of two gateways with these papers.
-fn config(site: usize, papers: &Papers<'_>) -> Config {
-    let (names, sites) = ([NAMES[site]], deployment::pair().sites);
+/// What the files of one of two gateways hold with these papers.
+fn files(site: usize, papers: &Papers<'_>) -> KeysInMemory {
+    let names = [NAMES[site]];
     let leaf = Leaf {
         until: WallTime::SIMULATED + papers.until,
         serial: papers.serial,
@@ -44,11 +44,16 @@ fn config(site: usize, papers: &Papers<'_>) -> Config {
     let anchors: String =
         papers.trusted.iter().map(|authority| certificate(&authority.certificate())).collect();
     let list = papers.trusted[0].revoke(papers.revoked, WallTime::SIMULATED + 30 * DAY);
-    let files = KeysInMemory::new()
+    KeysInMemory::new()
         .with("own.key", &key)
         .with("own.crt", &certificate(&own.certificate))
         .with("ca.crt", &anchors)
-        .with("ca.crl", &pem::encode(list.der(), pki::CRL));
+        .with("ca.crl", &pem::encode(list.der(), pki::CRL))
+}
+
+/// The configuration of one of two gateways with these papers.
+fn config(site: usize, papers: &Papers<'_>) -> Config {
+    let (files, sites) = (files(site, papers), deployment::pair().sites);
     let own = "[gateway]\nprivate_key = \"own.key\"\ncertificate = \"own.crt\"\nca = [\"ca.crt\"]\n\
                crl = [\"ca.crl\"]\n";
     let text = deployment::text(sites[site], &sites, &["red"])
@@ -76,6 +81,23 @@ fn reload(network: &mut Network, site: usize, papers: &Papers<'_>) -> String {
         });
     });
     said
+}
+
+/// The files of a gateway hold these papers from now on, and it finds that out; what it says of it.
+fn find(network: &mut Network, site: usize, held: &KeysInMemory) -> Vec<(Code, String)> {
+    network.with_node(site, |node, now| {
+        node.operate(now, |gateway, at| {
+            for files in gateway.config().paper_files() {
+                gateway.handle_paper(&files, files.read(held), at);
+            }
+        });
+    });
+    let Reply::Events(view) = ask(network, site, &Request::Events { after: 0 }) else {
+        panic!("no events")
+    };
+    let of_files = [Code::CertificateTaken, Code::CertificateKept];
+    let events = view.events.into_iter().filter(|event| of_files.contains(&event.code));
+    events.map(|event| (event.code, event.what)).collect()
 }
 
 /// Sends a packet each way every 20 ms meanwhile; returns how many were lost.
@@ -160,4 +182,38 @@ fn a_certificate_that_is_revoked_ends_its_tunnel_and_no_other_does() {
     let why = view.summary.last_failure.expect("it is said").reason;
     assert!(why.contains("is revoked"), "{why}");
     assert!(network.violations.is_empty(), "{:?}", network.violations);
+}
+
+#[test]
+fn renewed_files_are_taken_while_packets_flow_and_half_of_them_are_not() {
+    let authority = Authority::new("CA");
+    let trusted = [&authority];
+    let first = papers(&authority, &trusted);
+    let mut network = connected([&first, &first]);
+    let held = files(0, &first);
+    assert_eq!(find(&mut network, 0, &held).len(), 2, "our own, and the list");
+    assert_eq!(find(&mut network, 0, &held).len(), 2, "nothing has changed since");
+
+    let renewed = files(0, &Papers { serial: 8, ..papers(&authority, &trusted) });
+    let key = renewed.read("own.key").unwrap().contents;
+    let key = std::str::from_utf8(key.as_bytes()).unwrap();
+    let said = find(&mut network, 0, &held.with("own.key", key));
+    let [_, _, (Code::CertificateKept, why)] = said.as_slice() else { panic!("{said:?}") };
+    assert!(why.contains("own.crt: the certificate CN=r1z1"), "{why}");
+    assert!(why.contains("does not belong to the private key"), "{why}");
+    assert_eq!(lost_during(&mut network, Duration::from_secs(70)), 0);
+
+    let said = find(&mut network, 0, &renewed);
+    let [.., (Code::CertificateTaken, what), (Code::CertificateTaken, _)] = said.as_slice() else {
+        panic!("{said:?}")
+    };
+    assert!(what.starts_with("own.crt, own.key changed"), "{what}");
+    // It is shown when this side is the first to find that the keys are due.
+    let is_shown = (0..8).any(|_| {
+        assert_eq!(lost_during(&mut network, Duration::from_secs(30)), 0);
+        let shown = peer(&mut network, 1).certificates.peer.expect("a certificate");
+        shown.certificate.contains("serial 08")
+    });
+    assert!(is_shown, "{:?}", peer(&mut network, 1).certificates);
+    assert_sound(&mut network, 1);
 }

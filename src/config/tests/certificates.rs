@@ -157,3 +157,70 @@ fn raw_keys_are_ed25519_keys() {
     let said = errors(&format!("{TEXT}public_key = \"{raw}\"\n"), &keys);
     assert!(said.contains("raw public keys are Ed25519 keys"), "{said}");
 }
+
+/// What the files hold now, taken over into a configuration that runs.
+fn renewed(
+    config: &Config,
+    files: &PaperFiles,
+    keys: &KeysInMemory,
+) -> Result<Option<Config>, String> {
+    config.renewed(files, &files.read(keys)?)
+}
+
+#[test]
+fn new_papers_take_the_place_of_old_ones_and_nothing_else_changes() {
+    let Files { old, keys, .. } = files();
+    let text = format!("{TEXT}rsa_signature = \"pkcs1\"\n");
+    let config = parse(&text, "gateway.toml", &keys).unwrap();
+    let files = config.paper_files();
+    let paths: Vec<_> = files.iter().map(|files| files.paths()).collect();
+    assert_eq!(paths, [vec!["hq.crt", "hq.key"], vec!["old.crt", "new.crt", "ca.crl"]]);
+    for files in &files {
+        assert_eq!(renewed(&config, files, &keys), Ok(None), "they hold what runs");
+    }
+    let (own, key) = old.issue_with_key(Leaf::of(&["hq.example.com"]));
+    let list = old.revoke(&[99, 100], WallTime::SIMULATED + pki::samples::DAY);
+    let keys = keys
+        .with("hq.key", &key)
+        .with("hq.crt", &certificate(&own.certificate))
+        .with("ca.crl", &pem::encode(list.der(), pki::CRL));
+    let expected = parse(&text, "gateway.toml", &keys).unwrap();
+    let all = files.iter().fold(config.clone(), |config, files| {
+        assert_ne!(config, expected);
+        renewed(&config, files, &keys).unwrap().expect("they are new")
+    });
+    assert_eq!(all, expected);
+}
+
+#[test]
+fn papers_that_are_of_no_use_are_not_taken() {
+    let Files { old, own, keys, .. } = files();
+    let config = parse(TEXT, "gateway.toml", &keys).unwrap();
+    let (renewal, key) = old.issue_with_key(Leaf::of(&["hq.example.com"]));
+    let renewal = certificate(&renewal.certificate);
+    let (stranger, stranger_key) = old.issue_with_key(Leaf::of(&["branch.example.com"]));
+    let half = &renewal[..renewal.len() / 2];
+    let lists =
+        pem::encode(old.revoke(&[1], WallTime::SIMULATED + pki::samples::DAY).der(), pki::CRL)
+            .to_string();
+    for (changes, said) in [
+        (&[("hq.crt", renewal.as_str())][..], "hq.crt: the certificate CN=hq.example.com"),
+        (&[("hq.key", &key)], "does not belong to the private key"),
+        (&[("hq.crt", half), ("hq.key", &key)], "hq.crt does not hold a certificate"),
+        (&[("hq.key", "")], "hq.key does not hold a private key"),
+        (
+            &[("hq.crt", &certificate(&stranger.certificate)), ("hq.key", &stranger_key)],
+            "is not for hq.example.com, which this gateway is to branch",
+        ),
+        (&[("old.crt", &certificate(&own.certificate))], "is not the certificate of an authority"),
+        (&[("ca.crl", &lists[..lists.len() / 2])], "ca.crl does not hold a revocation list"),
+    ] {
+        let put = |keys: KeysInMemory, (file, text): &(&str, &str)| keys.with(file, text);
+        let keys = changes.iter().fold(keys.clone(), put);
+        let changed = changes.iter().map(|(file, _)| *file).next().unwrap();
+        let files = config.paper_files();
+        let files = files.iter().find(|files| files.paths().contains(&changed)).unwrap();
+        let why = renewed(&config, files, &keys).unwrap_err();
+        assert!(why.contains(said), "{why}");
+    }
+}

@@ -230,6 +230,10 @@ codes! {
     Certificate = "certificate", Warning;
     /// A certificate, an authority or a revocation list of this gateway runs out.
     CertificateExpires = "certificate-expires", Warning;
+    /// Files have other certificates, authorities or revocation lists, which are in use now.
+    CertificateTaken = "certificate-taken", Info;
+    /// Files have become of no use; the certificates, authorities or lists before go on.
+    CertificateKept = "certificate-kept", Warning;
     /// Somebody else answers or asks than is configured.
     PeerIdentity = "peer-identity", Warning;
     /// The peer wants to speak with somebody else.
