@@ -425,7 +425,9 @@ fn renewal(refusal: &Refusal, name: &str) -> String {
     match refusal {
         Refusal::None => format!("write `certificate` and `private_key` at {name}"),
         Refusal::Expired { .. } => {
-            format!("renew it (`vpnctl ca renew`), then `vpnctl reload` at {name}")
+            format!(
+                "renew it (`vpnctl ca renew`), and put it into the file of `certificate` at {name}"
+            )
         }
         Refusal::NotYetValid { .. } => "set the clock of this host: timedatectl".to_owned(),
         Refusal::UnknownIssuer { .. } => {
@@ -437,9 +439,7 @@ fn renewal(refusal: &Refusal, name: &str) -> String {
             )
         }
         Refusal::Revoked { .. } => format!("issue {name} a new certificate with a new key"),
-        Refusal::CrlTooOld { .. } => {
-            "put the newest list into `crl`, then `vpnctl reload`".to_owned()
-        }
+        Refusal::CrlTooOld { .. } => "put the newest list into the file of `crl`".to_owned(),
         Refusal::KeyUsage { .. } | Refusal::Purpose { .. } => {
             format!("issue {name} one with digitalSignature and ipsecIKE")
         }

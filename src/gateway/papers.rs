@@ -14,8 +14,9 @@ use tracing::warn;
 const DAY: Duration = Duration::from_secs(24 * 3600);
 /// How often the calendar is looked at.
 const LOOK: Duration = Duration::from_secs(3600);
-/// Before the end, said once each; but a day that lies in the first half of a certificate's life
-/// says nothing.
+/// Before the end, said once each, where somebody is late. What renews itself does so when a third of a
+/// life is left, so only the last quarter counts; of what lives for less than four days all of it does
+/// that the last day would.
 const WARNINGS: [Duration; 4] =
     [Duration::from_secs(30 * 24 * 3600), Duration::from_secs(7 * 24 * 3600), DAY, Duration::ZERO];
 
@@ -78,13 +79,15 @@ impl Papers {
 impl Paper {
     /// How many warnings are due.
     fn due(&self, kind: Kind, now: WallTime) -> usize {
-        let (life, left) = (self.until.since(self.from), self.until.since(now));
-        // A list is replaced shortly before its end: only then is it late.
-        let says =
-            |before: &&Duration| before.is_zero() || kind != Kind::List && **before <= life / 2;
-        let over =
-            |before: &Duration| if before.is_zero() { self.until < now } else { left <= *before };
-        WARNINGS.iter().filter(says).filter(|before| over(before)).count()
+        let (quarter, left) = (self.until.since(self.from) / 4, self.until.since(now));
+        let over = |before: Duration| match before.is_zero() {
+            true => self.until < now,
+            // A list is replaced shortly before its end: only then is it late.
+            false => kind != Kind::List && left <= before,
+        };
+        let says = |before: &Duration| *before <= DAY || *before <= quarter;
+        let warnings = WARNINGS.into_iter().filter(says);
+        warnings.filter(|before| over(quarter.min(*before))).count()
     }
 
     fn words(&self, kind: Kind, now: WallTime) -> String {
@@ -92,8 +95,8 @@ impl Paper {
         let is_over = self.until < now;
         match (kind, is_over) {
             (Kind::Own, false) => format!(
-                "the certificate {name} of this gateway expires on {until}: renew it, then `vpnctl \
-                 reload`"
+                "the certificate {name} of this gateway expires on {until}, and no newer one has come: \
+                 renew it (`vpnctl ca renew`), and put it into the file of `certificate`"
             ),
             (Kind::Own, true) => format!(
                 "the certificate {name} of this gateway expired on {until}: peers refuse it"

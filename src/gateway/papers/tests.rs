@@ -22,13 +22,26 @@ fn warnings_come_a_month_a_week_and_a_day_before_the_end_and_at_it() {
     assert!(year.words(Kind::Own, after(366)).contains("expired on"));
 }
 
-/// A certificate for thirty days is renewed after twenty: it has nothing to say on its first day.
+/// It is renewed when a third of its life is left: nobody is told before that is overdue.
 #[test]
-fn what_lives_shortly_warns_shortly() {
-    let month = paper(30);
-    for (day, due) in [(0, 0), (22, 0), (23, 1), (29, 2)] {
-        assert_eq!(month.due(Kind::Own, after(day)), due, "day {day}");
-    }
+fn what_lives_shortly_warns_when_its_renewal_is_overdue() {
+    let days = |life: u32| -> Vec<u32> {
+        let one = paper(life);
+        let due = |day: &u32| one.due(Kind::Own, after(*day)) > one.due(Kind::Own, after(*day - 1));
+        (1..=life).filter(due).collect()
+    };
+    assert_eq!(days(365), [335, 358, 364]);
+    assert_eq!(days(90), [83, 89], "as from ACME, renewed 30 days before its end");
+    assert_eq!(days(30), [23, 29]);
+    assert_eq!(days(7), [6]);
+}
+
+#[test]
+fn what_lives_for_hours_warns_in_its_last_quarter() {
+    let hours = |hours: u32| WallTime::SIMULATED + hours * Duration::from_secs(3600);
+    let short = Paper { until: hours(8), ..paper(0) };
+    let due = [0, 5, 6, 8].map(|hour| short.due(Kind::Own, hours(hour)));
+    assert_eq!(due, [0, 0, 1, 1]);
 }
 
 #[test]
