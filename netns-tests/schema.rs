@@ -61,6 +61,7 @@ const IN_FOLDER: &[(&str, &str, i32)] = &[
     ("ca init", "ca init ca", 0),
     ("ca issue", "ca issue ca hq.example.com", 0),
     ("ca renew", "ca renew ca hq.example.com.crt", 0),
+    ("ca renew", "ca renew ca --due", 0),
     ("ca list", "ca list ca", 0),
     ("ca revoke", "ca revoke ca hq.example.com", 0),
     ("an error", "peers -g nobody", 3),

@@ -5,10 +5,12 @@
 //!   FOLDER/ca.key               only here
 //!   FOLDER/ca.crl               for `crl` of every gateway
 //!   FOLDER/issued/SERIAL.crt    every certificate that was ever issued
+//!   FOLDER/current/NAME.crt     the last one for each name: what its gateway is to have
 //! ```
 //!
 //! Everything about it stands in these files: what is revoked is what stands in `ca.crl`.
 
+mod due;
 mod folder;
 
 use super::args::{CaCommand, KeyKind};
@@ -45,13 +47,16 @@ pub(super) fn run(command: &CaCommand, look: Look) -> Result<ExitCode> {
         CaCommand::Init { folder, name, days } => init(folder, name, *days, now, look)?,
         CaCommand::Issue { folder, name, also, days, key, output } => {
             let order = Order { name, also, days: *days, key: *key, output };
-            issue(&Folder::open(folder)?, &order, now, look)?;
+            issue(&Folder::open_to_change(folder)?, &order, now, look)?;
         }
-        CaCommand::Renew { folder, file, days } => {
-            renew(&Folder::open(folder)?, file, *days, now, look)?;
+        CaCommand::Renew { folder, file: Some(file), days, due: _ } => {
+            renew(&Folder::open_to_change(folder)?, file, *days, now, look)?;
+        }
+        CaCommand::Renew { folder, file: None, days, due: _ } => {
+            due::renew_due(&Folder::open_to_change(folder)?, *days, now, look)?;
         }
         CaCommand::Revoke { folder, which, days } => {
-            revoke(&Folder::open(folder)?, which, *days, now, look)?;
+            revoke(&Folder::open_to_change(folder)?, which, *days, now, look)?;
         }
         CaCommand::List { folder } => list(&Folder::open(folder)?, now, look)?,
     }
@@ -90,9 +95,9 @@ fn init(path: &Path, name: &str, days: u16, now: WallTime, look: Look) -> Result
     look::print(&format!(
         "{authority} is the authority: in [gateway], ca = [\"{authority}\"], crl = [\"{list}\"]\n\
          {} signs; whoever has it can be any gateway. It stays here.\n\
-         Next: vpnctl ca issue {} NAME",
+         Next: vpnctl ca issue {folder} NAME; then, every day: vpnctl ca renew {folder} --due",
         file("ca.key"),
-        path.display()
+        folder = path.display()
     ))
 }
 
@@ -109,19 +114,18 @@ fn issue(folder: &Folder, order: &Order<'_>, now: WallTime, look: Look) -> Resul
             path.display()
         );
     }
-    let certificate = sign(folder, order.name, &names, &key, order.days, now)?;
+    let until = folder.end_of(order.days, now)?;
+    let certificate = sign(folder, &names, &key, until, now)?;
     let access = keys::access(&key_file, 0o600, 0o640);
     folder::write_key(&key_file, key.serialized_der(), access)?;
     folder::write_certificate(&certificate_file, &certificate)?;
-    let (key_file, certificate_file) = (key_file.display(), certificate_file.display());
     if look.json {
         return look::print_json(&NewCertificate {
-            certificate: certificate_file.to_string(),
-            private_key: Some(key_file.to_string()),
-            serial: certificate.serial().to_owned(),
-            expires: Date(certificate.not_after()).to_string(),
+            private_key: Some(key_file.display().to_string()),
+            ..NewCertificate::in_file(&certificate_file, &certificate)
         });
     }
+    let (key_file, certificate_file) = (key_file.display(), certificate_file.display());
     look::print(&format!(
         "{certificate_file} is for {} until {}; {key_file} is its private key. In [gateway] of that \
          gateway:\n  certificate = \"{certificate_file}\"\n  private_key = \"{key_file}\"",
@@ -136,27 +140,30 @@ fn renew(folder: &Folder, file: &Path, days: u16, now: WallTime, look: Look) -> 
     if folder.revoked()?.iter().any(|revoked| revoked.serial == old.serial()) {
         bail!("{} is revoked; issue a new certificate with a new key", file.display());
     }
-    let names: Vec<Identity> =
-        old.names().iter().filter(|name| is_written(name)).cloned().collect();
-    let first = names.first().map(ToString::to_string).unwrap_or_default();
-    let key =
-        Kept::of(&old).context("the key of the certificate is of a kind that is not issued")?;
-    let certificate = sign(folder, &first, &names, &key, days, now)?;
+    let certificate = renewed(folder, &old, folder.end_of(days, now)?, now)?;
     folder::replace_certificate(file, &certificate)?;
     if look.json {
-        return look::print_json(&NewCertificate {
-            certificate: file.display().to_string(),
-            private_key: None,
-            serial: certificate.serial().to_owned(),
-            expires: Date(certificate.not_after()).to_string(),
-        });
+        return look::print_json(&NewCertificate::in_file(file, &certificate));
     }
     look::print(&format!(
-        "{} is for {} until {}, with the same key. Now, at the gateway: vpnctl reload",
+        "{} is for {} until {}, with the same key. A gateway takes it by itself when it is in its \
+         `certificate`.",
         file.display(),
-        words(&names),
+        words(&written_names(&certificate)),
         Date(certificate.not_after())
     ))
+}
+
+/// A new certificate for the key and the names of an old one.
+fn renewed(
+    folder: &Folder,
+    old: &Certificate,
+    until: WallTime,
+    now: WallTime,
+) -> Result<Certificate> {
+    let key =
+        Kept::of(old).context("the key of the certificate is of a kind that is not issued")?;
+    sign(folder, &written_names(old), &key, until, now)
 }
 
 fn revoke(folder: &Folder, which: &[String], days: u16, now: WallTime, look: Look) -> Result<()> {
@@ -243,34 +250,26 @@ fn list(folder: &Folder, now: WallTime, look: Look) -> Result<()> {
     for certificate in &issued {
         let state = state(certificate);
         let tone = if state == "valid" { Tone::Good } else { Tone::Faint };
-        let names: Vec<Identity> =
-            certificate.names().iter().filter(|name| is_written(name)).cloned().collect();
         sheet.row([
             Cell::from(certificate.serial().replace(':', "")),
             Cell::from(state).tone(tone),
             Cell::from(Date(certificate.not_after()).to_string()),
-            Cell::from(words(&names)),
+            Cell::from(words(&written_names(certificate))),
         ]);
     }
     look::print(&sheet.render(look))
 }
 
-/// Has the authority sign a certificate, and keeps a copy.
+/// Has the authority sign a certificate; keeps a copy, and has the gateway find it.
 fn sign(
     folder: &Folder,
-    name: &str,
     names: &[Identity],
     key: &impl PublicKeyData,
-    days: u16,
+    until: WallTime,
     now: WallTime,
 ) -> Result<Certificate> {
-    let until = now + u32::from(days) * DAY;
-    ensure!(
-        until <= folder.authority().not_after(),
-        "the authority itself expires on {}, before a certificate of {days} days would",
-        Date(folder.authority().not_after())
-    );
-    let mut params = params(name, days, now);
+    let name = names.first().map(ToString::to_string).unwrap_or_default();
+    let mut params = params(&name, until, now);
     params.is_ca = IsCa::ExplicitNoCa;
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.extended_key_usages = vec![
@@ -285,26 +284,27 @@ fn sign(
         .context("no certificate could be made")?;
     let certificate = Certificate::from_der(made.der())?;
     folder.keep(&certificate)?;
+    folder.show(&name, &certificate)?;
     Ok(certificate)
 }
 
 /// What the certificate of an authority has.
 fn authority(name: &str, days: u16, now: WallTime) -> CertificateParams {
-    let mut params = params(name, days, now);
+    let mut params = params(name, now + u32::from(days) * DAY, now);
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     params
 }
 
 /// What every certificate has.
-fn params(name: &str, days: u16, now: WallTime) -> CertificateParams {
+fn params(name: &str, until: WallTime, now: WallTime) -> CertificateParams {
     let mut params = CertificateParams::default();
     params.distinguished_name = DistinguishedName::new();
     params.distinguished_name.push(DnType::CommonName, name);
     let day_zero = rcgen::date_time_ymd(1970, 1, 1);
     let since = Duration::from_micros(now.as_unix_micros());
     params.not_before = day_zero + since.saturating_sub(EARLIER);
-    params.not_after = day_zero + since + u32::from(days) * DAY;
+    params.not_after = day_zero + Duration::from_micros(until.as_unix_micros());
     params.serial_number = Some(serial());
     params
 }
@@ -327,9 +327,16 @@ fn identity(text: &str) -> Result<Identity> {
     }
 }
 
-/// Whether an identity stands in the subjectAltName.
-fn is_written(identity: &Identity) -> bool {
-    !matches!(identity, Identity::KeyId(_) | Identity::Other { .. })
+/// The identities in the subjectAltName.
+fn written_names(certificate: &Certificate) -> Vec<Identity> {
+    let is_written =
+        |name: &&Identity| !matches!(name, Identity::KeyId(_) | Identity::Other { .. });
+    certificate.names().iter().filter(is_written).cloned().collect()
+}
+
+/// What its file is called after.
+fn first_name(certificate: &Certificate) -> Option<String> {
+    written_names(certificate).first().map(ToString::to_string)
 }
 
 fn alternative(identity: &Identity) -> Result<SanType> {
@@ -343,6 +350,17 @@ fn alternative(identity: &Identity) -> Result<SanType> {
 
 fn words(names: &[Identity]) -> String {
     names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+impl NewCertificate {
+    fn in_file(file: &Path, certificate: &Certificate) -> NewCertificate {
+        NewCertificate {
+            certificate: file.display().to_string(),
+            private_key: None,
+            serial: certificate.serial().to_owned(),
+            expires: Date(certificate.not_after()).to_string(),
+        }
+    }
 }
 
 /// The public key of a certificate that is renewed.
@@ -375,4 +393,4 @@ impl PublicKeyData for Kept {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

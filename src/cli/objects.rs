@@ -232,6 +232,29 @@ pub(super) struct NewCertificate {
     pub(super) expires: String,
 }
 
+/// What was due: `vpnctl ca renew --due`.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct Renewals {
+    /// New certificates.
+    pub(super) renewed: Vec<NewCertificate>,
+    /// The file with the revocation list, where it was signed anew.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) crl: Option<String>,
+    /// What is not renewed any more: it has expired, or its authority does as soon.
+    pub(super) left: Vec<Left>,
+}
+
+/// A certificate that is not renewed any more.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct Left {
+    /// For whom it is.
+    pub(super) name: String,
+    /// When it expires, in the words of RFC 3339.
+    pub(super) expires: String,
+}
+
 /// A new revocation list: `vpnctl ca revoke`.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]

@@ -136,8 +136,12 @@ pub(in crate::cli) enum CaCommand {
         #[arg(value_hint = ValueHint::DirPath)]
         folder: PathBuf,
         /// File with the certificate, which is replaced
-        #[arg(value_hint = ValueHint::FilePath)]
-        file: PathBuf,
+        #[arg(value_hint = ValueHint::FilePath, required_unless_present = "due")]
+        file: Option<PathBuf>,
+        /// Instead of a file, all that have a third of their life left or less, into FOLDER/current, and
+        /// the revocation list, too: what a timer runs
+        #[arg(long, conflicts_with = "file")]
+        due: bool,
         /// Days for which the new one is valid
         #[arg(long, default_value_t = 30)]
         days: u16,

@@ -1,8 +1,8 @@
 //! The files of an authority.
 
 use crate::crypto::pem;
-use crate::os::file::{self, Access};
-use crate::pki::{self, Certificate, Crl};
+use crate::os::file::{self, Access, Lock};
+use crate::pki::{self, Certificate, Crl, Date};
 use crate::time::WallTime;
 use anyhow::{Context, Result, bail, ensure};
 use pki_types::PrivatePkcs8KeyDer;
@@ -24,6 +24,8 @@ const PRIVATE_KEY: &str = "PRIVATE KEY";
 pub(super) struct Folder {
     path: PathBuf,
     authority: Certificate,
+    /// Held while something is changed: what two make of one list at the same time is half lost.
+    _lock: Option<Lock>,
 }
 
 /// A certificate that is revoked.
@@ -43,7 +45,13 @@ impl Folder {
         write_key(&key_file, key, 0o600.into())?;
         let authority = Certificate::from_der(certificate)?;
         replace_certificate(&path.join("ca.crt"), &authority)?;
-        Ok(Folder { path: path.to_owned(), authority })
+        Ok(Folder { path: path.to_owned(), authority, _lock: Some(file::lock(path)?) })
+    }
+
+    /// The folder of an authority that there is, for this process alone until it is done.
+    pub(super) fn open_to_change(path: &Path) -> Result<Folder> {
+        let folder = Folder::open(path)?;
+        Ok(Folder { _lock: Some(file::lock(path)?), ..folder })
     }
 
     /// The folder of an authority that there is.
@@ -54,7 +62,7 @@ impl Folder {
                 "{path} is not the folder of an authority; make one with `vpnctl ca init {path}`"
             )
         })?;
-        Ok(Folder { path: path.to_owned(), authority })
+        Ok(Folder { path: path.to_owned(), authority, _lock: None })
     }
 
     pub(super) fn authority(&self) -> &Certificate {
@@ -82,12 +90,46 @@ impl Folder {
         Ok((super::authority(name, 0, WallTime::from_unix_micros(0)), key))
     }
 
+    /// When a certificate of so many days ends.
+    pub(super) fn end_of(&self, days: u16, now: WallTime) -> Result<WallTime> {
+        let (until, last) = (now + u32::from(days) * DAY, self.authority.not_after());
+        ensure!(
+            until <= last,
+            "the authority itself expires on {}, before a certificate of {days} days would",
+            Date(last)
+        );
+        Ok(until)
+    }
+
     /// Keeps a copy of a certificate.
     pub(super) fn keep(&self, certificate: &Certificate) -> Result<()> {
         write_certificate(&self.copy_of(certificate), certificate)
     }
 
-    fn copy_of(&self, certificate: &Certificate) -> PathBuf {
+    /// The file of the certificate that the gateway of a name is to have. Mail addresses may have a slash.
+    pub(super) fn current(&self, name: &str) -> PathBuf {
+        file_of(&self.path("current").join(name.replace('/', "_")), "crt")
+    }
+
+    /// Puts a certificate where the gateway of a name finds it.
+    pub(super) fn show(&self, name: &str, certificate: &Certificate) -> Result<()> {
+        let folder = self.path("current");
+        std::fs::create_dir_all(&folder)
+            .with_context(|| format!("{} cannot be made", folder.display()))?;
+        replace_certificate(&self.current(name), certificate)
+    }
+
+    /// Puts it there again where it is not: whoever signed it may have been cut off before.
+    pub(super) fn keep_shown(&self, name: &str, certificate: &Certificate) -> Result<()> {
+        let shown = read_certificate(&self.current(name));
+        if shown.is_ok_and(|shown| shown == *certificate) {
+            Ok(())
+        } else {
+            self.show(name, certificate)
+        }
+    }
+
+    pub(super) fn copy_of(&self, certificate: &Certificate) -> PathBuf {
         self.path("issued").join(format!("{}.crt", certificate.serial().replace(':', "")))
     }
 
@@ -112,12 +154,21 @@ impl Folder {
         Ok(issued)
     }
 
+    fn list(&self) -> Result<Crl> {
+        let path = self.path("ca.crl");
+        Crl::from_der(&read_block(&path, pki::CRL)?)
+            .map_err(|error| anyhow::anyhow!("{}: {error}", path.display()))
+    }
+
+    /// Since when the revocation list stands, and by when a newer one must.
+    pub(super) fn list_life(&self) -> Result<Option<(WallTime, WallTime)>> {
+        let list = self.list()?;
+        Ok(list.next_update().map(|until| (list.this_update(), until)))
+    }
+
     /// All certificates that are revoked.
     pub(super) fn revoked(&self) -> Result<Vec<Revoked>> {
-        let path = self.path("ca.crl");
-        let list = Crl::from_der(&read_block(&path, pki::CRL)?)
-            .map_err(|error| anyhow::anyhow!("{}: {error}", path.display()))?;
-        let revoked = list.revoked().map_err(|error| anyhow::anyhow!(error))?;
+        let revoked = self.list()?.revoked().map_err(|error| anyhow::anyhow!(error))?;
         Ok(revoked.into_iter().map(|(serial, at)| Revoked { serial, at }).collect())
     }
 

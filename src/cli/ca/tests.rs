@@ -9,10 +9,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use tempfile::TempDir;
 
-const QUIET: Look = Look { json: true, ..PLAIN };
+pub(super) const QUIET: Look = Look { json: true, ..PLAIN };
 
 /// An authority in a folder of its own.
-fn authority() -> (TempDir, PathBuf) {
+pub(super) fn authority() -> (TempDir, PathBuf) {
     let home = tempfile::tempdir().unwrap();
     let folder = home.path().join("ca");
     run(&CaCommand::Init { folder: folder.clone(), name: "test CA".to_owned(), days: 90 }, QUIET)
@@ -20,15 +20,26 @@ fn authority() -> (TempDir, PathBuf) {
     (home, folder)
 }
 
-fn issue_for(folder: &Path, name: &str, key: KeyKind, output: &Path) -> Result<ExitCode> {
+pub(super) fn issue_for(
+    folder: &Path,
+    name: &str,
+    key: KeyKind,
+    output: &Path,
+) -> Result<ExitCode> {
     let also = vec!["192.0.2.7".to_owned(), "2001:db8::7".to_owned()];
     let (folder, output) = (folder.to_owned(), output.to_owned());
     let name = name.to_owned();
     run(&CaCommand::Issue { folder, name, also, days: 30, key, output }, QUIET)
 }
 
+/// Of one file, or of all that is due.
+fn renewal(folder: &Path, file: Option<&Path>, days: u16) -> CaCommand {
+    let (folder, due) = (folder.to_owned(), file.is_none());
+    CaCommand::Renew { folder, file: file.map(Path::to_owned), days, due }
+}
+
 /// What a gateway with `ca.crt` and `ca.crl` of this folder finds out about a certificate.
-fn judged(folder: &Path, file: &Path, identity: &str) -> Result<Vouched, Refusal> {
+pub(super) fn judged(folder: &Path, file: &Path, identity: &str) -> Result<Vouched, Refusal> {
     let list = fs::read_to_string(folder.join("ca.crl")).unwrap();
     let list = crate::crypto::pem::decode(&list, crate::pki::CRL).unwrap();
     let list = crate::pki::Crl::from_der(&list).unwrap();
@@ -98,8 +109,7 @@ fn a_renewed_certificate_is_for_the_same_key_and_names() {
     issue_for(&folder, "a.example", KeyKind::P256, home.path()).unwrap();
     let file = home.path().join("a.example.crt");
     let old = read_certificate(&file).unwrap();
-    let renew =
-        |days| run(&CaCommand::Renew { folder: folder.clone(), file: file.clone(), days }, QUIET);
+    let renew = |days| run(&renewal(&folder, Some(&file), days), QUIET);
     renew(60).unwrap();
     let new = read_certificate(&file).unwrap();
     assert_eq!((new.public_key(), new.names()), (old.public_key(), old.names()));
@@ -110,7 +120,7 @@ fn a_renewed_certificate_is_for_the_same_key_and_names() {
     run(&CaCommand::Revoke { folder: folder.clone(), which, days: 30 }, QUIET).unwrap();
     assert!(renew(60).unwrap_err().to_string().contains("is revoked"));
     let (_other_home, other) = authority();
-    let foreign = CaCommand::Renew { folder: other, file, days: 30 };
+    let foreign = renewal(&other, Some(&file), 30);
     let said = run(&foreign, QUIET).unwrap_err().to_string();
     assert!(said.contains("was not issued by this authority"), "{said}");
 }

@@ -51,7 +51,7 @@ const PRINTED: &[(&str, &[Make])] = &[
     ("pubkey", &[of::<PublicKey>]),
     ("ca init", &[of::<NewAuthority>]),
     ("ca issue", &[of::<NewCertificate>]),
-    ("ca renew", &[of::<NewCertificate>]),
+    ("ca renew", &[of::<NewCertificate>, of::<Renewals>]),
     ("ca revoke", &[of::<NewList>]),
     ("ca list", &[of::<IssuedList>]),
     ("check", &[of::<Checked>, of::<Agreement>]),
