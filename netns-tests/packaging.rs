@@ -211,6 +211,33 @@ fn the_package_opens_forwarding_behind_its_guards_only() {
     guards_stand_before_forwarding_opens(&tree);
 }
 
+/// What the timer runs is a command of the program in the package, which finds that all is fresh.
+#[test]
+fn the_package_renews_what_an_authority_on_the_host_has_signed() {
+    let tree = unpacked();
+    let units = tree.path().join("usr/lib/systemd/system");
+    let unit = |name: &str| std::fs::read_to_string(units.join(name)).unwrap();
+    let service = unit("vpngw-ca-renew.service");
+    let installed = "/etc/vpngw/ca";
+    assert_eq!(values(&service, "ConditionPathExists"), [format!("{installed}/ca.key")]);
+    assert_eq!(values(&service, "ReadWritePaths"), [installed]);
+    assert_eq!(values(&unit("vpngw-ca-renew.timer"), "WantedBy"), ["timers.target"]);
+    let vpnctl = |words: &[&str]| {
+        let mut command = Command::new(tree.path().join("usr/bin/vpnctl"));
+        run(command.current_dir(tree.path()).args(words))
+    };
+    vpnctl(&["ca", "init", "ca"]);
+    vpnctl(&["ca", "issue", "ca", "hq.example.com"]);
+    let [command] = values(&service, "ExecStart").try_into().unwrap();
+    let words: Vec<&str> = command
+        .strip_prefix("/usr/bin/vpnctl ")
+        .unwrap()
+        .split(' ')
+        .map(|word| if word == installed { "ca" } else { word })
+        .collect();
+    assert_eq!(vpnctl(&words), "nothing is due\n");
+}
+
 fn forwarding_is_the_guard_units(tree: &TempDir) {
     let opens = |path: &&PathBuf| {
         let text = std::fs::read(path).unwrap();
