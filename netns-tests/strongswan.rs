@@ -148,6 +148,7 @@ fn every_common_suite_works() {
         ("aes128gcm16-prfsha256-ecp256", "aes128gcm16", "aes128gcm16"),
         ("chacha20poly1305-prfsha512-ecp384", "chacha20poly1305", "chacha20poly1305"),
         ("aes256gcm16-prfsha512-curve25519", "aes256gcm16-ecp384", "aes256gcm16"),
+        ("aes256gcm16-prfsha512-ecp521", "aes256gcm16-ecp521", "aes256gcm16"),
     ] {
         let connection = Connection { ike, esp, ..Connection::default() };
         let more = format!("ike_suites = [\"{ike}\"]\nesp_suites = [\"{esp}\"]");
@@ -158,7 +159,7 @@ fn every_common_suite_works() {
     }
 }
 
-/// AES-CBC with HMAC and the MODP groups, which both ends replace in both roles, with traffic.
+/// AES-CBC with HMAC, the MODP groups and ECP-521, which both ends replace in both roles, with traffic.
 #[test]
 fn cbc_and_modp_carry_traffic_through_every_rekeying() {
     for (ike, esp) in [
@@ -166,6 +167,7 @@ fn cbc_and_modp_carry_traffic_through_every_rekeying() {
         ("aes128-sha384-modp3072", "aes128-sha384-modp3072"),
         ("aes256-sha512-prfsha256-modp4096", "aes256-sha512-modp4096"),
         ("aes256gcm16-prfsha384-modp2048", "aes128-sha256-ecp384"),
+        ("aes256-sha512-ecp521", "aes256-sha512-ecp521"),
     ] {
         for initiator in [Initiator::Us, Initiator::Them] {
             let connection = Connection { ike, esp, ..Connection::default() };

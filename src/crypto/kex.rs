@@ -1,18 +1,19 @@
-//! Key exchange: Curve25519 (RFC 8031, RFC 7748), ECP-256 and ECP-384 (RFC 5903), the MODP
+//! Key exchange: Curve25519 (RFC 8031, RFC 7748), ECP-256, ECP-384 and ECP-521 (RFC 5903), the MODP
 //! groups of 2048 to 4096 bits (RFC 3526), and ML-KEM (FIPS 203).
 //!
 //! Public values have their IKE wire form: 32 bytes for Curve25519, x ‖ y without the leading
 //! 0x04 for the ECP groups (RFC 5903 §7), as many bytes as the prime has for the MODP groups, an
 //! encapsulation key or a ciphertext for ML-KEM.
 //!
-//! Chance: Curve25519, the MODP groups and ML-KEM draw from the [`Random`] that they are given. The ECP groups draw from
+//! Chance: all draw from the [`Random`] that they are given but ECP-256 and ECP-384, which draw from
 //! `ring`'s own [`SystemRandom`], the operating system's generator, because `ring` takes no
 //! other; this is the one place in the pure part that does so.
 //!
-//! Wiping: `x25519-dalek` wipes its scalars and shared secrets, and so does `modp`,
-//! but for what `crypto-bigint` leaves on its stack; `ring` wipes neither its private keys nor the
+//! Wiping: `x25519-dalek` wipes its scalars and shared secrets, and so do `modp` and `p521`,
+//! but for what `crypto-bigint` leaves on their stack; `ring` wipes neither its private keys nor the
 //! shared secret on its stack.
 
+mod ecp521;
 mod kem;
 
 use super::modp::{EXPONENT_LEN, MODP_1024, MODP_1536, MODP_2048, MODP_3072, MODP_4096, Modp};
@@ -35,6 +36,8 @@ pub enum Group {
     Ecp256,
     /// The 384-bit random ECP group, NIST P-384, transform 20 (RFC 5903).
     Ecp384,
+    /// The 521-bit random ECP group, NIST P-521, transform 21 (RFC 5903).
+    Ecp521,
     /// The 2048-bit MODP group, transform 14 (RFC 3526).
     Modp2048,
     /// The 3072-bit MODP group, transform 15 (RFC 3526).
@@ -59,10 +62,11 @@ impl Group {
     pub const KEMS: [Group; 3] = [Group::MlKem768, Group::MlKem1024, Group::MlKem512];
 
     /// Every method by which an IKE SA can begin.
-    pub const DIFFIE_HELLMAN: [Group; 8] = [
+    pub const DIFFIE_HELLMAN: [Group; 9] = [
         Group::Curve25519,
         Group::Ecp256,
         Group::Ecp384,
+        Group::Ecp521,
         Group::Modp2048,
         Group::Modp3072,
         Group::Modp4096,
@@ -79,6 +83,7 @@ impl Group {
             Group::Curve25519 => 32,
             Group::Ecp256 => 64,
             Group::Ecp384 => 96,
+            Group::Ecp521 => ecp521::PUBLIC_LEN,
             Group::Modp1024 => MODP_1024.len(),
             Group::Modp1536 => MODP_1536.len(),
             Group::Modp2048 => MODP_2048.len(),
@@ -125,6 +130,9 @@ pub struct KeyExchange {
 enum Private {
     Curve25519(StaticSecret),
     Ecp(EphemeralPrivateKey),
+    Ecp521 {
+        seed: Zeroizing<[u8; 32]>,
+    },
     Modp {
         group: &'static Modp,
         seed: Zeroizing<[u8; 32]>,
@@ -153,7 +161,7 @@ impl KeyExchange {
         KeyExchange::from_seed(group, &seed)
     }
 
-    /// The private key that `seed` makes, and its public value. The ECP groups leave the seed
+    /// The private key that `seed` makes, and its public value. ECP-256 and ECP-384 leave the seed
     /// aside and draw from the operating system.
     ///
     /// # Errors
@@ -164,6 +172,7 @@ impl KeyExchange {
             Group::Curve25519 => Ok(KeyExchange::curve25519(seed)),
             Group::Ecp256 => KeyExchange::ecp(group, &ECDH_P256),
             Group::Ecp384 => KeyExchange::ecp(group, &ECDH_P384),
+            Group::Ecp521 => KeyExchange::ecp521(seed),
             Group::Modp1024 => Ok(KeyExchange::modp(group, &MODP_1024, seed)),
             Group::Modp1536 => Ok(KeyExchange::modp(group, &MODP_1536, seed)),
             Group::Modp2048 => Ok(KeyExchange::modp(group, &MODP_2048, seed)),
@@ -217,6 +226,12 @@ impl KeyExchange {
         Ok(KeyExchange { group, private: Private::Ecp(private), public })
     }
 
+    fn ecp521(seed: &[u8; 32]) -> Result<KeyExchange, KexError> {
+        let public = ecp521::public(seed).ok_or(KexError::NoRandomness)?;
+        let private = Private::Ecp521 { seed: Zeroizing::new(*seed) };
+        Ok(KeyExchange { group: Group::Ecp521, private, public })
+    }
+
     fn modp(group: Group, modp: &'static Modp, seed: &[u8; 32]) -> KeyExchange {
         let public = modp.public(&exponent_of(seed));
         let private = Private::Modp { group: modp, seed: Zeroizing::new(*seed) };
@@ -234,11 +249,11 @@ impl KeyExchange {
     }
 
     /// The private key, to go on with elsewhere; `None` where `ring` keeps it to itself, as it
-    /// does with those of its ECP groups.
+    /// does with those of ECP-256 and ECP-384.
     pub fn private(&self) -> Option<Secret> {
         match &self.private {
             Private::Curve25519(private) => Some(Secret::copy_of(private.as_bytes())),
-            Private::Modp { seed, .. } | Private::Kem { seed, .. } => {
+            Private::Ecp521 { seed } | Private::Modp { seed, .. } | Private::Kem { seed, .. } => {
                 Some(Secret::copy_of(&seed[..]))
             }
             Private::Ecp(_) => None,
@@ -274,6 +289,9 @@ impl KeyExchange {
         match self.private {
             Private::Curve25519(private) => agree_curve25519(&private, peer),
             Private::Ecp(private) => agree_ecp(group, private, peer),
+            Private::Ecp521 { seed } => {
+                ecp521::agree(&seed, peer).ok_or(KexError::PublicValue(group))
+            }
             Private::Modp { group: modp, seed } => {
                 modp.agree(&exponent_of(&seed), peer).ok_or(KexError::PublicValue(group))
             }

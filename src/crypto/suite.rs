@@ -100,7 +100,7 @@ fn weakness_of(group: Group) -> Option<Weakness> {
 }
 
 /// Groups that nobody has to ask for, best first. Two ends that know each other's first do not
-/// come to the slow ones.
+/// come to the slow ones. ECP-521 is for who writes it: it is slow, and nobody lacks the others.
 const GROUPS: [Group; 6] = [
     Group::Curve25519,
     Group::Ecp384,
@@ -197,6 +197,7 @@ impl fmt::Display for Group {
             Group::Curve25519 => "curve25519",
             Group::Ecp256 => "ecp256",
             Group::Ecp384 => "ecp384",
+            Group::Ecp521 => "ecp521",
             Group::Modp1024 => "modp1024",
             Group::Modp1536 => "modp1536",
             Group::Modp2048 => "modp2048",

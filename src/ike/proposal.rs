@@ -370,6 +370,7 @@ pub(super) fn method_of(group: Group) -> KeyExchangeMethod {
         Group::Curve25519 => KeyExchangeMethod::CURVE25519,
         Group::Ecp256 => KeyExchangeMethod::ECP_256,
         Group::Ecp384 => KeyExchangeMethod::ECP_384,
+        Group::Ecp521 => KeyExchangeMethod::ECP_521,
         Group::Modp1024 => KeyExchangeMethod::MODP_1024,
         Group::Modp1536 => KeyExchangeMethod::MODP_1536,
         Group::Modp2048 => KeyExchangeMethod::MODP_2048,

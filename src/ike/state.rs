@@ -245,7 +245,7 @@ impl State for Cipher {
 
 state_of_variants!(Group {
     0 => Curve25519, 1 => Ecp256, 2 => Ecp384, 3 => Modp2048, 4 => Modp3072, 5 => Modp4096,
-    6 => Modp1024, 7 => Modp1536, 8 => MlKem512, 9 => MlKem768, 10 => MlKem1024,
+    6 => Modp1024, 7 => Modp1536, 8 => MlKem512, 9 => MlKem768, 10 => MlKem1024, 11 => Ecp521,
 });
 /// Places and methods.
 impl State for Additional {

@@ -67,7 +67,7 @@ impl Kem {
             Group::MlKem512 => Some(Kem::MlKem512),
             Group::MlKem768 => Some(Kem::MlKem768),
             Group::MlKem1024 => Some(Kem::MlKem1024),
-            Group::Curve25519 | Group::Ecp256 | Group::Ecp384 => None,
+            Group::Curve25519 | Group::Ecp256 | Group::Ecp384 | Group::Ecp521 => None,
             Group::Modp1024 | Group::Modp1536 => None,
             Group::Modp2048 | Group::Modp3072 | Group::Modp4096 => None,
         }

@@ -36,6 +36,7 @@ impl Clone for KeyExchange {
             Private::Curve25519(private) => Private::Curve25519(private.clone()),
             Private::Ecp(_) => panic!("ring's private keys are used once and have no copies"),
             Private::Transparent(own) => Private::Transparent(*own),
+            Private::Ecp521 { seed } => Private::Ecp521 { seed: seed.clone() },
             Private::Modp { group, seed } => Private::Modp { group, seed: seed.clone() },
             Private::Kem { kem, seed } => Private::Kem { kem: *kem, seed: seed.clone() },
         };
@@ -115,7 +116,7 @@ fn both_sides_agree_in_every_group() {
         let (one_public, other_public) = (one.public().to_vec(), other.public().to_vec());
         let shared = one.agree(&other_public).unwrap();
         assert_eq!(shared, other.agree(&one_public).unwrap());
-        let is_point = matches!(group, Group::Ecp256 | Group::Ecp384);
+        let is_point = matches!(group, Group::Ecp256 | Group::Ecp384 | Group::Ecp521);
         assert_eq!(shared.len(), group.public_len() / if is_point { 2 } else { 1 });
     }
 }
@@ -151,7 +152,7 @@ fn modp_values_that_make_the_secret_known_are_refused() {
 #[test]
 fn public_values_of_another_length_are_refused() {
     for group in Group::DIFFIE_HELLMAN {
-        for given in [0, 1, 31, 32, 33, 63, 64, 65, 95, 96, 97, 200] {
+        for given in [0, 1, 31, 32, 33, 63, 64, 65, 95, 96, 97, 131, 132, 133, 200] {
             if given != group.public_len() {
                 let refused = fresh(group).agree(&vec![4; given]).unwrap_err();
                 assert_eq!(refused, KexError::Length { group, needed: group.public_len(), given });
@@ -162,7 +163,7 @@ fn public_values_of_another_length_are_refused() {
 
 #[test]
 fn ecp_points_off_the_curve_are_refused() {
-    for group in [Group::Ecp256, Group::Ecp384] {
+    for group in [Group::Ecp256, Group::Ecp384, Group::Ecp521] {
         let refused = Err(KexError::PublicValue(group));
         let good = fresh(group).public().to_vec();
         let half = group.public_len() / 2;

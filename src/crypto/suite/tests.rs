@@ -32,22 +32,19 @@ fn pfs_follows_what_the_ike_sa_may_be_agreed_with() {
 }
 
 #[test]
-fn nothing_weak_is_a_default_and_everything_else_is() {
+fn nothing_weak_is_a_default_and_everything_else_is_but_ecp521() {
     let esp_defaults = default_esp_suites(&DEFAULT_IKE_SUITES);
-    let strong = |weakness: Option<Weakness>| weakness.is_none();
     for cipher in Cipher::all() {
         for group in Group::DIFFIE_HELLMAN {
+            let unasked = |weakness: Option<Weakness>| weakness.is_none() && group != Group::Ecp521;
             for prf in Prf::ALL {
                 let suite = IkeSuite { cipher, prf, group };
-                assert_eq!(
-                    DEFAULT_IKE_SUITES.contains(&suite),
-                    strong(suite.weakness()),
-                    "{suite}"
-                );
+                let is_default = DEFAULT_IKE_SUITES.contains(&suite);
+                assert_eq!(is_default, unasked(suite.weakness()), "{suite}");
             }
             for esn in [false, true] {
                 let suite = EspSuite { cipher, esn, group: Some(group) };
-                assert_eq!(esp_defaults.contains(&suite), strong(suite.weakness()), "{suite}");
+                assert_eq!(esp_defaults.contains(&suite), unasked(suite.weakness()), "{suite}");
             }
         }
     }
@@ -55,6 +52,24 @@ fn nothing_weak_is_a_default_and_everything_else_is() {
     assert_eq!(weak("aes128-sha1-prfsha256-modp2048"), Some(Weakness::Sha1));
     assert_eq!(weak("aes128-sha256-prfsha1-modp2048"), Some(Weakness::Sha1));
     assert_eq!(weak("aes256gcm16-prfsha256-modp1536"), Some(Weakness::ShortGroup));
+}
+
+/// RFC 8221 §5 and §6, RFC 8247 §2: neither we nor an operator can ask for it.
+#[test]
+fn what_must_not_be_used_is_no_word() {
+    for cipher in ["des", "3des", "null", "blowfish128", "idea", "cast128"] {
+        let text = format!("{cipher}-sha256-modp2048");
+        assert!(text.parse::<IkeSuite>().is_err() && text.parse::<EspSuite>().is_err(), "{text}");
+    }
+    for integrity in ["md5", "md5_128", "desmac", "kpdk"] {
+        let text = format!("aes256-{integrity}-modp2048");
+        assert!(text.parse::<IkeSuite>().is_err() && text.parse::<EspSuite>().is_err(), "{text}");
+    }
+    for group in ["modp768", "modp1024s160", "modp2048s224", "modp2048s256"] {
+        assert!(format!("aes256-sha256-{group}").parse::<IkeSuite>().is_err(), "{group}");
+    }
+    assert!("aes256-sha256-prfmd5-modp2048".parse::<IkeSuite>().is_err());
+    assert!("aes256-sha256-modp2048".parse::<IkeSuite>().is_ok(), "and this is a suite");
 }
 
 #[test]

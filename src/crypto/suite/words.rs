@@ -108,11 +108,12 @@ const PRFS: [(&str, Word); 4] = [
     ("prfsha384", Word::Prf(Prf::HmacSha384)),
     ("prfsha512", Word::Prf(Prf::HmacSha512)),
 ];
-const GROUPS: [(&str, Word); 9] = [
+const GROUPS: [(&str, Word); 10] = [
     ("curve25519", Word::Group(Group::Curve25519)),
     ("x25519", Word::Group(Group::Curve25519)),
     ("ecp256", Word::Group(Group::Ecp256)),
     ("ecp384", Word::Group(Group::Ecp384)),
+    ("ecp521", Word::Group(Group::Ecp521)),
     ("modp2048", Word::Group(Group::Modp2048)),
     ("modp3072", Word::Group(Group::Modp3072)),
     ("modp4096", Word::Group(Group::Modp4096)),
