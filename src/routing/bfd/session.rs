@@ -104,6 +104,8 @@ struct Poll {
     /// When its first packet left, and how many have.
     began: Timestamp,
     packets: u32,
+    /// What we announce has changed since: its answer may not be about that.
+    is_outdated: bool,
 }
 
 /// One session.
@@ -123,6 +125,9 @@ pub struct Session {
     /// When something said that the path may be lost.
     hinted: Option<Timestamp>,
     poll: Option<Poll>,
+    /// There is to be another Poll Sequence when a packet without Final shows that no answer to the
+    /// last one is on its way (§6.8.3).
+    polls_again: bool,
     /// The peer polls and has no answer yet.
     final_due: bool,
     in_force: InForce,
@@ -152,6 +157,7 @@ impl Session {
             overdue: false,
             hinted: None,
             poll: None,
+            polls_again: false,
             final_due: false,
             transmitted: None,
             urgent_at: (config.role == Role::Active).then_some(now),
@@ -201,14 +207,17 @@ impl Session {
             return Err(Ignored::OtherSession);
         }
         self.remote = Some(Remote::of(packet));
-        if packet.is_final {
-            self.end_poll(now);
+        self.controlled = now;
+        match packet.is_final {
+            true => self.end_poll(now),
+            false if self.polls_again => self.poll_again(now),
+            false => {}
         }
         if self.state == State::AdminDown {
             return Err(Ignored::AdminDown);
         }
         self.fire(Event::Heard(packet.state), now);
-        (self.heard, self.controlled, self.overdue) = (self.heard.max(now), now, false);
+        (self.heard, self.overdue) = (self.heard.max(now), false);
         if packet.poll {
             self.final_due = true;
             self.hasten(now);
@@ -300,7 +309,11 @@ impl Session {
 
     /// Whether a packet that says what the last one said tells it nothing but that the peer lives.
     pub fn is_content(&self) -> bool {
-        self.state == State::Up && !self.overdue && self.poll.is_none() && !self.final_due
+        self.state == State::Up
+            && !self.overdue
+            && self.poll.is_none()
+            && !self.polls_again
+            && !self.final_due
     }
 
     /// What the session tells of itself.
@@ -324,7 +337,7 @@ impl Session {
         }
         self.diagnostic = diagnostic.unwrap_or(self.diagnostic);
         (self.state, self.since, self.overdue, self.hinted) = (next, now, false, None);
-        self.poll = None;
+        (self.poll, self.polls_again) = (None, false);
         self.in_force = InForce::of(Announced::of(next, self.config.interval, None));
         if next == State::Up {
             // What we said of our intervals was said for a session that is down (§6.8.3).
@@ -353,7 +366,24 @@ impl Session {
     }
 
     fn begin_poll(&mut self, now: Timestamp) {
-        self.poll.get_or_insert(Poll { began: now, packets: 0 });
+        self.poll.get_or_insert(Poll { began: now, packets: 0, is_outdated: false });
+    }
+
+    /// What we announce has changed. While answers to an earlier poll may come, nobody knows what they are
+    /// answers to.
+    fn poll_for_change(&mut self, now: Timestamp) {
+        match &mut self.poll {
+            Some(poll) if poll.packets > 0 => poll.is_outdated = true,
+            Some(_) => {}
+            None if self.polls_again => {}
+            None => self.begin_poll(now),
+        }
+    }
+
+    fn poll_again(&mut self, now: Timestamp) {
+        self.polls_again = false;
+        self.begin_poll(now);
+        self.hasten(now);
     }
 
     fn end_poll(&mut self, now: Timestamp) {
@@ -362,7 +392,10 @@ impl Session {
             // Of several packets nobody knows which one is answered.
             self.round_trip = Some(now.since(poll.began));
         }
-        self.in_force.settle();
+        self.polls_again |= poll.is_outdated;
+        if !self.polls_again {
+            self.in_force.settle();
+        }
     }
 
     /// What we announce follows from what the peer has said; a change is polled for (§6.8.3).
@@ -372,7 +405,7 @@ impl Session {
         if before != after {
             self.in_force.announce(after, self.state);
             if self.state == State::Up {
-                self.begin_poll(now);
+                self.poll_for_change(now);
                 self.hasten(now);
             }
         }

@@ -329,13 +329,14 @@ fn a_changed_interval_is_polled_for_and_never_takes_the_session_down() {
 fn a_longer_interval_is_kept_to_only_when_the_peer_knows_it() {
     let mut random = Seeded::new(3);
     let mut session = scripted(&mut random);
+    let answer = ControlPacket { is_final: true, ..up_packet() };
     sends(&mut session, Timestamp::from_millis(1), &mut random);
+    session.handle_packet(&answer, Timestamp::from_millis(1), &mut random).unwrap();
     session.configure(every(1000), Timestamp::from_millis(2));
     let now = Timestamp::from_millis(40);
     session.handle_packet(&up_packet(), now, &mut random).unwrap();
     assert_eq!(session.report().interval, 50 * MS, "§6.8.3: not before the poll is answered");
     sends(&mut session, Timestamp::from_millis(45), &mut random);
-    let answer = ControlPacket { is_final: true, ..up_packet() };
     session.handle_packet(&answer, Timestamp::from_millis(50), &mut random).unwrap();
     assert_eq!(session.report().interval, Duration::from_secs(1));
 }
@@ -436,7 +437,72 @@ fn a_peer_that_wants_no_periodic_packets_gets_none() {
         session.handle_packet(&poll, Timestamp::from_millis(80), &mut random).unwrap();
         let answer = session.poll_transmit(Timestamp::from_millis(80), &mut random);
         assert!(answer.is_some_and(|packet| packet.is_final), "a poll is answered all the same");
+        session.handle_packet(&up_packet(), Timestamp::from_millis(90), &mut random).unwrap();
+        let sent = sends(&mut session, Timestamp::from_millis(200), &mut random);
+        assert!(sent.len() >= 2, "it takes them again: {sent:?}");
     }
+}
+
+#[test]
+fn a_peer_that_takes_more_gets_more_at_once() {
+    let mut random = Seeded::new(11);
+    let mut session = scripted(&mut random);
+    let slow = ControlPacket { required_min_rx: 10_000_000, is_final: true, ..up_packet() };
+    session.handle_packet(&slow, Timestamp::from_millis(5), &mut random).unwrap();
+    assert_eq!(session.report().interval, Duration::from_secs(10));
+    for millis in (40..4000).step_by(40) {
+        let now = Timestamp::from_millis(millis);
+        let quiet = ControlPacket { is_final: false, ..slow };
+        session.handle_packet(&quiet, now, &mut random).unwrap();
+        sends(&mut session, now, &mut random);
+    }
+    let now = Timestamp::from_millis(4000);
+    session.handle_packet(&up_packet(), now, &mut random).unwrap();
+    assert_eq!(session.report().interval, 50 * MS);
+    assert!(session.poll_transmit(now, &mut random).is_some(), "the new interval is over already");
+}
+
+/// The answer to the poll about 300 ms comes when one second is wanted: the peer does not know of that.
+#[test]
+fn a_change_during_a_poll_is_polled_for_once_more() {
+    let mut random = Seeded::new(12);
+    let mut session = scripted(&mut random);
+    let answer = ControlPacket { is_final: true, ..up_packet() };
+    let at = Timestamp::from_millis;
+    sends(&mut session, at(1), &mut random);
+    session.handle_packet(&answer, at(2), &mut random).unwrap();
+    session.handle_packet(&up_packet(), at(3), &mut random).unwrap();
+    sends(&mut session, at(4), &mut random);
+    session.handle_packet(&answer, at(5), &mut random).unwrap();
+
+    session.configure(every(300), at(6));
+    let sent = sends(&mut session, at(8), &mut random);
+    assert!(sent.iter().any(|(_, packet)| packet.poll), "{sent:?}");
+    session.configure(every(1000), at(9));
+    sends(&mut session, at(11), &mut random);
+    session.handle_packet(&answer, at(12), &mut random).unwrap();
+    assert_eq!(session.report().interval, 50 * MS, "nobody knows which poll was answered");
+    let sent = sends(&mut session, at(13), &mut random);
+    assert!(sent.iter().all(|(_, packet)| !packet.poll), "answers may be on their way: {sent:?}");
+    session.handle_packet(&up_packet(), at(14), &mut random).unwrap();
+    let sent = sends(&mut session, at(16), &mut random);
+    assert!(sent.iter().any(|(_, packet)| packet.poll && packet.desired_min_tx == 1_000_000));
+    session.handle_packet(&answer, at(17), &mut random).unwrap();
+    assert_eq!(session.report().interval, Duration::from_secs(1));
+}
+
+#[test]
+fn a_session_that_is_held_down_knows_its_peer_as_long_as_that_speaks() {
+    let mut wire = Wire::up([CONFIG; 2]);
+    wire.administer(0, Event::Disable);
+    wire.run(Duration::from_secs(10));
+    wire.forget();
+    wire.run(Duration::from_secs(10));
+    let knows = |(_, packet): &(Timestamp, ControlPacket)| packet.your_discriminator == 2;
+    assert!(wire.sent[0].len() >= 10 && wire.sent[0].iter().all(knows), "{:?}", wire.sent[0]);
+    wire.loss = [0, 100];
+    wire.run(Duration::from_secs(10));
+    assert_eq!(wire.sent[0].last().unwrap().1.your_discriminator, 0, "not for ever");
 }
 
 #[test]

@@ -160,6 +160,24 @@ fn other_addresses_begin_a_session_anew() {
     assert_eq!(a.sessions.discriminators.len(), 1);
 }
 
+/// Dice that fall on numbers that are no names, and on names that are taken.
+struct Loaded(Vec<u8>);
+
+impl crate::random::Random for Loaded {
+    fn fill(&mut self, bytes: &mut [u8]) {
+        let value = if self.0.len() > 1 { self.0.remove(0) } else { self.0[0] };
+        bytes.fill(value);
+    }
+}
+
+#[test]
+fn every_session_has_a_discriminator_of_its_own() {
+    let mut sessions = Sessions::default();
+    let mut dice = Loaded(vec![0, 5, 5, 5, 0, 7]);
+    let drawn = [0; 2].map(|_| sessions.discriminator(&mut dice));
+    assert_eq!(drawn, [0x0505_0505, 0x0707_0707]);
+}
+
 #[test]
 fn silence_is_reported_once_with_its_reason() {
     let (mut a, _) = pair(true);
