@@ -12,6 +12,8 @@ use rcgen::{
 };
 use vpngw::control::SaKind;
 use vpngw::crypto::pem;
+use vpngw::crypto::private_key::PrivateKey;
+use vpngw::crypto::signature::{Algorithm, Hash};
 use vpngw::os::clock::Clock;
 use vpngw::pki::{self, Certificate, Question, Trust};
 
@@ -130,6 +132,29 @@ fn an_old_peer_gets_rsa_signatures_of_the_old_form() {
     let verified = log.lines().find(|line| line.contains("authentication of 'left.example.com'"));
     assert!(verified.is_some_and(|line| line.contains("RSA_EMSA_PKCS1_SHA2_256")), "{verified:?}");
     drop(theirs);
+}
+
+/// What OpenSSL has made, for what it is too short or good enough (RFC 8247 §3.1.1).
+#[test]
+fn rsa_keys_have_2048_bits_or_more() {
+    let folder = tempfile::tempdir().unwrap();
+    for (bits, is_good) in [(1024, false), (2048, true), (3072, true), (4096, true)] {
+        let file = folder.path().join(format!("{bits}.key"));
+        let made = Command::new("openssl")
+            .args(["genpkey", "-algorithm", "RSA", "-pkeyopt"])
+            .arg(format!("rsa_keygen_bits:{bits}"))
+            .arg("-out")
+            .arg(&file)
+            .output()
+            .unwrap();
+        assert!(made.status.success(), "{}", charon::text(&made));
+        let key = PrivateKey::from_pem(&std::fs::read_to_string(&file).unwrap());
+        assert_eq!(key.is_ok(), is_good, "{bits}: {key:?}");
+        if let Ok(key) = key {
+            let signature = key.sign(Algorithm::RsaPss(Hash::Sha256), b"octets").unwrap();
+            assert_eq!(signature.len() * 8, bits);
+        }
+    }
 }
 
 /// Both trust the root alone, and show each other what stands between.
