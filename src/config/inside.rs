@@ -1,12 +1,24 @@
-//! Addresses inside the tunnels that nobody has to configure.
+//! Addresses inside the tunnels: those that a peer has, and those that nobody has to configure.
 //!
 //! BGP runs between two addresses inside a tunnel. Both gateways derive both addresses from
 //! what they know anyway: each other's identity and the name of the VPC.
 
-use super::Identity;
+use super::{Identity, Inside, Routing};
 use crate::crypto::digest::sha256;
 use crate::net::Prefix;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+impl Routing {
+    /// The addresses inside the tunnel, where it has any.
+    pub fn inside(&self) -> Option<Inside> {
+        match self {
+            Routing::Bgp(bgp) => {
+                Some(Inside { local: bgp.inside_local, remote: bgp.inside_remote })
+            }
+            Routing::Static { inside, .. } => *inside,
+        }
+    }
+}
 
 /// The Unique Local prefix of derived addresses, fd76:706e:6777::/48 ("vpngw" in ASCII). Its
 /// Global ID is not random as RFC 4193 §3.2 asks: these addresses never leave a tunnel, and

@@ -431,18 +431,6 @@ pub struct Inside {
     pub remote: IpAddr,
 }
 
-impl Routing {
-    /// The addresses inside the tunnel, where it has any.
-    pub fn inside(&self) -> Option<Inside> {
-        match self {
-            Routing::Bgp(bgp) => {
-                Some(Inside { local: bgp.inside_local, remote: bgp.inside_remote })
-            }
-            Routing::Static { inside, .. } => *inside,
-        }
-    }
-}
-
 /// The BGP session inside a tunnel.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BgpConfig {
