@@ -114,6 +114,15 @@ impl RemoteAddress {
     }
 }
 
+/// Between which addresses an IKE SA may run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Way {
+    /// Ours.
+    pub local: IpAddr,
+    /// The peer's.
+    pub remote: IpAddr,
+}
+
 /// Traffic between one part of our side and one part of the peer's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Pair {
@@ -187,6 +196,9 @@ pub struct ConnectionConfig {
     pub anywhere: bool,
     /// The peer's.
     pub remote: RemoteAddress,
+    /// Where the peer may be as well, and from where we reach it there; `remote` is where it is looked
+    /// for. Another `remote` among them changes nothing about its IKE SA.
+    pub ways: BTreeSet<Way>,
     /// Whether the peer may be elsewhere, too: `remote` is but where it is looked for. Then another
     /// `remote` changes nothing about its IKE SA.
     pub roams: bool,
@@ -244,6 +256,7 @@ impl ConnectionConfig {
             local,
             anywhere: false,
             remote,
+            ways: BTreeSet::new(),
             roams: false,
             local_id,
             remote_id,
@@ -278,7 +291,18 @@ impl ConnectionConfig {
 
     /// Whether the peer may speak from this address.
     pub fn admits(&self, address: IpAddr) -> bool {
-        self.roams || self.remote.admits(address)
+        let is_there = |way: &Way| way.remote == address;
+        self.roams || self.remote.admits(address) || self.ways.iter().any(is_there)
+    }
+
+    /// Whether the peer, when it is looked for at `remote` of another configuration, may be there.
+    fn leads_to(&self, remote: RemoteAddress) -> bool {
+        match (self.remote, remote) {
+            (RemoteAddress::At(ours), RemoteAddress::At(theirs)) => {
+                self.roams || ours.port() == theirs.port() && self.admits(theirs.ip())
+            }
+            (RemoteAddress::Any, _) | (_, RemoteAddress::Any) => self.roams,
+        }
     }
 
     /// Whether an IKE SA made under `self` is just as good under `other`: all but timers, slots,
@@ -286,7 +310,8 @@ impl ConnectionConfig {
     pub fn same_peer(&self, other: &ConnectionConfig) -> bool {
         let rest_of_other = ConnectionConfig {
             local: if self.anywhere { other.local } else { self.local },
-            remote: if self.roams { other.remote } else { self.remote },
+            remote: if other.leads_to(self.remote) { other.remote } else { self.remote },
+            ways: other.ways.clone(),
             initiate: other.initiate,
             liveness: other.liveness.clone(),
             ike_lifetime: other.ike_lifetime.clone(),

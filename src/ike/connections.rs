@@ -286,7 +286,8 @@ impl Place {
     }
 }
 
-/// One that roams has a place at its address, as whoever is known there, and one anywhere.
+/// One of a peer with several addresses has a place at each; one that roams has a place at its address,
+/// as whoever is known there, and one anywhere.
 fn places_of(config: &ConnectionConfig) -> BTreeSet<PlaceKey> {
     let remote = match config.remote {
         RemoteAddress::At(remote) => Some(remote.ip()),
@@ -294,7 +295,8 @@ fn places_of(config: &ConnectionConfig) -> BTreeSet<PlaceKey> {
     };
     let elsewhere = config.roams.then_some(None);
     let local = Some(config.local).filter(|_| !config.anywhere);
-    elsewhere.into_iter().chain([remote]).map(|remote| (local, remote)).collect()
+    let ways = config.ways.iter().map(|way| Some(way.remote));
+    elsewhere.into_iter().chain([remote]).chain(ways).map(|remote| (local, remote)).collect()
 }
 
 fn admits(config: &ConnectionConfig, path: Path) -> bool {

@@ -72,6 +72,7 @@ pub use crate::wire::ike::Identity;
 pub use config::{
     Backoff, ConnectionConfig, ConnectionId, Encapsulation, EndpointConfig, HalfOpenLimits,
     Lifetime, LivenessConfig, Pair, PostQuantum, RemoteAddress, Retransmit, SlotConfig, SlotId,
+    Way,
 };
 pub use endpoint::Endpoint;
 pub use event::{

@@ -18,6 +18,12 @@ pub(super) struct Path {
 }
 
 impl Path {
+    /// The path between other addresses, and the same ports.
+    pub(super) fn between(&self, local: IpAddr, remote: IpAddr) -> Path {
+        let at = |ip, known: SocketAddr| SocketAddr::new(ip, known.port());
+        Path { local: at(local, self.local), remote: at(remote, self.remote) }
+    }
+
     /// Whether it is a TCP connection (RFC 9329), whose messages need no ports, NATs or sizes to be
     /// minded.
     pub(super) fn is_streamed(&self) -> bool {
@@ -144,19 +150,13 @@ impl LivePath {
         self.nat
     }
 
-    /// Something authentic of the peer, and no replay, came from `remote`, where it may be. If that
-    /// is elsewhere it is to be asked there, until `until`; true when that is new.
-    pub(super) fn on_seen_at(
-        &mut self,
-        remote: SocketAddr,
-        now: Timestamp,
-        until: Timestamp,
-    ) -> bool {
+    /// Something authentic of the peer, and no replay, came on `path`, which may lead to it. If that
+    /// is another it is to be asked there, until `until`; true when that is new.
+    pub(super) fn on_seen_on(&mut self, path: Path, now: Timestamp, until: Timestamp) -> bool {
         self.forget_candidate(now);
-        if remote == self.path.remote || self.candidate.is_some() {
+        if path == self.path || self.candidate.is_some() {
             return false;
         }
-        let path = Path { remote, ..self.path };
         self.candidate = Some(Candidate { path, until, cookie: None });
         true
     }
@@ -168,14 +168,15 @@ impl LivePath {
     }
 
     /// The peer has said, from and to these addresses, that it is there. If that is elsewhere it is to
-    /// be asked there, until `until`, whatever place was being asked before.
-    pub(super) fn on_announced(&mut self, path: Path, until: Timestamp) {
+    /// be asked there, until `until`, whatever place was being asked before; true when that is new.
+    pub(super) fn on_announced(&mut self, path: Path, until: Timestamp) -> bool {
         let known = self.candidate.is_some_and(|candidate| candidate.path == path);
         if path == self.path {
             self.candidate = None;
         } else if !known {
             self.candidate = Some(Candidate { path, until, cookie: None });
         }
+        path != self.path && !known
     }
 
     /// Which side is behind a NAT now.

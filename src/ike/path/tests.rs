@@ -67,8 +67,8 @@ fn doubted() -> (LivePath, Path) {
     let here = path("192.0.2.1:4500", "198.51.100.1:4500");
     let moved = path("192.0.2.1:4500", "198.51.100.1:7777");
     let mut live = LivePath::new(here, NatStatus::default(), Timestamp::ZERO);
-    assert!(!live.on_seen_at(here.remote, at(0), at(100)));
-    assert!(live.on_seen_at(moved.remote, at(0), at(100)));
+    assert!(!live.on_seen_on(here, at(0), at(100)));
+    assert!(live.on_seen_on(moved, at(0), at(100)));
     assert!(live.wants_check());
     (live, moved)
 }
@@ -98,14 +98,14 @@ fn an_answer_from_elsewhere_or_without_proof_moves_nothing() {
 #[test]
 fn one_place_is_asked_at_a_time_and_not_for_ever() {
     let (mut live, moved) = doubted();
-    let third = "203.0.113.9:4500".parse().expect("an address");
-    assert!(!live.on_seen_at(moved.remote, at(50), at(150)));
-    assert!(!live.on_seen_at(third, at(50), at(150)));
+    let third = path("192.0.2.1:4500", "203.0.113.9:4500");
+    assert!(!live.on_seen_on(moved, at(50), at(150)));
+    assert!(!live.on_seen_on(third, at(50), at(150)));
     assert_eq!(live.candidate(), Some(moved));
     assert_eq!(live.candidate_until(), Some(at(100)));
-    assert!(live.on_seen_at(third, at(100), at(200)));
+    assert!(live.on_seen_on(third, at(100), at(200)));
     live.forget_candidate(at(199));
-    assert_eq!(live.candidate().map(|path| path.remote), Some(third));
+    assert_eq!(live.candidate(), Some(third));
     live.forget_candidate(at(200));
     assert_eq!((live.candidate(), live.asked_at(&COOKIE)), (None, None));
 }

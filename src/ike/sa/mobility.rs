@@ -12,7 +12,7 @@
 //! An initiator is believed where the connection takes it from, or where it has said before that it
 //! may be as well. Who only forwards its messages from elsewhere is answered UNACCEPTABLE_ADDRESSES.
 
-use super::super::config::RemoteAddress;
+use super::super::config::{RemoteAddress, Way};
 use super::super::context::Context;
 use super::super::event::{Event, IkeSaId, Role};
 use super::super::failure::DownReason;
@@ -35,8 +35,8 @@ pub(in super::super) struct Mobility {
     spoken: bool,
     /// Where the peer is as well.
     theirs: Vec<IpAddr>,
-    /// Where the peer has said that it is now.
-    announced: Option<SocketAddr>,
+    /// On which path the peer has said that it is now.
+    announced: Option<Path>,
     /// We have moved, and the peer has yet to hear of it.
     pending: bool,
     /// Our address is gone.
@@ -85,6 +85,7 @@ impl Established {
     pub(crate) fn follow_way(&mut self, ctx: &mut Context<'_>) {
         let Path { local, remote } = self.path.path();
         let next = self.config.local;
+        let next = self.local_towards(remote.ip()).unwrap_or(next);
         let usable = !next.is_unspecified() && next.is_ipv4() == remote.is_ipv4();
         let needed = self.mobility.homeless || self.verdict() != Verdict::Reachable;
         if self.may_move() && needed && usable && next != local.ip() {
@@ -102,11 +103,20 @@ impl Established {
             RemoteAddress::At(remote) => Some(remote.ip()),
             RemoteAddress::Any => None,
         };
-        let all: BTreeSet<IpAddr> =
-            self.mobility.theirs.iter().copied().chain(configured).collect();
-        let other = |ip: &IpAddr| *ip != here.remote.ip() && ip.is_ipv4() == here.local.is_ipv4();
-        let path = |ip| Path { remote: SocketAddr::new(ip, here.remote.port()), ..here };
-        all.into_iter().filter(|ip| asks && other(ip)).map(path).collect()
+        let named = self.mobility.theirs.iter().copied().chain(configured);
+        let named = named.filter(|ip| self.local_towards(*ip).is_none());
+        let named = named.map(|remote| Way { local: here.local.ip(), remote });
+        let all: BTreeSet<Way> = named.chain(self.config.ways.iter().copied()).collect();
+        let leads = |way: &Way| way.remote.is_ipv4() == way.local.is_ipv4();
+        let other = |way: &Way| way.remote != here.remote.ip() && !way.local.is_unspecified();
+        let some = all.into_iter().filter(|way| asks && leads(way) && other(way));
+        some.map(|way| here.between(way.local, way.remote)).collect()
+    }
+
+    /// Our address for one of the peer's, where it has several.
+    fn local_towards(&self, remote: IpAddr) -> Option<IpAddr> {
+        let way = self.config.ways.iter().find(|way| way.remote == remote);
+        way.map(|way| way.local)
     }
 
     /// An answer has come from another address of the peer, at which it was asked: the IKE SA goes
@@ -263,9 +273,12 @@ impl Established {
         if fault::is_on(Fault::FollowsAtOnce) {
             self.path.relocate(path);
         }
-        self.mobility.announced = Some(path.remote);
+        self.mobility.announced = Some(path);
         let until = ctx.now + self.check_time();
-        self.path.on_announced(path, until);
+        if self.path.on_announced(path, until) {
+            // What was asked on the way that is left may never be answered there.
+            self.exchanges.send_again(&path, ctx);
+        }
         let Some(nat) = detect(payloads.0, self.header_spis(), &path) else { return Vec::new() };
         self.path.set_nat(nat);
         self.nat_detection(&path).into()
@@ -279,8 +292,8 @@ impl Established {
     }
 
     /// Whether the peer has said that it is there.
-    pub(super) fn is_announced(&self, remote: SocketAddr) -> bool {
-        self.mobility.announced == Some(remote)
+    pub(super) fn is_announced(&self, path: Path) -> bool {
+        self.mobility.announced == Some(path)
     }
 
     /// Whether the peer copies COOKIE2, as all do that speak MOBIKE (RFC 4555 §3.7).

@@ -37,20 +37,18 @@ impl Established {
     }
 
     /// What waits for an answer goes there, too: the peer cannot be asked anything else before.
-    fn on_seen_on(&mut self, Path { local, remote }: Path, ctx: &mut Context<'_>) {
-        let ours = local == self.path.path().local && self.is_active();
+    fn on_seen_on(&mut self, path: Path, ctx: &mut Context<'_>) {
+        let ours = path.local == self.path.path().local;
         // Between sides that speak MOBIKE the initiator alone says where the IKE SA runs.
-        let follows = !self.may_move();
-        let admitted = self.config.admits(remote.ip()) || self.is_announced(remote);
-        if !ours || !admitted || !follows {
+        let follows = !self.may_move() && self.is_active();
+        let admitted = ours && self.config.admits(path.remote.ip());
+        if !follows || !admitted && !self.is_announced(path) {
             return;
         }
         let until = ctx.now + self.check_time();
-        if self.path.on_seen_at(remote, ctx.now, until) {
-            tracing::debug!(connection = self.connection.0, %remote, "peer seen elsewhere");
-            if let Some(candidate) = self.path.candidate() {
-                self.exchanges.send_again(&candidate, ctx);
-            }
+        if self.path.on_seen_on(path, ctx.now, until) {
+            tracing::debug!(connection = self.connection.0, remote = %path.remote, "peer seen elsewhere");
+            self.exchanges.send_again(&path, ctx);
         }
     }
 
