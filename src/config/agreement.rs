@@ -94,7 +94,7 @@ fn sections<'c>(config: &'c Config, other: &Config) -> Vec<Side<'c>> {
     let is_meant = |peer: &&PeerConfig| {
         let by_name = peer.gateway == them.name;
         let by_identity = peer.remote_identity == them.identity;
-        let by_address = peer.remote_address.is_some_and(|address| them.listen.contains(&address));
+        let by_address = peer.places().any(|address| them.listen.contains(&address));
         by_name || by_identity || by_address
     };
     config.peers.values().filter(is_meant).map(|peer| Side { config, peer }).collect()
@@ -197,9 +197,9 @@ fn connection_one_way(one: Side<'_>, other: Side<'_>, found: &mut Vec<Contradict
         });
     }
     papers::papers(one, other, found);
-    if let (Some(address), Some(only)) = (one.peer.remote_address, other.peer.local_address)
-        && address != only
-    {
+    let only = other.peer.local_address;
+    let elsewhere = one.peer.places().find(|address| only.is_some_and(|only| *address != only));
+    if let (Some(address), Some(only)) = (elsewhere, only) {
         found.push(Contradiction {
             message: format!(
                 "{a} reaches {b} at {address}, and {b} speaks with {a} from {only} alone"
@@ -212,7 +212,7 @@ fn connection_one_way(one: Side<'_>, other: Side<'_>, found: &mut Vec<Contradict
         let every = |on: &IpAddr| on.is_unspecified() && on.is_ipv4() == address.is_ipv4();
         them.listen.iter().any(|on| *on == address || every(on))
     };
-    if let Some(address) = one.peer.remote_address.filter(|address| !hears(*address)) {
+    for address in one.peer.places().filter(|address| !hears(*address)) {
         found.push(Contradiction {
             message: format!("{a} reaches {b} at {address}, where it does not listen"),
             help: format!(

@@ -80,9 +80,9 @@ fn elsewhere(gateway: &Gateway, peer: &Peer, report: &mut Report) {
         let fault = fault.label("not a peer").help("a gateway's file lists the other gateways");
         report.add(peer.name_span.clone(), fault);
     }
-    if peer.config.remote_address.is_some_and(|address| own.listen.contains(&address)) {
+    for place in peer.places.iter().filter(|place| own.listen.contains(&place.value)) {
         let fault = Fault::new("this is an address of this gateway").label("not the peer's");
-        report.add(peer.address_span.clone(), fault);
+        report.add(place.span.clone(), fault);
     }
 }
 
@@ -159,8 +159,8 @@ fn reachable_outside(vpcs: &[Vpc], peers: &[Peer], report: &mut Report) {
         .flat_map(|peer| peer.accept.iter().map(move |accepted| (peer, accepted.value)))
         .filter(|(_, accepted)| accepted.len() > 0)
         .collect();
-    for peer in peers {
-        let Some(address) = peer.config.remote_address else { continue };
+    for place in peers.iter().flat_map(|peer| &peer.places) {
+        let (address, span) = (place.value, &place.span);
         let Some((through, prefix)) = routed.iter().find(|(_, prefix)| prefix.contains(address))
         else {
             continue;
@@ -173,6 +173,6 @@ fn reachable_outside(vpcs: &[Vpc], peers: &[Peer], report: &mut Report) {
         let fault = Fault::new(message).label("inside an accepted prefix").help(
             "write the peer's address on the underlay, narrow `accept`, or give the VPC a `netns`",
         );
-        report.add(peer.address_span.clone(), fault);
+        report.add(span.clone(), fault);
     }
 }

@@ -1,14 +1,12 @@
 //! What the name of a peer means: which of the addresses that it resolves to can be the peer's, and in
 //! which order they are tried. The same holds of them as of an address that is written in the file.
 
+use super::place::MAX_ADDRESSES;
 use super::{Config, PeerConfig};
 use crate::net::{HostName, Prefix, RemoteId};
 use std::collections::BTreeSet;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
-
-/// Addresses of one name at most that are tried: each takes some seconds when nobody is there.
-const MAX_ADDRESSES: usize = 8;
 
 /// What a name means now.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -80,7 +78,7 @@ impl Meaning {
             config
                 .peers
                 .values()
-                .find(|peer| peer.remote != remote && peer.remote_address == Some(*address))
+                .find(|peer| peer.remote != remote && peer.places().any(|place| place == *address))
                 .map(|peer| (*address, peer.gateway.clone()))
         };
         let shared: Vec<(IpAddr, String)> = usable.iter().filter_map(of_another).collect();

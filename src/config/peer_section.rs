@@ -58,7 +58,8 @@ pub(super) struct Peer {
     pub(super) config: PeerConfig,
     pub(super) name_span: Range<usize>,
     pub(super) identity_span: Range<usize>,
-    pub(super) address_span: Range<usize>,
+    /// The addresses that are written.
+    pub(super) places: Vec<At<IpAddr>>,
     pub(super) accept: Vec<At<Prefix>>,
 }
 
@@ -72,8 +73,7 @@ pub(super) fn read(
 ) -> Vec<Peer> {
     let name = section.required("name", "name = \"north-a\"", words::name, report);
     let tunnels = tunnel_section::sections(section, context.vpcs, report);
-    let help = "remote_address = \"203.0.113.7\": where the peer is, its name, or \"any\"";
-    let remote_address = section.required("remote_address", help, place::remote, report);
+    let remote_address = place::read(section, report);
     let identities = identities(section, context, name.as_ref(), report);
     let local_identity = identities.as_ref().map(|(local, _)| local);
     let credentials = credentials(section, context, local_identity, report);
@@ -94,11 +94,13 @@ pub(super) fn read(
     let tunnels: Vec<_> =
         tunnels.iter().filter_map(|tunnel| tunnel.read(section, &inside, report)).collect();
     let (Some(remote_address), Some(name)) = (remote_address, name) else { return Vec::new() };
-    let initiate = initiate(section, &tuning, &remote_address.value, report);
-    let remote_name = match &remote_address.value {
+    let initiate = initiate(section, &tuning, &remote_address, report);
+    let remote_name = match &remote_address {
         Remote::Named(name) => Some(name.clone()),
         Remote::At(_) | Remote::Anywhere => None,
     };
+    let places = remote_address.addresses();
+    let addresses: Vec<IpAddr> = places.iter().map(|place| place.value).collect();
     let (Some((local_identity, remote_identity)), Some(credentials)) = (identities, credentials)
     else {
         return Vec::new();
@@ -116,7 +118,8 @@ pub(super) fn read(
             remote,
             gateway: name.value.clone(),
             vpc: tunnel.vpc,
-            remote_address: remote_address.value.address(),
+            remote_address: addresses.first().copied(),
+            remote_addresses: if addresses.len() > 1 { addresses.clone() } else { Vec::new() },
             remote_name: remote_name.clone(),
             remote_port: remote_port.unwrap_or(defaults::IKE_PORT),
             local_address,
@@ -150,7 +153,7 @@ pub(super) fn read(
             probe: tunnel.probe,
         },
         name_span: name.span.clone(),
-        address_span: remote_address.span.clone(),
+        places: places.to_vec(),
         identity_span: section.span_of("remote_identity"),
         accept: tunnel.accept,
     };
@@ -308,21 +311,23 @@ fn public_key(
 fn local_address(
     section: &Section<'_>,
     context: &Context<'_>,
-    remote: Option<&At<Remote>>,
+    remote: Option<&Remote>,
     report: &mut Report,
 ) -> Option<IpAddr> {
     let listen = &context.gateway.config.listen;
-    let remote = remote.and_then(|remote| remote.value.address());
-    let same_family = |address: &IpAddr| remote.is_none_or(|to| to.is_ipv4() == address.is_ipv4());
+    let remote = remote.map(Remote::addresses).unwrap_or_default();
     let Some(local) = section.located("local_address", words::address, report) else {
-        if !listen.iter().any(same_family) {
-            let fault = Fault::new("this gateway listens on no address of the peer's family")
-                .label("the peer is here")
-                .help("add an address of this family to `listen` of [gateway]");
-            report.add(section.span_of("remote_address"), fault);
+        for to in remote {
+            if !listen.iter().any(|address| address.is_ipv4() == to.value.is_ipv4()) {
+                let fault = Fault::new("this gateway listens on no address of the peer's family")
+                    .label("the peer is here")
+                    .help("add an address of this family to `listen` of [gateway]");
+                report.add(to.span.clone(), fault);
+            }
         }
         return None;
     };
+    let of_other_family = remote.iter().any(|to| to.value.is_ipv4() != local.value.is_ipv4());
     let heard = |on: &IpAddr| {
         *on == local.value || on.is_unspecified() && on.is_ipv4() == local.value.is_ipv4()
     };
@@ -330,7 +335,7 @@ fn local_address(
         let fault = Fault::new(format!("this gateway does not listen on {}", local.value));
         let fault = fault.label("not in `listen`").help("add it to `listen` of [gateway]");
         report.add(local.span, fault);
-    } else if !same_family(&local.value) {
+    } else if of_other_family {
         let fault = Fault::new("`local_address` and `remote_address` must be of one family");
         report.add(local.span, fault.label("the other family"));
     }
@@ -339,7 +344,7 @@ fn local_address(
 
 /// Whether we start the tunnel: yes, when we know where the peer is.
 fn initiate(section: &Section<'_>, tuning: &Tuning, remote: &Remote, report: &mut Report) -> bool {
-    let is_anywhere = *remote == Remote::Anywhere;
+    let is_anywhere = matches!(remote, Remote::Anywhere);
     if is_anywhere && section.has("initiate") && tuning.initiate == Some(true) {
         let fault = Fault::new("a tunnel to \"any\" address cannot be initiated")
             .label("where to?")

@@ -82,7 +82,7 @@ fn free(
         let help = "translate an address that no host has: all its packets go to the VPC";
         return report.add(span.clone(), fault.label("taken").help(help));
     }
-    let remote = peers.iter().find(|peer| peer.config.remote_address == Some(ip));
+    let remote = peers.iter().find(|peer| peer.places.iter().any(|place| place.value == ip));
     let home = vpcs.iter().flat_map(|vpc| &vpc.prefixes).find(|prefix| prefix.value.contains(ip));
     let behind = peers.iter().flat_map(|peer| &peer.accept);
     let behind = behind.filter(|at| at.value.len() > 0).find(|at| at.value.contains(ip));

@@ -1,6 +1,6 @@
 use super::*;
 use crate::crypto::sign::SigningKey;
-use crate::net::{Asn, Prefix};
+use crate::net::{Asn, PeerId, Prefix, VpcId};
 use proptest::prelude::*;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
@@ -46,6 +46,18 @@ remote_address = "203.0.113.7"
 psk_file = "branch.psk"
 static_routes = ["10.20.0.0/16"]
 "#;
+
+impl Config {
+    /// The VPC with this name.
+    pub fn vpc_named(&self, name: &str) -> Option<(VpcId, &VpcConfig)> {
+        self.vpcs.iter().find(|(_, vpc)| vpc.name == name).map(|(id, vpc)| (*id, vpc))
+    }
+
+    /// The peer with this name.
+    pub fn peer_named(&self, name: &str) -> Option<(PeerId, &PeerConfig)> {
+        self.peers.iter().find(|(_, peer)| peer.name == name).map(|(id, peer)| (*id, peer))
+    }
+}
 
 pub(super) fn key(seed: u8) -> SigningKey {
     SigningKey::from_seed(&[seed; 32])

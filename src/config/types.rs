@@ -343,6 +343,8 @@ pub struct PeerConfig {
     pub vpc: VpcId,
     /// Its address on the underlay; `None` when it may come from any, and while its name means none.
     pub remote_address: Option<IpAddr>,
+    /// Where several are written, or known of its name, all of them, in the order of trying.
+    pub remote_addresses: Vec<IpAddr>,
     /// The name that is written in place of an address. Then the address is where the peer is looked
     /// for now, which is nothing that the file says; it may come from any.
     pub remote_name: Option<HostName>,
@@ -470,18 +472,6 @@ impl PeerConfig {
 }
 
 impl Config {
-    /// The VPC with this name.
-    #[cfg(test)]
-    pub fn vpc_named(&self, name: &str) -> Option<(VpcId, &VpcConfig)> {
-        self.vpcs.iter().find(|(_, vpc)| vpc.name == name).map(|(id, vpc)| (*id, vpc))
-    }
-
-    /// The peer with this name.
-    #[cfg(test)]
-    pub fn peer_named(&self, name: &str) -> Option<(PeerId, &PeerConfig)> {
-        self.peers.iter().find(|(_, peer)| peer.name == name).map(|(id, peer)| (*id, peer))
-    }
-
     /// The peers of one VPC.
     pub fn peers_of(&self, vpc: VpcId) -> impl Iterator<Item = (PeerId, &PeerConfig)> {
         let ids = self.checked.peers_of.get(&vpc).into_iter().flatten();

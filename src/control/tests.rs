@@ -181,6 +181,7 @@ pub(crate) fn peer() -> PeerView {
     PeerView {
         gateway: "east-a".to_owned(),
         host_name: None,
+        places: Vec::new(),
         summary: PeerSummary {
             name: "north-a".to_owned(),
             vpc: "shop".to_owned(),

@@ -9,6 +9,7 @@ mod events;
 mod keys;
 mod names;
 mod nat;
+mod places;
 mod plan;
 mod planned;
 mod probe;
@@ -28,6 +29,7 @@ pub use events::{Code, EventView, EventsView, FailureView, Severity};
 pub use keys::{EspKeysView, IkeKeysView, KeyText, KeysView};
 pub use names::NameView;
 pub use nat::{EgressView, NatView, PublicView, VpcNatView};
+pub use places::PlaceView;
 pub use plan::{ChangeView, PlanView};
 pub use planned::{DrainView, Planned, Standing};
 pub use probe::{ProbeState, ProbeView};
@@ -250,6 +252,9 @@ pub struct PeerView {
     /// The host name that says where it is, and what is known of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host_name: Option<NameView>,
+    /// Its addresses, where several are written or its name has several.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub places: Vec<PlaceView>,
     /// Who we say we are.
     pub local_identity: String,
     /// Who the peer must prove to be.

@@ -128,7 +128,11 @@ fn slot_config(config: &Config, peer: &PeerConfig) -> SlotConfig {
 /// The first address of the right family that we listen on, unspecified as it may be: then the host
 /// has no way to the peer yet, or only the peer comes to us.
 fn local_address(config: &Config, peer: &PeerConfig) -> IpAddr {
-    let ipv4 = peer.remote_address.is_none_or(|remote| remote.is_ipv4());
+    listens(config, peer.remote_address.is_none_or(|remote| remote.is_ipv4()))
+}
+
+/// The first address of a family that we listen on, unspecified if there is none.
+pub(super) fn listens(config: &Config, ipv4: bool) -> IpAddr {
     let listen = config.gateway.listen.iter().find(|address| address.is_ipv4() == ipv4);
     let unspecified: IpAddr =
         if ipv4 { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };

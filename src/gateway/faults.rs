@@ -7,7 +7,7 @@ use super::world::{
     Answer, Change, Entrances, ForeignRule, Ground, HostDevice, Rule, Table, Then, Underlay, Wish,
     configured, has_default, outer_devices, ways,
 };
-use crate::config::{Outline, VpcConfig, VpcOutline};
+use crate::config::{Outline, PeerConfig, VpcConfig, VpcOutline};
 use crate::control::Code;
 use crate::net::{Prefix, VpcId};
 use crate::routing::Reserved;
@@ -94,9 +94,8 @@ impl Gateway {
     pub(super) fn reserve_underlay(&mut self, now: Timestamp) {
         let chosen = self.local_addresses.values();
         let ours = self.listening.iter().chain(chosen).filter(|own| !own.is_unspecified());
-        let theirs = self.config.peers.values().filter_map(|peer| peer.remote_address);
+        let theirs = self.config.peers.values().flat_map(PeerConfig::places);
         let own: BTreeSet<IpAddr> = ours.copied().collect();
-        let theirs = theirs.chain(self.places.addresses());
         let gateways = own.iter().copied().chain(theirs).map(Prefix::host);
         let devices = self.underlay_devices();
         let networks = devices.values().flat_map(|device| &device.networks).copied();

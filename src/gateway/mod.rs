@@ -37,6 +37,7 @@ mod pairs;
 mod papers;
 mod path;
 mod path_mtu;
+mod places;
 mod planned;
 mod probing;
 mod quality;
@@ -120,8 +121,8 @@ pub struct Gateway {
     sockets: BTreeSet<IpAddr>,
     reach: underlay::Reach,
     streams: streams::Streams,
-    /// The remote gateways that have a host name.
-    places: names::Names,
+    /// The remote gateways that have several addresses, or a host name.
+    places: places::Places,
     /// From where every peer is reached.
     local_addresses: BTreeMap<PeerId, IpAddr>,
     publisher: Publisher,
@@ -205,7 +206,7 @@ impl Gateway {
             sockets: host.sockets(&config),
             reach: underlay::Reach::default(),
             streams: streams::Streams::default(),
-            places: names::Names::default(),
+            places: places::Places::default(),
             host,
             publisher: Publisher::default(),
             watched: BTreeSet::new(),

@@ -1,6 +1,5 @@
-//! Peers whose place is a host name: when it is looked up, and at which of the addresses that it means
-//! the peer is looked for. A name only says where to look: who the peer is it has to prove, and it may
-//! come from anywhere.
+//! Peers whose place is a host name: when it is looked up, and what it means. A name only says where to
+//! look ([`super::places`]): who the peer is it has to prove, and it may come from anywhere.
 //!
 //! ```text
 //!   time, a peer that does not answer ──► look-up ──► Meaning ──► where the peer is looked for
@@ -12,11 +11,10 @@
 
 mod telling;
 
-use super::{Gateway, Output, Why, connection};
-use crate::config::{Config, Meaning};
-use crate::ike::{ConnectionState, Event};
+use super::{Gateway, Output, connection};
+use crate::config::{Meaning, PeerConfig};
 use crate::moment::Moment;
-use crate::net::{HostName, PeerId, RemoteId};
+use crate::net::{HostName, RemoteId};
 use crate::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -46,17 +44,11 @@ pub struct Found {
     pub ttl: Duration,
 }
 
-/// The names of remote gateways that have one.
-#[derive(Debug, Default)]
-pub(super) struct Names(BTreeMap<RemoteId, Name>);
-
 /// A name, and what is known of it.
 #[derive(Debug)]
 pub(super) struct Name {
     /// The name.
     pub(super) host: HostName,
-    /// The tunnels to the gateway.
-    peers: Vec<PeerId>,
     /// What it means, as far as was ever answered.
     pub(super) meaning: Meaning,
     /// Whether a look-up is under way.
@@ -68,43 +60,28 @@ pub(super) struct Name {
     failures: u32,
     /// When it is looked up next.
     pub(super) due: Option<Timestamp>,
-    /// Where to look for the peer from now on.
-    turn: Option<Turn>,
-}
-
-/// Another address is the peer's turn.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Turn {
-    /// Nobody answers here: the next one, at once.
-    Next,
-    /// We were refused here: the next one, when it is time for another attempt.
-    Later,
-    /// The peer was met there.
-    To(IpAddr),
 }
 
 impl Name {
-    fn new(host: HostName, now: Timestamp) -> Name {
+    pub(super) fn new(host: HostName, now: Timestamp) -> Name {
         Name {
             host,
-            peers: Vec::new(),
             meaning: Meaning::default(),
             is_asked: false,
             answered: None,
             failure: None,
             failures: 0,
             due: Some(now),
-            turn: None,
         }
     }
 
-    /// When there is something to do.
-    fn deadline(&self, now: Timestamp) -> Option<Timestamp> {
-        if self.turn.is_some() { Some(now) } else { self.due }
+    /// It is looked up again now, unless that is being done.
+    pub(super) fn renew(&mut self, now: Timestamp) {
+        self.due = (!self.is_asked).then_some(now);
     }
 
     /// Begins a look-up that is due; says whether one is.
-    fn begin(&mut self, now: Timestamp) -> bool {
+    pub(super) fn begin(&mut self, now: Timestamp) -> bool {
         let begins = !self.is_asked && self.due.is_some_and(|due| due <= now);
         if begins {
             (self.is_asked, self.due) = (true, None);
@@ -113,7 +90,7 @@ impl Name {
     }
 
     /// The peer does not answer: the name may mean something else by now.
-    fn hurry(&mut self, now: Timestamp) {
+    pub(super) fn hurry(&mut self, now: Timestamp) {
         let soonest = self.answered.map_or(now, |answered| (answered + SHORTEST).max(now));
         self.due = self.due.map(|due| due.min(soonest));
     }
@@ -134,91 +111,9 @@ impl Name {
         };
         self.due = Some(now + wait);
     }
-
-    /// The address after this one, the first after the last.
-    fn after(&self, address: Option<IpAddr>) -> Option<IpAddr> {
-        let usable = &self.meaning.usable;
-        let at = usable.iter().position(|one| Some(*one) == address);
-        let next = at.map_or(0, |at| at + 1);
-        usable.get(next).or(usable.first()).copied()
-    }
-}
-
-impl Names {
-    /// The one of a remote gateway.
-    pub(super) fn of(&self, remote: RemoteId) -> Option<&Name> {
-        self.0.get(&remote)
-    }
-
-    /// All addresses that they mean.
-    pub(super) fn addresses(&self) -> impl Iterator<Item = IpAddr> {
-        self.0.values().flat_map(|name| name.meaning.usable.iter().copied())
-    }
 }
 
 impl Gateway {
-    /// A configuration with the places that are known for its names.
-    pub fn placed(&self, mut config: Config) -> Config {
-        let known = |remote: RemoteId, host: &HostName| {
-            let name = self.places.0.get(&remote).filter(|name| name.host == *host)?;
-            let peer = name.peers.first().and_then(|peer| self.config.peers.get(peer))?;
-            peer.remote_address
-        };
-        for peer in config.peers.values_mut() {
-            if let Some(host) = &peer.remote_name {
-                peer.remote_address = known(peer.remote, host);
-            }
-        }
-        config
-    }
-
-    /// Goes over to the names of the configuration. All are looked up at once: what their addresses are
-    /// held against may be another, too.
-    pub(super) fn follow_names(&mut self, now: Timestamp) {
-        let mut known = std::mem::take(&mut self.places.0);
-        let names = &mut self.places.0;
-        for (peer, config) in &self.config.peers {
-            let Some(host) = &config.remote_name else { continue };
-            let name = names.entry(config.remote).or_insert_with(|| {
-                let before = known.remove(&config.remote).filter(|name| name.host == *host);
-                let name = before.unwrap_or_else(|| Name::new(host.clone(), now));
-                let due = (!name.is_asked).then_some(now);
-                Name { peers: Vec::new(), due, ..name }
-            });
-            name.peers.push(*peer);
-        }
-        known.into_keys().for_each(|remote| self.timers.arm(Why::Name(remote), None));
-        let all: Vec<RemoteId> = self.places.0.keys().copied().collect();
-        all.into_iter().for_each(|remote| self.plan_name(remote, now));
-    }
-
-    fn plan_name(&mut self, remote: RemoteId, now: Timestamp) {
-        let deadline = self.places.of(remote).and_then(|name| name.deadline(now));
-        self.timers.arm(Why::Name(remote), deadline);
-    }
-
-    /// Something is to be done about the name of a remote gateway.
-    pub(super) fn wake_name(&mut self, remote: RemoteId, at: &mut Moment<'_>) {
-        let here = self.place_of(remote);
-        let Some(name) = self.places.0.get_mut(&remote) else { return };
-        let hastens = name.turn == Some(Turn::Next);
-        let next = match name.turn.take() {
-            Some(Turn::Next | Turn::Later) => name.after(here),
-            Some(Turn::To(address)) => Some(address),
-            None => None,
-        };
-        if name.begin(at.now) {
-            self.outputs.push_back(Output::LookUp { remote, host: name.host.clone() });
-        }
-        if let Some(address) = next.filter(|next| Some(*next) != here) {
-            self.look_for(remote, address, at);
-            if hastens {
-                self.ike.on_another_way(connection::id(remote), at);
-            }
-        }
-        self.plan_name(remote, at.now);
-    }
-
     /// Takes what became of [`Output::LookUp`]: what was found, or why nothing was.
     pub fn handle_look_up(
         &mut self,
@@ -228,7 +123,7 @@ impl Gateway {
         at: &mut Moment<'_>,
     ) {
         let current = |name: &Name| name.host == *host && name.is_asked;
-        if !self.places.of(remote).is_some_and(current) {
+        if !self.places.name_of(remote).is_some_and(current) {
             return;
         }
         let answer = answer.and_then(|found| {
@@ -243,24 +138,39 @@ impl Gateway {
                 _ => Ok((meaning, found.ttl)),
             }
         });
-        let Some(name) = self.places.0.get_mut(&remote) else { return };
+        let Some(name) = self.places.name_of_mut(remote) else { return };
         name.end(answer.as_ref().ok().map(|(_, ttl)| *ttl), at.now);
         match answer {
             Ok((meaning, _)) => self.adopt(remote, meaning, at),
             Err(why) => self.tell_unresolved(remote, why, at.now),
         }
         self.forget_sources();
-        self.plan_name(remote, at.now);
+        self.plan_place(remote, at.now);
         self.settle(at.now);
     }
 
     /// Forgets our addresses towards what no peer's name means any more, once they are many.
     fn forget_sources(&mut self) {
-        let peers = self.config.peers.values().filter_map(|peer| peer.remote_address);
+        let peers = self.config.peers.values().flat_map(PeerConfig::places);
         if self.host.sources.len() > SOURCES_OF_A_PEER * (self.config.peers.len() + 1) {
-            let meant: BTreeSet<IpAddr> = peers.chain(self.places.addresses()).collect();
+            let meant: BTreeSet<IpAddr> = peers.collect();
             self.host.sources.retain(|to, _| meant.contains(to));
         }
+    }
+
+    /// What the name means is the peer's as if it were written.
+    fn learn_places(&mut self, remote: RemoteId, at: &mut Moment<'_>) {
+        let usable = self.usable_places(remote);
+        let several = if usable.len() > 1 { usable } else { Vec::new() };
+        for id in self.remotes.get(&remote).cloned().unwrap_or_default() {
+            if let Some(peer) = self.config.peers.get_mut(&id) {
+                peer.remote_addresses.clone_from(&several);
+            }
+        }
+        self.reserve_underlay(at.now);
+        self.connect(remote, at);
+        self.outputs.push_back(Output::WatchWays);
+        self.expect_host(at.now);
     }
 
     /// The name means this from now on. A connection that works stays where it is.
@@ -270,7 +180,7 @@ impl Gateway {
         let is_there = |address: &IpAddr| meaning.usable.contains(address);
         let stays = here.is_some() && (works || here.as_ref().is_some_and(is_there));
         let first = meaning.usable.first().copied().filter(|_| !stays);
-        let Some(name) = self.places.0.get_mut(&remote) else { return };
+        let Some(name) = self.places.name_of_mut(remote) else { return };
         name.failure = None;
         let before = std::mem::replace(&mut name.meaning, meaning);
         if name.meaning != before {
@@ -278,7 +188,7 @@ impl Gateway {
             let is_elsewhere = known != now;
             self.tell_meaning(remote, &before, at.now);
             if is_elsewhere {
-                self.reserve_underlay(at.now);
+                self.learn_places(remote, at);
             }
         }
         if let Some(address) = first {
@@ -288,69 +198,6 @@ impl Gateway {
                 self.ike.on_another_way(connection::id(remote), at);
             }
         }
-    }
-
-    fn is_up(&self, remote: RemoteId) -> bool {
-        let view = self.ike.view(connection::id(remote));
-        view.is_some_and(|view| view.state == ConnectionState::Up)
-    }
-
-    /// Where a remote gateway is looked for.
-    fn place_of(&self, remote: RemoteId) -> Option<IpAddr> {
-        let peer = self.places.of(remote)?.peers.first()?;
-        self.config.peers.get(peer)?.remote_address
-    }
-
-    /// A remote gateway is looked for at another address from the next attempt on.
-    fn look_for(&mut self, remote: RemoteId, address: IpAddr, at: &mut Moment<'_>) {
-        let peers = self.places.of(remote).map(|name| name.peers.clone());
-        for id in peers.unwrap_or_default() {
-            let Some(peer) = self.config.peers.get_mut(&id) else { continue };
-            peer.remote_address = Some(address);
-            let local = connection::local_address_of(&self.config, &self.host, id);
-            self.local_addresses.extend(local.map(|local| (id, local)));
-        }
-        self.connect(remote, at);
-        self.outputs.push_back(Output::WatchWays);
-        self.expect_host(at.now);
-    }
-
-    /// What an event of the IKE engine says of where a remote gateway is. One that is up, or that has
-    /// begun to answer, is where it is looked for.
-    pub(super) fn follow_place(&mut self, remote: RemoteId, event: &Event, now: Timestamp) {
-        let is_unheard = matches!(event, Event::Unanswered { .. })
-            && self.ike.is_unheard(connection::id(remote));
-        let stands =
-            matches!(event, Event::Unanswered { .. } | Event::Failed { .. }) && self.is_up(remote);
-        let Some(name) = self.places.0.get_mut(&remote) else { return };
-        match event {
-            Event::Established(facts) => {
-                let met = facts.remote.ip();
-                name.turn = Some(Turn::To(met)).filter(|_| name.meaning.usable.contains(&met));
-            }
-            Event::Unanswered { .. } if is_unheard && !stands => {
-                name.turn = Some(Turn::Next);
-                name.hurry(now);
-            }
-            Event::Failed { slot: None, retry_at: Some(_), .. } if !stands => {
-                name.turn = Some(Turn::Later);
-                name.hurry(now);
-            }
-            Event::Unanswered { .. } | Event::Unreachable { .. } | Event::Down { .. } => {
-                name.hurry(now);
-            }
-            Event::IkeRekeyed { .. }
-            | Event::ChildUp(_)
-            | Event::ChildSendable { .. }
-            | Event::ChildDown { .. }
-            | Event::Moved { .. }
-            | Event::Alive { .. }
-            | Event::Measured { .. }
-            | Event::Unmeasured
-            | Event::Failed { .. }
-            | Event::Suspected { .. } => return,
-        }
-        self.plan_name(remote, now);
     }
 }
 

@@ -53,7 +53,7 @@ impl Gateway {
             info!(?step, "reload");
             self.take_step(step, &old, at);
         }
-        self.follow_names(at.now);
+        self.follow_places(at.now);
         self.renew_papers(at);
         self.rename_tunnels(&old);
         self.refresh_vpcs(at.now);
@@ -158,7 +158,9 @@ impl Gateway {
                 self.remove_peer(peer, old, at);
                 self.add_peer(peer, at);
             }
-            Step::RenewPeer(peer) | Step::RetimePeer(peer) => self.retime_peer(peer, at),
+            Step::RenewPeer(peer) | Step::RetimePeer(peer) | Step::RelocatePeer(peer) => {
+                self.retime_peer(peer, at);
+            }
             Step::RerouteNeighbor(peer) => {
                 self.reroute_neighbor(peer, old, at.now);
                 self.retime_peer(peer, at);

@@ -26,6 +26,8 @@ pub enum Step {
     RenewPeer(PeerId),
     /// Timers changed: the SAs stay.
     RetimePeer(PeerId),
+    /// The peer has other addresses beside the one in use.
+    RelocatePeer(PeerId),
     /// What the peer may announce, how it ranks, or how its routes are learned changed.
     RerouteNeighbor(PeerId),
     /// The VPC announces other prefixes, or those of its peers too.
@@ -103,6 +105,7 @@ impl Reloaded {
                 Step::RemovePeer(id) => ("tunnels removed", peer(old, id)),
                 Step::RenewPeer(id) => ("certificates of tunnels changed", peer(new, id)),
                 Step::RetimePeer(id) => ("timers of tunnels changed", peer(new, id)),
+                Step::RelocatePeer(id) => ("addresses of tunnels changed", peer(new, id)),
                 Step::RerouteNeighbor(id) => ("routes of tunnels changed", peer(new, id)),
                 Step::Reannounce(id)
                 | Step::ReplaceVirtualRouters(id)
@@ -194,6 +197,9 @@ fn peer_steps(id: PeerId, old: &PeerConfig, new: &PeerConfig) -> Vec<Step> {
     let retimed = (old.lifetimes, old.liveness, old.bfd, old.initiate, old.probe, old.rate_limit);
     if retimed != (new.lifetimes, new.liveness, new.bfd, new.initiate, new.probe, new.rate_limit) {
         steps.push(Step::RetimePeer(id));
+    }
+    if old.remote_addresses != new.remote_addresses {
+        steps.push(Step::RelocatePeer(id));
     }
     let rerouted = old.routing != new.routing
         || old.accept != new.accept

@@ -35,7 +35,7 @@ impl Gateway {
         self.listen();
         let peers: Vec<PeerId> = self.config.peers.keys().copied().collect();
         peers.into_iter().for_each(|peer| self.add_peer(peer, at));
-        self.follow_names(at.now);
+        self.follow_places(at.now);
         self.renew_papers(at);
         self.dirty.vpcs.extend(self.vpcs.keys());
         self.take_note(
@@ -101,7 +101,9 @@ impl Gateway {
             let config = connection::connection_config(all.0, all.1, disabled())?;
             return Some(ike::ConnectionConfig { refuses: true, initiate: false, ..config });
         }
+        let ways = self.ways_to(open.first().copied()?);
         let config = connection::connection_config(all.0, all.1, open)?;
+        let config = ike::ConnectionConfig { ways, ..config };
         let vpc_of = |peer| self.config.vpcs.get(&self.config.peers.get(&peer)?.vpc);
         let refused = disabled().filter_map(|peer| Some(vpc_of(peer)?.name.clone()));
         Some(ike::ConnectionConfig { refused_slots: refused.collect(), ..config })

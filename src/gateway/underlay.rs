@@ -86,7 +86,8 @@ impl Gateway {
         let changed = |(peer, local): &(&PeerId, &IpAddr)| before.get(peer) != Some(local);
         let moved = self.local_addresses.iter().filter(changed);
         let of_peer = |peer: &PeerId| self.config.peers.get(peer).map(|config| config.remote);
-        let remotes: BTreeSet<RemoteId> = moved.filter_map(|(peer, _)| of_peer(peer)).collect();
+        let mut remotes: BTreeSet<RemoteId> = moved.filter_map(|(peer, _)| of_peer(peer)).collect();
+        remotes.extend(self.places.remotes());
         remotes.into_iter().for_each(|remote| self.connect(remote, at));
         self.leave(known, at);
         self.hasten(at);

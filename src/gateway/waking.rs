@@ -33,7 +33,7 @@ pub enum Why {
     /// Time to probe the path to a remote gateway.
     Way(RemoteId),
     /// Time to look up where a remote gateway is, or to look for it elsewhere.
-    Name(RemoteId),
+    Place(RemoteId),
     /// Time to see whether certificates run out.
     Papers,
     /// Time to see whether a drained gateway carries anything.
@@ -79,7 +79,7 @@ impl Gateway {
             Why::Network(vpc) => self.trust_network_of(vpc, at.now),
             Why::Underlay => self.follow_host(at),
             Why::Way(remote) => self.wake_way(remote, at),
-            Why::Name(remote) => self.wake_name(remote, at),
+            Why::Place(remote) => self.wake_place(remote, at),
             Why::Papers => self.look_at_papers(at),
             Why::Quiet => self.look_whether_quiet(at.now),
             Why::Close(peer) => self.close_when_left(peer, at),

@@ -203,7 +203,14 @@ impl Kernel {
 /// for every VPC.
 pub(super) fn host(config: &Config, address: IpAddr) -> Host {
     let underlay = HostDevice {
-        addresses: [address].into(),
+        addresses: config
+            .gateway
+            .listen
+            .iter()
+            .copied()
+            .filter(|one| !one.is_unspecified())
+            .chain([address])
+            .collect(),
         networks: Prefix::containing(address, 24).into_iter().collect(),
         is_default: true,
         routes: BTreeSet::new(),

@@ -43,6 +43,7 @@ mod sizes;
 mod streams;
 mod takeover;
 mod two_gateways;
+mod uplinks;
 mod verdict;
 mod walk;
 mod wishes;

@@ -3,6 +3,7 @@
 
 mod lan;
 mod pipes;
+mod uplinks;
 
 pub(super) use lan::next_hop;
 
@@ -22,6 +23,7 @@ use pipes::Pipes;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
+use uplinks::Uplinks;
 
 /// Bytes that every host packet carries and no datagram of the underlay may show.
 const MARKER: &[u8; 16] = b"INNER PLAINTEXT!";
@@ -96,6 +98,7 @@ pub(super) struct Network {
     one_way_cuts: BTreeSet<(usize, usize)>,
     filters: BTreeSet<(usize, usize, Kind)>,
     pipes: Pipes,
+    uplinks: Uplinks,
     hosts: BTreeMap<(u8, VpcId), Host>,
     muted: BTreeSet<u8>,
     split: BTreeSet<u8>,
@@ -141,6 +144,7 @@ impl Network {
             one_way_cuts: BTreeSet::new(),
             filters: BTreeSet::new(),
             pipes: Pipes::default(),
+            uplinks: Uplinks::default(),
             hosts: BTreeMap::new(),
             muted: BTreeSet::new(),
             split: BTreeSet::new(),
@@ -354,7 +358,7 @@ impl Network {
         let known = |at: usize, other: usize| {
             let address = self.sites[other].underlay();
             let peers = self.deployment.configs[at].peers.iter();
-            peers.filter(move |(_, peer)| peer.remote_address == Some(address))
+            peers.filter(move |(_, peer)| peer.places().any(|place| place == address))
         };
         known(a, b)
             .flat_map(|(here, peer)| {
@@ -405,7 +409,7 @@ impl Network {
                 if is_streamed(datagram.local) && !self.pipes.stands(&datagram) => {}
             Arrival::Underlay(datagram) => {
                 self.note(&datagram);
-                let to = self.addresses.iter().position(|one| *one == datagram.local.ip());
+                let to = self.node_at(datagram.local.ip());
                 if let Some(node) = to.filter(|node| self.runs(*node)) {
                     self.with_node(node, |node, now| node.receive(&datagram, now));
                 }
@@ -467,8 +471,8 @@ impl Network {
         if datagram.bytes.windows(MARKER.len()).any(|window| window == MARKER) {
             self.violations.push(format!("plaintext on the underlay: {datagram:?}"));
         }
-        let to = self.addresses.iter().position(|one| *one == datagram.remote.ip());
-        let is_from_here = self.addresses[from] == datagram.local.ip();
+        let to = self.node_at(datagram.remote.ip());
+        let is_from_here = self.node_at(datagram.local.ip()) == Some(from);
         let kind = Kind::of(&datagram);
         let cut = to.is_none_or(|to| {
             self.cuts.contains(&(from.min(to), from.max(to)))
@@ -478,6 +482,8 @@ impl Network {
         if is_streamed(datagram.local) {
             return self.pipe(from, datagram, cut || !is_from_here);
         }
+        let ends = [datagram.local.ip(), datagram.remote.ip()];
+        let cut = cut || self.uplinks.is_cut_between(ends);
         let arrivals = self.weather.arrivals(&mut self.random);
         if cut || !is_from_here || self.drops_datagrams {
             return;
@@ -486,6 +492,11 @@ impl Network {
         for after in arrivals {
             self.schedule(after, Arrival::Underlay(seen.clone()));
         }
+    }
+
+    fn node_at(&self, address: IpAddr) -> Option<usize> {
+        let first = self.addresses.iter().position(|one| *one == address);
+        first.or_else(|| self.uplinks.node_at(address))
     }
 
     /// Carries a message in the TCP connection of its way, which is made if that is for the sender to do.

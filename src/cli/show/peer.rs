@@ -6,8 +6,8 @@ use super::super::units::{rate, round_trip, span, volume};
 use super::peers::weak_suites;
 use crate::control::{
     BfdView, BgpView, CertificateView, CertificatesView, ChildSaView, FailureView, IkeSaView,
-    LivenessView, NameView, PathState, PeerSummary, PeerView, ProbeState, ProbeView, RefusalView,
-    Traffic,
+    LivenessView, NameView, PathState, PeerSummary, PeerView, PlaceView, ProbeState, ProbeView,
+    RefusalView, Traffic,
 };
 use crate::net::is_streamed;
 use std::net::SocketAddr;
@@ -146,6 +146,9 @@ fn identity(view: &PeerView, facts: &mut Facts) {
     if let Some(name) = &view.host_name {
         host_name(name, facts);
     }
+    for place in &view.places {
+        facts.add("address", &address(place));
+    }
     let local = view.local.map_or("no address yet".to_owned(), end);
     facts.add("local", &format!("{local} as {}", view.local_identity));
     if let Some(why) = carrier(view) {
@@ -175,6 +178,14 @@ fn carrier(view: &PeerView) -> Option<String> {
         }
         (false, None) => None,
     }
+}
+
+/// One of the addresses of a peer that has several.
+fn address(place: &PlaceView) -> String {
+    let PlaceView { address, local, in_use } = place;
+    let from = local.map_or("no way from here".to_owned(), |local| format!("from {local}"));
+    let used = if *in_use { ", in use" } else { "" };
+    format!("{address} {from}{used}")
 }
 
 /// What the name of the peer means, and what it should not.

@@ -495,3 +495,22 @@ fn packets_that_only_one_side_would_pack_are_named() {
         assert!(one.help.contains("on both sides"), "{one:?}");
     }
 }
+
+#[test]
+fn every_address_at_which_a_peer_is_looked_for_must_be_one_of_its_own() {
+    let here = "remote_address = \"10.79.2.10\"";
+    let both = "remote_address = [\"10.79.2.10\", \"10.79.22.10\"]";
+    let left = replaced(&text(1), here, both);
+    let listens = |on: &str| replaced(&text(2), "listen = [\"10.79.2.10\"]", on);
+    assert_eq!(found(&left, &listens("listen = [\"10.79.2.10\", \"10.79.22.10\"]")), []);
+    let [one] = &found(&left, &text(2))[..] else { panic!() };
+    assert_eq!(one.message, "left reaches right at 10.79.22.10, where it does not listen");
+    let bound = listens("listen = [\"10.79.2.10\", \"10.79.22.10\"]");
+    let bound =
+        replaced(&bound, "public_key_file", "local_address = \"10.79.2.10\"\npublic_key_file");
+    let [one] = &found(&left, &bound)[..] else { panic!() };
+    assert!(
+        one.message.contains("at 10.79.22.10, and right speaks with left from 10.79.2.10"),
+        "{one:?}"
+    );
+}

@@ -104,6 +104,40 @@ fn several_errors_are_shown_at_once_in_the_order_of_the_file() {
 }
 
 #[test]
+fn several_addresses_of_a_peer_are_held_against_each_other_and_against_ours() {
+    let nine: Vec<String> = (1..=9).map(|last| format!("\"203.0.113.{last}\"")).collect();
+    let nine = nine.join(", ");
+    for (addresses, words) in [
+        ("", ["the list of the peer's addresses is empty", "write its addresses, or \"any\""]),
+        ("\"203.0.113.7\", \"203.0.113.7\"", ["203.0.113.7 is in the list twice", "first here"]),
+        ("\"203.0.113.7\", \"any\"", ["\"any\" is in a list", "remote_address = \"any\" alone"]),
+        (
+            "\"203.0.113.7\", \"vpn.example.net\"",
+            ["the host name vpn.example.net is in a list", "\"vpn.example.net\" alone"],
+        ),
+        (
+            "\"203.0.113.7\", \"10.79.1.10\"",
+            ["this is an address of this gateway", "not the peer's"],
+        ),
+        (
+            "\"203.0.113.7\", \"2001:db8::7\"",
+            ["listens on no address of the peer's family", "to `listen` of [gateway]"],
+        ),
+        (
+            "\"203.0.113.7\", \"10.2.3.4\"",
+            ["the way to 10.2.3.4 would lead through the tunnel", "inside an accepted prefix"],
+        ),
+        ("\"203.0.113.7\", \"127.0.0.1\"", ["127.0.0.1 is this host itself", "loopback"]),
+        ("\"203.0.113.7\", 7", ["a string", "7"]),
+        (&nine, ["a peer has at most 8 addresses", "one too many"]),
+    ] {
+        assert_says("\"203.0.113.7\"", &format!("[{addresses}]"), &words);
+    }
+    let local = "[\"203.0.113.7\", \"2001:db8::7\"]\nlocal_address = \"10.79.1.10\"";
+    assert_says("\"203.0.113.7\"", local, &["must be of one family", "the other family"]);
+}
+
+#[test]
 fn a_place_that_is_none_is_told_with_what_to_write() {
     let complaint = |place: &str| complaint_about("\"203.0.113.7\"", &format!("\"{place}\""));
     for (place, said) in [

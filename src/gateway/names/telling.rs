@@ -23,11 +23,11 @@ impl Gateway {
     /// something to note: what was known before goes on to hold.
     pub(super) fn tell_unresolved(&mut self, remote: RemoteId, why: String, now: Timestamp) {
         let place = self.place_of(remote);
-        let Some(name) = self.places.0.get_mut(&remote) else { return };
+        let Some(name) = self.places.name_of_mut(remote) else { return };
         let is_known = name.failure.as_ref() == Some(&why);
         name.failure = Some(why.clone());
         let host = name.host.clone();
-        for peer in name.peers.clone() {
+        for peer in self.remotes.get(&remote).cloned().unwrap_or_default() {
             let fact = Fact::new(Code::NameUnresolved, why.clone())
                 .remedy(format!("getent ahosts {host} here: it must show where the peer is"));
             let Some(tunnel) = self.tunnels.get_mut(&peer) else { continue };
@@ -42,7 +42,7 @@ impl Gateway {
 
     /// A name means something else than `before`.
     pub(super) fn tell_meaning(&mut self, remote: RemoteId, before: &Meaning, now: Timestamp) {
-        let Some(name) = self.places.of(remote) else { return };
+        let Some(name) = self.places.name_of(remote) else { return };
         let (host, meaning) = (&name.host, &name.meaning);
         let mut facts = Vec::new();
         if meaning.addresses() != before.addresses() {
@@ -58,7 +58,7 @@ impl Gateway {
             let fact = Fact::new(Code::NameSuspect, complaints.join("; "));
             facts.push(fact.remedy(format!("have {host} mean the peer's addresses alone")));
         }
-        for peer in name.peers.clone() {
+        for peer in self.remotes.get(&remote).cloned().unwrap_or_default() {
             if let Some(tunnel) = self.tunnels.get_mut(&peer) {
                 facts.iter().for_each(|fact| tunnel.note(fact.clone(), now));
                 self.dirty.told.insert(peer);
@@ -72,7 +72,7 @@ impl Gateway {
         remote: RemoteId,
         now: Timestamp,
     ) -> Option<NameView> {
-        let name = self.places.of(remote)?;
+        let name = self.places.name_of(remote)?;
         Some(NameView {
             name: name.host.to_string(),
             addresses: name.meaning.usable.clone(),

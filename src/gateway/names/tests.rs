@@ -1,20 +1,16 @@
-mod tried;
-
 use super::*;
 
 fn at(seconds: u64) -> Timestamp {
     Timestamp::ZERO + Duration::from_secs(seconds)
 }
 
-fn name(addresses: &[&str]) -> Name {
-    let usable = addresses.iter().map(|address| address.parse().unwrap()).collect();
-    let meaning = Meaning { usable, ..Meaning::default() };
-    Name { meaning, ..Name::new("vpn.example".parse().unwrap(), at(0)) }
+fn name() -> Name {
+    Name::new("vpn.example".parse().unwrap(), at(0))
 }
 
 /// When the next look-up is due after one at second 100 that found what holds for so long.
 fn due_after(ttl: Duration) -> Option<Timestamp> {
-    let mut name = name(&[]);
+    let mut name = name();
     assert!(name.begin(at(100)));
     name.end(Some(ttl), at(100));
     name.due
@@ -29,7 +25,7 @@ fn an_answer_holds_for_its_ttl_within_bounds() {
 
 #[test]
 fn failures_are_repeated_ever_more_seldom_and_forgotten_by_an_answer() {
-    let mut name = name(&[]);
+    let mut name = name();
     let mut waits = Vec::new();
     for _ in 0..400 {
         let now = name.due.unwrap();
@@ -46,7 +42,7 @@ fn failures_are_repeated_ever_more_seldom_and_forgotten_by_an_answer() {
 
 #[test]
 fn nobody_is_asked_twice_at_the_same_time_nor_without_end_for_a_peer_that_is_silent() {
-    let mut name = name(&[]);
+    let mut name = name();
     assert!(name.begin(at(0)));
     name.hurry(at(1));
     assert!(!name.begin(at(1)), "one is under way");
@@ -56,13 +52,4 @@ fn nobody_is_asked_twice_at_the_same_time_nor_without_end_for_a_peer_that_is_sil
     name.end(Some(Duration::from_secs(600)), at(6));
     name.hurry(at(300));
     assert!(name.begin(at(300)));
-}
-
-#[test]
-fn addresses_have_their_turn_one_after_the_other() {
-    let [first, second, gone] = ["192.0.2.1", "192.0.2.2", "192.0.2.9"].map(|one| one.parse().ok());
-    let name = name(&["192.0.2.1", "192.0.2.2"]);
-    let turns = [None, first, second, gone].map(|here| name.after(here));
-    assert_eq!(turns, [first, second, first, first]);
-    assert_eq!(self::name(&[]).after(first), None);
 }

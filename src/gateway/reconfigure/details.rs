@@ -72,6 +72,7 @@ fn peer(before: &PeerConfig, after: &PeerConfig, found: &mut Vec<String>) {
         found,
         [
             remote_address,
+            remote_addresses,
             remote_name,
             remote_port,
             local_address,

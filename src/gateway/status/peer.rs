@@ -119,6 +119,7 @@ impl Gateway {
             gateway: self.config.gateway.name.clone(),
             summary: self.peer_summary(seen, now),
             host_name: self.name_view(config.remote, now),
+            places: self.place_views(*peer, seen.in_use()),
             local_identity: config.local_identity.to_string(),
             remote_identity: config.remote_identity.to_string(),
             authentication: match config.credentials {

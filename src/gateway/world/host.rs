@@ -95,7 +95,7 @@ impl Host {
         });
         let asks = |remote: &IpAddr| if remote.is_ipv4() { ipv4 } else { ipv6 };
         let open = config.peers.values().filter(|peer| peer.local_address.is_none());
-        let remotes = open.filter_map(|peer| peer.remote_address).filter(asks).collect();
+        let remotes = open.flat_map(PeerConfig::places).filter(asks).collect();
         Questions { remotes, ..Questions::of(&Outline::of(config)) }
     }
 
@@ -109,12 +109,23 @@ impl Host {
     /// sees (RFC 7296 §2.23). Where none is written it is the one that the routing table names, if we
     /// listen there.
     pub fn local_address(&self, config: &Config, peer: &PeerConfig) -> Option<IpAddr> {
+        let named = || self.local_towards(config, peer, peer.remote_address?);
+        peer.local_address.or_else(named)
+    }
+
+    /// The same towards one of the addresses of a peer that has several.
+    pub(in crate::gateway) fn local_towards(
+        &self,
+        config: &Config,
+        peer: &PeerConfig,
+        remote: IpAddr,
+    ) -> Option<IpAddr> {
         let heard = |address: &IpAddr| {
             let listen = &config.gateway.listen;
             listen.contains(address)
                 || listen.iter().any(|on| on.is_unspecified() && on.is_ipv4() == address.is_ipv4())
         };
-        let named = || self.sources.get(&peer.remote_address?).copied().filter(heard);
+        let named = || self.sources.get(&remote).copied().filter(heard);
         peer.local_address.or_else(named)
     }
 
@@ -133,7 +144,11 @@ impl Host {
     }
 
     fn towards_peers(&self, config: &Config) -> impl Iterator<Item = IpAddr> {
-        let chosen: BTreeSet<IpAddr> = self.local_addresses(config).into_values().collect();
+        let chosen = config.peers.values().flat_map(|peer| {
+            let named = peer.places().filter_map(|to| self.local_towards(config, peer, to));
+            peer.local_address.into_iter().chain(named)
+        });
+        let chosen: BTreeSet<IpAddr> = chosen.collect();
         let is_inner = |name: &String| {
             let here = || config.vpcs.values().filter(|vpc| vpc.netns.is_none());
             here().any(|vpc| vpc.tun == *name || vpc.interface.as_ref() == Some(name))
@@ -168,26 +183,32 @@ impl Host {
         for &address in &config.gateway.listen {
             let chosen = address.is_unspecified().then(|| self.choose(config, address)).flatten();
             match chosen {
-                Some(chosen) => listening.extend(chosen.into_iter().map(|(_, address)| address)),
+                Some(chosen) => listening.extend(chosen),
                 None => drop(listening.insert(address)),
             }
         }
         listening.into_iter().collect()
     }
 
-    /// Our address for each peer of one family; `None` unless all have one.
-    fn choose(&self, config: &Config, unspecified: IpAddr) -> Option<Vec<(PeerId, IpAddr)>> {
-        let concerned = |peer: &PeerConfig| {
-            peer.remote_address.is_none_or(|remote| remote.is_ipv4() == unspecified.is_ipv4())
-        };
-        let address_of = |(id, peer): (&PeerId, &PeerConfig)| {
-            let address = match peer.local_address {
-                Some(address) => address,
-                None => *self.sources.get(&peer.remote_address?)?,
+    /// Our addresses for the peers of one family; `None` unless each peer has one.
+    fn choose(&self, config: &Config, unspecified: IpAddr) -> Option<BTreeSet<IpAddr>> {
+        let of_family = |address: &IpAddr| address.is_ipv4() == unspecified.is_ipv4();
+        let mut chosen = BTreeSet::new();
+        for peer in config.peers.values() {
+            if peer.remote_address.is_some() && !peer.places().any(|place| of_family(&place)) {
+                continue;
+            }
+            let named = || peer.places().filter_map(|place| self.sources.get(&place)).copied();
+            let ours: BTreeSet<IpAddr> = match peer.local_address {
+                Some(address) => BTreeSet::from([address]),
+                None => named().filter(of_family).collect(),
             };
-            Some((*id, address))
-        };
-        config.peers.iter().filter(|(_, peer)| concerned(peer)).map(address_of).collect()
+            if ours.is_empty() {
+                return None;
+            }
+            chosen.extend(ours);
+        }
+        Some(chosen)
     }
 
     /// The devices that cannot carry packets.
