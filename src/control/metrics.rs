@@ -25,6 +25,7 @@ pub fn render(view: &MetricsView) -> String {
     certificates(&mut page, &view.peers);
     paths::bfd(&mut page, &view.peers);
     paths::beyond(&mut page, &view.peers);
+    paths::places(&mut page, &view.peers);
     traffic(&mut page, &view.peers);
     carriers(&mut page, &view.peers);
     routes(&mut page, &view.peers);

@@ -479,6 +479,7 @@ fn metrics_are_what_prometheus_reads() {
             discards,
             own_certificate_expires: Some(1_798_761_600),
             peer_certificate_expires: None,
+            places: Vec::new(),
         }
     };
     let mut odd = measured();

@@ -54,6 +54,8 @@ mod sizes;
 mod snapshot;
 mod status;
 mod streams;
+mod survey;
+mod surveying;
 mod telling;
 mod tunnel;
 mod underlay;
@@ -123,6 +125,7 @@ pub struct Gateway {
     streams: streams::Streams,
     /// The remote gateways that have several addresses, or a host name.
     places: places::Places,
+    surveys: surveying::Surveys,
     /// From where every peer is reached.
     local_addresses: BTreeMap<PeerId, IpAddr>,
     publisher: Publisher,
@@ -207,6 +210,7 @@ impl Gateway {
             reach: underlay::Reach::default(),
             streams: streams::Streams::default(),
             places: places::Places::default(),
+            surveys: surveying::Surveys::default(),
             host,
             publisher: Publisher::default(),
             watched: BTreeSet::new(),

@@ -12,8 +12,7 @@
 use super::names::Name;
 use super::{Gateway, Output, Why, connection};
 use crate::config::Config;
-use crate::control::PlaceView;
-use crate::ike::{ConnectionState, Event, IkeView, Way};
+use crate::ike::{ConnectionState, Event, Way};
 use crate::moment::Moment;
 use crate::net::{HostName, PeerId, RemoteId};
 use crate::time::Timestamp;
@@ -198,20 +197,6 @@ impl Gateway {
         self.connect(remote, at);
     }
 
-    /// The addresses of a peer that has several, with the IKE SA in use.
-    pub(super) fn place_views(&self, peer: PeerId, ike_sa: Option<&IkeView>) -> Vec<PlaceView> {
-        let Some(config) = self.config.peers.get(&peer) else { return Vec::new() };
-        let here = ike_sa.map(|ike| ike.remote.ip()).or(config.remote_address);
-        let view = |way: Way| PlaceView {
-            address: way.remote,
-            local: Some(way.local).filter(|local| !local.is_unspecified()),
-            in_use: Some(way.remote) == here,
-        };
-        let ways = self.ways_to(peer);
-        let place = |address: &IpAddr| ways.iter().find(|way| way.remote == *address).copied();
-        config.remote_addresses.iter().filter_map(place).map(view).collect()
-    }
-
     /// What an event of the IKE engine says of where a remote gateway is. One that is up, or that has
     /// begun to answer, is where it is looked for.
     pub(super) fn follow_place(&mut self, remote: RemoteId, event: &Event, now: Timestamp) {
@@ -239,6 +224,7 @@ impl Gateway {
             | Event::ChildUp(_)
             | Event::ChildSendable { .. }
             | Event::ChildDown { .. }
+            | Event::WayAnswered { .. }
             | Event::Measured { .. }
             | Event::Unmeasured
             | Event::Failed { .. }

@@ -127,6 +127,12 @@ impl Quality {
         }
     }
 
+    /// Whether a question is answered that is no older than `age`.
+    pub(super) fn has_answered_within(&self, age: Duration, now: Timestamp) -> bool {
+        let is_late = |question: &&Question| now.since(question.at) <= age;
+        self.questions.iter().rev().take_while(is_late).any(|one| one.round_trip.is_some())
+    }
+
     /// Nobody asks for a while: what was found before says nothing of what comes after, but the verdict
     /// stands.
     pub(super) fn pause(&mut self) {

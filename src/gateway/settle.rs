@@ -79,6 +79,7 @@ impl Gateway {
     /// Tells the IKE engine of the peers that share a connection: it is made, changed or deleted.
     pub(super) fn connect(&mut self, remote: RemoteId, at: &mut Moment<'_>) {
         let id = connection::id(remote);
+        self.follow_ways(remote, at.now);
         match self.wanted_connection(remote) {
             Some(connection) => self.ike.update_connection(id, connection, at),
             None => {
@@ -144,7 +145,7 @@ impl Gateway {
     /// An event of a slot is for its tunnel; any other for all tunnels that share the connection.
     fn on_ike_event(&mut self, remote: RemoteId, event: Event, now: Timestamp) {
         self.follow_place(remote, &event, now);
-        if self.follow_event(remote, &event, now) {
+        if self.follow_survey(remote, &event, now) || self.follow_event(remote, &event, now) {
             return;
         }
         let sharing = self.remotes.get(&remote).into_iter().flatten();
@@ -222,6 +223,9 @@ impl Gateway {
         let vpc = self.vpcs.get_mut(&tunnel.vpc).filter(|_| before != health);
         if let Some(vpc) = vpc {
             vpc.on_tunnel(peer, before, health, now);
+        }
+        if before != health {
+            self.doubt_way(peer, now);
         }
     }
 

@@ -11,7 +11,7 @@
 use super::path_mtu::{Bounds, CONFIRM, CONFIRM_SELDOM, Knowledge, PathMtu};
 use super::unsent::Unsent;
 use super::{Gateway, Why, connection};
-use crate::ike::{Established, Event};
+use crate::ike::{self, Established, Event};
 use crate::moment::Moment;
 use crate::net::{PeerId, RemoteId};
 use crate::time::Timestamp;
@@ -40,6 +40,12 @@ impl Ways {
     /// What is known of the path to a remote gateway: its MTU and by what.
     pub(super) fn mtu(&self, remote: RemoteId) -> Option<(u16, Knowledge)> {
         self.all.get(&remote).map(|way| (way.mtu.mtu(), way.mtu.known_by()))
+    }
+
+    /// Between which addresses the tunnels to a remote gateway run, or ran last.
+    pub(super) fn ends(&self, remote: RemoteId) -> Option<ike::Way> {
+        let way = self.all.get(&remote)?;
+        Some(ike::Way { local: way.local.ip(), remote: way.remote.ip() })
     }
 
     /// The remote gateways that are at an address.
@@ -135,6 +141,7 @@ impl Gateway {
             | Event::ChildDown { .. }
             | Event::Alive { .. }
             | Event::Unreachable { .. }
+            | Event::WayAnswered { .. }
             | Event::Failed { .. }
             | Event::Unanswered { .. }
             | Event::Suspected { .. } => return false,

@@ -298,7 +298,7 @@ impl Tunnel {
                 self.note_key_exchange(facts, config, now);
             }
             // The path is that of the remote gateway.
-            Event::Measured { .. } | Event::Unmeasured => {}
+            Event::Measured { .. } | Event::Unmeasured | Event::WayAnswered { .. } => {}
             Event::IkeRekeyed { new, .. } => {
                 self.rekeys.ike += 1;
                 info!(peer = self.name, ike = %new, "{}: IKE SA rekeyed", self.name)

@@ -34,6 +34,8 @@ pub enum Why {
     Way(RemoteId),
     /// Time to look up where a remote gateway is, or to look for it elsewhere.
     Place(RemoteId),
+    /// Time to ask how the ways to a remote gateway fare.
+    Survey(RemoteId),
     /// Time to see whether certificates run out.
     Papers,
     /// Time to see whether a drained gateway carries anything.
@@ -80,6 +82,7 @@ impl Gateway {
             Why::Underlay => self.follow_host(at),
             Why::Way(remote) => self.wake_way(remote, at),
             Why::Place(remote) => self.wake_place(remote, at),
+            Why::Survey(remote) => self.wake_survey(remote, at),
             Why::Papers => self.look_at_papers(at),
             Why::Quiet => self.look_whether_quiet(at.now),
             Why::Close(peer) => self.close_when_left(peer, at),

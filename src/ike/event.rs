@@ -1,6 +1,6 @@
 //! What an endpoint tells its owner: datagrams to send, and events of connections.
 
-use super::config::SlotId;
+use super::config::{SlotId, Way};
 use super::failure::{DownReason, FailureReason};
 use crate::crypto::secret::Secret;
 use crate::crypto::suite::{Additional, EspSuite, IkeSuite};
@@ -181,6 +181,13 @@ pub enum Event {
         /// When the unanswered request was first sent.
         since: Timestamp,
     },
+    /// The peer has answered a question of [`Endpoint::ask_way`](super::Endpoint::ask_way).
+    WayAnswered {
+        /// On which way.
+        way: Way,
+        /// When the question went out.
+        asked: Timestamp,
+    },
     /// What came of [`Endpoint::measure`](super::Endpoint::measure).
     Measured {
         /// Octets of the IP packet; a little less than asked for where a cipher works in blocks.
@@ -227,6 +234,7 @@ impl Event {
             Event::Established(_)
             | Event::IkeRekeyed { .. }
             | Event::Moved { .. }
+            | Event::WayAnswered { .. }
             | Event::Alive { .. }
             | Event::Unreachable { .. }
             | Event::Measured { .. }

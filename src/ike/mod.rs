@@ -66,6 +66,7 @@ mod state;
 mod stats;
 mod transcript;
 mod view;
+mod ways;
 
 pub use crate::pki::{Credentials, Ppk};
 pub use crate::wire::ike::Identity;
@@ -74,7 +75,7 @@ pub use config::{
     Lifetime, LivenessConfig, Pair, PostQuantum, RemoteAddress, Retransmit, SlotConfig, SlotId,
     Way,
 };
-pub use endpoint::Endpoint;
+pub use endpoint::{Endpoint, Trial};
 pub use event::{
     ChildId, ChildKeys, ChildUp, Established, Event, IkeSaId, NatStatus, Role, Strand, TimerReason,
     Transmit,

@@ -28,7 +28,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// A major version that no peer knows.
-const LATER: Version = Version { major: 3, minor: 0 };
+pub(super) const LATER: Version = Version { major: 3, minor: 0 };
 /// Small messages without an answer before we take the peer for one that does not refuse.
 const MAX_SMALL: u32 = 3;
 /// Headers of UDP, of IKE, and of the payload that pads.

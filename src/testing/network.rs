@@ -483,8 +483,9 @@ impl Network {
             return self.pipe(from, datagram, cut || !is_from_here);
         }
         let ends = [datagram.local.ip(), datagram.remote.ip()];
-        let cut = cut || self.uplinks.is_cut_between(ends);
-        let arrivals = self.weather.arrivals(&mut self.random);
+        let weather = self.uplinks.weather(ends, self.weather);
+        let (cut, weather) = (cut || weather.is_none(), weather.unwrap_or(self.weather));
+        let arrivals = weather.arrivals(&mut self.random);
         if cut || !is_from_here || self.drops_datagrams {
             return;
         }

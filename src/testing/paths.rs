@@ -32,7 +32,7 @@ fn connected(deployment: Deployment, seed: u64) -> Network {
 }
 
 /// How many milliseconds long packets from one region to the other did not arrive, from now on.
-fn gap(network: &mut Network, from: u8, to: u8, time: Duration) -> usize {
+pub(super) fn gap(network: &mut Network, from: u8, to: u8, time: Duration) -> usize {
     let mut sent = Vec::new();
     let end = network.now + time;
     while network.now < end {

@@ -1,11 +1,13 @@
 //! A peer with two uplinks, which has an address at each: where it is found, and where its tunnel goes
 //! when one of them gets bad.
 
-use super::deployment::{self, Deployment};
+use super::deployment::{self, Deployment, NO_BFD};
 use super::network::Network;
 use super::operations::{ask, reload};
+use super::paths::gap;
 use super::two_gateways::assert_sound;
-use crate::control::{PeerView, Reply, Request};
+use super::weather::Weather;
+use crate::control::{Code, PeerView, Reply, Request};
 use crate::net::PeerId;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -135,6 +137,9 @@ fn a_reload_that_changes_the_other_addresses_leaves_the_tunnel_alone() {
         network.run(Duration::from_secs(3));
         assert_eq!(spis(&mut network), before, "{addresses}");
     }
+    network.run(Duration::from_secs(15));
+    let places = view(&mut network).places;
+    assert!(places.iter().all(|place| place.mean_rtt_us == Some(20_000)), "{places:?}");
     network.cut_address(FIRST, true);
     network.run(Duration::from_secs(4));
     assert!(is_at(&mut network, SECOND));
@@ -148,4 +153,116 @@ fn a_reload_that_changes_the_other_addresses_leaves_the_tunnel_alone() {
     network.run(Duration::from_secs(5));
     assert!(is_at(&mut network, FIRST));
     assert_sound(&mut network, 5);
+}
+
+fn slow(millis: u64) -> Weather {
+    Weather { delay: Duration::from_millis(millis), ..Weather::FAIR }
+}
+
+/// How often another address was taken for a reason, and the reasons.
+fn moves(network: &mut Network) -> Vec<String> {
+    let events = view(network).events;
+    let left = events.iter().filter(|event| event.code == Code::PlaceLeft);
+    left.map(|event| event.what.clone()).collect()
+}
+
+#[test]
+fn the_tunnel_goes_to_the_address_that_measures_better_and_stays_there() {
+    let lossy = Weather { loss: 20, ..Weather::FAIR };
+    let unsteady = Weather { jitter: Duration::from_millis(60), ..Weather::FAIR };
+    for (seed, weather, why) in [
+        (0, slow(40), "round trips with twice their jitter"),
+        (1, lossy, "% of questions are lost there"),
+        (2, unsteady, "round trips with twice their jitter"),
+    ] {
+        let mut network = started(two_uplinks(true, Begins::Branch), seed, &[]);
+        let before = spis(&mut network);
+        network.set_weather_at(FIRST, weather);
+        network.run(Duration::from_secs(100));
+        assert!(is_at(&mut network, SECOND), "{why}");
+        network.run(Duration::from_secs(600));
+        let moves = moves(&mut network);
+        assert!(matches!(&moves[..], [one] if one.contains(why)), "{moves:?}");
+        assert!(is_at(&mut network, SECOND), "{why}");
+        assert_eq!(spis(&mut network), before, "{why}");
+        network.set_weather_at(FIRST, Weather::FAIR);
+        assert_sound(&mut network, seed);
+    }
+}
+
+#[test]
+fn addresses_that_are_alike_are_left_alone() {
+    for seed in 0..6 {
+        let mut network = started(two_uplinks(true, Begins::Branch), seed, &[]);
+        let weather = Weather { loss: 1, jitter: Duration::from_millis(3), ..slow(30) };
+        [FIRST, SECOND].into_iter().for_each(|address| network.set_weather_at(address, weather));
+        network.run(Duration::from_secs(900));
+        assert_eq!(moves(&mut network), Vec::<String>::new(), "seed {seed}");
+        assert!(is_at(&mut network, FIRST), "seed {seed}");
+    }
+}
+
+#[test]
+fn what_was_left_for_its_faults_is_taken_again_when_it_has_none() {
+    let mut network = started(two_uplinks(true, Begins::Branch), 6, &[]);
+    network.set_weather_at(FIRST, slow(60));
+    network.run(Duration::from_secs(60));
+    assert!(is_at(&mut network, SECOND));
+    network.set_weather_at(FIRST, Weather::FAIR);
+    network.run(Duration::from_secs(120));
+    assert!(is_at(&mut network, FIRST), "it is written first, and no worse");
+    assert_sound(&mut network, 6);
+}
+
+#[test]
+fn a_move_by_measurement_loses_nothing_with_mobike_or_without() {
+    for mobike in [true, false] {
+        let mut network = started(two_uplinks(mobike, Begins::Branch), 7, &[]);
+        network.set_weather_at(FIRST, slow(50));
+        assert_eq!(gap(&mut network, 2, 1, Duration::from_secs(40)), 0, "MOBIKE: {mobike}");
+        assert!(is_at(&mut network, SECOND), "MOBIKE: {mobike}");
+        network.run(Duration::from_secs(5));
+        assert_sound(&mut network, 7);
+    }
+}
+
+/// BFD takes 0.15 s to notice.
+#[test]
+fn a_dead_address_is_left_as_soon_as_bfd_says_so() {
+    for seed in 0..4 {
+        let mut deployment = two_uplinks(true, Begins::Branch);
+        let sites = deployment.sites.clone();
+        deployment.configs = sites
+            .iter()
+            .map(|site| {
+                let text = deployment::text(*site, &sites, &["red"]).replace(NO_BFD, "");
+                let text = text.replace("psk_file", "mobike = true\npsk_file");
+                deployment::parse(&match site.region {
+                    1 => home(&text, Begins::Branch),
+                    _ => text.replace("\"192.0.2.11\"", "[\"192.0.2.11\", \"192.0.2.111\"]"),
+                })
+            })
+            .collect();
+        let mut network = started(deployment, seed, &[]);
+        network.run(Duration::from_secs(5));
+        let before = spis(&mut network);
+        network.cut_address(FIRST, true);
+        let gap = gap(&mut network, 2, 1, Duration::from_secs(5));
+        assert!((100..800).contains(&gap), "seed {seed}: {gap} ms");
+        assert!(is_at(&mut network, SECOND), "seed {seed}");
+        assert_eq!(spis(&mut network), before, "seed {seed}");
+        assert_sound(&mut network, seed);
+    }
+}
+
+#[test]
+fn what_each_address_measures_is_shown() {
+    let mut network = started(two_uplinks(true, Begins::Branch), 8, &[]);
+    network.set_weather_at(SECOND, slow(70));
+    network.run(Duration::from_secs(70));
+    let [first, second] = &view(&mut network).places[..] else { panic!("two addresses") };
+    assert_eq!((first.address, second.address), (FIRST, SECOND));
+    assert_eq!((first.in_use, second.in_use), (true, false));
+    assert_eq!((first.mean_rtt_us, second.mean_rtt_us), (Some(20_000), Some(140_000)));
+    assert_eq!((first.asked, first.lost, second.asked, second.lost), (50, 0, 50, 0));
 }

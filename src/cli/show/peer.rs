@@ -182,10 +182,15 @@ fn carrier(view: &PeerView) -> Option<String> {
 
 /// One of the addresses of a peer that has several.
 fn address(place: &PlaceView) -> String {
-    let PlaceView { address, local, in_use } = place;
+    let PlaceView { address, local, in_use, mean_rtt_us, jitter_us, asked, lost } = place;
     let from = local.map_or("no way from here".to_owned(), |local| format!("from {local}"));
     let used = if *in_use { ", in use" } else { "" };
-    format!("{address} {from}{used}")
+    let fares = match (mean_rtt_us.zip(*jitter_us), asked == lost) {
+        (Some(times), _) => quality(times, (*lost, *asked)),
+        (None, true) if *asked > 0 => format!(", {asked} questions without an answer"),
+        (None, _) => String::new(),
+    };
+    format!("{address} {from}{used}{fares}")
 }
 
 /// What the name of the peer means, and what it should not.
@@ -286,7 +291,9 @@ fn underlay(view: &PeerView) -> String {
 /// Whether the host behind the peer answers.
 fn beyond(probe: &ProbeView) -> String {
     let address = probe.address;
-    let quality = quality(probe);
+    let times = probe.mean_rtt_us.zip(probe.jitter_us);
+    let quality = times.map(|times| quality(times, (probe.lost, probe.asked)));
+    let quality = quality.unwrap_or_default();
     match (probe.state, probe.rtt_us) {
         (ProbeState::Unknown, _) => format!("{address} is asked"),
         (ProbeState::Answers, None) => format!("{address} answers{quality}"),
@@ -301,12 +308,9 @@ fn beyond(probe: &ProbeView) -> String {
 }
 
 /// What the last questions to that host have shown, once they are enough.
-fn quality(probe: &ProbeView) -> String {
-    let (Some(mean), Some(jitter)) = (probe.mean_rtt_us, probe.jitter_us) else {
-        return String::new();
-    };
-    let (mean, jitter) = (round_trip(mean), round_trip(jitter));
-    format!(", mean {mean}, jitter {jitter}, {} of {} lost", probe.lost, probe.asked)
+fn quality((mean, jitter): (u64, u64), (lost, asked): (u32, u32)) -> String {
+    let [mean, jitter] = [mean, jitter].map(round_trip);
+    format!(", mean {mean}, jitter {jitter}, {lost} of {asked} lost")
 }
 
 fn liveness(view: &LivenessView, rtt_us: Option<u64>) -> String {

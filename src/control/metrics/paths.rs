@@ -1,7 +1,7 @@
 //! Whether packets get through to peers, and to what is behind them.
 
 use super::{Page, flag, peer_label, vpc_label};
-use crate::control::{BfdView, PathState, PeerMetrics, ProbeState, ProbeView};
+use crate::control::{BfdView, PathState, PeerMetrics, PlaceView, ProbeState, ProbeView};
 
 /// What BFD says. A peer without a session has no sample.
 pub(super) fn bfd(page: &mut Page, peers: &[PeerMetrics]) {
@@ -68,6 +68,37 @@ fn measures(page: &mut Page, peers: &[PeerMetrics]) {
             if let Some(value) = peer.summary.probe.as_ref().and_then(of) {
                 page.sample(name, &[peer_label(peer), vpc_label(peer)], value);
             }
+        }
+    }
+}
+
+/// How peers fare at each of their addresses, where they have several.
+pub(super) fn places(page: &mut Page, peers: &[PeerMetrics]) {
+    type Gauge = (&'static str, &'static str, fn(&PlaceView) -> Option<f64>);
+    let gauges: [Gauge; 4] = [
+        (
+            "vpngw_peer_place_in_use",
+            "1 for the address of the peer at which the tunnel is.",
+            |place| Some(flag(place.in_use)),
+        ),
+        ("vpngw_peer_place_rtt_seconds", "Mean round trip of the last ten answers.", |place| {
+            seconds(place.mean_rtt_us)
+        }),
+        ("vpngw_peer_place_jitter_seconds", "Mean difference between them.", |place| {
+            seconds(place.jitter_us)
+        }),
+        ("vpngw_peer_place_loss_ratio", "Part of the last questions without an answer.", |place| {
+            (place.asked > 0).then(|| f64::from(place.lost) / f64::from(place.asked))
+        }),
+    ];
+    for (name, help, of) in gauges {
+        page.metric(name, "gauge", help);
+        for (peer, place) in
+            peers.iter().flat_map(|peer| peer.places.iter().map(move |one| (peer, one)))
+        {
+            let Some(value) = of(place) else { continue };
+            let address = place.address.to_string();
+            page.sample(name, &[peer_label(peer), vpc_label(peer), ("address", &address)], value);
         }
     }
 }

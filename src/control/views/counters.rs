@@ -1,6 +1,6 @@
 //! What is counted and measured: `vpnctl stats` and the metrics.
 
-use super::{GatewayView, NatView, PeerSummary, VirtualRouterView, VpcsView};
+use super::{GatewayView, NatView, PeerSummary, PlaceView, VirtualRouterView, VpcsView};
 use crate::control::SaKind;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -53,6 +53,8 @@ pub struct PeerMetrics {
     pub own_certificate_expires: Option<u64>,
     /// See there.
     pub peer_certificate_expires: Option<u64>,
+    /// Its addresses, where it has several.
+    pub places: Vec<PlaceView>,
 }
 
 /// `GET /v1/stats`: counters of the gateway as a whole, by name.

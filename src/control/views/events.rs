@@ -168,6 +168,8 @@ codes! {
     KeysTold = "keys-told", Warning;
     /// The peer is at another address.
     PeerMoved = "peer-moved", Info;
+    /// Another address of the peer is better, or nothing passes at the one in use.
+    PlaceLeft = "place-left", Info;
     /// The host name of the peer means other addresses than before.
     NameChanged = "name-changed", Info;
     /// The host name of the peer means no address at which it can be.

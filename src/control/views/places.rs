@@ -14,4 +14,16 @@ pub struct PlaceView {
     pub local: Option<IpAddr>,
     /// Whether the tunnel is there; without a tunnel, whether the peer is looked for there.
     pub in_use: bool,
+    /// The mean of the last ten round trips of questions there; none before, and where the peer answers none.
+    #[serde(default)]
+    pub mean_rtt_us: Option<u64>,
+    /// The mean difference between one of them and the next.
+    #[serde(default)]
+    pub jitter_us: Option<u64>,
+    /// Of the last fifty questions, those whose fate is known.
+    #[serde(default)]
+    pub asked: u32,
+    /// Those of them that were not answered.
+    #[serde(default)]
+    pub lost: u32,
 }

@@ -119,7 +119,7 @@ impl Gateway {
             gateway: self.config.gateway.name.clone(),
             summary: self.peer_summary(seen, now),
             host_name: self.name_view(config.remote, now),
-            places: self.place_views(*peer, seen.in_use()),
+            places: self.place_views(*peer, seen.in_use(), now),
             local_identity: config.local_identity.to_string(),
             remote_identity: config.remote_identity.to_string(),
             authentication: match config.credentials {
@@ -191,6 +191,7 @@ impl Gateway {
             discards: discards(seen.tunnel),
             own_certificate_expires: certificates::own_expires(seen.config),
             peer_certificate_expires: certificates::peer_expires(seen.in_use()),
+            places: self.place_views(seen.peer, seen.in_use(), now),
         }
     }
 

@@ -23,6 +23,9 @@ use std::time::Duration;
 
 /// How long nothing more is told of strangers at a peer's address, who may say anything.
 const REPEATED_SUSPICION: Duration = Duration::from_secs(1);
+/// Peers that measure their ways are answered so often together: a thousand with two ways each, twice
+/// over. An answer costs little more than a datagram.
+const REFUSALS_PER_SECOND: u32 = 5000;
 /// A NAT keepalive (RFC 3948 §2.3).
 const KEEPALIVE: [u8; 1] = [0xff];
 
@@ -61,7 +64,7 @@ impl Endpoint {
         if header.version.major != 2 {
             return self.refuse_version(&header, path, at.now);
         }
-        if self.hear_sounding(&header, &path) {
+        if self.hear_sounding(&header, &path) || self.hear_way(&header, &path) {
             return;
         }
         if header.length as usize != datagram.len() || header.initiator_spi.is_zero() {
@@ -85,10 +88,22 @@ impl Endpoint {
     /// "MUST drop the message and SHOULD send an unauthenticated Notify message of type
     /// INVALID_MAJOR_VERSION" (RFC 7296 §2.5).
     fn refuse_version(&mut self, header: &Header, path: Path, now: Timestamp) {
-        self.core.out.count(Discard::Version);
-        if header.version.major > 2 && !header.flags.response {
-            let refusal = notify(NotifyType::INVALID_MAJOR_VERSION, []);
-            self.reply(path, stateless_answer(header, refusal), now);
+        let refused = header.version.major > 2 && !header.flags.response;
+        let refusal = notify(NotifyType::INVALID_MAJOR_VERSION, []);
+        let answer = refused.then(|| stateless_answer(header, refusal));
+        let ours = if header.flags.initiator { header.responder_spi } else { header.initiator_spi };
+        // Who knows the SPIs of an IKE SA measures the ways to us (`ike::ways`).
+        let measures = refused && self.sas.established(ours).is_some();
+        match answer {
+            Some(answer) if measures && self.refusals.allows(REFUSALS_PER_SECOND, now) => {
+                self.core.out.send(&path, &answer);
+            }
+            Some(_) if measures => self.core.out.count(Discard::ReplyLimit),
+            Some(answer) => {
+                self.core.out.count(Discard::Version);
+                self.reply(path, answer, now);
+            }
+            None => self.core.out.count(Discard::Version),
         }
     }
 

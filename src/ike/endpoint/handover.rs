@@ -1,7 +1,7 @@
 //! An endpoint as octets, for the process that goes on with its IKE SAs and Child SAs.
 //!
 //! ```text
-//! octet 0      version (2)
+//! octet 0      version (6)
 //! 8 octets     the calendar time at which the octets were written
 //! the rest     numbers given out, slots, connections, IKE SAs, last answers: see `ike::state`
 //! 32 octets    SHA-256 of all before
@@ -24,7 +24,7 @@ use crate::wire::DecodeError;
 use crate::wire::ike::IkeSpi;
 use std::collections::BTreeMap;
 
-const VERSION: u8 = 5;
+const VERSION: u8 = 6;
 
 impl Endpoint {
     /// The endpoint as octets, which stand for it from now on. Events and datagrams have been

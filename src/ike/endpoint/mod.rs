@@ -20,6 +20,7 @@ mod lifecycle;
 mod sas;
 mod sending;
 mod settle;
+mod ways;
 
 use super::carrier::Carrier;
 use super::config::{ConnectionConfig, ConnectionId, EndpointConfig, RemoteAddress, SlotId};
@@ -40,6 +41,7 @@ use super::slots::{Owner, Slots};
 use super::sounding::Soundings;
 use super::stats::Stats;
 use super::view::{ConnectionState, ConnectionView, IkeSecrets};
+use super::ways::Ways;
 use crate::moment::Moment;
 use crate::time::{Timers, Timestamp};
 use crate::wire::ike::IkeSpi;
@@ -47,6 +49,7 @@ use sas::{IkeSa, Sas};
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+pub use ways::Trial;
 
 /// Whose deadline it is; of those that are due at once, IKE SAs come first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -67,8 +70,10 @@ pub struct Endpoint {
     half_open: HalfOpenIndex,
     cookies: CookieJar,
     replies: ReplyLimit,
+    refusals: ReplyLimit,
     suspects: Suspects,
     soundings: Soundings,
+    ways: Ways,
 }
 
 impl Endpoint {
@@ -90,8 +95,10 @@ impl Endpoint {
             half_open: HalfOpenIndex::default(),
             cookies: CookieJar::new(at),
             replies: ReplyLimit::default(),
+            refusals: ReplyLimit::default(),
             suspects: Suspects::default(),
             soundings: Soundings::default(),
+            ways: Ways::default(),
         }
     }
 
@@ -152,21 +159,6 @@ impl Endpoint {
         self.rearm();
     }
 
-    /// The way to a connection's peer may be another now: an attempt that is under way begins anew,
-    /// and one that waits waits no longer.
-    pub fn on_another_way(&mut self, id: ConnectionId, at: &mut Moment<'_>) {
-        self.hasten(id, at);
-        self.rearm();
-    }
-
-    fn hasten(&mut self, id: ConnectionId, at: &mut Moment<'_>) {
-        let Some(connection) = self.connections.get(id) else { return };
-        if connection.wanted && connection.attempt != connection::Attempt::Idle {
-            self.cancel_attempt(id, at);
-            self.start_attempt(id, at);
-        }
-    }
-
     /// These addresses of ours are gone: IKE SAs that run from one of them move to that of their
     /// connection if it is for us to say so (RFC 4555), or else end here and now, and
     /// connections that initiate begin anew at once. Only then is every IKE SA looked at.
@@ -194,6 +186,7 @@ impl Endpoint {
         self.connections.remove(id);
         self.core.accounts.forget(id);
         self.soundings.forget(id);
+        self.ways.forget(id);
         self.arm_sounding(id);
         self.rearm();
     }

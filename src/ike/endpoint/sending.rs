@@ -81,7 +81,7 @@ impl Endpoint {
         })
     }
 
-    fn newest(&self, id: ConnectionId) -> Option<&Established> {
+    pub(super) fn newest(&self, id: ConnectionId) -> Option<&Established> {
         self.sas.active_of(id).max_by_key(|sa| sa.established_at())
     }
 
@@ -135,6 +135,10 @@ impl Endpoint {
         let ours = if header.flags.initiator { header.initiator_spi } else { header.responder_spi };
         if let Some(connection) = self.soundings.asked_by(ours) {
             return Some(connection);
+        }
+        // A question on a way that may lead nowhere.
+        if header.version.major != 2 {
+            return None;
         }
         match self.sas.get(ours)? {
             IkeSa::Initiating(state) => Some(state.connection()),

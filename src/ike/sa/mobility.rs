@@ -72,7 +72,12 @@ impl Mobility {
 impl Established {
     /// Whether it is for us to say between which addresses the IKE SA runs.
     pub(crate) fn may_move(&self) -> bool {
-        self.mobility.spoken && self.descent.role == Role::Initiator && self.is_active()
+        self.mobility.spoken && self.has_begun() && self.is_active()
+    }
+
+    /// Whether we have begun it, or that from which it descends.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.descent.role == Role::Initiator
     }
 
     /// Our address is gone. There is another, or there will be.
@@ -130,14 +135,19 @@ impl Established {
     /// The IKE SA and its Child SAs run on `path` from now on, what is being asked is asked there, and
     /// the peer is told as soon as the window is free (RFC 4555 §3.5).
     fn relocate(&mut self, path: Path, ctx: &mut Context<'_>) {
-        tracing::info!(connection = self.connection.0, local = %path.local, remote = %path.remote, "moved");
         self.path.relocate(path);
+        self.relocated(ctx);
+        self.exchanges.send_again(&path, ctx);
+    }
+
+    /// The IKE SA and its Child SAs run elsewhere, which the peer is told as soon as the window is free.
+    pub(super) fn relocated(&mut self, ctx: &mut Context<'_>) {
+        let Path { local, remote } = self.path.path();
+        tracing::info!(connection = self.connection.0, %local, %remote, "moved");
         self.mobility.homeless = false;
         self.mobility.pending = true;
         self.owe_token(ctx);
-        let Path { local, remote } = path;
         ctx.out.event(self.connection, Event::Moved { local, remote, ours: true });
-        self.exchanges.send_again(&path, ctx);
     }
 
     /// Tells the peer where it is to send from now on.

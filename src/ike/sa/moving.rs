@@ -6,6 +6,7 @@
 //! that its answer comes from there. A peer with a configured address is never looked for at any
 //! other, only at other ports of it.
 
+use super::super::config::Way;
 use super::super::context::Context;
 use super::super::event::Event;
 use super::super::exchange::Retransmission;
@@ -57,6 +58,17 @@ impl Established {
     /// unreachable.
     pub(super) fn check_time(&self) -> Duration {
         (self.config.liveness.timeout / 2).max(SHORTEST_CHECK)
+    }
+
+    /// The IKE SA is to run on another way: the peer is asked there, and nothing moves before it answers.
+    pub(crate) fn try_way(&mut self, way: Way, ctx: &mut Context<'_>) {
+        let path = self.path.path().between(way.local, way.remote);
+        let until = ctx.now + self.check_time();
+        if self.path.on_announced(path, until) {
+            // What waits for an answer may never get one where it was asked.
+            self.exchanges.send_again(&path, ctx);
+            self.pump(ctx);
+        }
     }
 
     /// Asks the peer at the candidate, and nowhere else.
@@ -115,8 +127,13 @@ impl Established {
             return;
         }
         let proved = self.proves(response, cookie);
-        if self.path.on_checked(from, proved) {
-            let Path { local, remote } = self.path.path();
+        if !self.path.on_checked(from, proved) {
+            return;
+        }
+        let Path { local, remote } = self.path.path();
+        if self.may_move() {
+            self.relocated(ctx);
+        } else {
             tracing::debug!(connection = self.connection.0, %remote, "peer moved");
             ctx.out.event(self.connection, Event::Moved { local, remote, ours: false });
         }

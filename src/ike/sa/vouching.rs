@@ -113,7 +113,8 @@ impl Established {
         self.reauthenticate();
     }
 
-    pub(super) fn reauthenticate(&mut self) {
+    /// Another IKE SA is to take the place of this one.
+    pub(crate) fn reauthenticate(&mut self) {
         self.vouching.outdated = true;
         self.effects.push(Effect::Reauthenticate);
     }

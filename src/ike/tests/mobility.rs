@@ -211,3 +211,151 @@ fn a_move_through_a_nat_that_was_forbidden_is_answered_so_and_not_made() {
     assert_eq!(answer, [cookie]);
     assert!(peer.is_up());
 }
+
+fn way(local: &str, remote: &str) -> Way {
+    Way { local: address(local), remote: address(remote) }
+}
+
+/// From West's first address to East's second, and the way that the tunnel takes.
+fn another_way(net: &Net) -> [Way; 2] {
+    let sa = net.ends[WEST].ike_sas()[0].clone();
+    let here = Way { local: sa.local.ip(), remote: sa.remote.ip() };
+    [Way { remote: address(SECOND[EAST]), ..here }, here]
+}
+
+fn ask(net: &mut Net, way: Way) {
+    net.at(WEST, |endpoint, at| {
+        endpoint.ask_way(CONNECTION, way, at);
+    });
+}
+
+fn answered(net: &Net) -> Vec<Way> {
+    let way = |event: &Event| match event {
+        Event::WayAnswered { way, .. } => Some(*way),
+        _ => None,
+    };
+    net.ends[WEST].events.iter().filter_map(way).collect()
+}
+
+#[test]
+fn every_way_is_asked_without_anything_waiting_for_its_answer() {
+    let mut net = tunnel(configs());
+    let [other, here] = another_way(&net);
+    let nobody = way("192.0.2.1", "198.51.100.77");
+    [other, here, nobody].into_iter().for_each(|way| ask(&mut net, way));
+    net.at(WEST, |endpoint, at| endpoint.rekey_ike(CONNECTION, at));
+    net.run(secs(1));
+    assert_eq!(answered(&net), [other, here]);
+    assert_eq!(net.ends[WEST].count(|event| matches!(event, Event::IkeRekeyed { .. })), 1);
+    assert_eq!(remote_of(&net, WEST).ip(), here.remote, "a question moves nothing");
+    assert_eq!((down(&net, WEST), down(&net, EAST)), (0, 0));
+}
+
+/// The way may have no route: that is no failure of the tunnel.
+#[test]
+fn a_question_is_no_message_of_the_tunnel() {
+    let mut net = tunnel(configs());
+    let [other, _] = another_way(&net);
+    net.at(WEST, |endpoint, at| {
+        assert!(endpoint.ask_way(CONNECTION, other, at));
+        let question = endpoint.poll_transmit().expect("the question");
+        assert_eq!(endpoint.sender_of(question.local, &question.bytes), None);
+    });
+}
+
+#[test]
+fn who_began_measures_and_moves_whoever_has_replaced_the_keys_since() {
+    let mut net = tunnel(configs());
+    net.at(EAST, |endpoint, at| endpoint.rekey_ike(CONNECTION, at));
+    net.run(secs(1));
+    assert_eq!(net.ends[WEST].ike_sas()[0].role, Role::Responder);
+    let [other, _] = another_way(&net);
+    ask(&mut net, other);
+    net.at(WEST, |endpoint, at| {
+        endpoint.try_way(CONNECTION, other, at);
+    });
+    net.run(secs(1));
+    assert_eq!(answered(&net), [other]);
+    assert_eq!(remote_of(&net, WEST).ip(), other.remote);
+    net.assert_one_tunnel();
+}
+
+#[test]
+fn peers_that_measure_are_answered_beyond_what_strangers_are() {
+    let mut net = tunnel(configs());
+    let [_, here] = another_way(&net);
+    for _ in 0..200 {
+        ask(&mut net, here);
+        net.run(ms(3));
+    }
+    net.run(secs(1));
+    assert_eq!(answered(&net).len(), 200);
+}
+
+#[test]
+fn an_answer_that_was_not_asked_for_or_comes_another_way_shows_nothing() {
+    let mut net = tunnel(configs());
+    let [other, _] = another_way(&net);
+    net.run(ms(10));
+    let seen = net.log.len();
+    ask(&mut net, other);
+    net.run(secs(1));
+    assert_eq!(answered(&net).len(), 1);
+    let answer = net.log[seen..].iter().find(|sent| sent.from.ip() == other.remote);
+    let answer = answer.expect("the answer").clone();
+    net.deliver(answer.clone());
+    ask(&mut net, other);
+    let mut forged = answer;
+    forged.from.set_ip(address("198.51.100.66"));
+    net.deliver(forged);
+    assert_eq!(answered(&net).len(), 1);
+}
+
+#[test]
+fn the_initiator_goes_to_another_way_once_the_peer_has_answered_there() {
+    let mut net = tunnel(configs());
+    let [other, here] = another_way(&net);
+    for way in [other, here] {
+        net.at(WEST, |endpoint, at| {
+            assert_eq!(endpoint.try_way(CONNECTION, way, at), Trial::Asked);
+        });
+        net.run(ms(500));
+        assert_eq!(remote_of(&net, WEST).ip(), way.remote);
+        assert_eq!(net.ends[EAST].ike_sas()[0].local.ip(), way.remote);
+        assert!(net.ping(WEST) && net.ping(EAST));
+    }
+    assert_eq!((down(&net, WEST), down(&net, EAST)), (0, 0));
+    net.assert_one_tunnel();
+}
+
+#[test]
+fn a_way_on_which_nobody_answers_is_not_taken() {
+    let mut net = tunnel(configs());
+    let [_, here] = another_way(&net);
+    let nobody = Way { remote: address("198.51.100.77"), ..here };
+    net.at(WEST, |endpoint, at| {
+        assert_eq!(endpoint.try_way(CONNECTION, nobody, at), Trial::Asked);
+    });
+    net.run(secs(5));
+    assert_eq!(remote_of(&net, WEST).ip(), here.remote);
+    let moved = |event: &Event| matches!(event, Event::Moved { .. } | Event::Unreachable { .. });
+    assert_eq!((net.ends[WEST].count(moved), net.ends[EAST].count(moved)), (0, 0));
+    assert_eq!(net.ends[WEST].state(), ConnectionState::Up);
+}
+
+#[test]
+fn it_is_for_the_initiator_to_move_and_without_mobike_a_new_ike_sa_does() {
+    let mut net = tunnel(configs());
+    let [other, here] = another_way(&net);
+    let back = Way { local: here.remote, remote: here.local };
+    net.at(EAST, |endpoint, at| {
+        assert_eq!(endpoint.try_way(CONNECTION, back, at), Trial::NotOurs);
+        assert!(!endpoint.ask_way(CONNECTION, back, at));
+    });
+    let mut net = tunnel(configs().map(|config| ConnectionConfig { mobike: false, ..config }));
+    net.at(WEST, |endpoint, at| {
+        assert_eq!(endpoint.try_way(CONNECTION, other, at), Trial::TakesNew);
+    });
+    net.run(secs(1));
+    assert_eq!(remote_of(&net, WEST).ip(), here.remote);
+}

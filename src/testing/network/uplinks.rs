@@ -1,5 +1,6 @@
-//! Nodes with more than one address on the underlay, and which of them are cut off.
+//! Nodes with more than one address on the underlay, and what becomes of datagrams from and to each.
 
+use super::super::weather::Weather;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
@@ -8,6 +9,8 @@ use std::net::IpAddr;
 struct Uplink {
     /// The node that is there, beside its first address.
     node: Option<usize>,
+    /// `None` is that of the whole network.
+    weather: Option<Weather>,
     is_cut: bool,
 }
 
@@ -21,9 +24,11 @@ impl Uplinks {
         self.0.get(&address)?.node
     }
 
-    /// Whether datagrams between two addresses do not pass.
-    pub(super) fn is_cut_between(&self, ends: [IpAddr; 2]) -> bool {
-        ends.iter().filter_map(|end| self.0.get(end)).any(|uplink| uplink.is_cut)
+    /// How datagrams between two addresses fare where others fare as `usual`; `None` when they do not pass.
+    pub(super) fn weather(&self, ends: [IpAddr; 2], usual: Weather) -> Option<Weather> {
+        let known = || ends.iter().filter_map(|end| self.0.get(end));
+        let other = known().find_map(|uplink| uplink.weather);
+        (!known().any(|uplink| uplink.is_cut)).then_some(other.unwrap_or(usual))
     }
 }
 
@@ -31,6 +36,11 @@ impl super::Network {
     /// A node has one more address from now on.
     pub(in crate::testing) fn add_address(&mut self, node: usize, address: IpAddr) {
         self.uplinks.0.entry(address).or_default().node = Some(node);
+    }
+
+    /// Datagrams from and to an address fare like this from now on.
+    pub(in crate::testing) fn set_weather_at(&mut self, address: IpAddr, weather: Weather) {
+        self.uplinks.0.entry(address).or_default().weather = Some(weather);
     }
 
     /// No datagram passes from or to an address any more, or they do again.
