@@ -46,5 +46,6 @@ mod startup;
 mod streams;
 mod strongswan;
 mod together;
+mod uplinks;
 mod vpc_routers;
 mod vpcs;
