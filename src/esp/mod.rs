@@ -30,9 +30,12 @@
 
 pub mod aggfrag;
 mod associated;
+mod atomic;
 mod discard;
 pub mod ecn;
 mod inbound;
+#[cfg(all(test, feature = "interleavings"))]
+mod interleavings;
 mod layout;
 mod outbound;
 mod reservation;

@@ -49,9 +49,15 @@ impl OutboundSa {
     ///
     /// When the key material does not have the length that the suite takes.
     pub fn new(reservation: Reservation) -> Result<OutboundSa, KeyError> {
-        let Reservation { config, bytes, last, end } = reservation;
+        let config = &reservation.config;
         let key = SealingKey::new(config.suite.cipher, config.keymat.as_bytes())?;
-        Ok(OutboundSa {
+        Ok(OutboundSa::with(key, reservation))
+    }
+
+    /// The same with its key made already.
+    pub(super) fn with(key: SealingKey, reservation: Reservation) -> OutboundSa {
+        let Reservation { config, bytes, last, end } = reservation;
+        OutboundSa {
             layout: Layout::of(config.suite.cipher),
             limit: end.min(config.hard.packets),
             config,
@@ -60,7 +66,7 @@ impl OutboundSa {
             last_sequence: Counter::new(last),
             exported_at: Counter::new(TAKEN),
             bytes: Counter::new(bytes),
-        })
+        }
     }
 
     /// Ends the SA and returns the sequence numbers that it has not given out, to go on with
@@ -203,6 +209,12 @@ impl Train<'_> {
         }
         self.last += 1;
         self.sa.seal_as(self.last, next_header, head, payload, out)
+    }
+
+    /// The numbers that are still to come.
+    #[cfg(all(test, feature = "interleavings"))]
+    pub(super) fn numbers(&self) -> std::ops::RangeInclusive<u64> {
+        self.last + 1..=self.end
     }
 
     /// Packets that can still be sealed.

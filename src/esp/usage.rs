@@ -1,7 +1,8 @@
 //! How much an SA has carried, and how much it may (RFC 4301 §4.4.2.1, lifetimes).
 
+use super::atomic::AtomicU64;
 use crossbeam_utils::CachePadded;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
 /// How much an SA may carry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -20,11 +20,12 @@
 //! epochs, at least 2⁵⁴ packets, to be mistaken for a newer one; its packets would then be
 //! refused as late.
 
+use super::atomic::AtomicU64;
 use super::discard::Discard;
 use super::inbound::Authentic;
 use super::usage::Counter;
 use std::cmp::Ordering as Age;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
 const BLOCK: u64 = 16;
 /// The bits of a word that stand for sequence numbers.

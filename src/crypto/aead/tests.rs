@@ -1,7 +1,8 @@
-//! Published vectors, and `ring` against `chacha20poly1305`.
+//! Published vectors, and `ring` against `chacha20poly1305` and `aes-gcm`.
 
 use super::super::cipher::{Associated, OpeningKey, SealingKey};
 use super::*;
+use aes_gcm::{Aes128Gcm, Aes256Gcm};
 use hex_literal::hex;
 use proptest::prelude::*;
 
@@ -156,5 +157,32 @@ proptest! {
         let sealed = seal(&ring.0, iv, &aad, &plaintext);
         prop_assert_eq!(&sealed, &seal(&rust_crypto.0, iv, &aad, &plaintext));
         prop_assert_eq!(open(&rust_crypto.1, iv, &aad, &sealed).unwrap(), plaintext);
+    }
+
+    #[test]
+    fn two_implementations_of_aes_gcm_agree(
+        keymat in any::<[u8; 32]>(),
+        salt in any::<[u8; 4]>(),
+        iv in any::<[u8; 8]>(),
+        aad in prop::collection::vec(any::<u8>(), 0..40),
+        plaintext in prop::collection::vec(any::<u8>(), 0..2000),
+    ) {
+        let nonce = join_nonce(salt, iv);
+        let of_128 = Aes128Gcm::new_from_slice(&keymat[..16]).unwrap();
+        let of_256 = Aes256Gcm::new_from_slice(&keymat).unwrap();
+        let (mut body_128, mut body_256) = (plaintext.clone(), plaintext.clone());
+        let tag_128 =
+            of_128.encrypt_inout_detached(&nonce.into(), &aad, body_128.as_mut_slice().into()).unwrap();
+        let tag_256 =
+            of_256.encrypt_inout_detached(&nonce.into(), &aad, body_256.as_mut_slice().into()).unwrap();
+        for (algorithm, expected) in [
+            (AeadAlgorithm::Aes128Gcm16, [&body_128[..], &tag_128[..]].concat()),
+            (AeadAlgorithm::Aes256Gcm16, [&body_256[..], &tag_256[..]].concat()),
+        ] {
+            let keymat = [&keymat[..algorithm.key_len()], &salt].concat();
+            let [(sealing, opening), _] = keys(algorithm, &keymat);
+            prop_assert_eq!(&seal(&sealing, iv, &aad, &plaintext), &expected);
+            prop_assert_eq!(&open(&opening, iv, &aad, &expected).unwrap(), &plaintext);
+        }
     }
 }
