@@ -42,6 +42,7 @@ mod secrets;
 mod segments;
 mod simultaneous;
 mod sizes;
+mod soak;
 mod startup;
 mod streams;
 mod strongswan;
