@@ -50,6 +50,7 @@ mod reader;
 mod renewal;
 mod router_section;
 mod segments;
+mod services;
 mod sharing_section;
 mod timing;
 mod tuning;
@@ -69,11 +70,12 @@ pub use names::{Meaning, Unfit};
 pub use outline::{Outline, VpcOutline};
 pub use probe_section::{LOSS_WINDOW, Probe, QualityLimits};
 pub use renewal::{Paper, PaperFiles};
+pub use services::{EgressConfig, PublicConfig, ServiceConfig};
 pub use sharing_section::SharingConfig;
 pub use timing::{Bfd, Lifetimes, Liveness};
 pub use types::{
-    BgpConfig, Config, EgressConfig, GatewayConfig, Inside, MapConfig, PeerConfig, PublicConfig,
-    Routing, ServiceConfig, VpcConfig, VpcRouterConfig, VrrpConfig, VxlanConfig, Workers,
+    BgpConfig, Config, GatewayConfig, Inside, MapConfig, PeerConfig, Routing, VpcConfig,
+    VpcRouterConfig, VrrpConfig, VxlanConfig, Workers,
 };
 
 use crate::net::{PeerId, RemoteId, VpcId};

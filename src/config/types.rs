@@ -4,20 +4,20 @@
 //! Everything compares by value, so a reload is the difference of two [`Config`]s.
 
 use super::sharing_section::SharingConfig;
-use super::{Bfd, Credentials, Identity, Lifetimes, Liveness, PaperFiles, Ppk, Probe, inside};
+use super::{
+    Bfd, Credentials, EgressConfig, Identity, Lifetimes, Liveness, PaperFiles, Ppk, Probe,
+    PublicConfig, ServiceConfig, inside,
+};
 use crate::crypto::secret::Secret;
 use crate::crypto::suite::{EspSuite, IkeSuite, PostQuantum};
 use crate::net::{
-    Asn, Encapsulation, HostName, InterfaceAddress, Mapping, Mappings, PeerId, Prefix, RemoteId,
-    VpcId,
+    Asn, Encapsulation, HostName, InterfaceAddress, Mapping, Mappings, PeerId, Prefix,
+    RemoteId, VpcId,
 };
 use crate::routing::policy::{Role, Rule};
-use crate::wire::ip::protocol;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::num::{NonZeroU8, NonZeroU16, NonZeroU64};
-use std::ops::RangeInclusive;
 use std::time::Duration;
 
 /// The configuration of one gateway. Only [`super::parse`] makes one, so what it says has been
@@ -252,58 +252,6 @@ pub struct VxlanConfig {
     pub mtu: u16,
     /// Our own addresses in the segment.
     pub addresses: BTreeSet<InterfaceAddress>,
-}
-
-/// A public address of a host, or of a service of one: `[[vpc.public]]`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PublicConfig {
-    /// The public address.
-    pub address: Ipv4Addr,
-    /// The ports that are translated; empty is the whole address, in both directions.
-    pub ports: Vec<ServiceConfig>,
-    /// The host.
-    pub to: Ipv4Addr,
-    /// Its port, where it is another than the public one.
-    pub to_port: Option<u16>,
-}
-
-/// A public address from which hosts speak to the world: `[[vpc.egress]]`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EgressConfig {
-    /// The public address.
-    pub address: Ipv4Addr,
-    /// The hosts.
-    pub from: Vec<Prefix>,
-    /// The ports that this gateway may use of it.
-    pub ports: RangeInclusive<u16>,
-}
-
-/// Services of this host at its own addresses in the VPC: an item of `services`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ServiceConfig {
-    /// The protocol: TCP, UDP or SCTP.
-    pub protocol: u8,
-    /// Its ports.
-    pub ports: RangeInclusive<u16>,
-}
-
-impl ServiceConfig {
-    /// The protocol's name.
-    pub fn protocol_name(&self) -> &'static str {
-        match self.protocol {
-            protocol::TCP => "tcp",
-            protocol::UDP => "udp",
-            _ => "sctp",
-        }
-    }
-}
-
-impl fmt::Display for ServiceConfig {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (first, last) = (self.ports.start(), self.ports.end());
-        write!(f, "{}/{first}", self.protocol_name())?;
-        if first == last { Ok(()) } else { write!(f, "-{last}") }
-    }
 }
 
 /// Virtual routers with one VRID on one interface (RFC 9568): `[[vpc.vrrp]]`. IPv4 and IPv6 are
