@@ -10,7 +10,7 @@ use vpngw::forward::{
     Buckets, Egress, GroupId, InboundEntry, Member, NextHops, Selectors, Shared, Snapshot,
     Translation, TunnelEntry, VpcTable,
 };
-use vpngw::net::{EspSpi, Mapping, PeerId, Prefix, PrefixMap, PrefixSet, VpcId};
+use vpngw::net::{EspSpi, Mapping, OuterDscp, PeerId, Prefix, PrefixMap, PrefixSet, VpcId};
 use vpngw::wire::ike::TrafficSelector;
 
 pub(crate) const VPC: VpcId = VpcId(0);
@@ -57,6 +57,7 @@ fn tunnel(translation: Translation, aggfrag: bool) -> Arc<TunnelEntry> {
         ),
         local: SocketAddr::from(([192, 0, 2, 1], 4500)),
         remote: SocketAddr::from(([192, 0, 2, 2], 4500)),
+        dscp: OuterDscp::default(),
         translation,
         local_ts: everything(),
         remote_ts: everything(),

@@ -147,6 +147,7 @@ pub(super) fn read(
             encapsulation: tuning.encapsulation,
             tcp_port: tcp_port.unwrap_or(defaults::TCP_PORT),
             constant_rate: tuning.constant_rate,
+            dscp: tuning.dscp,
             rate_limit: tuning.rate_limit.filter(|_| tuning.constant_rate.is_none()),
             local_ts: tunnel.local_ts,
             remote_ts: tunnel.remote_ts,

@@ -6,12 +6,12 @@ use super::{Bfd, Lifetimes, Liveness, defaults, limits, rate, words};
 use crate::crypto::suite::{
     DEFAULT_IKE_SUITES, EspSuite, IkeSuite, PostQuantum, default_esp_suites,
 };
-use crate::net::{Encapsulation, Prefix};
+use crate::net::{Encapsulation, OuterDscp, Prefix};
 use std::num::NonZeroU64;
 use std::time::Duration;
 use toml::de::DeValue;
 
-pub(super) const KEYS: [&str; 21] = [
+pub(super) const KEYS: [&str; 22] = [
     "ike_suites",
     "esp_suites",
     "post_quantum",
@@ -33,6 +33,7 @@ pub(super) const KEYS: [&str; 21] = [
     "encapsulation",
     "constant_rate",
     "rate_limit",
+    "dscp",
 ];
 
 const LIVENESS_KEYS: [&str; 3] = ["interval", "timeout", "give_up"];
@@ -60,6 +61,7 @@ pub(super) struct Tuning {
     pub(super) encapsulation: Encapsulation,
     pub(super) constant_rate: Option<NonZeroU64>,
     pub(super) rate_limit: Option<NonZeroU64>,
+    pub(super) dscp: OuterDscp,
     /// Selectors of both sides where the file says none; else what the routing suggests.
     pub(super) selectors: Option<Vec<Prefix>>,
 }
@@ -85,6 +87,7 @@ impl Default for Tuning {
             encapsulation: Encapsulation::default(),
             constant_rate: None,
             rate_limit: None,
+            dscp: OuterDscp::default(),
             selectors: None,
         }
     }
@@ -135,6 +138,7 @@ impl Tuning {
                 .optional("constant_rate", rate::constant, report)
                 .or(self.constant_rate),
             rate_limit: section.optional("rate_limit", rate::limit, report).or(self.rate_limit),
+            dscp: section.optional("dscp", words::outer_dscp, report).unwrap_or(self.dscp),
             selectors: self.selectors.clone(),
         }
     }

@@ -11,7 +11,7 @@ use super::{
 use crate::crypto::secret::Secret;
 use crate::crypto::suite::{EspSuite, IkeSuite, PostQuantum};
 use crate::net::{
-    Asn, Encapsulation, HostName, InterfaceAddress, Mapping, Mappings, PeerId, Prefix,
+    Asn, Encapsulation, HostName, InterfaceAddress, Mapping, Mappings, OuterDscp, PeerId, Prefix,
     RemoteId, VpcId,
 };
 use crate::routing::policy::{Role, Rule};
@@ -350,6 +350,8 @@ pub struct PeerConfig {
     pub constant_rate: Option<NonZeroU64>,
     /// Bits per second of the datagrams that it is sent at most.
     pub rate_limit: Option<NonZeroU64>,
+    /// The DSCP of the datagrams around packets of hosts.
+    pub dscp: OuterDscp,
     /// Our side's traffic selectors (RFC 7296 §2.9), as the peer knows it.
     pub local_ts: Vec<Prefix>,
     /// The peer's side's traffic selectors.

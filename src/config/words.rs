@@ -4,7 +4,7 @@ use super::diagnostics::Fault;
 use super::reader::described;
 use super::{Identity, ParseIdentityError, ServiceConfig, limits};
 use crate::crypto::suite::{EspSuite, IkeSuite, PostQuantum, SuiteError};
-use crate::net::{Asn, Encapsulation, InterfaceAddress, Prefix};
+use crate::net::{Asn, Encapsulation, InterfaceAddress, OuterDscp, ParseDscpError, Prefix};
 use crate::routing::policy::Role;
 use crate::wire::ip::protocol;
 use std::fmt::Display;
@@ -397,6 +397,21 @@ pub(super) fn encapsulation(value: &DeValue<'_>) -> Result<Encapsulation, Fault>
     let known = all.into_iter().find(|one| one.to_string() == word);
     known.ok_or_else(|| {
         Fault::new(format!("{word:?} is no encapsulation")).label("not known").help(help)
+    })
+}
+
+/// What DSCP datagrams have: `"copy"`, a name, or a number.
+pub(super) fn outer_dscp(value: &DeValue<'_>) -> Result<OuterDscp, Fault> {
+    let number = value.as_integer().map(|number| number.as_str().to_owned());
+    let word = number.map_or_else(|| text(value), Ok)?;
+    if word == "copy" {
+        return Ok(OuterDscp::Copied);
+    }
+    word.parse().map(OuterDscp::Fixed).map_err(|error: ParseDscpError| {
+        Fault::new(error.to_string()).label("not known").help(
+            "write \"copy\" for that of each packet, a name such as \"cs0\", \"af21\" or \"ef\", \
+             or a number from 0 to 63",
+        )
     })
 }
 

@@ -3,6 +3,7 @@
 
 use super::exit::{Cause, Failure, Outcome};
 use crate::gateway::Datagram;
+use crate::os::dscp::mark_as_control;
 use crate::os::udp::{allow_fragments, mark};
 use anyhow::anyhow;
 use std::io;
@@ -84,6 +85,7 @@ fn bind(local: SocketAddr) -> Outcome<UdpSocket> {
             socket.set_only_v6(true)?;
         }
         mark(&socket)?;
+        mark_as_control(&socket, local.is_ipv4())?;
         allow_fragments(&socket, local)?;
         socket.set_nonblocking(true)?;
         socket.bind(&local.into())?;

@@ -1,4 +1,5 @@
-//! Explicit congestion notification across the tunnel (RFC 6040; RFC 4301 §5.1.2 for DSCP).
+//! Explicit congestion notification out of the tunnel (RFC 6040, in normal mode); into it
+//! [`OuterDscp`](crate::net::OuterDscp) copies.
 //!
 //! Pure functions over TOS bytes (IPv4 TOS, IPv6 traffic class): DSCP in the upper six bits,
 //! ECN in the lower two. Writing the result into a header, with its checksum, is the caller's.
@@ -36,12 +37,6 @@ impl Ecn {
     pub const fn put_into(self, tos: u8) -> u8 {
         (tos & !ECN_MASK) | self as u8
     }
-}
-
-/// The outer TOS byte for an inner packet: both DSCP and ECN are copied (RFC 4301 §5.1.2.1,
-/// RFC 6040 §4.1, normal mode).
-pub const fn encapsulate(inner: u8) -> u8 {
-    inner
 }
 
 /// The inner TOS byte after decapsulation: the inner DSCP stays, congestion that the underlay

@@ -3,12 +3,12 @@
 use super::datagram::Datagram;
 use super::flow::{self, Between, Flow};
 use super::fragment::Fragments;
-use super::packing::{AGGREGATE_TOS, Packers, Packing};
+use super::packing::{Packers, Packing};
 use super::shaping::{Gate, octets_on_wire};
 use super::{Held, NextHops, Snapshot, TunnelEntry, VpcTable};
-use crate::esp::ecn::{self, Ecn};
+use crate::esp::ecn::Ecn;
 use crate::esp::{self, Discard};
-use crate::net::VpcId;
+use crate::net::{Dscp, VpcId};
 use crate::offload::{Segment, SuperPacket};
 use crate::time::Timestamp;
 use crate::wire::aggfrag::{AGGFRAG_PAYLOAD, AggfragHeader, PAD};
@@ -20,8 +20,7 @@ use std::net::IpAddr;
 /// TTL of what the host itself sends into a tunnel: its sockets and its routes say so. Whoever
 /// forwards a packet makes it smaller (RFC 5082 §2.1).
 pub(super) const OWN_HOP_LIMIT: u8 = 255;
-/// DSCP CS6: network control (RFC 4594 §3.1).
-const ECHO_TOS: u8 = 0xc0;
+const ECHO_TOS: u8 = Dscp::CS6.put_into(0);
 
 /// What UDP over IPv4 carries (RFC 768, RFC 791 §3.1); fragments of it leave by the underlay.
 const LONGEST_DATAGRAM: usize = 65_535 - 20 - 8;
@@ -93,7 +92,7 @@ impl<'s> Outbound<'s> {
 
     /// Sends what waits for others to share a datagram with, and gives the memory back.
     pub fn finish(mut self, egress: &mut impl Egress) -> Packers {
-        self.packing.seal(AGGREGATE_TOS, egress);
+        self.packing.seal(None, egress);
         self.packing.into_packers()
     }
 
@@ -197,7 +196,7 @@ impl<'s> Outbound<'s> {
         if layout.sealed_len(whole.len()) > LONGEST_DATAGRAM {
             return Err(Discard::TooBig);
         }
-        Sealer { tunnel, inner: &inner }.seal_all(&SuperPacket::whole(&mut whole), egress)
+        Sealer::new(tunnel, &inner).seal_all(&SuperPacket::whole(&mut whole), egress)
     }
 }
 
@@ -311,7 +310,7 @@ pub fn originate(
             let mut packing = Packing::default();
             send(tunnel, &inner, &mut SuperPacket::whole(packet), &mut packing, egress)?;
             // What the gateway says itself shares with nobody, and keeps its class of service.
-            packing.seal(Ecn::NotEct.put_into(inner.tos), egress);
+            packing.seal(Some(Ecn::NotEct.put_into(inner.tos)), egress);
             Ok(())
         })
         .inspect_err(|reason| tunnel.counters.discards.add(*reason))
@@ -374,7 +373,7 @@ fn send<'t>(
     if let Some(single) = packet.single_mut() {
         flow::clamp_mss(single, inner, tunnel.inner_mtu);
     }
-    let (sealer, longest) = (Sealer { tunnel, inner }, packet.longest());
+    let (sealer, longest) = (Sealer::new(tunnel, inner), packet.longest());
     if longest <= promised(tunnel, inner) {
         return sealer.seal_all(packet, egress);
     }
@@ -426,9 +425,21 @@ fn tell_too_big(
 struct Sealer<'s> {
     tunnel: &'s TunnelEntry,
     inner: &'s InnerPacket,
+    /// Outer TOS.
+    tos: u8,
 }
 
-impl Sealer<'_> {
+impl<'s> Sealer<'s> {
+    /// What the host itself says keeps its class, whatever the hosts behind it have.
+    #[inline]
+    fn new(tunnel: &'s TunnelEntry, inner: &'s InnerPacket) -> Sealer<'s> {
+        let tos = match inner.ttl {
+            OWN_HOP_LIMIT => inner.tos,
+            _ => tunnel.dscp.tos_for(inner.tos),
+        };
+        Sealer { tunnel, inner, tos }
+    }
+
     fn seal_all(&self, packet: &SuperPacket<'_>, egress: &mut impl Egress) -> Result<(), Discard> {
         let (packets, bytes) = (packet.count(), packet.total() as u64);
         let mut train = self.tunnel.outbound.reserve(packets as u32, bytes)?;
@@ -474,10 +485,9 @@ impl Sealer<'_> {
         segment: Segment<'_>,
         egress: &mut impl Egress,
     ) -> Result<(), Discard> {
-        let tos = ecn::encapsulate(self.inner.tos);
         let next_header = self.inner.esp_next_header();
         let length = self.tunnel.outbound.layout().sealed_len(segment.len());
-        egress.datagram(self.tunnel, tos, length, |out| {
+        egress.datagram(self.tunnel, self.tos, length, |out| {
             train.seal(next_header, segment.head, segment.payload, out)
         })
     }

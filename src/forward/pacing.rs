@@ -50,7 +50,7 @@ fn seal(
     let mut train = tunnel.outbound.reserve(1, payload.len() as u64)?;
     let filled = pacer.fill(tunnel.outbound.spi(), payload);
     tunnel.counters.count_sent(filled.packets, filled.octets);
-    egress.datagram(tunnel, AGGREGATE_TOS, sealed, |out| {
+    egress.datagram(tunnel, tunnel.dscp.tos_for(AGGREGATE_TOS), sealed, |out| {
         train.seal(AGGFRAG_PAYLOAD, payload, &[], out)
     })
 }

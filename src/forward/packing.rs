@@ -54,7 +54,7 @@ impl<'t> Packing<'t> {
             return wait(tunnel, pacer, inner, packet);
         }
         if self.octets >= OCTETS {
-            self.seal(AGGREGATE_TOS, egress);
+            self.seal(None, egress);
         }
         self.octets += packet.total();
         let waiting = self.of(tunnel);
@@ -82,11 +82,12 @@ impl<'t> Packing<'t> {
         &mut self.waiting[place]
     }
 
-    /// Seals what waits, in datagrams with this TOS. What is discarded is counted here.
-    pub(super) fn seal(&mut self, tos: u8, egress: &mut impl Egress) {
+    /// Seals what waits, in datagrams with this TOS or that of packets of many. What is discarded is counted here.
+    pub(super) fn seal(&mut self, tos: Option<u8>, egress: &mut impl Egress) {
         self.octets = 0;
         for Waiting { tunnel, mut packer, own } in self.waiting.drain(..) {
             let mut left = 0;
+            let tos = tos.unwrap_or(tunnel.dscp.tos_for(AGGREGATE_TOS));
             let sealed = seal(tunnel, &packer, tos, egress, &mut left);
             let (packets, octets) = packer.whole_within(left);
             tunnel.counters.count_sent(packets as u64, octets as u64);

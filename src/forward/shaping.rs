@@ -17,11 +17,11 @@ mod flow_queue;
 
 use super::outbound::{OWN_HOP_LIMIT, send_released};
 use super::pacing::{IPV4, IPV6, UDP};
-use super::packing::{AGGREGATE_TOS, Packing};
+use super::packing::Packing;
 use super::sharing::FlowHash;
 use super::{Egress, TunnelCounters, TunnelEntry};
 use crate::esp::Discard;
-use crate::net::PeerId;
+use crate::net::{Dscp, PeerId};
 use crate::offload::SuperPacket;
 use crate::time::Timestamp;
 use crate::wire::ip::{Fragment, InnerPacket};
@@ -42,8 +42,8 @@ const MOST_QUEUE: usize = 4 << 20;
 const TURN: usize = 64 << 10;
 /// An Ethernet packet, which may always go when nothing went before.
 const PACKET: usize = 1514;
-/// DSCPs of packets that go first: CS6 and CS7 (RFC 4594 §3.1), EF (RFC 3246).
-const EXPRESS: [u8; 3] = [48, 56, 46];
+/// Packets that go first.
+const EXPRESS: [Dscp; 3] = [Dscp::CS6, Dscp::CS7, Dscp::EF];
 
 /// Sends to one peer, all its SAs together, no faster than it may be sent.
 #[derive(Debug, Default)]
@@ -282,7 +282,7 @@ impl Held {
         };
         let mut packing = Packing::default();
         let next = self.release_by(tunnel, now, &mut packing, egress);
-        packing.seal(AGGREGATE_TOS, egress);
+        packing.seal(None, egress);
         next
     }
 
@@ -340,7 +340,7 @@ pub(super) fn octets_on_wire(tunnel: &TunnelEntry, len: usize) -> usize {
 
 /// Where a packet waits.
 fn lane(inner: &InnerPacket, packet: &[u8]) -> Lane {
-    if EXPRESS.contains(&(inner.tos >> 2)) {
+    if EXPRESS.contains(&Dscp::of(inner.tos)) {
         return Lane::Express;
     }
     let ports = inner.ports(packet).filter(|_| inner.fragment == Fragment::Whole);

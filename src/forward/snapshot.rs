@@ -14,7 +14,7 @@ use super::{
 };
 use crate::esp::aggfrag::{Pacer, Unpacker};
 use crate::esp::{Discard, DiscardCounters, InboundSa, OutboundSa};
-use crate::net::{PeerId, Prefix, PrefixMap, PrefixSet, VpcId};
+use crate::net::{OuterDscp, PeerId, Prefix, PrefixMap, PrefixSet, VpcId};
 use crate::wire::ip::{Fragment, InnerPacket};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -74,6 +74,8 @@ pub struct TunnelEntry {
     pub local: SocketAddr,
     /// The peer's end of the underlay.
     pub remote: SocketAddr,
+    /// The DSCP of datagrams around packets of hosts.
+    pub dscp: OuterDscp,
     /// By which addresses the peer knows ours.
     pub translation: Translation,
     /// Which inner sources the SA takes, as the peer knows them.

@@ -15,7 +15,7 @@ use crate::crypto::secret::Secret;
 use crate::esp::{
     Discard, DiscardCounters, InboundSa, Layout, Limits, OutboundSa, Reservation, SaConfig,
 };
-use crate::net::{EspSpi, PeerId, Prefix, PrefixMap, VpcId};
+use crate::net::{EspSpi, OuterDscp, PeerId, Prefix, PrefixMap, VpcId};
 use crate::offload::samples::Sample;
 use crate::offload::{Segmentation, SuperPacket, VirtioNetHeader};
 use crate::time::Timestamp;
@@ -67,6 +67,7 @@ fn tunnel(spi: u32) -> TunnelEntry {
         outbound: Arc::new(OutboundSa::new(Reservation::first_use(sa(spi))).unwrap()),
         local: address(1),
         remote: address(2),
+        dscp: OuterDscp::default(),
         translation: Translation::default(),
         local_ts: everything(),
         remote_ts: everything(),

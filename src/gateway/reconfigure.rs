@@ -194,8 +194,10 @@ fn peer_steps(id: PeerId, old: &PeerConfig, new: &PeerConfig) -> Vec<Step> {
     if old.credentials != new.credentials {
         steps.push(Step::RenewPeer(id));
     }
-    let retimed = (old.lifetimes, old.liveness, old.bfd, old.initiate, old.probe, old.rate_limit);
-    if retimed != (new.lifetimes, new.liveness, new.bfd, new.initiate, new.probe, new.rate_limit) {
+    let times =
+        |peer: &PeerConfig| (peer.lifetimes, peer.liveness, peer.bfd, peer.initiate, peer.probe);
+    let sending = |peer: &PeerConfig| (peer.rate_limit, peer.dscp);
+    if times(old) != times(new) || sending(old) != sending(new) {
         steps.push(Step::RetimePeer(id));
     }
     if old.remote_addresses != new.remote_addresses {

@@ -182,6 +182,7 @@ impl Sources<'_> {
             outbound: Arc::clone(&child.outbound),
             local: child.local,
             remote: child.remote,
+            dscp: self.config.peers.get(&peer).map(|peer| peer.dscp).unwrap_or_default(),
             translation: tunnel.translation.clone(),
             local_ts: child.local_ts.clone(),
             remote_ts: child.remote_ts.clone(),

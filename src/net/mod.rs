@@ -3,6 +3,7 @@
 
 mod carrier;
 mod community;
+mod dscp;
 mod ethernet;
 mod host_name;
 mod ids;
@@ -15,6 +16,7 @@ mod set;
 
 pub use carrier::{Encapsulation, StreamWay, is_streamed, streamed};
 pub use community::{Community, ParseCommunityError};
+pub use dscp::{Dscp, OuterDscp, ParseDscpError};
 pub use ethernet::{EtherType, MacAddress};
 pub use host_name::{HostName, ParseHostNameError};
 pub use ids::{Asn, EspSpi, PeerId, RemoteId, VpcId};

@@ -12,6 +12,7 @@ pub mod claim;
 pub mod clock;
 pub mod conntrackd;
 pub mod dns;
+pub mod dscp;
 pub mod file;
 pub mod icmp;
 mod ifreq;

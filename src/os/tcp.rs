@@ -10,6 +10,7 @@ use anyhow::{Context, Result};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 
+use super::dscp::mark_as_control;
 use super::{netns, readiness};
 
 mod terms;
@@ -104,6 +105,7 @@ fn socket(place: Place<'_>, address: IpAddr) -> Result<Socket> {
         IpAddr::V4(_) => socket.set_ttl_v4(HOP_LIMIT)?,
         IpAddr::V6(_) => socket.set_unicast_hops_v6(HOP_LIMIT)?,
     }
+    mark_as_control(&socket, address.is_ipv4())?;
     if let Some(device) = place.device {
         socket.bind_device(Some(device.as_bytes()))?;
     }

@@ -19,6 +19,8 @@ pub use send::{
     COMMON_TRAIN_SEGMENTS, MAX_TRAIN_BYTES, MAX_TRAIN_SEGMENTS, MAX_TRAINS, SendBatch, Train,
 };
 
+use super::dscp::mark_as_control;
+use crate::net::Dscp;
 use anyhow::{Context, Result, anyhow};
 use fragments::Fragmenter;
 use nix::libc;
@@ -132,6 +134,7 @@ fn open(local: SocketAddr, fragmentation: Fragmentation) -> io::Result<UdpSocket
     } else {
         set(&socket, libc::IPPROTO_IPV6, libc::IPV6_RECVTCLASS, 1)?;
     }
+    mark_as_control(&socket, local.is_ipv4())?;
     set_fragmentation(&socket, local, fragmentation)?;
     socket.bind(&SockAddr::from(local))?;
     Ok(UdpSocket { socket, local, fragmentation, fragmenter: fragmenter(local, fragmentation) })
@@ -251,7 +254,7 @@ impl UdpSocket {
     /// Sends one datagram now or not at all.
     pub fn send_to(&self, remote: SocketAddr, bytes: &[u8]) -> io::Result<()> {
         match self.cutting(remote) {
-            Some((fragmenter, remote)) => fragmenter.send(remote, 0, bytes),
+            Some((fragmenter, remote)) => fragmenter.send(remote, Dscp::CS6.put_into(0), bytes),
             None => self.socket.send_to(bytes, &SockAddr::from(remote)).map(drop),
         }
     }

@@ -3,7 +3,7 @@
 use super::errors::complaint;
 use super::{EXAMPLE, peer, prefixes, valid};
 use crate::config::{Config, Inside, Routing};
-use crate::net::{PeerId, Prefix, RemoteId};
+use crate::net::{OuterDscp, PeerId, Prefix, RemoteId};
 use std::num::NonZeroU64;
 
 /// The example, with two more VPCs between us and north-a.
@@ -138,6 +138,22 @@ fn a_tunnel_with_static_routes_may_have_inside_addresses() {
     assert_says(&(EXAMPLE.to_owned() + half), &["`inside_local` needs `inside_remote` beside it"]);
     let mixed = "inside_local = \"10.255.0.1\"\ninside_remote = \"fd77::2\"\n";
     assert_says(&(EXAMPLE.to_owned() + mixed), &["must be two of one family"]);
+}
+
+#[test]
+fn a_dscp_is_a_name_or_a_number_or_copied() {
+    let with = |lines: &str| EXAMPLE.replacen("[[peer]]\n", &format!("[[peer]]\n{lines}\n"), 1);
+    let dscp = |lines: &str| valid(&with(lines)).peers.values().next().unwrap().dscp;
+    let fixed = |text: &str| OuterDscp::Fixed(text.parse().unwrap());
+    assert_eq!(dscp(""), OuterDscp::Copied);
+    assert_eq!(dscp("dscp = \"copy\""), OuterDscp::Copied);
+    assert_eq!(dscp("dscp = \"cs0\""), fixed("cs0"));
+    assert_eq!(dscp("dscp = 18"), fixed("af21"));
+    for (lines, word) in
+        [("dscp = \"gold\"", "af21"), ("dscp = 64", "from 0 to 63"), ("dscp = true", "quotes")]
+    {
+        assert_says(&with(lines), &[word]);
+    }
 }
 
 #[test]

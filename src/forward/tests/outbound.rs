@@ -333,3 +333,20 @@ fn a_peer_that_knows_no_ports_of_later_fragments_gets_the_datagram_whole() {
     assert_eq!(tunnel.counters.sent_packets(), 1);
     assert!(count(&tunnel.counters.discards).is_empty());
 }
+
+#[test]
+fn datagrams_have_the_dscp_of_the_packet_or_always_the_same() {
+    let af21 = OuterDscp::Fixed("af21".parse().unwrap());
+    let tos = |dscp, aggfrag, ttl| {
+        let west = sender(TunnelEntry { dscp, aggfrag, ..tunnel(300) });
+        // EF, and "congestion experienced".
+        let packet = Sample { tos: 0xbb, ttl, ..Sample::udp4() }.build();
+        outbound_packet(&west, VPC, &mut packet.clone()).datagrams[0].tos
+    };
+    assert_eq!(tos(OuterDscp::Copied, false, 63), 0xbb);
+    assert_eq!(tos(af21, false, 63), 0x4b);
+    assert_eq!(tos(af21, false, 255), 0xbb, "what the host itself says keeps its class");
+    // Packets that share have no class in common (RFC 9347 §2.2.5.3).
+    assert_eq!(tos(OuterDscp::Copied, true, 63), 0);
+    assert_eq!(tos(af21, true, 63), 0x48);
+}

@@ -97,6 +97,7 @@ fn peer(before: &PeerConfig, after: &PeerConfig, found: &mut Vec<String>) {
             tcp_port,
             constant_rate,
             rate_limit,
+            dscp,
             local_ts,
             remote_ts,
         ]
