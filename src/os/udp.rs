@@ -26,6 +26,7 @@ use fragments::Fragmenter;
 use nix::libc;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use std::io;
+use std::mem::offset_of;
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
@@ -225,8 +226,13 @@ fn steer(first: &UdpSocket, workers: u32) -> io::Result<()> {
         // RET | A; libc does not name BPF_A on every target.
         instruction(libc::BPF_RET as u16 | 0x10, 0),
     ];
-    let program = libc::sock_fprog { len: program.len() as u16, filter: program.as_mut_ptr() };
-    set(&first.socket, libc::SOL_SOCKET, libc::SO_ATTACH_REUSEPORT_CBPF, program)
+    // A `sock_fprog` as octets: the kernel copies those between its fields, too, which would be anything.
+    let mut whole = [0_u8; size_of::<libc::sock_fprog>()];
+    let (length, at) = (program.len() as u16, offset_of!(libc::sock_fprog, filter));
+    whole[..size_of::<u16>()].copy_from_slice(&length.to_ne_bytes());
+    let filter = program.as_mut_ptr().expose_provenance();
+    whole[at..at + size_of::<usize>()].copy_from_slice(&filter.to_ne_bytes());
+    set(&first.socket, libc::SOL_SOCKET, libc::SO_ATTACH_REUSEPORT_CBPF, whole)
 }
 
 fn set<T>(socket: &Socket, level: i32, name: i32, value: T) -> io::Result<()> {
