@@ -1,5 +1,5 @@
 //! What workers share of an SA: atomics of the machine; or, where every interleaving of threads is tried
-//! ([`interleavings`](super)), those of `loom`, which know of each.
+//! (`esp::tests::interleavings`), those of `loom`, which know of each.
 
 #[cfg(all(test, feature = "interleavings"))]
 pub(super) use loom::sync::atomic::AtomicU64;

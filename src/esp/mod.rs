@@ -34,8 +34,6 @@ mod atomic;
 mod discard;
 pub mod ecn;
 mod inbound;
-#[cfg(all(test, feature = "interleavings"))]
-mod interleavings;
 mod layout;
 mod outbound;
 mod reservation;

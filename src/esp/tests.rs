@@ -1,5 +1,8 @@
 //! Both ends together: what one seals the other opens, and nothing else.
 
+#[cfg(feature = "interleavings")]
+mod interleavings;
+
 use super::*;
 use crate::crypto::aead::AeadAlgorithm;
 use crate::crypto::cipher::Cipher;

@@ -2,14 +2,15 @@
 //! allows (`loom`). The atomics are not those of the machine then, so these tests run by themselves:
 //!
 //! ```sh
-//! cargo test --lib --features interleavings esp::interleavings
+//! cargo test --lib --features interleavings interleavings
 //! ```
 
-use super::inbound::Authentic;
-use super::tests::config;
-use super::*;
+use super::config;
 use crate::crypto::aead::AeadAlgorithm;
 use crate::crypto::cipher::SealingKey;
+use crate::esp::inbound::Authentic;
+use crate::esp::window::WindowState;
+use crate::esp::*;
 use loom::sync::Arc;
 use loom::thread;
 use std::collections::BTreeSet;
@@ -86,7 +87,7 @@ fn a_window_that_jumps_lets_nothing_in_again() {
 /// The process that goes on with a window accepts what this one has refused, and nothing else of it.
 #[test]
 fn a_window_that_is_handed_over_accepts_each_packet_once() {
-    let threads: &[fn(&ReplayWindow) -> Result<window::WindowState, bool>] = &[
+    let threads: &[fn(&ReplayWindow) -> Result<WindowState, bool>] = &[
         |window| Ok(window.export()),
         |window| Err(accept(window, 70)),
         |window| Err(accept(window, 7)),
