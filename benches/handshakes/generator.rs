@@ -1,11 +1,12 @@
 //! Initiators by the thousand in one process: this package's IKE engine, without anything behind it.
 
 use crate::papers::Papers;
-use crate::rig::{Node, RESPONDER, Rig, address_of, behind, identity_of};
+use crate::paths::{Paths, Sealed};
+use crate::rig::{BEHIND_RESPONDER, Node, RESPONDER, Rig, address_of, behind, identity_of, inside};
 use crate::socket::{Arrival, Socket};
 use anyhow::{Context, Result, bail};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 use vpngw::ike::{
     ConnectionConfig, ConnectionId, ConnectionState, Endpoint, EndpointConfig, Event, Lifetime,
@@ -16,6 +17,7 @@ use vpngw::net::Prefix;
 use vpngw::os::clock::Clock;
 use vpngw::os::netns;
 use vpngw::os::random::OsRandom;
+use vpngw::wire::esp::{Encapsulated, classify};
 use vpngw::wire::ike::{Identity, TrafficSelector};
 
 /// So long nothing may happen.
@@ -39,25 +41,34 @@ pub(crate) struct Generator {
     sockets: [Socket; 2],
     clock: Clock,
     random: OsRandom,
+    /// What answers inside the tunnels, if anything does.
+    paths: Option<Paths>,
     peers: u32,
     /// The last failure, for who waits in vain.
     failure: Option<String>,
 }
 
 impl Generator {
-    /// All initiators that `papers` are for, none of which has begun.
-    pub(crate) fn open(rig: &Rig, papers: &Papers, ml_kem: bool) -> Result<Generator> {
+    /// All initiators that `papers` are for, none of which has begun. With `bfd` each shows in its tunnel
+    /// that often that it is there.
+    pub(crate) fn open(
+        rig: &Rig,
+        papers: &Papers,
+        ml_kem: bool,
+        bfd: Option<Duration>,
+    ) -> Result<Generator> {
         let bind = || [Socket::bind(IKE_PORT), Socket::bind(NATT_PORT)];
         let [ike, natt] = netns::within(&rig.namespace(Node::Initiators), bind)?;
         let (clock, mut random) = (Clock::start(), OsRandom);
         let mut at = Moment::new(clock.now(), Clock::wall(), &mut random);
         let mut endpoint = Endpoint::new(EndpointConfig::default(), &mut at);
         for number in 0..papers.peers() {
-            let config = connection(papers, number, ml_kem)?;
+            let config = connection(papers, number, ml_kem, bfd.is_some())?;
             endpoint.add_connection(ConnectionId(number), config, &mut at);
         }
         let sockets = [ike?, natt?];
-        Ok(Generator { endpoint, sockets, clock, random, peers: papers.peers(), failure: None })
+        let (paths, peers) = (bfd.map(Paths::new), papers.peers());
+        Ok(Generator { endpoint, sockets, clock, random, paths, peers, failure: None })
     }
 
     /// So many handshakes, each with its deletion, `at_once` under way at any time.
@@ -123,6 +134,11 @@ impl Generator {
         self.connections().filter(is_up).count()
     }
 
+    /// How many BFD sessions are up, if there are to be any.
+    pub(crate) fn watched(&self) -> Option<usize> {
+        self.paths.as_ref().map(Paths::standing)
+    }
+
     fn connections(&self) -> impl Iterator<Item = ConnectionId> + use<> {
         (0..self.peers).map(ConnectionId)
     }
@@ -158,21 +174,39 @@ impl Generator {
             for _ in 0..BATCH {
                 let Some(arrival) = self.sockets[place].receive(&mut buffer)? else { break };
                 let Arrival { local, remote, length } = arrival;
-                let datagram = &buffer[..length];
-                self.with(|endpoint, at| endpoint.handle_datagram(local, remote, datagram, at));
+                let datagram = &mut buffer[..length];
+                let natt = local.port() == NATT_PORT;
+                match (natt.then(|| classify(datagram)), &mut self.paths) {
+                    (Some(Encapsulated::Esp(header)), Some(paths)) => {
+                        let at =
+                            &mut Moment::new(self.clock.now(), Clock::wall(), &mut self.random);
+                        paths.receive(header, datagram, at);
+                    }
+                    _ => {
+                        self.with(|endpoint, at| {
+                            endpoint.handle_datagram(local, remote, datagram, at);
+                        });
+                    }
+                }
             }
         }
         let now = self.clock.now();
         if self.endpoint.poll_timeout().is_some_and(|(due, _)| due <= now) {
             self.with(|endpoint, at| endpoint.handle_timeout(at));
         }
+        if let Some(paths) = &mut self.paths {
+            paths.handle_timeout(&mut Moment::new(now, Clock::wall(), &mut self.random));
+        }
         told.extend(self.drain()?);
         Ok(told)
     }
 
     fn wait(&self, longest: Duration) -> Result<()> {
-        let due = self.endpoint.poll_timeout().map(|(due, _)| due.since(self.clock.now()));
-        let wait = due.map_or(longest, |due| due.min(longest));
+        let of_ike = self.endpoint.poll_timeout().map(|(due, _)| due);
+        let of_paths = self.paths.as_ref().and_then(Paths::poll_timeout);
+        let due = of_ike.into_iter().chain(of_paths).min();
+        let wait = due.map(|due| due.since(self.clock.now()));
+        let wait = wait.map_or(longest, |due| due.min(longest));
         let wait = PollTimeout::try_from(wait.as_millis() + 1).context("a wait without end")?;
         let mut all = self
             .sockets
@@ -192,11 +226,22 @@ impl Generator {
         }
         while let Some((id, event)) = self.endpoint.poll_event() {
             match event {
-                Event::ChildUp(_) => told.push(Told::Up(id)),
+                Event::ChildUp(up) => {
+                    if let Some(paths) = &mut self.paths {
+                        let now = self.clock.now();
+                        let at = &mut Moment::new(now, Clock::wall(), &mut self.random);
+                        paths.begin(id, &up, at)?;
+                    }
+                    told.push(Told::Up(id));
+                }
                 Event::Down { .. } => told.push(Told::Gone(id)),
                 Event::Failed { reason, .. } => self.failure = Some(reason.to_string()),
                 _ => {}
             }
+        }
+        while let Some(sealed) = self.paths.as_mut().map_or(Ok(None), Paths::poll_transmit)? {
+            let Sealed { local, remote, packet } = sealed;
+            self.sockets[1].send(local, remote, &packet)?;
         }
         while let Some(transmit) = self.endpoint.poll_transmit() {
             let place = usize::from(transmit.local.port() == NATT_PORT);
@@ -206,13 +251,16 @@ impl Generator {
     }
 }
 
-fn connection(papers: &Papers, number: u32, ml_kem: bool) -> Result<ConnectionConfig> {
-    let traffic = |prefix: &str| -> Result<Vec<TrafficSelector>> {
-        Ok(vec![TrafficSelector::any_protocol(prefix.parse::<Prefix>()?)])
+fn connection(papers: &Papers, number: u32, ml_kem: bool, bfd: bool) -> Result<ConnectionConfig> {
+    let traffic = |prefix: &str, inside: IpAddr| -> Result<Vec<TrafficSelector>> {
+        let inside = bfd.then(|| Prefix::host(inside));
+        let all = [Some(prefix.parse::<Prefix>()?), inside].into_iter().flatten();
+        Ok(all.map(TrafficSelector::any_protocol).collect())
     };
+    let (far, near) = inside(number);
     let remote = RemoteAddress::At(SocketAddr::new(RESPONDER, IKE_PORT));
     let identities = (Identity::Fqdn(identity_of(number)), Identity::Fqdn("gw.test".to_owned()));
-    let selectors = (traffic(&behind(number))?, traffic(crate::rig::BEHIND_RESPONDER)?);
+    let selectors = (traffic(&behind(number), near)?, traffic(BEHIND_RESPONDER, far)?);
     let credentials = papers.credentials(number)?;
     let mut config =
         ConnectionConfig::new(address_of(number), remote, identities, credentials, selectors);

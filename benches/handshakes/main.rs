@@ -9,13 +9,15 @@
 //!
 //! Needs root, `ip`, and for charon strongSwan with its kernel-libipsec plugin and `swanctl`. Usage:
 //! `cargo bench --bench handshakes -- [--proofs psk,ed25519,certificate] [--count 2000] [--rounds 3]
-//! [--tunnels 1000,10000] [--seconds 20] [--probe 30] [--only handshakes|idle] [--responders vpngw,charon]`.
+//! [--tunnels 1000,10000] [--seconds 20] [--probe 30] [--bfd MILLISECONDS] [--only handshakes|idle] [--responders vpngw,charon]`.
 //! A handshake is IKE_SA_INIT, IKE_INTERMEDIATE with ML-KEM, IKE_AUTH with one Child SA, and the deletion.
 //! Rounds are interleaved; figures are medians. charon has no ML-KEM before strongSwan 6, and its column
-//! says so. Idle tunnels are probed by the responder every `--probe` seconds.
+//! says so. Idle tunnels are probed by the responder every `--probe` seconds; with `--bfd` both ends show that often
+//! by BFD that they are there, too, which charon does not know.
 
 mod generator;
 mod papers;
+mod paths;
 mod plan;
 mod report;
 mod responder;
@@ -51,7 +53,7 @@ fn main() -> Result<()> {
         report::print_rates(&rates(&plan, &rig)?, version.as_deref());
     }
     if plan.idle {
-        report::print_idle(&idle(&plan, &rig)?, plan.probe, version.as_deref());
+        report::print_idle(&idle(&plan, &rig)?, plan.watching, version.as_deref());
     }
     Ok(())
 }
@@ -76,8 +78,8 @@ fn rates(plan: &Plan, rig: &Rig) -> Result<Vec<Rate>> {
 
 /// Handshakes that one second of the responder's processor makes.
 fn rate(plan: &Plan, rig: &Rig, papers: &Papers, (kind, ml_kem): (Kind, bool)) -> Result<f64> {
-    let responder = Responder::start(rig, papers, kind, ml_kem, plan.probe)?;
-    let mut generator = Generator::open(rig, papers, ml_kem)?;
+    let responder = Responder::start(rig, papers, kind, ml_kem, plan.watching)?;
+    let mut generator = Generator::open(rig, papers, ml_kem, None)?;
     let outcome = measured(plan, &responder, &mut generator);
     responder.stop()?;
     outcome
@@ -108,8 +110,8 @@ fn idle(plan: &Plan, rig: &Rig) -> Result<Vec<Idle>> {
 
 /// What a responder costs with all tunnels up and nothing in them.
 fn watched(plan: &Plan, rig: &Rig, papers: &Papers, kind: Kind) -> Result<Idle> {
-    let responder = Responder::start(rig, papers, kind, false, plan.probe)?;
-    let mut generator = Generator::open(rig, papers, false)?;
+    let responder = Responder::start(rig, papers, kind, false, plan.watching)?;
+    let mut generator = Generator::open(rig, papers, false, plan.watching.bfd)?;
     let begin = Instant::now();
     let up = generator.bring_all_up(AT_ONCE[1]);
     let took = begin.elapsed();
@@ -119,7 +121,9 @@ fn watched(plan: &Plan, rig: &Rig, papers: &Papers, kind: Kind) -> Result<Idle> 
         generator.serve(plan.seconds)?;
         let after = Usage::of(responder.pid())?;
         let share = (after.processor - before.processor).as_secs_f64() / plan.seconds.as_secs_f64();
-        let (tunnels, standing) = (papers.peers(), generator.standing());
+        let tunnels = papers.peers();
+        // A tunnel whose path is down at one end does not stand.
+        let standing = generator.watched().unwrap_or(usize::MAX).min(generator.standing());
         Ok(Idle { kind, tunnels, standing, took, resident: after.resident, share })
     });
     responder.stop()?;

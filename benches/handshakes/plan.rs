@@ -6,6 +6,15 @@ use anyhow::{Context, Result, bail};
 use std::str::FromStr;
 use std::time::Duration;
 
+/// How a tunnel is watched while nothing is in it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Watching {
+    /// How often the responder asks by IKE whether a peer is there.
+    pub probe: Duration,
+    /// How often both ends show by BFD that they are, if at all.
+    pub bfd: Option<Duration>,
+}
+
 /// What to measure.
 #[derive(Debug)]
 pub(crate) struct Plan {
@@ -25,8 +34,8 @@ pub(crate) struct Plan {
     pub tunnels: Vec<u32>,
     /// How long idle tunnels are watched.
     pub seconds: Duration,
-    /// How often the responder asks whether a peer is there.
-    pub probe: Duration,
+    /// How they are watched by the responder meanwhile.
+    pub watching: Watching,
 }
 
 impl Plan {
@@ -45,7 +54,7 @@ impl Plan {
             rounds: 3,
             tunnels: vec![1_000, 10_000],
             seconds: Duration::from_secs(20),
-            probe: Duration::from_secs(30),
+            watching: Watching { probe: Duration::from_secs(30), bfd: None },
         };
         let mut arguments = arguments.into_iter();
         while let Some(argument) = arguments.next() {
@@ -64,7 +73,11 @@ impl Plan {
                 "--rounds" => plan.rounds = value()?.parse()?,
                 "--tunnels" => plan.tunnels = listed(&value()?)?,
                 "--seconds" => plan.seconds = Duration::from_secs(value()?.parse()?),
-                "--probe" => plan.probe = Duration::from_secs(value()?.parse()?),
+                "--probe" => plan.watching.probe = Duration::from_secs(value()?.parse()?),
+                "--bfd" => {
+                    plan.watching.bfd = Some(Duration::from_millis(value()?.parse()?));
+                    plan.responders = vec![Kind::Vpngw];
+                }
                 other => {
                     bail!("unknown argument {other}; see the top of benches/handshakes/main.rs")
                 }

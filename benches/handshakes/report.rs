@@ -1,6 +1,7 @@
 //! Figures for people.
 
 use crate::papers::Proof;
+use crate::plan::Watching;
 use crate::responder::Kind;
 use std::time::Duration;
 
@@ -59,9 +60,11 @@ pub(crate) fn print_rates(rates: &[Rate], charon: Option<&str>) {
 }
 
 /// One row for each responder and number of tunnels.
-pub(crate) fn print_idle(all: &[Idle], probe: Duration, charon: Option<&str>) {
-    let (every, charon) = (probe.as_secs(), charon.unwrap_or("none"));
-    println!("tunnels up and idle, probed every {every} s; charon: {charon}");
+pub(crate) fn print_idle(all: &[Idle], watching: Watching, charon: Option<&str>) {
+    let (every, charon) = (watching.probe.as_secs(), charon.unwrap_or("none"));
+    let bfd = watching.bfd.map(|every| format!(", BFD every {} ms", every.as_millis()));
+    let bfd = bfd.unwrap_or_default();
+    println!("tunnels up and idle, probed every {every} s{bfd}; charon: {charon}");
     println!(
         "{:<10} {:>8} {:>9} {:>10} {:>10} {:>12} {:>9}",
         "", "tunnels", "standing", "up in s", "RSS MB", "KB a tunnel", "CPU %"

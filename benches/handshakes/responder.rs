@@ -1,7 +1,8 @@
 //! Who answers the initiators: this package's gateway, or strongSwan's charon with its own ESP.
 
 use crate::papers::{ESP, IKE, PSK, Papers, Proof};
-use crate::rig::{BEHIND_RESPONDER, Node, RESPONDER, Rig, address_of, behind, identity_of};
+use crate::plan::Watching;
+use crate::rig::{BEHIND_RESPONDER, Node, RESPONDER, Rig, address_of, behind, identity_of, inside};
 use anyhow::{Context, Result, bail, ensure};
 use std::fmt::{self, Write};
 use std::fs;
@@ -73,11 +74,11 @@ impl Responder {
         papers: &Papers,
         kind: Kind,
         ml_kem: bool,
-        probe: Duration,
+        watching: Watching,
     ) -> Result<Responder> {
         let process = match kind {
-            Kind::Vpngw => vpngw(rig, papers, ml_kem, probe),
-            Kind::Charon => charon(rig, papers, probe),
+            Kind::Vpngw => vpngw(rig, papers, ml_kem, watching),
+            Kind::Charon => charon(rig, papers, watching.probe),
         }?;
         let deadline = Instant::now() + PATIENCE;
         while !listens(process.pid()) {
@@ -109,8 +110,8 @@ fn listens(pid: i32) -> bool {
     table.lines().filter_map(local).any(|address| address.ends_with(":01F4"))
 }
 
-fn vpngw(rig: &Rig, papers: &Papers, ml_kem: bool, probe: Duration) -> Result<Process> {
-    let path = papers.write("gw.toml", &vpngw_config(papers, ml_kem, probe)?)?;
+fn vpngw(rig: &Rig, papers: &Papers, ml_kem: bool, watching: Watching) -> Result<Process> {
+    let path = papers.write("gw.toml", &vpngw_config(papers, ml_kem, watching)?)?;
     let log = rig.folder().join("vpngwd.log");
     let mut command = Command::new(env!("CARGO_BIN_EXE_vpngwd"));
     command.arg("--config").arg(path).args(["--log", "error"]);
@@ -123,9 +124,13 @@ fn start(command: &mut Command, rig: &Rig, log: &Path) -> Result<Process> {
     daemon::start_in(command, &rig.namespace(Node::Responder), log)
 }
 
-fn vpngw_config(papers: &Papers, ml_kem: bool, probe: Duration) -> Result<String> {
+fn vpngw_config(papers: &Papers, ml_kem: bool, watching: Watching) -> Result<String> {
     let post_quantum = if ml_kem { "require" } else { "off" };
-    let seconds = probe.as_secs();
+    let seconds = watching.probe.as_secs();
+    let bfd = match watching.bfd {
+        None => "false".to_owned(),
+        Some(every) => format!("{{ interval = \"{}ms\" }}", every.as_millis()),
+    };
     let own = match papers.proof() {
         Proof::Psk => "",
         Proof::Ed25519 => "private_key = \"gw.test.key\"\n",
@@ -138,6 +143,7 @@ fn vpngw_config(papers: &Papers, ml_kem: bool, probe: Duration) -> Result<String
          [[vpc]]\nname = \"v\"\nprefixes = [\"{BEHIND_RESPONDER}\"]\n\
          [defaults]\ninitiate = false\nike_suites = [\"{IKE}\"]\nesp_suites = [\"{ESP}\"]\n\
          post_quantum = \"{post_quantum}\"\n\
+         bfd = {bfd}\n\
          liveness = {{ interval = \"{seconds}s\", timeout = \"{}s\", give_up = \"{}s\" }}\n",
         2 * seconds,
         4 * seconds
@@ -157,6 +163,10 @@ fn vpngw_config(papers: &Papers, ml_kem: bool, probe: Duration) -> Result<String
             "[[peer]]\nname = \"p{number}\"\nremote_identity = \"{identity}\"\n\
              remote_address = \"{address}\"\nstatic_routes = [\"{network}\"]\n{proof}"
         )?;
+        if watching.bfd.is_some() {
+            let (ours, theirs) = inside(number);
+            write!(text, "inside_local = \"{ours}\"\ninside_remote = \"{theirs}\"\n")?;
+        }
     }
     Ok(text)
 }

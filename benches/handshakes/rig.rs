@@ -18,6 +18,7 @@ pub(crate) const BEHIND_RESPONDER: &str = "10.1.0.0/16";
 /// The initiators' addresses, from the second on.
 const INITIATORS: &str = "10.100.0.0/14";
 const FIRST_INITIATOR: u32 = u32::from_be_bytes([10, 100, 0, 1]);
+const FIRST_INSIDE: u32 = u32::from_be_bytes([198, 18, 0, 0]);
 /// The network behind the first initiator.
 const FIRST_NETWORK: u32 = u32::from_be_bytes([20, 0, 0, 0]);
 
@@ -29,6 +30,12 @@ pub(crate) fn address_of(number: u32) -> IpAddr {
 /// What is behind an initiator.
 pub(crate) fn behind(number: u32) -> String {
     format!("{}/24", Ipv4Addr::from_bits(FIRST_NETWORK + number * 256))
+}
+
+/// The addresses inside an initiator's tunnel (RFC 2544's range): the responder's, and its own.
+pub(crate) fn inside(number: u32) -> (IpAddr, IpAddr) {
+    let at = |offset| Ipv4Addr::from_bits(FIRST_INSIDE + 2 * number + offset).into();
+    (at(0), at(1))
 }
 
 /// Whom an initiator says that it is.
