@@ -2,7 +2,7 @@
 
 use super::deployment::{self, Deployment, Site};
 use super::network::{Network, host};
-use super::operations::ask;
+use super::orders::ask;
 use super::packet;
 use super::two_gateways::{assert_sound, trouble};
 use crate::control::{DataPath, PeerView, Reply, Request, SaKind};

@@ -8,7 +8,7 @@
 use super::deployment::{self, Deployment, Region, Site};
 use super::kernel::lan_address;
 use super::network::Network;
-use super::operations::{ask, reload};
+use super::orders::{ask, reload};
 use super::two_gateways::assert_sound;
 use crate::control::{Code, PeerView, ProbeState, Reply, Request, StepView, Verdict};
 use crate::net::{PeerId, VpcId};

@@ -3,7 +3,7 @@
 
 use super::deployment::{self, Deployment, Site};
 use super::network::{Network, Probe};
-use super::operations::ask;
+use super::orders::ask;
 use super::two_gateways::assert_sound;
 use crate::config::{self, Config, KeyFiles, KeysInMemory};
 use crate::control::{Code, PeerState, PeerView, Reply, Request};

@@ -2,7 +2,7 @@
 
 use super::deployment;
 use super::network::Network;
-use super::operations::ask;
+use super::orders::ask;
 use crate::control::{Code, EventView, EventsView, Reply, Request, WhyView};
 use std::net::IpAddr;
 use std::time::Duration;

@@ -2,7 +2,7 @@
 
 use super::deployment::{self, Deployment, Region, VPCS};
 use super::network::Network;
-use super::operations::{ask, reload};
+use super::orders::{ask, reload};
 use super::two_gateways::{assert_sound, trouble};
 use crate::control::{PeerState, Reply, Request, TunnelSas};
 use crate::net::PeerId;

@@ -17,6 +17,7 @@ mod kernel;
 mod moving;
 mod network;
 mod node;
+mod orders;
 mod packet;
 mod stream;
 mod weather;

@@ -3,7 +3,7 @@
 
 use super::deployment::{self, Deployment, Site};
 use super::network::Network;
-use super::operations::{ask, reload};
+use super::orders::{ask, reload};
 use super::two_gateways::assert_sound;
 use crate::control::{PeerState, Reply, Request};
 use std::net::IpAddr;

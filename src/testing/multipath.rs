@@ -3,7 +3,7 @@
 
 use super::deployment::{self, Deployment, NO_BFD, Region, Site};
 use super::network::{Network, PROBE_PORT, Probe, host};
-use super::operations::{ask, reload};
+use super::orders::{ask, reload};
 use super::two_gateways::assert_sound;
 use crate::control::{Code, EventsView, Ports, Reply, Request, RouteView, WhyView};
 use crate::net::VpcId;

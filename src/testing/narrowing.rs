@@ -3,7 +3,7 @@
 
 use super::deployment::{self, Deployment, Site};
 use super::network::Network;
-use super::operations::ask;
+use super::orders::ask;
 use crate::control::{PeerState, PeerView, Reply, Request, RouteView};
 use crate::gateway::world::Wish;
 use crate::net::Prefix;

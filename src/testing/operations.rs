@@ -3,9 +3,9 @@
 
 use super::deployment::{self, Deployment, Region, Site};
 use super::network::{Network, Probe};
+use super::orders::{ask, reload};
 use super::two_gateways::assert_sound;
 use crate::control::{Code, PeerState, Reply, Request, SaKind, VirtualRouterState};
-use crate::gateway::Gateway;
 use crate::net::{PeerId, VpcId};
 use std::time::Duration;
 
@@ -27,16 +27,6 @@ fn lost_during(network: &mut Network, duration: Duration) -> usize {
 
 fn spis(network: &mut Network, node: usize) -> Vec<(u32, u32)> {
     network.node(node).gateway.child_spis(PEER)
-}
-
-pub(super) fn ask(network: &mut Network, node: usize, request: &Request) -> Reply {
-    let mut reply = None;
-    network.with_node(node, |node, now| {
-        node.operate(now, |gateway, at| {
-            reply = Some(gateway.handle_request(request, at));
-        });
-    });
-    reply.expect("the gateway answers")
 }
 
 fn with_defaults(line: &'static str) -> Deployment {
@@ -114,15 +104,6 @@ fn a_reload_leaves_unchanged_tunnels_alone() {
     network.run(Duration::from_secs(8));
     assert_eq!(spis(&mut network, 0), before);
     assert_sound(&mut network, 5);
-}
-
-pub(super) fn reload(network: &mut Network, node: usize, text: &str) {
-    network.with_node(node, |node, now| {
-        let config = deployment::parse(text).numbered_like(node.gateway.config());
-        node.operate(now, |gateway: &mut Gateway, at| {
-            gateway.reconfigure(config, at).expect("a change that needs no restart");
-        });
-    });
 }
 
 #[test]

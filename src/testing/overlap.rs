@@ -2,7 +2,7 @@
 
 use super::deployment::{self, Deployment, Region, Site};
 use super::network::Network;
-use super::operations::{ask, reload};
+use super::orders::{ask, reload};
 use super::packet;
 use crate::control::{Reply, Request};
 use crate::net::{Prefix, VpcId};

@@ -4,7 +4,7 @@
 use super::deployment::{self, Deployment, NO_BFD, Region, Site};
 use super::kernel::UNDERLAY;
 use super::network::{Kind, Network, Probe};
-use super::operations::ask;
+use super::orders::ask;
 use super::two_gateways::assert_sound;
 use crate::control::{BfdView, DataPath, PathState, PeerView, Reply, Request};
 use crate::gateway::world::Trouble;

@@ -3,7 +3,7 @@
 
 use super::deployment::{self, Deployment, NO_BFD, Region, Site};
 use super::network::{Network, Probe};
-use super::operations::{ask, reload};
+use super::orders::{ask, reload};
 use super::two_gateways::assert_sound;
 use crate::control::{
     Code, DrainView, FailureKind, PeerSummary, PeersView, Planned, Reply, Request, Standing,

@@ -3,7 +3,7 @@
 
 use super::deployment;
 use super::network::Network;
-use super::operations::ask;
+use super::orders::ask;
 use crate::control::{NatView, Reply, Request};
 use crate::gateway::world::Wish;
 use std::time::Duration;

@@ -3,7 +3,7 @@
 
 use super::deployment;
 use super::network::{Network, next_hop};
-use super::operations::ask;
+use super::orders::ask;
 use crate::config::Config;
 use crate::control::{Reply, Request};
 use crate::gateway::world::{VirtualMac, Wish};

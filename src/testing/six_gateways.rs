@@ -2,7 +2,7 @@
 
 use super::deployment;
 use super::network::{Network, Probe};
-use super::operations::ask;
+use super::orders::ask;
 use super::two_gateways::{assert_sound, trouble};
 use crate::control::{Reply, Request};
 use crate::net::VpcId;

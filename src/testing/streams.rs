@@ -2,7 +2,7 @@
 
 use super::deployment::{self, Deployment, Site};
 use super::network::Network;
-use super::operations::ask;
+use super::orders::ask;
 use super::two_gateways::assert_sound;
 use crate::control::{Code, PeerView, Reply, Request};
 use crate::testing::weather::Weather;

@@ -3,7 +3,7 @@
 
 use super::deployment::{self, Deployment, NO_BFD};
 use super::network::Network;
-use super::operations::{ask, reload};
+use super::orders::{ask, reload};
 use super::paths::gap;
 use super::two_gateways::assert_sound;
 use super::weather::Weather;

@@ -3,7 +3,7 @@
 use super::deployment::{self, Deployment, Site};
 use super::kernel::UNDERLAY;
 use super::network::{Kind, Network, Probe};
-use super::operations::ask;
+use super::orders::ask;
 use super::two_gateways::assert_sound;
 use crate::control::{DataPath, PeerState, Reply, ReportView, Request, SaKind};
 use crate::gateway::world::Trouble;

@@ -4,7 +4,7 @@
 use super::deployment::{self, Deployment, Region, Site};
 use super::kernel::{LOOPBACK, Way};
 use super::network::Network;
-use super::operations::ask;
+use super::orders::ask;
 use super::packet::{self, UDP};
 use super::two_gateways::assert_sound;
 use crate::config::Routing;

@@ -1,7 +1,7 @@
 //! Accidents, orders and repairs, one at a time.
 
 use super::super::network::Network;
-use super::super::operations::{ask, reload};
+use super::super::orders::{ask, reload};
 use super::model::Model;
 use super::plan::Plan;
 use crate::control::Request;
