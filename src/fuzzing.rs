@@ -11,6 +11,7 @@ mod packets;
 mod pair;
 mod sessions;
 mod texts;
+mod walks;
 
 pub use certificates::{certificate_chain, private_key, revocation_list};
 pub use messages::{bfd_control, ike_chain, ike_message, neighbor_frame, vrrp_advertisement};
@@ -20,11 +21,15 @@ pub use packets::{
 pub use pair::ike_pair;
 pub use sessions::{bgp_session, bgp_stream, ike_endpoint};
 pub use texts::{config_text, control_request, key_file, suite_name};
+pub use walks::operations;
 
 /// A function that must not panic, whatever it is given.
 pub type Target = fn(&[u8]);
 
-/// Every target by the name of its corpus, `fuzz/corpus/<name>/`.
+/// Targets that take long for an input, in the same way.
+pub const SLOW_TARGETS: &[(&str, Target)] = &[("operations", operations)];
+
+/// Every target that is quick, by the name of its corpus, `fuzz/corpus/<name>/`.
 pub const TARGETS: &[(&str, Target)] = &[
     ("ike_message", ike_message),
     ("ike_chain", ike_chain),

@@ -48,5 +48,7 @@ pub mod os;
 // for tests and fuzzers
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
+#[cfg_attr(not(test), allow(dead_code, unused_imports))]
+#[allow(clippy::unwrap_used, reason = "all of it is tests, or what they need")]
 mod testing;

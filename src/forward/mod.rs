@@ -50,7 +50,7 @@ mod selectors;
 mod services;
 mod shaping;
 mod sharing;
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 mod single;
 mod snapshot;
 #[cfg(test)]
@@ -72,7 +72,7 @@ pub use selectors::Selectors;
 pub use services::{Offer, Service, Services};
 pub use shaping::{Held, Shaper};
 pub use sharing::{Buckets, FlowHash, MOST_MEMBERS, Member, NextHops, Shared};
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 pub use single::{Datagram, Outcome, inbound_packet, outbound_packet};
 pub use snapshot::{GroupId, InboundEntry, Neighbor, Snapshot, TunnelEntry, VpcTable};
 pub use translation::Translation;

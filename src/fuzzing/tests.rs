@@ -2,7 +2,7 @@
 
 mod seeds;
 
-use super::TARGETS;
+use super::{SLOW_TARGETS, TARGETS, Target};
 use crate::random::{Random, Seeded};
 use std::fs;
 use std::path::PathBuf;
@@ -13,7 +13,7 @@ fn corpus(target: &str) -> PathBuf {
 
 #[test]
 fn every_corpus_file_keeps_the_promises_of_its_target() {
-    for (name, target) in TARGETS {
+    for (name, target) in all() {
         let entries = fs::read_dir(corpus(name)).unwrap_or_else(|e| panic!("corpus {name}: {e}"));
         let mut replayed = 0;
         for entry in entries {
@@ -60,6 +60,10 @@ fn two_endpoints_recover_from_any_disturbance() {
     }
 }
 
+fn all() -> impl Iterator<Item = &'static (&'static str, Target)> {
+    TARGETS.iter().chain(SLOW_TARGETS)
+}
+
 fn files_of(target: &str) -> Vec<Vec<u8>> {
     let mut paths: Vec<_> =
         fs::read_dir(corpus(target)).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -91,7 +95,7 @@ fn change(bytes: &mut Vec<u8>, other: &[u8], random: &mut Seeded) {
 fn every_target_has_a_binary_for_the_fuzzer() {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fuzz");
     let manifest = fs::read_to_string(root.join("Cargo.toml")).unwrap();
-    for (name, _) in TARGETS {
+    for (name, _) in all() {
         let binary = fs::read_to_string(root.join(format!("fuzz_targets/{name}.rs"))).unwrap();
         assert!(binary.contains(&format!("vpngw::fuzzing::{name}(")), "{name}.rs");
         assert!(manifest.contains(&format!("name = \"{name}\"")), "{name} in Cargo.toml");

@@ -405,7 +405,7 @@ impl Gateway {
     }
 
     /// The SPIs of the Child SAs with a peer, inbound and outbound.
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub fn child_spis(&self, peer: PeerId) -> Vec<(u32, u32)> {
         let tunnel = self.tunnels.get(&peer);
         let children = tunnel.into_iter().flat_map(|tunnel| tunnel.sas.children());

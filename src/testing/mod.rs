@@ -24,6 +24,7 @@ mod weather;
 
 mod aggfrag;
 mod beyond;
+#[cfg(test)]
 mod certificates;
 mod chronicle;
 mod hops;
@@ -37,6 +38,7 @@ mod paths;
 mod planned;
 mod publics;
 mod refusals;
+#[cfg(test)]
 mod scale;
 mod segments;
 mod six_gateways;
@@ -46,5 +48,5 @@ mod takeover;
 mod two_gateways;
 mod uplinks;
 mod verdict;
-mod walk;
+pub(crate) mod walk;
 mod wishes;

@@ -369,6 +369,12 @@ impl Network {
             .collect()
     }
 
+    /// By what names a node knows another, one for each VPC.
+    pub(super) fn names_of(&self, node: usize, other: usize) -> Vec<String> {
+        let peers = &self.deployment.configs[node].peers;
+        self.peerings(node, other).into_iter().map(|(here, _)| peers[&here].name.clone()).collect()
+    }
+
     /// A packet from every region to every other.
     pub(super) fn all_pairs(&self) -> Vec<Probe> {
         let regions: BTreeSet<u8> = self.sites.iter().map(|site| site.region).collect();

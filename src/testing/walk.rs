@@ -12,7 +12,7 @@
 //! and no longer.
 //!
 //! `cargo test --lib walk::for_long -- --ignored --nocapture` walks for long (`WALK_SEED=1`,
-//! `WALK_SEEDS=20` of them, `WALK_STEPS=100` each).
+//! `WALK_SEEDS=20` of them, `WALK_STEPS=100` each). [`directed`] has a fuzzer choose the steps.
 
 mod model;
 mod plan;
@@ -24,7 +24,7 @@ use crate::random::Random;
 use model::Model;
 use plan::Plan;
 use std::time::Duration;
-use step::Step;
+use step::{Draw, Step};
 use watch::Watch;
 
 /// Until everybody has found everybody.
@@ -36,34 +36,85 @@ const RESTS: [u64; 4] = [2, 20, 60, 120];
 /// Faults that are told of one step, the first.
 const TOLD: usize = 20;
 
+/// Octets of a step that is written down: what happens, to whom, and to whom else.
+const OCTETS: usize = 3;
+/// More steps than so many are left out.
+const MOST_STEPS: usize = 16;
+
+/// A deployment through which a walk leads.
+struct Walk {
+    /// How to take it again.
+    again: String,
+    plan: Plan,
+    network: Network,
+    model: Model,
+    watch: Watch,
+    taken: Vec<String>,
+}
+
+impl Walk {
+    /// Begins at a deployment whose gateways have found each other.
+    fn begin(seed: u64, again: String) -> Walk {
+        let plan = Plan::of(seed);
+        let mut network = Network::start(plan.deployment(), seed);
+        network.run(BEGINNING);
+        let model = Model::new(&plan.deployment().sites);
+        Walk { again, plan, network, model, watch: Watch::default(), taken: Vec::new() }
+    }
+
+    /// Takes a step, and looks whether all is as it must be until so many seconds after it has been noticed.
+    ///
+    /// # Panics
+    ///
+    /// With the plan and the steps so far, when something is not.
+    fn take(&mut self, step: Step, rest: u64) {
+        let Walk { again, plan, network, model, watch, taken } = self;
+        taken.push(format!("{:>10.3} s  {step:?}", network.now.as_micros() as f64 / 1e6));
+        step.take(network, model, plan);
+        let faults = watch.look(network, model, plan, plan.bound() + Duration::from_secs(rest));
+        assert!(
+            faults.is_empty(),
+            "{again}\n{plan:?}\n{}\n{}",
+            taken.join("\n"),
+            faults[..faults.len().min(TOLD)].join("\n"),
+        );
+    }
+}
+
 /// Walks so many steps from a seed.
 ///
 /// # Panics
 ///
 /// With the seed, the plan and the steps so far, when something is as it must not be.
 fn walk(seed: u64, steps: usize) -> Watch {
-    let plan = Plan::of(seed);
-    let mut network = Network::start(plan.deployment(), seed);
-    network.run(BEGINNING);
-    let mut model = Model::new(&plan.deployment().sites);
-    let mut watch = Watch::default();
-    let mut taken: Vec<String> = Vec::new();
+    let again =
+        format!("walk {seed}: WALK_SEED={seed} WALK_SEEDS=1 WALK_STEPS={steps} shows it again");
+    let mut walk = Walk::begin(seed, again);
     for _ in 0..steps {
-        let step = Step::any(&model, network.random());
-        taken.push(format!("{:>10.3} s  {step:?}", network.now.as_micros() as f64 / 1e6));
-        step.take(&mut network, &mut model, &plan);
-        let rest = RESTS[network.random().below(RESTS.len() as u64) as usize];
-        let pause = plan.bound() + Duration::from_secs(rest);
-        let faults = watch.look(&mut network, &model, &plan, pause);
-        assert!(
-            faults.is_empty(),
-            "walk {seed}: WALK_SEED={seed} WALK_SEEDS=1 WALK_STEPS={} shows it again\n{plan:?}\n{}\n{}",
-            taken.len(),
-            taken.join("\n"),
-            faults[..faults.len().min(TOLD)].join("\n"),
-        );
+        let step = Step::any(&walk.model, walk.network.random());
+        let rest = RESTS[walk.network.random().below(RESTS.len() as u64) as usize];
+        walk.take(step, rest);
     }
-    watch
+    walk.watch
+}
+
+/// A walk that is written down: an octet for the deployment, then three for each step. Steps that are not
+/// possible are left out. Returns how many were taken.
+///
+/// # Panics
+///
+/// With the plan and the steps so far, when something is as it must not be.
+pub(crate) fn directed(bytes: &[u8]) -> usize {
+    let Some((seed, steps)) = bytes.split_first() else { return 0 };
+    let mut walk = Walk::begin(u64::from(*seed), format!("{bytes:02x?}"));
+    for &[what, one, other] in steps.as_chunks::<OCTETS>().0.iter().take(MOST_STEPS) {
+        let (what, rest) = (what % Step::KINDS, usize::from(what / Step::KINDS) % RESTS.len());
+        let step = Step::of(Draw { what, one: one.into(), other: other.into() }, &walk.model);
+        if step.is_possible(&walk.model) {
+            walk.take(step, RESTS[rest]);
+        }
+    }
+    walk.taken.len()
 }
 
 #[test]
@@ -82,6 +133,14 @@ fn the_same_seed_is_the_same_walk() {
         (watch.claimed, watch.sent, watch.longest)
     };
     assert_eq!(walked(5), walked(5));
+}
+
+#[test]
+fn a_walk_that_is_written_down_takes_the_steps_that_are_possible() {
+    assert_eq!(directed(&[]), 0);
+    // The first gateway dies twice, which it can only once, and starts again.
+    let (dies, starts) = (0, 1);
+    assert_eq!(directed(&[7, dies, 0, 0, dies, 0, 0, starts, 0, 0, 9]), 2);
 }
 
 #[test]

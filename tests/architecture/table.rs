@@ -74,7 +74,7 @@ pub(crate) const MODULES: &[Module] = &[
                                   "net", "time", "random", "moment"]),
     // tests and fuzzers: any pure module, and never part of the product
     row("testing",       TestsOnly, &[]),
-    row("fuzzing",       TestsOnly, &[]),
+    row("fuzzing",       TestsOnly, &["testing"]),
 ];
 
 impl Module {
@@ -96,7 +96,8 @@ impl Module {
         };
         let names: Vec<_> = imports.iter().map(|import| format!("`{import}`")).collect();
         let imports = match (names.is_empty(), ground) {
-            _ if self.kind == TestsOnly => "any pure module".to_owned(),
+            (true, _) if self.kind == TestsOnly => "any pure module".to_owned(),
+            (false, _) if self.kind == TestsOnly => format!("any pure module {}", names.join(" ")),
             (true, true) => "ground".to_owned(),
             (true, false) => "—".to_owned(),
             (false, true) => names.join(" ") + " + ground",

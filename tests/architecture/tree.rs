@@ -5,6 +5,10 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+/// Marks of what is no part of the product.
+const TESTS: &str = "#[cfg(test)]";
+const TESTS_AND_FUZZERS: &str = "#[cfg(any(test, fuzzing))]";
+
 /// One file of the tree.
 pub(crate) struct SourceFile {
     /// Path from the root of the repository, such as `src/ike/sa.rs`.
@@ -77,14 +81,17 @@ impl SourceFile {
         SourceFile { path, module, is_test, text, code }
     }
 
-    /// Modules in files of their own that this one declares under `#[cfg(test)]`.
+    /// Modules in files of their own that this one declares for tests, or for tests and fuzzers.
     fn test_modules(&self) -> Vec<String> {
-        let declared = self.code.split("#[cfg(test)]").skip(1).filter_map(|rest| {
-            let (declaration, _) = rest.split_once(';')?;
-            let (visibility, name) = declaration.trim_start().split_once("mod ")?;
-            let is_declaration = visibility.is_empty() || visibility.starts_with("pub");
-            is_declaration.then_some(name).filter(|name| !name.contains('{'))
-        });
+        let declared = [TESTS, TESTS_AND_FUZZERS]
+            .into_iter()
+            .flat_map(|mark| self.code.split(mark).skip(1))
+            .filter_map(|rest| {
+                let (declaration, _) = rest.split_once(';')?;
+                let (visibility, name) = declaration.trim_start().split_once("mod ")?;
+                let is_declaration = visibility.is_empty() || visibility.starts_with("pub");
+                is_declaration.then_some(name).filter(|name| !name.contains('{'))
+            });
         declared.map(|name| format!("{}::{name}", self.module)).collect()
     }
 

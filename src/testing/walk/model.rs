@@ -32,7 +32,9 @@ pub(super) struct Model {
     pub gateways: Vec<Gateway>,
     /// What carries nothing, from the first to the second.
     pub cuts: BTreeSet<(usize, usize)>,
-    /// When a path was cut or mended, the lower end first.
+    /// Tunnels that the operator of the first has closed, to the second.
+    pub closed: BTreeSet<(usize, usize)>,
+    /// When a path was cut or mended, or a tunnel closed or opened, the lower end first.
     changed: BTreeMap<(usize, usize), Timestamp>,
 }
 
@@ -49,6 +51,7 @@ impl Model {
         Model {
             gateways: sites.iter().map(gateway).collect(),
             cuts: BTreeSet::new(),
+            closed: BTreeSet::new(),
             changed: BTreeMap::new(),
         }
     }
@@ -63,13 +66,36 @@ impl Model {
     /// Cuts a path in one direction.
     pub(super) fn cut(&mut self, from: usize, to: usize, now: Timestamp) {
         self.cuts.insert((from, to));
-        self.changed.insert((from.min(to), from.max(to)), now);
+        self.touch(from, to, now);
     }
 
     /// Mends a path in both directions.
     pub(super) fn mend(&mut self, a: usize, b: usize, now: Timestamp) {
         self.cuts.remove(&(a, b));
         self.cuts.remove(&(b, a));
+        self.touch(a, b, now);
+    }
+
+    /// Closes the tunnels of a gateway to another.
+    pub(super) fn close(&mut self, node: usize, other: usize, now: Timestamp) {
+        self.closed.insert((node, other));
+        self.touch(node, other, now);
+    }
+
+    /// Lets them be opened again.
+    pub(super) fn open(&mut self, node: usize, other: usize, now: Timestamp) {
+        self.closed.remove(&(node, other));
+        self.touch(node, other, now);
+    }
+
+    /// Nobody has said of a gateway that a tunnel of it is to be closed.
+    pub(super) fn open_all_of(&mut self, node: usize, now: Timestamp) {
+        for (_, other) in self.closed.clone().into_iter().filter(|(from, _)| *from == node) {
+            self.open(node, other, now);
+        }
+    }
+
+    fn touch(&mut self, a: usize, b: usize, now: Timestamp) {
         self.changed.insert((a.min(b), a.max(b)), now);
     }
 
@@ -121,7 +147,8 @@ impl Model {
     /// Whether packets pass between two gateways, both ways.
     fn works(&self, a: usize, b: usize) -> bool {
         let run = self.gateways[a].runs && self.gateways[b].runs;
-        run && !self.cuts.contains(&(a, b)) && !self.cuts.contains(&(b, a))
+        let is_barred = |way| self.cuts.contains(&way) || self.closed.contains(&way);
+        run && !is_barred((a, b)) && !is_barred((b, a))
     }
 
     fn serves(&self, node: usize) -> bool {

@@ -4,7 +4,7 @@ use super::super::network::Network;
 use super::super::orders::{ask, reload};
 use super::model::Model;
 use super::plan::Plan;
-use crate::control::Request;
+use crate::control::{Request, SaKind};
 use crate::random::{Random, Seeded};
 
 /// What happens to a deployment.
@@ -38,26 +38,48 @@ pub(super) enum Step {
     Undrain(usize),
     /// A gateway reads its file again, with something changed that costs no session.
     Reload(usize),
+    /// The operator of a gateway has the keys of its tunnels to another replaced.
+    Rekey(usize, usize, SaKind),
+    /// The operator of a gateway closes its tunnels to another and lets nobody open them.
+    Disable(usize, usize),
+    /// They may be opened again.
+    Enable(usize, usize),
     /// Nothing.
     Rest,
 }
 
+/// What a step is made of: a kind, and two gateways, by any numbers.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Draw {
+    /// One of [`Step::KINDS`].
+    pub what: u8,
+    /// A gateway.
+    pub one: usize,
+    /// Another, or the same.
+    pub other: usize,
+}
+
 impl Step {
-    /// A step that is possible now; repairs are as likely as accidents.
+    /// How many kinds there are, some of them several times: repairs are as likely as accidents.
+    pub(super) const KINDS: u8 = 25;
+
+    /// A step that is possible now.
     pub(super) fn any(model: &Model, random: &mut Seeded) -> Step {
         loop {
-            let step = Step::draw(model, random);
+            let what = random.below(u64::from(Step::KINDS)) as u8;
+            let [one, other] = [(); 2].map(|()| random.below(model.gateways.len() as u64) as usize);
+            let step = Step::of(Draw { what, one, other }, model);
             if step.is_possible(model) {
                 return step;
             }
         }
     }
 
-    fn draw(model: &Model, random: &mut Seeded) -> Step {
-        let count = model.gateways.len() as u64;
-        let [a, b] = [(); 2].map(|()| random.below(count) as usize);
+    /// The step of a draw, possible or not.
+    pub(super) fn of(draw: Draw, model: &Model) -> Step {
+        let [a, b] = [draw.one, draw.other].map(|number| number % model.gateways.len());
         let [one, other] = [a, b].map(|node| model.gateways[node].site.region);
-        match random.below(20) {
+        match draw.what {
             0 => Step::Kill(a),
             1 | 2 => Step::Start(a),
             3 => Step::Restart(a),
@@ -72,11 +94,16 @@ impl Step {
             15 => Step::Undrain(a),
             16 => Step::Reload(a),
             17 | 18 => Step::CutOff(a),
+            19 => Step::Rekey(a, b, SaKind::Ike),
+            20 => Step::Rekey(a, b, SaKind::Child),
+            21 => Step::Disable(a, b),
+            22 | 23 => Step::Enable(a, b),
             _ => Step::Rest,
         }
     }
 
-    fn is_possible(self, model: &Model) -> bool {
+    /// Whether it changes anything now.
+    pub(super) fn is_possible(self, model: &Model) -> bool {
         let gateway = |node: usize| model.gateways[node];
         let is_cut = |a, b| model.cuts.contains(&(a, b)) || model.cuts.contains(&(b, a));
         match self {
@@ -92,6 +119,11 @@ impl Step {
             Step::LanUp(node) => gateway(node).runs && !gateway(node).has_lan,
             Step::Drain(node) => gateway(node).runs && !gateway(node).is_drained,
             Step::Undrain(node) => gateway(node).runs && gateway(node).is_drained,
+            Step::Rekey(a, b, _) => model.are_peers(a, b) && gateway(a).runs,
+            Step::Disable(a, b) => {
+                model.are_peers(a, b) && gateway(a).runs && !model.closed.contains(&(a, b))
+            }
+            Step::Enable(a, b) => gateway(a).runs && model.closed.contains(&(a, b)),
             Step::Rest => true,
         }
     }
@@ -104,9 +136,10 @@ impl Step {
                 network.crash(node);
                 model.change(node, now, |gateway| gateway.runs = false);
             }
-            // It starts with its LAN, and nobody has said that it is drained.
+            // It starts with its LAN, and nobody has said that it is drained or a peer disabled.
             Step::Start(node) => {
                 network.boot(node);
+                model.open_all_of(node, now);
                 model.change(node, now, |gateway| {
                     (gateway.runs, gateway.has_lan, gateway.is_drained) = (true, true, false);
                 });
@@ -165,6 +198,23 @@ impl Step {
                 let sites: Vec<_> = model.gateways.iter().map(|gateway| gateway.site).collect();
                 let reloads = network.random().below(3) as u32;
                 reload(network, node, &plan.text(sites[node], &sites, reloads));
+            }
+            Step::Rekey(a, b, sa) => {
+                for peer in network.names_of(a, b) {
+                    ask(network, a, &Request::Rekey { peer, sa });
+                }
+            }
+            Step::Disable(a, b) => {
+                for peer in network.names_of(a, b) {
+                    ask(network, a, &Request::Disable { peer });
+                }
+                model.close(a, b, now);
+            }
+            Step::Enable(a, b) => {
+                for peer in network.names_of(a, b) {
+                    ask(network, a, &Request::Enable { peer });
+                }
+                model.open(a, b, now);
             }
             Step::Rest => {}
         }

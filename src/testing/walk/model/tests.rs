@@ -60,3 +60,14 @@ fn who_is_drained_answers_only_when_nobody_else_does() {
     model.change(1, at(1200), |gateway| gateway.runs = false);
     assert!(model.should_reach(1, 2, at(1400)));
 }
+
+#[test]
+fn a_tunnel_that_one_operator_has_closed_is_none_until_that_one_opens_it() {
+    let mut model = six();
+    [2, 3].into_iter().for_each(|far| model.close(0, far, at(1000)));
+    assert!(!model.should_reach(1, 2, at(1000)) && !model.should_reach(1, 2, at(2000)));
+    model.open_all_of(2, at(2000));
+    assert!(!model.should_reach(1, 2, at(3000)));
+    model.open_all_of(0, at(3000));
+    assert!(!model.should_reach(1, 2, at(3001)) && model.should_reach(1, 2, at(3200)));
+}
