@@ -25,6 +25,8 @@ pub enum FaultKind {
     Blackhole,
     /// The underlay drops everything to it, while what it sends arrives.
     OneWay,
+    /// The underlay drops everything from it, while it hears everybody.
+    OneWayOut,
     /// Its router of the underlay is gone: the link is up, and nobody is there.
     Router,
     /// The whole availability zone is gone: gateway killed, its cables and its host's pulled.
@@ -33,7 +35,7 @@ pub enum FaultKind {
 
 impl FaultKind {
     /// All kinds.
-    pub const ALL: [FaultKind; 9] = [
+    pub const ALL: [FaultKind; 10] = [
         FaultKind::Kill,
         FaultKind::Stop,
         FaultKind::Hang,
@@ -41,6 +43,7 @@ impl FaultKind {
         FaultKind::LanDown,
         FaultKind::Blackhole,
         FaultKind::OneWay,
+        FaultKind::OneWayOut,
         FaultKind::Router,
         FaultKind::Zone,
     ];
@@ -55,6 +58,7 @@ impl FaultKind {
             FaultKind::LanDown => "lan-down",
             FaultKind::Blackhole => "blackhole",
             FaultKind::OneWay => "one-way",
+            FaultKind::OneWayOut => "one-way-out",
             FaultKind::Router => "router",
             FaultKind::Zone => "zone",
         }
@@ -70,6 +74,7 @@ impl FaultKind {
             FaultKind::LanDown => "pulled the VPC cable",
             FaultKind::Blackhole => "the underlay drops its packets in silence, both ways",
             FaultKind::OneWay => "the underlay drops what is sent to it",
+            FaultKind::OneWayOut => "the underlay drops what it sends",
             FaultKind::Router => "its router of the underlay is gone, with all links up",
             FaultKind::Zone => "the whole zone is gone: gateway, host and cables",
         }

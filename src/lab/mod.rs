@@ -316,7 +316,9 @@ impl Lab {
             FaultKind::Stop => daemon::stop(process.into_iter()),
             FaultKind::Hang => signal(process, Signal::SIGSTOP),
             FaultKind::WanDown | FaultKind::LanDown => self.set_cables(fault, false),
-            FaultKind::Blackhole | FaultKind::OneWay => self.set_guards(fault, true),
+            FaultKind::Blackhole | FaultKind::OneWay | FaultKind::OneWayOut => {
+                self.set_guards(fault, true)
+            }
             FaultKind::Router => self.set_router(fault, false),
             FaultKind::Zone => {
                 kill(process)?;
@@ -335,7 +337,9 @@ impl Lab {
             FaultKind::WanDown | FaultKind::LanDown | FaultKind::Zone => {
                 self.set_cables(fault, true)
             }
-            FaultKind::Blackhole | FaultKind::OneWay => self.set_guards(fault, false),
+            FaultKind::Blackhole | FaultKind::OneWay | FaultKind::OneWayOut => {
+                self.set_guards(fault, false)
+            }
         }
     }
 
@@ -359,6 +363,7 @@ impl Lab {
             | FaultKind::Hang
             | FaultKind::Blackhole
             | FaultKind::OneWay
+            | FaultKind::OneWayOut
             | FaultKind::Router => Vec::new(),
         };
         for (node, device) in ends {
@@ -397,10 +402,11 @@ impl Lab {
         let wan = node.addresses.iter().find(|(device, _)| device == "wan0");
         let (_, address) = wan.context("the gateway has no underlay address")?;
         let host = format!("{}/32", address.address).parse().context("not an IPv4 address")?;
-        let mut guards = vec![GuardRule::to(host)];
-        if fault.kind == FaultKind::Blackhole {
-            guards.push(GuardRule::from(host));
-        }
+        let guards = match fault.kind {
+            FaultKind::OneWay => vec![GuardRule::to(host)],
+            FaultKind::OneWayOut => vec![GuardRule::from(host)],
+            _ => vec![GuardRule::to(host), GuardRule::from(host)],
+        };
         let router = self.namespace(reference::UNDERLAY);
         wait_for(async {
             let netlink = Netlink::open(Some(&router))?;
