@@ -6,16 +6,13 @@
 //!                                   └────────────┴── south-{a,b} ── south-host-{a,b}
 //! ```
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::{available_parallelism, sleep, spawn};
+use std::thread::sleep;
 use std::time::Duration;
 
-use vpngw::control::{PeersView, Request};
-use vpngw::lab::topology::Role;
 use vpngw::lab::traffic::Report;
 use vpngw::lab::{FaultKind, Lab, reference};
 
+use crate::support::adversity::{Burners, drop_in_underlay, let_pass};
 use crate::support::region::{Path4or6, Regions};
 
 /// What BFD at 50 ms by 3 promises, and what a machine with two busy cores adds to it.
@@ -88,26 +85,20 @@ fn paths_of(regions: &Regions, kind: FaultKind, victim: &str) -> Vec<Path4or6> {
 #[test]
 fn what_comes_and_goes_is_left_alone_and_what_is_only_slow_is_kept() {
     let mut regions = Regions::up();
-    let before = losses(&regions);
+    let before = regions.losses();
     let lossy = watch(&mut regions, |lab| {
-        nft(lab, "add table inet lossy");
-        nft(lab, "add chain inet lossy way { type filter hook forward priority 0; }");
-        nft(lab, "add rule inet lossy way numgen random mod 100 < 20 drop");
+        drop_in_underlay(lab, &["numgen random mod 100 < 20"]);
         sleep(Duration::from_secs(10));
-        nft(lab, "delete table inet lossy");
+        let_pass(lab);
     });
-    assert_eq!(losses(&regions), before, "with a fifth of all packets lost");
+    assert_eq!(regions.losses(), before, "with a fifth of all packets lost");
     println!("20 % loss: no path left, {lossy}");
 
     let busy = watch(&mut regions, |_| {
-        let ending = Arc::new(AtomicBool::new(false));
-        let burners = 2 * available_parallelism().map_or(1, usize::from);
-        let burners: Vec<_> = (0..burners).map(|_| burn(Arc::clone(&ending))).collect();
+        let _busy = Burners::begin();
         sleep(Duration::from_secs(10));
-        ending.store(true, Ordering::Relaxed);
-        burners.into_iter().for_each(|burner| burner.join().unwrap());
     });
-    assert_eq!(losses(&regions), before, "with all cores busy");
+    assert_eq!(regions.losses(), before, "with all cores busy");
     println!("all cores busy: no path left, {busy}");
 
     let paths = paths_of(&regions, FaultKind::WanDown, "east-a");
@@ -138,33 +129,6 @@ fn watch(regions: &mut Regions, act: impl FnOnce(&mut Lab)) -> String {
     let lost: usize = reports.iter().map(Report::lost).sum();
     let sent: usize = reports.iter().map(Report::sent).sum();
     format!("{lost} of {sent} probes lost, longest gap {} ms", longest(&reports).as_millis())
-}
-
-/// How often each gateway has lost the path to each of its peers.
-fn losses(regions: &Regions) -> Vec<(String, u32)> {
-    let gateways: Vec<&str> = regions.lab.topology().names(Role::Gateway).collect();
-    let of_gateway = |gateway: &&str| {
-        let view: PeersView = regions.ask(gateway, &Request::Peers);
-        let gateway = gateway.to_string();
-        view.peers
-            .into_iter()
-            .map(move |peer| (format!("{gateway} to {}", peer.name), peer.bfd.unwrap().losses))
-    };
-    gateways.iter().flat_map(of_gateway).collect()
-}
-
-fn nft(lab: &Lab, words: &str) {
-    let argv: Vec<String> = ["nft", words].map(str::to_owned).into();
-    assert!(lab.exec(reference::UNDERLAY, &argv).unwrap().success(), "{words}");
-}
-
-fn burn(ending: Arc<AtomicBool>) -> std::thread::JoinHandle<()> {
-    spawn(move || {
-        let mut spins = 0_u64;
-        while !ending.load(Ordering::Relaxed) {
-            spins = std::hint::black_box(spins.wrapping_add(1));
-        }
-    })
 }
 
 /// With its zone's gateway dead for good, East lives on with the other one, and a transfer that

@@ -12,9 +12,12 @@
 //! LADDER_ROUNDS=30 cargo test --release --test netns -- ladder --ignored --nocapture
 //! ```
 //!
-//! `LADDER_FAULTS` names the kinds that happen, with commas between; `LADDER_RATE` is packets a second of each
+//! `LADDER_FAULTS` names the rungs, with commas between: failures of the lab, and what is none for the gateways that
+//! are looked at (`partition`, `flap`, `loss`, `busy`, `icmp`; see [`Rung`]). `LADDER_RATE` is packets a second of each
 //! stream; `LADDER_INTERVAL_MS` the interval of BFD and of VRRP's advertisements, of which three may be missing;
 //! `LADDER_LIMIT_MS` what no gap may be longer than.
+
+mod rungs;
 
 use std::collections::BTreeMap;
 use std::env;
@@ -28,6 +31,7 @@ use vpngw::lab::traffic::{Delivery, Stream};
 use vpngw::lab::{FaultKind, Lab};
 
 use crate::support::region::Regions;
+use rungs::Rung;
 
 /// How long a fault is watched, and its repair.
 const WATCH: Duration = Duration::from_millis(1500);
@@ -70,66 +74,75 @@ fn the_ladder_of_faults() {
     let rounds = setting("LADDER_ROUNDS").unwrap_or(3);
     let rate = setting("LADDER_RATE").unwrap_or(10_000);
     let limit = setting("LADDER_LIMIT_MS").map(|limit| Duration::from_millis(limit.into()));
-    let mut ladder = BTreeMap::<FaultKind, Rung>::new();
+    let mut ladder = BTreeMap::<Rung, Seen>::new();
     for round in 0..rounds {
         climb(round, rate, &mut ladder);
         print(&ladder, rate);
     }
-    let longest = ladder.values().flat_map(|rung| &rung.gaps).max().unwrap();
+    let longest = ladder.values().flat_map(|seen| &seen.gaps).max().unwrap();
     assert!(limit.is_none_or(|limit| *longest <= limit), "{longest:?}");
-    let lost: usize = ladder.values().map(|rung| rung.lost_at_repair).sum();
+    let lost: usize = ladder.values().map(|seen| seen.lost_at_repair).sum();
     println!("{lost} packets lost at repairs");
+    let falsely: u32 = ladder.values().map(|seen| seen.falsely).sum();
+    assert_eq!(falsely, 0, "paths given up without a reason");
 }
 
 fn setting(name: &str) -> Option<u32> {
     env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is a number")))
 }
 
-fn kinds() -> Vec<FaultKind> {
+fn rungs() -> Vec<Rung> {
     match env::var("LADDER_FAULTS") {
         Ok(names) => names.split(',').map(|name| name.parse().unwrap()).collect(),
-        Err(_) => FaultKind::ALL.to_vec(),
+        Err(_) => Rung::all().collect(),
     }
 }
 
-/// What all rounds have seen of one kind of fault.
+/// What all rounds have seen of one rung.
 #[derive(Debug, Default)]
-struct Rung {
+struct Seen {
     /// Of each fault the longest gap away, and back.
     gaps: Vec<Duration>,
     duplicates: usize,
     reordered: usize,
     lost_at_repair: usize,
+    /// Paths that gateways have given up without a reason.
+    falsely: u32,
     gaps_at_repair: Vec<Duration>,
 }
 
 /// One round: every kind once.
-fn climb(round: u32, rate: u32, ladder: &mut BTreeMap<FaultKind, Rung>) {
+fn climb(round: u32, rate: u32, ladder: &mut BTreeMap<Rung, Seen>) {
     let mut regions = Regions::up();
     if let Some(interval) = setting("LADDER_INTERVAL_MS") {
         hurry(&regions, interval);
     }
     let places = VICTIMS.into_iter().cycle().skip(round as usize);
-    for (number, (kind, (victim, near, far))) in kinds().into_iter().zip(places).enumerate() {
+    for (number, (rung, (victim, near, far))) in rungs().into_iter().zip(places).enumerate() {
         regions.settles();
         wait_until_used(&regions, victim, (near, far));
-        let rung = ladder.entry(kind).or_default();
+        let seen = ladder.entry(rung).or_default();
         // At another moment of the intervals each time.
         let phase = Duration::from_millis((u64::from(round) * 37 + number as u64 * 13) % 50);
+        let losses = regions.losses();
+        let mut lasting = None;
         let during = streaming(&mut regions, rate, (near, far), |lab| {
             sleep(Duration::from_millis(300) + phase);
-            lab.fail(kind, victim).unwrap();
+            lasting = Some(rung.begin(lab, victim, far));
             sleep(WATCH);
         });
-        rung.gaps.extend(during.iter().map(Delivery::longest_gap));
-        rung.duplicates += during.iter().map(Delivery::duplicates).sum::<usize>();
-        rung.reordered += during.iter().map(Delivery::reordered).sum::<usize>();
+        seen.gaps.extend(during.iter().map(Delivery::longest_gap));
+        seen.duplicates += during.iter().map(Delivery::duplicates).sum::<usize>();
+        seen.reordered += during.iter().map(Delivery::reordered).sum::<usize>();
         let after = streaming(&mut regions, rate, (near, far), |lab| {
-            lab.heal(None).unwrap();
+            rung.end(lab, lasting.take().unwrap());
             sleep(WATCH_REPAIR);
         });
-        rung.lost_at_repair += after.iter().map(Delivery::lost).sum::<usize>();
-        rung.gaps_at_repair.extend(after.iter().map(Delivery::longest_gap));
+        seen.falsely += rung.lost_falsely(&losses, &regions.losses());
+        if rung != Rung::Loss {
+            seen.lost_at_repair += after.iter().map(Delivery::lost).sum::<usize>();
+        }
+        seen.gaps_at_repair.extend(after.iter().map(Delivery::longest_gap));
     }
 }
 
@@ -188,19 +201,19 @@ fn carried(regions: &Regions, gateway: &str) -> u64 {
     view.peers.iter().map(|peer| peer.sent.packets).sum()
 }
 
-fn print(ladder: &BTreeMap<FaultKind, Rung>, rate: u32) {
+fn print(ladder: &BTreeMap<Rung, Seen>, rate: u32) {
     let mut table = format!("gaps in ms of streams of {rate} packets a second, each way\n");
-    table += "fault        faults   p50   p99   max   twice   late   at repair: max   lost\n";
-    for (kind, rung) in ladder {
-        let [p50, p99, max] = [50, 99, 100].map(|share| percentile(&rung.gaps, share));
-        let repair = percentile(&rung.gaps_at_repair, 100);
-        let Rung { duplicates, reordered, lost_at_repair, .. } = rung;
-        let faults = rung.gaps.len() / 2;
-        let kind = kind.name();
+    table +=
+        "rung         times   p50   p99   max   twice   late   at repair: max   lost   false\n";
+    for (rung, seen) in ladder {
+        let [p50, p99, max] = [50, 99, 100].map(|share| percentile(&seen.gaps, share));
+        let repair = percentile(&seen.gaps_at_repair, 100);
+        let Seen { duplicates, reordered, lost_at_repair, falsely, .. } = seen;
+        let times = seen.gaps.len() / 2;
         writeln!(
             table,
-            "{kind:<12} {faults:>6} {p50:>5} {p99:>5} {max:>5} {duplicates:>7} {reordered:>6} \
-             {repair:>16} {lost_at_repair:>6}"
+            "{rung:<12} {times:>5} {p50:>5} {p99:>5} {max:>5} {duplicates:>7} {reordered:>6} \
+             {repair:>16} {lost_at_repair:>6} {falsely:>7}"
         )
         .unwrap();
     }

@@ -1,6 +1,7 @@
 //! What the scenarios share: two sites with a router between them, gateways of ours and of
 //! others at their edges, and eyes on the wire.
 
+pub(crate) mod adversity;
 pub(crate) mod authority;
 pub(crate) mod bird;
 pub(crate) mod charon;

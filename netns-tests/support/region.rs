@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use tempfile::TempDir;
-use vpngw::control::Request;
+use vpngw::control::{PeersView, Request};
 use vpngw::lab::topology::Role;
 use vpngw::lab::traffic::{Pinger, Report};
 use vpngw::lab::{Deployment, Lab, Settings, control};
@@ -123,6 +123,18 @@ impl Regions {
         request: &Request,
     ) -> T {
         control::ask(&self.lab.control_socket(gateway).unwrap(), request).unwrap()
+    }
+
+    /// How often each gateway has lost the path to each of its peers.
+    pub(crate) fn losses(&self) -> Vec<(String, u32)> {
+        let of_gateway = |gateway: &str| {
+            let view: PeersView = self.ask(gateway, &Request::Peers);
+            let gateway = gateway.to_owned();
+            view.peers
+                .into_iter()
+                .map(move |peer| (format!("{gateway} to {}", peer.name), peer.bfd.unwrap().losses))
+        };
+        self.lab.topology().names(Role::Gateway).flat_map(of_gateway).collect()
     }
 
     /// Waits until everything works again.
