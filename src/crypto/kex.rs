@@ -58,6 +58,11 @@ pub enum Group {
 }
 
 impl Group {
+    /// Whether a key or a secret takes less than 0.1 ms.
+    pub fn is_brief(self) -> bool {
+        matches!(self, Group::Curve25519 | Group::MlKem512 | Group::MlKem768 | Group::MlKem1024)
+    }
+
     /// ML-KEM, best first: 768 is what everybody has, 1024 is wanted by some, 512 is the shortest.
     pub const KEMS: [Group; 3] = [Group::MlKem768, Group::MlKem1024, Group::MlKem512];
 

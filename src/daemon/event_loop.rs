@@ -314,8 +314,25 @@ impl Daemon {
         }
     }
 
-    /// Carries out what the gateway wants, in its order.
+    /// Carries out what the gateway wants, in its order, and has its public-key work done.
     pub(super) fn carry_out(&mut self) {
+        let (mut keys_moved, mut done_here) = (false, 0);
+        loop {
+            keys_moved |= self.carry_out_outputs();
+            let Some(answer) = self.jobs.fill(&mut done_here, || self.gateway.poll_job()) else {
+                break;
+            };
+            let now = self.now();
+            self.gateway.handle_job(answer, &mut Moment::new(now, Clock::wall(), &mut self.random));
+            keys_moved = true;
+        }
+        if keys_moved {
+            scrub_stack();
+        }
+    }
+
+    /// Carries out all outputs; says whether keys may have been in use.
+    fn carry_out_outputs(&mut self) -> bool {
         let mut keys_moved = false;
         while let Some(output) = self.gateway.poll_output() {
             keys_moved |=
@@ -348,10 +365,7 @@ impl Daemon {
                 }
             }
         }
-        self.jobs.fill(|| self.gateway.poll_job());
-        if keys_moved {
-            scrub_stack();
-        }
+        keys_moved
     }
 
     fn watch_path(&self, output: BfdOutput) {

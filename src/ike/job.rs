@@ -109,6 +109,12 @@ impl Job {
         self.id
     }
 
+    /// Whether it takes some 0.1 ms, so that who has nothing else to do loses less by doing it than by handing
+    /// it to another thread.
+    pub fn is_brief(&self) -> bool {
+        self.work.is_brief()
+    }
+
     /// Does the work; takes tens of microseconds to a few milliseconds, and no lock.
     pub fn run(self) -> JobAnswer {
         JobAnswer { id: self.id, done: self.work.run() }
@@ -137,6 +143,18 @@ impl Ephemeral {
 }
 
 impl Work {
+    /// See [`Job::is_brief`].
+    fn is_brief(&self) -> bool {
+        match self {
+            Work::Generate(ours) | Work::Respond { ours, .. } => ours.group.is_brief(),
+            Work::Prepare(all) => all.len() <= 2 && all.iter().all(|one| one.group.is_brief()),
+            Work::Agree { ours, .. } => ours.group().is_brief(),
+            Work::Sign { scheme, .. } => scheme.algorithm == Algorithm::Ed25519,
+            Work::Verify { evidence, .. } => matches!(evidence[..], [Evidence::Key(_)]),
+            Work::Recheck(_) => false,
+        }
+    }
+
     /// Does the work.
     pub(super) fn run(self) -> Done {
         match self {
