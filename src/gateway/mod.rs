@@ -132,6 +132,7 @@ pub struct Gateway {
     /// The tunnels that BFD was told to watch.
     watched: BTreeSet<PeerId>,
     hints: hints::Hints,
+    beginnings: path::Beginnings,
     /// The peers are told that we go.
     leaving: bool,
     tcp: VecDeque<TcpOutput>,
@@ -215,6 +216,7 @@ impl Gateway {
             publisher: Publisher::default(),
             watched: BTreeSet::new(),
             hints: hints::Hints::default(),
+            beginnings: path::Beginnings::default(),
             leaving: false,
             tcp: VecDeque::new(),
             outputs: VecDeque::new(),

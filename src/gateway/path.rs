@@ -18,7 +18,8 @@
 //! A path that comes back is held for a while, twice as long with every loss of late: other paths
 //! are preferred meanwhile, and when there is none it is used (RFC 5882 §3.1). A new connection
 //! does not end that: peers that come and go are damped like cables that do. The first connection is
-//! held, too.
+//! held, too, as long as those are that came up in the same moment: else, when a gateway starts, routes would move
+//! to whoever is ready first, and away again.
 
 use super::failover::Health;
 use crate::time::Timestamp;
@@ -28,6 +29,8 @@ use std::time::Duration;
 
 /// How long a path is held that was lost once.
 const HOLD: Duration = Duration::from_secs(1);
+/// How much longer a first connection may be held for the sake of those that follow it.
+const TOGETHER: Duration = Duration::from_millis(500);
 /// The longest time that a path is held.
 const LONGEST_HOLD: Duration = Duration::from_secs(60);
 /// Time without a loss that makes half of the losses forgotten.
@@ -164,6 +167,21 @@ enum State {
     },
 }
 
+/// Until when connections are held that come up now, none of which is a path that was lost.
+#[derive(Debug, Default)]
+pub(super) struct Beginnings {
+    until: Timestamp,
+}
+
+impl Beginnings {
+    fn until(&mut self, now: Timestamp) -> Timestamp {
+        if self.until < now + HOLD {
+            self.until = now + HOLD + TOGETHER;
+        }
+        self.until
+    }
+}
+
 /// The path of one tunnel.
 #[derive(Debug, Default)]
 pub(super) struct Path {
@@ -242,6 +260,13 @@ impl Path {
         self.begin_anew(opinion, now);
         if let State::Fit = self.state {
             self.state = State::Held { until: now + HOLD };
+        }
+    }
+
+    /// A first connection that has begun now ends being held together with others.
+    pub(super) fn wait_for_others(&mut self, others: &mut Beginnings, now: Timestamp) {
+        if self.losses == 0 && self.state == (State::Held { until: now + HOLD }) {
+            self.state = State::Held { until: others.until(now) };
         }
     }
 

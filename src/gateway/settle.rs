@@ -158,6 +158,7 @@ impl Gateway {
                 (self.tunnels.get_mut(&peer), self.config.peers.get(&peer))
             {
                 tunnel.on_event(&event, config, now);
+                tunnel.path.wait_for_others(&mut self.beginnings, now);
                 self.dirty.tunnels.insert(peer);
                 if let Event::Moved { .. } = event {
                     self.dirty.moved.insert(peer);

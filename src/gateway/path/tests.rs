@@ -144,6 +144,25 @@ fn a_first_connection_is_held_for_a_moment_and_a_lost_path_no_shorter() {
 }
 
 #[test]
+fn first_connections_of_one_moment_are_held_until_the_same_instant() {
+    let mut beginnings = Beginnings::default();
+    let mut begin = |now| {
+        let mut path = Path::default();
+        path.begin(Opinion::Believed, now);
+        path.wait_for_others(&mut beginnings, now);
+        path.poll_timeout().expect("it is held")
+    };
+    assert_eq!([0, 100, 500].map(|ms| begin(at(ms))), [at(1500); 3]);
+    assert_eq!(begin(at(501)), at(2001), "nobody is held for less than before");
+
+    let mut lost = Path::default();
+    lost.on_opinion(Opinion::Lost(CAUSE), at(600));
+    lost.on_opinion(Opinion::Works, at(600));
+    lost.wait_for_others(&mut beginnings, at(600));
+    assert_eq!(lost.poll_timeout(), Some(at(1600)), "it was lost, and waits for nobody");
+}
+
+#[test]
 fn every_loss_says_in_words_what_is_lost() {
     let words = |loss: Loss| loss.to_string();
     assert_eq!(words(Loss::NotHeard), "one way only: they do not hear us");
