@@ -6,6 +6,7 @@ use crate::gateway::Datagram;
 use crate::os::dscp::mark_as_control;
 use crate::os::udp::{allow_fragments, mark};
 use anyhow::anyhow;
+use socket2::SockRef;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -73,7 +74,9 @@ impl Underlay {
         let of_datagram = |listener: &&Listener| listener.local == datagram.local;
         let listener = self.sockets.iter().find(of_datagram);
         let listener = listener.ok_or(io::ErrorKind::AddrNotAvailable)?;
-        listener.socket.try_send_to(&datagram.bytes, datagram.remote).map(drop)
+        // The runtime would have the first wait until it has heard that the socket has room.
+        let socket = SockRef::from(&listener.socket);
+        socket.send_to(&datagram.bytes, &datagram.remote.into()).map(drop)
     }
 }
 
