@@ -30,6 +30,7 @@ use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
     Issuer, KeyPair, KeyUsagePurpose, PublicKeyData, SanType, SerialNumber, SignatureAlgorithm,
 };
+use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -115,10 +116,16 @@ fn issue(folder: &Folder, order: &Order<'_>, now: WallTime, look: Look) -> Resul
         );
     }
     let until = folder.end_of(order.days, now)?;
-    let certificate = sign(folder, &names, &key, until, now)?;
     let access = keys::access(&key_file, 0o600, 0o640);
     folder::write_key(&key_file, key.serialized_der(), access)?;
-    folder::write_certificate(&certificate_file, &certificate)?;
+    let certified = sign(folder, &names, &key, until, now)
+        .and_then(|certificate| deliver(folder, &certificate_file, certificate));
+    if certified.is_err() {
+        let _ = fs::remove_file(&key_file);
+    }
+    let certificate = certified?;
+    let name = names.first().map(ToString::to_string).unwrap_or_default();
+    folder.show(&name, &certificate)?;
     if look.json {
         return look::print_json(&NewCertificate {
             private_key: Some(key_file.display().to_string()),
@@ -134,6 +141,16 @@ fn issue(folder: &Folder, order: &Order<'_>, now: WallTime, look: Look) -> Resul
     ))
 }
 
+/// Keeps a copy of a certificate, and writes it into a new file; without the file there is no copy.
+fn deliver(folder: &Folder, file: &Path, certificate: Certificate) -> Result<Certificate> {
+    folder.keep(&certificate)?;
+    let written = folder::write_certificate(file, &certificate);
+    if written.is_err() {
+        let _ = fs::remove_file(folder.copy_of(&certificate));
+    }
+    written.map(|()| certificate)
+}
+
 fn renew(folder: &Folder, file: &Path, days: u16, now: WallTime, look: Look) -> Result<()> {
     let old = read_certificate(file)?;
     ensure!(folder.has_issued(&old)?, "{} was not issued by this authority", file.display());
@@ -141,6 +158,12 @@ fn renew(folder: &Folder, file: &Path, days: u16, now: WallTime, look: Look) -> 
         bail!("{} is revoked; issue a new certificate with a new key", file.display());
     }
     let certificate = renewed(folder, &old, folder.end_of(days, now)?, now)?;
+    let current = first_name(&certificate).map(|name| folder.current(&name));
+    let file = match current.as_deref().filter(|_| folder.is_copy(file)) {
+        // What was issued stays in the record of it.
+        Some(current) => current,
+        None => file,
+    };
     folder::replace_certificate(file, &certificate)?;
     if look.json {
         return look::print_json(&NewCertificate::in_file(file, &certificate));
@@ -154,7 +177,7 @@ fn renew(folder: &Folder, file: &Path, days: u16, now: WallTime, look: Look) -> 
     ))
 }
 
-/// A new certificate for the key and the names of an old one.
+/// A new certificate for the key and the names of an old one, where its gateway finds it.
 fn renewed(
     folder: &Folder,
     old: &Certificate,
@@ -163,7 +186,12 @@ fn renewed(
 ) -> Result<Certificate> {
     let key =
         Kept::of(old).context("the key of the certificate is of a kind that is not issued")?;
-    sign(folder, &written_names(old), &key, until, now)
+    let certificate = sign(folder, &written_names(old), &key, until, now)?;
+    folder.keep(&certificate)?;
+    if let Some(name) = first_name(&certificate) {
+        folder.show(&name, &certificate)?;
+    }
+    Ok(certificate)
 }
 
 fn revoke(folder: &Folder, which: &[String], days: u16, now: WallTime, look: Look) -> Result<()> {
@@ -172,15 +200,14 @@ fn revoke(folder: &Folder, which: &[String], days: u16, now: WallTime, look: Loo
     let mut added = Vec::new();
     for word in which {
         let meant = meant_by(word, &issued, now)?;
-        let fresh = meant
-            .into_iter()
-            .filter(|certificate| !revoked.iter().any(|one| one.serial == certificate.serial()));
-        let fresh: Vec<&Certificate> = fresh.collect();
-        ensure!(!fresh.is_empty(), "all certificates of {word} are revoked already");
-        for certificate in fresh {
-            revoked.push(Revoked { serial: certificate.serial().to_owned(), at: now });
-            added.push(certificate.to_string());
+        let before = added.len();
+        for certificate in meant {
+            if !revoked.iter().any(|one| one.serial == certificate.serial()) {
+                revoked.push(Revoked { serial: certificate.serial().to_owned(), at: now });
+                added.push(certificate.to_string());
+            }
         }
+        ensure!(added.len() > before, "all certificates of {word} are revoked already");
     }
     folder.write_list(&revoked, days, now)?;
     let list = folder.path("ca.crl");
@@ -192,8 +219,8 @@ fn revoke(folder: &Folder, which: &[String], days: u16, now: WallTime, look: Loo
         false => added.join(", "),
     };
     look::print(&format!(
-        "{} revokes {what}. Give it to every gateway, and run `vpnctl reload` there; a newer one must \
-         follow by {}.",
+        "{} revokes {what}. A gateway takes it by itself when it is in its `crl`; a newer one must follow \
+         by {}.",
         list.display(),
         Date(now + u32::from(days) * DAY)
     ))
@@ -260,7 +287,7 @@ fn list(folder: &Folder, now: WallTime, look: Look) -> Result<()> {
     look::print(&sheet.render(look))
 }
 
-/// Has the authority sign a certificate; keeps a copy, and has the gateway find it.
+/// Has the authority sign a certificate, which is in no file yet.
 fn sign(
     folder: &Folder,
     names: &[Identity],
@@ -282,10 +309,7 @@ fn sign(
     let made = params
         .signed_by(key, &Issuer::from_params(&issuing, &signer))
         .context("no certificate could be made")?;
-    let certificate = Certificate::from_der(made.der())?;
-    folder.keep(&certificate)?;
-    folder.show(&name, &certificate)?;
-    Ok(certificate)
+    Ok(Certificate::from_der(made.der())?)
 }
 
 /// What the certificate of an authority has.

@@ -135,7 +135,7 @@ pub(in crate::cli) enum CaCommand {
         /// Folder of the authority
         #[arg(value_hint = ValueHint::DirPath)]
         folder: PathBuf,
-        /// File with the certificate, which is replaced
+        /// File with the certificate, which is replaced; for one in FOLDER/issued, that in FOLDER/current
         #[arg(value_hint = ValueHint::FilePath, required_unless_present = "due")]
         file: Option<PathBuf>,
         /// Instead of a file, all that have a third of their life left or less, into FOLDER/current, and

@@ -133,6 +133,13 @@ impl Folder {
         self.path("issued").join(format!("{}.crt", certificate.serial().replace(':', "")))
     }
 
+    /// Whether a file is one of those copies, by whatever way it is named.
+    pub(super) fn is_copy(&self, file: &Path) -> bool {
+        let real = file.canonicalize();
+        let kept = self.path("issued").canonicalize();
+        real.is_ok_and(|real| kept.is_ok_and(|kept| real.parent() == Some(&kept)))
+    }
+
     /// Whether a certificate was issued here.
     pub(super) fn has_issued(&self, certificate: &Certificate) -> Result<bool> {
         let copy = self.copy_of(certificate);

@@ -125,6 +125,41 @@ fn a_renewed_certificate_is_for_the_same_key_and_names() {
     assert!(said.contains("was not issued by this authority"), "{said}");
 }
 
+/// A key that nobody has is not what a gateway is to have, and nothing is renewed for it.
+#[test]
+fn what_cannot_be_written_was_never_issued() {
+    let (home, folder) = authority();
+    issue_for(&folder, "a.example", KeyKind::P256, home.path()).unwrap();
+    let open = Folder::open(&folder).unwrap();
+    let before = (open.issued().unwrap(), read_certificate(&open.current("a.example")).unwrap());
+    let nowhere = home.path().join("nowhere");
+    issue_for(&folder, "a.example", KeyKind::P256, &nowhere).unwrap_err();
+    fs::rename(folder.join("ca.key"), folder.join("away")).unwrap();
+    let output = home.path().join("output");
+    fs::create_dir(&output).unwrap();
+    issue_for(&folder, "a.example", KeyKind::P256, &output).unwrap_err();
+    assert_eq!(fs::read_dir(&output).unwrap().count(), 0, "no key that is of no use");
+    let after = (open.issued().unwrap(), read_certificate(&open.current("a.example")).unwrap());
+    assert_eq!(after, before);
+}
+
+#[test]
+fn the_record_of_what_was_issued_stays_when_one_of_it_is_renewed() {
+    let (home, folder) = authority();
+    issue_for(&folder, "a.example", KeyKind::P256, home.path()).unwrap();
+    let open = Folder::open(&folder).unwrap();
+    let old = read_certificate(&home.path().join("a.example.crt")).unwrap();
+    run(&renewal(&folder, Some(&open.copy_of(&old)), 60), QUIET).unwrap();
+    assert!(open.has_issued(&old).unwrap(), "it can still be revoked");
+    let new = read_certificate(&open.current("a.example")).unwrap();
+    assert!(open.has_issued(&new).unwrap() && new.not_after() > old.not_after());
+    // Whoever had the record broken by another hand revokes each serial number once.
+    fs::copy(open.copy_of(&new), folder.join("issued/again.crt")).unwrap();
+    let which = vec!["a.example".to_owned()];
+    run(&CaCommand::Revoke { folder: folder.clone(), which, days: 30 }, QUIET).unwrap();
+    assert_eq!(open.revoked().unwrap().len(), 2);
+}
+
 #[test]
 fn what_is_no_name_is_not_issued() {
     let (home, folder) = authority();
