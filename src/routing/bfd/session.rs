@@ -106,6 +106,8 @@ struct Poll {
     packets: u32,
     /// What we announce has changed since: its answer may not be about that.
     is_outdated: bool,
+    /// When it began no answer to an earlier one was on its way that could be taken for its own.
+    is_alone: bool,
 }
 
 /// One session.
@@ -128,6 +130,8 @@ pub struct Session {
     /// There is to be another Poll Sequence when a packet without Final shows that no answer to the
     /// last one is on its way (§6.8.3).
     polls_again: bool,
+    /// A Poll Sequence has ended with an answer to one of several packets: the others' may be on their way.
+    answers_follow: bool,
     /// The peer polls and has no answer yet.
     final_due: bool,
     in_force: InForce,
@@ -158,6 +162,7 @@ impl Session {
             hinted: None,
             poll: None,
             polls_again: false,
+            answers_follow: false,
             final_due: false,
             transmitted: None,
             urgent_at: (config.role == Role::Active).then_some(now),
@@ -184,7 +189,7 @@ impl Session {
         }
         let says = |config: &SessionConfig| (config.beyond_is_down, config.is_leaving);
         if self.state == State::Up && says(&config) != says(&old) {
-            self.begin_poll(now);
+            self.poll_for_change(now);
         }
         self.adopt(now);
         self.hasten(now);
@@ -210,8 +215,7 @@ impl Session {
         self.controlled = now;
         match packet.is_final {
             true => self.end_poll(now),
-            false if self.polls_again => self.poll_again(now),
-            false => {}
+            false => self.on_no_answer(now),
         }
         if self.state == State::AdminDown {
             return Err(Ignored::AdminDown);
@@ -337,7 +341,7 @@ impl Session {
         }
         self.diagnostic = diagnostic.unwrap_or(self.diagnostic);
         (self.state, self.since, self.overdue, self.hinted) = (next, now, false, None);
-        (self.poll, self.polls_again) = (None, false);
+        (self.poll, self.polls_again, self.answers_follow) = (None, false, false);
         self.in_force = InForce::of(Announced::of(next, self.config.interval, None));
         if next == State::Up {
             // What we said of our intervals was said for a session that is down (§6.8.3).
@@ -366,32 +370,38 @@ impl Session {
     }
 
     fn begin_poll(&mut self, now: Timestamp) {
-        self.poll.get_or_insert(Poll { began: now, packets: 0, is_outdated: false });
+        let is_alone = !self.answers_follow && !self.polls_again;
+        self.poll.get_or_insert(Poll { began: now, packets: 0, is_outdated: false, is_alone });
     }
 
     /// What we announce has changed. While answers to an earlier poll may come, nobody knows what they are
     /// answers to.
     fn poll_for_change(&mut self, now: Timestamp) {
         match &mut self.poll {
-            Some(poll) if poll.packets > 0 => poll.is_outdated = true,
+            Some(poll) if poll.packets > 0 || !poll.is_alone => poll.is_outdated = true,
             Some(_) => {}
-            None if self.polls_again => {}
+            None if self.polls_again || self.answers_follow => self.polls_again = true,
             None => self.begin_poll(now),
         }
     }
 
-    fn poll_again(&mut self, now: Timestamp) {
-        self.polls_again = false;
-        self.begin_poll(now);
-        self.hasten(now);
+    /// A packet without Final: answers to polls that have ended do not follow any more.
+    fn on_no_answer(&mut self, now: Timestamp) {
+        self.answers_follow = false;
+        if std::mem::take(&mut self.polls_again) {
+            self.begin_poll(now);
+            self.hasten(now);
+        }
     }
 
     fn end_poll(&mut self, now: Timestamp) {
         let Some(poll) = self.poll.take_if(|poll| poll.packets > 0) else { return };
-        if poll.packets == 1 {
+        let is_answered_alone = poll.packets == 1 && poll.is_alone;
+        if is_answered_alone {
             // Of several packets nobody knows which one is answered.
             self.round_trip = Some(now.since(poll.began));
         }
+        self.answers_follow = !is_answered_alone;
         self.polls_again |= poll.is_outdated;
         if !self.polls_again {
             self.in_force.settle();

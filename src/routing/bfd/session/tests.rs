@@ -491,6 +491,59 @@ fn a_change_during_a_poll_is_polled_for_once_more() {
     assert_eq!(session.report().interval, Duration::from_secs(1));
 }
 
+/// Two polls are out, and both are answered: the second answer says nothing of a change in between.
+#[test]
+fn a_change_right_after_a_poll_of_several_packets_waits_for_their_answers() {
+    let mut random = Seeded::new(12);
+    let mut session = scripted(&mut random);
+    let answer = ControlPacket { is_final: true, ..up_packet() };
+    let at = Timestamp::from_millis;
+    let sent = sends(&mut session, at(60), &mut random);
+    assert!(sent.iter().filter(|(_, packet)| packet.poll).count() > 1, "{sent:?}");
+    session.handle_packet(&answer, at(60), &mut random).unwrap();
+    session.configure(every(1000), at(61));
+    let sent = sends(&mut session, at(63), &mut random);
+    assert!(sent.iter().all(|(_, packet)| !packet.poll), "{sent:?}");
+    session.handle_packet(&answer, at(64), &mut random).unwrap();
+    assert_eq!(session.report().interval, 50 * MS, "the peer may not know of the change");
+    session.handle_packet(&up_packet(), at(65), &mut random).unwrap();
+    let sent = sends(&mut session, at(67), &mut random);
+    assert!(sent.iter().any(|(_, packet)| packet.poll && packet.desired_min_tx == 1_000_000));
+    session.handle_packet(&answer, at(68), &mut random).unwrap();
+    assert_eq!(session.report().interval, Duration::from_secs(1));
+}
+
+/// It would be judged too early by a way that is too short.
+#[test]
+fn a_late_answer_measures_no_round_trip() {
+    let mut random = Seeded::new(12);
+    let mut session = scripted(&mut random);
+    let answer = ControlPacket { is_final: true, ..up_packet() };
+    let at = Timestamp::from_millis;
+    sends(&mut session, at(60), &mut random);
+    session.handle_packet(&answer, at(60), &mut random).unwrap();
+    session.on_hint(Hint::MayBeLost, at(61));
+    let sent = sends(&mut session, at(63), &mut random);
+    assert_eq!(sent.iter().filter(|(_, packet)| packet.poll).count(), 1, "{sent:?}");
+    session.handle_packet(&answer, at(63), &mut random).unwrap();
+    assert_eq!(session.report().round_trip, None, "it may answer a poll of before");
+}
+
+#[test]
+fn another_diagnostic_during_a_poll_is_polled_for_once_more() {
+    let mut random = Seeded::new(12);
+    let mut session = scripted(&mut random);
+    let answer = ControlPacket { is_final: true, ..up_packet() };
+    let at = Timestamp::from_millis;
+    let sent = sends(&mut session, at(1), &mut random);
+    assert!(sent.iter().any(|(_, packet)| packet.poll), "{sent:?}");
+    session.configure(SessionConfig { beyond_is_down: true, ..CONFIG }, at(2));
+    session.handle_packet(&answer, at(2), &mut random).unwrap();
+    session.handle_packet(&up_packet(), at(3), &mut random).unwrap();
+    let sent = sends(&mut session, at(6), &mut random);
+    assert!(sent.iter().any(|(_, packet)| packet.poll), "{sent:?}");
+}
+
 #[test]
 fn a_session_that_is_held_down_knows_its_peer_as_long_as_that_speaks() {
     let mut wire = Wire::up([CONFIG; 2]);
