@@ -54,7 +54,8 @@ pub(super) fn run(command: &CaCommand, look: Look) -> Result<ExitCode> {
             renew(&Folder::open_to_change(folder)?, file, *days, now, look)?;
         }
         CaCommand::Renew { folder, file: None, days, due: _ } => {
-            due::renew_due(&Folder::open_to_change(folder)?, *days, now, look)?;
+            let folder = Folder::open_to_change(folder)?;
+            return Ok(due::renew_due(&folder, *days, now, look)?.into());
         }
         CaCommand::Revoke { folder, which, days } => {
             revoke(&Folder::open_to_change(folder)?, which, *days, now, look)?;

@@ -241,8 +241,25 @@ pub(super) struct Renewals {
     /// The file with the revocation list, where it was signed anew.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) crl: Option<String>,
-    /// What is not renewed any more: it has expired, or its authority does as soon.
+    /// What is not renewed any more.
     pub(super) left: Vec<Left>,
+    /// What could not be done: sentences.
+    pub(super) failed: Vec<String>,
+}
+
+/// Why a certificate is not renewed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Unrenewed {
+    /// It has expired, less than a week ago.
+    Expired,
+    /// A new one would end with its authority, as this one does.
+    EndsWithAuthority,
+    /// Its name has a certificate for a newer key.
+    Superseded,
+    /// Another certificate for its key is revoked.
+    KeyRevoked,
 }
 
 /// A certificate that is not renewed any more.
@@ -253,6 +270,8 @@ pub(super) struct Left {
     pub(super) name: String,
     /// When it expires, in the words of RFC 3339.
     pub(super) expires: String,
+    /// Why.
+    pub(super) why: Unrenewed,
 }
 
 /// A new revocation list: `vpnctl ca revoke`.

@@ -142,7 +142,7 @@ pub(in crate::cli) enum CaCommand {
         /// the revocation list, too: what a timer runs
         #[arg(long, conflicts_with = "file")]
         due: bool,
-        /// Days for which the new one is valid
+        /// Days for which the new one is valid; with --due at least, and as many as the old one was
         #[arg(long, default_value_t = 30)]
         days: u16,
     },

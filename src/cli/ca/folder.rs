@@ -106,9 +106,11 @@ impl Folder {
         write_certificate(&self.copy_of(certificate), certificate)
     }
 
-    /// The file of the certificate that the gateway of a name is to have. Mail addresses may have a slash.
+    /// The file of the certificate that the gateway of a name is to have. Mail addresses may have a slash;
+    /// no two names have one file.
     pub(super) fn current(&self, name: &str) -> PathBuf {
-        file_of(&self.path("current").join(name.replace('/', "_")), "crt")
+        let name = name.replace('%', "%25").replace('/', "%2F");
+        file_of(&self.path("current").join(name), "crt")
     }
 
     /// Puts a certificate where the gateway of a name finds it.
@@ -148,17 +150,21 @@ impl Folder {
 
     /// All certificates that were ever issued.
     pub(super) fn issued(&self) -> Result<Vec<Certificate>> {
+        self.copies()?.into_iter().collect()
+    }
+
+    /// The same, with what is wrong with each that cannot be read.
+    pub(super) fn copies(&self) -> Result<Vec<Result<Certificate>>> {
         let folder = self.path("issued");
-        let entries = std::fs::read_dir(&folder)
-            .with_context(|| format!("{} cannot be read", folder.display()))?;
-        let mut issued = Vec::new();
-        for entry in entries {
-            let path = entry?.path();
+        let context = || format!("{} cannot be read", folder.display());
+        let mut copies = Vec::new();
+        for entry in std::fs::read_dir(&folder).with_context(context)? {
+            let path = entry.with_context(context)?.path();
             if path.extension().is_some_and(|extension| extension == "crt") {
-                issued.push(read_certificate(&path)?);
+                copies.push(read_certificate(&path));
             }
         }
-        Ok(issued)
+        Ok(copies)
     }
 
     fn list(&self) -> Result<Crl> {

@@ -4,14 +4,22 @@ use crate::cli::ca::folder::read_certificate;
 use crate::cli::ca::tests::{QUIET, authority, issue_for, judged};
 use crate::cli::ca::{DAY, run};
 use crate::os::clock::Clock;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 fn later(days: u32) -> WallTime {
     Clock::wall() + days * DAY
 }
 
-fn due(folder: &Path, now: WallTime) {
-    renew_due(&Folder::open_to_change(folder).unwrap(), 30, now, QUIET).unwrap();
+fn due(folder: &Path, now: WallTime) -> Ending {
+    renew_due(&Folder::open_to_change(folder).unwrap(), 30, now, QUIET).unwrap()
+}
+
+/// Whose certificates there are, and what becomes of them.
+fn fates(folder: &Path, now: WallTime) -> Vec<(String, Fate)> {
+    let open = Folder::open(folder).unwrap();
+    let (issued, revoked) = (open.issued().unwrap(), open.revoked().unwrap());
+    let standing = standing(&issued, &revoked, open.authority().not_after(), now);
+    standing.into_iter().map(|(name, _, fate)| (name, fate)).collect()
 }
 
 /// Serial numbers of what the gateways of these names are to have.
@@ -86,11 +94,86 @@ fn what_is_revoked_replaced_or_expired_is_not_renewed() {
     let before = current(&folder, &names);
     due(&folder, later(60));
     assert_eq!(current(&folder, &names), before, "one is revoked, the other has expired");
-    let open = Folder::open(&folder).unwrap();
-    let standing = standing(&open.issued().unwrap(), &open.revoked().unwrap());
-    assert_eq!(standing.keys().collect::<Vec<_>>(), ["gone.example"]);
-    let end = open.authority().not_after();
-    assert_eq!(fate(&standing["gone.example"], end, later(60)), Fate::Expired);
+    let expired = Fate::Left(Unrenewed::Expired);
+    assert_eq!(fates(&folder, later(55)), [("gone.example".to_owned(), expired)]);
+    assert_eq!(fates(&folder, later(60)), [("gone.example".to_owned(), Fate::Over)]);
+}
+
+/// Two gateways with one name, or one that has a new key and uses the old one, are told of.
+#[test]
+fn of_several_keys_the_last_is_renewed_and_the_others_are_not_in_silence() {
+    let (home, folder) = authority();
+    let (first, second) = (home.path().join("1"), home.path().join("2"));
+    for output in [&first, &second] {
+        std::fs::create_dir(output).unwrap();
+        issue_for(&folder, "a.example", KeyKind::P256, output).unwrap();
+        // The dates of certificates are in seconds.
+        due(&folder, later(21));
+    }
+    let revoke = |file: &Path| {
+        let which = vec![file.display().to_string()];
+        run(&CaCommand::Revoke { folder: folder.clone(), which, days: 30 }, QUIET).unwrap();
+    };
+    let named = |fates: &[Fate]| -> Vec<(String, Fate)> {
+        fates.iter().map(|fate| ("a.example".to_owned(), *fate)).collect()
+    };
+    let superseded = Fate::Left(Unrenewed::Superseded);
+    assert_eq!(fates(&folder, later(22)), named(&[Fate::Fresh, superseded]));
+    let key = |file: PathBuf| read_certificate(&file).unwrap().public_key().to_vec();
+    let shown = key(folder.join("current/a.example.crt"));
+    let served = [&first, &second].map(|one| key(one.join("a.example.crt")) == shown);
+    let [stays, goes] = if served[0] { [&second, &first] } else { [&first, &second] };
+    revoke(&goes.join("a.example.crt"));
+    let gone = Fate::Left(Unrenewed::KeyRevoked);
+    let all = fates(&folder, later(22));
+    assert!(all.contains(&("a.example".to_owned(), gone)), "it works on, unseen: {all:?}");
+    assert!(stays.join("a.example.crt").is_file());
+}
+
+#[test]
+fn what_was_issued_for_long_is_renewed_for_as_long() {
+    let home = tempfile::tempdir().unwrap();
+    let folder = home.path().join("ca");
+    let name = "test CA".to_owned();
+    run(&CaCommand::Init { folder: folder.clone(), name, days: 3650 }, QUIET).unwrap();
+    let order = CaCommand::Issue {
+        folder: folder.clone(),
+        name: "a.example".to_owned(),
+        also: Vec::new(),
+        days: 365,
+        key: KeyKind::P256,
+        output: home.path().to_owned(),
+    };
+    run(&order, QUIET).unwrap();
+    assert_eq!(due(&folder, later(244)), Ending::Well, "its authority is there for years");
+    let new = read_certificate(&folder.join("current/a.example.crt")).unwrap();
+    assert_eq!(days_of(&new), 365);
+    assert!(new.not_after() > later(600));
+}
+
+/// A week after the end of the list every gateway refuses every certificate.
+#[test]
+fn one_file_that_is_broken_holds_up_neither_the_list_nor_other_names() {
+    let (home, folder) = authority();
+    issue_for(&folder, "a.example", KeyKind::P256, home.path()).unwrap();
+    issue_for(&folder, "b.example", KeyKind::P256, home.path()).unwrap();
+    let broken = folder.join("issued/1.crt");
+    std::fs::write(&broken, "nothing").unwrap();
+    // Nothing can be put there for one of the two.
+    std::fs::remove_file(folder.join("current/a.example.crt")).unwrap();
+    std::fs::create_dir(folder.join("current/a.example.crt")).unwrap();
+    let before = (current(&folder, &["b.example"]), list_end(&folder));
+    assert_eq!(due(&folder, later(21)), Ending::Refused);
+    let after = (current(&folder, &["b.example"]), list_end(&folder));
+    assert!(after.0 != before.0 && after.1 > before.1, "{before:?} {after:?}");
+    std::fs::remove_file(&broken).unwrap();
+    std::fs::remove_dir(folder.join("current/a.example.crt")).unwrap();
+    assert_eq!(due(&folder, later(21)), Ending::Well);
+    assert!(folder.join("current/a.example.crt").is_file());
+}
+
+fn list_end(folder: &Path) -> WallTime {
+    Folder::open(folder).unwrap().list_life().unwrap().unwrap().1
 }
 
 #[test]
@@ -105,14 +188,17 @@ fn what_an_authority_signs_ends_with_it_and_it_signs_no_second_one_that_does() {
     let last = read_certificate(&open.current("a.example")).unwrap();
     assert_eq!(last.not_after(), open.authority().not_after());
     let serials = current(&folder, &["a.example"]);
-    due(&folder, later(82));
+    assert_eq!(due(&folder, later(82)), Ending::Down, "somebody has to do something");
     assert_eq!(current(&folder, &["a.example"]), serials);
-    assert_eq!(fate(&last, open.authority().not_after(), later(82)), Fate::EndsWithAuthority);
+    let left = Fate::Left(Unrenewed::EndsWithAuthority);
+    assert_eq!(fate(&last, open.authority().not_after(), later(82)), left);
 }
 
 #[test]
 fn a_name_with_a_slash_stays_in_its_folder() {
     let (_home, folder) = authority();
     let file = Folder::open(&folder).unwrap().current("../x@example.com");
-    assert_eq!(file, folder.join("current/.._x@example.com.crt"));
+    assert_eq!(file, folder.join("current/..%2Fx@example.com.crt"));
+    let open = Folder::open(&folder).unwrap();
+    assert_ne!(open.current("a/b@x"), open.current("a%2Fb@x"), "and keeps to its own");
 }
