@@ -5,7 +5,8 @@ use super::certificates::{authorities, own_in, revoked, trust_in};
 use super::diagnostics::Fault;
 use super::keys::{self, KeyFiles};
 use super::{Config, Credentials, PeerConfig};
-use crate::pki::{OwnCertificate, Trust};
+use crate::pki::{Crl, Date, OwnCertificate, Trust};
+use crate::time::WallTime;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -88,48 +89,118 @@ impl Config {
         self.peers.values().flat_map(|peer| &peer.papers).cloned().collect()
     }
 
-    /// The same configuration with what `files` hold now; `None` when that is what it has.
+    /// The same configuration with what `files` hold now; `None` when that is what it has. What peers share
+    /// is looked at once, and is shared by them afterwards.
     ///
     /// # Errors
     ///
-    /// When the certificate is for none of the names by which a peer knows us: a sentence.
-    pub fn renewed(&self, files: &PaperFiles, paper: &Paper) -> Result<Option<Config>, String> {
-        let concerned = |peer: &&PeerConfig| peer.papers.iter().any(|one| **one == *files);
-        let mut is_new = false;
-        for peer in self.peers.values().filter(concerned) {
-            is_new |= peer.renewed(paper)? != peer.credentials;
+    /// Why what runs is better: the certificate is for none of the names by which a peer knows us, or not
+    /// valid while the one before is, or a revocation list is older. A sentence.
+    pub fn renewed(
+        &self,
+        files: &PaperFiles,
+        paper: &Paper,
+        wall: WallTime,
+    ) -> Result<Option<Config>, String> {
+        let mut renewal = Renewal { wall, own: Vec::new(), trust: Vec::new() };
+        let mut changed = Vec::new();
+        for (id, peer) in &self.peers {
+            if !peer.papers.iter().any(|one| **one == *files) {
+                continue;
+            }
+            if let Some(credentials) = renewal.of(peer, paper)? {
+                changed.push((*id, credentials));
+            }
         }
-        if !is_new {
+        if changed.is_empty() {
             return Ok(None);
         }
         let mut config = self.clone();
-        for peer in config.peers.values_mut().filter(|peer| concerned(&&**peer)) {
-            peer.credentials = peer.renewed(paper)?;
+        for (id, credentials) in changed {
+            if let Some(peer) = config.peers.get_mut(&id) {
+                peer.credentials = credentials;
+            }
         }
         Ok(Some(config))
     }
 }
 
-impl PeerConfig {
-    /// Its credentials with another paper.
-    fn renewed(&self, paper: &Paper) -> Result<Credentials, String> {
-        let Credentials::Certificate { own, trust } = &self.credentials else {
-            return Ok(self.credentials.clone());
-        };
-        match paper {
-            Paper::Own(new) if !new.leaf().is_for(&self.local_identity) => Err(format!(
-                "the certificate {} is not for {}, which this gateway is to {}",
-                new.leaf(),
-                self.local_identity,
-                self.name
-            )),
-            Paper::Own(new) => {
-                let own = Arc::new(new.with_padding(own.padding()));
-                Ok(Credentials::Certificate { own, trust: Arc::clone(trust) })
+/// What has taken the place of what so far: of each, whatever number of peers has it.
+struct Renewal {
+    wall: WallTime,
+    own: Vec<[Arc<OwnCertificate>; 2]>,
+    trust: Vec<[Arc<Trust>; 2]>,
+}
+
+impl Renewal {
+    /// The credentials of a peer with another paper; `None` when it is the same.
+    fn of(&mut self, peer: &PeerConfig, paper: &Paper) -> Result<Option<Credentials>, String> {
+        let Credentials::Certificate { own, trust } = &peer.credentials else { return Ok(None) };
+        let (new_own, new_trust) = match paper {
+            Paper::Own(new) if !new.leaf().is_for(&peer.local_identity) => {
+                return Err(format!(
+                    "the certificate {} is not for {}, which this gateway is to {}: issue one for that \
+                     name, or set `identity`",
+                    new.leaf(),
+                    peer.local_identity,
+                    peer.name
+                ));
             }
-            Paper::Trust(new) => {
-                Ok(Credentials::Certificate { own: Arc::clone(own), trust: Arc::clone(new) })
+            Paper::Own(new) => (self.own(own, new)?, Arc::clone(trust)),
+            Paper::Trust(new) => (Arc::clone(own), self.trust(trust, new)?),
+        };
+        let is_same = Arc::ptr_eq(&new_own, own) && Arc::ptr_eq(&new_trust, trust);
+        Ok((!is_same).then_some(Credentials::Certificate { own: new_own, trust: new_trust }))
+    }
+
+    fn own(
+        &mut self,
+        old: &Arc<OwnCertificate>,
+        new: &Arc<OwnCertificate>,
+    ) -> Result<Arc<OwnCertificate>, String> {
+        if let Some([_, known]) = self.own.iter().find(|[one, _]| Arc::ptr_eq(one, old)) {
+            return Ok(Arc::clone(known));
+        }
+        let is_valid = |own: &OwnCertificate| {
+            (own.leaf().not_before()..=own.leaf().not_after()).contains(&self.wall)
+        };
+        if is_valid(old) && !is_valid(new) {
+            let leaf = new.leaf();
+            return Err(format!(
+                "the certificate {leaf} is valid from {} to {}, which is not now: put a newer one there, or \
+                 set the clock of whoever signs it",
+                Date(leaf.not_before()),
+                Date(leaf.not_after())
+            ));
+        }
+        let padded = match new.padding() == old.padding() {
+            true => Arc::clone(new),
+            false => Arc::new(new.with_padding(old.padding())),
+        };
+        let known = if padded == *old { Arc::clone(old) } else { padded };
+        self.own.push([Arc::clone(old), Arc::clone(&known)]);
+        Ok(known)
+    }
+
+    fn trust(&mut self, old: &Arc<Trust>, new: &Arc<Trust>) -> Result<Arc<Trust>, String> {
+        if let Some([_, known]) = self.trust.iter().find(|[one, _]| Arc::ptr_eq(one, old)) {
+            return Ok(Arc::clone(known));
+        }
+        for list in new.crls() {
+            let same = old.crls().iter().filter(|before| before.issuer() == list.issuer());
+            let newest = same.map(Crl::this_update).max();
+            if let Some(newest) = newest.filter(|newest| *newest > list.this_update()) {
+                return Err(format!(
+                    "the revocation list of {} is of {}, older than the one of {} that is in use: put the \
+                     last one there; `vpnctl reload` takes this one all the same",
+                    list.issuer(),
+                    Date(list.this_update()),
+                    Date(newest)
+                ));
             }
         }
+        let known = Arc::clone(if new == old { old } else { new });
+        self.trust.push([Arc::clone(old), Arc::clone(&known)]);
+        Ok(known)
     }
 }

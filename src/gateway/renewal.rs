@@ -16,7 +16,7 @@ impl Gateway {
         found: Result<Paper, String>,
         at: &mut Moment<'_>,
     ) {
-        let renewed = found.and_then(|paper| self.config.renewed(files, &paper));
+        let renewed = found.and_then(|paper| self.config.renewed(files, &paper, at.wall));
         let taken = renewed.and_then(|config| match config {
             Some(config) => self.go_over(config, at).map(Some).map_err(|error| error.to_string()),
             None => Ok(None),
@@ -29,6 +29,11 @@ impl Gateway {
                 self.take_note(Code::CertificateTaken, words, at.now);
             }
             Err(why) => {
+                let paths = files.paths();
+                let why = match paths.iter().any(|path| why.contains(path)) {
+                    true => why,
+                    false => format!("{}: {why}", paths.join(", ")),
+                };
                 let kept = match files {
                     PaperFiles::Own { .. } => "the certificate and key before go on",
                     PaperFiles::Trust { .. } => "the authorities and lists before go on",

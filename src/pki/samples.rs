@@ -115,6 +115,16 @@ impl Authority {
 
     /// A list of revoked serial numbers, to be replaced after so long.
     pub(crate) fn revoke(&self, serials: &[u64], next_update: WallTime) -> Crl {
+        self.revoke_at(serials, WallTime::SIMULATED, next_update)
+    }
+
+    /// The same, made at another time.
+    pub(crate) fn revoke_at(
+        &self,
+        serials: &[u64],
+        this_update: WallTime,
+        next_update: WallTime,
+    ) -> Crl {
         let revoked = |serial: &u64| RevokedCertParams {
             serial_number: SerialNumber::from(*serial),
             revocation_time: date!(WallTime::SIMULATED),
@@ -122,7 +132,7 @@ impl Authority {
             invalidity_date: None,
         };
         let list = CertificateRevocationListParams {
-            this_update: date!(WallTime::SIMULATED),
+            this_update: date!(this_update),
             next_update: date!(next_update),
             crl_number: SerialNumber::from(1),
             issuing_distribution_point: None,

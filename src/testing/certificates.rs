@@ -203,6 +203,15 @@ fn renewed_files_are_taken_while_packets_flow_and_half_of_them_are_not() {
     assert!(why.contains("does not belong to the private key"), "{why}");
     assert_eq!(lost_during(&mut network, Duration::from_secs(70)), 0);
 
+    let (stranger, key) = authority.issue_with_key(Leaf::of(&["elsewhere"]));
+    let text = pem::encode(stranger.certificate.der(), pki::CERTIFICATE);
+    let said =
+        find(&mut network, 0, &files(0, &first).with("own.crt", &text).with("own.key", &key));
+    let why =
+        said.iter().map(|(_, what)| what).find(|what| what.contains("is not for r1z1")).unwrap();
+    assert!(why.starts_with("own.crt, own.key: the certificate CN=elsewhere"), "{why}");
+    assert!(why.contains("issue one for that name"), "{why}");
+
     let said = find(&mut network, 0, &renewed);
     let [.., (Code::CertificateTaken, what), (Code::CertificateTaken, _)] = said.as_slice() else {
         panic!("{said:?}")

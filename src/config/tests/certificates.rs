@@ -5,6 +5,8 @@ use crate::crypto::pem;
 use crate::pki;
 use crate::pki::samples::{Authority, Issued, Leaf};
 use crate::time::WallTime;
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 const TEXT: &str = r#"
 [gateway]
@@ -164,7 +166,7 @@ fn renewed(
     files: &PaperFiles,
     keys: &KeysInMemory,
 ) -> Result<Option<Config>, String> {
-    config.renewed(files, &files.read(keys)?)
+    config.renewed(files, &files.read(keys)?, WallTime::SIMULATED)
 }
 
 #[test]
@@ -223,4 +225,73 @@ fn papers_that_are_of_no_use_are_not_taken() {
         let why = renewed(&config, files, &keys).unwrap_err();
         assert!(why.contains(said), "{why}");
     }
+}
+
+/// A restore, or a copy from somewhere else, is no word of an operator.
+#[test]
+fn what_is_worse_than_what_runs_is_not_taken_by_itself() {
+    let Files { old, keys, .. } = files();
+    let config = parse(TEXT, "gateway.toml", &keys).unwrap();
+    let at = |days: u32| WallTime::SIMULATED + days * pki::samples::DAY;
+    let refused = |config: &Config, name: &str, keys: &KeysInMemory, wall: WallTime| {
+        let files = config.paper_files();
+        let files = files.iter().find(|files| files.paths().contains(&name)).unwrap();
+        config.renewed(files, &files.read(keys).unwrap(), wall)
+    };
+    let leaf = |from, until| Leaf { from, until, ..Leaf::of(&["hq.example.com"]) };
+    for (now, from, until) in [(20, 0, 10), (1, 2, 30)] {
+        let (other, key) = old.issue_with_key(leaf(at(from), at(until)));
+        let keys = keys.clone().with("hq.key", &key).with_mode(
+            "hq.crt",
+            0o644,
+            &certificate(&other.certificate),
+        );
+        let why = refused(&config, "hq.crt", &keys, at(now)).unwrap_err();
+        assert!(why.contains("which is not now"), "{why}");
+        // Nor is what runs: then it is no worse.
+        assert!(refused(&config, "hq.crt", &keys, at(31)).unwrap().is_some());
+    }
+    let list = |serial, day| {
+        let list = old.revoke_at(&[serial], at(day), at(30));
+        keys.clone().with_mode("ca.crl", 0o644, &pem::encode(list.der(), pki::CRL))
+    };
+    let newer = refused(&config, "ca.crl", &list(100, 1), at(2)).unwrap().expect("it is newer");
+    let why = refused(&newer, "ca.crl", &keys, at(2)).unwrap_err();
+    assert!(why.contains("revocation list of CN=old is of 2025-01-01"), "{why}");
+    assert!(
+        refused(&newer, "ca.crl", &list(101, 1), at(2)).unwrap().is_some(),
+        "as old is no older"
+    );
+}
+
+/// Nor is a private key in memory as often as there are peers.
+#[test]
+fn what_peers_share_they_share_after_a_renewal() {
+    let Files { old, keys, .. } = files();
+    let more = |at: u8| {
+        format!(
+            "[[peer]]\nname = \"p{at}\"\nremote_address = \"198.51.100.{at}\"\n\
+             static_routes = [\"10.{at}.0.0/16\"]\n"
+        )
+    };
+    let text = format!("{TEXT}{}", (10..60).map(more).collect::<String>());
+    let config = parse(&text, "gateway.toml", &keys).unwrap();
+    let (own, key) = old.issue_with_key(Leaf::of(&["hq.example.com"]));
+    let list = old.revoke(&[99, 100], WallTime::SIMULATED + pki::samples::DAY);
+    let keys = keys
+        .with("hq.key", &key)
+        .with("hq.crt", &certificate(&own.certificate))
+        .with("ca.crl", &pem::encode(list.der(), pki::CRL));
+    let all = config.paper_files().iter().fold(config, |config, files| {
+        renewed(&config, files, &keys).unwrap().expect("they are new")
+    });
+    let papers: BTreeSet<_> = all
+        .peers
+        .values()
+        .map(|peer| match &peer.credentials {
+            Credentials::Certificate { own, trust } => (Arc::as_ptr(own), Arc::as_ptr(trust)),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!((all.peers.len(), papers.len()), (51, 1));
 }
