@@ -10,8 +10,9 @@
 //! other; this is the one place in the pure part that does so.
 //!
 //! Wiping: `x25519-dalek` wipes its scalars and shared secrets, and so do `modp` and `p521`,
-//! but for what `crypto-bigint` leaves on their stack; `ring` wipes neither its private keys nor the
-//! shared secret on its stack.
+//! but for what `crypto-bigint`, and `p521` of the point that holds the secret, leave on their stack;
+//! `ring` wipes neither its private keys nor the shared secret on its stack. The daemon agrees on keys on
+//! threads that scrub theirs.
 
 mod ecp521;
 mod kem;

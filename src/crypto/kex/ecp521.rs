@@ -35,7 +35,8 @@ fn public_of(scalar: &SecretKey) -> Vec<u8> {
 fn agree_by(scalar: &SecretKey, peer: &[u8]) -> Option<Secret> {
     let point = [&[UNCOMPRESSED], peer].concat();
     let peer = PublicKey::from_sec1_bytes(&point).ok()?;
-    let shared = diffie_hellman(scalar.to_nonzero_scalar(), peer.as_affine());
+    let scalar = Zeroizing::new(scalar.to_nonzero_scalar());
+    let shared = diffie_hellman(&*scalar, peer.as_affine());
     Some(Secret::copy_of(shared.raw_secret_bytes()))
 }
 
