@@ -2,6 +2,7 @@
 //! in their order, and that README's steps end in a running gateway.
 
 use std::fs::File;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -222,12 +223,26 @@ fn the_package_renews_what_an_authority_on_the_host_has_signed() {
     assert_eq!(values(&service, "ConditionPathExists"), [format!("{installed}/ca.key")]);
     assert_eq!(values(&service, "ReadWritePaths"), [installed]);
     assert_eq!(values(&unit("vpngw-ca-renew.timer"), "WantedBy"), ["timers.target"]);
+    assert_eq!(values(&service, "PrivateNetwork"), ["yes"]);
+    assert_eq!(values(&service, "ExecStartPost"), [""; 0], "it could deliver nothing");
+    // The gateway's service reads what root has made, whatever root's umask.
     let vpnctl = |words: &[&str]| {
-        let mut command = Command::new(tree.path().join("usr/bin/vpnctl"));
-        run(command.current_dir(tree.path()).args(words))
+        let mut command = Command::new("sh");
+        let script = "umask 077; exec usr/bin/vpnctl \"$@\"";
+        run(command.current_dir(tree.path()).args(["-c", script, "vpnctl"]).args(words))
     };
     vpnctl(&["ca", "init", "ca"]);
     vpnctl(&["ca", "issue", "ca", "hq.example.com"]);
+    for (path, mode) in [
+        ("ca", 0o755),
+        ("ca/current", 0o755),
+        ("ca/current/hq.example.com.crt", 0o644),
+        ("ca/ca.crl", 0o644),
+        ("ca/ca.key", 0o600),
+    ] {
+        let facts = std::fs::metadata(tree.path().join(path)).unwrap();
+        assert_eq!(facts.permissions().mode() & 0o777, mode, "{path}");
+    }
     let [command] = values(&service, "ExecStart").try_into().unwrap();
     let words: Vec<&str> = command
         .strip_prefix("/usr/bin/vpnctl ")

@@ -6,6 +6,7 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use zeroize::Zeroizing;
 
@@ -108,15 +109,24 @@ pub struct Lock {
     _held: Flock<fs::File>,
 }
 
-/// Locks a folder; waits while another process has it.
+/// Locks a folder by the file `.lock` in it, which is open for writing: NFS locks no other. While another
+/// process has it this waits, after it has called `on_wait`.
 ///
 /// # Errors
 ///
-/// When there is no such folder, or its file system has no locks.
-pub fn lock(folder: &Path) -> Result<Lock> {
+/// When there is no such folder, it cannot be written to, or its file system has no locks.
+pub fn lock(folder: &Path, on_wait: impl FnOnce()) -> Result<Lock> {
     let context = || format!("{} cannot be locked", folder.display());
-    let opened = fs::File::open(folder).with_context(context)?;
-    let held = Flock::lock(opened, FlockArg::LockExclusive);
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false).mode(0o600);
+    let file = options.open(folder.join(".lock")).with_context(context)?;
+    let held = Flock::lock(file, FlockArg::LockExclusiveNonblock).or_else(|(file, error)| {
+        if error != Errno::EWOULDBLOCK {
+            return Err((file, error));
+        }
+        on_wait();
+        Flock::lock(file, FlockArg::LockExclusive)
+    });
     Ok(Lock { _held: held.map_err(|(_, error)| error).with_context(context)? })
 }
 

@@ -11,6 +11,8 @@ use rcgen::{
     RevokedCertParams, SerialNumber,
 };
 use std::ffi::OsString;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use zeroize::Zeroizing;
@@ -40,18 +42,18 @@ impl Folder {
     pub(super) fn create(path: &Path, certificate: &[u8], key: &[u8]) -> Result<Folder> {
         let key_file = path.join("ca.key");
         ensure!(key_file.symlink_metadata().is_err(), "{} is an authority already", path.display());
-        std::fs::create_dir_all(path.join("issued"))
-            .with_context(|| format!("{} cannot be made", path.display()))?;
+        make(path)?;
+        make(&path.join("issued"))?;
         write_key(&key_file, key, 0o600.into())?;
         let authority = Certificate::from_der(certificate)?;
         replace_certificate(&path.join("ca.crt"), &authority)?;
-        Ok(Folder { path: path.to_owned(), authority, _lock: Some(file::lock(path)?) })
+        Ok(Folder { path: path.to_owned(), authority, _lock: Some(lock(path)?) })
     }
 
     /// The folder of an authority that there is, for this process alone until it is done.
     pub(super) fn open_to_change(path: &Path) -> Result<Folder> {
         let folder = Folder::open(path)?;
-        Ok(Folder { _lock: Some(file::lock(path)?), ..folder })
+        Ok(Folder { _lock: Some(lock(path)?), ..folder })
     }
 
     /// The folder of an authority that there is.
@@ -76,8 +78,10 @@ impl Folder {
     /// What signs: the key, and what `rcgen` needs to know of the authority's certificate.
     pub(super) fn issuer(&self) -> Result<(CertificateParams, KeyPair)> {
         let path = self.path("ca.key");
-        let contents = file::read(&path, FILE_MAX)
-            .with_context(|| format!("{} cannot be read", path.display()))?;
+        let contents = file::read(&path, FILE_MAX).with_context(|| {
+            let path = path.display();
+            format!("{path} cannot be read; where the timer renews, it and its folder are root's")
+        })?;
         let text = Zeroizing::new(contents.bytes);
         let text = std::str::from_utf8(&text).context("ca.key is not a text file")?;
         let der = Zeroizing::new(pem::decode(text, PRIVATE_KEY).context("ca.key")?);
@@ -116,8 +120,7 @@ impl Folder {
     /// Puts a certificate where the gateway of a name finds it.
     pub(super) fn show(&self, name: &str, certificate: &Certificate) -> Result<()> {
         let folder = self.path("current");
-        std::fs::create_dir_all(&folder)
-            .with_context(|| format!("{} cannot be made", folder.display()))?;
+        make(&folder)?;
         replace_certificate(&self.current(name), certificate)
     }
 
@@ -209,8 +212,31 @@ impl Folder {
         let signed = list
             .signed_by(&Issuer::from_params(&params, &key))
             .context("the revocation list could not be signed")?;
-        file::replace(&self.path("ca.crl"), pem::encode(signed.der(), pki::CRL).as_bytes(), 0o644)
+        file::replace(
+            &self.path("ca.crl"),
+            pem::encode(signed.der(), pki::CRL).as_bytes(),
+            readable(),
+        )
     }
+}
+
+fn lock(path: &Path) -> Result<Lock> {
+    file::lock(path, || eprintln!("another vpnctl changes {}: waiting for it", path.display()))
+}
+
+/// Makes a folder that all may read, whatever the umask; one that is there stays as it is.
+fn make(folder: &Path) -> Result<()> {
+    let context = || format!("{} cannot be made", folder.display());
+    if folder.is_dir() {
+        return Ok(());
+    }
+    std::fs::create_dir_all(folder).with_context(context)?;
+    std::fs::set_permissions(folder, Permissions::from_mode(0o755)).with_context(context)
+}
+
+/// For all to read, whatever the umask: it is given to us, who have it already.
+fn readable() -> Access {
+    Access { mode: 0o644, owner: Some(nix::unistd::geteuid().as_raw()), group: None }
 }
 
 /// The octets of a serial number in hexadecimal, with colons or without.
@@ -252,10 +278,10 @@ pub(super) fn write_key(path: &Path, der: &[u8], access: Access) -> Result<()> {
 
 /// Writes a certificate into a new file.
 pub(super) fn write_certificate(path: &Path, certificate: &Certificate) -> Result<()> {
-    file::write_new(path, pem::encode(certificate.der(), pki::CERTIFICATE).as_bytes(), 0o644)
+    file::write_new(path, pem::encode(certificate.der(), pki::CERTIFICATE).as_bytes(), readable())
 }
 
 /// Writes a certificate over the one that there is, if there is one.
 pub(super) fn replace_certificate(path: &Path, certificate: &Certificate) -> Result<()> {
-    file::replace(path, pem::encode(certificate.der(), pki::CERTIFICATE).as_bytes(), 0o644)
+    file::replace(path, pem::encode(certificate.der(), pki::CERTIFICATE).as_bytes(), readable())
 }

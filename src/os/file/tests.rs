@@ -58,3 +58,18 @@ fn a_file_that_is_too_large_is_refused() {
     assert_eq!(read(&path, 2048).unwrap().bytes.len(), 2048);
     assert!(read(&path, 2047).unwrap_err().to_string().contains("larger than 1 KiB"));
 }
+
+#[test]
+fn a_folder_is_locked_by_one_and_who_waits_says_so() {
+    let home = tempfile::tempdir().unwrap();
+    let held = lock(home.path(), || panic!("nobody else has it")).unwrap();
+    let (says, said) = std::sync::mpsc::channel();
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| lock(home.path(), || says.send(()).unwrap()).map(|_| ()));
+        said.recv().unwrap();
+        assert!(!waiting.is_finished());
+        drop(held);
+        waiting.join().unwrap().unwrap();
+    });
+    assert!(lock(&home.path().join("nowhere"), || ()).is_err());
+}
