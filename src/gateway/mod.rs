@@ -76,7 +76,7 @@ pub use streams::StreamOutput;
 pub use unsent::Unsent;
 pub use waking::Why;
 
-use crate::config::Config;
+use crate::config::{Config, PaperFiles};
 use crate::control::Standing;
 use crate::crypto::secret::Secret;
 use crate::forward::Strayed;
@@ -116,6 +116,8 @@ pub struct Gateway {
     redundancy: Redundancy,
     world: World,
     host: Host,
+    /// What was told of files that are of no use, and of which what was there before goes on.
+    kept_papers: BTreeMap<PaperFiles, String>,
     /// What was told of the host's rules that ask for a mark.
     marking_rules: BTreeSet<String>,
     listening: Vec<IpAddr>,
@@ -204,6 +206,7 @@ impl Gateway {
             names: BTreeMap::new(),
             redundancy: Redundancy::default(),
             world: World::default(),
+            kept_papers: BTreeMap::new(),
             marking_rules: BTreeSet::new(),
             listening: host.listening(&config),
             local_addresses: connection::local_addresses(&config, &host),

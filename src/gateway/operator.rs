@@ -25,6 +25,7 @@ impl Gateway {
         at: &mut Moment<'_>,
     ) -> Result<Reloaded, NeedsRestart> {
         let reloaded = self.go_over(config, at)?;
+        self.kept_papers.clear();
         self.take_note(Code::Reloaded, format!("reloaded; {reloaded}"), at.now);
         self.settle(at.now);
         Ok(reloaded)

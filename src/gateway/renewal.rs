@@ -22,13 +22,22 @@ impl Gateway {
             None => Ok(None),
         });
         match taken {
-            Ok(None) => return,
+            Ok(None) if self.kept_papers.remove(files).is_none() => return,
+            Ok(None) => {
+                let words = format!("{} hold again what runs", files.paths().join(", "));
+                info!(code = Code::CertificateTaken.name(), "{words}");
+                self.take_note(Code::CertificateTaken, words, at.now);
+            }
             Ok(Some(taken)) => {
+                self.kept_papers.remove(files);
                 let words = format!("{} changed; {taken}", files.paths().join(", "));
                 info!(code = Code::CertificateTaken.name(), "{words}");
                 self.take_note(Code::CertificateTaken, words, at.now);
             }
+            // Files are touched for many reasons; what is wrong with them is said once.
+            Err(why) if self.kept_papers.get(files) == Some(&why) => return,
             Err(why) => {
+                self.kept_papers.insert(files.clone(), why.clone());
                 let paths = files.paths();
                 let why = match paths.iter().any(|path| why.contains(path)) {
                     true => why,

@@ -197,10 +197,15 @@ fn renewed_files_are_taken_while_packets_flow_and_half_of_them_are_not() {
     let renewed = files(0, &Papers { serial: 8, ..papers(&authority, &trusted) });
     let key = renewed.read("own.key").unwrap().contents;
     let key = std::str::from_utf8(key.as_bytes()).unwrap();
-    let said = find(&mut network, 0, &held.with("own.key", key));
+    let said = find(&mut network, 0, &held.clone().with("own.key", key));
     let [_, _, (Code::CertificateKept, why)] = said.as_slice() else { panic!("{said:?}") };
     assert!(why.contains("own.crt: the certificate CN=r1z1"), "{why}");
     assert!(why.contains("does not belong to the private key"), "{why}");
+    let again = find(&mut network, 0, &held.clone().with("own.key", key));
+    assert_eq!(again, said, "it is said once");
+    let said = find(&mut network, 0, &held);
+    let [.., (Code::CertificateTaken, whole)] = said.as_slice() else { panic!("{said:?}") };
+    assert_eq!(whole, "own.crt, own.key hold again what runs");
     assert_eq!(lost_during(&mut network, Duration::from_secs(70)), 0);
 
     let (stranger, key) = authority.issue_with_key(Leaf::of(&["elsewhere"]));
