@@ -234,7 +234,10 @@ impl Daemon {
             Input::Name(LookedUp { remote, host, answer }) => {
                 gateway.handle_look_up(remote, &host, answer, at);
             }
-            Input::Paper(FoundPaper { files, found }) => gateway.handle_paper(&files, found, at),
+            Input::Paper(paper) if !self.papers.wants(&paper) => {}
+            Input::Paper(FoundPaper { files, found, .. }) => {
+                gateway.handle_paper(&files, found, at);
+            }
             Input::Signal(Signal::Reload) => {
                 if let Err(sentence) = self.reload(None) {
                     error!("{sentence}");

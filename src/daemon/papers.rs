@@ -9,6 +9,7 @@ mod look;
 
 use crate::config::{Config, Paper, PaperFiles};
 use crate::config_file::{self, KeysOnDisk};
+use crate::os::memory::scrub_stack;
 use anyhow::{Context, Result};
 use look::Look;
 use std::collections::BTreeMap;
@@ -27,14 +28,24 @@ const CAPACITY: usize = 16;
 /// What files hold that have changed, or why that is of no use.
 #[derive(Debug)]
 pub(super) struct FoundPaper {
+    /// Which of the configurations it was read for.
+    generation: u64,
     pub(super) files: Arc<PaperFiles>,
     pub(super) found: Result<Paper, String>,
+}
+
+/// The files of a configuration, which counts from one.
+#[derive(Debug)]
+struct Wish {
+    generation: u64,
+    files: Vec<Arc<PaperFiles>>,
 }
 
 /// The thread that watches.
 #[derive(Debug)]
 pub(super) struct PaperWatch {
-    wanted: queue::Sender<Vec<Arc<PaperFiles>>>,
+    wanted: queue::Sender<Wish>,
+    generation: u64,
 }
 
 impl PaperWatch {
@@ -52,35 +63,46 @@ impl PaperWatch {
             .name("vpngw-papers".to_owned())
             .spawn(move || watch(&path, &wishes, &found))
             .context("no thread to watch certificates")?;
-        Ok((PaperWatch { wanted }, finds))
+        Ok((PaperWatch { wanted, generation: 0 }, finds))
     }
 
     /// Watches the files of this configuration alone. Each is read once in any case: it may have changed
     /// since the configuration was read.
-    pub(super) fn watch(&self, config: &Config) {
+    pub(super) fn watch(&mut self, config: &Config) {
+        self.generation += 1;
+        let files = config.paper_files().into_iter().collect();
         // The thread ends with us.
-        let _ = self.wanted.send(config.paper_files().into_iter().collect());
+        let _ = self.wanted.send(Wish { generation: self.generation, files });
+    }
+
+    /// Whether it was read for the configuration that is watched: what was read for one before may be older
+    /// than what this one was loaded with.
+    pub(super) fn wants(&self, found: &FoundPaper) -> bool {
+        found.generation == self.generation
     }
 }
 
-fn watch(
-    path: &Path,
-    wishes: &queue::Receiver<Vec<Arc<PaperFiles>>>,
-    found: &mpsc::Sender<FoundPaper>,
-) {
+fn watch(path: &Path, wishes: &queue::Receiver<Wish>, found: &mpsc::Sender<FoundPaper>) {
+    let mut generation = 0;
     let mut looks: BTreeMap<Arc<PaperFiles>, Look> = BTreeMap::new();
+    // Whose the files have to be is asked once for each configuration: that may go over the network.
+    let mut on_disk = config_file::key_files(path);
     loop {
         let wish = match looks.is_empty() {
             true => wishes.recv().map_err(|_| RecvTimeoutError::Disconnected),
             false => wishes.recv_timeout(PERIOD),
         };
         match wish {
-            Ok(files) => looks = files.into_iter().map(|one| (one, Look::default())).collect(),
+            Ok(wish) => {
+                generation = wish.generation;
+                looks = wish.files.into_iter().map(|one| (one, Look::default())).collect();
+                on_disk = config_file::key_files(path);
+            }
             Err(RecvTimeoutError::Timeout) => {
-                let on_disk = config_file::key_files(path);
                 for (files, look) in &mut looks {
                     let Some(read) = read_changed(files, look, &on_disk) else { continue };
-                    let paper = FoundPaper { files: Arc::clone(files), found: read };
+                    scrub_stack();
+                    let paper = FoundPaper { generation, files: Arc::clone(files), found: read };
                     if found.blocking_send(paper).is_err() {
                         return;
                     }
