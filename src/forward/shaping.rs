@@ -9,8 +9,9 @@
 //! A token bucket (the generic cell rate algorithm, ITU-T I.371 §A, as in [`Bucket`](crate::time::Bucket)) says
 //! when; queues of flows with CoDel (RFC 8290) say who, and who is dropped. Dropping what is too much at once
 //! would have TCP time out where round trips are short; so packets are delayed first. Packets of super-packets
-//! wait one by one. What the gateway and its host say themselves (IKE goes beside all this) never waits, and
-//! counts. A shaper outlives SAs; it is locked, and only those who send to its peer want the lock.
+//! wait one by one. What the host says to other networks (BGP: its own and CS6) never waits, and counts, up to
+//! [`DEBT`]; the gateway's BFD and echoes and IKE go beside all this and are not counted. A shaper outlives SAs;
+//! it is locked, and only those who send to its peer want the lock.
 
 mod codel;
 mod flow_queue;
@@ -32,6 +33,10 @@ use std::time::Duration;
 
 /// What the rate carries in this time may leave at once, after a pause: who releases need not come more often.
 const BURST: Duration = Duration::from_millis(5);
+/// What never waits is made up for by the others no longer than this; what it sends beyond is beyond the rate.
+const DEBT: Duration = Duration::from_millis(100);
+/// Whoever waits asks again after such a time at the latest: the rate may be another by then.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 /// As much may wait as the rate carries in this time,
 const LONGEST_WAIT: Duration = Duration::from_millis(100);
 /// but so many octets in any case, a burst of TCP,
@@ -81,16 +86,16 @@ enum Due {
 
 impl Shaper {
     /// One with `rate` bits per second, IP headers included. The one `before` goes on, with what waits in it:
-    /// without a rate all of that is due.
+    /// without a rate all of that is due. A rate that is another begins without debt.
     pub fn of(before: Option<Arc<Shaper>>, rate: Option<NonZeroU64>) -> Option<Arc<Shaper>> {
         let shaper = before.or_else(|| rate.map(|_| Arc::default()))?;
-        shaper.lock().rate = rate;
+        shaper.lock().set_rate(rate);
         Some(shaper)
     }
 
     /// What is sent without waiting counts as well.
     pub(super) fn charge(&self, octets: usize, now: Timestamp) {
-        self.lock().charge(octets, now);
+        self.lock().charge_at_most(octets, DEBT, now);
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -185,6 +190,22 @@ impl State {
         Some(Timestamp::from_micros(due.div_ceil(1000)))
     }
 
+    fn set_rate(&mut self, rate: Option<NonZeroU64>) {
+        if self.rate != rate {
+            // It is in time of the old rate.
+            self.full_at = 0;
+        }
+        self.rate = rate;
+    }
+
+    /// Charges, and lets nobody else wait for longer than `debt` because of it.
+    fn charge_at_most(&mut self, octets: usize, debt: Duration, now: Timestamp) {
+        let before = self.full_at;
+        self.charge(octets, now);
+        let latest = nanos(now + self.burst() + debt);
+        self.full_at = self.full_at.min(latest.max(before));
+    }
+
     fn charge(&mut self, octets: usize, now: Timestamp) {
         let time = u64::try_from(self.time_of(octets).as_nanos()).unwrap_or(u64::MAX);
         self.full_at = self.full_at.max(nanos(now)).saturating_add(time);
@@ -247,7 +268,7 @@ impl Gate {
         packet: &mut SuperPacket<'_>,
     ) -> bool {
         let octets = octets_of(tunnel, packet);
-        if inner.ttl == OWN_HOP_LIMIT {
+        if is_urgent(inner) {
             shaper.charge(octets, self.now);
             return true;
         }
@@ -303,7 +324,7 @@ impl Held {
                     let sent = send_released(tunnel, &mut packet, packing, egress);
                     sent.unwrap_or_else(|reason| tunnel.counters.discards.add(reason));
                 }
-                Due::At(at) => return Some(at),
+                Due::At(at) => return Some(at.min(now + LOOK_AGAIN)),
                 Due::Nothing if released > 0 => break,
                 Due::Nothing if self.shaper.open() => return None,
                 Due::Nothing => {}
@@ -311,6 +332,12 @@ impl Held {
         }
         Some(now)
     }
+}
+
+/// Whether the host says it to another network, as BGP does (RFC 4594 §3.1). What else its sockets send waits as
+/// everybody's.
+fn is_urgent(inner: &InnerPacket) -> bool {
+    inner.ttl == OWN_HOP_LIMIT && Dscp::of(inner.tos) == Dscp::CS6
 }
 
 fn count(tunnel: &TunnelEntry, dropped: u64) {

@@ -1,6 +1,7 @@
 //! A rate that a peer is sent at most.
 
 use super::*;
+use crate::net::Dscp;
 use std::collections::BTreeSet;
 use std::num::NonZeroU64;
 use std::time::Duration;
@@ -73,6 +74,11 @@ impl West {
     }
 }
 
+/// The tunnel that is released by.
+fn shaped_of(west: &West) -> Option<Arc<TunnelEntry>> {
+    west.snapshot.shaped.get(1).cloned()
+}
+
 /// Octets on the underlay.
 fn octets(outcome: &Outcome) -> usize {
     outcome.datagrams.iter().map(|one| 20 + 8 + one.bytes.len()).sum()
@@ -141,14 +147,50 @@ fn packets_of_a_super_packet_wait_one_by_one_and_arrive_as_they_were() {
     assert_eq!(arrive(outcome), expected);
 }
 
+/// What BGP of the host says.
+fn bgp() -> Vec<u8> {
+    Sample { ttl: 255, tos: Dscp::CS6.put_into(0), ..Sample::tcp4() }.build()
+}
+
 #[test]
-fn what_the_host_itself_says_never_waits() {
+fn bgp_never_waits_and_what_else_the_host_says_waits_as_everybodys() {
     let mut west = West::with(shaped(300));
     let flood: Vec<_> = (0..200).map(|_| udp(1, 1200).build()).collect();
     west.send(&flood, Timestamp::ZERO);
-    let own = Sample { ttl: 255, ..Sample::tcp4() }.build();
-    let outcome = west.send(std::slice::from_ref(&own), Timestamp::ZERO);
-    assert_eq!(arrive(outcome), [own]);
+    let outcome = west.send(&[bgp()], Timestamp::ZERO);
+    assert_eq!(arrive(outcome), [bgp()]);
+    let other = Sample { ttl: 255, ..Sample::tcp4() }.build();
+    assert!(west.send(std::slice::from_ref(&other), Timestamp::ZERO).datagrams.is_empty());
+    let released = arrive(west.run(1..20, &[]));
+    assert!(released.contains(&other));
+}
+
+#[test]
+fn however_much_bgp_says_hosts_wait_for_a_tenth_of_a_second_at_most() {
+    let mut west = West::with(shaped(300));
+    let table: Vec<_> = (0..1000).map(|_| bgp()).collect();
+    for _ in 0..100 {
+        assert_eq!(west.send(&table, Timestamp::ZERO).datagrams.len(), 1000);
+    }
+    let word = udp(1, 1200).build();
+    assert!(west.send(std::slice::from_ref(&word), Timestamp::ZERO).datagrams.is_empty());
+    assert!(west.run(1..90, &[]).datagrams.is_empty(), "what was too much counts");
+    assert_eq!(arrive(west.run(90..102, &[])), [word]);
+}
+
+#[test]
+fn whoever_waits_looks_again_before_long_and_then_goes_by_the_rate_of_then() {
+    let slow = NonZeroU64::new(64_000);
+    let mut west = West::with(TunnelEntry { shaper: Shaper::of(None, slow), ..tunnel(300) });
+    let flood: Vec<_> = (0..5).map(|_| udp(1, 1200).build()).collect();
+    assert_eq!(west.send(&flood, Timestamp::ZERO).datagrams.len(), 1);
+    let shaper = used(&west.snapshot).shaper.clone();
+    let next =
+        west.held[0].release(shaped_of(&west).as_deref(), Timestamp::ZERO, &mut Outcome::default());
+    assert_eq!(next, Some(Timestamp::from_millis(100)), "at this rate a packet takes 160 ms");
+    Shaper::of(shaper, NonZeroU64::new(RATE));
+    assert_eq!(west.release(Timestamp::from_millis(100)).datagrams.len(), 4);
+    assert!(west.held.is_empty());
 }
 
 #[test]
