@@ -5,7 +5,7 @@ use super::outbox::Outbox;
 use super::streams::{Outlets, Urgency};
 use super::tun::VpcTun;
 use crate::esp::Discard;
-use crate::forward::{Egress, Held, Outbound, Packers, Snapshot, TunnelEntry};
+use crate::forward::{Egress, Held, Outbound, Packers, Released, Snapshot, TunnelEntry};
 use crate::net::{VpcId, is_streamed};
 use crate::offload::{MAX_PACKET, SuperPacket, VirtioNetHeader};
 use crate::time::Timestamp;
@@ -15,12 +15,15 @@ use std::sync::Arc;
 
 /// Reads of one turn at most, so that the other direction gets its turn.
 const READS: usize = 256;
+/// So many octets that have to wait count as one more: a turn that only fills queues ends after 128 KiB, and
+/// the queues get theirs.
+const KEPT: usize = 512;
 
 /// Where one read of a device goes, and what is made of several.
 pub(super) struct ReadBuffer {
     read: Box<[u8]>,
     packers: Packers,
-    /// What has begun to wait.
+    /// What has begun to wait and nobody has been told of.
     pub began: Vec<Held>,
 }
 
@@ -44,20 +47,19 @@ pub(super) fn turn(
     let mut outbound = Outbound::with(packers, snapshot, tun.vpc, now);
     let read = read_into(&mut outbound, tun, (outboxes, outlets), &mut buffer.read, counters);
     let mut egress = Ports { outboxes, outlets, tun: Some(tun), counters };
-    buffer.began = outbound.take_began();
+    buffer.began.append(&mut outbound.take_began());
     buffer.packers = outbound.finish(&mut egress);
     read
 }
 
-/// Seals into the outboxes what is due of what waits for a peer, and says when to come again, after that has
-/// left.
+/// Seals into the outboxes what is due of what waits for a peer, for a turn.
 pub(super) fn release(
     held: &Held,
     tuns: &mut [VpcTun],
     (outboxes, outlets): (&mut [Outbox], &Outlets),
     (snapshot, now): (&Snapshot, Timestamp),
     counters: &DataplaneCounters,
-) -> Option<Timestamp> {
+) -> Released {
     let tunnel = snapshot.shaped.get(held.peer.0 as usize);
     let tun = tunnel.and_then(|tunnel| queue_of(tuns, tunnel.vpc));
     held.release(tunnel.map(Arc::as_ref), now, &mut Ports { outboxes, outlets, tun, counters })
@@ -70,7 +72,9 @@ fn read_into(
     buffer: &mut [u8],
     counters: &DataplaneCounters,
 ) -> io::Result<()> {
-    for _ in 0..READS {
+    let mut reads = 0;
+    while goes_on(reads, outbound.kept()) {
+        reads += 1;
         if !outboxes.iter().all(Outbox::has_room) {
             break;
         }
@@ -87,6 +91,12 @@ fn read_into(
         let _ = outbound.send(packet, &mut egress);
     }
     Ok(())
+}
+
+/// Whether a turn goes on after so many reads, and so many octets that have to wait.
+#[inline]
+fn goes_on(reads: usize, kept: usize) -> bool {
+    reads + kept / KEPT < READS
 }
 
 /// The ways out of a turn.
@@ -129,3 +139,6 @@ impl Egress for Ports<'_> {
 pub(super) fn queue_of(tuns: &mut [VpcTun], vpc: VpcId) -> Option<&mut VpcTun> {
     tuns.iter_mut().find(|tun| tun.vpc == vpc)
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,25 +2,33 @@
 //! so that they keep their order.
 
 use super::{Command, Ear};
-use crate::forward::Held;
+use crate::forward::{Held, Released};
 use crate::net::PeerId;
 use crate::time::{Timers, Timestamp};
 use nix::sys::epoll::EpollTimeout;
 use std::collections::BTreeMap;
+
+/// Octets that are released before the worker looks at other work, of all peers together.
+const BUDGET: usize = 256 << 10;
+
+/// Which packets: a peer that is begun anew has others, and what waited for the one before goes.
+type Key = (PeerId, usize);
 
 /// What a worker has to release.
 pub(super) struct Releasing {
     /// This worker's place among all.
     index: usize,
     ears: Vec<Ear>,
-    held: BTreeMap<PeerId, Held>,
-    due: Timers<PeerId>,
+    held: BTreeMap<Key, Held>,
+    due: Timers<Key>,
+    /// Octets that may still be released before other work.
+    budget: usize,
 }
 
 impl Releasing {
     /// Nothing yet.
     pub(super) fn new(index: usize, ears: Vec<Ear>) -> Releasing {
-        Releasing { index, ears, held: BTreeMap::new(), due: Timers::default() }
+        Releasing { index, ears, held: BTreeMap::new(), due: Timers::default(), budget: BUDGET }
     }
 
     /// Sees to it that packets are released, by this worker or another.
@@ -35,8 +43,8 @@ impl Releasing {
 
     /// Releases packets from now on.
     pub(super) fn hold(&mut self, held: Held, now: Timestamp) {
-        self.due.arm(held.peer, Some(now));
-        self.held.insert(held.peer, held);
+        self.due.arm(held.key(), Some(now));
+        self.held.insert(held.key(), held);
     }
 
     /// Whether there is nothing to release.
@@ -44,18 +52,27 @@ impl Releasing {
         self.held.is_empty()
     }
 
-    /// Whose packets are due.
-    pub(super) fn next(&mut self, now: Timestamp) -> Option<Held> {
-        let peer = self.due.pop_due(now)?;
-        self.held.get(&peer).cloned()
+    /// Other work has had its turn.
+    pub(super) fn begin_turn(&mut self) {
+        self.budget = BUDGET;
     }
 
-    /// When to look at a peer's packets again; `None` when nothing waits any more.
-    pub(super) fn again(&mut self, peer: PeerId, at: Option<Timestamp>) {
-        if at.is_none() {
-            self.held.remove(&peer);
+    /// Whose packets are due, until so many have been released that other work comes first.
+    pub(super) fn next(&mut self, now: Timestamp) -> Option<Held> {
+        if self.budget == 0 {
+            return None;
         }
-        self.due.arm(peer, at);
+        let key = self.due.pop_due(now)?;
+        self.held.get(&key).cloned()
+    }
+
+    /// Takes in what came of the packets that were due.
+    pub(super) fn again(&mut self, held: &Held, released: Released) {
+        self.budget = self.budget.saturating_sub(released.octets);
+        if released.next.is_none() {
+            self.held.remove(&held.key());
+        }
+        self.due.arm(held.key(), released.next);
     }
 
     /// How long the worker may wait for something else.
@@ -65,3 +82,6 @@ impl Releasing {
         u16::try_from(millis).unwrap_or(u16::MAX).into()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -272,30 +272,26 @@ impl Worker {
             &mut self.read_buffer,
             counters,
         );
-        for held in self.read_buffer.began.drain(..) {
-            self.releasing.begin(held, now);
-        }
         if let Err(error) = turn {
             self.lose(vpc, &error);
         }
         self.flush()
     }
 
-    /// Sends what waits because of a peer's rate, as far as it is due.
+    /// Sends what waits because of a peer's rate, as far as it is due and other work need not wait.
     fn release(&mut self) -> Result<()> {
         if self.releasing.is_idle() {
             return Ok(());
         }
         let now = self.clock.now();
+        self.releasing.begin_turn();
         while !self.blocked
             && let Some(held) = self.releasing.next(now)
         {
             let (snapshot, counters) = (self.snapshot.load(), &*self.counters);
             let ways = (&mut self.outboxes[..], &self.outlets);
-            let again = lan::release(&held, &mut self.tuns, ways, (snapshot, now), counters);
-            // What else is due comes after other work.
-            let later = now + Duration::from_micros(1);
-            self.releasing.again(held.peer, again.map(|at| at.max(later)));
+            let released = lan::release(&held, &mut self.tuns, ways, (snapshot, now), counters);
+            self.releasing.again(&held, released);
             self.flush()?;
         }
         Ok(())
@@ -339,7 +335,16 @@ impl Worker {
             self.blocked = blocked;
             self.tuns.iter().try_for_each(|tun| self.watch(tun))?;
         }
+        self.begin_to_release();
         Ok(())
+    }
+
+    /// Has what waits for its peer's rate released, once all that came before has left.
+    fn begin_to_release(&mut self) {
+        if !self.blocked {
+            let now = || self.clock.now();
+            self.read_buffer.began.drain(..).for_each(|held| self.releasing.begin(held, now()));
+        }
     }
 
     /// Tells of a datagram that the host did not send, once in a while.

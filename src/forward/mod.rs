@@ -70,7 +70,7 @@ pub use packing::Packers;
 pub use reassembly::Reassembly;
 pub use selectors::Selectors;
 pub use services::{Offer, Service, Services};
-pub use shaping::{Held, Shaper};
+pub use shaping::{Held, Released, Shaper};
 pub use sharing::{Buckets, FlowHash, MOST_MEMBERS, Member, NextHops, Shared};
 #[cfg(any(test, fuzzing))]
 pub use single::{Datagram, Outcome, inbound_packet, outbound_packet};

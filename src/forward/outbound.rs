@@ -90,6 +90,12 @@ impl<'s> Outbound<'s> {
         self.gate.take_began()
     }
 
+    /// Octets that wait now and did not before.
+    #[inline]
+    pub fn kept(&self) -> usize {
+        self.gate.kept
+    }
+
     /// Sends what waits for others to share a datagram with, and gives the memory back.
     pub fn finish(mut self, egress: &mut impl Egress) -> Packers {
         self.packing.seal(None, egress);

@@ -238,6 +238,8 @@ fn nanos(now: Timestamp) -> u64 {
 #[derive(Debug)]
 pub(super) struct Gate {
     pub now: Timestamp,
+    /// Octets that it has let wait.
+    pub kept: usize,
     began: Vec<Held>,
 }
 
@@ -250,9 +252,18 @@ pub struct Held {
     counters: Arc<TunnelCounters>,
 }
 
+/// What came of a turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Released {
+    /// Octets of the packets that were released.
+    pub octets: usize,
+    /// When to come again, after those have left; `None` when nothing waits any more.
+    pub next: Option<Timestamp>,
+}
+
 impl Gate {
     pub(super) fn new(now: Timestamp) -> Gate {
-        Gate { now, began: Vec::new() }
+        Gate { now, kept: 0, began: Vec::new() }
     }
 
     /// The packets that have begun to wait, once.
@@ -275,36 +286,45 @@ impl Gate {
         if shaper.passes(octets, self.now) {
             return true;
         }
+        self.kept += packet.total();
         let waits = shaper.push(lane(inner, packet.bytes()), inner, packet, self.now);
         count(tunnel, waits.dropped);
         if waits.is_first {
             let (shaper, counters) = (Arc::clone(shaper), Arc::clone(&tunnel.counters));
-            self.began.push(Held { peer: tunnel.peer, shaper, counters });
+            self.began.push(Held::new(tunnel.peer, shaper, counters));
         }
         false
     }
 }
 
 impl Held {
-    /// Seals what is due, for a turn at most, and says when to come again, after that has left: not at all when
-    /// nothing waits any more. The peer has `tunnel` now; without one nothing waits for it. What is discarded
-    /// is counted here.
+    pub(crate) fn new(peer: PeerId, shaper: Arc<Shaper>, counters: Arc<TunnelCounters>) -> Held {
+        Held { peer, shaper, counters }
+    }
+
+    /// By what to know them: the peer, and where its shaper lies, which is another where the peer was begun anew.
+    pub fn key(&self) -> (PeerId, usize) {
+        (self.peer, Arc::as_ptr(&self.shaper).addr())
+    }
+
+    /// Seals what is due, for a turn at most. The peer has `tunnel` now; without one nothing waits for it. What
+    /// is discarded is counted here.
     pub fn release(
         &self,
         tunnel: Option<&TunnelEntry>,
         now: Timestamp,
         egress: &mut impl Egress,
-    ) -> Option<Timestamp> {
+    ) -> Released {
         let is_ours = |shaper: &Arc<Shaper>| Arc::ptr_eq(shaper, &self.shaper);
         let Some(tunnel) = tunnel.filter(|tunnel| tunnel.shaper.as_ref().is_some_and(is_ours))
         else {
             self.counters.discards.add_many(Discard::TunnelDown, self.shaper.forget());
-            return None;
+            return Released { octets: 0, next: None };
         };
         let mut packing = Packing::default();
-        let next = self.release_by(tunnel, now, &mut packing, egress);
+        let released = self.release_by(tunnel, now, &mut packing, egress);
         packing.seal(None, egress);
-        next
+        released
     }
 
     fn release_by<'t>(
@@ -313,24 +333,24 @@ impl Held {
         now: Timestamp,
         packing: &mut Packing<'t>,
         egress: &mut impl Egress,
-    ) -> Option<Timestamp> {
-        let mut released = 0;
-        while released < TURN {
+    ) -> Released {
+        let mut octets = 0;
+        while octets < TURN {
             let (due, dropped) = self.shaper.take(|len| octets_on_wire(tunnel, len), now);
             count(tunnel, dropped);
             match due {
                 Due::Packet(mut packet) => {
-                    released += packet.len();
+                    octets += packet.len();
                     let sent = send_released(tunnel, &mut packet, packing, egress);
                     sent.unwrap_or_else(|reason| tunnel.counters.discards.add(reason));
                 }
-                Due::At(at) => return Some(at.min(now + LOOK_AGAIN)),
-                Due::Nothing if released > 0 => break,
-                Due::Nothing if self.shaper.open() => return None,
+                Due::At(at) => return Released { octets, next: Some(at.min(now + LOOK_AGAIN)) },
+                Due::Nothing if octets > 0 => break,
+                Due::Nothing if self.shaper.open() => return Released { octets, next: None },
                 Due::Nothing => {}
             }
         }
-        Some(now)
+        Released { octets, next: Some(now) }
     }
 }
 

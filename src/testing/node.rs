@@ -365,7 +365,7 @@ impl Node {
             let mut outcome = Outcome::default();
             let tunnel = self.snapshot.shaped.get(held.peer.0 as usize).map(Arc::as_ref);
             let again = match at <= now {
-                true => held.release(tunnel, now, &mut outcome),
+                true => held.release(tunnel, now, &mut outcome).next,
                 false => Some(at),
             };
             self.held.extend(again.map(|at| (at, held)));

@@ -49,7 +49,7 @@ impl West {
         let shaped = self.snapshot.shaped.get(1).cloned();
         self.held.retain(|held| {
             loop {
-                match held.release(shaped.as_deref(), now, &mut outcome) {
+                match held.release(shaped.as_deref(), now, &mut outcome).next {
                     Some(at) if at > now => return true,
                     Some(_) => {}
                     None => return false,
@@ -187,7 +187,7 @@ fn whoever_waits_looks_again_before_long_and_then_goes_by_the_rate_of_then() {
     let shaper = used(&west.snapshot).shaper.clone();
     let next =
         west.held[0].release(shaped_of(&west).as_deref(), Timestamp::ZERO, &mut Outcome::default());
-    assert_eq!(next, Some(Timestamp::from_millis(100)), "at this rate a packet takes 160 ms");
+    assert_eq!(next.next, Some(Timestamp::from_millis(100)), "at this rate a packet takes 160 ms");
     Shaper::of(shaper, NonZeroU64::new(RATE));
     assert_eq!(west.release(Timestamp::from_millis(100)).datagrams.len(), 4);
     assert!(west.held.is_empty());
