@@ -138,7 +138,11 @@ fn sections(file: &Section<'_>, files: &dyn KeyFiles, report: &mut Report) -> Op
     let gateway = gateway.and_then(|section| gateway_section::read(&section, files, report));
     let tuning = file.subsection_called("[defaults]", "defaults", &tuning::KEYS, report);
     let defaults = Tuning::default();
-    let defaults = tuning.map_or(defaults.clone(), |section| defaults.read_over(&section, report));
+    let defaults = tuning.map_or(defaults.clone(), |section| {
+        let tuning = defaults.read_over(&section, report);
+        tuning.check_one_rate(&section, report);
+        tuning
+    });
     let underlay_mtu = gateway.as_ref().map(|gateway| gateway.config.underlay_mtu);
     let vpcs = vpcs(file, underlay_mtu.unwrap_or(defaults::UNDERLAY_MTU), files, report);
     let sections = file.subsections("peer", "peer", &peer_section::keys(), report);

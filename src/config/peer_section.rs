@@ -199,13 +199,7 @@ fn check_rates(section: &Section<'_>, tuning: &Tuning, report: &mut Report) {
             .help("write aggfrag = true, here and at the peer");
         report.add(section.span_of("constant_rate"), fault);
     }
-    if tuning.constant_rate.is_some() && section.raw("rate_limit").is_some() {
-        let fault =
-            Fault::new("`rate_limit` stands beside `constant_rate`, which is a limit already")
-                .label("one of them")
-                .help("leave one of them out");
-        report.add(section.span_of("rate_limit"), fault);
-    }
+    tuning.check_one_rate(section, report);
 }
 
 fn identities(

@@ -143,6 +143,17 @@ impl Tuning {
         }
     }
 
+    /// A `constant_rate` of one peer goes before the `rate_limit` of all; anything else is a contradiction.
+    pub(super) fn check_one_rate(&self, section: &Section<'_>, report: &mut Report) {
+        if self.constant_rate.is_some() && section.raw("rate_limit").is_some() {
+            let fault =
+                Fault::new("`rate_limit` stands beside `constant_rate`, which is a limit already")
+                    .label("one of them")
+                    .help("leave one of them out");
+            report.add(section.span_of("rate_limit"), fault);
+        }
+    }
+
     /// Offered and accepted for Child SAs.
     pub(super) fn esp_suites(&self) -> Vec<EspSuite> {
         self.esp_suites.clone().unwrap_or_else(|| default_esp_suites(&self.ike_suites))

@@ -170,6 +170,13 @@ fn a_rate_limit_is_written_with_a_unit_and_stands_beside_no_constant_rate() {
     ] {
         assert_says(&with(lines), &[word]);
     }
+    let both = "aggfrag = true\nconstant_rate = \"1 Mbit/s\"\nrate_limit = \"2 Mbit/s\"";
+    assert_says(&format!("[defaults]\n{both}\n\n{EXAMPLE}"), &["one of them"]);
+    let constant = with("aggfrag = true\nconstant_rate = \"1 Mbit/s\"");
+    let config = valid(&format!("[defaults]\nrate_limit = \"2 Mbit/s\"\n\n{constant}"));
+    let rates = config.peers.values().map(|peer| (peer.constant_rate, peer.rate_limit));
+    let first = rates.into_iter().next().expect("a peer");
+    assert_eq!(first, (NonZeroU64::new(1_000_000), None), "what one peer says goes first");
 }
 
 #[test]
