@@ -94,10 +94,14 @@ impl Publisher {
         }
         let Some(tunnel) = sources.tunnels.get(&peer) else {
             self.published.remove(&peer);
-            return list(&mut self.snapshot, peer, None);
+            list_shaped(&mut self.snapshot, peer, None);
+            return list_paced(&mut self.snapshot, peer, None);
         };
         published.outbound = sources.tunnel_entry(peer, tunnel).map(Arc::new);
-        list(&mut self.snapshot, peer, published.outbound.as_ref());
+        // What waits for a peer that does not get it goes no further: its hosts send again, by another path.
+        let usable = published.outbound.as_ref().filter(|_| tunnel.health().is_usable());
+        list_shaped(&mut self.snapshot, peer, usable);
+        list_paced(&mut self.snapshot, peer, published.outbound.as_ref());
         let Some(vpc) = vpcs.get(&tunnel.vpc) else { return };
         for receiving in receiving(tunnel) {
             let (layout, ipv4) = (receiving.sa.layout(), receiving.remote.is_ipv4());
@@ -145,11 +149,15 @@ impl Publisher {
     }
 }
 
-/// Puts a tunnel among those that somebody looks at by the clock, or takes it away. What stays the same is
-/// shared with the snapshot before.
-fn list(snapshot: &mut Snapshot, peer: PeerId, tunnel: Option<&Arc<TunnelEntry>>) {
+/// Puts a tunnel among those for which packets may wait because of a rate, or takes it away.
+fn list_shaped(snapshot: &mut Snapshot, peer: PeerId, tunnel: Option<&Arc<TunnelEntry>>) {
     let shaped = tunnel.filter(|tunnel| tunnel.shaper.is_some());
     snapshot.shaped.set(peer.0 as usize, shaped.cloned());
+}
+
+/// Puts a tunnel among those that send by the clock, or takes it away. What stays the same is shared with the
+/// snapshot before.
+fn list_paced(snapshot: &mut Snapshot, peer: PeerId, tunnel: Option<&Arc<TunnelEntry>>) {
     let paced = tunnel.filter(|tunnel| tunnel.is_paced());
     if paced.is_none() && !snapshot.paced.contains_key(&peer) {
         return;

@@ -78,6 +78,22 @@ fn a_path_that_carries_nothing_is_left_within_a_fifth_of_a_second() {
 }
 
 #[test]
+fn what_waits_for_a_path_that_is_lost_is_dropped() {
+    let slow = |site, text| {
+        fast(site, text).replace("[[peer]]\n", "[[peer]]\nrate_limit = \"64 kbit/s\"\n")
+    };
+    let two = |number| Region { number, gateways: 1 };
+    let mut network = connected(deployment::edited(&[two(1), two(2)], 1, slow), 21);
+    for _ in 0..400 {
+        network.probe(Probe { vpc: VpcId(0), from: 1, to: 2, ipv4: true });
+    }
+    network.cut(0, 1);
+    network.run(Duration::from_secs(1));
+    let discards = view(&mut network, 0, PEER).discards;
+    assert!(discards.get("tunnel_down").is_some_and(|waited| *waited > 30), "{discards:?}");
+}
+
+#[test]
 fn a_path_that_works_one_way_is_left_by_both_ends_and_each_says_which_way() {
     let mut network = connected(four(), 11);
     network.cut_one_way(0, 2);
