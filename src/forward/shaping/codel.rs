@@ -4,9 +4,10 @@ use crate::time::Timestamp;
 use std::time::Duration;
 
 /// A queue stands when packets have waited for longer than the target throughout such a time: the round-trip
-/// time of slow paths (RFC 8289 §4.3).
+/// time of slow paths (RFC 8289 §4.2); ten times the target where that is longer, of which it is a tenth at most
+/// (RFC 8289 §3.2).
 const INTERVAL: Duration = Duration::from_millis(100);
-/// The longest that packets may wait while a queue stands (RFC 8289 §4.4).
+/// The longest that packets may wait while a queue stands (RFC 8289 §4.3).
 pub(super) const TARGET: Duration = Duration::from_millis(5);
 
 /// What one queue is known by.
@@ -33,10 +34,11 @@ impl Codel {
         target: Duration,
         now: Timestamp,
     ) -> bool {
-        let stands = self.stands(sojourn < target || is_last, now);
+        let interval = INTERVAL.max(target * 10);
+        let stands = self.stands(sojourn < target || is_last, interval, now);
         let Some(drop_next) = self.drop_next else {
             if stands {
-                self.begin(now);
+                self.begin(interval, now);
             }
             return stands;
         };
@@ -47,32 +49,32 @@ impl Codel {
         let is_due = now >= drop_next;
         if is_due {
             self.count = self.count.saturating_add(1);
-            self.drop_next = Some(self.control_law(drop_next));
+            self.drop_next = Some(self.control_law(drop_next, interval));
         }
         is_due
     }
 
     /// The state machine of RFC 8289 §5.5, `dodequeue`.
-    fn stands(&mut self, is_fine: bool, now: Timestamp) -> bool {
+    fn stands(&mut self, is_fine: bool, interval: Duration, now: Timestamp) -> bool {
         if is_fine {
             self.first_above_time = None;
             return false;
         }
-        now >= *self.first_above_time.get_or_insert(now + INTERVAL)
+        now >= *self.first_above_time.get_or_insert(now + interval)
     }
 
     /// A queue that stands again soon is dropped from as often as the last time (RFC 8289 §5.4).
-    fn begin(&mut self, now: Timestamp) {
+    fn begin(&mut self, interval: Duration, now: Timestamp) {
         let delta = self.count.saturating_sub(self.last_count);
-        let is_recent = self.left_at.is_some_and(|left| now.since(left) < INTERVAL * 16);
+        let is_recent = self.left_at.is_some_and(|left| now.since(left) < interval * 16);
         self.count = if delta > 1 && is_recent { delta } else { 1 };
-        self.drop_next = Some(self.control_law(now));
+        self.drop_next = Some(self.control_law(now, interval));
         self.last_count = self.count;
     }
 
     /// Drops come closer together with the square root of their number (RFC 8289 §3.3).
-    fn control_law(&self, since: Timestamp) -> Timestamp {
-        since + INTERVAL.div_f64(f64::from(self.count.max(1)).sqrt())
+    fn control_law(&self, since: Timestamp, interval: Duration) -> Timestamp {
+        since + interval.div_f64(f64::from(self.count.max(1)).sqrt())
     }
 }
 

@@ -29,6 +29,15 @@ fn from_a_queue_that_stands_packets_are_dropped_more_and_more_often() {
 }
 
 #[test]
+fn where_packets_take_long_a_queue_stands_later() {
+    let target = Duration::from_millis(378);
+    let mut codel = Codel::default();
+    let mut judge =
+        |milli| codel.judge(Duration::from_secs(1), false, target, Timestamp::from_millis(milli));
+    assert!(!judge(0) && !judge(3779) && judge(3780));
+}
+
+#[test]
 fn the_last_packet_of_a_queue_is_never_dropped() {
     let mut codel = Codel::default();
     let sojourn = Duration::from_secs(1);
