@@ -4,7 +4,7 @@ use super::datagram::Datagram;
 use super::flow::{self, Between, Flow};
 use super::fragment::Fragments;
 use super::packing::{Packers, Packing};
-use super::shaping::{Gate, octets_on_wire};
+use super::shaping::{Cut, Gate};
 use super::{Held, NextHops, Snapshot, TunnelEntry, VpcTable};
 use crate::esp::ecn::Ecn;
 use crate::esp::{self, Discard};
@@ -173,7 +173,7 @@ impl<'s> Outbound<'s> {
         egress: &mut impl Egress,
     ) -> Result<(), Discard> {
         if let Some(shaper) = &tunnel.shaper
-            && !self.gate.passes((tunnel, shaper), inner, packet)
+            && !self.gate.passes((tunnel, shaper), inner, (&mut *packet, Cut::IfTooLong))
         {
             return Ok(());
         }
@@ -190,33 +190,32 @@ impl<'s> Outbound<'s> {
     ) -> Result<(), Discard> {
         let inner = InnerPacket::parse(&whole).map_err(|_| Discard::MalformedInner)?;
         let tunnel = sa_for(&Flow::of(&inner, &whole), tunnel, &inner, &whole)?;
-        if let Some(shaper) = &tunnel.shaper {
-            // It counts and does not wait: once released it would be cut again.
-            shaper.charge(octets_on_wire(tunnel, whole.len()), self.gate.now);
-        }
-        if tunnel.aggfrag {
-            self.packing.push(tunnel, &inner, &mut SuperPacket::whole(&mut whole), egress);
+        let mut packet = SuperPacket::whole(&mut whole);
+        if let Some(shaper) = &tunnel.shaper
+            && !self.gate.passes((tunnel, shaper), &inner, (&mut packet, Cut::Never))
+        {
             return Ok(());
         }
-        let layout = tunnel.outbound.layout();
-        if layout.sealed_len(whole.len()) > LONGEST_DATAGRAM {
-            return Err(Discard::TooBig);
-        }
-        Sealer::new(tunnel, &inner).seal_all(&SuperPacket::whole(&mut whole), egress)
+        send_whole(tunnel, &inner, &mut packet, &mut self.packing, egress)
     }
 }
 
-/// Sends a packet that has waited because of a rate.
-pub(super) fn send_released<'t>(
+/// Sends a packet that the underlay is to cut if it is too long.
+pub(super) fn send_whole<'t>(
     tunnel: &'t TunnelEntry,
-    packet: &mut [u8],
+    inner: &InnerPacket,
+    packet: &mut SuperPacket<'_>,
     packing: &mut Packing<'t>,
     egress: &mut impl Egress,
 ) -> Result<(), Discard> {
-    let inner = InnerPacket::parse(packet).map_err(|_| Discard::MalformedInner)?;
-    let flow = tunnel.flow_of(Flow::of(&inner, packet), &inner, packet);
-    let tunnel = sa_for(&flow, tunnel, &inner, packet)?;
-    send(tunnel, &inner, &mut SuperPacket::whole(packet), packing, egress)
+    if tunnel.aggfrag {
+        packing.push(tunnel, inner, packet, egress);
+        return Ok(());
+    }
+    if tunnel.outbound.layout().sealed_len(packet.total()) > LONGEST_DATAGRAM {
+        return Err(Discard::TooBig);
+    }
+    Sealer::new(tunnel, inner).seal_all(packet, egress)
 }
 
 /// Whether a packet between the same hosts is whole and has these ports.
@@ -353,7 +352,7 @@ pub fn originate_echo(
 /// The tunnel by an SA that takes the packet, or else by one out of whose other direction the
 /// packet came that this one is an ICMP error about (RFC 4301 §6.2).
 #[inline]
-fn sa_for<'t>(
+pub(super) fn sa_for<'t>(
     flow: &Flow,
     tunnel: &'t TunnelEntry,
     inner: &InnerPacket,
@@ -365,7 +364,7 @@ fn sa_for<'t>(
     })
 }
 
-fn send<'t>(
+pub(super) fn send<'t>(
     tunnel: &'t TunnelEntry,
     inner: &InnerPacket,
     packet: &mut SuperPacket<'_>,

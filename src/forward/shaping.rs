@@ -16,7 +16,8 @@
 mod codel;
 mod flow_queue;
 
-use super::outbound::{OWN_HOP_LIMIT, send_released};
+use super::flow::Flow;
+use super::outbound::{OWN_HOP_LIMIT, sa_for, send, send_whole};
 use super::pacing::{IPV4, IPV6, UDP};
 use super::packing::Packing;
 use super::sharing::FlowHash;
@@ -24,8 +25,10 @@ use super::{Egress, TunnelCounters, TunnelEntry};
 use crate::esp::Discard;
 use crate::net::{Dscp, PeerId};
 use crate::offload::SuperPacket;
+use crate::random::Random;
 use crate::time::Timestamp;
 use crate::wire::ip::{Fragment, InnerPacket};
+pub(super) use flow_queue::Cut;
 use flow_queue::{FlowQueue, Lane, Waiting};
 use std::num::NonZeroU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -39,8 +42,8 @@ const DEBT: Duration = Duration::from_millis(100);
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 /// As much may wait as the rate carries in this time,
 const LONGEST_WAIT: Duration = Duration::from_millis(100);
-/// but so many octets in any case, a burst of TCP,
-const LEAST_QUEUE: usize = 128 << 10;
+/// but so many octets in any case, what TCP begins with (RFC 6928),
+const LEAST_QUEUE: usize = 10 * PACKET;
 /// and never more than these.
 const MOST_QUEUE: usize = 4 << 20;
 /// Octets that are released at once; what else is due comes after other work.
@@ -51,8 +54,12 @@ const PACKET: usize = 1514;
 const EXPRESS: [Dscp; 3] = [Dscp::CS6, Dscp::CS7, Dscp::EF];
 
 /// Sends to one peer, all its SAs together, no faster than it may be sent.
-#[derive(Debug, Default)]
-pub struct Shaper(Mutex<State>);
+#[derive(Debug)]
+pub struct Shaper {
+    /// Which flows share a queue, nobody else can know (RFC 8290 §1.3).
+    salt: u64,
+    state: Mutex<State>,
+}
 
 #[derive(Debug, Default)]
 struct State {
@@ -77,7 +84,7 @@ struct Waits {
 /// What is due.
 #[derive(Debug)]
 enum Due {
-    Packet(Vec<u8>),
+    Packet(Waiting),
     /// Nothing before then.
     At(Timestamp),
     /// Nothing waits.
@@ -87,19 +94,24 @@ enum Due {
 impl Shaper {
     /// One with `rate` bits per second, IP headers included. The one `before` goes on, with what waits in it:
     /// without a rate all of that is due. A rate that is another begins without debt.
-    pub fn of(before: Option<Arc<Shaper>>, rate: Option<NonZeroU64>) -> Option<Arc<Shaper>> {
-        let shaper = before.or_else(|| rate.map(|_| Arc::default()))?;
+    pub fn of(
+        before: Option<Arc<Shaper>>,
+        rate: Option<NonZeroU64>,
+        random: &mut (impl Random + ?Sized),
+    ) -> Option<Arc<Shaper>> {
+        let new = |salt| Arc::new(Shaper { salt, state: Mutex::default() });
+        let shaper = before.or_else(|| rate.map(|_| new(random.u64())))?;
         shaper.lock().set_rate(rate);
         Some(shaper)
     }
 
     /// What is sent without waiting counts as well.
-    pub(super) fn charge(&self, octets: usize, now: Timestamp) {
+    fn charge(&self, octets: usize, now: Timestamp) {
         self.lock().charge_at_most(octets, DEBT, now);
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether packets of so many octets on the underlay may leave at once. They count as sent then.
@@ -117,23 +129,25 @@ impl Shaper {
         &self,
         lane: Lane,
         inner: &InnerPacket,
-        packet: &mut SuperPacket<'_>,
+        (packet, cut): (&mut SuperPacket<'_>, Cut),
         now: Timestamp,
     ) -> Waits {
-        let mut state = self.lock();
-        let (most, mut dropped) = (state.most(), 0);
-        let mut wait = |packet| {
-            let waiting = Waiting { packet, tos: inner.tos, since: now };
-            dropped += state.queue.push(lane, waiting, most);
-        };
+        // Others may want the lock: copied is before.
+        let mut packets = Vec::with_capacity(packet.count());
         if let Some(single) = packet.single_mut() {
             // What may follow a packet is nobody's.
-            wait(single[..inner.total_len].to_vec());
+            packets.push(single[..inner.total_len].to_vec());
         } else {
             let mut segments = packet.segments();
             while let Some(segment) = segments.next() {
-                wait([segment.head, segment.payload].concat());
+                packets.push([segment.head, segment.payload].concat());
             }
+        }
+        let mut state = self.lock();
+        let (most, mut dropped) = (state.most(), 0);
+        for packet in packets {
+            let waiting = Waiting { packet, tos: inner.tos, since: now, cut };
+            dropped += state.queue.push(lane, waiting, most);
         }
         let is_first = !std::mem::replace(&mut state.waits, true);
         Waits { dropped, is_first }
@@ -151,9 +165,9 @@ impl Shaper {
         let target = state.time_of(2 * PACKET);
         let taken = state.queue.take(target, now);
         let due = match taken.packet {
-            Some(packet) => {
-                state.charge(wire(packet.len()), now);
-                Due::Packet(packet)
+            Some(waiting) => {
+                state.charge(wire(waiting.packet.len()), now);
+                Due::Packet(waiting)
             }
             None => Due::Nothing,
         };
@@ -276,7 +290,7 @@ impl Gate {
         &mut self,
         (tunnel, shaper): (&TunnelEntry, &Arc<Shaper>),
         inner: &InnerPacket,
-        packet: &mut SuperPacket<'_>,
+        (packet, cut): (&mut SuperPacket<'_>, Cut),
     ) -> bool {
         let octets = octets_of(tunnel, packet);
         if is_urgent(inner) {
@@ -287,7 +301,8 @@ impl Gate {
             return true;
         }
         self.kept += packet.total();
-        let waits = shaper.push(lane(inner, packet.bytes()), inner, packet, self.now);
+        let lane = lane(shaper.salt, inner, packet.bytes());
+        let waits = shaper.push(lane, inner, (packet, cut), self.now);
         count(tunnel, waits.dropped);
         if waits.is_first {
             let (shaper, counters) = (Arc::clone(shaper), Arc::clone(&tunnel.counters));
@@ -339,9 +354,10 @@ impl Held {
             let (due, dropped) = self.shaper.take(|len| octets_on_wire(tunnel, len), now);
             count(tunnel, dropped);
             match due {
-                Due::Packet(mut packet) => {
-                    octets += packet.len();
-                    let sent = send_released(tunnel, &mut packet, packing, egress);
+                Due::Packet(mut waiting) => {
+                    octets += waiting.packet.len();
+                    let packet = (&mut waiting.packet[..], waiting.cut);
+                    let sent = send_released(tunnel, packet, packing, egress);
                     sent.unwrap_or_else(|reason| tunnel.counters.discards.add(reason));
                 }
                 Due::At(at) => return Released { octets, next: Some(at.min(now + LOOK_AGAIN)) },
@@ -351,6 +367,23 @@ impl Held {
             }
         }
         Released { octets, next: Some(now) }
+    }
+}
+
+/// Sends a packet that has waited because of a rate.
+fn send_released<'t>(
+    tunnel: &'t TunnelEntry,
+    (packet, cut): (&mut [u8], Cut),
+    packing: &mut Packing<'t>,
+    egress: &mut impl Egress,
+) -> Result<(), Discard> {
+    let inner = InnerPacket::parse(packet).map_err(|_| Discard::MalformedInner)?;
+    let flow = tunnel.flow_of(Flow::of(&inner, packet), &inner, packet);
+    let tunnel = sa_for(&flow, tunnel, &inner, packet)?;
+    let mut packet = SuperPacket::whole(packet);
+    match cut {
+        Cut::IfTooLong => send(tunnel, &inner, &mut packet, packing, egress),
+        Cut::Never => send_whole(tunnel, &inner, &mut packet, packing, egress),
     }
 }
 
@@ -375,7 +408,7 @@ fn octets_of(tunnel: &TunnelEntry, packet: &SuperPacket<'_>) -> usize {
 
 /// Octets that the underlay carries for a packet of so many. Packets that share datagrams (RFC 9347) have
 /// their part of the headers.
-pub(super) fn octets_on_wire(tunnel: &TunnelEntry, len: usize) -> usize {
+fn octets_on_wire(tunnel: &TunnelEntry, len: usize) -> usize {
     let headers = UDP + if tunnel.remote.is_ipv4() { IPV4 } else { IPV6 };
     let layout = tunnel.outbound.layout();
     if tunnel.aggfrag {
@@ -386,11 +419,12 @@ pub(super) fn octets_on_wire(tunnel: &TunnelEntry, len: usize) -> usize {
 }
 
 /// Where a packet waits.
-fn lane(inner: &InnerPacket, packet: &[u8]) -> Lane {
-    if EXPRESS.contains(&Dscp::of(inner.tos)) {
-        return Lane::Express;
-    }
+fn lane(salt: u64, inner: &InnerPacket, packet: &[u8]) -> Lane {
     let ports = inner.ports(packet).filter(|_| inner.fragment == Fragment::Whole);
     let by = ports.map(|ports| (inner.protocol, ports));
-    Lane::Flow(FlowHash::between(inner.source, inner.destination, by).short())
+    let flow = FlowHash::salted(salt, inner.source, inner.destination, by).short();
+    match EXPRESS.contains(&Dscp::of(inner.tos)) {
+        true => Lane::Express(flow),
+        false => Lane::Flow(flow),
+    }
 }

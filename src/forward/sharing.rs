@@ -9,7 +9,7 @@
 //! nobody else's flows move. All that is computed follows from addresses, ports and what both ends of
 //! a tunnel know it by: where both ends share the same tunnels by the same weights, both directions
 //! of a flow take the same one. For this the hash has no secret seed. Who could make use of that is
-//! a host of the VPC, which may send what it likes anyway.
+//! a host of the VPC, which may send what it likes anyway. Queues of flows go by a salted one.
 
 use super::TunnelEntry;
 use super::flow::Flow;
@@ -93,14 +93,25 @@ impl FlowHash {
     /// Of packets between two addresses, by their protocol and the ports of both. Fragments have neither:
     /// all of a datagram take the same way.
     pub fn between(one: IpAddr, other: IpAddr, by: Option<(u8, (u16, u16))>) -> FlowHash {
+        FlowHash::salted(0, one, other, by)
+    }
+
+    /// The same where nobody else is to find flows of one hash: who does not know `salt` does not.
+    pub(super) fn salted(
+        salt: u64,
+        one: IpAddr,
+        other: IpAddr,
+        by: Option<(u8, (u16, u16))>,
+    ) -> FlowHash {
         let (protocol, ports) = by.unwrap_or_default();
         let ends = [(number(one), ports.0), (number(other), ports.1)];
         let [(low, low_port), (high, high_port)] =
             if ends[0] <= ends[1] { ends } else { [ends[1], ends[0]] };
         let rest = u64::from(protocol) << 32 | u64::from(low_port) << 16 | u64::from(high_port);
-        let folded = mix(low as u64 ^ SEEDS[0], (low >> 64) as u64 ^ SEEDS[1])
-            ^ mix(high as u64 ^ SEEDS[2], (high >> 64) as u64 ^ SEEDS[3]);
-        FlowHash(mix(folded ^ SEEDS[1], mix(rest ^ SEEDS[0], SEEDS[2])))
+        let seeds = SEEDS.map(|seed| seed ^ salt);
+        let folded = mix(low as u64 ^ seeds[0], (low >> 64) as u64 ^ seeds[1])
+            ^ mix(high as u64 ^ seeds[2], (high >> 64) as u64 ^ seeds[3]);
+        FlowHash(mix(folded ^ seeds[1], mix(rest ^ seeds[0], seeds[2])))
     }
 
     /// One of 1024 numbers, for queues.

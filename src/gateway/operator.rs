@@ -250,7 +250,7 @@ impl Gateway {
         self.dirty.tunnels.insert(peer);
         if let Some(config) = self.config.peers.get(&peer) {
             if let Some(tunnel) = self.tunnels.get_mut(&peer) {
-                tunnel.shaper = Shaper::of(tunnel.shaper.take(), config.rate_limit);
+                tunnel.shaper = Shaper::of(tunnel.shaper.take(), config.rate_limit, at.random);
             }
             self.connect(config.remote, at);
         }

@@ -17,6 +17,7 @@ use super::vpc_routers::Listeners;
 use super::world::{VirtualMac, Wish, ways};
 use super::{Gateway, Output, TcpOutput, VrrpOutput, Why, connection};
 use crate::control::Code;
+use crate::forward::Shaper;
 use crate::ike::{self, Event};
 use crate::moment::Moment;
 use crate::net::{PeerId, RemoteId, VpcId};
@@ -65,6 +66,7 @@ impl Gateway {
         self.planned.on_added(peer, &config.name);
         let (remote, mut tunnel) = (config.remote, Tunnel::new(config, at.now));
         tunnel.join(self.ike.view(connection::id(remote)).map(|ike| ike.state), at.now);
+        tunnel.shaper = Shaper::of(None, config.rate_limit, at.random);
         tunnel.disabled = self.planned.is_disabled(peer);
         tunnel.path_mtu = self.ways.mtu(remote).map(|(mtu, _)| mtu);
         self.tunnels.insert(peer, tunnel);

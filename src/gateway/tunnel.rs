@@ -156,7 +156,7 @@ impl Tunnel {
             carried_at: None,
             told: Health::Down,
             counters: Arc::default(),
-            shaper: Shaper::of(None, config.rate_limit),
+            shaper: None,
             sent_fragments: Arc::default(),
             received_fragments: Arc::default(),
             reassembly: Arc::default(),

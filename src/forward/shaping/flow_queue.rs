@@ -2,12 +2,12 @@
 //!
 //! ```text
 //!   packet ──hash──► queue of its flow ──► new flows ──once──► old flows ──in turns──► out
-//!          └ CS6, CS7, EF ──► express ─────────────────────── first, up to a half ──► out
+//!          └ CS6, CS7, EF ──► the same among themselves ───── first, up to a half ──► out
 //! ```
 //!
 //! Beside RFC 8290 packets of some classes go first: what networks say to each other (CS6, CS7, RFC 4594 §3.1)
-//! and what may not wait (EF, RFC 3246). While others wait, too, they have a half at most: whoever marks
-//! all that it sends harms itself.
+//! and what may not wait (EF, RFC 3246). They have flows and turns of their own, and a half at most while
+//! others wait: whoever marks a flood harms its own flow.
 
 use super::codel::{Codel, TARGET};
 use crate::esp::ecn::Ecn;
@@ -22,23 +22,25 @@ const QUANTUM: i64 = 1514;
 const LEAST: usize = 256;
 /// Packets dropped at once from the flow that has most (RFC 8290 §4.1).
 const BATCH: usize = 64;
+/// Packets that a queue keeps room for when it is empty.
+const FEW: usize = 8;
 /// Octets of express packets that go before others in a row.
 const LEAD: i64 = 16 << 10;
 
-/// Which queue a packet waits in.
+/// Which queue a packet waits in: that of its flow, by its hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Lane {
-    /// That of packets that go first.
-    Express,
-    /// That of a flow, by its hash.
+    /// Among the flows that go first.
+    Express(u16),
+    /// Among the others.
     Flow(u16),
 }
 
 /// What came out.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub(super) struct Taken {
     /// The packet, if there was one.
-    pub packet: Option<Vec<u8>>,
+    pub packet: Option<Waiting>,
     /// Packets that were dropped so that flows slow down.
     pub dropped: u64,
 }
@@ -46,15 +48,21 @@ pub(super) struct Taken {
 /// Packets that wait, by flow.
 #[derive(Debug, Default)]
 pub(super) struct FlowQueue {
+    express: Flows,
+    others: Flows,
+    /// How much express packets are ahead of the others.
+    lead: i64,
+}
+
+/// Flows that have turns.
+#[derive(Debug, Default)]
+struct Flows {
     /// Those with packets, and those that have had some in this turn.
     flows: BTreeMap<u16, Flow>,
     new_flows: VecDeque<u16>,
     old_flows: VecDeque<u16>,
-    express: Queue,
     /// What all packets take up.
     octets: usize,
-    /// How much express packets are ahead of the others.
-    lead: i64,
 }
 
 #[derive(Debug, Default)]
@@ -71,6 +79,14 @@ struct Queue {
     octets: usize,
 }
 
+/// Whether a packet that is too long for the path is cut before it is sealed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::forward) enum Cut {
+    IfTooLong,
+    /// It was put together because the peer takes no fragments.
+    Never,
+}
+
 /// A packet that waits.
 #[derive(Debug)]
 pub(super) struct Waiting {
@@ -78,6 +94,7 @@ pub(super) struct Waiting {
     /// Its DSCP and ECN.
     pub tos: u8,
     pub since: Timestamp,
+    pub cut: Cut,
 }
 
 impl Waiting {
@@ -98,86 +115,107 @@ impl Waiting {
 
 impl FlowQueue {
     pub(super) fn is_empty(&self) -> bool {
-        self.octets == 0
+        self.octets() == 0
     }
 
     /// How many packets wait.
     pub(super) fn packets(&self) -> u64 {
-        let flows = self.flows.values().map(|flow| flow.queue.packets.len() as u64);
-        flows.sum::<u64>() + self.express.packets.len() as u64
+        self.express.packets() + self.others.packets()
     }
 
     /// Lets a packet wait; says how many were dropped so that no more than `most` octets are taken up.
     pub(super) fn push(&mut self, lane: Lane, waiting: Waiting, most: usize) -> u64 {
-        self.octets += waiting.size();
+        // One alone may always wait.
+        let most = most.max(waiting.size());
         match lane {
-            Lane::Express => self.express.push(waiting),
-            Lane::Flow(number) => self.push_to(number, waiting),
+            Lane::Express(number) => self.express.push(number, waiting),
+            Lane::Flow(number) => self.others.push(number, waiting),
         }
         let mut dropped = 0;
-        while self.octets > most {
+        while self.octets() > most {
             dropped += self.drop_from_longest();
         }
         dropped
     }
 
-    fn push_to(&mut self, number: u16, waiting: Waiting) {
-        let flow = self.flows.entry(number).or_insert_with(|| {
-            self.new_flows.push_back(number);
-            Flow { credits: QUANTUM, ..Flow::default() }
-        });
-        flow.queue.push(waiting);
+    /// The next packet. `target` is how long packets may wait while they always do.
+    pub(super) fn take(&mut self, target: Duration, now: Timestamp) -> Taken {
+        let (target, mut taken) = (target.max(TARGET), Taken::default());
+        while taken.packet.is_none() && !self.is_empty() {
+            let others_wait = self.others.octets > 0;
+            let goes_first = self.express.octets > 0 && (!others_wait || self.lead < LEAD);
+            let flows = if goes_first { &mut self.express } else { &mut self.others };
+            let octets = flows.take(target, now, &mut taken) as i64;
+            self.lead = match (goes_first, others_wait) {
+                (true, true) => self.lead + octets,
+                (true, false) => 0,
+                (false, _) => (self.lead - octets).max(0),
+            };
+        }
+        taken
+    }
+
+    fn octets(&self) -> usize {
+        self.express.octets + self.others.octets
     }
 
     /// Takes away the oldest half of the longest queue, in small pieces (RFC 8290 §4.1).
     fn drop_from_longest(&mut self) -> u64 {
-        let queues = self.flows.values_mut().map(|flow| &mut flow.queue);
-        let longest = queues.max_by_key(|queue| queue.octets);
-        let longest = match longest {
-            Some(queue) if queue.octets >= self.express.octets => queue,
-            Some(_) | None => &mut self.express,
+        let (express, others) = (self.express.longest(), self.others.longest());
+        let (flows, longest) = match express > others {
+            true => (&mut self.express, express),
+            false => (&mut self.others, others),
         };
-        let (half, mut dropped) = (longest.octets / 2, 0);
-        while dropped < BATCH && (dropped == 0 || longest.octets > half) {
-            let Some(waiting) = longest.pop() else { break };
-            self.octets -= waiting.size();
+        longest.map_or(0, |(_, number)| flows.drop_from(number))
+    }
+}
+
+impl Flows {
+    fn packets(&self) -> u64 {
+        self.flows.values().map(|flow| flow.queue.packets.len() as u64).sum()
+    }
+
+    fn push(&mut self, number: u16, waiting: Waiting) {
+        let flow = self.flows.entry(number).or_insert_with(|| {
+            self.new_flows.push_back(number);
+            Flow { credits: QUANTUM, ..Flow::default() }
+        });
+        self.octets += waiting.size();
+        flow.queue.push(waiting);
+    }
+
+    /// What the longest queue takes up, and whose it is.
+    fn longest(&self) -> Option<(usize, u16)> {
+        self.flows.iter().map(|(number, flow)| (flow.queue.octets, *number)).max()
+    }
+
+    fn drop_from(&mut self, number: u16) -> u64 {
+        let Some(flow) = self.flows.get_mut(&number) else { return 0 };
+        let (before, mut dropped) = (flow.queue.octets, 0);
+        while dropped < BATCH && (dropped == 0 || flow.queue.octets > before / 2) {
+            if flow.queue.pop().is_none() {
+                break;
+            }
             dropped += 1;
         }
+        self.octets -= before - flow.queue.octets;
         dropped as u64
     }
 
-    /// The next packet. `target` is how long packets may wait while they always do.
-    pub(super) fn take(&mut self, target: Duration, now: Timestamp) -> Taken {
-        if self.is_empty() {
-            *self = FlowQueue::default();
-            return Taken::default();
-        }
-        let others_wait = self.octets > self.express.octets;
-        if others_wait && (self.express.packets.is_empty() || self.lead >= LEAD) {
-            return self.take_from_flows(target.max(TARGET), now);
-        }
-        let Some(waiting) = self.express.pop() else { return Taken::default() };
-        let octets = waiting.size();
-        self.octets -= octets;
-        self.lead = if others_wait { self.lead + octets as i64 } else { 0 };
-        Taken { packet: Some(waiting.packet), dropped: 0 }
-    }
-
-    fn take_from_flows(&mut self, target: Duration, now: Timestamp) -> Taken {
-        let mut taken = Taken::default();
+    /// Takes the next packet, if not all are dropped; says how many octets have gone.
+    fn take(&mut self, target: Duration, now: Timestamp, taken: &mut Taken) -> usize {
+        let before = self.octets;
         while let Some((number, is_new)) = self.next_flow() {
             let Some(flow) = self.flows.get_mut(&number) else { continue };
-            let before = flow.queue.octets;
-            flow.take(target, now, &mut taken);
-            let octets = before - flow.queue.octets;
-            self.octets -= octets;
+            let waited = flow.queue.octets;
+            flow.take(target, now, taken);
+            self.octets -= waited - flow.queue.octets;
             if taken.packet.is_some() {
-                self.lead = (self.lead - octets as i64).max(0);
-                return taken;
+                break;
             }
             self.retire(number, is_new);
         }
-        taken
+        before - self.octets
     }
 
     /// The flow whose turn it is; who has sent what it may goes behind all others.
@@ -220,7 +258,7 @@ impl Flow {
             let is_due = self.codel.judge(now.since(waiting.since), is_last, target, now);
             if !is_due || waiting.mark() {
                 self.credits -= waiting.packet.len() as i64;
-                taken.packet = Some(waiting.packet);
+                taken.packet = Some(waiting);
                 return;
             }
             taken.dropped += 1;
@@ -237,6 +275,9 @@ impl Queue {
     fn pop(&mut self) -> Option<Waiting> {
         let waiting = self.packets.pop_front()?;
         self.octets -= waiting.size();
+        if self.packets.is_empty() {
+            self.packets.shrink_to(FEW);
+        }
         Some(waiting)
     }
 }

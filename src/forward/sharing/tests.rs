@@ -161,3 +161,17 @@ fn the_choice_never_changes() {
     });
     assert_eq!(places.collect::<String>(), "012221210222200200022000");
 }
+
+#[test]
+fn who_shares_a_queue_by_one_salt_does_not_by_another() {
+    let ends = ["10.1.0.1", "10.2.0.1"].map(|address| address.parse::<IpAddr>().unwrap());
+    let queue =
+        |salt, port| FlowHash::salted(salt, ends[0], ends[1], Some((17, (port, 53)))).short();
+    let shares = |salt| move |port: &u16| queue(salt, *port) == queue(salt, 1);
+    let sharing: Vec<u16> = (2..60_000).filter(shares(0)).collect();
+    assert!(sharing.len() > 20, "{}", sharing.len());
+    for salt in [1, 0x5eed, u64::MAX] {
+        let still = sharing.iter().copied().filter(shares(salt)).count();
+        assert!(still < 5, "{still} of {}", sharing.len());
+    }
+}

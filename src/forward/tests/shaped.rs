@@ -1,16 +1,23 @@
 //! A rate that a peer is sent at most.
 
 use super::*;
+use crate::forward::fragment::Fragments;
 use crate::net::Dscp;
+use crate::offload::Segment;
+use crate::random::Seeded;
 use std::collections::BTreeSet;
 use std::num::NonZeroU64;
-use std::time::Duration;
 
 /// Bits per second.
 const RATE: u64 = 20_000_000;
 
+/// Zero is no limit.
+fn limit(before: Option<Arc<Shaper>>, rate: u64) -> Option<Arc<Shaper>> {
+    Shaper::of(before, NonZeroU64::new(rate), &mut Seeded::new(1))
+}
+
 fn shaped(spi: u32) -> TunnelEntry {
-    TunnelEntry { shaper: Shaper::of(None, NonZeroU64::new(RATE)), ..tunnel(spi) }
+    TunnelEntry { shaper: limit(None, RATE), ..tunnel(spi) }
 }
 
 fn udp(port: u16, octets: usize) -> Sample {
@@ -180,15 +187,14 @@ fn however_much_bgp_says_hosts_wait_for_a_tenth_of_a_second_at_most() {
 
 #[test]
 fn whoever_waits_looks_again_before_long_and_then_goes_by_the_rate_of_then() {
-    let slow = NonZeroU64::new(64_000);
-    let mut west = West::with(TunnelEntry { shaper: Shaper::of(None, slow), ..tunnel(300) });
+    let mut west = West::with(TunnelEntry { shaper: limit(None, 64_000), ..tunnel(300) });
     let flood: Vec<_> = (0..5).map(|_| udp(1, 1200).build()).collect();
     assert_eq!(west.send(&flood, Timestamp::ZERO).datagrams.len(), 1);
     let shaper = used(&west.snapshot).shaper.clone();
     let next =
         west.held[0].release(shaped_of(&west).as_deref(), Timestamp::ZERO, &mut Outcome::default());
     assert_eq!(next.next, Some(Timestamp::from_millis(100)), "at this rate a packet takes 160 ms");
-    Shaper::of(shaper, NonZeroU64::new(RATE));
+    limit(shaper, RATE);
     assert_eq!(west.release(Timestamp::from_millis(100)).datagrams.len(), 4);
     assert!(west.held.is_empty());
 }
@@ -216,13 +222,68 @@ fn who_sends_little_hardly_waits_behind_who_floods() {
 }
 
 #[test]
-fn a_queue_stands_no_longer_than_its_flow_can_help() {
+fn a_queue_that_stands_is_dropped_from_long_before_it_is_full() {
     let mut west = West::with(shaped(300));
-    let flood: Vec<_> = (0..4).map(|_| udp(1, 1200).build()).collect();
-    west.run(0..2000, &flood);
-    let waiting: Duration =
-        Duration::from_millis(west.run(2000..2200, &[]).datagrams.len() as u64 / 2);
-    assert!(waiting <= Duration::from_millis(110), "{waiting:?}");
+    let offered = |outcome: &Outcome| octets(outcome) as u64 * 8 * 1000;
+    // A little more than the rate.
+    let little = [udp(1, 1200).build(), udp(1, 1210).build()];
+    let alone = West::with(tunnel(300)).send(&little, Timestamp::ZERO);
+    assert!((RATE * 101 / 100..RATE * 106 / 100).contains(&offered(&alone)), "{}", offered(&alone));
+    let sent = west.run(0..4000, &little).datagrams.len();
+    let [(Discard::RateLimit, dropped)] = west.dropped()[..] else {
+        panic!("{:?}", west.dropped())
+    };
+    let waiting = 8000 - dropped - sent as u64;
+    assert!(waiting < 30, "{waiting} packets wait, of which 100 ms carry 200");
+}
+
+#[test]
+fn where_the_rate_is_low_less_waits_than_tcp_begins_with() {
+    let mut west = West::with(TunnelEntry { shaper: limit(None, 64_000), ..tunnel(300) });
+    let flood: Vec<_> = (0..100).map(|_| udp(1, 1200).build()).collect();
+    assert_eq!(west.send(&flood, Timestamp::ZERO).datagrams.len(), 1);
+    let [(Discard::RateLimit, dropped)] = west.dropped()[..] else {
+        panic!("{:?}", west.dropped())
+    };
+    assert!((87..95).contains(&dropped), "{dropped}");
+}
+
+#[test]
+fn what_waits_is_told_so_that_a_turn_ends() {
+    let mut outcome = Outcome::default();
+    let west = West::with(shaped(300));
+    let mut outbound = Outbound::new(&west.snapshot, VPC, Timestamp::ZERO);
+    let (mut passed, packet) = (0, udp(1, 1200).build());
+    for _ in 0..100 {
+        outbound.send(SuperPacket::whole(&mut packet.clone()), &mut outcome).unwrap();
+        passed = outcome.datagrams.len();
+    }
+    assert_eq!(outbound.kept(), (100 - passed) * 1200);
+}
+
+#[test]
+fn a_datagram_whose_fragments_were_gathered_waits_and_leaves_whole() {
+    let ports = TrafficSelector {
+        protocol: 17,
+        start_port: 5000,
+        end_port: 6000,
+        addresses: Prefix::all_ipv4().into(),
+    };
+    let remote_ts: Selectors = [ports].into_iter().collect();
+    let reassembly = Some(Arc::default());
+    let mut west = West::with(TunnelEntry { remote_ts, reassembly, ..shaped(300) });
+    let flood: Vec<_> = (0..20).map(|_| udp(1, 1200).build()).collect();
+    west.send(&flood, Timestamp::ZERO);
+    let whole = Sample { payload: vec![1; 3000], dont_fragment: false, ..Sample::udp4() }.build();
+    let mut pieces = Fragments::new(Segment { head: &[], payload: &whole }, 1400).unwrap();
+    let mut fragments = Vec::new();
+    while let Some(fragment) = pieces.next() {
+        fragments.push([fragment.head, fragment.payload].concat());
+    }
+    assert!(west.send(&fragments, Timestamp::ZERO).datagrams.is_empty(), "it waits");
+    let outcome = west.run(1..40, &[]);
+    assert!(outcome.datagrams.iter().any(|one| !one.whole), "it is for the underlay to fragment");
+    assert!(arrive(outcome).contains(&whole));
 }
 
 #[test]
@@ -243,7 +304,7 @@ fn once_the_limit_is_taken_away_everything_is_due() {
     let mut outcome = west.send(&flood, Timestamp::ZERO);
     assert!(outcome.datagrams.len() < 20);
     let before = used(&west.snapshot).shaper.clone();
-    Shaper::of(before, None);
+    limit(before, 0);
     outcome.datagrams.extend(west.release(Timestamp::ZERO).datagrams);
     assert_eq!(outcome.datagrams.len(), 100);
     assert_eq!(west.send(&flood, Timestamp::ZERO).datagrams.len(), 100);
