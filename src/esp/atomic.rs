@@ -1,4 +1,4 @@
-//! What workers share of an SA: atomics of the machine; or, where every interleaving of threads is tried
+//! What workers share of an SA: atomics of the machine; or, where interleavings of threads are tried
 //! (`esp::tests::interleavings`), those of `loom`, which know of each.
 
 #[cfg(all(test, feature = "interleavings"))]

@@ -1,5 +1,6 @@
-//! Every interleaving of a few threads on what workers share of an SA, also those that only the memory model
-//! allows (`loom`). The atomics are not those of the machine then, so these tests run by themselves:
+//! Interleavings of a few threads on what workers share of an SA: all with up to three switches where a thread
+//! did not end, also those that only the memory model allows, as far as `loom` knows it (no load is moved
+//! behind a store). The atomics are not those of the machine then, so these tests run by themselves:
 //!
 //! ```sh
 //! cargo test --lib --features interleavings interleavings
