@@ -20,8 +20,8 @@ use std::time::Duration;
 const QUANTUM: i64 = 1514;
 /// A packet takes up as many octets at least, with what it takes to keep it.
 const LEAST: usize = 256;
-/// Packets dropped at once from the flow that has most (RFC 8290 §4.1).
-const BATCH: usize = 64;
+/// Packets dropped at once from the flows that have most (RFC 8290 §4.1).
+const BATCH: u64 = 64;
 /// Packets that a queue keeps room for when it is empty.
 const FEW: usize = 8;
 /// Octets of express packets that go before others in a row.
@@ -159,14 +159,25 @@ impl FlowQueue {
         self.express.octets + self.others.octets
     }
 
-    /// Takes away the oldest half of the longest queue, in small pieces (RFC 8290 §4.1).
+    /// Takes the oldest packets away from the longest queue and those that are half as long or longer, in small
+    /// pieces (RFC 8290 §4.1): where many flows have little, all queues are looked at once for many packets.
     fn drop_from_longest(&mut self) -> u64 {
-        let (express, others) = (self.express.longest(), self.others.longest());
-        let (flows, longest) = match express > others {
-            true => (&mut self.express, express),
-            false => (&mut self.others, others),
-        };
-        longest.map_or(0, |(_, number)| flows.drop_from(number))
+        let half = self.express.longest().max(self.others.longest()).div_ceil(2);
+        let (piece, mut freed, mut dropped) = (self.octets() / 16, 0, 0);
+        for Flows { flows, octets, .. } in [&mut self.others, &mut self.express] {
+            for flow in flows.values_mut() {
+                while dropped < BATCH
+                    && freed <= piece
+                    && flow.queue.octets >= half
+                    && let Some(waiting) = flow.queue.pop()
+                {
+                    *octets -= waiting.size();
+                    freed += waiting.size();
+                    dropped += 1;
+                }
+            }
+        }
+        dropped
     }
 }
 
@@ -184,22 +195,9 @@ impl Flows {
         flow.queue.push(waiting);
     }
 
-    /// What the longest queue takes up, and whose it is.
-    fn longest(&self) -> Option<(usize, u16)> {
-        self.flows.iter().map(|(number, flow)| (flow.queue.octets, *number)).max()
-    }
-
-    fn drop_from(&mut self, number: u16) -> u64 {
-        let Some(flow) = self.flows.get_mut(&number) else { return 0 };
-        let (before, mut dropped) = (flow.queue.octets, 0);
-        while dropped < BATCH && (dropped == 0 || flow.queue.octets > before / 2) {
-            if flow.queue.pop().is_none() {
-                break;
-            }
-            dropped += 1;
-        }
-        self.octets -= before - flow.queue.octets;
-        dropped as u64
+    /// What the longest queue takes up.
+    fn longest(&self) -> usize {
+        self.flows.values().map(|flow| flow.queue.octets).max().unwrap_or_default()
     }
 
     /// Takes the next packet, if not all are dropped; says how many octets have gone.

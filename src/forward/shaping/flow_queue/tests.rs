@@ -94,6 +94,18 @@ fn who_takes_most_room_pays_for_it() {
 }
 
 #[test]
+fn where_many_flows_have_a_packet_each_all_are_looked_at_once_for_many() {
+    let (mut queue, mut walks, mut dropped) = (FlowQueue::default(), 0, 0);
+    for number in 0..10_000 {
+        let now = queue.push(Lane::Flow(number % 1024), waiting(40, 1, EARLY), 100 << 10);
+        walks += u64::from(now > 0);
+        dropped += now;
+    }
+    assert_eq!(queue.packets() + dropped, 10_000);
+    assert!(walks * 10 < dropped, "{walks} walks for {dropped} packets");
+}
+
+#[test]
 fn of_small_packets_no_more_wait_than_there_is_memory_for() {
     let mut queue = FlowQueue::default();
     for _ in 0..10_000 {
