@@ -158,13 +158,13 @@ impl Gateway {
         }
     }
 
-    /// What the name means is the peer's as if it were written.
+    /// What the name means is the peer's as if it were written, and the underlay's, also where it is not
+    /// looked for yet.
     fn learn_places(&mut self, remote: RemoteId, at: &mut Moment<'_>) {
         let usable = self.usable_places(remote);
-        let several = if usable.len() > 1 { usable } else { Vec::new() };
         for id in self.remotes.get(&remote).cloned().unwrap_or_default() {
             if let Some(peer) = self.config.peers.get_mut(&id) {
-                peer.remote_addresses.clone_from(&several);
+                peer.remote_addresses.clone_from(&usable);
             }
         }
         self.reserve_underlay(at.now);

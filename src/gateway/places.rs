@@ -182,7 +182,8 @@ impl Gateway {
             let local = told.unwrap_or_else(|| connection::listens(&self.config, remote.is_ipv4()));
             Way { local, remote: *remote }
         };
-        config.remote_addresses.iter().map(way).collect()
+        let several = Some(&config.remote_addresses).filter(|places| places.len() > 1);
+        several.into_iter().flatten().map(way).collect()
     }
 
     /// A remote gateway is looked for at another address from the next attempt on. The host was asked

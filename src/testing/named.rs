@@ -217,19 +217,32 @@ fn a_hundred_addresses_are_told_and_do_not_keep_the_peer_from_being_found() {
 #[test]
 fn what_a_name_means_is_of_the_underlay() {
     let greedy = deployment::edited_pair(|site, text| match site.region {
-        1 => text.replace("prefixes = [", "prefixes = [\"198.51.100.0/24\", "),
+        1 => text
+            .replace("listen = [\"192.0.2.11\"]\n", "")
+            .replace("psk_file", "initiate = false\npsk_file")
+            .replace("prefixes = [", "prefixes = [\"198.51.100.0/24\", "),
         _ => text
             .replace("remote_address = \"192.0.2.11\"", &format!("remote_address = \"{NAME}\""))
             .replace("accept = [\"10.1.0.0/16\"", "accept = [\"0.0.0.0/0\""),
     });
-    for (meaning, rejected) in [(&[OLD][..], 0), (&[OLD, "198.51.100.9"], 1)] {
+    const BESIDE: &str = "198.51.100.9";
+    for (place, meaning, later, rejected) in [
+        (OLD, &[OLD][..], &[OLD][..], 0),
+        (OLD, &[OLD, BESIDE], &[OLD, BESIDE], 1),
+        (BESIDE, &[BESIDE], &[BESIDE], 1),
+        (OLD, &[OLD], &[BESIDE], 1),
+    ] {
         let mut network = Network::without_gateways(greedy.clone(), 9);
         network.dns.set(NAME, meaning);
         network.heal();
+        move_to(&mut network, place);
         network.run(Duration::from_secs(10));
+        network.dns.set(NAME, later);
+        network.run(Duration::from_secs(90));
+        assert_eq!(remote(&mut network).as_deref(), Some(place), "{meaning:?}, then {later:?}");
         let summary = view(&mut network).summary;
-        assert_eq!(summary.prefixes_rejected, rejected, "{meaning:?}");
-        assert_eq!(summary.prefixes_accepted + rejected, 3, "{meaning:?}");
+        assert_eq!(summary.prefixes_rejected, rejected, "{meaning:?}, then {later:?}");
+        assert_eq!(summary.prefixes_accepted + rejected, 3, "{meaning:?}, then {later:?}");
     }
 }
 
