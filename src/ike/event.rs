@@ -6,8 +6,7 @@ use crate::crypto::secret::Secret;
 use crate::crypto::suite::{Additional, EspSuite, IkeSuite};
 use crate::net::EspSpi;
 use crate::time::Timestamp;
-use crate::wire::ike::Identity;
-use crate::wire::ike::{IkeSpi, TrafficSelector};
+use crate::wire::ike::{Header, Identity, IkeSpi, TrafficSelector};
 use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -33,6 +32,17 @@ pub struct IkeSaId {
     pub local: IkeSpi,
     /// The peer's SPI.
     pub remote: IkeSpi,
+}
+
+impl IkeSaId {
+    /// The IKE SA that a message is for, as its receiver knows it.
+    pub(super) fn of_receiver(header: &Header) -> IkeSaId {
+        let (initiator, responder) = (header.initiator_spi, header.responder_spi);
+        match header.flags.initiator {
+            true => IkeSaId { local: responder, remote: initiator },
+            false => IkeSaId { local: initiator, remote: responder },
+        }
+    }
 }
 
 impl fmt::Display for IkeSaId {

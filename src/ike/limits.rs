@@ -10,6 +10,7 @@
 //! |---|---|
 //! | CREATE_CHILD_SA | TEMPORARY_FAILURE: it may ask again later (RFC 7296 §2.25) |
 //! | Child SAs side by side | NO_ADDITIONAL_SAS (RFC 7296 §1.3) |
+//! | questions on its ways | nothing |
 //! | IKE_AUTH, any other request | nothing: it will ask again (RFC 7296 §2.1), as if the network had lost it |
 //! | failed IKE_AUTH of one source | nothing on IKE_SA_INIT (RFC 7296 §2.6, RFC 8019) |
 //!
@@ -46,6 +47,9 @@ const FAILED_AUTH: Rate = Rate { burst: 20, every: Duration::from_secs(1) };
 /// Tokens of RFC 6290 that are compared with that of an IKE SA: a peer that has lost it shows the right
 /// one at once.
 pub(super) const TOKENS: Rate = Rate { burst: 16, every: Duration::from_secs(1) };
+/// Questions by which a peer measures its ways to us ([`super::ways`]): twice what the most ways take.
+/// Whoever knows the SPIs may ask in its name.
+const WAYS: Rate = Rate { burst: 20, every: Duration::from_millis(50) };
 /// Addresses of a peer beside the one that it uses, and ours that it is told.
 pub(super) const PEER_ADDRESSES: usize = 8;
 /// Certificates of one message: a chain is seldom longer than three …
@@ -99,6 +103,7 @@ struct Account {
     rekey_ike: Bucket,
     child: Bucket,
     request: Bucket,
+    ways: Bucket,
     refused: u64,
 }
 
@@ -135,6 +140,11 @@ impl Accounts {
         let has = account.bucket(wish).has(wish.rate(), now);
         account.refused += u64::from(!has);
         has
+    }
+
+    /// Whether the peer of a connection, or somebody in its name, is answered one more question on a way.
+    pub(super) fn answers_way(&mut self, of: ConnectionId, now: Timestamp) -> bool {
+        self.all.entry(of).or_default().ways.take(WAYS, now)
     }
 
     /// How often the peer of a connection has asked for more than it may have.

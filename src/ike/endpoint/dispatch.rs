@@ -1,5 +1,6 @@
 //! From a datagram to the IKE SA that it is for (RFC 7296 §2.6, §2.21.4, §2.5).
 
+use super::super::config::ConnectionId;
 use super::super::context::NON_ESP_MARKER;
 use super::super::cookie::Bearer;
 use super::super::event::{Event, IkeSaId};
@@ -23,9 +24,6 @@ use std::time::Duration;
 
 /// How long nothing more is told of strangers at a peer's address, who may say anything.
 const REPEATED_SUSPICION: Duration = Duration::from_secs(1);
-/// Peers that measure their ways are answered so often together: a thousand with two ways each, twice
-/// over. An answer costs little more than a datagram.
-const REFUSALS_PER_SECOND: u32 = 5000;
 /// A NAT keepalive (RFC 3948 §2.3).
 const KEEPALIVE: [u8; 1] = [0xff];
 
@@ -91,20 +89,26 @@ impl Endpoint {
         let refused = header.version.major > 2 && !header.flags.response;
         let refusal = notify(NotifyType::INVALID_MAJOR_VERSION, []);
         let answer = refused.then(|| stateless_answer(header, refusal));
-        let ours = if header.flags.initiator { header.responder_spi } else { header.initiator_spi };
-        // Who knows the SPIs of an IKE SA measures the ways to us (`ike::ways`).
-        let measures = refused && self.sas.established(ours).is_some();
-        match answer {
-            Some(answer) if measures && self.refusals.allows(REFUSALS_PER_SECOND, now) => {
+        let peer = answer.as_ref().and_then(|_| self.measured_by(header, &path));
+        match (answer, peer) {
+            (Some(answer), Some(peer)) if self.core.accounts.answers_way(peer, now) => {
                 self.core.out.send(&path, &answer);
             }
-            Some(_) if measures => self.core.out.count(Discard::ReplyLimit),
-            Some(answer) => {
+            (Some(_), Some(_)) => self.core.out.count(Discard::ReplyLimit),
+            (Some(answer), None) => {
                 self.core.out.count(Discard::Version);
                 self.reply(path, answer, now);
             }
-            None => self.core.out.count(Discard::Version),
+            (None, _) => self.core.out.count(Discard::Version),
         }
+    }
+
+    /// The connection whose peer measures its ways to us (`ike::ways`): the message bears both SPIs of an
+    /// IKE SA, and comes from where that peer may be.
+    fn measured_by(&self, header: &Header, path: &Path) -> Option<ConnectionId> {
+        let id = IkeSaId::of_receiver(header);
+        let sa = self.sas.established(id.local).filter(|sa| sa.id() == id)?;
+        sa.is_acceptable(path.remote.ip()).then_some(sa.connection)
     }
 
     /// A request for an IKE SA that is not there: perhaps we have restarted (RFC 7296 §2.21.4). With
@@ -120,11 +124,7 @@ impl Endpoint {
         if header.flags.response || !established.contains(&header.exchange_type) {
             return;
         }
-        let (initiator, responder) = (header.initiator_spi, header.responder_spi);
-        let id = match header.flags.initiator {
-            true => IkeSaId { local: responder, remote: initiator },
-            false => IkeSaId { local: initiator, remote: responder },
-        };
+        let id = IkeSaId::of_receiver(header);
         let flags = Flags { initiator: !header.flags.initiator, response: true, version: false };
         let header = Header { flags, version: Version::IKEV2, ..*header };
         let mut payloads = vec![notify(NotifyType::INVALID_IKE_SPI, [])];

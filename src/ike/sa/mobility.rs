@@ -296,7 +296,7 @@ impl Established {
 
     /// Whether the peer may be there: where it is configured to be, or where it has said before, from
     /// an address that it had, that it may be.
-    fn is_acceptable(&self, ip: IpAddr) -> bool {
+    pub(crate) fn is_acceptable(&self, ip: IpAddr) -> bool {
         let now = self.path.path().remote.ip();
         self.config.admits(ip) || ip == now || self.mobility.theirs.contains(&ip)
     }

@@ -23,9 +23,13 @@ fn configs() -> [ConnectionConfig; 2] {
 
 /// A tunnel, both ends of which have a second address.
 fn tunnel(configs: [ConnectionConfig; 2]) -> Net {
+    tunnel_with(configs, EndpointConfig::default())
+}
+
+fn tunnel_with(configs: [ConnectionConfig; 2], settings: EndpointConfig) -> Net {
     let addresses = [configs[WEST].local, configs[EAST].local];
-    let mut net =
-        Net::new(21, configs.map(|config| ConnectionConfig { initiate: false, ..config }));
+    let configs = configs.map(|config| ConnectionConfig { initiate: false, ..config });
+    let mut net = Net::with_settings(21, configs, settings);
     for end in [WEST, EAST] {
         net.aliases.insert(address(SECOND[end]), end);
         let own: BTreeSet<IpAddr> = [addresses[end], address(SECOND[end])].into();
@@ -281,15 +285,67 @@ fn who_began_measures_and_moves_whoever_has_replaced_the_keys_since() {
 }
 
 #[test]
-fn peers_that_measure_are_answered_beyond_what_strangers_are() {
-    let mut net = tunnel(configs());
+fn peers_that_measure_are_answered_whatever_strangers_are() {
+    let mut net = tunnel_with(configs(), nothing_for_strangers());
     let [_, here] = another_way(&net);
     for _ in 0..200 {
         ask(&mut net, here);
-        net.run(ms(3));
+        net.run(ms(60));
     }
     net.run(secs(1));
     assert_eq!(answered(&net).len(), 200);
+}
+
+/// Strangers are answered nothing.
+fn nothing_for_strangers() -> EndpointConfig {
+    EndpointConfig { unprotected_replies_per_second: 0, ..EndpointConfig::default() }
+}
+
+/// How many answers are sent to a question that somebody has seen, and sends again so often from there
+/// as it is made by `change`.
+fn answers_to(
+    [west, east]: [ConnectionConfig; 2],
+    times: usize,
+    from: Option<&str>,
+    change: impl Fn(&mut Vec<u8>),
+) -> usize {
+    let mut net = tunnel_with([west, east], nothing_for_strangers());
+    let [_, here] = another_way(&net);
+    let before = net.log.len();
+    ask(&mut net, here);
+    let mut question = net.log[before].clone();
+    if let Some(from) = from {
+        question.from.set_ip(address(from));
+    }
+    change(&mut question.bytes);
+    net.run(secs(2));
+    let is_answer = |sent: &Datagram| sent.from == question.to && sent.to == question.from;
+    let before = net.log.len();
+    (0..times).for_each(|_| net.deliver(question.clone()));
+    net.log[before..].iter().filter(|sent| is_answer(sent)).count()
+}
+
+#[test]
+fn who_sends_the_questions_of_a_peer_again_is_answered_seldom() {
+    assert_eq!(answers_to(configs(), 5, None, |_| ()), 5);
+    assert_eq!(answers_to(configs(), 1000, None, |_| ()), 20);
+}
+
+/// Somebody has guessed one SPI, or has the answers sent to somebody else.
+#[test]
+fn a_question_counts_as_the_peers_only_with_both_spis_and_from_where_the_peer_may_be() {
+    let fixed = || {
+        let [west, east] = configs();
+        let remote = RemoteAddress::At(SocketAddr::new(west.local, 500));
+        [west, ConnectionConfig { remote, ..east }]
+    };
+    assert_eq!(answers_to(fixed(), 1, None, |_| ()), 1);
+    assert_eq!(answers_to(fixed(), 1, Some(SECOND[WEST]), |_| ()), 1, "where it has said it is");
+    assert_eq!(answers_to(fixed(), 1, Some("203.0.113.66"), |_| ()), 0);
+    // After the non-ESP marker, the initiator's and the responder's.
+    for octet in [4, 12] {
+        assert_eq!(answers_to(fixed(), 1, None, |bytes| bytes[octet] ^= 1), 0);
+    }
 }
 
 #[test]
@@ -301,14 +357,25 @@ fn an_answer_that_was_not_asked_for_or_comes_another_way_shows_nothing() {
     ask(&mut net, other);
     net.run(secs(1));
     assert_eq!(answered(&net).len(), 1);
-    let answer = net.log[seen..].iter().find(|sent| sent.from.ip() == other.remote);
-    let answer = answer.expect("the answer").clone();
-    net.deliver(answer.clone());
+    let answer = |net: &Net, since: usize| {
+        let answer = net.log[since..].iter().find(|sent| sent.from.ip() == other.remote);
+        answer.expect("the answer").clone()
+    };
+    let first = answer(&net, seen);
+    net.deliver(first);
+    assert_eq!(answered(&net).len(), 1);
+    let seen = net.log.len();
+    // The answer to the second question is held back.
+    net.filter = Some(Box::new(move |sent, _| sent.from.ip() != other.remote));
     ask(&mut net, other);
-    let mut forged = answer;
+    net.run(secs(1));
+    let second = answer(&net, seen);
+    let mut forged = second.clone();
     forged.from.set_ip(address("198.51.100.66"));
     net.deliver(forged);
     assert_eq!(answered(&net).len(), 1);
+    net.deliver(second);
+    assert_eq!(answered(&net).len(), 2);
 }
 
 #[test]
