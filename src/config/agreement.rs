@@ -117,6 +117,8 @@ fn connection(one: Side<'_>, other: Side<'_>, found: &mut Vec<Contradiction>) {
     later::ppk(one, other, found);
     carrier::carrier(one, other, found);
     carrier::carrier(other, one, found);
+    carrier::measured(one, other, found);
+    carrier::measured(other, one, found);
     let waits = |side: &Side<'_>| !side.peer.initiate || !side.peer.is_placed();
     if waits(&one) && waits(&other) {
         found.push(Contradiction {

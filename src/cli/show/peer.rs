@@ -6,12 +6,14 @@ use super::super::units::{rate, round_trip, span, volume};
 use super::peers::weak_suites;
 use crate::control::{
     BfdView, BgpView, CertificateView, CertificatesView, ChildSaView, FailureView, IkeSaView,
-    LivenessView, NameView, PathState, PeerSummary, PeerView, PlaceView, ProbeState, ProbeView,
-    RefusalView, Traffic,
+    LivenessView, NameView, PathState, PeerState, PeerSummary, PeerView, PlaceView, ProbeState,
+    ProbeView, RefusalView, Traffic,
 };
 use crate::net::is_streamed;
 use std::net::SocketAddr;
 
+/// By then a peer has been asked at its addresses, and has had the time to answer.
+const FIRST_ANSWERS_MS: u64 = 10_000;
 /// Width of the column of names.
 const NAMES: usize = 13;
 
@@ -149,6 +151,9 @@ fn identity(view: &PeerView, facts: &mut Facts) {
     for place in &view.places {
         facts.add("address", &address(place));
     }
+    if let Some(why) = unmeasured(view) {
+        facts.add("measured", why);
+    }
     let local = view.local.map_or("no address yet".to_owned(), end);
     facts.add("local", &format!("{local} as {}", view.local_identity));
     if let Some(why) = carrier(view) {
@@ -191,6 +196,19 @@ fn address(place: &PlaceView) -> String {
         (None, _) => String::new(),
     };
     format!("{address} {from}{used}{fares}")
+}
+
+/// Why the addresses of a peer that is up are not measured.
+fn unmeasured(view: &PeerView) -> Option<&'static str> {
+    let is_asked = view.places.iter().any(|place| place.asked > 0 || place.mean_rtt_us.is_some());
+    let is_new = view.summary.state_for_ms < FIRST_ANSWERS_MS;
+    if view.places.is_empty() || is_asked || is_new || view.summary.state != PeerState::Up {
+        return None;
+    }
+    Some(match view.summary.in_tcp {
+        true => "nothing, in TCP",
+        false => "nothing from here: the peer has begun the IKE SA",
+    })
 }
 
 /// What the name of the peer means, and what it should not.

@@ -4,7 +4,7 @@ use super::super::look::tests::{PLAIN, TABLE};
 use super::*;
 use crate::control::{
     BfdView, CertificateView, ChildSaState, Code, FailureView, Family, GatewayView, PathState,
-    PathView, PeerState, PeerView, PeersView, RefusalView, RejectedRouteView, RouteView,
+    PathView, PeerState, PeerView, PeersView, PlaceView, RefusalView, RejectedRouteView, RouteView,
     RoutesView, SasView, ShareView, StatsView, TroubleView, TunnelSas, VirtualRouterState,
     VirtualRouterView, VpcRoutes, VrrpView, tests::peer as a_peer,
 };
@@ -467,4 +467,28 @@ fn routers_of_vpcs_show_their_sessions_and_what_is_wrong() {
                 2 rejected: vpnctl routes\n  BGP session down: TCP connection closed\n  → does tor-1 speak \
                 BGP at 10.1.0.1?";
     assert!(table.contains(said), "{table}");
+}
+
+#[test]
+fn why_no_address_of_a_peer_is_measured_is_said() {
+    let address = |last: u8| PlaceView {
+        address: [192, 0, 2, last].into(),
+        local: Some([192, 0, 2, 1].into()),
+        in_use: last == 11,
+        mean_rtt_us: None,
+        jitter_us: None,
+        asked: 0,
+        lost: 0,
+    };
+    let mut view = a_peer();
+    (view.summary.state_for_ms, view.summary.in_tcp) = (60_000, false);
+    let says = |view: &PeerView, what: &str| peer(view, PLAIN).contains(what);
+    let begun = "the peer has begun the IKE SA";
+    assert!(!says(&view, begun), "it has one address");
+    view.places = [11, 12].map(address).into();
+    assert!(says(&view, begun));
+    view.summary.in_tcp = true;
+    assert!(says(&view, "nothing, in TCP"));
+    view.places[1].asked = 1;
+    assert!(!says(&view, "nothing, in TCP"));
 }

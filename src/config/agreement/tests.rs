@@ -501,9 +501,10 @@ fn every_address_at_which_a_peer_is_looked_for_must_be_one_of_its_own() {
     let here = "remote_address = \"10.79.2.10\"";
     let both = "remote_address = [\"10.79.2.10\", \"10.79.22.10\"]";
     let left = replaced(&text(1), here, both);
-    let listens = |on: &str| replaced(&text(2), "listen = [\"10.79.2.10\"]", on);
+    let waits = replaced(&text(2), "public_key_file", "initiate = false\npublic_key_file");
+    let listens = |on: &str| replaced(&waits, "listen = [\"10.79.2.10\"]", on);
     assert_eq!(found(&left, &listens("listen = [\"10.79.2.10\", \"10.79.22.10\"]")), []);
-    let [one] = &found(&left, &text(2))[..] else { panic!() };
+    let [one] = &found(&left, &waits)[..] else { panic!() };
     assert_eq!(one.message, "left reaches right at 10.79.22.10, where it does not listen");
     let bound = listens("listen = [\"10.79.2.10\", \"10.79.22.10\"]");
     let bound =
@@ -513,4 +514,24 @@ fn every_address_at_which_a_peer_is_looked_for_must_be_one_of_its_own() {
         one.message.contains("at 10.79.22.10, and right speaks with left from 10.79.2.10"),
         "{one:?}"
     );
+}
+
+/// Who begins an IKE SA measures: of two that may begin it is now one, now the other.
+#[test]
+fn who_knows_several_addresses_of_another_is_the_only_one_that_begins() {
+    let listens =
+        |own: u8, text: &str| replaced(text, &format!("[\"10.79.{own}.10\"]"), &addresses(own));
+    fn addresses(own: u8) -> String {
+        format!("[\"10.79.{own}.10\", \"10.79.{own}{own}.10\"]")
+    }
+    let knows = |own: u8, other: u8| {
+        replaced(&text(own), &format!("= \"10.79.{other}.10\""), &format!("= {}", addresses(other)))
+    };
+    let waits = |text: &str| replaced(text, "public_key_file", "initiate = false\npublic_key_file");
+    let [one] = &found(&knows(1, 2), &listens(2, &text(2)))[..] else { panic!() };
+    assert!(one.message.starts_with("left measures the addresses of right"), "{one:?}");
+    assert_eq!(one.help, "write initiate = false in the [[peer]] of right");
+    assert_eq!(found(&knows(1, 2), &waits(&listens(2, &text(2)))), []);
+    let both = [listens(1, &knows(1, 2)), listens(2, &knows(2, 1))];
+    assert_eq!(found(&both[0], &both[1]), [], "both measure, whoever begins");
 }
