@@ -9,7 +9,7 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use vpngw::control::{Code, PeerState};
+use vpngw::control::{Code, PeerState, PlaceView};
 
 use crate::support::eventually;
 use crate::support::pair::{Pair, Side};
@@ -113,7 +113,9 @@ fn a_dead_uplink_is_left_for_the_other_at_once() {
     let (pair, [left, _right]) = start("mobike = true");
     assert!(pair.comes_to_work(), "{}", left.log());
     // Each has been asked, and has answered.
-    let is_known = || left.peer().places.iter().all(|place| place.asked > place.lost);
+    let has_answered = |place: &PlaceView| place.asked > place.lost;
+    let is_known =
+        || matches!(&left.peer().places[..], [a, b] if has_answered(a) && has_answered(b));
     assert!(eventually(is_known), "{:?}", left.peer().places);
     let reports = pair.probing(Duration::from_millis(10), || {
         ip(&pair, "middle", "link set right down");

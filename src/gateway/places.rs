@@ -216,8 +216,12 @@ impl Gateway {
                 let met = view.and_then(|view| Some(view.ike_sas.first()?.remote.ip()));
                 met.and_then(|met| self.turn_to(remote, met))
             }
-            Event::Unanswered { .. } if is_unheard && !stands => Some(Turn::Next),
-            Event::Failed { slot: None, retry_at: Some(_), .. } if !stands => Some(Turn::Later),
+            // An attempt elsewhere comes to nothing, and the IKE SA stands where it is.
+            Event::Unanswered { .. } | Event::Failed { slot: None, .. } if stands => {
+                self.ways.ends(remote).and_then(|here| self.turn_to(remote, here.remote))
+            }
+            Event::Unanswered { .. } if is_unheard => Some(Turn::Next),
+            Event::Failed { slot: None, retry_at: Some(_), .. } => Some(Turn::Later),
             // Whether the IKE SA can move or not: where nobody answers no attempt is begun.
             Event::Unreachable { .. } => Some(Turn::Later),
             Event::Unanswered { .. } | Event::Down { .. } => None,
@@ -226,6 +230,7 @@ impl Gateway {
             | Event::ChildSendable { .. }
             | Event::ChildDown { .. }
             | Event::WayAnswered { .. }
+            | Event::WayRefused { .. }
             | Event::Measured { .. }
             | Event::Unmeasured
             | Event::Failed { .. }

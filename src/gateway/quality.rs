@@ -133,6 +133,14 @@ impl Quality {
         self.questions.iter().rev().take_while(is_late).any(|one| one.round_trip.is_some())
     }
 
+    /// Whether no question is answered that is no older than `age`, and one of them is older than `patience`.
+    pub(super) fn is_silent(&self, age: Duration, patience: Duration, now: Timestamp) -> bool {
+        let is_late = |question: &&Question| now.since(question.at) <= age;
+        let asked = || self.questions.iter().rev().take_while(is_late);
+        let is_over = |question: &Question| now.since(question.at) >= patience;
+        asked().any(is_over) && asked().all(|question| question.round_trip.is_none())
+    }
+
     /// Nobody asks for a while: what was found before says nothing of what comes after, but the verdict
     /// stands.
     pub(super) fn pause(&mut self) {

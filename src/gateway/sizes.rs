@@ -142,6 +142,7 @@ impl Gateway {
             | Event::Alive { .. }
             | Event::Unreachable { .. }
             | Event::WayAnswered { .. }
+            | Event::WayRefused { .. }
             | Event::Failed { .. }
             | Event::Unanswered { .. }
             | Event::Suspected { .. } => return false,

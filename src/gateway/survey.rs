@@ -8,6 +8,9 @@
 //!   counted from the beginning                     the next takes twice as many rounds
 //! ```
 //!
+//! A dead way is left at once, the first time; after another change only when its peer does not answer
+//! questions there either, for what nothing passes on may be a busy host, wherever its tunnel goes.
+//!
 //! What is better by a margin is not worse by less than it, so two ways that stay as they are never take turns;
 //! and of two that change, the more often they did the longer the next change waits.
 
@@ -27,6 +30,13 @@ const HOLD: u32 = 10;
 const MOST_DOUBLINGS: u32 = 5;
 /// So many rounds without a change make one of them forgotten.
 const CALM: u32 = 800;
+/// Which way answers nothing for so long is told.
+const SILENCE: Duration = Duration::from_secs(30);
+/// The oldest question of that time is so old at least.
+const MOST_SILENCE: Duration = Duration::from_secs(27);
+/// An answer on a way that may be dead is waited for so long at least, and at most.
+const SHORTEST_PATIENCE: Duration = Duration::from_millis(150);
+const LONGEST_PATIENCE: Duration = Duration::from_millis(800);
 /// Percent of questions by which the loss of a better way is lower: six of fifty are seldom chance …
 const LOSS: usize = 12;
 /// … and time by which its round trips are shorter at least, beside a fifth.
@@ -64,19 +74,63 @@ impl fmt::Display for Reason {
     }
 }
 
+/// A way, and how it fares.
+#[derive(Debug)]
+struct Surveyed {
+    way: Way,
+    quality: Quality,
+    /// In so many rounds on end it was better than the one in use.
+    better: u32,
+    /// It has answered: who answers no such question is not the worse for it.
+    has_answered: bool,
+    /// The peer does not want us there.
+    is_refused: bool,
+    /// It was told that nothing is answered there.
+    is_told: bool,
+}
+
+/// Nothing passes on the way in use.
+#[derive(Clone, Copy, Debug)]
+struct Doubt {
+    since: Timestamp,
+    /// All ways have been asked since.
+    is_asked: bool,
+    /// Another way has been taken since, and nothing passes there either.
+    has_moved: bool,
+}
+
+/// Another way is being taken, or was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Change {
+    /// The way that is left.
+    pub from: Way,
+    /// The way that is taken.
+    pub to: Way,
+    /// Why.
+    pub reason: Reason,
+}
+
 /// The ways to one peer.
 #[derive(Debug, Default)]
 pub(super) struct Survey {
     /// In the order in which they are written.
-    ways: Vec<(Way, Quality)>,
-    /// In so many rounds on end another was better.
-    better: u32,
+    ways: Vec<Surveyed>,
+    /// Which of them is asked first.
+    first: usize,
     /// How often of late another was taken.
     changes: u32,
     /// Rounds since, or since one of them was forgotten.
     calm: u32,
-    /// Nothing passes on the way in use.
-    pub(super) is_dead: bool,
+    doubt: Option<Doubt>,
+    /// What is being tried, and has not come about.
+    trial: Option<Change>,
+}
+
+impl Surveyed {
+    fn new(way: Way) -> Surveyed {
+        let quality = Quality::default();
+        Surveyed { way, quality, better: 0, has_answered: false, is_refused: false, is_told: false }
+    }
 }
 
 impl Survey {
@@ -84,95 +138,198 @@ impl Survey {
     pub(super) fn follow(&mut self, ways: impl IntoIterator<Item = Way>) {
         let mut known = std::mem::take(&mut self.ways);
         for way in ways {
-            let place = known.iter().position(|(one, _)| *one == way);
-            let quality = place.map(|place| known.swap_remove(place).1);
-            self.ways.push((way, quality.unwrap_or_default()));
+            let place = known.iter().position(|one| one.way == way);
+            let known = place.map(|place| known.swap_remove(place));
+            self.ways.push(known.unwrap_or_else(|| Surveyed::new(way)));
         }
     }
 
     /// The ways, in their order.
     pub(super) fn ways(&self) -> impl Iterator<Item = Way> {
-        self.ways.iter().map(|(way, _)| *way)
+        self.ways.iter().map(|one| one.way)
+    }
+
+    /// The same, to be asked: whoever was first is the last the next time, so that none of them alone is asked
+    /// too much by a peer that answers so much and no more.
+    pub(super) fn next_ways(&mut self) -> Vec<Way> {
+        let mut ways: Vec<Way> = self.ways().collect();
+        if !ways.is_empty() {
+            self.first = (self.first + 1) % ways.len();
+            ways.rotate_left(self.first);
+        }
+        ways
     }
 
     /// A question goes out on this way now.
     pub(super) fn on_asked(&mut self, way: Way, now: Timestamp) {
-        if let Some(quality) = self.quality_mut(way) {
-            quality.on_asked(now);
+        if let Some(one) = self.of_mut(way) {
+            one.quality.on_asked(now);
         }
     }
 
     /// The question that went out then is answered.
     pub(super) fn on_answer(&mut self, way: Way, asked: Timestamp, now: Timestamp) {
-        if let Some(quality) = self.quality_mut(way) {
-            quality.on_answer(asked, now);
+        if let Some(one) = self.of_mut(way) {
+            one.quality.on_answer(asked, now);
+            (one.has_answered, one.is_told) = (true, false);
         }
+    }
+
+    /// The peer does not want us on this way, as long as the IKE SA stands.
+    pub(super) fn on_refused(&mut self, way: Way) {
+        self.trial = None;
+        if let Some(one) = self.of_mut(way) {
+            one.is_refused = true;
+        }
+    }
+
+    /// Nothing passes on the way in use, or it does again.
+    pub(super) fn on_doubt(&mut self, is_dead: bool, now: Timestamp) {
+        let doubt = Doubt { since: now, is_asked: false, has_moved: false };
+        self.doubt = is_dead.then(|| self.doubt.unwrap_or(doubt));
     }
 
     /// Nobody asks for a while.
     pub(super) fn pause(&mut self) {
-        self.ways.iter_mut().for_each(|(_, quality)| quality.pause());
-        (self.better, self.is_dead) = (0, false);
+        for one in &mut self.ways {
+            one.quality.pause();
+            one.better = 0;
+        }
+        (self.doubt, self.trial) = (None, None);
+    }
+
+    /// A new IKE SA stands: the peer may say something else of where it wants us.
+    pub(super) fn on_established(&mut self) {
+        self.ways.iter_mut().for_each(|one| one.is_refused = false);
     }
 
     /// What the last questions on a way have shown.
     pub(super) fn measure(&self, way: Way, now: Timestamp) -> Option<Measures> {
-        let (_, quality) = self.ways.iter().find(|(one, _)| *one == way)?;
-        Some(quality.measure(TIMEOUT, now))
+        Some(self.of(way)?.quality.measure(TIMEOUT, now))
     }
 
-    /// A round is over: which way to take in place of `here`, and why.
+    /// A round is over: which way to take in place of `here`, and why. It counts when it comes about
+    /// ([`Survey::poll_change`]); until then it is said again, of a dead way in each round.
     pub(super) fn judge(&mut self, here: Way, now: Timestamp) -> Option<(Way, Reason)> {
-        if self.is_dead {
-            let other = self.best_beside(here, now, |_, _| Some(Reason::Dead))?;
-            self.on_change();
-            return Some(other);
+        if let Some(doubt) = self.doubt {
+            let others = self.answering(here, now).map(|one| (one, Reason::Dead));
+            let best = self.best(others.collect(), now);
+            // A busy host may keep packets from passing anywhere.
+            let is_to_blame = self.changes == 0 && !doubt.has_moved;
+            return best.filter(|_| is_to_blame || self.is_silent(here, doubt, now));
         }
         self.calm += 1;
         if self.calm == CALM {
             (self.calm, self.changes) = (0, self.changes.saturating_sub(1));
         }
-        let place = self.ways.iter().position(|(way, _)| *way == here)?;
+        let place = self.ways.iter().position(|one| one.way == here)?;
         let known = self.measure(here, now)?;
-        // Of a peer that answers no such question nothing is known.
-        let is_known = known.round_trip.is_some() || known.lost < known.asked;
-        let better = |at: usize, one: Measures| is_better(one, known, at < place);
-        let other = self.best_beside(here, now, better).filter(|_| is_known);
-        self.better = if other.is_some() { self.better + 1 } else { 0 };
-        let other = other.filter(|_| self.better >= HOLD << self.changes.min(MOST_DOUBLINGS))?;
-        self.on_change();
+        let is_known = self.ways.get(place).is_some_and(|here| here.has_answered);
+        let better = |one: usize| {
+            let measures = self.ways.get(one)?.quality.measure(TIMEOUT, now);
+            Some((one, is_better(measures, known, one < place).filter(|_| is_known)?))
+        };
+        let better: Vec<(usize, Reason)> = self.answering(here, now).filter_map(better).collect();
+        for (place, one) in self.ways.iter_mut().enumerate() {
+            let is_better = better.iter().any(|(better, _)| *better == place);
+            one.better = if is_better { one.better + 1 } else { 0 };
+        }
+        let hold = HOLD << self.changes.min(MOST_DOUBLINGS);
+        let has_held = |one: usize| self.ways.get(one).is_some_and(|one| one.better >= hold);
+        let held = better.into_iter().filter(|(one, _)| has_held(*one)).collect();
+        let other = self.best(held, now)?;
+        self.ways.iter_mut().for_each(|one| one.better = 0);
         Some(other)
     }
 
-    /// The best of the other ways that answer and of which `why` says something, which gets their places
-    /// and measures.
-    fn best_beside(
-        &self,
-        here: Way,
-        now: Timestamp,
-        why: impl Fn(usize, Measures) -> Option<Reason>,
-    ) -> Option<(Way, Reason)> {
-        let others = self.ways.iter().enumerate().filter(|(_, (way, _))| *way != here);
-        let answering =
-            others.filter(|(_, (_, quality))| quality.has_answered_within(TIMEOUT, now));
-        let judged = answering.filter_map(|(at, (way, quality))| {
-            let measures = quality.measure(TIMEOUT, now);
-            Some((*way, measures, why(at, measures)?))
-        });
-        let best = judged.min_by_key(|(_, measures, _)| {
-            (loss(*measures), time(*measures).unwrap_or(Duration::MAX))
-        });
-        best.map(|(way, _, reason)| (way, reason))
+    /// A way that has answered nothing for [`SILENCE`], while another answers; each is told once.
+    pub(super) fn poll_silent(&mut self, now: Timestamp) -> Option<Way> {
+        let answers = |one: &Surveyed| one.quality.has_answered_within(TIMEOUT, now);
+        let some_answers = self.ways.iter().any(answers);
+        let is_silent = |one: &&mut Surveyed| one.quality.is_silent(SILENCE, MOST_SILENCE, now);
+        let mut untold = self.ways.iter_mut().filter(|one| some_answers && !one.is_told);
+        let silent = untold.find(is_silent)?;
+        silent.is_told = true;
+        Some(silent.way)
     }
 
-    fn on_change(&mut self) {
+    /// The other ways that answer and that the peer may want us on, by their places.
+    fn answering(&self, here: Way, now: Timestamp) -> impl Iterator<Item = usize> {
+        let others = self.ways.iter().enumerate().filter(move |(_, one)| one.way != here);
+        let answers = move |one: &Surveyed| one.quality.has_answered_within(TIMEOUT, now);
+        others.filter(move |(_, one)| !one.is_refused && answers(one)).map(|(place, _)| place)
+    }
+
+    /// The best of some ways.
+    fn best(&self, of: Vec<(usize, Reason)>, now: Timestamp) -> Option<(Way, Reason)> {
+        let ways =
+            of.into_iter().filter_map(|(place, reason)| Some((self.ways.get(place)?, reason)));
+        let rank = |one: &Surveyed| {
+            let measures = one.quality.measure(TIMEOUT, now);
+            (loss(measures), time(measures).unwrap_or(Duration::MAX))
+        };
+        let best = ways.min_by_key(|(one, _)| rank(one));
+        best.map(|(one, reason)| (one.way, reason))
+    }
+
+    /// Whether a way has answered nothing since it was doubted, although there was time.
+    fn is_silent(&self, way: Way, doubt: Doubt, now: Timestamp) -> bool {
+        let patience = self.patience(way, now);
+        self.of(way).is_none_or(|one| one.quality.is_silent(now.since(doubt.since), patience, now))
+    }
+
+    /// How long an answer on a way is waited for.
+    fn patience(&self, way: Way, now: Timestamp) -> Duration {
+        let usual = self.measure(way, now).and_then(|measures| measures.round_trip);
+        usual.map_or(LONGEST_PATIENCE, |usual| usual * 2).clamp(SHORTEST_PATIENCE, LONGEST_PATIENCE)
+    }
+
+    /// All ways have been asked: when the next round begins.
+    pub(super) fn next_round(&mut self, here: Option<Way>, now: Timestamp) -> Timestamp {
+        let patience = here.map_or(LONGEST_PATIENCE, |here| self.patience(here, now));
+        match &mut self.doubt {
+            Some(doubt) if !doubt.is_asked => {
+                doubt.is_asked = true;
+                now + patience
+            }
+            _ => now + INTERVAL,
+        }
+    }
+
+    /// Another way is being tried.
+    pub(super) fn on_trial(&mut self, trial: Change) {
+        self.trial = Some(trial);
+    }
+
+    /// What was being tried does not come about.
+    pub(super) fn on_failed(&mut self) {
+        self.trial = None;
+    }
+
+    /// The IKE SA runs there now.
+    pub(super) fn on_arrived(&mut self, at: Way, now: Timestamp) {
+        let is_still_there = self.trial.is_some_and(|trial| trial.from == at);
+        self.trial.take_if(|trial| ![trial.from, trial.to].contains(&at));
+        if let Some(doubt) = self.doubt.as_mut().filter(|_| !is_still_there) {
+            *doubt = Doubt { since: now, is_asked: false, has_moved: true };
+        }
+    }
+
+    /// What has come about: the IKE SA is where it was to go, and the peer has had the time to refuse that.
+    pub(super) fn poll_change(&mut self, here: Way) -> Option<Change> {
+        let change = self.trial.take_if(|trial| trial.to == here)?;
         self.changes = (self.changes + 1).min(MOST_DOUBLINGS);
-        (self.better, self.calm, self.is_dead) = (0, 0, false);
+        self.calm = 0;
+        self.ways.iter_mut().for_each(|one| one.better = 0);
+        Some(change)
     }
 
-    fn quality_mut(&mut self, way: Way) -> Option<&mut Quality> {
-        let known = self.ways.iter_mut().find(|(one, _)| *one == way);
-        known.map(|(_, quality)| quality)
+    fn of(&self, way: Way) -> Option<&Surveyed> {
+        self.ways.iter().find(|one| one.way == way)
+    }
+
+    fn of_mut(&mut self, way: Way) -> Option<&mut Surveyed> {
+        self.ways.iter_mut().find(|one| one.way == way)
     }
 }
 

@@ -11,7 +11,7 @@
 
 use super::diagnosis::Fact;
 use super::failover::Health;
-use super::survey::{INTERVAL, Reason, Survey};
+use super::survey::{Change, Survey};
 use super::{Gateway, Why, connection};
 use crate::control::{Code, PlaceView};
 use crate::ike::{Event, IkeView, Trial, Way};
@@ -19,6 +19,7 @@ use crate::moment::Moment;
 use crate::net::{PeerId, RemoteId};
 use crate::time::Timestamp;
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 /// The ways to remote gateways that have several addresses.
@@ -33,10 +34,11 @@ impl Gateway {
         let Some((peer, config)) = peer.zip(config) else { return self.forget_survey(remote) };
         let ways = self.ways_to(peer);
         let order = config.remote_addresses.iter();
-        let ways: Vec<Way> = order
-            .flat_map(|to| ways.iter().filter(move |way| way.remote == *to))
-            .copied()
-            .collect();
+        let ways = order.flat_map(|to| ways.iter().filter(move |way| way.remote == *to));
+        // What works stays at our address where it is, whichever the routing table names by now.
+        let here = self.ways.ends(remote).filter(|_| self.is_up(remote));
+        let in_use = |way: &Way| here.filter(|here| here.remote == way.remote);
+        let ways: Vec<Way> = ways.map(|way| in_use(way).unwrap_or(*way)).collect();
         if ways.len() < 2 {
             return self.forget_survey(remote);
         }
@@ -61,24 +63,32 @@ impl Gateway {
         now: Timestamp,
     ) -> bool {
         let Some(survey) = self.surveys.0.get_mut(&remote) else {
-            return matches!(event, Event::WayAnswered { .. });
+            return matches!(event, Event::WayAnswered { .. } | Event::WayRefused { .. });
         };
         match event {
             Event::WayAnswered { way, asked } => {
                 survey.on_answer(*way, *asked, now);
                 return true;
             }
-            Event::Established(_) => {
-                survey.is_dead = false;
+            Event::WayRefused { way } => {
+                survey.on_refused(*way);
+                return true;
+            }
+            Event::Established(facts) => {
+                survey.on_established();
+                survey.on_arrived(between(facts.local, facts.remote), now);
                 self.timers.arm(Why::Survey(remote), Some(now));
             }
+            Event::Moved { local, remote: there, .. } => {
+                survey.on_arrived(between(*local, *there), now);
+            }
+            Event::IkeRekeyed { .. } => self.timers.arm(Why::Survey(remote), Some(now)),
             Event::Down { .. } => {
                 survey.pause();
                 self.timers.arm(Why::Survey(remote), None);
             }
-            Event::Moved { .. } => survey.is_dead = false,
-            Event::IkeRekeyed { .. }
-            | Event::ChildUp(_)
+            Event::Failed { slot: None, .. } => survey.on_failed(),
+            Event::ChildUp(_)
             | Event::ChildSendable { .. }
             | Event::ChildDown { .. }
             | Event::Alive { .. }
@@ -100,58 +110,97 @@ impl Gateway {
         let health = || tunnels.clone().filter_map(|peer| Some(self.tunnels.get(peer)?.health()));
         let some_lost = health().any(|health| health == Health::Unreachable);
         let none_carries = health().all(|one| matches!(one, Health::Unreachable | Health::Down));
-        survey.is_dead = some_lost && none_carries;
-        if survey.is_dead {
+        let is_dead = some_lost && none_carries;
+        survey.on_doubt(is_dead, now);
+        if is_dead {
             self.timers.arm(Why::Survey(remote), Some(now));
         }
     }
 
-    /// A round of questions, and what the last ones say.
+    /// A round of questions, and what the last ones say. It is the last one while there is nothing to ask.
     pub(super) fn wake_survey(&mut self, remote: RemoteId, at: &mut Moment<'_>) {
-        let id = connection::id(remote);
+        self.follow_ways(remote, at.now);
         let here = self.ways.ends(remote);
         let Some(survey) = self.surveys.0.get_mut(&remote) else { return };
+        let change = here.and_then(|here| survey.poll_change(here));
         let taken = here.and_then(|here| survey.judge(here, at.now));
-        let ways: Vec<Way> = survey.ways().collect();
-        if let Some(((way, reason), here)) = taken.zip(here) {
-            self.take_way(remote, (here, way), reason, at);
+        if let Some(change) = change {
+            self.tell_change(remote, change, at.now);
         }
-        let is_unspecified = |way: &Way| way.local.is_unspecified();
-        for way in ways.into_iter().filter(|way| !is_unspecified(way)) {
-            if self.ike.ask_way(id, way, at)
+        if let Some(((way, reason), here)) = taken.zip(here) {
+            self.take_way(remote, Change { from: here, to: way, reason }, at);
+        }
+        let asks = self.ask_ways(remote, at);
+        let Some(survey) = self.surveys.0.get_mut(&remote) else { return };
+        let next = asks.then(|| survey.next_round(here, at.now));
+        if !asks {
+            survey.pause();
+        }
+        let silent = survey.poll_silent(at.now);
+        self.timers.arm(Why::Survey(remote), next);
+        if let Some(way) = silent {
+            self.tell_silent(remote, way, at.now);
+        }
+    }
+
+    /// A question on each way, each in its turn the first; says whether there was one.
+    fn ask_ways(&mut self, remote: RemoteId, at: &mut Moment<'_>) -> bool {
+        let Some(survey) = self.surveys.0.get_mut(&remote) else { return false };
+        let ways = survey.next_ways();
+        let mut asks = false;
+        for way in ways {
+            if self.leads(way)
+                && self.ike.ask_way(connection::id(remote), way, at)
                 && let Some(survey) = self.surveys.0.get_mut(&remote)
             {
                 survey.on_asked(way, at.now);
+                asks = true;
             }
         }
-        self.timers.arm(Why::Survey(remote), Some(at.now + INTERVAL));
+        asks
     }
 
-    fn take_way(
-        &mut self,
-        remote: RemoteId,
-        (here, way): (Way, Way),
-        reason: Reason,
-        at: &mut Moment<'_>,
-    ) {
+    /// Whether the host has a way there, as far as is known.
+    fn leads(&self, way: Way) -> bool {
+        !way.local.is_unspecified() && !self.reach.is_lost(way.remote)
+    }
+
+    fn take_way(&mut self, remote: RemoteId, change: Change, at: &mut Moment<'_>) {
         let id = connection::id(remote);
         let has_name = self.places.name_of(remote).is_some();
-        match self.ike.try_way(id, way, at) {
-            Trial::Asked => {}
-            // Behind another address of a name may be another gateway with the same identity.
-            Trial::TakesNew if !has_name => {
-                self.look_for(remote, way.remote, at);
-                self.ike.replace(id, at);
-            }
-            Trial::TakesNew | Trial::NotOurs => return,
+        let trial = self.ike.try_way(id, change.to, at);
+        // Behind another address of a name may be another gateway with the same identity.
+        if trial == Trial::NotOurs || trial == Trial::TakesNew && has_name {
+            return;
         }
-        let text = match here.remote == way.remote {
-            true => format!("{} is left for {}: {reason}", here.local, way.local),
-            false => format!("{} is left for {}: {reason}", here.remote, way.remote),
-        };
+        if let Some(survey) = self.surveys.0.get_mut(&remote) {
+            survey.on_trial(change);
+        }
+        if trial == Trial::TakesNew {
+            self.look_for(remote, change.to.remote, at);
+            self.ike.replace(id, at);
+        }
+    }
+
+    /// Another way was taken.
+    fn tell_change(&mut self, remote: RemoteId, change: Change, now: Timestamp) {
+        let Change { from, to, reason } = change;
+        let text = format!("{} is left for {}: {reason}", from.remote, to.remote);
+        self.note_of(remote, &|| Fact::new(Code::PlaceLeft, text.clone()), now);
+    }
+
+    /// A peer that answers elsewhere answers nothing there.
+    fn tell_silent(&mut self, remote: RemoteId, way: Way, now: Timestamp) {
+        let Way { local, remote: there } = way;
+        let text = format!("{there} has answered no question from {local} for 30 s");
+        let remedy = format!("does UDP pass to {there}, and does the peer listen there?");
+        self.note_of(remote, &|| Fact::new(Code::PlaceSilent, text.clone()).remedy(&remedy), now);
+    }
+
+    fn note_of(&mut self, remote: RemoteId, fact: &dyn Fn() -> Fact, now: Timestamp) {
         for peer in self.remotes.get(&remote).into_iter().flatten() {
             if let Some(tunnel) = self.tunnels.get_mut(peer) {
-                tunnel.note(Fact::new(Code::PlaceLeft, text.clone()), at.now);
+                tunnel.note(fact(), now);
                 self.dirty.told.insert(*peer);
             }
         }
@@ -171,7 +220,7 @@ impl Gateway {
             let measures = survey.and_then(|survey| survey.measure(way, now)).unwrap_or_default();
             PlaceView {
                 address: way.remote,
-                local: Some(way.local).filter(|local| !local.is_unspecified()),
+                local: self.leads(way).then_some(way.local),
                 in_use: Some(way.remote) == here,
                 mean_rtt_us: measures.round_trip.map(micros),
                 jitter_us: measures.jitter.map(micros),
@@ -182,6 +231,10 @@ impl Gateway {
         let ways = survey.map(|survey| survey.ways().collect::<Vec<_>>());
         ways.unwrap_or_default().into_iter().map(view).collect()
     }
+}
+
+fn between(local: SocketAddr, remote: SocketAddr) -> Way {
+    Way { local: local.ip(), remote: remote.ip() }
 }
 
 fn micros(duration: Duration) -> u64 {

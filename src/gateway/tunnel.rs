@@ -297,8 +297,8 @@ impl Tunnel {
                 self.on_established(facts, now);
                 self.note_key_exchange(facts, config, now);
             }
-            // The path is that of the remote gateway.
-            Event::Measured { .. } | Event::Unmeasured | Event::WayAnswered { .. } => {}
+            Event::Measured { .. } | Event::Unmeasured => {}
+            Event::WayAnswered { .. } | Event::WayRefused { .. } => {}
             Event::IkeRekeyed { new, .. } => {
                 self.rekeys.ike += 1;
                 info!(peer = self.name, ike = %new, "{}: IKE SA rekeyed", self.name)

@@ -30,6 +30,13 @@ pub(super) struct Reach {
     found: BTreeSet<IpAddr>,
 }
 
+impl Reach {
+    /// Whether the host is known to have no way to an address.
+    pub(super) fn is_lost(&self, remote: IpAddr) -> bool {
+        self.lost.contains(&remote)
+    }
+}
+
 impl Gateway {
     /// Something of the host has changed, and more may.
     pub(super) fn note_host(&mut self, now: Timestamp) {

@@ -198,6 +198,12 @@ pub enum Event {
         /// When the question went out.
         asked: Timestamp,
     },
+    /// The peer does not want us on this way, which was taken in place of one that worked (RFC 4555 §3.5,
+    /// UNACCEPTABLE_ADDRESSES): the IKE SA goes back to that.
+    WayRefused {
+        /// Between which addresses.
+        way: Way,
+    },
     /// What came of [`Endpoint::measure`](super::Endpoint::measure).
     Measured {
         /// Octets of the IP packet; a little less than asked for where a cipher works in blocks.
@@ -245,6 +251,7 @@ impl Event {
             | Event::IkeRekeyed { .. }
             | Event::Moved { .. }
             | Event::WayAnswered { .. }
+            | Event::WayRefused { .. }
             | Event::Alive { .. }
             | Event::Unreachable { .. }
             | Event::Measured { .. }

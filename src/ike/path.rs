@@ -142,6 +142,13 @@ impl LivePath {
         LivePath { path, nat, keepalive_at: now, candidate: None }
     }
 
+    /// That of an IKE SA which takes the place of the one that runs on this: what was about to be asked at the
+    /// candidate is asked by the new one.
+    pub(super) fn inherited(&self, now: Timestamp) -> Self {
+        let candidate = self.candidate.map(|of| Candidate { cookie: None, ..of });
+        LivePath { candidate, ..LivePath::new(self.path, self.nat, now) }
+    }
+
     pub(super) fn path(&self) -> Path {
         self.path
     }

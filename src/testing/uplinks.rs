@@ -139,7 +139,8 @@ fn a_reload_that_changes_the_other_addresses_leaves_the_tunnel_alone() {
     }
     network.run(Duration::from_secs(15));
     let places = view(&mut network).places;
-    assert!(places.iter().all(|place| place.mean_rtt_us == Some(20_000)), "{places:?}");
+    let [first, second] = &places[..] else { panic!("{places:?}") };
+    assert_eq!((first.mean_rtt_us, second.mean_rtt_us), (Some(20_000), Some(20_000)));
     network.cut_address(FIRST, true);
     network.run(Duration::from_secs(4));
     assert!(is_at(&mut network, SECOND));
@@ -253,6 +254,83 @@ fn a_dead_address_is_left_as_soon_as_bfd_says_so() {
         assert_eq!(spis(&mut network), before, "seed {seed}");
         assert_sound(&mut network, seed);
     }
+}
+
+/// The better address dies while the handshake there is under way.
+#[test]
+fn a_handshake_at_another_address_that_fails_leaves_everything_as_it_was() {
+    for seed in 0..4 {
+        let mut network = started(two_uplinks(false, Begins::Branch), seed, &[]);
+        let before = spis(&mut network);
+        network.set_weather_at(FIRST, slow(60));
+        let looked_for = |network: &mut Network| {
+            network.node(BRANCH).gateway.config().peers[&PeerId(0)].remote_address
+        };
+        while looked_for(&mut network) == Some(FIRST) {
+            network.run(Duration::from_millis(5));
+        }
+        network.cut_address(SECOND, true);
+        network.run(Duration::from_secs(120));
+        assert_eq!(looked_for(&mut network), Some(FIRST), "seed {seed}");
+        assert_eq!(moves(&mut network), Vec::<String>::new(), "seed {seed}");
+        let sites = [1, 2].map(|region| deployment::Site { region, zone: 1 });
+        let text = deployment::text(sites[1], &sites, &["red"]);
+        let after = spis(&mut network);
+        reload(&mut network, BRANCH, &text.replace("psk_file", "mobike = false\npsk_file"));
+        network.run(Duration::from_secs(3));
+        assert_eq!(spis(&mut network), after, "seed {seed}: the address in use is still there");
+        assert_eq!(after.len(), before.len());
+        assert!(is_at(&mut network, FIRST), "seed {seed}");
+    }
+}
+
+/// The routing table names another address of ours since, and the tunnel stays where it works.
+#[test]
+fn the_address_in_use_is_measured_from_where_it_is_used_and_left_for_no_other_that_the_peer_refuses()
+ {
+    let own = IpAddr::from([192, 0, 2, 21]);
+    let preferred = IpAddr::from([192, 0, 2, 121]);
+    let deployment = deployment::edited_pair(|site, text| {
+        let text = text.replace("psk_file", "mobike = true\npsk_file");
+        match site.region {
+            1 => home(&text, Begins::Branch),
+            _ => text
+                .replace("listen = [\"192.0.2.21\"]\n", "")
+                .replace("\"192.0.2.11\"", "[\"192.0.2.11\", \"192.0.2.111\"]"),
+        }
+    });
+    let mut network = started(deployment, 9, &[]);
+    network.add_address(BRANCH, preferred);
+    network.with_node(BRANCH, |node, now| node.prefer(preferred, now));
+    network.run(Duration::from_secs(70));
+    let places = view(&mut network).places;
+    let [first, second] = &places[..] else { panic!("{places:?}") };
+    assert_eq!((first.local, second.local), (Some(own), Some(preferred)));
+    assert_eq!((first.asked, first.lost, second.asked, second.lost), (50, 0, 50, 0));
+    // The peer knows us by one address, and does not want us at the other.
+    let before = spis(&mut network);
+    network.set_weather_at(FIRST, slow(60));
+    network.run(Duration::from_secs(300));
+    assert!(is_at(&mut network, FIRST), "{:?}", view(&mut network).places);
+    assert_eq!((moves(&mut network), spis(&mut network)), (Vec::new(), before));
+}
+
+#[test]
+fn what_was_measured_is_not_shown_any_more_when_the_peer_has_begun_anew() {
+    let mut network = started(two_uplinks(true, Begins::Branch), 10, &[]);
+    network.run(Duration::from_secs(60));
+    assert!(view(&mut network).places.iter().all(|place| place.asked > 0));
+    let sites = [1, 2].map(|region| deployment::Site { region, zone: 1 });
+    let text = deployment::text(sites[0], &sites, &["red"]);
+    let text = text.replace("psk_file", "mobike = true\npsk_file");
+    network.crash(HOME);
+    network.set_config(HOME, deployment::parse(&home(&text, Begins::Both)));
+    network.boot(HOME);
+    network.run(Duration::from_secs(10));
+    let seen = view(&mut network);
+    assert!(seen.ike_sa.is_some(), "{seen:?}");
+    assert_eq!(seen.places.iter().map(|place| place.asked).collect::<Vec<_>>(), [0, 0]);
+    assert!(seen.places.iter().all(|place| place.mean_rtt_us.is_none()), "{:?}", seen.places);
 }
 
 #[test]

@@ -168,8 +168,10 @@ codes! {
     KeysTold = "keys-told", Warning;
     /// The peer is at another address.
     PeerMoved = "peer-moved", Info;
-    /// Another address of the peer is better, or nothing passes at the one in use.
+    /// The tunnel went to another address of the peer, which is better, or because nothing passed at the one it left.
     PlaceLeft = "place-left", Info;
+    /// An address of the peer has answered no question for a while, and another does.
+    PlaceSilent = "place-silent", Warning;
     /// The host name of the peer means other addresses than before.
     NameChanged = "name-changed", Info;
     /// The host name of the peer means no address at which it can be.

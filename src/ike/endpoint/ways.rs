@@ -17,7 +17,7 @@ pub enum Trial {
     Asked,
     /// A new IKE SA alone gets there.
     TakesNew,
-    /// It is not for us to say where it runs, or there is none.
+    /// It is not for us to say where it runs, there is none, or a new one is not ours to make now.
     NotOurs,
 }
 
@@ -66,7 +66,11 @@ impl Endpoint {
     pub fn try_way(&mut self, id: ConnectionId, way: Way, at: &mut Moment<'_>) -> Trial {
         let Some(sa) = self.newest(id).filter(|sa| may_leave(sa)) else { return Trial::NotOurs };
         if !sa.may_move() {
-            return Trial::TakesNew;
+            let connection = self.connections.get(id);
+            let may_replace = connection.is_some_and(|connection| {
+                connection.config.initiate && connection.attempt == connection::Attempt::Idle
+            });
+            return if may_replace { Trial::TakesNew } else { Trial::NotOurs };
         }
         let spi = sa.id().local;
         self.with_established(spi, at, |sa, ctx| sa.try_way(way, ctx));

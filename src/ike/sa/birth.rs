@@ -121,7 +121,7 @@ impl Established {
                 let who = (made.id, made.role);
                 let zero = u32::from(fault::is_on(Fault::CountsOn));
                 let exchanges = Exchanges::new(who, made.keys, fragmentation, (zero, zero));
-                let path = LivePath::new(of.path.path(), of.path.nat(), ctx.now);
+                let path = of.path.inherited(ctx.now);
                 let (descent, vouching) = (of.descent.clone(), of.vouching.heritage());
                 let (config, additional) = (of.config.clone(), made.additional);
                 mobility = of.mobility.clone();

@@ -41,13 +41,24 @@ pub(in super::super) struct Mobility {
     pending: bool,
     /// Our address is gone.
     homeless: bool,
+    /// The path that was left although it worked, until the peer agrees to the other.
+    left: Option<Path>,
     /// The peer has yet to hear of our other addresses.
     owes_addresses: bool,
     /// As what the peer has last seen us, and under which IKE SA: the hash is over its SPIs, too.
     seen: Option<(IkeSaId, Vec<u8>)>,
 }
 
-state_of_fields!(Mobility { spoken, theirs, announced, pending, homeless, owes_addresses, seen });
+state_of_fields!(Mobility {
+    spoken,
+    theirs,
+    announced,
+    pending,
+    homeless,
+    left,
+    owes_addresses,
+    seen
+});
 
 impl Mobility {
     /// What IKE_AUTH of the peer says, if we speak it, too.
@@ -135,6 +146,7 @@ impl Established {
     /// The IKE SA and its Child SAs run on `path` from now on, what is being asked is asked there, and
     /// the peer is told as soon as the window is free (RFC 4555 §3.5).
     fn relocate(&mut self, path: Path, ctx: &mut Context<'_>) {
+        self.mobility.left = None;
         self.path.relocate(path);
         self.relocated(ctx);
         self.exchanges.send_again(&path, ctx);
@@ -150,6 +162,12 @@ impl Established {
         ctx.out.event(self.connection, Event::Moved { local, remote, ours: true });
     }
 
+    /// The peer has answered on the way that was to be taken.
+    pub(super) fn left(&mut self, path: Path, ctx: &mut Context<'_>) {
+        self.mobility.left.get_or_insert(path);
+        self.relocated(ctx);
+    }
+
     /// Tells the peer where it is to send from now on.
     pub(super) fn update_addresses(&mut self, ctx: &mut Context<'_>) {
         self.mobility.pending = false;
@@ -161,13 +179,21 @@ impl Established {
         self.request(ExchangeType::INFORMATIONAL, &payloads, Purpose::UpdateAddresses, ctx);
     }
 
-    /// The peer has answered that. If we have moved since, it will hear of that, too.
+    /// The peer has answered that. If we have moved since, it will hear of that, too. What was left of our own
+    /// accord is gone back to when the peer does not agree: "the initiator MAY … keep on using the previously
+    /// used addresses" (RFC 4555 §3.5).
     pub(super) fn addresses_updated(&mut self, answer: Payloads<'_>, ctx: &mut Context<'_>) {
         if self.mobility.pending {
             return;
         }
         let path = self.path.path();
+        let left = self.mobility.left.take();
         if answer.notify(NotifyType::UNACCEPTABLE_ADDRESSES).is_some() {
+            if let Some(left) = left {
+                let way = Way { local: path.local.ip(), remote: path.remote.ip() };
+                ctx.out.event(self.connection, Event::WayRefused { way });
+                return self.relocate(left, ctx);
+            }
             self.effects.push(Effect::Reconnect);
             return self.close(DownReason::AddressRefused(path.local.ip()), ctx);
         }

@@ -276,6 +276,9 @@ impl Established {
         self.children.inherit(estate.children);
         self.life.succeed();
         self.recheck(ctx);
+        if self.path.wants_check() {
+            self.pump(ctx);
+        }
     }
 
     fn estate(&mut self) -> Estate {

@@ -127,12 +127,13 @@ impl Established {
             return;
         }
         let proved = self.proves(response, cookie);
+        let before = self.path.path();
         if !self.path.on_checked(from, proved) {
             return;
         }
         let Path { local, remote } = self.path.path();
         if self.may_move() {
-            self.relocated(ctx);
+            self.left(before, ctx);
         } else {
             tracing::debug!(connection = self.connection.0, %remote, "peer moved");
             ctx.out.event(self.connection, Event::Moved { local, remote, ours: false });

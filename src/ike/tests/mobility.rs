@@ -395,6 +395,46 @@ fn the_initiator_goes_to_another_way_once_the_peer_has_answered_there() {
     net.assert_one_tunnel();
 }
 
+/// The peer knows us by one address, and answers questions from another all the same.
+#[test]
+fn a_tunnel_that_works_goes_back_from_where_the_peer_does_not_want_us() {
+    let [west, east] = configs();
+    let remote = RemoteAddress::At(SocketAddr::new(west.local, 500));
+    let mut net = tunnel([west.clone(), ConnectionConfig { remote, ..east.clone() }]);
+    net.at(WEST, |endpoint, at| endpoint.set_addresses(BTreeSet::new(), at));
+    net.run(secs(2));
+    let unwanted = way(SECOND[WEST], "198.51.100.1");
+    for refusals in 1..=3 {
+        net.at(WEST, |endpoint, at| {
+            assert_eq!(endpoint.try_way(CONNECTION, unwanted, at), Trial::Asked);
+        });
+        net.run(secs(2));
+        let refused =
+            |event: &Event| matches!(event, Event::WayRefused { way } if *way == unwanted);
+        assert_eq!(net.ends[WEST].count(refused), refusals);
+        assert_eq!(net.ends[WEST].ike_sas()[0].local.ip(), west.local);
+        assert!(net.ping(WEST) && net.ping(EAST));
+    }
+    assert_eq!((down(&net, WEST), down(&net, EAST)), (0, 0));
+    net.assert_one_tunnel();
+}
+
+#[test]
+fn a_way_that_is_being_tried_is_tried_on_when_the_keys_are_replaced_meanwhile() {
+    let mut net = tunnel(configs());
+    let [other, here] = another_way(&net);
+    net.unreachable.insert(here.remote);
+    net.at(WEST, |endpoint, at| endpoint.rekey_ike(CONNECTION, at));
+    net.at(WEST, |endpoint, at| {
+        assert_eq!(endpoint.try_way(CONNECTION, other, at), Trial::Asked);
+    });
+    net.run(ms(700));
+    assert_eq!(net.ends[WEST].count(|event| matches!(event, Event::IkeRekeyed { .. })), 1);
+    assert_eq!(remote_of(&net, WEST).ip(), other.remote);
+    net.run(secs(1));
+    net.assert_one_tunnel();
+}
+
 #[test]
 fn a_way_on_which_nobody_answers_is_not_taken() {
     let mut net = tunnel(configs());
@@ -419,10 +459,15 @@ fn it_is_for_the_initiator_to_move_and_without_mobike_a_new_ike_sa_does() {
         assert_eq!(endpoint.try_way(CONNECTION, back, at), Trial::NotOurs);
         assert!(!endpoint.ask_way(CONNECTION, back, at));
     });
-    let mut net = tunnel(configs().map(|config| ConnectionConfig { mobike: false, ..config }));
-    net.at(WEST, |endpoint, at| {
-        assert_eq!(endpoint.try_way(CONNECTION, other, at), Trial::TakesNew);
-    });
+    let without = configs().map(|config| ConnectionConfig { mobike: false, ..config });
+    let mut net = tunnel(without.clone());
+    for (initiate, trial) in [(false, Trial::NotOurs), (true, Trial::TakesNew)] {
+        let config = ConnectionConfig { initiate, ..without[WEST].clone() };
+        net.at(WEST, |endpoint, at| {
+            endpoint.update_connection(CONNECTION, config, at);
+            assert_eq!(endpoint.try_way(CONNECTION, other, at), trial);
+        });
+    }
     net.run(secs(1));
     assert_eq!(remote_of(&net, WEST).ip(), here.remote);
 }

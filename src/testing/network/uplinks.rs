@@ -1,6 +1,7 @@
 //! Nodes with more than one address on the underlay, and what becomes of datagrams from and to each.
 
 use super::super::weather::Weather;
+use crate::config::Config;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
@@ -41,6 +42,11 @@ impl super::Network {
     /// Datagrams from and to an address fare like this from now on.
     pub(in crate::testing) fn set_weather_at(&mut self, address: IpAddr, weather: Weather) {
         self.uplinks.0.entry(address).or_default().weather = Some(weather);
+    }
+
+    /// A node has this configuration from its next start on.
+    pub(in crate::testing) fn set_config(&mut self, node: usize, config: Config) {
+        self.deployment.configs[node] = config;
     }
 
     /// No datagram passes from or to an address any more, or they do again.
