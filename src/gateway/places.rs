@@ -30,6 +30,8 @@ struct Place {
     name: Option<Name>,
     /// Where to look for it from now on.
     turn: Option<Turn>,
+    /// The ways there that the IKE engine was told of last.
+    told: BTreeSet<Way>,
 }
 
 /// Another address is the peer's turn.
@@ -52,11 +54,6 @@ impl Place {
 }
 
 impl Places {
-    /// All of them.
-    pub(super) fn remotes(&self) -> impl Iterator<Item = RemoteId> {
-        self.0.keys().copied()
-    }
-
     /// The name of a remote gateway that has one.
     pub(super) fn name_of(&self, remote: RemoteId) -> Option<&Name> {
         self.0.get(&remote)?.name.as_ref()
@@ -106,14 +103,14 @@ impl Gateway {
             if !has_several || self.places.0.contains_key(&config.remote) {
                 continue;
             }
-            let before = known.remove(&config.remote).and_then(|place| place.name);
+            let Place { name: before, told, .. } = known.remove(&config.remote).unwrap_or_default();
             let name = host.map(|host| {
                 let before = before.filter(|name| name.host == *host);
                 let mut name = before.unwrap_or_else(|| Name::new(host.clone(), now));
                 name.renew(now);
                 name
             });
-            self.places.0.insert(config.remote, Place { name, turn: None });
+            self.places.0.insert(config.remote, Place { name, turn: None, told });
         }
         known.into_keys().for_each(|remote| self.timers.arm(Why::Place(remote), None));
         let all: Vec<RemoteId> = self.places.0.keys().copied().collect();
@@ -184,6 +181,23 @@ impl Gateway {
         };
         let several = Some(&config.remote_addresses).filter(|places| places.len() > 1);
         several.into_iter().flatten().map(way).collect()
+    }
+
+    /// The IKE engine is told of the ways to a remote gateway.
+    pub(super) fn note_ways(&mut self, remote: RemoteId) {
+        let ways = self.first_at(remote).map(|peer| self.ways_to(peer)).unwrap_or_default();
+        if let Some(place) = self.places.0.get_mut(&remote) {
+            place.told = ways;
+        }
+    }
+
+    /// The remote gateways to which the ways are others than the IKE engine was told.
+    pub(super) fn led_elsewhere(&self) -> BTreeSet<RemoteId> {
+        let ways_to = |remote| self.first_at(remote).map(|peer| self.ways_to(peer));
+        let places = self.places.0.iter();
+        let others =
+            places.filter(|(remote, place)| ways_to(**remote).as_ref() != Some(&place.told));
+        others.map(|(remote, _)| *remote).collect()
     }
 
     /// A remote gateway is looked for at another address from the next attempt on. The host was asked

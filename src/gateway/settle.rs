@@ -35,8 +35,8 @@ impl Gateway {
         self.follow_addresses();
         self.listen();
         let peers: Vec<PeerId> = self.config.peers.keys().copied().collect();
-        peers.into_iter().for_each(|peer| self.add_peer(peer, at));
         self.follow_places(at.now);
+        peers.into_iter().for_each(|peer| self.add_peer(peer, at));
         self.renew_papers(at);
         self.dirty.vpcs.extend(self.vpcs.keys());
         self.take_note(
@@ -81,6 +81,7 @@ impl Gateway {
     /// Tells the IKE engine of the peers that share a connection: it is made, changed or deleted.
     pub(super) fn connect(&mut self, remote: RemoteId, at: &mut Moment<'_>) {
         let id = connection::id(remote);
+        self.note_ways(remote);
         self.follow_ways(remote, at.now);
         match self.wanted_connection(remote) {
             Some(connection) => self.ike.update_connection(id, connection, at),

@@ -11,6 +11,7 @@
 
 use super::world::Host;
 use super::{Gateway, Output, Why, connection};
+use crate::config::PeerConfig;
 use crate::moment::Moment;
 use crate::net::{PeerId, RemoteId};
 use crate::time::Timestamp;
@@ -94,7 +95,7 @@ impl Gateway {
         let moved = self.local_addresses.iter().filter(changed);
         let of_peer = |peer: &PeerId| self.config.peers.get(peer).map(|config| config.remote);
         let mut remotes: BTreeSet<RemoteId> = moved.filter_map(|(peer, _)| of_peer(peer)).collect();
-        remotes.extend(self.places.remotes());
+        remotes.extend(self.led_elsewhere());
         remotes.into_iter().for_each(|remote| self.connect(remote, at));
         self.leave(known, at);
         self.hasten(at);
@@ -117,9 +118,16 @@ impl Gateway {
         let found = std::mem::take(&mut self.reach.found);
         let is_found = |remote: &IpAddr| found.contains(remote);
         let peers = self.config.peers.values().filter(|_| !found.is_empty());
-        let peers = peers.filter(|peer| peer.remote_address.as_ref().is_some_and(is_found));
-        let remotes: BTreeSet<RemoteId> = peers.map(|peer| peer.remote).collect();
-        for remote in remotes {
+        let found_at = |peer: &PeerConfig| {
+            let here = peer.remote_address.filter(is_found);
+            let other = || peer.places().find(is_found).filter(|_| !self.is_up(peer.remote));
+            Some((peer.remote, here.or_else(other)?))
+        };
+        let remotes: BTreeMap<RemoteId, IpAddr> = peers.filter_map(found_at).collect();
+        for (remote, address) in remotes {
+            if self.place_of(remote) != Some(address) {
+                self.look_for(remote, address, at);
+            }
             self.ike.on_another_way(connection::id(remote), at);
         }
     }

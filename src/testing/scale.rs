@@ -30,7 +30,8 @@ fn silent_peer(text: &mut String, number: u32) {
     let _ = write!(
         text,
         "[[peer]]\nname = \"silent-{number}\"\nvpc = \"red\"\ninitiate = false\n\
-         remote_address = \"198.18.{high}.{low}\"\nremote_identity = \"silent-{number}.red\"\n\
+         remote_address = [\"198.18.{high}.{low}\", \"198.19.{high}.{low}\"]\n\
+         remote_identity = \"silent-{number}.red\"\n\
          psk_file = \"psk\"\nremote_asn = {}\naccept = [\"10.128.{high}.{low}/32\"]\n",
         4_100_000_000_u32 + number,
     );
@@ -78,6 +79,11 @@ fn visits(more: u32) -> Vec<(&'static str, u64)> {
     });
     during("other routes by BGP", &mut network, &|network| {
         network.with_node(2, |node, now| node.set_lan(false, now));
+        network.run(Duration::from_millis(200));
+    });
+    during("news of the host that change nothing", &mut network, &|network| {
+        let address = "192.0.2.11".parse().expect("an address");
+        network.with_node(0, |node, now| node.renumber(Some(address), now));
         network.run(Duration::from_millis(200));
     });
     during("a tunnel that falls silent", &mut network, &|network| {

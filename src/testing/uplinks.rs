@@ -8,6 +8,7 @@ use super::paths::gap;
 use super::two_gateways::assert_sound;
 use super::weather::Weather;
 use crate::control::{Code, PeerView, Reply, Request};
+use crate::gateway::world::Answer;
 use crate::net::PeerId;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -313,6 +314,35 @@ fn the_address_in_use_is_measured_from_where_it_is_used_and_left_for_no_other_th
     network.run(Duration::from_secs(300));
     assert!(is_at(&mut network, FIRST), "{:?}", view(&mut network).places);
     assert_eq!((moves(&mut network), spis(&mut network)), (Vec::new(), before));
+}
+
+/// The host has a way to none of the addresses, and then to one.
+#[test]
+fn a_peer_is_looked_for_at_once_where_the_host_has_a_way_again() {
+    let own = IpAddr::from([192, 0, 2, 21]);
+    let deployment = deployment::edited_pair(|site, text| match site.region {
+        1 => home(&text, Begins::Branch),
+        _ => text
+            .replace("listen = [\"192.0.2.21\"]\n", "")
+            .replace("\"192.0.2.11\"", "[\"192.0.2.11\", \"192.0.2.111\"]"),
+    });
+    let reaches = |network: &mut Network, remotes: &[IpAddr]| {
+        let sources = remotes.iter().map(|remote| (*remote, own)).collect();
+        network.with_node(BRANCH, |node, now| {
+            node.gateway.handle_world(vec![Answer::Sources(sources)], now);
+        });
+    };
+    for seed in 0..4 {
+        let mut network = started(deployment.clone(), seed, &[FIRST, SECOND]);
+        for found in [SECOND, FIRST, FIRST, SECOND] {
+            reaches(&mut network, &[]);
+            network.run(Duration::from_millis(2300));
+            reaches(&mut network, &[found]);
+            network.run(Duration::from_millis(150));
+            let here = network.node(BRANCH).gateway.config().peers[&PeerId(0)].remote_address;
+            assert_eq!(here, Some(found), "seed {seed}");
+        }
+    }
 }
 
 #[test]
