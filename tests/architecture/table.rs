@@ -54,7 +54,7 @@ pub(crate) const MODULES: &[Module] = &[
     row("routing",       Pure,  &["routing::attributes", "routing::policy", "routing::bfd", "routing::bgp", "routing::rib",
                                   "routing::vrrp", "wire", "visits", "net", "time", "random", "moment"]),
     row("forward",       Pure,  &["esp", "offload", "wire", "net", "time", "random", "moment"]),
-    row("config",        Pure,  &["routing::policy", "wire", "crypto", "pki", "net"]),
+    row("config",        Pure,  &["routing::policy", "wire", "crypto", "pki", "net", "time"]),
     row("control",       Pure,  &["net", "time"]),
     // floor 4: one state, inputs in, outputs out
     row("gateway",       Pure,  &["routing", "forward", "config", "control", "ike", "esp",
