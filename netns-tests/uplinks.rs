@@ -83,7 +83,9 @@ fn leaves_a_lossy_uplink(mobike: bool) {
     nft(&pair, &format!("add rule inet loss way ip daddr {FIRST} {some}"));
     let since = Instant::now();
     let reports = pair.probing(Duration::from_millis(20), || {
-        assert!(eventually(|| is_at(&left, SECOND)), "{}", left.log());
+        // It takes some 30 s until enough questions are lost, by chance more.
+        let leaves = || eventually(|| is_at(&left, SECOND));
+        assert!(leaves() || leaves(), "{}", left.log());
         std::thread::sleep(Duration::from_secs(2));
     });
     println!("    at the better address {:?} after the other got lossy", since.elapsed());
