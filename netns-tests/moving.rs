@@ -5,29 +5,16 @@
 //!                 ▲ renumbered    ▲ filters
 //! ```
 
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use vpngw::control::{DataPath, PathState, PeerState};
 
-use crate::support::eventually;
-use crate::support::pair::{Pair, Side};
+use crate::support::pair::{Pair, Side, ip};
 use crate::support::vpngwd::{Auth, Gateway, bgp, config, static_routes, write_keys};
+use crate::support::{eventually, run};
 
 /// What an operator takes for "at once": some seconds.
 const SECONDS: Duration = Duration::from_secs(10);
-
-fn run(program: &str, arguments: &[&str]) {
-    let output = Command::new(program).args(arguments).output().unwrap();
-    assert!(output.status.success(), "{program} {arguments:?}: {output:?}");
-}
-
-/// `ip` in the namespace of a node.
-fn ip(pair: &Pair, node: &str, words: &str) {
-    let namespace = pair.namespace(node);
-    let words: Vec<&str> = ["-n", &namespace].into_iter().chain(words.split(' ')).collect();
-    run("ip", &words);
-}
 
 /// Listens wherever it has an address.
 fn anywhere(pair: &Pair, side: Side, routing: &str) -> String {

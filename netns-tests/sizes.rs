@@ -4,13 +4,12 @@
 //!   left-host ── left ═══════ middle ═ 1400 bytes ═ right ── right-host
 //! ```
 
-use std::process::Command;
 use std::time::Duration;
 
 use vpngw::lab::traffic::{Echo, transfer};
 
 use crate::support::charon::{self, Charon, Connection};
-use crate::support::pair::{Pair, Side};
+use crate::support::pair::{Pair, Side, ip};
 use crate::support::vpngwd::{Auth, Gateway, config, static_routes, write_keys};
 use crate::support::{eventually, wire};
 
@@ -19,14 +18,6 @@ const NARROW: u16 = 1400;
 const IPV6_MINIMUM_MTU: u16 = 1280;
 /// What the path is known by.
 const EXACTNESS: u16 = 8;
-
-/// Runs `ip` in the namespace of a node.
-fn ip(pair: &Pair, node: &str, arguments: &str) {
-    let namespace = pair.namespace(node);
-    let mut command = Command::new("ip");
-    command.args(["-n", &namespace]).args(arguments.split(' '));
-    assert!(command.status().unwrap().success(), "ip {arguments}");
-}
 
 /// The link from the router to the right side carries less from now on; the router says so, if it may.
 fn shrink(pair: &Pair, to: u16, speaks: bool) {

@@ -7,23 +7,17 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use vpngw::lab::traffic::{Report, transfer};
 use vpngw::os::netns;
 
-use crate::support::eventually;
 use crate::support::pair::{Pair, Side};
 use crate::support::vpngwd::{Auth, Gateway, bgp, config, static_routes, write_keys};
+use crate::support::{eventually, run};
 
 /// UDP gets 2.5 s of an attempt, and what is up 1.5 s to be missed; two cores may be busy.
 const FALLBACK: Duration = Duration::from_secs(20);
-
-fn run(program: &str, arguments: &[&str]) {
-    let output = Command::new(program).args(arguments).output().unwrap();
-    assert!(output.status.success(), "{program} {arguments:?}: {output:?}");
-}
 
 /// `nft` at the router.
 fn nft(pair: &Pair, words: &str) {

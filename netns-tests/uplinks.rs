@@ -6,29 +6,16 @@
 //!                             .22.1 ─── wan1 10.79.22.10
 //! ```
 
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use vpngw::control::{Code, PeerState, PlaceView};
 
-use crate::support::eventually;
-use crate::support::pair::{Pair, Side};
+use crate::support::pair::{Pair, Side, ip};
 use crate::support::vpngwd::{Auth, Gateway, bgp, config, write_keys};
+use crate::support::{eventually, run};
 
 const FIRST: &str = "10.79.2.10";
 const SECOND: &str = "10.79.22.10";
-
-fn run(program: &str, arguments: &[&str]) {
-    let output = Command::new(program).args(arguments).output().unwrap();
-    assert!(output.status.success(), "{program} {arguments:?}: {output:?}");
-}
-
-/// `ip` in the namespace of a node.
-fn ip(pair: &Pair, node: &str, words: &str) {
-    let namespace = pair.namespace(node);
-    let words: Vec<&str> = ["-n", &namespace].into_iter().chain(words.split(' ')).collect();
-    run("ip", &words);
-}
 
 /// `nft` where both uplinks pass.
 fn nft(pair: &Pair, words: &str) {

@@ -15,12 +15,19 @@ pub(crate) mod stage;
 pub(crate) mod vpngwd;
 pub(crate) mod wire;
 
+use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 /// How long anything may take that should take a second or two; two cores may be busy.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 const GLANCE: Duration = Duration::from_millis(25);
+
+/// Runs a program that must succeed.
+pub(crate) fn run(program: &str, arguments: &[&str]) {
+    let output = Command::new(program).args(arguments).output().unwrap();
+    assert!(output.status.success(), "{program} {arguments:?}: {output:?}");
+}
 
 /// Names for namespaces that no other scenario and no other run has.
 pub(crate) fn unique_prefix() -> String {

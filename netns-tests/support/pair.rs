@@ -18,7 +18,7 @@ use vpngw::lab::{self, network};
 use vpngw::os::capture::Capture;
 use vpngw::os::file;
 
-use super::{eventually, unique_prefix};
+use super::{eventually, run, unique_prefix};
 
 /// A side of the pair.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,6 +80,13 @@ pub(crate) struct Pair {
     prefix: String,
     topology: Topology,
     folder: TempDir,
+}
+
+/// `ip` in the namespace of a node.
+pub(crate) fn ip(pair: &Pair, node: &str, words: &str) {
+    let namespace = pair.namespace(node);
+    let words: Vec<&str> = ["-n", &namespace].into_iter().chain(words.split(' ')).collect();
+    run("ip", &words);
 }
 
 impl Pair {

@@ -54,6 +54,17 @@ fn sa(spi: u32) -> SaConfig {
     }
 }
 
+/// UDP over IPv4 to the ports 5000 to 6000.
+fn some_udp_ports() -> Selectors {
+    let ports = TrafficSelector {
+        protocol: 17,
+        start_port: 5000,
+        end_port: 6000,
+        addresses: Prefix::all_ipv4().into(),
+    };
+    [ports].into_iter().collect()
+}
+
 /// Bytes of the ESP packet of an SA of [`sa`].
 fn sealed_len(inner_len: usize) -> usize {
     Layout::of(sa(0).suite.cipher).sealed_len(inner_len)

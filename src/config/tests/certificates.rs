@@ -160,6 +160,15 @@ fn raw_keys_are_ed25519_keys() {
     assert!(said.contains("raw public keys are Ed25519 keys"), "{said}");
 }
 
+/// The files with a certificate, a key and a list that were not there before.
+fn with_new_papers(keys: KeysInMemory, old: &Authority) -> KeysInMemory {
+    let (own, key) = old.issue_with_key(Leaf::of(&["hq.example.com"]));
+    let list = old.revoke(&[99, 100], WallTime::SIMULATED + pki::samples::DAY);
+    keys.with("hq.key", &key)
+        .with("hq.crt", &certificate(&own.certificate))
+        .with("ca.crl", &pem::encode(list.der(), pki::CRL))
+}
+
 /// What the files hold now, taken over into a configuration that runs.
 fn renewed(
     config: &Config,
@@ -180,12 +189,7 @@ fn new_papers_take_the_place_of_old_ones_and_nothing_else_changes() {
     for files in &files {
         assert_eq!(renewed(&config, files, &keys), Ok(None), "they hold what runs");
     }
-    let (own, key) = old.issue_with_key(Leaf::of(&["hq.example.com"]));
-    let list = old.revoke(&[99, 100], WallTime::SIMULATED + pki::samples::DAY);
-    let keys = keys
-        .with("hq.key", &key)
-        .with("hq.crt", &certificate(&own.certificate))
-        .with("ca.crl", &pem::encode(list.der(), pki::CRL));
+    let keys = with_new_papers(keys, &old);
     let expected = parse(&text, "gateway.toml", &keys).unwrap();
     let all = files.iter().fold(config.clone(), |config, files| {
         assert_ne!(config, expected);
@@ -276,12 +280,7 @@ fn what_peers_share_they_share_after_a_renewal() {
     };
     let text = format!("{TEXT}{}", (10..60).map(more).collect::<String>());
     let config = parse(&text, "gateway.toml", &keys).unwrap();
-    let (own, key) = old.issue_with_key(Leaf::of(&["hq.example.com"]));
-    let list = old.revoke(&[99, 100], WallTime::SIMULATED + pki::samples::DAY);
-    let keys = keys
-        .with("hq.key", &key)
-        .with("hq.crt", &certificate(&own.certificate))
-        .with("ca.crl", &pem::encode(list.der(), pki::CRL));
+    let keys = with_new_papers(keys, &old);
     let all = config.paper_files().iter().fold(config, |config, files| {
         renewed(&config, files, &keys).unwrap().expect("they are new")
     });

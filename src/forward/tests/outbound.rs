@@ -101,13 +101,7 @@ fn later_fragments_pass_where_their_first_one_does() {
         outbound_packet(snapshot, VPC, &mut packet).discarded
     };
     assert_eq!(fragment(&sender(tunnel(300)), 100, 1, 0), None, "no ports are asked for");
-    let ports = TrafficSelector {
-        protocol: 17,
-        start_port: 5000,
-        end_port: 6000,
-        addresses: Prefix::all_ipv4().into(),
-    };
-    let west = sender(TunnelEntry { remote_ts: [ports].into_iter().collect(), ..tunnel(300) });
+    let west = sender(TunnelEntry { remote_ts: some_udp_ports(), ..tunnel(300) });
     let refused = Some(Discard::Fragment);
     assert_eq!(fragment(&west, 100, 1, 0), refused, "its first fragment is unknown");
     assert_eq!(fragment(&west, 0, 1, 5000), None);
@@ -309,13 +303,7 @@ fn no_packet_panics() {
 
 #[test]
 fn a_peer_that_knows_no_ports_of_later_fragments_gets_the_datagram_whole() {
-    let ports = TrafficSelector {
-        protocol: 17,
-        start_port: 5000,
-        end_port: 6000,
-        addresses: Prefix::all_ipv4().into(),
-    };
-    let remote_ts: Selectors = [ports].into_iter().collect();
+    let remote_ts = some_udp_ports();
     let reassembly = Some(Arc::default());
     let west = sender(TunnelEntry { remote_ts, reassembly, ..tunnel(300) });
     let whole = Sample { payload: vec![1; 3000], dont_fragment: false, ..Sample::udp4() }.build();

@@ -263,13 +263,7 @@ fn what_waits_is_told_so_that_a_turn_ends() {
 
 #[test]
 fn a_datagram_whose_fragments_were_gathered_waits_and_leaves_whole() {
-    let ports = TrafficSelector {
-        protocol: 17,
-        start_port: 5000,
-        end_port: 6000,
-        addresses: Prefix::all_ipv4().into(),
-    };
-    let remote_ts: Selectors = [ports].into_iter().collect();
+    let remote_ts = some_udp_ports();
     let reassembly = Some(Arc::default());
     let mut west = West::with(TunnelEntry { remote_ts, reassembly, ..shaped(300) });
     let flood: Vec<_> = (0..20).map(|_| udp(1, 1200).build()).collect();
